@@ -1,0 +1,63 @@
+// The one error class of the house, and the union of its codes. Exit codes belong to cli, HTTP statuses to server.
+
+/** Stable identifiers of what went wrong; each is listed in docs/reference/errors.md. */
+export type ErrorCode =
+  | 'usage'
+  | 'config_invalid'
+  | 'template_invalid'
+  | 'template_failed'
+  | 'denied'
+  | 'not_found'
+  | 'mount_not_found'
+  | 'upstream_unavailable'
+  | 'upstream_sealed'
+  | 'upstream_rate_limited'
+  | 'upstream_answer_invalid'
+  | 'login_failed'
+  | 'token_invalid'
+  | 'lease_lost'
+  | 'file_failed'
+  | 'check_failed'
+  | 'notify_failed'
+  | 'settle_failed'
+  | 'process_failed'
+  | 'listener_failed'
+  | 'audit_failed'
+  | 'request_invalid'
+  | 'timeout'
+  | 'aborted'
+  | 'internal';
+
+interface LatchkeyErrorOptions {
+  /** What led to this error; its message is not repeated in ours. */
+  cause?: unknown;
+  /** What the operator can do about it, as an imperative clause. */
+  remedy?: string;
+}
+
+/**
+ * An error with a code. Messages are lower case, without a final full stop, and say what, where, what came and
+ * what was expected; they never hold the value of a secret.
+ */
+export class LatchkeyError extends Error {
+  readonly code: ErrorCode;
+  readonly remedy: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: LatchkeyErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'LatchkeyError';
+    this.code = code;
+    this.remedy = options.remedy;
+  }
+}
+
+/** The message of anything that was thrown; a remedy is added after a semicolon. */
+export function describeError(error: unknown): string {
+  if (error instanceof LatchkeyError && error.remedy !== undefined) return `${error.message}; ${error.remedy}`;
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The code of anything that was thrown: `internal` for what is not ours. */
+export function errorCode(error: unknown): ErrorCode {
+  return error instanceof LatchkeyError ? error.code : 'internal';
+}

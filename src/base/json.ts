@@ -1,0 +1,40 @@
+// JSON that keeps the source text of numbers: a secret's 1.50 stays 1.50, and 30 digits stay 30 digits.
+
+/** A number as it was written; the template engine treats it as Go's json.Number. */
+export class JsonNumber {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  toJSON(): unknown {
+    return rawJson(this.text);
+  }
+}
+
+export type JsonValue = null | boolean | string | JsonNumber | JsonValue[] | JsonObject;
+export interface JsonObject {
+  [key: string]: JsonValue;
+}
+
+// In V8 since 11.4 (TC39 "JSON.parse source text access"), not yet in TypeScript's library.
+const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
+type SourceReviver = (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown;
+
+const keepNumberText: SourceReviver = (_key, value, context) =>
+  typeof value === 'number' ? new JsonNumber(context.source ?? String(value)) : value;
+
+/** Parses JSON; numbers become `JsonNumber`. Throws a SyntaxError that may quote its input: never show it. */
+export function parseJson(text: string): JsonValue {
+  return JSON.parse(text, keepNumberText as (key: string, value: unknown) => unknown) as JsonValue;
+}
+
+/** Writes JSON with each `JsonNumber` as it came. */
+export function stringifyJson(value: JsonValue): string {
+  return JSON.stringify(value);
+}
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof JsonNumber);
+}

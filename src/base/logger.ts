@@ -1,0 +1,63 @@
+// Structured logs by pino. Fields hold names, counts, times and codes; never a value of a secret.
+import pino from 'pino';
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+export type LogFields = Readonly<Record<string, unknown>>;
+
+export interface Logger {
+  debug(fields: LogFields, message: string): void;
+  info(fields: LogFields, message: string): void;
+  warn(fields: LogFields, message: string): void;
+  error(fields: LogFields, message: string): void;
+  child(fields: LogFields): Logger;
+}
+
+export interface LoggerOptions {
+  level: LogLevel;
+  /** `text` is for people: time, level, message, key=value. */
+  format: 'json' | 'text';
+  /** A path is appended to and opened again by `reopen`; absent: stderr. */
+  file?: string;
+}
+
+export interface LogSink {
+  readonly logger: Logger;
+  setLevel(level: LogLevel): void;
+  /** Opens the file again, after logrotate has moved it away. */
+  reopen(): void;
+}
+
+const levelNames: Readonly<Record<number, string>> = { 10: 'TRACE', 20: 'DEBUG', 30: 'INFO', 40: 'WARN', 50: 'ERROR' };
+
+/** Logs synchronously, so that the last line before an exit is there. Throws when the file cannot be opened. */
+export function createLogger(options: LoggerOptions): LogSink {
+  const destination = pino.destination(
+    options.file === undefined ? { fd: 2, sync: true } : { dest: options.file, sync: true, append: true, mode: 0o640 },
+  );
+  const stream = options.format === 'json' ? destination : { write: (line: string) => destination.write(textLine(line)) };
+  const logger = pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream);
+  return {
+    logger,
+    setLevel: (level) => {
+      logger.level = level;
+    },
+    reopen: () => {
+      if (options.file !== undefined) destination.reopen();
+    },
+  };
+}
+
+/** For code that needs a logger where nobody listens. */
+export const silentLogger: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => silentLogger,
+};
+
+function textLine(line: string): string {
+  const { level, time, msg, ...fields } = JSON.parse(line) as Record<string, unknown>;
+  const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${typeof value === 'string' && !/[\s"=]/.test(value) ? value : JSON.stringify(value)}`);
+  return `${String(time)} ${(levelNames[Number(level)] ?? 'INFO').padEnd(5)} ${String(msg)}${rest.join('')}\n`;
+}
