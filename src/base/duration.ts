@@ -9,7 +9,10 @@ const part = /(\d+(?:\.\d+)?)(ms|s|m|h|d)/g;
 export function parseDuration(text: string): number {
   if (text === '0') return 0;
   if (!whole.test(text)) {
-    throw new LatchkeyError('usage', `expected a duration such as 250ms, 30s, 5m or 1h30m, got ${JSON.stringify(text)}`);
+    throw new LatchkeyError(
+      'usage',
+      `expected a duration such as 250ms, 30s, 5m or 1h30m, got ${JSON.stringify(text)}`,
+    );
   }
   let total = 0;
   for (const [, amount, unit] of text.matchAll(part)) total += Number(amount) * (unitMs[unit ?? ''] ?? 0);

@@ -53,7 +53,8 @@ export class LatchkeyError extends Error {
 
 /** The message of anything that was thrown; a remedy is added after a semicolon. */
 export function describeError(error: unknown): string {
-  if (error instanceof LatchkeyError && error.remedy !== undefined) return `${error.message}; ${error.remedy}`;
+  if (error instanceof LatchkeyError && error.remedy !== undefined)
+    return `${error.message}; ${error.remedy}`;
   return error instanceof Error ? error.message : String(error);
 }
 

@@ -27,14 +27,23 @@ export interface LogSink {
   reopen(): void;
 }
 
-const levelNames: Readonly<Record<number, string>> = { 10: 'TRACE', 20: 'DEBUG', 30: 'INFO', 40: 'WARN', 50: 'ERROR' };
+const levelNames: Readonly<Record<number, string>> = {
+  10: 'TRACE',
+  20: 'DEBUG',
+  30: 'INFO',
+  40: 'WARN',
+  50: 'ERROR',
+};
 
 /** Logs synchronously, so that the last line before an exit is there. Throws when the file cannot be opened. */
 export function createLogger(options: LoggerOptions): LogSink {
   const destination = pino.destination(
-    options.file === undefined ? { fd: 2, sync: true } : { dest: options.file, sync: true, append: true, mode: 0o640 },
+    options.file === undefined
+      ? { fd: 2, sync: true }
+      : { dest: options.file, sync: true, append: true, mode: 0o640 },
   );
-  const stream = options.format === 'json' ? destination : { write: (line: string) => destination.write(textLine(line)) };
+  const stream =
+    options.format === 'json' ? destination : { write: (line: string) => destination.write(textLine(line)) };
   const logger = pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream);
   return {
     logger,
@@ -58,6 +67,9 @@ export const silentLogger: Logger = {
 
 function textLine(line: string): string {
   const { level, time, msg, ...fields } = JSON.parse(line) as Record<string, unknown>;
-  const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${typeof value === 'string' && !/[\s"=]/.test(value) ? value : JSON.stringify(value)}`);
+  const rest = Object.entries(fields).map(
+    ([key, value]) =>
+      ` ${key}=${typeof value === 'string' && !/[\s"=]/.test(value) ? value : JSON.stringify(value)}`,
+  );
   return `${String(time)} ${(levelNames[Number(level)] ?? 'INFO').padEnd(5)} ${String(msg)}${rest.join('')}\n`;
 }

@@ -1,0 +1,287 @@
+// The configuration as the agent uses it: every default filled in, durations in milliseconds, modes as numbers, names
+// checked against each other. The file's own shape is in schema.ts; resolve.ts turns one into the other.
+
+export interface ResolvedConfig {
+  readonly upstreams: readonly UpstreamConfig[];
+  readonly secrets: readonly SecretConfig[];
+  readonly files: readonly FileConfig[];
+  readonly processes: readonly ProcessConfig[];
+  readonly listeners: readonly ListenerConfig[];
+  readonly access: AccessConfig;
+  readonly audit: AuditConfig | undefined;
+  readonly log: LogConfig;
+  readonly templates: TemplateConfig;
+  /** The folder for the state file (lease ids only) and the sweep list: default /var/lib/latchkey, `$STATE_DIRECTORY`. */
+  readonly stateDir: string;
+  /** The config files that this came from, for watching. */
+  readonly sources: readonly string[];
+}
+
+export interface UpstreamConfig {
+  readonly name: string;
+  readonly kind: 'vault' | 'aws' | 'onepassword' | 'azure' | 'gcp' | 'env' | 'file';
+  /** Tried in order. */
+  readonly addresses: readonly string[];
+  readonly namespace: string | undefined;
+  readonly tls: TlsConfig;
+  readonly auth: AuthConfig;
+  readonly budget: BudgetConfig;
+  /** Copies of the token for other programs, as Vault Agent's sinks. */
+  readonly sinks: readonly SinkConfig[];
+  /** Subscribe to `sys/events/subscribe` where the server has it. */
+  readonly events: boolean;
+  /** Milliseconds for one request, from sending to the last byte. */
+  readonly timeoutMs: number;
+  /** Bytes of one answer. */
+  readonly maxBodyBytes: number;
+}
+
+export interface TlsConfig {
+  readonly caFile: string | undefined;
+  readonly caPath: string | undefined;
+  readonly certFile: string | undefined;
+  readonly keyFile: string | undefined;
+  readonly serverName: string | undefined;
+  readonly skipVerify: boolean;
+}
+
+export interface BudgetConfig {
+  readonly requestsPerSecond: number;
+  readonly concurrency: number;
+}
+
+/** What all auth methods share. */
+export interface AuthCommon {
+  /** Without `auth/`: `approle`. */
+  readonly mount: string;
+  readonly namespace: string | undefined;
+  readonly minBackoffMs: number;
+  readonly maxBackoffMs: number;
+  readonly exitOnError: boolean;
+  /** Seconds; the login answer is asked for wrapped, and unwrapped by the agent. */
+  readonly wrapTtlSeconds: number | undefined;
+}
+
+export type AuthConfig = AuthCommon &
+  (
+    | { readonly method: 'token' }
+    | { readonly method: 'token_file'; readonly path: string }
+    | {
+        readonly method: 'approle';
+        readonly roleId: string | undefined;
+        readonly roleIdFile: string | undefined;
+        readonly secretIdFile: string | undefined;
+        readonly removeSecretIdFile: boolean;
+        readonly secretIdWrapped: boolean;
+      }
+    | { readonly method: 'jwt'; readonly role: string; readonly path: string; readonly removeFile: boolean }
+    | { readonly method: 'kubernetes'; readonly role: string; readonly path: string }
+    | { readonly method: 'cert'; readonly name: string | undefined }
+    | { readonly method: 'userpass' | 'ldap'; readonly username: string; readonly passwordFile: string }
+    | {
+        readonly method: 'aws';
+        readonly role: string;
+        readonly region: string;
+        readonly headerValue: string | undefined;
+        /** Default `https://sts.REGION.amazonaws.com/`. */
+        readonly stsEndpoint: string | undefined;
+      }
+    | {
+        readonly method: 'gcp';
+        readonly role: string;
+        readonly type: 'gce' | 'iam';
+        readonly serviceAccount: string | undefined;
+      }
+    | { readonly method: 'azure'; readonly role: string; readonly resource: string }
+  );
+
+export interface SinkConfig {
+  readonly path: string;
+  readonly mode: number;
+  readonly owner: string | undefined;
+  readonly group: string | undefined;
+  readonly wrapTtlSeconds: number | undefined;
+  /** curve25519 key agreement and AES-GCM, as Vault Agent's `dh_type`. */
+  readonly dhPath: string | undefined;
+  readonly deriveKey: boolean;
+  readonly aad: string | undefined;
+}
+
+export interface SecretConfig {
+  readonly name: string;
+  readonly upstream: string;
+  readonly path: string;
+  readonly operation: 'read' | 'write';
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly refreshMs: number;
+  readonly maxStaleMs: number | undefined;
+  readonly onStale: 'expire' | 'keep';
+  readonly overlapMs: number;
+  readonly onExit: 'revoke' | 'keep';
+  /** Not ready before it is there (default true). */
+  readonly isRequired: boolean;
+}
+
+export interface CommandConfig {
+  /** The program and its arguments; no shell. `{staged}` and `{destination}` stand for the file's paths. */
+  readonly command: readonly string[];
+  readonly timeoutMs: number;
+}
+
+export type NotifyConfig =
+  | ({ readonly kind: 'command' } & CommandConfig)
+  | { readonly kind: 'signal'; readonly signal: NodeJS.Signals; readonly pidFile: string }
+  | { readonly kind: 'signal'; readonly signal: NodeJS.Signals; readonly process: string }
+  | { readonly kind: 'unit'; readonly unit: string; readonly action: 'reload' | 'restart' | 'reload-or-restart' | 'kill'; readonly signal: NodeJS.Signals | undefined; readonly timeoutMs: number };
+
+export type SettleConfig =
+  | ({ readonly kind: 'command' } & CommandConfig)
+  | { readonly kind: 'http'; readonly url: string; readonly timeoutMs: number };
+
+export interface FileConfig {
+  /** `files[2]`: where the config says it, for messages. */
+  readonly place: string;
+  readonly source: { readonly kind: 'file'; readonly path: string } | { readonly kind: 'inline'; readonly text: string };
+  readonly destination: string;
+  readonly mode: number;
+  readonly owner: string | undefined;
+  readonly group: string | undefined;
+  readonly set: string | undefined;
+  readonly check: CommandConfig | undefined;
+  /** In declared order. */
+  readonly notify: readonly NotifyConfig[];
+  readonly settle: SettleConfig | undefined;
+  readonly onFailure: 'keep' | 'rollback';
+  readonly createParents: boolean;
+  /** Keep the previous file beside it as `.bak`. */
+  readonly backup: boolean;
+  /** Write into the existing file (a bind mount cannot be renamed over); not atomic, and said so. */
+  readonly inPlace: boolean;
+  readonly fifo: boolean;
+  readonly removeOnExit: boolean;
+  readonly errorOnMissingKey: boolean;
+  readonly leftDelimiter: string;
+  readonly rightDelimiter: string;
+  /** The upstream that raw paths in the template mean. */
+  readonly upstream: string | undefined;
+}
+
+export interface ProcessConfig {
+  readonly name: string;
+  readonly command: readonly string[];
+  /** Variables by template text. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Names taken over from the agent's own environment, beside PATH, HOME, LANG, LC_*, TZ, TERM. */
+  readonly passEnv: readonly string[];
+  readonly workingDir: string | undefined;
+  readonly user: string | undefined;
+  readonly group: string | undefined;
+  readonly onRotation: { readonly kind: 'restart' } | { readonly kind: 'signal'; readonly signal: NodeJS.Signals } | { readonly kind: 'none' };
+  /** A restart after a rotation waits a random part of this. */
+  readonly splayMs: number;
+  readonly stop: { readonly signal: NodeJS.Signals; readonly timeoutMs: number };
+  readonly restart: {
+    readonly onExit: 'always' | 'on-failure' | 'never';
+    readonly minBackoffMs: number;
+    readonly maxBackoffMs: number;
+    /** Given up after so many exits in a row without having run `maxBackoffMs`; 0: never. */
+    readonly maxAttempts: number;
+  };
+  /** Start the new one and probe its health before the old one is stopped. */
+  readonly overlapStart: boolean;
+  readonly health: SettleConfig | undefined;
+  readonly output: 'inherit' | 'log';
+  readonly upstream: string | undefined;
+  readonly isRequired: boolean;
+}
+
+export type Dialect = 'secrets' | 'vault' | 'aws' | 'metrics' | 'admin' | 'systemd';
+
+interface ListenerCommon {
+  /** `listeners[0]` */
+  readonly place: string;
+  readonly serve: readonly Dialect[];
+  readonly maxConnections: number;
+  /** Refuse requests without `X-Vault-Request: true` under /v1 (412), as Vault Agent's `require_request_header`. */
+  readonly requireRequestHeader: boolean;
+  /** `POST /agent/v1/quit` works (else 404). */
+  readonly enableQuit: boolean;
+  /** The Vault dialect adds the agent's token: when the caller brings none, never, or in any case. */
+  readonly useAutoAuthToken: 'fallback' | 'never' | 'force';
+}
+
+export type ListenerConfig = ListenerCommon &
+  (
+    | {
+        readonly kind: 'unix';
+        /** A path, or `@name` for an abstract address. */
+        readonly path: string;
+        readonly mode: number;
+        readonly user: string | undefined;
+        readonly group: string | undefined;
+      }
+    | {
+        readonly kind: 'tcp';
+        readonly host: string;
+        readonly port: number;
+        /** Written by the agent, 0600. */
+        readonly tokenFile: string;
+        readonly allowRemote: boolean;
+        readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+      }
+    /** A socket that systemd hands over, by its `FileDescriptorName`. */
+    | { readonly kind: 'systemd'; readonly name: string }
+  );
+
+export interface AccessConfig {
+  /** With no rules root and the agent's own user may do all, and nobody else anything. */
+  readonly rules: readonly AccessRuleConfig[];
+  /** Root and the agent's own user need a rule too. */
+  readonly strict: boolean;
+}
+
+/** All that are named must match. */
+export interface ClientMatch {
+  readonly user?: string;
+  readonly uid?: number;
+  readonly group?: string;
+  readonly gid?: number;
+  readonly exe?: string;
+  readonly unit?: string;
+  readonly container?: string;
+  /** A TCP caller that showed the token of this listener (`listeners[1]` or its token file's path). */
+  readonly token?: string;
+}
+
+export interface AccessRuleConfig {
+  readonly name: string;
+  readonly client: ClientMatch;
+  /** Names from `secrets`; `*` at the end of one stands for any rest. */
+  readonly allow: readonly string[];
+  readonly vault: readonly { readonly path: string; readonly methods: readonly string[] }[];
+  readonly admin: boolean;
+}
+
+export interface AuditConfig {
+  readonly file: string;
+  readonly onFailure: 'deny' | 'continue';
+  /** Rotated at this size; 0: only on HUP. */
+  readonly maxBytes: number;
+  /** How many rotated files stay; 0: all. */
+  readonly keepFiles: number;
+}
+
+export interface LogConfig {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly format: 'json' | 'text';
+  readonly file: string | undefined;
+}
+
+export interface TemplateConfig {
+  /** Folders that `file` may read and `writeToFile` may write; empty: those functions are refused. */
+  readonly sandboxPaths: readonly string[];
+  readonly allowPlugin: boolean;
+  readonly deniedFunctions: readonly string[];
+  /** Bytes of one rendered template. */
+  readonly maxOutputBytes: number;
+}

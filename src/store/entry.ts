@@ -1,0 +1,68 @@
+// What the agent knows of one reference: its versions, its state, its plan and its last error. The store changes it.
+import type { ErrorCode } from '../base/errors.ts';
+import type { Reference } from './reference.ts';
+import type { SecretVersion } from './secret-version.ts';
+
+/** `pending`: never had a value; `fresh`; `stale`: upstream failed, within `max_stale`; `expired`: not handed out any more. */
+export type EntryState = 'pending' | 'fresh' | 'stale' | 'expired';
+
+/** What its openers want; where several open one reference the strictest wish counts (see `mergePolicies`). */
+export interface EntryPolicy {
+  /** How often a static secret is asked for, in milliseconds. */
+  readonly refreshMs: number;
+  /** How long the last value is handed out when upstream fails; absent: static 24 h, leased until the lease ends. */
+  readonly maxStaleMs?: number;
+  /** What happens then: handed out no more, or kept for ever. */
+  readonly onStale: 'expire' | 'keep';
+  /** How long a superseded lease lives after its last consumer has moved. */
+  readonly overlapMs: number;
+  readonly onExit: 'revoke' | 'keep';
+}
+
+export const defaultEntryPolicy: EntryPolicy = {
+  refreshMs: 30_000,
+  onStale: 'expire',
+  overlapMs: 30_000,
+  onExit: 'revoke',
+};
+
+export interface PlannedAction {
+  readonly action: 'read' | 'renew' | 'replace' | 'poll' | 'retry' | 'expire';
+  /** Wall time in milliseconds. */
+  readonly at: number;
+  /** One clause for people: `lease is at two thirds of its life`. */
+  readonly why: string;
+}
+
+export interface EntryError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** Wall time in milliseconds of the first failure in a row, and how many there were. */
+  readonly since: number;
+  readonly count: number;
+}
+
+export interface Entry {
+  readonly key: string;
+  readonly reference: Reference;
+  readonly policy: EntryPolicy;
+  readonly state: EntryState;
+  /** The value to hand out; undefined while `pending` or `expired`. */
+  readonly current: SecretVersion | undefined;
+  /** Wall time at which `current` ends, moved by renewals. */
+  readonly expiresAt: number | undefined;
+  readonly next: PlannedAction | undefined;
+  readonly error: EntryError | undefined;
+}
+
+/** The strictest of two wishes: the shorter refresh and staleness, the longer overlap; revoke wins over keep. */
+export function mergePolicies(a: EntryPolicy, b: EntryPolicy): EntryPolicy {
+  const stale = [a.maxStaleMs, b.maxStaleMs].filter((ms) => ms !== undefined);
+  return {
+    refreshMs: Math.min(a.refreshMs, b.refreshMs),
+    ...(stale.length > 0 ? { maxStaleMs: Math.min(...stale) } : {}),
+    onStale: a.onStale === 'expire' || b.onStale === 'expire' ? 'expire' : 'keep',
+    overlapMs: Math.max(a.overlapMs, b.overlapMs),
+    onExit: a.onExit === 'revoke' || b.onExit === 'revoke' ? 'revoke' : 'keep',
+  };
+}

@@ -1,0 +1,220 @@
+// The entries in memory: who wants which reference, which version each consumer holds, and who is told of a change.
+// It fetches nothing and decides nothing about time: the lease engine does, and reports what it got here.
+import type { Clock } from '../base/clock.ts';
+import { type ErrorCode, errorCode } from '../base/errors.ts';
+import {
+  type Entry,
+  type EntryError,
+  type EntryPolicy,
+  type EntryState,
+  mergePolicies,
+  type PlannedAction,
+} from './entry.ts';
+import { type Reference, referenceKey } from './reference.ts';
+import type { SecretAnswer, SecretVersion } from './secret-version.ts';
+
+export interface StoreListener {
+  /** The first opener came; called synchronously from `open`. */
+  opened?(entry: Entry): void;
+  /** The last opener went; the entry is no longer in the store. `versions` are all that were not unheld before. */
+  closed?(entry: Entry, versions: readonly SecretVersion[]): void;
+  /** Other data than before (the first data too). */
+  changed?(entry: Entry, version: SecretVersion): void;
+  /** The state, the plan, the error or the expiry differs; not called for what `changed` tells. */
+  updated?(entry: Entry): void;
+  /** A superseded version that no consumer holds any more; each version is told once. */
+  unheld?(entry: Entry, version: SecretVersion): void;
+}
+
+export interface EntryHandle {
+  readonly key: string;
+  readonly entry: Entry;
+  /** Gives the wish up; the last one to do so removes the entry. Calling it twice does nothing. */
+  close(): void;
+}
+
+export interface Store {
+  open(reference: Reference, policy: EntryPolicy): EntryHandle;
+  find(key: string): Entry | undefined;
+  entries(): IterableIterator<Entry>;
+  listen(listener: StoreListener): () => void;
+
+  /**
+   * Records an answer: a new version when its data differ (or its lease does), else only a fresh state.
+   * `expiresAt` is wall time. Returns whether the data changed.
+   */
+  publish(key: string, answer: SecretAnswer, expiresAt: number | undefined): boolean;
+  /** A renewal moved the end of the current version. */
+  extend(key: string, expiresAt: number | undefined): void;
+  /** Records a failed try; `state` says what is left of the value. */
+  fail(key: string, error: unknown, state: EntryState): void;
+  plan(key: string, next: PlannedAction | undefined): void;
+
+  /** `consumer` now uses version `number` of the entry, and no earlier one of it. */
+  hold(consumer: string, key: string, number: number): void;
+  /** `consumer` uses nothing of the entry (of any entry without `key`) any more. */
+  release(consumer: string, key?: string): void;
+  /** Who holds which version of the entry. */
+  holders(key: string): ReadonlyMap<string, SecretVersion>;
+}
+
+interface Cell {
+  key: string;
+  reference: Reference;
+  policy: EntryPolicy;
+  state: EntryState;
+  current: SecretVersion | undefined;
+  expiresAt: number | undefined;
+  next: PlannedAction | undefined;
+  error: EntryError | undefined;
+  lastNumber: number;
+  wishes: Map<symbol, EntryPolicy>;
+  held: Map<string, SecretVersion>;
+  superseded: Map<number, SecretVersion>;
+}
+
+/** Synchronous and single-threaded: every method has taken effect when it returns. Listeners must not throw. */
+export function createStore(options: { clock: Clock }): Store {
+  const { clock } = options;
+  const cells = new Map<string, Cell>();
+  const listeners = new Set<StoreListener>();
+
+  function tell(call: (listener: StoreListener) => void): void {
+    for (const listener of [...listeners]) call(listener);
+  }
+
+  function retireUnheld(cell: Cell): void {
+    if (cell.superseded.size === 0) return;
+    const inUse = new Set([...cell.held.values()].map((version) => version.number));
+    for (const [number, version] of cell.superseded) {
+      if (inUse.has(number)) continue;
+      cell.superseded.delete(number);
+      tell((listener) => listener.unheld?.(cell, version));
+    }
+  }
+
+  function removeWish(cell: Cell, wish: symbol): void {
+    if (!cell.wishes.delete(wish)) return;
+    const rest = [...cell.wishes.values()];
+    if (rest.length > 0) {
+      cell.policy = rest.reduce(mergePolicies);
+      return;
+    }
+    cells.delete(cell.key);
+    const versions = [...cell.superseded.values(), ...(cell.current ? [cell.current] : [])];
+    tell((listener) => listener.closed?.(cell, versions));
+  }
+
+  return {
+    open(reference, policy) {
+      const key = referenceKey(reference);
+      const wish = Symbol(key);
+      let cell = cells.get(key);
+      const isNew = cell === undefined;
+      cell ??= createCell(key, reference, policy);
+      cell.wishes.set(wish, policy);
+      cell.policy = isNew ? policy : mergePolicies(cell.policy, policy);
+      const opened = cell;
+      if (isNew) {
+        cells.set(key, opened);
+        tell((listener) => listener.opened?.(opened));
+      }
+      return { key, entry: opened, close: () => removeWish(opened, wish) };
+    },
+    find: (key) => cells.get(key),
+    entries: () => cells.values(),
+    listen(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    publish(key, answer, expiresAt) {
+      const cell = cells.get(key);
+      if (cell === undefined) return false;
+      const before = cell.current;
+      const isSame =
+        before !== undefined &&
+        before.dataDigest === answer.dataDigest &&
+        before.lease?.id === answer.lease?.id;
+      Object.assign(cell, { state: 'fresh', expiresAt, error: undefined } satisfies Partial<Cell>);
+      if (isSame) {
+        tell((listener) => listener.updated?.(cell));
+        return false;
+      }
+      cell.lastNumber += 1;
+      const version: SecretVersion = {
+        ...answer,
+        number: cell.lastNumber,
+        obtainedAt: clock.wall(),
+        expiresAt,
+      };
+      cell.current = version;
+      if (before !== undefined) cell.superseded.set(before.number, before);
+      tell((listener) => listener.changed?.(cell, version));
+      retireUnheld(cell);
+      return true;
+    },
+    extend(key, expiresAt) {
+      const cell = cells.get(key);
+      if (cell === undefined) return;
+      Object.assign(cell, { state: 'fresh', expiresAt, error: undefined } satisfies Partial<Cell>);
+      tell((listener) => listener.updated?.(cell));
+    },
+    fail(key, error, state) {
+      const cell = cells.get(key);
+      if (cell === undefined) return;
+      cell.error = nextError(cell.error, errorCode(error), error, clock.wall());
+      cell.state = state;
+      if (state === 'expired' && cell.current !== undefined) {
+        cell.superseded.set(cell.current.number, cell.current);
+        cell.current = undefined;
+      }
+      tell((listener) => listener.updated?.(cell));
+      retireUnheld(cell);
+    },
+    plan(key, next) {
+      const cell = cells.get(key);
+      if (cell !== undefined) cell.next = next;
+    },
+    hold(consumer, key, number) {
+      const cell = cells.get(key);
+      const version = cell?.current?.number === number ? cell.current : cell?.superseded.get(number);
+      if (cell === undefined || version === undefined) return;
+      cell.held.set(consumer, version);
+      retireUnheld(cell);
+    },
+    release(consumer, key) {
+      for (const cell of key === undefined ? [...cells.values()] : [cells.get(key)]) {
+        if (cell?.held.delete(consumer)) retireUnheld(cell);
+      }
+    },
+    holders: (key) => cells.get(key)?.held ?? new Map(),
+  };
+}
+
+function createCell(key: string, reference: Reference, policy: EntryPolicy): Cell {
+  return {
+    key,
+    reference,
+    policy,
+    state: 'pending',
+    current: undefined,
+    expiresAt: undefined,
+    next: undefined,
+    error: undefined,
+    lastNumber: 0,
+    wishes: new Map(),
+    held: new Map(),
+    superseded: new Map(),
+  };
+}
+
+function nextError(
+  before: EntryError | undefined,
+  code: ErrorCode,
+  error: unknown,
+  wall: number,
+): EntryError {
+  const message = error instanceof Error ? error.message : String(error);
+  const isSame = before?.code === code;
+  return { code, message, since: isSame ? before.since : wall, count: isSame ? before.count + 1 : 1 };
+}
