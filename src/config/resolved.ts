@@ -132,7 +132,13 @@ export type NotifyConfig =
   | ({ readonly kind: 'command' } & CommandConfig)
   | { readonly kind: 'signal'; readonly signal: NodeJS.Signals; readonly pidFile: string }
   | { readonly kind: 'signal'; readonly signal: NodeJS.Signals; readonly process: string }
-  | { readonly kind: 'unit'; readonly unit: string; readonly action: 'reload' | 'restart' | 'reload-or-restart' | 'kill'; readonly signal: NodeJS.Signals | undefined; readonly timeoutMs: number };
+  | {
+      readonly kind: 'unit';
+      readonly unit: string;
+      readonly action: 'reload' | 'restart' | 'reload-or-restart' | 'kill';
+      readonly signal: NodeJS.Signals | undefined;
+      readonly timeoutMs: number;
+    };
 
 export type SettleConfig =
   | ({ readonly kind: 'command' } & CommandConfig)
@@ -141,7 +147,9 @@ export type SettleConfig =
 export interface FileConfig {
   /** `files[2]`: where the config says it, for messages. */
   readonly place: string;
-  readonly source: { readonly kind: 'file'; readonly path: string } | { readonly kind: 'inline'; readonly text: string };
+  readonly source:
+    | { readonly kind: 'file'; readonly path: string }
+    | { readonly kind: 'inline'; readonly text: string };
   readonly destination: string;
   readonly mode: number;
   readonly owner: string | undefined;
@@ -176,7 +184,10 @@ export interface ProcessConfig {
   readonly workingDir: string | undefined;
   readonly user: string | undefined;
   readonly group: string | undefined;
-  readonly onRotation: { readonly kind: 'restart' } | { readonly kind: 'signal'; readonly signal: NodeJS.Signals } | { readonly kind: 'none' };
+  readonly onRotation:
+    | { readonly kind: 'restart' }
+    | { readonly kind: 'signal'; readonly signal: NodeJS.Signals }
+    | { readonly kind: 'none' };
   /** A restart after a rotation waits a random part of this. */
   readonly splayMs: number;
   readonly stop: { readonly signal: NodeJS.Signals; readonly timeoutMs: number };
