@@ -1,0 +1,23 @@
+// What an upstream's refusal carries beside its code, for those who plan the next try or pass the answer on.
+import { type ErrorCode, LatchkeyError } from './errors.ts';
+
+interface UpstreamErrorOptions {
+  cause?: unknown;
+  remedy?: string;
+  /** How long upstream asked to be left alone (Retry-After). */
+  retryAfterMs?: number;
+  /** The HTTP status, where there was an answer. */
+  status?: number;
+}
+
+export class UpstreamError extends LatchkeyError {
+  readonly retryAfterMs: number | undefined;
+  readonly status: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: UpstreamErrorOptions = {}) {
+    super(code, message, options);
+    this.name = 'UpstreamError';
+    this.retryAfterMs = options.retryAfterMs;
+    this.status = options.status;
+  }
+}
