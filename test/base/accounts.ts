@@ -1,0 +1,20 @@
+import t from 'tap';
+import { findGroup, findUser } from '../../src/base/accounts.ts';
+
+t.test('finds a user by name and by uid', async (t) => {
+  t.match(findUser('root'), { name: 'root', uid: 0, gid: 0 });
+  t.match(findUser('0'), { name: 'root', uid: 0 });
+});
+
+t.test('finds a group by name and by gid', async (t) => {
+  t.match(findGroup('root'), { name: 'root', gid: 0 });
+  t.match(findGroup('0'), { name: 'root', gid: 0 });
+});
+
+t.test('tells that an account does not exist', async (t) => {
+  t.equal(findUser('no-such-user-here'), undefined);
+  t.equal(findGroup('no-such-group-here'), undefined);
+  t.equal(findUser(''), undefined);
+  t.equal(findUser('root:x'), undefined);
+  t.equal(findUser('--help'), undefined);
+});
