@@ -1,0 +1,101 @@
+// Holds the layer table of docs/ARCHITECTURE.md: who may import whom.
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import t from 'tap';
+
+const root = resolve(import.meta.dirname, '../src');
+
+/** Layer of each folder of src; siblings in a layer do not import each other. */
+const layers: Readonly<Record<string, number>> = {
+  base: 0,
+  template: 1,
+  access: 1,
+  config: 1,
+  store: 1,
+  audit: 1,
+  metrics: 1,
+  upstream: 2,
+  lease: 2,
+  render: 2,
+  supervise: 2,
+  server: 3,
+  agent: 4,
+  cli: 5,
+};
+/** `server` serves what is in memory; it asks the agent for the rest. `cli` sees the agent, never its parts. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  server: ['base', 'template', 'access', 'config', 'store', 'audit', 'metrics'],
+  cli: ['base', 'config', 'agent', 'devvault'],
+  devvault: ['base'],
+};
+const sizeLimit = 450;
+
+function sourceFiles(folder: string): string[] {
+  return readdirSync(folder).flatMap((name) => {
+    const path = join(folder, name);
+    if (statSync(path).isDirectory()) return sourceFiles(path);
+    return path.endsWith('.ts') ? [path] : [];
+  });
+}
+
+function importsOf(text: string): string[] {
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map((match) => match[1] ?? '');
+}
+
+function mayImport(from: string, to: string): boolean {
+  if (from === to || from === 'main.ts' || to === 'version.ts') return true;
+  const list = allowed[from];
+  if (list !== undefined) return list.includes(to);
+  return (layers[to] ?? 99) < (layers[from] ?? -1);
+}
+
+const files = sourceFiles(root);
+
+t.test('no import climbs or crosses the layers', (t) => {
+  const wrong = files.flatMap((file) => {
+    const from = relative(root, file).split('/')[0] ?? '';
+    return importsOf(readFileSync(file, 'utf8'))
+      .map((specifier) => relative(root, resolve(dirname(file), specifier)).split('/')[0] ?? '')
+      .filter((to) => to !== '..' && !mayImport(from, to))
+      .map((to) => `${relative(root, file)} imports ${to}`);
+  });
+  t.strictSame(wrong, []);
+  t.end();
+});
+
+t.test('every folder has a layer, every file opens with what it owns and stays small', (t) => {
+  for (const file of files) {
+    const name = relative(root, file);
+    const text = readFileSync(file, 'utf8');
+    const folder = name.split('/')[0] ?? '';
+    if (name.includes('/')) t.ok(folder in layers || folder in allowed, `${name}: its folder has a layer`);
+    t.match(text, /^\/\/ \S/, `${name}: opens with a comment`);
+    t.ok(text.split('\n').length <= sizeLimit, `${name}: at most ${sizeLimit} lines`);
+    t.match(name, /^[a-z0-9-/]+\.ts$/, `${name}: kebab-case`);
+  }
+  t.end();
+});
+
+t.test('no import goes in a circle between files', (t) => {
+  const graph = new Map(
+    files.map((file) => [
+      file,
+      // Types vanish at run time, lazily imported modules cannot be in a load-time circle.
+      [...readFileSync(file, 'utf8').matchAll(/^(?:import|export) (?!type)[^;]*?from '(\.[^']+)'/gm)].map(
+        (match) => resolve(dirname(file), match[1] ?? ''),
+      ),
+    ]),
+  );
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file))
+      circles.push([...path.slice(path.indexOf(file)), file].map((f) => relative(root, f)).join(' > '));
+    if (done.has(file) || path.includes(file)) return;
+    for (const next of graph.get(file) ?? []) visit(next, [...path, file]);
+    done.add(file);
+  };
+  for (const file of files) visit(file, []);
+  t.strictSame(circles, []);
+  t.end();
+});
