@@ -1,0 +1,49 @@
+// Who asks, as far as it is known. Told once a connection; whoever is not known has the least rights.
+
+/** A local process, by what the kernel says of the other end of a unix socket. */
+export interface ProcessCaller {
+  readonly kind: 'process';
+  readonly uid: number;
+  readonly gid: number;
+  /** Supplementary groups. */
+  readonly groups: readonly number[];
+  /** 0: outside the agent's pid namespace; then the rest is unknown too. */
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat, in clock ticks since boot: with the pid it names one process for ever. */
+  readonly startTime: string | undefined;
+  /** Undefined when the agent may not read it (another user's process, and the agent is not root). */
+  readonly exe: string | undefined;
+  /** The unit of the system's manager that the process runs in: `billing.service`. */
+  readonly unit: string | undefined;
+  /** The container's id, 64 hexadecimal digits. */
+  readonly container: string | undefined;
+}
+
+/** A TCP caller that showed the token of a listener. */
+export interface TokenCaller {
+  readonly kind: 'token';
+  /** The names that a rule may use for the token: the listener's place and the token file's path. */
+  readonly tokens: readonly string[];
+}
+
+export interface UnknownCaller {
+  readonly kind: 'unknown';
+  /** One clause: `no token was shown`. */
+  readonly why: string;
+}
+
+export type Caller = ProcessCaller | TokenCaller | UnknownCaller;
+
+export function unknownCaller(why: string): UnknownCaller {
+  return { kind: 'unknown', why };
+}
+
+/** One line for logs and denials: `uid 1000, pid 41, /usr/bin/php, billing.service`. */
+export function describeCaller(caller: Caller): string {
+  if (caller.kind === 'unknown') return `unknown caller (${caller.why})`;
+  if (caller.kind === 'token') return `holder of the token of ${caller.tokens[0] ?? 'a listener'}`;
+  const known = [caller.exe, caller.unit, caller.container?.slice(0, 12)].filter(
+    (part) => part !== undefined,
+  );
+  return [`uid ${caller.uid}`, `pid ${caller.pid}`, ...known].join(', ');
+}
