@@ -1,0 +1,115 @@
+// Token roles: what auth/token/create/ROLE may give.
+import type { Call, Route } from '../backend.ts';
+import { boolField, intField, listField, secondsField, textField } from '../fields.ts';
+import { sanitizePolicies } from '../login.ts';
+import type { TokenEntry } from '../token-table.ts';
+import { badRequest } from '../vault-error.ts';
+
+export interface TokenRole {
+  readonly name: string;
+  readonly allowed: readonly string[];
+  readonly disallowed: readonly string[];
+  readonly allowedGlobs: readonly string[];
+  readonly isOrphan: boolean;
+  readonly isRenewable: boolean;
+  readonly hasNoDefaultPolicy: boolean;
+  readonly periodSeconds: number;
+  readonly explicitMaxTtlSeconds: number;
+  readonly numUses: number;
+  readonly pathSuffix: string;
+  readonly type: string;
+  choosePolicies(asked: string[], hasDefault: boolean, parent: TokenEntry): string[];
+}
+
+export function tokenRoleRoutes(roles: Map<string, TokenRole>): Route[] {
+  return [
+    { pattern: 'roles', list: () => ({ data: { keys: [...roles.keys()].sort() } }) },
+    {
+      pattern: 'roles/:role',
+      exists: (call) => roles.has(call.params['role'] ?? ''),
+      read: (call) => {
+        const role = roles.get(call.params['role'] ?? '');
+        return role && { data: describe(role) };
+      },
+      update: (call) => {
+        const role = readRole(call);
+        roles.set(role.name, role);
+        return undefined;
+      },
+      delete: (call) => void roles.delete(call.params['role'] ?? ''),
+    },
+  ];
+}
+
+function readRole({ data, params }: Call): TokenRole {
+  const allowed = sanitizePolicies(listField(data, 'allowed_policies'), false);
+  const disallowed = sanitizePolicies(listField(data, 'disallowed_policies'), false);
+  const allowedGlobs = listField(data, 'allowed_policies_glob');
+  const type = textField(data, 'token_type', 'default-service');
+  if (!['service', 'batch', 'default-service', 'default-batch'].includes(type))
+    throw badRequest(`invalid 'token_type' value "${type}"`);
+  return {
+    name: params['role'] ?? '',
+    allowed,
+    disallowed,
+    allowedGlobs,
+    isOrphan: boolField(data, 'orphan'),
+    isRenewable: boolField(data, 'renewable', true),
+    hasNoDefaultPolicy: boolField(data, 'token_no_default_policy'),
+    periodSeconds: secondsField(data, 'token_period') || secondsField(data, 'period'),
+    explicitMaxTtlSeconds:
+      secondsField(data, 'token_explicit_max_ttl') || secondsField(data, 'explicit_max_ttl'),
+    numUses: intField(data, 'token_num_uses'),
+    pathSuffix: textField(data, 'path_suffix'),
+    type,
+    choosePolicies(asked, hasDefault, parent) {
+      const isFree = allowed.length === 0 && allowedGlobs.length === 0;
+      const wanted = asked.length > 0 ? asked : isFree ? [...parent.policies] : [...allowed];
+      const names = sanitizePolicies(wanted, hasDefault && !disallowed.includes('default'));
+      for (const name of names) {
+        if (disallowed.includes(name)) throw badRequest(`token policy "${name}" is disallowed by this role`);
+        if (
+          isFree ||
+          name === 'default' ||
+          allowed.includes(name) ||
+          allowedGlobs.some((glob) => globMatches(glob, name))
+        )
+          continue;
+        throw badRequest(
+          `token policies (${quoted(names)}) must be subset of the role's allowed policies (${quoted(allowed)}) or glob policies (${quoted(allowedGlobs)})`,
+        );
+      }
+      return names;
+    },
+  };
+}
+
+function describe(role: TokenRole): object {
+  return {
+    name: role.name,
+    allowed_policies: role.allowed,
+    disallowed_policies: role.disallowed,
+    allowed_policies_glob: role.allowedGlobs,
+    disallowed_policies_glob: [],
+    orphan: role.isOrphan,
+    renewable: role.isRenewable,
+    path_suffix: role.pathSuffix,
+    period: role.periodSeconds,
+    explicit_max_ttl: role.explicitMaxTtlSeconds,
+    token_period: role.periodSeconds,
+    token_explicit_max_ttl: role.explicitMaxTtlSeconds,
+    token_num_uses: role.numUses,
+    token_no_default_policy: role.hasNoDefaultPolicy,
+    token_type: role.type,
+    token_bound_cidrs: [],
+    allowed_entity_aliases: [],
+  };
+}
+
+function globMatches(glob: string, name: string): boolean {
+  return glob.endsWith('*') ? name.startsWith(glob.slice(0, -1)) : glob === name;
+}
+
+function quoted(names: readonly string[]): string {
+  return `[${names.map((name) => `"${name}"`).join(' ')}]`;
+}

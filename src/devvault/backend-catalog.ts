@@ -1,0 +1,22 @@
+// Which type of mount is made by what; a new engine or auth method is one line here.
+import { createAppRole } from './auth/approle.ts';
+import { createTokenAuth } from './auth/token.ts';
+import type { BackendFactory } from './backend.ts';
+import type { Core } from './core.ts';
+import { createCubbyhole } from './engines/cubbyhole.ts';
+import { createKv1 } from './engines/kv1.ts';
+import { createKv2 } from './engines/kv2.ts';
+import { createSystem } from './sys/system.ts';
+
+export function backendCatalog(core: Core): ReadonlyMap<string, BackendFactory> {
+  const kv: BackendFactory = (context) =>
+    context.mount.options?.['version'] === '2' ? createKv2(context) : createKv1(context);
+  return new Map<string, BackendFactory>([
+    ['secret:system', (context) => createSystem(core, context)],
+    ['secret:cubbyhole', createCubbyhole],
+    ['secret:kv', kv],
+    ['secret:generic', kv],
+    ['auth:token', (context) => createTokenAuth(core, context)],
+    ['auth:approle', createAppRole],
+  ]);
+}

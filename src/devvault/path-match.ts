@@ -1,0 +1,13 @@
+// Paths of a backend that need no token or need sudo: literal, `prefix*`, and `+` for one segment.
+
+export function pathMatches(pattern: string, path: string): boolean {
+  const isPrefix = pattern.endsWith('*');
+  const wanted = (isPrefix ? pattern.slice(0, -1) : pattern).split('/');
+  const got = path.split('/');
+  if (isPrefix ? got.length < wanted.length : got.length !== wanted.length) return false;
+  return wanted.every((segment, index) => {
+    if (segment === '+') return true;
+    const part = got[index] ?? '';
+    return isPrefix && index === wanted.length - 1 ? part.startsWith(segment) : part === segment;
+  });
+}
