@@ -29,7 +29,7 @@
 import type { Dependency, LookupAnswer } from './lookup.ts';
 import { quoteString } from './quote.ts';
 import { type Type, typeOfName } from './type.ts';
-import { integer, type MapValue, SliceValue as Slice, type SliceValue, type Value } from './value.ts';
+import { integer, type MapValue, type Opened, SliceValue as Slice, type SliceValue, type Value } from './value.ts';
 
 /** What the caller of `execute` lends to functions. What is absent makes the function that wants it fail clearly. */
 export interface Host {
@@ -124,7 +124,9 @@ type Argument<T extends string> = T extends 'string'
           ? SliceValue
           : T extends `map[${string}`
             ? MapValue
-            : Value;
+            : T extends 'reflect.Value'
+              ? Value
+              : Opened;
 type Result<T extends string> = T extends '[]string' ? SliceValue | readonly string[] : Argument<T>;
 type Arguments<P extends readonly string[]> = P extends readonly [...infer Fixed, `...${infer Variadic}`]
   ? [...FixedArguments<Fixed>, ...Argument<Variadic>[]]
