@@ -4,6 +4,7 @@ import { createTokenAuth } from './auth/token.ts';
 import type { BackendFactory } from './backend.ts';
 import type { Core } from './core.ts';
 import { createCubbyhole } from './engines/cubbyhole.ts';
+import { createDatabase } from './engines/database.ts';
 import { createKv1 } from './engines/kv1.ts';
 import { createKv2 } from './engines/kv2.ts';
 import { createSystem } from './sys/system.ts';
@@ -16,6 +17,7 @@ export function backendCatalog(core: Core): ReadonlyMap<string, BackendFactory> 
     ['secret:cubbyhole', createCubbyhole],
     ['secret:kv', kv],
     ['secret:generic', kv],
+    ['secret:database', createDatabase],
     ['auth:token', (context) => createTokenAuth(core, context)],
     ['auth:approle', createAppRole],
   ]);

@@ -12,6 +12,7 @@ import { createFaultBox, type Fault, type RequestCounts } from './faults.ts';
 import { createHttpFront } from './http-front.ts';
 import { newTokenId } from './identifiers.ts';
 import { acceptListMethod } from './list-method.ts';
+import { requestInside } from './request-inside.ts';
 import type { NodeRole } from './seal-state.ts';
 
 export interface DevVaultOptions {
@@ -35,6 +36,11 @@ export interface DevVault {
   readonly rootToken: string;
   /** Base64; opens the seal after `seal`. */
   readonly unsealKey: string;
+  /**
+   * Asks the server without a connection, past faults and counters, as root unless told otherwise: for seeds and tests.
+   * Never rejects for what the server refuses; look at `status`.
+   */
+  request(method: DevMethod, path: string, data?: object, options?: DevRequestOptions): Promise<DevAnswer>;
   /** For people who start it: that it is for development only, and how to reach it. */
   banner(): string;
   addFault(fault: Fault): void;
@@ -47,6 +53,21 @@ export interface DevVault {
   setRole(role: NodeRole, activeAddress?: string): void;
   /** Ends every token's and lease's timers and every connection; revokes nothing. */
   close(): Promise<void>;
+}
+
+export type DevMethod = 'GET' | 'LIST' | 'PUT' | 'PATCH' | 'DELETE';
+
+export interface DevRequestOptions {
+  token?: string;
+  namespace?: string;
+  wrapTtlSeconds?: number;
+}
+
+export interface DevAnswer {
+  status: number;
+  /** The parsed JSON; empty for an answer without a body. Numbers are JavaScript's. */
+  // biome-ignore lint/suspicious/noExplicitAny: the shape is the API's, path by path
+  body: any;
 }
 
 /** Like Vault's dev mode: unsealed, KV 2 at `secret/`. */
@@ -84,6 +105,7 @@ export function createDevVault(options: DevVaultOptions = {}): DevVault {
     },
     rootToken: root.id,
     unsealKey: core.seal.unsealKey,
+    request: (method, path, data, asked) => requestInside(core, root.id, method, path, data, asked),
     banner: () => banner(address, root.id, core),
     async start() {
       const { host, port } = parseListen(options.listen ?? '127.0.0.1:0');
