@@ -1,0 +1,82 @@
+// Loads the configuration: finds the files, reads, validates, merges and resolves them; tells everything that is wrong at once.
+import { readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { checkAccounts, checkTemplateFiles } from './host-checks.ts';
+import { checkLiterals } from './literals.ts';
+import { mergeSources } from './merge.ts';
+import { createProblems, type Problems } from './problems.ts';
+import { type ConfigSource, describeReadError, parseSource, readSource } from './read-source.ts';
+import { resolveConfig } from './resolve.ts';
+import type { Environment } from './resolve-context.ts';
+import type { ResolvedConfig } from './resolved.ts';
+
+export const defaultConfigPath = '/etc/latchkey/latchkey.yaml';
+
+export interface LoadOptions {
+  /**
+   * What to look at beside the text. `none`: nothing, for a command that only wants to know where the agent listens.
+   * `files` (the default): template files are there. `host`: users and groups exist too.
+   */
+  readonly checks?: 'none' | 'files' | 'host';
+}
+
+/**
+ * Loads files or folders (of which *.yaml, *.yml and *.json, sorted by name) as one configuration; none means
+ * /etc/latchkey/latchkey.yaml. Throws a ConfigError with every problem and its place.
+ */
+export function loadConfig(
+  paths: readonly string[],
+  env: Environment = process.env,
+  options: LoadOptions = {},
+): ResolvedConfig {
+  const problems = createProblems();
+  const files = (paths.length === 0 ? [defaultConfigPath] : paths).flatMap((path) =>
+    expandPath(resolve(path), problems),
+  );
+  const sources = [...new Set(files)].flatMap((file) => readSource(file, problems) ?? []);
+  return resolveSources(sources, env, problems, options);
+}
+
+/** The same for text at hand; `file` is what messages call it and where relative paths start. */
+export function loadConfigText(
+  file: string,
+  text: string,
+  env: Environment = process.env,
+  options: LoadOptions = {},
+): ResolvedConfig {
+  const problems = createProblems();
+  const source = parseSource(resolve(file), text, problems);
+  return resolveSources(source === undefined ? [] : [source], env, problems, options);
+}
+
+function resolveSources(
+  sources: readonly ConfigSource[],
+  env: Environment,
+  problems: Problems,
+  { checks = 'files' }: LoadOptions,
+): ResolvedConfig {
+  for (const source of sources) checkLiterals(source, problems);
+  const merged = mergeSources(sources, problems);
+  const config = resolveConfig(
+    merged,
+    env,
+    problems,
+    sources.map((source) => source.file),
+  );
+  if (checks !== 'none') checkTemplateFiles(config, merged, problems);
+  if (checks === 'host') checkAccounts(merged, problems);
+  problems.throwIfAny();
+  return config;
+}
+
+function expandPath(path: string, problems: Problems): string[] {
+  try {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return [path];
+    const names = readdirSync(path).filter((name) => /^[^.].*\.(?:ya?ml|json)$/.test(name));
+    if (names.length === 0) problems.addAt(path, undefined, 'no *.yaml, *.yml or *.json file in this folder');
+    return names.sort().map((name) => join(path, name));
+  } catch (error) {
+    problems.addAt(path, undefined, describeReadError(error));
+    return [];
+  }
+}

@@ -1,0 +1,122 @@
+// Collects everything that is wrong with a configuration, each with its place, so that all is told at once.
+import { LatchkeyError } from '../base/errors.ts';
+
+export type Path = readonly (string | number)[];
+
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** A file of the configuration, able to say where in it a path is. */
+export interface Located {
+  readonly file: string;
+  /** Of the value at the path (of its key with `key`), or of the nearest thing around it that exists. */
+  locate(path: Path, part?: 'key' | 'value'): Position | undefined;
+}
+
+/** Somewhere in a file: messages and relative paths start from it. */
+export class Place {
+  readonly source: Located;
+  readonly path: Path;
+
+  constructor(source: Located, path: Path) {
+    this.source = source;
+    this.path = path;
+  }
+
+  at(...path: Path): Place {
+    return new Place(this.source, [...this.path, ...path]);
+  }
+
+  /** `files[2].mode` */
+  get name(): string {
+    return formatPath(this.path);
+  }
+
+  /** `/etc/latchkey/latchkey.yaml:12:5`, for naming the other place of two. */
+  toString(): string {
+    const position = this.source.locate(this.path);
+    return position === undefined
+      ? this.source.file
+      : `${this.source.file}:${position.line}:${position.column}`;
+  }
+}
+
+export interface ConfigProblem {
+  readonly file: string;
+  readonly line: number | undefined;
+  readonly column: number | undefined;
+  /** `files[2].mode`; empty for the file as a whole. */
+  readonly path: string;
+  /** What is wrong, what was expected, what to do. */
+  readonly message: string;
+}
+
+/** All that is wrong; the message has a line for each: `FILE:LINE:COL: path: what`. */
+export class ConfigError extends LatchkeyError {
+  readonly problems: readonly ConfigProblem[];
+
+  constructor(problems: readonly ConfigProblem[]) {
+    super('config_invalid', problems.map(formatProblem).join('\n'));
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+export interface Problems {
+  add(place: Place, message: string, part?: 'key' | 'value'): void;
+  /** For what has no path: a file that cannot be read, bad YAML. */
+  addAt(file: string, position: Position | undefined, message: string): void;
+  /** Throws a ConfigError when there is any. */
+  throwIfAny(): void;
+}
+
+export function createProblems(): Problems {
+  const found = new Map<string, ConfigProblem>();
+  const put = (problem: ConfigProblem) => found.set(formatProblem(problem), problem);
+  return {
+    add(place, message, part = 'value') {
+      const position = place.source.locate(place.path, part);
+      const { file } = place.source;
+      put({ file, line: position?.line, column: position?.column, path: place.name, message });
+    },
+    addAt(file, position, message) {
+      put({ file, line: position?.line, column: position?.column, path: '', message });
+    },
+    throwIfAny() {
+      if (found.size > 0) throw new ConfigError(inOrder([...found.values()]));
+    },
+  };
+}
+
+/** Two places say the same; `what` is it. */
+export function reportTwice(problems: Problems, place: Place, first: Place, what = 'this key'): void {
+  problems.add(place, `${what} is there twice, first at ${String(first)}; remove or rename one`, 'key');
+}
+
+/** `['files', 2, 'mode']` is `files[2].mode`. */
+function formatPath(path: Path): string {
+  let text = '';
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${step}]`;
+    else text += text === '' ? step : `.${step}`;
+  }
+  return text;
+}
+
+function formatProblem(problem: ConfigProblem): string {
+  const place = [problem.file, problem.line, problem.column].filter((part) => part !== undefined).join(':');
+  return `${place}: ${problem.path === '' ? '' : `${problem.path}: `}${problem.message}`;
+}
+
+/** By line within a file; the files stay in the order in which their first problem came. */
+function inOrder(problems: ConfigProblem[]): ConfigProblem[] {
+  const files = [...new Set(problems.map((problem) => problem.file))];
+  return problems.sort(
+    (a, b) =>
+      files.indexOf(a.file) - files.indexOf(b.file) ||
+      (a.line ?? 0) - (b.line ?? 0) ||
+      (a.column ?? 0) - (b.column ?? 0),
+  );
+}

@@ -1,0 +1,101 @@
+// The schema of `processes`: the programs that the agent starts, and what a rotation means to them.
+import * as z from 'zod/mini';
+import {
+  choice,
+  commandLine,
+  count,
+  doc,
+  duration,
+  durationRange,
+  flag,
+  name,
+  parseSignal,
+  section,
+  signalExpected,
+  signalName,
+  text,
+} from './fields.ts';
+import { probe } from './file-schema.ts';
+
+const rotationExpected = 'restart, none, or signal with a name such as signal HUP';
+const signalForm = /^signal +((?:SIG)?[A-Z][A-Z0-9]*)$/;
+
+type OnRotation = { kind: 'restart' } | { kind: 'none' } | { kind: 'signal'; signal: NodeJS.Signals };
+
+function parseOnRotation(value: string): OnRotation | undefined {
+  if (value === 'restart' || value === 'none') return { kind: value };
+  const signal = parseSignal(signalForm.exec(value)?.[1] ?? '');
+  return signal === undefined ? undefined : { kind: 'signal', signal };
+}
+
+const onRotation = z.pipe(
+  z.string(rotationExpected).check(
+    z.regex(/^(?:restart|none|signal +(?:SIG)?[A-Z][A-Z0-9]*)$/, rotationExpected),
+    z.refine((value) => parseOnRotation(value) !== undefined, `${rotationExpected}: ${signalExpected}`),
+  ),
+  z.transform((value): OnRotation => parseOnRotation(value) ?? { kind: 'restart' }),
+);
+
+const variableExpected = 'a name of letters, digits and underscores';
+const variable = z.string(variableExpected).check(z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, variableExpected));
+const passed = z
+  .string(variableExpected)
+  .check(
+    z.regex(/^[A-Za-z_][A-Za-z0-9_]*\*?$/, 'the name of a variable, or the start of names with * at its end'),
+  );
+
+const stop = section({
+  signal: doc(z.prefault(signalName(), 'TERM'), 'What asks it to end.'),
+  timeout: doc(z.prefault(duration(), '30s'), 'Then its whole process group is killed.'),
+});
+
+const restart = section({
+  on_exit: doc(
+    z.prefault(choice(['always', 'on-failure', 'never']), 'on-failure'),
+    'When it is started again.',
+  ),
+  backoff: doc(z.prefault(durationRange(), '1s..30s'), 'The first wait and the longest.'),
+  max_attempts: doc(
+    z.prefault(count(0), 10),
+    'Given up after so many exits in a row, none of which came after running the longest wait; 0: never.',
+  ),
+});
+
+export const processSchema = section({
+  name: doc(name(), 'What it is called in status, logs and `notify`.'),
+  command: doc(commandLine(), 'The program and its arguments, without a shell.'),
+  env: doc(
+    z.prefault(z.record(variable, z.string('a string (a template)'), 'a map of variables'), {}),
+    'Variables; each value is a template. It starts when all have a value.',
+  ),
+  pass_env: doc(
+    z.prefault(z.array(passed, 'a list of names'), []),
+    'Variables taken over from the agent, beside PATH, HOME, LANG, LC_*, TZ and TERM; `AWS_*` takes all that start so.',
+  ),
+  working_dir: doc(z.optional(text()), "Where it starts; default: the agent's folder."),
+  user: doc(
+    z.optional(text()),
+    'Whom it runs as, with the supplementary groups; default: the user of the agent.',
+  ),
+  group: doc(z.optional(text()), "Its group; default: the user's."),
+  on_rotation: doc(
+    z.prefault(onRotation, 'restart'),
+    'restart, signal NAME or none: what happens when a value changes.',
+  ),
+  splay: doc(z.prefault(duration(), '0s'), 'A restart after a rotation waits a random part of this.'),
+  stop: doc(z.prefault(stop, {}), 'How it is ended.'),
+  restart: doc(z.prefault(restart, {}), 'What happens when it ends by itself.'),
+  overlap_start: doc(
+    z.prefault(flag(), false),
+    'On a rotation start the new one, wait for its `health`, then stop the old one.',
+  ),
+  health: doc(z.optional(probe), 'How to find out that it works.'),
+  output: doc(
+    z.prefault(choice(['inherit', 'log']), 'inherit'),
+    "Where its output goes: where the agent's goes, or to the log line by line, secrets masked.",
+  ),
+  upstream: doc(z.optional(name()), 'The upstream that paths in `env` mean; with one upstream it is that.'),
+  required: doc(z.prefault(flag(), true), 'The agent is ready only when it runs.'),
+});
+
+export type ProcessInput = z.output<typeof processSchema>;

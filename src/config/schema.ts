@@ -1,0 +1,99 @@
+// The shape of latchkey.yaml: one schema gives the types, the defaults, the JSON Schema for editors and the reference page.
+// What needs more than one key to judge (unknown names, two things at one path) is in the resolve-*.ts files.
+import * as z from 'zod/mini';
+import {
+  byteSize,
+  choice,
+  doc,
+  duration,
+  flag,
+  name,
+  namePattern,
+  section,
+  text,
+  textList,
+} from './fields.ts';
+import { fileSchema } from './file-schema.ts';
+import { processSchema } from './process-schema.ts';
+import { accessRuleSchema, accessSchema, auditSchema, listenerSchema } from './serving-schema.ts';
+import { upstreamSchema } from './upstream-schema.ts';
+
+const parameter = z.pipe(
+  z.union([z.string(), z.number(), z.boolean()], 'a string, a number, true or false'),
+  z.transform((value) => String(value)),
+);
+
+export const secretSchema = section({
+  upstream: doc(z.optional(name()), 'A name from `upstreams`; with one upstream it need not be said.'),
+  path: doc(text(), 'The path, as the `vault` command takes it: the version of a KV engine is found out.'),
+  operation: doc(
+    z.prefault(choice(['read', 'write']), 'read'),
+    '`write` sends the parameters as the body (`pki/issue/web`), `read` as the query.',
+  ),
+  parameters: doc(
+    z.prefault(z.record(text(), parameter, 'a map'), {}),
+    'Parameters of the request; no secrets.',
+  ),
+  refresh: doc(z.prefault(duration(), '30s'), 'How often a secret without a lease is asked for.'),
+  max_stale: doc(
+    z.optional(duration()),
+    'How long the last value is handed out when upstream is away; default 24h, with a lease until its end.',
+  ),
+  on_stale: doc(
+    z.prefault(choice(['expire', 'keep']), 'expire'),
+    'What happens then: handed out no more, or kept.',
+  ),
+  overlap: doc(
+    z.prefault(duration(), '30s'),
+    'The old credential lives this long after all consumers have moved.',
+  ),
+  on_exit: doc(
+    z.prefault(choice(['revoke', 'keep']), 'revoke'),
+    'What happens to its lease when the agent ends.',
+  ),
+  required: doc(z.prefault(flag(), true), 'The agent is ready only when it has a value.'),
+});
+
+export const logSchema = section({
+  level: doc(z.prefault(choice(['debug', 'info', 'warn', 'error']), 'info'), 'The least that is logged.'),
+  format: doc(z.prefault(choice(['json', 'text']), 'json'), 'For programs or for people.'),
+  file: doc(z.optional(text()), 'Opened again on HUP; default: stderr.'),
+});
+
+export const templateSchema = section({
+  sandbox_paths: doc(
+    z.prefault(textList(), []),
+    'Folders that `file` may read and `writeToFile` may write; with none both are refused.',
+  ),
+  allow_plugin: doc(z.prefault(flag(), false), 'Templates may run programs by `plugin`.'),
+  deny_functions: doc(z.prefault(textList(), []), 'Functions that templates may not use.'),
+  max_output: doc(z.prefault(byteSize(), '16MiB'), 'The most that one template may give.'),
+});
+
+/** Each top-level key, and how its values are told apart: maps by name, lists, and single sections. */
+export const rootSchema = section({
+  upstreams: doc(
+    z.optional(z.record(name(), upstreamSchema)),
+    'Where secrets come from, by any name. With none and `$VAULT_ADDR` set there is one, `vault`.',
+  ),
+  secrets: doc(z.optional(z.record(name(), secretSchema)), 'Local names for secrets.'),
+  files: doc(z.optional(z.array(fileSchema)), 'Files that are rendered from templates.'),
+  processes: doc(z.optional(z.array(processSchema)), 'Programs that the agent starts.'),
+  listeners: doc(z.optional(z.array(listenerSchema)), 'Sockets that serve secrets to programs on this host.'),
+  access: doc(
+    z.optional(z.union([z.array(accessRuleSchema), accessSchema])),
+    "Who may have what: a list of rules, or a map of `strict` and `rules`. With no rules: root and the agent's own user.",
+  ),
+  audit: doc(z.optional(auditSchema), 'What is recorded; absent: nothing.'),
+  log: doc(z.optional(logSchema), 'The log of the agent.'),
+  template: doc(z.optional(templateSchema), 'What templates may do.'),
+  state_dir: doc(
+    z.optional(text()),
+    'A folder for what must survive a restart (lease ids, no secrets); default `$STATE_DIRECTORY`, else /var/lib/latchkey.',
+  ),
+});
+
+export { namePattern };
+export type SecretInput = z.output<typeof secretSchema>;
+export type LogInput = z.output<typeof logSchema>;
+export type TemplateInput = z.output<typeof templateSchema>;

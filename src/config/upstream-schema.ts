@@ -1,0 +1,178 @@
+// The schema of `upstreams`: where a vault is and how the agent logs in to it.
+import * as z from 'zod/mini';
+import { byteSize, choice, count, doc, duration, fileMode, flag, section, text } from './fields.ts';
+
+const common = {
+  mount: doc(
+    z.optional(text()),
+    'Where the method is mounted, without `auth/`; default: the name of the method.',
+  ),
+  namespace: doc(z.optional(text()), 'The namespace to log in to, where it is not the one of the upstream.'),
+  min_backoff: doc(z.prefault(duration(), '1s'), 'The wait after the first failed login.'),
+  max_backoff: doc(z.prefault(duration(), '5m'), 'The longest wait between two logins.'),
+  exit_on_error: doc(z.prefault(flag(), false), 'End the agent when a login fails, instead of trying again.'),
+  wrap_ttl: doc(
+    z.optional(duration()),
+    'Ask for the login answer wrapped for so long; the agent unwraps it.',
+  ),
+};
+
+const role = doc(text(), 'The role to log in as.');
+const passwordLogin = {
+  username: doc(text(), 'The name to log in as.'),
+  password_file: doc(text(), 'The file with the password.'),
+  ...common,
+};
+
+const tokenLogin = section({
+  method: doc(z.literal('token'), 'The token of `$VAULT_TOKEN`.'),
+  ...common,
+});
+
+const otherLogins = [
+  section({
+    method: doc(z.literal('token_file'), 'A token that something else keeps in a file; the file is watched.'),
+    path: doc(text(), 'The file with the token.'),
+    ...common,
+  }),
+  section({
+    method: doc(z.literal('approle'), 'A role id and a secret id.'),
+    role_id: doc(z.optional(text()), 'The role id; it is not a secret.'),
+    role_id_file: doc(z.optional(text()), 'The file with the role id; instead of `role_id`.'),
+    secret_id_file: doc(z.optional(text()), 'The file with the secret id; absent: the role needs none.'),
+    remove_secret_id_file: doc(z.prefault(flag(), true), 'Remove that file after it was read.'),
+    secret_id_wrapped: doc(
+      z.prefault(flag(), false),
+      'The file holds a response-wrapping token for the secret id.',
+    ),
+    ...common,
+  }),
+  section({
+    method: doc(z.literal('jwt'), 'A JSON Web Token from a file, watched.'),
+    role,
+    path: doc(text(), 'The file with the token.'),
+    remove_file: doc(z.prefault(flag(), false), 'Remove the file after it was read.'),
+    ...common,
+  }),
+  section({
+    method: doc(z.literal('kubernetes'), 'The service account of this pod.'),
+    role,
+    path: doc(
+      z.prefault(text(), '/var/run/secrets/kubernetes.io/serviceaccount/token'),
+      "The file with the service account's token.",
+    ),
+    ...common,
+  }),
+  section({
+    method: doc(z.literal('cert'), 'The client certificate of `tls`.'),
+    name: doc(z.optional(text()), 'The certificate role; absent: the vault tries all.'),
+    ...common,
+  }),
+  section({ method: doc(z.literal('userpass'), 'A name and a password.'), ...passwordLogin }),
+  section({ method: doc(z.literal('ldap'), 'A name and a password of a directory.'), ...passwordLogin }),
+  section({
+    method: doc(z.literal('aws'), 'A signed request to STS (`iam`).'),
+    role,
+    region: doc(z.optional(text()), 'Default `$AWS_REGION`, `$AWS_DEFAULT_REGION`, else us-east-1.'),
+    header_value: doc(z.optional(text()), 'The value of `X-Vault-AWS-IAM-Server-ID`.'),
+    sts_endpoint: doc(z.optional(text()), 'Default https://sts.REGION.amazonaws.com/.'),
+    ...common,
+  }),
+  section({
+    method: doc(z.literal('gcp'), 'An identity of Google Cloud.'),
+    role,
+    type: doc(
+      z.prefault(choice(['gce', 'iam']), 'gce'),
+      "The instance's identity token, or a JWT signed by IAM.",
+    ),
+    service_account: doc(z.optional(text()), 'Whose JWT IAM signs; default: the one of the instance.'),
+    ...common,
+  }),
+  section({
+    method: doc(z.literal('azure'), 'A managed identity of Azure.'),
+    role,
+    resource: doc(
+      z.prefault(text(), 'https://management.azure.com/'),
+      'For whom the identity token is made.',
+    ),
+    ...common,
+  }),
+] as const;
+
+const auth = z.discriminatedUnion('method', [tokenLogin, ...otherLogins], 'a map with `method`');
+
+const tls = section({
+  ca_file: doc(
+    z.optional(text()),
+    'Certificates to trust; default `$VAULT_CACERT`, else those of the system.',
+  ),
+  ca_path: doc(z.optional(text()), 'A folder of such; default `$VAULT_CAPATH`.'),
+  cert_file: doc(z.optional(text()), "The agent's certificate; default `$VAULT_CLIENT_CERT`."),
+  key_file: doc(z.optional(text()), 'Its key; default `$VAULT_CLIENT_KEY`.'),
+  server_name: doc(
+    z.optional(text()),
+    'The name to verify; default `$VAULT_TLS_SERVER_NAME`, else that of the address.',
+  ),
+  skip_verify: doc(
+    z.optional(flag()),
+    'Trust anyone: for trying out only; default `$VAULT_SKIP_VERIFY`, else false.',
+  ),
+});
+
+const budget = section({
+  requests_per_second: doc(z.prefault(count(1), 50), 'Over all consumers together.'),
+  concurrency: doc(z.prefault(count(1), 16), 'Requests under way at once.'),
+});
+
+const sink = section({
+  path: doc(text(), 'The file, replaced at each login.'),
+  mode: doc(z.prefault(fileMode(), '0600'), 'Its mode.'),
+  owner: doc(z.optional(text()), 'Its owner; default: the user of the agent.'),
+  group: doc(z.optional(text()), 'Its group.'),
+  wrap_ttl: doc(z.optional(duration()), 'Write the token wrapped for so long.'),
+  dh_path: doc(
+    z.optional(text()),
+    "The file with the reader's curve25519 key: the token is written encrypted.",
+  ),
+  derive_key: doc(z.prefault(flag(), false), 'Derive the key from the shared secret by HKDF.'),
+  aad: doc(z.optional(text()), 'Additional data that the encryption authenticates.'),
+});
+
+export const upstreamSchema = section({
+  kind: doc(
+    z.prefault(choice(['vault', 'aws', 'onepassword', 'azure', 'gcp', 'env', 'file']), 'vault'),
+    'What it is; `vault` is HashiCorp Vault or OpenBao.',
+  ),
+  address: doc(
+    z.optional(
+      z.union(
+        [text(), z.array(text()).check(z.minLength(1, 'at least one address'))],
+        'an address or a list of them',
+      ),
+    ),
+    'Its URL, or several that are tried in order; default `$VAULT_ADDR`.',
+  ),
+  namespace: doc(z.optional(text()), 'Default `$VAULT_NAMESPACE`.'),
+  tls: doc(z.prefault(tls, {}), 'How the server is verified, and the client certificate.'),
+  auth: doc(
+    z.prefault(auth, { method: 'token' }),
+    'How the agent logs in; default: the token of `$VAULT_TOKEN`.',
+  ),
+  budget: doc(z.prefault(budget, {}), 'What all requests together may cost the server.'),
+  sinks: doc(
+    z.prefault(z.array(sink, 'a list of maps'), []),
+    'Files that hold a copy of the token, for other programs.',
+  ),
+  events: doc(
+    z.prefault(flag(), true),
+    'Subscribe to changes where the server can tell of them; polling goes on.',
+  ),
+  timeout: doc(
+    z.optional(duration()),
+    'For one request, to the last byte; default `$VAULT_CLIENT_TIMEOUT`, else 60s.',
+  ),
+  max_body: doc(z.prefault(byteSize(), '16MiB'), 'The largest answer that is taken.'),
+});
+
+export type UpstreamInput = z.output<typeof upstreamSchema>;
+export type AuthInput = UpstreamInput['auth'];
