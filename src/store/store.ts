@@ -1,5 +1,6 @@
 // The entries in memory: who wants which reference, which version each consumer holds, and who is told of a change.
 // It fetches nothing and decides nothing about time: the lease engine does, and reports what it got here.
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../base/clock.ts';
 import { type ErrorCode, errorCode } from '../base/errors.ts';
 import {
@@ -20,8 +21,10 @@ export interface StoreListener {
   closed?(entry: Entry, versions: readonly SecretVersion[]): void;
   /** Other data than before (the first data too). */
   changed?(entry: Entry, version: SecretVersion): void;
-  /** The state, the plan, the error or the expiry differs; not called for what `changed` tells. */
+  /** The state, the error or the expiry differs; not called for what `changed` tells, nor for a plan. */
   updated?(entry: Entry): void;
+  /** Openers came or went and the merged policy is another one. */
+  policyChanged?(entry: Entry): void;
   /** A superseded version that no consumer holds any more; each version is told once. */
   unheld?(entry: Entry, version: SecretVersion): void;
 }
@@ -93,11 +96,17 @@ export function createStore(options: { clock: Clock }): Store {
     }
   }
 
+  function setPolicy(cell: Cell, policy: EntryPolicy): void {
+    if (isDeepStrictEqual(cell.policy, policy)) return;
+    cell.policy = policy;
+    tell((listener) => listener.policyChanged?.(cell));
+  }
+
   function removeWish(cell: Cell, wish: symbol): void {
     if (!cell.wishes.delete(wish)) return;
     const rest = [...cell.wishes.values()];
     if (rest.length > 0) {
-      cell.policy = rest.reduce(mergePolicies);
+      setPolicy(cell, rest.reduce(mergePolicies));
       return;
     }
     cells.delete(cell.key);
@@ -113,7 +122,7 @@ export function createStore(options: { clock: Clock }): Store {
       const isNew = cell === undefined;
       cell ??= createCell(key, reference, policy);
       cell.wishes.set(wish, policy);
-      cell.policy = isNew ? policy : mergePolicies(cell.policy, policy);
+      if (!isNew) setPolicy(cell, mergePolicies(cell.policy, policy));
       const opened = cell;
       if (isNew) {
         cells.set(key, opened);
@@ -137,6 +146,7 @@ export function createStore(options: { clock: Clock }): Store {
         before.lease?.id === answer.lease?.id;
       Object.assign(cell, { state: 'fresh', expiresAt, error: undefined } satisfies Partial<Cell>);
       if (isSame) {
+        cell.current = confirm(before, answer);
         tell((listener) => listener.updated?.(cell));
         return false;
       }
@@ -188,6 +198,16 @@ export function createStore(options: { clock: Clock }): Store {
       }
     },
     holders: (key) => cells.get(key)?.held ?? new Map(),
+  };
+}
+
+/** The same data again; upstream may number it anew (a KV 2 write of equal data) and tell another `ttl`. */
+function confirm(before: SecretVersion, answer: SecretAnswer): SecretVersion {
+  const { upstreamVersion: _number, ttlSeconds: _ttl, ...kept } = before;
+  return {
+    ...kept,
+    ...(answer.upstreamVersion === undefined ? {} : { upstreamVersion: answer.upstreamVersion }),
+    ...(answer.ttlSeconds === undefined ? {} : { ttlSeconds: answer.ttlSeconds }),
   };
 }
 
