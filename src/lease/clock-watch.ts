@@ -1,0 +1,45 @@
+// Notices that wall time and monotonic time went apart: a suspended host (the monotonic clock of Linux stands still
+// meanwhile) or a clock that was set. Which of the two cannot be told.
+import type { Clock, Timer } from '../base/clock.ts';
+
+export interface ClockWatch {
+  start(): void;
+  /** Looks now instead of at the next tick. */
+  check(): void;
+  close(): void;
+}
+
+interface ClockWatchOptions {
+  clock: Clock;
+  intervalMs: number;
+  /** Smaller drifts (NTP slewing) are taken up silently. */
+  thresholdMs: number;
+  /** Positive: wall time ran ahead. */
+  onJump: (jumpMs: number) => void;
+}
+
+export function createClockWatch(options: ClockWatchOptions): ClockWatch {
+  const { clock, intervalMs, thresholdMs, onJump } = options;
+  let offset = clock.wall() - clock.now();
+  let timer: Timer | undefined;
+
+  function check(): void {
+    const before = offset;
+    offset = clock.wall() - clock.now();
+    if (Math.abs(offset - before) > thresholdMs) onJump(offset - before);
+  }
+
+  function tick(): void {
+    timer = clock.setTimer(intervalMs, tick);
+    check();
+  }
+
+  return {
+    start() {
+      offset = clock.wall() - clock.now();
+      timer = clock.setTimer(intervalMs, tick);
+    },
+    check,
+    close: () => timer?.cancel(),
+  };
+}

@@ -1,0 +1,82 @@
+// What a failed request means for a secret: how soon it is tried again, what is left of the value, and whether upstream
+// as a whole is away. Pure, on monotonic milliseconds.
+import { type BackoffLimits, backoffDelayMs } from '../base/backoff.ts';
+import { type ErrorCode, errorCode } from '../base/errors.ts';
+import { UpstreamError } from '../base/upstream-error.ts';
+import type { EntryState } from '../store/entry.ts';
+import type { FailureView, SecretView } from './secret-view.ts';
+
+/** A static secret is handed out this long without upstream, unless `max_stale` says otherwise. */
+export const defaultMaxStaleMs = 24 * 3_600_000;
+
+/** One more failure on top of those before. */
+export function addFailure(before: FailureView | undefined, error: unknown, now: number): FailureView {
+  return {
+    code: errorCode(error),
+    count: (before?.count ?? 0) + 1,
+    since: before?.since ?? now,
+    at: now,
+    retryAfterMs: error instanceof UpstreamError ? error.retryAfterMs : undefined,
+  };
+}
+
+/** Codes that say that upstream as a whole cannot serve, whatever it is asked for. */
+export function isOutage(code: ErrorCode): boolean {
+  return (
+    code === 'upstream_unavailable' ||
+    code === 'upstream_sealed' ||
+    code === 'login_failed' ||
+    code === 'token_invalid' ||
+    code === 'timeout'
+  );
+}
+
+/** Whether an error tells of upstream as a whole: an answered 500 may be about one path only (a broken database). */
+export function isOutageError(error: unknown): boolean {
+  const status = error instanceof UpstreamError ? error.status : undefined;
+  return isOutage(errorCode(error)) && status !== 500;
+}
+
+/** Whether a failed read may have made a credential all the same: an answer that cannot be understood, or none in time. */
+export function mayHaveMinted(error: unknown, tookMs: number): boolean {
+  const code = errorCode(error);
+  if (code === 'upstream_answer_invalid') return true;
+  const hasAnswer = error instanceof UpstreamError && error.status !== undefined;
+  return !hasAnswer && (code === 'upstream_unavailable' || code === 'timeout') && tookMs > 5000;
+}
+
+/** The wait after a failure, from the moment of that failure. */
+export function retryDelayMs(
+  failure: FailureView,
+  refreshMs: number,
+  random: () => number,
+  limits: BackoffLimits,
+): number {
+  const backoff = backoffDelayMs(failure.count, limits, random);
+  if (failure.retryAfterMs !== undefined) return failure.retryAfterMs * (1 + random() / 2) + backoff / 2;
+  // A path that is not there may be made at any time: found within `refresh`, as a change of it would be.
+  const isMissing = failure.code === 'not_found' || failure.code === 'mount_not_found';
+  return isMissing ? Math.min(backoff, refreshMs * (0.8 + 0.4 * random())) : backoff;
+}
+
+/** When the value must not be handed out any more; undefined: never. */
+export function expiryAt(view: SecretView): number | undefined {
+  const { value, failure, policy } = view;
+  if (value === undefined || policy.onStale === 'keep') return undefined;
+  if (value.endsAt !== undefined) {
+    if (value.isDoubtful && failure === undefined) return undefined;
+    const byStaleness =
+      failure === undefined || policy.maxStaleMs === undefined
+        ? Number.POSITIVE_INFINITY
+        : failure.since + policy.maxStaleMs;
+    return Math.min(value.endsAt, byStaleness);
+  }
+  return failure === undefined ? undefined : value.confirmedAt + (policy.maxStaleMs ?? defaultMaxStaleMs);
+}
+
+/** What is left of the value while upstream fails. */
+export function stateOnFailure(view: SecretView, now: number): EntryState {
+  if (view.value === undefined) return 'pending';
+  const expiry = expiryAt(view);
+  return view.isExpired || (expiry !== undefined && expiry <= now) ? 'expired' : 'stale';
+}

@@ -1,0 +1,320 @@
+// Every lease that the agent answers for, from the grant to its end. The current lease of a secret is renewed by its
+// track; here the superseded ones are kept alive while somebody still holds them, and those that nobody holds are revoked.
+import { backoffDelayMs } from '../base/backoff.ts';
+import type { Clock, Timer } from '../base/clock.ts';
+import { errorCode, LatchkeyError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { EntryPolicy } from '../store/entry.ts';
+import type { Priority } from './lease-upstream.ts';
+import { isAtMaxLife, renewDelayMs, type ScheduleLimits } from './schedule-policy.ts';
+import type { UpstreamCalls } from './upstream-calls.ts';
+
+export type LeaseState = 'current' | 'superseded' | 'retiring';
+
+/** Times are monotonic milliseconds. */
+export interface OwnedLease {
+  readonly upstream: string;
+  readonly id: string;
+  /** The entry that it was made for. */
+  readonly key: string;
+  grantedAt: number;
+  /** What each renewal asks for. */
+  readonly askedSeconds: number;
+  /** Who may still use it: keys of entries, or a mark of the last run. */
+  readonly users: Set<string>;
+  policy: Pick<EntryPolicy, 'overlapMs' | 'onExit'>;
+  state: LeaseState;
+  endsAt: number;
+  /** The last grant or renewal, and what it gave. */
+  confirmedAt: number;
+  grantedMs: number;
+  canRenew: boolean;
+  isDoubtful: boolean;
+}
+
+export interface LeaseGrant {
+  readonly upstream: string;
+  readonly id: string;
+  readonly key: string;
+  readonly durationSeconds: number;
+  readonly isRenewable: boolean;
+  readonly users: Iterable<string>;
+  readonly policy: OwnedLease['policy'];
+  readonly grantedAt: number;
+  /** For one that was granted by the last run. */
+  readonly endsAt?: number;
+}
+
+export interface LeaseBook {
+  /** A new current lease; the same lease once more moves its end. */
+  add(grant: LeaseGrant): OwnedLease;
+  find(upstream: string, leaseId: string): OwnedLease | undefined;
+  /** Asks upstream for more time. A lease that is lost leaves the book. Rejects as upstream does. */
+  renew(lease: OwnedLease, options: { signal: AbortSignal; priority: Priority }): Promise<void>;
+  /** Its secret has another one now: kept alive here for those who still use it. */
+  supersede(lease: OwnedLease): void;
+  /** `user` does not use it any more; the last one leaving a lease that is not current retires it after its overlap. */
+  leave(lease: OwnedLease, user: string): void;
+  /** Revoked after `delayMs`, again and again until upstream has done so or it has ended by itself. */
+  retire(lease: OwnedLease, delayMs: number): void;
+  /** It is gone, or left to its own end. */
+  forget(lease: OwnedLease): void;
+  leases(): IterableIterator<OwnedLease>;
+  /** It ends at `endsAt` (monotonic) at the latest, and no renewal moves that. */
+  capEnd(lease: OwnedLease, endsAt: number): void;
+  /** The wall clock ran on by `jumpMs` while the monotonic one stood. */
+  shift(jumpMs: number): void;
+  upstreamRecovered(upstream: string): void;
+  /** Revokes `lease` now, with a few tries until `signal`; resolves with whether it is gone. */
+  revokeNow(lease: OwnedLease, signal: AbortSignal): Promise<boolean>;
+  /** Stops every timer; the book stays readable. */
+  stop(): void;
+}
+
+interface BookOptions {
+  clock: Clock;
+  random: () => number;
+  limits: ScheduleLimits;
+  calls: UpstreamCalls;
+  logger: Logger;
+  signal: AbortSignal;
+  onChange: () => void;
+}
+
+interface Task {
+  timer: Timer | undefined;
+  dueAt: number;
+  failures: number;
+}
+
+export function createLeaseBook(options: BookOptions): LeaseBook {
+  const { clock, random, limits, calls, logger, signal, onChange } = options;
+  const leases = new Map<string, OwnedLease>();
+  const tasks = new Map<OwnedLease, Task>();
+
+  const has = (lease: OwnedLease): boolean => leases.get(bookKey(lease.upstream, lease.id)) === lease;
+
+  function schedule(lease: OwnedLease, dueAt: number, failures: number): void {
+    tasks.get(lease)?.timer?.cancel();
+    if (signal.aborted) return;
+    const task: Task = { timer: undefined, dueAt, failures };
+    const now = clock.now();
+    const wakeAt = lease.endsAt > now ? Math.min(dueAt, lease.endsAt) : dueAt;
+    task.timer = clock.setTimer(wakeAt - now, () => void run(lease, task));
+    tasks.set(lease, task);
+  }
+
+  function forget(lease: OwnedLease): void {
+    tasks.get(lease)?.timer?.cancel();
+    tasks.delete(lease);
+    if (!has(lease)) return;
+    leases.delete(bookKey(lease.upstream, lease.id));
+    onChange();
+  }
+
+  async function run(lease: OwnedLease, task: Task): Promise<void> {
+    const now = clock.now();
+    const isEnded = now >= lease.endsAt;
+    // After a jump of the clock the end is a guess, so a last request makes sure where there is one to send.
+    const canTell = lease.isDoubtful && (lease.state === 'retiring' || lease.canRenew);
+    if (isEnded && !canTell) return forget(lease);
+    if (now < task.dueAt && !isEnded) return schedule(lease, task.dueAt, task.failures);
+    const outage = calls.outage(lease.upstream);
+    if (!outage.admit(now)) {
+      return schedule(lease, (outage.nextProbeAt() ?? now) + 1000 * (1 + random()), task.failures);
+    }
+    try {
+      if (lease.state === 'retiring') await revoke(lease, { signal, priority: 'background' });
+      else await keepAlive(lease);
+    } catch (error) {
+      if (signal.aborted || tasks.get(lease) !== task) return;
+      if (isEnded) return forget(lease);
+      logger.debug(
+        { lease: lease.key, code: errorCode(error) },
+        `could not ${lease.state === 'retiring' ? 'revoke' : 'renew'} a superseded lease`,
+      );
+      schedule(
+        lease,
+        clock.now() + backoffDelayMs(task.failures + 1, limits.retry, random),
+        task.failures + 1,
+      );
+    }
+  }
+
+  async function keepAlive(lease: OwnedLease): Promise<void> {
+    if (lease.canRenew) await renew(lease, { signal, priority: 'background' });
+    if (lease.state === 'superseded') schedule(lease, renewalAt(lease), 0);
+  }
+
+  /** Never where it cannot be renewed: then only its end counts. */
+  function renewalAt(lease: OwnedLease): number {
+    if (!lease.canRenew) return Number.POSITIVE_INFINITY;
+    return Math.max(
+      clock.now() + limits.minIntervalMs,
+      lease.confirmedAt + renewDelayMs(lease.endsAt - lease.confirmedAt, random),
+    );
+  }
+
+  async function renew(
+    lease: OwnedLease,
+    request: { signal: AbortSignal; priority: Priority },
+  ): Promise<void> {
+    const sentAt = clock.now();
+    try {
+      const answer = await calls.call(lease.upstream, request, (upstream, own) =>
+        upstream.renew(lease.id, lease.askedSeconds, own),
+      );
+      applyRenewal(lease, answer, sentAt);
+      onChange();
+    } catch (error) {
+      if (errorCode(error) === 'lease_lost') forget(lease);
+      throw error;
+    }
+    if (lease.endsAt <= clock.now()) {
+      forget(lease);
+      throw new LatchkeyError('lease_lost', `the lease of ${lease.key} was renewed for no time at all`);
+    }
+  }
+
+  async function revoke(
+    lease: OwnedLease,
+    request: { signal: AbortSignal; priority: Priority },
+  ): Promise<void> {
+    try {
+      await calls.call(lease.upstream, request, (upstream, own) => upstream.revoke(lease.id, own));
+      logger.info({ lease: lease.key }, 'revoked a lease that nobody uses any more');
+    } catch (error) {
+      if (errorCode(error) !== 'lease_lost') throw error;
+    }
+    forget(lease);
+  }
+
+  function retire(lease: OwnedLease, delayMs: number): void {
+    if (!has(lease)) return;
+    lease.state = 'retiring';
+    schedule(lease, clock.now() + delayMs, 0);
+    onChange();
+  }
+
+  return {
+    add(grant) {
+      const key = bookKey(grant.upstream, grant.id);
+      const lease = leases.get(key);
+      const renewed = createLease(grant);
+      if (lease !== undefined) {
+        const { endsAt, confirmedAt, grantedMs, canRenew } = renewed;
+        Object.assign(lease, { endsAt, confirmedAt, grantedMs, canRenew, isDoubtful: false });
+        for (const user of renewed.users) lease.users.add(user);
+        return lease;
+      }
+      leases.set(key, renewed);
+      onChange();
+      return renewed;
+    },
+    find: (upstream, leaseId) => leases.get(bookKey(upstream, leaseId)),
+    renew,
+    supersede(lease) {
+      if (lease.state !== 'current' || !has(lease)) return;
+      lease.state = 'superseded';
+      if (lease.users.size === 0) retire(lease, lease.policy.overlapMs);
+      else schedule(lease, renewalAt(lease), 0);
+      onChange();
+    },
+    leave(lease, user) {
+      if (!lease.users.delete(user) || lease.users.size > 0 || lease.state !== 'superseded') return;
+      retire(lease, lease.policy.overlapMs);
+    },
+    retire,
+    forget,
+    leases: () => leases.values(),
+    capEnd(lease, endsAt) {
+      lease.endsAt = Math.min(lease.endsAt, endsAt);
+      lease.canRenew = false;
+      const task = tasks.get(lease);
+      if (task !== undefined) schedule(lease, lease.state === 'superseded' ? lease.endsAt : task.dueAt, 0);
+    },
+    shift(jumpMs) {
+      for (const lease of leases.values()) {
+        lease.endsAt -= jumpMs;
+        lease.confirmedAt -= jumpMs;
+        lease.grantedAt -= jumpMs;
+        lease.isDoubtful = true;
+        const task = tasks.get(lease);
+        if (task !== undefined) schedule(lease, task.dueAt - jumpMs, task.failures);
+      }
+    },
+    upstreamRecovered(upstream) {
+      for (const [lease, task] of tasks) {
+        if (
+          lease.upstream !== upstream ||
+          (task.failures === 0 && task.dueAt > clock.now() + limits.retry.maxMs)
+        )
+          continue;
+        schedule(
+          lease,
+          clock.now() + random() * Math.min(limits.retry.maxMs, (lease.endsAt - clock.now()) / 2),
+          0,
+        );
+      }
+    },
+    async revokeNow(lease, until) {
+      for (let attempt = 1; attempt <= 3; attempt += 1) {
+        try {
+          await revoke(lease, { signal: until, priority: 'interactive' });
+          return true;
+        } catch (error) {
+          if (until.aborted || attempt === 3 || calls.outage(lease.upstream).nextProbeAt() !== undefined) {
+            logger.warn({ lease: lease.key, code: errorCode(error) }, 'could not revoke a lease at exit');
+            return false;
+          }
+          await clock.sleep(100 * attempt * (1 + random()), until).catch(() => undefined);
+        }
+      }
+      return false;
+    },
+    stop() {
+      for (const task of tasks.values()) task.timer?.cancel();
+      tasks.clear();
+    },
+  };
+}
+
+function bookKey(upstream: string, leaseId: string): string {
+  return `${upstream}\n${leaseId}`;
+}
+
+function createLease(grant: LeaseGrant): OwnedLease {
+  const grantedMs = grant.durationSeconds * 1000;
+  return {
+    upstream: grant.upstream,
+    id: grant.id,
+    key: grant.key,
+    grantedAt: grant.grantedAt,
+    askedSeconds: grant.durationSeconds,
+    users: new Set(grant.users),
+    policy: grant.policy,
+    state: 'current',
+    endsAt: grant.endsAt ?? grant.grantedAt + grantedMs,
+    confirmedAt: grant.grantedAt,
+    grantedMs,
+    canRenew: grant.isRenewable,
+    isDoubtful: false,
+  };
+}
+
+/** The time counts from the sending: upstream cannot have given it earlier. */
+function applyRenewal(
+  lease: OwnedLease,
+  answer: { durationSeconds: number; isRenewable: boolean },
+  sentAt: number,
+): void {
+  const grantedMs = answer.durationSeconds * 1000;
+  const endsAt = sentAt + grantedMs;
+  const isCapped = isAtMaxLife({
+    isRenewable: answer.isRenewable,
+    askedMs: lease.askedSeconds * 1000,
+    grantedMs,
+    movedMs: endsAt - lease.endsAt,
+  });
+  Object.assign(lease, { endsAt, grantedMs, confirmedAt: sentAt, canRenew: !isCapped, isDoubtful: false });
+}

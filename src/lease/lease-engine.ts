@@ -1,0 +1,354 @@
+// Keeps every entry of the store current: one track for each secret, one owner for each lease, from the first read to
+// the revocation. Composes the parts of this folder; the times are decided in schedule-policy.ts.
+import type { Clock } from '../base/clock.ts';
+import { LatchkeyError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Entry } from '../store/entry.ts';
+import { createReference } from '../store/reference.ts';
+import type { SecretVersion } from '../store/secret-version.ts';
+import type { Store } from '../store/store.ts';
+import { createClockWatch } from './clock-watch.ts';
+import { createLastRun } from './last-run.ts';
+import { createLeaseBook, type LeaseState, type OwnedLease } from './lease-book.ts';
+import type { LeaseUpstream } from './lease-upstream.ts';
+import { createMintFloor } from './mint-floor.ts';
+import { defaultScheduleLimits, type ScheduleLimits } from './schedule-policy.ts';
+import {
+  type AskMode,
+  type AskResult,
+  createSecretTrack,
+  type SecretTrack,
+  type TrackParts,
+} from './secret-track.ts';
+import { isMinted } from './secret-view.ts';
+import { createStateFile, type LeaseRecord, type StateFile } from './state-file.ts';
+import { createUpstreamCalls } from './upstream-calls.ts';
+
+export interface LeaseEngineOptions {
+  store: Store;
+  upstreams: ReadonlyMap<string, LeaseUpstream>;
+  clock: Clock;
+  /** Numbers in [0, 1). */
+  random: () => number;
+  logger: Logger;
+  /** Absent: nothing is remembered beyond the process. */
+  statePath?: string;
+  limits?: Partial<EngineLimits>;
+}
+
+export interface EngineLimits {
+  readonly schedule: ScheduleLimits;
+  /** Requests in flight for each upstream (default 16). */
+  readonly concurrency: number;
+  /** Milliseconds after which a request is given up, whatever the upstream's own limit is (default 2 min). */
+  readonly requestTimeoutMs: number;
+  /** How often wall time is compared with monotonic time, and what difference counts (default 5 s, 2 s). */
+  readonly watchIntervalMs: number;
+  readonly jumpThresholdMs: number;
+  /** How long leases of the last run wait for somebody to hold the new version (default 5 min). */
+  readonly lastRunGraceMs: number;
+}
+
+export interface RefreshResult extends AskResult {
+  readonly key: string;
+}
+
+export interface LeaseStatus {
+  readonly key: string;
+  readonly upstream: string;
+  readonly leaseId: string;
+  readonly state: LeaseState;
+  /** Wall time in milliseconds. */
+  readonly expiresAt: number;
+}
+
+export interface LeaseEngine {
+  /** Begins with the entries that the store has, and follows it from then on. */
+  start(): void;
+  /**
+   * Asks upstream now, for all entries or for these. Static secrets are read; of leased ones a renewable lease is renewed
+   * (so that one which was revoked elsewhere is found and replaced), another is kept. `replace` asks for new credentials
+   * at the named entries. The signal only ends the waiting.
+   */
+  refresh(
+    keys?: readonly string[],
+    options?: { signal?: AbortSignal; replace?: boolean },
+  ): Promise<RefreshResult[]>;
+  /** An event says that `path` (as the API spells it) changed. */
+  changedUpstream(upstream: string, path: string): void;
+  /** What failed because upstream was away is tried again soon: most urgent first, the rest spread. */
+  upstreamRecovered(upstream: string): void;
+  /** Leases that were granted before `obtainedBefore` end at `endsAt` (both wall time): their token ends then. */
+  tokenEnds(upstream: string, times: { obtainedBefore: number; endsAt: number }): void;
+  setUpstreams(upstreams: ReadonlyMap<string, LeaseUpstream>): void;
+  leases(): Iterable<LeaseStatus>;
+  /**
+   * Stops, revokes where `on_exit: revoke` says so, and what nobody uses any more; gives up when the signal comes. What
+   * lives on is in `leases` and in the state file.
+   */
+  close(options: { signal: AbortSignal }): Promise<void>;
+}
+
+const defaultLimits: EngineLimits = {
+  schedule: defaultScheduleLimits,
+  concurrency: 16,
+  requestTimeoutMs: 120_000,
+  watchIntervalMs: 5000,
+  jumpThresholdMs: 2000,
+  lastRunGraceMs: 300_000,
+};
+
+export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
+  const { store, clock, random, logger } = options;
+  const limits = { ...defaultLimits, ...options.limits };
+  const life = new AbortController();
+  const tracks = new Map<string, SecretTrack>();
+  const trackOfEntry = new Map<string, SecretTrack>();
+  const state: StateFile | undefined =
+    options.statePath === undefined ? undefined : createStateFile({ path: options.statePath, logger });
+  let stopListening: (() => void) | undefined;
+
+  const calls = createUpstreamCalls({
+    clock,
+    random,
+    upstreams: options.upstreams,
+    schedule: limits.schedule,
+    concurrency: limits.concurrency,
+    requestTimeoutMs: limits.requestTimeoutMs,
+    onRecovered: upstreamRecovered,
+  });
+  const book = createLeaseBook({
+    clock,
+    random,
+    limits: limits.schedule,
+    calls,
+    logger,
+    signal: life.signal,
+    onChange: () => state?.save(records),
+  });
+  const lastRun = createLastRun({ clock, store, book, graceMs: limits.lastRunGraceMs });
+  const watch = createClockWatch({
+    clock,
+    intervalMs: limits.watchIntervalMs,
+    thresholdMs: limits.jumpThresholdMs,
+    onJump: jumped,
+  });
+  const parts: TrackParts = {
+    store,
+    clock,
+    random,
+    limits: limits.schedule,
+    logger,
+    calls,
+    book,
+    floor: createMintFloor(limits.schedule),
+    signal: life.signal,
+    settleKey,
+  };
+
+  function toWall(at: number): number {
+    return clock.wall() + (at - clock.now());
+  }
+
+  function records(): LeaseRecord[] {
+    return [...book.leases()].map((lease) => ({
+      upstream: lease.upstream,
+      key: lease.key,
+      leaseId: lease.id,
+      durationSeconds: lease.askedSeconds,
+      isRenewable: lease.canRenew,
+      expiresAt: toWall(lease.endsAt),
+      overlapMs: lease.policy.overlapMs,
+      onExit: lease.policy.onExit,
+    }));
+  }
+
+  function opened(entry: Entry): void {
+    const canonicalKey = calls.upstream(entry.reference.upstream)?.canonicalKey(entry.reference) ?? entry.key;
+    const full = trackKey(entry.reference.upstream, canonicalKey);
+    let track = tracks.get(full);
+    if (track === undefined) {
+      track = createSecretTrack(entry.reference, canonicalKey, parts);
+      tracks.set(full, track);
+    }
+    trackOfEntry.set(entry.key, track);
+    track.join(entry.key);
+  }
+
+  function closed(entry: Entry, versions: readonly SecretVersion[]): void {
+    const track = trackOfEntry.get(entry.key);
+    trackOfEntry.delete(entry.key);
+    track?.leave(entry.key);
+    for (const version of versions) {
+      const lease = leaseOf(entry, version);
+      if (lease !== undefined) abandon(lease, entry);
+    }
+    if (track?.members.size === 0) tracks.delete(trackKey(track.reference.upstream, track.canonicalKey));
+  }
+
+  function abandon(lease: OwnedLease, entry: Entry): void {
+    lease.policy = entry.policy;
+    lease.users.delete(entry.key);
+    if (lease.users.size > 0) return;
+    if (entry.policy.onExit === 'revoke') book.retire(lease, entry.policy.overlapMs);
+    else book.forget(lease);
+  }
+
+  function leaseOf(entry: Entry, version: SecretVersion): OwnedLease | undefined {
+    return version.lease === undefined ? undefined : book.find(entry.reference.upstream, version.lease.id);
+  }
+
+  function unheld(entry: Entry, version: SecretVersion): void {
+    const lease = leaseOf(entry, version);
+    if (lease === undefined) return;
+    lease.policy = entry.policy;
+    book.leave(lease, entry.key);
+  }
+
+  function policyChanged(entry: Entry): void {
+    for (const lease of book.leases()) if (lease.users.has(entry.key)) lease.policy = entry.policy;
+    trackOfEntry.get(entry.key)?.replan();
+    state?.save(records);
+  }
+
+  /** Two spellings of one secret have met: the older track keeps it. */
+  function settleKey(track: SecretTrack, canonicalKey: string): SecretTrack {
+    const { upstream } = track.reference;
+    const owner = tracks.get(trackKey(upstream, canonicalKey));
+    if (tracks.get(trackKey(upstream, track.canonicalKey)) === track) {
+      tracks.delete(trackKey(upstream, track.canonicalKey));
+    }
+    if (owner === undefined || owner === track) {
+      track.rename(canonicalKey);
+      if (track.members.size > 0) tracks.set(trackKey(upstream, canonicalKey), track);
+      return track;
+    }
+    for (const key of track.members) trackOfEntry.set(key, owner);
+    return owner;
+  }
+
+  function jumped(jumpMs: number): void {
+    logger.info(
+      { jumpMs: Math.round(jumpMs) },
+      'the wall clock jumped or the host slept; every plan is made anew',
+    );
+    const forwardMs = Math.max(0, jumpMs);
+    if (forwardMs > 0) book.shift(forwardMs);
+    for (const track of tracks.values()) track.shift(forwardMs);
+  }
+
+  function upstreamRecovered(upstream: string): void {
+    calls.outage(upstream).answered();
+    for (const track of tracks.values()) {
+      if (track.reference.upstream === upstream) track.upstreamRecovered();
+    }
+    book.upstreamRecovered(upstream);
+  }
+
+  async function refreshTrack(
+    keys: readonly string[],
+    track: SecretTrack,
+    mode: AskMode,
+  ): Promise<RefreshResult[]> {
+    const result = await track.ask(mode, 'interactive');
+    return keys.map((key) => ({ key, ...result }));
+  }
+
+  async function refresh(
+    keys?: readonly string[],
+    { signal, replace = false }: { signal?: AbortSignal; replace?: boolean } = {},
+  ): Promise<RefreshResult[]> {
+    watch.check();
+    const wanted = new Map<SecretTrack, string[]>();
+    const unknown: RefreshResult[] = [];
+    for (const key of keys ?? trackOfEntry.keys()) {
+      const track = trackOfEntry.get(key);
+      if (track === undefined) unknown.push({ key, outcome: 'failed', error: noSuchEntry(key) });
+      else wanted.set(track, [...(wanted.get(track) ?? []), key]);
+    }
+    const mode = replace && keys !== undefined ? 'replace' : 'check';
+    const asked = Promise.all([...wanted].map(([track, own]) => refreshTrack(own, track, mode)));
+    const results = await (signal === undefined ? asked : untilAborted(asked, signal));
+    return [...results.flat(), ...unknown];
+  }
+
+  return {
+    start() {
+      const left = state?.load() ?? [];
+      lastRun.adopt(left);
+      for (const entry of store.entries()) opened(entry);
+      stopListening = store.listen({
+        opened,
+        closed,
+        unheld,
+        changed: (entry) => lastRun.published(entry.key),
+        policyChanged,
+      });
+      watch.start();
+    },
+    refresh,
+    changedUpstream(upstream, path) {
+      const canonical = calls.upstream(upstream)?.canonicalKey(createReference({ upstream, path }));
+      for (const track of tracks.values()) {
+        if (track.reference.upstream !== upstream) continue;
+        const plain = calls.upstream(upstream)?.canonicalKey({ ...track.reference, parameters: {} });
+        if (plain !== canonical && track.reference.path !== path) continue;
+        const { value } = track.view();
+        if (value !== undefined && isMinted(value.kind)) continue;
+        clock.setTimer(300 * random(), () => void track.ask('check', 'background'));
+      }
+    },
+    upstreamRecovered,
+    tokenEnds(upstream, { obtainedBefore, endsAt }) {
+      const before = clock.now() + (obtainedBefore - clock.wall());
+      const end = clock.now() + (endsAt - clock.wall());
+      for (const lease of book.leases()) {
+        if (lease.upstream !== upstream || lease.grantedAt > before || lease.endsAt <= end) continue;
+        book.capEnd(lease, end);
+      }
+      for (const track of tracks.values()) if (track.reference.upstream === upstream) track.replan();
+    },
+    setUpstreams(upstreams) {
+      calls.replace(upstreams);
+    },
+    *leases() {
+      for (const lease of book.leases()) {
+        const { key, upstream, id: leaseId, state: leaseState, endsAt } = lease;
+        yield { key, upstream, leaseId, state: leaseState, expiresAt: toWall(endsAt) };
+      }
+    },
+    async close({ signal }) {
+      stopListening?.();
+      watch.close();
+      lastRun.close();
+      book.stop();
+      const giveUp = () => life.abort(new LatchkeyError('aborted', 'the agent is closing'));
+      if (signal.aborted) giveUp();
+      signal.addEventListener('abort', giveUp, { once: true });
+      await Promise.all([...tracks.values()].map((track) => track.stop()));
+      const due = [...book.leases()].filter((lease) => lease.policy.onExit === 'revoke');
+      await Promise.all(due.map((lease) => book.revokeNow(lease, signal)));
+      signal.removeEventListener('abort', giveUp);
+      giveUp();
+      state?.save(records);
+      await state?.flush();
+    },
+  };
+}
+
+function trackKey(upstream: string, canonicalKey: string): string {
+  return `${upstream}\n${canonicalKey}`;
+}
+
+function noSuchEntry(key: string): LatchkeyError {
+  return new LatchkeyError('not_found', `no secret ${JSON.stringify(key)} is in use here`);
+}
+
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

@@ -1,0 +1,217 @@
+// When to ask upstream for a secret again, and for what: pure decisions on monotonic milliseconds. What a failure
+// means is in failure-policy.ts; who carries the plan out is secret-track.ts. In words: docs/reference/schedule.md.
+import type { BackoffLimits } from '../base/backoff.ts';
+import { backoffDelayMs } from '../base/backoff.ts';
+import type { PlannedAction } from '../store/entry.ts';
+import { expiryAt, retryDelayMs } from './failure-policy.ts';
+import { type FailureView, isMinted, type SecretView, type ValueView } from './secret-view.ts';
+
+export interface ScheduleLimits {
+  /** A secret is never asked for more often than this. */
+  readonly minIntervalMs: number;
+  /** A path gives at most one credential in this time, or in half a credential's life where that is shorter. */
+  readonly mintFloorMs: number;
+  readonly retry: BackoffLimits;
+  /** After an outage what can wait is spread over at most this time. */
+  readonly recoverySpreadMs: number;
+}
+
+export const defaultScheduleLimits: ScheduleLimits = {
+  minIntervalMs: 250,
+  mintFloorMs: 60_000,
+  retry: { minMs: 1000, maxMs: 60_000 },
+  recoverySpreadMs: 300_000,
+};
+
+/** `PlannedAction` on the monotonic clock. */
+export interface PlannedStep {
+  readonly action: PlannedAction['action'];
+  readonly at: number;
+  readonly why: string;
+}
+
+export type RequestKind = 'read' | 'renew' | 'poll';
+
+/** The next step for a secret. `random` gives numbers in [0, 1). */
+export function planNext(
+  view: SecretView,
+  now: number,
+  random: () => number,
+  limits: ScheduleLimits,
+): PlannedStep {
+  const wanted =
+    view.failure === undefined ? planHealthy(view, now, random) : planRetry(view, now, random, limits);
+  const step = holdToFloors(view, wanted, now, limits);
+  const expiry = view.isExpired ? undefined : expiryAt(view);
+  if (expiry === undefined || expiry > step.at) return step;
+  return { action: 'expire', at: Math.max(now, expiry), why: expiryReason(view) };
+}
+
+/**
+ * The next step of a secret whose upstream has just come back. What is needed most comes first; what can wait is spread,
+ * so that a fleet does not arrive at once.
+ */
+export function planAfterRecovery(
+  view: SecretView,
+  now: number,
+  random: () => number,
+  limits: ScheduleLimits,
+): PlannedStep {
+  const why = 'upstream answers again';
+  const { value } = view;
+  if (value === undefined || view.isExpired) {
+    const at = now + random() * Math.min(5000, limits.recoverySpreadMs);
+    return holdToFloors(view, { action: 'retry', at, why }, now, limits);
+  }
+  const slack =
+    value.endsAt === undefined
+      ? Math.min(view.policy.refreshMs, limits.retry.maxMs)
+      : Math.max(0, value.endsAt - now - leadMs(value.lifeMs, 1)) / 2;
+  const at = now + random() * Math.min(slack, limits.recoverySpreadMs);
+  return holdToFloors(view, { action: 'retry', at, why }, now, limits);
+}
+
+/** What to send when the time of a `retry`, `renew`, `replace`, `poll` or `read` has come. */
+export function chooseRequest(view: SecretView, now: number): RequestKind {
+  const { value, failure } = view;
+  if (value === undefined || view.isExpired) return 'read';
+  if (!isMinted(value.kind)) return 'poll';
+  if (!value.canRenew || value.endsAt === undefined) return 'read';
+  if (failure === undefined) return value.isDoubtful || value.endsAt > now ? 'renew' : 'read';
+  // A renewal that has failed so far leaves the rest of the life to a replacement.
+  return value.endsAt - now > leadMs(value.lifeMs, 0) ? 'renew' : 'read';
+}
+
+/** How long after a mint the same path gives no other credential. */
+export function mintFloorMs(lifeMs: number, limits: ScheduleLimits): number {
+  return Math.max(limits.minIntervalMs, Math.min(limits.mintFloorMs, lifeMs / 2));
+}
+
+/** A moment at about two thirds of what remains. */
+export function renewDelayMs(remainingMs: number, random: () => number): number {
+  return Math.max(0, remainingMs) * (2 / 3) * (0.9 + 0.2 * random());
+}
+
+/**
+ * Whether a renewal shows that the lease has reached its longest life: it is not renewable any more, or it was given
+ * less than asked and its end stays where it was. An end that moves, if less than asked, is a shortened TTL.
+ */
+export function isAtMaxLife(renewal: {
+  readonly isRenewable: boolean;
+  readonly askedMs: number;
+  readonly grantedMs: number;
+  readonly movedMs: number;
+}): boolean {
+  const toleranceMs = Math.max(1000, renewal.askedMs / 20);
+  const isShort = renewal.grantedMs < renewal.askedMs - toleranceMs;
+  return !renewal.isRenewable || (isShort && Math.abs(renewal.movedMs) <= toleranceMs);
+}
+
+/**
+ * How long before its end a credential is replaced, so that its users have time to move: 10 to 20 % of its life, but
+ * about 10 s (or a quarter of a very short life) at least. `share` in [0, 1) chooses between.
+ */
+export function leadMs(lifeMs: number, share: number): number {
+  return Math.max(lifeMs * (0.1 + 0.1 * share), Math.min(10_000, lifeMs / 4) * (0.8 + 0.2 * share));
+}
+
+function planHealthy(view: SecretView, now: number, random: () => number): PlannedStep {
+  const { value } = view;
+  if (value === undefined) return { action: 'read', at: now, why: 'it was never read' };
+  if (view.isExpired) return { action: 'read', at: now, why: 'the last value has expired' };
+  if (value.kind === 'leased') return planLease(value, now, random);
+  if (value.kind === 'certificate') return planCertificate(value, now, random);
+  return planPoll(view.policy.refreshMs, value, now, random);
+}
+
+function planLease(value: ValueView, now: number, random: () => number): PlannedStep {
+  if (value.endsAt === undefined) return neverEnding;
+  if (value.canRenew) {
+    const at = value.confirmedAt + renewDelayMs(value.endsAt - value.confirmedAt, random);
+    const why = value.isDoubtful
+      ? 'the clock jumped, the lease may have ended'
+      : 'lease is at two thirds of what remains';
+    return { action: 'renew', at: Math.max(now, at), why };
+  }
+  const lead = leadMs(value.lifeMs, random());
+  const at = Math.max(now, value.endsAt - lead);
+  return { action: 'replace', at, why: 'lease cannot be renewed any more and ends soon after' };
+}
+
+function planCertificate(value: ValueView, now: number, random: () => number): PlannedStep {
+  if (value.endsAt === undefined) return neverEnding;
+  const share = 0.15 + 0.15 * random();
+  const at = Math.max(now, value.endsAt - value.lifeMs * share);
+  return { action: 'replace', at, why: `certificate is at ${Math.round(100 * (1 - share))} % of its life` };
+}
+
+function planPoll(refreshMs: number, value: ValueView, now: number, random: () => number): PlannedStep {
+  // The first poll of secrets that were read together comes anywhere in a refresh; so they stay apart from then on.
+  const share = value.isNew ? 0.2 + random() : 0.8 + 0.4 * random();
+  const at = Math.max(now, value.confirmedAt + refreshMs * share);
+  const change = planChange(value, now, random);
+  return change !== undefined && change.at < at
+    ? change
+    : { action: 'poll', at, why: 'static secret is polled every refresh' };
+}
+
+function planChange(value: ValueView, now: number, random: () => number): PlannedStep | undefined {
+  if (value.changesAt === undefined) return undefined;
+  if (value.rotationWaits > 0) {
+    const wait = backoffDelayMs(value.rotationWaits, { minMs: 1000, maxMs: 30_000 }, random);
+    return { action: 'poll', at: now + wait, why: 'rotation is due, but the value has not changed yet' };
+  }
+  const why = value.kind === 'rotating' ? 'upstream rotates it just before' : 'its ttl ends just before';
+  return { action: 'poll', at: Math.max(now, value.changesAt) + 500 + 2000 * random(), why };
+}
+
+const neverEnding: PlannedStep = { action: 'replace', at: Number.POSITIVE_INFINITY, why: 'it does not end' };
+
+function planRetry(view: SecretView, now: number, random: () => number, limits: ScheduleLimits): PlannedStep {
+  const { value, failure } = view;
+  if (failure === undefined) return planHealthy(view, now, random);
+  const delay = retryDelayMs(failure, view.policy.refreshMs, random, limits.retry);
+  const step: PlannedStep = {
+    action: 'retry',
+    at: Math.max(now, failure.at + delay),
+    why: retryReason(failure),
+  };
+  if (value?.endsAt === undefined || value.endsAt <= failure.at || view.isExpired) return step;
+  if (failure.retryAfterMs !== undefined) return step;
+  // The nearer the end, the sooner the next try; and a failing renewal leaves time for a replacement.
+  const urgentAt = failure.at + Math.max(limits.retry.minMs, (value.endsAt - failure.at) / 4);
+  const replaceAt = value.canRenew ? value.endsAt - leadMs(value.lifeMs, 0) : Number.POSITIVE_INFINITY;
+  if (replaceAt > failure.at && replaceAt < Math.min(step.at, urgentAt)) {
+    return {
+      action: 'replace',
+      at: Math.max(now, replaceAt),
+      why: 'renewal failed and the lease ends soon after',
+    };
+  }
+  return { ...step, at: Math.max(now, Math.min(step.at, urgentAt)) };
+}
+
+function holdToFloors(view: SecretView, step: PlannedStep, now: number, limits: ScheduleLimits): PlannedStep {
+  const byInterval =
+    view.askedAt === undefined ? step.at : Math.max(step.at, view.askedAt + limits.minIntervalMs);
+  const mints =
+    (view.value === undefined || isMinted(view.value.kind)) && chooseRequest(view, byInterval) === 'read';
+  if (!mints || byInterval >= view.mintAllowedAt) return { ...step, at: Math.max(now, byInterval) };
+  return {
+    ...step,
+    at: view.mintAllowedAt,
+    why: `${step.why}; the mint floor lets no other credential be made before`,
+  };
+}
+
+function expiryReason(view: SecretView): string {
+  return view.value?.endsAt === undefined ? 'upstream failed for max_stale' : 'the credential ends';
+}
+
+function retryReason(failure: FailureView): string {
+  if (failure.code === 'not_found') return 'upstream has no such secret; it is looked for again';
+  if (failure.code === 'mount_not_found') return 'upstream has no such mount; it is looked for again';
+  if (failure.code === 'denied') return 'upstream denies it; it is tried again';
+  if (failure.retryAfterMs !== undefined) return 'upstream asked to be left alone until then';
+  return `try ${failure.count} failed (${failure.code})`;
+}

@@ -1,0 +1,134 @@
+// Remembers the leases beyond the process, so that the next run can revoke what this one had to leave. Ids and times
+// only, never a secret; mode 0600; replaced as a whole.
+import { randomBytes } from 'node:crypto';
+import { copyFileSync, readFileSync } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Logger } from '../base/logger.ts';
+
+/** One lease as the file holds it; `expiresAt` is wall time in milliseconds. */
+export interface LeaseRecord {
+  readonly upstream: string;
+  readonly key: string;
+  readonly leaseId: string;
+  readonly durationSeconds: number;
+  readonly isRenewable: boolean;
+  readonly expiresAt: number;
+  readonly overlapMs: number;
+  readonly onExit: 'revoke' | 'keep';
+}
+
+export interface StateFile {
+  /** What the last run left; nothing where there is no file or it cannot be understood (it is kept as `.corrupt`). */
+  load(): LeaseRecord[];
+  /** Writes `records()` soon; several calls make one write. */
+  save(records: () => readonly LeaseRecord[]): void;
+  /** Resolves when all that was saved is in the file, or could not be written. */
+  flush(): Promise<void>;
+}
+
+export function createStateFile(options: { path: string; logger: Logger }): StateFile {
+  const { path, logger } = options;
+  let wanted: (() => readonly LeaseRecord[]) | undefined;
+  let writing: Promise<void> = Promise.resolve();
+  let isFailing = false;
+
+  async function writeWanted(): Promise<void> {
+    const records = wanted;
+    wanted = undefined;
+    if (records === undefined) return;
+    try {
+      await replaceFile(path, `${JSON.stringify({ version: 1, leases: records() }, undefined, 1)}\n`);
+      isFailing = false;
+    } catch (error) {
+      if (!isFailing)
+        logger.warn(
+          { path, code: codeOf(error) },
+          'cannot write the state file; leases would be left to their end after a crash',
+        );
+      isFailing = true;
+    }
+  }
+
+  return {
+    load: () => loadRecords(path, logger),
+    save(records) {
+      const isPlanned = wanted !== undefined;
+      wanted = records;
+      if (!isPlanned) writing = writing.then(writeWanted);
+    },
+    flush: () => writing,
+  };
+}
+
+function loadRecords(path: string, logger: Logger): LeaseRecord[] {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT')
+      logger.warn(
+        { path, code: codeOf(error) },
+        'cannot read the state file; leases of the last run are left to their end',
+      );
+    return [];
+  }
+  const records = parseRecords(text);
+  if (records !== undefined) return records;
+  logger.warn(
+    { path, kept: `${path}.corrupt` },
+    'the state file is not what this program writes; leases of the last run are left to their end',
+  );
+  try {
+    copyFileSync(path, `${path}.corrupt`);
+  } catch (error) {
+    logger.warn({ path, code: codeOf(error) }, 'cannot keep a copy of the state file');
+  }
+  return [];
+}
+
+function parseRecords(text: string): LeaseRecord[] | undefined {
+  try {
+    const file = JSON.parse(text) as { version?: unknown; leases?: unknown } | null;
+    if (file?.version !== 1 || !Array.isArray(file.leases)) return undefined;
+    return file.leases.every(isRecord) ? file.leases : undefined;
+  } catch {
+    // Not JSON: told by `undefined`.
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is LeaseRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const { upstream, key, leaseId, durationSeconds, isRenewable, expiresAt, overlapMs, onExit } =
+    value as Record<keyof LeaseRecord, unknown>;
+  return (
+    [upstream, key, leaseId].every((text) => typeof text === 'string') &&
+    [durationSeconds, expiresAt, overlapMs].every((number) => typeof number === 'number') &&
+    typeof isRenewable === 'boolean' &&
+    (onExit === 'revoke' || onExit === 'keep')
+  );
+}
+
+/** Readers see the old bytes or the new ones, whole, also after a loss of power. */
+async function replaceFile(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const staged = `${path}.${randomBytes(6).toString('hex')}`;
+  try {
+    const file = await open(staged, 'wx', 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(staged, path);
+  } catch (error) {
+    await rm(staged, { force: true });
+    throw error;
+  }
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException | undefined)?.code ?? 'unknown';
+}

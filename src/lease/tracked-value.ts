@@ -1,0 +1,84 @@
+// What a track keeps of the last answer, and the facts that the policies see of it.
+import type { SecretAnswer, SecretKind } from '../store/secret-version.ts';
+import type { OwnedLease } from './lease-book.ts';
+import { isMinted, type ValueView } from './secret-view.ts';
+
+/** Times are monotonic milliseconds. */
+export interface TrackedValue {
+  readonly answer: SecretAnswer;
+  readonly kind: SecretKind;
+  readonly lease: OwnedLease | undefined;
+  readonly lifeMs: number;
+  confirmedAt: number;
+  /** The end that the answer itself tells (a certificate's). */
+  ownEnd: number | undefined;
+  changesAt: number | undefined;
+  rotationWaits: number;
+  isDoubtful: boolean;
+  isNew: boolean;
+}
+
+export function createTrackedValue(
+  answer: SecretAnswer,
+  lease: OwnedLease | undefined,
+  sentAt: number,
+): TrackedValue {
+  const { kind, ttlSeconds } = answer;
+  const toldAt = ttlSeconds === undefined ? undefined : sentAt + ttlSeconds * 1000;
+  return {
+    answer,
+    kind,
+    lease,
+    lifeMs: 1000 * (ttlSeconds ?? answer.lease?.durationSeconds ?? 0),
+    confirmedAt: sentAt,
+    ownEnd: isMinted(kind) ? toldAt : undefined,
+    changesAt: isMinted(kind) ? undefined : toldAt,
+    rotationWaits: 0,
+    isDoubtful: false,
+    isNew: true,
+  };
+}
+
+/** Upstream has said that the value still holds. */
+export function confirmValue(value: TrackedValue, confirmedAt: number, now: number): void {
+  const isDue = value.changesAt !== undefined && value.changesAt <= now;
+  Object.assign(value, { confirmedAt, isDoubtful: false, isNew: false });
+  if (isDue) value.rotationWaits += 1;
+}
+
+/** Compares an answer with the one before it: whether a rotation that was due has come. */
+export function noteOutcome(
+  value: TrackedValue,
+  before: TrackedValue | undefined,
+  isChanged: boolean,
+  now: number,
+): void {
+  value.isNew = before === undefined;
+  const isDue = value.kind === 'rotating' && value.changesAt !== undefined && value.changesAt <= now + 1000;
+  value.rotationWaits = isDue && !isChanged ? (before?.rotationWaits ?? 0) + 1 : 0;
+}
+
+/** The host slept for `jumpMs` (0: its wall clock was only set back). */
+export function shiftValue(value: TrackedValue, jumpMs: number): void {
+  value.confirmedAt -= jumpMs;
+  if (value.ownEnd !== undefined) value.ownEnd -= jumpMs;
+  if (value.changesAt !== undefined) value.changesAt -= jumpMs;
+  if (jumpMs > 0) value.isDoubtful = true;
+}
+
+export function valueView(value: TrackedValue): ValueView {
+  const { lease, kind } = value;
+  const isLeased = lease !== undefined && kind === 'leased';
+  const ends = [lease?.endsAt, value.ownEnd].filter((end) => end !== undefined);
+  return {
+    kind,
+    confirmedAt: isLeased ? lease.confirmedAt : value.confirmedAt,
+    endsAt: ends.length > 0 ? Math.min(...ends) : undefined,
+    lifeMs: isLeased ? lease.grantedMs : value.lifeMs,
+    changesAt: value.changesAt,
+    rotationWaits: value.rotationWaits,
+    canRenew: isLeased && lease.canRenew,
+    isDoubtful: value.isDoubtful && (lease?.isDoubtful ?? true),
+    isNew: value.isNew,
+  };
+}
