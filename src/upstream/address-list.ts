@@ -1,0 +1,27 @@
+// The addresses of a cluster in the order of the config: which one serves now, and which come next when it fails.
+
+export interface AddressList {
+  /** The one that served last. */
+  current(): string;
+  /** The current one first, then the rest in the order of the config. */
+  candidates(): readonly string[];
+  /** Those that the config prefers to the current one. */
+  preferred(): readonly string[];
+  /** Returns whether another one served before. */
+  use(address: string): boolean;
+}
+
+export function createAddressList(configured: readonly string[]): AddressList {
+  const addresses = [...new Set(configured.map((address) => address.replace(/\/+$/, '')))];
+  let current = addresses[0] ?? '';
+  return {
+    current: () => current,
+    candidates: () => [current, ...addresses.filter((address) => address !== current)],
+    preferred: () => addresses.slice(0, Math.max(0, addresses.indexOf(current))),
+    use(address) {
+      const isOther = address !== current && addresses.includes(address);
+      if (isOther) current = address;
+      return isOther;
+    },
+  };
+}

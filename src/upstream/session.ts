@@ -1,0 +1,275 @@
+// The agent's own token: logs in with backoff, replaces it before its end or when it is refused, and hands it to
+// requests. Whoever waits for a login waits for the same one. Renewal is left to the keeper.
+import { backoffDelayMs } from '../base/backoff.ts';
+import type { Clock } from '../base/clock.ts';
+import { describeError, LatchkeyError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { AuthConfig } from '../config/resolved.ts';
+import type { VaultAnswer } from './answer-policy.ts';
+import type { AuthMethod } from './auth/auth-method.ts';
+import { LoginError, logIn } from './login.ts';
+import { createSessionToken, type SessionToken } from './session-token.ts';
+import { createSignalPoint } from './signal-point.ts';
+import { createTokenCheck } from './token-check.ts';
+import { createTokenKeeper } from './token-keeper.ts';
+import type { LoginStatus } from './upstream.ts';
+import type { VaultClient } from './vault-client.ts';
+
+export interface Session {
+  start(): void;
+  /** The token; waits for a login that is under way, and throws the error of the last one. */
+  token(signal: AbortSignal): Promise<SessionToken>;
+  /** Was a 403 the token's fault? Then a fresh login is under way, and `token` waits for it. */
+  isRefused(token: SessionToken, answer: VaultAnswer): Promise<boolean>;
+  status(): SessionStatus;
+  ready(signal: AbortSignal): Promise<void>;
+  close(options: { revokeToken: boolean; signal: AbortSignal }): Promise<void>;
+}
+
+export interface SessionStatus {
+  readonly state: 'starting' | 'logging_in' | 'ready' | 'login_failed' | 'denied';
+  readonly error: LatchkeyError | undefined;
+  readonly login: LoginStatus;
+  readonly isFatal: boolean;
+}
+
+export interface SessionOptions {
+  readonly auth: AuthConfig;
+  readonly client: VaultClient;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+  /** Called once. `onCredentials` tells of new ones: a waiting login is tried at once. */
+  readonly loadMethod: (
+    onCredentials: (options: { isReplacement: boolean }) => void,
+    signal: AbortSignal,
+  ) => Promise<AuthMethod>;
+  readonly onChange: () => void;
+  readonly onToken: (token: SessionToken) => void;
+  /** The token, and all that was issued under it, ends at `at` (wall time). */
+  readonly onEnding: (token: SessionToken, at: number) => void;
+}
+
+export function createSession(options: SessionOptions): Session {
+  const { auth, client, clock, random, logger } = options;
+  const lifetime = new AbortController();
+  const settled = createSignalPoint();
+  const check = createTokenCheck({ client, clock, namespace: auth.namespace, signal: lifetime.signal });
+  const keeper = createTokenKeeper({
+    client,
+    clock,
+    random,
+    logger,
+    check,
+    namespace: auth.namespace,
+    isFixed: auth.method === 'token' || auth.method === 'token_file',
+    onRenewed: options.onChange,
+    onEnding: options.onEnding,
+    onDead: drop,
+  });
+  let method: AuthMethod | undefined;
+  let current: SessionToken | undefined;
+  let error: LatchkeyError | undefined;
+  let isStarted = false;
+  /** An attempt is under way or about to begin: requests wait for it. */
+  let isPending = true;
+  let isFatal = false;
+  let isAttempting = false;
+  /** Aborted to end the pause after a failed login, or the keeping of a token; each attempt begins with a new one. */
+  let interrupt = new AbortController();
+  let running: Promise<void> = Promise.resolve();
+
+  function isAlive(token: SessionToken | undefined): token is SessionToken {
+    return token !== undefined && clock.now() < token.life.expiresAt;
+  }
+
+  function interruptible(): AbortSignal {
+    return AbortSignal.any([interrupt.signal, lifetime.signal]);
+  }
+
+  async function pause(ms: number): Promise<void> {
+    try {
+      await clock.sleep(ms, interruptible());
+    } catch {
+      lifetime.signal.throwIfAborted();
+    }
+  }
+
+  function settle(): void {
+    isPending = false;
+    settled.signal();
+    options.onChange();
+  }
+
+  function drop(token: SessionToken): void {
+    if (current !== token) return;
+    logger.warn({ accessor: token.grant.accessor }, 'the token is refused: a fresh login follows');
+    current = undefined;
+    isPending = true;
+    options.onEnding(token, clock.wall());
+    options.onChange();
+    // A login that is under way is the fresh one.
+    if (!isAttempting) interrupt.abort();
+  }
+
+  async function attempt(): Promise<void> {
+    interrupt = new AbortController();
+    isPending = true;
+    isAttempting = true;
+    options.onChange();
+    try {
+      method ??= await options.loadMethod(heardOfCredentials, lifetime.signal);
+      const credentials = await method.credentials(lifetime.signal);
+      adopt(await logIn(credentials, { client, auth, signal: lifetime.signal }));
+      await method.accepted?.();
+    } catch (reason) {
+      if (reason instanceof LoginError) method?.rejected?.();
+      throw reason;
+    } finally {
+      isAttempting = false;
+    }
+  }
+
+  function heardOfCredentials({ isReplacement }: { isReplacement: boolean }): void {
+    if (isReplacement || !isAlive(current)) interrupt.abort();
+  }
+
+  function adopt(grant: Parameters<typeof createSessionToken>[0]): void {
+    current = createSessionToken(grant, clock.now());
+    error = undefined;
+    logger.info(
+      { method: auth.method, accessor: grant.accessor, ttl_seconds: grant.ttlSeconds },
+      'logged in',
+    );
+    options.onToken(current);
+    settle();
+  }
+
+  function fail(reason: unknown): void {
+    const found =
+      reason instanceof LatchkeyError ? reason : new LatchkeyError('internal', describeError(reason));
+    const isAway = client.health.failure() !== undefined;
+    if (!isAway && error?.message !== found.message) {
+      logger.error({ method: auth.method, code: found.code }, describeError(found));
+    }
+    error = found;
+    isFatal = auth.exitOnError && !isAlive(current);
+    settle();
+  }
+
+  /** Tries until there is a token: backs off from refusals, waits for a server that is away. */
+  async function logInUntilDone(): Promise<void> {
+    for (let failures = 1; ; failures += 1) {
+      try {
+        await attempt();
+        return;
+      } catch (reason) {
+        lifetime.signal.throwIfAborted();
+        fail(reason);
+        if (isFatal) throw reason;
+      }
+      if (client.health.isAway()) {
+        await client.health.whenServing(lifetime.signal);
+        failures = 0;
+        isPending = true;
+        // A fleet that waited for one server does not log in at one instant.
+        await pause(random() * 500);
+      } else {
+        await pause(backoffDelayMs(failures, { minMs: auth.minBackoffMs, maxMs: auth.maxBackoffMs }, random));
+      }
+    }
+  }
+
+  async function run(): Promise<void> {
+    try {
+      for (;;) {
+        await logInUntilDone();
+        if (current !== undefined) await keeper.keep(current, interruptible());
+        lifetime.signal.throwIfAborted();
+      }
+    } catch (reason) {
+      if (lifetime.signal.aborted || isFatal) return;
+      fail(reason);
+    }
+  }
+
+  async function revoke(signal: AbortSignal): Promise<void> {
+    if (!isAlive(current) || !current.grant.isOwn) return;
+    try {
+      await client.request({
+        method: 'POST',
+        path: 'auth/token/revoke-self',
+        token: current.value,
+        namespace: auth.namespace,
+        signal,
+        priority: 'interactive',
+      });
+    } catch (reason) {
+      logger.warn({ error: describeError(reason) }, 'the token could not be revoked');
+    }
+  }
+
+  return {
+    start() {
+      if (isStarted) return;
+      isStarted = true;
+      running = run();
+    },
+    async token(signal) {
+      for (;;) {
+        if (isAlive(current)) return current;
+        if (lifetime.signal.aborted) throw new LatchkeyError('aborted', 'the upstream is closed');
+        if (!isPending || isFatal)
+          throw error ?? new LoginError('the token has ended, and there is no new one yet');
+        await settled.wait(signal);
+      }
+    },
+    async isRefused(token, answer) {
+      if (current !== token) return true;
+      if (!(await check.isDead(token, answer))) return false;
+      drop(token);
+      return true;
+    },
+    status() {
+      const failed = error instanceof LoginError && error.isDenied ? 'denied' : 'login_failed';
+      const waiting = isStarted ? 'logging_in' : 'starting';
+      const state = isAlive(current) ? 'ready' : isPending ? waiting : failed;
+      return { state, error, isFatal, login: loginStatus(auth.method, state, current, clock) };
+    },
+    async ready(signal) {
+      for (;;) {
+        if (isAlive(current)) return;
+        if (lifetime.signal.aborted) throw new LatchkeyError('aborted', 'the upstream is closed');
+        if (isFatal) throw error;
+        await settled.wait(signal);
+      }
+    },
+    async close({ revokeToken, signal }) {
+      lifetime.abort();
+      settled.signal();
+      await running;
+      await method?.close?.();
+      if (revokeToken) await revoke(signal);
+      current = undefined;
+    },
+  };
+}
+
+function loginStatus(
+  method: string,
+  state: SessionStatus['state'],
+  token: SessionToken | undefined,
+  clock: Clock,
+): LoginStatus {
+  const names = { starting: 'none', logging_in: 'logging_in', ready: 'logged_in' } as const;
+  const shown = state === 'login_failed' || state === 'denied' ? 'failed' : names[state];
+  if (token === undefined || state !== 'ready') return { method, state: shown };
+  const { expiresAt } = token.life;
+  return {
+    method,
+    state: shown,
+    policies: token.grant.policies,
+    ...(token.grant.accessor === undefined ? {} : { accessor: token.grant.accessor }),
+    ...(Number.isFinite(expiresAt) ? { expiresAt: Math.round(clock.wall() + expiresAt - clock.now()) } : {}),
+  };
+}

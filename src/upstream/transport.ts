@@ -1,0 +1,226 @@
+// Bytes to and from one address: connection pools, TLS, time and size limits. It knows HTTP, not Vault.
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import { type Dispatcher, Pool } from 'undici';
+import type { Clock } from '../base/clock.ts';
+import { LatchkeyError } from '../base/errors.ts';
+import type { TlsConfig } from '../config/resolved.ts';
+import { UpstreamFailure } from './failure.ts';
+import { networkFailure, oversizedFailure, timeoutFailure } from './network-failure-policy.ts';
+import { loadTlsOptions } from './tls-options.ts';
+
+export interface WireRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly target: string;
+  readonly headers: Readonly<Record<string, string | string[]>>;
+  readonly body?: Buffer | Readable | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface WireAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+export interface WireStream {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Readable;
+}
+
+export interface Transport {
+  /** The whole answer. Throws `UpstreamFailure`, or `aborted` by the request's signal. */
+  exchange(address: string, request: WireRequest): Promise<WireAnswer>;
+  /** The answer as it comes; only the time to its headers is limited, and pauses within it. */
+  open(address: string, request: WireRequest): Promise<WireStream>;
+  dispatcher(address: string): Promise<Dispatcher>;
+  /** Reads the TLS files again; requests in flight end on the old connections. */
+  reload(): void;
+  close(): Promise<void>;
+}
+
+export interface TransportOptions {
+  readonly tls: TlsConfig;
+  readonly timeoutMs: number;
+  readonly maxBodyBytes: number;
+  readonly connections: number;
+  readonly clock: Clock;
+}
+
+/** Beyond the configured addresses a cluster's redirects add some; more than these are a fault of the cluster. */
+const mostPools = 32;
+/** Shorter than the five minutes after which Go's server drops an idle connection. */
+const keepAliveMs = 60_000;
+
+export function createTransport(options: TransportOptions): Transport {
+  const pools = new Map<string, Promise<Pool>>();
+  let isClosed = false;
+
+  function dispatcher(address: string): Promise<Pool> {
+    if (isClosed) throw new LatchkeyError('aborted', 'the upstream is closed');
+    const known = pools.get(address);
+    if (known) return known;
+    if (pools.size >= mostPools) dropOldest(pools);
+    const pool = createPool(address, options);
+    pools.set(address, pool);
+    pool.catch(() => pools.delete(address));
+    return pool;
+  }
+
+  return {
+    async exchange(address, request) {
+      const limit = createTimeLimit(options.clock, options.timeoutMs, request.signal);
+      try {
+        const pool = await dispatcher(address);
+        const answer = await pool.request(dispatchOptions(address, request, limit.signal));
+        const body = await readLimited(answer.body, options.maxBodyBytes, address);
+        return { status: answer.statusCode, headers: answer.headers, body };
+      } catch (error) {
+        throw explain(error, address, request.signal, limit.isOver() ? options.timeoutMs : undefined);
+      } finally {
+        limit.stopTimer();
+        limit.detach();
+      }
+    },
+    async open(address, request) {
+      const limit = createTimeLimit(options.clock, options.timeoutMs, request.signal);
+      try {
+        const pool = await dispatcher(address);
+        const answer = await pool.request(dispatchOptions(address, request, limit.signal));
+        answer.body.once('close', limit.detach);
+        return { status: answer.statusCode, headers: answer.headers, body: answer.body };
+      } catch (error) {
+        limit.detach();
+        throw explain(error, address, request.signal, limit.isOver() ? options.timeoutMs : undefined);
+      } finally {
+        limit.stopTimer();
+      }
+    },
+    dispatcher,
+    reload() {
+      const old = [...pools.values()];
+      pools.clear();
+      for (const pool of old) void closeQuietly(pool, 'close');
+    },
+    async close() {
+      isClosed = true;
+      const all = [...pools.values()];
+      pools.clear();
+      await Promise.all(all.map((pool) => closeQuietly(pool, 'destroy')));
+    },
+  };
+}
+
+async function createPool(address: string, options: TransportOptions): Promise<Pool> {
+  const connectTimeoutMs = Math.max(50, Math.min(10_000, Math.floor(options.timeoutMs / 2)));
+  const tls = address.startsWith('https:') ? await loadTlsOptions(options.tls) : {};
+  const isSocket = address.startsWith('unix:');
+  return new Pool(isSocket ? 'http://localhost' : new URL(address).origin, {
+    connections: options.connections,
+    connect: {
+      timeout: connectTimeoutMs,
+      ...tls,
+      ...(isSocket ? { socketPath: address.replace(/^unix:(?:\/\/)?/, '') } : {}),
+    },
+    keepAliveTimeout: keepAliveMs,
+    keepAliveMaxTimeout: keepAliveMs,
+    headersTimeout: options.timeoutMs,
+    bodyTimeout: options.timeoutMs,
+    maxHeaderSize: 64 * 1024,
+  });
+}
+
+function dispatchOptions(
+  address: string,
+  request: WireRequest,
+  signal: AbortSignal,
+): Dispatcher.RequestOptions & { path: string } {
+  const prefix = address.startsWith('unix:') ? '' : new URL(address).pathname.replace(/\/$/, '');
+  return {
+    method: request.method as Dispatcher.HttpMethod,
+    path: `${prefix}${request.target}`,
+    headers: { ...request.headers },
+    body: request.body ?? null,
+    signal,
+  };
+}
+
+async function readLimited(body: Readable, limit: number, address: string): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > limit) {
+      body.destroy();
+      throw oversizedFailure(address, limit);
+    }
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size);
+}
+
+interface TimeLimit {
+  readonly signal: AbortSignal;
+  isOver(): boolean;
+  /** From here on only the caller's signal ends the request. */
+  stopTimer(): void;
+  detach(): void;
+}
+
+function createTimeLimit(clock: Clock, timeoutMs: number, outer: AbortSignal): TimeLimit {
+  const controller = new AbortController();
+  let isOver = false;
+  const abort = () => controller.abort();
+  if (outer.aborted) abort();
+  outer.addEventListener('abort', abort, { once: true });
+  const timer = clock.setTimer(timeoutMs, () => {
+    isOver = true;
+    abort();
+  });
+  return {
+    signal: controller.signal,
+    isOver: () => isOver,
+    stopTimer: () => timer.cancel(),
+    detach: () => outer.removeEventListener('abort', abort),
+  };
+}
+
+function explain(
+  error: unknown,
+  address: string,
+  signal: AbortSignal,
+  timedOutMs: number | undefined,
+): LatchkeyError {
+  if (signal.aborted) return new LatchkeyError('aborted', `the request to ${address} was given up`);
+  if (timedOutMs !== undefined) return timeoutFailure(address, timedOutMs);
+  if (error instanceof LatchkeyError) return error;
+  const code = (error as { code?: unknown }).code;
+  if (typeof code === 'string' && (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW')) {
+    return new UpstreamFailure(
+      'answer_invalid',
+      `what ${address} answers is not HTTP as expected (${code})`,
+      {
+        remedy: 'check that the address is that of a vault, and http:// or https:// as it should be',
+        wasSent: true,
+      },
+    );
+  }
+  return networkFailure(error, address);
+}
+
+function dropOldest(pools: Map<string, Promise<Pool>>): void {
+  const [oldest] = pools;
+  if (oldest === undefined) return;
+  pools.delete(oldest[0]);
+  void closeQuietly(oldest[1], 'close');
+}
+
+async function closeQuietly(pool: Promise<Pool>, how: 'close' | 'destroy'): Promise<void> {
+  try {
+    await (await pool)[how]();
+  } catch {
+    // A pool that never came to be (bad TLS files) has nothing to close.
+  }
+}

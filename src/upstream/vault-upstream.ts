@@ -1,0 +1,149 @@
+// Vault and OpenBao as an upstream: puts client, session, secrets and budget together, and tells how it is doing.
+import type { Clock } from '../base/clock.ts';
+import { describeError, LatchkeyError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { UpstreamConfig } from '../config/resolved.ts';
+import type { Environment } from './auth/auth-method.ts';
+import { loadAuthMethod } from './auth/load-method.ts';
+import { createAuthorised } from './authorised.ts';
+import { createBudget } from './budget.ts';
+import { forwardTo } from './forward.ts';
+import { createLeaseOrigins } from './lease-origins.ts';
+import { createSession } from './session.ts';
+import { createTransport } from './transport.ts';
+import type { Upstream, UpstreamListener, UpstreamStateName, UpstreamStatus } from './upstream.ts';
+import { createVaultClient } from './vault-client.ts';
+import { createVaultSecrets } from './vault-secrets.ts';
+
+export interface VaultUpstreamOptions {
+  readonly config: UpstreamConfig;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Numbers in [0, 1). */
+  readonly random: () => number;
+  /** `VAULT_TOKEN`, and what the cloud methods read. */
+  readonly env: Environment;
+}
+
+/** Nothing is connected before `start`. Whoever creates it closes it. */
+export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
+  const { config, clock, random, env } = options;
+  const logger = options.logger.child({ upstream: config.name });
+  const listeners = new Set<UpstreamListener>();
+  const lifetime = new AbortController();
+  const budget = createBudget({ ...config.budget, clock });
+  const transport = createTransport({
+    tls: config.tls,
+    timeoutMs: config.timeoutMs,
+    maxBodyBytes: config.maxBodyBytes,
+    connections: config.budget.concurrency,
+    clock,
+  });
+  const client = createVaultClient({
+    transport,
+    addresses: config.addresses,
+    namespace: config.namespace,
+    budget,
+    clock,
+    random,
+    logger,
+    onChange: tellStatus,
+  });
+  const origins = createLeaseOrigins((leaseIds, at) => {
+    for (const listener of [...listeners]) listener.leasesEnd?.(leaseIds, at);
+  });
+  const session = createSession({
+    auth: config.auth,
+    client,
+    clock,
+    random,
+    logger,
+    loadMethod: (onCredentials) =>
+      loadAuthMethod(config.auth, {
+        clock,
+        logger,
+        env,
+        mount: config.auth.mount,
+        onCredentials,
+        call: (call) =>
+          client.request({ ...call, namespace: config.auth.namespace, priority: 'interactive' }),
+      }),
+    onChange: tellStatus,
+    onToken: () => {},
+    onEnding: origins.end,
+  });
+  const secrets = createVaultSecrets({
+    authorised: createAuthorised(client, session),
+    clock,
+    onLease: origins.add,
+    onLeaseGone: origins.remove,
+  });
+  let since = clock.wall();
+  let told: string | undefined;
+
+  function state(): { state: UpstreamStateName; message: string | undefined } {
+    if (lifetime.signal.aborted) return { state: 'closed', message: undefined };
+    const away = client.health.failure();
+    if (away) return { state: away.state, message: describeError(away) };
+    const { state: name, error } = session.status();
+    return { state: name, message: error === undefined ? undefined : describeError(error) };
+  }
+
+  function status(): UpstreamStatus {
+    const { state: name, message } = state();
+    const { login, isFatal } = session.status();
+    return {
+      name: config.name,
+      kind: config.kind,
+      state: name,
+      since,
+      address: client.addresses.current(),
+      login,
+      budget: budget.status(),
+      ...(message === undefined ? {} : { message }),
+      ...(config.namespace === undefined ? {} : { namespace: config.namespace }),
+      ...(isFatal ? { isFatal } : {}),
+    };
+  }
+
+  function tellStatus(): void {
+    const name = state().state;
+    if (told !== name) since = clock.wall();
+    told = name;
+    const now = status();
+    for (const listener of [...listeners]) listener.status?.(now);
+  }
+
+  /** Requests end with the upstream, and with their own signal. */
+  function bound<T extends { signal: AbortSignal }>(request: T): T {
+    if (lifetime.signal.aborted) throw new LatchkeyError('aborted', `the upstream ${config.name} is closed`);
+    return { ...request, signal: AbortSignal.any([request.signal, lifetime.signal]) };
+  }
+
+  return {
+    name: config.name,
+    start: session.start,
+    status,
+    listen(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    ready: session.ready,
+    read: async (reference, request) => await secrets.read(reference, bound(request)),
+    isCurrent: async (reference, version, request) =>
+      await secrets.isCurrent(reference, version, bound(request)),
+    renew: async (leaseId, increment, request) => await secrets.renew(leaseId, increment, bound(request)),
+    revoke: async (leaseId, request) => await secrets.revoke(leaseId, bound(request)),
+    canonicalKey: secrets.canonicalKey,
+    forward: async (request) =>
+      await forwardTo(bound(request), { client, session, namespace: config.namespace }),
+    async close({ revokeToken, signal }) {
+      if (lifetime.signal.aborted) return;
+      lifetime.abort();
+      await session.close({ revokeToken, signal });
+      client.close();
+      await transport.close();
+      tellStatus();
+    },
+  };
+}

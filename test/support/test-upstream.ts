@@ -1,0 +1,97 @@
+// A Vault upstream for tests: its config with defaults, and a list of what it logged.
+import { createSystemClock } from '../../src/base/clock.ts';
+import type { LogFields, Logger } from '../../src/base/logger.ts';
+import type { AuthConfig, UpstreamConfig } from '../../src/config/resolved.ts';
+import { createVaultUpstream, type VaultUpstreamOptions } from '../../src/upstream/vault-upstream.ts';
+
+export const authCommon = {
+  namespace: undefined,
+  minBackoffMs: 20,
+  maxBackoffMs: 100,
+  exitOnError: false,
+  wrapTtlSeconds: undefined,
+} as const;
+
+export const appRole: AuthConfig = {
+  ...authCommon,
+  method: 'approle',
+  mount: 'approle',
+  roleId: 'role-id',
+  roleIdFile: undefined,
+  secretIdFile: undefined,
+  removeSecretIdFile: true,
+  secretIdWrapped: false,
+};
+
+export const noTls = {
+  caFile: undefined,
+  caPath: undefined,
+  certFile: undefined,
+  keyFile: undefined,
+  serverName: undefined,
+  skipVerify: false,
+} as const;
+
+export function upstreamConfig(
+  over: Partial<UpstreamConfig> & { addresses: readonly string[] },
+): UpstreamConfig {
+  return {
+    name: 'vault',
+    kind: 'vault',
+    namespace: undefined,
+    tls: noTls,
+    auth: appRole,
+    budget: { requestsPerSecond: 500, concurrency: 16 },
+    sinks: [],
+    events: false,
+    timeoutMs: 2000,
+    maxBodyBytes: 1 << 20,
+    ...over,
+  };
+}
+
+export interface LogLine {
+  readonly level: string;
+  readonly fields: LogFields;
+  readonly message: string;
+}
+
+export interface LogRecord {
+  readonly logger: Logger;
+  readonly lines: LogLine[];
+}
+
+export function recordLogs(): LogRecord {
+  const lines: LogLine[] = [];
+  const at = (level: string, bound: LogFields) => (fields: LogFields, message: string) => {
+    lines.push({ level, fields: { ...bound, ...fields }, message });
+  };
+  const bind = (bound: LogFields): Logger => ({
+    debug: at('debug', bound),
+    info: at('info', bound),
+    warn: at('warn', bound),
+    error: at('error', bound),
+    child: (fields) => bind({ ...bound, ...fields }),
+  });
+  return { logger: bind({}), lines };
+}
+
+export interface TestUpstreamOptions extends Partial<Omit<VaultUpstreamOptions, 'config'>> {
+  config: Partial<UpstreamConfig> & { addresses: readonly string[] };
+}
+
+export function createTestUpstream(options: TestUpstreamOptions) {
+  const logs = recordLogs();
+  const upstream = createVaultUpstream({
+    clock: createSystemClock(),
+    logger: logs.logger,
+    random: () => 0,
+    env: {},
+    ...options,
+    config: upstreamConfig(options.config),
+  });
+  return { upstream, logs };
+}
+
+export const interactive = () => ({ signal: AbortSignal.timeout(10_000), priority: 'interactive' as const });
+export const shutdown = { revokeToken: false, signal: AbortSignal.timeout(60_000) };
