@@ -1,6 +1,13 @@
 // Which type of mount is made by what; a new engine or auth method is one line here.
 import { createAppRole } from './auth/approle.ts';
+import { createAws } from './auth/aws.ts';
+import { createAzure } from './auth/azure.ts';
+import { createCert } from './auth/cert.ts';
+import { createGcp } from './auth/gcp.ts';
+import { createJwt } from './auth/jwt.ts';
+import { createKubernetes } from './auth/kubernetes.ts';
 import { createTokenAuth } from './auth/token.ts';
+import { createLdap, createUserpass } from './auth/userpass.ts';
 import type { BackendFactory } from './backend.ts';
 import type { Core } from './core.ts';
 import { createCubbyhole } from './engines/cubbyhole.ts';
@@ -20,5 +27,14 @@ export function backendCatalog(core: Core): ReadonlyMap<string, BackendFactory> 
     ['secret:database', createDatabase],
     ['auth:token', (context) => createTokenAuth(core, context)],
     ['auth:approle', createAppRole],
+    ['auth:userpass', createUserpass],
+    ['auth:ldap', createLdap],
+    ['auth:jwt', createJwt],
+    ['auth:oidc', createJwt],
+    ['auth:kubernetes', createKubernetes],
+    ['auth:cert', createCert],
+    ['auth:aws', createAws],
+    ['auth:gcp', createGcp],
+    ['auth:azure', createAzure],
   ]);
 }

@@ -1,0 +1,105 @@
+// GCP auth: an instance's identity token (gce) or a JWT that a service account signed (iam). The keys come from
+// `jwks_url` in the config, a field of this server alone: the real method asks Google.
+import type { Backend, BackendContext, Call, VaultResponse } from '../backend.ts';
+import { listField, textField } from '../fields.ts';
+import { badRequest } from '../vault-error.ts';
+import { claimOf, verifyJwt } from './jwt-keys.ts';
+import { createRoleCollection } from './role-collection.ts';
+import { describeTokenParams, grantOf, readTokenParams, type TokenParams } from './token-params.ts';
+
+interface Role {
+  readonly name: string;
+  readonly type: 'gce' | 'iam';
+  readonly serviceAccounts: readonly string[];
+  readonly projects: readonly string[];
+  readonly zones: readonly string[];
+  readonly token: TokenParams;
+}
+
+const longestLifeSeconds = 900;
+
+export function createGcp(context: BackendContext): Backend {
+  let jwksUrl = '';
+  const collection = createRoleCollection<Role>({
+    folder: 'role',
+    listFolder: 'roles',
+    read: (call, name) => readRole(call, name),
+    describe: describeRole,
+  });
+  return {
+    unauthenticated: ['login'],
+    routes: [
+      {
+        pattern: 'config',
+        read: () => ({ data: { jwks_url: jwksUrl } }),
+        update: ({ data }) => {
+          jwksUrl = textField(data, 'jwks_url');
+          return undefined;
+        },
+      },
+      ...collection.routes,
+      { pattern: 'login', update: (call) => login(context, jwksUrl, collection.roles, call) },
+    ],
+  };
+}
+
+function readRole({ data }: Call, name: string): Role {
+  const type = textField(data, 'type');
+  if (type !== 'gce' && type !== 'iam') throw badRequest(`role type '${type}' is invalid`);
+  return {
+    name,
+    type,
+    serviceAccounts: listField(data, 'bound_service_accounts'),
+    projects: listField(data, 'bound_projects'),
+    zones: listField(data, 'bound_zones'),
+    token: readTokenParams(data),
+  };
+}
+
+function describeRole(role: Role): object {
+  return {
+    ...describeTokenParams(role.token),
+    type: role.type,
+    bound_service_accounts: role.serviceAccounts,
+    bound_projects: role.projects,
+    bound_zones: role.zones,
+  };
+}
+
+async function login(
+  context: BackendContext,
+  jwksUrl: string,
+  roles: ReadonlyMap<string, Role>,
+  { data }: Call,
+): Promise<VaultResponse> {
+  const roleName = textField(data, 'role');
+  if (roleName === '') throw badRequest('role is required');
+  const role = roles.get(roleName.toLowerCase());
+  if (role === undefined) throw badRequest(`role '${roleName}' not found`);
+  const nowMs = context.clock.wall();
+  const audience = [`vault/${roleName}`, `http://vault/${roleName}`, `https://vault/${roleName}`];
+  const claims = await verifyJwt(textField(data, 'jwt'), { publicKeys: [], jwksUrl }, { audience, nowMs });
+  const instance = (claimOf(claims, '/google/compute_engine') ?? {}) as Record<string, unknown>;
+  const account = String(role.type === 'gce' ? (claims['email'] ?? claims.sub) : claims.sub);
+  if (role.type === 'iam' && (claims.exp ?? 0) * 1000 - nowMs > longestLifeSeconds * 1000) {
+    throw badRequest('role requires that service account JWTs expire within 900 seconds');
+  }
+  if (role.type === 'gce' && instance['project_id'] === undefined)
+    throw badRequest('unable to find compute_engine claims in the identity token');
+  requireBound('service account', account, role.serviceAccounts);
+  if (role.type === 'gce') {
+    requireBound('project', String(instance['project_id']), role.projects);
+    requireBound('zone', String(instance['zone']), role.zones);
+  }
+  const metadata = {
+    role: role.name,
+    service_account_email: account,
+    ...(role.type === 'gce' ? { project_id: String(instance['project_id']) } : {}),
+  };
+  return { auth: grantOf(role.token, { displayName: account, alias: account, metadata }) };
+}
+
+function requireBound(what: string, value: string, bound: readonly string[]): void {
+  if (bound.length === 0 || bound.includes('*') || bound.includes(value)) return;
+  throw badRequest(`${what} "${value}" is not bound to the role`);
+}

@@ -1,0 +1,42 @@
+// The usual paths of an auth method's named roles (or users, or certificates): list, read, write, delete.
+import type { Call, Route } from '../backend.ts';
+
+export interface RoleCollection<Role> {
+  readonly roles: Map<string, Role>;
+  readonly routes: Route[];
+}
+
+export interface RoleShape<Role> {
+  /** The folder below the mount, such as `role` or `users`. */
+  folder: string;
+  /** Lists at another folder too: Vault's older methods have `role` and `roles`. */
+  listFolder?: string;
+  read(call: Call, name: string, before: Role | undefined): Role;
+  describe(role: Role): object;
+}
+
+export function createRoleCollection<Role>(shape: RoleShape<Role>): RoleCollection<Role> {
+  const roles = new Map<string, Role>();
+  const nameOf = (call: Call): string => (call.params['name'] ?? '').toLowerCase();
+  const list = () => ({ data: { keys: [...roles.keys()].sort() } });
+  return {
+    roles,
+    routes: [
+      { pattern: shape.folder, list },
+      ...(shape.listFolder === undefined ? [] : [{ pattern: shape.listFolder, list }]),
+      {
+        pattern: `${shape.folder}/:name`,
+        exists: (call) => roles.has(nameOf(call)),
+        read: (call) => {
+          const role = roles.get(nameOf(call));
+          return role && { data: shape.describe(role) };
+        },
+        update: (call) => {
+          roles.set(nameOf(call), shape.read(call, nameOf(call), roles.get(nameOf(call))));
+          return undefined;
+        },
+        delete: (call) => void roles.delete(nameOf(call)),
+      },
+    ],
+  };
+}
