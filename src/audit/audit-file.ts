@@ -1,0 +1,186 @@
+// The audit file on disk: opened without following links, appended to whole lines or nothing, rotated, and read at its
+// end to find where the chain goes on. Which lines are written is audit-log.ts.
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { LatchkeyError } from '../base/errors.ts';
+import { type ChainHead, emptyChain, lineHash } from './audit-line.ts';
+
+export interface AuditFile {
+  /** Bytes in the file, as far as this process knows. */
+  readonly size: number;
+  /** Appends all or nothing; throws what the system said. */
+  append(bytes: Buffer): void;
+  /** Whether the path still leads to the file that is open. */
+  isInPlace(): boolean;
+  close(): void;
+}
+
+export interface OpenedAuditFile {
+  readonly file: AuditFile;
+  /** Where the chain goes on: after the last whole line here, or else of the newest rotated file. */
+  readonly head: ChainHead;
+  /** Bytes of a line that was cut short by a crash, taken away. */
+  readonly tornBytes: number;
+}
+
+export function openAuditFile(path: string): OpenedAuditFile {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
+  const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
+  const fd = openSync(path, flags, 0o600);
+  try {
+    const status = fstatSync(fd);
+    if (!status.isFile()) {
+      throw new LatchkeyError('audit_failed', `${path} is no regular file`, {
+        remedy: 'name another file in audit.file',
+      });
+    }
+    const tail = readTail(fd, status.size, path);
+    if (tail.tornBytes > 0) ftruncateSync(fd, status.size - tail.tornBytes);
+    const head = tail.lastLine === undefined ? headOfRotated(path) : headOf(tail.lastLine, path);
+    return {
+      file: createAuditFile(path, fd, status.size - tail.tornBytes),
+      head,
+      tornBytes: tail.tornBytes,
+    };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+function createAuditFile(path: string, fd: number, startSize: number): AuditFile {
+  let size = startSize;
+  /** A part of a line that could not be taken back yet; nothing is appended after it. */
+  let tornBytes = 0;
+
+  function takeBack(): void {
+    ftruncateSync(fd, fstatSync(fd).size - tornBytes);
+    tornBytes = 0;
+  }
+
+  return {
+    get size() {
+      return size;
+    },
+    append(bytes) {
+      if (tornBytes > 0) takeBack();
+      let written = 0;
+      try {
+        while (written < bytes.length) written += writeSync(fd, bytes, written);
+      } catch (error) {
+        tornBytes = written;
+        if (tornBytes > 0) takeBack();
+        throw error;
+      }
+      size += bytes.length;
+    },
+    isInPlace() {
+      try {
+        const there = statSync(path);
+        const open = fstatSync(fd);
+        return there.ino === open.ino && there.dev === open.dev;
+      } catch {
+        // Moved or removed.
+        return false;
+      }
+    },
+    close: () => closeSync(fd),
+  };
+}
+
+/** Renames `audit.jsonl` to `audit.jsonl.1`, that to `.2` and so on; beyond `keepFiles` (0: never) the oldest goes. */
+export function rotateAuditFiles(path: string, keepFiles: number): void {
+  for (const number of rotatedNumbers(path).reverse()) {
+    if (keepFiles > 0 && number >= keepFiles) rmSync(`${path}.${number}`, { force: true });
+    else renameSync(`${path}.${number}`, `${path}.${number + 1}`);
+  }
+  renameSync(path, `${path}.1`);
+}
+
+/** The audit file and its rotated ones, oldest first, as `verifyAudit` wants them. */
+export function auditFilesOf(path: string): string[] {
+  const rotated = rotatedNumbers(path)
+    .reverse()
+    .map((number) => `${path}.${number}`);
+  return existsSync(path) ? [...rotated, path] : rotated;
+}
+
+/** Ascending: 1 is the newest. */
+function rotatedNumbers(path: string): number[] {
+  const start = `${basename(path)}.`;
+  return listFolder(dirname(path))
+    .filter((name) => name.startsWith(start) && /^[1-9]\d*$/.test(name.slice(start.length)))
+    .map((name) => Number(name.slice(start.length)))
+    .sort((a, b) => a - b);
+}
+
+function listFolder(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    // No folder: no files.
+    return [];
+  }
+}
+
+function headOfRotated(path: string): ChainHead {
+  const newest = rotatedNumbers(path)[0];
+  if (newest === undefined) return emptyChain;
+  const name = join(dirname(path), `${basename(path)}.${newest}`);
+  const fd = openSync(name, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const { lastLine } = readTail(fd, fstatSync(fd).size, name);
+    return lastLine === undefined ? emptyChain : headOf(lastLine, name);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const longestLine = 64 * 1024;
+
+function readTail(
+  fd: number,
+  size: number,
+  path: string,
+): { lastLine: Buffer | undefined; tornBytes: number } {
+  const bytes = Buffer.alloc(Math.min(size, 2 * longestLine));
+  readSync(fd, bytes, 0, bytes.length, size - bytes.length);
+  const end = bytes.lastIndexOf(0x0a);
+  const tornBytes = bytes.length - end - 1;
+  if (end < 0) {
+    if (size > bytes.length) throw notOurs(path);
+    return { lastLine: undefined, tornBytes };
+  }
+  const start = bytes.lastIndexOf(0x0a, end - 1) + 1;
+  return { lastLine: end === 0 ? undefined : bytes.subarray(end === 0 ? 0 : start, end), tornBytes };
+}
+
+function headOf(line: Buffer, path: string): ChainHead {
+  try {
+    const { seq } = JSON.parse(line.toString('utf8')) as { seq?: unknown };
+    if (typeof seq === 'number' && Number.isSafeInteger(seq)) return { seq, hash: lineHash(line) };
+  } catch {
+    // Not JSON: told below.
+  }
+  throw notOurs(path);
+}
+
+function notOurs(path: string): LatchkeyError {
+  return new LatchkeyError('audit_failed', `${path} does not end in an audit line`, {
+    remedy: 'move it away or name another file in audit.file',
+  });
+}

@@ -1,0 +1,85 @@
+// One audit line: its members, its place in the chain, its hash. Lines hold names, numbers and reasons, never a value.
+import { hash } from 'node:crypto';
+
+/** Who asked, encoded once a connection: a line is built for every answer. */
+export type EncodedCaller = string & { readonly encodedCaller: unique symbol };
+
+export interface AuditCaller {
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly pid?: number;
+  readonly exe?: string | undefined;
+  readonly unit?: string | undefined;
+  readonly container?: string | undefined;
+  /** The listener whose token was shown. */
+  readonly token?: string;
+  /** Why nothing is known of him. */
+  readonly unknown?: string;
+}
+
+/** One decision and what was answered. */
+export interface AuditEntry {
+  readonly caller: EncodedCaller;
+  readonly listener: string;
+  readonly dialect: string;
+  /** The HTTP method, or `LoadCredential`. */
+  readonly method: string;
+  /** The name of the secret; absent for requests that mean none. */
+  readonly name?: string | undefined;
+  readonly field?: string | undefined;
+  readonly version?: number | undefined;
+  /** Where there is no name: the path that was asked for, without its query. */
+  readonly path?: string | undefined;
+  readonly isAllowed: boolean;
+  readonly reason: string;
+  readonly status: number;
+  readonly latencyUs: number;
+}
+
+/** Where a line stands: its number and the hash of the line before, `null` before the first. */
+export interface ChainHead {
+  readonly seq: number;
+  readonly hash: string | null;
+}
+
+export const emptyChain: ChainHead = { seq: 0, hash: null };
+
+export function encodeCaller(caller: AuditCaller): EncodedCaller {
+  return JSON.stringify(caller) as EncodedCaller;
+}
+
+/** The members of a request's line, without braces. */
+export function requestMembers(entry: AuditEntry): string {
+  let text = `"event":"request","listener":${quote(entry.listener)},"caller":${entry.caller}`;
+  text += `,"dialect":${quote(entry.dialect)},"method":${quote(entry.method)}`;
+  if (entry.name !== undefined) text += `,"name":${quote(entry.name)}`;
+  if (entry.field !== undefined) text += `,"field":${quote(entry.field)}`;
+  if (entry.version !== undefined) text += `,"version":${entry.version}`;
+  if (entry.path !== undefined) text += `,"path":${quote(entry.path)}`;
+  text += `,"allowed":${entry.isAllowed},"reason":${quote(entry.reason)}`;
+  return `${text},"status":${entry.status},"latency_us":${entry.latencyUs}`;
+}
+
+/** The members of a line about the log itself. */
+export function eventMembers(event: string, fields: Readonly<Record<string, string | number>>): string {
+  return JSON.stringify({ event, ...fields }).slice(1, -1);
+}
+
+/** The line without its newline. */
+export function chainLine(previous: ChainHead, time: string, members: string): string {
+  const prev = previous.hash === null ? 'null' : `"${previous.hash}"`;
+  return `{"seq":${previous.seq + 1},"time":"${time}",${members},"prev":${prev}}`;
+}
+
+/** SHA-256 of the line's bytes without the newline. */
+export function lineHash(line: string | Buffer): string {
+  return hash('sha256', line, 'base64url');
+}
+
+const longestText = 256;
+const needsEscape = /[^\x20-\x21\x23-\x5b\x5d-\x7e]/;
+
+function quote(text: string): string {
+  if (text.length > longestText) return JSON.stringify(`${text.slice(0, longestText)}…`);
+  return needsEscape.test(text) ? JSON.stringify(text) : `"${text}"`;
+}

@@ -1,0 +1,186 @@
+// Which caller holds which version of which secret. A held version keeps its lease: until the caller has fetched a
+// newer one, its process has ended, or (where there is no process to watch) an hour has passed.
+import type { Clock, Timer } from '../base/clock.ts';
+
+/** The part of a caller that the ledger needs (structurally a `Caller` of access). */
+export type Holder =
+  | {
+      readonly kind: 'process';
+      readonly uid: number;
+      readonly pid: number;
+      readonly startTime: string | undefined;
+      readonly exe: string | undefined;
+      readonly unit: string | undefined;
+    }
+  | { readonly kind: 'token'; readonly tokens: readonly string[] }
+  | { readonly kind: 'unknown' };
+
+export interface DeliveredVersion {
+  readonly name: string;
+  readonly entryKey: string;
+  /** The store's number, and the one that people see. */
+  readonly number: number;
+  readonly shownVersion: number;
+}
+
+/** The store, as far as the ledger needs it. */
+export interface VersionHolds {
+  hold(consumer: string, key: string, number: number): void;
+  release(consumer: string, key?: string): void;
+}
+
+export interface LedgerRecord {
+  /** `caller:uid 1000, pid 41@8812`: the consumer's name in the store. */
+  readonly consumer: string;
+  readonly holder: Holder;
+  /** The name that it was asked by last. */
+  readonly name: string;
+  readonly entryKey: string;
+  readonly number: number;
+  readonly shownVersion: number;
+  /** Wall time in milliseconds of the first delivery of this version, and of the last. */
+  readonly since: number;
+  readonly lastAt: number;
+  readonly deliveries: number;
+}
+
+export interface Ledger {
+  /** On every answer with a secret; cheap when the caller has had this version before. */
+  delivered(holder: Holder, delivered: DeliveredVersion): void;
+  /** Who holds a version of this entry; with `shownVersion` only that one. */
+  whoHas(entryKey: string, shownVersion?: number): LedgerRecord[];
+  readonly size: number;
+  close(): void;
+}
+
+interface LedgerOptions {
+  holds: VersionHolds;
+  clock: Clock;
+  /** Whether the process that began then still runs; from access, which knows /proc. */
+  isAlive(pid: number, startTime: string): boolean;
+  /** Told when records are dropped for want of room. */
+  onOverflow?(): void;
+  maxRecords?: number;
+}
+
+const checkEveryMs = 2000;
+/** Processes looked at in one go, so that ten thousand do not stop the loop for long. */
+const checkedAtOnce = 200;
+const unwatchedHoldMs = 3_600_000;
+
+interface Row {
+  consumer: string;
+  holder: Holder;
+  name: string;
+  entryKey: string;
+  number: number;
+  shownVersion: number;
+  since: number;
+  lastAt: number;
+  deliveries: number;
+}
+
+/** One process (or token), with its rows by entry key. */
+interface Account {
+  readonly consumer: string;
+  readonly holder: Holder;
+  readonly rows: Map<string, Row>;
+}
+
+export function createLedger(options: LedgerOptions): Ledger {
+  const { holds, clock, isAlive, onOverflow, maxRecords = 10_000 } = options;
+  const accounts = new Map<string, Account>();
+  /** Spares building the consumer's name for every answer. */
+  const known = new WeakMap<Holder, Account>();
+  let size = 0;
+  let timer: Timer | undefined;
+  let queue: Account[] = [];
+
+  function accountOf(holder: Holder): Account {
+    let account = known.get(holder);
+    if (account !== undefined && accounts.get(account.consumer) === account) return account;
+    const consumer = consumerOf(holder);
+    account = accounts.get(consumer) ?? { consumer, holder, rows: new Map() };
+    accounts.set(consumer, account);
+    known.set(holder, account);
+    return account;
+  }
+
+  function drop(account: Account): void {
+    if (!accounts.delete(account.consumer)) return;
+    size -= account.rows.size;
+    holds.release(account.consumer);
+  }
+
+  function makeRoom(): void {
+    if (size < maxRecords) return;
+    const oldest = accounts.values().next().value;
+    if (oldest === undefined) return;
+    onOverflow?.();
+    drop(oldest);
+  }
+
+  function add(holder: Holder, delivered: DeliveredVersion): void {
+    makeRoom();
+    const account = accountOf(holder);
+    const now = clock.wall();
+    const { name, entryKey, number, shownVersion } = delivered;
+    if (!account.rows.has(entryKey)) size += 1;
+    const row = { consumer: account.consumer, holder: account.holder, name, entryKey, number, shownVersion };
+    account.rows.set(entryKey, { ...row, since: now, lastAt: now, deliveries: 1 });
+    holds.hold(account.consumer, entryKey, number);
+    arm();
+  }
+
+  function arm(): void {
+    if (timer !== undefined || accounts.size === 0) return;
+    timer = clock.setTimer(checkEveryMs, check);
+  }
+
+  function check(): void {
+    timer = undefined;
+    if (queue.length === 0) queue = [...accounts.values()];
+    for (const account of queue.splice(0, checkedAtOnce)) if (isOver(account)) drop(account);
+    arm();
+  }
+
+  function isOver({ holder, rows }: Account): boolean {
+    if (holder.kind === 'process' && holder.pid > 0 && holder.startTime !== undefined) {
+      return !isAlive(holder.pid, holder.startTime);
+    }
+    const limit = clock.wall() - unwatchedHoldMs;
+    return [...rows.values()].every((row) => row.lastAt < limit);
+  }
+
+  return {
+    delivered(holder, delivered) {
+      if (holder.kind === 'unknown') return;
+      const row = known.get(holder)?.rows.get(delivered.entryKey);
+      if (row?.number !== delivered.number || !accounts.has(row.consumer)) {
+        add(holder, delivered);
+        return;
+      }
+      row.deliveries += 1;
+      row.lastAt = clock.wall();
+    },
+    whoHas(entryKey, shownVersion) {
+      const rows = [...accounts.values()].map((account) => account.rows.get(entryKey));
+      return rows.filter(
+        (row) => row !== undefined && (shownVersion === undefined || row.shownVersion === shownVersion),
+      ) as LedgerRecord[];
+    },
+    get size() {
+      return size;
+    },
+    close() {
+      timer?.cancel();
+      for (const account of [...accounts.values()]) drop(account);
+    },
+  };
+}
+
+function consumerOf(holder: Holder): string {
+  if (holder.kind === 'token') return `caller:token ${holder.tokens[0] ?? ''}`;
+  if (holder.kind === 'unknown') return 'caller:unknown';
+  return `caller:uid ${holder.uid}, pid ${holder.pid}@${holder.startTime ?? '?'}`;
+}

@@ -1,0 +1,168 @@
+// Every metric of the agent by name: docs/reference/metrics.md lists the same (a test compares). Whoever does the work
+// counts it; agent/wire.ts hands each part the families that it needs.
+import type { Counter, Family, Gauge, Histogram, MetricsRegistry } from './registry.ts';
+
+export interface AgentMetrics {
+  readonly buildInfo: Family<Gauge>;
+  readonly startTimeSeconds: Family<Gauge>;
+  readonly residentMemoryBytes: Family<Gauge>;
+  readonly isReady: Family<Gauge>;
+  readonly reloads: Family<Counter>;
+  readonly secretState: Family<Gauge>;
+  readonly secretAgeSeconds: Family<Gauge>;
+  readonly secretExpirySeconds: Family<Gauge>;
+  readonly secretRotations: Family<Counter>;
+  readonly secretErrors: Family<Counter>;
+  readonly upstreamUp: Family<Gauge>;
+  readonly upstreamRequests: Family<Counter>;
+  readonly upstreamSeconds: Family<Histogram>;
+  readonly upstreamLogins: Family<Counter>;
+  readonly leases: Family<Gauge>;
+  readonly filesWritten: Family<Counter>;
+  readonly fileFailures: Family<Counter>;
+  readonly fileUpToDate: Family<Gauge>;
+  readonly rotationSeconds: Family<Histogram>;
+  readonly processUp: Family<Gauge>;
+  readonly processStarts: Family<Counter>;
+  readonly requests: Family<Counter>;
+  readonly requestSeconds: Family<Histogram>;
+  readonly denials: Family<Counter>;
+  readonly connections: Family<Gauge>;
+  readonly connectionsRefused: Family<Counter>;
+  readonly malformedRequests: Family<Counter>;
+  readonly openWaits: Family<Gauge>;
+  readonly openEventStreams: Family<Gauge>;
+  readonly auditLines: Family<Counter>;
+  readonly auditFailures: Family<Counter>;
+  readonly ledgerRecords: Family<Gauge>;
+}
+
+export function defineAgentMetrics(registry: MetricsRegistry): AgentMetrics {
+  return {
+    ...defineAgent(registry),
+    ...defineSecrets(registry),
+    ...defineUpstreams(registry),
+    ...defineConsumers(registry),
+    ...defineServing(registry),
+  };
+}
+
+function defineAgent(registry: MetricsRegistry) {
+  return {
+    buildInfo: registry.gauge('latchkey_build_info', 'Always 1; the version is in the label.', ['version']),
+    startTimeSeconds: registry.gauge(
+      'latchkey_start_time_seconds',
+      'When the agent started, in seconds since 1970.',
+    ),
+    residentMemoryBytes: registry.gauge('latchkey_resident_memory_bytes', 'Resident memory of the agent.'),
+    isReady: registry.gauge('latchkey_ready', '1 when /readyz answers 200, else 0.'),
+    reloads: registry.counter('latchkey_reloads_total', 'Reloads of the configuration.', ['outcome']),
+  };
+}
+
+function defineSecrets(registry: MetricsRegistry) {
+  return {
+    secretState: registry.gauge('latchkey_secret_state', '1 for the state that the secret is in, else 0.', [
+      'name',
+      'state',
+    ]),
+    secretAgeSeconds: registry.gauge(
+      'latchkey_secret_age_seconds',
+      'Seconds since the current version was obtained.',
+      ['name'],
+    ),
+    secretExpirySeconds: registry.gauge(
+      'latchkey_secret_expiry_seconds',
+      'Seconds until the current version ends; absent where it does not.',
+      ['name'],
+    ),
+    secretRotations: registry.counter('latchkey_secret_rotations_total', 'Changes of data after the first.', [
+      'name',
+    ]),
+    secretErrors: registry.counter('latchkey_secret_errors_total', 'Failed tries to obtain or renew.', [
+      'name',
+      'code',
+    ]),
+    leases: registry.gauge('latchkey_leases', 'Leases that the agent answers for.', ['state']),
+  };
+}
+
+function defineUpstreams(registry: MetricsRegistry) {
+  return {
+    upstreamUp: registry.gauge('latchkey_upstream_up', '1 when logged in and answering, else 0.', [
+      'upstream',
+    ]),
+    upstreamRequests: registry.counter('latchkey_upstream_requests_total', 'Requests to an upstream.', [
+      'upstream',
+      'outcome',
+    ]),
+    upstreamSeconds: registry.histogram(
+      'latchkey_upstream_request_seconds',
+      'Time of a request to an upstream, with its wait for the budget.',
+      ['upstream'],
+    ),
+    upstreamLogins: registry.counter('latchkey_upstream_logins_total', 'Logins at an upstream.', [
+      'upstream',
+      'outcome',
+    ]),
+  };
+}
+
+function defineConsumers(registry: MetricsRegistry) {
+  return {
+    filesWritten: registry.counter('latchkey_file_writes_total', 'Files committed with other bytes.', [
+      'destination',
+    ]),
+    fileFailures: registry.counter('latchkey_file_failures_total', 'Failed steps of files.', [
+      'destination',
+      'step',
+    ]),
+    fileUpToDate: registry.gauge(
+      'latchkey_file_up_to_date',
+      '1 when the file holds the current versions, else 0.',
+      ['destination'],
+    ),
+    rotationSeconds: registry.histogram(
+      'latchkey_rotation_seconds',
+      'From the change in the store to the file committed and its programs notified.',
+    ),
+    processUp: registry.gauge('latchkey_process_up', '1 when the supervised process runs, else 0.', [
+      'process',
+    ]),
+    processStarts: registry.counter('latchkey_process_starts_total', 'Starts of a supervised process.', [
+      'process',
+      'reason',
+    ]),
+  };
+}
+
+function defineServing(registry: MetricsRegistry) {
+  return {
+    requests: registry.counter('latchkey_requests_total', 'Requests answered by listeners.', [
+      'dialect',
+      'status',
+    ]),
+    requestSeconds: registry.histogram(
+      'latchkey_request_seconds',
+      'Time from a request’s headers to its answer, audit included; without those that waited.',
+      ['dialect'],
+    ),
+    denials: registry.counter('latchkey_denials_total', 'Requests refused, by why.', ['why']),
+    connections: registry.gauge('latchkey_connections', 'Open connections.', ['listener']),
+    connectionsRefused: registry.counter(
+      'latchkey_connections_refused_total',
+      'Connections refused because the listener had its fill.',
+      ['listener'],
+    ),
+    malformedRequests: registry.counter(
+      'latchkey_malformed_requests_total',
+      'Requests cut for their form, size or slowness.',
+      ['listener'],
+    ),
+    openWaits: registry.gauge('latchkey_open_waits', 'Requests that wait for a change.'),
+    openEventStreams: registry.gauge('latchkey_open_event_streams', 'Open /events streams.'),
+    auditLines: registry.counter('latchkey_audit_lines_total', 'Lines written to the audit file.'),
+    auditFailures: registry.counter('latchkey_audit_failures_total', 'Lines that could not be written.'),
+    ledgerRecords: registry.gauge('latchkey_ledger_records', 'Versions known to be held by callers.'),
+  };
+}

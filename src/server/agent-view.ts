@@ -1,0 +1,62 @@
+// What the listeners need of the agent. They know names, entries and versions; how those come about is not theirs.
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { SecretValue } from '../base/secret-value.ts';
+import type { Entry } from '../store/entry.ts';
+import type { Store } from '../store/store.ts';
+
+/** The config's `secrets` by name; follows reloads. */
+export interface SecretNames {
+  find(name: string): { readonly entry: Entry } | undefined;
+  all(): readonly { readonly config: { readonly name: string }; readonly entry: Entry }[];
+  /** The names that stand for the entry with this key. */
+  namesOf(key: string): readonly string[];
+}
+
+export interface Readiness {
+  readonly isReady: boolean;
+  /** What is not in place, one clause each: `secret stripe: pending`. */
+  readonly missing: readonly string[];
+}
+
+export interface RefreshOutcome {
+  readonly name: string;
+  readonly outcome: 'changed' | 'same' | 'failed';
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+export interface ForwardedRequest {
+  readonly method: string;
+  /** With `/v1/`, escaped as it came, without a query. */
+  readonly path: string;
+  /** As it came, without the question mark. */
+  readonly query: string;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly body: Buffer | Readable | undefined;
+  /** `auto`: the agent's own token; undefined: none. */
+  readonly token: SecretValue | 'auto' | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface ForwardedAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** To be read to its end or destroyed. */
+  readonly body: Readable;
+}
+
+export interface AgentView {
+  readonly store: Store;
+  readonly names: SecretNames;
+  /** Anything that JSON can hold; no values of secrets. */
+  status(): object;
+  readiness(): Readiness;
+  /** Asks upstream now; without names for every secret. A name that does not exist gives `failed`. */
+  refresh(names: readonly string[] | undefined, signal: AbortSignal): Promise<readonly RefreshOutcome[]>;
+  /** Reads the configuration again; rejects and keeps the old one when it is not valid. Tells what changed. */
+  reload(): Promise<object>;
+  /** Begins the agent's orderly end. */
+  quit(): void;
+  /** Passes a request of the Vault dialect on to the upstream that serves it. */
+  forward(request: ForwardedRequest): Promise<ForwardedAnswer>;
+}

@@ -1,0 +1,71 @@
+// All dialects, and how a request finds its own. To add one: a file dialect-NAME.ts and a line in `createDialects`.
+import type { ListenerConfig } from '../config/resolved.ts';
+import { createAdminDialect } from './dialect-admin.ts';
+import { createEventsDialect } from './dialect-events.ts';
+import { createHealthDialect } from './dialect-health.ts';
+import { createMetricsDialect } from './dialect-metrics.ts';
+import { createSecretsDialect } from './dialect-secrets.ts';
+import type { Exchange } from './exchange.ts';
+import { refusalOf } from './refusal-policy.ts';
+import type { DialectHandler, ServerContext } from './server-context.ts';
+
+/** Where two dialects of a listener want the same first segment, the earlier one has it. */
+export function createDialects(context: ServerContext): readonly DialectHandler[] {
+  return [
+    createHealthDialect(context),
+    createSecretsDialect(context),
+    createEventsDialect(context),
+    createAdminDialect(context),
+    createMetricsDialect(context),
+  ];
+}
+
+/** The dialects of one listener by the first segment of the path. */
+export function dialectsOf(
+  dialects: readonly DialectHandler[],
+  listener: ListenerConfig,
+): ReadonlyMap<string, DialectHandler> {
+  const byRoot = new Map<string, DialectHandler>();
+  for (const dialect of dialects) {
+    if (!dialect.isServedBy(listener)) continue;
+    for (const root of dialect.roots) if (!byRoot.has(root)) byRoot.set(root, dialect);
+  }
+  return byRoot;
+}
+
+/** Refuse, find the dialect, let it answer. Who asks is known since the connection began (connection.ts). */
+export function handleRequest(exchange: Exchange): void {
+  const { scope } = exchange.connection;
+  exchange.dialect = scope.dialects.get(firstSegment(exchange.path));
+  const refusal = refusalOf(exchange.headers, scope.hostRules);
+  if (refusal !== undefined) {
+    exchange.refuse(refusal);
+    return;
+  }
+  const { dialect } = exchange;
+  if (dialect === undefined) {
+    handleStray(exchange);
+    return;
+  }
+  try {
+    const pending = dialect.handle(exchange);
+    if (pending !== undefined) pending.catch((error: unknown) => exchange.failFrom(error));
+  } catch (error) {
+    exchange.failFrom(error);
+  }
+}
+
+/** A path that no dialect of this listener has: to callers without a rule it is refused like any other. */
+function handleStray(exchange: Exchange): void {
+  if (!exchange.permits({ kind: 'list' })) {
+    exchange.deny();
+    return;
+  }
+  const { serve } = exchange.connection.scope.config;
+  exchange.fail('not_found', `no such path on this listener (serve: ${serve.join(', ')})`);
+}
+
+function firstSegment(path: string): string {
+  const end = path.indexOf('/', 1);
+  return end < 0 ? path.slice(1) : path.slice(1, end);
+}

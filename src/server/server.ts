@@ -1,0 +1,153 @@
+// The local server: all listeners, their dialects and what they share. Reloads keep what stays and stop what goes.
+import type { Access } from '../access/access.ts';
+import type { PeerReader } from '../access/peer.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
+import type { Ledger } from '../audit/ledger.ts';
+import type { Clock } from '../base/clock.ts';
+import { describeError, LatchkeyError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { ListenerConfig } from '../config/resolved.ts';
+import type { AgentMetrics } from '../metrics/agent-metrics.ts';
+import type { MetricsRegistry } from '../metrics/registry.ts';
+import type { AgentView } from './agent-view.ts';
+import { createHttpListener } from './http-listener.ts';
+import { addressOf, type Listener } from './listener.ts';
+import { createDialects } from './routes.ts';
+import { createSecretReader } from './secret-reader.ts';
+import type { ServerContext } from './server-context.ts';
+import { readActivatedSockets } from './socket-activation.ts';
+import { createWaits } from './waits.ts';
+
+export interface ServerOptions {
+  readonly listeners: readonly ListenerConfig[];
+  readonly view: AgentView;
+  readonly access: Access;
+  readonly peers: PeerReader;
+  readonly audit: AuditLog;
+  readonly ledger: Ledger;
+  readonly registry: MetricsRegistry;
+  readonly metrics: AgentMetrics;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface ListenerStatus {
+  readonly place: string;
+  /** `unix /run/latchkey/latchkey.sock`, `tcp 127.0.0.1:8100`. */
+  readonly address: string;
+  readonly serve: readonly string[];
+  readonly state: 'listening' | 'failed';
+  readonly connections: number;
+  readonly error?: string;
+}
+
+export interface LocalServer {
+  /** Starts every listener; resolves to the problems of those that could not (the others serve). */
+  start(): Promise<readonly LatchkeyError[]>;
+  /**
+   * Hot reload: what stays is updated in place, what is new started, then what is gone drained. Rejects with the first
+   * problem and keeps the old listeners then.
+   */
+  reconcile(listeners: readonly ListenerConfig[]): Promise<void>;
+  status(): ListenerStatus[];
+  /** The port of a TCP listener that asked for port 0, by its place. */
+  portOf(place: string): number | undefined;
+  close(options: { drainMs: number }): Promise<void>;
+}
+
+export function createServer(options: ServerOptions): LocalServer {
+  const { view, access, clock, metrics, logger } = options;
+  const waits = createWaits({ store: view.store, access, clock, metrics });
+  const context: ServerContext = { ...options, secrets: createSecretReader({ view, clock }), waits };
+  const dialects = createDialects(context);
+  const sockets = readActivatedSockets();
+  let listeners: Listener[] = [];
+  let failed: { config: ListenerConfig; error: LatchkeyError }[] = [];
+
+  const create = (config: ListenerConfig): Listener =>
+    createHttpListener({ config, context, dialects, peers: options.peers, sockets });
+
+  async function startOne(config: ListenerConfig): Promise<Listener> {
+    const listener = create(config);
+    await listener.start();
+    const { place, serve } = config;
+    logger.info({ listener: place, address: addressOf(config), serve: serve.join(',') }, 'listening');
+    return listener;
+  }
+
+  return {
+    async start() {
+      failed = [];
+      for (const config of options.listeners) {
+        try {
+          listeners.push(await startOne(config));
+        } catch (error) {
+          failed.push({ config, error: asListenerError(config, error) });
+        }
+      }
+      for (const { error } of failed)
+        logger.error({ error: describeError(error) }, 'a listener does not start');
+      return failed.map(({ error }) => error);
+    },
+    async reconcile(wanted) {
+      const old = new Map(listeners.map((listener) => [addressOf(listener.config), listener]));
+      const kept: { listener: Listener; before: ListenerConfig; config: ListenerConfig }[] = [];
+      const started: Listener[] = [];
+      try {
+        for (const config of wanted) {
+          const listener = old.get(addressOf(config));
+          if (listener === undefined) {
+            started.push(await startOne(config));
+            continue;
+          }
+          kept.push({ listener, before: listener.config, config });
+          listener.update(config);
+        }
+      } catch (error) {
+        for (const { listener, before } of kept) listener.update(before);
+        await Promise.all(started.map((listener) => listener.close(0)));
+        throw error;
+      }
+      const staying = new Set(kept.map(({ listener }) => listener));
+      const gone = listeners.filter((listener) => !staying.has(listener));
+      listeners = [...staying, ...started];
+      failed = [];
+      await Promise.all(gone.map((listener) => listener.close(drainOnReloadMs)));
+    },
+    status: () => [
+      ...listeners.map((listener) => ({
+        ...common(listener.config),
+        state: 'listening' as const,
+        connections: listener.connectionCount,
+      })),
+      ...failed.map(({ config, error }) => ({
+        ...common(config),
+        state: 'failed' as const,
+        connections: 0,
+        error: error.message,
+      })),
+    ],
+    portOf(place) {
+      const address = listeners.find(({ config }) => config.place === place)?.address();
+      return typeof address === 'object' ? address?.port : undefined;
+    },
+    async close({ drainMs }) {
+      const closing = listeners;
+      listeners = [];
+      await Promise.all(closing.map((listener) => listener.close(drainMs)));
+      for (const dialect of dialects) dialect.close?.();
+      waits.close();
+    },
+  };
+}
+
+const drainOnReloadMs = 10_000;
+
+function common(config: ListenerConfig): Pick<ListenerStatus, 'place' | 'address' | 'serve'> {
+  return { place: config.place, address: addressOf(config), serve: config.serve };
+}
+
+function asListenerError(config: ListenerConfig, error: unknown): LatchkeyError {
+  if (error instanceof LatchkeyError) return error;
+  return new LatchkeyError('listener_failed', `${config.place}: ${describeError(error)}`, { cause: error });
+}

@@ -1,0 +1,220 @@
+// A whole local server on a socket of its own, over a real store filled by hand: for tests of access, audit and dialects.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { type IncomingHttpHeaders, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createAccess } from '../../src/access/access.ts';
+import type { AccessRules } from '../../src/access/access-policy.ts';
+import { createPeerReader, type PeerReader } from '../../src/access/peer.ts';
+import { processStartTime } from '../../src/access/peer-linux.ts';
+import { type AuditLog, createSilentAudit } from '../../src/audit/audit-log.ts';
+import { createLedger } from '../../src/audit/ledger.ts';
+import { createSystemClock } from '../../src/base/clock.ts';
+import { type Logger, silentLogger } from '../../src/base/logger.ts';
+import { SecretValue } from '../../src/base/secret-value.ts';
+import type { Dialect, ListenerConfig } from '../../src/config/resolved.ts';
+import { defineAgentMetrics } from '../../src/metrics/agent-metrics.ts';
+import { createMetricsRegistry } from '../../src/metrics/registry.ts';
+import type { AgentView } from '../../src/server/agent-view.ts';
+import { createServer } from '../../src/server/server.ts';
+import { defaultEntryPolicy } from '../../src/store/entry.ts';
+import { createReference } from '../../src/store/reference.ts';
+import { digestData, type SecretAnswer } from '../../src/store/secret-version.ts';
+import { createStore, type EntryHandle } from '../../src/store/store.ts';
+
+export interface ServingOptions {
+  rules?: AccessRules;
+  ownUid?: number;
+  audit?: AuditLog;
+  logger?: Logger;
+  peers?: PeerReader;
+  /** Called with the folder; default: one unix socket with `secrets` and `metrics`. */
+  listeners?: (folder: string) => ListenerConfig[];
+  view?: Partial<AgentView>;
+}
+
+export type Serving = Awaited<ReturnType<typeof startServing>>;
+
+/** Ends with `close`, which also removes the folder. */
+export async function startServing(options: ServingOptions = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-serving-'));
+  const clock = createSystemClock();
+  const store = createStore({ clock });
+  const handles = new Map<string, EntryHandle>();
+  const registry = createMetricsRegistry();
+  const metrics = defineAgentMetrics(registry);
+  const access = createAccess({
+    rules: options.rules ?? { rules: [], strict: false },
+    accounts: { uidOf: (name) => Number(name), gidOf: (name) => Number(name) },
+    ownUid: options.ownUid ?? process.getuid?.() ?? -1,
+  });
+  const ledger = createLedger({
+    holds: store,
+    clock,
+    isAlive: (pid, startTime) => processStartTime(pid) === startTime,
+  });
+  const view: AgentView = {
+    store,
+    names: {
+      find: (name) => handles.get(name),
+      all: () => [...handles].map(([name, { entry }]) => ({ config: { name }, entry })),
+      namesOf: (key) => [...handles].filter(([, handle]) => handle.key === key).map(([name]) => name),
+    },
+    status: () => ({ agent: 'test' }),
+    readiness: () => ({ isReady: true, missing: [] }),
+    refresh: async (names) => (names ?? [...handles.keys()]).map((name) => ({ name, outcome: 'same' })),
+    reload: async () => ({ changes: [] }),
+    quit() {},
+    forward: () => Promise.reject(new Error('nothing to forward to')),
+    ...options.view,
+  };
+  const audit = options.audit ?? createSilentAudit();
+  const server = createServer({
+    listeners: options.listeners?.(folder) ?? [unixListener(join(folder, 'api.sock'))],
+    view,
+    access,
+    peers: options.peers ?? (await createPeerReader()),
+    audit,
+    ledger,
+    registry,
+    metrics,
+    clock,
+    logger: options.logger ?? silentLogger,
+  });
+  const problems = await server.start();
+  return {
+    folder,
+    store,
+    access,
+    ledger,
+    registry,
+    server,
+    problems,
+    socketPath: join(folder, 'api.sock'),
+    /** Opens the name when it is new, and publishes these fields. */
+    put(name: string, data: string | Record<string, unknown>, extra: Partial<SecretAnswer> = {}) {
+      const handle = handles.get(name) ?? openName(name);
+      store.publish(handle.key, answerOf(data, extra), undefined);
+      return handle.key;
+    },
+    open: (name: string) => openName(name),
+    drop(name: string) {
+      handles.get(name)?.close();
+      handles.delete(name);
+    },
+    async close() {
+      await server.close({ drainMs: 500 });
+      ledger.close();
+      audit.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+
+  function openName(name: string): EntryHandle {
+    const handle = store.open(
+      createReference({ upstream: 'vault', path: `secret/${name}` }),
+      defaultEntryPolicy,
+    );
+    handles.set(name, handle);
+    return handle;
+  }
+}
+
+/** `data` as JSON text keeps numbers as they are written. */
+export function answerOf(
+  data: string | Record<string, unknown>,
+  extra: Partial<SecretAnswer> = {},
+): SecretAnswer {
+  const text = typeof data === 'string' ? data : JSON.stringify(data);
+  return {
+    body: SecretValue.fromText(
+      `{"request_id":"r","lease_id":"","lease_duration":0,"renewable":false,"data":${text}}`,
+    ),
+    kind: 'static',
+    shape: 'flat',
+    dataDigest: digestData(text),
+    ...extra,
+  };
+}
+
+const listenerDefaults = {
+  maxConnections: 20_000,
+  requireRequestHeader: false,
+  enableQuit: false,
+  useAutoAuthToken: 'fallback',
+} as const;
+
+export function unixListener(
+  path: string,
+  serve: Dialect[] = ['secrets', 'metrics'],
+  more: object = {},
+): ListenerConfig {
+  return {
+    ...listenerDefaults,
+    place: 'listeners[0]',
+    kind: 'unix',
+    path,
+    mode: 0o600,
+    user: undefined,
+    group: undefined,
+    serve,
+    ...more,
+  };
+}
+
+export function tcpListener(
+  tokenFile: string,
+  serve: Dialect[] = ['secrets', 'metrics'],
+  more: object = {},
+): ListenerConfig {
+  return {
+    ...listenerDefaults,
+    place: 'listeners[1]',
+    kind: 'tcp',
+    host: '127.0.0.1',
+    port: 0,
+    tokenFile,
+    allowRemote: false,
+    tls: undefined,
+    serve,
+    ...more,
+  };
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+  readonly json: () => never;
+}
+
+export interface AskOptions {
+  socketPath?: string;
+  port?: number;
+  method?: string;
+  headers?: Record<string, string>;
+  body?: string;
+  signal?: AbortSignal;
+}
+
+/** One request on a connection of its own. */
+export function ask(path: string, options: AskOptions): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const { body, headers = {}, method = 'GET', ...rest } = options;
+  const sent = request(
+    { ...rest, path, method, headers: { host: 'localhost', ...headers }, agent: false },
+    (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+      answer.on('error', reject);
+      answer.on('end', () => {
+        const text = Buffer.concat(chunks).toString('utf8');
+        const json = (): never => JSON.parse(text) as never;
+        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text, json });
+      });
+    },
+  );
+  sent.on('error', reject);
+  sent.end(body);
+  return promise;
+}
