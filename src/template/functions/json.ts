@@ -1,3 +1,18 @@
-import type { FunctionTable } from '../function-table.ts';
+// JSON output: toJSON and its forms.
+import { defineFunction, type FunctionTable } from '../function-table.ts';
+import type { Opened } from '../value.ts';
+import { encodeJson, type JsonStyle } from './json-encode.ts';
+import { named } from './named-error.ts';
 
-export const json: FunctionTable = {};
+export const json: FunctionTable = {
+  toJSON: encoder('toJSON', { escapesHtml: true, isPretty: false }),
+  toJSONPretty: encoder('toJSONPretty', { escapesHtml: true, isPretty: true }),
+  toUnescapedJSON: encoder('toUnescapedJSON', { escapesHtml: false, isPretty: false }),
+  toUnescapedJSONPretty: encoder('toUnescapedJSONPretty', { escapesHtml: false, isPretty: true }),
+};
+
+function encoder(name: string, style: JsonStyle) {
+  return defineFunction(['any'], 'string', (context, value) =>
+    named(name, () => encodeJson(context, value as Opened, style)),
+  );
+}

@@ -1,3 +1,93 @@
-import type { FunctionTable } from '../function-table.ts';
+// sprig's regular expressions: pattern, text, then the rest. The plain ones panic on a bad pattern where the `must` ones
+// return the error; to a template the two differ by their text alone.
+import {
+  type CallContext,
+  CallError,
+  callError,
+  defineFunction,
+  type FunctionTable,
+} from '../function-table.ts';
+import { stringSlice } from '../value.ts';
+import {
+  compileRegex,
+  expander,
+  findAll,
+  findFirst,
+  matches,
+  replaceMatches,
+  splitMatches,
+} from './regex-engine.ts';
 
-export const sprigRegex: FunctionTable = {};
+type Run<T> = (context: CallContext, pattern: string, text: string, last: string) => T;
+
+function find(isMust: boolean) {
+  return defineFunction(['string', 'string'], 'string', (context, pattern, text) => {
+    check(pattern, isMust);
+    return findFirst(context, pattern, text);
+  });
+}
+
+function all(isMust: boolean) {
+  return defineFunction(['string', 'string', 'int'], '[]string', (context, pattern, text, limit) => {
+    check(pattern, isMust);
+    const found = findAll(context, pattern, text, limit).map(([start, end]) => text.slice(start, end));
+    return stringSlice(found.length === 0 ? null : found);
+  });
+}
+
+function split(isMust: boolean) {
+  return defineFunction(['string', 'string', 'int'], '[]string', (context, pattern, text, limit) => {
+    check(pattern, isMust);
+    return stringSlice(splitMatches(context, pattern, text, limit));
+  });
+}
+
+function replace(isMust: boolean, isLiteral: boolean) {
+  const run: Run<string> = (context, pattern, text, replacement) => {
+    check(pattern, isMust);
+    return replaceMatches(
+      context,
+      pattern,
+      text,
+      isLiteral ? () => replacement : expander(text, replacement),
+    );
+  };
+  return defineFunction(['string', 'string', 'string'], 'string', run);
+}
+
+/** What regexp.MustCompile panics with. */
+function check(pattern: string, isMust: boolean): void {
+  try {
+    compileRegex(pattern);
+  } catch (error) {
+    throw error instanceof CallError && !isMust
+      ? callError`regexp: Compile(\`${pattern}\`): ${error}`
+      : error;
+  }
+}
+
+export const sprigRegex: FunctionTable = {
+  /** A bad pattern matches nothing. */
+  sprig_regexMatch: defineFunction(['string', 'string'], 'bool', (context, pattern, text) => {
+    try {
+      compileRegex(pattern);
+    } catch {
+      return false;
+    }
+    return matches(context, pattern, text);
+  }),
+  sprig_mustRegexMatch: defineFunction(['string', 'string'], 'bool', matches),
+  sprig_regexFind: find(false),
+  sprig_mustRegexFind: find(true),
+  sprig_regexFindAll: all(false),
+  sprig_mustRegexFindAll: all(true),
+  sprig_regexSplit: split(false),
+  sprig_mustRegexSplit: split(true),
+  sprig_regexReplaceAll: replace(false, false),
+  sprig_mustRegexReplaceAll: replace(true, false),
+  sprig_regexReplaceAllLiteral: replace(false, true),
+  sprig_mustRegexReplaceAllLiteral: replace(true, true),
+  sprig_regexQuoteMeta: defineFunction(['string'], 'string', (_context, text) =>
+    text.replace(/[\\.+*?()|[\]{}^$]/g, '\\$&'),
+  ),
+};
