@@ -7,7 +7,7 @@ import type { Logger } from '../base/logger.ts';
 import type { AuthConfig } from '../config/resolved.ts';
 import type { VaultAnswer } from './answer-policy.ts';
 import type { AuthMethod } from './auth/auth-method.ts';
-import { LoginError, logIn } from './login.ts';
+import { type Grant, LoginError, logIn } from './login.ts';
 import { createSessionToken, type SessionToken } from './session-token.ts';
 import { createSignalPoint } from './signal-point.ts';
 import { createTokenCheck } from './token-check.ts';
@@ -23,6 +23,8 @@ export interface Session {
   isRefused(token: SessionToken, answer: VaultAnswer): Promise<boolean>;
   status(): SessionStatus;
   ready(signal: AbortSignal): Promise<void>;
+  /** Logs in anew while the old token lives: what it was got with has changed. */
+  replace(): void;
   close(options: { revokeToken: boolean; signal: AbortSignal }): Promise<void>;
 }
 
@@ -134,8 +136,13 @@ export function createSession(options: SessionOptions): Session {
     if (isReplacement || !isAlive(current)) interrupt.abort();
   }
 
-  function adopt(grant: Parameters<typeof createSessionToken>[0]): void {
+  function adopt(grant: Grant): void {
+    const before = current;
     current = createSessionToken(grant, clock.now());
+    if (isAlive(before) && Number.isFinite(before.life.expiresAt) && !before.value.equals(current.value)) {
+      // Nobody renews the old one any more.
+      options.onEnding(before, clock.wall() + before.life.expiresAt - clock.now());
+    }
     error = undefined;
     logger.info(
       { method: auth.method, accessor: grant.accessor, ttl_seconds: grant.ttlSeconds },
@@ -244,6 +251,7 @@ export function createSession(options: SessionOptions): Session {
         await settled.wait(signal);
       }
     },
+    replace: () => heardOfCredentials({ isReplacement: true }),
     async close({ revokeToken, signal }) {
       lifetime.abort();
       settled.signal();

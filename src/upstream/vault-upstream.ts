@@ -10,6 +10,7 @@ import { createBudget } from './budget.ts';
 import { forwardTo } from './forward.ts';
 import { createLeaseOrigins } from './lease-origins.ts';
 import { createSession } from './session.ts';
+import { createTlsWatch } from './tls-watch.ts';
 import { createTransport } from './transport.ts';
 import type { Upstream, UpstreamListener, UpstreamStateName, UpstreamStatus } from './upstream.ts';
 import { createVaultClient } from './vault-client.ts';
@@ -59,7 +60,7 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
     random,
     logger,
     loadMethod: (onCredentials) =>
-      loadAuthMethod(config.auth, {
+      loadAuthMethod(config.auth, config.tls, {
         clock,
         logger,
         env,
@@ -78,6 +79,7 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
     onLease: origins.add,
     onLeaseGone: origins.remove,
   });
+  const tlsWatch = createTlsWatch({ config, logger, onChange: tlsChanged });
   let since = clock.wall();
   let told: string | undefined;
 
@@ -114,6 +116,11 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
     for (const listener of [...listeners]) listener.status?.(now);
   }
 
+  function tlsChanged(): void {
+    transport.reload();
+    if (config.auth.method === 'cert') session.replace();
+  }
+
   /** Requests end with the upstream, and with their own signal. */
   function bound<T extends { signal: AbortSignal }>(request: T): T {
     if (lifetime.signal.aborted) throw new LatchkeyError('aborted', `the upstream ${config.name} is closed`);
@@ -122,7 +129,10 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
 
   return {
     name: config.name,
-    start: session.start,
+    start() {
+      tlsWatch.start();
+      session.start();
+    },
     status,
     listen(listener) {
       listeners.add(listener);
@@ -141,6 +151,7 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
       if (lifetime.signal.aborted) return;
       lifetime.abort();
       await session.close({ revokeToken, signal });
+      await tlsWatch.close();
       client.close();
       await transport.close();
       tellStatus();

@@ -63,6 +63,7 @@ export function createAppRoleMethod(config: AppRoleConfig, context: AuthContext)
   }
 
   return {
+    files: [config.roleIdFile, config.secretIdFile].filter((path) => path !== undefined),
     async credentials(signal) {
       const role = await roleId();
       const secret = await secretId(signal);

@@ -24,6 +24,10 @@ export interface AuthMethod {
   accepted?(): Promise<void>;
   /** The vault refused the last credentials. */
   rejected?(): void;
+  /** Watched: a change of one is tried at once by a login that waits. */
+  readonly files?: readonly string[];
+  /** A change of the files means another token, to be taken even while the old one lives. */
+  readonly isReplacedOnChange?: boolean;
   close?(): Promise<void>;
 }
 

@@ -1,0 +1,119 @@
+// Azure identities: workload identity, the identity endpoint of App Service, or the metadata service of a virtual machine.
+import { readFile } from 'node:fs/promises';
+import { errorCode, LatchkeyError } from '../../base/errors.ts';
+import { isJsonObject, type JsonObject } from '../../base/json.ts';
+import { SecretValue } from '../../base/secret-value.ts';
+import { type MetadataRequest, metadataJson } from './metadata-request.ts';
+
+export interface AzureSource {
+  /** `AZURE_CLIENT_ID` chooses among several identities. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+}
+
+const remedy = 'give the host a managed identity, and set AZURE_CLIENT_ID where it has several';
+
+/** An access token for `resource` (`https://vault.hashicorp.com`). Throws `login_failed`. */
+export async function azureToken(resource: string, source: AzureSource): Promise<SecretValue> {
+  const answer = await metadataJson(
+    (await workloadRequest(resource, source)) ?? identityRequest(resource, source),
+  );
+  const token = answer['access_token'];
+  if (typeof token === 'string' && token !== '') return SecretValue.fromText(token);
+  throw new LatchkeyError('login_failed', 'Azure answers without access_token', { remedy });
+}
+
+/** Subscription, resource group and machine for Vault's login; empty where there is no metadata service (containers). */
+export async function azureInstance(source: AzureSource): Promise<JsonObject> {
+  const { env, signal } = source;
+  if (env['IDENTITY_ENDPOINT'] || env['AZURE_FEDERATED_TOKEN_FILE']) return {};
+  const url = `${metadataHost(env)}/metadata/instance?api-version=2021-02-01`;
+  let answer: JsonObject;
+  try {
+    answer = await metadataJson({
+      service: metadataService,
+      url,
+      headers: { metadata: 'true' },
+      remedy,
+      signal,
+    });
+  } catch (error) {
+    if (errorCode(error) === 'login_failed') return {};
+    throw error;
+  }
+  const compute = answer['compute'];
+  if (!isJsonObject(compute)) return {};
+  const fields = {
+    subscription_id: compute['subscriptionId'],
+    resource_group_name: compute['resourceGroupName'],
+    vm_name: compute['name'],
+    vmss_name: compute['vmScaleSetName'],
+  };
+  return Object.fromEntries(
+    Object.entries(fields).filter(
+      (pair): pair is [string, string] => typeof pair[1] === 'string' && pair[1] !== '',
+    ),
+  );
+}
+
+const metadataService = 'the Azure metadata service';
+
+function metadataHost(env: AzureSource['env']): string {
+  return (env['AZURE_POD_IDENTITY_AUTHORITY_HOST'] ?? 'http://169.254.169.254').replace(/\/+$/, '');
+}
+
+function identityRequest(resource: string, { env, signal }: AzureSource): MetadataRequest {
+  const clientId = env['AZURE_CLIENT_ID'];
+  const chosen = clientId ? { client_id: clientId } : {};
+  const endpoint = env['IDENTITY_ENDPOINT'];
+  const header = env['IDENTITY_HEADER'];
+  if (endpoint && header) {
+    const query = new URLSearchParams({ 'api-version': '2019-08-01', resource, ...chosen });
+    const headers = { 'x-identity-header': header };
+    return {
+      service: 'the identity endpoint of Azure',
+      url: `${endpoint}?${query}`,
+      headers,
+      remedy,
+      signal,
+    };
+  }
+  const query = new URLSearchParams({ 'api-version': '2018-02-01', resource, ...chosen });
+  const url = `${metadataHost(env)}/metadata/identity/oauth2/token?${query}`;
+  return { service: metadataService, url, headers: { metadata: 'true' }, remedy, signal };
+}
+
+async function workloadRequest(
+  resource: string,
+  { env, signal }: AzureSource,
+): Promise<MetadataRequest | undefined> {
+  const path = env['AZURE_FEDERATED_TOKEN_FILE'];
+  const [tenant, clientId] = [env['AZURE_TENANT_ID'], env['AZURE_CLIENT_ID']];
+  if (!path || !tenant || !clientId) return undefined;
+  let assertion: string;
+  try {
+    assertion = (await readFile(path, 'utf8')).trim();
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    throw new LatchkeyError('login_failed', `$AZURE_FEDERATED_TOKEN_FILE: ${path} cannot be read (${code})`, {
+      cause: error,
+      remedy,
+    });
+  }
+  const authority = (env['AZURE_AUTHORITY_HOST'] ?? 'https://login.microsoftonline.com').replace(/\/+$/, '');
+  return {
+    service: 'Microsoft Entra',
+    url: `${authority}/${encodeURIComponent(tenant)}/oauth2/v2.0/token`,
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams({
+      client_id: clientId,
+      scope: `${resource.replace(/\/+$/, '')}/.default`,
+      grant_type: 'client_credentials',
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: assertion,
+    }).toString(),
+    remedy: 'check AZURE_CLIENT_ID, AZURE_TENANT_ID and the federated credential of the identity',
+    signal,
+  };
+}

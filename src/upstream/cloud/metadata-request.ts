@@ -1,0 +1,80 @@
+// Small requests to the metadata services and token endpoints of clouds: short, bounded, and errors that hold no answer.
+import { request } from 'undici';
+import { LatchkeyError } from '../../base/errors.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
+
+export interface MetadataRequest {
+  /** For messages: `the AWS metadata service`. */
+  readonly service: string;
+  readonly url: string;
+  readonly method?: 'GET' | 'PUT' | 'POST';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly remedy: string;
+  readonly signal: AbortSignal;
+}
+
+const timeoutMs = 10_000;
+const largestAnswer = 1 << 20;
+
+/** The text of a 200; throws `login_failed` that names the service, the address and the status. */
+export async function metadataText(options: MetadataRequest): Promise<string> {
+  const { service, url, remedy } = options;
+  const where = `${service} at ${withoutQuery(url)}`;
+  let status: number;
+  let text: string;
+  try {
+    const answer = await request(url, {
+      method: options.method ?? 'GET',
+      headers: { ...options.headers },
+      body: options.body ?? null,
+      signal: AbortSignal.any([options.signal, AbortSignal.timeout(timeoutMs)]),
+      reset: true,
+    });
+    status = answer.statusCode;
+    text = await limitedText(answer.body);
+  } catch (error) {
+    options.signal.throwIfAborted();
+    const code = (error as { code?: unknown }).code ?? (error as Error).name;
+    throw new LatchkeyError('login_failed', `${where} does not answer (${String(code)})`, {
+      cause: error,
+      remedy,
+    });
+  }
+  if (status === 200) return text;
+  throw new LatchkeyError('login_failed', `${where} answers ${status}`, { remedy });
+}
+
+/** As `metadataText`, for answers that are JSON objects. */
+export async function metadataJson(options: MetadataRequest): Promise<JsonObject> {
+  const text = await metadataText(options);
+  let value: unknown;
+  try {
+    value = parseJson(text);
+  } catch {
+    // The parser's error would quote the answer, which holds credentials.
+  }
+  if (isJsonObject(value)) return value;
+  throw new LatchkeyError(
+    'login_failed',
+    `${options.service} at ${withoutQuery(options.url)} answers no JSON`,
+    {
+      remedy: options.remedy,
+    },
+  );
+}
+
+async function limitedText(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > largestAnswer) throw new Error('the answer is too large');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function withoutQuery(url: string): string {
+  return url.split('?', 1)[0] ?? url;
+}
