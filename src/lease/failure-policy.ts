@@ -37,12 +37,34 @@ export function isOutageError(error: unknown): boolean {
   return isOutage(errorCode(error)) && status !== 500;
 }
 
-/** Whether a failed read may have made a credential all the same: an answer that cannot be understood, or none in time. */
-export function mayHaveMinted(error: unknown, tookMs: number): boolean {
+/**
+ * Whether a failed read may have made a credential all the same: its answer could not be understood, or was lost. Not
+ * when upstream refused it, nor when no connection came about.
+ */
+export function mayHaveMinted(error: unknown): boolean {
   const code = errorCode(error);
-  if (code === 'upstream_answer_invalid') return true;
-  const hasAnswer = error instanceof UpstreamError && error.status !== undefined;
-  return !hasAnswer && (code === 'upstream_unavailable' || code === 'timeout') && tookMs > 5000;
+  if (code === 'upstream_answer_invalid' || code === 'timeout') return true;
+  if (code !== 'upstream_unavailable') return false;
+  const isAnswered = error instanceof UpstreamError && error.status !== undefined;
+  return !isAnswered && !unsentCodes.has(causeCode(error));
+}
+
+/** Node's and undici's codes of requests that never left. */
+const unsentCodes = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+function causeCode(error: unknown): string {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if ('code' in at && typeof at.code === 'string' && unsentCodes.has(at.code)) return at.code;
+  }
+  return '';
 }
 
 /** The wait after a failure, from the moment of that failure. */

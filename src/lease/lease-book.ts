@@ -57,6 +57,8 @@ export interface LeaseBook {
   leave(lease: OwnedLease, user: string): void;
   /** Revoked after `delayMs`, again and again until upstream has done so or it has ended by itself. */
   retire(lease: OwnedLease, delayMs: number): void;
+  /** Its secret is wanted again before it was revoked: current once more; returns false where that comes too late. */
+  reclaim(lease: OwnedLease): boolean;
   /** It is gone, or left to its own end. */
   forget(lease: OwnedLease): void;
   leases(): IterableIterator<OwnedLease>;
@@ -85,6 +87,8 @@ interface Task {
   timer: Timer | undefined;
   dueAt: number;
   failures: number;
+  /** Upstream was asked to revoke it: from then on it may be gone. */
+  isRevoking: boolean;
 }
 
 export function createLeaseBook(options: BookOptions): LeaseBook {
@@ -97,7 +101,8 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
   function schedule(lease: OwnedLease, dueAt: number, failures: number): void {
     tasks.get(lease)?.timer?.cancel();
     if (signal.aborted) return;
-    const task: Task = { timer: undefined, dueAt, failures };
+    const isRevoking = tasks.get(lease)?.isRevoking ?? false;
+    const task: Task = { timer: undefined, dueAt, failures, isRevoking };
     const now = clock.now();
     const wakeAt = lease.endsAt > now ? Math.min(dueAt, lease.endsAt) : dueAt;
     task.timer = clock.setTimer(wakeAt - now, () => void run(lease, task));
@@ -124,7 +129,8 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
       return schedule(lease, (outage.nextProbeAt() ?? now) + 1000 * (1 + random()), task.failures);
     }
     try {
-      if (lease.state === 'retiring') await revoke(lease, { signal, priority: 'background' });
+      task.isRevoking = lease.state === 'retiring';
+      if (task.isRevoking) await revoke(lease, { signal, priority: 'background' });
       else await keepAlive(lease);
     } catch (error) {
       if (signal.aborted || tasks.get(lease) !== task) return;
@@ -225,6 +231,15 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
       retire(lease, lease.policy.overlapMs);
     },
     retire,
+    reclaim(lease) {
+      const task = tasks.get(lease);
+      if (!has(lease) || lease.endsAt <= clock.now() || task?.isRevoking === true) return false;
+      task?.timer?.cancel();
+      tasks.delete(lease);
+      lease.state = 'current';
+      onChange();
+      return true;
+    },
     forget,
     leases: () => leases.values(),
     capEnd(lease, endsAt) {

@@ -13,13 +13,7 @@ import { createLeaseBook, type LeaseState, type OwnedLease } from './lease-book.
 import type { LeaseUpstream } from './lease-upstream.ts';
 import { createMintFloor } from './mint-floor.ts';
 import { defaultScheduleLimits, type ScheduleLimits } from './schedule-policy.ts';
-import {
-  type AskMode,
-  type AskResult,
-  createSecretTrack,
-  type SecretTrack,
-  type TrackParts,
-} from './secret-track.ts';
+import { type AskMode, type AskResult, createSecretTrack, type SecretTrack } from './secret-track.ts';
 import { isMinted } from './secret-view.ts';
 import { createStateFile, type LeaseRecord, type StateFile } from './state-file.ts';
 import { createUpstreamCalls } from './upstream-calls.ts';
@@ -124,7 +118,10 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     calls,
     logger,
     signal: life.signal,
-    onChange: () => state?.save(records),
+    onChange: () => {
+      state?.save(records);
+      sweep();
+    },
   });
   const lastRun = createLastRun({ clock, store, book, graceMs: limits.lastRunGraceMs });
   const watch = createClockWatch({
@@ -133,7 +130,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     thresholdMs: limits.jumpThresholdMs,
     onJump: jumped,
   });
-  const parts: TrackParts = {
+  const parts = {
     store,
     clock,
     random,
@@ -168,7 +165,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     const full = trackKey(entry.reference.upstream, canonicalKey);
     let track = tracks.get(full);
     if (track === undefined) {
-      track = createSecretTrack(entry.reference, canonicalKey, parts);
+      track = createSecretTrack({ ...parts, reference: entry.reference, canonicalKey });
       tracks.set(full, track);
     }
     trackOfEntry.set(entry.key, track);
@@ -183,7 +180,11 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
       const lease = leaseOf(entry, version);
       if (lease !== undefined) abandon(lease, entry);
     }
-    if (track?.members.size === 0) tracks.delete(trackKey(track.reference.upstream, track.canonicalKey));
+    sweep();
+  }
+
+  function sweep(): void {
+    for (const [key, track] of tracks) if (track.isOver) tracks.delete(key);
   }
 
   function abandon(lease: OwnedLease, entry: Entry): void {
@@ -220,7 +221,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     }
     if (owner === undefined || owner === track) {
       track.rename(canonicalKey);
-      if (track.members.size > 0) tracks.set(trackKey(upstream, canonicalKey), track);
+      tracks.set(trackKey(upstream, canonicalKey), track);
       return track;
     }
     for (const key of track.members) trackOfEntry.set(key, owner);

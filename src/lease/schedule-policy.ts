@@ -9,7 +9,7 @@ import { type FailureView, isMinted, type SecretView, type ValueView } from './s
 export interface ScheduleLimits {
   /** A secret is never asked for more often than this. */
   readonly minIntervalMs: number;
-  /** A path gives at most one credential in this time, or in half a credential's life where that is shorter. */
+  /** A path gives at most one credential in this time, or in a twentieth of its life where that is shorter. */
   readonly mintFloorMs: number;
   readonly retry: BackoffLimits;
   /** After an outage what can wait is spread over at most this time. */
@@ -82,9 +82,12 @@ export function chooseRequest(view: SecretView, now: number): RequestKind {
   return value.endsAt - now > leadMs(value.lifeMs, 0) ? 'renew' : 'read';
 }
 
-/** How long after a mint the same path gives no other credential. */
+/**
+ * How long after a mint the same path gives no other credential: a twentieth of its life, so that the lead before its end
+ * holds two tries; 1 s at least, `mintFloorMs` at most.
+ */
 export function mintFloorMs(lifeMs: number, limits: ScheduleLimits): number {
-  return Math.max(limits.minIntervalMs, Math.min(limits.mintFloorMs, lifeMs / 2));
+  return Math.max(Math.min(1000, limits.mintFloorMs), Math.min(limits.mintFloorMs, lifeMs / 20));
 }
 
 /** A moment at about two thirds of what remains. */

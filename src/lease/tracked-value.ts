@@ -29,7 +29,7 @@ export function createTrackedValue(
     answer,
     kind,
     lease,
-    lifeMs: 1000 * (ttlSeconds ?? answer.lease?.durationSeconds ?? 0),
+    lifeMs: lifeOf(answer),
     confirmedAt: sentAt,
     ownEnd: isMinted(kind) ? toldAt : undefined,
     changesAt: isMinted(kind) ? undefined : toldAt,
@@ -37,6 +37,11 @@ export function createTrackedValue(
     isDoubtful: false,
     isNew: true,
   };
+}
+
+/** How long what an answer brings will live; 0 where it does not tell. */
+export function lifeOf(answer: SecretAnswer): number {
+  return 1000 * (answer.ttlSeconds ?? answer.lease?.durationSeconds ?? 0);
 }
 
 /** Upstream has said that the value still holds. */

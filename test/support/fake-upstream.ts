@@ -38,6 +38,11 @@ export interface FakeUpstream extends LeaseUpstream {
   latencyMs: number;
   /** Called before each request is served; what it returns is thrown. */
   fault: ((request: FakeRequest) => Error | undefined) | undefined;
+  /** Called after it was served: the answer is lost, the effect is not. */
+  lose: ((request: FakeRequest) => Error | undefined) | undefined;
+  /** The most requests that were ever in flight, and how often one secret was read twice at a time. */
+  readonly peakInFlight: number;
+  readonly doubled: number;
   setStatic(path: string, value: string, ttlSeconds?: number): void;
   setLeased(path: string, role: { ttlSeconds: number; maxTtlSeconds?: number; isRenewable?: boolean }): void;
   setRotating(path: string, role: { periodSeconds: number; lateMs?: number }): void;
@@ -50,31 +55,52 @@ export interface FakeUpstream extends LeaseUpstream {
   count(operation: FakeRequest['operation'], target?: string): number;
 }
 
-export function createFakeUpstream(options: {
+interface FakeUpstreamOptions {
   clock: Clock;
   name?: string;
+  /** Whether it has `isCurrent`. */
   canCheck?: boolean;
-}): FakeUpstream {
+  /** The time by which leases end, where it is not the clock's: time goes on while a host sleeps. */
+  now?: () => number;
+}
+
+export function createFakeUpstream(options: FakeUpstreamOptions): FakeUpstream {
   const { clock, name = 'vault' } = options;
+  const now = options.now ?? clock.now;
+  const reading = new Map<string, number>();
+  let inFlight = 0;
+  let peakInFlight = 0;
+  let doubled = 0;
   const secrets = new Map<string, FakeSecret>();
   const leases = new Map<string, FakeLease>();
   const requests: FakeRequest[] = [];
   let issued = 0;
 
-  async function serve(
+  async function serve<T>(
     operation: FakeRequest['operation'],
     target: string,
     request: RequestOptions,
-  ): Promise<void> {
-    const noted: FakeRequest = { at: clock.now(), operation, target, priority: request.priority };
+    effect: () => T,
+  ): Promise<T> {
+    const noted: FakeRequest = { at: now(), operation, target, priority: request.priority };
     requests.push(noted);
-    if (upstream.latencyMs > 0) {
-      await clock.sleep(upstream.latencyMs, request.signal).catch(() => {
-        throw new LatchkeyError('aborted', 'the request was given up');
-      });
+    const slot = `${operation} ${plainPath(target)}`;
+    if ((reading.get(slot) ?? 0) > 0) doubled += 1;
+    reading.set(slot, (reading.get(slot) ?? 0) + 1);
+    inFlight += 1;
+    peakInFlight = Math.max(peakInFlight, inFlight);
+    try {
+      if (upstream.latencyMs > 0) await clock.sleep(upstream.latencyMs, request.signal).catch(giveUp);
+      const error = upstream.fault?.(noted);
+      if (error !== undefined) throw error;
+      const answer = effect();
+      const loss = upstream.lose?.(noted);
+      if (loss !== undefined) throw loss;
+      return answer;
+    } finally {
+      inFlight -= 1;
+      reading.set(slot, (reading.get(slot) ?? 0) - 1);
     }
-    const error = upstream.fault?.(noted);
-    if (error !== undefined) throw error;
   }
 
   function secretAt(reference: Reference): FakeSecret {
@@ -88,12 +114,12 @@ export function createFakeUpstream(options: {
   function mint(path: string, secret: FakeSecret & { kind: 'leased' }): SecretLease {
     issued += 1;
     const id = `${path}/${issued}`;
-    const maxEndsAt = clock.now() + secret.maxTtlSeconds * 1000;
-    const endsAt = Math.min(maxEndsAt, clock.now() + secret.ttlSeconds * 1000);
-    leases.set(id, { id, path, mintedAt: clock.now(), endsAt, maxEndsAt, revokedAt: undefined });
+    const maxEndsAt = now() + secret.maxTtlSeconds * 1000;
+    const endsAt = Math.min(maxEndsAt, now() + secret.ttlSeconds * 1000);
+    leases.set(id, { id, path, mintedAt: now(), endsAt, maxEndsAt, revokedAt: undefined });
     return {
       id,
-      durationSeconds: Math.floor((endsAt - clock.now()) / 1000),
+      durationSeconds: Math.floor((endsAt - now()) / 1000),
       isRenewable: secret.isRenewable,
     };
   }
@@ -106,43 +132,52 @@ export function createFakeUpstream(options: {
     return lease;
   }
 
+  function answer(reference: Reference): SecretAnswer {
+    const secret = secretAt(reference);
+    if (secret.kind === 'leased') return leasedAnswer(mint(reference.path, secret));
+    if (secret.kind === 'rotating') return rotatingAnswer(secret, now());
+    if (secret.kind === 'static') return staticAnswer(secret);
+    issued += 1;
+    return answerOf('certificate', `certificate ${issued}`, { ttlSeconds: secret.ttlSeconds });
+  }
+
+  function extend(lease: FakeLease, incrementSeconds: number) {
+    const secret = secrets.get(plainPath(lease.path));
+    const ttlSeconds =
+      secret?.kind === 'leased' ? Math.min(secret.ttlSeconds, incrementSeconds) : incrementSeconds;
+    lease.endsAt = Math.min(lease.maxEndsAt, now() + ttlSeconds * 1000);
+    return { durationSeconds: Math.floor((lease.endsAt - now()) / 1000), isRenewable: true };
+  }
+
   const upstream: FakeUpstream = {
     name,
     requests,
     leases,
     latencyMs: 0,
     fault: undefined,
-    async read(reference, request) {
-      await serve('read', reference.path, request);
-      const secret = secretAt(reference);
-      if (secret.kind === 'leased') return leasedAnswer(mint(reference.path, secret));
-      if (secret.kind === 'rotating') return rotatingAnswer(secret, clock.now());
-      if (secret.kind === 'static') return staticAnswer(secret);
-      issued += 1;
-      return answerOf('certificate', `certificate ${issued}`, { ttlSeconds: secret.ttlSeconds });
+    lose: undefined,
+    get peakInFlight() {
+      return peakInFlight;
     },
+    get doubled() {
+      return doubled;
+    },
+    read: (reference, request) => serve('read', reference.path, request, () => answer(reference)),
     ...(options.canCheck === true
       ? {
-          async isCurrent(reference, version, request) {
-            await serve('check', reference.path, request);
-            const secret = secretAt(reference);
-            return secret.kind === 'static' ? secret.version === version.upstreamVersion : undefined;
-          },
+          isCurrent: (reference, version, request) =>
+            serve('check', reference.path, request, () => {
+              const secret = secretAt(reference);
+              return secret.kind === 'static' ? secret.version === version.upstreamVersion : undefined;
+            }),
         }
       : {}),
-    async renew(leaseId, incrementSeconds, request) {
-      await serve('renew', leaseId, request);
-      const lease = lookUp(leaseId);
-      const secret = secrets.get(plainPath(lease.path));
-      const ttlSeconds =
-        secret?.kind === 'leased' ? Math.min(secret.ttlSeconds, incrementSeconds) : incrementSeconds;
-      lease.endsAt = Math.min(lease.maxEndsAt, clock.now() + ttlSeconds * 1000);
-      return { durationSeconds: Math.floor((lease.endsAt - clock.now()) / 1000), isRenewable: true };
-    },
-    async revoke(leaseId, request) {
-      await serve('revoke', leaseId, request);
-      lookUp(leaseId).revokedAt = clock.now();
-    },
+    renew: (leaseId, incrementSeconds, request) =>
+      serve('renew', leaseId, request, () => extend(lookUp(leaseId), incrementSeconds)),
+    revoke: (leaseId, request) =>
+      serve('revoke', leaseId, request, () => {
+        lookUp(leaseId).revokedAt = now();
+      }),
     canonicalKey: (reference) =>
       `${reference.operation} ${plainPath(reference.path)}?${JSON.stringify(reference.parameters)}`,
     setStatic(path, value, ttlSeconds) {
@@ -158,16 +193,16 @@ export function createFakeUpstream(options: {
     setLeased: (path, { ttlSeconds, maxTtlSeconds = ttlSeconds * 24, isRenewable = true }) =>
       void secrets.set(path, { kind: 'leased', ttlSeconds, maxTtlSeconds, isRenewable }),
     setRotating: (path, { periodSeconds, lateMs = 0 }) =>
-      void secrets.set(path, { kind: 'rotating', periodSeconds, lateMs, from: clock.now() }),
+      void secrets.set(path, { kind: 'rotating', periodSeconds, lateMs, from: now() }),
     setCertificate: (path, { ttlSeconds }) => void secrets.set(path, { kind: 'certificate', ttlSeconds }),
     remove: (path) => void secrets.delete(path),
     revokeElsewhere(leaseId) {
       const lease = leases.get(leaseId);
-      if (lease !== undefined) lease.revokedAt ??= clock.now();
+      if (lease !== undefined) lease.revokedAt ??= now();
     },
     isAlive(leaseId) {
       const lease = leases.get(leaseId);
-      return lease !== undefined && lease.revokedAt === undefined && lease.endsAt > clock.now();
+      return lease !== undefined && lease.revokedAt === undefined && lease.endsAt > now();
     },
     mints: (path) => [...leases.values()].filter((lease) => lease.path === path),
     count: (operation, target) =>
@@ -184,6 +219,10 @@ export function unavailable(status?: number): UpstreamError {
     'vault: no connection',
     status === undefined ? {} : { status },
   );
+}
+
+function giveUp(): never {
+  throw new LatchkeyError('aborted', 'the request was given up');
 }
 
 const plainPath = (path: string): string => path.replace(/^secret\/data\//, 'secret/');

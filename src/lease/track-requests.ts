@@ -1,0 +1,162 @@
+// The requests of one track and what their outcomes change: the value, its lease, the failures, the store's entries.
+import { describeError, errorCode, LatchkeyError } from '../base/errors.ts';
+import type { SecretAnswer } from '../store/secret-version.ts';
+import { addFailure, mayHaveMinted, stateOnFailure } from './failure-policy.ts';
+import type { OwnedLease } from './lease-book.ts';
+import type { Priority } from './lease-upstream.ts';
+import { isMinted } from './secret-view.ts';
+import { policyOf, publishTo, shownEnd, type TrackContext, viewOf } from './track-context.ts';
+import { confirmValue, createTrackedValue, noteOutcome } from './tracked-value.ts';
+
+export interface TrackRequests {
+  /** All three resolve with whether the data changed, and reject as upstream does. */
+  renew(lease: OwnedLease, priority: Priority): Promise<boolean>;
+  /** Asks for no more than whether the value still holds, where upstream can tell; reads otherwise. */
+  poll(priority: Priority): Promise<boolean>;
+  read(priority: Priority): Promise<boolean>;
+  /** Takes an answer over as the value of every member. */
+  accept(answer: SecretAnswer, sentAt: number): boolean;
+  /** Another track has minted what this one has already: its lease goes at once. */
+  discard(answer: SecretAnswer, sentAt: number): void;
+  fail(error: unknown): void;
+}
+
+/** `route` gets each answer: it knows whether this track still owns the secret. */
+export function createTrackRequests(
+  context: TrackContext,
+  route: (answer: SecretAnswer, sentAt: number) => boolean,
+): TrackRequests {
+  const { store, clock, calls, book, floor, reference, logger, members } = context;
+
+  async function renew(lease: OwnedLease, priority: Priority): Promise<boolean> {
+    context.askedAt = clock.now();
+    try {
+      await book.renew(lease, { signal: context.repeatable.signal, priority });
+    } catch (error) {
+      const secret = context.canonicalKey;
+      if (errorCode(error) === 'lease_lost') {
+        logger.warn({ secret }, 'the lease is gone upstream; another one is asked for');
+        // Whatever comes of the read, this one is not to be used.
+        Object.assign(lease, { endsAt: Math.min(lease.endsAt, clock.now()), canRenew: false });
+        return read(priority);
+      }
+      if (errorCode(error) !== 'denied') throw error;
+      logger.warn({ secret }, 'upstream denies the renewal of this lease; it is replaced before it ends');
+      lease.canRenew = false;
+    }
+    succeed();
+    for (const key of members) store.extend(key, shownEnd(context));
+    return false;
+  }
+
+  async function poll(priority: Priority): Promise<boolean> {
+    const { value } = context;
+    const [key] = members;
+    const version = key === undefined ? undefined : store.find(key)?.current;
+    const canTell = calls.upstream(reference.upstream)?.isCurrent !== undefined;
+    if (!canTell || version === undefined || value === undefined) return read(priority);
+    const sentAt = clock.now();
+    context.askedAt = sentAt;
+    const options = { signal: context.repeatable.signal, priority };
+    const isCurrent = await calls.call(reference.upstream, options, async (upstream, own) =>
+      upstream.isCurrent?.(reference, version, own),
+    );
+    if (isCurrent !== true) return read(priority);
+    confirmValue(value, sentAt, clock.now());
+    succeed();
+    for (const member of members) store.extend(member, store.find(member)?.expiresAt);
+    return false;
+  }
+
+  async function read(priority: Priority): Promise<boolean> {
+    const { value } = context;
+    const mints = value === undefined || isMinted(value.kind);
+    const sentAt = clock.now();
+    const allowedAt = floor.allowedAt(context.canonicalKey);
+    if (mints && sentAt < allowedAt) throw belowFloor(context.canonicalKey, allowedAt - sentAt);
+    context.askedAt = sentAt;
+    // A read that makes a credential is not given up half-way: its lease would be nobody's.
+    const signal = mints ? context.signal : context.repeatable.signal;
+    let answer: SecretAnswer;
+    try {
+      answer = await calls.call(reference.upstream, { signal, priority }, (upstream, own) =>
+        upstream.read(reference, own),
+      );
+    } catch (error) {
+      const isKnownToMint = value !== undefined && mints;
+      if (isKnownToMint && mayHaveMinted(error)) {
+        floor.note(context.canonicalKey, value.lifeMs, clock.now());
+      }
+      throw error;
+    }
+    return route(answer, sentAt);
+  }
+
+  function accept(answer: SecretAnswer, sentAt: number): boolean {
+    const before = context.value;
+    const lease = own(answer, sentAt, members);
+    if (members.size === 0) {
+      if (lease !== undefined) book.retire(lease, 0);
+      return false;
+    }
+    const value = createTrackedValue(answer, lease, sentAt);
+    context.value = value;
+    succeed();
+    if (before?.lease !== undefined && before.lease !== lease) book.supersede(before.lease);
+    let isChanged = false;
+    for (const key of [...members]) isChanged = publishTo(context, key, answer) || isChanged;
+    noteOutcome(value, before, isChanged, clock.now());
+    return isChanged;
+  }
+
+  function own(answer: SecretAnswer, sentAt: number, users: Iterable<string>): OwnedLease | undefined {
+    const { lease } = answer;
+    if (lease === undefined || lease.durationSeconds <= 0) return undefined;
+    const [key] = members;
+    return book.add({
+      upstream: reference.upstream,
+      id: lease.id,
+      key: key ?? context.canonicalKey,
+      durationSeconds: lease.durationSeconds,
+      isRenewable: lease.isRenewable,
+      users,
+      policy: policyOf(context) ?? { overlapMs: 0, onExit: 'revoke' },
+      grantedAt: sentAt,
+    });
+  }
+
+  function succeed(): void {
+    Object.assign(context, { isExpired: false, failure: undefined, lastError: undefined });
+  }
+
+  return {
+    renew,
+    poll,
+    read,
+    accept,
+    discard(answer, sentAt) {
+      const lease = own(answer, sentAt, []);
+      if (lease !== undefined && lease !== context.value?.lease) book.retire(lease, 0);
+    },
+    fail(error) {
+      if (context.isStopped) return;
+      const before = context.failure;
+      context.failure = addFailure(before, error, clock.now());
+      context.lastError = error;
+      const state = stateOnFailure(viewOf(context), clock.now());
+      context.isExpired = state === 'expired';
+      if (before?.code !== context.failure.code) {
+        logger.warn({ secret: context.canonicalKey, code: errorCode(error), state }, describeError(error));
+      }
+      for (const key of [...members]) store.fail(key, error, state);
+    },
+  };
+}
+
+function belowFloor(canonicalKey: string, waitMs: number): LatchkeyError {
+  const seconds = Math.ceil(waitMs / 1000);
+  return new LatchkeyError(
+    'upstream_rate_limited',
+    `${canonicalKey}: a credential was made here a moment ago, the next one may be made in ${seconds} s`,
+  );
+}
