@@ -83,10 +83,28 @@ function remedyFor(issue: Issue, got: unknown): string {
   return '';
 }
 
+const commonModes = new Set([
+  '400',
+  '440',
+  '444',
+  '600',
+  '640',
+  '644',
+  '660',
+  '664',
+  '700',
+  '750',
+  '755',
+  '770',
+]);
+
 /** In YAML 1.2 an unquoted 0640 is the decimal number 640, and 0o640 is 416. */
 function remedyForMode(got: number): string {
-  const digits = /^[0-7]{3}$/.test(String(got)) ? String(got) : got.toString(8).padStart(3, '0');
-  return `; unquoted it is a decimal number: write "0${digits}"`;
+  const digits = String(got);
+  const octal = got.toString(8).padStart(3, '0');
+  const meant =
+    /^[0-7]{3}$/.test(digits) && (commonModes.has(digits) || !commonModes.has(octal)) ? digits : octal;
+  return `; unquoted it is a decimal number: write "0${meant}"`;
 }
 
 const mayBeSecret = new Set(['auth', 'env', 'parameters', 'contents']);

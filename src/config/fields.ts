@@ -15,14 +15,26 @@ export function section<const T extends Shape>(shape: T) {
 
 /** Attaches what the JSON Schema and the reference page say about a key. */
 export function doc<T extends z.ZodMiniType>(schema: T, description: string): T {
-  const copy = z.clone(schema);
-  z.globalRegistry.add(copy, { description });
-  return copy;
+  const target = z.globalRegistry.has(schema) ? z.clone(schema) : schema;
+  z.globalRegistry.add(target, { description });
+  return target;
 }
 
 /** A string of one form, handed on as what `parse` makes of it. */
 function formed<T>(expected: string, pattern: RegExp, parse: (text: string) => T) {
-  return z.pipe(z.string(expected).check(z.regex(pattern, expected)), z.transform(parse));
+  return z.pipe(z.string(expected).check(z.regex(pattern, expected)), z.transform(remembered(parse)));
+}
+
+/** A big configuration says the same few durations and modes thousands of times. */
+function remembered<T>(parse: (text: string) => T): (text: string) => T {
+  const known = new Map<string, T>();
+  return (source) => {
+    const before = known.get(source);
+    if (before !== undefined) return before;
+    const value = parse(source);
+    if (known.size < 100) known.set(source, value);
+    return value;
+  };
 }
 
 export const text = () => z.string('a string').check(z.minLength(1, 'a string that is not empty'));

@@ -9,29 +9,36 @@ const expansion = /\$\{[A-Za-z_][A-Za-z0-9_]*\}/;
 const mayExpand = new Set(['command', 'env', 'contents', 'check', 'settle']);
 
 export function checkLiterals(source: ConfigSource, problems: Problems): void {
-  visit(source.value, new Place(source, []), problems);
-}
+  const path: (string | number)[] = [];
+  // Aliases make one object stand in several places, in the worst case in 2^n of them.
+  const seen = new WeakSet<object>();
+  visit(source.value);
 
-function visit(value: unknown, place: Place, problems: Problems): void {
-  if (typeof value === 'string') checkText(value, place, problems);
-  else if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) visit(item, place.at(index), problems);
-  } else if (typeof value === 'object' && value !== null) {
-    for (const [key, item] of Object.entries(value)) visit(item, place.at(key), problems);
+  function visit(value: unknown): void {
+    if (typeof value === 'string') checkText(value);
+    else if (typeof value === 'object' && value !== null && !seen.has(value)) {
+      seen.add(value);
+      const isList = Array.isArray(value);
+      for (const key of Object.keys(value)) {
+        path.push(isList ? Number(key) : key);
+        visit((value as Record<string, unknown>)[key]);
+        path.pop();
+      }
+    }
   }
-}
 
-function checkText(text: string, place: Place, problems: Problems): void {
-  if (vaultToken.test(text) || privateKey.test(text)) {
-    const what = privateKey.test(text) ? 'a private key' : 'a token';
-    problems.add(
-      place,
-      `looks like ${what}: secrets do not belong in this file; keep it in a file of its own`,
-    );
-    return;
-  }
-  const found = expansion.exec(text)?.[0];
-  if (found !== undefined && !place.path.some((step) => mayExpand.has(String(step)))) {
+  function checkText(text: string): void {
+    if (vaultToken.test(text) || privateKey.test(text)) {
+      const what = privateKey.test(text) ? 'a private key' : 'a token';
+      problems.add(
+        new Place(source, [...path]),
+        `looks like ${what}: secrets do not belong in this file; keep it in a file of its own`,
+      );
+      return;
+    }
+    const found = text.includes('${') ? expansion.exec(text)?.[0] : undefined;
+    if (found === undefined || path.some((step) => mayExpand.has(String(step)))) return;
+    const place = new Place(source, [...path]);
     problems.add(place, `${found} is not expanded here; write the value itself${hintFor(place)}`);
   }
 }

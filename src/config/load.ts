@@ -13,6 +13,8 @@ import type { ResolvedConfig } from './resolved.ts';
 export const defaultConfigPath = '/etc/latchkey/latchkey.yaml';
 
 export interface LoadOptions {
+  /** Where VAULT_ADDR and the like come from; default: the environment of this program. */
+  readonly env?: Environment;
   /**
    * What to look at beside the text. `none`: nothing, for a command that only wants to know where the agent listens.
    * `files` (the default): template files are there. `host`: users and groups exist too.
@@ -24,36 +26,26 @@ export interface LoadOptions {
  * Loads files or folders (of which *.yaml, *.yml and *.json, sorted by name) as one configuration; none means
  * /etc/latchkey/latchkey.yaml. Throws a ConfigError with every problem and its place.
  */
-export function loadConfig(
-  paths: readonly string[],
-  env: Environment = process.env,
-  options: LoadOptions = {},
-): ResolvedConfig {
+export function loadConfig(paths: readonly string[], options: LoadOptions = {}): ResolvedConfig {
   const problems = createProblems();
   const files = (paths.length === 0 ? [defaultConfigPath] : paths).flatMap((path) =>
     expandPath(resolve(path), problems),
   );
   const sources = [...new Set(files)].flatMap((file) => readSource(file, problems) ?? []);
-  return resolveSources(sources, env, problems, options);
+  return resolveSources(sources, problems, options);
 }
 
 /** The same for text at hand; `file` is what messages call it and where relative paths start. */
-export function loadConfigText(
-  file: string,
-  text: string,
-  env: Environment = process.env,
-  options: LoadOptions = {},
-): ResolvedConfig {
+export function loadConfigText(file: string, text: string, options: LoadOptions = {}): ResolvedConfig {
   const problems = createProblems();
   const source = parseSource(resolve(file), text, problems);
-  return resolveSources(source === undefined ? [] : [source], env, problems, options);
+  return resolveSources(source === undefined ? [] : [source], problems, options);
 }
 
 function resolveSources(
   sources: readonly ConfigSource[],
-  env: Environment,
   problems: Problems,
-  { checks = 'files' }: LoadOptions,
+  { env = process.env, checks = 'files' }: LoadOptions,
 ): ResolvedConfig {
   for (const source of sources) checkLiterals(source, problems);
   const merged = mergeSources(sources, problems);

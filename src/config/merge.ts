@@ -49,7 +49,12 @@ export interface MergedConfig {
   readonly template: Item<TemplateInput>;
   readonly stateDir: Item<string> | undefined;
   /** All names, those of invalid items too, so that one mistake is told once. */
-  readonly names: { upstreams: Set<string>; secrets: Set<string>; processes: Set<string> };
+  readonly names: {
+    upstreams: Set<string>;
+    secrets: Set<string>;
+    processes: Set<string>;
+    listenerCount: number;
+  };
 }
 
 export function mergeSources(sources: readonly ConfigSource[], problems: Problems): MergedConfig {
@@ -72,6 +77,7 @@ export function mergeSources(sources: readonly ConfigSource[], problems: Problem
       upstreams: new Set(items(roots, 'upstreams').flatMap(keysOf)),
       secrets: new Set(items(roots, 'secrets').flatMap(keysOf)),
       processes: new Set(items(roots, 'processes').flatMap(namesInList)),
+      listenerCount: items(roots, 'listeners').flatMap((item) => item.value).length,
     },
   };
 }

@@ -36,7 +36,7 @@ export class Place {
 
   /** `/etc/latchkey/latchkey.yaml:12:5`, for naming the other place of two. */
   toString(): string {
-    const position = this.source.locate(this.path);
+    const position = this.source.locate(this.path, 'key');
     return position === undefined
       ? this.source.file
       : `${this.source.file}:${position.line}:${position.column}`;

@@ -31,7 +31,10 @@ function parseOnRotation(value: string): OnRotation | undefined {
 const onRotation = z.pipe(
   z.string(rotationExpected).check(
     z.regex(/^(?:restart|none|signal +(?:SIG)?[A-Z][A-Z0-9]*)$/, rotationExpected),
-    z.refine((value) => parseOnRotation(value) !== undefined, `${rotationExpected}: ${signalExpected}`),
+    z.refine(
+      (value) => !signalForm.test(value) || parseOnRotation(value) !== undefined,
+      `signal and ${signalExpected}`,
+    ),
   ),
   z.transform((value): OnRotation => parseOnRotation(value) ?? { kind: 'restart' }),
 );

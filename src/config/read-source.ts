@@ -18,6 +18,7 @@ export interface ConfigSource extends Located {
 }
 
 const maxBytes = 16 * 2 ** 20;
+const maxAliases = 1000;
 
 /** Undefined when the file cannot be read or is no YAML; the reason is among the problems then. */
 export function readSource(file: string, problems: Problems): ConfigSource | undefined {
@@ -41,17 +42,20 @@ export function parseSource(file: string, text: string, problems: Problems): Con
   const source = text.replace(/^\uFEFF/, '');
   try {
     const events = parseEvents(source, {});
-    // `json` lets the last of two equal keys win without a word: reportDuplicates names every pair of them.
-    const documents = constructFromEvents(events, { source, json: true, maxAliases: 1000 });
+    const documents = construct(source, events);
     const located: ConfigSource = {
       file,
-      value: documents[0] ?? {},
+      value: documents.values[0] ?? {},
       locate: (path, part) => locate(source, events, path, part ?? 'value'),
     };
-    if (documents.length > 1) {
-      problems.addAt(file, undefined, `expected one YAML document, got ${documents.length}; split the file`);
+    if (documents.values.length > 1) {
+      problems.addAt(
+        file,
+        undefined,
+        `expected one YAML document, got ${documents.values.length}; split the file`,
+      );
     }
-    reportDuplicates(located, source, events, problems);
+    if (documents.hasDuplicates) reportDuplicates(located, source, events, problems);
     return located;
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
@@ -62,6 +66,16 @@ export function parseSource(file: string, text: string, problems: Problems): Con
       `not valid YAML: ${reason}${source.includes('\t') && /indent|tab/i.test(reason) ? '; indent with spaces' : ''}`,
     );
     return undefined;
+  }
+}
+
+function construct(source: string, events: Event[]): { values: unknown[]; hasDuplicates: boolean } {
+  try {
+    return { values: constructFromEvents(events, { source, maxAliases }), hasDuplicates: false };
+  } catch (error) {
+    if (!(error instanceof YAMLException) || !/duplicate/i.test(error.reason)) throw error;
+    // The parser stops at the first duplicate and names no other place: let the last one win, then look at all.
+    return { values: constructFromEvents(events, { source, maxAliases, json: true }), hasDuplicates: true };
   }
 }
 

@@ -187,6 +187,8 @@ function resolveClient(
         other.place === `${token} of ${place.source.file}`),
   );
   if (listener === undefined) {
+    // A listener that is wrong itself has been told of; it is not unknown.
+    if (listeners.length < context.merged.names.listenerCount) return named;
     const known = listeners.filter((other) => other.kind === 'tcp').map((other) => other.place);
     const remedy = known.length === 0 ? 'there is no tcp listener' : `known: ${known.join(', ')}`;
     context.problems.add(place.at('token'), `unknown tcp listener ${JSON.stringify(token)}; ${remedy}`);
