@@ -29,7 +29,14 @@
 import type { Dependency, LookupAnswer } from './lookup.ts';
 import { quoteString } from './quote.ts';
 import { type Type, typeOfName } from './type.ts';
-import { integer, type MapValue, type Opened, SliceValue as Slice, type SliceValue, type Value } from './value.ts';
+import {
+  integer,
+  type MapValue,
+  type Opened,
+  SliceValue as Slice,
+  type SliceValue,
+  type Value,
+} from './value.ts';
 
 /** What the caller of `execute` lends to functions. What is absent makes the function that wants it fail clearly. */
 export interface Host {

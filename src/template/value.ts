@@ -15,6 +15,7 @@ import {
   float64Type,
   intType,
   jsonNumberType,
+  reflectValueType,
   stringType,
   type Type,
   typeOfName,
@@ -174,6 +175,11 @@ export class InterfaceValue {
 
 export const nilInterface = new InterfaceValue(null);
 
+/** The value as one whose static type is that of its container's elements. */
+export function asStatic(value: Value, type: Type | null): Value {
+  return type?.kind === 'interface' ? new InterfaceValue(value) : value;
+}
+
 /** What is inside an interface, else the value itself. */
 export function openInterface(value: Value): Opened {
   return value instanceof InterfaceValue ? value.value : value;
@@ -250,6 +256,52 @@ export function integer(type: Type, value: bigint): Value {
 export function stringOf(value: Value): string | null {
   if (typeof value === 'string') return value;
   return value instanceof JsonNumber ? value.text : null;
+}
+
+/** Go's truth of a value: not the zero of its type. A number of a secret is a string: true unless empty. */
+export function isTrue(value: Value): boolean {
+  if (typeof value !== 'object') return Boolean(value) || Number.isNaN(value);
+  if (value === null) return false;
+  if (value instanceof InterfaceValue) return isTrue(value.value);
+  if (value instanceof JsonNumber) return value.text !== '';
+  if (value instanceof MapValue) return value.size > 0;
+  if (value instanceof SliceValue) return value.items.length > 0;
+  if (value instanceof IntegerValue) return value.value !== 0n;
+  if (value instanceof ComplexValue) return value.real !== 0 || value.imaginary !== 0;
+  return !(value instanceof PointerValue) || value.target !== null;
+}
+
+/** The zero value of a type; what a nil of it is where the type has one. */
+export function zeroOf(type: Type): Value {
+  switch (type.kind) {
+    case 'bool':
+      return false;
+    case 'string':
+      return type === jsonNumberType ? new JsonNumber('') : '';
+    case 'float64':
+      return 0;
+    case 'complex128':
+      return new ComplexValue(0, 0);
+    case 'map':
+      return new MapValue(type, null);
+    case 'slice':
+      return new SliceValue(type, null);
+    case 'ptr':
+      return new PointerValue(type, null);
+    case 'interface':
+      return nilInterface;
+    case 'chan':
+      return new ChannelValue(type, [][Symbol.iterator]());
+    case 'struct':
+      return type === reflectValueType
+        ? null
+        : new StructValue(
+            type,
+            type.fields.map((field) => zeroOf(field.type)),
+          );
+    default:
+      return integer(type, 0n);
+  }
 }
 
 /** Keys that are no primitives get a string that no byte string can be (its first character is above 255). */

@@ -1,0 +1,13 @@
+// The bounds of an execution, so that no template and no value can hold up the agent.
+import type { Limits } from './function-table.ts';
+
+const MiB = 1024 * 1024;
+
+export const defaultLimits: Limits = {
+  steps: 5_000_000,
+  outputBytes: 16 * MiB,
+  stringBytes: 16 * MiB,
+  // As Go's.
+  templateDepth: 100_000,
+  valueDepth: 300,
+};
