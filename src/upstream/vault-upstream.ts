@@ -7,10 +7,12 @@ import type { Environment } from './auth/auth-method.ts';
 import { loadAuthMethod } from './auth/load-method.ts';
 import { createAuthorised } from './authorised.ts';
 import { createBudget } from './budget.ts';
+import { createEventSubscription } from './event-subscription.ts';
 import { forwardTo } from './forward.ts';
 import { createLeaseOrigins } from './lease-origins.ts';
 import { createSession } from './session.ts';
 import { createTlsWatch } from './tls-watch.ts';
+import { createTokenSinks } from './token-sinks.ts';
 import { createTransport } from './transport.ts';
 import type { Upstream, UpstreamListener, UpstreamStateName, UpstreamStatus } from './upstream.ts';
 import { createVaultClient } from './vault-client.ts';
@@ -70,7 +72,7 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
           client.request({ ...call, namespace: config.auth.namespace, priority: 'interactive' }),
       }),
     onChange: tellStatus,
-    onToken: () => {},
+    onToken: (token) => sinks.write(token.value),
     onEnding: origins.end,
   });
   const secrets = createVaultSecrets({
@@ -78,6 +80,26 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
     clock,
     onLease: origins.add,
     onLeaseGone: origins.remove,
+  });
+  const sinks = createTokenSinks({
+    sinks: config.sinks,
+    client,
+    namespace: config.auth.namespace ?? config.namespace,
+    clock,
+    random,
+    logger,
+  });
+  const events = createEventSubscription({
+    client,
+    transport,
+    session,
+    namespace: config.namespace,
+    clock,
+    random,
+    logger,
+    onPath(path) {
+      for (const listener of [...listeners]) listener.changedUpstream?.(path);
+    },
   });
   const tlsWatch = createTlsWatch({ config, logger, onChange: tlsChanged });
   let since = clock.wall();
@@ -132,6 +154,7 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
     start() {
       tlsWatch.start();
       session.start();
+      if (config.events) events.start();
     },
     status,
     listen(listener) {
@@ -150,6 +173,8 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
     async close({ revokeToken, signal }) {
       if (lifetime.signal.aborted) return;
       lifetime.abort();
+      await events.close();
+      await sinks.close();
       await session.close({ revokeToken, signal });
       await tlsWatch.close();
       client.close();
