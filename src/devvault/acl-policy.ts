@@ -1,12 +1,15 @@
 // What a set of policies allows on a path: exact paths before patterns, the most specific pattern alone counts, deny
 // wins. Pure; the order of patterns is the one of Vault's documentation on policies ("priority matching").
 import type { JsonObject, JsonValue } from '../base/json.ts';
+import { globMatches } from './glob.ts';
 import type { PathRule } from './policy-language.ts';
 
 export interface AclQuestion {
   readonly path: string;
   readonly capability: string;
   readonly needsSudo: boolean;
+  /** For `subscribe`: the type of the event, which a rule may limit. */
+  readonly eventType?: string;
   /** The request's fields, for rules on parameters; absent when they do not matter. */
   readonly data?: JsonObject;
 }
@@ -47,6 +50,8 @@ export function createAcl(rules: readonly PathRule[]): Acl {
       if (rule === undefined || rule.capabilities.has('deny')) return false;
       if (!rule.capabilities.has(question.capability)) return false;
       if (question.needsSudo && !rule.capabilities.has('sudo')) return false;
+      const { eventType } = question;
+      if (eventType !== undefined && !rule.rules.some((item) => letsEvent(item, eventType))) return false;
       return (
         question.data === undefined || rule.rules.some((item) => parametersPass(item, question.data ?? {}))
       );
@@ -65,6 +70,10 @@ export function createAcl(rules: readonly PathRule[]): Acl {
           (item.path.startsWith(prefix) || patternReaches(item.path, prefix)),
       ),
   };
+}
+
+function letsEvent(rule: PathRule, eventType: string): boolean {
+  return rule.subscribeEventTypes?.some((glob) => globMatches(glob, eventType)) ?? false;
 }
 
 function mergeByPath(rules: readonly PathRule[]): Map<string, Merged> {

@@ -14,6 +14,7 @@ import { createCubbyhole } from './engines/cubbyhole.ts';
 import { createDatabase } from './engines/database.ts';
 import { createKv1 } from './engines/kv1.ts';
 import { createKv2 } from './engines/kv2.ts';
+import { createPki } from './engines/pki.ts';
 import { createSystem } from './sys/system.ts';
 
 export function backendCatalog(core: Core): ReadonlyMap<string, BackendFactory> {
@@ -25,6 +26,7 @@ export function backendCatalog(core: Core): ReadonlyMap<string, BackendFactory> 
     ['secret:kv', kv],
     ['secret:generic', kv],
     ['secret:database', createDatabase],
+    ['secret:pki', createPki],
     ['auth:token', (context) => createTokenAuth(core, context)],
     ['auth:approle', createAppRole],
     ['auth:userpass', createUserpass],

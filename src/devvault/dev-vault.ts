@@ -8,6 +8,7 @@ import { LatchkeyError } from '../base/errors.ts';
 import { type Logger, silentLogger } from '../base/logger.ts';
 import { backendCatalog } from './backend-catalog.ts';
 import { type Core, createCore, type Flavor } from './core.ts';
+import { acceptSubscriptions } from './event-subscriptions.ts';
 import { createFaultBox, type Fault, type RequestCounts } from './faults.ts';
 import { createHttpFront } from './http-front.ts';
 import { newTokenId } from './identifiers.ts';
@@ -49,6 +50,8 @@ export interface DevVault {
   resetRequests(): void;
   seal(): void;
   unseal(): void;
+  /** Event subscriptions open now. */
+  readonly subscriptions: number;
   /** Plays a standby; with an address it redirects there. */
   setRole(role: NodeRole, activeAddress?: string): void;
   /** Ends every token's and lease's timers and every connection; revokes nothing. */
@@ -96,12 +99,16 @@ export function createDevVault(options: DevVaultOptions = {}): DevVault {
   const front = createHttpFront(core, faults);
   const server = createListener(options, front.handle);
   acceptListMethod(server);
+  const subscriptions = acceptSubscriptions(server, core, faults);
   let address = '';
 
   return {
     get address() {
       if (address === '') throw new LatchkeyError('internal', 'the development vault is not started');
       return address;
+    },
+    get subscriptions() {
+      return subscriptions.count;
     },
     rootToken: root.id,
     unsealKey: core.seal.unsealKey,
@@ -126,6 +133,7 @@ export function createDevVault(options: DevVaultOptions = {}): DevVault {
     },
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      subscriptions.close();
       server.closeAllConnections();
       if (server.listening || address !== '') await closed;
       await core.close();

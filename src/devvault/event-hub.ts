@@ -47,6 +47,7 @@ function cloudEvent(event: VaultEvent, nowMs: number): object {
     data: {
       event: { id, metadata: event.metadata },
       event_type: event.type,
+      ...(event.namespace.path === '' ? {} : { namespace: event.namespace.path }),
       plugin_info: {
         mount_class: event.mount.kind,
         mount_accessor: event.mount.accessor,

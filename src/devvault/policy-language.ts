@@ -8,6 +8,8 @@ export interface PathRule {
   readonly allowedParameters?: Readonly<Record<string, readonly JsonValue[]>>;
   readonly deniedParameters?: Readonly<Record<string, readonly JsonValue[]>>;
   readonly requiredParameters?: readonly string[];
+  /** Globs of event types that `subscribe` covers. */
+  readonly subscribeEventTypes?: readonly string[];
 }
 
 const known = new Set([
@@ -58,12 +60,14 @@ function toRule(path: string, body: JsonObject): PathRule {
   const allowed = parameters(body['allowed_parameters']);
   const denied = parameters(body['denied_parameters']);
   const required = texts(body['required_parameters']);
+  const eventTypes = texts(body['subscribe_event_types']);
   return {
     path: path.startsWith('/') ? path.slice(1) : path,
     capabilities: capabilities.has('deny') ? ['deny'] : [...capabilities],
     ...(allowed ? { allowedParameters: allowed } : {}),
     ...(denied ? { deniedParameters: denied } : {}),
     ...(required.length > 0 ? { requiredParameters: required } : {}),
+    ...(eventTypes.length > 0 ? { subscribeEventTypes: eventTypes } : {}),
   };
 }
 

@@ -3,9 +3,9 @@ import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../
 import type { Backend, Call, VaultResponse } from '../backend.ts';
 import { listField, textField } from '../fields.ts';
 import { globMatches } from '../glob.ts';
+import { createRoleCollection } from '../role-collection.ts';
 import { badRequest } from '../vault-error.ts';
 import { postOutside } from './post-outside.ts';
-import { createRoleCollection } from './role-collection.ts';
 import { describeTokenParams, grantOf, readTokenParams, type TokenParams } from './token-params.ts';
 
 interface Config {

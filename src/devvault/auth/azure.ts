@@ -2,9 +2,9 @@
 // alone; the real method asks Entra for them and the resource manager for the machine.
 import type { Backend, BackendContext, Call, VaultResponse } from '../backend.ts';
 import { listField, textField } from '../fields.ts';
+import { createRoleCollection } from '../role-collection.ts';
 import { badRequest } from '../vault-error.ts';
 import { verifyJwt } from './jwt-keys.ts';
-import { createRoleCollection } from './role-collection.ts';
 import { describeTokenParams, grantOf, readTokenParams, type TokenParams } from './token-params.ts';
 
 interface Config {

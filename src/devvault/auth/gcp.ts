@@ -2,9 +2,9 @@
 // `jwks_url` in the config, a field of this server alone: the real method asks Google.
 import type { Backend, BackendContext, Call, VaultResponse } from '../backend.ts';
 import { listField, textField } from '../fields.ts';
+import { createRoleCollection } from '../role-collection.ts';
 import { badRequest } from '../vault-error.ts';
 import { claimOf, verifyJwt } from './jwt-keys.ts';
-import { createRoleCollection } from './role-collection.ts';
 import { describeTokenParams, grantOf, readTokenParams, type TokenParams } from './token-params.ts';
 
 interface Role {

@@ -4,9 +4,9 @@ import type { JsonObject } from '../../base/json.ts';
 import type { Backend, BackendContext, Call, VaultResponse } from '../backend.ts';
 import { listField, mapField, statementsField, textField, textMapField } from '../fields.ts';
 import { globMatches } from '../glob.ts';
+import { createRoleCollection } from '../role-collection.ts';
 import { badRequest, collected } from '../vault-error.ts';
 import { claimOf, type JwtKeys, verifyJwt } from './jwt-keys.ts';
-import { createRoleCollection } from './role-collection.ts';
 import { describeTokenParams, grantOf, readTokenParams, type TokenParams } from './token-params.ts';
 
 interface Config extends JwtKeys {

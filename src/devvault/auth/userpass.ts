@@ -2,8 +2,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Backend, Call, VaultResponse } from '../backend.ts';
 import { hasField, listField, textField } from '../fields.ts';
+import { createRoleCollection } from '../role-collection.ts';
 import { badRequest, collected } from '../vault-error.ts';
-import { createRoleCollection } from './role-collection.ts';
 import { describeTokenParams, grantOf, readTokenParams, type TokenParams } from './token-params.ts';
 
 interface User {

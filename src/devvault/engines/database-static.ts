@@ -54,6 +54,13 @@ export function createStaticRoles(
     await runStatements(database, statements, { name: role.username, password });
     role.password = password;
     role.rotatedMs = context.clock.wall();
+    const data_path = `${context.mount.path}static-creds/${role.name}`;
+    context.publish('database/rotate', {
+      path: `${context.mount.path}rotate-role/${role.name}`,
+      data_path,
+      name: role.name,
+      modified: 'true',
+    });
     schedule(role, role.rotatedMs + role.rotationPeriodSeconds * 1000);
   };
   const write = async (call: Call): Promise<undefined> => {

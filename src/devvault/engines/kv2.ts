@@ -11,7 +11,7 @@ export function createKv2(context: BackendContext): Backend {
   const store = createKvStore(context.clock);
   const tell: Tell = (type, path, version) =>
     context.publish(`kv-v2/${type}`, {
-      path: `${context.mount.path}${type.startsWith('metadata') ? 'metadata' : 'data'}/${path}`,
+      path: `${context.mount.path}${type.split('-')[0]}/${path}`,
       data_path: `${context.mount.path}data/${path}`,
       operation: type,
       modified: 'true',

@@ -1,5 +1,5 @@
 // The usual paths of an auth method's named roles (or users, or certificates): list, read, write, delete.
-import type { Call, Route } from '../backend.ts';
+import type { Call, Route } from './backend.ts';
 
 export interface RoleCollection<Role> {
   readonly roles: Map<string, Role>;
