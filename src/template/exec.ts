@@ -198,7 +198,9 @@ function walkIfOrWith(m: Machine, dot: Value, node: BranchNode): void {
 function walkRange(m: Machine, dot: Value, node: BranchNode): void {
   const { s } = m;
   const mark = s.scope.names.length;
-  const value = indirect(evalPipeline(s, dot, node.pipe));
+  const given = evalPipeline(s, dot, node.pipe);
+  // A typed nil is no empty collection.
+  const value = indirect(given) ?? given;
   const shown = (): string => sprint(s.context, [value]);
   if (integerOf(value) !== null && node.pipe.variables.length > 1) {
     failWith(s, callError`can't use ${shown()} to iterate over more than one variable`.parts);

@@ -28,7 +28,7 @@
 // something huge calls `context.claim(bytes)` before it does. Recursion over values is bounded by limits.valueDepth.
 import type { Dependency, LookupAnswer } from './lookup.ts';
 import { quoteString } from './quote.ts';
-import { type Type, typeOfName } from './type.ts';
+import { intType, isInteger, type Type, typeOfName } from './type.ts';
 import {
   integer,
   type MapValue,
@@ -196,7 +196,7 @@ function toArguments(
 }
 
 function isBoxedInteger(type: Type): boolean {
-  return type.name !== 'int' && /^u?int\d*$/.test(type.name);
+  return type !== intType && isInteger(type.kind);
 }
 
 function toResult(type: Type, result: Value | readonly string[]): Value {

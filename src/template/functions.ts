@@ -14,10 +14,24 @@ const themes: readonly Theme[] = [
     load: async () => (await import('./functions/vault.ts')).vault,
   },
   {
-    names: words(
-      `env mustEnv envOrDefault file writeToFile plugin sockaddr executeTemplate scratch timestamp`,
-    ),
+    names: words(`env mustEnv envOrDefault`),
+    load: async () => (await import('./functions/env.ts')).env,
+  },
+  {
+    names: words(`file writeToFile plugin`),
+    load: async () => (await import('./functions/files.ts')).files,
+  },
+  {
+    names: words(`scratch`),
+    load: async () => (await import('./functions/scratch.ts')).scratch,
+  },
+  {
+    names: words(`executeTemplate timestamp`),
     load: async () => (await import('./functions/local.ts')).local,
+  },
+  {
+    names: words(`sockaddr`),
+    load: async () => (await import('./functions/sockaddr.ts')).sockaddr,
   },
   {
     names: words(

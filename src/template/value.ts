@@ -325,10 +325,13 @@ function compareKeys(a: Value, b: Value): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-/** Go orders keys of unlike types by where their type descriptors lie in the program: no order at all. This one is ours. */
+const kindOrder =
+  'string int8 uint8 int16 uint16 int32 uint32 int64 uint64 int uint complex128 float64 bool'.split(' ');
+
+/** Go orders keys of unlike types by where their type descriptors lie in the program; in practice this is the order. */
 function keyRank(key: Value): number {
-  const kind = typeOf(key)?.kind;
-  return ['bool', 'int', 'int64', 'uint64', 'float64', 'string'].indexOf(kind ?? '');
+  const type = typeOf(key);
+  return type === null || type.name !== type.kind ? kindOrder.length : kindOrder.indexOf(type.kind);
 }
 
 function comparable(key: Value): string | number | bigint {
