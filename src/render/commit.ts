@@ -1,0 +1,194 @@
+// Makes staged files the files: all of a set or none, also when a rename fails half way or the agent is killed between
+// two of them. Keeps what was there as long as a rollback may want it back.
+import { rename, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { keepUnder } from './copy-file.ts';
+import { toFileError } from './file-error.ts';
+import type { SyncFolder } from './folder-sync.ts';
+import { applyStep, type CommitStep, type Journal, writeJournal } from './journal.ts';
+import { leftoverName } from './leftover.ts';
+import { discardStaged, type StagedFile } from './stage.ts';
+
+export interface CommitPlan {
+  readonly files: readonly StagedFile[];
+  /** Keep what was there, for `restore`. */
+  readonly canRestore: boolean;
+  /** Destinations whose notifications are owed when the commit is done. */
+  readonly notify: readonly string[];
+}
+
+export interface CommitTools {
+  /** Where the journal goes; undefined or not writable: beside the first destination. */
+  readonly stateFolder: string | undefined;
+  readonly syncFolder: SyncFolder;
+}
+
+export interface Commit {
+  /** Whether every destination had a file before. */
+  readonly hasPrevious: boolean;
+  /** Brings back bytes, owner and mode of all of them; what was not there before is removed. */
+  restore(): Promise<void>;
+  /** Nobody wants the previous files any more; `isNotified`: nor is anything owed. */
+  finish(isNotified: boolean): Promise<void>;
+  /** The journal that stays as long as notifications are owed. */
+  readonly journalPath: string | undefined;
+}
+
+interface Change {
+  readonly file: StagedFile;
+  readonly step: CommitStep;
+  /** What was there, under another name. */
+  readonly previous: string | undefined;
+}
+
+/** Throws `file_failed` when nothing was changed, staged files and all; else every file is in place. */
+export async function commitFiles(plan: CommitPlan, tools: CommitTools): Promise<Commit> {
+  const { files } = plan;
+  const keepsPrevious = plan.canRestore || files.length > 1 || files.some((file) => file.inPlace);
+  const changes: Change[] = [];
+  let journal: Journal | undefined;
+  try {
+    for (const file of files) changes.push(await prepare(file, keepsPrevious));
+    const steps = changes.map((change) => change.step);
+    if (files.length > 1 || plan.notify.length > 0 || steps.some((step) => step.action === 'write')) {
+      const folders = [tools.stateFolder, files[0]?.target.folder].filter((folder) => folder !== undefined);
+      journal = await writeJournal(folders, { steps, notify: plan.notify }, tools.syncFolder);
+    }
+  } catch (error) {
+    await abandon(changes, files, journal);
+    throw toFileError(error, contextOf(files[changes.length] ?? files[0], 'prepare'));
+  }
+  await applyAll(changes, journal, tools);
+  if (!plan.canRestore) await dropPrevious(changes);
+  return createCommit(plan, changes, journal, tools);
+}
+
+function createCommit(
+  plan: CommitPlan,
+  changes: readonly Change[],
+  journal: Journal | undefined,
+  tools: CommitTools,
+): Commit {
+  return {
+    hasPrevious: changes.every((change) => change.previous !== undefined),
+    journalPath: journal?.path,
+    async restore() {
+      const steps = backSteps(changes);
+      const record = { steps, notify: plan.notify };
+      if (journal !== undefined) await journal.rewrite(record);
+      else if (steps.length > 1) {
+        const folders = [tools.stateFolder, changes[0]?.file.target.folder].filter(
+          (one) => one !== undefined,
+        );
+        journal = await writeJournal(folders, record, tools.syncFolder);
+      }
+      for (const step of steps) await applyStep(step);
+      await syncAll(changes, tools.syncFolder);
+    },
+    async finish(isNotified) {
+      await dropPrevious(changes);
+      if (isNotified || plan.notify.length === 0) await journal?.remove();
+    },
+  };
+}
+
+async function prepare(file: StagedFile, keepsPrevious: boolean): Promise<Change> {
+  const { path: to, folder, existing } = file.target;
+  const step: CommitStep =
+    file.inPlace && existing !== undefined
+      ? { action: 'write', from: file.path, to }
+      : { action: 'rename', from: file.path, to };
+  if (existing?.isFile() !== true) return { file, step, previous: undefined };
+  if (file.backup) await writeBackup(file);
+  if (!keepsPrevious) return { file, step, previous: undefined };
+  // Where the folder is closed to us the staged file lies elsewhere, and so does what was there before.
+  const home = dirname(file.path) === folder ? folder : dirname(file.path);
+  const previous = join(home, leftoverName('previous', file.destination));
+  await keepUnder(to, previous, step.action === 'write');
+  return { file, step, previous };
+}
+
+async function writeBackup(file: StagedFile): Promise<void> {
+  const { path, folder } = file.target;
+  const fresh = join(folder, leftoverName('previous', file.destination));
+  await keepUnder(path, fresh, file.inPlace);
+  await rename(fresh, `${path}.bak`);
+}
+
+/** On failure what was done is undone, under a journal that says so, and the failure is thrown. */
+async function applyAll(
+  changes: readonly Change[],
+  journal: Journal | undefined,
+  tools: CommitTools,
+): Promise<void> {
+  const done: Change[] = [];
+  for (const change of changes) {
+    try {
+      // An in-place write may fail in its middle, so it counts as begun.
+      if (change.step.action === 'write') done.push(change);
+      await applyStep(change.step);
+      if (change.step.action !== 'write') done.push(change);
+    } catch (error) {
+      await undo(done, changes, journal, tools);
+      throw toFileError(error, contextOf(change.file, 'replace'));
+    }
+  }
+  await syncAll(changes, tools.syncFolder);
+}
+
+/** As far as it goes: what cannot be put back stays new, and the next try finds the set half new and completes it. */
+async function undo(
+  done: readonly Change[],
+  all: readonly Change[],
+  journal: Journal | undefined,
+  tools: CommitTools,
+): Promise<void> {
+  const steps = backSteps(done);
+  // On a full disk the record cannot be rewritten: then only a kill within the next lines would find the wrong one.
+  await journal?.rewrite({ steps, notify: [] }).catch(() => undefined);
+  for (const step of steps) await applyStep(step).catch(() => false);
+  await syncAll(done, tools.syncFolder);
+  await abandon(
+    all,
+    all.map((change) => change.file),
+    journal,
+  );
+}
+
+async function abandon(
+  changes: readonly Change[],
+  files: readonly StagedFile[],
+  journal: Journal | undefined,
+): Promise<void> {
+  await dropPrevious(changes);
+  await Promise.all(files.map(discardStaged));
+  await journal?.remove();
+}
+
+function backSteps(changes: readonly Change[]): CommitStep[] {
+  return changes.flatMap(({ previous, step }): CommitStep[] => {
+    if (previous !== undefined) {
+      return [{ action: step.action === 'write' ? 'write' : 'rename', from: previous, to: step.to }];
+    }
+    // What was written in place without a copy is no regular file, and not ours to remove.
+    return step.action === 'write' ? [] : [{ action: 'remove', to: step.to }];
+  });
+}
+
+async function dropPrevious(changes: readonly Change[]): Promise<void> {
+  for (const { previous } of changes) {
+    // What cannot be removed now is swept at the next start.
+    if (previous !== undefined) await unlink(previous).catch(() => undefined);
+  }
+}
+
+async function syncAll(changes: readonly Change[], syncFolder: SyncFolder): Promise<void> {
+  await Promise.all([...new Set(changes.map((change) => change.file.target.folder))].map(syncFolder));
+}
+
+function contextOf(
+  file: StagedFile | undefined,
+  verb: string,
+): { place: string; path: string; verb: string } {
+  return { place: `${file?.place ?? 'files'}.destination`, path: file?.destination ?? '', verb };
+}

@@ -1,0 +1,142 @@
+// What the pipeline knows of each file, and of the files that commit together: a `set`, or one file alone.
+import type { Clock, Timer } from '../base/clock.ts';
+import { describeError, type ErrorCode, errorCode } from '../base/errors.ts';
+import type { FileConfig } from '../config/resolved.ts';
+import type { FifoServer } from './fifo-server.ts';
+import { type Notification, notificationsOf } from './notification.ts';
+import type { Execution, TemplateConsumer } from './template-consumer.ts';
+import type { Step } from './transaction-policy.ts';
+
+export interface FileUnit {
+  config: FileConfig;
+  /** The place in the config, which is the order of notifications. */
+  order: number;
+  /** Undefined as long as the template cannot be read or parsed. */
+  consumer: TemplateConsumer | undefined;
+  /** Its output may differ from what is committed. */
+  isDirty: boolean;
+  /** Committed, but not yet known to be in use: its versions are held apart. */
+  unsettled: Execution | undefined;
+  fifo: FifoServer | undefined;
+  /** Wall time of the last commit by this agent. */
+  committedAt: number | undefined;
+  /** Versions in the destination, by entry key. */
+  versions: ReadonlyMap<string, number>;
+  /** A later text of its template that could not be parsed: the one before goes on. */
+  templateProblem: string | undefined;
+}
+
+export interface GroupFailure {
+  readonly step: Step;
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** Wall time of the first failure in a row, and how many there were. */
+  readonly since: number;
+  readonly count: number;
+}
+
+export interface FileGroup {
+  /** The set's name, or the destination of a file alone. */
+  readonly key: string;
+  readonly set: string | undefined;
+  readonly units: FileUnit[];
+  step: Step;
+  /** Wall time at which `step` began. */
+  since: number;
+  /** The last steps with their wall times, oldest first. */
+  readonly trace: { readonly step: Step; readonly at: number }[];
+  failure: GroupFailure | undefined;
+  /** Failures in a row, for the backoff. */
+  attempts: number;
+  /** Wall time of the next try. */
+  retryAt: number | undefined;
+  retry: Timer | undefined;
+  isRunning: boolean;
+  /** Notifications that still must be sent. */
+  readonly owed: Map<string, Notification>;
+  owesSettle: boolean;
+  /** A killed agent owes its notifications: they go out before anything is rendered, which may have to wait for secrets. */
+  notifiesFirst: boolean;
+  /** Journals that stay until nothing is owed. */
+  readonly journals: Set<string>;
+}
+
+const longestTrace = 24;
+
+export function createUnit(config: FileConfig, order: number): FileUnit {
+  return {
+    config,
+    order,
+    consumer: undefined,
+    isDirty: true,
+    unsettled: undefined,
+    fifo: undefined,
+    committedAt: undefined,
+    versions: new Map(),
+    templateProblem: undefined,
+  };
+}
+
+export function createGroup(key: string, set: string | undefined, clock: Clock): FileGroup {
+  return {
+    key,
+    set,
+    units: [],
+    step: 'waiting',
+    since: clock.wall(),
+    trace: [],
+    failure: undefined,
+    attempts: 0,
+    retryAt: undefined,
+    retry: undefined,
+    isRunning: false,
+    owed: new Map(),
+    owesSettle: false,
+    notifiesFirst: false,
+    journals: new Set(),
+  };
+}
+
+/** Equal keys commit together; the prefix keeps a set's name apart from a path. */
+export function groupKey(config: FileConfig): string {
+  return config.set === undefined ? config.destination : `set ${config.set}`;
+}
+
+export function enterStep(group: FileGroup, step: Step, clock: Clock): void {
+  if (group.step === step && group.trace.length > 0) return;
+  group.step = step;
+  group.since = clock.wall();
+  group.trace.push({ step, at: group.since });
+  if (group.trace.length > longestTrace) group.trace.shift();
+}
+
+/** Returns whether this is news: the first failure in a row, or another one than the last. */
+export function noteFailure(group: FileGroup, step: Step, error: unknown, clock: Clock): boolean {
+  const before = group.failure;
+  const code = errorCode(error);
+  const message = describeError(error);
+  const isSame = before?.step === step && before.code === code;
+  group.failure = {
+    step,
+    code,
+    message,
+    since: isSame ? before.since : clock.wall(),
+    count: isSame ? before.count + 1 : 1,
+  };
+  return !isSame || before.message !== message;
+}
+
+/** Every notification of the group in declared order, identical ones once. */
+export function groupNotifications(group: FileGroup): Map<string, Notification> {
+  const all = new Map<string, Notification>();
+  for (const unit of inOrder(group.units)) {
+    for (const notification of notificationsOf(unit.config)) {
+      if (!all.has(notification.key)) all.set(notification.key, notification);
+    }
+  }
+  return all;
+}
+
+export function inOrder(units: readonly FileUnit[]): FileUnit[] {
+  return [...units].sort((a, b) => a.order - b.order);
+}

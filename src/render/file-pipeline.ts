@@ -1,0 +1,232 @@
+// All files of the config: decides when which of them go through a transaction together, tells where each stands, and
+// takes over a new config. The steps themselves are in transaction.ts.
+import type { BackoffLimits } from '../base/backoff.ts';
+import type { Clock, Timer } from '../base/clock.ts';
+import { LatchkeyError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { FileConfig } from '../config/resolved.ts';
+import type { Store } from '../store/store.ts';
+import { type Accounts, createAccounts } from './accounts.ts';
+import type { ConsumerIndex } from './consumer-index.ts';
+import { type FileGroup, type FileUnit, groupNotifications } from './file-group.ts';
+import { createFileRegister, type FileRegister } from './file-register.ts';
+import { explainFile, type FileExplanation, type FileStatus, fileStatus } from './file-status.ts';
+import { createFolderSync } from './folder-sync.ts';
+import type { TransactionTools } from './group-run.ts';
+import { createLimit, type Limit } from './limit.ts';
+import { partitionBySharedKeys } from './partition-policy.ts';
+import type { RenderObserver, RunCommand, SignalProcess } from './ports.ts';
+import { type ReconcileResult, reconcileFiles } from './reconcile.ts';
+import { recover } from './recovery.ts';
+import { removeFiles } from './remove-files.ts';
+import { type RenderResult, watchUntilRendered } from './render-once.ts';
+import type { ResolveDependency } from './resolve-dependency.ts';
+import { defaultRetryLimits, type RetryKind, retryDelayMs, retryKind } from './retry-policy.ts';
+import type { CompileTemplate } from './template-loader.ts';
+import { type GroupOutcome, runTransaction } from './transaction.ts';
+
+export interface FilePipelineOptions {
+  readonly files: readonly FileConfig[];
+  readonly store: Store;
+  /** Shared with every other consumer of templates. */
+  readonly index: ConsumerIndex;
+  readonly resolve: ResolveDependency;
+  readonly compile: CompileTemplate;
+  readonly clock: Clock;
+  /** Numbers in [0, 1). */
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly runCommand: RunCommand;
+  readonly signalProcess: SignalProcess;
+  readonly observer?: RenderObserver;
+  /** For journals and the list of folders to sweep; undefined: journals lie beside the destinations. */
+  readonly stateFolder?: string;
+  readonly accounts?: Accounts;
+  readonly retry?: Partial<Readonly<Record<RetryKind, BackoffLimits>>>;
+}
+
+export interface FilePipeline {
+  /** Sweeps, opens every reference and begins to render. Never throws. */
+  start(): void;
+  /** In the order of the config. */
+  status(): FileStatus[];
+  /** Undefined when no file has this destination. */
+  explain(destination: string): FileExplanation | undefined;
+  /**
+   * Takes over another list of files; those that are the same keep their state. Throws `template_invalid` before
+   * anything has changed. `force`: execute every template again, because `secrets` or folders of templates changed.
+   */
+  reconcile(files: readonly FileConfig[], options?: { readonly force?: boolean }): Promise<ReconcileResult>;
+  /** A template's file has changed: reads it again. Tells the destinations that it is for. */
+  reloadTemplate(path: string): Promise<string[]>;
+  /** The files of templates, for watching. */
+  templatePaths(): string[];
+  /** Starts if need be, and resolves when every file is current, has failed, or waits for what is known not to come. */
+  renderOnce(signal: AbortSignal): Promise<RenderResult[]>;
+  /** Resolves when no transaction runs or is about to; tries that wait for their time do not count. */
+  idle(): Promise<void>;
+  /** For rehearsals. */
+  readonly files: FileRegister;
+  /**
+   * Ends commands that run, leaves nothing staged, removes FIFOs and what says `remove_on_exit`. References stay open:
+   * what becomes of leases is for the lease engine's own close.
+   */
+  close(options: { readonly signal: AbortSignal }): Promise<void>;
+}
+
+// Enough to keep four threads of the pool busy without flooding it.
+const groupsOnDisk = 16;
+
+export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
+  const { clock, logger, store } = options;
+  const limits = { ...defaultRetryLimits, ...options.retry };
+  const abort = new AbortController();
+  const register = createFileRegister({ ...options, onChange: queue });
+  const tools = createTools(options, register, abort.signal);
+  const queued = new Set<FileGroup>();
+  const running = new Set<Promise<void>>();
+  const locked = new Set<FileGroup>();
+  const watchers = new Set<() => void>();
+  let started: Promise<void> | undefined;
+  let pumpTimer: Timer | undefined;
+
+  function queue(group: FileGroup): void {
+    if (abort.signal.aborted) return;
+    queued.add(group);
+    if (started !== undefined) pumpTimer ??= clock.setTimer(0, pump);
+  }
+
+  function pump(): void {
+    pumpTimer = undefined;
+    const ready = [...queued].filter((group) => !group.isRunning && !locked.has(group));
+    for (const group of ready) queued.delete(group);
+    for (const part of partitionBySharedKeys(ready, (group) => groupNotifications(group).keys())) run(part);
+  }
+
+  function run(groups: readonly FileGroup[]): void {
+    for (const group of groups) {
+      group.isRunning = true;
+      group.retry?.cancel();
+      Object.assign(group, { retry: undefined, retryAt: undefined });
+    }
+    const transaction = runTransaction(groups, tools).then((outcomes) => {
+      running.delete(transaction);
+      for (const outcome of outcomes) conclude(outcome);
+      if (queued.size > 0 && !abort.signal.aborted) pumpTimer ??= clock.setTimer(0, pump);
+      for (const watcher of [...watchers]) watcher();
+    });
+    running.add(transaction);
+  }
+
+  function conclude({ group, shouldRetry, wasRolledBack }: GroupOutcome): void {
+    group.isRunning = false;
+    if (!shouldRetry || group.failure === undefined || abort.signal.aborted) return;
+    const kind = retryKind(group.failure.step, wasRolledBack);
+    const delayMs = retryDelayMs(kind, group.attempts, limits, options.random);
+    group.retryAt = clock.wall() + delayMs;
+    group.retry = clock.setTimer(delayMs, () => queue(group));
+  }
+
+  async function begin(): Promise<void> {
+    const recovery = await recover({
+      destinations: register.units().map((unit) => unit.config.destination),
+      stateFolder: options.stateFolder,
+      syncFolder: tools.commit.syncFolder,
+      logger,
+    });
+    for (const [destination, journals] of recovery.owed) register.owe(destination, journals);
+    if (abort.signal.aborted) return;
+    for (const group of register.groups()) queued.add(group);
+    pump();
+    // What only told programs of a killed agent's files has its rendering still before it.
+    for (const group of register.groups()) if (group.owed.size > 0) queue(group);
+  }
+
+  function start(): Promise<void> {
+    started ??= begin().catch((error: unknown) => {
+      logger.error(
+        {},
+        `cannot start to render files: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    });
+    return started;
+  }
+
+  async function idle(): Promise<void> {
+    await started;
+    while (pumpTimer !== undefined || running.size > 0) {
+      if (running.size > 0) await Promise.race(running);
+      else await clock.sleep(0);
+    }
+  }
+
+  /** Waits until no transaction works on these groups, and keeps the next one from beginning. */
+  async function lock(groups: Iterable<FileGroup>): Promise<() => void> {
+    const mine = [...groups];
+    for (const group of mine) locked.add(group);
+    while (mine.some((group) => group.isRunning)) await Promise.race(running);
+    return () => {
+      for (const group of mine) locked.delete(group);
+      if (queued.size > 0) pumpTimer ??= clock.setTimer(0, pump);
+    };
+  }
+
+  return {
+    start: () => void start(),
+    status: () => register.units().map((unit) => fileStatus(unit, register.groupOf(unit))),
+    explain(destination) {
+      const unit = register.find(destination);
+      return unit && explainFile(unit, register.groupOf(unit), store, clock.wall());
+    },
+    reconcile: (files, settings = {}) =>
+      reconcileFiles(files, {
+        register,
+        compile: options.compile,
+        lock,
+        queue,
+        isForced: settings.force === true,
+      }),
+    reloadTemplate: (path) => register.reloadTemplate(path),
+    templatePaths: () => register.templatePaths(),
+    async renderOnce(signal) {
+      await start();
+      return watchUntilRendered({ register, store, idle, watchers, signal });
+    },
+    idle,
+    files: register,
+    async close() {
+      abort.abort(new LatchkeyError('aborted', 'the agent stops'));
+      pumpTimer?.cancel();
+      pumpTimer = undefined;
+      for (const group of register.groups()) group.retry?.cancel();
+      await started;
+      await Promise.all(running);
+      await removeFiles(register.units(), logger);
+    },
+  };
+}
+
+function createTools(
+  options: FilePipelineOptions,
+  register: FileRegister,
+  signal: AbortSignal,
+): TransactionTools {
+  const notifyLimits = new Map<string, Limit>();
+  return {
+    clock: options.clock,
+    logger: options.logger,
+    accounts: options.accounts ?? createAccounts(),
+    runCommand: options.runCommand,
+    signalProcess: options.signalProcess,
+    commit: { stateFolder: options.stateFolder, syncFolder: createFolderSync() },
+    diskLimit: createLimit(groupsOnDisk),
+    notifyLimit(key) {
+      const known = notifyLimits.get(key) ?? createLimit(1);
+      notifyLimits.set(key, known);
+      return known;
+    },
+    observer: options.observer ?? {},
+    signal,
+    load: (unit: FileUnit) => register.load(unit),
+  };
+}

@@ -1,0 +1,69 @@
+// The names of what a transaction leaves beside a destination while it runs, and who made it: leftovers of a process that
+// is gone are swept at the next start, those of one that lives are not touched.
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { readdir, unlink } from 'node:fs/promises';
+import { basename, extname, join } from 'node:path';
+
+export type LeftoverKind = 'staged' | 'previous' | 'journal';
+
+const pattern = /^\.latchkey-(staged|previous|journal)-(\d+)\.([0-9a-z]+)-[0-9a-f]{12}(?:-|\.|$)/;
+const longestName = 255;
+let ownStamp: string | undefined;
+
+/** `.latchkey-staged-PID.START-RANDOM-app.conf`: hidden, unique, with the destination's own ending. */
+export function leftoverName(kind: LeftoverKind, name: string): string {
+  ownStamp ??= `${process.pid}.${startTime(process.pid) ?? '0'}`;
+  const start = `.latchkey-${kind}-${ownStamp}-${randomBytes(6).toString('hex')}-`;
+  const room = longestName - Buffer.byteLength(start);
+  const last = basename(name);
+  return start + (Buffer.byteLength(last) <= room ? last : extname(last).slice(0, 32));
+}
+
+/** Whether the name is one of ours, made by a process that does not run any more. */
+export function isLeftover(name: string, kind?: LeftoverKind): boolean {
+  const [, found, pid, start] = pattern.exec(name) ?? [];
+  if (found === undefined || (kind !== undefined && found !== kind)) return false;
+  return startTime(Number(pid)) !== start;
+}
+
+/** The names of leftovers in a folder; none when it cannot be read. */
+export async function findLeftovers(folder: string, kind?: LeftoverKind): Promise<string[]> {
+  // A folder that is gone or closed to us holds nothing that we could remove.
+  const names = await readdir(folder).catch(() => []);
+  return names.filter((name) => isLeftover(name, kind)).map((name) => join(folder, name));
+}
+
+/** Removes what transactions of dead processes left in these folders, save `kept`; tells how many there were. */
+export async function sweepLeftovers(folders: Iterable<string>, kept: ReadonlySet<string>): Promise<number> {
+  let count = 0;
+  for (const folder of new Set(folders)) {
+    for (const path of await findLeftovers(folder)) {
+      if (kept.has(path)) continue;
+      // What cannot be removed now (a folder gone read-only) is found again at the next start.
+      await unlink(path).then(
+        () => {
+          count += 1;
+        },
+        () => undefined,
+      );
+    }
+  }
+  return count;
+}
+
+/**
+ * When the process started, in the kernel's ticks (field 22 of /proc/PID/stat, base 36); undefined when it is gone or only
+ * waits to be reaped. Tells a process from a later one with its number.
+ */
+function startTime(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
+    return Number(fields[19]).toString(36);
+  } catch {
+    // No such process, or no /proc: either way nothing vouches for it.
+    return undefined;
+  }
+}
