@@ -93,7 +93,6 @@ export const rootSchema = section({
   ),
 });
 
-export { namePattern };
 export type SecretInput = z.output<typeof secretSchema>;
 export type LogInput = z.output<typeof logSchema>;
 export type TemplateInput = z.output<typeof templateSchema>;
