@@ -152,19 +152,24 @@ function notFound(status: number, texts: string[], context: RefusalContext, said
   });
 }
 
+/** Vault's answers are JSON objects or nothing; whatever else comes is from somebody else. */
+export function isForeign(answer: VaultAnswer): boolean {
+  return answer.body.length > 0 && answer.status < 500 && answerJson(answer) === undefined;
+}
+
 export function invalidAnswer(
   what: string,
-  answer: Pick<VaultAnswer, 'status' | 'address'>,
+  answer: Pick<VaultAnswer, 'status' | 'address' | 'body'>,
 ): UpstreamFailure {
-  return new UpstreamFailure(
-    'answer_invalid',
-    `${what}: ${answer.address} answers ${answer.status} without valid JSON`,
-    {
-      status: answer.status,
-      remedy: 'check that the address is that of a vault and that nothing between changes answers',
-      wasSent: true,
-    },
-  );
+  const isPlain = answer.body.includes('HTTP request to an HTTPS server');
+  const message = `${what}: ${answer.address} answers ${answer.status} without valid JSON`;
+  return new UpstreamFailure('answer_invalid', message, {
+    status: answer.status,
+    remedy: isPlain
+      ? 'use https:// in the address'
+      : 'check that the address is that of a vault and that nothing between changes answers',
+    wasSent: true,
+  });
 }
 
 /** ` (texts)` for the end of a message: one line, bounded, without the secrets that were sent along. */

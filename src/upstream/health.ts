@@ -15,11 +15,11 @@ export interface Health {
   /** Throws the failure while requests are pointless. */
   check(): void;
   /** The server does not serve: from now on it is asked until it does. */
-  away(failure: UpstreamFailure): void;
+  away(failure: UpstreamFailure, target?: string): void;
   /** A request failed in a way that may or may not concern the server: asks it at once, and only then decides. */
   suspect(): void;
-  /** A good answer came. */
-  reached(): void;
+  /** A good answer came; `target` tells of bad answers to the same question that they are over. */
+  reached(target: string): void;
   /** Resolves while the server serves. Rejects when aborted. */
   whenServing(signal: AbortSignal): Promise<void>;
   close(): void;
@@ -37,6 +37,8 @@ export interface HealthOptions {
 const pollBackoff = { minMs: 500, maxMs: 10_000 };
 /** A limit without Retry-After is waited out this long. */
 const defaultLimitMs = 1000;
+/** A bad answer counts until the same question is answered well, or for this long where nobody repeats the question. */
+const invalidMs = 60_000;
 /** One bad answer does not silence an upstream whose other answers are good. */
 const isGateOpen: Partial<Record<AwayState, true>> = { answer_invalid: true };
 
@@ -47,6 +49,7 @@ export function createHealth(options: HealthOptions): Health {
   let failure: UpstreamFailure | undefined;
   let isPolling = false;
   let limitTimer: Timer | undefined;
+  let invalid: { target: string | undefined; at: number } | undefined;
 
   function set(next: UpstreamFailure | undefined): void {
     const before = failure?.state;
@@ -93,8 +96,9 @@ export function createHealth(options: HealthOptions): Health {
     });
   }
 
-  function away(next: UpstreamFailure): void {
+  function away(next: UpstreamFailure, target?: string): void {
     if (lifetime.signal.aborted) return;
+    invalid = next.state === 'answer_invalid' ? { target, at: clock.now() } : undefined;
     set(next);
     if (next.state === 'rate_limited') waitLimitOut(next);
     else if (!isGateOpen[next.state]) void poll();
@@ -114,8 +118,11 @@ export function createHealth(options: HealthOptions): Health {
     suspect() {
       if (!isPolling && failure === undefined && !lifetime.signal.aborted) void probeNow();
     },
-    reached() {
-      if (failure !== undefined && failure.state !== 'rate_limited') set(undefined);
+    reached(target) {
+      if (failure === undefined || failure.state === 'rate_limited') return;
+      const isOther = invalid?.target !== undefined && invalid.target !== target;
+      if (isOther && clock.now() < (invalid?.at ?? 0) + invalidMs) return;
+      set(undefined);
     },
     async whenServing(signal) {
       while (isAway()) await changed.wait(signal);

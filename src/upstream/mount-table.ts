@@ -29,6 +29,8 @@ export function createMountTable(options: MountTableOptions): MountTable {
   const mounts = new Map<string, Mount>();
   const refusedUntil = new Map<string, number>();
   const asking = new Map<string, Promise<unknown>>();
+  /** First segments where the server did not tell: there one question does not answer for others. */
+  const reticent = new Set<string>();
 
   function find(path: string): Mount | undefined {
     const padded = `${path}/`;
@@ -45,6 +47,7 @@ export function createMountTable(options: MountTableOptions): MountTable {
     const data = answer.status < 300 ? answerJson(answer)?.['data'] : undefined;
     if (!isJsonObject(data) || typeof data['path'] !== 'string') {
       refusedUntil.set(path, clock.now() + refusalMs);
+      reticent.add(path.split('/', 1)[0] ?? '');
       return undefined;
     }
     const options = data['options'];
@@ -62,10 +65,8 @@ export function createMountTable(options: MountTableOptions): MountTable {
         const known = find(path);
         if (known || (refusedUntil.get(path) ?? 0) > clock.now()) return known;
         const other = asking.get(start);
-        if (other === undefined) break;
-        await other;
-        if (request.signal.aborted)
-          throw new LatchkeyError('aborted', `the request for ${path} was given up`);
+        if (other === undefined || reticent.has(start)) break;
+        await orAborted(other, path, request.signal);
       }
       const own = askFor(path, request).finally(() => asking.delete(start));
       asking.set(
@@ -83,6 +84,19 @@ export function createMountTable(options: MountTableOptions): MountTable {
       refusedUntil.delete(path);
     },
   };
+}
+
+/** Whoever waits for another's question keeps his own patience. */
+async function orAborted(other: Promise<unknown>, path: string, signal: AbortSignal): Promise<void> {
+  let stop = () => {};
+  const aborted = new Promise<void>((resolve) => {
+    stop = resolve;
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+  });
+  await Promise.race([other, aborted]);
+  signal.removeEventListener('abort', stop);
+  if (signal.aborted) throw new LatchkeyError('aborted', `the request for ${path} was given up`);
 }
 
 function text(value: JsonValue | undefined): string {

@@ -196,16 +196,13 @@ function explain(
   if (signal.aborted) return new LatchkeyError('aborted', `the request to ${address} was given up`);
   if (timedOutMs !== undefined) return timeoutFailure(address, timedOutMs);
   if (error instanceof LatchkeyError) return error;
-  const code = (error as { code?: unknown }).code;
-  if (typeof code === 'string' && (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW')) {
-    return new UpstreamFailure(
-      'answer_invalid',
-      `what ${address} answers is not HTTP as expected (${code})`,
-      {
-        remedy: 'check that the address is that of a vault, and http:// or https:// as it should be',
-        wasSent: true,
-      },
-    );
+  const { name, code } = error as { name?: unknown; code?: unknown };
+  if (name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW') {
+    // No cause: undici's error carries the bytes that it did not understand.
+    return new UpstreamFailure('answer_invalid', `what ${address} answers is not HTTP as expected`, {
+      remedy: 'check that the address is that of a vault, and http:// or https:// as it should be',
+      wasSent: true,
+    });
   }
   return networkFailure(error, address);
 }

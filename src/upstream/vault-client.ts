@@ -8,7 +8,14 @@ import { type JsonValue, stringifyJson } from '../base/json.ts';
 import type { Logger } from '../base/logger.ts';
 import type { SecretValue } from '../base/secret-value.ts';
 import { type AddressList, createAddressList } from './address-list.ts';
-import { invalidAnswer, isAborted, sealed, serverRefusal, type VaultAnswer } from './answer-policy.ts';
+import {
+  invalidAnswer,
+  isAborted,
+  isForeign,
+  sealed,
+  serverRefusal,
+  type VaultAnswer,
+} from './answer-policy.ts';
 import type { Budget } from './budget.ts';
 import { createFailback } from './failback.ts';
 import { UpstreamFailure } from './failure.ts';
@@ -135,7 +142,7 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
     }
   }
 
-  async function eachAddress<T>(tryOne: (address: string) => Promise<T>): Promise<T> {
+  async function eachAddress<T>(target: string, tryOne: (address: string) => Promise<T>): Promise<T> {
     health.check();
     let last: UpstreamFailure | undefined;
     for (const address of addresses.candidates()) {
@@ -150,22 +157,19 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
       }
     }
     if (last === undefined) throw new LatchkeyError('usage', 'the upstream has no address');
-    report(last);
+    if (last.wasSent && last.state === 'unavailable') health.suspect();
+    else health.away(last, target);
     throw last;
   }
 
-  function report(failure: UpstreamFailure): void {
-    if (failure.wasSent && failure.state === 'unavailable') health.suspect();
-    else health.away(failure);
-  }
-
   async function once(request: VaultRequest, raw: RawRequest): Promise<VaultAnswer> {
-    return await eachAddress(async (address) => {
+    return await eachAddress(raw.target, async (address) => {
       const answer = await attempt(address, raw, request.priority, (origin, sent) =>
         transport.exchange(origin, sent),
       );
       const refusal = serverRefusal(answer);
       if (refusal) throw refusal;
+      if (isForeign(answer)) throw invalidAnswer(`${raw.method} ${request.path}`, answer);
       return answer;
     });
   }
@@ -178,7 +182,7 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
       for (let repeat = 0; ; repeat += 1) {
         const answer = await once(request, raw);
         if (answer.status !== 412 || repeat === mostRepeats) {
-          if (answer.status < 300) health.reached();
+          if (answer.status < 300) health.reached(raw.target);
           return answer;
         }
         await sleepOrAbort(clock, repeatPauseMs * 2 ** repeat * (0.5 + random()), request.signal);
@@ -187,7 +191,7 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
     async stream(request) {
       let refused: StreamedAnswer | undefined;
       try {
-        return await eachAddress(async (address) => {
+        return await eachAddress(request.target, async (address) => {
           const answer = await attempt(address, request, 'interactive', (origin, sent) =>
             transport.open(origin, sent),
           );
