@@ -86,5 +86,5 @@ export function createCallContext({
 
 function identity({ kind, path, parameters }: Dependency): string {
   const sorted = Object.entries(parameters).sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify([kind, path, sorted]);
+  return sorted.length === 0 ? `${kind} ${path}` : JSON.stringify([kind, path, sorted]);
 }

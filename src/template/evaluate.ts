@@ -6,7 +6,7 @@ import { callError, plain, type TemplateFunction } from './function-table.ts';
 import { fieldHint, nearestFieldHint, nearestMemberHint } from './hint.ts';
 import { type CommandNode, type Node, nodeText, type Operand, type PipeNode } from './node.ts';
 import { quoteString } from './quote.ts';
-import { fail, guarded, pushVariable, type State, setVariable, variable, warn } from './state.ts';
+import { fail, failAfter, guarded, pushVariable, type State, setVariable, variable, warn } from './state.ts';
 import { reflectValueType, type Type } from './type.ts';
 import {
   asStatic,
@@ -123,30 +123,32 @@ function evalFieldChain(
   args: readonly Operand[],
   final: Final,
 ): Value {
-  let value = receiver;
-  let parent: Value = null;
+  const field: FieldAccess = { node, text, idents, index: 0, parent: null, args: [], final: undefined };
   const last = idents.length - 1;
-  for (let index = 0; index <= last; index++) {
-    const given = index < last ? noArguments : { args, final };
-    const next = evalField(s, dot, value, { node, text, idents, index, parent, ...given });
-    parent = value;
+  let value = receiver;
+  for (; field.index <= last; field.index++) {
+    if (field.index === last) {
+      field.args = args;
+      field.final = final;
+    }
+    const next = evalField(s, dot, value, field);
+    field.parent = value;
     value = next;
   }
   return value;
 }
 
-const noArguments = { args: [], final: undefined } as const;
-
+/** The field of a chain that is being looked up. */
 interface FieldAccess {
   readonly node: Operand;
   readonly text: string;
   readonly idents: readonly string[];
-  readonly index: number;
+  index: number;
   /** What the receiver is an entry of; nil at the start of the chain. */
-  readonly parent: Value;
+  parent: Value;
   /** With the field itself as the first one; empty for none. */
-  readonly args: readonly Operand[];
-  readonly final: Final;
+  args: readonly Operand[];
+  final: Final;
 }
 
 function evalField(s: State, dot: Value, receiver: Value, field: FieldAccess): Value {
@@ -254,22 +256,24 @@ interface Call {
 }
 
 function evalCall(s: State, dot: Value, call: Call): Value {
-  const { fn, name, final } = call;
-  const args = call.args.slice(1);
-  checkCount(s, fn, name, args.length, final);
+  const { fn, name, args, final } = call;
+  const count = Math.max(0, args.length - 1);
+  checkCount(s, fn, name, count, final);
   if (fn === builtins['and'] || fn === builtins['or'])
-    return shortCircuit(s, dot, fn === builtins['or'], args, final);
+    return shortCircuit(s, dot, fn === builtins['or'], call);
   const values: Value[] = call.receiver === undefined ? [] : [call.receiver];
-  args.forEach((arg, index) => {
-    values.push(evalArgument(s, dot, parameterType(fn, index), arg));
-  });
-  if (final !== undefined) values.push(validateType(s, final, parameterType(fn, args.length)));
+  for (let i = 0; i < count; i++) {
+    values.push(evalArgument(s, dot, parameterType(fn, i), args[i + 1] as Operand));
+  }
+  if (final !== undefined) values.push(validateType(s, final, parameterType(fn, count)));
   if (fn === builtins['call']) return callValue(s, call, values[0] ?? null);
-  const result = guarded(s, call.node, `error calling ${name}: `, () => {
-    const value = fn.call(s.context, values);
-    charge(s, value);
-    return value;
-  });
+  let result: Value;
+  try {
+    result = fn.call(s.context, values);
+    charge(s, result);
+  } catch (error) {
+    return failAfter(s, call.node, `error calling ${name}: `, error);
+  }
   return fn.result === reflectValueType ? result : asStatic(result, fn.result);
 }
 
@@ -296,10 +300,10 @@ function parameterType(fn: TemplateFunction, index: number): Type {
 }
 
 /** `and` and `or` stop at the first value that decides, and give it back. */
-function shortCircuit(s: State, dot: Value, isOr: boolean, args: readonly Operand[], final: Final): Value {
+function shortCircuit(s: State, dot: Value, isOr: boolean, { args, final }: Call): Value {
   let value: Value = null;
-  for (const arg of args) {
-    value = evalArgument(s, dot, reflectValueType, arg);
+  for (let i = 1; i < args.length; i++) {
+    value = evalArgument(s, dot, reflectValueType, args[i] as Operand);
     if (isTrue(value) === isOr) return value;
   }
   return final === undefined ? value : final;

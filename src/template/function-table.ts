@@ -152,7 +152,7 @@ export function defineFunction<const P extends readonly string[], const R extend
   return {
     ...signature,
     call: (context, args) =>
-      toResult(signature.result, call(context, ...(toArguments(signature, args, 0) as Arguments<P>))),
+      toResult(signature.result, call(context, ...(toArguments(signature, args) as Arguments<P>))),
   };
 }
 
@@ -168,7 +168,7 @@ export function defineMethod<Self extends Value, const P extends readonly string
     call: (context, [self, ...args]) =>
       toResult(
         signature.result,
-        call(context, self as Self, ...(toArguments(signature, args, 0) as Arguments<P>)),
+        call(context, self as Self, ...(toArguments(signature, args) as Arguments<P>)),
       ),
   };
 }
@@ -181,18 +181,14 @@ function readSignature(parameters: readonly string[], result: string): Omit<Temp
 
 /** Integers come to the function as bigint, whatever their Go type. */
 function toArguments(
-  signature: Omit<TemplateFunction, 'call'>,
+  { parameters }: Omit<TemplateFunction, 'call'>,
   args: readonly Value[],
-  from: number,
-): unknown[] {
-  const { parameters } = signature;
-  const converted: unknown[] = [];
-  for (let i = from; i < args.length; i++) {
-    const type = parameters[Math.min(i, parameters.length - 1)];
-    const arg = args[i] ?? null;
-    converted.push(type !== undefined && isBoxedInteger(type) ? (arg as { value: bigint }).value : arg);
-  }
-  return converted;
+): readonly unknown[] {
+  if (!parameters.some(isBoxedInteger)) return args;
+  return args.map((arg, index) => {
+    const type = parameters[Math.min(index, parameters.length - 1)];
+    return type !== undefined && isBoxedInteger(type) ? integerOf(arg) : arg;
+  });
 }
 
 function isBoxedInteger(type: Type): boolean {
@@ -202,9 +198,7 @@ function isBoxedInteger(type: Type): boolean {
 function toResult(type: Type, result: Value | readonly string[]): Value {
   if (Array.isArray(result)) return new Slice(type, result as readonly string[]);
   const value = result as Value;
-  return typeof value === 'bigint' && type.name !== 'int' && type.kind !== 'interface'
-    ? integer(type, value)
-    : value;
+  return typeof value === 'bigint' && isBoxedInteger(type) ? integer(type, value) : value;
 }
 
 /** Text of an error that is shown as it is, next to what may have to be redacted. */

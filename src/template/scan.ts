@@ -97,9 +97,14 @@ export function next(l: ScanState): number {
     l.isAtEnd = true;
     return endOfInput;
   }
+  const first = l.input.charCodeAt(l.pos);
+  if (first < 0x80) {
+    l.pos++;
+    if (first === 10) l.line++;
+    return first;
+  }
   const { rune, size } = decodeRune(l.input, l.pos);
   l.pos += size;
-  if (rune === 10) l.line++;
   return rune;
 }
 
@@ -111,9 +116,9 @@ export function peek(l: ScanState): number {
 
 export function backup(l: ScanState): void {
   if (l.isAtEnd || l.pos === 0) return;
-  const { rune, size } = decodeLastRune(l.input, l.pos);
-  l.pos -= size;
-  if (rune === 10) l.line--;
+  const last = l.input.charCodeAt(l.pos - 1);
+  l.pos -= last < 0x80 ? 1 : decodeLastRune(l.input, l.pos).size;
+  if (last === 10) l.line--;
 }
 
 export function thisItem(l: ScanState, type: ItemType): Item {

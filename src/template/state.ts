@@ -102,15 +102,20 @@ function missingRemedy(s: State): string | undefined {
   return `${first.path} is ${first.status === 'absent' ? 'not there' : 'not there yet'}${reason}`;
 }
 
-/** Runs a function's code; what it throws becomes an error at `node`, after `prefix`. */
+/** Runs code that may throw a CallError; that becomes an error at `node`, after `prefix`. */
 export function guarded<T>(s: State, node: Node, prefix: string, run: () => T): T {
   try {
     return run();
   } catch (error) {
-    const parts = errorParts(error);
-    s.node = node;
-    return failWith(s, [plain(prefix), ...parts], error instanceof TemplateError ? error.remedy : undefined);
+    return failAfter(s, node, prefix, error);
   }
+}
+
+/** Fails at `node` with what was thrown, after `prefix`. */
+export function failAfter(s: State, node: Node, prefix: string, error: unknown): never {
+  const parts = errorParts(error);
+  s.node = node;
+  return failWith(s, [plain(prefix), ...parts], error instanceof TemplateError ? error.remedy : undefined);
 }
 
 /** An error that is none of ours may quote anything: as a whole it is sensitive. */
