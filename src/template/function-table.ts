@@ -31,6 +31,7 @@ import { quoteString } from './quote.ts';
 import { intType, isInteger, type Type, typeOfName } from './type.ts';
 import {
   integer,
+  integerOf,
   type MapValue,
   type Opened,
   SliceValue as Slice,
