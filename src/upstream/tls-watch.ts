@@ -13,11 +13,26 @@ export interface TlsWatch {
 export interface TlsWatchOptions {
   readonly config: UpstreamConfig;
   readonly logger: Logger;
-  readonly onChange: () => void;
+  /** Takes the new files; throws while they cannot be used. */
+  readonly onChange: () => Promise<void>;
 }
 
 export function createTlsWatch({ config, logger, onChange }: TlsWatchOptions): TlsWatch {
   let watch: Promise<FileWatch | undefined> = Promise.resolve(undefined);
+
+  async function take(paths: readonly string[]): Promise<void> {
+    try {
+      await onChange();
+      logger.info({ paths }, 'the TLS files have changed and are used');
+    } catch (error) {
+      // Often the moment between two files that are written one after the other.
+      logger.warn(
+        { paths, error: describeError(error) },
+        'the changed TLS files cannot be used, the old ones stay',
+      );
+    }
+  }
+
   return {
     start() {
       const paths = tlsFiles(config.tls);
@@ -25,10 +40,7 @@ export function createTlsWatch({ config, logger, onChange }: TlsWatchOptions): T
       watch = watchFiles({
         paths,
         logger,
-        onChange() {
-          logger.info({ paths }, 'the TLS files have changed and are read again');
-          onChange();
-        },
+        onChange: () => void take(paths),
       }).catch((error: unknown) => {
         logger.warn({ paths, error: describeError(error) }, 'the TLS files cannot be watched');
         return undefined;

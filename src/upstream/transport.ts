@@ -7,7 +7,7 @@ import { LatchkeyError } from '../base/errors.ts';
 import type { TlsConfig } from '../config/resolved.ts';
 import { UpstreamFailure } from './failure.ts';
 import { networkFailure, oversizedFailure, timeoutFailure } from './network-failure-policy.ts';
-import { loadTlsOptions } from './tls-options.ts';
+import { loadTlsOptions, type TlsOptions } from './tls-options.ts';
 
 export interface WireRequest {
   readonly method: string;
@@ -36,8 +36,11 @@ export interface Transport {
   /** The answer as it comes; only the time to its headers is limited, and pauses within it. */
   open(address: string, request: WireRequest): Promise<WireStream>;
   dispatcher(address: string): Promise<Dispatcher>;
-  /** Reads the TLS files again; requests in flight end on the old connections. */
-  reload(): void;
+  /**
+   * Reads the TLS files again; requests in flight end on the old connections. Throws `tls_failed`, and keeps the old
+   * ones, while the files do not fit together.
+   */
+  reload(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -56,14 +59,25 @@ const keepAliveMs = 60_000;
 
 export function createTransport(options: TransportOptions): Transport {
   const pools = new Map<string, Promise<Pool>>();
+  let tls: Promise<TlsOptions> | undefined;
   let isClosed = false;
+
+  async function loadTls(): Promise<TlsOptions> {
+    tls ??= loadTlsOptions(options.tls);
+    try {
+      return await tls;
+    } catch (error) {
+      tls = undefined;
+      throw error;
+    }
+  }
 
   function dispatcher(address: string): Promise<Pool> {
     if (isClosed) throw new LatchkeyError('aborted', 'the upstream is closed');
     const known = pools.get(address);
     if (known) return known;
     if (pools.size >= mostPools) dropOldest(pools);
-    const pool = createPool(address, options);
+    const pool = createPool(address, options, address.startsWith('https:') ? loadTls : undefined);
     pools.set(address, pool);
     pool.catch(() => pools.delete(address));
     return pool;
@@ -99,7 +113,10 @@ export function createTransport(options: TransportOptions): Transport {
       }
     },
     dispatcher,
-    reload() {
+    async reload() {
+      const loaded = await loadTlsOptions(options.tls);
+      if (isClosed) return;
+      tls = Promise.resolve(loaded);
       const old = [...pools.values()];
       pools.clear();
       for (const pool of old) void closeQuietly(pool, 'close');
@@ -113,12 +130,18 @@ export function createTransport(options: TransportOptions): Transport {
   };
 }
 
-async function createPool(address: string, options: TransportOptions): Promise<Pool> {
+async function createPool(
+  address: string,
+  options: TransportOptions,
+  loadTls: (() => Promise<TlsOptions>) | undefined,
+): Promise<Pool> {
   const connectTimeoutMs = Math.max(50, Math.min(10_000, Math.floor(options.timeoutMs / 2)));
-  const tls = address.startsWith('https:') ? await loadTlsOptions(options.tls) : {};
+  const tls = await loadTls?.();
   const isSocket = address.startsWith('unix:');
   return new Pool(isSocket ? 'http://localhost' : new URL(address).origin, {
     connections: options.connections,
+    // HTTP/2 brings an agent nothing, and its faults come under other names.
+    allowH2: false,
     connect: {
       timeout: connectTimeoutMs,
       ...tls,

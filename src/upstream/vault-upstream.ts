@@ -138,8 +138,8 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
     for (const listener of [...listeners]) listener.status?.(now);
   }
 
-  function tlsChanged(): void {
-    transport.reload();
+  async function tlsChanged(): Promise<void> {
+    await transport.reload();
     if (config.auth.method === 'cert') session.replace();
   }
 
