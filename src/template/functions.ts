@@ -145,7 +145,7 @@ const themes: readonly Theme[] = [
   },
   {
     names: words(
-      `sprig_adler32sum sprig_b32dec sprig_b32enc sprig_b64dec sprig_b64enc sprig_sha1sum sprig_sha256sum`,
+      `sprig_adler32sum sprig_b32dec sprig_b32enc sprig_b64dec sprig_b64enc sprig_sha1sum sprig_sha256sum sprig_sha512sum`,
     ),
     load: async () => (await import('./functions/sprig-encoding.ts')).sprigEncoding,
   },

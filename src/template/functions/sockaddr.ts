@@ -1,0 +1,3 @@
+import type { FunctionTable } from '../function-table.ts';
+
+export const sockaddr: FunctionTable = {};
