@@ -22,8 +22,8 @@ import { type ChainHead, emptyChain, lineHash } from './audit-line.ts';
 export interface AuditFile {
   /** Bytes in the file, as far as this process knows. */
   readonly size: number;
-  /** Appends all or nothing; throws what the system said. */
-  append(bytes: Buffer): void;
+  /** Appends all or nothing; throws what the system said. `byteLength` is that of the text in UTF-8. */
+  append(text: string, byteLength: number): void;
   /** Whether the path still leads to the file that is open. */
   isInPlace(): boolean;
   close(): void;
@@ -76,17 +76,21 @@ function createAuditFile(path: string, fd: number, startSize: number): AuditFile
     get size() {
       return size;
     },
-    append(bytes) {
+    append(text, byteLength) {
       if (tornBytes > 0) takeBack();
-      let written = 0;
-      try {
-        while (written < bytes.length) written += writeSync(fd, bytes, written);
-      } catch (error) {
-        tornBytes = written;
-        if (tornBytes > 0) takeBack();
-        throw error;
+      let written = writeSync(fd, text);
+      // A short write: the disk is full, or about to be, and the rest tells.
+      if (written < byteLength) {
+        const bytes = Buffer.from(text, 'utf8');
+        try {
+          while (written < byteLength) written += writeSync(fd, bytes, written);
+        } catch (error) {
+          tornBytes = written;
+          takeBack();
+          throw error;
+        }
       }
-      size += bytes.length;
+      size += byteLength;
     },
     isInPlace() {
       try {

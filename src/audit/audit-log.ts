@@ -1,43 +1,24 @@
-// The audit trail: lines of one turn of the event loop are chained and written together, then their answers may go
-// out. Decides what happens when a line cannot be written; the file itself is audit-file.ts.
+// The audit trail: collects lines, has them written, and lets their answers go only then. Decides what happens when a
+// line cannot be written; the chain and its file are audit-chain.ts.
 import type { Clock } from '../base/clock.ts';
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { type AuditFile, openAuditFile, rotateAuditFiles } from './audit-file.ts';
-import {
-  type AuditEntry,
-  type ChainHead,
-  chainLine,
-  emptyChain,
-  eventMembers,
-  lineHash,
-  requestMembers,
-} from './audit-line.ts';
+import { type AuditSettings, createAuditChain } from './audit-chain.ts';
+import { type AuditEntry, eventMembers, requestMembers } from './audit-line.ts';
 
-/** Structurally `AuditConfig` of config/resolved.ts. */
-export interface AuditSettings {
-  readonly file: string;
-  /** `deny`: what cannot be recorded is not served. */
-  readonly onFailure: 'deny' | 'continue';
-  /** Rotated at this size; 0: only on `reopen`. */
-  readonly maxBytes: number;
-  /** How many rotated files stay; 0: all. */
-  readonly keepFiles: number;
-}
-
-/** Told once its line is on its way to the disk, or that it cannot be and nothing may be served. */
+/** Told once its line is with the kernel, or that it cannot be written and nothing may be served. */
 export interface Recorded {
   recorded(failure: LatchkeyError | undefined): void;
 }
 
 export interface AuditStatus {
-  readonly file: string | undefined;
+  readonly file: string | null;
   readonly state: 'off' | 'writing' | 'failing';
-  readonly onFailure: 'deny' | 'continue' | undefined;
+  readonly on_failure: 'deny' | 'continue' | null;
   /** Number and hash of the last line: `latchkey audit verify` compares them with the file's end. */
   readonly seq: number;
   readonly hash: string | null;
-  readonly error: string | undefined;
+  readonly error: string | null;
   /** Lines not written since the start. */
   readonly lost: number;
 }
@@ -47,128 +28,61 @@ export interface AuditLog {
   /** After HUP: opens the path again when the file was moved away; rotates it when only HUP does (`maxBytes` 0). */
   reopen(): void;
   status(): AuditStatus;
-  /** Writes what waits and a last line. Later lines fail. */
+  /** Writes what waits and a last line. Lines after that fail. */
   close(): void;
-}
-
-export interface AuditCounters {
-  readonly lines: { inc(by?: number): void };
-  readonly failures: { inc(by?: number): void };
 }
 
 interface AuditLogOptions {
   settings: AuditSettings;
   clock: Clock;
   logger: Logger;
-  counters?: AuditCounters;
+  counters?: { readonly lines: { inc(by?: number): void }; readonly failures: { inc(by?: number): void } };
 }
-
-/** A file that could not be opened is tried again at most this often. */
-const reopenEveryMs = 1000;
 
 interface Waiting {
   readonly members: string;
   readonly recipient: Recorded | undefined;
 }
 
+/**
+ * One write for each line costs the writer more, one for each turn of the event loop costs the caller a wait until the
+ * turn ends. Lines are written at once while turns bring one each; every so often a whole turn is waited for, to see.
+ */
+const writesBetweenProbes = 16;
+const batchingFrom = 1.8;
+
 /** No audit configured: everything counts as recorded. */
 export function createSilentAudit(): AuditLog {
-  const status: AuditStatus = {
-    file: undefined,
-    state: 'off',
-    onFailure: undefined,
-    seq: 0,
-    hash: null,
-    error: undefined,
-    lost: 0,
-  };
   return {
     append: (_entry, recipient) => recipient.recorded(undefined),
     reopen() {},
-    status: () => status,
+    status: () => ({ file: null, state: 'off', on_failure: null, seq: 0, hash: null, error: null, lost: 0 }),
     close() {},
   };
 }
 
-/** Opens the file at once; when that fails it is logged, and tried again with the next lines. */
+/** Opens the file at once; when that fails it is logged, and tried again with later lines. */
 export function createAuditLog(options: AuditLogOptions): AuditLog {
-  const { settings, clock, logger, counters } = options;
+  const { settings, logger, counters } = options;
   const isDenying = settings.onFailure === 'deny';
-  let file: AuditFile | undefined;
-  let head: ChainHead = emptyChain;
+  const chain = createAuditChain(options);
   let failure: LatchkeyError | undefined;
   let lost = 0;
   /** Lost since the last line that was written: the next one tells. */
   let lostInGap = 0;
   let waiting: Waiting[] = [];
   let isScheduled = false;
+  /** Lines a turn, as of late. */
+  let meanBatch = 1;
+  let untilProbe = writesBetweenProbes;
   let isClosed = false;
-  let triedAt = Number.NEGATIVE_INFINITY;
-  let timeMs = 0;
-  let timeText = '';
 
-  function isoNow(): string {
-    const now = clock.wall();
-    if (now !== timeMs) {
-      timeMs = now;
-      timeText = new Date(now).toISOString();
-    }
-    return timeText;
-  }
-
-  /** Chains and appends; on failure the chain stays where it was. */
-  function write(lines: readonly string[]): void {
-    if (file === undefined) throw failure ?? new Error('the file is not open');
-    const time = isoNow();
-    let next = head;
-    let text = '';
-    for (const members of lines) {
-      const line = chainLine(next, time, members);
-      next = { seq: next.seq + 1, hash: lineHash(line) };
-      text += `${line}\n`;
-    }
-    const bytes = Buffer.from(text, 'utf8');
-    if (settings.maxBytes > 0 && file.size > 0 && file.size + bytes.length > settings.maxBytes) rotate();
-    file?.append(bytes);
-    head = next;
-    counters?.lines.inc(lines.length);
-  }
-
-  function open(): void {
-    if (file !== undefined || isClosed) return;
-    const now = clock.now();
-    if (now - triedAt < reopenEveryMs) return;
-    triedAt = now;
-    try {
-      const opened = openAuditFile(settings.file);
-      // The chain in memory wins: a moved file's successor is empty, and goes on where we are.
-      if (head.seq === 0) head = opened.head;
-      file = opened.file;
-      const fields = opened.tornBytes > 0 ? { torn_bytes: opened.tornBytes } : {};
-      waiting.unshift({
-        members: eventMembers('opened', { pid: process.pid, ...fields }),
-        recipient: undefined,
-      });
-    } catch (error) {
-      fail(error);
-    }
-  }
-
-  function rotate(): void {
-    try {
-      rotateAuditFiles(settings.file, settings.keepFiles);
-    } catch (error) {
-      logger.warn({ file: settings.file, error: describeError(error) }, 'the audit file cannot be rotated');
-      return;
-    }
-    file?.close();
-    file = undefined;
-    file = openAuditFile(settings.file).file;
-  }
-
-  function fail(error: unknown): void {
+  function fail(error: unknown, missed: number): void {
     const isNew = failure === undefined;
-    failure = new LatchkeyError('audit_failed', `the audit file cannot be written: ${systemReason(error)}`, {
+    lost += missed;
+    lostInGap += missed;
+    counters?.failures.inc(missed);
+    failure = new LatchkeyError('audit_failed', `the audit file cannot be written: ${reasonOf(error)}`, {
       cause: error,
       remedy: `make ${settings.file} writable or make room on its disk`,
     });
@@ -184,44 +98,52 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     lostInGap = 0;
   }
 
-  function flush(): void {
-    isScheduled = false;
-    open();
-    const batch = waiting;
-    waiting = [];
-    if (batch.length === 0) return;
+  function write(lines: string[]): void {
     try {
-      const lines = batch.map((item) => item.members);
-      if (lostInGap > 0) lines.unshift(eventMembers('gap', { lost: lostInGap }));
-      write(lines);
+      chain.write(lostInGap > 0 ? [eventMembers('gap', { lost: lostInGap }), ...lines] : lines);
       recover();
+      counters?.lines.inc(lines.length);
     } catch (error) {
-      const missed = batch.filter((item) => item.recipient !== undefined || !isDenying).length;
-      lost += missed;
-      lostInGap += missed;
-      counters?.failures.inc(missed);
-      fail(error);
+      fail(error, lines.length);
     }
+  }
+
+  function flush(): void {
+    const batch = waiting;
+    if (batch.length === 0) return;
+    waiting = [];
+    write(batch.map((item) => item.members));
     const refusal = isDenying ? failure : undefined;
     for (const item of batch) item.recipient?.recorded(refusal);
+    chain.settle();
+  }
+
+  function flushTurn(): void {
+    isScheduled = false;
+    meanBatch = 0.75 * meanBatch + 0.25 * waiting.length;
+    flush();
   }
 
   function schedule(): void {
     if (isScheduled) return;
+    if (isDenying && meanBatch < batchingFrom && untilProbe > 0) {
+      untilProbe -= 1;
+      flush();
+      return;
+    }
+    untilProbe = writesBetweenProbes;
     isScheduled = true;
     // After the poll phase: all requests that this turn of the loop has read share one write.
-    setImmediate(flush);
+    setImmediate(flushTurn);
   }
 
-  open();
-  if (waiting.length > 0) flush();
+  write([eventMembers('started', { pid: process.pid })]);
 
   return {
     append(entry, recipient) {
       if (isClosed) {
-        recipient.recorded(
-          isDenying ? new LatchkeyError('audit_failed', 'the audit file is closed') : undefined,
-        );
+        const refusal = new LatchkeyError('audit_failed', 'the audit file is closed');
+        recipient.recorded(isDenying ? refusal : undefined);
         return;
       }
       waiting.push({ members: requestMembers(entry), recipient: isDenying ? recipient : undefined });
@@ -230,43 +152,28 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     },
     reopen() {
       flush();
-      if (file?.isInPlace()) {
-        if (settings.maxBytes === 0 && file.size > 0) tryRotate();
-        return;
-      }
-      file?.close();
-      file = undefined;
-      triedAt = Number.NEGATIVE_INFINITY;
-      flush();
+      chain.reopen();
+      write([eventMembers('reopened', { pid: process.pid })]);
     },
     status: () => ({
       file: settings.file,
       state: failure === undefined ? 'writing' : 'failing',
-      onFailure: settings.onFailure,
-      ...head,
-      error: failure?.message,
+      on_failure: settings.onFailure,
+      ...chain.head(),
+      error: failure?.message ?? null,
       lost,
     }),
     close() {
       if (isClosed) return;
-      waiting.push({ members: eventMembers('closed', { pid: process.pid }), recipient: undefined });
       flush();
+      write([eventMembers('stopped', { pid: process.pid })]);
       isClosed = true;
-      file?.close();
-      file = undefined;
+      chain.close();
     },
   };
-
-  function tryRotate(): void {
-    try {
-      rotate();
-    } catch (error) {
-      fail(error);
-    }
-  }
 }
 
-function systemReason(error: unknown): string {
+function reasonOf(error: unknown): string {
   if (error instanceof LatchkeyError) return error.message;
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'ENOSPC') return 'no space left on the device (ENOSPC)';

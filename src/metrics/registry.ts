@@ -85,30 +85,34 @@ export function createMetricsRegistry(): MetricsRegistry {
     const metric: Metric = { ...description, bounds, cells: new Map() };
     metrics.set(name, metric);
     let children = new Map<string, Child>();
-    if (labels.length === 0) children.set('', wrap(cellOf(metric, '')));
+    /** By the values as they are given: spares escaping them on every count. */
+    let known = new Map<string, Child>();
+    const childOf = (values: LabelValues): Child => {
+      if (values.length !== labels.length) {
+        throw new TypeError(`metric ${name}: expected ${labels.length} label values, got ${values.length}`);
+      }
+      const isFull = metric.cells.size >= maxChildren && !metric.cells.has(labelText(labels, values));
+      const key = labelText(labels, isFull ? values.map(() => 'other') : values);
+      const child = children.get(key) ?? wrap(cellOf(metric, key));
+      children.set(key, child);
+      return child;
+    };
+    if (labels.length === 0) childOf([]);
     return {
       name,
       with(...values) {
-        if (values.length !== labels.length) {
-          throw new TypeError(`metric ${name}: expected ${labels.length} label values, got ${values.length}`);
-        }
-        let key = labelText(labels, values);
-        if (metric.cells.size >= maxChildren && !metric.cells.has(key)) {
-          key = labelText(
-            labels,
-            values.map(() => 'other'),
-          );
-        }
-        let child = children.get(key);
+        const given = values.length === 1 ? (values[0] ?? '') : values.join('\0');
+        let child = known.get(given);
         if (child === undefined) {
-          child = wrap(cellOf(metric, key));
-          children.set(key, child);
+          child = childOf(values);
+          if (known.size < maxChildren) known.set(given, child);
         }
         return child;
       },
       clear() {
         metric.cells.clear();
         children = new Map();
+        known = new Map();
       },
     };
   }

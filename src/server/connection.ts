@@ -33,8 +33,9 @@ export interface Connection {
   readonly scope: ListenerScope;
   /** Of a unix socket: the peer. Of TCP: nobody, until a request shows the token. */
   readonly peer: Identity;
-  /** The token that this connection has shown before and that was right. */
-  shownToken: string | undefined;
+  /** The token that a request of this connection has shown, and the Authorization header that did. */
+  provedBy: ListenerToken | undefined;
+  provenHeader: string | undefined;
 }
 
 export function createIdentity(caller: Caller): Identity {
@@ -55,34 +56,33 @@ const withWrongToken = createIdentity(unknownCaller('a wrong token was shown'));
 export function identityOf(connection: Connection, headers: IncomingHttpHeaders): Identity {
   const { token } = connection.scope;
   if (token === undefined) return connection.peer;
-  const shown = shownTokens(headers);
-  if (shown.length === 0) return withoutToken;
-  return shown.some((text) => isRightToken(connection, token, text)) ? token.caller : withWrongToken;
+  const { authorization } = headers;
+  // Equal to what this very connection has proved to know: nothing to be learnt from the time this takes.
+  if (
+    authorization !== undefined &&
+    authorization === connection.provenHeader &&
+    token === connection.provedBy
+  ) {
+    return token.caller;
+  }
+  let hasShown = false;
+  for (const shown of [authorization, headers['x-aws-parameters-secrets-token'], headers['x-vault-token']]) {
+    if (typeof shown !== 'string') continue;
+    hasShown = true;
+    if (!isListenerToken(connection, shown)) continue;
+    if (shown === authorization) Object.assign(connection, { provedBy: token, provenHeader: shown });
+    return token.caller;
+  }
+  return hasShown ? withWrongToken : withoutToken;
 }
 
-/** Whether this header's value is the listener's own token, which must not go on to an upstream. */
+/**
+ * Whether a header's value is the listener's own token, which must not go on to an upstream. With or without a scheme:
+ * AWS SDKs send the container credentials' token bare.
+ */
 export function isListenerToken(connection: Connection, value: string): boolean {
   const { token } = connection.scope;
-  return token !== undefined && isRightToken(connection, token, value);
-}
-
-function shownTokens(headers: IncomingHttpHeaders): string[] {
-  const shown: string[] = [];
-  const { authorization } = headers;
-  // AWS SDKs send the container credentials' token without a scheme.
-  if (authorization !== undefined) shown.push(authorization.replace(/^bearer +/i, ''));
-  for (const name of ['x-aws-parameters-secrets-token', 'x-vault-token']) {
-    const value = headers[name];
-    if (typeof value === 'string') shown.push(value);
-  }
-  return shown;
-}
-
-function isRightToken(connection: Connection, token: ListenerToken, shown: string): boolean {
-  // Equal to what this very connection has proved to know: nothing to be learnt from the time this takes.
-  if (connection.shownToken === shown) return true;
-  const bytes = Buffer.from(shown, 'utf8');
-  if (bytes.length !== token.bytes.length || !timingSafeEqual(bytes, token.bytes)) return false;
-  connection.shownToken = shown;
-  return true;
+  if (token === undefined) return false;
+  const bytes = Buffer.from(value.replace(/^bearer +/i, ''), 'utf8');
+  return bytes.length === token.bytes.length && timingSafeEqual(bytes, token.bytes);
 }

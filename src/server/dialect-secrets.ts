@@ -34,7 +34,7 @@ export function createSecretsDialect(context: ServerContext): DialectHandler {
     const found = secrets.read(target);
     const etag = exchange.headers['if-none-match'];
     if ('body' in found && !isSame(etag, found.etag)) {
-      deliver(exchange, found);
+      exchange.answerPrepared(found);
       return;
     }
     const waitMs = exchange.query === '' ? 0 : waitOf(exchange.query);
@@ -58,7 +58,7 @@ export function createSecretsDialect(context: ServerContext): DialectHandler {
     }
     const found = secrets.read(target);
     const key = view.names.find(target.name)?.entry.key;
-    if ('body' in found && !isSame(etag, found.etag)) deliver(exchange, found);
+    if ('body' in found && !isSame(etag, found.etag)) exchange.answerPrepared(found);
     else if (isLast || key === undefined) settle(exchange, found);
     else return key;
     return undefined;
@@ -99,10 +99,6 @@ export function createSecretsDialect(context: ServerContext): DialectHandler {
       respond(exchange, target);
     },
   };
-}
-
-function deliver(exchange: Exchange, found: PreparedAnswer): void {
-  exchange.answer(200, found.headers, found.body, found.delivery);
 }
 
 /** Nothing new: 304, or why there is nothing at all. */

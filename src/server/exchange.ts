@@ -6,7 +6,9 @@ import type { Recorded } from '../audit/audit-log.ts';
 import type { LatchkeyError } from '../base/errors.ts';
 import { type ApiCode, type ApiError, apiError, apiErrorOf, errorBody } from './api-error.ts';
 import { type Connection, type Identity, identityOf } from './connection.ts';
+import type { PreparedAnswer } from './secret-reader.ts';
 import type { DialectHandler, ServerContext } from './server-context.ts';
+import { sendWireBytes } from './wire-answer.ts';
 
 /** Bytes, or a function that writes to the response itself (a stream) once the answer is recorded. */
 export type AnswerBody = Buffer | string | ((response: ServerResponse) => void);
@@ -47,6 +49,7 @@ export class Exchange implements Recorded {
   #status = 0;
   #headers: readonly string[] = noHeaders;
   #body: AnswerBody = '';
+  #wire: Buffer | undefined;
   #isAnswered = false;
 
   constructor(
@@ -124,6 +127,13 @@ export class Exchange implements Recorded {
     );
   }
 
+  /** A whole secret or field, as prepared. */
+  answerPrepared(prepared: PreparedAnswer): void {
+    if (this.#isAnswered) return;
+    this.#wire = prepared.wire;
+    this.answer(200, prepared.headers, prepared.body, prepared.delivery);
+  }
+
   answerJson(status: number, value: unknown): void {
     const body = Buffer.from(`${JSON.stringify(value)}\n`, 'utf8');
     this.answer(status, jsonHeaders(body.length), body);
@@ -177,6 +187,7 @@ export class Exchange implements Recorded {
       this.#body = Buffer.from(body, 'utf8');
       this.#headers = jsonHeaders(this.#body.length);
       this.#delivery = undefined;
+      this.#wire = undefined;
     }
     this.#send();
   }
@@ -186,15 +197,20 @@ export class Exchange implements Recorded {
     if (!response.destroyed) {
       if (this.#delivery !== undefined) context.ledger.delivered(this.identity.caller, this.#delivery);
       if (this.connection.scope.isDraining || this.#hasUnreadBody()) response.shouldKeepAlive = false;
-      response.writeHead(this.#status, this.#headers as string[]);
-      if (typeof this.#body === 'function') this.#body(response);
-      else response.end(this.#body);
+      if (this.#wire === undefined || !sendWireBytes(this.request, response, this.#wire)) this.#sendApart();
     }
     const dialect = this.dialect?.name ?? 'none';
     context.metrics.requests.with(dialect, String(this.#status)).inc();
     if (!this.hasWaited) {
       context.metrics.requestSeconds.with(dialect).observe((context.clock.now() - this.startedAt) / 1000);
     }
+  }
+
+  #sendApart(): void {
+    const { response } = this;
+    response.writeHead(this.#status, this.#headers as string[]);
+    if (typeof this.#body === 'function') this.#body(response);
+    else response.end(this.#body);
   }
 
   /** A body that nobody read would be taken in to its end; the connection ends instead. */

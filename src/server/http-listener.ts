@@ -67,7 +67,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
 
   function enter(socket: Socket): void {
     const peer = scope.config.kind === 'tcp' ? noPeer : createIdentity(peerOf(socket, peers));
-    connections.set(socket, { scope, peer, shownToken: undefined });
+    connections.set(socket, { scope, peer, provedBy: undefined, provenHeader: undefined });
   }
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {

@@ -8,6 +8,7 @@ import { fieldBytes, type SecretVersion, secretFields, shownVersion } from '../s
 import type { AgentView } from './agent-view.ts';
 import { type ApiCode, type ApiError, apiError, apiStatuses } from './api-error.ts';
 import type { Delivery } from './exchange.ts';
+import { wireBytes } from './wire-answer.ts';
 
 export interface PreparedAnswer {
   readonly etag: string;
@@ -16,6 +17,8 @@ export interface PreparedAnswer {
   /** Those of a 304. */
   readonly notModifiedHeaders: readonly string[];
   readonly body: Buffer;
+  /** Head and body in one, for wire-answer.ts. */
+  readonly wire: Buffer;
   readonly delivery: Delivery;
 }
 
@@ -53,7 +56,9 @@ interface Prepared {
   /** Of a field the whole body; of the JSON all but what follows `obtained_at`. */
   readonly start: Buffer;
   answer: PreparedAnswer;
-  ageSeconds: number;
+  /** The answer tells age and date: good from the one wall time (ms) to before the other. */
+  validFrom: number;
+  validUntil: number;
 }
 
 /** More targets than that are never asked for by honest callers; then all is prepared anew. */
@@ -89,12 +94,7 @@ export function createSecretReader(options: { view: AgentView; clock: Clock }): 
       shownVersion: shownVersion(version),
     };
     const parts = { entry, version, state, expiresAt, etag, delivery, start };
-    const ageSeconds = ageOf(version);
-    return { ...parts, ageSeconds, answer: answerOf(parts, target, ageSeconds) };
-  }
-
-  function ageOf(version: SecretVersion): number {
-    return Math.max(0, Math.floor((clock.wall() - version.obtainedAt) / 1000));
+    return { ...parts, ...answerAt(parts, target, clock.wall()) };
   }
 
   return {
@@ -118,11 +118,9 @@ export function createSecretReader(options: { view: AgentView; clock: Clock }): 
         prepared.set(target, made);
         known = made;
       }
-      const ageSeconds = ageOf(version);
-      if (ageSeconds !== known.ageSeconds) {
-        known.answer = answerOf(known, target, ageSeconds);
-        known.ageSeconds = ageSeconds;
-      }
+      const wall = clock.wall();
+      if (wall >= known.validUntil || wall < known.validFrom)
+        Object.assign(known, answerAt(known, target, wall));
       return known.answer;
     },
     summary(name, entry) {
@@ -133,7 +131,7 @@ export function createSecretReader(options: { view: AgentView; clock: Clock }): 
         version: current === undefined ? null : shownVersion(current),
         obtained_at: current === undefined ? null : isoTime(current.obtainedAt),
         expires_at: expiresAt === undefined ? null : isoTime(expiresAt),
-        age_seconds: current === undefined ? null : ageOf(current),
+        age_seconds: current === undefined ? null : ageAt(current, clock.wall()),
         stale: state === 'stale',
       };
     },
@@ -148,12 +146,15 @@ function jsonStart(name: string, data: string, version: SecretVersion): Buffer {
   );
 }
 
-function answerOf(
-  parts: Omit<Prepared, 'answer' | 'ageSeconds'>,
-  target: SecretTarget,
-  ageSeconds: number,
-): PreparedAnswer {
-  const { etag, state, expiresAt, delivery, start } = parts;
+function ageAt(version: SecretVersion, wall: number): number {
+  return Math.max(0, Math.floor((wall - version.obtainedAt) / 1000));
+}
+
+type Timed = 'answer' | 'validFrom' | 'validUntil';
+
+function answerAt(parts: Omit<Prepared, Timed>, target: SecretTarget, wall: number): Pick<Prepared, Timed> {
+  const { etag, state, expiresAt, delivery, start, version } = parts;
+  const ageSeconds = ageAt(version, wall);
   const isStale = state === 'stale';
   const body =
     target.field === undefined ? Buffer.concat([start, jsonEnd(expiresAt, ageSeconds, isStale)]) : start;
@@ -161,12 +162,13 @@ function answerOf(
   common.push('Latchkey-Version', String(delivery.shownVersion));
   if (isStale) common.push('Latchkey-Stale', 'true');
   const type = target.field === undefined ? 'application/json' : 'text/plain; charset=utf-8';
+  const headers = ['Content-Type', type, 'Content-Length', String(body.length), ...common];
+  const wire = wireBytes(headers, body, wall);
+  const nextSecond = (Math.floor(wall / 1000) + 1) * 1000;
   return {
-    etag,
-    headers: ['Content-Type', type, 'Content-Length', String(body.length), ...common],
-    notModifiedHeaders: common,
-    body,
-    delivery,
+    answer: { etag, headers, notModifiedHeaders: common, body, wire, delivery },
+    validFrom: wall,
+    validUntil: Math.min(nextSecond, version.obtainedAt + (ageSeconds + 1) * 1000),
   };
 }
 

@@ -1,0 +1,139 @@
+// Checks the chain of audit lines over one or more files: finds lines that were changed, removed, added or reordered.
+// Cutting lines off the very end shows only against the head that the agent tells (status), or by a missing last line.
+import { createReadStream } from 'node:fs';
+import { type ChainHead, lineHash } from './audit-line.ts';
+
+export interface AuditProblem {
+  readonly file: string;
+  /** Counts from 1. */
+  readonly line: number;
+  readonly what: string;
+}
+
+export interface AuditVerification {
+  readonly isIntact: boolean;
+  readonly problems: readonly AuditProblem[];
+  readonly lines: number;
+  /** The number of the first line that is left; more than 1 where older files were removed. */
+  readonly firstSeq: number | undefined;
+  readonly head: ChainHead;
+  /** Whether the last line is that of an orderly stop: else the agent still runs, was killed, or lines were cut off. */
+  readonly endsOrderly: boolean;
+}
+
+/** More problems than that are not listed. */
+const maxProblems = 100;
+
+interface Reader {
+  head: ChainHead | undefined;
+  firstSeq: number | undefined;
+  lines: number;
+  problems: AuditProblem[];
+  lastEvent: unknown;
+}
+
+/**
+ * `files` oldest first (see `auditFilesOf`). `expected` is the head that a running agent tells: lines that it wrote and
+ * that are not there are found so. Throws what reading throws.
+ */
+export async function verifyAudit(
+  files: readonly string[],
+  expected?: ChainHead,
+): Promise<AuditVerification> {
+  const reader: Reader = {
+    head: undefined,
+    firstSeq: undefined,
+    lines: 0,
+    problems: [],
+    lastEvent: undefined,
+  };
+  for (const file of files) await verifyFile(reader, file);
+  const head = reader.head ?? { seq: 0, hash: null };
+  if (expected !== undefined) compareHeads(reader, head, expected, files.at(-1) ?? '');
+  return {
+    isIntact: reader.problems.length === 0,
+    problems: reader.problems,
+    lines: reader.lines,
+    firstSeq: reader.firstSeq,
+    head,
+    endsOrderly: reader.lastEvent === 'stopped',
+  };
+}
+
+async function verifyFile(reader: Reader, file: string): Promise<void> {
+  let number = 0;
+  for await (const { bytes, isWhole } of linesOf(file)) {
+    number += 1;
+    const report = (what: string): void => {
+      if (reader.problems.length < maxProblems) reader.problems.push({ file, line: number, what });
+    };
+    if (isWhole) verifyLine(reader, bytes, report);
+    else report('the line is cut short');
+  }
+}
+
+function verifyLine(reader: Reader, bytes: Buffer, report: (what: string) => void): void {
+  const parsed = parseLine(bytes);
+  const hash = lineHash(bytes);
+  reader.lines += 1;
+  if (parsed === undefined) {
+    report('not an audit line');
+    // Where the next one should follow on, nobody can tell.
+    reader.head = reader.head && { seq: reader.head.seq + 1, hash };
+    return;
+  }
+  const { seq, prev, event } = parsed;
+  const before = reader.head;
+  reader.firstSeq ??= seq;
+  if (before === undefined) {
+    if (seq === 1 && prev !== null) report('line 1 of the chain names a line before it');
+  } else if (seq > before.seq + 1) {
+    report(
+      `${seq - before.seq - 1} lines are missing before this one (expected seq ${before.seq + 1}, got ${seq})`,
+    );
+  } else if (seq <= before.seq) {
+    report(`out of order: expected seq ${before.seq + 1}, got ${seq}`);
+  } else if (prev !== before.hash) {
+    report(
+      `the line before (seq ${before.seq}) was changed, or this one: its hash is not the one noted here`,
+    );
+  }
+  reader.head = { seq, hash };
+  reader.lastEvent = event;
+}
+
+function compareHeads(reader: Reader, head: ChainHead, expected: ChainHead, file: string): void {
+  const report = (what: string): void => {
+    reader.problems.push({ file, line: reader.lines, what });
+  };
+  if (head.seq < expected.seq) report(`${expected.seq - head.seq} lines are missing at the end`);
+  else if (head.seq === expected.seq && head.hash !== expected.hash) report('the last line was changed');
+}
+
+function parseLine(bytes: Buffer): { seq: number; prev: string | null; event: unknown } | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    // Told by the caller, with the place.
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { seq, prev, event } = value as Record<string, unknown>;
+  const isWellFormed = Number.isSafeInteger(seq) && (prev === null || typeof prev === 'string');
+  return isWellFormed ? { seq: seq as number, prev: prev as string | null, event } : undefined;
+}
+
+/** Lines as bytes, for a hash is of bytes; the last one may lack its newline. */
+async function* linesOf(file: string): AsyncGenerator<{ bytes: Buffer; isWhole: boolean }> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+    let bytes = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
+    for (let end = bytes.indexOf(0x0a); end >= 0; end = bytes.indexOf(0x0a)) {
+      yield { bytes: bytes.subarray(0, end), isWhole: true };
+      bytes = bytes.subarray(end + 1);
+    }
+    rest = bytes;
+  }
+  if (rest.length > 0) yield { bytes: rest, isWhole: false };
+}

@@ -1,0 +1,159 @@
+// Cached lookups against a bare node:http server that answers the same bytes: ratios of requests a second within one
+// run, unix socket and loopback TCP, 1 and 32 connections. `node test/bench/serve.ts [--seconds 0.5] [--rounds 9]`.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { ask } from '../support/serving.ts';
+import type { LoadJob, LoadResult } from './serve-load.ts';
+import type { TargetAddresses } from './serve-target.ts';
+
+export interface ServeFigure {
+  readonly transport: 'unix' | 'tcp';
+  readonly connections: number;
+  readonly latchkey: LoadResult;
+  readonly bare: LoadResult;
+  /** Median of the rounds' ratios of requests a second. */
+  readonly ratio: number;
+  /** Processor time of one request in microseconds: what a busy machine does not blur. */
+  readonly latchkeyCpuUs: number;
+  readonly bareCpuUs: number;
+}
+
+const folder = import.meta.dirname;
+
+/** Rounds alternate between the two servers, so that a busy machine slows both. */
+export async function benchServe(options: {
+  seconds: number;
+  rounds: number;
+  path: string;
+}): Promise<ServeFigure[]> {
+  const load = startPart('serve-load.ts', []);
+  const latchkey = startPart('serve-target.ts', ['latchkey']);
+  const parts = [load, latchkey];
+  try {
+    const addresses = JSON.parse(await latchkey.nextLine()) as TargetAddresses;
+    const sample = await ask(options.path, { socketPath: addresses.unix });
+    const { date: _date, connection: _connection, 'keep-alive': _keepAlive, ...kept } = sample.headers;
+    const bare = startPart('serve-target.ts', [
+      'bare',
+      JSON.stringify({ headers: titled(kept), body: sample.text }),
+    ]);
+    parts.push(bare);
+    const bareAddresses = JSON.parse(await bare.nextLine()) as TargetAddresses;
+    const figures: ServeFigure[] = [];
+    for (const transport of ['unix', 'tcp'] as const) {
+      for (const connections of [1, 32]) {
+        const job = (target: TargetAddresses): LoadJob => ({
+          target: transport === 'unix' ? { path: target.unix } : { port: target.port, host: '127.0.0.1' },
+          request: requestText(options.path, transport, addresses.token),
+          connections,
+          durationMs: options.seconds * 1000,
+        });
+        const run = async (part: Part, target: TargetAddresses): Promise<Run> => {
+          const before = part.cpuUs();
+          const result = JSON.parse(await load.ask(JSON.stringify(job(target)))) as LoadResult;
+          return { result, cpuUs: (part.cpuUs() - before) / (result.requestsPerSecond * options.seconds) };
+        };
+        await run(latchkey, addresses);
+        await run(bare, bareAddresses);
+        const rounds: { ours: Run; theirs: Run }[] = [];
+        for (let round = 0; round < options.rounds; round += 1) {
+          const isFirst = round % 2 === 0;
+          const early = isFirst ? await run(latchkey, addresses) : await run(bare, bareAddresses);
+          const late = isFirst ? await run(bare, bareAddresses) : await run(latchkey, addresses);
+          rounds.push(isFirst ? { ours: early, theirs: late } : { ours: late, theirs: early });
+        }
+        figures.push({ transport, connections, ...middleOf(rounds) });
+      }
+    }
+    return figures;
+  } finally {
+    for (const part of parts) part.end();
+  }
+}
+
+type Part = ReturnType<typeof startPart>;
+
+interface Run {
+  readonly result: LoadResult;
+  readonly cpuUs: number;
+}
+
+function middleOf(rounds: { ours: Run; theirs: Run }[]): Omit<ServeFigure, 'transport' | 'connections'> {
+  const ratioOf = ({ ours, theirs }: { ours: Run; theirs: Run }): number =>
+    ours.result.requestsPerSecond / theirs.result.requestsPerSecond;
+  const median = (numbers: number[]): number =>
+    numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
+  const sorted = rounds.toSorted((a, b) => ratioOf(a) - ratioOf(b));
+  const middle = sorted[Math.floor(sorted.length / 2)];
+  if (middle === undefined) throw new Error('expected at least one round');
+  return {
+    latchkey: middle.ours.result,
+    bare: middle.theirs.result,
+    ratio: ratioOf(middle),
+    latchkeyCpuUs: median(rounds.map(({ ours }) => ours.cpuUs)),
+    bareCpuUs: median(rounds.map(({ theirs }) => theirs.cpuUs)),
+  };
+}
+
+function requestText(path: string, transport: 'unix' | 'tcp', token: string): string {
+  const proof = transport === 'tcp' ? `Authorization: Bearer ${token}\r\n` : '';
+  return `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${proof}Accept: */*\r\n\r\n`;
+}
+
+function titled(headers: Readonly<Record<string, unknown>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [
+      name.replace(/(^|-)[a-z]/g, (start) => start.toUpperCase()),
+      String(value),
+    ]),
+  );
+}
+
+function startPart(file: string, args: readonly string[]) {
+  const child: ChildProcess = spawn(process.execPath, [`${folder}/${file}`, ...args], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  if (child.stdout === null) throw new Error(`${file} has no output`);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const nextLine = async (): Promise<string> => {
+    const { value, done } = await lines.next();
+    if (done === true) throw new Error(`${file} ended`);
+    return value as string;
+  };
+  return {
+    nextLine,
+    ask(text: string): Promise<string> {
+      child.stdin?.write(`${text}\n`);
+      return nextLine();
+    },
+    end: () => child.stdin?.end(),
+    /** Of all threads, from /proc; counted in ticks of 10 ms. */
+    cpuUs(): number {
+      const stat = readFileSync(`/proc/${child.pid}/stat`, 'latin1');
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return (Number(fields[11]) + Number(fields[12])) * 10_000;
+    },
+  };
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: {
+      seconds: { type: 'string', default: '0.5' },
+      rounds: { type: 'string', default: '9' },
+      path: { type: 'string', default: '/secrets/stripe' },
+    },
+  });
+  const { seconds, rounds, path } = values;
+  for (const figure of await benchServe({ seconds: Number(seconds), rounds: Number(rounds), path })) {
+    const { transport, connections, latchkey, bare, ratio, latchkeyCpuUs, bareCpuUs } = figure;
+    const show = ({ requestsPerSecond, p50Us, p99Us, failures }: LoadResult): string =>
+      `${requestsPerSecond}/s p50 ${p50Us} µs p99 ${p99Us} µs${failures > 0 ? ` ${failures} FAILED` : ''}`;
+    process.stdout.write(
+      `${transport} ${connections}: latchkey ${show(latchkey)} | bare ${show(bare)} | ratio ${ratio.toFixed(2)}` +
+        ` | processor ${latchkeyCpuUs.toFixed(1)} to ${bareCpuUs.toFixed(1)} µs a request\n`,
+    );
+  }
+}
