@@ -1,0 +1,22 @@
+// What supervision wants to know of a process's variables; who makes them is wired elsewhere.
+import type { SecretValue } from '../base/secret-value.ts';
+
+export interface EnvironmentSource {
+  /** Every variable, or undefined while one of their secrets is missing or a template fails. */
+  current(): ReadonlyMap<string, SecretValue> | undefined;
+  /** What is missing, and why. */
+  missing(): readonly { readonly key: string; readonly reason: string }[];
+  /** Called when the values differ from before, or become complete or incomplete. Returns what ends it. */
+  onChange(listener: () => void): () => void;
+  /** The process uses the current values from now on, and no earlier ones. */
+  hold(): void;
+  /** The process is gone for good. */
+  close(): void;
+}
+
+export type Variables = ReadonlyMap<string, SecretValue>;
+
+export function isSameEnvironment(a: Variables, b: Variables): boolean {
+  if (a.size !== b.size) return false;
+  return [...a].every(([name, value]) => b.get(name)?.equals(value) === true);
+}

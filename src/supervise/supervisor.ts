@@ -1,0 +1,180 @@
+// All supervised processes by name: starts them, stops them, and brings them in line with a new config.
+import type { Clock } from '../base/clock.ts';
+import { describeError, LatchkeyError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { SecretValue } from '../base/secret-value.ts';
+import type { ProcessConfig } from '../config/resolved.ts';
+import type { EnvironmentSource } from './environment-source.ts';
+import { probeSetpriv } from './launcher.ts';
+import type { ProcessObserver, ProcessStatus } from './process-status.ts';
+import { createCommandRunner } from './run-command.ts';
+import { createSupervisedProcess, type SupervisedProcess } from './supervised-process.ts';
+
+export interface SupervisorOptions {
+  readonly processes: readonly ProcessConfig[];
+  /** May reject: a template that cannot be parsed. */
+  readonly environmentOf: (config: ProcessConfig) => EnvironmentSource | Promise<EnvironmentSource>;
+  readonly clock: Clock;
+  /** Numbers in [0, 1). */
+  readonly random: () => number;
+  readonly logger: Logger;
+  /** The agent's own environment. */
+  readonly env: Readonly<NodeJS.ProcessEnv>;
+  /** Values, beside the variables of a process, that must not be seen in output that goes to the log. */
+  readonly masks?: () => Iterable<SecretValue>;
+  readonly observer?: ProcessObserver;
+}
+
+export interface Supervisor {
+  /** Begins; what cannot begin shows in `status`. */
+  start(): void;
+  status(): ProcessStatus[];
+  /** To the program of that name; rejects with `process_failed` when it does not run or is not known. */
+  signal(name: string, signal: NodeJS.Signals): Promise<void>;
+  /**
+   * Builds what is new first, and rejects with nothing changed when that fails; then stops what is gone, starts what is
+   * new and restarts what differs. Children whose config is the same go on; with `force` their variables are made anew
+   * (the names in them mean something else), and they are restarted only if the values differ.
+   */
+  reconcile(processes: readonly ProcessConfig[], options?: { force?: boolean }): Promise<void>;
+  /** Stops all at once; when `signal` is aborted, kills them. */
+  close(options: { signal: AbortSignal }): Promise<void>;
+}
+
+interface Slot {
+  config: ProcessConfig;
+  process: SupervisedProcess | undefined;
+  /** Why there is no process. */
+  error: LatchkeyError | undefined;
+}
+
+export function createSupervisor(options: SupervisorOptions): Supervisor {
+  const { clock, logger, env } = options;
+  const slots = new Map<string, Slot>(
+    options.processes.map((config) => [config.name, { config, process: undefined, error: undefined }]),
+  );
+  const since = clock.wall();
+  let starting: Promise<void> | undefined;
+  let isClosed = false;
+  const stopping = new Set<Promise<void>>();
+
+  function create(config: ProcessConfig, source: EnvironmentSource): SupervisedProcess {
+    const own = logger.child({ process: config.name });
+    const runCommand = createCommandRunner({ logger: own, clock, env });
+    return createSupervisedProcess({ ...options, config, source, logger: own, runCommand });
+  }
+
+  async function startAll(): Promise<void> {
+    if (slots.size > 0 && (await probeSetpriv()) === 'missing') {
+      logger.warn(
+        {},
+        'setpriv (util-linux) is missing: children outlive an agent that is killed, and may gain privileges',
+      );
+    }
+    for (const slot of slots.values()) {
+      const { config } = slot;
+      try {
+        const source = await options.environmentOf(config);
+        if (isClosed) source.close();
+        else {
+          slot.process = create(config, source);
+          slot.process.start();
+        }
+      } catch (error) {
+        slot.error = asProcessError(config.name, error);
+        logger.error({ process: config.name, error: describeError(error) }, 'process cannot be started');
+      }
+    }
+  }
+
+  function end(slot: Slot, signal: AbortSignal): Promise<void> {
+    const ended = slot.process?.close({ signal }) ?? Promise.resolve();
+    stopping.add(ended);
+    return ended.finally(() => stopping.delete(ended));
+  }
+
+  function statusOf({ config, process, error }: Slot): ProcessStatus {
+    if (process !== undefined) return process.status();
+    const isInPlace = !config.isRequired;
+    if (error === undefined) return { name: config.name, state: 'stopped', since, restarts: 0, isInPlace };
+    return {
+      name: config.name,
+      state: 'failed',
+      since,
+      restarts: 0,
+      isInPlace,
+      message: describeError(error),
+    };
+  }
+
+  return {
+    start() {
+      starting ??= startAll();
+    },
+    status: () => [...slots.values()].map(statusOf),
+    async signal(name, signal) {
+      const slot = slots.get(name);
+      if (slot === undefined) throw new LatchkeyError('process_failed', `there is no process ${name}`);
+      if (slot.process === undefined)
+        throw new LatchkeyError('process_failed', `process ${name} does not run`);
+      slot.process.signal(signal);
+    },
+    async reconcile(processes, { force = false } = {}) {
+      await starting;
+      const sources = await buildSources(
+        processes.filter((config) => wantsSource(slots.get(config.name), config, force)),
+        options,
+      );
+      const wanted = new Set(processes.map((config) => config.name));
+      for (const [name, slot] of slots) {
+        if (wanted.has(name)) continue;
+        slots.delete(name);
+        void end(slot, new AbortController().signal);
+      }
+      for (const config of processes) {
+        const source = sources.get(config.name);
+        const slot = slots.get(config.name);
+        if (slot?.process !== undefined) {
+          slot.config = config;
+          slot.process.reconfigure(config, source);
+        } else if (source !== undefined) {
+          const process = create(config, source);
+          slots.set(config.name, { config, process, error: undefined });
+          process.start();
+        }
+      }
+    },
+    async close({ signal }) {
+      isClosed = true;
+      await starting;
+      for (const slot of slots.values()) void end(slot, signal);
+      await Promise.all(stopping);
+    },
+  };
+}
+
+function wantsSource(slot: Slot | undefined, config: ProcessConfig, force: boolean): boolean {
+  if (slot?.process === undefined || force) return true;
+  const { env, upstream } = slot.config;
+  return JSON.stringify([env, upstream]) !== JSON.stringify([config.env, config.upstream]);
+}
+
+/** All or none: what was made is closed again when one fails. */
+async function buildSources(
+  processes: readonly ProcessConfig[],
+  { environmentOf }: SupervisorOptions,
+): Promise<Map<string, EnvironmentSource>> {
+  const sources = new Map<string, EnvironmentSource>();
+  try {
+    for (const config of processes) sources.set(config.name, await environmentOf(config));
+    return sources;
+  } catch (error) {
+    for (const source of sources.values()) source.close();
+    throw error;
+  }
+}
+
+function asProcessError(name: string, error: unknown): LatchkeyError {
+  if (error instanceof LatchkeyError) return error;
+  return new LatchkeyError('process_failed', `process ${name} cannot be prepared`, { cause: error });
+}
