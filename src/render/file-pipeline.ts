@@ -8,6 +8,8 @@ import type { FileConfig } from '../config/resolved.ts';
 import type { Store } from '../store/store.ts';
 import { type Accounts, createAccounts } from './accounts.ts';
 import type { ConsumerIndex } from './consumer-index.ts';
+import { diffFiles, type FileDiff } from './diff.ts';
+import { type DrilledFile, type DrillRequest, drillFiles } from './drill.ts';
 import { type FileGroup, type FileUnit, groupNotifications } from './file-group.ts';
 import { createFileRegister, type FileRegister } from './file-register.ts';
 import { explainFile, type FileExplanation, type FileStatus, fileStatus } from './file-status.ts';
@@ -65,8 +67,10 @@ export interface FilePipeline {
   renderOnce(signal: AbortSignal): Promise<RenderResult[]>;
   /** Resolves when no transaction runs or is about to; tries that wait for their time do not count. */
   idle(): Promise<void>;
-  /** For rehearsals. */
-  readonly files: FileRegister;
+  /** What `renderOnce` would change, secrets masked. Only on a pipeline that is not started. */
+  diff(signal: AbortSignal): Promise<FileDiff[]>;
+  /** Rehearses on staged copies; throws `not_found` when nothing uses the secret. */
+  drill(request: DrillRequest): Promise<DrilledFile[]>;
   /**
    * Ends commands that run, leaves nothing staged, removes FIFOs and what says `remove_on_exit`. References stay open:
    * what becomes of leases is for the lease engine's own close.
@@ -193,7 +197,8 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
       return watchUntilRendered({ register, store, idle, watchers, signal });
     },
     idle,
-    files: register,
+    diff: (signal) => diffFiles({ register, store, accounts: tools.accounts, signal }),
+    drill: (request) => drillFiles(request, { register, store, tools }),
     async close() {
       abort.abort(new LatchkeyError('aborted', 'the agent stops'));
       pumpTimer?.cancel();
@@ -215,7 +220,7 @@ function createTools(
   return {
     clock: options.clock,
     logger: options.logger,
-    accounts: options.accounts ?? createAccounts(),
+    accounts: options.accounts ?? createAccounts({ clock: options.clock }),
     runCommand: options.runCommand,
     signalProcess: options.signalProcess,
     commit: { stateFolder: options.stateFolder, syncFolder: createFolderSync() },

@@ -54,9 +54,14 @@ export function createRun(group: FileGroup, tools: TransactionTools): GroupRun {
   else if (group.owesSettle) step = 'settle';
   group.notifiesFirst = false;
   enterStep(group, step, tools.clock);
+  return { ...createRehearsal(group), step };
+}
+
+/** A run that is not noted on the group: for drills. */
+export function createRehearsal(group: FileGroup): GroupRun {
   return {
     group,
-    step,
+    step: 'stage',
     executions: new Map(),
     staged: new Map(),
     fifos: new Map(),
@@ -179,7 +184,7 @@ async function stageFifo(
 }
 
 /** All checks of the group: those of files that stay as they are see the destination. */
-async function checkGroup(run: GroupRun, tools: TransactionTools): Promise<StepResult> {
+export async function checkGroup(run: GroupRun, tools: TransactionTools): Promise<StepResult> {
   const masks = masksOf(run.group, run.executions);
   const units = inOrder(run.group.units);
   const pairs: [string, string][] = units.map(({ config }, index) => [

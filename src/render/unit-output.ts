@@ -20,8 +20,8 @@ export async function outputsOf(
     destination: config.destination,
     bytes: execution.output,
     mode: config.mode,
-    uid: await idOf(config.owner, (name) => accounts.uid(name, `${config.place}.owner`)),
-    gid: await idOf(config.group, (name) => accounts.gid(name, `${config.place}.group`)),
+    uid: idOf(config.owner, (name) => accounts.uid(name, `${config.place}.owner`)),
+    gid: idOf(config.group, (name) => accounts.gid(name, `${config.place}.group`)),
     createParents: config.createParents,
     inPlace: config.inPlace,
     backup: config.backup,
@@ -47,8 +47,8 @@ async function sideOutput(
     destination: request.path,
     bytes: request.isAppended ? await appended(request, before) : Buffer.from(request.content),
     mode: modeOf(request.mode, place),
-    uid: await idOf(request.owner || undefined, (name) => accounts.uid(name, place)),
-    gid: await idOf(request.group || undefined, (name) => accounts.gid(name, place)),
+    uid: idOf(request.owner || undefined, (name) => accounts.uid(name, place)),
+    gid: idOf(request.group || undefined, (name) => accounts.gid(name, place)),
     createParents: false,
     inPlace: false,
     backup: false,
@@ -72,9 +72,6 @@ function modeOf(text: string, place: string): number {
   );
 }
 
-async function idOf(
-  name: string | undefined,
-  resolve: (name: string) => Promise<number>,
-): Promise<number | undefined> {
+function idOf(name: string | undefined, resolve: (name: string) => number): number | undefined {
   return name === undefined ? undefined : resolve(name);
 }
