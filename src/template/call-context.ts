@@ -27,7 +27,8 @@ export interface CallContextOptions {
   executeTemplate(name: string, dot: Value): string;
 }
 
-const kibibyte = 1024;
+/** Strings may be kept, so that this bounds the memory of an execution too: 128 MiB with the default of steps. */
+const bytesAStep = 64;
 
 export function createCallContext({
   lookup,
@@ -57,6 +58,9 @@ export function createCallContext({
       const key = identity(dependency);
       let answer = answers.get(key);
       if (answer === undefined) {
+        if (used.length >= limits.dependencies) {
+          throw callError`asks for more than ${plain(limits.dependencies)} secrets`;
+        }
         answer = lookup(dependency);
         answers.set(key, answer);
         used.push(dependency);
@@ -79,7 +83,7 @@ export function createCallContext({
         stepsLeft = -1;
         throw callError`text is longer than ${plain(limits.stringBytes)} bytes, the limit of one string`;
       }
-      spend(Math.ceil(bytes / kibibyte));
+      spend(Math.ceil(bytes / bytesAStep));
     },
   };
 }

@@ -23,6 +23,7 @@ import {
   type Scope,
   type State,
   setVariable,
+  spend,
 } from './state.ts';
 import { TemplateError } from './template-error.ts';
 import { ChannelValue, indirect, integerOf, isTrue, type Opened, typeName, type Value } from './value.ts';
@@ -86,7 +87,7 @@ function walk(m: Machine, frame: Frame, node: Statement): void {
     write(m, node.text);
     return;
   }
-  step(m.s, 1);
+  spend(m.s, 1);
   switch (node.kind) {
     case 'action':
       walkAction(m, frame.dot, node);
@@ -108,11 +109,6 @@ function walk(m: Machine, frame: Frame, node: Statement): void {
     case 'continue':
       finish(m, unwind(m));
   }
-}
-
-/** Takes steps from the budget; nothing goes on once it is used up. */
-function step(s: State, count: number): void {
-  guarded(s, s.node, '', () => s.context.spend(count));
 }
 
 function write({ s, output }: Machine, text: string): void {
@@ -222,7 +218,7 @@ function nextTurn({ s }: Machine, frame: Frame, range: NonNullable<Frame['range'
   popVariables(s, range.bodyMark);
   const { done, value } = range.pairs.next();
   if (done === true) return false;
-  step(s, 1);
+  spend(s, 1);
   setRangeVariables(s, range.node, value[0], value[1]);
   frame.dot = value[1];
   frame.next = 0;

@@ -22,7 +22,7 @@
 // template's own text or when the execution has read no secret, else `[redacted]`. Wrap what never is sensitive
 // (type names, indexes, limits) in `plain(…)`. Anything else that is thrown counts as sensitive as a whole.
 //
-// Cost: exec counts a step for each call and for each KiB and each item that comes back, and refuses results
+// Cost: exec counts a step for each call and for each 64 bytes and each item that comes back, and refuses results
 // longer than limits.stringBytes. A function whose work is not bounded by its arguments' size (repeat, loops,
 // recursion over values) calls `context.spend(n)` as it goes, which throws when the budget is gone; one that may build
 // something huge calls `context.claim(bytes)` before it does. Recursion over values is bounded by limits.valueDepth.
@@ -76,7 +76,7 @@ export interface NetworkAddress {
 
 /** Bounds of one execution; each has a default in limits.ts. */
 export interface Limits {
-  /** Units of work: nodes, calls, items, KiBs made. */
+  /** Units of work: nodes, calls, items, each 64 bytes made. */
   readonly steps: number;
   /** Bytes of the rendered file. */
   readonly outputBytes: number;
@@ -86,6 +86,8 @@ export interface Limits {
   readonly templateDepth: number;
   /** Values within values, when they are printed or converted. */
   readonly valueDepth: number;
+  /** Secrets and lists asked for. */
+  readonly dependencies: number;
 }
 
 /** What a function may use while it runs. */

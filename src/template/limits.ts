@@ -4,10 +4,11 @@ import type { Limits } from './function-table.ts';
 const MiB = 1024 * 1024;
 
 export const defaultLimits: Limits = {
-  steps: 5_000_000,
+  steps: 2_000_000,
   outputBytes: 16 * MiB,
   stringBytes: 16 * MiB,
   // As Go's.
   templateDepth: 100_000,
   valueDepth: 300,
+  dependencies: 10_000,
 };

@@ -141,8 +141,10 @@ export function ignore(l: ScanState): void {
 }
 
 export function countLines(text: string, start: number, end: number): number {
+  // The part alone: a search in the whole text would go on to its end.
+  const part = text.slice(start, end);
   let count = 0;
-  for (let at = text.indexOf('\n', start); at >= 0 && at < end; at = text.indexOf('\n', at + 1)) count++;
+  for (let at = part.indexOf('\n'); at >= 0; at = part.indexOf('\n', at + 1)) count++;
   return count;
 }
 

@@ -71,8 +71,17 @@ function findVariable(s: State, name: string): number {
   const at = names.lastIndexOf(name);
   if (at < 0) return fail(s, `undefined variable: ${name}`);
   // A long way back is work: a template may declare any number of variables.
-  s.context.spend((names.length - at) >> 4);
+  spend(s, (names.length - at) >> 4);
   return at;
+}
+
+/** Takes steps from the budget; nothing goes on once it is used up. */
+export function spend(s: State, steps: number): void {
+  try {
+    s.context.spend(steps);
+  } catch (error) {
+    failAfter(s, s.node, '', error);
+  }
 }
 
 /** Fails at the current node with a message that holds no value. */

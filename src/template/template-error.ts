@@ -1,6 +1,8 @@
 // The error of a template: Go's message, and the place that it names as data.
 import { LatchkeyError } from '../base/errors.ts';
 
+const longestMessage = 8192;
+
 interface TemplateErrorOptions {
   /** Of the template's file, as given to parseTemplate. */
   readonly templateName: string;
@@ -18,12 +20,17 @@ export class TemplateError extends LatchkeyError {
   readonly column: number;
 
   constructor(code: 'template_invalid' | 'template_failed', message: string, options: TemplateErrorOptions) {
-    super(code, message, options.remedy === undefined ? {} : { remedy: options.remedy });
+    super(code, clipped(message), options.remedy === undefined ? {} : { remedy: options.remedy });
     this.name = 'TemplateError';
     this.templateName = options.templateName;
     this.line = options.line;
     this.column = options.column;
   }
+}
+
+/** A message quotes the template, whose constants may be of any length. */
+function clipped(message: string): string {
+  return message.length > longestMessage ? `${message.slice(0, longestMessage)}…` : message;
 }
 
 /** Line (from 1) and column (bytes from 0) of a byte position. */
