@@ -38,33 +38,20 @@ export function isOutageError(error: unknown): boolean {
 }
 
 /**
- * Whether a failed read may have made a credential all the same: its answer could not be understood, or was lost. Not
- * when upstream refused it, nor when no connection came about.
+ * Whether a failed read may have made a credential all the same: its answer could not be understood, was lost, or a
+ * gateway gave up waiting for it. Not when the vault refused, nor when nothing was sent.
  */
 export function mayHaveMinted(error: unknown): boolean {
   const code = errorCode(error);
   if (code === 'upstream_answer_invalid' || code === 'timeout') return true;
-  if (code !== 'upstream_unavailable') return false;
-  const isAnswered = error instanceof UpstreamError && error.status !== undefined;
-  return !isAnswered && !unsentCodes.has(causeCode(error));
+  if (code !== 'upstream_unavailable' || isUnsent(error)) return false;
+  const status = error instanceof UpstreamError ? error.status : undefined;
+  return status === undefined || status === 502 || status === 504;
 }
 
-/** Node's and undici's codes of requests that never left. */
-const unsentCodes = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOENT',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
-
-function causeCode(error: unknown): string {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    if ('code' in at && typeof at.code === 'string' && unsentCodes.has(at.code)) return at.code;
-  }
-  return '';
+/** Upstreams that know tell by `wasSent`. */
+function isUnsent(error: unknown): boolean {
+  return error instanceof Error && 'wasSent' in error && error.wasSent === false;
 }
 
 /** The wait after a failure, from the moment of that failure. */

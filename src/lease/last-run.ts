@@ -50,8 +50,8 @@ export function createLastRun(options: LastRunOptions): LastRun {
     for (const [entryKey, leases] of waiting) {
       if (store.find(entryKey) !== undefined) continue;
       waiting.delete(entryKey);
-      for (const lease of leases) if (lease.policy.onExit === 'keep') book.forget(lease);
-      letGo(leases);
+      for (const lease of leases) if (lease.policy.onExit === 'keep') book.leaveAlive(lease);
+      letGo(leases.filter((lease) => lease.policy.onExit === 'revoke'));
     }
     if (waiting.size > 0) later(graceMs, sortOut);
   }
@@ -60,7 +60,8 @@ export function createLastRun(options: LastRunOptions): LastRun {
     adopt(records) {
       for (const record of records) {
         const remainingMs = record.expiresAt - clock.wall();
-        if (remainingMs <= 0) continue;
+        // The last renewal may not have come into the file any more.
+        if (remainingMs <= (record.isRenewable ? -1000 * record.durationSeconds : 0)) continue;
         const lease = book.add({
           upstream: record.upstream,
           id: record.leaseId,
@@ -72,6 +73,7 @@ export function createLastRun(options: LastRunOptions): LastRun {
           grantedAt: clock.now(),
           endsAt: clock.now() + remainingMs,
         });
+        lease.isDoubtful = true;
         book.supersede(lease);
         waiting.set(record.key, [...(waiting.get(record.key) ?? []), lease]);
       }

@@ -17,7 +17,6 @@ export interface OwnedLease {
   readonly id: string;
   /** The entry that it was made for. */
   readonly key: string;
-  grantedAt: number;
   /** What each renewal asks for. */
   readonly askedSeconds: number;
   /** Who may still use it: keys of entries, or a mark of the last run. */
@@ -59,7 +58,9 @@ export interface LeaseBook {
   retire(lease: OwnedLease, delayMs: number): void;
   /** Its secret is wanted again before it was revoked: current once more; returns false where that comes too late. */
   reclaim(lease: OwnedLease): boolean;
-  /** It is gone, or left to its own end. */
+  /** Nobody uses it here, but somebody else may: left to its own end. */
+  leaveAlive(lease: OwnedLease): void;
+  /** It is gone. */
   forget(lease: OwnedLease): void;
   leases(): IterableIterator<OwnedLease>;
   /** It ends at `endsAt` (monotonic) at the latest, and no renewal moves that. */
@@ -240,6 +241,12 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
       onChange();
       return true;
     },
+    leaveAlive(lease) {
+      if (!has(lease)) return;
+      lease.state = 'superseded';
+      schedule(lease, Number.POSITIVE_INFINITY, 0);
+      onChange();
+    },
     forget,
     leases: () => leases.values(),
     capEnd(lease, endsAt) {
@@ -252,7 +259,6 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
       for (const lease of leases.values()) {
         lease.endsAt -= jumpMs;
         lease.confirmedAt -= jumpMs;
-        lease.grantedAt -= jumpMs;
         lease.isDoubtful = true;
         const task = tasks.get(lease);
         if (task !== undefined) schedule(lease, task.dueAt - jumpMs, task.failures);
@@ -304,7 +310,6 @@ function createLease(grant: LeaseGrant): OwnedLease {
     upstream: grant.upstream,
     id: grant.id,
     key: grant.key,
-    grantedAt: grant.grantedAt,
     askedSeconds: grant.durationSeconds,
     users: new Set(grant.users),
     policy: grant.policy,

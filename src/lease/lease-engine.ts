@@ -72,8 +72,8 @@ export interface LeaseEngine {
   changedUpstream(upstream: string, path: string): void;
   /** What failed because upstream was away is tried again soon: most urgent first, the rest spread. */
   upstreamRecovered(upstream: string): void;
-  /** Leases that were granted before `obtainedBefore` end at `endsAt` (both wall time): their token ends then. */
-  tokenEnds(upstream: string, times: { obtainedBefore: number; endsAt: number }): void;
+  /** These leases end at `endsAt` (wall time) at the latest, and no renewal moves that: the token behind them ends. */
+  leasesEnd(upstream: string, leaseIds: readonly string[], endsAt: number): void;
   setUpstreams(upstreams: ReadonlyMap<string, LeaseUpstream>): void;
   leases(): Iterable<LeaseStatus>;
   /**
@@ -192,7 +192,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     lease.users.delete(entry.key);
     if (lease.users.size > 0) return;
     if (entry.policy.onExit === 'revoke') book.retire(lease, entry.policy.overlapMs);
-    else book.forget(lease);
+    else book.leaveAlive(lease);
   }
 
   function leaseOf(entry: Entry, version: SecretVersion): OwnedLease | undefined {
@@ -300,12 +300,11 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
       }
     },
     upstreamRecovered,
-    tokenEnds(upstream, { obtainedBefore, endsAt }) {
-      const before = clock.now() + (obtainedBefore - clock.wall());
+    leasesEnd(upstream, leaseIds, endsAt) {
       const end = clock.now() + (endsAt - clock.wall());
-      for (const lease of book.leases()) {
-        if (lease.upstream !== upstream || lease.grantedAt > before || lease.endsAt <= end) continue;
-        book.capEnd(lease, end);
+      for (const leaseId of leaseIds) {
+        const lease = book.find(upstream, leaseId);
+        if (lease !== undefined) book.capEnd(lease, end);
       }
       for (const track of tracks.values()) if (track.reference.upstream === upstream) track.replan();
     },

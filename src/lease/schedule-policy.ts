@@ -39,9 +39,13 @@ export function planNext(
   random: () => number,
   limits: ScheduleLimits,
 ): PlannedStep {
-  const wanted =
-    view.failure === undefined ? planHealthy(view, now, random) : planRetry(view, now, random, limits);
-  const step = holdToFloors(view, wanted, now, limits);
+  const isHealthy = view.failure === undefined;
+  const wanted = isHealthy ? planHealthy(view, now, random) : planRetry(view, now, random, limits);
+  return orExpire(view, holdToFloors(view, wanted, now, limits), now);
+}
+
+/** The step, or the end of the value where that comes before. */
+export function orExpire(view: SecretView, step: PlannedStep, now: number): PlannedStep {
   const expiry = view.isExpired ? undefined : expiryAt(view);
   if (expiry === undefined || expiry > step.at) return step;
   return { action: 'expire', at: Math.max(now, expiry), why: expiryReason(view) };
@@ -61,14 +65,14 @@ export function planAfterRecovery(
   const { value } = view;
   if (value === undefined || view.isExpired) {
     const at = now + random() * Math.min(5000, limits.recoverySpreadMs);
-    return holdToFloors(view, { action: 'retry', at, why }, now, limits);
+    return orExpire(view, holdToFloors(view, { action: 'retry', at, why }, now, limits), now);
   }
   const slack =
     value.endsAt === undefined
       ? Math.min(view.policy.refreshMs, limits.retry.maxMs)
       : Math.max(0, value.endsAt - now - leadMs(value.lifeMs, 1)) / 2;
   const at = now + random() * Math.min(slack, limits.recoverySpreadMs);
-  return holdToFloors(view, { action: 'retry', at, why }, now, limits);
+  return orExpire(view, holdToFloors(view, { action: 'retry', at, why }, now, limits), now);
 }
 
 /** What to send when the time of a `retry`, `renew`, `replace`, `poll` or `read` has come. */

@@ -2,7 +2,7 @@
 import type { Timer } from '../base/clock.ts';
 import { errorCode, LatchkeyError } from '../base/errors.ts';
 import { expiryAt, isOutage } from './failure-policy.ts';
-import { type PlannedStep, planAfterRecovery, planNext } from './schedule-policy.ts';
+import { orExpire, type PlannedStep, planAfterRecovery, planNext } from './schedule-policy.ts';
 import { type TrackContext, toWall, viewOf } from './track-context.ts';
 
 export interface TrackPlan {
@@ -47,19 +47,14 @@ export function createTrackPlan(context: TrackContext, onDue: () => void): Track
     if (plan === undefined || now < plan.at) set(plan);
     else if (plan.action === 'expire') expire();
     else if (calls.outage(reference.upstream).admit(now)) onDue();
-    else park(plan, now);
+    else park(now);
   }
 
   /** Upstream is away and another request probes it. */
-  function park(due: PlannedStep, now: number): void {
+  function park(now: number): void {
     const at = (calls.outage(reference.upstream).nextProbeAt() ?? now) + 1000 * random();
-    const expiry = context.isExpired ? undefined : expiryAt(viewOf(context));
     const why = `waits for upstream ${reference.upstream} to answer again`;
-    set(
-      expiry !== undefined && expiry < at
-        ? { action: 'expire', at: expiry, why: due.why }
-        : { action: 'retry', at, why },
-    );
+    set(orExpire(viewOf(context), { action: 'retry', at, why }, now));
     isParked = true;
   }
 

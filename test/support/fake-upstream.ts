@@ -47,6 +47,7 @@ export interface FakeUpstream extends LeaseUpstream {
   setLeased(path: string, role: { ttlSeconds: number; maxTtlSeconds?: number; isRenewable?: boolean }): void;
   setRotating(path: string, role: { periodSeconds: number; lateMs?: number }): void;
   setCertificate(path: string, role: { ttlSeconds: number }): void;
+  staticValue(path: string): string | undefined;
   remove(path: string): void;
   /** Somebody else revokes it. */
   revokeElsewhere(leaseId: string): void;
@@ -119,7 +120,7 @@ export function createFakeUpstream(options: FakeUpstreamOptions): FakeUpstream {
     leases.set(id, { id, path, mintedAt: now(), endsAt, maxEndsAt, revokedAt: undefined });
     return {
       id,
-      durationSeconds: Math.floor((endsAt - now()) / 1000),
+      durationSeconds: wholeSeconds(endsAt - now()),
       isRenewable: secret.isRenewable,
     };
   }
@@ -146,7 +147,7 @@ export function createFakeUpstream(options: FakeUpstreamOptions): FakeUpstream {
     const ttlSeconds =
       secret?.kind === 'leased' ? Math.min(secret.ttlSeconds, incrementSeconds) : incrementSeconds;
     lease.endsAt = Math.min(lease.maxEndsAt, now() + ttlSeconds * 1000);
-    return { durationSeconds: Math.floor((lease.endsAt - now()) / 1000), isRenewable: true };
+    return { durationSeconds: wholeSeconds(lease.endsAt - now()), isRenewable: true };
   }
 
   const upstream: FakeUpstream = {
@@ -195,6 +196,10 @@ export function createFakeUpstream(options: FakeUpstreamOptions): FakeUpstream {
     setRotating: (path, { periodSeconds, lateMs = 0 }) =>
       void secrets.set(path, { kind: 'rotating', periodSeconds, lateMs, from: now() }),
     setCertificate: (path, { ttlSeconds }) => void secrets.set(path, { kind: 'certificate', ttlSeconds }),
+    staticValue(path) {
+      const secret = secrets.get(path);
+      return secret?.kind === 'static' ? secret.value : undefined;
+    },
     remove: (path) => void secrets.delete(path),
     revokeElsewhere(leaseId) {
       const lease = leases.get(leaseId);
@@ -220,6 +225,9 @@ export function unavailable(status?: number): UpstreamError {
     status === undefined ? {} : { status },
   );
 }
+
+/** Sums of fractions may lack a hair. */
+const wholeSeconds = (ms: number): number => Math.floor(ms / 1000 + 1e-6);
 
 function giveUp(): never {
   throw new LatchkeyError('aborted', 'the request was given up');
