@@ -18,7 +18,7 @@ import { toFloat64, toInt64 } from './sprig-cast.ts';
 const intSlice = typeOfName('[]int');
 const largestInt = (1n << 63n) - 1n;
 const max = defineFunction(['any', '...any'], 'int64', (_context, first, ...rest) =>
-  rest.map(toInt64).reduce((a, b) => Math.max(b, a), toInt64(first)),
+  extreme([first, ...rest], (a, b) => a > b),
 );
 
 export const sprigMath: FunctionTable = {
@@ -63,7 +63,7 @@ export const sprigMath: FunctionTable = {
   sprig_max: max,
   sprig_biggest: max,
   sprig_min: defineFunction(['any', '...any'], 'int64', (_context, first, ...rest) =>
-    rest.map(toInt64).reduce((a, b) => Math.min(b, a), toInt64(first)),
+    extreme([first, ...rest], (a, b) => a < b),
   ),
   sprig_maxf: defineFunction(['any', '...any'], 'float64', (_context, first, ...rest) =>
     rest.map((value) => toFloat64(value)).reduce((a, b) => Math.max(a, b), toFloat64(first)),

@@ -50,7 +50,7 @@ function versionMethod<const R extends 'string' | 'uint64'>(
 
 function comparison<const R extends 'int' | 'bool'>(result: R, of: (order: number) => bigint | boolean) {
   return defineMethod(
-    ['*semver.Version'],
+    ['any'],
     result,
     (_context, self: PointerValue | StructValue, other) =>
       of(compareVersions(versionOf(self), versionOf(other as PointerValue))) as never,

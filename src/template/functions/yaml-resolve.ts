@@ -11,7 +11,6 @@ export type YamlTag =
   | '!!int'
   | '!!float'
   | '!!timestamp'
-  | '!!merge'
   | '!!binary';
 
 interface Resolved {
@@ -42,7 +41,6 @@ const dateForms: readonly RegExp[] = [
 
 /** The meaning of a plain scalar. */
 export function resolvePlain(text: string): Resolved {
-  if (text === '<<') return { tag: '!!merge', value: text };
   const word = words.get(text);
   if (word !== undefined) return word;
   if (/^[-+0-9]/.test(text)) return resolveNumber(text);
