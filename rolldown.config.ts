@@ -2,7 +2,7 @@
 import { defineConfig } from 'rolldown';
 
 export default defineConfig({
-  input: { main: 'src/main.ts' },
+  input: { 'legacy-service': 'src/cli/demo/legacy-service.ts', main: 'src/main.ts' },
   platform: 'node',
   external: ['koffi'],
   output: {

@@ -17,7 +17,7 @@ export interface LoggerOptions {
   /** `text` is for people: time, level, message, key=value. */
   format: 'json' | 'text';
   /** A path is appended to and opened again by `reopen`; absent: stderr. */
-  file?: string;
+  file?: string | undefined;
 }
 
 export interface LogSink {

@@ -55,6 +55,11 @@ export interface AgentView {
   refresh(names: readonly string[] | undefined, signal: AbortSignal): Promise<readonly RefreshOutcome[]>;
   /** Reads the configuration again; rejects and keeps the old one when it is not valid. Tells what changed. */
   reload(): Promise<object>;
+  /** Rehearses a rotation, an outage or a revocation of one secret; rejects with `not_found`. */
+  drill(
+    name: string,
+    request: { kind: 'rotation' | 'outage' | 'revocation'; notify: boolean },
+  ): Promise<object>;
   /** Begins the agent's orderly end. */
   quit(): void;
   /** Passes a request of the Vault dialect on to the upstream that serves it. */

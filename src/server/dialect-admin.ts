@@ -57,6 +57,16 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
     });
   }
 
+  async function drill(exchange: Exchange): Promise<void> {
+    const name = decodeURIComponent(exchange.path.slice('/drill/'.length));
+    exchange.name = name;
+    const { kind = 'rotation', notify = false } = await jsonBody(exchange);
+    if (kind !== 'rotation' && kind !== 'outage' && kind !== 'revocation') {
+      throw new LatchkeyError('usage', 'kind: expected rotation, outage or revocation');
+    }
+    exchange.answerJson(200, await view.drill(name, { kind, notify: notify === true }));
+  }
+
   async function accessTest(exchange: Exchange): Promise<void> {
     const body = await jsonBody(exchange);
     exchange.answerJson(200, context.access.explain(callerFrom(body), askFrom(body)));
@@ -71,12 +81,13 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
     { method: 'POST', owns: (path) => path === '/refresh', handle: refresh },
     { method: 'POST', owns: (path) => path === '/reload', handle: reload },
     { method: 'GET', owns: (path) => path.startsWith('/who-has/'), handle: whoHas },
+    { method: 'POST', owns: (path) => path.startsWith('/drill/'), handle: drill },
     { method: 'POST', owns: (path) => path === '/access/test', handle: accessTest },
   ];
 
   return {
     name: 'admin',
-    roots: ['status', 'refresh', 'reload', 'who-has', 'access'],
+    roots: ['status', 'refresh', 'reload', 'who-has', 'drill', 'access'],
     isServedBy: isAdminServedBy,
     handle(exchange) {
       const route = routes.find(({ owns }) => owns(exchange.path));

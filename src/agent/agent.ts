@@ -1,0 +1,245 @@
+// The agent's life: started in an order that loses nothing, reloaded as a whole or not at all, ended so that nothing is
+// left behind. What the parts do to each other is in wire.ts.
+import { type Clock, createSystemClock } from '../base/clock.ts';
+import { describeError, errorCode, LatchkeyError } from '../base/errors.ts';
+import type { Logger, LogSink } from '../base/logger.ts';
+import { loadConfig } from '../config/load.ts';
+import type { ResolvedConfig } from '../config/resolved.ts';
+import type { AgentView, RefreshOutcome } from '../server/agent-view.ts';
+import { createCallQueue } from './call-queue.ts';
+import { type DrillKind, drilledFile, drilledProcesses } from './drill.ts';
+import { collectGauges } from './observe.ts';
+import { type ReloadSummary, reloadParts } from './reload.ts';
+import { createServiceNotifier, type ServiceNotifier } from './sd-notify.ts';
+import { type AgentStatus, readinessOf, type StatusSources, statusOf } from './status.ts';
+import { createFileWatch } from './watch-files.ts';
+import { type Core, type Serving, wireCore, wireServing } from './wire.ts';
+
+export interface AgentOptions {
+  config: ResolvedConfig;
+  /** What `config` was loaded from, for reloads. */
+  configPaths: readonly string[];
+  env: NodeJS.ProcessEnv;
+  log: LogSink;
+  /** False: neither the config nor its templates are watched, and `reload` does nothing (default true). */
+  canReload?: boolean;
+}
+
+export interface Agent {
+  /** Resolves when the listeners are up; secrets arrive later. Rejects when a listener cannot start. */
+  start(): Promise<void>;
+  /** Resolves to the error that the agent cannot live with: a login that failed under `exit_on_error`. */
+  readonly failed: Promise<LatchkeyError>;
+  /** Resolves when a caller asked the agent to quit. */
+  readonly quitting: Promise<void>;
+  status(): AgentStatus;
+  refresh(names?: readonly string[]): Promise<readonly RefreshOutcome[]>;
+  /** Takes over the config as it is on disk now. Rejects and keeps the old one when anything in it is wrong. */
+  reload(options?: { reopenLogs?: boolean }): Promise<ReloadSummary>;
+  readonly core: Core;
+  readonly clock: Clock;
+  close(options: { signal: AbortSignal }): Promise<void>;
+}
+
+const drainMs = 1000;
+const readyCheckMs = 250;
+
+export function createAgent(options: AgentOptions): Agent {
+  const { env, log } = options;
+  const logger: Logger = log.logger;
+  const surroundings = { clock: createSystemClock(), random: Math.random, logger, env };
+  const { clock } = surroundings;
+  const startedAt = clock.wall();
+  let config = options.config;
+  let loaded = { loadedAt: startedAt, reloadError: undefined as string | undefined };
+  const core = wireCore(config, surroundings);
+  let serving: Serving | undefined;
+  let notifier: ServiceNotifier | undefined;
+  let readyTimer: NodeJS.Timeout | undefined;
+  let isClosing = false;
+  const reloads = createCallQueue();
+  const failure = Promise.withResolvers<LatchkeyError>();
+  const quit = Promise.withResolvers<void>();
+  const watch = createFileWatch({ logger, onChange: (paths) => void changedOnDisk(paths) });
+
+  const sources: StatusSources = {
+    startedAt,
+    config: () => ({ sources: config.sources, ...loaded }),
+    wallNow: () => clock.wall(),
+    store: core.store,
+    names: core.names,
+    upstreams: () => core.upstreams.byName().values(),
+    files: () => core.files.status(),
+    processes: () => core.supervisor.status(),
+    listeners: () => serving?.server.status() ?? [],
+    leases: () => core.engine.leases(),
+    audit: () => serving?.audit.status() ?? {},
+  };
+
+  async function refresh(
+    names?: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<readonly RefreshOutcome[]> {
+    const wanted = names ?? core.names.all().map(({ config: { name } }) => name);
+    const keys =
+      names === undefined ? undefined : wanted.flatMap((name) => core.names.find(name)?.entry.key ?? []);
+    logger.info({ names: names ?? 'all' }, 'refresh was asked for');
+    const results = await core.engine.refresh(keys, signal === undefined ? {} : { signal });
+    const byKey = new Map(results.map((result) => [result.key, result]));
+    await core.files.idle();
+    return wanted.map((name) => {
+      const result = byKey.get(core.names.find(name)?.entry.key ?? '');
+      if (result === undefined)
+        return {
+          name,
+          outcome: 'failed',
+          error: { code: 'not_found', message: `no secret is named ${name}` },
+        };
+      const { outcome, error } = result;
+      if (error === undefined) return { name, outcome };
+      return { name, outcome, error: { code: errorCode(error), message: describeError(error) } };
+    });
+  }
+
+  async function reload(settings: { reopenLogs?: boolean } = {}): Promise<ReloadSummary> {
+    if (settings.reopenLogs === true) {
+      log.reopen();
+      serving?.audit.reopen();
+    }
+    if (options.canReload === false) return { changed: [] };
+    return reloads.run(async () => {
+      notifier?.send(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
+      try {
+        const next = loadConfig(options.configPaths, { env });
+        const summary = await reloadParts({ before: config, next, core, serving, log });
+        config = next;
+        loaded = { loadedAt: clock.wall(), reloadError: undefined };
+        core.metrics.reloads.with('done').inc();
+        logger.info(
+          { changed: summary.changed },
+          summary.changed.length === 0 ? 'config is the same' : 'config was reloaded',
+        );
+        watchPaths();
+        return summary;
+      } catch (error) {
+        loaded = { ...loaded, reloadError: describeError(error) };
+        core.metrics.reloads.with('failed').inc();
+        logger.error({ error: describeError(error) }, 'config was not reloaded: the old one stays');
+        throw error;
+      } finally {
+        notifier?.send('READY=1');
+      }
+    });
+  }
+
+  async function drill(name: string, request: { kind: DrillKind; notify: boolean }): Promise<object> {
+    const key = core.names.find(name)?.entry.key;
+    if (key === undefined) throw new LatchkeyError('not_found', `no secret is named ${name}`);
+    const files = await core.files.drill({ key, ...request });
+    return {
+      name,
+      kind: request.kind,
+      consumers: [...files.map(drilledFile), ...drilledProcesses(core, key, request.kind)],
+    };
+  }
+
+  async function changedOnDisk(paths: readonly string[]): Promise<void> {
+    const isConfig = paths.some((path) => config.sources.includes(path));
+    if (isConfig) return void (await reload().catch(() => undefined)); // logged by reload
+    for (const path of paths) {
+      const destinations = await core.files.reloadTemplate(path);
+      if (destinations.length > 0) logger.info({ template: path, destinations }, 'a template changed');
+    }
+  }
+
+  function watchPaths(): void {
+    if (options.canReload === false) return;
+    watch.watch([...config.sources, ...core.files.templatePaths()]);
+  }
+
+  /** Tells systemd READY=1 once everything is in place for the first time, not before. */
+  function tellWhenReady(): void {
+    let wasReady: boolean | undefined;
+    readyTimer = setInterval(() => {
+      const { isReady, missing } = readinessOf(sources);
+      if (isReady === wasReady) return;
+      if (wasReady === undefined || isReady) logger.info({ missing }, isReady ? 'ready' : 'not ready yet');
+      else logger.warn({ missing }, 'not ready any more');
+      wasReady = isReady;
+      notifier?.send(
+        isReady ? 'READY=1\nSTATUS=ready' : `STATUS=waits for ${missing.length}: ${missing[0] ?? ''}`,
+      );
+    }, readyCheckMs);
+    readyTimer.unref();
+  }
+
+  const view: AgentView = {
+    store: core.store,
+    names: core.names,
+    status: () => statusOf(sources),
+    readiness: () => readinessOf(sources),
+    refresh,
+    reload: () => reload(),
+    quit: () => quit.resolve(),
+    drill: (name, request) => drill(name, request),
+    forward: (request) => {
+      const [upstream] = core.upstreams.byName().values();
+      if (upstream === undefined)
+        throw new LatchkeyError('mount_not_found', 'the config has no upstream to ask');
+      return upstream.forward(request);
+    },
+  };
+
+  return {
+    core,
+    clock,
+    failed: failure.promise,
+    quitting: quit.promise,
+    async start() {
+      notifier = await createServiceNotifier({ env, logger });
+      serving = await wireServing(config, core, view, surroundings);
+      core.engine.start();
+      core.upstreams.start();
+      core.files.start();
+      core.supervisor.start();
+      const [problem] = await serving.server.start();
+      if (problem !== undefined) throw problem;
+      collectGauges(core.registry, core.metrics, sources);
+      watchForFatalLogins(core, failure.resolve);
+      watchPaths();
+      tellWhenReady();
+      notifier.startWatchdog(() => !isClosing);
+    },
+    status: () => statusOf(sources),
+    refresh,
+    reload,
+    async close({ signal }) {
+      isClosing = true;
+      notifier?.send('STOPPING=1');
+      clearInterval(readyTimer);
+      await watch.close();
+      await serving?.server.close({ drainMs });
+      await core.supervisor.close({ signal });
+      await core.files.close({ signal });
+      serving?.ledger.close();
+      core.environments.close();
+      await core.engine.close({ signal });
+      // A token takes its leases with it: it stays while one of them should live on.
+      const revokeTokens = [...core.engine.leases()].length === 0;
+      await core.upstreams.close({ revokeTokens, signal });
+      core.index.close();
+      serving?.audit.close();
+      notifier?.close();
+      logger.info({}, 'stopped');
+    },
+  };
+}
+
+function watchForFatalLogins(core: Core, fail: (error: LatchkeyError) => void): void {
+  const never = new AbortController().signal;
+  for (const upstream of core.upstreams.byName().values()) {
+    upstream.ready(never).catch((error: unknown) => {
+      if (upstream.status().isFatal === true) fail(error as LatchkeyError);
+    });
+  }
+}

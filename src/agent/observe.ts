@@ -1,0 +1,121 @@
+// Turns what happens into metrics: listens to the store and the files, times requests to upstreams, and reads gauges
+// when somebody asks for them.
+import { errorCode } from '../base/errors.ts';
+import type { LeaseUpstream } from '../lease/lease-upstream.ts';
+import type { AgentMetrics } from '../metrics/agent-metrics.ts';
+import type { MetricsRegistry } from '../metrics/registry.ts';
+import type { RenderObserver } from '../render/ports.ts';
+import type { Entry } from '../store/entry.ts';
+import type { Store } from '../store/store.ts';
+import type { ProcessObserver } from '../supervise/process-status.ts';
+import { version } from '../version.ts';
+import type { NameTable } from './name-table.ts';
+import { readinessOf, type StatusSources } from './status.ts';
+
+/** Counts rotations and failures of secrets, by name; a path without a name counts under its path. */
+export function observeStore(store: Store, names: NameTable, metrics: AgentMetrics): () => void {
+  const failures = new WeakMap<Entry, number>();
+  const labelsOf = (entry: Entry) => {
+    const known = names.namesOf(entry.key);
+    return known.length > 0 ? known : [entry.reference.path];
+  };
+  return store.listen({
+    changed(entry, changed) {
+      if (changed.number > 1) for (const name of labelsOf(entry)) metrics.secretRotations.with(name).inc();
+    },
+    updated(entry) {
+      const count = entry.error?.count ?? 0;
+      if (entry.error !== undefined && count !== failures.get(entry)) {
+        for (const name of labelsOf(entry)) metrics.secretErrors.with(name, entry.error.code).inc();
+      }
+      failures.set(entry, count);
+    },
+  });
+}
+
+export function observeFiles(metrics: AgentMetrics): RenderObserver {
+  return {
+    committed(destination, latencyMs) {
+      metrics.filesWritten.with(destination).inc();
+      if (latencyMs !== undefined) metrics.rotationSeconds.with().observe(latencyMs / 1000);
+    },
+    concluded(destination, step, failure) {
+      if (failure !== undefined) metrics.fileFailures.with(destination, step).inc();
+    },
+  };
+}
+
+export function observeProcesses(metrics: AgentMetrics): ProcessObserver {
+  return { started: (name, reason) => metrics.processStarts.with(name, reason).inc() };
+}
+
+/** The same upstream, its requests counted and timed. */
+export function measureUpstream(upstream: LeaseUpstream, metrics: AgentMetrics): LeaseUpstream {
+  const seconds = metrics.upstreamSeconds.with(upstream.name);
+  async function measure<T>(call: Promise<T>): Promise<T> {
+    const begin = performance.now();
+    try {
+      const result = await call;
+      metrics.upstreamRequests.with(upstream.name, 'ok').inc();
+      return result;
+    } catch (error) {
+      metrics.upstreamRequests.with(upstream.name, errorCode(error)).inc();
+      throw error;
+    } finally {
+      seconds.observe((performance.now() - begin) / 1000);
+    }
+  }
+  return {
+    name: upstream.name,
+    read: (reference, options) => measure(upstream.read(reference, options)),
+    renew: (leaseId, seconds, options) => measure(upstream.renew(leaseId, seconds, options)),
+    revoke: (leaseId, options) => measure(upstream.revoke(leaseId, options)),
+    canonicalKey: (reference) => upstream.canonicalKey(reference),
+    ...(upstream.isCurrent === undefined ? {} : { isCurrent: upstream.isCurrent.bind(upstream) }),
+  };
+}
+
+/** Sets the gauges from what is there, each time that metrics are asked for. */
+export function collectGauges(
+  registry: MetricsRegistry,
+  metrics: AgentMetrics,
+  sources: StatusSources,
+): () => void {
+  metrics.buildInfo.with(version).set(1);
+  metrics.startTimeSeconds.with().set(sources.startedAt / 1000);
+  return registry.onRender(() => {
+    metrics.residentMemoryBytes.with().set(process.memoryUsage.rss());
+    metrics.isReady.with().set(readinessOf(sources).isReady ? 1 : 0);
+    collectSecrets(metrics, sources);
+    for (const upstream of sources.upstreams()) {
+      const { name, state } = upstream.status();
+      metrics.upstreamUp.with(name).set(state === 'ready' ? 1 : 0);
+    }
+    metrics.leases.clear();
+    for (const { state } of sources.leases()) metrics.leases.with(state).inc();
+    metrics.fileUpToDate.clear();
+    for (const { destination, state } of sources.files()) {
+      metrics.fileUpToDate.with(destination).set(state === 'current' ? 1 : 0);
+    }
+    metrics.processUp.clear();
+    for (const { name, pid } of sources.processes())
+      metrics.processUp.with(name).set(pid === undefined ? 0 : 1);
+  });
+}
+
+function collectSecrets(metrics: AgentMetrics, sources: StatusSources): void {
+  const now = sources.wallNow();
+  for (const family of [metrics.secretState, metrics.secretAgeSeconds, metrics.secretExpirySeconds])
+    family.clear();
+  for (const { config, entry } of sources.names.all()) {
+    for (const state of ['pending', 'fresh', 'stale', 'expired']) {
+      metrics.secretState.with(config.name, state).set(entry.state === state ? 1 : 0);
+    }
+    if (entry.current !== undefined) {
+      metrics.secretAgeSeconds.with(config.name).set(Math.max(0, now - entry.current.obtainedAt) / 1000);
+    }
+    if (entry.expiresAt !== undefined && Number.isFinite(entry.expiresAt)) {
+      metrics.secretExpirySeconds.with(config.name).set((entry.expiresAt - now) / 1000);
+    }
+  }
+}

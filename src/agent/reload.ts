@@ -1,0 +1,66 @@
+// Hot reload: decode strictly → build → start → swap → stop the old. What could fail comes first, so that a bad config
+// changes nothing; a section that is the same is not touched.
+import type { LogSink } from '../base/logger.ts';
+import type { ResolvedConfig } from '../config/resolved.ts';
+import { type Core, measured, type Serving } from './wire.ts';
+
+export interface ReloadSummary {
+  /** The sections that differ; empty: nothing was done. */
+  readonly changed: readonly string[];
+}
+
+interface ReloadOptions {
+  before: ResolvedConfig;
+  next: ResolvedConfig;
+  core: Core;
+  serving: Serving | undefined;
+  log: LogSink;
+}
+
+const sections = [
+  'upstreams',
+  'secrets',
+  'files',
+  'processes',
+  'listeners',
+  'access',
+  'audit',
+  'log',
+  'templates',
+  'stateDir',
+] as const;
+/** What is wired once, at the start. */
+const fixedSections: readonly (typeof sections)[number][] = ['audit', 'stateDir', 'templates'];
+
+export async function reloadParts(options: ReloadOptions): Promise<ReloadSummary> {
+  const { before, next, core, serving, log } = options;
+  const changed = sections.filter(
+    (section) => JSON.stringify(before[section]) !== JSON.stringify(next[section]),
+  );
+  if (changed.length === 0) return { changed };
+  const has = (section: (typeof sections)[number]) => changed.includes(section);
+  for (const section of fixedSections) {
+    if (has(section)) log.logger.warn({ section }, 'this section changes only with a restart of the agent');
+  }
+  // May throw, and then nothing has changed: sockets that cannot be had, templates that cannot be parsed.
+  if (has('listeners')) await serving?.server.reconcile(next.listeners);
+  core.setResolver(next);
+  try {
+    if (has('files') || has('secrets')) await core.files.reconcile(next.files, { force: has('secrets') });
+  } catch (error) {
+    core.setResolver(before);
+    if (has('listeners')) await serving?.server.reconcile(before.listeners);
+    throw error;
+  }
+  if (has('upstreams')) {
+    await core.upstreams.reconcile(next.upstreams);
+    core.engine.setUpstreams(measured(core.upstreams, core.metrics));
+  }
+  if (has('secrets')) core.names.reconcile(next.secrets);
+  if (has('processes') || has('secrets')) {
+    await core.supervisor.reconcile(next.processes, { force: has('secrets') });
+  }
+  if (has('access')) serving?.access.replace(next.access);
+  if (has('log')) log.setLevel(next.log.level);
+  return { changed };
+}

@@ -1,0 +1,134 @@
+// `latchkey run`: an agent around one program. The program starts when every file and variable is there, gets the
+// agent's signals, and its end is the agent's end.
+import { LatchkeyError } from '../base/errors.ts';
+import type { LogSink } from '../base/logger.ts';
+import type { ProcessConfig, ResolvedConfig } from '../config/resolved.ts';
+import { runChild } from '../supervise/run-child.ts';
+import { type Agent, createAgent } from './agent.ts';
+
+export interface RunOptions {
+  config: ResolvedConfig;
+  configPaths: readonly string[];
+  command: readonly string[];
+  /** Whose variables the program gets; undefined: of the only process, or none. */
+  processName: string | undefined;
+  env: NodeJS.ProcessEnv;
+  log: LogSink;
+  /** Ends the wait for values. */
+  signal: AbortSignal;
+  /** Called when the program is about to start: signals are its own from then on. */
+  onStart(): void;
+}
+
+const stopDeadlineMs = 20_000;
+const checkEveryMs = 50;
+
+/** Resolves to the program's exit code. Throws when its values cannot be had. */
+export async function runWithSecrets(options: RunOptions): Promise<number> {
+  const { config, env, log, signal } = options;
+  const program = programOf(options);
+  const processes = config.processes.filter(({ name }) => name !== program.name);
+  const agent = createAgent({
+    config: { ...config, processes },
+    configPaths: options.configPaths,
+    env,
+    log,
+    canReload: false,
+  });
+  try {
+    await agent.start();
+    await untilFilesAreThere(agent, signal);
+    const { core } = agent;
+    const source = await core.environments.sourceOf(program);
+    try {
+      while (source.current() === undefined) {
+        throwIfHopeless(agent, source.missing());
+        await agent.clock.sleep(checkEveryMs, signal);
+      }
+      options.onStart();
+      const { clock } = agent;
+      const child = runChild({
+        config: program,
+        source,
+        clock,
+        random: Math.random,
+        logger: log.logger,
+        env,
+      });
+      const code = await child.exitCode;
+      await child.process.close({ signal: AbortSignal.timeout(stopDeadlineMs) });
+      return code;
+    } finally {
+      source.close();
+    }
+  } finally {
+    await agent.close({ signal: AbortSignal.timeout(stopDeadlineMs) });
+  }
+}
+
+function programOf({ config, command, processName }: RunOptions): ProcessConfig {
+  const [only, ...others] = config.processes;
+  const base =
+    processName === undefined
+      ? others.length === 0
+        ? only
+        : undefined
+      : config.processes.find(({ name }) => name === processName);
+  if (processName !== undefined && base === undefined) {
+    throw new LatchkeyError('usage', `--process: no process is named ${processName}`, {
+      remedy: `choose one of ${config.processes.map(({ name }) => name).join(', ') || 'none'}`,
+    });
+  }
+  if (base === undefined) return { ...bareProcess, command };
+  return {
+    ...base,
+    command: command.length > 0 ? command : base.command,
+    restart: { ...base.restart, onExit: 'never' },
+  };
+}
+
+/** A program without variables of its own: the clean base environment. */
+const bareProcess: ProcessConfig = {
+  name: 'run',
+  command: [],
+  env: {},
+  passEnv: [],
+  workingDir: undefined,
+  user: undefined,
+  group: undefined,
+  onRotation: { kind: 'none' },
+  splayMs: 0,
+  stop: { signal: 'SIGTERM', timeoutMs: 10_000 },
+  restart: { onExit: 'never', minBackoffMs: 1000, maxBackoffMs: 30_000, maxAttempts: 0 },
+  overlapStart: false,
+  health: undefined,
+  output: 'inherit',
+  upstream: undefined,
+  isRequired: true,
+};
+
+async function untilFilesAreThere({ core }: Agent, signal: AbortSignal): Promise<void> {
+  const results = await core.files.renderOnce(signal);
+  const failed = results.find(({ outcome }) => outcome === 'failed' || outcome === 'missing');
+  if (failed === undefined) return;
+  const { destination, message, missing } = failed;
+  const code =
+    missing[0]?.reason === 'denied'
+      ? 'denied'
+      : missing[0]?.reason === 'absent'
+        ? 'not_found'
+        : 'file_failed';
+  throw new LatchkeyError(
+    code,
+    `${destination}: ${message ?? missing[0]?.message ?? 'its secrets did not come'}`,
+  );
+}
+
+/** What upstream refuses does not come by waiting. */
+function throwIfHopeless({ core }: Agent, missing: readonly { key: string; reason: string }[]): void {
+  for (const { key, reason } of missing) {
+    const code = core.store.find(key)?.error?.code;
+    if (code === 'not_found' || code === 'mount_not_found' || code === 'denied')
+      throw new LatchkeyError(code, `${key}: ${reason}`);
+  }
+}

@@ -1,0 +1,124 @@
+// The whole agent in one answer: what it holds, waits for and plans; and whether it is ready. Never a value of a secret.
+import type { Entry } from '../store/entry.ts';
+import type { Store } from '../store/store.ts';
+import type { ProcessStatus } from '../supervise/process-status.ts';
+import type { UpstreamStatus } from '../upstream/upstream.ts';
+import { version } from '../version.ts';
+import type { NameTable } from './name-table.ts';
+import { isoTime, type SecretStatus, secretStatus } from './secret-status.ts';
+
+interface FileState {
+  readonly destination: string;
+  readonly state: string;
+  readonly isReady: boolean;
+  readonly missing: readonly {
+    readonly key: string;
+    readonly reason: string;
+    readonly message: string | undefined;
+  }[];
+  readonly failure: { readonly step: string; readonly message: string } | undefined;
+}
+
+interface ListenerState {
+  readonly address: string;
+  readonly serve: readonly string[];
+}
+
+/** What `GET /status` answers. */
+export interface AgentStatus {
+  version: string;
+  pid: number;
+  started_at: string;
+  config: { sources: readonly string[]; loaded_at: string; reload_error: string | null };
+  ready: boolean;
+  waiting_for: readonly string[];
+  upstreams: readonly UpstreamStatus[];
+  secrets: readonly SecretStatus[];
+  files: readonly FileState[];
+  processes: readonly ProcessStatus[];
+  listeners: readonly ListenerState[];
+  leases: readonly { key: string; state: string; expires_at: string }[];
+  audit: object;
+}
+
+export interface StatusSources {
+  startedAt: number;
+  config(): { sources: readonly string[]; loadedAt: number; reloadError: string | undefined };
+  wallNow(): number;
+  store: Store;
+  names: NameTable;
+  upstreams(): Iterable<{ status(): UpstreamStatus }>;
+  files(): readonly FileState[];
+  processes(): readonly ProcessStatus[];
+  listeners(): readonly ListenerState[];
+  leases(): Iterable<{ key: string; state: string; expiresAt: number }>;
+  audit(): object;
+}
+
+export interface Readiness {
+  readonly isReady: boolean;
+  readonly missing: readonly string[];
+}
+
+/** Ready: logged in everywhere, and every required secret, file and process is in place. */
+export function readinessOf(sources: StatusSources): Readiness {
+  const missing: string[] = [];
+  for (const upstream of sources.upstreams()) {
+    const { name, login, state, message } = upstream.status();
+    if (login.state !== 'logged_in') missing.push(`upstream ${name}: ${message ?? state}`);
+  }
+  for (const { config, entry } of sources.names.all()) {
+    if (config.isRequired && entry.current === undefined)
+      missing.push(`secret ${config.name}: ${why(entry)}`);
+  }
+  for (const file of sources.files()) {
+    if (!file.isReady) missing.push(`file ${file.destination}: ${whyFile(file)}`);
+  }
+  for (const process of sources.processes()) {
+    if (!process.isInPlace) missing.push(`process ${process.name}: ${process.message ?? process.state}`);
+  }
+  return { isReady: missing.length === 0, missing };
+}
+
+export function statusOf(sources: StatusSources): AgentStatus {
+  const { isReady, missing } = readinessOf(sources);
+  const { store, names } = sources;
+  const config = sources.config();
+  const wallNow = sources.wallNow();
+  return {
+    version,
+    pid: process.pid,
+    started_at: isoTime(sources.startedAt),
+    config: {
+      sources: config.sources,
+      loaded_at: isoTime(config.loadedAt),
+      reload_error: config.reloadError ?? null,
+    },
+    ready: isReady,
+    waiting_for: missing,
+    upstreams: [...sources.upstreams()].map((upstream) => upstream.status()),
+    secrets: [...store.entries()].map((entry) =>
+      secretStatus({ entry, names: names.namesOf(entry.key), holders: store.holders(entry.key), wallNow }),
+    ),
+    files: sources.files(),
+    processes: sources.processes(),
+    listeners: sources.listeners(),
+    leases: [...sources.leases()].map(({ key, state, expiresAt }) => ({
+      key,
+      state,
+      expires_at: isoTime(expiresAt),
+    })),
+    audit: sources.audit(),
+  };
+}
+
+function why(entry: Entry): string {
+  return entry.error === undefined ? entry.state : `${entry.state}: ${entry.error.message}`;
+}
+
+/** One clause: the failure, else the first secret that it waits for, else its state. */
+export function whyFile(file: FileState): string {
+  if (file.failure !== undefined) return `${file.failure.step} failed: ${file.failure.message}`;
+  const [first] = file.missing;
+  return first === undefined ? file.state : `waits for ${first.key}: ${first.message ?? first.reason}`;
+}

@@ -1,0 +1,90 @@
+// The upstreams of the config by name: built, started, swapped on reload, closed. Kinds are told apart here and nowhere
+// else.
+import type { Clock } from '../base/clock.ts';
+import { LatchkeyError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { UpstreamConfig } from '../config/resolved.ts';
+import type { Upstream, UpstreamListener } from '../upstream/upstream.ts';
+import { createVaultUpstream } from '../upstream/vault-upstream.ts';
+
+export interface UpstreamTable {
+  /** The table itself changes with `reconcile`; ask again. */
+  byName(): ReadonlyMap<string, Upstream>;
+  /** Upstreams whose settings differ are built anew and started, then the old ones are closed; the others stay. */
+  reconcile(configs: readonly UpstreamConfig[]): Promise<void>;
+  start(): void;
+  close(options: { revokeTokens: boolean; signal: AbortSignal }): Promise<void>;
+}
+
+export interface UpstreamTableOptions {
+  configs: readonly UpstreamConfig[];
+  clock: Clock;
+  random: () => number;
+  logger: Logger;
+  env: NodeJS.ProcessEnv;
+  /** Hears every upstream, with its name. */
+  listenerOf(name: string): UpstreamListener;
+}
+
+interface Member {
+  config: UpstreamConfig;
+  upstream: Upstream;
+  stopListening(): void;
+}
+
+/** How long a replaced upstream may take to end its requests. */
+const swapDeadlineMs = 10_000;
+
+export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTable {
+  let members = new Map<string, Member>();
+  let isStarted = false;
+
+  function build(config: UpstreamConfig): Member {
+    if (config.kind !== 'vault') {
+      throw new LatchkeyError(
+        'config_invalid',
+        `upstreams.${config.name}.kind: ${config.kind} is not built yet`,
+        {
+          remedy: 'use kind: vault',
+        },
+      );
+    }
+    const { clock, random, logger, env } = options;
+    const upstream = createVaultUpstream({ config, clock, random, logger, env });
+    return { config, upstream, stopListening: upstream.listen(options.listenerOf(config.name)) };
+  }
+
+  for (const config of options.configs) members.set(config.name, build(config));
+
+  return {
+    byName: () => new Map([...members].map(([name, { upstream }]) => [name, upstream])),
+    async reconcile(configs) {
+      const next = new Map<string, Member>();
+      for (const config of configs) {
+        const known = members.get(config.name);
+        next.set(config.name, known !== undefined && isSame(known.config, config) ? known : build(config));
+      }
+      const gone = [...members.values()].filter((member) => next.get(member.config.name) !== member);
+      const added = [...next.values()].filter((member) => members.get(member.config.name) !== member);
+      members = next;
+      if (isStarted) for (const { upstream } of added) upstream.start();
+      for (const member of gone) member.stopListening();
+      // Their leases are still in use: the token is left to its end.
+      const signal = AbortSignal.timeout(swapDeadlineMs);
+      await Promise.all(gone.map(({ upstream }) => upstream.close({ revokeToken: false, signal })));
+    },
+    start() {
+      isStarted = true;
+      for (const { upstream } of members.values()) upstream.start();
+    },
+    async close({ revokeTokens, signal }) {
+      await Promise.all(
+        [...members.values()].map(({ upstream }) => upstream.close({ revokeToken: revokeTokens, signal })),
+      );
+    },
+  };
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,206 @@
+// Every collaboration of the agent in one file: builds the parts and hands each what it needs of the others.
+import { join } from 'node:path';
+import { type Access, createAccess } from '../access/access.ts';
+import { createPeerReader } from '../access/peer.ts';
+import { processStartTime } from '../access/peer-linux.ts';
+import { type AuditLog, createAuditLog, createSilentAudit } from '../audit/audit-log.ts';
+import { createLedger, type Ledger } from '../audit/ledger.ts';
+import { findGroup, findUser } from '../base/accounts.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import type { ResolvedConfig } from '../config/resolved.ts';
+import { createLeaseEngine, type LeaseEngine } from '../lease/lease-engine.ts';
+import type { LeaseUpstream } from '../lease/lease-upstream.ts';
+import { type AgentMetrics, defineAgentMetrics } from '../metrics/agent-metrics.ts';
+import { createMetricsRegistry, type MetricsRegistry } from '../metrics/registry.ts';
+import { type ConsumerIndex, createConsumerIndex } from '../render/consumer-index.ts';
+import { createFilePipeline, type FilePipeline } from '../render/file-pipeline.ts';
+import { createDependencyResolver, type ResolveDependency } from '../render/resolve-dependency.ts';
+import { createTemplateCompiler, type TemplateCompiler } from '../render/template-compiler.ts';
+import type { AgentView } from '../server/agent-view.ts';
+import { createServer, type LocalServer } from '../server/server.ts';
+import { createStore, type Store } from '../store/store.ts';
+import { createCommandRunner } from '../supervise/run-command.ts';
+import { createSupervisor, type Supervisor } from '../supervise/supervisor.ts';
+import { createNameTable, type NameTable } from './name-table.ts';
+import { measureUpstream, observeFiles, observeProcesses, observeStore } from './observe.ts';
+import { createProcessEnvironments, type ProcessEnvironments } from './process-environment.ts';
+import { createUpstreamTable, type UpstreamTable } from './upstream-table.ts';
+
+/** What the agent takes from the world around it. */
+export interface Surroundings {
+  clock: Clock;
+  /** Numbers in [0, 1). */
+  random: () => number;
+  logger: Logger;
+  env: NodeJS.ProcessEnv;
+}
+
+export interface Core {
+  readonly store: Store;
+  readonly names: NameTable;
+  readonly upstreams: UpstreamTable;
+  readonly engine: LeaseEngine;
+  readonly index: ConsumerIndex;
+  readonly templates: TemplateCompiler;
+  readonly supervisor: Supervisor;
+  readonly environments: ProcessEnvironments;
+  readonly files: FilePipeline;
+  readonly registry: MetricsRegistry;
+  readonly metrics: AgentMetrics;
+  /** Names and paths of templates mean something else from now on. */
+  setResolver(config: ResolvedConfig): void;
+}
+
+/** Secrets, and what they are turned into: all but the serving. Nothing is started. */
+export function wireCore(
+  config: ResolvedConfig,
+  surroundings: Surroundings,
+  { opensNames = true }: { opensNames?: boolean } = {},
+): Core {
+  const { clock, random, logger, env } = surroundings;
+  const registry = createMetricsRegistry();
+  const metrics = defineAgentMetrics(registry);
+  const store = createStore({ clock });
+  const index = createConsumerIndex({ store });
+  let resolver = resolverOf(config);
+  const resolve: ResolveDependency = (dependency, upstream) => resolver(dependency, upstream);
+
+  const upstreams = createUpstreamTable({
+    configs: config.upstreams,
+    clock,
+    random,
+    logger,
+    env,
+    listenerOf: (name) => ({
+      changedUpstream: (path) => engine.changedUpstream(name, path),
+      leasesEnd: (leaseIds, at) => engine.leasesEnd(name, leaseIds, at),
+    }),
+  });
+  const engine = createLeaseEngine({
+    store,
+    upstreams: measured(upstreams, metrics),
+    clock,
+    random,
+    logger,
+    statePath: join(config.stateDir, 'leases.json'),
+  });
+  const templates = createTemplateCompiler({ templates: config.templates, env, clock });
+  const environments = createProcessEnvironments({ store, index, resolve, templates });
+  const supervisor = createSupervisor({
+    processes: config.processes,
+    environmentOf: environments.sourceOf,
+    clock,
+    random,
+    logger,
+    env,
+    observer: observeProcesses(metrics),
+  });
+  const files = createFilePipeline({
+    files: config.files,
+    store,
+    index,
+    resolve,
+    compile: templates.compile,
+    clock,
+    random,
+    logger,
+    runCommand: createCommandRunner({ logger, clock, env }),
+    signalProcess: supervisor.signal,
+    observer: observeFiles(metrics),
+    stateFolder: config.stateDir,
+  });
+  const names = createNameTable({ store, secrets: opensNames ? config.secrets : [] });
+  observeStore(store, names, metrics);
+  return {
+    store,
+    names,
+    upstreams,
+    engine,
+    index,
+    templates,
+    supervisor,
+    environments,
+    files,
+    registry,
+    metrics,
+    setResolver(next) {
+      resolver = resolverOf(next);
+    },
+  };
+}
+
+/** The upstreams of this moment as the lease engine sees them. */
+export function measured(
+  upstreams: UpstreamTable,
+  metrics: AgentMetrics,
+): ReadonlyMap<string, LeaseUpstream> {
+  return new Map(
+    [...upstreams.byName()].map(([name, upstream]) => [name, measureUpstream(upstream, metrics)]),
+  );
+}
+
+export interface Serving {
+  readonly server: LocalServer;
+  readonly access: Access;
+  readonly audit: AuditLog;
+  readonly ledger: Ledger;
+}
+
+/** Listeners, who may ask, and the record of it. */
+export async function wireServing(
+  config: ResolvedConfig,
+  core: Core,
+  view: AgentView,
+  surroundings: Surroundings,
+): Promise<Serving> {
+  const { clock, logger } = surroundings;
+  const { registry, metrics, store } = core;
+  const ownUid = process.getuid?.() ?? 0;
+  const access = createAccess({ rules: config.access, accounts, ownUid });
+  const audit =
+    config.audit === undefined
+      ? createSilentAudit()
+      : createAuditLog({
+          settings: config.audit,
+          clock,
+          logger,
+          counters: { lines: metrics.auditLines.with(), failures: metrics.auditFailures.with() },
+        });
+  const ledger = createLedger({
+    holds: store,
+    clock,
+    isAlive: (pid, startTime) => processStartTime(pid) === startTime,
+    onOverflow: () =>
+      logger.warn({}, 'the ledger is full: the oldest callers are forgotten, and hold nothing any more'),
+  });
+  const peers = await createPeerReader();
+  const { listeners } = config;
+  const server = createServer({
+    listeners,
+    view,
+    access,
+    ownUid,
+    peers,
+    audit,
+    ledger,
+    registry,
+    metrics,
+    clock,
+    logger,
+  });
+  return { server, access, audit, ledger };
+}
+
+const accounts = {
+  uidOf: (user: string) => findUser(user)?.uid,
+  gidOf: (group: string) => findGroup(group)?.gid,
+};
+
+function resolverOf(config: ResolvedConfig): ResolveDependency {
+  const [only, ...others] = config.upstreams;
+  return createDependencyResolver({
+    secrets: config.secrets,
+    defaultUpstream: others.length === 0 ? only?.name : undefined,
+  });
+}

@@ -1,0 +1,238 @@
+// The commands, their options and their help. What a command does is in commands/, loaded when it is called.
+import yargs, { type Argv } from 'yargs';
+import { LatchkeyError } from '../base/errors.ts';
+import { reportFailure } from './exit-code.ts';
+
+const usage = `latchkey COMMAND
+
+The per-host agent that keeps vault secrets current in files, processes and sockets.`;
+
+/** Runs one command and gives its exit code; never throws, never calls process.exit. */
+export async function runCommandLine(args: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  const finish = (code: number) => {
+    exitCode = code;
+  };
+  try {
+    await declareCommands(yargs(), finish).parseAsync([...args]);
+    return exitCode;
+  } catch (error) {
+    return reportFailure(error);
+  }
+}
+
+function declareCommands(parser: Argv, finish: (code: number) => void): Argv {
+  const withConfig = <T>(argv: Argv<T>) =>
+    argv.option('config', {
+      type: 'string',
+      array: true,
+      nargs: 1,
+      describe: 'config file or folder; may be repeated',
+    });
+  const withSocket = <T>(argv: Argv<T>) =>
+    withConfig(argv).option('socket', {
+      type: 'string',
+      describe: "the agent's socket; default $LATCHKEY_SOCKET",
+    });
+  const withJson = <T>(argv: Argv<T>) =>
+    argv.option('json', { type: 'boolean', default: false, describe: 'print JSON' });
+
+  const define = <T>(
+    command: string,
+    describe: string,
+    builder: (argv: Argv) => Argv<T>,
+    run: (values: T) => Promise<number>,
+  ): void => {
+    parser.command(command, describe, builder, async (values) => finish(await run(values as T)));
+  };
+
+  define(
+    'agent',
+    'run the agent',
+    (argv) => withConfig(argv).option('exit-after-render', { type: 'boolean', hidden: true, default: false }),
+    async (values) => (await import('./commands/agent.ts')).runAgent(values),
+  );
+  define(
+    'run',
+    'run one command with secrets in its environment and files: latchkey run -- CMD…',
+    (argv) =>
+      withConfig(argv).option('process', {
+        type: 'string',
+        describe: 'take the environment of this process of the config',
+      }),
+    async (values) => (await import('./commands/run.ts')).runRun(values, commandAfterDashes(values)),
+  );
+  define(
+    'render',
+    'write the files once and end',
+    (argv) =>
+      withConfig(argv)
+        .option('once', { type: 'boolean', default: true, describe: 'the default: write, notify, end' })
+        .option('diff', {
+          type: 'boolean',
+          default: false,
+          describe: 'write nothing; show what would change, secrets masked',
+        })
+        .option('timeout', { type: 'string', default: '60s', describe: 'give up after this long' }),
+    async (values) => (await import('./commands/render.ts')).runRender(values),
+  );
+  define(
+    'get <name> [field]',
+    'print a secret, or one field of it',
+    (argv) =>
+      withJson(withSocket(argv))
+        .positional('name', { type: 'string', demandOption: true })
+        .positional('field', { type: 'string' }),
+    async (values) =>
+      (await import('./commands/get.ts')).runGet([
+        values.name,
+        ...(values.field === undefined ? [] : [values.field]),
+        ...(values.socket === undefined ? [] : ['--socket', values.socket]),
+        ...(values.config ?? []).flatMap((path) => ['--config', path]),
+      ]),
+  );
+  define(
+    'status',
+    'show what the agent holds, waits for and plans',
+    (argv) =>
+      withJson(withSocket(argv)).option('watch', {
+        type: 'boolean',
+        default: false,
+        describe: 'show it again every second',
+      }),
+    async (values) => (await import('./commands/status.ts')).runStatus(values),
+  );
+  define(
+    'refresh [names..]',
+    'ask upstream now for these secrets, or for all',
+    (argv) =>
+      withJson(withSocket(argv)).positional('names', {
+        type: 'string',
+        array: true,
+        default: [] as string[],
+      }),
+    async (values) => (await import('./commands/refresh.ts')).runRefresh(values),
+  );
+  define(
+    'explain <subject>',
+    'tell what a secret or a file waits for, since when and why',
+    (argv) => withJson(withSocket(argv)).positional('subject', { type: 'string', demandOption: true }),
+    async (values) => (await import('./commands/explain.ts')).runExplain(values),
+  );
+  define(
+    'who-has <name>',
+    'list the callers that hold a secret: NAME or NAME@VERSION',
+    (argv) => withJson(withSocket(argv)).positional('name', { type: 'string', demandOption: true }),
+    async (values) => (await import('./commands/who-has.ts')).runWhoHas(values),
+  );
+  define(
+    'drill <name>',
+    'rehearse a rotation, an outage or a revocation of one secret on staged copies',
+    (argv) =>
+      withJson(withSocket(argv))
+        .positional('name', { type: 'string', demandOption: true })
+        .option('kind', {
+          choices: ['rotation', 'outage', 'revocation'] as const,
+          default: 'rotation' as const,
+        })
+        .option('notify', { type: 'boolean', default: false, describe: 'run the notify commands too' }),
+    async (values) => (await import('./commands/drill.ts')).runDrill(values),
+  );
+  define(
+    'validate',
+    'check the config and every template, and report all problems',
+    (argv) => withJson(withConfig(argv)),
+    async (values) => (await import('./commands/validate.ts')).runValidate(values),
+  );
+  define(
+    'access test <name>',
+    'explain who may read a secret, and by which rule',
+    (argv) =>
+      withJson(withConfig(argv))
+        .positional('name', { type: 'string', demandOption: true })
+        .option('uid', { type: 'number' })
+        .option('gid', { type: 'number' })
+        .option('user', { type: 'string' })
+        .option('group', { type: 'string', array: true })
+        .option('exe', { type: 'string' })
+        .option('unit', { type: 'string' })
+        .option('container', { type: 'string' }),
+    async (values) => (await import('./commands/access.ts')).runAccessTest(values),
+  );
+  define(
+    'audit verify [files..]',
+    "check the audit files' hash chain",
+    (argv) =>
+      withJson(withConfig(argv)).positional('files', {
+        type: 'string',
+        array: true,
+        default: [] as string[],
+      }),
+    async (values) => (await import('./commands/audit.ts')).runAuditVerify(values),
+  );
+  define(
+    'dev',
+    'run the embedded development vault (in memory, never for production)',
+    (argv) =>
+      argv
+        .option('listen', { type: 'string', default: '127.0.0.1:8200' })
+        .option('root-token', { type: 'string' })
+        .option('seed', { type: 'string', describe: 'YAML with mounts, policies, roles and secrets' }),
+    async (values) => (await import('./commands/dev.ts')).runDev(values),
+  );
+  define(
+    'demo',
+    'show a rotation reaching four legacy services without a deployment',
+    (argv) => argv.option('once', { type: 'boolean', default: false, describe: 'rotate once and end' }),
+    async (values) => (await import('./commands/demo.ts')).runDemo(values),
+  );
+  define(
+    'helper <kind> [operation] [subject]',
+    'answer a credential helper protocol: git, docker, aws, kubernetes',
+    (argv) =>
+      withSocket(argv)
+        .positional('kind', { choices: ['git', 'docker', 'aws', 'kubernetes'] as const, demandOption: true })
+        .positional('operation', { type: 'string' })
+        .positional('subject', { type: 'string' })
+        .option('secret', { type: 'string', describe: 'the name of the secret to answer with' }),
+    async (values) => (await import('./commands/helper.ts')).runHelper(values),
+  );
+  define(
+    'generate-config',
+    'print a commented config to start from',
+    (argv) => argv.option('full', { type: 'boolean', default: false, describe: 'with every key' }),
+    async (values) => (await import('./commands/generate-config.ts')).runGenerateConfig(values),
+  );
+  define(
+    'version',
+    'print the version',
+    (argv) => withJson(argv),
+    async (values) => (await import('./commands/version.ts')).runVersion(values),
+  );
+
+  return parser
+    .scriptName('latchkey')
+    .usage(usage)
+    .parserConfiguration({ 'populate--': true })
+    .strict()
+    .demandCommand(1, 'expected a command, got none; see latchkey --help')
+    .recommendCommands()
+    .version(false)
+    .help()
+    .wrap(110)
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw (
+        error ??
+        new LatchkeyError(
+          'usage',
+          message.split('\n')[0]?.replace(/^./, (first) => first.toLowerCase()) ?? 'bad usage',
+        )
+      );
+    });
+}
+
+function commandAfterDashes(values: object): string[] {
+  const rest = (values as { '--'?: unknown[] })['--'] ?? [];
+  return rest.map(String);
+}

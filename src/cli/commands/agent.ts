@@ -1,0 +1,35 @@
+// `latchkey agent`: runs until TERM or INT. HUP reloads, USR1 asks upstream for everything now.
+import { createAgent } from '../../agent/agent.ts';
+import { createLogger } from '../../base/logger.ts';
+import { loadConfig } from '../../config/load.ts';
+import { reportFailure } from '../exit-code.ts';
+import { stopSignal, untilAborted } from '../stop-signal.ts';
+
+interface AgentOptions {
+  config?: string[] | undefined;
+}
+
+/** What stopping may take before leases that should be revoked are left to their end. */
+const stopDeadlineMs = 20_000;
+
+export async function runAgent(options: AgentOptions): Promise<number> {
+  const stop = stopSignal();
+  const paths = options.config ?? [];
+  const config = loadConfig(paths);
+  const log = createLogger(config.log);
+  const agent = createAgent({ config, configPaths: paths, env: process.env, log });
+  const onHangup = () => void agent.reload({ reopenLogs: true }).catch(() => undefined); // logged by the agent
+  const onUser = () => void agent.refresh().catch(() => undefined); // logged by the agent
+  process.on('SIGHUP', onHangup);
+  process.on('SIGUSR1', onUser);
+  try {
+    await agent.start();
+    const failure = await Promise.race([agent.failed, agent.quitting, untilAborted(stop.signal)]);
+    return failure instanceof Error ? reportFailure(failure) : 0;
+  } finally {
+    await agent.close({ signal: AbortSignal.timeout(stopDeadlineMs) });
+    process.off('SIGHUP', onHangup);
+    process.off('SIGUSR1', onUser);
+    stop.dispose();
+  }
+}

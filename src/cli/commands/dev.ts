@@ -1,0 +1,33 @@
+// `latchkey dev`: the embedded vault, in the foreground until TERM or INT.
+import { createLogger } from '../../base/logger.ts';
+import { createDevVault } from '../../devvault/dev-vault.ts';
+import { stopSignal, untilAborted } from '../stop-signal.ts';
+
+interface DevOptions {
+  listen: string;
+  rootToken?: string | undefined;
+  seed?: string | undefined;
+}
+
+export async function runDev(options: DevOptions): Promise<number> {
+  const stop = stopSignal();
+  const { logger } = createLogger({ level: 'info', format: 'text' });
+  const vault = createDevVault({
+    listen: options.listen,
+    logger,
+    ...(options.rootToken === undefined ? {} : { rootToken: options.rootToken }),
+  });
+  try {
+    await vault.start();
+    if (options.seed !== undefined) {
+      const { seedFromFile } = await import('../../devvault/seed.ts');
+      await seedFromFile(vault, options.seed);
+    }
+    process.stderr.write(`${vault.banner()}\n`);
+    await untilAborted(stop.signal);
+    return 0;
+  } finally {
+    await vault.close();
+    stop.dispose();
+  }
+}

@@ -1,0 +1,41 @@
+// `latchkey render`: the files once, for CI, cron and containers; or, with --diff, what would change.
+import { diffOnce, renderOnce } from '../../agent/one-shot.ts';
+import { parseDuration } from '../../base/duration.ts';
+import { createLogger } from '../../base/logger.ts';
+import { loadConfig } from '../../config/load.ts';
+import { stopSignal } from '../stop-signal.ts';
+
+interface RenderOptions {
+  config?: string[] | undefined;
+  diff: boolean;
+  timeout: string;
+}
+
+/** 0: every file is current; else the code of the first failure. With --diff: 0 when every file could be made. */
+export async function runRender(options: RenderOptions): Promise<number> {
+  const stop = stopSignal();
+  const config = loadConfig(options.config ?? []);
+  const log = createLogger({
+    ...config.log,
+    level: config.log.file === undefined ? 'warn' : config.log.level,
+  });
+  const timeout = AbortSignal.timeout(parseDuration(options.timeout));
+  const oneShot = { config, log, env: process.env, signal: AbortSignal.any([stop.signal, timeout]) };
+  try {
+    if (options.diff) return showDiffs(await diffOnce(oneShot));
+    const { exitCode, messages } = await renderOnce(oneShot);
+    for (const line of messages) process.stderr.write(`${line}\n`);
+    return stop.signal.aborted ? 130 : exitCode;
+  } finally {
+    stop.dispose();
+  }
+}
+
+function showDiffs(files: Awaited<ReturnType<typeof diffOnce>>): number {
+  for (const { destination, change, diff, message } of files) {
+    process.stdout.write(diff);
+    const why = message === undefined ? '' : `: ${message}`;
+    process.stderr.write(`${destination}: ${change === 'none' ? 'no change' : change}${why}\n`);
+  }
+  return files.some(({ change }) => change === 'failed' || change === 'missing') ? 1 : 0;
+}

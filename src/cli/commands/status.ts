@@ -1,0 +1,87 @@
+// `latchkey status`: what the agent holds, waits for and plans, for people or as JSON.
+import { setTimeout as delay } from 'node:timers/promises';
+import { type AgentStatus, whyFile } from '../../agent/status.ts';
+import { type SocketOptions, socketPathOf } from '../config-socket.ts';
+import { askAgentOrThrow } from '../local-client.ts';
+import { stopSignal } from '../stop-signal.ts';
+import { formatSpan, formatTable } from '../table.ts';
+
+interface StatusOptions extends SocketOptions {
+  json: boolean;
+  watch: boolean;
+}
+
+const watchEveryMs = 1000;
+
+/** 0: ready; 1: something is missing. */
+export async function runStatus(options: StatusOptions): Promise<number> {
+  const socketPath = await socketPathOf(options);
+  const show = async (): Promise<AgentStatus> => {
+    const answer = await askAgentOrThrow({ socketPath, path: '/status' });
+    const status = JSON.parse(answer.body.toString('utf8')) as AgentStatus;
+    const text = options.json ? `${JSON.stringify(status)}\n` : formatStatus(status, Date.now());
+    process.stdout.write(options.watch && !options.json ? `\u001b[H\u001b[2J${text}` : text);
+    return status;
+  };
+  if (!options.watch) return (await show()).ready ? 0 : 1;
+  const stop = stopSignal();
+  while (!stop.signal.aborted) {
+    await show();
+    await delay(watchEveryMs, undefined, { signal: stop.signal }).catch(() => undefined); // ended by Ctrl-C
+  }
+  stop.dispose();
+  return 0;
+}
+
+export function formatStatus(status: AgentStatus, now: number): string {
+  const parts = [
+    `latchkey ${status.version}, pid ${status.pid}, up ${formatSpan(now - Date.parse(status.started_at))}, ${status.ready ? 'ready' : 'not ready'}\n`,
+    ...status.waiting_for.map((what) => `  waits for ${what}\n`),
+    section('UPSTREAM', ['STATE', 'SINCE', 'ADDRESS', 'LOGIN', 'SAYS'], status.upstreams, (one) => [
+      one.name,
+      one.state,
+      formatSpan(now - one.since),
+      one.address,
+      one.login.state,
+      one.message ?? '',
+    ]),
+    section('SECRET', ['STATE', 'VERSION', 'AGE', 'ENDS', 'NEXT', 'SAYS'], status.secrets, (one) => [
+      one.names.join(',') || one.path,
+      one.state,
+      one.version === null ? '-' : String(one.version),
+      one.age_seconds === null ? '-' : formatSpan(one.age_seconds * 1000),
+      until(one.expires_at, now),
+      one.next === null ? '-' : `${one.next.action} in ${until(one.next.at, now)}`,
+      one.error?.message ?? '',
+    ]),
+    section('FILE', ['STATE', 'SAYS'], status.files, (one) => [
+      one.destination,
+      one.state,
+      one.state === 'current' ? '' : whyFile(one),
+    ]),
+    section('PROCESS', ['STATE', 'PID', 'RESTARTS', 'SAYS'], status.processes, (one) => [
+      one.name,
+      one.state,
+      one.pid === undefined ? '-' : String(one.pid),
+      String(one.restarts),
+      one.message ?? '',
+    ]),
+    section('LISTENER', ['SERVES'], status.listeners, (one) => [one.address, one.serve.join(',')]),
+  ];
+  return parts.filter((part) => part !== '').join('');
+}
+
+function section<T>(
+  title: string,
+  columns: readonly string[],
+  items: readonly T[],
+  row: (item: T) => string[],
+): string {
+  return items.length === 0 ? '' : `\n${formatTable([title, ...columns], items.map(row))}`;
+}
+
+function until(time: string | null, now: number): string {
+  if (time === null) return '-';
+  const ms = Date.parse(time) - now;
+  return ms < 0 ? `${formatSpan(ms)} ago` : formatSpan(ms);
+}

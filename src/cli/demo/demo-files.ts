@@ -1,0 +1,116 @@
+// What the demo lays down in its folder: the vault's seed, the agent's config and the templates of two services.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface DemoPlaces {
+  readonly folder: string;
+  readonly seed: string;
+  readonly config: string;
+  readonly socket: string;
+  readonly checkout: { readonly settings: string; readonly pidFile: string };
+  readonly orders: { readonly settings: string; readonly control: string };
+}
+
+export interface DemoParts {
+  vaultAddress: string;
+  rootToken: string;
+  /** The superuser's connection for the vault's database engine; undefined without PostgreSQL. */
+  postgres: { host: string; port: number; user: string; password: string } | undefined;
+  stripeKey: string;
+  paymentsUrl: string;
+  /** How to start the legacy service program. */
+  service: readonly string[];
+}
+
+/** How long a database credential of the demo lives, in seconds: short enough to see it replaced. */
+export const databaseTtlSeconds = 12;
+
+export function demoPlaces(folder: string): DemoPlaces {
+  return {
+    folder,
+    seed: join(folder, 'vault-seed.yaml'),
+    config: join(folder, 'latchkey.yaml'),
+    socket: join(folder, 'latchkey.sock'),
+    checkout: {
+      settings: join(folder, 'checkout-api/settings.json'),
+      pidFile: join(folder, 'checkout-api/pid'),
+    },
+    orders: {
+      settings: join(folder, 'order-service/settings.json'),
+      control: join(folder, 'order-service/control.sock'),
+    },
+  };
+}
+
+/** JSON is YAML: both files are written as JSON. */
+export function writeDemoFiles(places: DemoPlaces, parts: DemoParts): void {
+  for (const folder of ['checkout-api', 'order-service'])
+    mkdirSync(join(places.folder, folder), { recursive: true });
+  writeFileSync(places.seed, JSON.stringify(seedOf(parts), null, 2), { mode: 0o600 });
+  writeFileSync(places.config, JSON.stringify(configOf(places, parts), null, 2), { mode: 0o600 });
+}
+
+function seedOf(parts: DemoParts): object {
+  const { postgres } = parts;
+  return {
+    secrets: { 'secret/payments/stripe': { api_key: parts.stripeKey } },
+    ...(postgres && {
+      databases: {
+        postgres: {
+          connection_url: `postgresql://{{username}}:{{password}}@${postgres.host}:${postgres.port}/postgres`,
+          username: postgres.user,
+          password: postgres.password,
+          allowed_roles: ['orders'],
+          roles: {
+            orders: {
+              creation_statements: [
+                `CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'`,
+              ],
+              default_ttl: `${databaseTtlSeconds}s`,
+              max_ttl: `${databaseTtlSeconds}s`,
+            },
+          },
+        },
+      },
+    }),
+  };
+}
+
+function configOf(places: DemoPlaces, parts: DemoParts): object {
+  const { postgres } = parts;
+  const stripe = '"stripeKey": {{ field "stripe" "api_key" | toJSON }}';
+  const database = postgres
+    ? `, "database": { "user": {{ field "orders-db" "username" | toJSON }}, "password": {{ field "orders-db" "password" | toJSON }}, "port": ${postgres.port} }`
+    : '';
+  return {
+    upstreams: { vault: { kind: 'vault', address: parts.vaultAddress, auth: { method: 'token' } } },
+    secrets: {
+      stripe: { path: 'secret/payments/stripe', refresh: '2s' },
+      ...(postgres && { 'orders-db': { path: 'database/creds/orders', overlap: '2s', on_exit: 'revoke' } }),
+    },
+    files: [
+      {
+        contents: `{ ${stripe} }\n`,
+        destination: places.checkout.settings,
+        notify: { signal: 'HUP', pid_file: places.checkout.pidFile },
+      },
+      {
+        contents: `{ ${stripe}${database} }\n`,
+        destination: places.orders.settings,
+        notify: { command: [...parts.service, 'reload', places.orders.control], timeout: '5s' },
+      },
+    ],
+    processes: [
+      {
+        name: 'analytics',
+        command: [...parts.service, 'environment', 'analytics'],
+        env: { STRIPE_API_KEY: '{{ field "stripe" "api_key" }}', PAYMENTS_URL: parts.paymentsUrl },
+        on_rotation: 'restart',
+        stop: { signal: 'TERM', timeout: '5s' },
+      },
+    ],
+    listeners: [{ unix: places.socket, mode: '0600', serve: ['secrets', 'admin'] }],
+    log: { level: 'info', format: 'json', file: join(places.folder, 'latchkey.log') },
+    state_dir: join(places.folder, 'state'),
+  };
+}

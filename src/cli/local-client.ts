@@ -1,0 +1,90 @@
+// Asks the running agent over its unix socket. Light on purpose: node:http alone, one request a connection.
+import { request } from 'node:http';
+import { LatchkeyError } from '../base/errors.ts';
+
+export const defaultSocketPath = '/run/latchkey/latchkey.sock';
+
+export interface LocalAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+}
+
+export interface LocalRequest {
+  socketPath: string;
+  method?: 'GET' | 'POST';
+  path: string;
+  headers?: Readonly<Record<string, string>>;
+  body?: string;
+}
+
+/** The path to ask: what was given, else `$LATCHKEY_SOCKET`, else the default. */
+export function socketPathFrom(given: string | undefined): string {
+  return given ?? process.env['LATCHKEY_SOCKET'] ?? defaultSocketPath;
+}
+
+/** Gives any answer as it came; throws only when there is none. */
+export function askAgent(options: LocalRequest): Promise<LocalAnswer> {
+  const { socketPath, method = 'GET', path, headers = {}, body } = options;
+  const { promise, resolve, reject } = Promise.withResolvers<LocalAnswer>();
+  // An abstract address is written @name, as in the config and by ss(8).
+  const address = socketPath.startsWith('@') ? `\0${socketPath.slice(1)}` : socketPath;
+  const sent = request(
+    { socketPath: address, method, path, headers: { host: 'localhost', ...headers }, agent: false },
+    (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+      answer.on('error', reject);
+      answer.on('end', () =>
+        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(chunks) }),
+      );
+    },
+  );
+  sent.on('error', (error) => reject(unreachable(socketPath, error)));
+  sent.end(body);
+  return promise;
+}
+
+/** As `askAgent`, but an answer outside 2xx is thrown as the error that it tells. */
+export async function askAgentOrThrow(options: LocalRequest): Promise<LocalAnswer> {
+  const answer = await askAgent(options);
+  if (answer.status >= 200 && answer.status < 300) return answer;
+  throw errorOf(answer);
+}
+
+function errorOf(answer: LocalAnswer): LatchkeyError {
+  const message = messageOf(answer.body) ?? `the agent answered with status ${answer.status}`;
+  if (answer.status === 403) return new LatchkeyError('denied', message);
+  if (answer.status === 404) return new LatchkeyError('not_found', message);
+  if (answer.status === 400) return new LatchkeyError('usage', message);
+  if (answer.status === 503) return new LatchkeyError('upstream_unavailable', message);
+  return new LatchkeyError('internal', message);
+}
+
+function messageOf(body: Buffer): string | undefined {
+  try {
+    const parsed = JSON.parse(body.toString('utf8')) as { error?: { message?: string } };
+    return parsed.error?.message;
+  } catch {
+    // Not one of our answers (a proxy's page, a torn body): the status has to do.
+    return undefined;
+  }
+}
+
+function unreachable(socketPath: string, cause: NodeJS.ErrnoException): LatchkeyError {
+  const remedies: Record<string, string> = {
+    ENOENT: 'start the agent, or name its socket with --socket or $LATCHKEY_SOCKET',
+    ECONNREFUSED: 'start the agent: nobody listens on this socket',
+    EACCES: "join the socket's group, or ask its owner for access",
+  };
+  const code = cause.code ?? '';
+  const remedy = remedies[code];
+  return new LatchkeyError(
+    code === 'EACCES' ? 'denied' : 'internal',
+    `cannot reach the agent at ${socketPath}: ${code || cause.message}`,
+    {
+      cause,
+      ...(remedy === undefined ? {} : { remedy }),
+    },
+  );
+}
