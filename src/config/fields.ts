@@ -75,7 +75,7 @@ export const byteSize = () =>
   });
 
 /** The name of a local thing: it appears in URLs, logs and file names. */
-export const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 const nameExpected = 'a name of letters, digits, dots, dashes and underscores';
 export const name = () => z.string(nameExpected).check(z.regex(namePattern, nameExpected));
 

@@ -10,7 +10,7 @@ import { resolveConfig } from './resolve.ts';
 import type { Environment } from './resolve-context.ts';
 import type { ResolvedConfig } from './resolved.ts';
 
-export const defaultConfigPath = '/etc/latchkey/latchkey.yaml';
+const defaultConfigPath = '/etc/latchkey/latchkey.yaml';
 
 export interface LoadOptions {
   /** Where VAULT_ADDR and the like come from; default: the environment of this program. */

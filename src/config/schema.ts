@@ -1,18 +1,7 @@
 // The shape of latchkey.yaml: one schema gives the types, the defaults, the JSON Schema for editors and the reference page.
 // What needs more than one key to judge (unknown names, two things at one path) is in the resolve-*.ts files.
 import * as z from 'zod/mini';
-import {
-  byteSize,
-  choice,
-  doc,
-  duration,
-  flag,
-  name,
-  namePattern,
-  section,
-  text,
-  textList,
-} from './fields.ts';
+import { byteSize, choice, doc, duration, flag, name, section, text, textList } from './fields.ts';
 import { fileSchema } from './file-schema.ts';
 import { processSchema } from './process-schema.ts';
 import { accessRuleSchema, accessSchema, auditSchema, listenerSchema } from './serving-schema.ts';

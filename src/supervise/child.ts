@@ -6,7 +6,7 @@ import type { Environment } from './environment.ts';
 import { createLineReader, type OutputMask } from './output-mask.ts';
 import type { ProcessExit } from './restart-policy.ts';
 
-export type OutputStream = 'stdout' | 'stderr';
+type OutputStream = 'stdout' | 'stderr';
 
 export interface ChildOptions {
   /** The program (a path or a name in PATH of `env`) and its arguments. */

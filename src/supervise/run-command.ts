@@ -8,7 +8,7 @@ import { baseEnvironment } from './environment.ts';
 import { findProgram } from './launcher.ts';
 import { createOutputMask } from './output-mask.ts';
 
-export interface CommandRequest {
+interface CommandRequest {
   readonly command: readonly string[];
   readonly timeoutMs: number;
   /** `staged` for `{staged}` and so on, replaced in every argument. */
@@ -18,7 +18,7 @@ export interface CommandRequest {
   readonly masks?: readonly SecretValue[];
 }
 
-export interface CommandResult {
+interface CommandResult {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   /** The last line that is not empty of what the command printed, masked; empty when it printed nothing. */

@@ -381,7 +381,7 @@ t.test('on a new config children that are the same go on, the others follow', as
     ['four', 'one', 'two'],
   );
   t.equal(sources.length, 4, 'only what is new asks for its environment');
-  t.equal(sources.filter((source) => source.isClosed).length, 1);
+  await waitFor('one to be closed', () => sources.filter((source) => source.isClosed).length === 1);
 });
 
 t.test('a config that cannot be built changes nothing', async (t) => {
@@ -427,4 +427,16 @@ t.test('with force the variables are made anew, and only other values restart a 
     'the restart',
     () => supervisor.status()[0]?.pid !== pid && stateOf(supervisor) === 'running',
   );
+});
+
+t.test('tells that an environment is too large, without showing it', async (t) => {
+  const source = createTestEnvironment({ BIG: 'hunter2'.repeat(50_000) });
+  const restart = { onExit: 'never', minBackoffMs: 1, maxBackoffMs: 1, maxAttempts: 1 } as const;
+  const { supervisor, log } = setup(t, [processConfig({ command: ['true'], restart })], () => source);
+  await waitForState(supervisor, 'failed');
+  t.match(supervisor.status()[0], {
+    message: /cannot start .* \(E2BIG\); the environment and the arguments are too long for the kernel/,
+    isInPlace: false,
+  });
+  t.notMatch(log.join('\n'), 'hunter2');
 });
