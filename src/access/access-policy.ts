@@ -134,6 +134,8 @@ function ownerReason(policy: AccessPolicy, caller: Exclude<Caller, { kind: 'unkn
     if (caller.uid === 0) return 'root';
     return caller.uid === policy.ownUid ? "the agent's own user" : undefined;
   }
+  // systemd asks as root for every unit: once there are rules, they say which unit may have what.
+  if (caller.kind === 'unit') return policy.rules.length === 0 ? 'a unit, and there are no rules' : undefined;
   const isGoverned = policy.rules.some(
     (rule) => rule.token !== undefined && caller.tokens.includes(rule.token),
   );
@@ -172,9 +174,12 @@ function clientTests(client: ClientPattern, accounts: AccountNames): ClientTest[
   if (exe !== undefined) ofProcess((caller) => differs('exe', exe, caller.exe));
   if (unit !== undefined) {
     const matches = wildcard(unit);
-    ofProcess((caller) =>
-      caller.unit !== undefined && matches(caller.unit) ? undefined : differs('unit', unit, caller.unit),
-    );
+    tests.push((caller) => {
+      if (caller.kind !== 'process' && caller.kind !== 'unit') return 'the caller is not a local process';
+      return caller.unit !== undefined && matches(caller.unit)
+        ? undefined
+        : differs('unit', unit, caller.unit);
+    });
   }
   if (container !== undefined) {
     ofProcess((caller) =>

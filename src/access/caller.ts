@@ -26,22 +26,35 @@ export interface TokenCaller {
   readonly tokens: readonly string[];
 }
 
+/** A unit for which systemd loads a credential before it starts; what runs in it is not known yet. */
+export interface UnitCaller {
+  readonly kind: 'unit';
+  readonly unit: string;
+  /** Of systemd, which asks: root, or of a user's manager that user. */
+  readonly uid: number;
+}
+
 export interface UnknownCaller {
   readonly kind: 'unknown';
   /** One clause: `no token was shown`. */
   readonly why: string;
 }
 
-export type Caller = ProcessCaller | TokenCaller | UnknownCaller;
+export type Caller = ProcessCaller | TokenCaller | UnitCaller | UnknownCaller;
 
 export function unknownCaller(why: string): UnknownCaller {
   return { kind: 'unknown', why };
+}
+
+export function unitCaller(unit: string, uid: number): UnitCaller {
+  return { kind: 'unit', unit, uid };
 }
 
 /** One line for logs and denials: `uid 1000, pid 41, /usr/bin/php, billing.service`. */
 export function describeCaller(caller: Caller): string {
   if (caller.kind === 'unknown') return `unknown caller (${caller.why})`;
   if (caller.kind === 'token') return `holder of the token of ${caller.tokens[0] ?? 'a listener'}`;
+  if (caller.kind === 'unit') return `systemd for ${caller.unit}`;
   const known = [caller.exe, caller.unit, caller.container?.slice(0, 12)].filter(
     (part) => part !== undefined,
   );

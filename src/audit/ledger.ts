@@ -13,6 +13,8 @@ export type Holder =
       readonly unit: string | undefined;
     }
   | { readonly kind: 'token'; readonly tokens: readonly string[] }
+  /** A unit that got a credential before it began. */
+  | { readonly kind: 'unit'; readonly unit: string }
   | { readonly kind: 'unknown' };
 
 export interface DeliveredVersion {
@@ -181,6 +183,7 @@ export function createLedger(options: LedgerOptions): Ledger {
 
 function consumerOf(holder: Holder): string {
   if (holder.kind === 'token') return `caller:token ${holder.tokens[0] ?? ''}`;
+  if (holder.kind === 'unit') return `caller:unit ${holder.unit}`;
   if (holder.kind === 'unknown') return 'caller:unknown';
   return `caller:uid ${holder.uid}, pid ${holder.pid}@${holder.startTime ?? '?'}`;
 }

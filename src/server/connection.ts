@@ -1,6 +1,7 @@
 // One client's connection: the listener it came through and who is at its other end, told once.
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Socket } from 'node:net';
 import { type Caller, unknownCaller } from '../access/caller.ts';
 import { type EncodedCaller, encodeCaller } from '../audit/audit-line.ts';
 import type { ListenerConfig } from '../config/resolved.ts';
@@ -45,12 +46,19 @@ export function createIdentity(caller: Caller): Identity {
 function auditCaller(caller: Caller) {
   if (caller.kind === 'unknown') return { unknown: caller.why };
   if (caller.kind === 'token') return { token: caller.tokens[0] ?? '' };
+  if (caller.kind === 'unit') return { uid: caller.uid, unit: caller.unit };
   const { uid, gid, pid, exe, unit, container } = caller;
   return { uid, gid, pid, exe, unit, container };
 }
 
 const withoutToken = createIdentity(unknownCaller('no token was shown'));
 const withWrongToken = createIdentity(unknownCaller('a wrong token was shown'));
+
+/** The descriptor of a socket that is still open: Node keeps it in its handle. */
+export function fdOf(socket: Socket): number | undefined {
+  const fd = (socket as unknown as { _handle?: { fd?: number } | null })._handle?.fd;
+  return fd === undefined || fd < 0 ? undefined : fd;
+}
 
 /** Who makes this request: the peer, or of TCP whoever shows the listener's token in one of its headers. */
 export function identityOf(connection: Connection, headers: IncomingHttpHeaders): Identity {

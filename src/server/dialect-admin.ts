@@ -8,6 +8,7 @@ import { shownVersion } from '../store/secret-version.ts';
 import { askFrom, callerFrom } from './access-question.ts';
 import type { Exchange } from './exchange.ts';
 import { methodNotAllowed } from './method-not-allowed.ts';
+import { decodeSegment } from './path-segment.ts';
 import { readBody } from './request-body.ts';
 import type { DialectHandler, ServerContext } from './server-context.ts';
 import { holdersOf } from './who-has.ts';
@@ -39,7 +40,7 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
   }
 
   function whoHas(exchange: Exchange): void {
-    const [name = '', version] = decodeURIComponent(exchange.path.slice('/who-has/'.length)).split('@');
+    const [name = '', version] = decodeSegment(exchange.path.slice('/who-has/'.length)).split('@');
     exchange.name = name;
     const entry = view.names.find(name)?.entry;
     if (entry === undefined) {
@@ -58,7 +59,7 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
   }
 
   async function drill(exchange: Exchange): Promise<void> {
-    const name = decodeURIComponent(exchange.path.slice('/drill/'.length));
+    const name = decodeSegment(exchange.path.slice('/drill/'.length));
     exchange.name = name;
     const { kind = 'rotation', notify = false } = await jsonBody(exchange);
     if (kind !== 'rotation' && kind !== 'outage' && kind !== 'revocation') {

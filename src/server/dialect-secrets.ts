@@ -4,6 +4,7 @@ import { LatchkeyError } from '../base/errors.ts';
 import type { ApiError } from './api-error.ts';
 import type { Exchange } from './exchange.ts';
 import { methodNotAllowed } from './method-not-allowed.ts';
+import { decodeSegment } from './path-segment.ts';
 import type { PreparedAnswer, SecretTarget } from './secret-reader.ts';
 import type { DialectHandler, ServerContext } from './server-context.ts';
 
@@ -108,19 +109,8 @@ function settle(exchange: Exchange, found: PreparedAnswer | ApiError): void {
 }
 
 function parseTarget(path: string): SecretTarget | undefined {
-  const [name, field, ...rest] = path.slice('/secrets/'.length).split('/').map(decodeSegment);
-  if (name === undefined || name === '' || field === '' || rest.length > 0) return undefined;
-  if (path.split('/').length > 3 && field === undefined) return undefined;
-  return { name, field };
-}
-
-function decodeSegment(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    // A percent sign that begins no escape: not a path of ours.
-    return undefined;
-  }
+  const [name = '', field, ...rest] = path.slice('/secrets/'.length).split('/').map(decodeSegment);
+  return name === '' || field === '' || rest.length > 0 ? undefined : { name, field };
 }
 
 /** RFC 9110, 13.1.2: weak comparison with any tag of the list. */

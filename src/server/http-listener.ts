@@ -11,7 +11,7 @@ import { type Caller, unknownCaller } from '../access/caller.ts';
 import type { PeerReader } from '../access/peer.ts';
 import type { ListenerConfig } from '../config/resolved.ts';
 import { type BindContext, bindListener, refreshBinding } from './bind-listener.ts';
-import { type Connection, createIdentity, type ListenerScope } from './connection.ts';
+import { type Connection, createIdentity, fdOf, type ListenerScope } from './connection.ts';
 import { Exchange } from './exchange.ts';
 import { httpLimits, refuseConnection, refuseMalformed } from './http-limits.ts';
 import type { Listener } from './listener.ts';
@@ -158,8 +158,7 @@ function isTls(server: Server | HttpsServer): server is HttpsServer {
   return 'setSecureContext' in server;
 }
 
-/** Under TLS and TCP there is no peer to be told; the handle is Node's own and gone once the socket is closed. */
 function peerOf(socket: Socket, peers: PeerReader): Caller {
-  const fd = (socket as unknown as { _handle?: { fd?: number } })._handle?.fd;
-  return fd === undefined || fd < 0 ? unknownCaller('the connection is gone') : peers.identify(fd);
+  const fd = fdOf(socket);
+  return fd === undefined ? unknownCaller('the connection is gone') : peers.identify(fd);
 }

@@ -16,7 +16,9 @@ export interface Listener {
 
 /** Listeners with equal addresses are one and the same across a reload. */
 export function addressOf(config: ListenerConfig): string {
-  if (config.kind === 'unix') return `unix ${config.path}`;
+  if (config.kind === 'unix') {
+    return `unix ${config.path}${config.serve.includes('systemd') ? ' for systemd' : ''}`;
+  }
   if (config.kind === 'systemd') return `systemd ${config.name}`;
   return `tcp ${config.host}:${config.port}${config.tls === undefined ? '' : ' tls'}`;
 }

@@ -16,6 +16,7 @@ import { createDialects } from './routes.ts';
 import { createSecretReader } from './secret-reader.ts';
 import type { ServerContext } from './server-context.ts';
 import { readActivatedSockets } from './socket-activation.ts';
+import { createSystemdListener } from './systemd-listener.ts';
 import { createWaits } from './waits.ts';
 
 export interface ServerOptions {
@@ -23,6 +24,8 @@ export interface ServerOptions {
   readonly view: AgentView;
   readonly access: Access;
   readonly peers: PeerReader;
+  /** The agent's own; default: that of this process. */
+  readonly ownUid?: number;
   readonly audit: AuditLog;
   readonly ledger: Ledger;
   readonly registry: MetricsRegistry;
@@ -64,8 +67,19 @@ export function createServer(options: ServerOptions): LocalServer {
   let listeners: Listener[] = [];
   let failed: { config: ListenerConfig; error: LatchkeyError }[] = [];
 
-  const create = (config: ListenerConfig): Listener =>
-    createHttpListener({ config, context, dialects, peers: options.peers, sockets });
+  const { peers, ownUid = process.getuid?.() ?? 0 } = options;
+
+  function create(config: ListenerConfig): Listener {
+    if (!config.serve.includes('systemd')) {
+      return createHttpListener({ config, context, dialects, peers, sockets });
+    }
+    if (config.serve.length === 1 && config.kind !== 'tcp') {
+      return createSystemdListener({ config, context, peers, ownUid, sockets });
+    }
+    throw new LatchkeyError('listener_failed', `${config.place}.serve: systemd speaks no HTTP`, {
+      remedy: 'give it a unix listener of its own',
+    });
+  }
 
   async function startOne(config: ListenerConfig): Promise<Listener> {
     const listener = create(config);

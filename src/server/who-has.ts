@@ -33,6 +33,7 @@ export function holdersOf(
       is_current: record.number === current,
       ...(process === undefined ? {} : { pid: process.pid, uid: process.uid }),
       ...(process?.exe === undefined ? {} : { exe: process.exe }),
+      ...(holder.kind === 'unit' ? { unit: holder.unit } : {}),
       ...(process?.unit === undefined ? {} : { unit: process.unit }),
       since: new Date(record.since).toISOString(),
       last_at: new Date(record.lastAt).toISOString(),

@@ -1,0 +1,241 @@
+// A socket for `LoadCredential=ID:/path`: systemd connects, half-closes, and reads the credential's bytes to the end.
+// There is no way to say no: an early close would be an empty credential, so a refusal is more than the 1 MiB that
+// systemd takes, which makes the unit fail.
+import { createServer, type Socket } from 'node:net';
+import { type ProcessCaller, unitCaller } from '../access/caller.ts';
+import type { PeerReader } from '../access/peer.ts';
+import type { LatchkeyError } from '../base/errors.ts';
+import { stringifyJson } from '../base/json.ts';
+import type { ListenerConfig } from '../config/resolved.ts';
+import { fieldBytes, secretFields, shownVersion } from '../store/secret-version.ts';
+import { type BindContext, bindListener, refreshBinding } from './bind-listener.ts';
+import { createIdentity, fdOf, type Identity } from './connection.ts';
+import type { Listener } from './listener.ts';
+import type { ServerContext } from './server-context.ts';
+
+interface SystemdListenerOptions extends BindContext {
+  config: ListenerConfig;
+  context: ServerContext;
+  peers: PeerReader;
+  ownUid: number;
+}
+
+/** Of one credential and of all of a unit (systemd.exec(5)). */
+const maxCredentialBytes = 1024 * 1024;
+const refusalLine = 'latchkey: refused, see the audit file\n';
+const refusal = Buffer.alloc(maxCredentialBytes + 4096, refusalLine);
+/** A unit that starts with the host may be earlier than the login at the vault. */
+const waitForSecretMs = 30_000;
+const idleTimeoutMs = 60_000;
+
+interface Credential {
+  readonly name: string;
+  /** Absent: all fields as a JSON object. */
+  readonly field: string | undefined;
+}
+
+interface Request extends Credential {
+  readonly socket: Socket;
+  readonly identity: Identity;
+  readonly startedAt: number;
+}
+
+export function createSystemdListener(options: SystemdListenerOptions): Listener {
+  const { context, peers, ownUid } = options;
+  const { view, clock, metrics, logger } = context;
+  let config = options.config;
+  const sockets = new Set<Socket>();
+  const connections = metrics.connections.with(config.place);
+  // The client half-closes at once; Node would close our side too before the answer is there.
+  const server = createServer({ allowHalfOpen: true }, accept);
+
+  function accept(socket: Socket): void {
+    socket.on('error', () => socket.destroy());
+    if (sockets.size >= config.maxConnections) {
+      metrics.connectionsRefused.with(config.place).inc();
+      socket.destroy();
+      return;
+    }
+    sockets.add(socket);
+    connections.set(sockets.size);
+    socket.once('close', () => {
+      sockets.delete(socket);
+      connections.set(sockets.size);
+    });
+    socket.setTimeout(idleTimeoutMs, () => socket.destroy());
+    socket.resume();
+    serve(socket);
+  }
+
+  function serve(socket: Socket): void {
+    const fd = fdOf(socket);
+    const peer = fd === undefined ? undefined : peers.identify(fd);
+    const asked = fd === undefined ? undefined : parseAddress(peers.peerAddress(fd));
+    // The address is the client's own choice: only root's (systemd's) word for it counts, or our own user's.
+    if (peer?.kind !== 'process' || (peer.uid !== 0 && peer.uid !== ownUid) || asked === undefined) {
+      metrics.denials.with('systemd_peer').inc();
+      logger.warn(
+        { listener: config.place, uid: uidOf(peer) },
+        'refused: not a systemd that loads a credential',
+      );
+      socket.destroy();
+      return;
+    }
+    const identity = createIdentity(unitCaller(asked.unit, peer.uid));
+    const credential = findCredential(asked.id, (name) => view.names.find(name) !== undefined);
+    answer({ ...credential, socket, identity, startedAt: clock.now() });
+  }
+
+  function answer(request: Request): void {
+    const { identity, name } = request;
+    const decision = context.access.decideSecret(identity.caller, name);
+    if (!decision.isAllowed) {
+      metrics.denials.with('access').inc();
+      record(request, { isAllowed: false, reason: decision.reason, status: 403 });
+      return;
+    }
+    const entry = view.names.find(name)?.entry;
+    if (
+      entry?.current === undefined &&
+      entry !== undefined &&
+      clock.now() < request.startedAt + waitForSecretMs
+    ) {
+      waitFor(request, entry.key);
+      return;
+    }
+    const { reason } = decision;
+    const version = entry?.current;
+    const bytes = version === undefined ? undefined : credentialBytes(secretFields(version), request.field);
+    if (entry === undefined || version === undefined || bytes === undefined) {
+      record(request, {
+        isAllowed: true,
+        reason,
+        status: version === undefined && entry !== undefined ? 503 : 404,
+      });
+      return;
+    }
+    if (bytes.length > maxCredentialBytes) {
+      logger.error(
+        { name, unit: unitOf(identity) },
+        'a credential is longer than the 1 MiB that systemd takes',
+      );
+      record(request, { isAllowed: true, reason, status: 413 });
+      return;
+    }
+    const shown = shownVersion(version);
+    record(request, { isAllowed: true, reason, status: 200, version: shown }, () => {
+      context.ledger.delivered(identity.caller, {
+        name,
+        entryKey: entry.key,
+        number: version.number,
+        shownVersion: shown,
+      });
+      return bytes;
+    });
+  }
+
+  /** Again when the entry changes, for the last time when the wait is over. */
+  function waitFor(request: Request, key: string): void {
+    const again = (): void => {
+      stop();
+      answer(request);
+    };
+    const isMine = (entry: { key: string; current: unknown }): boolean =>
+      entry.key === key && entry.current !== undefined;
+    const stopListening = view.store.listen({
+      changed: (entry) => {
+        if (isMine(entry)) again();
+      },
+      closed: (entry) => {
+        if (entry.key === key) again();
+      },
+    });
+    const timer = clock.setTimer(Math.max(0, request.startedAt + waitForSecretMs - clock.now()), again);
+    const stop = (): void => {
+      stopListening();
+      timer.cancel();
+      request.socket.off('close', stop);
+    };
+    request.socket.once('close', stop);
+  }
+
+  /** Writes the line, then the bytes; without bytes, or without a line, the refusal. */
+  function record(
+    { socket, identity, name, field, startedAt }: Request,
+    outcome: { isAllowed: boolean; reason: string; status: number; version?: number },
+    deliver?: () => Buffer,
+  ): void {
+    const latencyUs = Math.round((clock.now() - startedAt) * 1000);
+    const common = {
+      caller: identity.encoded,
+      listener: config.place,
+      dialect: 'systemd',
+      method: 'LoadCredential',
+    };
+    context.audit.append(
+      { ...common, name, field, ...outcome, latencyUs },
+      {
+        recorded(failure: LatchkeyError | undefined) {
+          const bytes = failure === undefined ? deliver?.() : undefined;
+          metrics.requests.with('systemd', String(failure === undefined ? outcome.status : 503)).inc();
+          socket.end(bytes ?? refusal);
+        },
+      },
+    );
+  }
+
+  return {
+    get config() {
+      return config;
+    },
+    get connectionCount() {
+      return sockets.size;
+    },
+    start: () => bindListener(server, config, options),
+    address: () => server.address(),
+    update(next) {
+      refreshBinding(next);
+      config = next;
+    },
+    async close(drainMs) {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      const timer = clock.setTimer(drainMs, () => {
+        for (const socket of sockets) socket.destroy();
+      });
+      await closed;
+      timer.cancel();
+    },
+  };
+}
+
+/** `RANDOM/unit/UNIT/ID`, as systemd binds its end (src/shared/creds-util and fileio of systemd). */
+function parseAddress(address: Buffer | undefined): { unit: string; id: string } | undefined {
+  const match = /^[0-9a-f]+\/unit\/([^/]+)\/([^/]+)$/.exec(address?.toString('utf8') ?? '');
+  const [, unit, id] = match ?? [];
+  return unit === undefined || id === undefined ? undefined : { unit, id };
+}
+
+/** The secret of that name; else `NAME.FIELD` with the longest name that there is; else the whole as a name. */
+export function findCredential(id: string, isName: (name: string) => boolean): Credential {
+  if (isName(id)) return { name: id, field: undefined };
+  for (let dot = id.lastIndexOf('.'); dot > 0; dot = id.lastIndexOf('.', dot - 1)) {
+    const name = id.slice(0, dot);
+    if (isName(name)) return { name, field: id.slice(dot + 1) };
+  }
+  return { name: id, field: undefined };
+}
+
+function credentialBytes(
+  fields: ReturnType<typeof secretFields>,
+  field: string | undefined,
+): Buffer | undefined {
+  return field === undefined ? Buffer.from(stringifyJson(fields), 'utf8') : fieldBytes(fields, field);
+}
+
+function uidOf(peer: { kind: string } | undefined): number | undefined {
+  return peer?.kind === 'process' ? (peer as ProcessCaller).uid : undefined;
+}
+
+function unitOf({ caller }: Identity): string | undefined {
+  return caller.kind === 'unit' ? caller.unit : undefined;
+}

@@ -1,0 +1,57 @@
+import { chmodSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import t from 'tap';
+import type { Caller } from '../../src/access/caller.ts';
+import { createPeerReader } from '../../src/access/peer.ts';
+import { createLinuxPeerReader, processStartTime } from '../../src/access/peer-linux.ts';
+import { needsRoot, nobody, runAs } from '../support/other-user.ts';
+
+const isLinux = process.platform === 'linux';
+const skip = isLinux ? false : 'peer credentials by SO_PEERCRED are of Linux';
+
+/** Who a client is to a server that asks as soon as it has connected. */
+async function identifyClient(path: string, uid: number): Promise<Caller> {
+  const peers = createLinuxPeerReader();
+  const { promise, resolve } = Promise.withResolvers<Caller>();
+  const server = createServer((socket: Socket) => {
+    resolve(peers.identify((socket as unknown as { _handle: { fd: number } })._handle.fd));
+    socket.end();
+  });
+  await new Promise<void>((done) => server.listen(path, done));
+  chmodSync(path, 0o666);
+  const script = `import { connect } from 'node:net'; connect(process.argv[1]).resume();`;
+  const [caller] = await Promise.all([promise, runAs(uid, script, [path])]);
+  server.close();
+  return caller;
+}
+
+t.test('tells uid, gid, pid, start time and executable of a client', { skip }, async (t) => {
+  const caller = await identifyClient(join(t.testdir(), 's'), process.getuid?.() ?? 0);
+  t.match(caller, { kind: 'process', uid: process.getuid?.(), exe: process.execPath, startTime: /^\d+$/ });
+});
+
+t.test('tells another user’s client', { skip: skip || needsRoot }, async (t) => {
+  const folder = t.testdir();
+  chmodSync(folder, 0o755);
+  const caller = await identifyClient(join(folder, 's'), nobody);
+  t.match(caller, { kind: 'process', uid: nobody, gid: nobody });
+});
+
+t.test('knows nobody behind a descriptor that is no socket', { skip }, (t) => {
+  t.match(createLinuxPeerReader().identify(0), { kind: 'unknown' });
+  t.match(createLinuxPeerReader().identify(-1), { kind: 'unknown' });
+  t.equal(createLinuxPeerReader().peerAddress(-1), undefined);
+  t.end();
+});
+
+t.test('the start time names a process, and none that is gone', { skip }, (t) => {
+  t.match(processStartTime(process.pid), /^\d+$/);
+  t.equal(processStartTime(process.pid), processStartTime(process.pid));
+  t.equal(processStartTime(2 ** 22 + 1), undefined);
+  t.end();
+});
+
+t.test('each platform has a reader', async (t) => {
+  t.type((await createPeerReader()).identify, 'function');
+});

@@ -1,0 +1,43 @@
+// Runs a piece of JavaScript as another user, where the tests run as root.
+import { spawn } from 'node:child_process';
+
+export const nobody = 65_534;
+export const canChangeUser = process.getuid?.() === 0;
+export const needsRoot = canChangeUser ? false : 'needs root, to run a client as another user';
+
+/** Runs `script` with `node --input-type=module`; resolves to what it printed. Rejects when it fails. */
+export function runAs(uid: number, script: string, args: readonly string[] = []): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script, ...args], {
+    uid,
+    gid: uid,
+    cwd: '/',
+    timeout: 20_000,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  let errors = '';
+  child.stdout.on('data', (chunk) => {
+    output += String(chunk);
+  });
+  child.stderr.on('data', (chunk) => {
+    errors += String(chunk);
+  });
+  child.on('error', reject);
+  child.on('close', (code) => {
+    if (code === 0) resolve(output);
+    else reject(new Error(`exit ${code}: ${errors}`));
+  });
+  return promise;
+}
+
+/** Prints status and body of one GET: arguments are the socket's path and the request's path. */
+export const getScript = `
+  import { request } from 'node:http';
+  const [socketPath, path] = process.argv.slice(1);
+  request({ socketPath, path, headers: { host: 'localhost' } }, (answer) => {
+    let text = '';
+    answer.on('data', (chunk) => { text += chunk; });
+    answer.on('end', () => console.log(answer.statusCode + ' ' + text.trim()));
+  }).end();
+`;
