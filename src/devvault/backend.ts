@@ -45,6 +45,8 @@ export interface VaultResponse {
   leased?: { id: string; renewable: boolean; seconds: number };
   warnings?: readonly string[];
   status?: number;
+  /** Only the status is sent. */
+  isEmpty?: boolean;
   /** Sent as it is, instead of JSON. */
   raw?: { contentType: string; body: Buffer | string };
   /** Sys paths show their data at the top level too. */

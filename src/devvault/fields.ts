@@ -32,7 +32,11 @@ export function intField(data: JsonObject, name: string, fallback = 0): number {
   const value = data[name];
   if (value === undefined || value === null || value === '') return fallback;
   const number = Number(value instanceof JsonNumber ? value.text : value);
-  if (!Number.isInteger(number) || typeof value === 'boolean') throw invalidField(name, 'int', value);
+  if (!Number.isInteger(number) || typeof value === 'boolean') {
+    throw badRequest(
+      `error converting input for field "${name}": '' cannot parse value as 'int': strconv.ParseInt: invalid syntax`,
+    );
+  }
   return number;
 }
 
@@ -41,6 +45,11 @@ export function secondsField(data: JsonObject, name: string, fallback = 0): numb
   const value = data[name];
   if (value === undefined || value === null || value === '') return fallback;
   const seconds = parseSeconds(value instanceof JsonNumber ? value.text : value);
+  if (seconds === undefined && typeof value === 'string') {
+    throw badRequest(
+      `error converting input for field "${name}": time: invalid duration ${JSON.stringify(value)}`,
+    );
+  }
   if (seconds === undefined) throw invalidField(name, 'duration', value);
   return seconds;
 }

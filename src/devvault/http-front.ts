@@ -263,7 +263,7 @@ function wrapTtl(request: IncomingMessage): number {
   if (text === '') return 0;
   const seconds = parseSeconds(text);
   if (seconds === undefined || seconds < 0)
-    throw badRequest('error parsing X-Vault-Wrap-TTL header: invalid duration');
+    throw badRequest(`error parsing X-Vault-Wrap-TTL header: time: invalid duration ${JSON.stringify(text)}`);
   return seconds;
 }
 

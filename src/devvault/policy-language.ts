@@ -54,7 +54,7 @@ function toRule(path: string, body: JsonObject): PathRule {
     for (const item of expanded) capabilities.add(item);
   }
   for (const item of texts(body['capabilities'])) {
-    if (!known.has(item)) throw invalid(`path "${path}": invalid capability '${item}'`);
+    if (!known.has(item)) throw invalid(`path "${path}": invalid capability "${item}"`);
     capabilities.add(item);
   }
   const allowed = parameters(body['allowed_parameters']);
@@ -113,8 +113,9 @@ function hclBlocks(source: string): Block[] {
   const peek = (): string | undefined => tokens[at];
   const take = (expected?: string): string => {
     const next = tokens[at++];
-    if (next === undefined) throw invalid('unexpected end of the policy');
-    if (expected !== undefined && next !== expected) throw invalid(`expected ${expected}, got ${next}`);
+    if (next === undefined) throw invalid('At 1:1: object expected closing RBRACE got: EOF');
+    if (expected !== undefined && next !== expected)
+      throw invalid(`At 1:1: expected ${expected}, got ${next}`);
     return next;
   };
   const value = (): JsonValue => {
@@ -171,7 +172,7 @@ function scalar(text: string): JsonValue {
   if (text === 'true') return true;
   if (text === 'false') return false;
   if (/^-?\d/.test(text)) return new JsonNumber(text);
-  if (/^[{}[\],=]$/.test(text)) throw invalid(`unexpected ${text}`);
+  if (/^[{}[\],=]$/.test(text)) throw invalid(`At 1:1: unexpected ${text}`);
   return text;
 }
 

@@ -13,6 +13,8 @@ export interface RoleShape<Role> {
   listFolder?: string;
   read(call: Call, name: string, before: Role | undefined): Role;
   describe(role: Role): object;
+  /** Shows the role in the answer to a write too. */
+  isShownWhenWritten?: boolean;
 }
 
 export function createRoleCollection<Role>(shape: RoleShape<Role>): RoleCollection<Role> {
@@ -32,8 +34,9 @@ export function createRoleCollection<Role>(shape: RoleShape<Role>): RoleCollecti
           return role && { data: shape.describe(role) };
         },
         update: (call) => {
-          roles.set(nameOf(call), shape.read(call, nameOf(call), roles.get(nameOf(call))));
-          return undefined;
+          const role = shape.read(call, nameOf(call), roles.get(nameOf(call)));
+          roles.set(nameOf(call), role);
+          return shape.isShownWhenWritten ? { data: shape.describe(role) } : undefined;
         },
         delete: (call) => void roles.delete(nameOf(call)),
       },

@@ -88,7 +88,7 @@ function requireWrappingToken(core: Core, request: VaultRequest): void {
   if (given !== undefined && typeof given !== 'string')
     throw collected(400, 'could not decode token in request body');
   if (!isWrappingToken(core, given || request.clientToken)) {
-    throw collected(400, 'wrapping token is not valid or does not exist');
+    throw badRequest('wrapping token is not valid or does not exist');
   }
   if (!given && request.token !== undefined) request.namespace = request.token.namespace;
 }
@@ -118,8 +118,12 @@ function findRoute(routes: readonly CompiledRoute[], rest: string): Located['fou
 
 // A folder is listed with its slash; routes of plain collections are written without it.
 function findListRoute(routes: readonly CompiledRoute[], rest: string, inner: string): Located['found'] {
-  const lists = routes.filter(({ route }) => route.list !== undefined);
-  return findRoute(lists, rest) ?? findRoute(lists, inner) ?? findRoute(routes, inner);
+  for (const route of routes) {
+    const match =
+      route.matcher.exec(rest) ?? (route.route.list === undefined ? null : route.matcher.exec(inner));
+    if (match) return { route, params: { ...match.groups } };
+  }
+  return undefined;
 }
 
 const nowhere: Mount = {
@@ -190,6 +194,7 @@ async function toAnswer(core: Core, call: Call, response: VaultResponse | undefi
     return { status: 204 };
   }
   if (call.operation === 'list' && hasNoKeys(response)) throw notFound();
+  if (response.isEmpty) return { status: response.status ?? 204 };
   if (response.raw !== undefined) return { status: response.status ?? 200, ...response.raw };
   if (response.status === 204) return { status: 204 };
   const body = await toBody(core, call, response);

@@ -2,7 +2,7 @@
 import type { BackendContext, Call, Route, VaultResponse } from '../backend.ts';
 import { hasField, intField, secondsField, textField, textMapField } from '../fields.ts';
 import { newUuid } from '../identifiers.ts';
-import { badRequest, collected, VaultError } from '../vault-error.ts';
+import { badRequest, VaultError } from '../vault-error.ts';
 import type { AppRole } from './approle.ts';
 
 export interface SecretId {
@@ -25,7 +25,7 @@ export function secretIdRoutes(context: BackendContext, roles: Map<string, AppRo
   const required = (call: Call): AppRole => {
     const name = (call.params['role'] ?? '').toLowerCase();
     const role = roles.get(name);
-    if (role === undefined) throw collected(500, `role "${name}" does not exist`);
+    if (role === undefined) throw new VaultError(404, [`role "${name}" does not exist`]);
     return role;
   };
   const live = (role: AppRole, find: (item: SecretId) => boolean): SecretId | undefined => {
@@ -34,12 +34,12 @@ export function secretIdRoutes(context: BackendContext, roles: Map<string, AppRo
     role.secretIds.delete(found.id);
     return undefined;
   };
-  const byAccessor = (call: Call, role: AppRole): SecretId => {
+  const byAccessor = (call: Call, role: AppRole): SecretId | string => {
     const accessor = textField(call.data, 'secret_id_accessor');
     if (accessor === '') throw badRequest('missing secret_id_accessor');
     const found = live(role, (item) => item.accessor === accessor);
     if (found !== undefined) return found;
-    throw new VaultError(404, [`failed to find accessor entry for secret_id_accessor: "${accessor}"`]);
+    return `failed to find accessor entry for secret_id_accessor: "${accessor}"`;
   };
   const byId = (call: Call, role: AppRole): SecretId | undefined => {
     const id = textField(call.data, 'secret_id');
@@ -50,10 +50,17 @@ export function secretIdRoutes(context: BackendContext, roles: Map<string, AppRo
     const role = required(call);
     role.secretIds.delete(byId(call, role)?.id ?? '');
   };
-  const destroyByAccessor = (call: Call): undefined => {
+  // An unknown accessor is answered with data and a 404, unlike every other error.
+  const withAccessor = (call: Call, work: (role: AppRole, found: SecretId) => VaultResponse | undefined) => {
     const role = required(call);
-    role.secretIds.delete(byAccessor(call, role).id);
+    const found = byAccessor(call, role);
+    return typeof found === 'string' ? { status: 404, data: { error: found } } : work(role, found);
   };
+  const destroyByAccessor = (call: Call): VaultResponse | undefined =>
+    withAccessor(call, (role, found) => {
+      role.secretIds.delete(found.id);
+      return undefined;
+    });
   return [
     {
       pattern: 'role/:role/secret-id',
@@ -80,7 +87,7 @@ export function secretIdRoutes(context: BackendContext, roles: Map<string, AppRo
     { pattern: 'role/:role/secret-id/destroy', update: destroy, delete: destroy },
     {
       pattern: 'role/:role/secret-id-accessor/lookup',
-      update: (call) => ({ data: describe(byAccessor(call, required(call))) }),
+      update: (call) => withAccessor(call, (_role, found) => ({ data: describe(found) })),
     },
     {
       pattern: 'role/:role/secret-id-accessor/destroy',

@@ -34,7 +34,7 @@ export function createAppRole(context: BackendContext): Backend {
 
 function login(context: BackendContext, roles: Map<string, AppRole>, { data }: Call): VaultResponse {
   const roleId = textField(data, 'role_id').trim();
-  if (roleId === '') throw badRequest('missing role_id');
+  if (roleId === '') throw new VaultError(500, ['missing role_id']);
   const role = [...roles.values()].find((item) => item.roleId === roleId);
   if (role === undefined) throw badRequest('invalid role or secret ID');
   const metadata = role.bindSecretId ? useSecretId(context, role, textField(data, 'secret_id').trim()) : {};

@@ -42,7 +42,7 @@ export async function verifyJwt(
     }
     return await verifyByKeys(token, keys.publicKeys, options);
   } catch (error) {
-    throw badRequest(`error validating token: ${describeError(error)}`);
+    throw badRequest(`error validating token: ${reasonOf(error)}`);
   }
 }
 
@@ -66,6 +66,24 @@ async function verifyByKeys(
     }
   }
   throw new Error('no known key successfully validated the token signature');
+}
+
+const claimReasons: Readonly<Record<string, string>> = {
+  aud: 'invalid audience (aud) claim: audience claim does not match any expected audience',
+  exp: 'invalid expiration time (exp) claim: token is expired',
+  iss: 'invalid issuer (iss) claim',
+  nbf: 'invalid not before (nbf) claim: token not yet valid',
+  sub: 'invalid subject (sub) claim',
+};
+
+// In the words of the library that Vault uses.
+function reasonOf(error: unknown): string {
+  const { code, claim } = error as { code?: string; claim?: string };
+  if (claim !== undefined) return claimReasons[claim] ?? `invalid ${claim} claim`;
+  if (code === 'ERR_JWS_INVALID' || error instanceof TypeError) {
+    return 'error verifying token signature: go-jose/go-jose: compact JWS format must have three parts';
+  }
+  return `error verifying token signature: ${describeError(error)}`;
 }
 
 /** A claim by name or by JSON pointer (`/a/b`). */

@@ -7,6 +7,7 @@ import {
   hasField,
   intField,
   listField,
+  parseSeconds,
   secondsField,
   textField,
   textMapField,
@@ -118,8 +119,8 @@ function choosePolicies(
 
 function chooseTimes(call: Call, role: TokenRole | undefined, isSudo: boolean): Times {
   const { data } = call;
-  const ttlSeconds = secondsField(data, 'ttl') || secondsField(data, 'lease');
-  const asked = { period: secondsField(data, 'period'), explicitMax: secondsField(data, 'explicit_max_ttl') };
+  const ttlSeconds = durationText(data, 'ttl') || durationText(data, 'lease');
+  const asked = { period: durationText(data, 'period'), explicitMax: durationText(data, 'explicit_max_ttl') };
   if (ttlSeconds < 0) throw badRequest('ttl must be positive');
   if (asked.period < 0) throw badRequest('period must be positive');
   if (asked.explicitMax < 0) throw badRequest('explicit_max_ttl must be positive');
@@ -131,6 +132,14 @@ function chooseTimes(call: Call, role: TokenRole | undefined, isSudo: boolean): 
     periodSeconds: least(asked.period, role?.periodSeconds ?? 0),
     explicitMaxTtlSeconds: least(asked.explicitMax, role?.explicitMaxTtlSeconds ?? 0),
   };
+}
+
+// These fields are texts to the real server, which parses them itself and so complains in Go's words.
+function durationText(data: Call['data'], name: string): number {
+  const text = textField(data, name);
+  const seconds = text === '' ? 0 : parseSeconds(text);
+  if (seconds === undefined) throw badRequest(`time: invalid duration ${JSON.stringify(text)}`);
+  return seconds;
 }
 
 function finalTtl(core: Core, call: Call, times: Times, isRoot: boolean, warnings: string[]): number {

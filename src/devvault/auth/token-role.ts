@@ -45,6 +45,10 @@ function readRole({ data, params }: Call): TokenRole {
   const allowed = sanitizePolicies(listField(data, 'allowed_policies'), false);
   const disallowed = sanitizePolicies(listField(data, 'disallowed_policies'), false);
   const allowedGlobs = listField(data, 'allowed_policies_glob');
+  const pathSuffix = textField(data, 'path_suffix');
+  if (pathSuffix !== '' && !/\w[\w-.]+\w/.test(pathSuffix)) {
+    throw badRequest('given role path suffix contains invalid characters; must match \\w[\\w-.]+\\w');
+  }
   const type = textField(data, 'token_type', 'default-service');
   if (!['service', 'batch', 'default-service', 'default-batch'].includes(type))
     throw badRequest(`invalid 'token_type' value "${type}"`);
@@ -60,7 +64,7 @@ function readRole({ data, params }: Call): TokenRole {
     explicitMaxTtlSeconds:
       secondsField(data, 'token_explicit_max_ttl') || secondsField(data, 'explicit_max_ttl'),
     numUses: intField(data, 'token_num_uses'),
-    pathSuffix: textField(data, 'path_suffix'),
+    pathSuffix,
     type,
     choosePolicies(asked, hasDefault, parent) {
       const isFree = allowed.length === 0 && allowedGlobs.length === 0;
@@ -76,7 +80,7 @@ function readRole({ data, params }: Call): TokenRole {
         )
           continue;
         throw badRequest(
-          `token policies (${quoted(names)}) must be subset of the role's allowed policies (${quoted(allowed)}) or glob policies (${quoted(allowedGlobs)})`,
+          `token policies (${quoted(names)}) must be subset of the role's allowed policies (${quoted(sanitizePolicies(allowed, hasDefault && !disallowed.includes('default')))}) or glob policies (${quoted(allowedGlobs)})`,
         );
       }
       return names;
@@ -98,11 +102,10 @@ function describe(role: TokenRole): object {
     explicit_max_ttl: role.explicitMaxTtlSeconds,
     token_period: role.periodSeconds,
     token_explicit_max_ttl: role.explicitMaxTtlSeconds,
-    token_num_uses: role.numUses,
+    ...(role.numUses > 0 ? { token_num_uses: role.numUses } : {}),
     token_no_default_policy: role.hasNoDefaultPolicy,
     token_type: role.type,
-    token_bound_cidrs: [],
-    allowed_entity_aliases: [],
+    allowed_entity_aliases: null,
   };
 }
 

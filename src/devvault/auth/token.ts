@@ -13,7 +13,7 @@ import { type TokenRole, tokenRoleRoutes } from './token-role.ts';
 export function createTokenAuth(core: Core, _context: BackendContext): Backend {
   const roles = new Map<string, TokenRole>();
   return {
-    sudo: ['accessors', 'create-orphan', 'revoke-orphan'],
+    sudo: ['accessors', 'revoke-orphan'],
     routes: [
       { pattern: 'create', update: (call) => createChildToken(core, call, { isOrphan: false }) },
       { pattern: 'create-orphan', update: (call) => createChildToken(core, call, { isOrphan: true }) },
@@ -170,7 +170,7 @@ function describeToken(core: Core, token: TokenEntry): object {
     entity_id: token.entityId,
     type: token.type,
     ...(token.role === undefined ? {} : { role: token.role }),
-    ...(token.periodSeconds > 0 ? { period: token.periodSeconds } : {}),
+    ...(token.periodSeconds > 0 && token.role === undefined ? { period: token.periodSeconds } : {}),
     ...(token.namespace.path === '' ? {} : { namespace_path: token.namespace.path }),
     ...(token.lastRenewalMs === undefined
       ? {}
@@ -178,7 +178,7 @@ function describeToken(core: Core, token: TokenEntry): object {
           last_renewal: time(token.lastRenewalMs),
           last_renewal_time: Math.floor(token.lastRenewalMs / 1000),
         }),
-    ...(token.expiresAtMs === undefined
+    ...(token.expiresAtMs === undefined && core.flavor === 'vault'
       ? {}
       : { renewable: token.renewable, issue_time: time(token.issuedAtMs) }),
   };

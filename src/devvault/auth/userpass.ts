@@ -3,7 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Backend, Call, VaultResponse } from '../backend.ts';
 import { hasField, listField, textField } from '../fields.ts';
 import { createRoleCollection } from '../role-collection.ts';
-import { badRequest, collected } from '../vault-error.ts';
+import { badRequest, collected, VaultError } from '../vault-error.ts';
 import { describeTokenParams, grantOf, readTokenParams, type TokenParams } from './token-params.ts';
 
 interface User {
@@ -15,7 +15,8 @@ interface User {
 
 export function createUserpass(): Backend {
   const users = createUsers((call, before) => {
-    if (before === undefined && !hasField(call.data, 'password')) throw badRequest('missing password');
+    if (before === undefined && !hasField(call.data, 'password'))
+      throw badRequest('must provide either password or password_hash');
   });
   const change = (call: Call, field: (user: User) => Partial<User>): undefined => {
     const name = (call.params['name'] ?? '').toLowerCase();
@@ -114,7 +115,7 @@ function login(users: ReadonlyMap<string, User>, call: Call, refusal: string): V
 
 function requirePassword(call: Call): string {
   const password = textField(call.data, 'password');
-  if (password === '') throw collected(500, 'missing password');
+  if (password === '') throw new VaultError(500, ['missing password']);
   return password;
 }
 

@@ -3,7 +3,7 @@ import { formatDuration } from '../../base/duration.ts';
 import type { JsonObject } from '../../base/json.ts';
 import type { Call, Route } from '../backend.ts';
 import { boolField, hasField, intField, mapField, secondsField, textMapField } from '../fields.ts';
-import { badRequest, VaultError } from '../vault-error.ts';
+import { badRequest, collected } from '../vault-error.ts';
 import type { KvKey, KvStore } from './kv2-store.ts';
 import { listKeys } from './list-keys.ts';
 
@@ -33,7 +33,7 @@ export function metadataRoute(
     },
     patch: (call) => {
       const key = store.keys.get(pathOf(call));
-      if (key === undefined) throw new VaultError(404, []);
+      if (key === undefined) return { status: 404, isEmpty: true };
       applySettings(key, call.data);
       const patch = mapField(call.data, 'custom_metadata');
       if (patch !== undefined) key.customMetadata = patchCustomMetadata(key.customMetadata ?? {}, patch);
@@ -101,9 +101,13 @@ function checkCustomMetadata(metadata: Record<string, string>): void {
     throw badRequest(`${prefix}: payload must contain at most 64 keys, provided ${names.length}`);
   for (const [name, value] of Object.entries(metadata)) {
     if (name.length === 0 || name.length > 128)
-      throw badRequest(`${prefix}: length of key is ${name.length} but must be 0 < len(key) <= 128`);
+      throw collected(
+        400,
+        `${prefix}: length of key "${name}" is ${name.length} but must be 0 < len(key) <= 128`,
+      );
     if (value.length === 0 || value.length > 512) {
-      throw badRequest(
+      throw collected(
+        400,
         `${prefix}: length of value for key "${name}" is ${value.length} but must be 0 < len(value) <= 512`,
       );
     }

@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../base/json.ts';
 import type { Backend, BackendContext, Call, Route, VaultResponse } from '../backend.ts';
 import { boolField, hasField, intField, listField, mapField, secondsField } from '../fields.ts';
-import { badRequest, VaultError } from '../vault-error.ts';
+import { badRequest } from '../vault-error.ts';
 import { goDuration, metadataRoute } from './kv2-metadata.ts';
 import { createKvStore, type KvKey, type KvStore, type KvVersion } from './kv2-store.ts';
 
@@ -75,10 +75,10 @@ function dataRoute(store: KvStore, tell: Tell, clock: Clock): Route {
       const patch = mapField(call.data, 'data');
       if (patch === undefined) throw badRequest('no data provided');
       const key = store.keys.get(path);
-      if (key === undefined) throw new VaultError(404, []);
+      if (key === undefined) return { status: 404, isEmpty: true };
       store.checkCas(path, casOf(call.data));
       const current = key.versions.get(key.currentVersion);
-      if (current === undefined) throw new VaultError(404, []);
+      if (current === undefined) return { status: 404, isEmpty: true };
       if (store.isGone(current) || current.data === undefined) {
         return { status: 404, data: versionInfo(key, key.currentVersion, current) };
       }

@@ -58,8 +58,39 @@ export function readPkiRole(data: JsonObject): PkiRole {
   };
 }
 
+// What the real engine shows too, and this one has no use for.
+const unusedFields = {
+  allow_token_displayname: false,
+  allowed_domains_template: false,
+  allowed_other_sans: [],
+  allowed_serial_numbers: [],
+  allowed_uri_sans_template: false,
+  allowed_user_ids: [],
+  basic_constraints_valid_for_non_ca: false,
+  cn_validations: ['email', 'hostname'],
+  code_signing_flag: false,
+  country: [],
+  email_protection_flag: false,
+  ext_key_usage: [],
+  ext_key_usage_oids: [],
+  key_usage: ['DigitalSignature', 'KeyAgreement', 'KeyEncipherment'],
+  locality: [],
+  not_after: '',
+  organization: [],
+  ou: [],
+  policy_identifiers: [],
+  postal_code: [],
+  province: [],
+  signature_bits: 256,
+  street_address: [],
+  use_csr_common_name: true,
+  use_csr_sans: true,
+  use_pss: false,
+};
+
 export function describePkiRole(role: PkiRole): object {
   return {
+    ...unusedFields,
     allow_any_name: role.allowAnyName,
     allow_bare_domains: role.allowBareDomains,
     allow_glob_domains: role.allowGlobDomains,

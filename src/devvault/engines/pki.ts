@@ -36,6 +36,7 @@ export function createPki(context: BackendContext): Backend {
     folder: 'roles',
     read: ({ data }) => readPkiRole(data),
     describe: describePkiRole,
+    isShownWhenWritten: true,
   });
   const roleOf = (call: Call): PkiRole => {
     const role = collection.roles.get((call.params['role'] ?? '').toLowerCase());
@@ -172,6 +173,7 @@ function finish(
     ca_chain: [ca.pem],
     certificate: isBundle ? bundle : certificate.pem,
     expiration: Math.floor(certificate.notAfterMs / 1000),
+    not_before: Math.floor(certificate.notBeforeMs / 1000),
     issuing_ca: ca.pem,
     ...keys,
     serial_number: certificate.serial,
@@ -200,7 +202,10 @@ async function keyFields(pair: KeyPair, data: JsonObject): Promise<Record<string
 
 function requireCa(state: PkiState): CertificateAuthority {
   if (state.ca !== undefined) return state.ca;
-  throw collected(500, 'error fetching CA certificate: unable to find PKI issuer for reference: default');
+  throw collected(
+    500,
+    'could not fetch the CA certificate (was one set?): no default issuer currently configured',
+  );
 }
 
 function revoke(context: BackendContext, state: PkiState, call: Call): VaultResponse {
@@ -241,6 +246,7 @@ function readRoutes(context: BackendContext, state: PkiState): Route[] {
         const revokedMs = state.revoked.get(certificate.serial);
         const data = {
           certificate: certificate.pem,
+          ...(revokedMs === undefined ? {} : { issuer_id: '' }),
           revocation_time: revokedMs === undefined ? 0 : Math.floor(revokedMs / 1000),
           revocation_time_rfc3339: revokedMs === undefined ? '' : new Date(revokedMs).toISOString(),
           ...(name === 'ca_chain' ? { ca_chain: certificate.pem } : {}),

@@ -48,13 +48,13 @@ async function renewLease(core: Core, call: Call): Promise<VaultResponse> {
 
 async function revokeLease(core: Core, call: Call): Promise<VaultResponse | undefined> {
   const ending = core.leases.revoke(leaseId(call));
-  if (boolField(call.data, 'sync')) {
+  if (boolField(call.data, 'sync', true)) {
     await ending;
     return undefined;
   }
   // The table logs a failure and tries again: the caller is told 202 at once.
   ending.catch(() => {});
-  return { status: 202, data: null };
+  return { status: 202, isEmpty: true };
 }
 
 async function revokeBelow(core: Core, call: Call, prefix: string, isForced: boolean): Promise<void> {

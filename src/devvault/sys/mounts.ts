@@ -19,7 +19,7 @@ function tableRoutes(core: Core, kind: Mount['kind'], table: string): Route[] {
     throw badRequest(
       kind === 'auth'
         ? `no matching mount at path: ${slashed(call.params['path'] ?? '')}`
-        : 'No secret engine mount at this path',
+        : `No secret engine mount at ${slashed(call.params['path'] ?? '')}`,
     );
   };
   return [
@@ -56,10 +56,9 @@ function addMount(core: Core, kind: Mount['kind'], call: Call, mounts: Map<strin
   if (kind === 'secret' && /^(sys|auth|cubbyhole|identity)\//.test(path))
     throw badRequest(`cannot mount "${path}"`);
   const clash = [...mounts.keys()].find((item) => item.startsWith(path) || path.startsWith(item));
-  if (clash !== undefined)
-    throw badRequest(`path is already in use at ${kind === 'auth' ? `auth/${clash}` : clash}`);
+  if (clash !== undefined) throw badRequest(`path is already in use at ${clash}`);
   const isKvV2 = type === 'kv-v2';
-  const options = textMapField(call.data, 'options') ?? null;
+  const options = textMapField(call.data, 'options') ?? {};
   core.mount(call.namespace, kind, path, isKvV2 || type === 'kv-v1' ? 'kv' : type, {
     description: textField(call.data, 'description'),
     options: isKvV2 ? { ...options, version: '2' } : options,

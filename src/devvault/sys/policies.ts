@@ -1,5 +1,5 @@
 // sys/policies/acl and the older sys/policy: kept per namespace as text, checked when written.
-import type { Call, Route } from '../backend.ts';
+import type { Call, Route, VaultResponse } from '../backend.ts';
 import type { Core } from '../core.ts';
 import { textField } from '../fields.ts';
 import { parsePolicy } from '../policy-language.ts';
@@ -7,7 +7,7 @@ import { badRequest } from '../vault-error.ts';
 
 const builtIn = new Set(['root', 'response-wrapping', 'control-group']);
 
-export function policyRoutes(_core: Core): Route[] {
+export function policyRoutes(core: Core): Route[] {
   const nameOf = (call: Call): string => (call.params['name'] ?? '').toLowerCase();
   const names = (call: Call): string[] =>
     [...new Set([...call.namespace.policies.keys(), ...(call.namespace.path === '' ? ['root'] : [])])]
@@ -15,7 +15,8 @@ export function policyRoutes(_core: Core): Route[] {
       .sort();
   const textOf = (call: Call): string | undefined =>
     nameOf(call) === 'root' ? '' : call.namespace.policies.get(nameOf(call));
-  const write = (call: Call): undefined => {
+  const extra = core.flavor === 'openbao' ? { cas_required: false } : {};
+  const write = (call: Call): VaultResponse | undefined => {
     const name = nameOf(call);
     if (builtIn.has(name)) throw badRequest(`cannot update "${name}" policy`);
     const raw = textField(call.data, 'policy') || textField(call.data, 'rules');
@@ -23,10 +24,13 @@ export function policyRoutes(_core: Core): Route[] {
     const text = decode(raw);
     parsePolicy(text);
     call.namespace.policies.set(name, text);
+    return name === call.params['name']
+      ? undefined
+      : { data: null, warnings: [`policy name was converted to ${name}`] };
   };
   const remove = (call: Call): undefined => {
     const name = nameOf(call);
-    if (builtIn.has(name) || name === 'default') throw badRequest(`cannot delete "${name}" policy`);
+    if (builtIn.has(name) || name === 'default') throw badRequest(`cannot delete ${name} policy`);
     call.namespace.policies.delete(name);
   };
   return [
@@ -35,7 +39,7 @@ export function policyRoutes(_core: Core): Route[] {
       pattern: 'policies/acl/:name',
       read: (call) => {
         const policy = textOf(call);
-        return policy === undefined ? undefined : { data: { name: nameOf(call), policy } };
+        return policy === undefined ? undefined : { data: { name: nameOf(call), policy, ...extra } };
       },
       update: write,
       delete: remove,
@@ -49,7 +53,9 @@ export function policyRoutes(_core: Core): Route[] {
       pattern: 'policy/:name',
       read: (call) => {
         const rules = textOf(call);
-        return rules === undefined ? undefined : { isInjected: true, data: { name: nameOf(call), rules } };
+        return rules === undefined
+          ? undefined
+          : { isInjected: true, data: { name: nameOf(call), rules, ...extra } };
       },
       update: write,
       delete: remove,

@@ -45,7 +45,7 @@ function health(core: Core, query: URLSearchParams): Answer {
     initialized: isInitialized,
     sealed: isSealed,
     standby: isSealed || role === 'standby' || role === 'performance-standby',
-    performance_standby: role === 'performance-standby',
+    ...(core.flavor === 'vault' ? { performance_standby: role === 'performance-standby' } : {}),
     replication_performance_mode: isSealed ? 'unknown' : 'disabled',
     replication_dr_mode: isSealed ? 'unknown' : role === 'dr-secondary' ? 'secondary' : 'disabled',
     server_time_utc: Math.floor(core.clock.wall() / 1000),

@@ -4,7 +4,7 @@ import type { Call, Route, VaultResponse } from '../backend.ts';
 import type { Core } from '../core.ts';
 import { textField } from '../fields.ts';
 import type { TokenEntry } from '../token-table.ts';
-import { badRequest, collected } from '../vault-error.ts';
+import { badRequest } from '../vault-error.ts';
 import { readWrapped, type Wrapped } from '../wrapping.ts';
 
 export function wrappingRoutes(core: Core): Route[] {
@@ -51,6 +51,6 @@ function open(core: Core, call: Call): { token: TokenEntry; wrapped: Wrapped } {
   const token = id === '' ? call.token : core.tokens.lookup(id);
   const wrapped = token && readWrapped(token);
   if (token === undefined || wrapped === undefined)
-    throw collected(400, 'wrapping token is not valid or does not exist');
+    throw badRequest('wrapping token is not valid or does not exist');
   return { token, wrapped };
 }
