@@ -17,7 +17,8 @@ export function createAuthorised(client: VaultClient, session: Session): Authori
   return async (request) => {
     const token = await session.token(request.signal);
     const answer = await client.request({ ...request, token: token.value });
-    if (answer.status !== 403 || !(await session.isRefused(token, answer))) return { ...answer, token };
+    if (answer.status !== 403 || !(await session.isRefused(token, answer, request.path)))
+      return { ...answer, token };
     const next = await session.token(request.signal);
     return { ...(await client.request({ ...request, token: next.value })), token: next };
   };

@@ -44,7 +44,7 @@ export async function forwardTo(request: ForwardRequest, options: ForwardOptions
   const isRepeatable = request.body === undefined || Buffer.isBuffer(request.body);
   if (answer.status !== 403) return answer;
   const buffered = await bufferedAnswer(answer);
-  const isRefused = await session.isRefused(token, buffered.answer);
+  const isRefused = await session.isRefused(token, buffered.answer, request.path);
   if (!isRefused || !isRepeatable) return buffered.response;
   return await send((await session.token(request.signal)).value.text());
 }

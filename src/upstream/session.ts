@@ -20,7 +20,7 @@ export interface Session {
   /** The token; waits for a login that is under way, and throws the error of the last one. */
   token(signal: AbortSignal): Promise<SessionToken>;
   /** Was a 403 the token's fault? Then a fresh login is under way, and `token` waits for it. */
-  isRefused(token: SessionToken, answer: VaultAnswer): Promise<boolean>;
+  isRefused(token: SessionToken, answer: Pick<VaultAnswer, 'body'>, path: string): Promise<boolean>;
   status(): SessionStatus;
   ready(signal: AbortSignal): Promise<void>;
   /** Logs in anew while the old token lives: what it was got with has changed. */
@@ -231,9 +231,9 @@ export function createSession(options: SessionOptions): Session {
         await settled.wait(signal);
       }
     },
-    async isRefused(token, answer) {
+    async isRefused(token, answer, path) {
       if (current !== token) return true;
-      if (!(await check.isDead(token, answer))) return false;
+      if (!(await check.isDead(token, answer, path))) return false;
       drop(token);
       return true;
     },

@@ -30,6 +30,7 @@ export interface TokenKeeperOptions {
   readonly onDead: (token: SessionToken) => void;
 }
 
+const renewPath = 'auth/token/renew-self';
 /** Long waits are cut up, because a timer holds about 24 days. */
 const longestPauseMs = 86_400_000;
 
@@ -51,7 +52,7 @@ export function createTokenKeeper(options: TokenKeeperOptions): TokenKeeper {
     try {
       const answer = await client.request({
         method: 'POST',
-        path: 'auth/token/renew-self',
+        path: renewPath,
         body: { increment: `${Math.ceil(before.periodMs / 1000)}s` },
         token: token.value,
         namespace: options.namespace,
@@ -66,7 +67,8 @@ export function createTokenKeeper(options: TokenKeeperOptions): TokenKeeper {
         return;
       }
       logger.warn({ status: answer.status }, 'the token was not renewed');
-      if (answer.status === 403 && (await options.check.isDead(token, answer))) options.onDead(token);
+      if (answer.status === 403 && (await options.check.isDead(token, answer, renewPath)))
+        options.onDead(token);
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof UpstreamFailure)) throw error;

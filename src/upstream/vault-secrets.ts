@@ -25,8 +25,7 @@ export type VaultSecrets = Pick<Upstream, 'read' | 'isCurrent' | 'renew' | 'revo
 const versionedWarning = 'Invalid path for a versioned K/V secrets engine';
 /** How long a mount whose metadata may not be read is not asked for them again. */
 const metadataDeniedMs = 600_000;
-/** What servers say of a lease that is gone, or whose end cannot be moved any more. */
-const leaseGone = /lease (?:not found|expired|is not renewable)|invalid lease/i;
+const leaseGone = /lease (?:not found|expired)|invalid lease/i;
 
 export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
   const { authorised, clock } = options;

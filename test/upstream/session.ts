@@ -71,6 +71,36 @@ t.test('a 403 of policy costs one look at the token, no login, and names the pat
   t.equal(upstream.status().state, 'ready');
 });
 
+t.test('a token that dies right after a 403 of policy is still found dead', async (t) => {
+  const vault = await startStubVault();
+  let isDead = false;
+  vault.route((request) => {
+    const token = request.headers['x-vault-token'];
+    if (isDead && token === 's.token-1') return denied;
+    if (request.path === 'secret/data/other') return denied;
+    return request.path === 'secret/data/app' ? { json: kv2({ a: '1' }) } : undefined;
+  });
+  const { upstream } = await start(t, vault);
+  await upstream.ready(ready());
+  const other = createReference({ upstream: 'vault', path: 'secret/other' });
+  await t.rejects(upstream.read(other, interactive()), { code: 'denied' });
+  isDead = true;
+  t.ok(await upstream.read(reference, interactive()));
+});
+
+t.test('a flood of 403s does not become a flood of looks at the token', async (t) => {
+  const vault = await startStubVault();
+  vault.route((request) => (request.path.startsWith('secret/data') ? denied : undefined));
+  const { upstream } = await start(t, vault);
+  await upstream.ready(ready());
+  for (let index = 0; index < 30; index += 1) {
+    const denial = createReference({ upstream: 'vault', path: `secret/${index}` });
+    await t.rejects(upstream.read(denial, interactive()), { code: 'denied' });
+  }
+  t.ok(vault.count('auth/token/lookup-self') <= 12);
+  t.equal(vault.count('auth/approle/login'), 1);
+});
+
 t.test('a token that may not look itself up is not replaced for every 403', async (t) => {
   const vault = await startStubVault();
   vault.route((request) => {
