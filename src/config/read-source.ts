@@ -22,6 +22,14 @@ const maxAliases = 1000;
 
 /** Undefined when the file cannot be read or is no YAML; the reason is among the problems then. */
 export function readSource(file: string, problems: Problems): ConfigSource | undefined {
+  if (file.endsWith('.hcl')) {
+    problems.addAt(
+      file,
+      undefined,
+      'expected YAML or JSON, got the name of an HCL file; write it as latchkey.yaml',
+    );
+    return undefined;
+  }
   let source: string;
   try {
     const bytes = readFileSync(file);

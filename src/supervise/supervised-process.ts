@@ -4,13 +4,15 @@ import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { ProcessConfig } from '../config/resolved.ts';
 import type { Child } from './child.ts';
 import { type EnvironmentSource, isSameEnvironment, type Variables } from './environment-source.ts';
-import { probeHealth } from './health-probe.ts';
 import { createMailbox } from './mailbox.ts';
-import type { ProcessObserver, ProcessState, ProcessStatus, StartReason } from './process-status.ts';
+import type { ProcessObserver, ProcessStatus, StartReason } from './process-status.ts';
+import { createProcessView } from './process-view.ts';
 import { decideRestart, describeExit, isSuccess, type ProcessExit } from './restart-policy.ts';
 import { decideRotation, type RotationDecision } from './rotation-policy.ts';
 import type { RunCommand } from './run-command.ts';
-import { type StartTools, startProcess } from './start-process.ts';
+import { beginProcess, healthOf, type RunningProcess } from './running-process.ts';
+import { isSameRestart, isSameStart } from './same-start.ts';
+import type { StartTools } from './start-process.ts';
 
 export interface SupervisedProcessOptions extends StartTools {
   readonly config: ProcessConfig;
@@ -33,18 +35,6 @@ export interface SupervisedProcess {
   close(options: { signal: AbortSignal }): Promise<void>;
 }
 
-interface Running {
-  readonly child: Child;
-  /** What it was started with. */
-  readonly config: ProcessConfig;
-  /** What it has, or was told of. */
-  variables: Variables;
-  /** When the rotation that is due is made. */
-  rotateAt: number | undefined;
-  /** Failed attempts in a row to start its successor beside it. */
-  failedRotations: number;
-}
-
 type Ending =
   | { readonly kind: 'exit'; readonly exit: ProcessExit; readonly ranMs: number }
   | { readonly kind: 'again'; readonly reason: StartReason };
@@ -56,12 +46,7 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
   const { clock, random, logger, observer } = options;
   const { name } = options.config;
   let { config, source } = options;
-  let running: Running | undefined;
-  let shown: { state: ProcessState; since: number; message: string | undefined } = {
-    state: 'stopped',
-    since: clock.wall(),
-    message: undefined,
-  };
+  let running: RunningProcess | undefined;
   let starts = 0;
   let attempts = 0;
   let lastExit: ProcessExit | undefined;
@@ -72,26 +57,13 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
   const ended = Promise.withResolvers<ProcessExit>();
   let stopListening = source.onChange(mailbox.poke);
 
-  function show(state: ProcessState, message?: string): void {
-    const isSame = shown.state === state && shown.message === message;
-    if (!isSame) shown = { state, since: shown.state === state ? shown.since : clock.wall(), message };
-    observer?.changed?.(status());
-  }
-
-  function status(): ProcessStatus {
-    const { state, since, message } = shown;
-    const isDone = state === 'exited' && lastExit !== undefined && isSuccess(lastExit);
-    return {
-      name,
-      state,
-      since,
-      restarts: Math.max(0, starts - 1),
-      isInPlace: !config.isRequired || state === 'running' || isDone,
-      ...(running === undefined ? {} : { pid: running.child.pid }),
-      ...(message === undefined ? {} : { message }),
-      ...(lastExit === undefined ? {} : { lastExit }),
-    };
-  }
+  const view = createProcessView({
+    name,
+    clock,
+    observer,
+    facts: () => ({ pid: running?.child.pid, starts, lastExit, isRequired: config.isRequired }),
+  });
+  const { show, status } = view;
 
   async function live(): Promise<void> {
     let reason: StartReason = 'first';
@@ -124,16 +96,16 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
     return watch(running);
   }
 
-  async function begin(variables: Variables, reason: StartReason): Promise<Running> {
-    const child = await startProcess(config, variables, options);
+  async function begin(variables: Variables, reason: StartReason): Promise<RunningProcess> {
+    const begun = await beginProcess(config, variables, options);
     starts += 1;
-    logger.info({ pid: child.pid, reason }, 'process started');
+    logger.info({ pid: begun.child.pid, reason }, 'process started');
     observer?.started?.(name, reason);
-    return { child, config, variables, rotateAt: undefined, failedRotations: 0 };
+    return begun;
   }
 
   /** Resolves when the child has ended, by itself or because it was stopped. */
-  async function watch(first: Running): Promise<Ending> {
+  async function watch(first: RunningProcess): Promise<Ending> {
     let current = first;
     void followHealth(current);
     for (;;) {
@@ -167,7 +139,7 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
     timer?.cancel();
   }
 
-  function rotationOf(current: Running): RotationDecision {
+  function rotationOf(current: RunningProcess): RotationDecision {
     const values = source.current();
     const isOther = values !== undefined && !isSameEnvironment(values, current.variables);
     const { onRotation, splayMs } = config;
@@ -176,7 +148,7 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
   }
 
   /** The child that runs then; undefined when it was stopped and is to be started again. */
-  async function rotate(current: Running): Promise<Running | undefined> {
+  async function rotate(current: RunningProcess): Promise<RunningProcess | undefined> {
     const values = source.current() ?? current.variables;
     const { onRotation } = config;
     current.rotateAt = undefined;
@@ -203,11 +175,11 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
   }
 
   /** Starts the successor, waits until it is healthy, then stops the old one; if it is not, the old one stays. */
-  async function replace(old: Running, values: Variables): Promise<Running | undefined> {
-    let next: Running | undefined;
+  async function replace(old: RunningProcess, values: Variables): Promise<RunningProcess | undefined> {
+    let next: RunningProcess | undefined;
     try {
       next = await begin(values, 'rotation');
-      const problem = await healthOf(next);
+      const problem = await problemOf(next);
       if (problem === undefined) {
         const now = source.current();
         if (now !== undefined && isSameEnvironment(now, values)) source.hold();
@@ -230,43 +202,38 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
     }
   }
 
-  /** Undefined when it is healthy; else why not. */
-  async function healthOf(target: Running): Promise<string | undefined> {
-    if (config.health === undefined) return undefined;
-    const over = new AbortController();
-    void target.child.exited.then(() => over.abort());
-    const signal = AbortSignal.any([over.signal, closing.signal]);
-    const health = await probeHealth(config.health, { clock, runCommand: options.runCommand, signal });
-    if (target.child.hasExited) return `it ended with ${describeExit(await target.child.exited)}`;
-    return health.isHealthy ? undefined : health.reason;
+  function problemOf(target: RunningProcess): Promise<string | undefined> {
+    const { runCommand } = options;
+    return healthOf(target, { clock, runCommand, health: config.health, closing: closing.signal });
   }
 
-  async function followHealth(target: Running): Promise<void> {
+  async function followHealth(target: RunningProcess): Promise<void> {
     if (config.health === undefined) {
       show('running');
       return;
     }
     show('starting', 'not yet found healthy');
     for (;;) {
-      const problem = await healthOf(target);
-      if (target !== running || target.child.hasExited || closing.signal.aborted) return;
+      const problem = await problemOf(target);
+      const isOver = target !== running || target.child.hasExited || closing.signal.aborted;
+      if (isOver || view.state === 'stopping') return;
       if (problem === undefined) {
         show('running');
         return;
       }
-      if (shown.state !== 'unhealthy') logger.warn({ reason: problem }, 'process is not healthy');
+      if (view.state !== 'unhealthy') logger.warn({ reason: problem }, 'process is not healthy');
       show('unhealthy', problem);
       await clock.sleep(probePauseMs, closing.signal).catch(() => undefined); // closed: the loop above sees it
     }
   }
 
-  async function stop(current: Running): Promise<void> {
+  async function stop(current: RunningProcess): Promise<void> {
     show('stopping');
     lastExit = await stopChild(current);
     running = undefined;
   }
 
-  async function stopChild({ child }: Running): Promise<ProcessExit> {
+  async function stopChild({ child }: RunningProcess): Promise<ProcessExit> {
     const exit = await child.stop({ ...config.stop, abort: killing.signal });
     logger.info({ pid: child.pid, exit: describeExit(exit) }, 'process stopped');
     return exit;
@@ -280,7 +247,7 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
     if (couldStart) lastExit = exit;
     const decision = decideRestart({ exit, ranMs, attempts, settings: config.restart, random });
     attempts = decision.attempts;
-    const what = couldStart ? `ended with ${describeExit(exit)}` : (shown.message ?? 'cannot be started');
+    const what = couldStart ? `ended with ${describeExit(exit)}` : (view.message ?? 'cannot be started');
     if (decision.action === 'restart') {
       if (couldStart)
         logger.warn({ exit: describeExit(exit), restartInMs: decision.delayMs }, 'process ended');
@@ -336,7 +303,7 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
     },
     signal(signal) {
       if (running?.child.signal(signal) === true) return;
-      throw new LatchkeyError('process_failed', `process ${name} does not run (${shown.state})`);
+      throw new LatchkeyError('process_failed', `process ${name} does not run (${view.state})`);
     },
     reconfigure(next, nextSource) {
       config = next;
@@ -369,18 +336,4 @@ function describeMissing(source: EnvironmentSource): string {
   if (first === undefined) return 'waits for its values';
   const more = missing.length > 1 ? ` and ${missing.length - 1} more` : '';
   return `waits for ${first.key} (${first.reason})${more}`;
-}
-
-/** Whether a child of one config can go on under the other. */
-function isSameStart(a: ProcessConfig, b: ProcessConfig): boolean {
-  return a === b || JSON.stringify(startOf(a)) === JSON.stringify(startOf(b));
-}
-
-function isSameRestart(a: ProcessConfig, b: ProcessConfig): boolean {
-  return JSON.stringify(a.restart) === JSON.stringify(b.restart);
-}
-
-function startOf(config: ProcessConfig): unknown {
-  const { command, env, passEnv, workingDir, user, group, output, upstream } = config;
-  return [command, env, passEnv, workingDir, user, group, output, upstream];
 }

@@ -56,7 +56,6 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const since = clock.wall();
   let starting: Promise<void> | undefined;
   let isClosed = false;
-  const stopping = new Set<Promise<void>>();
 
   function create(config: ProcessConfig, source: EnvironmentSource): SupervisedProcess {
     const own = logger.child({ process: config.name });
@@ -87,10 +86,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     }
   }
 
-  function end(slot: Slot, signal: AbortSignal): Promise<void> {
-    const ended = slot.process?.close({ signal }) ?? Promise.resolve();
-    stopping.add(ended);
-    return ended.finally(() => stopping.delete(ended));
+  /** What the config no longer has, while it ends. */
+  const leaving = new Set<SupervisedProcess>();
+
+  async function leave(process: SupervisedProcess): Promise<void> {
+    leaving.add(process);
+    await process.close({ signal: new AbortController().signal });
+    leaving.delete(process);
   }
 
   function statusOf({ config, process, error }: Slot): ProcessStatus {
@@ -129,7 +131,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       for (const [name, slot] of slots) {
         if (wanted.has(name)) continue;
         slots.delete(name);
-        void end(slot, new AbortController().signal);
+        if (slot.process !== undefined) void leave(slot.process);
       }
       for (const config of processes) {
         const source = sources.get(config.name);
@@ -147,8 +149,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     async close({ signal }) {
       isClosed = true;
       await starting;
-      for (const slot of slots.values()) void end(slot, signal);
-      await Promise.all(stopping);
+      const all = [...[...slots.values()].map((slot) => slot.process), ...leaving];
+      await Promise.all(all.map((process) => process?.close({ signal })));
     },
   };
 }
