@@ -1,10 +1,10 @@
 // Kubernetes auth: a service account's token, checked by the cluster itself through TokenReview.
 import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
 import type { Backend, Call, VaultResponse } from '../backend.ts';
-import { listField, textField } from '../fields.ts';
+import { boolField, hasField, listField, textField } from '../fields.ts';
 import { globMatches } from '../glob.ts';
 import { createRoleCollection } from '../role-collection.ts';
-import { badRequest, collected, permissionDenied, VaultError } from '../vault-error.ts';
+import { badRequest, VaultError } from '../vault-error.ts';
 import { postOutside } from './post-outside.ts';
 import { describeTokenParams, grantOf, readTokenParams, type TokenParams } from './token-params.ts';
 
@@ -55,6 +55,9 @@ export function createKubernetes(): Backend {
 function readConfig(data: JsonObject): Config {
   const host = textField(data, 'kubernetes_host');
   if (host === '') throw badRequest('no host provided');
+  if (boolField(data, 'disable_local_ca_jwt') && !hasField(data, 'kubernetes_ca_cert')) {
+    throw badRequest('kubernetes_ca_cert must be given when disable_local_ca_jwt is true');
+  }
   return {
     host,
     caCert: textField(data, 'kubernetes_ca_cert'),
@@ -97,6 +100,7 @@ function describeRole(role: Role): object {
     alias_name_source: 'serviceaccount_uid',
     ...(role.audience === '' ? {} : { audience: role.audience }),
     bound_service_account_names: role.names,
+    bound_service_account_namespace_selector: '',
     bound_service_account_namespaces: role.namespaces,
   };
 }
@@ -112,7 +116,7 @@ async function login(
   if (token === '') throw badRequest('missing jwt');
   const role = roles.get(roleName.toLowerCase());
   if (role === undefined) throw badRequest(`invalid role name "${roleName}"`);
-  if (config === undefined) throw collected(500, 'could not load backend configuration');
+  if (config === undefined) throw new VaultError(500, ['could not load backend configuration']);
   const claimed = serviceAccountOf(token);
   if (!role.namespaces.some((glob) => globMatches(glob, claimed.namespace)))
     throw new VaultError(403, ['namespace not authorized']);
@@ -149,7 +153,7 @@ function serviceAccountOf(token: string): ServiceAccount {
   } catch {
     // Refused below, without the token.
   }
-  throw collected(500, 'could not parse UID from claims');
+  throw new VaultError(403, ['permission denied']);
 }
 
 async function review(config: Config, role: Role, token: string, claimed: ServiceAccount): Promise<void> {
@@ -162,11 +166,11 @@ async function review(config: Config, role: Role, token: string, claimed: Servic
   };
   const url = `${config.host.replace(/\/$/, '')}/apis/authentication.k8s.io/v1/tokenreviews`;
   const answer = await postOutside(url, headers, body, config.caCert);
-  if (answer.status !== 200 && answer.status !== 201) throw permissionDenied();
+  if (answer.status !== 200 && answer.status !== 201) throw new VaultError(403, ['permission denied']);
   const { status } = JSON.parse(answer.body) as {
     status?: { authenticated?: boolean; user?: { username?: string; uid?: string } };
   };
   const expected = `system:serviceaccount:${claimed.namespace}:${claimed.name}`;
   if (!status?.authenticated || status.user?.username !== expected || status.user.uid !== claimed.uid)
-    throw permissionDenied();
+    throw new VaultError(403, ['permission denied']);
 }
