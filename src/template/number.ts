@@ -3,7 +3,7 @@ import { type CallError, callError, plain, quoted } from './function-table.ts';
 
 const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 const hexadecimal = /^([+-]?)0[xX]([0-9a-fA-F]*)\.?([0-9a-fA-F]*)[pP]([+-]?\d+)$/;
-const special = /^([+-]?)(inf|infinity|nan)$/i;
+const special = /^(?:([+-]?)(inf|infinity)|nan)$/i;
 const prefixes: Readonly<Record<string, number>> = { x: 16, o: 8, b: 2 };
 const digitsOf: Readonly<Record<number, RegExp>> = {
   2: /^[01]+$/,
@@ -89,7 +89,7 @@ function hasGoodUnderscores(text: string): boolean {
 export function readFloat(text: string): number | NumberFault {
   const named = special.exec(text);
   if (named !== null) {
-    if (named[2]?.toLowerCase() === 'nan') return Number.NaN;
+    if (named[2] === undefined) return Number.NaN;
     return named[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   }
   if (text.includes('_') && !hasGoodUnderscores(text)) return 'invalid syntax';

@@ -117,7 +117,7 @@ export class MapValue {
   /** The keys in the order in which Go prints and ranges over a map. */
   keys(): readonly Value[] {
     this.#sorted ??= [...this.#values.keys()]
-      .map((id) => this.#boxedKeys.get(id) ?? (id as Value))
+      .map((id) => (this.#boxedKeys.has(id) ? (this.#boxedKeys.get(id) ?? null) : (id as Value)))
       .sort(compareKeys);
     return this.#sorted;
   }

@@ -103,7 +103,7 @@ class Checker {
   #literal(word: string): void {
     this.#at++;
     for (const expected of word.slice(1)) {
-      if (this.#peek() !== expected) {
+      if (this.#peekOrSpace() !== expected) {
         throw this.#error(`in literal ${word} (expecting '${expected}')`);
       }
       this.#at++;
@@ -122,7 +122,7 @@ class Checker {
   }
 
   #escape(): void {
-    const char = this.#peek();
+    const char = this.#peekOrSpace();
     if (char !== 'u') {
       if (!'bfnrt\\/"'.includes(char)) throw this.#error('in string escape code');
       this.#at++;
@@ -130,25 +130,25 @@ class Checker {
     }
     this.#at++;
     for (let i = 0; i < 4; i++) {
-      if (!hexDigit.test(this.#peek())) throw this.#error('in \\u hexadecimal character escape');
+      if (!hexDigit.test(this.#peekOrSpace())) throw this.#error('in \\u hexadecimal character escape');
       this.#at++;
     }
   }
 
   #number(): void {
-    if (this.#peek() === '-') this.#at++;
-    if (this.#peek() === '0') this.#at++;
-    else if (/[1-9]/.test(this.#peek())) this.#digits();
+    if (this.#peekOrSpace() === '-') this.#at++;
+    if (this.#peekOrSpace() === '0') this.#at++;
+    else if (/[1-9]/.test(this.#peekOrSpace())) this.#digits();
     else throw this.#error('in numeric literal');
     if (this.#text[this.#at] === '.') {
       this.#at++;
-      if (!/[0-9]/.test(this.#peek())) throw this.#error('after decimal point in numeric literal');
+      if (!/[0-9]/.test(this.#peekOrSpace())) throw this.#error('after decimal point in numeric literal');
       this.#digits();
     }
     if (/[eE]/.test(this.#text[this.#at] ?? '')) {
       this.#at++;
-      if (/[+-]/.test(this.#peek())) this.#at++;
-      if (!/[0-9]/.test(this.#peek())) throw this.#error('in exponent of numeric literal');
+      if (/[+-]/.test(this.#peekOrSpace())) this.#at++;
+      if (!/[0-9]/.test(this.#peekOrSpace())) throw this.#error('in exponent of numeric literal');
       this.#digits();
     }
   }
@@ -161,6 +161,11 @@ class Checker {
     while (space.test(this.#text[this.#at] ?? '')) this.#at++;
   }
 
+  /** Within a word or number, Go takes the end of the text for a space. */
+  #peekOrSpace(): string {
+    return this.#text[this.#at] ?? ' ';
+  }
+
   /** The next character; the end of the text is an error wherever one is wanted. */
   #peek(): string {
     const char = this.#text[this.#at];
@@ -169,7 +174,7 @@ class Checker {
   }
 
   #error(where: string): CallError {
-    const char = this.#peek();
+    const char = this.#peekOrSpace();
     return callError`invalid character ${shownAs(char, quoteCharacter(char))} ${plain(where)}`;
   }
 }

@@ -111,7 +111,7 @@ const joiner =
   /^[\p{M}\p{Nd}\p{Pc}\p{Cf}\u02c2-\u02d7\u02de-\u02ff\u055a-\u055c\u055e\u058a\u05f3\u066b\u202f\ua708-\ua716\ua720\ua721\ua789\ua78a\u200c\u200d]$/u;
 /** Letters that are words of their own: ideographs, kana, the scripts of South East Asia that write no spaces. */
 const lonely =
-  /^[\p{Ideographic}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}\p{sc=Tai_Le}\p{sc=New_Tai_Lue}\p{sc=Tai_Tham}\p{sc=Tai_Viet}\p{sc=Ahom}\u200b\u3031-\u3035\u30fc\uff70]$/u;
+  /^[\p{Ideographic}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}\p{sc=Tai_Le}\p{sc=New_Tai_Lue}\p{sc=Tai_Tham}\p{sc=Tai_Viet}\p{sc=Ahom}\u3031-\u3035\u30fc\uff70]$/u;
 
 /** The title case that x/text/cases gives with NoLower: the first cased letter of each word, nothing else. */
 export function titleWords(bytes: string): string {
@@ -128,12 +128,17 @@ export function titleWords(bytes: string): string {
       isInWord = true;
     } else {
       text += bytes.slice(i, i + size);
-      if (!isMiddle && !joiner.test(char) && (lonely.test(char) || !alphabetic.test(char))) isInWord = false;
+      if (!isMiddle && endsWord(char)) isInWord = false;
     }
     wasMiddle = isMiddle;
     i += size;
   }
   return text;
+}
+
+function endsWord(char: string): boolean {
+  if (char === '\u200b') return true;
+  return !joiner.test(char) && (lonely.test(char) || !alphabetic.test(char));
 }
 
 /** The full mapping, which may give several runes: ß → Ss. A written-out iota becomes the combining one. */

@@ -17,6 +17,8 @@ import {
 
 interface MergeOptions {
   readonly overwrites: boolean;
+  /** A map does not overwrite a full value that is none: the elder mergo's way, which sprig 3.2 has. */
+  readonly keepsAgainstMaps?: boolean;
 }
 
 /** Merges and gives the target, or a new map when the target is nil. */
@@ -54,7 +56,8 @@ function mergeInto(
     }
     const isOldFull = old !== undefined && !isEmpty(old);
     if (isOldFull && value instanceof MapValue && old instanceof MapValue) continue;
-    if (overwrites || !isOldFull) set(target, source, key, value);
+    const isKept = value instanceof MapValue && options.keepsAgainstMaps === true;
+    if ((overwrites && !isKept) || !isOldFull) set(target, source, key, value);
   }
 }
 

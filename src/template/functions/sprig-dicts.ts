@@ -75,7 +75,10 @@ export const sprigDicts: FunctionTable = {
 
 function merger(overwrites: boolean) {
   return defineFunction([dictType, `...${dictType}`], 'any', (context, target, ...sources) =>
-    sources.reduce((into: MapValue, source) => mergeMaps(context, into, source, { overwrites }), target),
+    sources.reduce(
+      (into: MapValue, source) => mergeMaps(context, into, source, { overwrites, keepsAgainstMaps: true }),
+      target,
+    ),
   );
 }
 

@@ -5,8 +5,11 @@ import {
   CallError,
   callError,
   defineFunction,
+  type ErrorPart,
   type FunctionTable,
+  shownAs,
 } from '../function-table.ts';
+import { canBackquote, quoteString } from '../quote.ts';
 import { stringSlice } from '../value.ts';
 import {
   compileRegex,
@@ -61,7 +64,7 @@ function check(pattern: string, isMust: boolean): void {
     compileRegex(pattern);
   } catch (error) {
     throw error instanceof CallError && !isMust
-      ? callError`regexp: Compile(\`${pattern}\`): ${error}`
+      ? callError`regexp: Compile(${quotedPattern(pattern)}): ${error}`
       : error;
   }
 }
@@ -91,3 +94,7 @@ export const sprigRegex: FunctionTable = {
     text.replace(/[\\.+*?()|[\]{}^$]/g, '\\$&'),
   ),
 };
+
+function quotedPattern(pattern: string): ErrorPart {
+  return shownAs(pattern, canBackquote(pattern) ? `\`${pattern}\`` : quoteString(pattern));
+}

@@ -220,7 +220,7 @@ class Emitter {
     let wasSpace = false;
     for (let i = 0; i < text.length; ) {
       const { rune, size } = decodeRune(text, i);
-      const escaped = doubleQuoteEscape(rune);
+      const escaped = doubleQuoteEscape(rune, text.startsWith('\xef\xbb\xbf'));
       if (escaped !== undefined) {
         this.#putText(escaped);
         wasSpace = false;

@@ -98,9 +98,9 @@ const escapes: Readonly<Record<number, string>> = {
   8233: 'P',
 };
 
-/** The escape of a character in double quotes; undefined when it needs none. */
-export function doubleQuoteEscape(rune: number): string | undefined {
-  const isEscaped = !isPrintable(rune) || isBreak(rune) || rune === 0x22 || rune === 0x5c;
+/** The escape of a character in double quotes; undefined when it needs none. In a text with a BOM all need one. */
+export function doubleQuoteEscape(rune: number, hasBom: boolean): string | undefined {
+  const isEscaped = hasBom || !isPrintable(rune) || isBreak(rune) || rune === 0x22 || rune === 0x5c;
   if (!isEscaped) return undefined;
   const short = escapes[rune];
   if (short !== undefined) return `\\${short}`;
