@@ -105,6 +105,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
     const ready = [...queued].filter((group) => !group.isRunning && !locked.has(group));
     for (const group of ready) queued.delete(group);
     for (const part of partitionBySharedKeys(ready, (group) => groupNotifications(group).keys())) run(part);
+    if (ready.length === 0) tellWatchers();
   }
 
   function run(groups: readonly FileGroup[]): void {
@@ -117,7 +118,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
       running.delete(transaction);
       for (const outcome of outcomes) conclude(outcome);
       if (queued.size > 0 && !abort.signal.aborted) pumpTimer ??= clock.setTimer(0, pump);
-      for (const watcher of [...watchers]) watcher();
+      tellWatchers();
     });
     running.add(transaction);
   }
@@ -158,17 +159,29 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
 
   async function idle(): Promise<void> {
     await started;
-    while (pumpTimer !== undefined || running.size > 0) {
-      if (running.size > 0) await Promise.race(running);
-      else await clock.sleep(0);
-    }
+    while (pumpTimer !== undefined || running.size > 0) await nextEvent();
+  }
+
+  /** Resolves when a transaction has ended, or the queue has been looked at. */
+  function nextEvent(): Promise<void> {
+    return new Promise((resolve) => {
+      const watcher = (): void => {
+        watchers.delete(watcher);
+        resolve();
+      };
+      watchers.add(watcher);
+    });
+  }
+
+  function tellWatchers(): void {
+    for (const watcher of [...watchers]) watcher();
   }
 
   /** Waits until no transaction works on these groups, and keeps the next one from beginning. */
   async function lock(groups: Iterable<FileGroup>): Promise<() => void> {
     const mine = [...groups];
     for (const group of mine) locked.add(group);
-    while (mine.some((group) => group.isRunning)) await Promise.race(running);
+    while (mine.some((group) => group.isRunning)) await nextEvent();
     return () => {
       for (const group of mine) locked.delete(group);
       if (queued.size > 0) pumpTimer ??= clock.setTimer(0, pump);
@@ -203,6 +216,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
       abort.abort(new LatchkeyError('aborted', 'the agent stops'));
       pumpTimer?.cancel();
       pumpTimer = undefined;
+      tellWatchers();
       for (const group of register.groups()) group.retry?.cancel();
       await started;
       await Promise.all(running);

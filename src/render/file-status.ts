@@ -1,10 +1,15 @@
 // What operators see of a file: where it stands, what it waits for, since when and why. No value, only names and times.
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { formatDuration } from '../base/duration.ts';
 import type { Store } from '../store/store.ts';
 import type { FileGroup, FileUnit, GroupFailure } from './file-group.ts';
 import { groupNotifications } from './file-group.ts';
 import type { MissingDependency } from './template-consumer.ts';
 import { busySteps, type Step } from './transaction-policy.ts';
+
+// tmpfs and ramfs, by statfs(2).
+const memoryFileSystems: ReadonlySet<number> = new Set([0x01021994, 0x858458f6]);
 
 export interface FileStatus {
   readonly destination: string;
@@ -35,6 +40,8 @@ export interface FileExplanation extends FileStatus {
   /** The last steps of its transactions, oldest first. */
   readonly trace: readonly { readonly step: Step; readonly at: number }[];
   readonly secrets: readonly SecretUse[];
+  /** Hints that are no fault: that the bytes reach a disk, for one. */
+  readonly notes: readonly string[];
 }
 
 export interface SecretUse {
@@ -81,7 +88,27 @@ export function explainFile(unit: FileUnit, group: FileGroup, store: Store, wall
         expiresAt: entry?.expiresAt,
       };
     }),
+    notes: notesOn(unit),
   };
+}
+
+function notesOn(unit: FileUnit): string[] {
+  const notes: string[] = [];
+  const { destination, inPlace, fifo } = unit.config;
+  if (inPlace) notes.push('written in place: a reader may see a mixture of old and new bytes for a moment');
+  if (!fifo && isOnDisk(destination) === true) {
+    notes.push('its bytes reach a disk; a folder on tmpfs, such as below /run, keeps them in memory');
+  }
+  return notes;
+}
+
+/** Undefined when it cannot be told. */
+function isOnDisk(path: string): boolean | undefined {
+  try {
+    return !memoryFileSystems.has(statfsSync(dirname(path)).type);
+  } catch {
+    return undefined;
+  }
 }
 
 function reasons(unit: FileUnit, group: FileGroup, status: FileStatus, wall: number): string[] {
