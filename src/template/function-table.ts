@@ -65,7 +65,7 @@ export interface WriteFileRequest {
   readonly isAppended: boolean;
 }
 
-export interface NetworkAddress {
+interface NetworkAddress {
   readonly address: string;
   readonly family: 'IPv4' | 'IPv6';
   readonly netmask: string;

@@ -13,7 +13,7 @@ export interface ListNode extends At {
   readonly nodes: Statement[];
 }
 
-export interface TextNode extends At {
+interface TextNode extends At {
   readonly kind: 'text';
   readonly text: string;
 }
@@ -37,7 +37,7 @@ export interface TemplateNode extends At {
   readonly pipe: PipeNode | null;
 }
 
-export interface JumpNode extends At {
+interface JumpNode extends At {
   readonly kind: 'break' | 'continue';
 }
 
@@ -54,18 +54,18 @@ export interface CommandNode extends At {
   readonly args: Operand[];
 }
 
-export interface IdentifierNode extends At {
+interface IdentifierNode extends At {
   readonly kind: 'identifier';
   readonly name: string;
 }
 
 /** `$x.Field`: the name with its dollar sign, then fields. */
-export interface VariableNode extends At {
+interface VariableNode extends At {
   readonly kind: 'variable';
   readonly idents: readonly string[];
 }
 
-export interface FieldNode extends At {
+interface FieldNode extends At {
   readonly kind: 'field';
   readonly idents: readonly string[];
 }
@@ -77,15 +77,15 @@ export interface ChainNode extends At {
   readonly fields: readonly string[];
 }
 
-export interface DotNode extends At {
+interface DotNode extends At {
   readonly kind: 'dot';
 }
 
-export interface NilNode extends At {
+interface NilNode extends At {
   readonly kind: 'nil';
 }
 
-export interface BoolNode extends At {
+interface BoolNode extends At {
   readonly kind: 'bool';
   readonly value: boolean;
 }
@@ -96,7 +96,7 @@ export interface NumberNode extends At {
   readonly text: string;
 }
 
-export interface StringNode extends At {
+interface StringNode extends At {
   readonly kind: 'string';
   /** As in the template, with its quotes. */
   readonly quoted: string;

@@ -28,9 +28,10 @@ export class TemplateError extends LatchkeyError {
   }
 }
 
-/** A message quotes the template, whose constants may be of any length. */
+/** A message quotes the template, whose constants may be of any length; what went wrong stands at its end. */
 function clipped(message: string): string {
-  return message.length > longestMessage ? `${message.slice(0, longestMessage)}…` : message;
+  if (message.length <= longestMessage) return message;
+  return `${message.slice(0, longestMessage / 2)} … ${message.slice(-longestMessage / 2)}`;
 }
 
 /** Line (from 1) and column (bytes from 0) of a byte position. */

@@ -19,7 +19,7 @@ export type SignedKind = 'int' | 'int8' | 'int16' | 'int32' | 'int64';
 export type UnsignedKind = 'uint' | 'uint8' | 'uint16' | 'uint32' | 'uint64';
 export type IntegerKind = SignedKind | UnsignedKind;
 
-export interface Field {
+interface Field {
   readonly name: string;
   readonly type: Type;
 }

@@ -1,0 +1,54 @@
+import t from 'tap';
+import { nodeText } from '../../src/template/node.ts';
+import { type ParsedTemplates, parse } from '../../src/template/parse.ts';
+import { deepestNesting } from '../../src/template/tree.ts';
+import { failureOf, outcome } from '../support/render-text.ts';
+
+function parsed(text: string): ParsedTemplates {
+  return parse({
+    name: 'x',
+    text,
+    leftDelimiter: '{{',
+    rightDelimiter: '}}',
+    isFunction: (name) => name !== 'nope',
+    functionNames: () => ['node'],
+  });
+}
+
+t.test('writes nodes as Go does', async (t) => {
+  const cases: readonly (readonly [string, string])[] = [
+    ['{{ .a.b  1 "x" }}', '{{.a.b 1 "x"}}'],
+    ['{{ $x := (print  `y` | f).a.b }}', '{{$x := (print `y` | f).a.b}}'],
+    ["{{ f 'a' 0x1F 1_0 nil true . $ }}", "{{f 'a' 0x1F 1_0 nil true . $}}"],
+    ['{{ template "a\\x41" . | f }}', '{{template "aA" . | f}}'],
+  ];
+  for (const [text, wanted] of cases) {
+    const [node] = parsed(text).lists.get('x')?.nodes ?? [];
+    t.ok(node?.kind === 'action' || node?.kind === 'template');
+    if (node?.kind === 'action' || node?.kind === 'template') t.equal(nodeText(node), wanted);
+  }
+});
+
+t.test('tells which functions are used, in every template', async (t) => {
+  const { usedFunctions } = parsed(
+    '{{ define "d" }}{{ a (b 1) }}{{ end }}{{ if c }}{{ else }}{{ d | e }}{{ end }}',
+  );
+  t.same([...usedFunctions].sort(), ['a', 'b', 'c', 'd', 'e']);
+});
+
+t.test('names the place, and the function that was meant', async (t) => {
+  const error = await failureOf('a\n {{ print 1 }}{{ toUPPER "x" }}');
+  t.match(error, { code: 'template_invalid', templateName: 'app.ctmpl', line: 2, column: 17 });
+  t.equal(error.message, 'template: app.ctmpl:2: function "toUPPER" not defined');
+  t.equal(error.remedy, 'did you mean toUpper?');
+});
+
+t.test('nests up to its limit, and says so beyond', async (t) => {
+  const nested = (depth: number) => `{{ ${'('.repeat(depth)}1${')'.repeat(depth)} }}`;
+  t.equal(await outcome(nested(deepestNesting)), '1');
+  t.match((await failureOf(nested(deepestNesting + 1))).message, /nested deeper than 500/);
+});
+
+t.test('reads a chain of else if of any length', async (t) => {
+  t.equal(await outcome(`{{ if 0 }}${'{{ else if 0 }}'.repeat(20_000)}{{ else }}z{{ end }}`), 'z');
+});

@@ -1,0 +1,20 @@
+import t from 'tap';
+import { JsonNumber } from '../../src/base/json.ts';
+import { plain, quoted } from '../../src/template/function-table.ts';
+import { redact } from '../../src/template/redact.ts';
+import { secretOf } from '../support/render-text.ts';
+
+const secret = secretOf({ pass: 'hunter2', nested: [{ pin: new JsonNumber('1234') }] });
+const parts = (raw: string) => [plain('bad '), quoted(raw)];
+
+t.test('shows values while no secret has been read', async (t) => {
+  t.equal(redact(parts('hunter2'), '', []), 'bad "hunter2"');
+});
+
+t.test('with secrets, shows only what stands in the template and is no value of a secret', async (t) => {
+  t.equal(redact(parts('12x'), '{{ parseInt `12x` }}', [secret]), 'bad "12x"');
+  t.equal(redact(parts('derived'), '{{ }}', [secret]), 'bad [redacted]');
+  t.equal(redact(parts('hunter2'), '{{ `hunter2` }}', [secret]), 'bad [redacted]');
+  t.equal(redact(parts('1234'), '{{ `1234` }}', [secret]), 'bad [redacted]');
+  t.equal(redact(parts(''), '', [secret]), 'bad ""');
+});
