@@ -67,6 +67,7 @@ export function createCore(options: CoreOptions): Core {
   const namespaces = createNamespaceTable();
   const events = createEventHub(clock);
   const entities = new Map<string, string>();
+  const parsed = new Map<string, PathRule[]>();
 
   const core: Core = {
     clock,
@@ -81,7 +82,7 @@ export function createCore(options: CoreOptions): Core {
     clusterName: `vault-cluster-${randomBase62(8).toLowerCase()}`,
     clusterId: newUuid(),
     entityId: (mount, alias) => remember(entities, `${mount.accessor}/${alias}`),
-    aclOf: aclOfToken,
+    aclOf: (token) => aclOfToken(token, parsed),
     mount(namespace, kind, path, type, details = {}) {
       const factory = factories.get(`${kind}:${type}`);
       if (factory === undefined) {
@@ -143,12 +144,16 @@ function furnish(core: Core, namespace: Namespace): void {
   core.mount(namespace, 'auth', 'token/', 'token', { description: 'token based credentials' });
 }
 
-function aclOfToken(token: TokenEntry): Acl {
+// A policy's text is parsed once, whichever tokens have it.
+function aclOfToken(token: TokenEntry, parsed: Map<string, PathRule[]>): Acl {
   if (token.policies.includes('root')) return rootAcl;
   const rules: PathRule[] = [];
   for (const name of token.policies) {
     const text = token.namespace.policies.get(name);
-    if (text !== undefined) rules.push(...parsePolicy(text));
+    if (text === undefined) continue;
+    const found = parsed.get(text) ?? parsePolicy(text);
+    parsed.set(text, found);
+    rules.push(...found);
   }
   return createAcl(rules);
 }

@@ -7,7 +7,7 @@ import type { Logger } from '../base/logger.ts';
 import type { LeaseGrant } from './backend.ts';
 import { createExpiry } from './expiry.ts';
 import { newLeaseId } from './identifiers.ts';
-import type { Namespace } from './namespace.ts';
+import { type Mount, mountTtl, type Namespace } from './namespace.ts';
 import type { TokenEntry } from './token-table.ts';
 import { decideTtl } from './ttl-policy.ts';
 import { badRequest } from './vault-error.ts';
@@ -18,7 +18,7 @@ export interface LeaseEntry {
   /** The request path that made it. */
   readonly path: string;
   readonly token: TokenEntry;
-  readonly mountTtl: { defaultSeconds: number; maxSeconds: number };
+  readonly mount: Mount;
   readonly grant: LeaseGrant;
   readonly issuedAtMs: number;
   expiresAtMs: number;
@@ -30,7 +30,7 @@ export interface NewLease {
   namespace: Namespace;
   path: string;
   token: TokenEntry;
-  mountTtl: { defaultSeconds: number; maxSeconds: number };
+  mount: Mount;
   grant: LeaseGrant;
 }
 
@@ -104,7 +104,7 @@ export function createLeaseTable(clock: Clock, logger: Logger): LeaseTable {
     async renew(id, incrementSeconds) {
       const entry = leases.get(id);
       const answer = renewal(entry, incrementSeconds, clock.wall());
-      await answer.entry.grant.renew?.(clock.wall() + answer.seconds * 1000);
+      await renewBehind(answer.entry, clock.wall() + answer.seconds * 1000);
       answer.entry.expiresAtMs = clock.wall() + answer.seconds * 1000;
       answer.entry.lastRenewalMs = clock.wall();
       watch(answer.entry);
@@ -129,6 +129,16 @@ export function createLeaseTable(clock: Clock, logger: Logger): LeaseTable {
     remaining: (entry) => Math.max(0, Math.ceil((entry.expiresAtMs - clock.wall()) / 1000)),
     close: () => expiry.close(),
   };
+}
+
+async function renewBehind(entry: LeaseEntry, expiresAtMs: number): Promise<void> {
+  try {
+    await entry.grant.renew?.(expiresAtMs);
+  } catch (error) {
+    throw badRequest(
+      `failed to renew entry: resp: (*logical.Response)(nil) err: 1 error occurred:\n\t* ${describeError(error)}\n\n`,
+    );
+  }
 }
 
 function newLease(lease: NewLease, nowMs: number) {
@@ -156,11 +166,12 @@ function renewal(entry: LeaseEntry | undefined, incrementSeconds: number, nowMs:
 }
 
 function ttlQuestion(lease: NewLease, incrementSeconds: number) {
+  const mount = mountTtl(lease.mount);
   return {
     incrementSeconds,
     ttlSeconds: lease.grant.ttlSeconds,
     maxTtlSeconds: lease.grant.maxTtlSeconds,
-    mountDefaultSeconds: lease.mountTtl.defaultSeconds,
-    mountMaxSeconds: lease.mountTtl.maxSeconds,
+    mountDefaultSeconds: mount.defaultSeconds,
+    mountMaxSeconds: mount.maxSeconds,
   };
 }

@@ -5,14 +5,7 @@ import { rootAcl } from './acl-policy.ts';
 import type { Call, Handler, Operation, VaultRequest, VaultResponse } from './backend.ts';
 import type { Core } from './core.ts';
 import { grantLogin } from './login.ts';
-import {
-  type CompiledRoute,
-  findMount,
-  isWithin,
-  type Mount,
-  mountTtl,
-  type Namespace,
-} from './namespace.ts';
+import { type CompiledRoute, findMount, isWithin, type Mount, type Namespace } from './namespace.ts';
 import { pathMatches } from './path-match.ts';
 import type { TokenEntry } from './token-table.ts';
 import { badRequest, collected, notFound, permissionDenied, VaultError } from './vault-error.ts';
@@ -249,7 +242,7 @@ async function toBody(core: Core, call: Call, response: VaultResponse): Promise<
 
 function registerLease(core: Core, call: Call, grant: NonNullable<VaultResponse['lease']>) {
   const token = call.token as TokenEntry;
-  const lease = { namespace: call.namespace, path: call.path, token, mountTtl: mountTtl(call.mount), grant };
+  const lease = { namespace: call.namespace, path: call.path, token, mount: call.mount, grant };
   const { entry, ttlSeconds, warnings } = core.leases.register(lease);
   return { leased: { id: entry.id, renewable: grant.renewable, seconds: ttlSeconds }, warnings };
 }

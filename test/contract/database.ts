@@ -139,6 +139,40 @@ function run(postgres: Postgres): void {
     },
   );
 
+  contract(
+    'a credential that was taken away behind the vault cannot be renewed, but revoked',
+    async (t, server) => {
+      await configure(t, server);
+      await role(server, 'app');
+      const { lease_id, data } = (await server.ask('GET', 'database/creds/app')).body;
+      await queryPostgres(postgres, `revoke all on all tables in schema public from "${data.username}"`);
+      await queryPostgres(postgres, `drop role "${data.username}"`);
+      t.equal((await server.ask('POST', 'sys/leases/renew', { data: { lease_id } })).status, 400);
+      t.equal((await server.ask('POST', 'sys/leases/revoke', { data: { lease_id } })).status, 204);
+      await role(server, 'app', { revocation_statements: ['DROP NONSENSE "{{name}}"'] });
+      const stuck = (await server.ask('GET', 'database/creds/app')).body;
+      t.equal(
+        (await server.ask('POST', 'sys/leases/revoke', { data: { lease_id: stuck.lease_id } })).status,
+        400,
+      );
+      t.equal((await server.ask('PUT', 'sys/leases/revoke-force/database/creds/app')).status, 204);
+      await server.ask('POST', 'sys/leases/lookup', { data: { lease_id: stuck.lease_id } });
+      await queryPostgres(postgres, `drop role "${stuck.data.username}"`);
+    },
+  );
+
+  contract('a shortened role shortens its leases at the next renewal', async (t, server) => {
+    await configure(t, server);
+    await role(server, 'app');
+    const { lease_id } = (await server.ask('GET', 'database/creds/app')).body;
+    await role(server, 'app', { default_ttl: '2m', max_ttl: '3m' });
+    t.ok(
+      (await server.ask('POST', 'sys/leases/renew', { data: { lease_id, increment: 600 } })).body
+        .lease_duration <= 180,
+    );
+    await server.ask('POST', 'sys/leases/revoke', { data: { lease_id } });
+  });
+
   contract('a static role rotates, on its own and when asked', async (t, server) => {
     await configure(t, server);
     await queryPostgres(postgres, 'drop role if exists fixed_user');

@@ -230,6 +230,7 @@ function masked(text: string): string {
   return text
     .replace(/failed to parse policy: At .*/s, 'failed to parse policy: At <place>')
     .replace(/^Field validation failed: /, '')
+    .replace(/\bv-[\w-]+-[A-Za-z0-9]{20}-\d+/g, '<user>')
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '<uuid>')
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)/g, '<time>')
     .replace(/([0-9a-f]{2}:){8,}[0-9a-f]{2}/g, '<serial>')

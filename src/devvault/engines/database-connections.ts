@@ -1,10 +1,11 @@
 // The connections of a database mount: configured, verified, shown without passwords, and who may use them.
+import { describeError } from '../../base/errors.ts';
 import type { JsonObject } from '../../base/json.ts';
 import type { Call, Route } from '../backend.ts';
 import { boolField, listField, statementsField, textField } from '../fields.ts';
 import { newPassword } from '../identifiers.ts';
 import { badRequest, collected } from '../vault-error.ts';
-import { type Connection, runStatements, verifyConnection } from './postgres-roles.ts';
+import { type Connection, executeStatements, verifyConnection } from './postgres-roles.ts';
 
 export interface Database extends Connection {
   readonly plugin: string;
@@ -70,8 +71,7 @@ async function verify(database: Database): Promise<void> {
   try {
     await verifyConnection(database);
   } catch (error) {
-    const reason = error instanceof Error ? error.message.split('* ').pop()?.trim() : 'unknown';
-    throw badRequest(`error creating database object: error verifying connection: ${reason}`);
+    throw badRequest(`error creating database object: error verifying connection: ${describeError(error)}`);
   }
 }
 
@@ -82,7 +82,7 @@ async function rotateRoot(database: Database | undefined): Promise<void> {
   const password = newPassword();
   const statements =
     database.rootRotationStatements.length > 0 ? database.rootRotationStatements : [passwordStatement];
-  await runStatements(database, statements, { name: database.username, password });
+  await executeStatements(database, statements, { name: database.username, password });
   database.password = password;
 }
 

@@ -6,7 +6,7 @@ import { hasField, secondsField, statementsField, textField } from '../fields.ts
 import { newPassword } from '../identifiers.ts';
 import { badRequest } from '../vault-error.ts';
 import { type Database, requireAllowed } from './database-connections.ts';
-import { runStatements } from './postgres-roles.ts';
+import { executeStatements } from './postgres-roles.ts';
 
 export interface StaticRoles {
   readonly routes: Route[];
@@ -51,7 +51,7 @@ export function createStaticRoles(
     const database = requireAllowed(databases, role.database, role.name);
     const password = newPassword();
     const statements = role.rotation.length > 0 ? role.rotation : [passwordStatement];
-    await runStatements(database, statements, { name: role.username, password });
+    await executeStatements(database, statements, { name: role.username, password });
     role.password = password;
     role.rotatedMs = context.clock.wall();
     const data_path = `${context.mount.path}static-creds/${role.name}`;

@@ -9,7 +9,7 @@ import { decideTtl } from '../ttl-policy.ts';
 import { badRequest, collected } from '../vault-error.ts';
 import { type Database, databaseRoutes, requireAllowed } from './database-connections.ts';
 import { createStaticRoles, type StaticRoles } from './database-static.ts';
-import { dropRole, runStatements } from './postgres-roles.ts';
+import { dropRole, executeStatements, runStatements } from './postgres-roles.ts';
 
 interface Role {
   readonly database: string;
@@ -115,7 +115,7 @@ async function createCredentials(
   const name = newUsername(call.token?.displayName ?? '', roleName, now);
   const password = newPassword();
   const expiration = expirationText(now + (ttl?.seconds ?? 0) * 1000);
-  await runStatements(database, role.creation, { name, password, expiration });
+  await executeStatements(database, role.creation, { name, password, expiration });
   const currentRole = (): Role => roles.get(roleName) ?? role;
   return { data: { password, username: name }, lease: leaseOf(database, currentRole, name) };
 }

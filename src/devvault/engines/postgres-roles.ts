@@ -40,6 +40,19 @@ export async function runStatements(
   });
 }
 
+/** As `runStatements`; a refusal becomes the answer that Vault gives for a query that failed. */
+export async function executeStatements(
+  connection: Connection,
+  statements: readonly string[],
+  values: RoleValues,
+): Promise<void> {
+  try {
+    await runStatements(connection, statements, values);
+  } catch (error) {
+    throw error instanceof QueryError ? collected(500, `failed to execute query: ${error.message}`) : error;
+  }
+}
+
 /** What the plugin does without revocation statements: takes away every privilege, then drops the role. */
 export async function dropRole(connection: Connection, name: string): Promise<void> {
   await withClient(connection, async (client) => {
@@ -81,7 +94,7 @@ async function withClient(connection: Connection, work: (client: Client) => Prom
     await client.connect();
     await work(client);
   } catch (error) {
-    throw error instanceof Error && 'status' in error ? error : failedQuery(error, connection, { name: '' });
+    throw error instanceof QueryError ? error : failedQuery(error, connection, { name: '' });
   } finally {
     await client.end().catch(() => {});
   }
@@ -108,11 +121,14 @@ function splitStatement(statement: string): string[] {
   return pieces.map((piece) => piece.trim()).filter((piece) => piece !== '');
 }
 
+/** What PostgreSQL said, without any password. */
+export class QueryError extends Error {}
+
 function failedQuery(error: unknown, connection: Connection, values: RoleValues): Error {
   const { message, code } = error as { message?: string; code?: string };
   let text = message || code || 'connection failed';
   for (const secret of [values.password, connection.password]) {
     if (secret) text = text.replaceAll(secret, '[password]');
   }
-  return collected(500, `failed to execute query: ERROR: ${text}${code ? ` (SQLSTATE ${code})` : ''}`);
+  return new QueryError(`ERROR: ${text}${code ? ` (SQLSTATE ${code})` : ''}`);
 }

@@ -1,4 +1,5 @@
 // sys/leases: look up, renew, revoke by id or by prefix; the older sys/renew and sys/revoke mean the same.
+import { describeError } from '../../base/errors.ts';
 import type { Call, Route, VaultResponse } from '../backend.ts';
 import type { Core } from '../core.ts';
 import { listKeys } from '../engines/list-keys.ts';
@@ -49,7 +50,9 @@ async function renewLease(core: Core, call: Call): Promise<VaultResponse> {
 async function revokeLease(core: Core, call: Call): Promise<VaultResponse | undefined> {
   const ending = core.leases.revoke(leaseId(call));
   if (boolField(call.data, 'sync', true)) {
-    await ending;
+    await ending.catch((error) => {
+      throw badRequest(`failed to revoke entry: resp: (*logical.Response)(nil) err: ${describeError(error)}`);
+    });
     return undefined;
   }
   // The table logs a failure and tries again: the caller is told 202 at once.
