@@ -6,6 +6,8 @@ import type { ErrorPart } from './function-table.ts';
 import type { LookupSecret } from './lookup.ts';
 
 const redacted = '[redacted]';
+/** Shorter values (`1`, `true`, `svc`) are parts of too many words to be cut out of plain text. */
+const leastScrubbed = 6;
 
 /** The text of an error, values redacted that are not for showing. `templateText` is a byte string, as the result. */
 export function redact(
@@ -13,33 +15,28 @@ export function redact(
   templateText: string,
   secrets: readonly LookupSecret[],
 ): string {
+  const held = new Set(secrets.flatMap((secret) => [...valuesOf(secret)]));
+  const scrubbed = [...held].filter(
+    (value) => value.length >= leastScrubbed && !templateText.includes(value),
+  );
   return parts
     .map((part) => {
-      if ('plain' in part) return part.plain;
-      const { raw } = part;
-      const isOpen =
-        secrets.length === 0 || raw === '' || (templateText.includes(raw) && !isHeld(raw, secrets));
-      return isOpen ? part.shown : redacted;
+      if ('plain' in part)
+        return scrubbed.reduce((text, value) => text.replaceAll(value, redacted), part.plain);
+      const { raw, shown } = part;
+      const isOpen = held.size === 0 || raw === '' || (templateText.includes(raw) && !held.has(raw));
+      return isOpen ? shown : redacted;
     })
     .join('');
 }
 
-function isHeld(raw: string, secrets: readonly LookupSecret[]): boolean {
-  return secrets.some((secret) =>
-    [secret.data, secret.fields, secret.auth, secret.wrapInfo].some((part) => holds(part, raw)),
-  );
-}
-
-/** Walks with a list of its own: a value may be nested deeper than the host's stack takes. */
-function holds(value: JsonValue, raw: string): boolean {
-  const rest: JsonValue[] = [value];
+/** Strings and numbers anywhere in the secret; with a list of its own, for values nested deeper than the stack takes. */
+function* valuesOf(secret: LookupSecret): Generator<string> {
+  const rest: JsonValue[] = [secret.data, secret.fields, secret.auth, secret.wrapInfo];
   for (let item = rest.pop(); item !== undefined; item = rest.pop()) {
-    if (typeof item === 'string' && encodeText(item) === raw) return true;
-    if (item instanceof JsonNumber) {
-      if (item.text === raw) return true;
-    } else if (typeof item === 'object' && item !== null) {
+    if (typeof item === 'string') yield encodeText(item);
+    else if (item instanceof JsonNumber) yield item.text;
+    else if (typeof item === 'object' && item !== null)
       for (const inner of Object.values(item)) rest.push(inner);
-    }
   }
-  return false;
 }

@@ -18,3 +18,11 @@ t.test('with secrets, shows only what stands in the template and is no value of 
   t.equal(redact(parts('1234'), '{{ `1234` }}', [secret]), 'bad [redacted]');
   t.equal(redact(parts(''), '', [secret]), 'bad ""');
 });
+
+t.test('cuts values of secrets out of plain text too', async (t) => {
+  t.equal(
+    redact([plain('open /run/hunter2: no such file')], '', [secret]),
+    'open /run/[redacted]: no such file',
+  );
+  t.equal(redact([plain('1234 of hunter2')], '{{ `hunter2` }}', [secret]), '1234 of hunter2');
+});
