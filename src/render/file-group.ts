@@ -55,7 +55,7 @@ export interface FileGroup {
   /** Notifications that still must be sent. */
   readonly owed: Map<string, Notification>;
   owesSettle: boolean;
-  /** A killed agent owes its notifications: they go out before anything is rendered, which may have to wait for secrets. */
+  /** What is owed from before goes out before anything is rendered, which may fail, or have to wait for secrets. */
   notifiesFirst: boolean;
   /** Journals that stay until nothing is owed. */
   readonly journals: Set<string>;

@@ -72,8 +72,9 @@ export interface FilePipeline {
   /** Rehearses on staged copies; throws `not_found` when nothing uses the secret. */
   drill(request: DrillRequest): Promise<DrilledFile[]>;
   /**
-   * Ends commands that run, leaves nothing staged, removes FIFOs and what says `remove_on_exit`. References stay open:
-   * what becomes of leases is for the lease engine's own close.
+   * Ends commands that run, leaves nothing staged, removes FIFOs and what says `remove_on_exit`; waits no longer for a
+   * command that does not end than until `signal` is aborted. References stay open: what becomes of leases is for the
+   * lease engine's own close.
    */
   close(options: { readonly signal: AbortSignal }): Promise<void>;
 }
@@ -123,8 +124,9 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
     running.add(transaction);
   }
 
-  function conclude({ group, shouldRetry, wasRolledBack }: GroupOutcome): void {
+  function conclude({ group, shouldRetry, wasRolledBack, isUnrendered }: GroupOutcome): void {
     group.isRunning = false;
+    if (isUnrendered) queue(group);
     if (!shouldRetry || group.failure === undefined || abort.signal.aborted) return;
     const kind = retryKind(group.failure.step, wasRolledBack);
     const delayMs = retryDelayMs(kind, group.attempts, limits, options.random);
@@ -143,8 +145,6 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
     if (abort.signal.aborted) return;
     for (const group of register.groups()) queued.add(group);
     pump();
-    // What only told programs of a killed agent's files has its rendering still before it.
-    for (const group of register.groups()) if (group.owed.size > 0) queue(group);
   }
 
   function start(): Promise<void> {
@@ -212,17 +212,24 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
     idle,
     diff: (signal) => diffFiles({ register, store, accounts: tools.accounts, signal }),
     drill: (request) => drillFiles(request, { register, store, tools }),
-    async close() {
+    async close({ signal }) {
       abort.abort(new LatchkeyError('aborted', 'the agent stops'));
       pumpTimer?.cancel();
       pumpTimer = undefined;
       tellWatchers();
       for (const group of register.groups()) group.retry?.cancel();
       await started;
-      await Promise.all(running);
+      await Promise.race([Promise.all(running), aborted(signal)]);
       await removeFiles(register.units(), logger);
     },
   };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 function createTools(

@@ -44,6 +44,8 @@ export interface GroupRun {
   commit: Commit | undefined;
   failure: { readonly step: Step; readonly error: unknown } | undefined;
   wasRolledBack: boolean;
+  /** Sends what is owed from before, although files are to be rendered: that comes next. */
+  readonly isNotifyOnly: boolean;
 }
 
 export function createRun(group: FileGroup, tools: TransactionTools): GroupRun {
@@ -52,9 +54,10 @@ export function createRun(group: FileGroup, tools: TransactionTools): GroupRun {
   else if (group.units.some((unit) => unit.isDirty)) step = 'stage';
   else if (group.owed.size > 0) step = 'notify';
   else if (group.owesSettle) step = 'settle';
+  const isNotifyOnly = group.notifiesFirst;
   group.notifiesFirst = false;
   enterStep(group, step, tools.clock);
-  return { ...createRehearsal(group), step };
+  return { ...createRehearsal(group), step, isNotifyOnly };
 }
 
 /** A run that is not noted on the group: for drills. */
@@ -68,6 +71,7 @@ export function createRehearsal(group: FileGroup): GroupRun {
     commit: undefined,
     failure: undefined,
     wasRolledBack: false,
+    isNotifyOnly: false,
   };
 }
 

@@ -1,4 +1,5 @@
 // For one-shot use: waits until each file is current, has failed, or waits for what is known not to come.
+import type { ErrorCode } from '../base/errors.ts';
 import type { Store } from '../store/store.ts';
 import type { FileGroup, FileUnit } from './file-group.ts';
 import type { FileRegister } from './file-register.ts';
@@ -11,6 +12,7 @@ export interface RenderResult {
   readonly missing: readonly MissingDependency[];
   /** One sentence, where it failed. */
   readonly message: string | undefined;
+  readonly code: ErrorCode | undefined;
 }
 
 interface WatchOptions {
@@ -66,7 +68,23 @@ function hasNews(unit: FileUnit, group: FileGroup): boolean {
 function resultOf(unit: FileUnit, group: FileGroup): RenderResult {
   const missing = unit.consumer?.missing() ?? [];
   const common = { destination: unit.config.destination, missing };
-  if (group.failure !== undefined) return { ...common, outcome: 'failed', message: group.failure.message };
-  if (group.step !== 'current') return { ...common, outcome: 'missing', message: missing[0]?.message };
-  return { ...common, outcome: unit.committedAt === undefined ? 'same' : 'written', message: undefined };
+  const { failure } = group;
+  if (failure !== undefined)
+    return { ...common, outcome: 'failed', message: failure.message, code: failure.code };
+  if (group.step === 'current') {
+    const outcome = unit.committedAt === undefined ? 'same' : 'written';
+    return { ...common, outcome, message: undefined, code: undefined };
+  }
+  // Of a set, the file that waits may be another one.
+  const first = missing[0] ?? group.units.flatMap((one) => one.consumer?.missing() ?? [])[0];
+  const code = first === undefined ? 'timeout' : missingCodes[first.reason];
+  return { ...common, outcome: 'missing', message: first?.message ?? first?.key, code };
 }
+
+const missingCodes: Readonly<Record<MissingDependency['reason'], ErrorCode>> = {
+  pending: 'timeout',
+  absent: 'not_found',
+  denied: 'denied',
+  failed: 'upstream_unavailable',
+  unknown: 'template_failed',
+};

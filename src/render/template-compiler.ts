@@ -9,6 +9,7 @@ import type { FileConfig, TemplateConfig } from '../config/resolved.ts';
 import type { Host, WriteFileRequest } from '../template/function-table.ts';
 import type { Lookup } from '../template/lookup.ts';
 import { parseTemplate, type Template } from '../template/template.ts';
+import { defaultRouteInterface } from './default-route.ts';
 import { createSandbox, type Sandbox } from './sandbox.ts';
 import type { ExecutableTemplate } from './template-consumer.ts';
 import type { CompileTemplate } from './template-loader.ts';
@@ -81,6 +82,7 @@ export function createTemplateCompiler(options: CompilerOptions): TemplateCompil
       readFile: (path) => sandbox.read(path),
       writeFile: (request) => writes.push(placed(request, sandbox)),
       networkInterfaces,
+      defaultRouteInterface,
       ...(templates.allowPlugin ? { runPlugin } : {}),
     };
   }

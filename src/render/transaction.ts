@@ -19,6 +19,8 @@ export interface GroupOutcome {
   /** Whether it must be tried again after a while. */
   readonly shouldRetry: boolean;
   readonly wasRolledBack: boolean;
+  /** Only notifications were sent that were owed from before: the files themselves are still to be looked at. */
+  readonly isUnrendered: boolean;
 }
 
 /** Never throws: each group's failure is noted on it. */
@@ -46,8 +48,15 @@ async function conclude(run: GroupRun, tools: TransactionTools): Promise<GroupOu
   else if (run.step === 'owed') await keepOwing(run);
   else giveUp(run);
   report(run, tools);
-  const shouldRetry = (run.step === 'abandoned' || run.step === 'owed') && !tools.signal.aborted;
-  return { group, shouldRetry, wasRolledBack: run.wasRolledBack };
+  const isOwing = group.owed.size > 0;
+  // A new rendering that fails or waits must not keep programs from being told of the last one.
+  if (isOwing && (run.step === 'abandoned' || run.step === 'waiting')) group.notifiesFirst = true;
+  return {
+    group,
+    shouldRetry: run.step === 'abandoned' || run.step === 'owed' || (run.step === 'waiting' && isOwing),
+    wasRolledBack: run.wasRolledBack,
+    isUnrendered: run.isNotifyOnly && group.units.some((unit) => unit.isDirty),
+  };
 }
 
 /** Everything is in use: older versions are let go, which starts their `overlap`. */
@@ -71,8 +80,7 @@ async function retire(run: GroupRun, tools: TransactionTools): Promise<void> {
     group.failure = undefined;
   }
   moveOn(run, 'ok', tools);
-  const isUnrendered = group.units.some((unit) => unit.isDirty && unit.unsettled === undefined);
-  if (run.executions.size === 0 && isUnrendered) enterStep(group, 'waiting', tools.clock);
+  if (run.isNotifyOnly && group.units.some((unit) => unit.isDirty)) enterStep(group, 'waiting', tools.clock);
 }
 
 async function keepOwing(run: GroupRun): Promise<void> {

@@ -269,6 +269,30 @@ t.test(
   },
 );
 
+t.test('a program is told of the last value although the next one is missing', async (t) => {
+  const f = createRenderFixture(t, ['db']);
+  const gate = f.path('gate');
+  const file = f.file('app.conf', text, {
+    notify: [{ kind: 'command', command: ['test', '-e', gate], timeoutMs: 5000 }],
+  });
+  const pipeline = f.createPipeline([file]);
+  pipeline.start();
+  await pipeline.idle();
+  f.publish('db', { password: 'one' });
+  await waitFor('the failure', () => pipeline.status()[0]?.state === 'owed');
+  f.store.fail(f.keyOf('db'), new Error('gone'), 'expired');
+  await pipeline.idle();
+  t.match(pipeline.status(), [{ missing: [{ reason: 'failed' }] }]);
+  writeFileSync(gate, '');
+  await waitFor('the notification', () => pipeline.status()[0]?.owed.length === 0);
+  await pipeline.idle();
+  t.match(pipeline.status(), [{ state: 'waiting', failure: undefined }]);
+  t.equal(readFileSync(file.destination, 'utf8'), 'password=one\n');
+  f.publish('db', { password: 'two' });
+  await pipeline.idle();
+  t.equal(readFileSync(file.destination, 'utf8'), 'password=two\n');
+});
+
 t.test('a first file has nothing to go back to and stays', async (t) => {
   const f = createRenderFixture(t, ['db']);
   const file = f.file('app.conf', text, {
@@ -348,8 +372,8 @@ t.test('renders once: tells of each file what became of it', async (t) => {
   t.match(await rendered, [
     { outcome: 'written' },
     { outcome: 'same' },
-    { outcome: 'failed', message: /check/ },
-    { outcome: 'missing', message: 'no secret at secret/none' },
+    { outcome: 'failed', message: /check/, code: 'check_failed' },
+    { outcome: 'missing', message: 'no secret at secret/none', code: 'not_found' },
   ]);
 });
 
