@@ -52,6 +52,8 @@ export interface Host {
   runPlugin?(command: string, args: readonly string[]): string;
   /** For `sockaddr`: as os.networkInterfaces. */
   networkInterfaces?(): Readonly<Record<string, readonly NetworkAddress[] | undefined>>;
+  /** For `sockaddr`: the name of the interface that the default route goes through. */
+  defaultRouteInterface?(): string | undefined;
 }
 
 export interface WriteFileRequest {

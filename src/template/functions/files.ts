@@ -1,6 +1,13 @@
 // What reaches out of the template: file, writeToFile, plugin. The host decides what of it is allowed.
 import { decodeText, encodeText, fromBuffer, toBuffer } from '../bytes.ts';
-import { type CallContext, callError, defineFunction, type FunctionTable, plain } from '../function-table.ts';
+import {
+  type CallContext,
+  callError,
+  defineFunction,
+  type FunctionTable,
+  plain,
+  quoted,
+} from '../function-table.ts';
 import { parseUnsigned } from '../number.ts';
 import { trimSpace } from './text.ts';
 
@@ -17,7 +24,7 @@ export const files: FunctionTable = {
     const { runPlugin } = context.host;
     if (runPlugin === undefined) throw refused('plugin', 'template.allow_plugin');
     const trimmed = args.map((arg) => decodeText(trimSpace(arg))).filter((arg) => arg !== '');
-    return trimSpace(encodeText(asked(() => runPlugin(decodeText(name), trimmed))));
+    return trimSpace(encodeText(run(name, () => runPlugin(decodeText(name), trimmed))));
   }),
 };
 
@@ -31,6 +38,18 @@ function asked<T>(run: () => T): T {
     return run();
   } catch (error) {
     throw callError`${plain(encodeText(error instanceof Error ? error.message : String(error)))}`;
+  }
+}
+
+/** What a failed program says may hold its arguments, so that only how it ended is told. */
+function run(name: string, start: () => string): string {
+  try {
+    return start();
+  } catch (error) {
+    const { status, code } = error as { status?: unknown; code?: unknown };
+    const end =
+      typeof status === 'number' ? `exit status ${status}` : typeof code === 'string' ? code : 'failed';
+    throw callError`exec ${quoted(name)}: ${plain(end)}`;
   }
 }
 

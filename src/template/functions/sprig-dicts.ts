@@ -18,7 +18,10 @@ import { mergeMaps } from './merge.ts';
 import { textOf } from './sprig-text.ts';
 
 const dictType = 'map[string]interface {}';
-const deepCopy = defineFunction(['any'], 'any', (context, value) => copy(context, value, 0));
+const deepCopy = defineFunction(['any'], 'any', (context, value) => {
+  if (value === null) throw callError`reflect: call of reflect.Value.Type on zero Value`;
+  return copy(context, value, 0);
+});
 const merge = merger(false);
 const mergeOverwrite = merger(true);
 

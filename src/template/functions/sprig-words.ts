@@ -134,7 +134,7 @@ export function camelCase(text: string): string {
   let out = '';
   let at = 0;
   while (at < runes.length && isConnector(runes[at] ?? 0)) out += encodeRune(runes[at++] ?? 0);
-  if (at >= runes.length) return out;
+  if (at >= runes.length) return runes.length === 0 ? '' : out + encodeRune(runes.at(-1) ?? 0);
   let current = upperRune(runes[at++] ?? 0);
   for (; at < runes.length; at++) {
     const previous = current;

@@ -34,7 +34,7 @@ export const vault: FunctionTable = {
   }),
   pkiCert: defineFunction(['...string'], 'any', (context, path, ...pairs) => {
     if (path === undefined) return null;
-    const found = ask(context, writeOf(path, pairs));
+    const found = ask(context, writeOf(path, pairs, 'read'));
     return found === null ? null : certificateValue(found);
   }),
   field: defineFunction(['string', 'string'], 'any', (context, name, field) => {
@@ -109,7 +109,8 @@ function readOf(path: string): Dependency {
   };
 }
 
-function writeOf(path: string, pairs: readonly string[]): Dependency {
+/** `operation` is what the error about the path says. */
+function writeOf(path: string, pairs: readonly string[], operation = 'write'): Dependency {
   const parameters: Record<string, string> = {};
   for (const pair of pairs) {
     if (pair === '') continue;
@@ -117,7 +118,7 @@ function writeOf(path: string, pairs: readonly string[]): Dependency {
     if (at < 0) throw callError`not k=v pair ${quoted(pair)}`;
     parameters[decodeText(pair.slice(0, at)).trim()] = decodeText(pair.slice(at + 1)).trim();
   }
-  return { kind: 'write', path: vaultPath('write', path), parameters };
+  return { kind: 'write', path: vaultPath(operation, path), parameters };
 }
 
 function vaultPath(operation: string, path: string): string {
