@@ -5,7 +5,7 @@ import type { Session } from './session.ts';
 import type { SessionToken } from './session-token.ts';
 import type { VaultClient, VaultRequest } from './vault-client.ts';
 
-export type AuthorisedRequest = Omit<VaultRequest, 'token'>;
+type AuthorisedRequest = Omit<VaultRequest, 'token'>;
 
 export interface AuthorisedAnswer extends VaultAnswer {
   readonly token: SessionToken;

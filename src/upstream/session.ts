@@ -7,6 +7,7 @@ import type { Logger } from '../base/logger.ts';
 import type { AuthConfig } from '../config/resolved.ts';
 import type { VaultAnswer } from './answer-policy.ts';
 import type { AuthMethod } from './auth/auth-method.ts';
+import { UpstreamFailure } from './failure.ts';
 import { type Grant, LoginError, logIn } from './login.ts';
 import { createSessionToken, type SessionToken } from './session-token.ts';
 import { createSignalPoint } from './signal-point.ts';
@@ -28,7 +29,7 @@ export interface Session {
   close(options: { revokeToken: boolean; signal: AbortSignal }): Promise<void>;
 }
 
-export interface SessionStatus {
+interface SessionStatus {
   readonly state: 'starting' | 'logging_in' | 'ready' | 'login_failed' | 'denied';
   readonly error: LatchkeyError | undefined;
   readonly login: LoginStatus;
@@ -138,16 +139,20 @@ export function createSession(options: SessionOptions): Session {
 
   function adopt(grant: Grant): void {
     const before = current;
+    error = undefined;
+    if (before?.value.equals(grant.token)) {
+      // A file that was written again with the same token: whatever was issued under it stays bound to it.
+      before.life = createSessionToken(grant, clock.now()).life;
+      settle();
+      return;
+    }
     current = createSessionToken(grant, clock.now());
-    if (isAlive(before) && Number.isFinite(before.life.expiresAt) && !before.value.equals(current.value)) {
+    if (before !== undefined && Number.isFinite(before.life.expiresAt)) {
       // Nobody renews the old one any more.
       options.onEnding(before, clock.wall() + before.life.expiresAt - clock.now());
     }
-    error = undefined;
-    logger.info(
-      { method: auth.method, accessor: grant.accessor, ttl_seconds: grant.ttlSeconds },
-      'logged in',
-    );
+    const { accessor, ttlSeconds } = grant;
+    logger.info({ method: auth.method, accessor, ttl_seconds: ttlSeconds }, 'logged in');
     options.onToken(current);
     settle();
   }
@@ -188,15 +193,18 @@ export function createSession(options: SessionOptions): Session {
   }
 
   async function run(): Promise<void> {
-    try {
-      for (;;) {
+    while (!lifetime.signal.aborted && !isFatal) {
+      try {
         await logInUntilDone();
         if (current !== undefined) await keeper.keep(current, interruptible());
-        lifetime.signal.throwIfAborted();
+      } catch (reason) {
+        if (lifetime.signal.aborted || isFatal) return;
+        // A defect must not end the agent's logins.
+        fail(reason);
+        await clock.sleep(auth.maxBackoffMs, lifetime.signal).catch(() => {
+          // Closed meanwhile: the loop ends.
+        });
       }
-    } catch (reason) {
-      if (lifetime.signal.aborted || isFatal) return;
-      fail(reason);
     }
   }
 
@@ -240,7 +248,9 @@ export function createSession(options: SessionOptions): Session {
     status() {
       const failed = error instanceof LoginError && error.isDenied ? 'denied' : 'login_failed';
       const waiting = isStarted ? 'logging_in' : 'starting';
-      const state = isAlive(current) ? 'ready' : isPending ? waiting : failed;
+      // A login that was refused stays so while it is tried again; one that found no server may just begin anew.
+      const isFailed = error !== undefined && !(isPending && error instanceof UpstreamFailure);
+      const state = isAlive(current) ? 'ready' : isFailed ? failed : waiting;
       return { state, error, isFatal, login: loginStatus(auth.method, state, current, clock) };
     },
     async ready(signal) {

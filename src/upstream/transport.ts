@@ -9,7 +9,7 @@ import { UpstreamFailure } from './failure.ts';
 import { networkFailure, oversizedFailure, timeoutFailure } from './network-failure-policy.ts';
 import { loadTlsOptions, type TlsOptions } from './tls-options.ts';
 
-export interface WireRequest {
+interface WireRequest {
   readonly method: string;
   /** Path and query. */
   readonly target: string;
@@ -18,7 +18,7 @@ export interface WireRequest {
   readonly signal: AbortSignal;
 }
 
-export interface WireAnswer {
+interface WireAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
@@ -48,7 +48,6 @@ export interface TransportOptions {
   readonly tls: TlsConfig;
   readonly timeoutMs: number;
   readonly maxBodyBytes: number;
-  readonly connections: number;
   readonly clock: Clock;
 }
 
@@ -137,16 +136,10 @@ async function createPool(
 ): Promise<Pool> {
   const connectTimeoutMs = Math.max(50, Math.min(10_000, Math.floor(options.timeoutMs / 2)));
   const tls = await loadTls?.();
-  const isSocket = address.startsWith('unix:');
-  return new Pool(isSocket ? 'http://localhost' : new URL(address).origin, {
-    connections: options.connections,
+  return new Pool(new URL(address).origin, {
     // HTTP/2 brings an agent nothing, and its faults come under other names.
     allowH2: false,
-    connect: {
-      timeout: connectTimeoutMs,
-      ...tls,
-      ...(isSocket ? { socketPath: address.replace(/^unix:(?:\/\/)?/, '') } : {}),
-    },
+    connect: { timeout: connectTimeoutMs, ...tls },
     keepAliveTimeout: keepAliveMs,
     keepAliveMaxTimeout: keepAliveMs,
     headersTimeout: options.timeoutMs,
@@ -160,7 +153,7 @@ function dispatchOptions(
   request: WireRequest,
   signal: AbortSignal,
 ): Dispatcher.RequestOptions & { path: string } {
-  const prefix = address.startsWith('unix:') ? '' : new URL(address).pathname.replace(/\/$/, '');
+  const prefix = new URL(address).pathname.replace(/\/$/, '');
   return {
     method: request.method as Dispatcher.HttpMethod,
     path: `${prefix}${request.target}`,

@@ -56,6 +56,7 @@ export interface UpstreamStatus {
   readonly isFatal?: boolean;
 }
 
+/** Called synchronously; must not throw. */
 export interface UpstreamListener {
   /** The state, the login or the address differs from before. */
   status?(status: UpstreamStatus): void;

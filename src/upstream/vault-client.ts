@@ -37,7 +37,7 @@ export interface VaultRequest {
   readonly priority: Priority;
 }
 
-export interface RawRequest {
+interface RawRequest {
   readonly method: string;
   /** Path and query as they go on the wire. */
   readonly target: string;
@@ -215,7 +215,7 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
 }
 
 /** What `sys/health` says by its status: active, standby and performance standby all take requests. */
-export function healthVerdict(answer: VaultAnswer): UpstreamFailure | undefined {
+function healthVerdict(answer: VaultAnswer): UpstreamFailure | undefined {
   const { status, address } = answer;
   if (status === 200 || status === 429 || status === 473) return undefined;
   if (status === 503 && answer.body.includes('"sealed":true')) return sealed(address, status);
@@ -255,9 +255,8 @@ function redirectOf(
 ): [string, string] | undefined {
   const { location } = answer.headers;
   if ((answer.status !== 307 && answer.status !== 308) || location === undefined) return undefined;
-  const base = origin.startsWith('unix:') ? 'http://localhost' : origin;
-  const url = URL.parse(location, base);
-  if (url === null || (url.protocol !== 'https:' && url.protocol !== new URL(base).protocol)) {
+  const url = URL.parse(location, origin);
+  if (url === null || (url.protocol !== 'https:' && url.protocol !== new URL(origin).protocol)) {
     throw new UpstreamFailure(
       'answer_invalid',
       `${origin} redirects to where no vault can be reached safely`,

@@ -39,7 +39,6 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
     tls: config.tls,
     timeoutMs: config.timeoutMs,
     maxBodyBytes: config.maxBodyBytes,
-    connections: config.budget.concurrency,
     clock,
   });
   const client = createVaultClient({

@@ -18,7 +18,7 @@ async function startNode(t: Test, port?: number): Promise<StubVault> {
 
 async function startUpstream(t: Test, addresses: string[], factor = 10) {
   const made = createTestUpstream({
-    config: { addresses, timeoutMs: 2000 * factor },
+    config: { addresses, timeoutMs: 800 * factor },
     clock: createFastClock(factor),
   });
   t.teardown(() => made.upstream.close(shutdown));

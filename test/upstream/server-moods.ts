@@ -272,6 +272,14 @@ t.test('what is not HTTP is told as such', async (t) => {
   t.match(upstream.status().message, /is not HTTP as expected/);
 });
 
+t.test('http:// to a server that wants https:// is told as such', async (t) => {
+  const moody = await startMoody(t);
+  moody.mood = () => ({ status: 400, text: 'Client sent an HTTP request to an HTTPS server.\n' });
+  const { upstream } = await startUpstream(t, [moody.vault.address]);
+  await waitFor('the state', () => upstream.status().state === 'answer_invalid');
+  t.match(upstream.status().message, /without valid JSON; use https:\/\/ in the address/);
+});
+
 t.test('a refused connection and an unknown name have states of their own', async (t) => {
   const server = await listen(() => {});
   const port = portOf(server);

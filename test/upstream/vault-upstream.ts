@@ -38,3 +38,57 @@ t.test('logs in by approle and reads KV 2 by its short path', async (t) => {
   t.equal(vault.count('sys/internal/ui/mounts/secret/app'), 1, 'the mount is asked for once');
   t.equal(vault.count('sys/internal/ui/mounts/secret/data/app'), 0);
 });
+
+t.test('never has more requests under way than the budget allows, whoever asks', async (t) => {
+  const vault = await startStubVault();
+  t.teardown(vault.close);
+  let underWay = 0;
+  let most = 0;
+  vault.route((request) => {
+    if (!request.path.startsWith('secret/data/')) return undefined;
+    return (response) => {
+      underWay += 1;
+      most = Math.max(most, underWay);
+      setImmediate(() => {
+        underWay -= 1;
+        response.end(JSON.stringify(kv2({ a: '1' })));
+      });
+    };
+  });
+  const budget = { requestsPerSecond: 10_000, concurrency: 3 };
+  const { upstream } = createTestUpstream({ config: { addresses: [vault.address], budget } });
+  t.teardown(() => upstream.close(shutdown));
+  upstream.start();
+  const background = () => ({ signal: AbortSignal.timeout(10_000), priority: 'background' as const });
+  await Promise.all([
+    ...Array.from({ length: 40 }, (_, index) => upstream.read(reference(`secret/${index}`), background())),
+    ...Array.from({ length: 10 }, async () => {
+      const answer = await upstream.forward({
+        method: 'GET',
+        path: '/v1/secret/data/x',
+        query: '',
+        headers: {},
+        body: undefined,
+        token: 'auto',
+        signal: AbortSignal.timeout(10_000),
+      });
+      answer.body.resume();
+    }),
+  ]);
+  t.ok(most <= 3, `at most 3, got ${most}`);
+  t.same(upstream.status().budget, { inFlight: 0, queued: 0 });
+});
+
+t.test('tells listeners of each state once, and of nothing after they have left', async (t) => {
+  const vault = await startStubVault();
+  t.teardown(vault.close);
+  const { upstream } = createTestUpstream({ config: { addresses: [vault.address] } });
+  const states: string[] = [];
+  const leave = upstream.listen({ status: ({ state }) => states.at(-1) !== state && states.push(state) });
+  upstream.start();
+  await upstream.ready(AbortSignal.timeout(5000));
+  t.same(states, ['logging_in', 'ready']);
+  leave();
+  await upstream.close(shutdown);
+  t.same(states, ['logging_in', 'ready']);
+});

@@ -43,7 +43,7 @@ export interface AuthContext {
   onCredentials(options: { isReplacement: boolean }): void;
 }
 
-export interface VaultCall {
+interface VaultCall {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly body?: JsonObject;
