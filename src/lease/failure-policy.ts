@@ -73,12 +73,12 @@ export function expiryAt(view: SecretView): number | undefined {
   const { value, failure, policy } = view;
   if (value === undefined || policy.onStale === 'keep') return undefined;
   if (value.endsAt !== undefined) {
-    if (value.isDoubtful && failure === undefined) return undefined;
+    const end = failure === undefined ? Math.max(value.endsAt, value.doubtUntil ?? 0) : value.endsAt;
     const byStaleness =
       failure === undefined || policy.maxStaleMs === undefined
         ? Number.POSITIVE_INFINITY
         : failure.since + policy.maxStaleMs;
-    return Math.min(value.endsAt, byStaleness);
+    return Math.min(end, byStaleness);
   }
   return failure === undefined ? undefined : value.confirmedAt + (policy.maxStaleMs ?? defaultMaxStaleMs);
 }

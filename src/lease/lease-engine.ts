@@ -236,6 +236,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     const forwardMs = Math.max(0, jumpMs);
     if (forwardMs > 0) book.shift(forwardMs);
     for (const track of tracks.values()) track.shift(forwardMs);
+    state?.save(records);
   }
 
   function upstreamRecovered(upstream: string): void {

@@ -81,7 +81,7 @@ export function chooseRequest(view: SecretView, now: number): RequestKind {
   if (value === undefined || view.isExpired) return 'read';
   if (!isMinted(value.kind)) return 'poll';
   if (!value.canRenew || value.endsAt === undefined) return 'read';
-  if (failure === undefined) return value.isDoubtful || value.endsAt > now ? 'renew' : 'read';
+  if (failure === undefined) return value.doubtUntil !== undefined || value.endsAt > now ? 'renew' : 'read';
   // A renewal that has failed so far leaves the rest of the life to a replacement.
   return value.endsAt - now > leadMs(value.lifeMs, 0) ? 'renew' : 'read';
 }
@@ -135,9 +135,10 @@ function planLease(value: ValueView, now: number, random: () => number): Planned
   if (value.endsAt === undefined) return neverEnding;
   if (value.canRenew) {
     const at = value.confirmedAt + renewDelayMs(value.endsAt - value.confirmedAt, random);
-    const why = value.isDoubtful
-      ? 'the clock jumped, the lease may have ended'
-      : 'lease is at two thirds of what remains';
+    const why =
+      value.doubtUntil !== undefined
+        ? 'the clock jumped, the lease may have ended'
+        : 'lease is at two thirds of what remains';
     return { action: 'renew', at: Math.max(now, at), why };
   }
   const lead = leadMs(value.lifeMs, random());

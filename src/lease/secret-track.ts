@@ -142,7 +142,7 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
     },
     replan: plan.replan,
     shift(jumpMs) {
-      if (context.value !== undefined) shiftValue(context.value, jumpMs);
+      if (context.value !== undefined) shiftValue(context.value, jumpMs, clock.now());
       const end = shownEnd(context);
       const isShown = end !== undefined && context.failure === undefined && !context.isExpired;
       if (isShown) for (const key of members) store.extend(key, end);

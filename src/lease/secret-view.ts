@@ -18,8 +18,8 @@ export interface ValueView {
   readonly rotationWaits: number;
   /** The lease is renewable, and the last renewal still moved its end. */
   readonly canRenew: boolean;
-  /** The clock jumped, so it may have ended although the clock says no, or live although it says yes. */
-  readonly isDoubtful: boolean;
+  /** The clock jumped, so `endsAt` is a guess: until then the value is handed out all the same, for a renewal to tell. */
+  readonly doubtUntil: number | undefined;
   /** The first poll is still to come. */
   readonly isNew: boolean;
 }

@@ -3,6 +3,9 @@ import type { SecretAnswer, SecretKind } from '../store/secret-version.ts';
 import type { OwnedLease } from './lease-book.ts';
 import { isMinted, type ValueView } from './secret-view.ts';
 
+/** Long enough to ask upstream once. */
+const doubtMs = 10_000;
+
 /** Times are monotonic milliseconds. */
 export interface TrackedValue {
   readonly answer: SecretAnswer;
@@ -14,7 +17,8 @@ export interface TrackedValue {
   ownEnd: number | undefined;
   changesAt: number | undefined;
   rotationWaits: number;
-  isDoubtful: boolean;
+  /** The clock jumped a moment ago: see `ValueView`. */
+  doubtUntil: number | undefined;
   isNew: boolean;
 }
 
@@ -34,7 +38,7 @@ export function createTrackedValue(
     ownEnd: isMinted(kind) ? toldAt : undefined,
     changesAt: isMinted(kind) ? undefined : toldAt,
     rotationWaits: 0,
-    isDoubtful: false,
+    doubtUntil: undefined,
     isNew: true,
   };
 }
@@ -47,7 +51,7 @@ export function lifeOf(answer: SecretAnswer): number {
 /** Upstream has said that the value still holds. */
 export function confirmValue(value: TrackedValue, confirmedAt: number, now: number): void {
   const isDue = value.changesAt !== undefined && value.changesAt <= now;
-  Object.assign(value, { confirmedAt, isDoubtful: false, isNew: false });
+  Object.assign(value, { confirmedAt, doubtUntil: undefined, isNew: false });
   if (isDue) value.rotationWaits += 1;
 }
 
@@ -63,12 +67,12 @@ export function noteOutcome(
   value.rotationWaits = isDue && !isChanged ? (before?.rotationWaits ?? 0) + 1 : 0;
 }
 
-/** The host slept for `jumpMs` (0: its wall clock was only set back). */
-export function shiftValue(value: TrackedValue, jumpMs: number): void {
+/** The host slept for `jumpMs`, or its clock was set on by so much (0: it was set back). */
+export function shiftValue(value: TrackedValue, jumpMs: number, now: number): void {
   value.confirmedAt -= jumpMs;
   if (value.ownEnd !== undefined) value.ownEnd -= jumpMs;
   if (value.changesAt !== undefined) value.changesAt -= jumpMs;
-  if (jumpMs > 0) value.isDoubtful = true;
+  if (jumpMs > 0) value.doubtUntil = now + doubtMs;
 }
 
 export function valueView(value: TrackedValue): ValueView {
@@ -83,7 +87,7 @@ export function valueView(value: TrackedValue): ValueView {
     changesAt: value.changesAt,
     rotationWaits: value.rotationWaits,
     canRenew: isLeased && lease.canRenew,
-    isDoubtful: value.isDoubtful && (lease?.isDoubtful ?? true),
+    doubtUntil: lease === undefined || lease.isDoubtful ? value.doubtUntil : undefined,
     isNew: value.isNew,
   };
 }
