@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -300,8 +301,8 @@ t.test('finds a program healthy before it counts', async (t) => {
   const { supervisor } = setup(t, [
     processConfig({ command: ['sleep', '600'], health: { kind: 'http', url, timeoutMs: 200 } }),
   ]);
-  await waitForState(supervisor, 'unhealthy');
-  t.match(supervisor.status()[0], { message: `${url} answered 503`, isInPlace: false });
+  await waitFor('the answer', () => supervisor.status()[0]?.message === `${url} answered 503`);
+  t.match(supervisor.status()[0], { state: 'unhealthy', isInPlace: false });
   status = 200;
   await waitForState(supervisor, 'running');
 });
@@ -309,7 +310,11 @@ t.test('finds a program healthy before it counts', async (t) => {
 t.test(
   'starts the successor beside the old one and stops that only when the new one is healthy',
   async (t) => {
-    const folder = t.testdir({});
+    const folder = t.testdir({ wanted: 'one' });
+    const rotate = (version: string) => {
+      writeFileSync(join(folder, 'wanted'), version);
+      source.set({ VERSION: version });
+    };
     const source = createTestEnvironment({ VERSION: 'one' });
     const { supervisor, log } = setup(
       t,
@@ -318,13 +323,13 @@ t.test(
           command: [
             'sh',
             '-c',
-            `echo $VERSION >> ${folder}/starts; [ $VERSION = bad ] && exec sleep 600; touch ${folder}/$VERSION; exec sleep 600`,
+            `[ $VERSION = bad ] && exec sleep 600; touch ${folder}/$VERSION; exec sleep 600`,
           ],
           overlapStart: true,
-          // The probe wants the file of the newest start.
+          // The probe wants the file of the version that is wanted.
           health: {
             kind: 'command',
-            command: ['sh', '-c', `test -e ${folder}/$(tail -n 1 ${folder}/starts)`],
+            command: ['sh', '-c', `test -e ${folder}/$(cat ${folder}/wanted)`],
             timeoutMs: 300,
           },
           restart: { onExit: 'always', minBackoffMs: 100, maxBackoffMs: 100, maxAttempts: 0 },
@@ -334,25 +339,24 @@ t.test(
     );
     await waitForState(supervisor, 'running');
     const first = supervisor.status()[0]?.pid ?? 0;
-    source.set({ VERSION: 'bad' });
+    rotate('bad');
     await waitFor('the failed rotation', () =>
       supervisor.status()[0]?.message?.startsWith('runs with old values: the new one is not healthy'),
     );
     t.equal(supervisor.status()[0]?.pid, first);
     t.ok(isAlive(first));
     t.strictSame(source.held, ['{"VERSION":"one"}']);
-    source.set({ VERSION: 'two' });
+    rotate('two');
     await waitFor(
       'the successor',
       () => supervisor.status()[0]?.pid !== first && stateOf(supervisor) === 'running',
     );
     await waitFor('the old one to be stopped', () => !isAlive(first));
     t.strictSame(source.held, ['{"VERSION":"one"}', '{"VERSION":"two"}']);
-    const stopped = log.findLastIndex((line) => line.startsWith('process stopped'));
-    t.ok(
-      stopped > log.findLastIndex((line) => line.startsWith('process started')),
-      'stopped after the start',
-    );
+    await waitFor('the stop, after the start', () => {
+      const stopped = log.findLastIndex((line) => line.startsWith('process stopped'));
+      return stopped > log.findLastIndex((line) => line.startsWith('process started'));
+    });
   },
 );
 
