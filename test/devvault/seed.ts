@@ -1,7 +1,8 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { parseSeed, seedFromFile } from '../../src/devvault/seed.ts';
+import { seedSchema } from '../../src/devvault/seed-schema.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { queryPostgres, startPostgres } from '../support/postgres.ts';
 
@@ -93,4 +94,15 @@ t.test('says what the vault refused, and where', async (t) => {
   await t.rejects(seedFromFile(dev.vault, '/nowhere.yaml'), {
     message: /cannot read the seed \/nowhere.yaml: ENOENT/,
   });
+});
+
+t.test('reads the example of the reference page', async (t) => {
+  const page = readFileSync(new URL('../../docs/reference/dev-vault.md', import.meta.url), 'utf8');
+  const example = /```yaml\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
+  const seed = parseSeed(example, 'dev-vault.md');
+  t.strictSame(Object.keys(seed).sort(), Object.keys(seedSchema.shape).sort(), 'every key is shown');
+  const dev = await startDevVault(t);
+  const file = join(t.testdir(), 'seed.yaml');
+  writeFileSync(file, example.replace(/^databases:[\s\S]*?(?=^pki:)/m, ''));
+  await seedFromFile(dev.vault, file);
 });
