@@ -12,7 +12,7 @@ import { simulateRotation } from './simulate.ts';
 import { discardStaged, isStaged, type StagedFile, stageOutput } from './stage.ts';
 import { outputsOf } from './unit-output.ts';
 
-export type DrillKind = 'rotation' | 'outage' | 'revocation';
+type DrillKind = 'rotation' | 'outage' | 'revocation';
 
 export interface DrillRequest {
   /** The entry's key in the store. */
@@ -22,7 +22,7 @@ export interface DrillRequest {
   readonly notify: boolean;
 }
 
-export interface DrillStep {
+interface DrillStep {
   readonly step: 'stage' | 'check' | 'notify';
   readonly isOk: boolean;
   readonly milliseconds: number;

@@ -44,7 +44,7 @@ export interface FileExplanation extends FileStatus {
   readonly notes: readonly string[];
 }
 
-export interface SecretUse {
+interface SecretUse {
   readonly key: string;
   readonly state: string;
   /** In the destination; undefined: not yet, or not by this run of the agent. */

@@ -12,7 +12,7 @@ export interface ResolvedDependency {
 }
 
 /** Why a dependency can never be answered with this config. */
-export interface UnresolvedDependency {
+interface UnresolvedDependency {
   readonly problem: string;
 }
 

@@ -21,7 +21,7 @@ interface CompilerOptions {
 }
 
 /** What a template that belongs to no file needs to be told. */
-export interface TextOptions {
+interface TextOptions {
   /** What errors begin with. */
   readonly name: string;
   /** `processes[0].env.PASSWORD`: where the config says it. */

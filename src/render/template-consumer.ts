@@ -42,10 +42,10 @@ export interface Execution {
 }
 
 /** How sure it is that an output is in use: each stage holds its versions apart from the others. */
-export type HoldStage = 'staged' | 'committed' | 'settled';
+type HoldStage = 'staged' | 'committed' | 'settled';
 
 /** Replaces a secret in a rehearsal; undefined leaves it as it is. */
-export type SecretOverride = (key: string, secret: LookupSecret) => LookupSecret | undefined;
+type SecretOverride = (key: string, secret: LookupSecret) => LookupSecret | undefined;
 
 export interface TemplateConsumer {
   readonly id: string;

@@ -2,17 +2,19 @@
 import { spawnSync } from 'node:child_process';
 import type { Test } from 'tap';
 
+const programs = { mount: 'mount', umount: 'umount' };
+
 /** False when this machine lets nobody mount, with the reason reported as a skip; unmounted with the test. */
 export function mount(t: Test, path: string, ...args: readonly string[]): boolean {
-  const { status, stderr } = spawnSync('mount', [...args, path], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync(programs.mount, [...args, path], { encoding: 'utf8' });
   if (status !== 0) {
     t.pass('needs the right to mount', { skip: stderr?.trim() || 'no mount command' });
     return false;
   }
-  t.teardown(() => spawnSync('umount', ['-l', path]));
+  t.teardown(() => spawnSync(programs.umount, ['-l', path]));
   return true;
 }
 
 export function remount(path: string, options: string): void {
-  spawnSync('mount', ['-o', `remount,${options}`, path]);
+  spawnSync(programs.mount, ['-o', `remount,${options}`, path]);
 }

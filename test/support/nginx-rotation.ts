@@ -17,11 +17,13 @@ export interface NginxReport {
   readonly errors: readonly string[];
 }
 
+const webServer = 'nginx';
+
 /** Why this machine cannot run it; undefined when it can. */
 export function nginxMissing(): string | undefined {
-  for (const program of ['nginx', 'openssl']) {
-    if (spawnSync(program, program === 'nginx' ? ['-v'] : ['version']).error !== undefined)
-      return `no ${program}`;
+  for (const program of [webServer, 'openssl']) {
+    const { error } = spawnSync(program, [program === webServer ? '-v' : 'version']);
+    if (error !== undefined) return `no ${program}`;
   }
   return undefined;
 }
@@ -46,7 +48,7 @@ export async function rotateUnderNginx(t: Test, rotations: number): Promise<Ngin
   await pipeline.idle();
   f.publish('tls', { ...(await authority.issue()) });
   await waitFor('the first pair', () => f.committed.length === 2);
-  const nginx = spawn('nginx', ['-p', f.folder, '-c', f.path('nginx.conf')], { stdio: 'ignore' });
+  const nginx = spawn(webServer, ['-p', f.folder, '-c', f.path('nginx.conf')], { stdio: 'ignore' });
   t.teardown(async () => {
     if (nginx.exitCode !== null) return;
     nginx.kill('SIGTERM');
