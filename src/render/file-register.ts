@@ -27,6 +27,8 @@ export interface FileRegister {
   groups(): FileGroup[];
   find(destination: string): FileUnit | undefined;
   groupOf(unit: FileUnit): FileGroup;
+  /** The group that a file with this config would join, if there is one. */
+  findGroup(config: FileConfig): FileGroup | undefined;
   /** Reads and parses the template and binds it to the store. Throws `template_invalid`. */
   load(unit: FileUnit): Promise<TemplateConsumer>;
   /** After a crash: the programs of this destination were not told; `journals` are removed when they are. */
@@ -127,6 +129,7 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
     groups: () => [...groups.values()],
     find: (destination) => units.get(destination),
     groupOf,
+    findGroup: (config) => groups.get(groupKey(config)),
     load: async (unit) => bind(unit, await loadTemplate(unit.config, compile)),
     owe(destination, journals) {
       const unit = units.get(destination);

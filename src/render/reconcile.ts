@@ -3,7 +3,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { FileConfig } from '../config/resolved.ts';
 import type { FileGroup, FileUnit } from './file-group.ts';
-import { groupKey } from './file-group.ts';
 import type { FileRegister } from './file-register.ts';
 import type { ExecutableTemplate } from './template-consumer.ts';
 import { type CompileTemplate, loadTemplate } from './template-loader.ts';
@@ -38,7 +37,7 @@ export async function reconcileFiles(
   const touched = new Set<FileGroup>();
   for (const { unit, config } of [...plan.changed, ...plan.removed, ...plan.added]) {
     if (unit !== undefined) touched.add(register.groupOf(unit));
-    const joined = config === undefined ? undefined : findGroup(register, config);
+    const joined = config === undefined ? undefined : register.findGroup(config);
     if (joined !== undefined) touched.add(joined);
   }
   const unlock = await tools.lock(touched);
@@ -94,11 +93,4 @@ function compare(files: readonly FileConfig[], register: FileRegister): Plan {
 /** The place moves when a file before it goes, and means nothing to the file itself. */
 function isSame(a: FileConfig, b: FileConfig): boolean {
   return isDeepStrictEqual({ ...a, place: '' }, { ...b, place: '' });
-}
-
-function findGroup(register: FileRegister, config: FileConfig): FileGroup | undefined {
-  return register
-    .units()
-    .filter((unit) => groupKey(unit.config) === groupKey(config))
-    .map((unit) => register.groupOf(unit))[0];
 }
