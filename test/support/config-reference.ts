@@ -94,7 +94,7 @@ export function configReference(): string {
       .filter(([key]) => !isSharedLoginKey(`${title}.${key}`))
       .map(([key, value]) => row(key, value, schema.required?.includes(key) === true));
     const heading = path === '' ? '## Top level' : `${path.includes('.') ? '###' : '##'} \`${title}\``;
-    return [`${heading}\n\n| key | form | default | meaning |\n|---|---|---|---|\n${rows.join('\n')}\n`];
+    return [`${heading}\n\n${table([['key', 'form', 'default', 'meaning'], ...rows])}\n`];
   });
   return `${introduction}\n${tables.join('\n')}`;
 }
@@ -124,11 +124,23 @@ The keys \`mount\`, \`namespace\`, \`min_backoff\`, \`max_backoff\`, \`exit_on_e
 This page is made from the schema; \`TAP_SNAPSHOT=1 node test/config/documents.ts\` writes it again.
 `;
 
-function row(key: string, schema: JsonSchema, isRequired: boolean): string {
+function row(key: string, schema: JsonSchema, isRequired: boolean): string[] {
   const fallback =
     schema.default === undefined ? (isRequired ? 'required' : '') : showDefault(schema.default);
-  const cells = [`\`${key}\``, form(schema), fallback, schema.description ?? ''];
-  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [`\`${key}\``, form(schema), fallback, schema.description ?? ''].map((cell) =>
+    cell.replaceAll('|', '\\|'),
+  );
+}
+
+/** Columns as wide as their widest cell, as the formatter of this repository has them. */
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(3, ...rows.map((cells) => cells[column]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[], fill: string) =>
+    `| ${widths.map((width, column) => (cells[column] ?? '').padEnd(width, fill)).join(' | ')} |`;
+  const [head = [], ...body] = rows;
+  return [line(head, ' '), line([], '-'), ...body.map((cells) => line(cells, ' '))].join('\n');
 }
 
 function showDefault(value: unknown): string {
