@@ -51,7 +51,12 @@ function fromComplex(real: number, imaginary: number): NumberConstant {
   return { int: wholeInt(real), uint: wholeUint(real), float: real, complex };
 }
 
+/** Most constants: decimal, and exact as a float. */
+const smallInteger = /^(?:0|[1-9]\d{0,14})$/;
+
 function readReal(text: string): NumberConstant | { fault: string } {
+  if (smallInteger.test(text))
+    return { int: BigInt(text), uint: BigInt(text), float: Number(text), complex: null };
   const unsigned = readUnsigned(text, 0, 64);
   const signed = readInteger(text, 0, 64);
   const int = typeof signed === 'bigint' ? signed : null;

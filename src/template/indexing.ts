@@ -6,6 +6,7 @@ import {
   asStatic,
   ChannelValue,
   IntegerValue,
+  InterfaceValue,
   indirect,
   integer,
   integerOf,
@@ -91,7 +92,11 @@ export function sliceValue(first: Value, indexes: readonly Value[]): Value {
     throw callError`can't slice item of type ${plain(typeName(item))}`;
   }
   const length = text === null ? (item as SliceValue).items.length : text.length;
-  const given = indexes.map((index) => position(openInterface(index), length));
+  const given = indexes.map((index) => {
+    // Unlike index, slice does not look into an interface.
+    if (index instanceof InterfaceValue) throw callError`cannot index slice/array with type interface {}`;
+    return position(index, length);
+  });
   const [start = 0, end = length, capacity = length] = given;
   if (start > end) throw callError`invalid slice index: ${plain(start)} > ${plain(end)}`;
   if (end > capacity) throw callError`invalid slice index: ${plain(end)} > ${plain(capacity)}`;

@@ -2,8 +2,6 @@
 import { encodeRune } from './bytes.ts';
 import { quoteString } from './quote.ts';
 import {
-  accept,
-  acceptRun,
   backup,
   countLines,
   createScanState,
@@ -234,47 +232,55 @@ function show(rune: number): string {
 
 /** A run of spaces; the last one may belong to a trim marker. */
 function lexSpace(l: ScanState): Step {
-  let count = 0;
-  while (isSpace(peek(l))) {
-    next(l);
-    count++;
+  while (isSpace(l.input.charCodeAt(l.pos))) {
+    if (l.input.charCodeAt(l.pos) === 10) l.line++;
+    l.pos++;
   }
   if (rightDelimHere(l, l.pos - 1) === 'trim') {
-    backup(l);
-    if (count === 1) return lexRightDelim;
+    const isOnlyOne = l.pos - l.start === 1;
+    l.pos--;
+    if (l.input.charCodeAt(l.pos) === 10) l.line--;
+    if (isOnlyOne) return lexRightDelim;
   }
   return emit(l, 'space');
 }
 
+const asciiName = /[A-Za-z0-9_]*/y;
+
+/** Takes letters, digits and `_`; gives the rune that comes after them. */
+function acceptName(l: ScanState): number {
+  for (;;) {
+    asciiName.lastIndex = l.pos;
+    asciiName.test(l.input);
+    l.pos = asciiName.lastIndex;
+    const rune = next(l);
+    if (rune < 0x80 || !isAlphaNumeric(rune)) {
+      backup(l);
+      return rune;
+    }
+  }
+}
+
 function lexIdentifier(l: ScanState): Step {
-  let rune = next(l);
-  while (isAlphaNumericRune(rune)) rune = next(l);
-  backup(l);
+  const after = acceptName(l);
   const word = l.input.slice(l.start, l.pos);
-  if (!isAtTerminator(l)) return fail(l, `bad character ${show(rune)}`);
+  if (!isAtTerminator(l)) return fail(l, `bad character ${show(after)}`);
   const keyword = keywords.get(word);
   if (keyword !== undefined) return emit(l, keyword);
   return emit(l, word === 'true' || word === 'false' ? 'bool' : 'identifier');
 }
 
-function isAlphaNumericRune(rune: number): boolean {
-  return rune !== endOfInput && isAlphaNumeric(rune);
-}
-
 /** `.name`, `$name`, or a lone `.` or `$`, whose first character is read already. */
 function lexFieldOrVariable(l: ScanState, type: 'field' | 'variable'): Step {
   if (isAtTerminator(l)) return emit(l, type === 'variable' ? 'variable' : 'dot');
-  let rune = next(l);
-  while (isAlphaNumericRune(rune)) rune = next(l);
-  backup(l);
-  return isAtTerminator(l) ? emit(l, type) : fail(l, `bad character ${show(rune)}`);
+  const after = acceptName(l);
+  return isAtTerminator(l) ? emit(l, type) : fail(l, `bad character ${show(after)}`);
 }
 
 /** Whether a name may end here. */
 function isAtTerminator(l: ScanState): boolean {
-  const rune = peek(l);
-  if (rune === endOfInput || isSpace(rune) || '.,|:)('.includes(String.fromCodePoint(rune))) return true;
-  return l.input.startsWith(l.right, l.pos);
+  if (l.pos >= l.input.length || isSpace(l.input.charCodeAt(l.pos))) return true;
+  return '.,|:)('.includes(l.input.charAt(l.pos)) || l.input.startsWith(l.right, l.pos);
 }
 
 function lexChar(l: ScanState): Step {
@@ -319,26 +325,25 @@ function badNumber(l: ScanState): null {
   return fail(l, `bad number syntax: ${quoteString(l.input.slice(l.start, l.pos))}`);
 }
 
-const decimalDigits = '0123456789_';
-const hexDigits = '0123456789abcdefABCDEF_';
+const numberShape = new RegExp(
+  [
+    '[+-]?(?:',
+    '0[xX][0-9a-fA-F_]*(?:\\.[0-9a-fA-F_]*)?(?:[pP][+-]?[0-9_]*)?|',
+    '0[oO][0-7_]*(?:\\.[0-7_]*)?|',
+    '0[bB][01_]*(?:\\.[01_]*)?|',
+    '[0-9_]*(?:\\.[0-9_]*)?(?:[eE][+-]?[0-9_]*)?',
+    ')i?',
+  ].join(''),
+  'y',
+);
 
+/** Takes a number; false when a letter or digit follows, which is taken too. */
 function scanNumber(l: ScanState): boolean {
-  accept(l, '+-');
-  let digits = decimalDigits;
-  if (accept(l, '0')) {
-    if (accept(l, 'xX')) digits = hexDigits;
-    else if (accept(l, 'oO')) digits = '01234567_';
-    else if (accept(l, 'bB')) digits = '01_';
-  }
-  acceptRun(l, digits);
-  if (accept(l, '.')) acceptRun(l, digits);
-  const exponent = digits === decimalDigits ? 'eE' : digits === hexDigits ? 'pP' : '';
-  if (exponent !== '' && accept(l, exponent)) {
-    accept(l, '+-');
-    acceptRun(l, decimalDigits);
-  }
-  accept(l, 'i');
-  if (!isAlphaNumericRune(peek(l))) return true;
+  numberShape.lastIndex = l.pos;
+  numberShape.test(l.input);
+  l.pos = numberShape.lastIndex;
+  const after = peek(l);
+  if (after === endOfInput || !isAlphaNumeric(after)) return true;
   next(l);
   return false;
 }

@@ -156,19 +156,6 @@ export function fail(l: ScanState, message: string): null {
   return null;
 }
 
-export function accept(l: ScanState, valid: string): boolean {
-  const rune = next(l);
-  if (rune !== endOfInput && valid.includes(String.fromCodePoint(rune))) return true;
-  backup(l);
-  return false;
-}
-
-export function acceptRun(l: ScanState, valid: string): void {
-  while (accept(l, valid)) {
-    // Each turn takes one rune.
-  }
-}
-
 export function createScanState(input: string, left: string, right: string): ScanState {
   return {
     input,
