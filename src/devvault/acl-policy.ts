@@ -4,7 +4,7 @@ import type { JsonObject, JsonValue } from '../base/json.ts';
 import { globMatches } from './glob.ts';
 import type { PathRule } from './policy-language.ts';
 
-export interface AclQuestion {
+interface AclQuestion {
   readonly path: string;
   readonly capability: string;
   readonly needsSudo: boolean;

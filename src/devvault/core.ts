@@ -45,7 +45,7 @@ export interface Core {
   close(): Promise<void>;
 }
 
-export interface MountDetails {
+interface MountDetails {
   description?: string;
   options?: Record<string, string> | null;
   config?: Partial<MountConfig>;

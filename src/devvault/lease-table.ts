@@ -26,7 +26,7 @@ export interface LeaseEntry {
   attempts: number;
 }
 
-export interface NewLease {
+interface NewLease {
   namespace: Namespace;
   path: string;
   token: TokenEntry;

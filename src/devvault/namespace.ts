@@ -55,7 +55,7 @@ export interface NamespaceTable {
 }
 
 /** 32 days, as an unconfigured Vault. */
-export const systemTtlSeconds = 2_764_800;
+const systemTtlSeconds = 2_764_800;
 
 export function createNamespaceTable(): NamespaceTable {
   const namespaces = new Map<string, Namespace>();

@@ -38,7 +38,7 @@ export interface TokenEntry {
   readonly cubbyhole: Map<string, JsonObject>;
 }
 
-export interface NewToken {
+interface NewToken {
   id?: string;
   namespace: Namespace;
   parent?: string;

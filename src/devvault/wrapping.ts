@@ -11,7 +11,7 @@ export function isWrappingToken(core: Core, id: string): boolean {
   return wrappingTokenOf(core, id) !== undefined;
 }
 
-export function wrappingTokenOf(core: Core, id: string): TokenEntry | undefined {
+function wrappingTokenOf(core: Core, id: string): TokenEntry | undefined {
   const token = core.tokens.lookup(id);
   return token?.policies.length === 1 && token.policies[0] === wrappingPolicyName ? token : undefined;
 }

@@ -10,7 +10,7 @@ export interface KvVersion {
   isDestroyed: boolean;
 }
 
-export interface KvSettings {
+interface KvSettings {
   maxVersions: number;
   isCasRequired: boolean;
   /** 0 is never; negative switches the mount's own setting off. */

@@ -122,7 +122,7 @@ function splitStatement(statement: string): string[] {
 }
 
 /** What PostgreSQL said, without any password. */
-export class QueryError extends Error {}
+class QueryError extends Error {}
 
 function failedQuery(error: unknown, connection: Connection, values: RoleValues): Error {
   const { message, code } = error as { message?: string; code?: string };
