@@ -163,6 +163,45 @@ t.test('429: waits as long as Retry-After says, and asks nothing meanwhile', asy
   t.ok(await upstream.read(reference, interactive()));
 });
 
+t.test('429 without Retry-After is waited out for a second', async (t) => {
+  const moody = await startMoody(t);
+  const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 20_000 });
+  await upstream.ready(patience());
+  moody.mood = () => json(429, 'lease count quota exceeded');
+  await t.rejects(upstream.read(reference, interactive()), {
+    code: 'upstream_rate_limited',
+    retryAfterMs: undefined,
+  });
+  moody.mood = undefined;
+  await waitFor('the end of the limit', () => upstream.status().state === 'ready');
+});
+
+t.test('a standby and a performance standby take requests: their health counts as good', async (t) => {
+  for (const status of [429, 473]) {
+    const moody = await startMoody(t);
+    const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 20_000 });
+    await upstream.ready(patience());
+    moody.mood = () => json(503, 'Vault is sealed');
+    await t.rejects(upstream.read(reference, interactive()), { code: 'upstream_sealed' });
+    moody.mood = healthOf(status, { initialized: true, sealed: false, standby: true });
+    await waitFor(`the recovery by ${status}`, () => upstream.status().state === 'ready');
+    t.ok(await upstream.read(reference, interactive()));
+  }
+});
+
+t.test('upstreams side by side have each its own identity and its own moods', async (t) => {
+  const [one, two] = [await startMoody(t), await startMoody(t)];
+  const first = await startUpstream(t, [one.vault.address], { name: 'one', namespace: 'a' });
+  const second = await startUpstream(t, [two.vault.address], { name: 'two', namespace: 'b' });
+  await Promise.all([first.upstream.ready(patience()), second.upstream.ready(patience())]);
+  one.mood = () => json(503, 'Vault is sealed');
+  await t.rejects(first.upstream.read(reference, interactive()), { code: 'upstream_sealed' });
+  t.ok(await second.upstream.read(reference, interactive()));
+  t.match(first.upstream.status(), { name: 'one', namespace: 'a', state: 'sealed' });
+  t.match(second.upstream.status(), { name: 'two', namespace: 'b', state: 'ready' });
+  t.ok(two.vault.requests.every((request) => request.headers['x-vault-namespace'] !== 'a'));
+});
+
 t.test('412: the node is behind and is asked again', async (t) => {
   const moody = await startMoody(t);
   let behind = 2;
