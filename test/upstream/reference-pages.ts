@@ -36,7 +36,7 @@ const methods: Record<AuthConfig['method'], true> = {
 
 function firstColumn(page: string): string[] {
   const text = readFileSync(new URL(`../../docs/reference/${page}`, import.meta.url), 'utf8');
-  return [...text.matchAll(/^\| `(\w+)` \|/gm)].map(([, name = '']) => name).sort();
+  return [...text.matchAll(/^\| `(\w+)` *\|/gm)].map(([, name = '']) => name).sort();
 }
 
 t.test('every state and every auth method has its row, and no row is stale', async (t) => {
