@@ -187,14 +187,20 @@ function declareCommands(parser: Argv, finish: (code: number) => void): Argv {
     async (values) => (await import('./commands/demo.ts')).runDemo(values),
   );
   define(
-    'helper <kind> [operation] [subject]',
+    'helper <kind> [operation]',
     'answer a credential helper protocol: git, docker, aws, kubernetes',
     (argv) =>
       withSocket(argv)
         .positional('kind', { choices: ['git', 'docker', 'aws', 'kubernetes'] as const, demandOption: true })
-        .positional('operation', { type: 'string' })
-        .positional('subject', { type: 'string' })
-        .option('secret', { type: 'string', describe: 'the name of the secret to answer with' }),
+        .positional('operation', {
+          type: 'string',
+          describe: 'git and docker: get, store, erase; aws and kubernetes: the secret',
+        })
+        .option('secret', { type: 'string', describe: 'the name of the secret to answer with' })
+        .option('host', {
+          type: 'string',
+          describe: 'the host that the credential is for, if the secret does not say',
+        }),
     async (values) => (await import('./commands/helper.ts')).runHelper(values),
   );
   define(

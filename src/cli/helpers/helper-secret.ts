@@ -1,0 +1,72 @@
+// What every credential helper needs: the secret by name from the agent, its fields and its end.
+import { LatchkeyError } from '../../base/errors.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
+import { askAgentOrThrow } from '../local-client.ts';
+
+export interface HelperSecret {
+  readonly name: string;
+  readonly fields: JsonObject;
+  /** RFC 3339; undefined: it has no end. */
+  readonly expiresAt: string | undefined;
+}
+
+export interface HelperContext {
+  readonly socketPath: string;
+  /** `--secret`, else the positional name. */
+  readonly secret: string | undefined;
+  /** `--host`: what the credential is for; else the secret's own `host`, `server` or `url`. */
+  readonly host: string | undefined;
+  readonly input: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export async function fetchSecret({ socketPath, secret }: HelperContext): Promise<HelperSecret> {
+  if (secret === undefined) throw new LatchkeyError('usage', 'helper: which secret? name it with --secret');
+  const answer = await askAgentOrThrow({ socketPath, path: `/secrets/${encodeURIComponent(secret)}` });
+  const body = parseJson(answer.body.toString('utf8'));
+  const fields = isJsonObject(body) ? body['data'] : undefined;
+  if (!isJsonObject(body) || !isJsonObject(fields))
+    throw new LatchkeyError('internal', 'the agent did not answer with a secret');
+  const expiresAt = body['expires_at'];
+  return { name: secret, fields, expiresAt: typeof expiresAt === 'string' ? expiresAt : undefined };
+}
+
+/** The first of these fields that is a text. */
+export function textField(fields: JsonObject, names: readonly string[]): string | undefined {
+  for (const name of names) {
+    const value = fields[name];
+    if (typeof value === 'string' && value !== '') return value;
+  }
+  return undefined;
+}
+
+/** Throws `not_found` naming what is expected. */
+export function requiredField(secret: HelperSecret, names: readonly string[]): string {
+  const value = textField(secret.fields, names);
+  if (value === undefined)
+    throw new LatchkeyError('not_found', `secret ${secret.name} has no field ${names.join(' or ')}`);
+  return value;
+}
+
+/**
+ * Whether the credential is for this host. A helper that answers for any host would hand the password to whatever
+ * server a URL names, so the host must be written down: in the secret or with --host.
+ */
+export function isForHost(secret: HelperSecret, context: HelperContext, asked: string): boolean {
+  const own = context.host ?? textField(secret.fields, ['host', 'server', 'url']);
+  if (own === undefined) {
+    throw new LatchkeyError('usage', `helper: for which host is secret ${secret.name}?`, {
+      remedy: 'give the secret a field host, or use --host',
+    });
+  }
+  return hostOf(own) === hostOf(asked);
+}
+
+/** `https://registry.example:5000/v2/` is `registry.example:5000`. */
+function hostOf(text: string): string {
+  return text
+    .replace(/^[a-z]+:\/\//i, '')
+    .replace(/[/?#].*$/, '')
+    .replace(/^[^@]*@/, '')
+    .toLowerCase();
+}

@@ -1,0 +1,15 @@
+// All benchmarks one after another, each in a process of its own: `npm run bench`. Figures go to docs/BENCHMARKS.md.
+import { spawnSync } from 'node:child_process';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+
+const parts = ['agent.ts', 'serve.ts', 'template.ts', 'schedule-simulation.ts'];
+
+console.log(
+  `node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
+);
+for (const part of parts) {
+  console.log(`\n== ${part}`);
+  const { status } = spawnSync(process.execPath, [join(import.meta.dirname, part)], { stdio: 'inherit' });
+  if (status !== 0) process.exitCode = 1;
+}
