@@ -1,11 +1,9 @@
 // spew_*: values with their types, for finding out what a secret looks like. spew_dump and spew_printf write to standard
 // output in consul-template; here they write nothing, since that would be the agent's log.
-import { formatFloat } from '../float-format.ts';
 import { type CallContext, callError, defineFunction, type FunctionTable } from '../function-table.ts';
 import { sprintf } from '../printf.ts';
 import { quoteString } from '../quote.ts';
 import {
-  IntegerValue,
   MapValue,
   type Opened,
   openInterface,
@@ -14,6 +12,7 @@ import {
   StructValue,
   stringOf,
   typeName,
+  type Value,
 } from '../value.ts';
 
 const silent = defineFunction(['...any'], 'string', () => '');
@@ -25,7 +24,7 @@ export const debug: FunctionTable = {
     values.map((value) => `${dump(context, openInterface(value), 0, true)}\n`).join(''),
   ),
   spew_sprintf: defineFunction(['string', '...any'], 'string', (context, format, ...values) =>
-    sprintf(context, format, values),
+    spewFormat(context, format, values),
   ),
 };
 
@@ -47,13 +46,13 @@ function dump(context: CallContext, value: Opened, depth: number, hasType: boole
     const items = value.items.map((item) => ['', openInterface(item)] as const);
     return type + (value.isNil ? '<nil>' : block(context, items, depth));
   }
-  if (value instanceof StructValue) {
+  if (value instanceof StructValue && !value.type.methods.has('String')) {
     const fields = value.type.fields.map(
       (field, at) => [`${field.name}: `, openInterface(value.values[at] ?? null)] as const,
     );
     return type + block(context, fields, depth);
   }
-  return type + dumpPlain(value);
+  return type + dumpPlain(context, value);
 }
 
 function dumpPointer(context: CallContext, value: PointerValue, depth: number): string {
@@ -84,9 +83,45 @@ function block(
   return `{\n${lines.join(',\n')}${lines.length > 0 ? '\n' : ''}${' '.repeat(depth)}}`;
 }
 
-function dumpPlain(value: Opened): string {
+function dumpPlain(context: CallContext, value: Opened): string {
   const text = stringOf(value);
-  if (text !== null) return quoteString(text);
-  if (typeof value === 'number') return formatFloat(value, 'g', -1);
-  return String(value instanceof IntegerValue ? value.value : value);
+  return text === null ? sprintf(context, '%v', [value]) : quoteString(text);
+}
+
+const verb = /%([-+# 0]*)\d*(?:\.\d*)?([a-zA-Z%])/g;
+
+/** As go-spew's Sprintf: %v and its forms by its own rules, other verbs as fmt. */
+function spewFormat(context: CallContext, format: string, values: readonly Opened[]): string {
+  if (/[[*]/.test(format)) return sprintf(context, format, values);
+  let next = 0;
+  const used: Opened[] = [];
+  const rewritten = format.replace(verb, (all, flags: string, letter: string) => {
+    if (letter === '%' || next >= values.length) return all;
+    const value = values[next++] ?? null;
+    if (letter === 'T') return '*spew.formatState';
+    used.push(letter === 'v' ? spewText(context, value, flags.includes('#')) : value);
+    return letter === 'v' ? '%s' : all;
+  });
+  return sprintf(context, rewritten, [...used, ...values.slice(next)]);
+}
+
+/** One line, for `#` with the type in front of each value. */
+function spewText(context: CallContext, value: Opened, hasType: boolean, depth = 0): string {
+  context.spend(1);
+  if (depth > context.limits.valueDepth) throw callError`value is nested too deeply to be printed`;
+  if (value === null) return hasType ? '(interface {})<nil>' : '<nil>';
+  const inner = (item: Value): string => spewText(context, openInterface(item), hasType, depth + 1);
+  const type = hasType ? `(${typeName(value)})` : '';
+  if (value instanceof MapValue) {
+    const entries = [...value.entries()].map(([key, item]) => `${inner(key)}:${inner(item)}`);
+    return `${type}${value.isNil ? '<nil>' : `map[${entries.join(' ')}]`}`;
+  }
+  if (value instanceof SliceValue)
+    return `${type}${value.isNil ? '<nil>' : `[${value.items.map(inner).join(' ')}]`}`;
+  if (value instanceof PointerValue) return `<*>${value.target === null ? '<nil>' : inner(value.target)}`;
+  if (value instanceof StructValue && !value.type.methods.has('String')) {
+    const names = value.type.fields.map((field) => (hasType ? `${field.name}:` : ''));
+    return `${type}{${value.values.map((item, at) => `${names[at]}${inner(item)}`).join(' ')}}`;
+  }
+  return type + sprintf(context, '%v', [value]);
 }

@@ -1,36 +1,23 @@
-// As yaml.Unmarshal of go-yaml v2 into an interface {}: the first document, maps as map[interface {}]interface {}, plain
-// scalars by YAML 1.1. The library finds the structure; what scalars mean is decided here (yaml-resolve.ts).
+// As yaml.Unmarshal of go-yaml v2 into an interface {}: the first document, maps as map[interface {}]interface {}.
 import { isUtf8 } from 'node:buffer';
-import {
-  Composer,
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  type Node,
-  Parser,
-  type Scalar,
-  type YAMLMap,
-  type YAMLSeq,
-} from 'yaml';
 import { decodeText, encodeText, toBuffer } from '../bytes.ts';
 import { type CallContext, callError, plain, shownAs } from '../function-table.ts';
+import { sprintf } from '../printf.ts';
 import { typeOfName } from '../type.ts';
 import { anySlice, MapValue, type Opened, openInterface, SliceValue } from '../value.ts';
 import { decodeBase64 } from './base64.ts';
+import {
+  parseYamlDocument,
+  type YamlAlias,
+  type YamlMapping,
+  type YamlNode,
+  type YamlScalar,
+} from './yaml-parse.ts';
+import { checkCharacters } from './yaml-reader.ts';
 import { resolvePlain, resolveTagged } from './yaml-resolve.ts';
-import { checkCharacters, syntaxError } from './yaml-syntax.ts';
 
 const mapType = typeOfName('map[interface {}]interface {}');
-const composerOptions = {
-  version: '1.1',
-  schema: 'failsafe',
-  merge: false,
-  uniqueKeys: false,
-  prettyErrors: false,
-  logLevel: 'silent',
-} as const;
+const mergeTag = 'tag:yaml.org,2002:merge';
 
 /** Throws a CallError that begins with `yaml: `. */
 export function decodeYaml(context: CallContext, bytes: string): Opened {
@@ -38,61 +25,40 @@ export function decodeYaml(context: CallContext, bytes: string): Opened {
   const text = decodeText(bytes);
   checkCharacters(text);
   context.spend(text.length >> 6);
-  const document = firstDocument(context, text);
-  if (document === null) return null;
-  const [problem] = document.errors;
-  if (problem !== undefined) throw syntaxError(text, problem);
-  return new Decoder(context, document).decode(document.contents as Node | null, 0);
-}
-
-/** What follows the first document is never looked at. */
-function firstDocument(context: CallContext, text: string): Document.Parsed | null {
-  const composer = new Composer(composerOptions);
-  const tokens = new Parser().parse(text);
-  for (const token of tokens) {
-    checkDepth(context, token);
-    for (const document of composer.next(token)) return document;
-  }
-  for (const document of composer.end(true, text.length)) return document;
-  return null;
-}
-
-/** The composer goes down recursively, so that the depth is looked at before. */
-function checkDepth(context: CallContext, top: unknown): void {
-  const open: { token: unknown; depth: number }[] = [{ token: top, depth: 0 }];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (typeof next.token !== 'object' || next.token === null) continue;
-    if (next.depth > context.limits.valueDepth * 2) throw callError`yaml: exceeded max depth`;
-    const { value, items, key } = next.token as { value?: unknown; items?: unknown; key?: unknown };
-    const inner = [value, key, ...(Array.isArray(items) ? items : [])];
-    for (const token of inner) open.push({ token, depth: next.depth + 1 });
-  }
+  const document = parseYamlDocument(context, text);
+  return document === null ? null : new Decoder(context).decode(document, 0);
 }
 
 class Decoder {
   readonly #context: CallContext;
-  readonly #document: Document.Parsed;
-  readonly #openAliases = new Set<Node>();
+  readonly #openAliases = new Set<YamlAlias>();
   #decoded = 0;
   #decodedByAlias = 0;
 
-  constructor(context: CallContext, document: Document.Parsed) {
+  constructor(context: CallContext) {
     this.#context = context;
-    this.#document = document;
   }
 
-  decode(node: Node | null, depth: number): Opened {
-    this.#count();
-    if (depth > this.#context.limits.valueDepth) throw callError`yaml: exceeded max depth`;
-    if (node === null) return null;
-    if (isAlias(node)) return this.#alias(node, (target) => this.decode(target, depth + 1));
-    if (isMap(node)) return this.#map(node, depth);
-    if (isSeq(node)) return this.#sequence(node, depth);
-    return isScalar(node) ? this.#scalar(node) : null;
+  decode(node: YamlNode, depth: number): Opened {
+    this.#count(depth);
+    switch (node.kind) {
+      case 'alias':
+        return this.#alias(node, () => this.decode(node.target, depth + 1));
+      case 'mapping': {
+        const map = new MapValue(mapType, []);
+        this.#fill(map, node, depth);
+        return map;
+      }
+      case 'sequence':
+        return anySlice(node.items.map((item) => this.decode(item, depth + 1)));
+      case 'scalar':
+        return decodeScalar(node);
+    }
   }
 
-  #count(): void {
+  #count(depth: number): void {
     this.#context.spend(1);
+    if (depth > this.#context.limits.valueDepth) throw callError`yaml: exceeded max depth`;
     this.#decoded++;
     if (this.#openAliases.size > 0) this.#decodedByAlias++;
     const isMany = this.#decodedByAlias > 100 && this.#decoded > 1000;
@@ -101,88 +67,61 @@ class Decoder {
     }
   }
 
-  #alias<T>(node: Node & { source: string }, use: (target: Node) => T): T {
-    const target = this.#resolveAlias(node);
-    if (this.#openAliases.has(target)) {
-      throw callError`yaml: anchor '${encodeText(node.source)}' value contains itself`;
+  #alias<T>(node: YamlAlias, run: () => T): T {
+    if (this.#openAliases.has(node)) {
+      throw callError`yaml: anchor '${encodeText(node.name)}' value contains itself`;
     }
-    this.#openAliases.add(target);
-    const value = use(target);
-    this.#openAliases.delete(target);
+    this.#openAliases.add(node);
+    const value = run();
+    this.#openAliases.delete(node);
     return value;
   }
 
-  #resolveAlias(node: Node & { source: string }): Node {
-    const target = isAlias(node) ? node.resolve(this.#document) : undefined;
-    if (target === undefined) throw callError`yaml: unknown anchor '${encodeText(node.source)}' referenced`;
-    return target;
-  }
-
-  #map(node: YAMLMap, depth: number): MapValue {
-    const map = new MapValue(mapType, []);
-    this.#fill(map, node, depth);
-    return map;
-  }
-
-  #fill(map: MapValue, node: YAMLMap, depth: number): void {
-    for (const pair of node.items) {
-      const key = pair.key as Node | null;
-      const value = pair.value as Node | null;
+  #fill(map: MapValue, node: YamlMapping, depth: number): void {
+    for (const [key, value] of node.pairs) {
       if (isMergeKey(key)) {
         this.#merge(map, value, depth);
         continue;
       }
       const decodedKey = this.decode(key, depth + 1);
       if (decodedKey instanceof MapValue || decodedKey instanceof SliceValue) {
-        throw callError`yaml: invalid map key: ${plain(decodedKey.type.name)}`;
+        const shown = sprintf(this.#context, '%#v', [decodedKey]);
+        throw callError`yaml: invalid map key: ${shown}`;
       }
       map.set(decodedKey, this.decode(value, depth + 1));
     }
   }
 
   /** `<<`: a map, or several, of which earlier ones win. */
-  #merge(map: MapValue, node: Node | null, depth: number): void {
-    if (isSeq(node)) {
-      for (const item of node.items.toReversed()) this.#mergeOne(map, item as Node, depth);
+  #merge(map: MapValue, node: YamlNode, depth: number): void {
+    if (node.kind === 'sequence') {
+      for (const item of node.items.toReversed()) this.#mergeOne(map, item, depth);
     } else this.#mergeOne(map, node, depth);
   }
 
-  #mergeOne(map: MapValue, node: Node | null, depth: number): void {
-    if (depth > this.#context.limits.valueDepth) throw callError`yaml: exceeded max depth`;
-    if (isAlias(node)) {
-      this.#alias(node, (target) => {
-        if (!isMap(target)) throw wantMap();
-        this.#fill(map, target, depth + 1);
-      });
-    } else if (isMap(node)) this.#fill(map, node, depth + 1);
-    else throw wantMap();
-  }
-
-  #sequence(node: YAMLSeq, depth: number): SliceValue {
-    return anySlice(node.items.map((item) => this.decode(item as Node | null, depth + 1)));
-  }
-
-  #scalar(node: Scalar): Opened {
-    const text = encodeText(String(node.value ?? ''));
-    const isPlain = node.type === 'PLAIN' || node.type === undefined || node.type === null;
-    const tag = node.tag?.replace(/^tag:yaml\.org,2002:/, '!!');
-    if (tag === undefined || tag === '!')
-      return isPlain && tag === undefined ? resolvePlain(text).value : text;
-    const resolved = resolveTagged(tag, text);
-    if (resolved === null) {
-      throw callError`yaml: cannot decode ${plain(resolvePlain(text).tag)} ${shownAs(text, `\`${text}\``)} as a ${plain(tag)}`;
-    }
-    return tag === '!!binary' ? decodeBinary(text) : openInterface(resolved);
+  #mergeOne(map: MapValue, node: YamlNode, depth: number): void {
+    this.#count(depth);
+    const target = node.kind === 'alias' ? node.target : node;
+    if (target.kind !== 'mapping')
+      throw callError`yaml: map merge requires map or sequence of maps as the value`;
+    if (node.kind === 'alias') this.#alias(node, () => this.#fill(map, target, depth + 1));
+    else this.#fill(map, target, depth + 1);
   }
 }
 
-function isMergeKey(key: Node | null): boolean {
-  if (!isScalar(key) || key.value !== '<<') return false;
-  return (key.type === 'PLAIN' && key.tag === undefined) || key.tag === 'tag:yaml.org,2002:merge';
+function isMergeKey(key: YamlNode): boolean {
+  return key.kind === 'scalar' && key.text === '<<' && (key.isImplicit || key.tag === mergeTag);
 }
 
-function wantMap() {
-  return callError`yaml: map merge requires map or sequence of maps as the value`;
+function decodeScalar(node: YamlScalar): Opened {
+  const text = encodeText(node.text);
+  if (node.tag === '') return node.isImplicit ? resolvePlain(text).value : text;
+  const tag = node.tag.replace(/^tag:yaml\.org,2002:/, '!!');
+  const resolved = resolveTagged(tag, text);
+  if (resolved === null) {
+    throw callError`yaml: cannot decode ${plain(resolvePlain(text).tag)} ${shownAs(text, `\`${text}\``)} as a ${plain(tag)}`;
+  }
+  return tag === '!!binary' ? decodeBinary(text) : openInterface(resolved);
 }
 
 function decodeBinary(text: string): string {
