@@ -6,6 +6,7 @@ import type { Logger, LogSink } from '../base/logger.ts';
 import { loadConfig } from '../config/load.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import type { AgentView, RefreshOutcome } from '../server/agent-view.ts';
+import { type Reaper, startReaper } from '../supervise/reaper.ts';
 import { createCallQueue } from './call-queue.ts';
 import { type DrillKind, drilledFile, drilledProcesses } from './drill.ts';
 import { collectGauges } from './observe.ts';
@@ -55,6 +56,7 @@ export function createAgent(options: AgentOptions): Agent {
   const core = wireCore(config, surroundings);
   let serving: Serving | undefined;
   let notifier: ServiceNotifier | undefined;
+  let reaper: Reaper | undefined;
   let readyTimer: NodeJS.Timeout | undefined;
   let isClosing = false;
   const reloads = createCallQueue();
@@ -197,6 +199,7 @@ export function createAgent(options: AgentOptions): Agent {
     quitting: quit.promise,
     async start() {
       notifier = await createServiceNotifier({ env, logger });
+      reaper = await startReaper({ clock, logger });
       serving = await wireServing(config, core, view, surroundings);
       core.engine.start();
       core.upstreams.start();
@@ -230,6 +233,7 @@ export function createAgent(options: AgentOptions): Agent {
       core.index.close();
       serving?.audit.close();
       notifier?.close();
+      reaper?.close();
       logger.info({}, 'stopped');
     },
   };

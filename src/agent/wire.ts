@@ -17,8 +17,10 @@ import { type ConsumerIndex, createConsumerIndex } from '../render/consumer-inde
 import { createFilePipeline, type FilePipeline } from '../render/file-pipeline.ts';
 import { createDependencyResolver, type ResolveDependency } from '../render/resolve-dependency.ts';
 import { createTemplateCompiler, type TemplateCompiler } from '../render/template-compiler.ts';
+import { valuesOf } from '../render/template-consumer.ts';
 import type { AgentView } from '../server/agent-view.ts';
 import { createServer, type LocalServer } from '../server/server.ts';
+import type { SecretVersion } from '../store/secret-version.ts';
 import { createStore, type Store } from '../store/store.ts';
 import { createCommandRunner } from '../supervise/run-command.ts';
 import { createSupervisor, type Supervisor } from '../supervise/supervisor.ts';
@@ -94,6 +96,7 @@ export function wireCore(
     random,
     logger,
     env,
+    masks: () => valuesOf(currentVersions(store)),
     observer: observeProcesses(metrics),
   });
   const files = createFilePipeline({
@@ -196,6 +199,11 @@ const accounts = {
   uidOf: (user: string) => findUser(user)?.uid,
   gidOf: (group: string) => findGroup(group)?.gid,
 };
+
+/** All values that are in use now: what a program prints of them is masked in the log. */
+function* currentVersions(store: Store): Generator<SecretVersion> {
+  for (const { current } of store.entries()) if (current !== undefined) yield current;
+}
 
 function resolverOf(config: ResolvedConfig): ResolveDependency {
   const [only, ...others] = config.upstreams;
