@@ -44,6 +44,8 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
     isDraining: false,
   };
   const server = createNodeServer(options.config);
+  // Node would drop headers beyond 2000 unseen, an Origin among them; their size is limited anyway.
+  server.maxHeadersCount = 0;
 
   function admit(socket: Socket, serve: (socket: Socket) => void): void {
     if (count >= scope.config.maxConnections) {
