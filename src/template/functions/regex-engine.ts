@@ -1,5 +1,5 @@
 // Go's regexp package on byte strings, over the RE2 port re2js: RE2's syntax and its time linear in the text, Go's rules
-// for empty matches and for `$1` in replacements. Offsets are bytes outside, UTF-16 units inside.
+// for empty matches and for `$1` in replacements.
 import { isUtf8 } from 'node:buffer';
 import { type Matcher, RE2JS } from 're2js';
 import { decodeRune, decodeText, encodeText, toBuffer } from '../bytes.ts';
@@ -18,15 +18,32 @@ export function compileRegex(pattern: string): RE2JS {
   const known = compiled.get(pattern);
   if (known !== undefined) return known;
   if (!isUtf8(toBuffer(pattern))) throw callError`error parsing regexp: invalid UTF-8: \`${pattern}\``;
-  let regex: RE2JS;
-  try {
-    regex = RE2JS.compile(decodeText(pattern));
-  } catch (error) {
-    throw syntaxError(error);
-  }
+  const regex = parse(decodeText(pattern));
   if (compiled.size >= mostCompiled) compiled.clear();
   compiled.set(pattern, regex);
   return regex;
+}
+
+function parse(pattern: string): RE2JS {
+  try {
+    return RE2JS.compile(pattern);
+  } catch (error) {
+    const unique = withUniqueNames(pattern);
+    if (!(error as Error).message.includes('duplicate capture group name') || unique === pattern)
+      throw syntaxError(error);
+    return parse(unique);
+  }
+}
+
+/** Go lets several groups have one name, of which the first counts; the library does not. */
+function withUniqueNames(pattern: string): string {
+  const seen = new Set<string>();
+  return pattern.replace(/\\[\s\S]|\(\?P?<([A-Za-z0-9_]+)>/g, (all, name: string | undefined) => {
+    if (name === undefined) return all;
+    if (seen.has(name)) return '(';
+    seen.add(name);
+    return all;
+  });
 }
 
 function syntaxError(error: unknown) {
@@ -44,38 +61,32 @@ function hint(reason: string, input: string): ErrorPart {
   return plain(isReference ? '; RE2 has no backreferences' : '');
 }
 
-/** A text that is searched again and again, with the way between its UTF-16 units and its bytes. */
+/** What the library searches: its offsets in bytes are ours, and in ASCII text bytes are characters. */
+function inputOf(bytes: string): string | Uint8Array {
+  return onlyAscii.test(bytes) ? bytes : toBuffer(bytes);
+}
+
+/** A text that is searched again and again. */
 class Subject {
   readonly bytes: string;
   readonly #matcher: Matcher;
   readonly #groups: number;
-  /** For text that is not ASCII: the byte at each unit, and the unit at each byte. */
-  readonly #byteAt: readonly number[] | null;
-  readonly #unitAt: ReadonlyMap<number, number> | null;
 
   constructor(context: CallContext, regex: RE2JS, bytes: string) {
-    context.spend(Math.ceil((regex.programSize() * bytes.length) / 256));
+    spendOnSearch(context, regex, bytes);
     this.bytes = bytes;
     this.#groups = regex.groupCount();
-    const mapped = onlyAscii.test(bytes) ? null : mapUnits(bytes);
-    this.#byteAt = mapped?.byteAt ?? null;
-    this.#unitAt = mapped === null ? null : new Map(mapped.byteAt.map((byte, unit) => [byte, unit]));
-    this.#matcher = regex.matcher(mapped?.text ?? bytes);
+    this.#matcher = regex.matcher(inputOf(bytes));
   }
 
   /** The leftmost match that begins at the byte or later. */
   findFrom(start: number): Match | null {
-    const unit = this.#unitAt === null ? start : (this.#unitAt.get(start) ?? start);
-    if (!this.#matcher.find(unit)) return null;
+    if (!this.#matcher.find(start)) return null;
     const offsets: number[] = [];
     for (let group = 0; group <= this.#groups; group++) {
-      offsets.push(this.#toByte(this.#matcher.start(group)), this.#toByte(this.#matcher.end(group)));
+      offsets.push(this.#matcher.start(group), this.#matcher.end(group));
     }
     return offsets;
-  }
-
-  #toByte(unit: number): number {
-    return unit < 0 || this.#byteAt === null ? unit : (this.#byteAt[unit] ?? this.bytes.length);
   }
 
   /** How many bytes the rune at the offset has, 0 at the end. */
@@ -84,26 +95,16 @@ class Subject {
   }
 }
 
-function mapUnits(bytes: string): { text: string; byteAt: number[] } {
-  let text = '';
-  const byteAt: number[] = [];
-  for (let i = 0; i < bytes.length; ) {
-    const { rune, size } = decodeRune(bytes, i);
-    const char = String.fromCodePoint(rune);
-    text += char;
-    byteAt.push(i);
-    if (char.length === 2) byteAt.push(i);
-    i += size;
-  }
-  byteAt.push(bytes.length);
-  return { text, byteAt };
+/** A search takes time by the size of the program and of the text. */
+function spendOnSearch(context: CallContext, regex: RE2JS, text: string): void {
+  context.spend(Math.ceil((regex.programSize() * text.length) / 256));
 }
 
 /** As MatchString. */
 export function matches(context: CallContext, pattern: string, text: string): boolean {
   const regex = compileRegex(pattern);
-  context.spend(Math.ceil((regex.programSize() * text.length) / 256));
-  return regex.test(onlyAscii.test(text) ? text : mapUnits(text).text);
+  spendOnSearch(context, regex, text);
+  return regex.test(inputOf(text));
 }
 
 /** As FindAllStringIndex with at most `limit` matches, all when it is negative. */

@@ -222,10 +222,14 @@ function splitWords(text: string): Word[] {
 function kindOf(rune: number): WordKind {
   const char = String.fromCodePoint(rune);
   if (isConnector(rune)) return 'connector';
-  if (punctuation.test(char)) return 'punctuation';
+  if (isPunctuation(rune)) return 'punctuation';
   if (isUpper(rune)) return 'upper';
   if (isAlphabet(rune)) return 'alphabet';
   return number.test(char) ? 'number' : 'other';
+}
+
+function isPunctuation(rune: number): boolean {
+  return punctuation.test(String.fromCodePoint(rune));
 }
 
 /** Any letter but a Chinese character, within the bounds that xstrings knows. */
@@ -241,7 +245,8 @@ function endOf(text: string, from: number, kind: WordKind): number {
   let at = from;
   while (at < text.length) {
     const { rune, size } = decodeRune(text, at);
-    if (kindOf(rune) !== kind) break;
+    const isMore = kind === 'punctuation' ? isPunctuation(rune) : kindOf(rune) === kind;
+    if (!isMore) break;
     at += size;
   }
   return at;
