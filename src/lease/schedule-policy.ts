@@ -70,7 +70,7 @@ export function planAfterRecovery(
   const slack =
     value.endsAt === undefined
       ? Math.min(view.policy.refreshMs, limits.retry.maxMs)
-      : Math.max(0, value.endsAt - now - leadMs(value.lifeMs, 1)) / 2;
+      : Math.max(0, value.endsAt - now - leadMs(value.lifeMs, 0));
   const at = now + random() * Math.min(slack, limits.recoverySpreadMs);
   return orExpire(view, holdToFloors(view, { action: 'retry', at, why }, now, limits), now);
 }

@@ -248,12 +248,12 @@ const cases: readonly Case[] = [
   },
   {
     name: 'gives a failing renewal up in time for a replacement',
-    view: viewWith(leased(7 * minute, { lifeMs: hour }), {
+    view: viewWith(leased(6.2 * minute, { lifeMs: hour }), {
       failure: failed(new UpstreamError('upstream_answer_invalid', 'x'), 9),
     }),
     action: 'replace',
-    from: minute,
-    to: minute,
+    from: 12 * second,
+    to: 12 * second,
     why: /renewal failed/,
   },
   {
@@ -335,7 +335,10 @@ for (const { name, view, action, from, to, why } of cases) {
     t.ok(Math.max(...times) <= to + 1e-6, `not after ${to}: ${Math.max(...times)}`);
     const width = to - from;
     if (width > 0) t.ok(Math.max(...times) - Math.min(...times) > width / 3, 'with real jitter');
-    for (const plan of plans) t.match(plan.why, why);
+    t.same(
+      plans.map((plan) => plan.why).filter((said) => !why.test(said)),
+      [],
+    );
   });
 }
 
@@ -345,7 +348,7 @@ t.test('spreads after an outage: nothing left soon, the urgent next, the rest ov
   const hit = { failure: failed(away, 9, now - minute) };
   t.ok(latest(viewWith(undefined, hit)) <= 5 * second);
   t.ok(latest(viewWith(leased(-minute), { ...hit, isExpired: true })) <= 5 * second);
-  t.ok(latest(viewWith(leased(30 * second, { lifeMs: minute }), hit)) <= 10 * second);
+  t.ok(latest(viewWith(leased(30 * second, { lifeMs: minute }), hit)) <= 22 * second);
   t.ok(latest(viewWith(leased(10 * hour), hit)) <= limits.recoverySpreadMs);
   t.ok(latest(viewWith(leased(10 * hour), hit)) > limits.recoverySpreadMs * 0.9);
   t.ok(latest(viewWith({}, hit)) <= 30 * second);
@@ -383,10 +386,10 @@ t.test('tells a lease at its longest life from a shortened TTL', async (t) => {
 
 t.test('the lead holds two mints of the floor at any length of life', async (t) => {
   const random = createSeededRandom(3);
-  for (let round = 0; round < 1000; round += 1) {
-    const lifeMs = 10 * second + random() * 1000 * hour;
-    const lead = leadMs(lifeMs, random());
-    t.ok(lead >= 2 * mintFloorMs(lifeMs, limits) * 0.99, `${lifeMs}`);
-    t.ok(lead <= lifeMs * 0.25 + 1);
-  }
+  const lives = Array.from({ length: 1000 }, () => 10 * second + random() * 1000 * hour);
+  const leads = lives.map((lifeMs) => ({ lifeMs, lead: leadMs(lifeMs, random()) }));
+  t.same(
+    leads.filter(({ lifeMs, lead }) => lead < 1.99 * mintFloorMs(lifeMs, limits) || lead > lifeMs / 4),
+    [],
+  );
 });
