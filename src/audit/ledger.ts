@@ -60,7 +60,7 @@ interface LedgerOptions {
   clock: Clock;
   /** Whether the process that began then still runs; from access, which knows /proc. */
   isAlive(pid: number, startTime: string): boolean;
-  /** Told when records are dropped for want of room. */
+  /** Told when records begin to be dropped for want of room; once, until there is room again. */
   onOverflow?(): void;
   maxRecords?: number;
 }
@@ -97,6 +97,7 @@ export function createLedger(options: LedgerOptions): Ledger {
   let size = 0;
   let timer: Timer | undefined;
   let queue: Account[] = [];
+  let isOverflowing = false;
 
   function accountOf(holder: Holder): Account {
     let account = known.get(holder);
@@ -118,7 +119,8 @@ export function createLedger(options: LedgerOptions): Ledger {
     if (size < maxRecords) return;
     const oldest = accounts.values().next().value;
     if (oldest === undefined) return;
-    onOverflow?.();
+    if (!isOverflowing) onOverflow?.();
+    isOverflowing = true;
     drop(oldest);
   }
 
@@ -143,6 +145,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     timer = undefined;
     if (queue.length === 0) queue = [...accounts.values()];
     for (const account of queue.splice(0, checkedAtOnce)) if (isOver(account)) drop(account);
+    if (size < maxRecords / 2) isOverflowing = false;
     arm();
   }
 

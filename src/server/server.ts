@@ -63,6 +63,8 @@ export function createServer(options: ServerOptions): LocalServer {
   const waits = createWaits({ store: view.store, access, clock, metrics });
   const context: ServerContext = { ...options, secrets: createSecretReader({ view, clock }), waits };
   const dialects = createDialects(context);
+  const ledgerRecords = metrics.ledgerRecords.with();
+  const stopCollecting = options.registry.onRender(() => ledgerRecords.set(options.ledger.size));
   const sockets = readActivatedSockets();
   let listeners: Listener[] = [];
   let failed: { config: ListenerConfig; error: LatchkeyError }[] = [];
@@ -151,6 +153,7 @@ export function createServer(options: ServerOptions): LocalServer {
       await Promise.all(closing.map((listener) => listener.close(drainMs)));
       for (const dialect of dialects) dialect.close?.();
       waits.close();
+      stopCollecting();
     },
   };
 }
