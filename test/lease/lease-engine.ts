@@ -1,45 +1,14 @@
 import t from 'tap';
-import { silentLogger } from '../../src/base/logger.ts';
-import { createLeaseEngine, type LeaseEngineOptions } from '../../src/lease/lease-engine.ts';
-import { defaultEntryPolicy, type EntryPolicy } from '../../src/store/entry.ts';
-import { createReference } from '../../src/store/reference.ts';
-import { secretFields } from '../../src/store/secret-version.ts';
-import { createStore } from '../../src/store/store.ts';
-import { createFakeClock } from '../support/fake-clock.ts';
-import { createFakeUpstream, unavailable } from '../support/fake-upstream.ts';
-import { createSeededRandom } from '../support/seeded-random.ts';
+import { UpstreamError } from '../../src/base/upstream-error.ts';
+import { createLeaseHarness } from '../support/lease-harness.ts';
 
 const second = 1000;
 const minute = 60 * second;
 const hour = 60 * minute;
 const creds = 'database/creds/app';
 
-function setUp(options: { canCheck?: boolean } & Partial<LeaseEngineOptions> = {}) {
-  const clock = createFakeClock();
-  const store = createStore({ clock });
-  const upstream = createFakeUpstream({ clock, canCheck: options.canCheck ?? false });
-  const engine = createLeaseEngine({
-    store,
-    clock,
-    random: createSeededRandom(7),
-    logger: silentLogger,
-    upstreams: new Map([['vault', upstream]]),
-    ...options,
-  });
-  const open = (path: string, policy: Partial<EntryPolicy> = {}) =>
-    store.open(createReference({ upstream: 'vault', path }), { ...defaultEntryPolicy, ...policy });
-  const shown = (entry: { current: Parameters<typeof secretFields>[0] | undefined }) =>
-    entry.current && secretFields(entry.current)['value'];
-  const close = async () => {
-    const closing = engine.close({ signal: AbortSignal.timeout(20_000) });
-    await clock.advance(10 * second);
-    await closing;
-  };
-  return { clock, store, upstream, engine, open, shown, close };
-}
-
 t.test('reads what the store opens, before and after its start', async (t) => {
-  const { clock, upstream, engine, open, shown, close } = setUp();
+  const { clock, upstream, engine, open, shown, close } = createLeaseHarness();
   upstream.setStatic('secret/a', 'one');
   upstream.setStatic('secret/b', 'two');
   const early = open('secret/a');
@@ -50,34 +19,49 @@ t.test('reads what the store opens, before and after its start', async (t) => {
   t.equal(shown(late.entry), 'two');
   t.equal(early.entry.state, 'fresh');
   t.match(early.entry.next, { action: 'poll', why: /polled every refresh/ });
+  t.equal(upstream.requests[0]?.priority, 'interactive', 'somebody waits for the first value');
   await close();
   t.equal(clock.pending, 0, 'leaves no timer behind');
 });
 
-t.test(
-  'polls a static secret every refresh within a fifth, by its version where upstream can tell',
-  async (t) => {
-    const { clock, upstream, engine, open, shown, close } = setUp({ canCheck: true });
-    upstream.setStatic('secret/a', 'one');
-    const { entry } = open('secret/a', { refreshMs: 30 * second });
-    engine.start();
-    await clock.advance(10 * minute);
-    t.equal(upstream.count('read'), 1);
-    const times = upstream.requests.filter(({ operation }) => operation === 'check').map(({ at }) => at);
-    t.ok(times.length >= 16 && times.length <= 26, `${times.length} checks`);
-    const gaps = times.slice(1).map((at, index) => at - (times[index] ?? 0));
-    t.ok(gaps.every((gap) => gap >= 24 * second - 50 && gap <= 36 * second + 50));
-    upstream.setStatic('secret/a', 'two');
-    await clock.advance(37 * second);
-    t.equal(shown(entry), 'two');
-    await close();
-  },
-);
+t.test('polls a static secret by its version where upstream can tell', async (t) => {
+  const { clock, upstream, engine, open, shown, close } = createLeaseHarness({ canCheck: true });
+  upstream.setStatic('secret/a', 'one');
+  const { entry } = open('secret/a', { refreshMs: 30 * second });
+  engine.start();
+  await clock.advance(10 * minute);
+  t.equal(upstream.count('read'), 1);
+  const times = upstream.requests.filter(({ operation }) => operation === 'check').map(({ at }) => at);
+  t.ok(times.length >= 16 && times.length <= 26, `${times.length} checks`);
+  const gaps = times.slice(1).map((at, index) => at - (times[index] ?? 0));
+  t.ok(gaps.every((gap) => gap >= 24 * second - 50 && gap <= 36 * second + 50));
+  upstream.setStatic('secret/a', 'two');
+  await clock.advance(37 * second);
+  t.equal(shown(entry), 'two');
+  t.equal(upstream.requests.at(-1)?.priority, 'background');
+  await close();
+});
+
+t.test('numbers a version anew when upstream has written equal data, and changes nothing else', async (t) => {
+  const { clock, upstream, store, engine, open, close } = createLeaseHarness({ canCheck: true });
+  upstream.setStatic('secret/a', 'one');
+  const { entry } = open('secret/a');
+  let changes = 0;
+  store.listen({ changed: () => (changes += 1) });
+  engine.start();
+  await clock.advance(second);
+  upstream.setStatic('secret/a', 'one');
+  await clock.advance(5 * minute);
+  t.equal(changes, 1);
+  t.match(entry.current, { number: 1, upstreamVersion: 2 });
+  t.equal(upstream.count('read'), 2, 'and does not read it at each poll from then on');
+  await close();
+});
 
 t.test(
   'renews a lease at about two thirds, and replaces it before it reaches its longest life',
   async (t) => {
-    const { clock, upstream, engine, open, close } = setUp();
+    const { clock, upstream, engine, open, isCurrentAlive, close } = createLeaseHarness();
     upstream.setLeased(creds, { ttlSeconds: 3600, maxTtlSeconds: 3 * 3600 });
     const { entry } = open(creds, { overlapMs: 30 * second });
     engine.start();
@@ -87,51 +71,180 @@ t.test(
     let dead = 0;
     for (let passed = 0; passed < 24 * hour; passed += minute) {
       await clock.advance(minute);
-      if (!upstream.isAlive(entry.current?.lease?.id ?? '')) dead += 1;
+      if (!isCurrentAlive(entry)) dead += 1;
     }
     t.equal(dead, 0, 'the value handed out was always alive');
-    t.ok(upstream.mints(creds).length <= 10, `${upstream.mints(creds).length} mints in a day`);
+    t.ok(upstream.mints(creds).length <= 11, `${upstream.mints(creds).length} mints in a day`);
     const earlier = upstream.mints(creds).slice(0, -1);
-    t.ok(
-      earlier.every(({ revokedAt }) => revokedAt !== undefined),
-      'superseded leases are revoked',
-    );
+    t.ok(earlier.every(({ revokedAt }) => revokedAt !== undefined));
     await close();
-    t.ok(
-      upstream.mints(creds).every(({ id }) => !upstream.isAlive(id)),
-      'the last one too, at exit',
-    );
+    t.notOk(isCurrentAlive(entry), 'the last one is revoked at exit');
   },
 );
 
-t.test(
-  'keeps a superseded lease alive while a consumer holds it, then revokes it after the overlap',
-  async (t) => {
-    const { clock, store, upstream, engine, open, close } = setUp();
-    upstream.setLeased(creds, { ttlSeconds: 60, maxTtlSeconds: 24 * 3600 });
-    const { key, entry } = open(creds, { overlapMs: 30 * second });
-    engine.start();
-    await clock.advance(second);
-    const first = entry.current?.lease?.id ?? '';
-    store.hold('app.conf', key, entry.current?.number ?? 0);
-    await clock.advance(2 * minute);
-    t.match(await Promise.all([engine.refresh([key], { replace: true }), clock.advance(second)]), [
-      [{ outcome: 'changed' }],
-    ]);
-    t.not(entry.current?.lease?.id, first);
-    await clock.advance(10 * minute);
-    t.ok(upstream.isAlive(first), 'held: renewed');
-    store.hold('app.conf', key, entry.current?.number ?? 0);
-    await clock.advance(29 * second);
-    t.ok(upstream.isAlive(first), 'within the overlap');
-    await clock.advance(3 * second);
-    t.notOk(upstream.isAlive(first), 'revoked');
-    await close();
-  },
-);
+t.test('replaces a lease that cannot be renewed before its end', async (t) => {
+  const { clock, upstream, engine, open, isCurrentAlive, close } = createLeaseHarness();
+  upstream.setLeased(creds, { ttlSeconds: 600, isRenewable: false });
+  const { entry } = open(creds);
+  engine.start();
+  await clock.advance(second);
+  for (let round = 0; round < 60; round += 1) {
+    await clock.advance(minute);
+    if (!isCurrentAlive(entry)) t.fail(`dead at minute ${round}`);
+  }
+  t.equal(upstream.count('renew'), 0);
+  t.ok(upstream.mints(creds).length <= 9);
+  await close();
+});
+
+t.test('follows a lease that the server shortens, without minting', async (t) => {
+  const { clock, upstream, engine, open, isCurrentAlive, close } = createLeaseHarness();
+  upstream.setLeased(creds, { ttlSeconds: 3600, maxTtlSeconds: 100 * 3600 });
+  const { entry } = open(creds);
+  engine.start();
+  await clock.advance(second);
+  upstream.setLeased(creds, { ttlSeconds: 300, maxTtlSeconds: 100 * 3600 });
+  for (let round = 0; round < 180; round += 1) {
+    await clock.advance(minute);
+    if (!isCurrentAlive(entry)) t.fail(`dead at minute ${round}`);
+  }
+  t.equal(upstream.mints(creds).length, 1);
+  await close();
+});
+
+t.test('finds a lease that was revoked elsewhere at its next renewal, or when asked', async (t) => {
+  const { clock, upstream, engine, open, during, isCurrentAlive, close } = createLeaseHarness();
+  upstream.setLeased(creds, { ttlSeconds: 3600 });
+  const { key, entry } = open(creds);
+  engine.start();
+  await clock.advance(5 * minute);
+  upstream.revokeElsewhere(entry.current?.lease?.id ?? '');
+  t.match(await during(engine.refresh([key])), [{ key, outcome: 'changed' }]);
+  t.ok(isCurrentAlive(entry));
+  upstream.revokeElsewhere(entry.current?.lease?.id ?? '');
+  await clock.advance(45 * minute);
+  t.ok(isCurrentAlive(entry));
+  t.equal(upstream.mints(creds).length, 3);
+  await close();
+});
+
+t.test('keeps a superseded lease alive while a consumer holds it, then revokes it', async (t) => {
+  const { clock, store, upstream, engine, open, during, close } = createLeaseHarness();
+  upstream.setLeased(creds, { ttlSeconds: 60, maxTtlSeconds: 24 * 3600 });
+  const { key, entry } = open(creds, { overlapMs: 30 * second });
+  engine.start();
+  await clock.advance(second);
+  const first = entry.current?.lease?.id ?? '';
+  store.hold('app.conf', key, entry.current?.number ?? 0);
+  await clock.advance(2 * minute);
+  t.match(await during(engine.refresh([key], { replace: true })), [{ outcome: 'changed' }]);
+  t.not(entry.current?.lease?.id, first);
+  await clock.advance(10 * minute);
+  t.ok(upstream.isAlive(first), 'held: renewed');
+  t.match(
+    [...engine.leases()].map(({ state }) => state),
+    ['superseded', 'current'],
+  );
+  store.hold('app.conf', key, entry.current?.number ?? 0);
+  t.match(
+    [...engine.leases()].map(({ state }) => state),
+    ['retiring', 'current'],
+  );
+  await clock.advance(29 * second);
+  t.ok(upstream.isAlive(first), 'within the overlap');
+  await clock.advance(3 * second);
+  t.notOk(upstream.isAlive(first), 'revoked');
+  await close();
+});
+
+t.test('revokes again and again while upstream is away', async (t) => {
+  const { clock, upstream, engine, open, close } = createLeaseHarness();
+  upstream.setLeased(creds, { ttlSeconds: 3600 });
+  const handle = open(creds, { overlapMs: second });
+  engine.start();
+  await clock.advance(second);
+  const id = handle.entry.current?.lease?.id ?? '';
+  handle.close();
+  upstream.fault = () => new UpstreamError('upstream_sealed', 'sealed', { status: 503 });
+  await clock.advance(10 * minute);
+  t.ok(upstream.isAlive(id));
+  t.match([...engine.leases()], [{ leaseId: id, state: 'retiring' }]);
+  upstream.fault = undefined;
+  await clock.advance(2 * minute);
+  t.notOk(upstream.isAlive(id));
+  t.same([...engine.leases()], []);
+  await close();
+});
+
+t.test('leaves the lease of a closed entry where on_exit says keep, and still knows of it', async (t) => {
+  const { clock, upstream, engine, open, close } = createLeaseHarness();
+  upstream.setLeased(creds, { ttlSeconds: 3600 });
+  const handle = open(creds, { onExit: 'keep' });
+  engine.start();
+  await clock.advance(second);
+  handle.close();
+  await clock.advance(10 * minute);
+  t.equal(upstream.count('revoke'), 0);
+  t.equal([...engine.leases()].length, 1);
+  await close();
+  t.equal(upstream.count('revoke'), 0);
+  t.equal([...engine.leases()].length, 1, 'so that its token is not revoked either');
+});
+
+t.test('takes a lease back that is wanted again before it was revoked', async (t) => {
+  const { clock, upstream, engine, open, close } = createLeaseHarness();
+  upstream.setLeased(creds, { ttlSeconds: 3600 });
+  const first = open(creds);
+  engine.start();
+  await clock.advance(second);
+  first.close();
+  await clock.advance(10 * second);
+  const again = open(creds);
+  await clock.advance(second);
+  t.equal(again.entry.current?.lease?.id, first.entry.current?.lease?.id);
+  await clock.advance(2 * hour);
+  t.equal(upstream.mints(creds).length, 1);
+  t.equal(upstream.count('revoke'), 0);
+  await close();
+});
+
+t.test('revokes at once what was minted for an entry that closed meanwhile', async (t) => {
+  const { clock, upstream, engine, open, close } = createLeaseHarness();
+  upstream.setLeased(creds, { ttlSeconds: 3600 });
+  upstream.latencyMs = 500;
+  const handle = open(creds);
+  engine.start();
+  await clock.advance(100);
+  handle.close();
+  await clock.advance(5 * second);
+  t.equal(upstream.mints(creds).length, 1);
+  t.notOk(upstream.mints(creds).some(({ id }) => upstream.isAlive(id)));
+  await close();
+});
+
+t.test('shares one lease between two entries until both have left it', async (t) => {
+  const { clock, upstream, engine, open, close } = createLeaseHarness();
+  upstream.setLeased('secret/data/leased', { ttlSeconds: 3600 });
+  upstream.setLeased('secret/leased', { ttlSeconds: 3600 });
+  const one = open('secret/leased', { overlapMs: second });
+  engine.start();
+  await clock.advance(second);
+  const other = open('secret/data/leased', { overlapMs: second });
+  await clock.advance(second);
+  t.equal(upstream.leases.size, 1);
+  const id = one.entry.current?.lease?.id ?? '';
+  t.equal(other.entry.current?.lease?.id, id);
+  one.close();
+  await clock.advance(minute);
+  t.ok(upstream.isAlive(id));
+  other.close();
+  await clock.advance(minute);
+  t.notOk(upstream.isAlive(id));
+  await close();
+});
 
 t.test('asks once for two spellings of one secret, and mirrors to both', async (t) => {
-  const { clock, upstream, engine, open, shown, close } = setUp();
+  const { clock, upstream, engine, open, shown, close } = createLeaseHarness();
   upstream.setStatic('secret/a', 'one');
   const plain = open('secret/a');
   engine.start();
@@ -147,28 +260,208 @@ t.test('asks once for two spellings of one secret, and mirrors to both', async (
   await close();
 });
 
-t.test('sends one request probing an upstream that is away, and none of the others retries', async (t) => {
-  const { clock, upstream, engine, open, close } = setUp();
-  const entries = Array.from({ length: 50 }, (_, index) => {
-    upstream.setStatic(`secret/${index}`, 'x');
-    return open(`secret/${index}`).entry;
-  });
+t.test('joins two spellings when the first reads have told that they are one', async (t) => {
+  const { clock, upstream, engine, open, shown, close } = createLeaseHarness();
+  let isKnown = false;
+  const { canonicalKey } = upstream;
+  upstream.canonicalKey = (reference) => (isKnown ? canonicalKey(reference) : reference.path);
+  upstream.setStatic('secret/a', 'one');
+  const plain = open('secret/a');
+  const spelled = open('secret/data/a');
+  engine.start();
+  upstream.latencyMs = 10;
+  await clock.advance(5);
+  isKnown = true;
+  await clock.advance(second);
+  t.equal(upstream.count('read'), 2);
+  t.equal(shown(plain.entry), 'one');
+  t.equal(shown(spelled.entry), 'one');
+  await clock.advance(10 * minute);
+  t.ok(upstream.count('read') < 30, `${upstream.count('read')} reads: one schedule`);
+  plain.close();
+  upstream.setStatic('secret/a', 'two');
+  await clock.advance(40 * second);
+  t.equal(shown(spelled.entry), 'two');
+  await close();
+});
+
+t.test('an asked refresh reads static secrets, and mints only where that is asked by name', async (t) => {
+  const { clock, upstream, engine, open, during, close } = createLeaseHarness();
+  upstream.setStatic('secret/a', 'one');
+  upstream.setLeased(creds, { ttlSeconds: 3600, isRenewable: false });
+  const fixed = open('secret/a');
+  const leased = open(creds);
+  engine.start();
+  await clock.advance(5 * minute);
+  upstream.setStatic('secret/a', 'two');
+  t.same(await during(engine.refresh(), 100), [
+    { key: fixed.key, outcome: 'changed' },
+    { key: leased.key, outcome: 'same' },
+  ]);
+  t.same(await during(engine.refresh(undefined, { replace: true }), 100), [
+    { key: fixed.key, outcome: 'same' },
+    { key: leased.key, outcome: 'same' },
+  ]);
+  t.match(await during(engine.refresh([leased.key, 'nothing'], { replace: true }), 100), [
+    { key: leased.key, outcome: 'changed' },
+    { key: 'nothing', outcome: 'failed', error: { code: 'not_found' } },
+  ]);
+  t.match(await during(engine.refresh([leased.key], { replace: true }), 100), [
+    {
+      outcome: 'failed',
+      error: { code: 'upstream_rate_limited', message: /a credential was made here a moment ago/ },
+    },
+  ]);
+  t.equal(upstream.mints(creds).length, 2);
+  await close();
+});
+
+t.test('whoever asks during a request shares the next one', async (t) => {
+  const { clock, upstream, engine, open, shown, during, close } = createLeaseHarness();
+  upstream.setStatic('secret/a', 'one');
+  const { key, entry } = open('secret/a');
+  engine.start();
+  await clock.advance(second);
+  upstream.latencyMs = 1000;
+  const early = engine.refresh([key]);
+  await clock.advance(990);
+  const late = [engine.refresh([key]), engine.refresh([key])];
+  await clock.advance(20);
+  upstream.setStatic('secret/a', 'two');
+  t.match(await during(early), [{ outcome: 'same' }]);
+  t.match(await during(Promise.all(late)), [[{ outcome: 'changed' }], [{ outcome: 'changed' }]]);
+  t.equal(shown(entry), 'two');
+  t.equal(upstream.count('read'), 3);
+  t.equal(upstream.doubled, 0);
+  await close();
+});
+
+t.test('stops waiting for a refresh when the signal comes, and lets the request go on', async (t) => {
+  const { clock, upstream, engine, open, close } = createLeaseHarness();
+  upstream.setStatic('secret/a', 'one');
+  const { key, entry } = open('secret/a');
+  upstream.latencyMs = 1000;
+  engine.start();
+  const controller = new AbortController();
+  const waiting = engine.refresh([key], { signal: controller.signal });
+  controller.abort(new Error('gone'));
+  await t.rejects(waiting, { message: 'gone' });
+  await clock.advance(5 * second);
+  t.equal(entry.state, 'fresh');
+  await close();
+});
+
+t.test('an event has the entries of its path read within a second, and leases left alone', async (t) => {
+  const { clock, upstream, engine, open, shown, close } = createLeaseHarness();
+  upstream.setStatic('secret/a', 'one');
+  upstream.setLeased(creds, { ttlSeconds: 3600 });
+  const { entry } = open('secret/a', { refreshMs: hour });
+  open(creds);
+  engine.start();
+  await clock.advance(second);
+  upstream.setStatic('secret/a', 'two');
+  engine.changedUpstream('vault', 'secret/data/a');
+  engine.changedUpstream('vault', creds);
+  await clock.advance(500);
+  t.equal(shown(entry), 'two');
+  t.equal(upstream.count('read'), 3);
+  await close();
+});
+
+t.test('reads a static role just after its rotation, again until the value has changed', async (t) => {
+  const { clock, upstream, engine, open, shown, close } = createLeaseHarness();
+  upstream.setRotating('database/static-creds/app', { periodSeconds: 600, lateMs: 8000 });
+  const { entry } = open('database/static-creds/app', { refreshMs: hour });
+  engine.start();
+  await clock.advance(599 * second);
+  t.equal(shown(entry), 'password 0');
+  t.equal(upstream.count('read'), 1);
+  await clock.advance(9 * second);
+  const early = upstream.count('read');
+  t.ok(early >= 3 && early <= 9, `${early} reads while the rotation is late`);
+  await clock.advance(7 * second);
+  t.equal(shown(entry), 'password 1');
+  const found = upstream.count('read');
+  await clock.advance(500 * second);
+  t.equal(upstream.count('read'), found, 'then it rests until the next one');
+  await close();
+});
+
+t.test('replaces a certificate at a share of its life and never polls it', async (t) => {
+  const { clock, upstream, engine, open, shown, close } = createLeaseHarness();
+  upstream.setCertificate('pki/issue/web', { ttlSeconds: 24 * 3600 });
+  const { entry } = open('pki/issue/web');
+  engine.start();
+  await clock.advance(16 * hour);
+  t.equal(shown(entry), 'certificate 1');
+  t.equal(upstream.count('read'), 1);
+  await clock.advance(5 * hour);
+  t.equal(shown(entry), 'certificate 2');
+  await close();
+});
+
+t.test('a shorter wish for an open entry counts at once', async (t) => {
+  const { clock, upstream, engine, open, shown, close } = createLeaseHarness();
+  upstream.setStatic('secret/a', 'one');
+  const { entry } = open('secret/a', { refreshMs: hour });
   engine.start();
   await clock.advance(minute);
-  upstream.fault = () => unavailable();
-  await clock.advance(30 * second);
-  const before = upstream.requests.length;
-  await clock.advance(10 * minute);
-  t.ok(
-    upstream.requests.length - before < 45,
-    `${upstream.requests.length - before} requests in ten minutes away`,
-  );
-  t.ok(entries.some(({ state }) => state === 'stale'));
-  upstream.fault = undefined;
-  await clock.advance(minute + 30 * second);
-  t.ok(
-    entries.every(({ state }) => state === 'fresh'),
-    'all fresh within the backoff cap and a refresh',
-  );
+  const impatient = open('secret/a', { refreshMs: 5 * second });
+  upstream.setStatic('secret/a', 'two');
+  await clock.advance(7 * second);
+  t.equal(shown(entry), 'two');
+  impatient.close();
+  await clock.advance(hour);
+  const before = upstream.count('read');
+  await clock.advance(30 * minute);
+  t.ok(upstream.count('read') - before <= 1, 'and not after it has gone');
+  await close();
+});
+
+t.test('keeps a bound on what is in flight', async (t) => {
+  const { clock, upstream, engine, open, close } = createLeaseHarness({
+    limits: { concurrency: 4 },
+  });
+  upstream.latencyMs = 100;
+  for (let index = 0; index < 100; index += 1) {
+    upstream.setStatic(`secret/${index}`, 'x');
+    open(`secret/${index}`);
+  }
+  engine.start();
+  await clock.advance(5 * second);
+  t.equal(upstream.peakInFlight, 4);
+  t.equal(upstream.count('read'), 100);
+  await close();
+});
+
+t.test('replaces leases before the token behind them ends', async (t) => {
+  const { clock, upstream, engine, open, close } = createLeaseHarness();
+  upstream.setLeased(creds, { ttlSeconds: 3600 });
+  const { entry } = open(creds);
+  engine.start();
+  await clock.advance(minute);
+  const id = entry.current?.lease?.id ?? '';
+  engine.leasesEnd('vault', [id, 'unknown'], clock.wall() + 20 * minute);
+  t.equal(entry.current?.lease?.id, id);
+  await clock.advance(19 * minute);
+  t.not(entry.current?.lease?.id, id);
+  await close();
+});
+
+t.test('names the upstream that a reload has taken away', async (t) => {
+  const { clock, upstream, engine, open, close } = createLeaseHarness();
+  upstream.setStatic('secret/a', 'one');
+  const { entry } = open('secret/a');
+  engine.start();
+  await clock.advance(second);
+  engine.setUpstreams(new Map());
+  await clock.advance(minute);
+  t.match(entry, {
+    state: 'stale',
+    error: { code: 'config_invalid', message: /no upstream is named "vault"/ },
+  });
+  engine.setUpstreams(new Map([['vault', upstream]]));
+  await clock.advance(2 * minute);
+  t.equal(entry.state, 'fresh');
   await close();
 });
