@@ -72,6 +72,8 @@ export class YamlScanner {
   #indent = -1;
   readonly #indents: number[] = [];
   readonly #keys: SimpleKey[] = [{ ...noKey }];
+  /** The place in `#keys` of the key that a token would begin. */
+  readonly #keyAtToken = new Map<number, number>();
   #isKeyAllowed = true;
   #flowLevel = 0;
 
@@ -97,7 +99,8 @@ export class YamlScanner {
 
   /** Whether the next token may turn out to be a key, so that more has to be read first. */
   #mayBeKey(): boolean {
-    const key = this.#keys.find((one) => one.isPossible && one.tokenNumber === this.#parsed);
+    const place = this.#keyAtToken.get(this.#parsed);
+    const key = place === undefined ? undefined : this.#keys[place];
     return key !== undefined && this.#isValid(key);
   }
 
@@ -186,12 +189,18 @@ export class YamlScanner {
   #saveKey(): void {
     if (!this.#isKeyAllowed) return;
     this.#removeKey();
+    const tokenNumber = this.#nextTokenNumber();
     this.#keys[this.#keys.length - 1] = {
       isPossible: true,
       isRequired: this.#flowLevel === 0 && this.#indent === this.#reader.column,
-      tokenNumber: this.#parsed + this.#tokens.length - this.#head,
+      tokenNumber,
       mark: this.#reader.mark(),
     };
+    this.#keyAtToken.set(tokenNumber, this.#keys.length - 1);
+  }
+
+  #nextTokenNumber(): number {
+    return this.#parsed + this.#tokens.length - this.#head;
   }
 
   #removeKey(): void {
@@ -199,6 +208,7 @@ export class YamlScanner {
     if (key === undefined || !key.isPossible) return;
     if (key.isRequired) throw this.#reader.fault("could not find expected ':'", key.mark);
     key.isPossible = false;
+    this.#keyAtToken.delete(key.tokenNumber);
   }
 
   #streamEnd(): void {
@@ -230,7 +240,7 @@ export class YamlScanner {
 
   #flowStart(char: '[' | '{'): void {
     this.#saveKey();
-    this.#keys.push({ ...noKey });
+    this.#keys.push({ ...noKey, tokenNumber: this.#nextTokenNumber() });
     this.#flowLevel++;
     if (this.#flowLevel > deepest) throw this.#reader.fault(`exceeded max depth of ${deepest}`);
     this.#isKeyAllowed = true;
@@ -241,7 +251,8 @@ export class YamlScanner {
     this.#removeKey();
     if (this.#flowLevel > 0) {
       this.#flowLevel--;
-      this.#keys.pop();
+      const key = this.#keys.pop();
+      if (key !== undefined) this.#keyAtToken.delete(key.tokenNumber);
     }
     this.#isKeyAllowed = false;
     this.#pushSigns(char);
@@ -286,6 +297,7 @@ export class YamlScanner {
       });
       this.#roll(key.mark.column, key.tokenNumber, 'block mapping start', key.mark);
       key.isPossible = false;
+      this.#keyAtToken.delete(key.tokenNumber);
       this.#isKeyAllowed = false;
     } else {
       if (this.#flowLevel === 0) {
