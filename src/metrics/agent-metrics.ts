@@ -144,7 +144,7 @@ function defineServing(registry: MetricsRegistry) {
     ]),
     requestSeconds: registry.histogram(
       'latchkey_request_seconds',
-      'Time from a request’s headers to its answer, audit included; without those that waited.',
+      'Time from the headers of a request to its answer, audit included; without those that waited.',
       ['dialect'],
     ),
     denials: registry.counter('latchkey_denials_total', 'Requests refused, by why.', ['why']),

@@ -8,6 +8,8 @@ export interface LoadJob {
   readonly request: string;
   readonly connections: number;
   readonly durationMs: number;
+  /** Connections that each made one request and then stay open, beside the others, until the next job. */
+  readonly idle?: number;
 }
 
 export interface LoadResult {
@@ -17,13 +19,27 @@ export interface LoadResult {
   readonly failures: number;
 }
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const result = await runLoad(JSON.parse(line) as LoadJob);
-  process.stdout.write(`${JSON.stringify(result)}\n`);
+/** Those of the job before. */
+let idle: Socket[] = [];
+
+async function keepIdle(job: LoadJob, request: Buffer): Promise<void> {
+  for (const socket of idle) socket.destroy();
+  idle = [];
+  while (idle.length < (job.idle ?? 0)) {
+    const some = await Promise.all(Array.from({ length: 100 }, () => open(job.target)));
+    await Promise.all(
+      some.map((socket) => {
+        socket.write(request);
+        return new Promise((resolve) => socket.once('data', resolve));
+      }),
+    );
+    idle.push(...some);
+  }
 }
 
 async function runLoad(job: LoadJob): Promise<LoadResult> {
   const request = Buffer.from(job.request, 'latin1');
+  await keepIdle(job, request);
   const latencies: number[] = [];
   let failures = 0;
   let isOver = false;
@@ -96,4 +112,9 @@ function open(target: LoadJob['target']): Promise<Socket> {
       resolve(socket);
     });
   });
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const result = await runLoad(JSON.parse(line) as LoadJob);
+  process.stdout.write(`${JSON.stringify(result)}\n`);
 }

@@ -73,6 +73,43 @@ export async function benchServe(options: {
   }
 }
 
+export interface CrowdFigure {
+  readonly active: number;
+  readonly idle: number;
+  readonly result: LoadResult;
+  readonly residentMiB: number;
+}
+
+/** Many clients at once on the unix socket: how fast it answers then, and what it holds. */
+export async function benchCrowd(options: { seconds: number; path: string }): Promise<CrowdFigure[]> {
+  const load = startPart('serve-load.ts', []);
+  const latchkey = startPart('serve-target.ts', ['latchkey']);
+  try {
+    const addresses = JSON.parse(await latchkey.nextLine()) as TargetAddresses;
+    const figures: CrowdFigure[] = [];
+    for (const { active, idle } of [
+      { active: 1, idle: 0 },
+      { active: 1000, idle: 0 },
+      { active: 1, idle: 10_000 },
+      { active: 32, idle: 10_000 },
+    ]) {
+      const job: LoadJob = {
+        target: { path: addresses.unix },
+        request: requestText(options.path, 'unix', ''),
+        connections: active,
+        durationMs: options.seconds * 1000,
+        idle,
+      };
+      const result = JSON.parse(await load.ask(JSON.stringify(job))) as LoadResult;
+      figures.push({ active, idle, result, residentMiB: latchkey.residentMiB() });
+    }
+    return figures;
+  } finally {
+    load.end();
+    latchkey.end();
+  }
+}
+
 type Part = ReturnType<typeof startPart>;
 
 interface Run {
@@ -129,6 +166,8 @@ function startPart(file: string, args: readonly string[]) {
       return nextLine();
     },
     end: () => child.stdin?.end(),
+    residentMiB: () =>
+      Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${child.pid}/status`, 'latin1'))?.[1]) / 1024,
     /** Of all threads, from /proc; counted in ticks of 10 ms. */
     cpuUs(): number {
       const stat = readFileSync(`/proc/${child.pid}/stat`, 'latin1');
@@ -147,13 +186,18 @@ if (import.meta.main) {
     },
   });
   const { seconds, rounds, path } = values;
+  const show = ({ requestsPerSecond, p50Us, p99Us, failures }: LoadResult): string =>
+    `${requestsPerSecond}/s p50 ${p50Us} µs p99 ${p99Us} µs${failures > 0 ? ` ${failures} FAILED` : ''}`;
   for (const figure of await benchServe({ seconds: Number(seconds), rounds: Number(rounds), path })) {
     const { transport, connections, latchkey, bare, ratio, latchkeyCpuUs, bareCpuUs } = figure;
-    const show = ({ requestsPerSecond, p50Us, p99Us, failures }: LoadResult): string =>
-      `${requestsPerSecond}/s p50 ${p50Us} µs p99 ${p99Us} µs${failures > 0 ? ` ${failures} FAILED` : ''}`;
     process.stdout.write(
       `${transport} ${connections}: latchkey ${show(latchkey)} | bare ${show(bare)} | ratio ${ratio.toFixed(2)}` +
         ` | processor ${latchkeyCpuUs.toFixed(1)} to ${bareCpuUs.toFixed(1)} µs a request\n`,
+    );
+  }
+  for (const { active, idle, result, residentMiB } of await benchCrowd({ seconds: Number(seconds), path })) {
+    process.stdout.write(
+      `${active} active, ${idle} idle: ${show(result)} | resident ${Math.round(residentMiB)} MiB\n`,
     );
   }
 }
