@@ -1,22 +1,36 @@
 // Remembers when each path last gave a credential, so that no failure, restart of a template or impatient caller can
 // make upstream mint in a loop. Outlives the entries.
-import type { ScheduleLimits } from './schedule-policy.ts';
-import { mintFloorMs } from './schedule-policy.ts';
+import { mintFloorMs, type ScheduleLimits } from './schedule-policy.ts';
 
 export interface MintFloor {
   /** Monotonic milliseconds; 0 where nothing was minted lately. */
   allowedAt(key: string): number;
-  /** A credential of this life (0: not known) was made, or may have been made. */
+  /** A credential that lives so long (0: not told) was made. */
   note(key: string, lifeMs: number, now: number): void;
+  /** One may have been made. Where the path never gave any, it is taken for one that gives none. */
+  noteDoubt(key: string, now: number): void;
 }
 
+/** Paths are few; this only bounds a program that makes up ever new ones. */
+const most = 10_000;
+
 export function createMintFloor(limits: ScheduleLimits): MintFloor {
-  const allowed = new Map<string, number>();
+  const paths = new Map<string, { lifeMs: number; allowedAt: number }>();
+
+  function note(key: string, lifeMs: number, now: number): void {
+    const allowedAt = now + mintFloorMs(lifeMs > 0 ? lifeMs : Number.POSITIVE_INFINITY, limits);
+    paths.delete(key);
+    paths.set(key, { lifeMs, allowedAt });
+    const [oldest] = paths.keys();
+    if (paths.size > most && oldest !== undefined) paths.delete(oldest);
+  }
+
   return {
-    allowedAt: (key) => allowed.get(key) ?? 0,
-    note(key, lifeMs, now) {
-      for (const [other, at] of allowed) if (at <= now) allowed.delete(other);
-      allowed.set(key, now + mintFloorMs(lifeMs > 0 ? lifeMs : Number.POSITIVE_INFINITY, limits));
+    allowedAt: (key) => paths.get(key)?.allowedAt ?? 0,
+    note,
+    noteDoubt(key, now) {
+      const path = paths.get(key);
+      if (path !== undefined) note(key, path.lifeMs, now);
     },
   };
 }

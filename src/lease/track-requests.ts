@@ -83,10 +83,7 @@ export function createTrackRequests(
         upstream.read(reference, own),
       );
     } catch (error) {
-      const isKnownToMint = value !== undefined && mints;
-      if (isKnownToMint && mayHaveMinted(error)) {
-        floor.note(context.canonicalKey, value.lifeMs, clock.now());
-      }
+      if (mayHaveMinted(error)) floor.noteDoubt(context.canonicalKey, clock.now());
       throw error;
     }
     return route(answer, sentAt);

@@ -1,0 +1,26 @@
+import t from 'tap';
+import { createMintFloor } from '../../src/lease/mint-floor.ts';
+import { defaultScheduleLimits } from '../../src/lease/schedule-policy.ts';
+
+t.test('holds a path for a twentieth of the life, a minute at most, a second at least', async (t) => {
+  const floor = createMintFloor(defaultScheduleLimits);
+  t.equal(floor.allowedAt('a'), 0);
+  floor.note('a', 600_000, 1000);
+  t.equal(floor.allowedAt('a'), 31_000);
+  floor.note('a', 30 * 86_400_000, 1000);
+  t.equal(floor.allowedAt('a'), 61_000);
+  floor.note('a', 5000, 1000);
+  t.equal(floor.allowedAt('a'), 2000);
+  floor.note('a', 0, 1000);
+  t.equal(floor.allowedAt('a'), 61_000, 'the longest where the life is not told');
+  t.equal(floor.allowedAt('b'), 0);
+});
+
+t.test('counts a doubt only where the path is known to give credentials', async (t) => {
+  const floor = createMintFloor(defaultScheduleLimits);
+  floor.noteDoubt('a', 1000);
+  t.equal(floor.allowedAt('a'), 0);
+  floor.note('a', 600_000, 0);
+  floor.noteDoubt('a', 100_000);
+  t.equal(floor.allowedAt('a'), 130_000);
+});
