@@ -1,10 +1,11 @@
 // `latchkey run`: an agent around one program. The program starts when every file and variable is there, gets the
 // agent's signals, and its end is the agent's end.
-import { LatchkeyError } from '../base/errors.ts';
+import { type ErrorCode, LatchkeyError } from '../base/errors.ts';
 import type { LogSink } from '../base/logger.ts';
 import type { ProcessConfig, ResolvedConfig } from '../config/resolved.ts';
 import { runChild } from '../supervise/run-child.ts';
 import { type Agent, createAgent } from './agent.ts';
+import { untilLoginRefused } from './login-refusal.ts';
 
 export interface RunOptions {
   config: ResolvedConfig;
@@ -25,7 +26,7 @@ const checkEveryMs = 50;
 
 /** Resolves to the program's exit code. Throws when its values cannot be had. */
 export async function runWithSecrets(options: RunOptions): Promise<number> {
-  const { config, env, log, signal } = options;
+  const { config, env, log } = options;
   const program = programOf(options);
   const processes = config.processes.filter(({ name }) => name !== program.name);
   const agent = createAgent({
@@ -35,15 +36,16 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
     log,
     canReload: false,
   });
+  const wait = untilLoginRefused(agent.core, options.signal);
   try {
     await agent.start();
-    await untilFilesAreThere(agent, signal);
+    await untilFilesAreThere(agent, wait.signal);
     const { core } = agent;
     const source = await core.environments.sourceOf(program);
     try {
       while (source.current() === undefined) {
         throwIfHopeless(agent, source.missing());
-        await agent.clock.sleep(checkEveryMs, signal);
+        await agent.clock.sleep(checkEveryMs, options.signal);
       }
       options.onStart();
       const { clock } = agent;
@@ -62,6 +64,7 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
       source.close();
     }
   } finally {
+    wait.dispose();
     await agent.close({ signal: AbortSignal.timeout(stopDeadlineMs) });
   }
 }
@@ -111,24 +114,20 @@ async function untilFilesAreThere({ core }: Agent, signal: AbortSignal): Promise
   const results = await core.files.renderOnce(signal);
   const failed = results.find(({ outcome }) => outcome === 'failed' || outcome === 'missing');
   if (failed === undefined) return;
-  const { destination, message, missing } = failed;
-  const code =
-    missing[0]?.reason === 'denied'
-      ? 'denied'
-      : missing[0]?.reason === 'absent'
-        ? 'not_found'
-        : 'file_failed';
+  const { destination, message, missing, code } = failed;
+  const said = core.store.find(missing[0]?.key ?? '')?.error;
   throw new LatchkeyError(
-    code,
-    `${destination}: ${message ?? missing[0]?.message ?? 'its secrets did not come'}`,
+    said?.code ?? (code === 'timeout' || code === undefined ? 'upstream_unavailable' : code),
+    `${destination}: ${message ?? said?.message ?? 'its secrets did not come'}`,
   );
 }
 
 /** What upstream refuses does not come by waiting. */
+const hopeless: ReadonlySet<ErrorCode> = new Set(['not_found', 'mount_not_found', 'denied', 'login_failed']);
+
 function throwIfHopeless({ core }: Agent, missing: readonly { key: string; reason: string }[]): void {
   for (const { key, reason } of missing) {
     const code = core.store.find(key)?.error?.code;
-    if (code === 'not_found' || code === 'mount_not_found' || code === 'denied')
-      throw new LatchkeyError(code, `${key}: ${reason}`);
+    if (code !== undefined && hopeless.has(code)) throw new LatchkeyError(code, `${key}: ${reason}`);
   }
 }

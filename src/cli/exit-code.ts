@@ -7,6 +7,8 @@ const codes: Partial<Record<ErrorCode, number>> = {
   template_invalid: 2,
   request_invalid: 2,
   denied: 3,
+  login_failed: 3,
+  token_invalid: 3,
   not_found: 4,
   mount_not_found: 4,
   upstream_unavailable: 5,
@@ -16,7 +18,11 @@ const codes: Partial<Record<ErrorCode, number>> = {
 };
 
 export function exitCodeOf(error: unknown): number {
-  return codes[errorCode(error)] ?? 1;
+  return exitCodeOfCode(errorCode(error));
+}
+
+export function exitCodeOfCode(code: ErrorCode): number {
+  return codes[code] ?? 1;
 }
 
 /** Says on stderr what went wrong, for people, and gives the exit code for programs. */

@@ -1,6 +1,6 @@
 // Asks the running agent over its unix socket. Light on purpose: node:http alone, one request a connection.
 import { request } from 'node:http';
-import { LatchkeyError } from '../base/errors.ts';
+import { type ErrorCode, LatchkeyError } from '../base/errors.ts';
 
 export const defaultSocketPath = '/run/latchkey/latchkey.sock';
 
@@ -52,22 +52,28 @@ export async function askAgentOrThrow(options: LocalRequest): Promise<LocalAnswe
   throw errorOf(answer);
 }
 
+/** What only the local API says, as a code of the house. */
+const houseCodes: Readonly<Record<string, ErrorCode>> = {
+  upstream_denied: 'denied',
+  pending: 'upstream_unavailable',
+  expired: 'upstream_unavailable',
+  not_ready: 'upstream_unavailable',
+};
+
 function errorOf(answer: LocalAnswer): LatchkeyError {
-  const message = messageOf(answer.body) ?? `the agent answered with status ${answer.status}`;
-  if (answer.status === 403) return new LatchkeyError('denied', message);
-  if (answer.status === 404) return new LatchkeyError('not_found', message);
-  if (answer.status === 400) return new LatchkeyError('usage', message);
-  if (answer.status === 503) return new LatchkeyError('upstream_unavailable', message);
-  return new LatchkeyError('internal', message);
+  const { code = 'internal', message = `the agent answered with status ${answer.status}` } = toldBy(
+    answer.body,
+  );
+  return new LatchkeyError(houseCodes[code] ?? (code as ErrorCode), message);
 }
 
-function messageOf(body: Buffer): string | undefined {
+function toldBy(body: Buffer): { code?: string; message?: string } {
   try {
-    const parsed = JSON.parse(body.toString('utf8')) as { error?: { message?: string } };
-    return parsed.error?.message;
+    const parsed = JSON.parse(body.toString('utf8')) as { error?: { code?: string; message?: string } };
+    return parsed.error ?? {};
   } catch {
     // Not one of our answers (a proxy's page, a torn body): the status has to do.
-    return undefined;
+    return {};
   }
 }
 

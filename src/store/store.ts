@@ -2,7 +2,7 @@
 // It fetches nothing and decides nothing about time: the lease engine does, and reports what it got here.
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../base/clock.ts';
-import { type ErrorCode, errorCode } from '../base/errors.ts';
+import { describeError, type ErrorCode, errorCode } from '../base/errors.ts';
 import {
   type Entry,
   type EntryError,
@@ -234,7 +234,6 @@ function nextError(
   error: unknown,
   wall: number,
 ): EntryError {
-  const message = error instanceof Error ? error.message : String(error);
   const isSame = before?.code === code;
-  return { code, message, since: isSame ? before.since : wall, count: isSame ? before.count + 1 : 1 };
+  return { code, message: describeError(error), since: isSame ? before.since : wall, count: isSame ? before.count + 1 : 1 };
 }

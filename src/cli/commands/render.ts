@@ -3,6 +3,7 @@ import { diffOnce, renderOnce } from '../../agent/one-shot.ts';
 import { parseDuration } from '../../base/duration.ts';
 import { createLogger } from '../../base/logger.ts';
 import { loadConfig } from '../../config/load.ts';
+import { exitCodeOfCode } from '../exit-code.ts';
 import { stopSignal } from '../stop-signal.ts';
 
 interface RenderOptions {
@@ -17,15 +18,17 @@ export async function runRender(options: RenderOptions): Promise<number> {
   const config = loadConfig(options.config ?? []);
   const log = createLogger({
     ...config.log,
-    level: config.log.file === undefined ? 'warn' : config.log.level,
+    // Each file gets its line in the end: on stderr the log would say it twice.
+    level: config.log.file === undefined ? 'error' : config.log.level,
   });
   const timeout = AbortSignal.timeout(parseDuration(options.timeout));
   const oneShot = { config, log, env: process.env, signal: AbortSignal.any([stop.signal, timeout]) };
   try {
     if (options.diff) return showDiffs(await diffOnce(oneShot));
-    const { exitCode, messages } = await renderOnce(oneShot);
+    const { failure, messages } = await renderOnce(oneShot);
     for (const line of messages) process.stderr.write(`${line}\n`);
-    return stop.signal.aborted ? 130 : exitCode;
+    if (stop.signal.aborted) return 130;
+    return failure === undefined ? 0 : exitCodeOfCode(failure);
   } finally {
     stop.dispose();
   }
