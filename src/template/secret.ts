@@ -32,19 +32,8 @@ const secretType = structType('dependency.Secret', [
   ['WrapInfo', '*dependency.SecretWrapInfo'],
 ]);
 
-const made = new WeakMap<LookupSecret, PointerValue>();
-
-/** A *dependency.Secret. Made once for each secret, so that the executions after the first cost nothing here. */
+/** A *dependency.Secret. */
 export function secretValue(secret: LookupSecret): PointerValue {
-  let value = made.get(secret);
-  if (value === undefined) {
-    value = makeSecret(secret);
-    made.set(secret, value);
-  }
-  return value;
-}
-
-function makeSecret(secret: LookupSecret): PointerValue {
   const fields: Value[] = [
     encodeText(secret.requestId),
     encodeText(secret.leaseId),

@@ -3,6 +3,7 @@
 import { type CallContext, callError, defineFunction, type FunctionTable } from '../function-table.ts';
 import { sprintf } from '../printf.ts';
 import { quoteString } from '../quote.ts';
+import { anyType, type Type } from '../type.ts';
 import {
   MapValue,
   type Opened,
@@ -110,14 +111,16 @@ function spewText(context: CallContext, value: Opened, hasType: boolean, depth =
   context.spend(1);
   if (depth > context.limits.valueDepth) throw callError`value is nested too deeply to be printed`;
   if (value === null) return hasType ? '(interface {})<nil>' : '<nil>';
-  const inner = (item: Value): string => spewText(context, openInterface(item), hasType, depth + 1);
+  const inner = (item: Value, of: Type | null = anyType): string =>
+    spewText(context, openInterface(item), hasType && of === anyType, depth + 1);
   const type = hasType ? `(${typeName(value)})` : '';
   if (value instanceof MapValue) {
-    const entries = [...value.entries()].map(([key, item]) => `${inner(key)}:${inner(item)}`);
+    const { key: keyType, elem } = value.type;
+    const entries = [...value.entries()].map(([key, item]) => `${inner(key, keyType)}:${inner(item, elem)}`);
     return `${type}${value.isNil ? '<nil>' : `map[${entries.join(' ')}]`}`;
   }
   if (value instanceof SliceValue)
-    return `${type}${value.isNil ? '<nil>' : `[${value.items.map(inner).join(' ')}]`}`;
+    return `${type}${value.isNil ? '<nil>' : `[${value.items.map((item) => inner(item, value.type.elem)).join(' ')}]`}`;
   if (value instanceof PointerValue) return `<*>${value.target === null ? '<nil>' : inner(value.target)}`;
   if (value instanceof StructValue && !value.type.methods.has('String')) {
     const names = value.type.fields.map((field) => (hasType ? `${field.name}:` : ''));

@@ -14,6 +14,7 @@ import {
   stringOf,
   type Value,
 } from '../value.ts';
+import { willChange } from './shared-value.ts';
 
 interface MergeOptions {
   readonly overwrites: boolean;
@@ -71,6 +72,7 @@ function set(target: MapValue, source: MapValue, key: Value, value: Value): void
   if (elem !== source.type.elem && elem !== anyType) {
     throw callError`reflect.Value.SetMapIndex: value of type ${plain(source.type.elem?.name ?? '')} is not assignable to type ${plain(elem?.name ?? '')}`;
   }
+  willChange(target);
   target.set(key, value);
 }
 

@@ -10,6 +10,7 @@ import {
   StructValue,
   type Value,
 } from '../value.ts';
+import { ownMap, willChange } from './shared-value.ts';
 
 const anyMapType = typeOfName('map[string]interface {}');
 
@@ -45,10 +46,13 @@ export const scratch: FunctionTable = {
 const theScratch = new PointerValue(typeOfName('*template.Scratch'), new StructValue(scratchType, []));
 
 function setInMap(values: MapValue, name: string, key: string, value: Value, overwrites: boolean): string {
-  if (!values.has(name)) values.set(name, anyMap([]));
+  if (!values.has(name)) values.set(name, ownMap(anyMap([])));
   const map = innerMap(values, name);
   if (map === null) throw callError`${quoted(name)} is not a map`;
-  if (overwrites || !map.has(key)) map.set(key, openInterface(value));
+  if (overwrites || !map.has(key)) {
+    willChange(map);
+    map.set(key, openInterface(value));
+  }
   return '';
 }
 

@@ -15,6 +15,7 @@ import {
 } from '../value.ts';
 import { deepEqual } from './deep-equal.ts';
 import { mergeMaps } from './merge.ts';
+import { ownMap, willChange } from './shared-value.ts';
 import { textOf } from './sprig-text.ts';
 
 const dictType = 'map[string]interface {}';
@@ -27,7 +28,7 @@ const mergeOverwrite = merger(true);
 
 export const sprigDicts: FunctionTable = {
   sprig_dict: defineFunction(['...any'], dictType, (context, ...pairs) => {
-    const map = anyMap([]);
+    const map = ownMap(anyMap([]));
     for (let i = 0; i < pairs.length; i += 2) {
       map.set(textOf(context, pairs[i] ?? null), i + 1 < pairs.length ? (pairs[i + 1] ?? null) : '');
     }
@@ -38,10 +39,12 @@ export const sprigDicts: FunctionTable = {
   ),
   sprig_set: defineFunction([dictType, 'string', 'any'], dictType, (_context, map, key, value) => {
     if (map.isNil) throw callError`assignment to entry in nil map`;
+    willChange(map);
     map.set(key, value);
     return map;
   }),
   sprig_unset: defineFunction([dictType, 'string'], dictType, (_context, map, key) => {
+    willChange(map);
     map.delete(key);
     return map;
   }),

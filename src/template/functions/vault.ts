@@ -14,15 +14,19 @@ import { fromJson, fromJsonObject } from '../json-value.ts';
 import type { Dependency, LookupAnswer, LookupSecret } from '../lookup.ts';
 import { nearestName } from '../nearest-name.ts';
 import { secretValue } from '../secret.ts';
-import { anyMap, type MapValue, type Opened, stringSlice } from '../value.ts';
+import { anyMap, type Opened, stringSlice } from '../value.ts';
 import { certificateValue } from './pki-certificate.ts';
+import { sharedBySecret } from './shared-value.ts';
 import { unescapePath } from './url-escape.ts';
+
+const sharedSecret = sharedBySecret(secretValue);
+const sharedFields = sharedBySecret((secret) => fromJsonObject(secret.fields));
 
 export const vault: FunctionTable = {
   secret: defineFunction(['...string'], 'any', (context, path, ...pairs) => {
     if (path === undefined) return null;
     const found = ask(context, pairs.length === 0 ? readOf(path) : writeOf(path, pairs));
-    return found === null ? null : secretValue(found);
+    return found === null ? null : sharedSecret(context, found);
   }),
   secrets: defineFunction(['string'], '[]string', (context, path) => {
     if (path === '') return stringSlice(null);
@@ -43,7 +47,7 @@ export const vault: FunctionTable = {
   }),
   fields: defineFunction(['string'], 'map[string]interface {}', (context, name) => {
     const found = ask(context, nameOf(name));
-    return found === null ? anyMap([]) : fieldsOf(found);
+    return found === null ? anyMap([]) : sharedFields(context, found);
   }),
   secretOrDefault: defineFunction(['string', '...any'], 'any', secretOrDefault),
   secretExists: defineFunction(['string', '...string'], 'bool', (context, place, ...fields) => {
@@ -60,7 +64,7 @@ function secretOrDefault(context: CallContext, place: string, ...rest: Opened[])
   const otherwise = rest.at(-1) ?? null;
   const found = askOptional(context, nameOrRead(place));
   if (found === null) return otherwise;
-  if (rest.length === 1) return secretValue(found);
+  if (rest.length === 1) return sharedSecret(context, found);
   const [field] = rest;
   if (typeof field !== 'string') throw callError`secretOrDefault: the field must be a string`;
   const key = decodeText(field);
@@ -137,12 +141,4 @@ function fieldOf(name: string, secret: LookupSecret, field: string): Opened {
   const hint =
     nearest === null ? `it has ${names.length} fields` : `did you mean ${JSON.stringify(nearest)}?`;
   throw callError`secret ${quoted(name)} has no field ${quoted(field)}; ${plain(encodeText(hint))}`;
-}
-
-const made = new WeakMap<LookupSecret, MapValue>();
-
-function fieldsOf(secret: LookupSecret): MapValue {
-  const known = made.get(secret) ?? fromJsonObject(secret.fields);
-  made.set(secret, known);
-  return known;
 }
