@@ -21,5 +21,5 @@ COPY --from=build --chown=0:0 /image /opt/latchkey
 COPY --from=build --chown=65532:65532 /run-latchkey /run/latchkey
 USER 65532:65532
 ENV NODE_ENV=production
-ENTRYPOINT ["/nodejs/bin/node", "/opt/latchkey/dist/main.js"]
+ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=1", "/opt/latchkey/dist/main.js"]
 CMD ["agent", "--config", "/etc/latchkey/latchkey.yaml"]

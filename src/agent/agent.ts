@@ -13,6 +13,8 @@ import { collectGauges } from './observe.ts';
 import { type ReloadSummary, reloadParts } from './reload.ts';
 import { createServiceNotifier, type ServiceNotifier } from './sd-notify.ts';
 import { type AgentStatus, readinessOf, type StatusSources, statusOf } from './status.ts';
+import { startMemoryTrim } from './trim-memory.ts';
+import { createVaultAccess } from './vault-access.ts';
 import { createFileWatch } from './watch-files.ts';
 import { type Core, type Serving, wireCore, wireServing } from './wire.ts';
 
@@ -57,6 +59,7 @@ export function createAgent(options: AgentOptions): Agent {
   let serving: Serving | undefined;
   let notifier: ServiceNotifier | undefined;
   let reaper: Reaper | undefined;
+  let stopTrimming: (() => void) | undefined;
   let readyTimer: NodeJS.Timeout | undefined;
   let isClosing = false;
   const reloads = createCallQueue();
@@ -184,12 +187,7 @@ export function createAgent(options: AgentOptions): Agent {
     reload: () => reload(),
     quit: () => quit.resolve(),
     drill: (name, request) => drill(name, request),
-    forward: (request) => {
-      const [upstream] = core.upstreams.byName().values();
-      if (upstream === undefined)
-        throw new LatchkeyError('mount_not_found', 'the config has no upstream to ask');
-      return upstream.forward(request);
-    },
+    ...createVaultAccess(core),
   };
 
   return {
@@ -211,6 +209,7 @@ export function createAgent(options: AgentOptions): Agent {
       watchForFatalLogins(core, failure.resolve);
       watchPaths();
       tellWhenReady();
+      stopTrimming = startMemoryTrim(clock);
       notifier.startWatchdog(() => !isClosing);
     },
     status: () => statusOf(sources),
@@ -220,6 +219,7 @@ export function createAgent(options: AgentOptions): Agent {
       isClosing = true;
       notifier?.send('STOPPING=1');
       clearInterval(readyTimer);
+      stopTrimming?.();
       await watch.close();
       await serving?.server.close({ drainMs });
       await core.supervisor.close({ signal });

@@ -1,6 +1,6 @@
 // Listens to the server's events for changes of KV secrets. Where the server has none, or the policy forbids it, polling does
 // the work alone, and nobody is bothered.
-import { WebSocket } from 'undici';
+import { WebSocket } from 'ws';
 import { backoffDelayMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../base/json.ts';
@@ -29,6 +29,7 @@ export interface EventSubscriptionOptions {
 const refusedBackoff = { minMs: 5000, maxMs: 600_000 };
 const lostBackoff = { minMs: 500, maxMs: 30_000 };
 const openMs = 15_000;
+const largestEventBytes = 1 << 20;
 
 export function createEventSubscription(options: EventSubscriptionOptions): EventSubscription {
   const { client, transport, session, clock, random, logger } = options;
@@ -39,35 +40,38 @@ export function createEventSubscription(options: EventSubscriptionOptions): Even
   async function subscribe(): Promise<boolean> {
     const token = await session.token(lifetime.signal);
     const address = client.addresses.current();
-    const dispatcher = await transport.dispatcher(address);
     const url = `${address.replace(/^http/, 'ws')}/v1/sys/events/subscribe/kv*?json=true`;
     const { namespace } = options;
     const headers = {
       'x-vault-token': token.value.text(),
       ...(namespace === undefined ? {} : { 'x-vault-namespace': namespace }),
     };
-    const socket = new WebSocket(url, { dispatcher, headers });
+    const tls = await transport.tlsOptions(address);
+    const socket = new WebSocket(url, {
+      ...tls,
+      headers,
+      handshakeTimeout: openMs,
+      maxPayload: largestEventBytes,
+    });
     let wasOpen = false;
-    const patience = clock.setTimer(openMs, () => wasOpen || socket.close());
-    const abort = () => socket.close();
+    const abort = () => socket.terminate();
     lifetime.signal.addEventListener('abort', abort, { once: true });
-    socket.addEventListener('message', (event) => hear(event.data));
+    socket.on('message', (data, isBinary) => isBinary || hear(String(data)));
     await new Promise<void>((resolve) => {
-      socket.addEventListener('open', () => {
+      socket.on('open', () => {
         wasOpen = true;
         logger.debug({ address }, 'changes of KV secrets are told by events');
       });
-      socket.addEventListener('close', () => resolve());
-      // An error is always followed by a close, except when the connection never was.
-      socket.addEventListener('error', () => wasOpen || resolve());
+      socket.on('close', () => resolve());
+      // A close follows every error; without a listener it would be thrown.
+      socket.on('error', () => undefined);
     });
-    patience.cancel();
     lifetime.signal.removeEventListener('abort', abort);
     return wasOpen;
   }
 
-  function hear(data: unknown): void {
-    const path = typeof data === 'string' ? changedPath(data) : undefined;
+  function hear(text: string): void {
+    const path = changedPath(text);
     if (path !== undefined) options.onPath(path);
   }
 

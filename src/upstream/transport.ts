@@ -1,7 +1,9 @@
 // Bytes to and from one address: connection pools, TLS, time and size limits. It knows HTTP, not Vault.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
-import { type Dispatcher, Pool } from 'undici';
+import type { Dispatcher } from 'undici';
+import sendRequest from 'undici/lib/api/api-request.js';
+import Pool from 'undici/lib/dispatcher/pool.js';
 import type { Clock } from '../base/clock.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import type { TlsConfig } from '../config/resolved.ts';
@@ -35,7 +37,8 @@ export interface Transport {
   exchange(address: string, request: WireRequest): Promise<WireAnswer>;
   /** The answer as it comes; only the time to its headers is limited, and pauses within it. */
   open(address: string, request: WireRequest): Promise<WireStream>;
-  dispatcher(address: string): Promise<Dispatcher>;
+  /** What a TLS connection of another kind to the address needs; empty for plain http. */
+  tlsOptions(address: string): Promise<Partial<TlsOptions>>;
   /**
    * Reads the TLS files again; requests in flight end on the old connections. Throws `tls_failed`, and keeps the old
    * ones, while the files do not fit together.
@@ -87,7 +90,7 @@ export function createTransport(options: TransportOptions): Transport {
       const limit = createTimeLimit(options.clock, options.timeoutMs, request.signal);
       try {
         const pool = await dispatcher(address);
-        const answer = await pool.request(dispatchOptions(address, request, limit.signal));
+        const answer = await sendRequest.call(pool, dispatchOptions(address, request, limit.signal));
         const body = await readLimited(answer.body, options.maxBodyBytes, address);
         return { status: answer.statusCode, headers: answer.headers, body };
       } catch (error) {
@@ -101,7 +104,7 @@ export function createTransport(options: TransportOptions): Transport {
       const limit = createTimeLimit(options.clock, options.timeoutMs, request.signal);
       try {
         const pool = await dispatcher(address);
-        const answer = await pool.request(dispatchOptions(address, request, limit.signal));
+        const answer = await sendRequest.call(pool, dispatchOptions(address, request, limit.signal));
         answer.body.once('close', limit.detach);
         return { status: answer.statusCode, headers: answer.headers, body: answer.body };
       } catch (error) {
@@ -111,7 +114,7 @@ export function createTransport(options: TransportOptions): Transport {
         limit.stopTimer();
       }
     },
-    dispatcher,
+    tlsOptions: async (address) => (address.startsWith('https:') ? loadTls() : {}),
     async reload() {
       const loaded = await loadTlsOptions(options.tls);
       if (isClosed) return;

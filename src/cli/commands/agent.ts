@@ -1,5 +1,7 @@
 // `latchkey agent`: runs until TERM or INT. HUP reloads, USR1 asks upstream for everything now.
+import { parseArgs } from 'node:util';
 import { createAgent } from '../../agent/agent.ts';
+import { LatchkeyError } from '../../base/errors.ts';
 import { createLogger } from '../../base/logger.ts';
 import { loadConfig } from '../../config/load.ts';
 import { reportFailure } from '../exit-code.ts';
@@ -11,6 +13,23 @@ interface AgentOptions {
 
 /** What stopping may take before leases that should be revoked are left to their end. */
 const stopDeadlineMs = 20_000;
+
+/** As `runAgent`, from the words after `agent`; never throws. */
+export async function runAgentFrom(args: readonly string[]): Promise<number> {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: { config: { type: 'string', multiple: true } },
+    });
+    return await runAgent(values);
+  } catch (error) {
+    const isUsage =
+      error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
+    return reportFailure(
+      isUsage ? new LatchkeyError('usage', `agent: ${error.message}`, { cause: error }) : error,
+    );
+  }
+}
 
 export async function runAgent(options: AgentOptions): Promise<number> {
   const stop = stopSignal();

@@ -1,5 +1,6 @@
 // Small requests to the metadata services and token endpoints of clouds: short, bounded, and errors that hold no answer.
-import { request } from 'undici';
+import sendRequest from 'undici/lib/api/api-request.js';
+import Pool from 'undici/lib/dispatcher/pool.js';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
 
@@ -23,8 +24,11 @@ export async function metadataText(options: MetadataRequest): Promise<string> {
   const where = `${service} at ${withoutQuery(url)}`;
   let status: number;
   let text: string;
+  const { origin, pathname, search } = new URL(url);
+  const pool = new Pool(origin, { allowH2: false });
   try {
-    const answer = await request(url, {
+    const answer = await sendRequest.call(pool, {
+      path: `${pathname}${search}`,
       method: options.method ?? 'GET',
       headers: { ...options.headers },
       body: options.body ?? null,
@@ -40,6 +44,8 @@ export async function metadataText(options: MetadataRequest): Promise<string> {
       cause: error,
       remedy,
     });
+  } finally {
+    void pool.destroy();
   }
   if (status === 200) return text;
   throw new LatchkeyError('login_failed', `${where} answers ${status}`, { remedy });
