@@ -17,7 +17,7 @@ export interface AccessRule {
 }
 
 /** All that are named must match; one that names nothing matches nobody. */
-export interface ClientPattern {
+interface ClientPattern {
   readonly user?: string;
   readonly uid?: number;
   readonly group?: string;

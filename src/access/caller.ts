@@ -20,7 +20,7 @@ export interface ProcessCaller {
 }
 
 /** A TCP caller that showed the token of a listener. */
-export interface TokenCaller {
+interface TokenCaller {
   readonly kind: 'token';
   /** The names that a rule may use for the token: the listener's place and the token file's path. */
   readonly tokens: readonly string[];
@@ -48,15 +48,4 @@ export function unknownCaller(why: string): UnknownCaller {
 
 export function unitCaller(unit: string, uid: number): UnitCaller {
   return { kind: 'unit', unit, uid };
-}
-
-/** One line for logs and denials: `uid 1000, pid 41, /usr/bin/php, billing.service`. */
-export function describeCaller(caller: Caller): string {
-  if (caller.kind === 'unknown') return `unknown caller (${caller.why})`;
-  if (caller.kind === 'token') return `holder of the token of ${caller.tokens[0] ?? 'a listener'}`;
-  if (caller.kind === 'unit') return `systemd for ${caller.unit}`;
-  const known = [caller.exe, caller.unit, caller.container?.slice(0, 12)].filter(
-    (part) => part !== undefined,
-  );
-  return [`uid ${caller.uid}`, `pid ${caller.pid}`, ...known].join(', ');
 }

@@ -77,9 +77,16 @@ export function lineHash(line: string | Buffer): string {
 }
 
 const longestText = 256;
-const needsEscape = /[^\x20-\x21\x23-\x5b\x5d-\x7e]/;
+
+/** The same few names and reasons come again and again. */
+const quoted = new Map<string, string>();
+const maxQuoted = 1024;
 
 function quote(text: string): string {
-  if (text.length > longestText) return JSON.stringify(`${text.slice(0, longestText)}…`);
-  return needsEscape.test(text) ? JSON.stringify(text) : `"${text}"`;
+  let known = quoted.get(text);
+  if (known !== undefined) return known;
+  known = JSON.stringify(text.length > longestText ? `${text.slice(0, longestText)}…` : text);
+  if (quoted.size >= maxQuoted) quoted.clear();
+  if (text.length <= longestText) quoted.set(text, known);
+  return known;
 }

@@ -11,7 +11,7 @@ export interface Recorded {
   recorded(failure: LatchkeyError | undefined): void;
 }
 
-export interface AuditStatus {
+interface AuditStatus {
   readonly file: string | null;
   readonly state: 'off' | 'writing' | 'failing';
   readonly on_failure: 'deny' | 'continue' | null;
@@ -124,13 +124,17 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     flush();
   }
 
-  function schedule(): void {
+  /** The short way for one line, while turns bring one each. */
+  function writeNow(members: string, recipient: Recorded): void {
+    untilProbe -= 1;
+    write([members]);
+    recipient.recorded(failure);
+    chain.settle();
+  }
+
+  function writeWithTurn(members: string, recipient: Recorded | undefined): void {
+    waiting.push({ members, recipient });
     if (isScheduled) return;
-    if (isDenying && meanBatch < batchingFrom && untilProbe > 0) {
-      untilProbe -= 1;
-      flush();
-      return;
-    }
     untilProbe = writesBetweenProbes;
     isScheduled = true;
     // After the poll phase: all requests that this turn of the loop has read share one write.
@@ -146,9 +150,15 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
         recipient.recorded(isDenying ? refusal : undefined);
         return;
       }
-      waiting.push({ members: requestMembers(entry), recipient: isDenying ? recipient : undefined });
-      schedule();
-      if (!isDenying) recipient.recorded(undefined);
+      const members = requestMembers(entry);
+      if (!isDenying) {
+        recipient.recorded(undefined);
+        writeWithTurn(members, undefined);
+      } else if (!isScheduled && meanBatch < batchingFrom && untilProbe > 0) {
+        writeNow(members, recipient);
+      } else {
+        writeWithTurn(members, recipient);
+      }
     },
     reopen() {
       flush();

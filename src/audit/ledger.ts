@@ -17,7 +17,7 @@ export type Holder =
   | { readonly kind: 'unit'; readonly unit: string }
   | { readonly kind: 'unknown' };
 
-export interface DeliveredVersion {
+interface DeliveredVersion {
   readonly name: string;
   readonly entryKey: string;
   /** The store's number, and the one that people see. */
@@ -26,12 +26,12 @@ export interface DeliveredVersion {
 }
 
 /** The store, as far as the ledger needs it. */
-export interface VersionHolds {
+interface VersionHolds {
   hold(consumer: string, key: string, number: number): void;
   release(consumer: string, key?: string): void;
 }
 
-export interface LedgerRecord {
+interface LedgerRecord {
   /** `caller:uid 1000, pid 41@8812`: the consumer's name in the store. */
   readonly consumer: string;
   readonly holder: Holder;

@@ -3,7 +3,7 @@
 import { createReadStream } from 'node:fs';
 import { type ChainHead, lineHash } from './audit-line.ts';
 
-export interface AuditProblem {
+interface AuditProblem {
   readonly file: string;
   /** Counts from 1. */
   readonly line: number;

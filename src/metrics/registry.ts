@@ -2,11 +2,11 @@
 // the config's making, never a value of a secret and never what a caller made up.
 
 /** In seconds; fit for answers from memory as for requests to an upstream. */
-export const secondsBuckets: readonly number[] = [
+const secondsBuckets: readonly number[] = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30,
 ];
 
-export type LabelValues = readonly string[];
+type LabelValues = readonly string[];
 
 export interface Counter {
   inc(by?: number): void;
@@ -30,7 +30,7 @@ export interface Family<Child> {
   clear(): void;
 }
 
-export interface MetricDescription {
+interface MetricDescription {
   readonly name: string;
   readonly kind: 'counter' | 'gauge' | 'histogram';
   readonly help: string;

@@ -3,17 +3,18 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { SecretValue } from '../base/secret-value.ts';
 import type { Entry } from '../store/entry.ts';
+import type { Reference } from '../store/reference.ts';
 import type { Store } from '../store/store.ts';
 
 /** The config's `secrets` by name; follows reloads. */
-export interface SecretNames {
+interface SecretNames {
   find(name: string): { readonly entry: Entry } | undefined;
   all(): readonly { readonly config: { readonly name: string }; readonly entry: Entry }[];
   /** The names that stand for the entry with this key. */
   namesOf(key: string): readonly string[];
 }
 
-export interface Readiness {
+interface Readiness {
   readonly isReady: boolean;
   /** What is not in place, one clause each: `secret stripe: pending`. */
   readonly missing: readonly string[];
@@ -45,6 +46,23 @@ export interface ForwardedAnswer {
   readonly body: Readable;
 }
 
+/** The Vault upstream behind the Vault dialect, and the lease engine that owns what is kept of it. */
+export interface VaultAccess {
+  /** Undefined: the config has none. */
+  upstream(): { readonly name: string; readonly namespace: string | undefined } | undefined;
+  /** Equal for references that mean the same secret; may change with the first read of a mount. */
+  canonicalKey(reference: Reference): string;
+  /** Asks upstream for these entries now; with `replace` for new credentials. Gives the errors by key. */
+  refresh(
+    keys: readonly string[],
+    options: { readonly signal: AbortSignal; readonly replace?: boolean },
+  ): Promise<ReadonlyMap<string, unknown>>;
+  /** Upstream has revoked these leases: what came with them is handed out no more. */
+  leasesGone(leaseIds: readonly string[]): void;
+  /** Whether this is the accessor of the agent's own token. */
+  isOwnAccessor(accessor: string): boolean;
+}
+
 export interface AgentView {
   readonly store: Store;
   readonly names: SecretNames;
@@ -64,4 +82,6 @@ export interface AgentView {
   quit(): void;
   /** Passes a request of the Vault dialect on to the upstream that serves it. */
   forward(request: ForwardedRequest): Promise<ForwardedAnswer>;
+  /** Absent: the Vault dialect keeps nothing and passes all on. */
+  readonly vault?: VaultAccess;
 }

@@ -4,7 +4,7 @@ import { LatchkeyError } from '../base/errors.ts';
 import type { ListenerConfig } from '../config/resolved.ts';
 import { isLoopback } from './refusal-policy.ts';
 import type { ActivatedSockets } from './socket-activation.ts';
-import { applyRights, listenOnUnixSocket } from './unix-socket.ts';
+import { applyRights, listenBacklog, listenOnUnixSocket } from './unix-socket.ts';
 
 export interface BindContext {
   readonly sockets: ActivatedSockets;
@@ -61,7 +61,7 @@ function listen(
     reject(new LatchkeyError('listener_failed', `${place}: ${what}`, { cause: error, ...remedy }));
   };
   server.once('error', onError);
-  server.listen(address, () => {
+  server.listen({ ...address, backlog: listenBacklog }, () => {
     server.off('error', onError);
     resolve();
   });

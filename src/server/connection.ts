@@ -19,7 +19,7 @@ export interface ListenerScope {
   isDraining: boolean;
 }
 
-export interface ListenerToken {
+interface ListenerToken {
   readonly bytes: Buffer;
   /** Shared by all that show the token, so that decisions and ledger see one caller. */
   readonly caller: Identity;
@@ -41,6 +41,25 @@ export interface Connection {
 
 export function createIdentity(caller: Caller): Identity {
   return { caller, encoded: encodeCaller(auditCaller(caller)) };
+}
+
+/** More different callers than that at once start afresh. */
+const maxShared = 1024;
+
+/** Makes identities, one and the same for all connections of a process: ten thousand of them cost no memory then. */
+export function createIdentityTable(): (caller: Caller) => Identity {
+  const known = new Map<string, Identity>();
+  return (caller) => {
+    if (caller.kind !== 'process') return createIdentity(caller);
+    const key = JSON.stringify(caller);
+    let identity = known.get(key);
+    if (identity === undefined) {
+      identity = createIdentity(caller);
+      if (known.size >= maxShared) known.clear();
+      known.set(key, identity);
+    }
+    return identity;
+  };
 }
 
 function auditCaller(caller: Caller) {

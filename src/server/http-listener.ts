@@ -11,7 +11,13 @@ import { type Caller, unknownCaller } from '../access/caller.ts';
 import type { PeerReader } from '../access/peer.ts';
 import type { ListenerConfig } from '../config/resolved.ts';
 import { type BindContext, bindListener, refreshBinding } from './bind-listener.ts';
-import { type Connection, createIdentity, fdOf, type ListenerScope } from './connection.ts';
+import {
+  type Connection,
+  createIdentity,
+  createIdentityTable,
+  fdOf,
+  type ListenerScope,
+} from './connection.ts';
 import { Exchange } from './exchange.ts';
 import { httpLimits, refuseConnection, refuseMalformed } from './http-limits.ts';
 import type { Listener } from './listener.ts';
@@ -34,6 +40,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   const { context, dialects, peers } = options;
   const { metrics, clock, logger } = context;
   const connections = new WeakMap<Socket, Connection>();
+  const identityFor = createIdentityTable();
   const open = metrics.connections.with(options.config.place);
   let count = 0;
   const scope: ListenerScope = {
@@ -68,7 +75,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   }
 
   function enter(socket: Socket): void {
-    const peer = scope.config.kind === 'tcp' ? noPeer : createIdentity(peerOf(socket, peers));
+    const peer = scope.config.kind === 'tcp' ? noPeer : identityFor(peerOf(socket, peers));
     connections.set(socket, { scope, peer, provedBy: undefined, provenHeader: undefined });
   }
 

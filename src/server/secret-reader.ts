@@ -28,7 +28,7 @@ export interface SecretTarget {
   readonly field: string | undefined;
 }
 
-export interface SecretSummary {
+interface SecretSummary {
   readonly name: string;
   readonly state: Entry['state'];
   readonly version: number | null;

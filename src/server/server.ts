@@ -34,7 +34,7 @@ export interface ServerOptions {
   readonly logger: Logger;
 }
 
-export interface ListenerStatus {
+interface ListenerStatus {
   readonly place: string;
   /** `unix /run/latchkey/latchkey.sock`, `tcp 127.0.0.1:8100`. */
   readonly address: string;

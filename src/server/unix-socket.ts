@@ -19,6 +19,8 @@ export interface UnixAddress {
 /** sizeof(sockaddr_un.sun_path) with its final NUL. */
 const longestPathBytes = 107;
 const connectTimeoutMs = 2000;
+/** A full queue gives clients of unix sockets EAGAIN at once; the kernel cuts this to its somaxconn (4096). */
+export const listenBacklog = 4096;
 
 /** Starts listening. Rejects with `listener_failed`. */
 export async function listenOnUnixSocket(server: Server, address: UnixAddress): Promise<void> {
@@ -66,7 +68,7 @@ function listenOn(server: Server, path: string, { place, path: shown }: UnixAddr
     reject(failed(place, what, isTaken ? 'stop it or choose another path' : undefined, error));
   };
   server.once('error', onError);
-  server.listen({ path }, () => {
+  server.listen({ path, backlog: listenBacklog }, () => {
     server.off('error', onError);
     resolve();
   });

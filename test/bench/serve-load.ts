@@ -49,6 +49,7 @@ async function runLoad(job: LoadJob): Promise<LoadResult> {
       new Promise<void>((resolve) => {
         let sentAt = 0;
         let missing = 0;
+        let isWarm = false;
         const send = (): void => {
           if (isOver) {
             socket.destroy();
@@ -66,7 +67,9 @@ async function runLoad(job: LoadJob): Promise<LoadResult> {
           }
           missing -= bytes.length;
           if (missing > 0) return;
-          latencies.push(performance.now() - sentAt);
+          // The first one waits for the connection to be accepted, among all the others.
+          if (isWarm) latencies.push(performance.now() - sentAt);
+          isWarm = true;
           missing = 0;
           send();
         });
