@@ -97,7 +97,7 @@ function toSecret(secret: JsonObject): LookupSecret {
   return {
     requestId: text(secret['request_id']),
     leaseId: text(secret['lease_id']),
-    leaseDurationSeconds: Number(stringifyJson(secret['lease_duration'] ?? null)),
+    leaseDurationSeconds: Number(stringifyJson(secret['lease_duration'] ?? false)),
     isRenewable: secret['renewable'] === true,
     data,
     warnings: Array.isArray(secret['warnings']) ? secret['warnings'].map(text) : null,
