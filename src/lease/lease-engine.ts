@@ -8,6 +8,7 @@ import { createReference } from '../store/reference.ts';
 import type { SecretVersion } from '../store/secret-version.ts';
 import type { Store } from '../store/store.ts';
 import { createClockWatch } from './clock-watch.ts';
+import { sweepAtExit } from './exit-sweep.ts';
 import { createLastRun } from './last-run.ts';
 import { createLeaseBook, type LeaseState, type OwnedLease } from './lease-book.ts';
 import type { LeaseUpstream } from './lease-upstream.ts';
@@ -77,8 +78,8 @@ export interface LeaseEngine {
   setUpstreams(upstreams: ReadonlyMap<string, LeaseUpstream>): void;
   leases(): Iterable<LeaseStatus>;
   /**
-   * Stops, revokes where `on_exit: revoke` says so, and what nobody uses any more; gives up when the signal comes. What
-   * lives on is in `leases` and in the state file.
+   * Stops and revokes where `on_exit: revoke` says so; gives up when the signal comes or upstream does not answer for a
+   * second. What lives on is in `leases` and in the state file.
    */
   close(options: { signal: AbortSignal }): Promise<void>;
 }
@@ -311,6 +312,10 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     },
     setUpstreams(upstreams) {
       calls.replace(upstreams);
+      for (const track of tracks.values()) {
+        const isMissed = track.view().failure?.code === 'config_invalid';
+        if (isMissed && upstreams.has(track.reference.upstream)) void track.ask('due', 'interactive');
+      }
     },
     *leases() {
       for (const lease of book.leases()) {
@@ -323,14 +328,13 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
       watch.close();
       lastRun.close();
       book.stop();
-      const giveUp = () => life.abort(new LatchkeyError('aborted', 'the agent is closing'));
-      if (signal.aborted) giveUp();
-      signal.addEventListener('abort', giveUp, { once: true });
-      await Promise.all([...tracks.values()].map((track) => track.stop()));
-      const due = [...book.leases()].filter((lease) => lease.policy.onExit === 'revoke');
-      await Promise.all(due.map((lease) => book.revokeNow(lease, signal)));
-      signal.removeEventListener('abort', giveUp);
-      giveUp();
+      await sweepAtExit({
+        clock,
+        book,
+        signal,
+        stopTracks: () => Promise.all([...tracks.values()].map((track) => track.stop())),
+        giveUp: () => life.abort(new LatchkeyError('aborted', 'the agent is closing')),
+      });
       state?.save(records);
       await state?.flush();
     },
