@@ -1,7 +1,7 @@
 // Runs template conformance cases (format: test/fixtures/conformance/README.md) against the engine.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { isJsonObject, type JsonObject, parseJson, stringifyJson } from '../../src/base/json.ts';
+import { isJsonObject, JsonNumber, type JsonObject, parseJson, stringifyJson } from '../../src/base/json.ts';
 import type { Host } from '../../src/template/function-table.ts';
 import type { Dependency, Lookup, LookupSecret } from '../../src/template/lookup.ts';
 import { type Execution, parseTemplate } from '../../src/template/template.ts';
@@ -93,11 +93,12 @@ function toSecret(secret: JsonObject): LookupSecret {
   const data = isJsonObject(secret['data']) ? secret['data'] : null;
   const inner =
     data !== null && isJsonObject(data['data']) && isJsonObject(data['metadata']) ? data['data'] : data;
+  const duration = secret['lease_duration'];
   const text = (value: unknown): string => (typeof value === 'string' ? value : '');
   return {
     requestId: text(secret['request_id']),
     leaseId: text(secret['lease_id']),
-    leaseDurationSeconds: Number(stringifyJson(secret['lease_duration'] ?? false)),
+    leaseDurationSeconds: duration instanceof JsonNumber ? Number(duration.text) : 0,
     isRenewable: secret['renewable'] === true,
     data,
     warnings: Array.isArray(secret['warnings']) ? secret['warnings'].map(text) : null,
