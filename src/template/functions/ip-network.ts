@@ -48,7 +48,7 @@ export function containsNetwork(outer: IpNetwork, inner: IpNetwork): boolean {
   return outer.address >> shift === inner.address >> shift;
 }
 
-export function widthOf(network: IpNetwork): number {
+function widthOf(network: IpNetwork): number {
   return network.family === 4 ? 32 : 128;
 }
 

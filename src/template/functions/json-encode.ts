@@ -140,7 +140,7 @@ function lineAt(encoder: Encoder, depth: number): string {
 }
 
 /** ES6's form of a number, as Go's json has it: an exponent below 1e-6 and from 1e21. */
-export function jsonFloat(value: number): string {
+function jsonFloat(value: number): string {
   if (!Number.isFinite(value))
     throw callError`json: unsupported value: ${plain(formatFloat(value, 'g', -1))}`;
   return Object.is(value, -0) ? '-0' : String(value);
@@ -158,7 +158,7 @@ const shortEscapes: Readonly<Record<string, string>> = {
 };
 
 /** A JSON string; bytes that are no UTF-8 become \ufffd, the separators U+2028 and U+2029 are always escaped. */
-export function quoteJson(bytes: string, escapesHtml: boolean): string {
+function quoteJson(bytes: string, escapesHtml: boolean): string {
   if (!needsEscape.test(bytes)) return `"${bytes}"`;
   let text = '"';
   for (let i = 0; i < bytes.length; ) {

@@ -41,7 +41,7 @@ function textOf(value: Opened): string | null {
 }
 
 /** Go's conversion on amd64: what does not fit becomes the smallest integer. */
-export function floatToInt64(value: number): bigint {
+function floatToInt64(value: number): bigint {
   const truncated = Math.trunc(value);
   if (!(truncated >= -(2 ** 63) && truncated < 2 ** 63)) return smallest;
   return BigInt(truncated);

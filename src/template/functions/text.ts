@@ -47,7 +47,7 @@ export function splitString(context: CallContext, text: string, separator: strin
 }
 
 /** The runes as strings of their own bytes. */
-export function splitRunes(text: string): string[] {
+function splitRunes(text: string): string[] {
   const parts: string[] = [];
   for (let i = 0; i < text.length; ) {
     const { size } = decodeRune(text, i);

@@ -13,7 +13,7 @@ export interface YamlScalar {
   readonly isImplicit: boolean;
 }
 
-export interface YamlSequence {
+interface YamlSequence {
   readonly kind: 'sequence';
   readonly items: YamlNode[];
 }

@@ -4,7 +4,7 @@ import { readFloat, readInteger, readUnsigned } from '../number.ts';
 import { typeOfName } from '../type.ts';
 import { InterfaceValue, integer, integerOf, type Opened } from '../value.ts';
 
-export type YamlTag = '!!str' | '!!bool' | '!!null' | '!!int' | '!!float' | '!!timestamp' | '!!binary';
+type YamlTag = '!!str' | '!!bool' | '!!null' | '!!int' | '!!float' | '!!timestamp' | '!!binary';
 
 interface Resolved {
   readonly tag: YamlTag;

@@ -19,7 +19,7 @@ const emptyScalar: ScalarAnalysis = {
 const firstIndicators = new Set('#,[]{}&*!|>\'"%@`');
 
 /** Characters that go-yaml writes as they are. */
-export function isPrintable(rune: number): boolean {
+function isPrintable(rune: number): boolean {
   if (rune < 0xa0) return rune === 0x0a || (rune >= 0x20 && rune <= 0x7e);
   return rune < 0xd800 || (rune >= 0xe000 && rune <= 0xfffd && rune !== 0xfeff);
 }
