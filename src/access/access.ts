@@ -31,8 +31,8 @@ interface AccessOptions {
   ownUid: number;
 }
 
-/** Names of one caller's remembered decisions; a caller who asks for more than that starts afresh. */
-const rememberedNames = 256;
+/** Decisions remembered of one caller; a caller who asks for more than that starts afresh. */
+const mostRemembered = 256;
 
 export function createAccess(options: AccessOptions): Access {
   const { accounts, ownUid } = options;
@@ -40,24 +40,32 @@ export function createAccess(options: AccessOptions): Access {
   let remembered = new WeakMap<Caller, Map<string, Decision>>();
   const listeners = new Set<() => void>();
 
-  function decideSecret(caller: Caller, name: string): Decision {
+  function remember(caller: Caller, about: string, ask: Ask): Decision {
     let decisions = remembered.get(caller);
-    if (decisions === undefined || decisions.size > rememberedNames) {
+    if (decisions === undefined || decisions.size > mostRemembered) {
       decisions = new Map();
       remembered.set(caller, decisions);
     }
-    let decision = decisions.get(name);
+    let decision = decisions.get(about);
     if (decision === undefined) {
-      decision = decide(policy, caller, { kind: 'secret', name });
-      decisions.set(name, decision);
+      decision = decide(policy, caller, ask);
+      decisions.set(about, decision);
     }
     return decision;
   }
 
+  function decideSecret(caller: Caller, name: string): Decision {
+    return remembered.get(caller)?.get(name) ?? remember(caller, name, { kind: 'secret', name });
+  }
+
   return {
     decideSecret,
-    decide: (caller, ask) =>
-      ask.kind === 'secret' ? decideSecret(caller, ask.name) : decide(policy, caller, ask),
+    decide(caller, ask) {
+      if (ask.kind === 'secret') return decideSecret(caller, ask.name);
+      if (ask.kind !== 'vault') return decide(policy, caller, ask);
+      // No name of a secret has a line break in it.
+      return remember(caller, `${ask.method}\n${ask.path}`, ask);
+    },
     explain: (caller, ask) => ({
       decision: decide(policy, caller, ask),
       rules: explainDecision(policy, caller, ask),

@@ -25,6 +25,7 @@ import { hostRulesOf, tlsOptionsOf } from './listener-identity.ts';
 import { dialectsOf, handleRequest } from './routes.ts';
 import type { DialectHandler, ServerContext } from './server-context.ts';
 import { provideTokenFile } from './token-file.ts';
+import { takeListMethod } from './vault-list-method.ts';
 
 interface HttpListenerOptions extends BindContext {
   config: ListenerConfig;
@@ -97,6 +98,8 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   });
   server.on('request', onRequest);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const again = (): void => parse.call(server, socket as Socket);
+    if (scope.dialects.get('v1')?.name === 'vault' && takeListMethod(error, socket, again)) return;
     metrics.malformedRequests.with(scope.config.place).inc();
     refuseMalformed(socket, error);
   });

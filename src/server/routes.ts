@@ -5,6 +5,7 @@ import { createEventsDialect } from './dialect-events.ts';
 import { createHealthDialect } from './dialect-health.ts';
 import { createMetricsDialect } from './dialect-metrics.ts';
 import { createSecretsDialect } from './dialect-secrets.ts';
+import { createVaultDialect } from './dialect-vault.ts';
 import type { Exchange } from './exchange.ts';
 import { refusalOf } from './refusal-policy.ts';
 import type { DialectHandler, ServerContext } from './server-context.ts';
@@ -17,6 +18,7 @@ export function createDialects(context: ServerContext): readonly DialectHandler[
     createEventsDialect(context),
     createAdminDialect(context),
     createMetricsDialect(context),
+    createVaultDialect(context),
   ];
 }
 
