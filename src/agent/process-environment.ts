@@ -82,6 +82,7 @@ async function createSource(config: ProcessConfig, options: EnvironmentOptions):
   });
 
   function update(): void {
+    const before = failure;
     try {
       execution = consumer.execute();
       failure = undefined;
@@ -90,7 +91,7 @@ async function createSource(config: ProcessConfig, options: EnvironmentOptions):
       failure = describeError(error);
     }
     const text = isComplete() ? fingerprint(values) : undefined;
-    if (text === shown) {
+    if (text === shown && failure === before) {
       // Other versions with the same values: whoever runs with them is current.
       if (text !== undefined && execution !== undefined && holds) consumer.hold(execution, 'settled');
       return;

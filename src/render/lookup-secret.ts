@@ -47,6 +47,10 @@ function collectTexts(value: JsonValue, texts: Set<string>): void {
   if (typeof value === 'string') {
     texts.add(value);
     for (const line of value.split('\n')) if (line.length >= 8) texts.add(line);
+    // As JSON has it, and as Go's JSON has it: a config file that a program prints is often JSON.
+    const escaped = JSON.stringify(value).slice(1, -1);
+    texts.add(escaped);
+    texts.add(escaped.replace(/[<>&]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`));
   } else if (value instanceof JsonNumber) texts.add(value.text);
   else if (Array.isArray(value)) for (const item of value) collectTexts(item, texts);
   else if (isJsonObject(value)) for (const item of Object.values(value)) collectTexts(item, texts);
