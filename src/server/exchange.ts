@@ -159,7 +159,8 @@ export class Exchange implements Recorded {
     this.context.metrics.denials.with(refusal.why).inc();
     this.decision = { isAllowed: false, reason: refusal.message, rule: undefined };
     this.isAudited = true;
-    this.failWith(apiError('denied', refusal.message));
+    if (this.dialect?.refuse !== undefined) this.dialect.refuse(this, refusal);
+    else this.failWith(apiError('denied', refusal.message));
   }
 
   /** For what a handler threw. */

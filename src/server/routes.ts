@@ -1,6 +1,7 @@
 // All dialects, and how a request finds its own. To add one: a file dialect-NAME.ts and a line in `createDialects`.
 import type { ListenerConfig } from '../config/resolved.ts';
 import { createAdminDialect } from './dialect-admin.ts';
+import { createAwsDialect } from './dialect-aws.ts';
 import { createEventsDialect } from './dialect-events.ts';
 import { createHealthDialect } from './dialect-health.ts';
 import { createMetricsDialect } from './dialect-metrics.ts';
@@ -10,7 +11,7 @@ import type { Exchange } from './exchange.ts';
 import { refusalOf } from './refusal-policy.ts';
 import type { DialectHandler, ServerContext } from './server-context.ts';
 
-/** Where two dialects of a listener want the same first segment, the earlier one has it. */
+/** Where two dialects of a listener want the same first segment, the one that `serve` names first has it. */
 export function createDialects(context: ServerContext): readonly DialectHandler[] {
   return [
     createHealthDialect(context),
@@ -19,6 +20,7 @@ export function createDialects(context: ServerContext): readonly DialectHandler[
     createAdminDialect(context),
     createMetricsDialect(context),
     createVaultDialect(context),
+    createAwsDialect(context),
   ];
 }
 
@@ -28,8 +30,9 @@ export function dialectsOf(
   listener: ListenerConfig,
 ): ReadonlyMap<string, DialectHandler> {
   const byRoot = new Map<string, DialectHandler>();
-  for (const dialect of dialects) {
-    if (!dialect.isServedBy(listener)) continue;
+  const served = dialects.filter((dialect) => dialect.isServedBy(listener));
+  const place = ({ name }: DialectHandler): number => (listener.serve as readonly string[]).indexOf(name);
+  for (const dialect of served.toSorted((a, b) => place(a) - place(b))) {
     for (const root of dialect.roots) if (!byRoot.has(root)) byRoot.set(root, dialect);
   }
   return byRoot;

@@ -37,6 +37,8 @@ export interface DialectHandler {
   handle(exchange: Exchange): void | Promise<void>;
   /** The body of an error in this dialect; absent: `{"error":{"code","message"}}`. */
   errorBody?(code: string, message: string): string;
+  /** Answers a request that is refused whoever makes it; absent: 403 with `errorBody`. */
+  refuse?(exchange: Exchange, refusal: { why: string; message: string }): void;
   /** Ends what it keeps open on this listener, so that its connections can drain. */
   drain?(scope: ListenerScope): void;
   /** After the last connection is gone. */
