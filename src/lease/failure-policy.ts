@@ -7,7 +7,7 @@ import type { EntryState } from '../store/entry.ts';
 import type { FailureView, SecretView } from './secret-view.ts';
 
 /** A static secret is handed out this long without upstream, unless `max_stale` says otherwise. */
-export const defaultMaxStaleMs = 24 * 3_600_000;
+const defaultMaxStaleMs = 24 * 3_600_000;
 
 /** One more failure on top of those before. */
 export function addFailure(before: FailureView | undefined, error: unknown, now: number): FailureView {

@@ -235,5 +235,10 @@ function nextError(
   wall: number,
 ): EntryError {
   const isSame = before?.code === code;
-  return { code, message: describeError(error), since: isSame ? before.since : wall, count: isSame ? before.count + 1 : 1 };
+  return {
+    code,
+    message: describeError(error),
+    since: isSame ? before.since : wall,
+    count: isSame ? before.count + 1 : 1,
+  };
 }

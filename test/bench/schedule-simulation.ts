@@ -20,7 +20,6 @@ const limits = defaultScheduleLimits;
 const refreshMs = 30 * second;
 const leaseMs = 60 * minute;
 const maxLeaseMs = 240 * minute;
-const staticPerAgent = 14;
 const leasedPerAgent = 5;
 /** The budget of one agent. */
 const agentRate = 50;
@@ -200,7 +199,7 @@ function createAgent(random: () => number): Agent {
   for (let index = 0; index < 20; index += 1) {
     agent.references.push({
       agent,
-      isLeased: index >= staticPerAgent && index < staticPerAgent + leasedPerAgent,
+      isLeased: index >= 20 - leasedPerAgent,
       value: undefined,
       failure: undefined,
       isExpired: false,
