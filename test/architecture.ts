@@ -71,7 +71,7 @@ t.test('every folder has a layer, every file opens with what it owns and stays s
     if (name.includes('/')) t.ok(folder in layers || folder in allowed, `${name}: its folder has a layer`);
     t.match(text, /^\/\/ \S/, `${name}: opens with a comment`);
     t.ok(text.split('\n').length <= sizeLimit, `${name}: at most ${sizeLimit} lines`);
-    t.match(name, /^[a-z0-9-/]+\.ts$/, `${name}: kebab-case`);
+    t.match(name, /^[a-z0-9-/]+(?:\.d)?\.ts$/, `${name}: kebab-case`);
   }
   t.end();
 });

@@ -24,6 +24,7 @@ import type { SecretVersion } from '../store/secret-version.ts';
 import { createStore, type Store } from '../store/store.ts';
 import { createCommandRunner } from '../supervise/run-command.ts';
 import { createSupervisor, type Supervisor } from '../supervise/supervisor.ts';
+import type { UpstreamStateName } from '../upstream/upstream.ts';
 import { createNameTable, type NameTable } from './name-table.ts';
 import { measureUpstream, observeFiles, observeProcesses, observeStore } from './observe.ts';
 import { createProcessEnvironments, type ProcessEnvironments } from './process-environment.ts';
@@ -68,6 +69,7 @@ export function wireCore(
   let resolver = resolverOf(config);
   const resolve: ResolveDependency = (dependency, upstream) => resolver(dependency, upstream);
 
+  const states = new Map<string, UpstreamStateName>();
   const upstreams = createUpstreamTable({
     configs: config.upstreams,
     clock,
@@ -75,6 +77,11 @@ export function wireCore(
     logger,
     env,
     listenerOf: (name) => ({
+      status({ state }) {
+        const before = states.get(name);
+        states.set(name, state);
+        if (state === 'ready' && before !== 'ready') engine.upstreamRecovered(name);
+      },
       changedUpstream: (path) => engine.changedUpstream(name, path),
       leasesEnd: (leaseIds, at) => engine.leasesEnd(name, leaseIds, at),
     }),

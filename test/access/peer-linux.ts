@@ -1,4 +1,4 @@
-import { chmodSync } from 'node:fs';
+import { chmodSync, closeSync, openSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
@@ -39,7 +39,9 @@ t.test('tells another user’s client', { skip: skip || needsRoot }, async (t) =
 });
 
 t.test('knows nobody behind a descriptor that is no socket', { skip }, (t) => {
-  t.match(createLinuxPeerReader().identify(0), { kind: 'unknown' });
+  const file = openSync('/dev/null', 'r');
+  t.match(createLinuxPeerReader().identify(file), { kind: 'unknown' });
+  closeSync(file);
   t.match(createLinuxPeerReader().identify(-1), { kind: 'unknown' });
   t.equal(createLinuxPeerReader().peerAddress(-1), undefined);
   t.end();

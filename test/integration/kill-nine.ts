@@ -9,6 +9,8 @@ import { waitFor } from '../support/wait-for.ts';
 
 const kills = Number(process.env['LATCHKEY_TEST_KILLS'] ?? 100);
 
+const read = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+
 t.test(`${kills} kills leave every destination whole`, { timeout: 300_000 }, async (t) => {
   const folder = testFolder(t);
   const vault = await startDevVault(t);
@@ -39,14 +41,20 @@ t.test(`${kills} kills leave every destination whole`, { timeout: 300_000 }, asy
   let written = 0;
   for (let i = 0; i < kills; i += 1) {
     const agent = startAgent(t, { folder, vault, config });
-    const before = destinations.map((file) => (existsSync(file) ? readFileSync(file, 'utf8') : ''));
-    // From before the first render to well into the rotations.
-    await delay(120 + Math.random() * 350);
+    const before = destinations.map(read);
+    // One in four while it starts, the others soon after it has begun to write.
+    const isEarly = i % 4 === 0;
+    await delay(Math.random() * (isEarly ? 400 : 100));
+    if (!isEarly) {
+      await waitFor('the agent to write', () =>
+        destinations.some((file, index) => read(file) !== before[index]),
+      );
+      await delay(Math.random() * 60);
+    }
     process.kill(agent.pid, 'SIGKILL');
     await agent.exited;
     torn.push(...check());
-    if (destinations.some((file, index) => existsSync(file) && readFileSync(file, 'utf8') !== before[index]))
-      written += 1;
+    if (destinations.some((file, index) => read(file) !== before[index])) written += 1;
   }
   isRotating = false;
   await rotating;

@@ -55,7 +55,7 @@ t.test(
     );
     t.strictSame(
       secretValues(secret).map((value) => value.text()),
-      ['first line\nsecond line', 'second line', 'first line', '12345', 'inner'],
+      ['first line\\nsecond line', 'first line\nsecond line', 'second line', 'first line', '12345', 'inner'],
     );
     t.end();
   },
