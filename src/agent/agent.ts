@@ -13,6 +13,7 @@ import { collectGauges } from './observe.ts';
 import { type ReloadSummary, reloadParts } from './reload.ts';
 import { createServiceNotifier, type ServiceNotifier } from './sd-notify.ts';
 import { type AgentStatus, readinessOf, type StatusSources, statusOf } from './status.ts';
+import { stopDeadlines } from './stop-policy.ts';
 import { startMemoryTrim } from './trim-memory.ts';
 import { createVaultAccess } from './vault-access.ts';
 import { createFileWatch } from './watch-files.ts';
@@ -41,10 +42,13 @@ export interface Agent {
   reload(options?: { reopenLogs?: boolean }): Promise<ReloadSummary>;
   readonly core: Core;
   readonly clock: Clock;
-  close(options: { signal: AbortSignal }): Promise<void>;
+  /**
+   * Hasty: children that do not end are killed after a moment, and leases that cannot be revoked at once are left to
+   * their end. Else each child has its `stop.timeout`.
+   */
+  close(options: { isHasty: boolean }): Promise<void>;
 }
 
-const drainMs = 1000;
 const readyCheckMs = 250;
 
 export function createAgent(options: AgentOptions): Agent {
@@ -215,17 +219,22 @@ export function createAgent(options: AgentOptions): Agent {
     status: () => statusOf(sources),
     refresh,
     reload,
-    async close({ signal }) {
+    async close({ isHasty }) {
       isClosing = true;
+      const deadlines = stopDeadlines(isHasty, config);
       notifier?.send('STOPPING=1');
       clearInterval(readyTimer);
       stopTrimming?.();
-      await watch.close();
-      await serving?.server.close({ drainMs });
-      await core.supervisor.close({ signal });
-      await core.files.close({ signal });
+      // Listeners, children and commands side by side: none of them uses another on its way out.
+      await Promise.all([
+        watch.close(),
+        serving?.server.close({ drainMs: deadlines.drainMs }),
+        core.supervisor.close({ signal: AbortSignal.timeout(deadlines.childrenMs) }),
+        core.files.close({ signal: AbortSignal.timeout(deadlines.commandsMs) }),
+      ]);
       serving?.ledger.close();
       core.environments.close();
+      const signal = AbortSignal.timeout(deadlines.upstreamMs);
       await core.engine.close({ signal });
       // A token takes its leases with it: it stays while one of them should live on.
       const revokeTokens = [...core.engine.leases()].length === 0;

@@ -65,7 +65,7 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
     }
   } finally {
     wait.dispose();
-    await agent.close({ signal: AbortSignal.timeout(stopDeadlineMs) });
+    await agent.close({ isHasty: false });
   }
 }
 

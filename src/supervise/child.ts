@@ -40,7 +40,12 @@ export interface Child {
   stop(options: { signal: NodeJS.Signals; timeoutMs: number; abort?: AbortSignal }): Promise<ProcessExit>;
 }
 
-const ownPids = new Set<number>();
+/** By pid: what to kill when the agent exits without having stopped them (a second signal, a defect). */
+const ownPids = new Map<number, number>();
+
+process.on('exit', () => {
+  for (const target of ownPids.values()) send(target, 'SIGKILL');
+});
 
 /** Whether this pid is a child that is waited for here; the reaper leaves it alone. */
 export function isOwnChild(pid: number): boolean {
@@ -52,7 +57,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   const isLeader = options.isLeader ?? true;
   const child = await spawned(options, isLeader);
   const pid = child.pid ?? 0;
-  ownPids.add(pid);
+  ownPids.set(pid, isLeader ? -pid : pid);
   const { clock } = options;
   let exit: ProcessExit | undefined;
   const killGroup = (signal: NodeJS.Signals) => send(isLeader ? -pid : pid, signal);

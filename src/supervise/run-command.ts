@@ -35,8 +35,9 @@ interface CommandRunnerOptions {
   readonly env?: Readonly<NodeJS.ProcessEnv>;
 }
 
-/** From TERM to KILL. */
+/** From TERM to KILL, when its time is over and when it is aborted. */
 const killAfterMs = 2000;
+const killAfterAbortMs = 300;
 /** How long the output may come in after the end; then a grandchild holds the pipe, and what it says is only logged. */
 const drainMs = 250;
 const longestLastLine = 500;
@@ -85,21 +86,23 @@ interface Course {
 async function bounded(child: Child, request: CommandRequest, clock: Clock, course: Course): Promise<void> {
   const { timeoutMs, signal } = request;
   let killTimer: Timer | undefined;
-  const end = () => {
+  const end = (graceMs: number) => {
     course.isEnded = true;
     child.signalGroup('SIGTERM');
-    killTimer ??= clock.setTimer(killAfterMs, () => child.signalGroup('SIGKILL'));
+    killTimer?.cancel();
+    killTimer = clock.setTimer(graceMs, () => child.signalGroup('SIGKILL'));
   };
+  const abort = () => end(killAfterAbortMs);
   const timer = clock.setTimer(timeoutMs, () => {
     course.timedOut = !course.isEnded;
-    end();
+    if (!course.isEnded) end(killAfterMs);
   });
-  signal?.addEventListener('abort', end, { once: true });
-  if (signal?.aborted === true) end();
+  signal?.addEventListener('abort', abort, { once: true });
+  if (signal?.aborted === true) abort();
   await child.exited;
   timer.cancel();
   killTimer?.cancel();
-  signal?.removeEventListener('abort', end);
+  signal?.removeEventListener('abort', abort);
 }
 
 async function outputWithin(ms: number, child: Child, clock: Clock): Promise<void> {

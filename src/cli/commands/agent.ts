@@ -11,9 +11,6 @@ interface AgentOptions {
   config?: string[] | undefined;
 }
 
-/** What stopping may take before leases that should be revoked are left to their end. */
-const stopDeadlineMs = 20_000;
-
 /** As `runAgent`, from the words after `agent`; never throws. */
 export async function runAgentFrom(args: readonly string[]): Promise<number> {
   try {
@@ -46,7 +43,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     const failure = await Promise.race([agent.failed, agent.quitting, untilAborted(stop.signal)]);
     return failure instanceof Error ? reportFailure(failure) : 0;
   } finally {
-    await agent.close({ signal: AbortSignal.timeout(stopDeadlineMs) });
+    await agent.close({ isHasty: stop.signal.reason === 'SIGINT' });
     process.off('SIGHUP', onHangup);
     process.off('SIGUSR1', onUser);
     stop.dispose();
