@@ -28,7 +28,7 @@ export async function runStatements(
   statements: readonly string[],
   values: RoleValues,
 ): Promise<void> {
-  await withClient(connection, async (client) => {
+  await alone(connection, async (client) => {
     await client.query('BEGIN');
     try {
       for (const query of statements.flatMap(splitStatement)) await client.query(fillIn(query, values));
@@ -55,7 +55,7 @@ export async function executeStatements(
 
 /** What the plugin does without revocation statements: takes away every privilege, then drops the role. */
 export async function dropRole(connection: Connection, name: string): Promise<void> {
-  await withClient(connection, async (client) => {
+  await alone(connection, async (client) => {
     const found = await client.query('SELECT 1 FROM pg_roles WHERE rolname=$1', [name]);
     if (found.rowCount === 0) return;
     const grants = await client.query(
@@ -79,6 +79,17 @@ export async function dropRole(connection: Connection, name: string): Promise<vo
       `DROP ROLE IF EXISTS ${user}`,
     ];
     for (const query of queries) await client.query(query);
+  });
+}
+
+/**
+ * One change of roles at a time: two sessions that grant or revoke on the same schema or database fail with `tuple
+ * concurrently updated`. The lock ends with the session.
+ */
+function alone(connection: Connection, work: (client: Client) => Promise<void>): Promise<void> {
+  return withClient(connection, async (client) => {
+    await client.query("SELECT pg_advisory_lock(hashtext('latchkey development vault'))");
+    await work(client);
   });
 }
 
