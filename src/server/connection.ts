@@ -34,7 +34,7 @@ export interface Connection {
   readonly scope: ListenerScope;
   /** Of a unix socket: the peer. Of TCP: nobody, until a request shows the token. */
   readonly peer: Identity;
-  /** The token that a request of this connection has shown, and the Authorization header that did. */
+  /** The token that a request of this connection has shown, and the header's value that did. */
   provedBy: ListenerToken | undefined;
   provenHeader: string | undefined;
 }
@@ -83,24 +83,22 @@ export function fdOf(socket: Socket): number | undefined {
 export function identityOf(connection: Connection, headers: IncomingHttpHeaders): Identity {
   const { token } = connection.scope;
   if (token === undefined) return connection.peer;
-  const { authorization } = headers;
-  // Equal to what this very connection has proved to know: nothing to be learnt from the time this takes.
-  if (
-    authorization !== undefined &&
-    authorization === connection.provenHeader &&
-    token === connection.provedBy
-  ) {
-    return token.caller;
-  }
+  const { authorization, 'x-vault-token': vaultToken } = headers;
+  if (isProven(connection, authorization) || isProven(connection, vaultToken)) return token.caller;
   let hasShown = false;
-  for (const shown of [authorization, headers['x-aws-parameters-secrets-token'], headers['x-vault-token']]) {
+  for (const shown of [authorization, headers['x-aws-parameters-secrets-token'], vaultToken]) {
     if (typeof shown !== 'string') continue;
     hasShown = true;
     if (!isListenerToken(connection, shown)) continue;
-    if (shown === authorization) Object.assign(connection, { provedBy: token, provenHeader: shown });
+    Object.assign(connection, { provedBy: token, provenHeader: shown });
     return token.caller;
   }
   return hasShown ? withWrongToken : withoutToken;
+}
+
+/** Equal to what this very connection has proved to know: nothing to be learnt from the time this takes. */
+function isProven({ scope, provedBy, provenHeader }: Connection, value: unknown): boolean {
+  return value !== undefined && value === provenHeader && scope.token === provedBy;
 }
 
 /**
@@ -110,6 +108,7 @@ export function identityOf(connection: Connection, headers: IncomingHttpHeaders)
 export function isListenerToken(connection: Connection, value: string): boolean {
   const { token } = connection.scope;
   if (token === undefined) return false;
+  if (isProven(connection, value)) return true;
   const bytes = Buffer.from(value.replace(/^bearer +/i, ''), 'utf8');
   return bytes.length === token.bytes.length && timingSafeEqual(bytes, token.bytes);
 }

@@ -3,13 +3,21 @@ import { spawnSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 
-const parts = ['agent.ts', 'serve.ts', 'template.ts', 'schedule-simulation.ts'];
+const parts = [
+  ['agent.ts'],
+  ['serve.ts'],
+  ['serve.ts', '--path', '/v1/secret/data/stripe'],
+  ['template.ts'],
+  ['schedule-simulation.ts'],
+] as const;
 
 console.log(
   `node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
 );
-for (const part of parts) {
-  console.log(`\n== ${part}`);
-  const { status } = spawnSync(process.execPath, [join(import.meta.dirname, part)], { stdio: 'inherit' });
+for (const [part, ...args] of parts) {
+  console.log(`\n== ${[part, ...args].join(' ')}`);
+  const { status } = spawnSync(process.execPath, [join(import.meta.dirname, part), ...args], {
+    stdio: 'inherit',
+  });
   if (status !== 0) process.exitCode = 1;
 }

@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import { createAuditLog } from '../../src/audit/audit-log.ts';
 import { createSystemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
-import { startServing, tcpListener, unixListener } from '../support/serving.ts';
+import { defaultEntryPolicy } from '../../src/store/entry.ts';
+import { createReference, referenceKey } from '../../src/store/reference.ts';
+import { answerOf, startServing, tcpListener, unixListener } from '../support/serving.ts';
 
 export interface TargetAddresses {
   readonly unix: string;
@@ -41,19 +43,48 @@ async function startLatchkey() {
           name: 'bench',
           client: { uid: process.getuid?.() ?? 0 },
           allow: ['database', 'stripe'],
-          vault: [],
+          vault: [{ path: 'secret/data/*', methods: ['GET'] }],
           admin: false,
         },
-        { name: 'token', client: { token: 'listeners[1]' }, allow: ['stripe'], vault: [], admin: false },
+        {
+          name: 'token',
+          client: { token: 'listeners[1]' },
+          allow: ['stripe'],
+          vault: [{ path: 'secret/data/*', methods: ['GET'] }],
+          admin: false,
+        },
       ],
     },
-    listeners: (own) => [unixListener(join(own, 'api.sock')), tcpListener(join(own, 'token'))],
+    listeners: (own) => [
+      unixListener(join(own, 'api.sock'), ['secrets', 'vault']),
+      tcpListener(join(own, 'token'), ['secrets', 'vault']),
+    ],
+    view: {
+      vault: {
+        upstream: () => ({ name: 'vault', namespace: undefined }),
+        canonicalKey: referenceKey,
+        refresh: async () => new Map(),
+        leasesGone() {},
+        isOwnAccessor: () => false,
+      },
+    },
   });
   serving.put('stripe', {
     key: 'sk_live_0123456789abcdefghijklmnopqrstuv',
     id: 'acct_1',
     webhook: 'whsec_9876543210',
   });
+  const reference = createReference({ upstream: 'vault', path: 'secret/data/stripe' });
+  const { key } = serving.store.open(reference, defaultEntryPolicy);
+  const metadata = { version: 1, created_time: '2026-01-01T00:00:00Z', deletion_time: '', destroyed: false };
+  serving.store.publish(
+    key,
+    answerOf(
+      { data: { key: 'sk_live_0123456789abcdefghijklmnopqrstuv', id: 'acct_1' }, metadata },
+      { shape: 'kv2', upstreamVersion: 1 },
+    ),
+    undefined,
+  );
   return {
     addresses: {
       unix: serving.socketPath,

@@ -135,7 +135,9 @@ function middleOf(rounds: { ours: Run; theirs: Run }[]): Omit<ServeFigure, 'tran
 }
 
 function requestText(path: string, transport: 'unix' | 'tcp', token: string): string {
-  const proof = transport === 'tcp' ? `Authorization: Bearer ${token}\r\n` : '';
+  // A Vault client has one header for its token; on TCP it shows the listener's there.
+  const header = path.startsWith('/v1/') ? `X-Vault-Token: ${token}` : `Authorization: Bearer ${token}`;
+  const proof = transport === 'tcp' ? `${header}\r\n` : '';
   return `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${proof}Accept: */*\r\n\r\n`;
 }
 
