@@ -1,0 +1,151 @@
+// A cached lease over the Vault API: Latchkey beside Vault's or OpenBao's own proxy, in one run, before the same embedded
+// vault with a real PostgreSQL. `LATCHKEY_TEST_VAULT=/path/to/bao node test/bench/vault-agent.ts`
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createDevVault } from '../../src/devvault/dev-vault.ts';
+import { createPostgres } from '../../src/devvault/postgres.ts';
+import type { LoadJob, LoadResult } from './serve-load.ts';
+
+const program = resolve(import.meta.dirname, '../../dist/main.js');
+const path = '/v1/database/creds/app';
+const rounds = 5;
+const roundMs = 1500;
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const address = server.address();
+  await new Promise((done) => server.close(done));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+async function untilServed(port: number, token: string): Promise<void> {
+  const end = Date.now() + 20_000;
+  for (;;) {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
+      headers: { 'x-vault-token': token },
+    }).catch(() => undefined);
+    if (answer?.status === 200 && (await answer.text()).includes('lease_id')) return;
+    if (Date.now() > end) throw new Error(`nothing is served on port ${port}`);
+    await delay(50);
+  }
+}
+
+function residentMiB(pid: number | undefined): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+}
+
+const middle = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+
+async function main(peer: string): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-bench-'));
+  const vault = createDevVault({ rootToken: 'root' });
+  const address = await vault.start();
+  const postgres = await createPostgres();
+  const children: ChildProcess[] = [];
+  const start = (command: string, args: string[], env: Record<string, string> = {}): ChildProcess => {
+    const child = spawn(command, args, {
+      env: { PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`, HOME: folder, ...env },
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    children.push(child);
+    return child;
+  };
+  try {
+    await vault.request('PUT', 'sys/mounts/database', { type: 'database' });
+    await vault.request('PUT', 'database/config/main', {
+      plugin_name: 'postgresql-database-plugin',
+      connection_url: `postgresql://{{username}}:{{password}}@${postgres.host}:${postgres.port}/${postgres.database}`,
+      username: postgres.user,
+      password: postgres.password,
+      allowed_roles: '*',
+    });
+    await vault.request('PUT', 'database/roles/app', {
+      db_name: 'main',
+      creation_statements: [`CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}'`],
+      default_ttl: '1h',
+    });
+
+    const [ourPort, theirPort] = [await freePort(), await freePort()];
+    const tokenFile = join(folder, 'listener-token');
+    const ourConfig = join(folder, 'latchkey.yaml');
+    writeFileSync(
+      ourConfig,
+      JSON.stringify({
+        upstreams: { vault: { kind: 'vault', address, auth: { method: 'token' } } },
+        listeners: [{ tcp: `127.0.0.1:${ourPort}`, token_file: tokenFile, serve: ['vault'] }],
+        log: { level: 'error' },
+        state_dir: join(folder, 'state'),
+      }),
+    );
+    writeFileSync(join(folder, 'root-token'), 'root');
+    const theirConfig = join(folder, 'proxy.hcl');
+    writeFileSync(
+      theirConfig,
+      `vault { address = "${address}" }
+auto_auth { method "token_file" { config = { token_file_path = "${join(folder, 'root-token')}" } } }
+cache {}
+api_proxy { use_auto_auth_token = true }
+listener "tcp" { address = "127.0.0.1:${theirPort}"
+  tls_disable = true }
+`,
+    );
+    const ours = start(program, ['agent', '--config', ourConfig], { VAULT_TOKEN: 'root' });
+    const theirs = start(peer, ['proxy', `-config=${theirConfig}`, '-log-level=error']);
+    while (!existsSync(tokenFile)) await delay(20);
+    const token = readFileSync(tokenFile, 'utf8').trim();
+    await untilServed(ourPort, token);
+    await untilServed(theirPort, '');
+
+    const load = start(process.execPath, [join(import.meta.dirname, 'serve-load.ts')]);
+    if (load.stdout === null || load.stdin === null) throw new Error('the load has no pipes');
+    const lines = createInterface({ input: load.stdout })[Symbol.asyncIterator]();
+    const measure = async (port: number, shown: string, connections: number): Promise<LoadResult> => {
+      const proof = shown === '' ? '' : `X-Vault-Token: ${shown}\r\n`;
+      const job: LoadJob = {
+        target: { host: '127.0.0.1', port },
+        request: `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${proof}Accept: */*\r\n\r\n`,
+        connections,
+        durationMs: roundMs,
+      };
+      load.stdin?.write(`${JSON.stringify(job)}\n`);
+      return JSON.parse(String((await lines.next()).value)) as LoadResult;
+    };
+    for (const connections of [1, 32]) {
+      const results: { our: LoadResult; their: LoadResult }[] = [];
+      for (let round = 0; round < rounds; round += 1) {
+        const our = await measure(ourPort, token, connections);
+        results.push({ our, their: await measure(theirPort, '', connections) });
+      }
+      const say = (name: string, all: LoadResult[]): string =>
+        `${name} ${middle(all.map((one) => one.requestsPerSecond)).toFixed(0)}/s p50 ${middle(all.map((one) => one.p50Us)).toFixed(0)} µs p99 ${middle(all.map((one) => one.p99Us)).toFixed(0)} µs`;
+      const ratio = middle(results.map(({ our, their }) => our.requestsPerSecond / their.requestsPerSecond));
+      console.log(
+        `tcp ${connections}: ${say(
+          'latchkey',
+          results.map(({ our }) => our),
+        )} | ${say(
+          'proxy',
+          results.map(({ their }) => their),
+        )} | ratio ${ratio.toFixed(2)}`,
+      );
+    }
+    console.log(
+      `resident: latchkey ${residentMiB(ours.pid).toFixed(0)} MiB | proxy ${residentMiB(theirs.pid).toFixed(0)} MiB`,
+    );
+  } finally {
+    for (const child of children) child.kill('SIGTERM');
+    await vault.close();
+    await postgres.close();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+const peer = process.env['LATCHKEY_TEST_VAULT'];
+if (peer === undefined) console.log('skipped: LATCHKEY_TEST_VAULT names no vault or bao binary');
+else await main(peer);
