@@ -66,7 +66,7 @@ export async function startServing(options: ServingOptions = {}) {
     reload: async () => ({ changes: [] }),
     drill: async () => ({}),
     quit() {},
-    forward: () => Promise.reject(new Error('nothing to forward to')),
+    forward: () => Promise.reject(new LatchkeyError('upstream_unavailable', 'nothing to forward to')),
     ...options.view,
   };
   const audit = options.audit ?? createSilentAudit();
