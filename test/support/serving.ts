@@ -10,6 +10,7 @@ import { processStartTime } from '../../src/access/peer-linux.ts';
 import { type AuditLog, createSilentAudit } from '../../src/audit/audit-log.ts';
 import { createLedger } from '../../src/audit/ledger.ts';
 import { createSystemClock } from '../../src/base/clock.ts';
+import { LatchkeyError } from '../../src/base/errors.ts';
 import { type Logger, silentLogger } from '../../src/base/logger.ts';
 import { SecretValue } from '../../src/base/secret-value.ts';
 import type { Dialect, ListenerConfig } from '../../src/config/resolved.ts';
