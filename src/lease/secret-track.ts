@@ -135,7 +135,12 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
     absorb(entryKeys, answer, sentAt) {
       for (const key of entryKeys) members.add(key);
       const hasOne = context.value !== undefined && !context.isExpired;
-      if (!hasOne || !isMinted(answer.kind)) return requests.accept(answer, sentAt);
+      if (!hasOne || !isMinted(answer.kind)) {
+        const isChanged = requests.accept(answer, sentAt);
+        // The newcomers may want it fresher.
+        plan.replan();
+        return isChanged;
+      }
       requests.discard(answer, sentAt);
       for (const key of entryKeys) mirror(key);
       return true;

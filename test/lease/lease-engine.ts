@@ -285,6 +285,33 @@ t.test('joins two spellings when the first reads have told that they are one', a
   await close();
 });
 
+for (const [first, other] of [
+  ['secret/a', 'secret/data/a'],
+  ['secret/data/a', 'secret/a'],
+] as const) {
+  t.test(`the shorter refresh counts when ${first} and ${other} turn out to be one`, async (t) => {
+    const { clock, upstream, engine, open, shown, close } = createLeaseHarness();
+    let isKnown = false;
+    const { canonicalKey } = upstream;
+    upstream.canonicalKey = (reference) => (isKnown ? canonicalKey(reference) : reference.path);
+    upstream.setStatic('secret/a', 'one');
+    upstream.latencyMs = 10;
+    const seldom = open(first, { refreshMs: 10 * minute });
+    const often = open(other, { refreshMs: second });
+    engine.start();
+    await clock.advance(5);
+    isKnown = true;
+    await clock.advance(second);
+    t.ok(seldom.entry.next, 'both have a plan');
+    t.ok(often.entry.next);
+    upstream.setStatic('secret/a', 'two');
+    await clock.advance(2 * second);
+    t.equal(shown(seldom.entry), 'two');
+    t.equal(shown(often.entry), 'two');
+    await close();
+  });
+}
+
 t.test('an asked refresh reads static secrets, and mints only where that is asked by name', async (t) => {
   const { clock, upstream, engine, open, during, close } = createLeaseHarness();
   upstream.setStatic('secret/a', 'one');
