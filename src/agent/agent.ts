@@ -9,6 +9,7 @@ import type { AgentView, RefreshOutcome } from '../server/agent-view.ts';
 import { type Reaper, startReaper } from '../supervise/reaper.ts';
 import { createCallQueue } from './call-queue.ts';
 import { type DrillKind, drilledFile, drilledProcesses } from './drill.ts';
+import { explainSubject } from './explain.ts';
 import { collectGauges } from './observe.ts';
 import { type ReloadSummary, reloadParts } from './reload.ts';
 import { createServiceNotifier, type ServiceNotifier } from './sd-notify.ts';
@@ -190,6 +191,7 @@ export function createAgent(options: AgentOptions): Agent {
     refresh,
     reload: () => reload(),
     quit: () => quit.resolve(),
+    explain: (subject) => explainSubject(subject, core, sources),
     drill: (name, request) => drill(name, request),
     ...createVaultAccess(core),
   };

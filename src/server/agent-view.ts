@@ -73,6 +73,8 @@ export interface AgentView {
   refresh(names: readonly string[] | undefined, signal: AbortSignal): Promise<readonly RefreshOutcome[]>;
   /** Reads the configuration again; rejects and keeps the old one when it is not valid. Tells what changed. */
   reload(): Promise<object>;
+  /** What a secret, a file or a process waits for and why; undefined when nothing has this name or path. */
+  explain(subject: string): object | undefined;
   /** Rehearses a rotation, an outage or a revocation of one secret; rejects with `not_found`. */
   drill(
     name: string,

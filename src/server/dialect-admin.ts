@@ -58,6 +58,16 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
     });
   }
 
+  function explain(exchange: Exchange): void {
+    const subject = new URLSearchParams(exchange.query).get('subject') ?? '';
+    const explanation = view.explain(subject);
+    if (explanation === undefined) {
+      exchange.fail('not_found', `no secret, file or process is named ${JSON.stringify(subject)}`);
+      return;
+    }
+    exchange.answerJson(200, explanation);
+  }
+
   async function drill(exchange: Exchange): Promise<void> {
     const name = decodeSegment(exchange.path.slice('/drill/'.length));
     exchange.name = name;
@@ -82,13 +92,14 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
     { method: 'POST', owns: (path) => path === '/refresh', handle: refresh },
     { method: 'POST', owns: (path) => path === '/reload', handle: reload },
     { method: 'GET', owns: (path) => path.startsWith('/who-has/'), handle: whoHas },
+    { method: 'GET', owns: (path) => path === '/explain', handle: explain },
     { method: 'POST', owns: (path) => path.startsWith('/drill/'), handle: drill },
     { method: 'POST', owns: (path) => path === '/access/test', handle: accessTest },
   ];
 
   return {
     name: 'admin',
-    roots: ['status', 'refresh', 'reload', 'who-has', 'drill', 'access'],
+    roots: ['status', 'refresh', 'reload', 'who-has', 'explain', 'drill', 'access'],
     isServedBy: isAdminServedBy,
     handle(exchange) {
       const route = routes.find(({ owns }) => owns(exchange.path));

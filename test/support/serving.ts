@@ -65,6 +65,7 @@ export async function startServing(options: ServingOptions = {}) {
     readiness: () => ({ isReady: true, missing: [] }),
     refresh: async (names) => (names ?? [...handles.keys()]).map((name) => ({ name, outcome: 'same' })),
     reload: async () => ({ changes: [] }),
+    explain: () => undefined,
     drill: async () => ({}),
     quit() {},
     forward: () => Promise.reject(new LatchkeyError('upstream_unavailable', 'nothing to forward to')),
