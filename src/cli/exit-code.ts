@@ -17,7 +17,7 @@ const codes: Partial<Record<ErrorCode, number>> = {
   upstream_answer_invalid: 5,
 };
 
-export function exitCodeOf(error: unknown): number {
+function exitCodeOf(error: unknown): number {
   return exitCodeOfCode(errorCode(error));
 }
 

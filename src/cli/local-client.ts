@@ -2,7 +2,7 @@
 import { request } from 'node:http';
 import { type ErrorCode, LatchkeyError } from '../base/errors.ts';
 
-export const defaultSocketPath = '/run/latchkey/latchkey.sock';
+const defaultSocketPath = '/run/latchkey/latchkey.sock';
 
 export interface LocalAnswer {
   readonly status: number;
