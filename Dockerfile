@@ -8,12 +8,13 @@ COPY packages packages
 RUN npm ci --ignore-scripts
 COPY tsconfig.json rolldown.config.ts ./
 COPY src src
+COPY config config
 RUN npm run build
 # What the bundle leaves out: koffi, with the binary of this platform alone.
 RUN npm ci --ignore-scripts --omit=dev \
  && mkdir -p /image/node_modules \
  && cp -r node_modules/koffi node_modules/@koromix /image/node_modules/ \
- && cp -r dist package.json /image/ \
+ && cp -r dist config package.json /image/ \
  && mkdir -p /run-latchkey
 
 FROM gcr.io/distroless/nodejs24-debian13:nonroot
