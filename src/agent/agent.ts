@@ -205,12 +205,13 @@ export function createAgent(options: AgentOptions): Agent {
       notifier = await createServiceNotifier({ env, logger });
       reaper = await startReaper({ clock, logger });
       serving = await wireServing(config, core, view, surroundings);
+      // First of all: an agent that finds another one at its sockets must not log in, mint or write anything.
+      const [problem] = await serving.server.start();
+      if (problem !== undefined) throw problem;
       core.engine.start();
       core.upstreams.start();
       core.files.start();
       core.supervisor.start();
-      const [problem] = await serving.server.start();
-      if (problem !== undefined) throw problem;
       collectGauges(core.registry, core.metrics, sources);
       watchForFatalLogins(core, failure.resolve);
       watchPaths();

@@ -2,6 +2,7 @@
 // changes nothing; a section that is the same is not touched.
 import type { LogSink } from '../base/logger.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
+import { checkUpstreams } from './upstream-table.ts';
 import { type Core, measured, type Serving } from './wire.ts';
 
 export interface ReloadSummary {
@@ -42,6 +43,7 @@ export async function reloadParts(options: ReloadOptions): Promise<ReloadSummary
   for (const section of fixedSections) {
     if (has(section)) log.logger.warn({ section }, 'this section changes only with a restart of the agent');
   }
+  checkUpstreams(next.upstreams);
   // May throw, and then nothing has changed: sockets that cannot be had, templates that cannot be parsed.
   if (has('listeners')) await serving?.server.reconcile(next.listeners);
   core.setResolver(next);

@@ -40,15 +40,7 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
   let isStarted = false;
 
   function build(config: UpstreamConfig): Member {
-    if (config.kind !== 'vault') {
-      throw new LatchkeyError(
-        'config_invalid',
-        `upstreams.${config.name}.kind: ${config.kind} is not built yet`,
-        {
-          remedy: 'use kind: vault',
-        },
-      );
-    }
+    checkUpstreams([config]);
     const { clock, random, logger, env } = options;
     const upstream = createVaultUpstream({ config, clock, random, logger, env });
     return { config, upstream, stopListening: upstream.listen(options.listenerOf(config.name)) };
@@ -83,6 +75,20 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
       );
     },
   };
+}
+
+/** Throws `config_invalid` for a kind that this release does not have. */
+export function checkUpstreams(configs: readonly UpstreamConfig[]): void {
+  for (const { name, kind } of configs) {
+    if (kind === 'vault') continue;
+    throw new LatchkeyError(
+      'config_invalid',
+      `upstreams.${name}.kind: this release has no upstream of kind ${kind}`,
+      {
+        remedy: 'use kind: vault',
+      },
+    );
+  }
 }
 
 function isSame(a: unknown, b: unknown): boolean {

@@ -1,18 +1,20 @@
-// Parses every template of a config and says what is wrong with each; asks no upstream.
+// What loading a config cannot tell: whether every template can be parsed, and every upstream built. Asks nobody.
 import { createSystemClock } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import { createTemplateCompiler } from '../render/template-compiler.ts';
 import { loadTemplate } from '../render/template-loader.ts';
+import { checkUpstreams } from './upstream-table.ts';
 
-/** One line for each template that cannot be used; empty when all can. */
-export async function validateTemplates(config: ResolvedConfig): Promise<string[]> {
+/** One line for each problem; empty when there is none. */
+export async function validateParts(config: ResolvedConfig): Promise<string[]> {
   const compiler = createTemplateCompiler({
     templates: config.templates,
     env: process.env,
     clock: createSystemClock(),
   });
-  const checks = [
+  const checks: Promise<unknown>[] = [
+    ...config.upstreams.map(async (upstream) => checkUpstreams([upstream])),
     ...config.files.map((file) => loadTemplate(file, compiler.compile)),
     ...config.processes.flatMap((process) =>
       Object.entries(process.env).map(([variable, text]) => {

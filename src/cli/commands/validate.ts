@@ -1,5 +1,5 @@
 // `latchkey validate`: the config and every template, all problems at once, nothing asked of any upstream.
-import { validateTemplates } from '../../agent/validate.ts';
+import { validateParts } from '../../agent/validate.ts';
 import { loadConfig } from '../../config/load.ts';
 
 interface ValidateOptions {
@@ -9,7 +9,7 @@ interface ValidateOptions {
 
 export async function runValidate(options: ValidateOptions): Promise<number> {
   const config = loadConfig(options.config ?? [], { checks: 'host' });
-  const problems = await validateTemplates(config);
+  const problems = await validateParts(config);
   if (options.json) process.stdout.write(`${JSON.stringify({ valid: problems.length === 0, problems })}\n`);
   for (const problem of problems) process.stderr.write(`${problem}\n`);
   if (problems.length > 0) return 2;
