@@ -19,7 +19,7 @@ export function createSandbox(folders: readonly string[]): Sandbox {
   function inside(path: string): string {
     if (folders.length === 0) {
       throw new LatchkeyError('template_failed', 'no folder is open to templates', {
-        remedy: 'name it in `templates.sandbox_paths`',
+        remedy: 'name it in `template.sandbox_paths`',
       });
     }
     const roots = folders.map(realOrSame);
@@ -29,7 +29,7 @@ export function createSandbox(folders: readonly string[]): Sandbox {
       'template_failed',
       `${path} is in none of the folders that are open to templates`,
       {
-        remedy: 'name its folder in `templates.sandbox_paths`',
+        remedy: 'name its folder in `template.sandbox_paths`',
       },
     );
   }

@@ -56,7 +56,7 @@ export function createTemplateCompiler(options: CompilerOptions): TemplateCompil
         'template_invalid',
         `${place}: the function ${denied} is denied by the config`,
         {
-          remedy: 'take it out of the template, or out of `templates.denied_functions`',
+          remedy: 'take it out of the template, or out of `template.deny_functions`',
         },
       );
     }
