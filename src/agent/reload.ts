@@ -1,8 +1,9 @@
 // Hot reload: decode strictly → build → start → swap → stop the old. What could fail comes first, so that a bad config
 // changes nothing; a section that is the same is not touched.
+import { LatchkeyError } from '../base/errors.ts';
 import type { LogSink } from '../base/logger.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
-import { checkUpstreams } from './upstream-table.ts';
+import { validateParts } from './validate.ts';
 import { type Core, measured, type Serving } from './wire.ts';
 
 export interface ReloadSummary {
@@ -43,7 +44,8 @@ export async function reloadParts(options: ReloadOptions): Promise<ReloadSummary
   for (const section of fixedSections) {
     if (has(section)) log.logger.warn({ section }, 'this section changes only with a restart of the agent');
   }
-  checkUpstreams(next.upstreams);
+  const problems = await validateParts(next);
+  if (problems.length > 0) throw new LatchkeyError('config_invalid', problems.join('\n'));
   // May throw, and then nothing has changed: sockets that cannot be had, templates that cannot be parsed.
   if (has('listeners')) await serving?.server.reconcile(next.listeners);
   core.setResolver(next);

@@ -1,0 +1,17 @@
+import t from 'tap';
+import { stopDeadlines } from '../../src/agent/stop-policy.ts';
+
+const processes = [
+  { stop: { signal: 'SIGTERM' as const, timeoutMs: 30_000 } },
+  { stop: { signal: 'SIGTERM' as const, timeoutMs: 5000 } },
+];
+
+t.test('Ctrl-C is over in two seconds whatever children may take', async (t) => {
+  const { drainMs, childrenMs, commandsMs, upstreamMs } = stopDeadlines(true, { processes });
+  t.ok(Math.max(drainMs, childrenMs, commandsMs) + upstreamMs < 2000);
+});
+
+t.test('otherwise no child is killed before its stop.timeout', async (t) => {
+  t.ok(stopDeadlines(false, { processes }).childrenMs > 30_000);
+  t.ok(stopDeadlines(false, { processes: [] }).childrenMs < 2000);
+});

@@ -1,0 +1,283 @@
+// Hot reload through the real agent: by HUP, by the changed file itself, by POST /reload. What is the same is not
+// touched; what is wrong changes nothing and says why.
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { Agent as HttpAgent, request } from 'node:http';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { AgentStatus } from '../../src/agent/status.ts';
+import { askSocket, startAgent, type TestAgent, testFolder } from '../support/cli.ts';
+import { mountDatabase } from '../support/database-engine.ts';
+import { startDevVault, type TestVault } from '../support/dev-vault.ts';
+import { startPostgres } from '../support/postgres.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+type Config = Record<string, unknown>;
+
+interface Scene {
+  folder: string;
+  vault: TestVault;
+  agent: TestAgent;
+  /** The base with these changes; written as editors do it: beside, then renamed. */
+  write(config: Config | string): void;
+  base: Config;
+  status(): Promise<AgentStatus>;
+  post(): Promise<{ status: number; body: { changed?: string[]; error?: { message: string } } }>;
+}
+
+const sleeper = (name: string, word: string) => ({
+  name,
+  command: ['sleep', '600'],
+  env: { WORD: word },
+});
+
+async function setUp(t: Test, changes: Config = {}): Promise<Scene> {
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  await vault.writeSecret('secret/app', { word: 'app' });
+  await vault.writeSecret('secret/other', { word: 'other' });
+  writeFileSync(join(folder, 'app.ctmpl'), 'v1 {{ field "app" "word" }}');
+  const base: Config = {
+    upstreams: {
+      vault: { kind: 'vault', address: vault.address, events: false, auth: { method: 'token' } },
+    },
+    listeners: [{ unix: join(folder, 'latchkey.sock'), serve: ['secrets', 'admin', 'metrics'] }],
+    log: { level: 'debug', format: 'json', file: join(folder, 'agent.log') },
+    state_dir: join(folder, 'state'),
+    secrets: { app: { path: 'secret/app', refresh: '1h' } },
+    files: [{ template: join(folder, 'app.ctmpl'), destination: join(folder, 'app.conf') }],
+    processes: [sleeper('first', '{{ field "app" "word" }}')],
+    ...changes,
+  };
+  const agent = startAgent(t, { folder, vault, config: base });
+  await agent.untilReady();
+  return {
+    folder,
+    vault,
+    agent,
+    base,
+    write(config) {
+      const staged = `${agent.configPath}.new`;
+      writeFileSync(staged, typeof config === 'string' ? config : JSON.stringify(config), { mode: 0o600 });
+      renameSync(staged, agent.configPath);
+    },
+    status: async () => JSON.parse((await agent.ask('/status')).text) as AgentStatus,
+    post: async () => {
+      const { status, text } = await agent.ask('/reload', { method: 'POST' });
+      return { status, body: JSON.parse(text) };
+    },
+  };
+}
+
+const pidOf = ({ processes }: AgentStatus, name: string) => processes.find((one) => one.name === name)?.pid;
+
+t.test(
+  'secrets, files, processes, listeners and rules come, change and go; the rest is not touched',
+  async (t) => {
+    const { folder, agent, base, write, status, post } = await setUp(t);
+    const before = await status();
+    const pid = pidOf(before, 'first');
+    t.ok(pid);
+    const kept = new HttpAgent({ keepAlive: true, maxSockets: 1 });
+    t.teardown(() => kept.destroy());
+    const askKept = () =>
+      new Promise<{ text: string; isReused: boolean }>((resolve, reject) => {
+        const sent = request(
+          {
+            socketPath: agent.socket,
+            path: '/secrets/app/word',
+            agent: kept,
+            headers: { host: 'localhost' },
+          },
+          (answer) => {
+            let text = '';
+            answer.setEncoding('utf8').on('data', (chunk: string) => {
+              text += chunk;
+            });
+            answer.on('end', () => resolve({ text, isReused: sent.reusedSocket }));
+          },
+        );
+        sent.on('error', reject).end();
+      });
+    t.equal((await askKept()).text, 'app');
+
+    const second = join(folder, 'second.sock');
+    const more = {
+      ...base,
+      secrets: { app: { path: 'secret/app', refresh: '1h' }, other: { path: 'secret/other' } },
+      files: [
+        ...(base['files'] as object[]),
+        { contents: '{{ field "other" "word" }}', destination: join(folder, 'other.conf') },
+      ],
+      processes: [
+        sleeper('first', '{{ field "app" "word" }}'),
+        sleeper('second', '{{ field "other" "word" }}'),
+      ],
+      listeners: [...(base['listeners'] as object[]), { unix: second, serve: ['secrets'] }],
+      access: [{ name: 'all', client: { uid: 12345 }, allow: ['*'] }],
+    };
+    write(more);
+    agent.child.kill('SIGHUP');
+    await waitFor('the second socket', () => existsSync(second));
+    await agent.untilReady();
+    t.equal(readFileSync(join(folder, 'other.conf'), 'utf8'), 'other');
+    t.equal((await askSocket(second, '/secrets/other/word')).text, 'other');
+    const during = await status();
+    t.equal(pidOf(during, 'first'), pid, 'the child that is the same keeps its pid');
+    const secondPid = pidOf(during, 'second');
+    t.ok(secondPid);
+    t.equal(during.config.reload_error, null);
+    t.strictSame(await askKept(), { text: 'app', isReused: true }, 'a kept connection stays');
+
+    write({
+      ...more,
+      processes: [sleeper('first', '{{ field "app" "word" }}'), sleeper('second', 'another')],
+      files: [{ contents: 'changed {{ field "app" "word" }}', destination: join(folder, 'app.conf') }],
+    });
+    t.match((await post()).body, { changed: ['files', 'processes'] });
+    await waitFor('the changed file', () => readFileSync(join(folder, 'app.conf'), 'utf8') === 'changed app');
+    await waitFor('the changed child', async () => {
+      const now = pidOf(await status(), 'second');
+      return now !== undefined && now !== secondPid;
+    });
+    t.equal(pidOf(await status(), 'first'), pid);
+
+    write(base);
+    t.equal((await post()).status, 200);
+    const after = await status();
+    t.strictSame(
+      after.processes.map(({ name }) => name),
+      ['first'],
+    );
+    t.equal(pidOf(after, 'first'), pid);
+    t.notOk(existsSync(second), 'the socket is gone');
+    t.equal((await agent.ask('/secrets/other')).status, 404);
+    t.strictSame(await askKept(), { text: 'app', isReused: true });
+    t.equal((await agent.stop()).code, 0);
+  },
+);
+
+t.test('a bad config changes nothing and says why, in log, status and answer', async (t) => {
+  const { folder, agent, base, write, status, post } = await setUp(t);
+  const before = await status();
+  const taken = join(folder, 'taken.sock');
+  writeFileSync(taken, '');
+  for (const [what, config, pattern] of [
+    ['an unknown key', { ...base, secerts: {} }, /secerts.*secrets/],
+    ['no YAML', 'upstreams: [', /latchkey\.yaml:\d+:\d+/],
+    [
+      'a template that cannot be parsed, and more that could be done',
+      {
+        ...base,
+        secrets: { app: { path: 'secret/other' } },
+        processes: [],
+        files: [{ contents: '{{ if }}', destination: join(folder, 'app.conf') }],
+      },
+      /missing value for if/,
+    ],
+    [
+      'a process whose variable cannot be parsed',
+      { ...base, files: [], processes: [sleeper('first', '{{ nosuch }}')] },
+      /processes\.first\.env\.WORD.*nosuch/,
+    ],
+    [
+      'a socket that cannot be had',
+      { ...base, files: [], listeners: [...(base['listeners'] as object[]), { unix: taken }] },
+      /taken\.sock exists and is no socket/,
+    ],
+    [
+      'a kind of upstream that is not there',
+      { ...base, files: [], upstreams: { vault: { kind: 'aws' } } },
+      /kind/,
+    ],
+  ] as const) {
+    write(config);
+    const { status: code, body } = await post();
+    t.ok(code >= 400, `${what}: ${code}`);
+    t.match(body.error?.message, pattern, what);
+    const now = await status();
+    t.match(now.config.reload_error, pattern, `${what}: in status`);
+    t.match(agent.log(), pattern, `${what}: in the log`);
+    t.strictSame(
+      [now.files, now.processes, now.listeners].map((list) => JSON.stringify(list)),
+      [before.files, before.processes, before.listeners].map((list) => JSON.stringify(list)),
+      `${what}: nothing has changed`,
+    );
+    t.equal((await agent.ask('/secrets/app/word')).text, 'app');
+    t.equal(readFileSync(join(folder, 'app.conf'), 'utf8'), 'v1 app');
+  }
+  write(base);
+  t.strictSame((await post()).body.changed, [], 'an identical config does nothing');
+  const after = await status();
+  t.equal(after.config.reload_error, null, 'and the error is gone');
+  t.equal(pidOf(after, 'first'), pidOf(before, 'first'));
+});
+
+t.test('the config and its templates are watched', async (t) => {
+  const { folder, agent, base, write, status } = await setUp(t);
+  const loadedAt = (await status()).config.loaded_at;
+  writeFileSync(join(folder, 'app.ctmpl'), 'v2 {{ field "app" "word" }}');
+  await waitFor('the new template', () => readFileSync(join(folder, 'app.conf'), 'utf8') === 'v2 app');
+  writeFileSync(join(folder, 'app.ctmpl'), 'v3 {{ end }}');
+  await waitFor('the bad template told', () => agent.log().includes('unexpected {{end}}'));
+  t.equal(readFileSync(join(folder, 'app.conf'), 'utf8'), 'v2 app', 'the last good one stays');
+  writeFileSync(join(folder, 'app.ctmpl'), 'v4 {{ field "app" "word" }}');
+  await waitFor('the mended template', () => readFileSync(join(folder, 'app.conf'), 'utf8') === 'v4 app');
+  t.equal((await status()).config.loaded_at, loadedAt, 'the config was not read for that');
+
+  write({ ...base, files: [{ contents: 'by watch', destination: join(folder, 'watched.conf') }] });
+  await waitFor('the new file', () => existsSync(join(folder, 'watched.conf')));
+  write('not: [yaml');
+  await waitFor('the error in status', async () => (await status()).config.reload_error !== null);
+  t.equal((await agent.ask('/secrets/app/word')).text, 'app');
+});
+
+t.test('a lease that is not touched stays, and one whose secret goes is revoked', async (t) => {
+  const postgres = await startPostgres(t);
+  if (postgres === undefined) return;
+  const { folder, vault, agent, base, write, status, post } = await setUp(t);
+  const database = await mountDatabase(vault, postgres, { defaultTtl: '1h', maxTtl: '24h' });
+  const withDatabase = {
+    ...base,
+    secrets: {
+      app: { path: 'secret/app', refresh: '1h' },
+      db: { path: 'database/creds/app', overlap: '100ms' },
+    },
+    files: [{ contents: '{{ field "db" "username" }}', destination: join(folder, 'db.conf') }],
+  };
+  write(withDatabase);
+  t.equal((await post()).status, 200);
+  await agent.untilReady();
+  const [role] = await database.roles();
+  const [lease] = await database.leases();
+  t.ok(role);
+  t.equal(readFileSync(join(folder, 'db.conf'), 'utf8'), role);
+
+  write({
+    ...withDatabase,
+    secrets: { ...withDatabase.secrets, other: { path: 'secret/other' } },
+    files: [...withDatabase.files, { contents: 'more', destination: join(folder, 'more.conf') }],
+    log: { ...(base['log'] as object), level: 'info' },
+  });
+  t.equal((await post()).status, 200);
+  await agent.untilReady();
+  t.strictSame(await database.leases(), [lease], 'the same lease, and no other');
+  t.equal((await status()).leases.length, 1);
+
+  // The secret renamed: the same reference, so the same lease.
+  write({
+    ...withDatabase,
+    secrets: {
+      app: { path: 'secret/app', refresh: '1h' },
+      renamed: { path: 'database/creds/app', overlap: '100ms' },
+    },
+    files: [{ contents: '{{ field "renamed" "username" }}', destination: join(folder, 'db.conf') }],
+  });
+  t.equal((await post()).status, 200);
+  await agent.untilReady();
+  t.strictSame(await database.leases(), [lease], 'the same lease under another name');
+
+  write(base);
+  t.equal((await post()).status, 200);
+  await waitFor('the lease to be revoked', async () => (await database.leases()).length === 0);
+  await waitFor('its role to be gone', async () => (await database.roles()).length === 0);
+});
