@@ -1,0 +1,242 @@
+// Credential helpers and ready templates with the programs that they are for: git, psql, curl's netrc, openssl.
+import { execFile, spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import t from 'tap';
+import { program, runProgram, startAgent, testFolder } from '../support/cli.ts';
+import { startDevVault } from '../support/dev-vault.ts';
+import { startPostgres } from '../support/postgres.ts';
+
+const templates = resolve(import.meta.dirname, '../../config/templates');
+const run = promisify(execFile);
+const isThere = (command: string): boolean => spawnSync(command, ['--version']).error === undefined;
+const without = (command: string): string | false =>
+  isThere(command) ? false : `${command} is not installed`;
+
+async function setUp(t: import('tap').Test, secrets: Record<string, Record<string, unknown>>) {
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  const config: Record<string, unknown> = {};
+  for (const [name, data] of Object.entries(secrets)) {
+    await vault.writeSecret(`secret/${name}`, data);
+    config[name] = { path: `secret/${name}`, refresh: '200ms' };
+  }
+  const agent = startAgent(t, { folder, vault, config: { secrets: config } });
+  await agent.untilReady();
+  const helper = async (args: string[], input = '', env: Record<string, string> = {}) => {
+    const started = spawnSync(process.execPath, [program, 'helper', ...args, '--socket', agent.socket], {
+      input,
+      env: { PATH: process.env['PATH'] ?? '', ...env },
+      encoding: 'utf8',
+    });
+    return { code: started.status, stdout: started.stdout, stderr: started.stderr };
+  };
+  return { folder, vault, agent, helper };
+}
+
+t.test(
+  'git asks at every use and gets the credential of its host alone',
+  { skip: without('git') },
+  async (t) => {
+    const { folder, vault, agent } = await setUp(t, {
+      gitlab: { username: 'robot', password: 'first', host: 'git.example' },
+    });
+    const helper = `!${process.execPath} ${program} helper git --secret gitlab --socket ${agent.socket}`;
+    const fill = (url: string) => {
+      const asked = spawnSync(
+        'git',
+        ['-c', 'credential.helper=', '-c', `credential.helper=${helper}`, 'credential', 'fill'],
+        {
+          input: `url=${url}\n\n`,
+          encoding: 'utf8',
+          env: { PATH: process.env['PATH'] ?? '', HOME: folder, GIT_TERMINAL_PROMPT: '0' },
+        },
+      );
+      return asked.stdout;
+    };
+    t.match(fill('https://git.example/team/app.git'), /username=robot\npassword=first\n/);
+    await vault.writeSecret('secret/gitlab', { username: 'robot', password: 'second', host: 'git.example' });
+    await agent.ask('/refresh', { method: 'POST' });
+    t.match(fill('https://git.example/team/app.git'), /password=second\n/);
+    t.notMatch(fill('https://evil.example/team/app.git'), /second/, 'no other host gets it');
+    t.notMatch(fill('http://git.example/team/app.git'), /second/, 'nor does it go over plain http');
+  },
+);
+
+t.test('git clones with it from a server that wants a password', { skip: without('git') }, async (t) => {
+  const { folder, agent } = await setUp(t, {
+    gitlab: { username: 'robot', password: 'pa:ss', host: '127.0.0.1' },
+  });
+  const source = join(folder, 'source');
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: folder,
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_CONFIG_NOSYSTEM: '1',
+  };
+  const git = (...args: string[]) => run('git', args, { env });
+  await git('init', '-q', source);
+  await git(
+    '-C',
+    source,
+    '-c',
+    'user.name=t',
+    '-c',
+    'user.email=t@t',
+    'commit',
+    '-q',
+    '--allow-empty',
+    '-m',
+    'one',
+  );
+  await git('-C', source, 'update-server-info');
+  const expected = `Basic ${Buffer.from('robot:pa:ss').toString('base64')}`;
+  const server = createServer((request, response) => {
+    if (request.headers.authorization !== expected) {
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
+      return;
+    }
+    try {
+      const path = new URL(request.url ?? '/', 'http://x').pathname.replace(/^\/app\.git\//, '');
+      response.end(readFileSync(join(source, '.git', path)));
+    } catch {
+      response.writeHead(404).end(); // the dumb protocol asks for what may not be there
+    }
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const helper = `!${process.execPath} ${program} helper git --secret gitlab --host 127.0.0.1:${port} --socket ${agent.socket}`;
+  await git(
+    '-c',
+    `credential.helper=${helper}`,
+    'clone',
+    '-q',
+    `http://127.0.0.1:${port}/app.git`,
+    join(folder, 'clone'),
+  );
+  t.match((await git('-C', join(folder, 'clone'), 'log', '--format=%s')).stdout, /one/);
+});
+
+t.test('docker, AWS and Kubernetes are answered in their own words', async (t) => {
+  const { helper } = await setUp(t, {
+    registry: { username: 'robot', password: 'pw', host: 'registry.example' },
+    anywhere: { username: 'robot', password: 'pw' },
+    aws: { access_key: 'AKIA', secret_key: 's', security_token: 'tok' },
+    k8s: { token: 'bearer' },
+    cert: { certificate: 'C', private_key: 'K' },
+  });
+  t.strictSame(await helper(['docker', 'get', '--secret', 'registry'], 'https://registry.example/v2/\n'), {
+    code: 0,
+    stdout: '{"ServerURL":"https://registry.example/v2/","Username":"robot","Secret":"pw"}\n',
+    stderr: '',
+  });
+  t.strictSame(await helper(['docker', 'get', '--secret', 'registry'], 'other.example\n'), {
+    code: 1,
+    stdout: 'credentials not found in native keychain\n',
+    stderr: '',
+  });
+  t.match(await helper(['docker', 'store', '--secret', 'registry'], '{}'), { code: 3, stdout: '' });
+  t.match(await helper(['docker', 'get', '--secret', 'anywhere'], 'x\n'), { code: 2, stderr: /use --host/ });
+  t.strictSame(JSON.parse((await helper(['aws', 'aws'])).stdout), {
+    Version: 1,
+    AccessKeyId: 'AKIA',
+    SecretAccessKey: 's',
+    SessionToken: 'tok',
+  });
+  t.match(await helper(['aws', 'k8s']), { code: 4, stderr: /holds no AWS credentials/ });
+  t.strictSame(JSON.parse((await helper(['kubernetes', 'k8s'])).stdout), {
+    apiVersion: 'client.authentication.k8s.io/v1',
+    kind: 'ExecCredential',
+    status: { token: 'bearer' },
+  });
+  const info = JSON.stringify({ apiVersion: 'client.authentication.k8s.io/v1beta1', kind: 'ExecCredential' });
+  t.match(JSON.parse((await helper(['kubernetes', 'cert'], '', { KUBERNETES_EXEC_INFO: info })).stdout), {
+    apiVersion: 'client.authentication.k8s.io/v1beta1',
+    status: { clientCertificateData: 'C', clientKeyData: 'K' },
+  });
+});
+
+t.test('the ready templates are read by psql and curl', async (t) => {
+  const postgres = await startPostgres(t);
+  if (postgres === undefined) return;
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  await vault.ask('PUT', 'sys/mounts/database', { type: 'database' });
+  await vault.ask('PUT', 'database/config/main', {
+    plugin_name: 'postgresql-database-plugin',
+    connection_url: `postgresql://{{username}}:{{password}}@${postgres.host}:${postgres.port}/${postgres.database}`,
+    username: postgres.user,
+    password: postgres.password,
+    allowed_roles: '*',
+  });
+  await vault.ask('PUT', 'database/roles/app', {
+    db_name: 'main',
+    creation_statements: [`CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}'`],
+  });
+  await vault.writeSecret('secret/artifacts', { host: '127.0.0.1', username: 'robot', password: 'pw' });
+  await vault.writeSecret('secret/npm', { host: 'npm.example', token: 'npm_x' });
+  mkdirSync(join(folder, 'templates'));
+  const names = ['pgpass', 'my.cnf', 'netrc', 'npmrc'];
+  for (const name of names)
+    copyFileSync(join(templates, `${name}.ctmpl`), join(folder, 'templates', `${name}.ctmpl`));
+  const configPath = join(folder, 'latchkey.yaml');
+  writeFileSync(
+    configPath,
+    JSON.stringify({
+      upstreams: { vault: { kind: 'vault', address: vault.address, auth: { method: 'token' } } },
+      secrets: {
+        database: { path: 'database/creds/app' },
+        artifacts: { path: 'secret/artifacts' },
+        npm: { path: 'secret/npm' },
+      },
+      files: names.map((name) => ({ template: `templates/${name}.ctmpl`, destination: join(folder, name) })),
+      state_dir: join(folder, 'state'),
+    }),
+  );
+  const rendered = await runProgram(t, ['render', '--config', configPath], {
+    env: { VAULT_TOKEN: vault.rootToken },
+  });
+  t.equal(rendered.code, 0, rendered.stderr);
+  t.equal(statSync(join(folder, 'pgpass')).mode & 0o777, 0o600);
+  t.match(readFileSync(join(folder, 'my.cnf'), 'utf8'), /^\[client\]\nuser="v-[^"]+"\npassword="[^"]+"$/m);
+  t.equal(readFileSync(join(folder, 'npmrc'), 'utf8'), '//npm.example/:_authToken=npm_x\n');
+
+  if (isThere('psql')) {
+    const user = readFileSync(join(folder, 'pgpass'), 'utf8').split(':')[3] ?? '';
+    const { stdout } = await run(
+      'psql',
+      [
+        '-w',
+        '-h',
+        '127.0.0.1',
+        '-p',
+        String(postgres.port),
+        '-U',
+        user,
+        '-d',
+        postgres.database,
+        '-Atc',
+        'select current_user',
+      ],
+      { env: { PATH: process.env['PATH'] ?? '', PGPASSFILE: join(folder, 'pgpass') } },
+    );
+    t.equal(stdout.trim(), user, 'psql logs in by the file');
+  } else t.pass('psql', { skip: 'psql is not installed' });
+
+  if (isThere('curl')) {
+    let seen = '';
+    const server = createServer((request, response) => {
+      seen = request.headers.authorization ?? '';
+      response.end();
+    });
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    t.teardown(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    await run('curl', ['-s', '--netrc-file', join(folder, 'netrc'), `http://127.0.0.1:${port}/`]);
+    t.equal(seen, `Basic ${Buffer.from('robot:pw').toString('base64')}`, 'curl logs in by the file');
+  } else t.pass('curl', { skip: 'curl is not installed' });
+});
