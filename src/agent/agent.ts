@@ -10,6 +10,7 @@ import { type Reaper, startReaper } from '../supervise/reaper.ts';
 import { createCallQueue } from './call-queue.ts';
 import { type DrillKind, drilledFile, drilledProcesses } from './drill.ts';
 import { explainSubject } from './explain.ts';
+import { hardenProcess } from './harden-process.ts';
 import { collectGauges } from './observe.ts';
 import { type ReloadSummary, reloadParts } from './reload.ts';
 import { createServiceNotifier, type ServiceNotifier } from './sd-notify.ts';
@@ -202,6 +203,7 @@ export function createAgent(options: AgentOptions): Agent {
     failed: failure.promise,
     quitting: quit.promise,
     async start() {
+      if (!hardenProcess()) logger.warn({}, 'core files and tracing cannot be switched off here');
       notifier = await createServiceNotifier({ env, logger });
       reaper = await startReaper({ clock, logger });
       serving = await wireServing(config, core, view, surroundings);
