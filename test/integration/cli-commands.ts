@@ -1,0 +1,151 @@
+// Each command as scripts use it: what is on stdout, and the exit code.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { runProgram, startAgent, testFolder } from '../support/cli.ts';
+import { startDevVault } from '../support/dev-vault.ts';
+
+async function setUp(t: Test) {
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  await vault.writeSecret('secret/app', { word: 'caf\u00e9 \n', number: 1.5 });
+  const agent = startAgent(t, {
+    folder,
+    vault,
+    config: {
+      secrets: { app: { path: 'secret/app', refresh: '1h' }, gone: { path: 'secret/gone', required: false } },
+      files: [
+        {
+          contents: '{{ field "app" "word" }}',
+          destination: join(folder, 'app.conf'),
+          check: { command: ['test', '-s', '{staged}'] },
+          notify: { command: ['true'] },
+        },
+      ],
+      access: [{ name: 'other', client: { uid: 12345 }, allow: ['app'] }],
+      audit: { file: join(folder, 'audit.jsonl') },
+    },
+  });
+  await agent.untilReady();
+  const ask = (...args: string[]) => runProgram(t, args, { env: { LATCHKEY_SOCKET: agent.socket } });
+  return { folder, vault, agent, ask };
+}
+
+t.test('get prints the raw bytes of a field, or the whole as one line of JSON', async (t) => {
+  const { ask, agent } = await setUp(t);
+  t.match(await ask('get', 'app', 'word'), { code: 0, stdout: 'caf\u00e9 \n', stderr: '' });
+  const whole = await ask('get', 'app');
+  t.equal(whole.code, 0);
+  t.match(JSON.parse(whole.stdout), { name: 'app', data: { word: 'caf\u00e9 \n', number: 1.5 }, version: 1 });
+  t.equal(whole.stdout.trimEnd().split('\n').length, 1);
+  t.match(await ask('get', 'nothing'), { code: 4, stdout: '' });
+  t.match(await ask('get', 'app', 'nothing'), { code: 4, stdout: '' });
+  t.match(await ask('get', 'gone'), { code: 4, stdout: '' });
+  t.match(await ask('get'), { code: 2, stderr: /expected NAME/ });
+  t.match(await ask('get', '--nonsense', 'app'), { code: 2 });
+  t.match(await ask('get', '--config', agent.configPath, 'app', 'number'), { code: 0, stdout: '1.5' });
+  const away = await runProgram(t, ['get', '--socket', '/nowhere/latchkey.sock', 'app']);
+  t.match(away, { code: 1, stdout: '', stderr: /cannot reach the agent.*ENOENT; start the agent/ });
+});
+
+t.test('get loads neither the parser of the other commands nor an HTTP client', async (t) => {
+  const { agent, folder } = await setUp(t);
+  const loader = join(folder, 'loader.mjs');
+  writeFileSync(
+    loader,
+    `import { registerHooks } from 'node:module';
+     registerHooks({ load(url, context, next) { process.stderr.write(url + '\\n'); return next(url, context); } });`,
+  );
+  const ended = await runProgram(t, ['get', '--socket', agent.socket, 'app', 'word'], {
+    env: { NODE_OPTIONS: `--import=${loader}` },
+  });
+  t.equal(ended.code, 0);
+  const loaded = ended.stderr.split('\n').filter((line) => line.includes('/dist/'));
+  t.ok(loaded.length > 1);
+  t.strictSame(
+    loaded.filter((line) => /command-line|pool|wire|load-|logger|yaml|koffi/.test(line)),
+    [],
+  );
+});
+
+t.test('status, refresh, explain, who-has and drill tell people and programs', async (t) => {
+  const { ask, vault, folder } = await setUp(t);
+  t.match(await ask('status'), { code: 0, stdout: /ready[\s\S]*app +fresh +1[\s\S]*app\.conf +current/ });
+  t.match(JSON.parse((await ask('status', '--json')).stdout), {
+    ready: true,
+    upstreams: [{ state: 'ready' }],
+  });
+  await vault.writeSecret('secret/app', { word: 'two' });
+  t.match(await ask('refresh', 'app'), { code: 0, stderr: /app: changed/ });
+  t.match(JSON.parse((await ask('refresh', 'app', '--json')).stdout), {
+    results: [{ name: 'app', outcome: 'same' }],
+  });
+  t.match(await ask('refresh', 'nothing'), { code: 1, stderr: /nothing: failed/ });
+  t.match(await ask('explain', 'app'), { code: 0, stdout: /fresh[\s\S]*version 2[\s\S]*next: poll/ });
+  t.match(await ask('explain', join(folder, 'app.conf')), {
+    code: 0,
+    stdout: /current since[\s\S]*notifies: true/,
+  });
+  t.match(await ask('explain', 'nothing'), { code: 4 });
+  t.match(await ask('who-has', 'app'), { code: 0, stdout: /file:.*app\.conf +2 +current/ });
+  t.match(await ask('who-has', 'app@1'), { code: 0, stderr: /nobody/ });
+  t.match(await ask('drill', 'app'), { code: 0, stdout: /app\.conf +recovers/ });
+  t.match(await ask('drill', 'app', '--kind', 'outage'), { code: 0, stdout: /keeps/ });
+  t.equal(readFileSync(join(folder, 'app.conf'), 'utf8'), 'two', 'a rehearsal writes nothing');
+});
+
+t.test('validate reports config and templates with their places', async (t) => {
+  const { agent, folder } = await setUp(t);
+  t.match(await runProgram(t, ['validate', '--config', agent.configPath]), {
+    code: 0,
+    stderr: /^valid: 1 upstreams/,
+  });
+  const bad = join(folder, 'bad.yaml');
+  const base = { upstreams: { vault: { address: 'http://127.0.0.1:1', auth: { method: 'token' } } } };
+  writeFileSync(
+    bad,
+    JSON.stringify({
+      ...base,
+      files: [
+        { contents: '{{ if }}', destination: join(folder, 'a') },
+        { contents: '{{ nosuch }}', destination: join(folder, 'b') },
+      ],
+    }),
+  );
+  const ended = await runProgram(t, ['validate', '--config', bad]);
+  t.equal(ended.code, 2);
+  t.match(ended.stderr, /missing value for if/);
+  t.match(ended.stderr, /function "nosuch" not defined/);
+  for (const flags of [[], ['--full']]) {
+    const { code, stdout } = await runProgram(t, ['generate-config', ...flags]);
+    t.equal(code, 0);
+    t.match(stdout, /^upstreams:/m);
+  }
+});
+
+t.test('access test and audit verify decide by files alone', async (t) => {
+  const { agent, ask, folder } = await setUp(t);
+  const test = (...args: string[]) =>
+    runProgram(t, ['access', 'test', 'app', '--config', agent.configPath, ...args]);
+  t.match(await test('--uid', '12345'), { code: 0, stdout: /allowed: rule other/ });
+  t.match(await test('--uid', '4242'), { code: 3, stdout: /denied/ });
+  await ask('get', 'app', 'word');
+  await agent.stop();
+  const verify = () => runProgram(t, ['audit', 'verify', '--config', agent.configPath]);
+  t.match(await verify(), { code: 0, stderr: /^intact: \d+ lines/ });
+  const file = join(folder, 'audit.jsonl');
+  writeFileSync(file, readFileSync(file, 'utf8').replace('"allowed":true', '"allowed":false'));
+  t.match(await verify(), { code: 1, stderr: /audit\.jsonl:\d+: [\s\S]*NOT intact/ });
+});
+
+t.test('every command has help, and what is no command is refused', async (t) => {
+  const commands = ['agent', 'run', 'render', 'get', 'status', 'refresh', 'explain', 'who-has', 'drill'];
+  for (const name of [...commands, 'validate', 'dev', 'demo', 'helper', 'generate-config', 'version']) {
+    const { code, stdout } = await runProgram(t, [name, '--help']);
+    t.equal(code, 0, name);
+    t.match(stdout, new RegExp(`latchkey ${name}`), name);
+  }
+  t.match(await runProgram(t, ['stauts']), { code: 2 });
+  t.match(await runProgram(t, []), { code: 2, stderr: /expected a command/ });
+  t.match(JSON.parse((await runProgram(t, ['version', '--json'])).stdout), { version: /^\d+\.\d+\.\d+$/ });
+});

@@ -1,0 +1,31 @@
+// The demo as the README has it.
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import t from 'tap';
+import { runProgram, startProgram } from '../support/cli.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('latchkey-demo-'));
+
+t.test(
+  'rotates once, with no failed call and no deployment, and leaves nothing',
+  { timeout: 110_000 },
+  async (t) => {
+    const before = folders();
+    const { code, stdout, stderr } = await runProgram(t, ['demo', '--once']);
+    t.equal(code, 0, stderr);
+    for (const name of ['checkout-api', 'order-service', 'refund-worker', 'analytics']) {
+      t.match(stdout, new RegExp(`^${name} +\\d+\\.\\d\\d s +\\d+ .* 0 +0$`, 'm'), name);
+    }
+    t.strictSame(folders(), before);
+  },
+);
+
+t.test('Ctrl-C in the middle leaves nothing', { timeout: 60_000 }, async (t) => {
+  const before = folders();
+  const demo = startProgram(t, ['demo', '--once']);
+  await waitFor('the rotation', () => demo.stdout().includes('rotating'), 40_000);
+  demo.child.kill('SIGINT');
+  t.equal((await demo.exited).code, 130);
+  t.strictSame(folders(), before);
+});
