@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { runProgram, startAgent, startProgram, testFolder } from '../support/cli.ts';
+import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { queryPostgres, startPostgres } from '../support/postgres.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -14,20 +15,7 @@ t.test(
     const postgres = await startPostgres(t);
     if (postgres === undefined) return;
     const vault = await startDevVault(t);
-    await vault.ask('PUT', 'sys/mounts/database', { type: 'database' });
-    await vault.ask('PUT', 'database/config/main', {
-      plugin_name: 'postgresql-database-plugin',
-      connection_url: `postgresql://{{username}}:{{password}}@${postgres.host}:${postgres.port}/${postgres.database}`,
-      username: postgres.user,
-      password: postgres.password,
-      allowed_roles: '*',
-    });
-    await vault.ask('PUT', 'database/roles/app', {
-      db_name: 'main',
-      creation_statements: [`CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}'`],
-      default_ttl: '5s',
-      max_ttl: '5s',
-    });
+    await mountDatabase(vault, postgres, { defaultTtl: '5s', maxTtl: '5s' });
     const folder = testFolder(t);
     const seen = join(folder, 'seen');
     const agent = startAgent(t, {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { startAgent, testFolder } from '../support/cli.ts';
+import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { queryPostgres, startPostgres } from '../support/postgres.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -17,22 +18,7 @@ t.test('a database credential is replaced under load with no failed login', asyn
   const postgres = await startPostgres(t);
   if (postgres === undefined) return;
   const vault = await startDevVault(t);
-  await vault.ask('PUT', 'sys/mounts/database', { type: 'database' });
-  await vault.ask('PUT', 'database/config/main', {
-    plugin_name: 'postgresql-database-plugin',
-    connection_url: `postgresql://{{username}}:{{password}}@${postgres.host}:${postgres.port}/${postgres.database}`,
-    username: postgres.user,
-    password: postgres.password,
-    allowed_roles: 'app',
-  });
-  await vault.ask('PUT', 'database/roles/app', {
-    db_name: 'main',
-    creation_statements: [
-      `CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'`,
-    ],
-    default_ttl: '4s',
-    max_ttl: '6s',
-  });
+  await mountDatabase(vault, postgres, { defaultTtl: '4s', maxTtl: '6s' });
   const folder = testFolder(t);
   const destination = join(folder, 'database.json');
   const agent = startAgent(t, {

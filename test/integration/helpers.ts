@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { program, runProgram, startAgent, testFolder } from '../support/cli.ts';
+import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { startPostgres } from '../support/postgres.ts';
 
@@ -165,18 +166,7 @@ t.test('the ready templates are read by psql and curl', async (t) => {
   if (postgres === undefined) return;
   const folder = testFolder(t);
   const vault = await startDevVault(t);
-  await vault.ask('PUT', 'sys/mounts/database', { type: 'database' });
-  await vault.ask('PUT', 'database/config/main', {
-    plugin_name: 'postgresql-database-plugin',
-    connection_url: `postgresql://{{username}}:{{password}}@${postgres.host}:${postgres.port}/${postgres.database}`,
-    username: postgres.user,
-    password: postgres.password,
-    allowed_roles: '*',
-  });
-  await vault.ask('PUT', 'database/roles/app', {
-    db_name: 'main',
-    creation_statements: [`CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}'`],
-  });
+  await mountDatabase(vault, postgres, { defaultTtl: '1h', maxTtl: '1h' });
   await vault.writeSecret('secret/artifacts', { host: '127.0.0.1', username: 'robot', password: 'pw' });
   await vault.writeSecret('secret/npm', { host: 'npm.example', token: 'npm_x' });
   mkdirSync(join(folder, 'templates'));
