@@ -14,6 +14,7 @@ import { startPostgres } from '../support/postgres.ts';
 const templates = resolve(import.meta.dirname, '../../config/templates');
 const run = promisify(execFile);
 const isThere = (command: string): boolean => spawnSync(command, ['--version']).error === undefined;
+const isOpenssl = (): boolean => spawnSync('openssl', ['version']).error === undefined;
 const without = (command: string): string | false =>
   isThere(command) ? false : `${command} is not installed`;
 
@@ -230,3 +231,64 @@ t.test('the ready templates are read by psql and curl', async (t) => {
     t.equal(seen, `Basic ${Buffer.from('robot:pw').toString('base64')}`, 'curl logs in by the file');
   } else t.pass('curl', { skip: 'curl is not installed' });
 });
+
+t.test(
+  'a PKCS12 keystore is made of the ready template',
+  { skip: isOpenssl() ? false : 'openssl is not installed' },
+  async (t) => {
+    const folder = testFolder(t);
+    const vault = await startDevVault(t);
+    await vault.ask('PUT', 'sys/mounts/pki', { type: 'pki' });
+    await vault.ask('PUT', 'pki/root/generate/internal', { common_name: 'root', ttl: '24h' });
+    await vault.ask('PUT', 'pki/roles/web', { allow_any_name: true, max_ttl: '1h' });
+    const [pem, keystore, password] = ['tls.pem', 'keystore.p12', 'keystore.pass'].map((name) =>
+      join(folder, name),
+    );
+    writeFileSync(password ?? '', 'changeit\n');
+    const configPath = join(folder, 'latchkey.yaml');
+    writeFileSync(
+      configPath,
+      JSON.stringify({
+        upstreams: { vault: { kind: 'vault', address: vault.address, auth: { method: 'token' } } },
+        files: [
+          {
+            template: join(templates, 'keystore-source.pem.ctmpl'),
+            destination: pem,
+            check: {
+              command: ['openssl', 'x509', '-noout', '-checkend', '60', '-in', '{staged}'],
+              timeout: '10s',
+            },
+            notify: {
+              command: [
+                'openssl',
+                'pkcs12',
+                '-export',
+                '-in',
+                pem,
+                '-out',
+                keystore,
+                '-passout',
+                `file:${password}`,
+              ],
+            },
+          },
+        ],
+        state_dir: join(folder, 'state'),
+      }),
+    );
+    const { code, stderr } = await runProgram(t, ['render', '--config', configPath], {
+      env: { VAULT_TOKEN: vault.rootToken },
+    });
+    t.equal(code, 0, stderr);
+    const { stdout } = await run('openssl', [
+      'pkcs12',
+      '-in',
+      keystore ?? '',
+      '-passin',
+      `file:${password}`,
+      '-nodes',
+    ]);
+    t.match(stdout, /BEGIN CERTIFICATE[\s\S]*BEGIN PRIVATE KEY/);
+    t.match(stdout, /app\.example/);
+  },
+);
