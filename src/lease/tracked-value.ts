@@ -83,7 +83,8 @@ export function valueView(value: TrackedValue): ValueView {
     kind,
     confirmedAt: isLeased ? lease.confirmedAt : value.confirmedAt,
     endsAt: ends.length > 0 ? Math.min(...ends) : undefined,
-    lifeMs: isLeased ? lease.grantedMs : value.lifeMs,
+    // A last renewal grants a rest: its users still need the time that a credential of this kind gives them to move.
+    lifeMs: isLeased ? Math.max(lease.grantedMs, value.lifeMs) : value.lifeMs,
     changesAt: value.changesAt,
     rotationWaits: value.rotationWaits,
     canRenew: isLeased && lease.canRenew,
