@@ -3,6 +3,7 @@
 import { type ErrorCode, LatchkeyError } from '../base/errors.ts';
 import type { LogSink } from '../base/logger.ts';
 import type { ProcessConfig, ResolvedConfig } from '../config/resolved.ts';
+import { findProgram } from '../supervise/launcher.ts';
 import { runChild } from '../supervise/run-child.ts';
 import { type Agent, createAgent } from './agent.ts';
 import { untilLoginRefused } from './login-refusal.ts';
@@ -15,7 +16,7 @@ export interface RunOptions {
   processName: string | undefined;
   env: NodeJS.ProcessEnv;
   log: LogSink;
-  /** Ends the wait for values. */
+  /** Ends the wait for values: then what is still missing is thrown as `upstream_unavailable`. */
   signal: AbortSignal;
   /** Called when the program is about to start: signals are its own from then on. */
   onStart(): void;
@@ -28,6 +29,9 @@ const checkEveryMs = 50;
 export async function runWithSecrets(options: RunOptions): Promise<number> {
   const { config, env, log } = options;
   const program = programOf(options);
+  // Told before anything is asked for; with a PATH of its own only the start can tell.
+  const [word = ''] = program.command;
+  if (program.env['PATH'] === undefined) findProgram(word, env['PATH'] ?? '', program.workingDir);
   const processes = config.processes.filter(({ name }) => name !== program.name);
   const agent = createAgent({
     config: { ...config, processes },
@@ -45,7 +49,8 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
     try {
       while (source.current() === undefined) {
         throwIfHopeless(agent, source.missing());
-        await agent.clock.sleep(checkEveryMs, options.signal);
+        if (wait.signal.aborted) throw notInTime(source.missing());
+        await agent.clock.sleep(checkEveryMs, wait.signal).catch(() => undefined); // aborted: seen above
       }
       options.onStart();
       const { clock } = agent;
@@ -130,4 +135,16 @@ function throwIfHopeless({ core }: Agent, missing: readonly { key: string; reaso
     const code = core.store.find(key)?.error?.code;
     if (code !== undefined && hopeless.has(code)) throw new LatchkeyError(code, `${key}: ${reason}`);
   }
+}
+
+function notInTime(missing: readonly { key: string; reason: string }[]): LatchkeyError {
+  const [first] = missing;
+  const what = first === undefined ? 'its values' : `${first.key} (${first.reason})`;
+  return new LatchkeyError(
+    'upstream_unavailable',
+    `the program was not started: ${what} did not come in time`,
+    {
+      remedy: 'look whether the upstream answers, or give it longer with --timeout',
+    },
+  );
 }

@@ -56,10 +56,16 @@ function declareCommands(parser: Argv, finish: (code: number) => void): Argv {
     'run',
     'run one command with secrets in its environment and files: latchkey run -- CMD…',
     (argv) =>
-      withConfig(argv).option('process', {
-        type: 'string',
-        describe: 'take the environment of this process of the config',
-      }),
+      withConfig(argv)
+        .option('process', {
+          type: 'string',
+          describe: 'take the environment of this process of the config',
+        })
+        .option('timeout', {
+          type: 'string',
+          default: '60s',
+          describe: 'give up after this long when the secrets do not come',
+        }),
     async (values) => (await import('./commands/run.ts')).runRun(values, commandAfterDashes(values)),
   );
   define(

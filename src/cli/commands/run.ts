@@ -1,5 +1,6 @@
 // `latchkey run -- CMD…`: the program's exit code is ours.
 import { runWithSecrets } from '../../agent/run-command.ts';
+import { parseDuration } from '../../base/duration.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { createLogger } from '../../base/logger.ts';
 import { loadConfig } from '../../config/load.ts';
@@ -8,6 +9,7 @@ import { stopSignal } from '../stop-signal.ts';
 interface RunOptions {
   config?: string[] | undefined;
   process?: string | undefined;
+  timeout: string;
 }
 
 export async function runRun(options: RunOptions, command: readonly string[]): Promise<number> {
@@ -22,15 +24,24 @@ export async function runRun(options: RunOptions, command: readonly string[]): P
     ...config.log,
     level: config.log.file === undefined ? 'warn' : config.log.level,
   });
+  const timeout = AbortSignal.timeout(parseDuration(options.timeout));
   const stop = stopSignal();
-  return runWithSecrets({
-    config,
-    configPaths,
-    command,
-    processName: options.process,
-    env: process.env,
-    log,
-    signal: stop.signal,
-    onStart: stop.dispose,
-  }).finally(stop.dispose);
+  try {
+    return await runWithSecrets({
+      config,
+      configPaths,
+      command,
+      processName: options.process,
+      env: process.env,
+      log,
+      signal: AbortSignal.any([stop.signal, timeout]),
+      onStart: stop.dispose,
+    });
+  } catch (error) {
+    // Told to stop before the program ran: nothing has failed.
+    if (stop.signal.aborted) return stop.signal.reason === 'SIGINT' ? 130 : 143;
+    throw error;
+  } finally {
+    stop.dispose();
+  }
 }
