@@ -6,6 +6,7 @@ import type { Caller } from '../../src/access/caller.ts';
 import { createPeerReader } from '../../src/access/peer.ts';
 import { createLinuxPeerReader, processStartTime } from '../../src/access/peer-linux.ts';
 import { needsRoot, nobody, runAs } from '../support/other-user.ts';
+import { testFolder } from '../support/test-folder.ts';
 
 const isLinux = process.platform === 'linux';
 const skip = isLinux ? false : 'peer credentials by SO_PEERCRED are of Linux';
@@ -27,14 +28,12 @@ async function identifyClient(path: string, uid: number): Promise<Caller> {
 }
 
 t.test('tells uid, gid, pid, start time and executable of a client', { skip }, async (t) => {
-  const caller = await identifyClient(join(t.testdir(), 's'), process.getuid?.() ?? 0);
+  const caller = await identifyClient(join(testFolder(t), 's'), process.getuid?.() ?? 0);
   t.match(caller, { kind: 'process', uid: process.getuid?.(), exe: process.execPath, startTime: /^\d+$/ });
 });
 
 t.test('tells another user’s client', { skip: skip || needsRoot }, async (t) => {
-  const folder = t.testdir();
-  chmodSync(folder, 0o755);
-  const caller = await identifyClient(join(folder, 's'), nobody);
+  const caller = await identifyClient(join(testFolder(t), 's'), nobody);
   t.match(caller, { kind: 'process', uid: nobody, gid: nobody });
 });
 

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { fromHttp } from '@aws-sdk/credential-provider-http';
 import { fromProcess } from '@aws-sdk/credential-provider-process';
 import t, { type Test } from 'tap';
-import { program, startAgent, testFolder } from '../support/cli.ts';
+import { program, startAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
+import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 async function freePort(): Promise<number> {

@@ -5,8 +5,9 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { AgentStatus } from '../../src/agent/status.ts';
-import { askSocket, runProgram, startAgent, startProgram, testFolder } from '../support/cli.ts';
+import { askSocket, runProgram, startAgent, startProgram } from '../support/cli.ts';
 import { startDevVault, type TestVault } from '../support/dev-vault.ts';
+import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const isRoot = process.getuid?.() === 0;

@@ -5,10 +5,11 @@ import { Agent as HttpAgent, request } from 'node:http';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { AgentStatus } from '../../src/agent/status.ts';
-import { askSocket, startAgent, type TestAgent, testFolder } from '../support/cli.ts';
+import { askSocket, startAgent, type TestAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault, type TestVault } from '../support/dev-vault.ts';
 import { startPostgres } from '../support/postgres.ts';
+import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 type Config = Record<string, unknown>;

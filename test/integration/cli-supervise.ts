@@ -3,11 +3,12 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { AgentStatus } from '../../src/agent/status.ts';
-import { runProgram, startAgent, startProgram, testFolder } from '../support/cli.ts';
+import { runProgram, startAgent, startProgram } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { isAlive } from '../support/test-environment.ts';
+import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 async function setUp(t: Test, processes: (folder: string) => object[]) {

@@ -1,8 +1,8 @@
 // kill -9 of the agent in transactions over a set of five files; test/soak/kill-set.ts is the long form.
 import t from 'tap';
 import { killRepeatedly } from '../support/kill-loop.ts';
-import { createFolder } from '../support/render-fixture.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
+import { testFolder } from '../support/test-folder.ts';
 
 const kills = 100;
 
@@ -10,7 +10,7 @@ t.setTimeout(280_000);
 t.test('a set is wholly old or wholly new after every kill, and nothing staged remains', async (t) => {
   const seed = Date.now();
   t.comment(`seed ${seed}`);
-  const report = await killRepeatedly(createFolder(t), kills, createSeededRandom(seed));
+  const report = await killRepeatedly(testFolder(t), kills, createSeededRandom(seed));
   t.strictSame(report.faults, []);
   t.comment(
     `${report.kills} kills: ${report.littered} left something behind, ${report.mixed} a mixture, before the restart`,

@@ -6,10 +6,11 @@ import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
-import { program, runProgram, startAgent, testFolder } from '../support/cli.ts';
+import { program, runProgram, startAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { startPostgres } from '../support/postgres.ts';
+import { testFolder } from '../support/test-folder.ts';
 
 const templates = resolve(import.meta.dirname, '../../config/templates');
 const run = promisify(execFile);

@@ -3,8 +3,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { startAgent, testFolder } from '../support/cli.ts';
+import { startAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
+import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const kills = Number(process.env['LATCHKEY_TEST_KILLS'] ?? 100);

@@ -1,7 +1,5 @@
 // Children of another user, as only root can start them: all ids, supplementary groups, no way to more privileges.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { createSystemClock } from '../../src/base/clock.ts';
@@ -9,6 +7,7 @@ import { silentLogger } from '../../src/base/logger.ts';
 import type { ProcessConfig } from '../../src/config/resolved.ts';
 import { createSupervisor } from '../../src/supervise/supervisor.ts';
 import { createTestEnvironment, processConfig, readWhenThere } from '../support/test-environment.ts';
+import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const canSwitch =
@@ -18,10 +17,7 @@ const skip = canSwitch ? false : 'needs root and setpriv';
 const id = (...words: string[]) => spawnSync('id', words, { encoding: 'utf8' }).stdout.trim();
 
 async function statusOfChild(t: Test, changes: Partial<ProcessConfig>) {
-  // Not below the checkout: another user may not come there.
-  const folder = mkdtempSync(join(tmpdir(), 'latchkey-test-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
-  chmodSync(folder, 0o777);
+  const folder = testFolder(t, 0o777);
   const file = join(folder, 'out');
   const supervisor = createSupervisor({
     processes: [

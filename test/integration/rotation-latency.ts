@@ -2,8 +2,9 @@
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { startAgent, startProgram, testFolder } from '../support/cli.ts';
+import { startAgent, startProgram } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
+import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const refreshMs = 1000;

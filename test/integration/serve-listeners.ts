@@ -1,21 +1,12 @@
 import { spawn } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import type { ListenerConfig } from '../../src/config/resolved.ts';
 import { canChangeUser } from '../support/other-user.ts';
 import { ask, type Serving, startServing, tcpListener, unixListener } from '../support/serving.ts';
+import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const mode = (path: string): string => (statSync(path).mode & 0o7777).toString(8);
@@ -47,7 +38,7 @@ t.test('a unix socket has the mode and group it was given, and is gone after the
 });
 
 t.test('a stale socket is replaced, a live one is not, nor any other file', async (t) => {
-  const folder = shortFolder(t);
+  const folder = testFolder(t);
   writeFileSync(join(folder, 'file'), 'precious');
   const stale = join(folder, 'stale.sock');
   const script = `require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
@@ -340,13 +331,6 @@ t.test('takes over a socket that systemd hands over, by its name', async (t) => 
   const output = await run(process.execPath, ['--input-type=module', '-e', script, inner, name]);
   t.equal(output.trim(), '200 listening; no socket named other; environment clean; closed on exec');
 });
-
-/** A socket's path has 107 bytes at most, more than a folder named after its test leaves. */
-function shortFolder(t: { teardown(callback: () => unknown): void }): string {
-  const folder = mkdtempSync(join(tmpdir(), 'latchkey-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 function needsOpenssl(): string | false {
   return existsSync('/usr/bin/openssl') ? false : 'needs openssl, to make a certificate';

@@ -7,8 +7,9 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import nodeVault from 'node-vault';
 import t, { type Test } from 'tap';
-import { startAgent, testFolder } from '../support/cli.ts';
+import { startAgent } from '../support/cli.ts';
 import { startDevVault, type TestVault } from '../support/dev-vault.ts';
+import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const run = promisify(execFile);

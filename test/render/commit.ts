@@ -4,7 +4,7 @@ import t from 'tap';
 import { commitFiles } from '../../src/render/commit.ts';
 import { createFolderSync } from '../../src/render/folder-sync.ts';
 import { isStaged, type StagedFile, stageOutput } from '../../src/render/stage.ts';
-import { createFolder } from '../support/render-fixture.ts';
+import { testFolder } from '../support/test-folder.ts';
 
 async function stage(
   folder: string,
@@ -39,7 +39,7 @@ function createTools(folder: string) {
 }
 
 t.test('makes all files of a set the new ones, and leaves nothing', async (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   writeFileSync(join(folder, 'a'), 'old');
   const files = [await stage(folder, 'a'), await stage(folder, 'b')];
   const commit = await commitFiles({ files, canRestore: false, notify: [] }, createTools(folder));
@@ -51,7 +51,7 @@ t.test('makes all files of a set the new ones, and leaves nothing', async (t) =>
 });
 
 t.test('one that cannot be replaced brings back those that were', async (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   writeFileSync(join(folder, 'a'), 'old a', { mode: 0o644 });
   const before = statSync(join(folder, 'a'));
   const files = [await stage(folder, 'a'), await stage(folder, 'b'), await stage(folder, 'c')];
@@ -66,7 +66,7 @@ t.test('one that cannot be replaced brings back those that were', async (t) => {
 });
 
 t.test('keeps a journal as long as notifications are owed, without content', async (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   const files = [await stage(folder, 'a')];
   const plan = { files, canRestore: false, notify: [join(folder, 'a')] };
   const commit = await commitFiles(plan, createTools(folder));
@@ -81,7 +81,7 @@ t.test('keeps a journal as long as notifications are owed, without content', asy
 });
 
 t.test('puts the journal beside the destination when the state folder is closed', async (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   writeFileSync(join(folder, 'blocked'), '');
   const files = [await stage(folder, 'a'), await stage(folder, 'b')];
   const tools = { ...createTools(folder), stateFolder: join(folder, 'blocked/state') };
@@ -92,7 +92,7 @@ t.test('puts the journal beside the destination when the state folder is closed'
 });
 
 t.test('restores bytes, mode and the file itself, and removes what was not there', async (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   writeFileSync(join(folder, 'a'), 'old a', { mode: 0o644 });
   const before = statSync(join(folder, 'a'));
   const files = [await stage(folder, 'a'), await stage(folder, 'b')];
@@ -106,7 +106,7 @@ t.test('restores bytes, mode and the file itself, and removes what was not there
 });
 
 t.test('writes in place into the same file where it must, and restores that too', async (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   writeFileSync(join(folder, 'a'), 'something old and longer', { mode: 0o644 });
   const before = statSync(join(folder, 'a')).ino;
   const files = [await stage(folder, 'a', { inPlace: true })];
@@ -121,7 +121,7 @@ t.test('writes in place into the same file where it must, and restores that too'
 });
 
 t.test('keeps the file before as a backup, with its mode', async (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   writeFileSync(join(folder, 'a'), 'old a', { mode: 0o640 });
   const files = [await stage(folder, 'a', { backup: true })];
   const commit = await commitFiles({ files, canRestore: false, notify: [] }, createTools(folder));

@@ -2,7 +2,7 @@ import { lchownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { findDestination } from '../../src/render/destination.ts';
-import { createFolder } from '../support/render-fixture.ts';
+import { testFolder } from '../support/test-folder.ts';
 
 const isRoot = process.getuid?.() === 0;
 const wish = (destination: string, createParents = false) => ({
@@ -12,7 +12,7 @@ const wish = (destination: string, createParents = false) => ({
 });
 
 t.test('a file that is not there yet is where the config says', async (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   t.match(await findDestination(wish(join(folder, 'a'))), {
     path: join(folder, 'a'),
     folder,
@@ -21,14 +21,14 @@ t.test('a file that is not there yet is where the config says', async (t) => {
 });
 
 t.test('makes parents on request only', async (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   const path = join(folder, 'x/y/a');
   await t.rejects(findDestination(wish(path)), { code: 'file_failed', message: /no such folder/ });
   t.match(await findDestination(wish(path, true)), { path });
 });
 
 t.test('follows links, of the file and of its folder, also to what is not there yet', async (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   mkdirSync(join(folder, 'real'));
   symlinkSync(join(folder, 'real'), join(folder, 'link'));
   symlinkSync('../real/target', join(folder, 'real/first'));
@@ -37,7 +37,7 @@ t.test('follows links, of the file and of its folder, also to what is not there 
 });
 
 t.test('refuses a folder and a circle of links', async (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   await t.rejects(findDestination(wish(folder)), { message: /it is a folder \(EISDIR\)/ });
   symlinkSync('b', join(folder, 'a'));
   symlinkSync('a', join(folder, 'b'));
@@ -48,7 +48,7 @@ t.test(
   'follows no link that a stranger made to what is not his',
   { skip: isRoot ? false : 'needs root' },
   async (t) => {
-    const folder = createFolder(t);
+    const folder = testFolder(t);
     writeFileSync(join(folder, 'shadow'), 'x');
     symlinkSync('shadow', join(folder, 'conf'));
     lchownSync(join(folder, 'conf'), 65534, 65534);

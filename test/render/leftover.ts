@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { isLeftover, leftoverName, sweepLeftovers } from '../../src/render/leftover.ts';
-import { createFolder } from '../support/render-fixture.ts';
+import { testFolder } from '../support/test-folder.ts';
 
 /** A name as a process that is dead would have given it. */
 const dead = (kind: string, rest: string): string => `.latchkey-${kind}-4194304.1z-0123456789ab-${rest}`;
@@ -42,7 +42,7 @@ t.test('a process that only waits to be reaped is dead', async (t) => {
 });
 
 t.test('sweeps leftovers and nothing else', async (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   const kept = join(folder, dead('journal', 'kept'));
   const names = [
     dead('staged', 'a'),

@@ -7,7 +7,7 @@ import type { NotifyConfig } from '../../src/config/resolved.ts';
 import { notificationsOf, sendNotification } from '../../src/render/notification.ts';
 import type { CommandRequest } from '../../src/render/ports.ts';
 import { runCommand } from '../support/command-runner.ts';
-import { createFolder } from '../support/render-fixture.ts';
+import { testFolder } from '../support/test-folder.ts';
 
 const options = { signal: new AbortController().signal, masks: [] };
 const signalProcess = (): Promise<void> => Promise.reject(new Error('it does not run'));
@@ -26,7 +26,7 @@ function send(
 }
 
 t.test('reads the pid file anew each time', async (t) => {
-  const pidFile = join(createFolder(t), 'pid');
+  const pidFile = join(testFolder(t), 'pid');
   for (const _ of [1, 2]) {
     const script = 'trap "echo got it; exit" HUP; echo up; while :; do sleep 0.01; done';
     const child = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -44,7 +44,7 @@ t.test('reads the pid file anew each time', async (t) => {
 });
 
 t.test('sends nothing to a process group, to itself, or by a file that holds no number', async (t) => {
-  const pidFile = join(createFolder(t), 'pid');
+  const pidFile = join(testFolder(t), 'pid');
   await t.rejects(send({ kind: 'signal', signal: 'SIGHUP', pidFile }), {
     message: /cannot read .* \(ENOENT\)/,
   });

@@ -5,7 +5,7 @@ import { silentLogger } from '../../src/base/logger.ts';
 import { createFolderSync } from '../../src/render/folder-sync.ts';
 import type { CommitStep } from '../../src/render/journal.ts';
 import { recover } from '../../src/render/recovery.ts';
-import { createFolder } from '../support/render-fixture.ts';
+import { testFolder } from '../support/test-folder.ts';
 
 const dead = (kind: string, rest: string): string => `.latchkey-${kind}-4194304.1z-0123456789ab-${rest}`;
 
@@ -23,7 +23,7 @@ function prepare(
 }
 
 t.test('finishes a commit that had begun, wherever it was', async (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   const [a, b, c] = ['a', 'b', 'c'].map((name) => join(folder, name)) as [string, string, string];
   const staged = (name: string): string => join(folder, dead('staged', name));
   writeFileSync(a, 'new'); // renamed already
@@ -46,7 +46,7 @@ t.test('finishes a commit that had begun, wherever it was', async (t) => {
 });
 
 t.test('goes back when going back had begun', async (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   const [a, b] = [join(folder, 'a'), join(folder, 'b')];
   const previous = join(folder, dead('previous', 'a'));
   writeFileSync(a, 'new');
@@ -62,7 +62,7 @@ t.test('goes back when going back had begun', async (t) => {
 });
 
 t.test('a journal that was not finished, or is torn, says that nothing had begun', async (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   const a = join(folder, 'a');
   const staged = join(folder, dead('staged', 'a'));
   for (const name of [dead('journal', 'intent.json.new'), dead('journal', 'torn')]) {
@@ -76,7 +76,7 @@ t.test('a journal that was not finished, or is torn, says that nothing had begun
 });
 
 t.test('tells which notifications are owed, and keeps the journal until they are sent', async (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   const a = join(folder, 'a');
   writeFileSync(a, 'new');
   const run = prepare(
@@ -92,7 +92,7 @@ t.test('tells which notifications are owed, and keeps the journal until they are
 });
 
 t.test('sweeps beside the target of a link, and in folders that left the config', async (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   for (const name of ['links', 'real', 'former']) mkdirSync(join(folder, name));
   const link = join(folder, 'links/a');
   symlinkSync(join(folder, 'real/a'), link);
@@ -104,7 +104,7 @@ t.test('sweeps beside the target of a link, and in folders that left the config'
 });
 
 t.test('goes on when a commit cannot be finished', async (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   const [a, b] = [join(folder, 'a'), join(folder, 'b')];
   mkdirSync(a);
   for (const name of ['a', 'b']) writeFileSync(join(folder, dead('staged', name)), 'new');

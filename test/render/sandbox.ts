@@ -2,10 +2,10 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { createSandbox } from '../../src/render/sandbox.ts';
-import { createFolder } from '../support/render-fixture.ts';
+import { testFolder } from '../support/test-folder.ts';
 
 t.test('opens what is inside and nothing else', (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   mkdirSync(join(folder, 'open'));
   mkdirSync(join(folder, 'open-too'));
   writeFileSync(join(folder, 'open/a'), 'a');

@@ -6,7 +6,7 @@ import { createSystemClock } from '../../src/base/clock.ts';
 import type { SettleConfig } from '../../src/config/resolved.ts';
 import { settle } from '../../src/render/settle.ts';
 import { runCommand } from '../support/command-runner.ts';
-import { createFolder } from '../support/render-fixture.ts';
+import { testFolder } from '../support/test-folder.ts';
 
 const tools = { runCommand, clock: createSystemClock() };
 const probe = (config: SettleConfig) => ({ config, place: 'files[0].settle', placeholders: {}, masks: [] });
@@ -46,7 +46,7 @@ t.test('a server that is away or silent is not well', async (t) => {
 });
 
 t.test('runs a command until it ends well', async (t) => {
-  const mark = join(createFolder(t), 'mark');
+  const mark = join(testFolder(t), 'mark');
   const command = ['sh', '-c', `test -e ${mark} || { touch ${mark}; exit 1; }`];
   await settle(probe({ kind: 'command', command, timeoutMs: 10_000 }), tools, never);
 });

@@ -10,7 +10,7 @@ import {
 import { join } from 'node:path';
 import t from 'tap';
 import { isStaged, type Output, stageOutput } from '../../src/render/stage.ts';
-import { createFolder } from '../support/render-fixture.ts';
+import { testFolder } from '../support/test-folder.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -30,7 +30,7 @@ function output(destination: string, over: Partial<Output> = {}): Output {
 }
 
 t.test('puts the bytes beside the destination with the mode, whatever the umask', async (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   const before = process.umask(0o077);
   const result = await stageOutput(output(join(folder, 'a')), { spareFolder: undefined });
   process.umask(before);
@@ -41,7 +41,7 @@ t.test('puts the bytes beside the destination with the mode, whatever the umask'
 });
 
 t.test('gives it its owner and group', { skip: isRoot ? false : 'needs root' }, async (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   const wish = output(join(folder, 'a'), { uid: 65534, gid: 12345 });
   const result = await stageOutput(wish, { spareFolder: undefined });
   if (!isStaged(result)) throw new Error('nothing staged');
@@ -49,7 +49,7 @@ t.test('gives it its owner and group', { skip: isRoot ? false : 'needs root' }, 
 });
 
 t.test('the same bytes need no staging; mode and owner are mended', async (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   const path = join(folder, 'a');
   writeFileSync(path, 'new');
   chmodSync(path, 0o644);
@@ -62,7 +62,7 @@ t.test('the same bytes need no staging; mode and owner are mended', async (t) =>
 });
 
 t.test('stages next to the target of a link and leaves the link', async (t) => {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   writeFileSync(join(folder, 'real'), 'old');
   symlinkSync('real', join(folder, 'link'));
   const result = await stageOutput(output(join(folder, 'link')), { spareFolder: undefined });

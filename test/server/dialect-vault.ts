@@ -5,8 +5,9 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import t, { type Test } from 'tap';
-import { startAgent, testFolder } from '../support/cli.ts';
+import { startAgent } from '../support/cli.ts';
 import { kv2, type StubVault, startStubVault } from '../support/stub-vault.ts';
+import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const ownToken = 'own-auto-auth-token';

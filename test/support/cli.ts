@@ -1,8 +1,7 @@
 // The built command as users run it: started with a config in a folder of the test's own, ended with the test.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Test } from 'tap';
 import { waitFor } from './wait-for.ts';
@@ -29,13 +28,6 @@ interface StartOptions {
   cwd?: string;
   uid?: number;
   gid?: number;
-}
-
-/** A folder that the test owns; everyone may pass through it, so that other users reach sockets in it. */
-export function testFolder(t: Test): string {
-  const folder = mkdtempSync(join(tmpdir(), 'latchkey-test-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
-  return folder;
 }
 
 /** Starts `latchkey ARGS` with a clean environment; killed at the end of the test if it still runs. */

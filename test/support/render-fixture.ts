@@ -1,6 +1,4 @@
 // A file pipeline on a store that the test fills by hand: real files, real commands, no upstream.
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { createSystemClock } from '../../src/base/clock.ts';
@@ -19,6 +17,7 @@ import { createTemplateCompiler } from '../../src/render/template-compiler.ts';
 import { digestData } from '../../src/store/secret-version.ts';
 import { createStore, type Store } from '../../src/store/store.ts';
 import { runCommand } from './command-runner.ts';
+import { testFolder } from './test-folder.ts';
 
 export const templateConfig: TemplateConfig = {
   sandboxPaths: [],
@@ -53,15 +52,8 @@ export interface RenderFixture {
   file(name: string, text: string, over?: Partial<FileConfig>): FileConfig;
 }
 
-export function createFolder(t: Test): string {
-  const folder = mkdtempSync(join(tmpdir(), 'latchkey-render-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
-  chmodSync(folder, 0o755);
-  return folder;
-}
-
 export function createRenderFixture(t: Test, secretNames: readonly string[]): RenderFixture {
-  const folder = createFolder(t);
+  const folder = testFolder(t);
   const clock = createSystemClock();
   const store = createStore({ clock });
   const secrets = secretNames.map(secretConfig);
