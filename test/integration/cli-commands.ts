@@ -14,6 +14,10 @@ async function setUp(t: Test) {
     folder,
     vault,
     config: {
+      upstreams: {
+        // Without events: only `refresh` brings a change.
+        vault: { kind: 'vault', address: vault.address, events: false, auth: { method: 'token' } },
+      },
       secrets: { app: { path: 'secret/app', refresh: '1h' }, gone: { path: 'secret/gone', required: false } },
       files: [
         {
