@@ -185,7 +185,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
   }
 
   function sweep(): void {
-    for (const [key, track] of tracks) if (track.isOver) tracks.delete(key);
+    for (const [key, track] of tracks) if (track.isOver()) tracks.delete(key);
   }
 
   function abandon(lease: OwnedLease, entry: Entry): void {
@@ -217,8 +217,8 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
   function settleKey(track: SecretTrack, canonicalKey: string): SecretTrack {
     const { upstream } = track.reference;
     const owner = tracks.get(trackKey(upstream, canonicalKey));
-    if (tracks.get(trackKey(upstream, track.canonicalKey)) === track) {
-      tracks.delete(trackKey(upstream, track.canonicalKey));
+    if (tracks.get(trackKey(upstream, track.canonicalKey())) === track) {
+      tracks.delete(trackKey(upstream, track.canonicalKey()));
     }
     if (owner === undefined || owner === track) {
       track.rename(canonicalKey);

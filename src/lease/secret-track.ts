@@ -28,12 +28,12 @@ export interface AskResult {
 }
 
 export interface SecretTrack {
-  readonly canonicalKey: string;
+  canonicalKey(): string;
   readonly reference: Reference;
   /** Keys of the entries that mean this secret. */
   readonly members: ReadonlySet<string>;
   /** Nobody wants it, nothing is under way and its lease is gone: until then an entry that comes back finds it here. */
-  readonly isOver: boolean;
+  isOver(): boolean;
   rename(canonicalKey: string): void;
   join(entryKey: string): void;
   leave(entryKey: string): void;
@@ -109,14 +109,10 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
   }
 
   const track: SecretTrack = {
-    get canonicalKey() {
-      return context.canonicalKey;
-    },
+    canonicalKey: () => context.canonicalKey,
     reference,
     members,
-    get isOver() {
-      return members.size === 0 && !asking.isBusy() && !hasLivingLease();
-    },
+    isOver: () => members.size === 0 && !asking.isBusy() && !hasLivingLease(),
     rename(next) {
       context.canonicalKey = next;
     },

@@ -6,7 +6,6 @@ import { orExpire, type PlannedStep, planAfterRecovery, planNext } from './sched
 import { type TrackContext, toWall, viewOf } from './track-context.ts';
 
 export interface TrackPlan {
-  readonly isPlanned: boolean;
   /** Plans anew by what is known now. */
   replan(): void;
   /** While a request is under way only the end of the value counts. */
@@ -72,9 +71,6 @@ export function createTrackPlan(context: TrackContext, onDue: () => void): Track
   }
 
   return {
-    get isPlanned() {
-      return plan !== undefined;
-    },
     replan() {
       if (!isAwaiting) replan();
     },

@@ -2,6 +2,7 @@
 // the upstream's outage state. Rate and sharing with the proxy are the upstream's own budget.
 import type { Clock } from '../base/clock.ts';
 import { errorCode, LatchkeyError } from '../base/errors.ts';
+import { linkSignals } from '../base/linked-signal.ts';
 import type { LeaseUpstream, Priority, RequestOptions } from './lease-upstream.ts';
 import { createOutage, isRefusal, type Outage } from './outage.ts';
 import type { ScheduleLimits } from './schedule-policy.ts';
@@ -128,12 +129,12 @@ async function withTimeout<T>(
   name: string,
   send: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const late = new AbortController();
-  const timer = clock.setTimer(timeoutMs, () => late.abort());
+  const limited = linkSignals(signal);
+  const timer = clock.setTimer(timeoutMs, () => limited.abort());
   try {
-    return await send(AbortSignal.any([signal, late.signal]));
+    return await send(limited.signal);
   } catch (error) {
-    const isLate = late.signal.aborted && !signal.aborted;
+    const isLate = limited.signal.aborted && !signal.aborted;
     const isAbort = errorCode(error) === 'aborted' || (error instanceof Error && error.name === 'AbortError');
     if (!isLate || !isAbort) throw error;
     throw new LatchkeyError('timeout', `upstream ${name}: no answer within ${timeoutMs / 1000} s`, {
@@ -141,6 +142,7 @@ async function withTimeout<T>(
     });
   } finally {
     timer.cancel();
+    limited.release();
   }
 }
 

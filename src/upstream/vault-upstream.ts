@@ -1,6 +1,7 @@
 // Vault and OpenBao as an upstream: puts client, session, secrets and budget together, and tells how it is doing.
 import type { Clock } from '../base/clock.ts';
 import { describeError, LatchkeyError } from '../base/errors.ts';
+import { linkSignals } from '../base/linked-signal.ts';
 import type { Logger } from '../base/logger.ts';
 import type { UpstreamConfig } from '../config/resolved.ts';
 import type { Environment } from './auth/auth-method.ts';
@@ -14,7 +15,13 @@ import { createSession } from './session.ts';
 import { createTlsWatch } from './tls-watch.ts';
 import { createTokenSinks } from './token-sinks.ts';
 import { createTransport } from './transport.ts';
-import type { Upstream, UpstreamListener, UpstreamStateName, UpstreamStatus } from './upstream.ts';
+import type {
+  RequestOptions,
+  Upstream,
+  UpstreamListener,
+  UpstreamStateName,
+  UpstreamStatus,
+} from './upstream.ts';
 import { createVaultClient } from './vault-client.ts';
 import { createVaultSecrets } from './vault-secrets.ts';
 
@@ -142,10 +149,22 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
     if (config.auth.method === 'cert') session.replace();
   }
 
-  /** Requests end with the upstream, and with their own signal. */
-  function bound<T extends { signal: AbortSignal }>(request: T): T {
+  function refuseWhenClosed(): void {
     if (lifetime.signal.aborted) throw new LatchkeyError('aborted', `the upstream ${config.name} is closed`);
-    return { ...request, signal: AbortSignal.any([request.signal, lifetime.signal]) };
+  }
+
+  /** Requests end with the upstream, and with their own signal. */
+  async function bound<T>(
+    request: RequestOptions,
+    send: (request: RequestOptions) => Promise<T>,
+  ): Promise<T> {
+    refuseWhenClosed();
+    const linked = linkSignals(request.signal, lifetime.signal);
+    try {
+      return await send({ ...request, signal: linked.signal });
+    } finally {
+      linked.release();
+    }
   }
 
   return {
@@ -161,14 +180,18 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
       return () => listeners.delete(listener);
     },
     ready: session.ready,
-    read: async (reference, request) => await secrets.read(reference, bound(request)),
-    isCurrent: async (reference, version, request) =>
-      await secrets.isCurrent(reference, version, bound(request)),
-    renew: async (leaseId, increment, request) => await secrets.renew(leaseId, increment, bound(request)),
-    revoke: async (leaseId, request) => await secrets.revoke(leaseId, bound(request)),
+    read: (reference, request) => bound(request, (sent) => secrets.read(reference, sent)),
+    isCurrent: (reference, version, request) =>
+      bound(request, (sent) => secrets.isCurrent(reference, version, sent)),
+    renew: (leaseId, increment, request) => bound(request, (sent) => secrets.renew(leaseId, increment, sent)),
+    revoke: (leaseId, request) => bound(request, (sent) => secrets.revoke(leaseId, sent)),
     canonicalKey: secrets.canonicalKey,
-    forward: async (request) =>
-      await forwardTo(bound(request), { client, session, namespace: config.namespace }),
+    async forward(request) {
+      refuseWhenClosed();
+      // Not released with the promise: the answer's body ends with the upstream too.
+      const signal = AbortSignal.any([request.signal, lifetime.signal]);
+      return await forwardTo({ ...request, signal }, { client, session, namespace: config.namespace });
+    },
     async close({ revokeToken, signal }) {
       if (lifetime.signal.aborted) return;
       lifetime.abort();

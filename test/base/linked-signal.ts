@@ -1,0 +1,38 @@
+import { getEventListeners } from 'node:events';
+import t from 'tap';
+import { linkSignals } from '../../src/base/linked-signal.ts';
+
+t.test('aborts with the reason of the parent that aborts first', (t) => {
+  const parents = [new AbortController(), new AbortController()] as const;
+  const linked = linkSignals(...parents.map(({ signal }) => signal));
+  t.notOk(linked.signal.aborted);
+  parents[1].abort('second');
+  parents[0].abort('first');
+  t.equal(linked.signal.reason, 'second');
+  t.end();
+});
+
+t.test('is aborted from the start below an aborted parent', (t) => {
+  t.equal(linkSignals(AbortSignal.abort('over'), new AbortController().signal).signal.reason, 'over');
+  t.end();
+});
+
+t.test('aborts alone, and leaves its parents be', (t) => {
+  const parent = new AbortController();
+  const linked = linkSignals(parent.signal);
+  linked.abort('late');
+  t.equal(linked.signal.reason, 'late');
+  t.notOk(parent.signal.aborted);
+  t.end();
+});
+
+t.test('released, it hears its parents no longer and leaves nothing with them', (t) => {
+  const parent = new AbortController();
+  const linked = linkSignals(parent.signal);
+  t.equal(getEventListeners(parent.signal, 'abort').length, 1);
+  linked.release();
+  t.equal(getEventListeners(parent.signal, 'abort').length, 0);
+  parent.abort();
+  t.notOk(linked.signal.aborted);
+  t.end();
+});
