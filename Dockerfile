@@ -23,5 +23,5 @@ COPY --from=build --chown=65532:65532 /run-latchkey /run/latchkey
 USER 65532:65532
 # As the shebang line of dist/main.js.
 ENV NODE_ENV=production MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=65536 MALLOC_MMAP_THRESHOLD_=65536
-ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=1", "--no-maglev", "--no-sparkplug", "/opt/latchkey/dist/main.js"]
+ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=1", "--no-maglev", "--no-sparkplug", "--heap-growing-percent=20", "/opt/latchkey/dist/main.js"]
 CMD ["agent", "--config", "/etc/latchkey/latchkey.yaml"]
