@@ -64,7 +64,9 @@ function errorOf(answer: LocalAnswer): LatchkeyError {
   const { code = 'internal', message = `the agent answered with status ${answer.status}` } = toldBy(
     answer.body,
   );
-  return new LatchkeyError(houseCodes[code] ?? (code as ErrorCode), message);
+  const options =
+    code === 'denied' ? { remedy: "the agent's log says why, a rule under `access` can allow it" } : {};
+  return new LatchkeyError(houseCodes[code] ?? (code as ErrorCode), message, options);
 }
 
 function toldBy(body: Buffer): { code?: string; message?: string } {

@@ -10,6 +10,7 @@ import type { ListenerConfig } from '../config/resolved.ts';
 import type { AgentMetrics } from '../metrics/agent-metrics.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
 import type { AgentView } from './agent-view.ts';
+import { withDenialLog } from './denial-log.ts';
 import { createHttpListener } from './http-listener.ts';
 import { addressOf, type Listener } from './listener.ts';
 import { createDialects } from './routes.ts';
@@ -61,7 +62,12 @@ export interface LocalServer {
 export function createServer(options: ServerOptions): LocalServer {
   const { view, access, clock, metrics, logger } = options;
   const waits = createWaits({ store: view.store, access, clock, metrics });
-  const context: ServerContext = { ...options, secrets: createSecretReader({ view, clock }), waits };
+  const context: ServerContext = {
+    ...options,
+    audit: withDenialLog(options.audit, { clock, logger }),
+    secrets: createSecretReader({ view, clock }),
+    waits,
+  };
   const dialects = createDialects(context);
   const ledgerRecords = metrics.ledgerRecords.with();
   const stopCollecting = options.registry.onRender(() => ledgerRecords.set(options.ledger.size));

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { AccessRules } from '../../src/access/access-policy.ts';
 import { createBlindPeerReader } from '../../src/access/peer.ts';
+import { type LogFields, type Logger, silentLogger } from '../../src/base/logger.ts';
 import { getScript, needsRoot, nobody, runAs } from '../support/other-user.ts';
 import { ask, startServing, unixListener } from '../support/serving.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -17,9 +18,14 @@ function rulesFor(uid: number, allow: string[], more: object = {}): AccessRules 
   };
 }
 
-async function openTo(t: { teardown(callback: () => unknown): void }, rules: AccessRules) {
+async function openTo(
+  t: { teardown(callback: () => unknown): void },
+  rules: AccessRules,
+  logger: Logger = silentLogger,
+) {
   const serving = await startServing({
     rules,
+    logger,
     listeners: (folder) => [unixListener(join(folder, 'api.sock'), ['secrets', 'metrics'], { mode: 0o666 })],
   });
   t.teardown(() => serving.close());
@@ -44,6 +50,22 @@ t.test('another user gets nothing without a rule, not even names', { skip: needs
     t.equal(answer.trim(), '403 {"error":{"code":"denied","message":"not allowed"}}', path);
   }
   t.match(await runAs(nobody, getScript, [serving.socketPath, '/healthz']), /^200 /);
+});
+
+t.test('a refused caller is in the log once, with who it is and why', { skip: needsRoot }, async (t) => {
+  const lines: [LogFields, string][] = [];
+  const logger = { ...silentLogger, warn: (...line: [LogFields, string]) => lines.push(line) };
+  const serving = await openTo(t, { rules: [], strict: false }, logger);
+  for (const path of ['/secrets/stripe', '/secrets/database', '/status']) {
+    await runAs(nobody, getScript, [serving.socketPath, path]);
+  }
+  t.match(lines, [
+    [
+      { listener: 'listeners[0]', caller: { uid: nobody }, secret: 'stripe', reason: String },
+      'refused a caller',
+    ],
+  ]);
+  t.equal(lines.length, 1);
 });
 
 t.test('another user gets what a rule gives him and no more', { skip: needsRoot }, async (t) => {
