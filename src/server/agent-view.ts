@@ -33,6 +33,8 @@ export interface ForwardedRequest {
   /** As it came, without the question mark. */
   readonly query: string;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** Instead of any that the headers name; undefined: the upstream's own. */
+  readonly namespace: string | undefined;
   readonly body: Buffer | Readable | undefined;
   /** `auto`: the agent's own token; undefined: none. */
   readonly token: SecretValue | 'auto' | undefined;

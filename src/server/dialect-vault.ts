@@ -20,10 +20,9 @@ import {
 } from './vault-forward.ts';
 import { createVaultLocalApi } from './vault-local-api.ts';
 import {
-  isOwnNamespace,
+  namespaceAsked,
   operationOf,
   pathsWritten,
-  ruledPath,
   type VaultTarget,
   vaultTarget,
 } from './vault-path-policy.ts';
@@ -51,14 +50,17 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     return target;
   }
 
+  function namespaceOf({ headers }: Exchange): string | undefined {
+    const header = headers['x-vault-namespace'];
+    return header === undefined ? undefined : namespaceAsked(String(header), vault?.upstream()?.namespace);
+  }
+
+  /** Rules know a request within another namespace than the upstream's own by that one and the path. */
   function mayPass(exchange: Exchange, target: VaultTarget): boolean {
-    const { method, headers } = exchange;
+    const { method } = exchange;
     const wanted = method === 'HEAD' ? 'GET' : method === 'GET' && target.isList ? 'LIST' : method;
-    const namespace = headers['x-vault-namespace'];
-    const path =
-      namespace === undefined
-        ? target.path
-        : ruledPath(target.path, String(namespace), vault?.upstream()?.namespace);
+    const namespace = namespaceOf(exchange);
+    const path = namespace === undefined ? target.path : `${namespace}/${target.path}`;
     return exchange.permits({ kind: 'vault', method: wanted, path });
   }
 
@@ -89,7 +91,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     const token = tokenOf(exchange);
     const operation = operationOf(exchange.method, target.path);
     const body = await bodyOf(exchange);
-    const request: PassedRequest = { token, body, signal };
+    const request: PassedRequest = { namespace: namespaceOf(exchange), token, body, signal };
     if (operation.kind === 'token-about') return aboutToken(exchange, target, request, operation.isSelf);
     if (operation.kind === 'renew-lease' && token === 'auto' && cache !== undefined) {
       const leaseId = operation.leaseId ?? textOf(jsonFields(body)['lease_id']);
@@ -177,9 +179,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     for (const name in headers) {
       if (name.startsWith('x-') && !plainHeaders.has(name)) return false;
     }
-    const namespace = headers['x-vault-namespace'];
-    if (namespace !== undefined && !isOwnNamespace(String(namespace), vault?.upstream()?.namespace))
-      return false;
+    if (namespaceOf(exchange) !== undefined) return false;
     return tokenOf(exchange) === 'auto';
   }
 

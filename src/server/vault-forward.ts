@@ -35,6 +35,7 @@ export function tokenOf(exchange: Exchange): VaultToken {
 }
 
 export interface PassedRequest {
+  readonly namespace: string | undefined;
   readonly token: VaultToken;
   readonly body: Buffer | Readable | undefined;
   readonly signal: AbortSignal;
@@ -48,7 +49,7 @@ export function passOn(
   view: AgentView,
   request: PassedRequest,
 ): Promise<ForwardedAnswer> {
-  const { token, body, signal } = request;
+  const { namespace, token, body, signal } = request;
   const headers: Record<string, string | string[] | undefined> = { ...exchange.headers };
   delete headers['x-vault-token'];
   // Every one of them may carry the listener's token; the vault gets the token that was decided on.
@@ -62,6 +63,7 @@ export function passOn(
     method: exchange.method,
     path: target.rawPath,
     query: target.query,
+    namespace,
     headers,
     body,
     token,

@@ -8,7 +8,7 @@ export interface VaultTarget {
   readonly query: string;
   /** Decoded, without `/v1/`: what access rules match and audit lines show. */
   readonly path: string;
-  /** `list=true` makes a GET a LIST. */
+  /** `list=true` makes a GET a LIST, and so does `scan=true`, a list of all below. */
   readonly isList: boolean;
   /** Of a GET that may be served from memory: the query as parameters of a reference. */
   readonly parameters: Readonly<Record<string, string>> | undefined;
@@ -22,8 +22,12 @@ const forbidden = /[\0-\x1f\x7f\\]/;
 export function vaultTarget(rawPath: string, query: string): VaultTarget {
   const path = plainPath(rawPath.slice('/v1/'.length));
   const pairs = [...new URLSearchParams(query)];
-  const isList = pairs.some(([key, value]) => key === 'list' && /^(?:1|t|true)$/i.test(value));
   const isPlain = pairs.every(([key], index) => pairs.findIndex(([other]) => other === key) === index);
+  const listing = pairs.filter(([key]) => key === 'list' || key === 'scan');
+  if (listing.length > 1) {
+    throw new LatchkeyError('usage', 'the query: expected list or scan once, for servers heed one of them');
+  }
+  const isList = listing.some(([, value]) => /^(?:1|t|true)$/i.test(value));
   const isAside = pairs.some(([key]) => key === 'list' || key === 'help' || key === 'scan');
   const isFit =
     isPlain &&
@@ -55,15 +59,18 @@ function plainPath(text: string): string {
   return decoded;
 }
 
-/** The path by which rules know a request: within another namespace than the upstream's own, that one in front. */
-export function ruledPath(path: string, asked: string | undefined, own: string | undefined): string {
-  const [wanted, ours] = [trimSlashes(asked ?? ''), trimSlashes(own ?? '')];
-  return wanted === '' || wanted === ours ? path : `${wanted}/${path}`;
-}
-
-/** Whether a namespace header means what the upstream is asked for anyway. */
-export function isOwnNamespace(asked: string | undefined, own: string | undefined): boolean {
-  return asked === undefined || trimSlashes(asked) === trimSlashes(own ?? '');
+/**
+ * The namespace that a header asks for; undefined where it is the upstream's own. Throws `usage` for one that is not in
+ * its plain form: OpenBao would resolve `team/..` after the rules have seen it.
+ */
+export function namespaceAsked(header: string | undefined, own: string | undefined): string | undefined {
+  const asked = trimSlashes(header ?? '');
+  if (asked === '' || asked === trimSlashes(own ?? '')) return undefined;
+  const isTwisted = asked.split('/').some((segment) => ['', '.', '..'].includes(segment));
+  if (isTwisted || forbidden.test(asked)) {
+    throw new LatchkeyError('usage', 'X-Vault-Namespace: expected it in plain form, such as team-a/billing');
+  }
+  return asked;
 }
 
 function trimSlashes(text: string): string {

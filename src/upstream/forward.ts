@@ -25,6 +25,7 @@ const ownHeaders = new Set([
   'expect',
   'host',
   'x-vault-token',
+  'x-vault-namespace',
 ]);
 const longestRefusal = 64 * 1024;
 
@@ -63,7 +64,7 @@ async function bufferedAnswer(answer: StreamedAnswer) {
 
 function outgoingHeaders(
   request: ForwardRequest,
-  namespace: string | undefined,
+  ownNamespace: string | undefined,
   token: string | undefined,
 ): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = { 'x-vault-request': 'true' };
@@ -77,7 +78,8 @@ function outgoingHeaders(
   }
   // A stream goes on in chunks of its own.
   if (!Buffer.isBuffer(request.body)) delete headers['content-length'];
-  if (namespace !== undefined) headers['x-vault-namespace'] ??= namespace;
+  const namespace = request.namespace ?? ownNamespace;
+  if (namespace !== undefined) headers['x-vault-namespace'] = namespace;
   if (token !== undefined) headers['x-vault-token'] = token;
   return headers;
 }

@@ -72,8 +72,10 @@ export interface ForwardRequest {
   readonly path: string;
   /** As it came, without the question mark; empty: none. */
   readonly query: string;
-  /** Hop-by-hop headers, Host and X-Vault-Token are left out by the upstream. */
+  /** Hop-by-hop headers, Host, X-Vault-Token and X-Vault-Namespace are left out by the upstream. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** Instead of any that the headers name; undefined: the upstream's own. */
+  readonly namespace: string | undefined;
   readonly body: Buffer | Readable | undefined;
   /** `auto`: the agent's own token; undefined: none. */
   readonly token: SecretValue | 'auto' | undefined;

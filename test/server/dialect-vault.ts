@@ -15,15 +15,17 @@ const ownToken = 'own-auto-auth-token';
 interface Setup {
   listener?: Record<string, unknown>;
   config?: Record<string, unknown>;
+  env?: Record<string, string>;
 }
 
-async function start(t: Test, { listener = {}, config = {} }: Setup = {}) {
+async function start(t: Test, { listener = {}, config = {}, env = {} }: Setup = {}) {
   const vault = await startStubVault();
   t.teardown(vault.close);
   const folder = testFolder(t);
   const agent = startAgent(t, {
     folder,
     vault: { address: vault.address, rootToken: ownToken },
+    env,
     config: {
       listeners: [{ unix: join(folder, 'latchkey.sock'), serve: ['secrets', 'admin', 'vault'], ...listener }],
       ...config,
@@ -316,7 +318,11 @@ t.test('rules allow by path and method; twisted spellings are refused', async (t
           {
             name: 'billing',
             client: { uid: process.getuid?.() ?? 0 },
-            vault: [{ path: 'secret/data/billing/*', methods: ['GET'] }],
+            vault: [
+              { path: 'secret/data/billing/*', methods: ['GET'] },
+              { path: 'secret/metadata/*', methods: ['LIST'] },
+              { path: 'team/*', methods: ['GET'] },
+            ],
           },
         ],
       },
@@ -328,6 +334,10 @@ t.test('rules allow by path and method; twisted spellings are refused', async (t
   t.equal(await status('secret/data/billing/db', { method: 'DELETE' }), 403);
   t.equal(await status('secret/data/billing/db?list=true'), 403, 'a list is another right');
   t.equal(await status('secret/data/billing/db', { headers: { 'x-vault-namespace': 'other' } }), 403);
+  t.equal(await status('secret/data/billing/db?scan=true'), 403, 'and so is a list of all below');
+  t.equal(await status('secret/metadata/billing'), 403, 'a right to lists is none to read');
+  t.equal(await status('secret/metadata/billing?list=false&list=true'), 400, 'servers take the first');
+  t.equal(await status('secret/metadata/billing?scan=0&list=1'), 400);
   t.equal(await status('secret/data/other'), 403);
   t.equal(await status('sys/health'), 403);
   for (const path of [
@@ -342,4 +352,53 @@ t.test('rules allow by path and method; twisted spellings are refused', async (t
   }
   t.equal((await agent.ask('/agent/v1/cache-clear', { method: 'POST', body: '{"type":"all"}' })).status, 403);
   t.notOk(vault.requests.some(({ path }) => path.includes('other')));
+});
+
+t.test('goes to the namespace that the rules were asked about', async (t) => {
+  const { vault, agent } = await start(t, {
+    env: { VAULT_NAMESPACE: 'own' },
+    config: {
+      access: {
+        strict: true,
+        rules: [
+          {
+            name: 'team',
+            client: { uid: process.getuid?.() ?? 0 },
+            vault: [
+              { path: 'team/*', methods: ['GET'] },
+              { path: 'secret/data/app', methods: ['GET'] },
+            ],
+          },
+        ],
+      },
+    },
+  });
+  vault.route(({ path }) => (path.startsWith('secret/data/') ? { json: kv2({ path }) } : undefined));
+  const seen = async (path: string, headers: Record<string, string>) => {
+    const before = vault.requests.length;
+    const { status } = await agent.ask(`/v1/secret/data/${path}`, { headers });
+    const namespace = vault.requests.slice(before).find((request) => request.path === `secret/data/${path}`)
+      ?.headers['x-vault-namespace'];
+    return { status, namespace };
+  };
+  const asked = { 'x-vault-namespace': 'team' };
+  t.match(await seen('db', asked), { status: 200, namespace: 'team' });
+  t.match(await seen('db', { 'x-vault-namespace': '/team/' }), { status: 200, namespace: 'team' });
+  t.match(
+    await seen('db', { ...asked, connection: 'keep-alive, x-vault-namespace' }),
+    { status: 200, namespace: 'team' },
+    'though Connection calls the header its own',
+  );
+  t.match(
+    await seen('app', { 'x-vault-namespace': '', 'x-vault-wrap-ttl': '1m' }),
+    { status: 200, namespace: 'own' },
+    'an empty one is none',
+  );
+  for (const twisted of ['team/..', 'team/../own', 'team//x', './team', 'team/./x', 'team\\..']) {
+    t.match(
+      await seen('db', { 'x-vault-namespace': twisted }),
+      { status: 400, namespace: undefined },
+      twisted,
+    );
+  }
 });

@@ -12,6 +12,7 @@ function request(over: Partial<ForwardRequest>): ForwardRequest {
     path: '/v1/secret/data/app',
     query: '',
     headers: {},
+    namespace: undefined,
     body: undefined,
     token: 'auto',
     signal: AbortSignal.timeout(5000),
@@ -73,7 +74,15 @@ t.test('passes method, path, query, headers and body on as they came, and the an
 t.test("sends the caller's own token and namespace, or none", async (t) => {
   const { vault, upstream } = await startBoth(t);
   const token = SecretValue.fromText('of-the-caller');
-  (await upstream.forward(request({ token, headers: { 'X-Vault-Namespace': 'other' } }))).body.resume();
+  (
+    await upstream.forward(
+      request({
+        token,
+        namespace: 'other',
+        headers: { 'X-Vault-Namespace': 'a', connection: 'x-vault-namespace' },
+      }),
+    )
+  ).body.resume();
   (await upstream.forward(request({ token: undefined }))).body.resume();
   t.match(vault.requests[0]?.headers, { 'x-vault-token': 'of-the-caller', 'x-vault-namespace': 'other' });
   t.equal(vault.requests[1]?.headers['x-vault-token'], undefined);
