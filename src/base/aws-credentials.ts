@@ -9,6 +9,9 @@ export interface AwsCredentials {
   readonly sessionToken: string | undefined;
 }
 
+/** Credentials without an end are given one this far ahead (ms): the SDKs ask again then, and otherwise never. */
+export const endlessCredentialsLifeMs = 15 * 60_000;
+
 const spellings = {
   accessKeyId: ['access_key', 'access_key_id', 'aws_access_key_id', 'AccessKeyId'],
   secretAccessKey: ['secret_key', 'secret_access_key', 'aws_secret_access_key', 'SecretAccessKey'],

@@ -1,7 +1,7 @@
 // A secret in the shapes of AWS: GetSecretValue, SSM's GetParameter, container credentials. Which version is meant, and
 // what it is called; who may have it is decided before.
 import { createHash } from 'node:crypto';
-import { awsCredentials } from '../base/aws-credentials.ts';
+import { awsCredentials, endlessCredentialsLifeMs } from '../base/aws-credentials.ts';
 import { stringifyJson } from '../base/json.ts';
 import type { Entry } from '../store/entry.ts';
 import { fieldBytes, type SecretVersion, secretFields, shownVersion } from '../store/secret-version.ts';
@@ -15,8 +15,6 @@ export interface StagedVersion {
 
 /** The only field of a secret that stands for the whole: then the text is not wrapped in JSON. */
 const wholeFields = ['value', 'secret_string', 'SecretString'];
-/** Credentials without an end are asked for again after this. */
-const credentialsLifeMs = 15 * 60_000;
 const account = '000000000000';
 
 /** Current, and the newest of those before it that somebody still holds. */
@@ -105,7 +103,7 @@ export function containerCredentials(
   const { accessKeyId, secretAccessKey, sessionToken } = awsCredentials(name, secretFields(version));
   const ends = Math.min(entry.expiresAt ?? Number.POSITIVE_INFINITY, 8.64e15);
   const expiresAt =
-    version.lease === undefined && entry.expiresAt === undefined ? wall + credentialsLifeMs : ends;
+    version.lease === undefined && entry.expiresAt === undefined ? wall + endlessCredentialsLifeMs : ends;
   return {
     AccessKeyId: accessKeyId,
     SecretAccessKey: secretAccessKey,

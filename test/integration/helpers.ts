@@ -65,9 +65,31 @@ t.test(
     await agent.ask('/refresh', { method: 'POST' });
     t.match(fill('https://git.example/team/app.git'), /password=second\n/);
     t.notMatch(fill('https://evil.example/team/app.git'), /second/, 'no other host gets it');
+    t.match(
+      fill('https://git.example:443/team/app.git'),
+      /password=second\n/,
+      'the port that https has anyway',
+    );
+    t.notMatch(fill('https://git.example:8443/team/app.git'), /second/, 'another port is another server');
     t.notMatch(fill('http://git.example/team/app.git'), /second/, 'nor does it go over plain http');
   },
 );
+
+t.test('over plain http a credential goes to this machine alone', async (t) => {
+  const { helper } = await setUp(t, { gitlab: { username: 'robot', password: 'pw' } });
+  const answer = async (host: string) =>
+    (await helper(['git', 'get', '--secret', 'gitlab', '--host', host], `protocol=http\nhost=${host}\n\n`))
+      .stdout;
+  for (const host of ['localhost', 'localhost:3000', '127.0.0.1:80', '[::1]:80'])
+    t.match(await answer(host), /password=pw/, host);
+  for (const host of [
+    'localhost.evil.example',
+    '127.0.0.1.evil.example',
+    '127.evil.example:80',
+    'git.example',
+  ])
+    t.equal(await answer(host), '', host);
+});
 
 t.test('git clones with it from a server that wants a password', { skip: without('git') }, async (t) => {
   const { folder, agent } = await setUp(t, {
@@ -144,7 +166,10 @@ t.test('docker, AWS and Kubernetes are answered in their own words', async (t) =
   });
   t.match(await helper(['docker', 'store', '--secret', 'registry'], '{}'), { code: 3, stdout: '' });
   t.match(await helper(['docker', 'get', '--secret', 'anywhere'], 'x\n'), { code: 2, stderr: /use --host/ });
-  t.strictSame(JSON.parse((await helper(['aws', 'aws'])).stdout), {
+  const asked = Date.now();
+  const aws = JSON.parse((await helper(['aws', 'aws'])).stdout);
+  t.ok(Date.parse(aws.Expiration) > asked + 10 * 60_000, 'they ask again, though these have no end');
+  t.match(aws, {
     Version: 1,
     AccessKeyId: 'AKIA',
     SecretAccessKey: 's',

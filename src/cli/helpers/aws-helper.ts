@@ -1,5 +1,5 @@
 // `credential_process` of the AWS tools: JSON on standard output, asked again about five minutes before Expiration.
-import { awsCredentials } from '../../base/aws-credentials.ts';
+import { awsCredentials, endlessCredentialsLifeMs } from '../../base/aws-credentials.ts';
 import { fetchSecret, type HelperContext } from './helper-secret.ts';
 
 export async function answerAws(context: HelperContext): Promise<string> {
@@ -10,6 +10,6 @@ export async function answerAws(context: HelperContext): Promise<string> {
     AccessKeyId: accessKeyId,
     SecretAccessKey: secretAccessKey,
     ...(sessionToken === undefined ? {} : { SessionToken: sessionToken }),
-    ...(secret.expiresAt === undefined ? {} : { Expiration: secret.expiresAt }),
+    Expiration: secret.expiresAt ?? new Date(Date.now() + endlessCredentialsLifeMs).toISOString(),
   })}\n`;
 }

@@ -7,7 +7,7 @@ export async function answerGit(operation: string | undefined, context: HelperCo
   if (operation !== 'get') return '';
   const asked = new Map(context.input.split('\n').flatMap((line) => pairOf(line)));
   const host = asked.get('host') ?? '';
-  const isLocal = /^(?:localhost|127\.|\[::1\])/.test(host);
+  const isLocal = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i.test(host);
   // A password in the clear would be read on the way.
   if (asked.get('protocol') !== 'https' && !isLocal) return '';
   const secret = await fetchSecret(context);

@@ -62,11 +62,12 @@ export function isForHost(secret: HelperSecret, context: HelperContext, asked: s
   return hostOf(own) === hostOf(asked);
 }
 
-/** `https://registry.example:5000/v2/` is `registry.example:5000`. */
+/** `https://registry.example:5000/v2/` is `registry.example:5000`; 443 is where they are without a port. */
 function hostOf(text: string): string {
   return text
     .replace(/^[a-z]+:\/\//i, '')
     .replace(/[/?#].*$/, '')
     .replace(/^[^@]*@/, '')
+    .replace(/:443$/, '')
     .toLowerCase();
 }
