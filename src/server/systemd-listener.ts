@@ -2,7 +2,7 @@
 // There is no way to say no: an early close would be an empty credential, so a refusal is more than the 1 MiB that
 // systemd takes, which makes the unit fail.
 import { createServer, type Socket } from 'node:net';
-import { type ProcessCaller, unitCaller } from '../access/caller.ts';
+import { unitCaller, unknownCaller } from '../access/caller.ts';
 import type { PeerReader } from '../access/peer.ts';
 import type { LatchkeyError } from '../base/errors.ts';
 import { stringifyJson } from '../base/json.ts';
@@ -27,6 +27,9 @@ const refusal = Buffer.alloc(maxCredentialBytes + 4096, refusalLine);
 /** A unit that starts with the host may be earlier than the login at the vault. */
 const waitForSecretMs = 30_000;
 const idleTimeoutMs = 60_000;
+/** Connections beyond `max_connections` that still take in their refusal; more than that are cut without it. */
+const maxLingering = 256;
+const lingerMs = 1000;
 
 interface Credential {
   readonly name: string;
@@ -34,7 +37,7 @@ interface Credential {
   readonly field: string | undefined;
 }
 
-interface Request extends Credential {
+interface Request extends Partial<Credential> {
   readonly socket: Socket;
   readonly identity: Identity;
   readonly startedAt: number;
@@ -45,14 +48,18 @@ export function createSystemdListener(options: SystemdListenerOptions): Listener
   const { view, clock, metrics, logger } = context;
   let config = options.config;
   const sockets = new Set<Socket>();
+  /** Requests for secrets that are not there yet. */
+  const waiting = new Set<() => void>();
+  let isClosing = false;
   const connections = metrics.connections.with(config.place);
   // The client half-closes at once; Node would close our side too before the answer is there.
   const server = createServer({ allowHalfOpen: true }, accept);
 
   function accept(socket: Socket): void {
     socket.on('error', () => socket.destroy());
-    if (sockets.size >= config.maxConnections) {
-      metrics.connectionsRefused.with(config.place).inc();
+    const isFull = sockets.size >= config.maxConnections;
+    if (isFull) metrics.connectionsRefused.with(config.place).inc();
+    if (sockets.size >= config.maxConnections + maxLingering) {
       socket.destroy();
       return;
     }
@@ -62,31 +69,33 @@ export function createSystemdListener(options: SystemdListenerOptions): Listener
       sockets.delete(socket);
       connections.set(sockets.size);
     });
-    socket.setTimeout(idleTimeoutMs, () => socket.destroy());
+    socket.setTimeout(isFull ? lingerMs : idleTimeoutMs, () => socket.destroy());
     socket.resume();
-    serve(socket);
+    if (isFull) socket.end(refusal);
+    else serve(socket);
   }
 
   function serve(socket: Socket): void {
     const fd = fdOf(socket);
-    const peer = fd === undefined ? undefined : peers.identify(fd);
+    const peer = fd === undefined ? unknownCaller('the connection is gone') : peers.identify(fd);
     const asked = fd === undefined ? undefined : parseAddress(peers.peerAddress(fd));
+    const startedAt = clock.now();
     // The address is the client's own choice: only root's (systemd's) word for it counts, or our own user's.
-    if (peer?.kind !== 'process' || (peer.uid !== 0 && peer.uid !== ownUid) || asked === undefined) {
+    if (peer.kind !== 'process' || (peer.uid !== 0 && peer.uid !== ownUid) || asked === undefined) {
       metrics.denials.with('systemd_peer').inc();
-      logger.warn(
-        { listener: config.place, uid: uidOf(peer) },
-        'refused: not a systemd that loads a credential',
+      const reason = 'not a systemd that loads a credential';
+      record(
+        { socket, identity: createIdentity(peer), startedAt },
+        { isAllowed: false, reason, status: 403 },
       );
-      socket.destroy();
       return;
     }
     const identity = createIdentity(unitCaller(asked.unit, peer.uid));
     const credential = findCredential(asked.id, (name) => view.names.find(name) !== undefined);
-    answer({ ...credential, socket, identity, startedAt: clock.now() });
+    answer({ ...credential, socket, identity, startedAt });
   }
 
-  function answer(request: Request): void {
+  function answer(request: Request & Credential): void {
     const { identity, name } = request;
     const decision = context.access.decideSecret(identity.caller, name);
     if (!decision.isAllowed) {
@@ -98,6 +107,7 @@ export function createSystemdListener(options: SystemdListenerOptions): Listener
     if (
       entry?.current === undefined &&
       entry !== undefined &&
+      !isClosing &&
       clock.now() < request.startedAt + waitForSecretMs
     ) {
       waitFor(request, entry.key);
@@ -135,7 +145,7 @@ export function createSystemdListener(options: SystemdListenerOptions): Listener
   }
 
   /** Again when the entry changes, for the last time when the wait is over. */
-  function waitFor(request: Request, key: string): void {
+  function waitFor(request: Request & Credential, key: string): void {
     const again = (): void => {
       stop();
       answer(request);
@@ -154,8 +164,10 @@ export function createSystemdListener(options: SystemdListenerOptions): Listener
     const stop = (): void => {
       stopListening();
       timer.cancel();
+      waiting.delete(again);
       request.socket.off('close', stop);
     };
+    waiting.add(again);
     request.socket.once('close', stop);
   }
 
@@ -199,6 +211,9 @@ export function createSystemdListener(options: SystemdListenerOptions): Listener
     },
     async close(drainMs) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      isClosing = true;
+      // Cut off they would take an empty credential for theirs.
+      for (const again of [...waiting]) again();
       const timer = clock.setTimer(drainMs, () => {
         for (const socket of sockets) socket.destroy();
       });
@@ -230,10 +245,6 @@ function credentialBytes(
   field: string | undefined,
 ): Buffer | undefined {
   return field === undefined ? Buffer.from(stringifyJson(fields), 'utf8') : fieldBytes(fields, field);
-}
-
-function uidOf(peer: { kind: string } | undefined): number | undefined {
-  return peer?.kind === 'process' ? (peer as ProcessCaller).uid : undefined;
 }
 
 function unitOf({ caller }: Identity): string | undefined {

@@ -83,7 +83,30 @@ t.test('a unit that starts before the secret is there waits for it', async (t) =
   t.equal(String(await loading), 'here');
 });
 
-t.test('a client that is not systemd gets nothing', async (t) => {
+t.test('a unit that is not served in time fails instead of starting with nothing', async (t) => {
+  const { serving, path } = await open(t);
+  serving.open('late');
+  const loading = loadCredential(path, 'billing.service', 'late.key');
+  await waitFor('the connection', () => serving.server.status()[0]?.connections === 1);
+  await serving.server.close({ drainMs: 5000 });
+  t.ok((await loading).length > refused, 'the agent stops');
+});
+
+t.test('beyond max_connections a unit fails', async (t) => {
+  const { serving, path } = await open(t, {
+    listeners: (folder: string) => [
+      unixListener(join(folder, 'credentials.sock'), ['systemd'], { maxConnections: 1 }),
+    ],
+  });
+  serving.open('late');
+  const first = loadCredential(path, 'billing.service', 'late.key');
+  await waitFor('the connection', () => serving.server.status()[0]?.connections === 1);
+  t.ok((await loadCredential(path, 'billing.service', 'stripe.key')).length > refused);
+  serving.put('late', { key: 'here' });
+  t.equal(String(await first), 'here');
+});
+
+t.test('a client that is not systemd is refused', async (t) => {
   const { path } = await open(t);
   const unit = '/unit/billing.service/stripe.key';
   for (const address of [
@@ -93,7 +116,7 @@ t.test('a client that is not systemd gets nothing', async (t) => {
     `\0ab${unit}/more`,
     `\0${unit}`,
   ]) {
-    t.equal((await readFrom(path, address)).length, 0, JSON.stringify(address));
+    t.ok((await readFrom(path, address)).length > refused, JSON.stringify(address));
   }
 });
 
@@ -101,10 +124,12 @@ t.test('another user cannot pass for systemd', { skip: needsRoot }, async (t) =>
   const { path } = await open(t);
   const script = `
     const { loadCredential } = await import(process.argv[1]);
-    const bytes = await loadCredential(process.argv[2], 'billing.service', 'stripe.key').catch((error) => error.code);
-    console.log(bytes.length === 0 || bytes === 'ECONNRESET' ? 'nothing' : String(bytes).slice(0, 20));`;
+    const bytes = await loadCredential(process.argv[2], 'billing.service', 'stripe.key');
+    console.log(String(bytes).slice(0, 17), bytes.length);`;
   const client = join(import.meta.dirname, '../support/systemd-client.ts');
-  t.equal((await runAs(nobody, script, [client, path])).trim(), 'nothing');
+  const [text, length] = (await runAs(nobody, script, [client, path])).trim().split(/ (?=\d+$)/);
+  t.equal(text, 'latchkey: refused');
+  t.ok(Number(length) > refused);
 });
 
 t.test('each delivery is audited and in the ledger; what cannot be recorded is not delivered', async (t) => {
