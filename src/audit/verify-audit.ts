@@ -25,6 +25,7 @@ export interface AuditVerification {
 const maxProblems = 100;
 
 interface Reader {
+  readonly expected: ChainHead | undefined;
   head: ChainHead | undefined;
   firstSeq: number | undefined;
   lines: number;
@@ -41,6 +42,7 @@ export async function verifyAudit(
   expected?: ChainHead,
 ): Promise<AuditVerification> {
   const reader: Reader = {
+    expected,
     head: undefined,
     firstSeq: undefined,
     lines: 0,
@@ -49,7 +51,10 @@ export async function verifyAudit(
   };
   for (const file of files) await verifyFile(reader, file);
   const head = reader.head ?? { seq: 0, hash: null };
-  if (expected !== undefined) compareHeads(reader, head, expected, files.at(-1) ?? '');
+  if (expected !== undefined && head.seq < expected.seq) {
+    const what = `${expected.seq - head.seq} lines are missing at the end`;
+    reader.problems.push({ file: files.at(-1) ?? '', line: reader.lines, what });
+  }
   return {
     isIntact: reader.problems.length === 0,
     problems: reader.problems,
@@ -87,6 +92,9 @@ function verifyLine(reader: Reader, bytes: Buffer, report: (what: string) => voi
   reader.firstSeq ??= seq;
   if (before === undefined) {
     if (seq === 1 && prev !== null) report('line 1 of the chain names a line before it');
+    // Every file begins with this one, those that follow a rotated file too.
+    if (seq > 1 && event !== 'opened')
+      report(`the lines before this one (seq ${seq}) were removed from the file`);
   } else if (seq > before.seq + 1) {
     report(
       `${seq - before.seq - 1} lines are missing before this one (expected seq ${before.seq + 1}, got ${seq})`,
@@ -98,16 +106,11 @@ function verifyLine(reader: Reader, bytes: Buffer, report: (what: string) => voi
       `the line before (seq ${before.seq}) was changed, or this one: its hash is not the one noted here`,
     );
   }
+  if (seq === reader.expected?.seq && hash !== reader.expected.hash) {
+    report(`not the line that the agent wrote as seq ${seq}`);
+  }
   reader.head = { seq, hash };
   reader.lastEvent = event;
-}
-
-function compareHeads(reader: Reader, head: ChainHead, expected: ChainHead, file: string): void {
-  const report = (what: string): void => {
-    reader.problems.push({ file, line: reader.lines, what });
-  };
-  if (head.seq < expected.seq) report(`${expected.seq - head.seq} lines are missing at the end`);
-  else if (head.seq === expected.seq && head.hash !== expected.hash) report('the last line was changed');
 }
 
 function parseLine(bytes: Buffer): { seq: number; prev: string | null; event: unknown } | undefined {

@@ -1,6 +1,7 @@
-// Which socket a command asks: the one it was given, else the first unix listener of the config it was given.
+// Which socket a command asks: the one it was given, else of the config the first unix listener that serves its paths.
 import { LatchkeyError } from '../base/errors.ts';
 import { loadConfig } from '../config/load.ts';
+import type { ListenerConfig } from '../config/resolved.ts';
 import { socketPathFrom } from './local-client.ts';
 
 export interface SocketOptions {
@@ -14,9 +15,22 @@ export async function socketPathOf(options: SocketOptions): Promise<string> {
 }
 
 export async function socketPathOfConfig(paths: readonly string[]): Promise<string> {
-  const { listeners } = loadConfig(paths, { checks: 'none' });
-  for (const listener of listeners) if (listener.kind === 'unix') return listener.path;
-  throw new LatchkeyError('usage', 'listeners: the config has no unix listener to ask', {
-    remedy: 'add one, or name a socket with --socket',
-  });
+  const path = socketOfListeners(loadConfig(paths, { checks: 'none' }).listeners);
+  if (path !== undefined) return path;
+  throw new LatchkeyError(
+    'usage',
+    'listeners: the config has no unix listener that serves secrets or admin',
+    {
+      remedy: 'add one, or name a socket with --socket',
+    },
+  );
+}
+
+/** Commands ask for secrets and admin paths; other dialects know neither. */
+export function socketOfListeners(listeners: readonly ListenerConfig[]): string | undefined {
+  for (const listener of listeners) {
+    const isOurs = listener.serve.includes('secrets') || listener.serve.includes('admin');
+    if (listener.kind === 'unix' && isOurs) return listener.path;
+  }
+  return undefined;
 }

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { encodeCaller } from '../../src/audit/audit-line.ts';
+import { encodeCaller, lineHash } from '../../src/audit/audit-line.ts';
 import { createAuditLog } from '../../src/audit/audit-log.ts';
 import { verifyAudit } from '../../src/audit/verify-audit.ts';
 import { createSystemClock } from '../../src/base/clock.ts';
@@ -25,6 +25,18 @@ async function tenLines(
   audit.close();
   const { seq, hash } = audit.status();
   return { lines: readFileSync(file, 'utf8').trimEnd().split('\n'), head: { seq, hash } };
+}
+
+/** A whole chain again, of other lines. */
+function rechained(file: string, lines: readonly string[]): string {
+  let prev = 'null';
+  const chained = lines.map((line) => {
+    const next = line.replace(/"prev":.*$/, `"prev":${prev}}`);
+    prev = JSON.stringify(lineHash(next));
+    return `${next}\n`;
+  });
+  writeFileSync(file, chained.join(''));
+  return file;
 }
 
 const tampered: [string, (lines: string[]) => string[], { line: number; what: RegExp }[]][] = [
@@ -75,7 +87,11 @@ const tampered: [string, (lines: string[]) => string[], { line: number; what: Re
       { line: 4, what: /was changed/ },
     ],
   ],
-  ['removed first lines', (lines) => lines.slice(2), []],
+  [
+    'removed first lines',
+    (lines) => lines.slice(2),
+    [{ line: 1, what: /lines before this one \(seq 3\) were removed/ }],
+  ],
 ];
 
 for (const [name, tamper, problems] of tampered) {
@@ -100,7 +116,15 @@ t.test('finds lines that were cut off the end, by the head that the agent tells'
   t.match(await verifyAudit([file]), { isIntact: true, endsOrderly: false });
   t.match((await verifyAudit([file], head)).problems, [{ what: '3 lines are missing at the end' }]);
   writeFileSync(file, `${lines.with(9, (lines[9] ?? '').replace('stopped', 'STOPPED')).join('\n')}\n`);
-  t.match((await verifyAudit([file], head)).problems, [{ what: 'the last line was changed' }]);
+  t.match((await verifyAudit([file], head)).problems, [
+    { what: 'not the line that the agent wrote as seq 10' },
+  ]);
+  const made = lines.map((line) => line.replace('"l"', '"L"'));
+  t.match(
+    (await verifyAudit([rechained(file, made)], { ...head, seq: 9 })).problems,
+    [{ line: 9 }],
+    'a chain made up anew',
+  );
 });
 
 t.test('finds a removed file between others', async (t) => {

@@ -1,5 +1,5 @@
 // Each command as scripts use it: what is on stdout, and the exit code.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { runProgram, startAgent } from '../support/cli.ts';
@@ -141,6 +141,17 @@ t.test('access test and audit verify decide by files alone', async (t) => {
   const file = join(folder, 'audit.jsonl');
   writeFileSync(file, readFileSync(file, 'utf8').replace('"allowed":true', '"allowed":false'));
   t.match(await verify(), { code: 1, stderr: /audit\.jsonl:\d+: [\s\S]*NOT intact/ });
+});
+
+t.test('audit verify asks the running agent where the chain ends', async (t) => {
+  const { agent, ask, folder } = await setUp(t);
+  await ask('get', 'app', 'word');
+  const verify = () => runProgram(t, ['audit', 'verify', '--config', agent.configPath]);
+  t.match(await verify(), { code: 0, stderr: /^intact: .*; the running agent was at \d+\n/ });
+  const file = join(folder, 'audit.jsonl');
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  truncateSync(file, Buffer.byteLength(`${lines.slice(0, -2).join('\n')}\n`));
+  t.match(await verify(), { code: 1, stderr: /lines are missing[\s\S]*NOT intact/ });
 });
 
 t.test('every command has help, and what is no command is refused', async (t) => {

@@ -1,7 +1,11 @@
-// `latchkey audit verify`: the hash chain of the audit files, from the config or by name.
+// `latchkey audit verify`: the hash chain of the audit files, from the config or by name. With the config the running
+// agent is asked where the chain ends, for lines cut off the end leave a chain that is whole.
 import { verifyAuditFiles } from '../../agent/verify-audit-files.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { loadConfig } from '../../config/load.ts';
+import type { ResolvedConfig } from '../../config/resolved.ts';
+import { socketOfListeners } from '../config-socket.ts';
+import { askAgentOrThrow } from '../local-client.ts';
 
 interface AuditVerifyOptions {
   config?: string[] | undefined;
@@ -9,21 +13,49 @@ interface AuditVerifyOptions {
   json: boolean;
 }
 
+interface ChainEnd {
+  readonly seq: number;
+  readonly hash: string | null;
+}
+
 /** 0: the chain is whole; 1: a line was changed, removed or added. */
-export async function runAuditVerify(options: AuditVerifyOptions): Promise<number> {
-  const path =
-    options.files.length > 0 ? undefined : loadConfig(options.config ?? [], { checks: 'none' }).audit?.file;
-  if (options.files.length === 0 && path === undefined) {
+export async function runAuditVerify({ config, files, json }: AuditVerifyOptions): Promise<number> {
+  const fromConfig = files.length > 0 ? undefined : loadConfig(config ?? [], { checks: 'none' });
+  const path = fromConfig?.audit?.file;
+  if (fromConfig !== undefined && path === undefined) {
     throw new LatchkeyError('usage', 'audit verify: the config has no audit file', {
       remedy: 'name the files',
     });
   }
-  const result = await verifyAuditFiles(path ?? options.files);
-  if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+  // First the end, then the files: the agent goes on writing meanwhile.
+  const told = fromConfig === undefined ? undefined : await endToldByAgent(fromConfig);
+  const result = await verifyAuditFiles(path ?? files, told);
+  if (json) process.stdout.write(`${JSON.stringify({ ...result, comparedWithAgent: told !== undefined })}\n`);
   for (const { file, line, what } of result.problems) process.stderr.write(`${file}:${line}: ${what}\n`);
-  const end = result.endsOrderly ? '' : '; the last line is not that of an orderly stop';
+  const { isIntact, lines, firstSeq = 1, head, endsOrderly } = result;
+  const start = firstSeq > 1 ? `, the first is number ${firstSeq}` : '';
   process.stderr.write(
-    `${result.isIntact ? 'intact' : 'NOT intact'}: ${result.lines} lines, the last is number ${result.head.seq}${end}\n`,
+    `${isIntact ? 'intact' : 'NOT intact'}: ${lines} lines${start}, the last is number ${head.seq}${endOf(endsOrderly, told)}\n`,
   );
-  return result.isIntact ? 0 : 1;
+  return isIntact ? 0 : 1;
+}
+
+function endOf(endsOrderly: boolean, told: ChainEnd | undefined): string {
+  if (told !== undefined) return `; the running agent was at ${told.seq}`;
+  return endsOrderly ? '' : '; the last line is not that of an orderly stop, and no agent was there to ask';
+}
+
+/** Undefined where no agent answers, or none that writes this file. */
+async function endToldByAgent({ listeners, audit }: ResolvedConfig): Promise<ChainEnd | undefined> {
+  const socketPath = socketOfListeners(listeners);
+  if (socketPath === undefined) return undefined;
+  try {
+    const { body } = await askAgentOrThrow({ socketPath, path: '/status' });
+    const status = JSON.parse(body.toString('utf8')) as { audit: ChainEnd & { file: string | null } };
+    const { file, seq, hash } = status.audit;
+    return file === audit?.file && seq > 0 ? { seq, hash } : undefined;
+  } catch {
+    // No agent runs, or it does not let us ask: the files alone have to do, and the last sentence says so.
+    return undefined;
+  }
 }
