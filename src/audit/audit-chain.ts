@@ -34,8 +34,8 @@ interface AuditChainOptions {
   logger: Logger;
 }
 
-/** A file that could not be opened is tried again at most this often. */
-const reopenEveryMs = 1000;
+/** A file that could not be opened is tried again at most this often, and one that is open looked at so often. */
+const lookEveryMs = 1000;
 
 /** Opens nothing before the first `write`. */
 export function createAuditChain({ settings, clock, logger }: AuditChainOptions): AuditChain {
@@ -48,6 +48,7 @@ export function createAuditChain({ settings, clock, logger }: AuditChainOptions)
   let notes: string[] = [];
   let openFailure: unknown;
   let triedAt = Number.NEGATIVE_INFINITY;
+  let lookedAt = 0;
   let timeMs = -1;
   let timeText = '';
 
@@ -69,7 +70,7 @@ export function createAuditChain({ settings, clock, logger }: AuditChainOptions)
   function openFile(): AuditFile {
     if (file !== undefined) return file;
     const now = clock.now();
-    if (now - triedAt < reopenEveryMs) throw openFailure;
+    if (now - triedAt < lookEveryMs) throw openFailure;
     triedAt = now;
     try {
       const opened = openAuditFile(settings.file);
@@ -101,7 +102,18 @@ export function createAuditChain({ settings, clock, logger }: AuditChainOptions)
     closeFile();
   }
 
+  /** Somebody removed the file: what is written to it would be lost. A new one goes on with the chain. */
+  function leaveRemoved(): void {
+    const now = clock.now();
+    if (file === undefined || now - lookedAt < lookEveryMs) return;
+    lookedAt = now;
+    if (!file.isRemoved()) return;
+    logger.error({ file: settings.file }, 'the audit file was removed, a new one is begun');
+    closeFile();
+  }
+
   function write(lines: readonly string[]): void {
+    leaveRemoved();
     if (settings.maxBytes > 0 && file !== undefined && file.size >= settings.maxBytes) rotate();
     const target = openFile();
     settle();

@@ -26,6 +26,8 @@ export interface AuditFile {
   append(text: string, byteLength: number): void;
   /** Whether the path still leads to the file that is open. */
   isInPlace(): boolean;
+  /** Whether no path leads to it any more: what is written to it is lost with its closing. */
+  isRemoved(): boolean;
   close(): void;
 }
 
@@ -102,6 +104,7 @@ function createAuditFile(path: string, fd: number, startSize: number): AuditFile
         return false;
       }
     },
+    isRemoved: () => fstatSync(fd).nlink === 0,
     close: () => closeSync(fd),
   };
 }

@@ -41,7 +41,7 @@ interface AuditLogOptions {
 
 interface Waiting {
   readonly members: string;
-  readonly recipient: Recorded | undefined;
+  readonly recipient: Recorded;
 }
 
 /**
@@ -114,7 +114,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     waiting = [];
     write(batch.map((item) => item.members));
     const refusal = isDenying ? failure : undefined;
-    for (const item of batch) item.recipient?.recorded(refusal);
+    for (const item of batch) item.recipient.recorded(refusal);
     chain.settle();
   }
 
@@ -128,11 +128,11 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
   function writeNow(members: string, recipient: Recorded): void {
     untilProbe -= 1;
     write([members]);
-    recipient.recorded(failure);
+    recipient.recorded(isDenying ? failure : undefined);
     chain.settle();
   }
 
-  function writeWithTurn(members: string, recipient: Recorded | undefined): void {
+  function writeWithTurn(members: string, recipient: Recorded): void {
     waiting.push({ members, recipient });
     if (isScheduled) return;
     untilProbe = writesBetweenProbes;
@@ -151,10 +151,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
         return;
       }
       const members = requestMembers(entry);
-      if (!isDenying) {
-        recipient.recorded(undefined);
-        writeWithTurn(members, undefined);
-      } else if (!isScheduled && meanBatch < batchingFrom && untilProbe > 0) {
+      if (!isScheduled && meanBatch < batchingFrom && untilProbe > 0) {
         writeNow(members, recipient);
       } else {
         writeWithTurn(members, recipient);

@@ -5,6 +5,7 @@ import {
   readFileSync,
   renameSync,
   rmdirSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -20,6 +21,7 @@ import { createSystemClock } from '../../src/base/clock.ts';
 import type { LatchkeyError } from '../../src/base/errors.ts';
 import { type Logger, silentLogger } from '../../src/base/logger.ts';
 import { mount, remount } from '../support/mounts.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const entry: AuditEntry = {
   caller: encodeCaller({ uid: 1000, pid: 7 }),
@@ -192,6 +194,18 @@ t.test('when the file cannot be written, deny refuses and continue goes on, each
   }
 });
 
+t.test('a line is written before its answer may go, whatever a failure means', async (t) => {
+  for (const onFailure of ['deny', 'continue']) {
+    const file = join(t.testdir(), `${onFailure}.jsonl`);
+    const audit = open(file, { onFailure });
+    const written = await new Promise<number>((resolve) =>
+      audit.append(entry, { recorded: () => resolve(lines(file).length) }),
+    );
+    t.equal(written, 3, onFailure);
+    audit.close();
+  }
+});
+
 t.test('does not append to a file that is not its own', async (t) => {
   const folder = t.testdir({ 'notes.txt': 'dear diary\n', empty: '', 'blank.txt': '\n\n' });
   for (const name of ['notes.txt', 'blank.txt']) {
@@ -224,6 +238,23 @@ t.test('a full disk denies, leaves no torn line, and recovers by itself', async 
   t.match(lines(file).at(-2), { event: 'gap', lost: 2 });
   audit.close();
   t.ok((await verifyAudit([file])).isIntact);
+});
+
+t.test('a file that is removed is begun anew, and the lines that went with it are missed', async (t) => {
+  const file = join(t.testdir(), 'audit.jsonl');
+  const errors: string[] = [];
+  const logger = { ...silentLogger, error: (_fields: object, message: string) => errors.push(message) };
+  const audit = open(file, {}, logger as Logger);
+  await append(audit);
+  rmSync(file);
+  await waitFor('a new file', async () => {
+    await append(audit);
+    return existsSync(file);
+  });
+  audit.close();
+  t.match(lines(file), [{ event: 'opened' }, { event: 'request' }, { event: 'stopped' }]);
+  t.ok(Number(lines(file)[0]?.['seq']) > 3, 'the chain goes on');
+  t.strictSame(errors, ['the audit file was removed, a new one is begun']);
 });
 
 t.test('after close nothing is served', async (t) => {
