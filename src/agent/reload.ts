@@ -39,7 +39,11 @@ export async function reloadParts(options: ReloadOptions): Promise<ReloadSummary
   const changed = sections.filter(
     (section) => JSON.stringify(before[section]) !== JSON.stringify(next[section]),
   );
-  if (changed.length === 0) return { changed };
+  if (changed.length === 0) {
+    // Users and groups that rules name may be others by now.
+    serving?.access.replace(next.access);
+    return { changed };
+  }
   const has = (section: (typeof sections)[number]) => changed.includes(section);
   for (const section of fixedSections) {
     if (has(section)) log.logger.warn({ section }, 'this section changes only with a restart of the agent');
@@ -64,7 +68,7 @@ export async function reloadParts(options: ReloadOptions): Promise<ReloadSummary
   if (has('processes') || has('secrets')) {
     await core.supervisor.reconcile(next.processes, { force: has('secrets') });
   }
-  if (has('access')) serving?.access.replace(next.access);
+  serving?.access.replace(next.access);
   if (has('log')) log.setLevel(next.log.level);
   return { changed };
 }

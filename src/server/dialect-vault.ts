@@ -33,8 +33,8 @@ const followMs = 5000;
 const writes = new Set(['PUT', 'POST', 'PATCH', 'DELETE']);
 
 export function createVaultDialect(context: ServerContext): DialectHandler {
-  const { view, clock, store } = { ...context, store: context.view.store };
-  const { vault } = view;
+  const { view, clock, access } = context;
+  const { vault, store } = view;
   const cache = vault && createVaultCache({ store, vault, clock });
   const localApi = createVaultLocalApi(context, cache);
   const targets = new Map<string, VaultTarget>();
@@ -64,6 +64,22 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     return exchange.permits({ kind: 'vault', method: wanted, path });
   }
 
+  /** Until the client is gone, or the rules change and allow it no more: asking upstream and streaming take their time. */
+  function whileAllowed(exchange: Exchange, target: VaultTarget): AbortSignal {
+    const { response } = exchange;
+    const gone = new AbortController();
+    const stop = access.onChange(() => {
+      if (mayPass(exchange, target)) return;
+      if (exchange.isAnswered) response.destroy();
+      else exchange.deny();
+    });
+    response.once('close', () => {
+      stop();
+      gone.abort();
+    });
+    return gone.signal;
+  }
+
   function answerFrom(exchange: Exchange, found: Found): boolean {
     if (found.kind === 'pass') return false;
     if (found.kind === 'failed') {
@@ -76,17 +92,15 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
   }
 
   async function obtain(exchange: Exchange, target: VaultTarget, cache: VaultCache): Promise<void> {
-    const signal = signalOf(exchange);
+    const signal = whileAllowed(exchange, target);
     const found = await cache.obtain(target, signal);
-    // The rules may have changed while upstream was asked.
-    if (!mayPass(exchange, target)) exchange.deny();
-    else if (!answerFrom(exchange, found)) await forward(exchange, target, signal);
+    if (!answerFrom(exchange, found)) await forward(exchange, target, signal);
   }
 
   async function forward(
     exchange: Exchange,
     target: VaultTarget,
-    signal = signalOf(exchange),
+    signal = whileAllowed(exchange, target),
   ): Promise<void> {
     const token = tokenOf(exchange);
     const operation = operationOf(exchange.method, target.path);
@@ -255,12 +269,6 @@ const gatewayStatuses: Readonly<Record<string, number>> = {
   token_invalid: 502,
   lease_lost: 502,
 };
-
-function signalOf(exchange: Exchange): AbortSignal {
-  const gone = new AbortController();
-  exchange.response.once('close', () => gone.abort());
-  return gone.signal;
-}
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : value instanceof JsonNumber ? value.text : undefined;

@@ -49,8 +49,8 @@ export interface LocalServer {
   /** Starts every listener; resolves to the problems of those that could not (the others serve). */
   start(): Promise<readonly LatchkeyError[]>;
   /**
-   * Hot reload: what stays is updated in place, what is new started, then what is gone drained. Rejects with the first
-   * problem and keeps the old listeners then.
+   * Hot reload: what stays is updated in place, what is new started; what is gone listens no more and drains. Rejects
+   * with the first problem and keeps the old listeners then.
    */
   reconcile(listeners: readonly ListenerConfig[]): Promise<void>;
   status(): ListenerStatus[];
@@ -73,6 +73,8 @@ export function createServer(options: ServerOptions): LocalServer {
   const stopCollecting = options.registry.onRender(() => ledgerRecords.set(options.ledger.size));
   const sockets = readActivatedSockets();
   let listeners: Listener[] = [];
+  /** Listeners that a reload has taken away. */
+  const draining = new Set<Listener>();
   let failed: { config: ListenerConfig; error: LatchkeyError }[] = [];
 
   const { peers, ownUid = process.getuid?.() ?? 0 } = options;
@@ -134,7 +136,10 @@ export function createServer(options: ServerOptions): LocalServer {
       const gone = listeners.filter((listener) => !staying.has(listener));
       listeners = [...staying, ...started];
       failed = [];
-      await Promise.all(gone.map((listener) => listener.close(drainOnReloadMs)));
+      for (const listener of gone) {
+        draining.add(listener);
+        void listener.close(drainOnReloadMs).finally(() => draining.delete(listener));
+      }
     },
     status: () => [
       ...listeners.map((listener) => ({
@@ -154,7 +159,7 @@ export function createServer(options: ServerOptions): LocalServer {
       return typeof address === 'object' ? address?.port : undefined;
     },
     async close({ drainMs }) {
-      const closing = listeners;
+      const closing = [...listeners, ...draining];
       listeners = [];
       await Promise.all(closing.map((listener) => listener.close(drainMs)));
       for (const dialect of dialects) dialect.close?.();

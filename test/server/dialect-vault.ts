@@ -1,5 +1,6 @@
 // The Vault dialect of the built agent over a stand-in for a vault, which counts what it is asked.
 import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -401,4 +402,42 @@ t.test('goes to the namespace that the rules were asked about', async (t) => {
       twisted,
     );
   }
+});
+
+t.test('a rule that is gone ends what is under way', async (t) => {
+  const rule = (path: string) => ({
+    strict: true,
+    rules: [
+      { name: 'all', client: { uid: process.getuid?.() ?? 0 }, vault: [{ path, methods: ['GET', 'POST'] }] },
+    ],
+  });
+  const { vault, agent } = await start(t, { config: { access: rule('*') } });
+  vault.route(({ path }) =>
+    path === 'sys/monitor' ? (response) => response.writeHead(200).write('a line') : undefined,
+  );
+  vault.route(({ path }) => (path.startsWith('slow/') ? () => undefined : undefined));
+  const stream = request({
+    socketPath: agent.socket,
+    path: '/v1/sys/monitor',
+    headers: { host: 'localhost' },
+  });
+  stream.on('error', () => undefined); // it is cut, which is what this is about
+  const cut = new Promise<void>((resolve) => {
+    stream.on('response', (answer) =>
+      answer
+        .on('error', () => undefined)
+        .on('close', resolve)
+        .resume(),
+    );
+  });
+  stream.end();
+  const pending = [agent.ask('/v1/slow/read'), agent.ask('/v1/slow/write', { method: 'POST', body: '{}' })];
+  await waitFor('all three upstream', () =>
+    ['sys/monitor', 'slow/read', 'slow/write'].every((path) => vault.count(path) === 1),
+  );
+  const config = JSON.parse(readFileSync(agent.configPath, 'utf8'));
+  writeFileSync(agent.configPath, JSON.stringify({ ...config, access: rule('other') }));
+  agent.child.kill('SIGHUP');
+  await cut;
+  for (const { status } of await Promise.all(pending)) t.equal(status, 403);
 });
