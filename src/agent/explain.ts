@@ -21,6 +21,8 @@ export interface ExplainedFile {
   /** The last steps of its transactions, oldest first: `10:02:11.120Z commit`. */
   trace: readonly string[];
   secrets: FileExplanation['secrets'];
+  /** Hints that are no fault. */
+  notes: readonly string[];
 }
 
 /** By the config's name, the path or the key of a secret, a file's destination or a process's name. */
@@ -36,7 +38,7 @@ export function explainSubject(subject: string, core: Core, sources: StatusSourc
 }
 
 function explainedFile(file: FileExplanation): ExplainedFile {
-  const { destination, state, since, why, notifications, trace, secrets } = file;
+  const { destination, state, since, why, notifications, trace, secrets, notes } = file;
   return {
     destination,
     state,
@@ -45,5 +47,6 @@ function explainedFile(file: FileExplanation): ExplainedFile {
     notifications,
     trace: trace.map(({ step, at }) => `${isoTime(at).slice(11)} ${step}`),
     secrets,
+    notes,
   };
 }

@@ -26,6 +26,7 @@ async function setUp(t: Test) {
           check: { command: ['test', '-s', '{staged}'] },
           notify: { command: ['true'] },
         },
+        { contents: 'plain', destination: join(folder, 'tuned.conf'), in_place: true },
       ],
       access: [{ name: 'other', client: { uid: 12345 }, allow: ['app'] }],
       audit: { file: join(folder, 'audit.jsonl') },
@@ -91,6 +92,7 @@ t.test('status, refresh, explain, who-has and drill tell people and programs', a
     code: 0,
     stdout: /current since[\s\S]*notifies: true/,
   });
+  t.match(await ask('explain', join(folder, 'tuned.conf')), { stdout: /note: written in place/ });
   t.match(await ask('explain', 'nothing'), { code: 4 });
   t.match(await ask('who-has', 'app'), { code: 0, stdout: /file:.*app\.conf +2 +current/ });
   t.match(await ask('who-has', 'app@1'), { code: 0, stderr: /nobody/ });

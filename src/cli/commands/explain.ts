@@ -53,6 +53,7 @@ function explainFile(file: ExplainedFile): string[] {
       ({ key, state, usedVersion, currentVersion }) =>
         `  uses ${key} (${state}): version ${usedVersion ?? 'none'} in the file, ${currentVersion ?? 'none'} now`,
     ),
+    ...file.notes.map((note) => `  note: ${note}`),
     ...(file.trace.length === 0 ? [] : [`  last steps: ${file.trace.join(', ')}`]),
   ];
 }
