@@ -4,7 +4,7 @@ import { type ErrorCode, LatchkeyError } from '../base/errors.ts';
 import type { LogSink } from '../base/logger.ts';
 import type { ProcessConfig, ResolvedConfig } from '../config/resolved.ts';
 import { findProgram } from '../supervise/launcher.ts';
-import { runChild } from '../supervise/run-child.ts';
+import { type RunningChild, runChild } from '../supervise/run-child.ts';
 import { type Agent, createAgent } from './agent.ts';
 import { untilLoginRefused } from './login-refusal.ts';
 
@@ -40,6 +40,8 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
     log,
     canReload: false,
   });
+  let child: RunningChild | undefined;
+  agent.core.supervisor.attach(program.name, (signal) => child?.process.signal(signal));
   const wait = untilLoginRefused(agent.core, options.signal);
   try {
     await agent.start();
@@ -54,13 +56,14 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
       }
       options.onStart();
       const { clock } = agent;
-      const child = runChild({
+      child = runChild({
         config: program,
         source,
         clock,
         random: Math.random,
         logger: log.logger,
         env,
+        valuesInUse: core.valuesInUse,
       });
       const code = await child.exitCode;
       await child.process.close({ signal: AbortSignal.timeout(stopDeadlineMs) });

@@ -8,6 +8,7 @@ import { createLedger, type Ledger } from '../audit/ledger.ts';
 import { findGroup, findUser } from '../base/accounts.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import type { SecretValue } from '../base/secret-value.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import { createLeaseEngine, type LeaseEngine } from '../lease/lease-engine.ts';
 import type { LeaseUpstream } from '../lease/lease-upstream.ts';
@@ -17,18 +18,18 @@ import { type ConsumerIndex, createConsumerIndex } from '../render/consumer-inde
 import { createFilePipeline, type FilePipeline } from '../render/file-pipeline.ts';
 import { createDependencyResolver, type ResolveDependency } from '../render/resolve-dependency.ts';
 import { createTemplateCompiler, type TemplateCompiler } from '../render/template-compiler.ts';
-import { valuesOf } from '../render/template-consumer.ts';
 import type { AgentView } from '../server/agent-view.ts';
 import { createServer, type LocalServer } from '../server/server.ts';
-import type { SecretVersion } from '../store/secret-version.ts';
 import { createStore, type Store } from '../store/store.ts';
 import { createCommandRunner } from '../supervise/run-command.ts';
 import { createSupervisor, type Supervisor } from '../supervise/supervisor.ts';
 import type { UpstreamStateName } from '../upstream/upstream.ts';
+import { awaitFiles } from './await-files.ts';
 import { createNameTable, type NameTable } from './name-table.ts';
 import { measureUpstream, observeFiles, observeProcesses, observeStore } from './observe.ts';
 import { createProcessEnvironments, type ProcessEnvironments } from './process-environment.ts';
 import { createUpstreamTable, type UpstreamTable } from './upstream-table.ts';
+import { createValuesInUse } from './values-in-use.ts';
 
 /** What the agent takes from the world around it. */
 export interface Surroundings {
@@ -49,6 +50,8 @@ export interface Core {
   readonly supervisor: Supervisor;
   readonly environments: ProcessEnvironments;
   readonly files: FilePipeline;
+  /** What must not be seen in the output of any program. */
+  readonly valuesInUse: () => readonly SecretValue[];
   readonly registry: MetricsRegistry;
   readonly metrics: AgentMetrics;
   /** Names and paths of templates mean something else from now on. */
@@ -95,15 +98,17 @@ export function wireCore(
     statePath: join(config.stateDir, 'leases.json'),
   });
   const templates = createTemplateCompiler({ templates: config.templates, env, clock });
+  const valuesInUse = createValuesInUse(store);
   const environments = createProcessEnvironments({ store, index, resolve, templates });
   const supervisor = createSupervisor({
     processes: config.processes,
-    environmentOf: environments.sourceOf,
+    environmentOf: async (config) =>
+      awaitFiles(await environments.sourceOf(config), config.name, { files, store }),
     clock,
     random,
     logger,
     env,
-    masks: () => valuesOf(currentVersions(store)),
+    valuesInUse,
     observer: observeProcesses(metrics),
   });
   const files = createFilePipeline({
@@ -115,7 +120,7 @@ export function wireCore(
     clock,
     random,
     logger,
-    runCommand: createCommandRunner({ logger, clock, env }),
+    runCommand: createCommandRunner({ logger, clock, env, valuesInUse }),
     signalProcess: supervisor.signal,
     observer: observeFiles(metrics),
     stateFolder: config.stateDir,
@@ -132,6 +137,7 @@ export function wireCore(
     supervisor,
     environments,
     files,
+    valuesInUse,
     registry,
     metrics,
     setResolver(next) {
@@ -206,11 +212,6 @@ const accounts = {
   uidOf: (user: string) => findUser(user)?.uid,
   gidOf: (group: string) => findGroup(group)?.gid,
 };
-
-/** All values that are in use now: what a program prints of them is masked in the log. */
-function* currentVersions(store: Store): Generator<SecretVersion> {
-  for (const { current } of store.entries()) if (current !== undefined) yield current;
-}
 
 function resolverOf(config: ResolvedConfig): ResolveDependency {
   const [only, ...others] = config.upstreams;

@@ -1,4 +1,5 @@
 // What the pipeline knows of each file, and of the files that commit together: a `set`, or one file alone.
+import { existsSync } from 'node:fs';
 import type { Clock, Timer } from '../base/clock.ts';
 import { describeError, type ErrorCode, errorCode } from '../base/errors.ts';
 import type { FileConfig } from '../config/resolved.ts';
@@ -135,6 +136,27 @@ export function groupNotifications(group: FileGroup): Map<string, Notification> 
     }
   }
   return all;
+}
+
+export function signalsProcess(group: FileGroup, process: string): boolean {
+  return group.units.some(({ config }) =>
+    config.notify.some((one) => one.kind === 'signal' && 'process' in one && one.process === process),
+  );
+}
+
+const stepsInPlace: ReadonlySet<Step> = new Set(['settle', 'retire', 'current', 'owed']);
+
+/**
+ * Whether a program that reads the files may start: they are committed and all notifications sent (one might be the end of
+ * a program that has just begun) or, where nothing better comes soon (upstream is away, a check fails), there from before.
+ */
+export function isInPlace({ step, units }: FileGroup): boolean {
+  if (stepsInPlace.has(step)) return true;
+  const isPending = units.some(
+    ({ consumer }) => consumer === undefined || consumer.missing().some(({ reason }) => reason === 'pending'),
+  );
+  if (step !== 'abandoned' && (step !== 'waiting' || isPending)) return false;
+  return units.every(({ config }) => existsSync(config.destination));
 }
 
 export function inOrder(units: readonly FileUnit[]): FileUnit[] {

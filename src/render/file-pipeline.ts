@@ -10,7 +10,13 @@ import { type Accounts, createAccounts } from './accounts.ts';
 import type { ConsumerIndex } from './consumer-index.ts';
 import { diffFiles, type FileDiff } from './diff.ts';
 import { type DrilledFile, type DrillRequest, drillFiles } from './drill.ts';
-import { type FileGroup, type FileUnit, groupNotifications } from './file-group.ts';
+import {
+  type FileGroup,
+  type FileUnit,
+  groupNotifications,
+  isInPlace,
+  signalsProcess,
+} from './file-group.ts';
 import { createFileRegister, type FileRegister } from './file-register.ts';
 import { explainFile, type FileExplanation, type FileStatus, fileStatus } from './file-status.ts';
 import { createFolderSync } from './folder-sync.ts';
@@ -67,6 +73,10 @@ export interface FilePipeline {
   renderOnce(signal: AbortSignal): Promise<RenderResult[]>;
   /** Resolves when no transaction runs or is about to; tries that wait for their time do not count. */
   idle(): Promise<void>;
+  /** The first destination that this supervised process is signalled for and that is not in place yet. */
+  awaitedBy(process: string): string | undefined;
+  /** Calls it at each step of a transaction and for each new list of files, until what it returns is called. */
+  listen(listener: () => void): () => void;
   /** What `renderOnce` would change, secrets masked. Only on a pipeline that is not started. */
   diff(signal: AbortSignal): Promise<FileDiff[]>;
   /** Rehearses on staged copies; throws `not_found` when nothing uses the secret. */
@@ -87,7 +97,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
   const limits = { ...defaultRetryLimits, ...options.retry };
   const abort = new AbortController();
   const register = createFileRegister({ ...options, onChange: queue });
-  const tools = createTools(options, register, abort.signal);
+  const tools = createTools(options, register, abort.signal, tellWatchers);
   const queued = new Set<FileGroup>();
   const running = new Set<Promise<void>>();
   const locked = new Set<FileGroup>();
@@ -195,14 +205,12 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
       const unit = register.find(destination);
       return unit && explainFile(unit, register.groupOf(unit), store, clock.wall());
     },
-    reconcile: (files, settings = {}) =>
-      reconcileFiles(files, {
-        register,
-        compile: options.compile,
-        lock,
-        queue,
-        isForced: settings.force === true,
-      }),
+    async reconcile(files, { force = false } = {}) {
+      const tools = { register, compile: options.compile, lock, queue, isForced: force };
+      const result = await reconcileFiles(files, tools);
+      tellWatchers();
+      return result;
+    },
     reloadTemplate: (path) => register.reloadTemplate(path),
     templatePaths: () => register.templatePaths(),
     async renderOnce(signal) {
@@ -210,6 +218,15 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
       return watchUntilRendered({ register, store, idle, watchers, signal });
     },
     idle,
+    awaitedBy: (process) =>
+      register
+        .groups()
+        .filter((group) => signalsProcess(group, process))
+        .find((group) => !isInPlace(group))?.units[0]?.config.destination,
+    listen(listener) {
+      watchers.add(listener);
+      return () => watchers.delete(listener);
+    },
     diff: (signal) => diffFiles({ register, store, accounts: tools.accounts, signal }),
     drill: (request) => drillFiles(request, { register, store, tools }),
     async close({ signal }) {
@@ -236,6 +253,7 @@ function createTools(
   options: FilePipelineOptions,
   register: FileRegister,
   signal: AbortSignal,
+  onStep: () => void,
 ): TransactionTools {
   const notifyLimits = new Map<string, Limit>();
   return {
@@ -254,5 +272,6 @@ function createTools(
     observer: options.observer ?? {},
     signal,
     load: (unit: FileUnit) => register.load(unit),
+    onStep,
   };
 }

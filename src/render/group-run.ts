@@ -33,6 +33,8 @@ export interface TransactionTools {
   readonly signal: AbortSignal;
   /** Reads and parses the template of a unit that has none yet; throws `template_invalid`. */
   readonly load: (unit: FileUnit) => Promise<TemplateConsumer>;
+  /** A group has come to another step. */
+  readonly onStep: () => void;
 }
 
 export interface GroupRun {
@@ -106,6 +108,7 @@ export function moveOn(run: GroupRun, result: StepResult, tools: TransactionTool
     owesNotify: run.group.owed.size > 0,
   });
   enterStep(run.group, run.step, tools.clock);
+  tools.onStep();
 }
 
 /** What the output of commands must not show: the values of everything that this group renders. */

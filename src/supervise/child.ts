@@ -15,7 +15,8 @@ export interface ChildOptions {
   readonly workingDir?: string | undefined;
   /** `inherit`: the agent's own; else each line, masked. */
   readonly output: 'inherit' | ((line: string, stream: OutputStream) => void);
-  readonly mask: OutputMask;
+  /** What must not be seen of the output now. */
+  readonly mask: () => OutputMask;
   readonly stdin?: 'ignore' | 'inherit';
   /** In a session and process group of its own (the default); without, it shares the terminal with the agent. */
   readonly isLeader?: boolean;

@@ -35,15 +35,18 @@ export function createOutputMask(values: Iterable<SecretValue>): OutputMask {
   };
 }
 
-export const noMask: OutputMask = createOutputMask([]);
-
-/** First one mask, then the other. */
-export function joinMasks(first: OutputMask, second: OutputMask): OutputMask {
-  return {
-    bytes: (line) => second.bytes(first.bytes(line)),
-    text: (line) => second.text(first.text(line)),
-    longest: Math.max(first.longest, second.longest),
-    lastBytes: (line) => second.lastBytes(first.lastBytes(line)),
+/** The mask of this moment for some values and those in use: made anew when `inUse` answers with another array. */
+export function createLiveMask(
+  own: readonly SecretValue[],
+  inUse: () => readonly SecretValue[],
+): () => OutputMask {
+  let mask: OutputMask | undefined;
+  let madeOf: readonly SecretValue[] | undefined;
+  return () => {
+    const now = inUse();
+    if (mask === undefined || now !== madeOf) mask = createOutputMask([...own, ...now]);
+    madeOf = now;
+    return mask;
   };
 }
 
@@ -97,12 +100,16 @@ export interface LineReader {
 const newline = 10;
 const longestLine = 16 * 1024;
 
-/** Cuts bytes into lines, masked, without the newline; a line of more than 16 KiB is cut into several. */
-export function createLineReader(mask: OutputMask, onLine: (line: string) => void): LineReader {
+/**
+ * Cuts bytes into lines, masked, without the newline; a line of more than 16 KiB is cut into several. The mask is asked for
+ * with each piece of output, because secrets come while a program runs.
+ */
+export function createLineReader(currentMask: () => OutputMask, onLine: (line: string) => void): LineReader {
   let pending: Buffer = Buffer.alloc(0);
   const emit = (line: Buffer) => onLine(line.toString('utf8').replace(/\r$/, ''));
   return {
     push(chunk) {
+      const mask = currentMask();
       let from = 0;
       for (let at = chunk.indexOf(newline); at >= 0; at = chunk.indexOf(newline, from)) {
         emit(mask.bytes(Buffer.concat([pending, chunk.subarray(from, at)])));
@@ -123,7 +130,7 @@ export function createLineReader(mask: OutputMask, onLine: (line: string) => voi
       }
     },
     end() {
-      if (pending.length > 0) emit(mask.lastBytes(pending));
+      if (pending.length > 0) emit(currentMask().lastBytes(pending));
       pending = Buffer.alloc(0);
     },
   };

@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import type { SecretValue } from '../base/secret-value.ts';
 import type { ProcessConfig } from '../config/resolved.ts';
 import type { EnvironmentSource } from './environment-source.ts';
 import type { ProcessObserver } from './process-status.ts';
@@ -18,6 +19,7 @@ export interface RunChildOptions {
   readonly random: () => number;
   readonly logger: Logger;
   readonly env: Readonly<NodeJS.ProcessEnv>;
+  readonly valuesInUse: () => readonly SecretValue[];
   readonly observer?: ProcessObserver;
   /** Whether a terminal is the input; default: look. */
   readonly isTerminal?: boolean;
@@ -48,13 +50,13 @@ const fromTerminal: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGWINCH'
  * with 130 and 143.
  */
 export function runChild(options: RunChildOptions): RunningChild {
-  const { logger, clock, env } = options;
+  const { logger, clock, env, valuesInUse } = options;
   const isTerminal = options.isTerminal ?? process.stdin.isTTY;
   const child = createSupervisedProcess({
     ...options,
     stdin: 'inherit',
     isLeader: !isTerminal,
-    runCommand: createCommandRunner({ logger, clock, env }),
+    runCommand: createCommandRunner({ logger, clock, env, valuesInUse }),
   });
   const stopped = Promise.withResolvers<ProcessExit>();
   const wanted = passedOn.filter((signal) => !isTerminal || !fromTerminal.includes(signal));

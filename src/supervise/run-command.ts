@@ -6,7 +6,7 @@ import type { SecretValue } from '../base/secret-value.ts';
 import { type Child, startChild } from './child.ts';
 import { baseEnvironment } from './environment.ts';
 import { findProgram } from './launcher.ts';
-import { createOutputMask } from './output-mask.ts';
+import { createLiveMask } from './output-mask.ts';
 
 interface CommandRequest {
   readonly command: readonly string[];
@@ -33,6 +33,8 @@ interface CommandRunnerOptions {
   readonly clock?: Clock;
   /** The agent's own environment, of which commands get the harmless part. */
   readonly env?: Readonly<NodeJS.ProcessEnv>;
+  /** Values that must not be seen in any output, beside the `masks` of a request; see createLiveMask. */
+  readonly valuesInUse?: () => readonly SecretValue[];
 }
 
 /** From TERM to KILL, when its time is over and when it is aborted. */
@@ -41,6 +43,8 @@ const killAfterAbortMs = 300;
 /** How long the output may come in after the end; then a grandchild holds the pipe, and what it says is only logged. */
 const drainMs = 250;
 const longestLastLine = 500;
+const noValues = (): readonly SecretValue[] => none;
+const none: readonly SecretValue[] = [];
 
 /**
  * The runner resolves when the command has ended, whichever way, and rejects with `process_failed` when it could not be
@@ -49,6 +53,7 @@ const longestLastLine = 500;
  */
 export function createCommandRunner(options: CommandRunnerOptions = {}): RunCommand {
   const { logger = silentLogger, clock = createSystemClock(), env = process.env } = options;
+  const { valuesInUse = noValues } = options;
   const environment = baseEnvironment(env);
   return async (request) => {
     if (request.signal?.aborted === true)
@@ -60,7 +65,7 @@ export function createCommandRunner(options: CommandRunnerOptions = {}): RunComm
     const child = await startChild({
       words: [findProgram(program, environment['PATH'] ?? '', undefined), ...words.slice(1)],
       env: environment,
-      mask: createOutputMask(request.masks ?? []),
+      mask: createLiveMask(request.masks ?? [], valuesInUse),
       shouldKillRest: () => course.isEnded,
       clock,
       output(line, stream) {

@@ -7,15 +7,15 @@ import { type Child, startChild } from './child.ts';
 import { addVariables, baseEnvironment } from './environment.ts';
 import type { Variables } from './environment-source.ts';
 import { findProgram, launchWords, probeSetpriv, resolveIdentity } from './launcher.ts';
-import { createOutputMask } from './output-mask.ts';
+import { createLiveMask } from './output-mask.ts';
 
 export interface StartTools {
   readonly clock: Clock;
   readonly logger: Logger;
   /** The agent's own environment. */
   readonly env: Readonly<NodeJS.ProcessEnv>;
-  /** More values that must not be seen in output that goes to the log. */
-  readonly masks?: () => Iterable<SecretValue>;
+  /** Values, beside the variables of the process, that must not be seen in output that goes to the log. */
+  readonly valuesInUse: () => readonly SecretValue[];
   /** For a child in the foreground: it reads the agent's input. */
   readonly stdin?: 'ignore' | 'inherit';
   /** For a child that shares the terminal: no session of its own. */
@@ -35,14 +35,12 @@ export async function startProcess(
   const environment = addVariables(base, variables);
   const [program = '', ...args] = config.command;
   const path = findProgram(program, environment['PATH'] ?? '', config.workingDir);
-  const secrets =
-    config.output === 'log' ? [...secretsOf(config, variables), ...(tools.masks?.() ?? [])] : [];
   return startChild({
     words: launchWords([path, ...args], identity, setpriv),
     env: environment,
     workingDir: config.workingDir,
     output: config.output === 'inherit' ? 'inherit' : (line, stream) => logger.info({ stream }, line),
-    mask: createOutputMask(secrets),
+    mask: createLiveMask([...secretsOf(config, variables)], tools.valuesInUse),
     clock,
     ...(stdin === undefined ? {} : { stdin }),
     ...(isLeader === undefined ? {} : { isLeader }),

@@ -5,7 +5,7 @@ import type { ProcessConfig } from '../config/resolved.ts';
 import type { Child } from './child.ts';
 import { type EnvironmentSource, isSameEnvironment, type Variables } from './environment-source.ts';
 import { createMailbox } from './mailbox.ts';
-import type { ProcessObserver, ProcessStatus, StartReason } from './process-status.ts';
+import type { ProcessObserver, ProcessState, ProcessStatus, StartReason } from './process-status.ts';
 import { createProcessView } from './process-view.ts';
 import { decideRestart, describeExit, isSuccess, type ProcessExit } from './restart-policy.ts';
 import { decideRotation, type RotationDecision } from './rotation-policy.ts';
@@ -25,7 +25,10 @@ export interface SupervisedProcessOptions extends StartTools {
 export interface SupervisedProcess {
   start(): void;
   status(): ProcessStatus;
-  /** To the program; throws `process_failed` when it does not run. */
+  /**
+   * To the program. Before its first start and between two it need not be told of anything; throws `process_failed` when
+   * it has ended for good.
+   */
   signal(signal: NodeJS.Signals): void;
   /** Takes a new config and, where given, a new source; restarts the child only if what it was started with differs. */
   reconfigure(config: ProcessConfig, source?: EnvironmentSource): void;
@@ -40,6 +43,8 @@ type Ending =
   | { readonly kind: 'again'; readonly reason: StartReason };
 
 const probePauseMs = 1000;
+/** It reads its files when it starts. */
+const isStartedSoon: ReadonlySet<ProcessState> = new Set(['waiting', 'backoff', 'stopping']);
 const noExit: ProcessExit = { code: null, signal: null };
 
 export function createSupervisedProcess(options: SupervisedProcessOptions): SupervisedProcess {
@@ -302,7 +307,7 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
       });
     },
     signal(signal) {
-      if (running?.child.signal(signal) === true) return;
+      if (running?.child.signal(signal) === true || isStartedSoon.has(view.state)) return;
       throw new LatchkeyError('process_failed', `process ${name} does not run (${view.state})`);
     },
     reconfigure(next, nextSource) {

@@ -21,7 +21,7 @@ export interface SupervisorOptions {
   /** The agent's own environment. */
   readonly env: Readonly<NodeJS.ProcessEnv>;
   /** Values, beside the variables of a process, that must not be seen in output that goes to the log. */
-  readonly masks?: () => Iterable<SecretValue>;
+  readonly valuesInUse: () => readonly SecretValue[];
   readonly observer?: ProcessObserver;
 }
 
@@ -29,8 +29,13 @@ export interface Supervisor {
   /** Begins; what cannot begin shows in `status`. */
   start(): void;
   status(): ProcessStatus[];
-  /** To the program of that name; rejects with `process_failed` when it does not run or is not known. */
+  /**
+   * To the program of that name; nothing is to be done for one that is started later. Rejects with `process_failed` when
+   * it has ended for good or is not known.
+   */
   signal(name: string, signal: NodeJS.Signals): Promise<void>;
+  /** A program that somebody else runs takes the signals for this name. */
+  attach(name: string, send: (signal: NodeJS.Signals) => void): void;
   /**
    * Builds what is new first, and rejects with nothing changed when that fails; then stops what is gone, starts what is
    * new and restarts what differs. Children whose config is the same go on; with `force` their variables are made anew
@@ -49,17 +54,18 @@ interface Slot {
 }
 
 export function createSupervisor(options: SupervisorOptions): Supervisor {
-  const { clock, logger, env } = options;
+  const { clock, logger, env, valuesInUse } = options;
   const slots = new Map<string, Slot>(
     options.processes.map((config) => [config.name, { config, process: undefined, error: undefined }]),
   );
+  const attached = new Map<string, (signal: NodeJS.Signals) => void>();
   const since = clock.wall();
   let starting: Promise<void> | undefined;
   let isClosed = false;
 
   function create(config: ProcessConfig, source: EnvironmentSource): SupervisedProcess {
     const own = logger.child({ process: config.name });
-    const runCommand = createCommandRunner({ logger: own, clock, env });
+    const runCommand = createCommandRunner({ logger: own, clock, env, valuesInUse });
     return createSupervisedProcess({ ...options, config, source, logger: own, runCommand });
   }
 
@@ -115,11 +121,16 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     },
     status: () => [...slots.values()].map(statusOf),
     async signal(name, signal) {
+      const send = attached.get(name);
+      if (send !== undefined) return send(signal);
       const slot = slots.get(name);
       if (slot === undefined) throw new LatchkeyError('process_failed', `there is no process ${name}`);
-      if (slot.process === undefined)
-        throw new LatchkeyError('process_failed', `process ${name} does not run`);
-      slot.process.signal(signal);
+      if (slot.error !== undefined)
+        throw new LatchkeyError('process_failed', `process ${name} does not run`, { cause: slot.error });
+      slot.process?.signal(signal);
+    },
+    attach(name, send) {
+      attached.set(name, send);
     },
     async reconcile(processes, { force = false } = {}) {
       await starting;

@@ -35,6 +35,7 @@ async function statusOfChild(t: Test, changes: Partial<ProcessConfig>) {
     random: () => 0,
     logger: silentLogger,
     env: process.env,
+    valuesInUse: () => [],
   });
   t.teardown(() => supervisor.close({ signal: AbortSignal.abort() }));
   supervisor.start();

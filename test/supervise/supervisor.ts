@@ -42,6 +42,7 @@ function setup(
     random: () => 0,
     logger: collectingLogger(log),
     env: { PATH: process.env['PATH'], HOME: '/nowhere', VAULT_TOKEN: 'never' },
+    valuesInUse: () => [],
     ...changes,
   });
   t.teardown(() => supervisor.close({ signal: AbortSignal.abort() }));

@@ -10,7 +10,13 @@ import { waitFor } from './wait-for.ts';
 
 const [mode, ...command] = process.argv.slice(2);
 const clock = createSystemClock();
-const surroundings = { clock, random: () => 0, logger: silentLogger, env: process.env };
+const surroundings = {
+  clock,
+  random: () => 0,
+  logger: silentLogger,
+  env: process.env,
+  valuesInUse: () => [],
+};
 const config = processConfig({
   command,
   output: 'inherit',
