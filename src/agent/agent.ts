@@ -1,9 +1,10 @@
 // The agent's life: started in an order that loses nothing, reloaded as a whole or not at all, ended so that nothing is
 // left behind. What the parts do to each other is in wire.ts.
+import { basename, dirname } from 'node:path';
 import { type Clock, createSystemClock } from '../base/clock.ts';
 import { describeError, errorCode, LatchkeyError } from '../base/errors.ts';
 import type { Logger, LogSink } from '../base/logger.ts';
-import { loadConfig } from '../config/load.ts';
+import { configFoldersOf, isConfigFileName, loadConfig } from '../config/load.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import type { AgentView, RefreshOutcome } from '../server/agent-view.ts';
 import { type Reaper, startReaper } from '../supervise/reaper.ts';
@@ -68,6 +69,7 @@ export function createAgent(options: AgentOptions): Agent {
   let stopTrimming: (() => void) | undefined;
   let readyTimer: NodeJS.Timeout | undefined;
   let isClosing = false;
+  const configFolders = configFoldersOf(options.configPaths);
   const reloads = createCallQueue();
   const failure = Promise.withResolvers<LatchkeyError>();
   const quit = Promise.withResolvers<void>();
@@ -122,8 +124,10 @@ export function createAgent(options: AgentOptions): Agent {
       notifier?.send(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
       try {
         const next = loadConfig(options.configPaths, { env });
-        const summary = await reloadParts({ before: config, next, core, serving, log });
+        const { changed } = await reloadParts({ before: config, next, core, serving, log });
         config = next;
+        const isTemplateNew = (await rereadTemplates()) && !changed.includes('files');
+        const summary = { changed: isTemplateNew ? [...changed, 'files'] : changed };
         loaded = { loadedAt: clock.wall(), reloadError: undefined };
         core.metrics.reloads.with('done').inc();
         logger.info(
@@ -155,17 +159,27 @@ export function createAgent(options: AgentOptions): Agent {
   }
 
   async function changedOnDisk(paths: readonly string[]): Promise<void> {
-    const isConfig = paths.some((path) => config.sources.includes(path));
-    if (isConfig) return void (await reload().catch(() => undefined)); // logged by reload
-    for (const path of paths) {
-      const destinations = await core.files.reloadTemplate(path);
-      if (destinations.length > 0) logger.info({ template: path, destinations }, 'a template changed');
-    }
+    const isConfig = paths.some((path) => config.sources.includes(path) || isInConfigFolder(path));
+    if (isConfig)
+      await reload().catch(() => undefined); // logged by reload
+    else for (const path of paths) await rereadTemplates(path);
+  }
+
+  /** Whether one of them has another text. */
+  async function rereadTemplates(path?: string): Promise<boolean> {
+    const destinations = await core.files.reloadTemplates(path);
+    if (destinations.length > 0) logger.info({ destinations }, 'a template changed');
+    return destinations.length > 0;
+  }
+
+  /** A file that comes into a folder of config files belongs to the config. */
+  function isInConfigFolder(path: string): boolean {
+    return configFolders.includes(dirname(path)) && isConfigFileName(basename(path));
   }
 
   function watchPaths(): void {
     if (options.canReload === false) return;
-    watch.watch([...config.sources, ...core.files.templatePaths()]);
+    watch.watch([...config.sources, ...core.files.templatePaths()], configFolders);
   }
 
   /** Tells systemd READY=1 once everything is in place for the first time, not before. */

@@ -1,5 +1,6 @@
 // Hot reload: decode strictly → build → start → swap → stop the old. What could fail comes first, so that a bad config
 // changes nothing; a section that is the same is not touched.
+import { isDeepStrictEqual } from 'node:util';
 import { LatchkeyError } from '../base/errors.ts';
 import type { LogSink } from '../base/logger.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
@@ -32,7 +33,13 @@ const sections = [
   'stateDir',
 ] as const;
 /** What is wired once, at the start. */
-const fixedSections: readonly (typeof sections)[number][] = ['audit', 'stateDir', 'templates'];
+const fixedParts: Readonly<Record<string, (config: ResolvedConfig) => unknown>> = {
+  audit: ({ audit }) => audit,
+  'log.file': ({ log }) => log.file,
+  'log.format': ({ log }) => log.format,
+  state_dir: ({ stateDir }) => stateDir,
+  template: ({ templates }) => templates,
+};
 
 export async function reloadParts(options: ReloadOptions): Promise<ReloadSummary> {
   const { before, next, core, serving, log } = options;
@@ -45,8 +52,9 @@ export async function reloadParts(options: ReloadOptions): Promise<ReloadSummary
     return { changed };
   }
   const has = (section: (typeof sections)[number]) => changed.includes(section);
-  for (const section of fixedSections) {
-    if (has(section)) log.logger.warn({ section }, 'this section changes only with a restart of the agent');
+  for (const [part, of] of Object.entries(fixedParts)) {
+    if (!isDeepStrictEqual(of(before), of(next)))
+      log.logger.warn({ part }, `${part} changes only with a restart of the agent`);
   }
   const problems = await validateParts(next);
   if (problems.length > 0) throw new LatchkeyError('config_invalid', problems.join('\n'));

@@ -61,10 +61,22 @@ function resolveSources(
   return config;
 }
 
+/** Whether a file of this name, in a folder that is given as config, is a part of it. */
+export function isConfigFileName(name: string): boolean {
+  return /^[^.].*\.(?:ya?ml|json)$/.test(name);
+}
+
+/** Those of the paths that are folders. */
+export function configFoldersOf(paths: readonly string[]): string[] {
+  return paths
+    .map((path) => resolve(path))
+    .filter((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true);
+}
+
 function expandPath(path: string, problems: Problems): string[] {
   try {
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return [path];
-    const names = readdirSync(path).filter((name) => /^[^.].*\.(?:ya?ml|json)$/.test(name));
+    const names = readdirSync(path).filter(isConfigFileName);
     if (names.length === 0) problems.addAt(path, undefined, 'no *.yaml, *.yml or *.json file in this folder');
     return names.sort().map((name) => join(path, name));
   } catch (error) {

@@ -14,6 +14,8 @@ export interface FileUnit {
   order: number;
   /** Undefined as long as the template cannot be read or parsed. */
   consumer: TemplateConsumer | undefined;
+  /** What the template was parsed from. */
+  templateText: Buffer | undefined;
   /** Its output may differ from what is committed. */
   isDirty: boolean;
   /** Committed, but not yet known to be in use: its versions are held apart. */
@@ -69,6 +71,7 @@ export function createUnit(config: FileConfig, order: number): FileUnit {
     config,
     order,
     consumer: undefined,
+    templateText: undefined,
     isDirty: true,
     unsettled: undefined,
     fifo: undefined,

@@ -65,8 +65,8 @@ export interface FilePipeline {
    * anything has changed. `force`: execute every template again, because `secrets` or folders of templates changed.
    */
   reconcile(files: readonly FileConfig[], options?: { readonly force?: boolean }): Promise<ReconcileResult>;
-  /** A template's file has changed: reads it again. Tells the destinations that it is for. */
-  reloadTemplate(path: string): Promise<string[]>;
+  /** Reads the templates again, or the one at `path`; tells the destinations of those that have another text. */
+  reloadTemplates(path?: string): Promise<string[]>;
   /** The files of templates, for watching. */
   templatePaths(): string[];
   /** Starts if need be, and resolves when every file is current, has failed, or waits for what is known not to come. */
@@ -211,7 +211,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
       tellWatchers();
       return result;
     },
-    reloadTemplate: (path) => register.reloadTemplate(path),
+    reloadTemplates: register.reloadTemplates,
     templatePaths: () => register.templatePaths(),
     async renderOnce(signal) {
       await start();

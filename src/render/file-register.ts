@@ -14,12 +14,8 @@ import {
   groupNotifications,
 } from './file-group.ts';
 import type { ResolveDependency } from './resolve-dependency.ts';
-import {
-  createTemplateConsumer,
-  type ExecutableTemplate,
-  type TemplateConsumer,
-} from './template-consumer.ts';
-import { type CompileTemplate, loadTemplate } from './template-loader.ts';
+import { createTemplateConsumer, type TemplateConsumer } from './template-consumer.ts';
+import { type CompileTemplate, type LoadedTemplate, loadTemplate } from './template-loader.ts';
 
 export interface FileRegister {
   /** In the order of the config. */
@@ -33,11 +29,12 @@ export interface FileRegister {
   load(unit: FileUnit): Promise<TemplateConsumer>;
   /** After a crash: the programs of this destination were not told; `journals` are removed when they are. */
   owe(destination: string, journals: readonly string[]): void;
-  reloadTemplate(path: string): Promise<string[]>;
+  /** Reads the templates again, or the one at `path`; tells the destinations of those that have another text. */
+  reloadTemplates(path?: string): Promise<string[]>;
   templatePaths(): string[];
-  add(config: FileConfig, order: number, template: ExecutableTemplate): FileUnit;
+  add(config: FileConfig, order: number, template: LoadedTemplate): FileUnit;
   /** Takes another config over, without letting go of what the file uses. */
-  change(unit: FileUnit, config: FileConfig, order: number, template: ExecutableTemplate): Promise<void>;
+  change(unit: FileUnit, config: FileConfig, order: number, template: LoadedTemplate): Promise<void>;
   remove(unit: FileUnit): Promise<void>;
 }
 
@@ -69,8 +66,9 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
     return groupFor(unit.config);
   }
 
-  function bind(unit: FileUnit, template: ExecutableTemplate): TemplateConsumer {
+  function bind(unit: FileUnit, template: LoadedTemplate): TemplateConsumer {
     const { consumer } = unit;
+    unit.templateText = template.text;
     if (consumer !== undefined) {
       consumer.rebind(template, unit.config.upstream);
       return consumer;
@@ -104,17 +102,22 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
     groups.delete(groupKey(unit.config));
   }
 
-  async function reload(unit: FileUnit): Promise<void> {
+  /** Whether it has another text than before. */
+  async function reload(unit: FileUnit): Promise<boolean> {
     try {
-      unit.consumer = bind(unit, await loadTemplate(unit.config, compile));
+      const template = await loadTemplate(unit.config, compile);
       unit.templateProblem = undefined;
+      if (unit.consumer !== undefined && unit.templateText?.equals(template.text) === true) return false;
+      unit.consumer = bind(unit, template);
       touch(unit);
+      return true;
     } catch (error) {
       unit.templateProblem = describeError(error);
       logger.warn(
         { destination: unit.config.destination },
         `${unit.templateProblem}; the one before goes on`,
       );
+      return false;
     }
   }
 
@@ -140,12 +143,14 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
       group.notifiesFirst = true;
       for (const path of journals) group.journals.add(path);
     },
-    async reloadTemplate(path) {
-      const affected = [...units.values()].filter(
-        ({ config }) => config.source.kind === 'file' && config.source.path === path,
-      );
-      for (const unit of affected) await reload(unit);
-      return affected.map((unit) => unit.config.destination);
+    async reloadTemplates(path) {
+      const changed: string[] = [];
+      for (const unit of units.values()) {
+        const { source, destination } = unit.config;
+        const isMeant = source.kind === 'file' && (path === undefined || source.path === path);
+        if (isMeant && (await reload(unit))) changed.push(destination);
+      }
+      return changed;
     },
     templatePaths: () => [
       ...new Set(

@@ -4,8 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { FileConfig } from '../config/resolved.ts';
 import type { FileGroup, FileUnit } from './file-group.ts';
 import type { FileRegister } from './file-register.ts';
-import type { ExecutableTemplate } from './template-consumer.ts';
-import { type CompileTemplate, loadTemplate } from './template-loader.ts';
+import { type CompileTemplate, type LoadedTemplate, loadTemplate } from './template-loader.ts';
 
 /** Destinations. */
 export interface ReconcileResult {
@@ -30,7 +29,7 @@ export async function reconcileFiles(
 ): Promise<ReconcileResult> {
   const { register } = tools;
   const plan = compare(files, register);
-  const templates = new Map<FileConfig, ExecutableTemplate>();
+  const templates = new Map<FileConfig, LoadedTemplate>();
   for (const { config } of [...plan.added, ...plan.changed]) {
     templates.set(config, await loadTemplate(config, tools.compile));
   }

@@ -1,11 +1,19 @@
 // Hot reload through the real agent: by HUP, by the changed file itself, by POST /reload. What is the same is not
 // touched; what is wrong changes nothing and says why.
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { Agent as HttpAgent, request } from 'node:http';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { AgentStatus } from '../../src/agent/status.ts';
-import { askSocket, startAgent, type TestAgent } from '../support/cli.ts';
+import { askSocket, startAgent, startProgram, type TestAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault, type TestVault } from '../support/dev-vault.ts';
 import { startPostgres } from '../support/postgres.ts';
@@ -134,7 +142,9 @@ t.test(
       processes: [sleeper('first', '{{ field "app" "word" }}'), sleeper('second', 'another')],
       files: [{ contents: 'changed {{ field "app" "word" }}', destination: join(folder, 'app.conf') }],
     });
-    t.match((await post()).body, { changed: ['files', 'processes'] });
+    t.equal((await post()).status, 200);
+    // By the request or, where that was faster, by the watch.
+    t.match(agent.log(), '"changed":["files","processes"]');
     await waitFor('the changed file', () => readFileSync(join(folder, 'app.conf'), 'utf8') === 'changed app');
     await waitFor('the changed child', async () => {
       const now = pidOf(await status(), 'second');
@@ -230,6 +240,67 @@ t.test('the config and its templates are watched', async (t) => {
   write('not: [yaml');
   await waitFor('the error in status', async () => (await status()).config.reload_error !== null);
   t.equal((await agent.ask('/secrets/app/word')).text, 'app');
+});
+
+t.test('a mounted folder of config and templates may be turned, and files come and go', async (t) => {
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  const mount = join(folder, 'mount');
+  const [app, more] = [join(folder, 'app.conf'), join(folder, 'more.conf')];
+  const socket = join(folder, 'latchkey.sock');
+  const config = {
+    upstreams: { vault: { kind: 'vault', address: vault.address, auth: { method: 'token' } } },
+    listeners: [{ unix: socket, serve: ['admin'] }],
+    log: { file: join(folder, 'agent.log') },
+    state_dir: join(folder, 'state'),
+    files: [{ template: 'app.ctmpl', destination: app }],
+  };
+  /** As Kubernetes does it: every file is a link into `..data`, which is a link to the folder of this version. */
+  const turn = (version: string) => {
+    mkdirSync(join(mount, `..${version}`), { recursive: true });
+    writeFileSync(join(mount, `..${version}`, 'main.yaml'), JSON.stringify(config));
+    writeFileSync(join(mount, `..${version}`, 'app.ctmpl'), version);
+    symlinkSync(`..${version}`, join(mount, '..data_tmp'));
+    renameSync(join(mount, '..data_tmp'), join(mount, '..data'));
+  };
+  const reads = (path: string, text: string) => existsSync(path) && readFileSync(path, 'utf8') === text;
+  turn('v1');
+  for (const name of ['main.yaml', 'app.ctmpl']) symlinkSync(`..data/${name}`, join(mount, name));
+  const { child } = startProgram(t, ['agent', '--config', mount], { env: { VAULT_TOKEN: vault.rootToken } });
+  await waitFor('the first version', () => reads(app, 'v1'));
+
+  turn('v2');
+  await waitFor('the new template under the same config', () => reads(app, 'v2'));
+  writeFileSync(
+    join(mount, 'more.yaml'),
+    JSON.stringify({ files: [{ contents: 'more', destination: more }] }),
+  );
+  await waitFor('the file of a config that came', () => reads(more, 'more'));
+  unlinkSync(join(mount, 'more.yaml'));
+  await waitFor('the config without it', async () => {
+    const { files } = JSON.parse((await askSocket(socket, '/status')).text) as AgentStatus;
+    return files.length === 1;
+  });
+  child.kill('SIGTERM');
+});
+
+t.test('HUP reads templates again that changed behind a link which nobody watches', async (t) => {
+  const { folder, agent, base, write, post } = await setUp(t);
+  for (const release of ['first', 'second']) {
+    mkdirSync(join(folder, release));
+    writeFileSync(join(folder, release, 'app.ctmpl'), `${release} {{ field "app" "word" }}`);
+  }
+  const current = join(folder, 'current');
+  symlinkSync('first', current);
+  const destination = join(folder, 'linked.conf');
+  write({ ...base, files: [{ template: join(current, 'app.ctmpl'), destination }] });
+  await post();
+  await waitFor('the first release', () => existsSync(destination));
+  symlinkSync('second', join(folder, 'next'));
+  renameSync(join(folder, 'next'), current);
+  agent.child.kill('SIGHUP');
+  await waitFor('the second release', () => readFileSync(destination, 'utf8') === 'second app');
+  t.strictSame((await post()).body.changed, [], 'and an identical one does nothing');
 });
 
 t.test('a lease that is not touched stays, and one whose secret goes is revoked', async (t) => {

@@ -344,11 +344,11 @@ t.test('a template that cannot be parsed fails alone, and is taken when it is me
     { state: 'current' },
   ]);
   writeFileSync(template, text);
-  t.strictSame(await pipeline.reloadTemplate(template), [f.path('bad.conf')]);
+  t.strictSame(await pipeline.reloadTemplates(template), [f.path('bad.conf')]);
   await pipeline.idle();
   t.equal(readFileSync(f.path('bad.conf'), 'utf8'), 'password=one\n');
   writeFileSync(template, '{{ if }}');
-  await pipeline.reloadTemplate(template);
+  await pipeline.reloadTemplates(template);
   t.match(pipeline.status()[0]?.templateProblem, /app\.ctmpl/);
   f.publish('db', { password: 'two' });
   await pipeline.idle();
