@@ -71,7 +71,6 @@ export function createAgent(options: AgentOptions): Agent {
   let isClosing = false;
   const configFolders = configFoldersOf(options.configPaths);
   const reloads = createCallQueue();
-  const failure = Promise.withResolvers<LatchkeyError>();
   const quit = Promise.withResolvers<void>();
   const watch = createFileWatch({ logger, onChange: (paths) => void changedOnDisk(paths) });
 
@@ -214,7 +213,7 @@ export function createAgent(options: AgentOptions): Agent {
   return {
     core,
     clock,
-    failed: failure.promise,
+    failed: core.upstreams.failed,
     quitting: quit.promise,
     async start() {
       if (!hardenProcess()) logger.warn({}, 'core files and tracing cannot be switched off here');
@@ -229,7 +228,6 @@ export function createAgent(options: AgentOptions): Agent {
       core.files.start();
       core.supervisor.start();
       collectGauges(core.registry, core.metrics, sources);
-      watchForFatalLogins(core, failure.resolve);
       watchPaths();
       tellWhenReady();
       stopTrimming = startMemoryTrim(clock);
@@ -265,13 +263,4 @@ export function createAgent(options: AgentOptions): Agent {
       logger.info({}, 'stopped');
     },
   };
-}
-
-function watchForFatalLogins(core: Core, fail: (error: LatchkeyError) => void): void {
-  const never = new AbortController().signal;
-  for (const upstream of core.upstreams.byName().values()) {
-    upstream.ready(never).catch((error: unknown) => {
-      if (upstream.status().isFatal === true) fail(error as LatchkeyError);
-    });
-  }
 }

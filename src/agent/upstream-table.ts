@@ -10,6 +10,8 @@ import { createVaultUpstream } from '../upstream/vault-upstream.ts';
 export interface UpstreamTable {
   /** The table itself changes with `reconcile`; ask again. */
   byName(): ReadonlyMap<string, Upstream>;
+  /** Resolves to the error of a login that failed under `exit_on_error`: of any upstream, at any time. */
+  readonly failed: Promise<LatchkeyError>;
   /** Upstreams whose settings differ are built anew and started, then the old ones are closed; the others stay. */
   reconcile(configs: readonly UpstreamConfig[]): Promise<void>;
   start(): void;
@@ -38,18 +40,35 @@ const swapDeadlineMs = 10_000;
 export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTable {
   let members = new Map<string, Member>();
   let isStarted = false;
+  const failure = Promise.withResolvers<LatchkeyError>();
+  const never = new AbortController().signal;
 
   function build(config: UpstreamConfig): Member {
     checkUpstreams([config]);
     const { clock, random, logger, env } = options;
     const upstream = createVaultUpstream({ config, clock, random, logger, env });
-    return { config, upstream, stopListening: upstream.listen(options.listenerOf(config.name)) };
+    const stops = [
+      upstream.listen(options.listenerOf(config.name)),
+      upstream.listen({
+        status({ isFatal }) {
+          if (isFatal === true) upstream.ready(never).catch(failure.resolve);
+        },
+      }),
+    ];
+    return {
+      config,
+      upstream,
+      stopListening() {
+        for (const stop of stops) stop();
+      },
+    };
   }
 
   for (const config of options.configs) members.set(config.name, build(config));
 
   return {
     byName: () => new Map([...members].map(([name, { upstream }]) => [name, upstream])),
+    failed: failure.promise,
     async reconcile(configs) {
       const next = new Map<string, Member>();
       for (const config of configs) {

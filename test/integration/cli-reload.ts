@@ -353,3 +353,50 @@ t.test('a lease that is not touched stays, and one whose secret goes is revoked'
   await waitFor('the lease to be revoked', async () => (await database.leases()).length === 0);
   await waitFor('its role to be gone', async () => (await database.roles()).length === 0);
 });
+
+t.test('exit_on_error counts for an upstream that a reload adds, and for a later login', async (t) => {
+  const login = async ({ vault, folder }: Pick<Scene, 'vault' | 'folder'>, secretId?: string) => {
+    const made = await vault.createAppRole('app');
+    const path = join(folder, 'secret-id');
+    writeFileSync(path, secretId ?? made.secretId);
+    return {
+      address: vault.address,
+      auth: {
+        method: 'approle',
+        role_id: made.roleId,
+        secret_id_file: path,
+        remove_secret_id_file: false,
+        exit_on_error: true,
+      },
+    };
+  };
+  await t.test('added by a reload', async (t) => {
+    const scene = await setUp(t, { files: [], secrets: {}, processes: [] });
+    const { agent, base, write } = scene;
+    const second = { ...(await login(scene, 'wrong')), namespace: undefined };
+    write({ ...base, upstreams: { ...(base['upstreams'] as object), second } });
+    agent.child.kill('SIGHUP');
+    t.match(await agent.exited, { code: 3, stderr: /login at auth\/approle\/login/ });
+  });
+  await t.test('a login that follows a dead token', async (t) => {
+    const folder = testFolder(t);
+    const vault = await startDevVault(t);
+    await vault.writeSecret('secret/app', { word: 'app' });
+    const agent = startAgent(t, {
+      folder,
+      vault,
+      config: {
+        upstreams: { vault: await login({ vault, folder }) },
+        secrets: { app: { path: 'secret/app', refresh: '1h' } },
+      },
+    });
+    await waitFor('the login', async () =>
+      /"logged_in"/.test((await agent.ask('/status').catch(() => ({ text: '' }))).text),
+    );
+    const { upstreams } = JSON.parse((await agent.ask('/status')).text) as AgentStatus;
+    writeFileSync(join(folder, 'secret-id'), 'wrong');
+    await vault.ask('PUT', 'auth/token/revoke-accessor', { accessor: upstreams[0]?.login.accessor });
+    await agent.ask('/refresh', { method: 'POST' }).catch(() => undefined);
+    t.match(await agent.exited, { code: 3, stderr: /login at auth\/approle\/login/ });
+  });
+});
