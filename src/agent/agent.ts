@@ -253,9 +253,7 @@ export function createAgent(options: AgentOptions): Agent {
       core.environments.close();
       const signal = AbortSignal.timeout(deadlines.upstreamMs);
       await core.engine.close({ signal });
-      // A token takes its leases with it: it stays while one of them should live on.
-      const revokeTokens = [...core.engine.leases()].length === 0;
-      await core.upstreams.close({ revokeTokens, signal });
+      await core.upstreams.close({ leases: core.engine.leases(), signal });
       core.index.close();
       serving?.audit.close();
       notifier?.close();

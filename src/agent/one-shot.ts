@@ -1,5 +1,5 @@
 // One pass over the files without an agent that stays: log in, fetch, render, notify, end. Credentials that were minted
-// for the files stay alive: the files are used after we are gone.
+// for the files stay alive, for the files are used after we are gone; those that were only looked at are revoked.
 import { createSystemClock } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import type { LogSink } from '../base/logger.ts';
@@ -27,7 +27,7 @@ export interface RenderOutcome {
 const closeDeadlineMs = 10_000;
 
 export function renderOnce(options: OneShotOptions): Promise<RenderOutcome> {
-  return withCore(options, async (core, signal) => {
+  return withCore(options, 'keep', async (core, signal) => {
     const results = await core.files.renderOnce(signal);
     const failed = results.find(({ outcome }) => outcome === 'failed' || outcome === 'missing');
     return {
@@ -39,18 +39,17 @@ export function renderOnce(options: OneShotOptions): Promise<RenderOutcome> {
 
 /** Writes nothing; the diffs mask every secret. */
 export function diffOnce(options: OneShotOptions): Promise<FileDiff[]> {
-  return withCore(options, (core, signal) => core.files.diff(signal));
+  return withCore(options, 'revoke', (core, signal) => core.files.diff(signal));
 }
 
 async function withCore<T>(
   options: OneShotOptions,
+  onExit: 'keep' | 'revoke',
   work: (core: Core, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { config, log, env } = options;
-  const secrets = config.secrets.map((secret) => ({ ...secret, onExit: 'keep' as const }));
   const surroundings = { clock: createSystemClock(), random: Math.random, logger: log.logger, env };
-  // Secrets that no file uses are not asked for.
-  const core = wireCore({ ...config, secrets, processes: [] }, surroundings, { opensNames: false });
+  const core = wireCore({ ...config, processes: [] }, surroundings, { isOneShot: true });
   const wait = untilLoginRefused(core, options.signal);
   core.engine.start();
   core.upstreams.start();
@@ -59,9 +58,10 @@ async function withCore<T>(
   } finally {
     wait.dispose();
     const deadline = AbortSignal.timeout(closeDeadlineMs);
+    // Before the files let go of their secrets: their leases would be revoked.
+    await core.engine.close({ signal: deadline, onExit });
     await core.files.close({ signal: deadline });
-    await core.engine.close({ signal: deadline });
-    await core.upstreams.close({ revokeTokens: [...core.engine.leases()].length === 0, signal: deadline });
+    await core.upstreams.close({ leases: core.engine.leases(), signal: deadline });
     core.index.close();
   }
 }

@@ -15,7 +15,11 @@ export interface UpstreamTable {
   /** Upstreams whose settings differ are built anew and started, then the old ones are closed; the others stay. */
   reconcile(configs: readonly UpstreamConfig[]): Promise<void>;
   start(): void;
-  close(options: { revokeTokens: boolean; signal: AbortSignal }): Promise<void>;
+  /**
+   * Revokes the tokens that logins made, and with them what is left of their leases: but not where one of `leases` is to
+   * live on.
+   */
+  close(options: { leases: Iterable<RemainingLease>; signal: AbortSignal }): Promise<void>;
 }
 
 export interface UpstreamTableOptions {
@@ -26,6 +30,11 @@ export interface UpstreamTableOptions {
   env: NodeJS.ProcessEnv;
   /** Hears every upstream, with its name. */
   listenerOf(name: string): UpstreamListener;
+}
+
+interface RemainingLease {
+  readonly upstream: string;
+  readonly onExit: 'revoke' | 'keep';
 }
 
 interface Member {
@@ -88,9 +97,10 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
       isStarted = true;
       for (const { upstream } of members.values()) upstream.start();
     },
-    async close({ revokeTokens, signal }) {
+    async close({ leases, signal }) {
+      const kept = new Set([...leases].filter(({ onExit }) => onExit === 'keep').map((one) => one.upstream));
       await Promise.all(
-        [...members.values()].map(({ upstream }) => upstream.close({ revokeToken: revokeTokens, signal })),
+        [...members].map(([name, { upstream }]) => upstream.close({ revokeToken: !kept.has(name), signal })),
       );
     },
   };

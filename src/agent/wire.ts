@@ -58,11 +58,14 @@ export interface Core {
   setResolver(config: ResolvedConfig): void;
 }
 
-/** Secrets, and what they are turned into: all but the serving. Nothing is started. */
+/**
+ * Secrets, and what they are turned into: all but the serving. Nothing is started. One-shot: secrets that no file uses are
+ * not asked for, and the state file is left to the agent that it belongs to.
+ */
 export function wireCore(
   config: ResolvedConfig,
   surroundings: Surroundings,
-  { opensNames = true }: { opensNames?: boolean } = {},
+  { isOneShot = false }: { isOneShot?: boolean } = {},
 ): Core {
   const { clock, random, logger, env } = surroundings;
   const registry = createMetricsRegistry();
@@ -95,7 +98,7 @@ export function wireCore(
     clock,
     random,
     logger,
-    statePath: join(config.stateDir, 'leases.json'),
+    ...(isOneShot ? {} : { statePath: join(config.stateDir, 'leases.json') }),
   });
   const templates = createTemplateCompiler({ templates: config.templates, env, clock });
   const valuesInUse = createValuesInUse(store);
@@ -125,7 +128,7 @@ export function wireCore(
     observer: observeFiles(metrics),
     stateFolder: config.stateDir,
   });
-  const names = createNameTable({ store, secrets: opensNames ? config.secrets : [] });
+  const names = createNameTable({ store, secrets: isOneShot ? [] : config.secrets });
   observeStore(store, names, metrics);
   return {
     store,

@@ -1,6 +1,7 @@
 // The end of the engine: waits a moment for credentials that are being made, then revokes what must not outlive it. An
 // upstream that does not answer holds nobody up: what it leaves is in the state file.
 import type { Clock } from '../base/clock.ts';
+import type { EntryPolicy } from '../store/entry.ts';
 import type { LeaseBook } from './lease-book.ts';
 
 /** How long a read under way may still bring a credential, that somebody would else have to revoke. */
@@ -13,6 +14,8 @@ interface ExitSweepOptions {
   book: LeaseBook;
   /** Ends the whole of it early. */
   signal: AbortSignal;
+  /** For every lease, in place of its own. */
+  onExit: EntryPolicy['onExit'] | undefined;
   /** Resolves when no request of a track is under way. */
   stopTracks: () => Promise<unknown>;
   /** Gives every request under way up. */
@@ -24,6 +27,7 @@ export async function sweepAtExit({
   clock,
   book,
   signal,
+  onExit,
   stopTracks,
   giveUp,
 }: ExitSweepOptions): Promise<void> {
@@ -32,6 +36,7 @@ export async function sweepAtExit({
   signal.addEventListener('abort', giveUp, { once: true });
   await stopTracks();
   grace.cancel();
+  if (onExit !== undefined) for (const lease of book.leases()) lease.policy = { ...lease.policy, onExit };
   await revokeAll(clock, book, signal);
   signal.removeEventListener('abort', giveUp);
   giveUp();

@@ -3,7 +3,7 @@
 import type { Clock } from '../base/clock.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import type { Entry } from '../store/entry.ts';
+import type { Entry, EntryPolicy } from '../store/entry.ts';
 import { createReference } from '../store/reference.ts';
 import type { SecretVersion } from '../store/secret-version.ts';
 import type { Store } from '../store/store.ts';
@@ -55,6 +55,7 @@ export interface LeaseStatus {
   readonly state: LeaseState;
   /** Wall time in milliseconds. */
   readonly expiresAt: number;
+  readonly onExit: EntryPolicy['onExit'];
 }
 
 export interface LeaseEngine {
@@ -79,9 +80,9 @@ export interface LeaseEngine {
   leases(): Iterable<LeaseStatus>;
   /**
    * Stops and revokes where `on_exit: revoke` says so; gives up when the signal comes or upstream does not answer for a
-   * second. What lives on is in `leases` and in the state file.
+   * second. What lives on is in `leases` and in the state file. `onExit` counts instead of each lease's own.
    */
-  close(options: { signal: AbortSignal }): Promise<void>;
+  close(options: { signal: AbortSignal; onExit?: EntryPolicy['onExit'] | undefined }): Promise<void>;
 }
 
 const defaultLimits: EngineLimits = {
@@ -319,11 +320,12 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     },
     *leases() {
       for (const lease of book.leases()) {
-        const { key, upstream, id: leaseId, state: leaseState, endsAt } = lease;
-        yield { key, upstream, leaseId, state: leaseState, expiresAt: toWall(endsAt) };
+        const { key, upstream, id: leaseId, state: leaseState, endsAt, policy } = lease;
+        const expiresAt = toWall(endsAt);
+        yield { key, upstream, leaseId, state: leaseState, expiresAt, onExit: policy.onExit };
       }
     },
-    async close({ signal }) {
+    async close({ signal, onExit }) {
       stopListening?.();
       watch.close();
       lastRun.close();
@@ -332,6 +334,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
         clock,
         book,
         signal,
+        onExit,
         stopTracks: () => Promise.all([...tracks.values()].map((track) => track.stop())),
         giveUp: () => life.abort(new LatchkeyError('aborted', 'the agent is closing')),
       });

@@ -1,9 +1,10 @@
 // Remembers the leases beyond the process, so that the next run can revoke what this one had to leave. Ids and times
-// only, never a secret; mode 0600; replaced as a whole.
+// only, never a secret; mode 0600; replaced as a whole. It belongs to the process that wrote it while that lives.
 import { randomBytes } from 'node:crypto';
 import { copyFileSync, readFileSync } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { processStartTime } from '../access/peer-linux.ts';
 import type { Logger } from '../base/logger.ts';
 
 /** One lease as the file holds it; `expiresAt` is wall time in milliseconds. */
@@ -19,7 +20,10 @@ export interface LeaseRecord {
 }
 
 export interface StateFile {
-  /** What the last run left; nothing where there is no file or it cannot be understood (it is kept as `.corrupt`). */
+  /**
+   * What the last run left; nothing where there is no file, it cannot be understood (it is kept as `.corrupt`), or a
+   * living process uses it: then its leases are none of ours, and nothing is written either.
+   */
   load(): LeaseRecord[];
   /** Writes `records()` soon; several calls make one write. */
   save(records: () => readonly LeaseRecord[]): void;
@@ -32,13 +36,31 @@ export function createStateFile(options: { path: string; logger: Logger }): Stat
   let wanted: (() => readonly LeaseRecord[]) | undefined;
   let writing: Promise<void> = Promise.resolve();
   let isFailing = false;
+  let isShared = false;
+
+  function isAnothers(file: StateContent | undefined): boolean {
+    if (file?.owner === undefined || !isOther(file.owner)) return false;
+    if (!isShared)
+      logger.info(
+        { path, pid: file.owner.pid },
+        'another agent uses this state file; leases of this one would be left to their end after a crash',
+      );
+    isShared = true;
+    return true;
+  }
+
+  function load(): LeaseRecord[] {
+    const file = readState(path, logger);
+    return file === undefined || isAnothers(file) ? [] : file.leases;
+  }
 
   async function writeWanted(): Promise<void> {
     const records = wanted;
     wanted = undefined;
-    if (records === undefined) return;
+    if (records === undefined || isAnothers(parseState(readQuietly(path)))) return;
     try {
-      await replaceFile(path, `${JSON.stringify({ version: 1, leases: records() }, undefined, 1)}\n`);
+      const content = { version: 1, owner: self, leases: records() };
+      await replaceFile(path, `${JSON.stringify(content, undefined, 1)}\n`);
       isFailing = false;
     } catch (error) {
       if (!isFailing)
@@ -51,7 +73,7 @@ export function createStateFile(options: { path: string; logger: Logger }): Stat
   }
 
   return {
-    load: () => loadRecords(path, logger),
+    load,
     save(records) {
       const isPlanned = wanted !== undefined;
       wanted = records;
@@ -61,7 +83,8 @@ export function createStateFile(options: { path: string; logger: Logger }): Stat
   };
 }
 
-function loadRecords(path: string, logger: Logger): LeaseRecord[] {
+/** Undefined: there is none, or none that can be used; all but its absence is told. */
+function readState(path: string, logger: Logger): StateContent | undefined {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -71,10 +94,10 @@ function loadRecords(path: string, logger: Logger): LeaseRecord[] {
         { path, code: codeOf(error) },
         'cannot read the state file; leases of the last run are left to their end',
       );
-    return [];
+    return undefined;
   }
-  const records = parseRecords(text);
-  if (records !== undefined) return records;
+  const content = parseState(text);
+  if (content !== undefined) return content;
   logger.warn(
     { path, kept: `${path}.corrupt` },
     'the state file is not what this program writes; leases of the last run are left to their end',
@@ -84,14 +107,41 @@ function loadRecords(path: string, logger: Logger): LeaseRecord[] {
   } catch (error) {
     logger.warn({ path, code: codeOf(error) }, 'cannot keep a copy of the state file');
   }
-  return [];
+  return undefined;
 }
 
-function parseRecords(text: string): LeaseRecord[] | undefined {
+function readQuietly(path: string): string {
   try {
-    const file = JSON.parse(text) as { version?: unknown; leases?: unknown } | null;
+    return readFileSync(path, 'utf8');
+  } catch {
+    // Not there yet, or not to be read: the write tells.
+    return '';
+  }
+}
+
+interface Owner {
+  readonly pid: number;
+  readonly startTime: string;
+}
+
+interface StateContent {
+  readonly owner: Owner | undefined;
+  readonly leases: LeaseRecord[];
+}
+
+const self: Owner = { pid: process.pid, startTime: processStartTime(process.pid) ?? '' };
+
+/** By the start time too, for a pid is soon somebody else's. */
+function isOther({ pid, startTime }: Owner): boolean {
+  const started = processStartTime(pid);
+  return pid !== self.pid && started !== undefined && started === startTime;
+}
+
+function parseState(text: string): StateContent | undefined {
+  try {
+    const file = JSON.parse(text) as { version?: unknown; owner?: Owner; leases?: unknown } | null;
     if (file?.version !== 1 || !Array.isArray(file.leases)) return undefined;
-    return file.leases.every(isRecord) ? file.leases : undefined;
+    return file.leases.every(isRecord) ? { owner: file.owner, leases: file.leases } : undefined;
   } catch {
     // Not JSON: told by `undefined`.
     return undefined;

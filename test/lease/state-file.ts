@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { processStartTime } from '../../src/access/peer-linux.ts';
 import type { Logger } from '../../src/base/logger.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { createStateFile, type LeaseRecord } from '../../src/lease/state-file.ts';
@@ -69,3 +71,24 @@ t.test('warns of a file that it cannot read', async (t) => {
   t.same(createStateFile({ path, logger }).load(), []);
   t.equal(logger.warnings.length, 1);
 });
+
+t.test(
+  'leaves the file to a living process that wrote it, and takes over what a dead one left',
+  async (t) => {
+    const other = spawn('sleep', ['60']);
+    t.teardown(() => void other.kill());
+    const owner = { pid: other.pid ?? 0, startTime: processStartTime(other.pid ?? 0) };
+    const text = JSON.stringify({ version: 1, owner, leases: [record] });
+    const path = join(t.testdir({ 'leases.json': text }), 'leases.json');
+    const file = createStateFile({ path, logger: silentLogger });
+    t.same(file.load(), []);
+    file.save(() => []);
+    await file.flush();
+    t.equal(readFileSync(path, 'utf8'), text);
+
+    writeFileSync(path, text.replace(/"startTime":"\d+"/, '"startTime":"1"'));
+    t.same(createStateFile({ path, logger: silentLogger }).load(), [record], 'the pid is somebody else now');
+    writeFileSync(path, JSON.stringify({ version: 1, owner: {}, leases: [record] }));
+    t.same(createStateFile({ path, logger: silentLogger }).load(), [record]);
+  },
+);
