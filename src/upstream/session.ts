@@ -49,7 +49,7 @@ export interface SessionOptions {
   ) => Promise<AuthMethod>;
   readonly onChange: () => void;
   readonly onToken: (token: SessionToken) => void;
-  /** The token, and all that was issued under it, ends at `at` (wall time). */
+  /** The token, and all that was issued under it, ends at `at` (wall time): told when there is another, or none. */
   readonly onEnding: (token: SessionToken, at: number) => void;
 }
 
@@ -67,7 +67,6 @@ export function createSession(options: SessionOptions): Session {
     namespace: auth.namespace,
     isFixed: auth.method === 'token' || auth.method === 'token_file',
     onRenewed: options.onChange,
-    onEnding: options.onEnding,
     onDead: drop,
   });
   let method: AuthMethod | undefined;
@@ -165,6 +164,10 @@ export function createSession(options: SessionOptions): Session {
       logger.error({ method: auth.method, code: found.code }, describeError(found));
     }
     error = found;
+    if (current !== undefined && !isAlive(current)) {
+      options.onEnding(current, clock.wall());
+      current = undefined;
+    }
     isFatal = auth.exitOnError && !isAlive(current);
     settle();
   }
@@ -187,7 +190,9 @@ export function createSession(options: SessionOptions): Session {
         // A fleet that waited for one server does not log in at one instant.
         await pause(random() * 500);
       } else {
-        await pause(backoffDelayMs(failures, { minMs: auth.minBackoffMs, maxMs: auth.maxBackoffMs }, random));
+        const backoff = { minMs: auth.minBackoffMs, maxMs: auth.maxBackoffMs };
+        const leftMs = isAlive(current) ? current.life.expiresAt - clock.now() : Number.POSITIVE_INFINITY;
+        await pause(Math.min(backoffDelayMs(failures, backoff, random), leftMs));
       }
     }
   }

@@ -25,8 +25,6 @@ export interface TokenKeeperOptions {
   /** The token was given, not made by a login: another login would bring the same one, so it is used to its end. */
   readonly isFixed: boolean;
   readonly onRenewed: () => void;
-  /** The token will not be renewed any more: it ends at `at` (wall time). */
-  readonly onEnding: (token: SessionToken, at: number) => void;
   readonly onDead: (token: SessionToken) => void;
 }
 
@@ -78,15 +76,10 @@ export function createTokenKeeper(options: TokenKeeperOptions): TokenKeeper {
 
   return {
     async keep(token, signal) {
-      let isEndTold = false;
       while (!signal.aborted) {
         const { life } = token;
         const plan = planToken(life, clock.now(), random);
-        if (plan.action === 'replace' && !isEndTold) {
-          isEndTold = true;
-          logger.debug({ why: plan.why }, 'a fresh login is planned');
-          options.onEnding(token, clock.wall() + life.expiresAt - clock.now());
-        }
+        if (plan.action === 'replace') logger.debug({ why: plan.why }, 'a fresh login is planned');
         await waitUntil(plan.action === 'replace' && options.isFixed ? life.expiresAt : plan.at, signal);
         if (plan.action === 'replace') return;
         if (!signal.aborted) await renew(token, signal);

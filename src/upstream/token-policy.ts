@@ -22,15 +22,19 @@ export interface TokenPlan {
 
 const retryBackoff = { minMs: 1000, maxMs: 60_000 };
 
-/** Renews at 60 to 73 % of what remains; replaces what cannot be renewed at 75 to 90 %, and at once in the last tenth. */
+/**
+ * Renews, or replaces what cannot be renewed, at 60 to 73 % of what remains: before the leases that end with the token are
+ * replaced, so that these are not made under it once more. Replaces at once in the last tenth.
+ */
 export function planToken(life: TokenLife, now: number, random: () => number): TokenPlan {
   if (life.expiresAt === Number.POSITIVE_INFINITY) {
     return { action: 'none', at: Number.POSITIVE_INFINITY, why: 'the token has no end' };
   }
   const remaining = Math.max(0, life.expiresAt - now);
+  const at = now + remaining * (0.6 + 0.1333 * random());
   if (!life.isRenewable || life.isCapped) {
     const why = life.isCapped ? 'the token nears its max TTL' : 'the token cannot be renewed';
-    return { action: 'replace', at: now + remaining * (0.75 + 0.15 * random()), why };
+    return { action: 'replace', at, why };
   }
   if (remaining <= life.periodMs / 10) {
     return { action: 'replace', at: now, why: 'the token was not renewed in time' };
@@ -39,11 +43,7 @@ export function planToken(life: TokenLife, now: number, random: () => number): T
     const wait = Math.min(backoffDelayMs(life.failures, retryBackoff, random), remaining / 3);
     return { action: 'renew', at: now + wait, why: 'the last renewal failed' };
   }
-  return {
-    action: 'renew',
-    at: now + remaining * (0.6 + 0.1333 * random()),
-    why: 'two thirds of its life are over',
-  };
+  return { action: 'renew', at, why: 'two thirds of its life are over' };
 }
 
 /** The life after a renewal that granted `grantedMs`. */

@@ -161,7 +161,12 @@ t.test('replaces a batch token before its end, and tells which leases end with t
   const clock = createFastClock(100);
   const { upstream } = await start(t, vault, { clock, config: slow(vault) });
   const ended: [readonly string[], number][] = [];
-  upstream.listen({ leasesEnd: (leaseIds, at) => ended.push([leaseIds, at]) });
+  upstream.listen({
+    leasesEnd(leaseIds, at) {
+      ended.push([leaseIds, at]);
+      t.equal(vault.count('auth/approle/login'), 2, 'told when there is a token to replace them with');
+    },
+  });
   await upstream.read(createReference({ upstream: 'vault', path: 'database/creds/app' }), interactive());
   await waitFor('a second login', () => vault.count('auth/approle/login') === 2);
   await waitFor('the news of the leases', () => ended.length > 0);
@@ -169,6 +174,28 @@ t.test('replaces a batch token before its end, and tells which leases end with t
   t.ok((ended[0]?.[1] ?? 0) > clock.wall() - 60_000);
   t.equal(vault.count('auth/token/renew-self'), 0);
   t.equal(vault.count('database/creds/app'), 1, 'a new token re-issues nothing');
+});
+
+t.test('tells which leases ended with a token that no login could replace, when it has ended', async (t) => {
+  const vault = await startStubVault();
+  vault.route((request) => {
+    if (/login$/.test(request.path) && vault.count('auth/approle/login') > 1) return denied;
+    if (/login$/.test(request.path))
+      return { json: { auth: grantedAuth('s.1', { lease_duration: 30, renewable: false }) } };
+    if (!request.path.startsWith('database/creds')) return undefined;
+    return { json: { lease_id: 'database/creds/app/1', lease_duration: 3600, renewable: true, data: {} } };
+  });
+  const clock = createFastClock(100);
+  // The next try would come long after the token's end.
+  const auth = { ...appRole, minBackoffMs: 3_600_000, maxBackoffMs: 3_600_000 };
+  const { upstream } = await start(t, vault, { clock, config: { ...slow(vault), auth } });
+  const ended: [readonly string[], boolean][] = [];
+  upstream.listen({
+    leasesEnd: (leaseIds) => ended.push([leaseIds, upstream.status().state === 'ready']),
+  });
+  await upstream.read(createReference({ upstream: 'vault', path: 'database/creds/app' }), interactive());
+  await waitFor('the news of the leases', () => ended.length > 0);
+  t.same(ended, [[['database/creds/app/1'], false]]);
 });
 
 t.test('a refused login backs off, is told once, and is repeated until it succeeds', async (t) => {

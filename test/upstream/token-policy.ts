@@ -1,4 +1,5 @@
 import t from 'tap';
+import { leadMs } from '../../src/lease/schedule-policy.ts';
 import { planToken, renewedLife, type TokenLife } from '../../src/upstream/token-policy.ts';
 
 const hour = 3_600_000;
@@ -11,15 +12,18 @@ t.test('renews at about two thirds of what remains, spread by chance', async (t)
   t.ok(late.at > 0.7 * hour && late.at < 0.74 * hour);
 });
 
-t.test('replaces a token that cannot be renewed well before its end', async (t) => {
-  for (const ending of [
-    { ...life, isRenewable: false },
-    { ...life, isCapped: true },
-  ]) {
-    t.match(planToken(ending, 0, low), { action: 'replace', at: 0.75 * hour });
-    t.ok(planToken(ending, 0, high).at < 0.9 * hour);
-  }
-});
+t.test(
+  'replaces a token that cannot be renewed before the leases that end with it are replaced',
+  async (t) => {
+    for (const periodMs of [8000, 60_000, hour, 24 * hour]) {
+      for (const over of [{ isRenewable: false }, { isCapped: true }]) {
+        const ending = { ...life, expiresAt: periodMs, periodMs, ...over };
+        t.match(planToken(ending, 0, low), { action: 'replace', at: 0.6 * periodMs });
+        t.ok(planToken(ending, 0, high).at < periodMs - leadMs(periodMs, 0.999));
+      }
+    }
+  },
+);
 
 t.test('tries a failed renewal again with backoff, and gives up in the last tenth', async (t) => {
   const failed = { ...life, failures: 2 };
