@@ -1,5 +1,5 @@
 // A value changed in the vault is in the file, and its program told, within refresh + 1 s; at once when asked for.
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { startAgent, startProgram } from '../support/cli.ts';
@@ -34,6 +34,7 @@ async function setUp(t: Test, refresh: string) {
     },
   });
   await agent.untilReady();
+  await waitFor('the first reload', () => existsSync(reloaded));
   return { folder, vault, destination, reloaded, agent };
 }
 
@@ -69,12 +70,11 @@ t.test('the same bytes are not written and not notified, and a wrong mode is men
   const { vault, destination, reloaded, agent } = await setUp(t, '1h');
   const { ino } = statSync(destination);
   rmSync(reloaded);
+  chmodSync(destination, 0o666);
   await vault.writeSecret('secret/stripe', { api_key: 'sk_1', unused: 'changed' });
   await agent.ask('/refresh', { method: 'POST' });
-  await waitFor(
-    'the new version',
-    async () => JSON.parse((await agent.ask('/secrets/stripe')).text).version === 2,
-  );
+  await waitFor('the right mode', () => (statSync(destination).mode & 0o777) === 0o640);
+  t.match(JSON.parse((await agent.ask('/secrets/stripe')).text), { version: 2 });
   t.equal(statSync(destination).ino, ino, 'not written');
   t.notOk(existsSync(reloaded), 'not notified');
 });
