@@ -10,8 +10,12 @@ interface Theme {
 
 const themes: readonly Theme[] = [
   {
-    names: words(`secret secrets secretOrDefault secretExists field fields pkiCert`),
+    names: words(`secret secrets secretOrDefault secretExists field fields`),
     load: async () => (await import('./functions/vault.ts')).vault,
+  },
+  {
+    names: words(`pkiCert`),
+    load: async () => (await import('./functions/pki-certificate.ts')).pkiCertificate,
   },
   {
     names: words(`env mustEnv envOrDefault`),

@@ -1,11 +1,13 @@
-// What pkiCert gives: the PEM blocks of Vault's answer, sorted into key, certificate, CA and chain.
+// pkiCert: the PEM blocks of Vault's answer, sorted into key, certificate, CA and chain. Apart from vault.ts, because it
+// brings all of node:crypto.
 import { X509Certificate } from 'node:crypto';
 import type { JsonObject } from '../../base/json.ts';
 import { encodeText } from '../bytes.ts';
-import { callError, defineMethod } from '../function-table.ts';
+import { callError, defineFunction, defineMethod, type FunctionTable } from '../function-table.ts';
 import type { LookupSecret } from '../lookup.ts';
 import { structType } from '../type.ts';
 import { StructValue, stringSlice } from '../value.ts';
+import { ask, writeOf } from './vault.ts';
 
 const block = /-----BEGIN ([^-]+)-----([^-]*)-----END \1-----/g;
 const pemType = structType(
@@ -32,9 +34,17 @@ interface Sorted {
   chain: string[];
 }
 
+export const pkiCertificate: FunctionTable = {
+  pkiCert: defineFunction(['...string'], 'any', (context, path, ...pairs) => {
+    if (path === undefined) return null;
+    const found = ask(context, writeOf(path, pairs, 'read'));
+    return found === null ? null : certificateValue(found);
+  }),
+};
+
 const made = new WeakMap<LookupSecret, StructValue>();
 
-export function certificateValue(secret: LookupSecret): StructValue {
+function certificateValue(secret: LookupSecret): StructValue {
   const known = made.get(secret);
   if (known !== undefined) return known;
   const sorted = sortBlocks(textsOf(secret.data ?? {}));

@@ -1,4 +1,4 @@
-// Functions that read secrets. By path: secret, secrets, pkiCert, as in consul-template. By path or by a name of the
+// Functions that read secrets. By path: secret, secrets, as in consul-template. By path or by a name of the
 // configuration: secretOrDefault, secretExists; by name: field, fields. A secret that has not come yet is reported as
 // missing, and the execution goes on, so that all missing ones are found in one pass.
 import { decodeText, encodeText } from '../bytes.ts';
@@ -15,7 +15,6 @@ import type { Dependency, LookupAnswer, LookupSecret } from '../lookup.ts';
 import { nearestName } from '../nearest-name.ts';
 import { secretValue } from '../secret.ts';
 import { anyMap, type Opened, stringSlice } from '../value.ts';
-import { certificateValue } from './pki-certificate.ts';
 import { sharedBySecret } from './shared-value.ts';
 import { unescapePath } from './url-escape.ts';
 
@@ -35,11 +34,6 @@ export const vault: FunctionTable = {
     if (answer.status === 'ready-list') return answer.names.map(encodeText);
     context.reportMissing(dependency, answer);
     return stringSlice(null);
-  }),
-  pkiCert: defineFunction(['...string'], 'any', (context, path, ...pairs) => {
-    if (path === undefined) return null;
-    const found = ask(context, writeOf(path, pairs, 'read'));
-    return found === null ? null : certificateValue(found);
   }),
   field: defineFunction(['string', 'string'], 'any', (context, name, field) => {
     const found = ask(context, nameOf(name));
@@ -76,7 +70,7 @@ function wrongCount(name: string, expected: string, got: number) {
 }
 
 /** The secret; null when there is none (yet), which is reported. */
-function ask(context: CallContext, dependency: Dependency): LookupSecret | null {
+export function ask(context: CallContext, dependency: Dependency): LookupSecret | null {
   const answer = context.lookup(dependency);
   if (answer.status === 'ready') return answer.secret;
   context.reportMissing(dependency, answer);
@@ -114,7 +108,7 @@ function readOf(path: string): Dependency {
 }
 
 /** `operation` is what the error about the path says. */
-function writeOf(path: string, pairs: readonly string[], operation = 'write'): Dependency {
+export function writeOf(path: string, pairs: readonly string[], operation = 'write'): Dependency {
   const parameters: Record<string, string> = {};
   for (const pair of pairs) {
     if (pair === '') continue;
