@@ -126,6 +126,11 @@ export function encodeVerb(verb: string): string {
 /** Types with a String method print what it gives, where a string is acceptable. */
 function callStringMethod(state: FormatState, value: Opened, verb: string): boolean {
   if (state.isErroring || typeof value !== 'object' || value === null) return false;
+  if (verb === 'w') {
+    // Errors alone may be wrapped: the value as a whole is refused, whatever is in it.
+    badVerb(state, value, verb);
+    return true;
+  }
   if (state.sharpV || !'vsxXq'.includes(verb)) return false;
   const method = typeOf(value)?.methods.get('String');
   if (method === undefined || method.parameters.length > 0) return false;
