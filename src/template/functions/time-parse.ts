@@ -166,7 +166,7 @@ const second = [0, 59, 'second'] as const;
 
 const readers: Readonly<Record<string, Reader>> = {
   '2006': (text, fields) => readYear(/^\d{4}/, text, fields),
-  '06': (text, fields) => readYear(/^\d\d/, text, fields),
+  '06': (text, fields) => readYear(/^[+\-\d]\d/, text, fields),
   January: nameOf(monthNames, 9, setMonth),
   Jan: nameOf(monthNames, 3, setMonth),
   '1': number(loose, 'month', month),
@@ -212,12 +212,13 @@ function readZone(text: string, fields: Fields): number | null {
   return name.length;
 }
 
+/** The sign is checked last, as Go does: `999` is out of range for `-07`. */
 const offsetForms: Readonly<Record<string, RegExp>> = {
-  '070000': /^([+-])(\d\d)(\d\d)(\d\d)/,
-  '07:00:00': /^([+-])(\d\d):(\d\d):(\d\d)/,
-  '0700': /^([+-])(\d\d)(\d\d)/,
-  '07:00': /^([+-])(\d\d):(\d\d)/,
-  '07': /^([+-])(\d\d)/,
+  '070000': /^(.)(\d\d)(\d\d)(\d\d)/,
+  '07:00:00': /^(.)(\d\d):(\d\d):(\d\d)/,
+  '0700': /^(.)(\d\d)(\d\d)/,
+  '07:00': /^(.)(\d\d):(\d\d)/,
+  '07': /^(.)(\d\d)/,
 };
 
 function readOffset(text: string, fields: Fields, element: string): number | null {
@@ -228,9 +229,10 @@ function readOffset(text: string, fields: Fields, element: string): number | nul
   const match = offsetForms[element.slice(1)]?.exec(text);
   if (match === null || match === undefined) return null;
   const [all, sign, hours = '0', minutes = '0', seconds = '0'] = match;
-  if (Number(hours) > 24) throw new OutOfRange('time zone offset hour');
-  if (Number(minutes) > 60) throw new OutOfRange('time zone offset minute');
   if (Number(seconds) > 60) throw new OutOfRange('time zone offset second');
+  if (Number(minutes) > 60) throw new OutOfRange('time zone offset minute');
+  if (Number(hours) > 24) throw new OutOfRange('time zone offset hour');
+  if (sign !== '+' && sign !== '-') return null;
   const size = (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);
   fields.offsetSeconds = sign === '-' ? -size : size;
   return all.length;
