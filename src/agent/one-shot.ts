@@ -20,41 +20,53 @@ export interface OneShotOptions {
 export interface RenderOutcome {
   /** Of the first file that is not in place; undefined: all are. */
   failure: ErrorCode | undefined;
-  /** One line for each file. */
+  /** One line for each file, and one for each likely mistake in a template. */
   messages: readonly string[];
+}
+
+export interface DiffOutcome {
+  files: readonly FileDiff[];
+  warnings: readonly string[];
 }
 
 const closeDeadlineMs = 10_000;
 
 export function renderOnce(options: OneShotOptions): Promise<RenderOutcome> {
-  return withCore(options, 'keep', async (core, signal) => {
+  return withCore(options, 'keep', async (core, signal, warnings) => {
     const results = await core.files.renderOnce(signal);
     const failed = results.find(({ outcome }) => outcome === 'failed' || outcome === 'missing');
     return {
       failure: failed === undefined ? undefined : codeOf(failed, core),
-      messages: results.map(describeResult),
+      messages: [...warnings, ...results.map(describeResult)],
     };
   });
 }
 
 /** Writes nothing; the diffs mask every secret. */
-export function diffOnce(options: OneShotOptions): Promise<FileDiff[]> {
-  return withCore(options, 'revoke', (core, signal) => core.files.diff(signal));
+export function diffOnce(options: OneShotOptions): Promise<DiffOutcome> {
+  return withCore(options, 'revoke', async (core, signal, warnings) => ({
+    files: await core.files.diff(signal),
+    warnings,
+  }));
 }
 
 async function withCore<T>(
   options: OneShotOptions,
   onExit: 'keep' | 'revoke',
-  work: (core: Core, signal: AbortSignal) => Promise<T>,
+  work: (core: Core, signal: AbortSignal, warnings: readonly string[]) => Promise<T>,
 ): Promise<T> {
   const { config, log, env } = options;
   const surroundings = { clock: createSystemClock(), random: Math.random, logger: log.logger, env };
-  const core = wireCore({ ...config, processes: [] }, surroundings, { isOneShot: true });
+  const warnings: string[] = [];
+  const core = wireCore({ ...config, processes: [] }, surroundings, {
+    isOneShot: true,
+    onTemplateWarning: (message) => warnings.push(`warning: ${message}`),
+  });
   const wait = untilLoginRefused(core, options.signal);
   core.engine.start();
   core.upstreams.start();
   try {
-    return await work(core, wait.signal);
+    return await work(core, wait.signal, warnings);
   } finally {
     wait.dispose();
     const deadline = AbortSignal.timeout(closeDeadlineMs);

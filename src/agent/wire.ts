@@ -40,6 +40,13 @@ export interface Surroundings {
   env: NodeJS.ProcessEnv;
 }
 
+interface WireOptions {
+  /** Secrets that no file uses are not asked for, and the state file is left to the agent that it belongs to. */
+  isOneShot?: boolean;
+  /** Told what is logged of a template that most likely is mistaken. */
+  onTemplateWarning?: (message: string) => void;
+}
+
 export interface Core {
   readonly store: Store;
   readonly names: NameTable;
@@ -58,14 +65,11 @@ export interface Core {
   setResolver(config: ResolvedConfig): void;
 }
 
-/**
- * Secrets, and what they are turned into: all but the serving. Nothing is started. One-shot: secrets that no file uses are
- * not asked for, and the state file is left to the agent that it belongs to.
- */
+/** Secrets, and what they are turned into: all but the serving. Nothing is started. */
 export function wireCore(
   config: ResolvedConfig,
   surroundings: Surroundings,
-  { isOneShot = false }: { isOneShot?: boolean } = {},
+  { isOneShot = false, onTemplateWarning }: WireOptions = {},
 ): Core {
   const { clock, random, logger, env } = surroundings;
   const registry = createMetricsRegistry();
@@ -100,7 +104,15 @@ export function wireCore(
     logger,
     ...(isOneShot ? {} : { statePath: join(config.stateDir, 'leases.json') }),
   });
-  const templates = createTemplateCompiler({ templates: config.templates, env, clock });
+  const templates = createTemplateCompiler({
+    templates: config.templates,
+    env,
+    clock,
+    onWarning(message) {
+      logger.warn({}, message);
+      onTemplateWarning?.(message);
+    },
+  });
   const valuesInUse = createValuesInUse(store);
   const environments = createProcessEnvironments({ store, index, resolve, templates });
   const supervisor = createSupervisor({

@@ -8,6 +8,7 @@ import { LatchkeyError } from '../base/errors.ts';
 import type { FileConfig, TemplateConfig } from '../config/resolved.ts';
 import type { Host, WriteFileRequest } from '../template/function-table.ts';
 import type { Lookup } from '../template/lookup.ts';
+import type { TemplateWarning } from '../template/state.ts';
 import { parseTemplate, type Template } from '../template/template.ts';
 import { defaultRouteInterface } from './default-route.ts';
 import { createSandbox, type Sandbox } from './sandbox.ts';
@@ -18,6 +19,8 @@ interface CompilerOptions {
   readonly templates: TemplateConfig;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
+  /** Told once for each place of a template that most likely is a mistake, when it is executed with all it asks for. */
+  readonly onWarning?: (message: string) => void;
 }
 
 /** What a template that belongs to no file needs to be told. */
@@ -61,18 +64,32 @@ export function createTemplateCompiler(options: CompilerOptions): TemplateCompil
       );
     }
     const isMissingKeyError = wish.errorOnMissingKey ?? false;
-    return { execute: (lookup) => execute(template, lookup, isMissingKeyError) };
+    const told = new Set<string>();
+    return {
+      execute(lookup) {
+        const { warnings, ...execution } = execute(template, lookup, isMissingKeyError);
+        if (execution.missing.length === 0) for (const warning of warnings) tell(name, warning, told);
+        return execution;
+      },
+    };
+  }
+
+  function tell(name: string, { line, column, message }: TemplateWarning, told: Set<string>): void {
+    const place = `template: ${name}:${line}:${column}`;
+    if (told.has(place)) return;
+    told.add(place);
+    options.onWarning?.(`${place}: ${message}`);
   }
 
   function execute(template: Template, lookup: Lookup, isMissingKeyError: boolean) {
     const writes: WriteFileRequest[] = [];
-    const { output, missing } = template.execute({
+    const { output, missing, warnings } = template.execute({
       lookup,
       host: createHost(writes),
       isMissingKeyError,
       limits: { outputBytes: templates.maxOutputBytes },
     });
-    return { output, missing, writes };
+    return { output, missing, writes, warnings };
   }
 
   function createHost(writes: WriteFileRequest[]): Host {

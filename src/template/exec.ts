@@ -2,6 +2,7 @@
 // never calls on the host's stack, so that a template may call itself as deep as Go allows.
 import { evalPipeline } from './evaluate.ts';
 import { callError } from './function-table.ts';
+import { nearestFieldHint } from './hint.ts';
 import { type Pairs, pairsOf } from './iterate.ts';
 import {
   type ActionNode,
@@ -24,6 +25,7 @@ import {
   type State,
   setVariable,
   spend,
+  warn,
 } from './state.ts';
 import { TemplateError } from './template-error.ts';
 import { ChannelValue, indirect, integerOf, isTrue, type Opened, typeName, type Value } from './value.ts';
@@ -159,9 +161,18 @@ function walkAction(m: Machine, dot: Value, node: ActionNode): void {
     }
     return;
   }
+  s.absent = null;
   const value = evalPipeline(s, dot, node.pipe);
   s.node = node;
+  if (value === null && s.absent !== null) warnOfNoValue(s, s.absent);
   printValue(m, node, value);
+}
+
+/** Nobody wants `<no value>` in a file. */
+function warnOfNoValue(s: State, { node, field }: NonNullable<State['absent']>): void {
+  const hint = nearestFieldHint(field);
+  const remedy = hint === null ? '' : `; ${hint}`;
+  warn(s, node, `prints <no value>: map has no entry for key ${quoteString(field.idents[0] ?? '')}${remedy}`);
 }
 
 function printValue(m: Machine, node: ActionNode, value: Opened): void {

@@ -2,6 +2,7 @@
 import { decodeText, encodeText } from './bytes.ts';
 import type { ExecutionContext } from './call-context.ts';
 import { CallError, callError, type ErrorPart, plain, type TemplateFunction } from './function-table.ts';
+import type { MissingField } from './hint.ts';
 import { type ListNode, type Node, nodeText } from './node.ts';
 import { quoteString } from './quote.ts';
 import { redact } from './redact.ts';
@@ -29,6 +30,8 @@ export interface State {
   /** missingkey=error. */
   readonly isMissingKeyError: boolean;
   readonly warnings: Map<Node, TemplateWarning>;
+  /** What the action being executed did not find, and where, as long as nothing was said about it. */
+  absent: { readonly node: Node; readonly field: MissingField } | null;
   /** The template being executed. */
   templateName: string;
   /** What the next error is about. */
@@ -136,7 +139,7 @@ function errorParts(error: unknown): readonly ErrorPart[] {
 }
 
 /** Remembers a likely mistake, once for each place. */
-export function warn(s: State, message: string): void {
-  if (s.warnings.has(s.node)) return;
-  s.warnings.set(s.node, { ...placeOf(s.program.text, s.node.pos), message: decodeText(message) });
+export function warn(s: State, node: Node, message: string): void {
+  if (s.warnings.has(node)) return;
+  s.warnings.set(node, { ...placeOf(s.program.text, node.pos), message: decodeText(message) });
 }

@@ -95,7 +95,16 @@ function executeProgram(program: Program, options: ExecuteOptions): Execution {
     depth++;
     try {
       execute(
-        { program, context, isMissingKeyError, warnings, templateName, node, scope: newScope(dot) },
+        {
+          program,
+          context,
+          isMissingKeyError,
+          warnings,
+          absent: null,
+          templateName,
+          node,
+          scope: newScope(dot),
+        },
         list,
         dot,
         into,

@@ -224,6 +224,14 @@ t.test('render --once ends with the code of what failed, and has written the res
   });
   t.match(await run([]), { code: 0, stderr: `${good}: written\n` });
   t.match(await run([]), { code: 0, stderr: `${good}: same\n` });
+  const mistaken = {
+    contents: '{{ with secret "secret/app" }}{{ .Data.word }}{{ end }}',
+    destination: join(folder, 'mistaken.conf'),
+  };
+  t.match(await run([mistaken]), {
+    code: 0,
+    stderr: /^warning: template: mistaken\.conf \(contents\):1:38: .*did you mean \.Data\.data\.word\?/,
+  });
   for (const [file, code, message] of [
     [reading('denied'), 3, /denied\.conf: missing: .*denied by policy.*; allow read/],
     [reading('missing'), 4, /missing\.conf: missing: .*no such secret; check the path/],

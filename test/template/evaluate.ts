@@ -40,6 +40,18 @@ t.test('warns where Go prints <no value>', async (t) => {
   ]);
 });
 
+t.test('warns of a field that is not there only where <no value> is printed', async (t) => {
+  const template = '{{ with secret "kv/app" }}{{ if .Data.pasword }}{{ end }}{{ .Data.pasword }}{{ end }}';
+  const { warnings } = await execute(template, { lookup });
+  t.same(warnings, [
+    {
+      line: 1,
+      column: 65,
+      message: 'prints <no value>: map has no entry for key "pasword"; did you mean .Data.password?',
+    },
+  ]);
+});
+
 t.test('names the field that was meant', async (t) => {
   t.equal(await remedyOf('.Data.data.pasword'), 'did you mean .Data.data.password?');
   t.equal(await remedyOf('.data.user'), 'did you mean .Data?');

@@ -1,5 +1,5 @@
 // `latchkey render`: the files once, for CI, cron and containers; or, with --diff, what would change.
-import { diffOnce, renderOnce } from '../../agent/one-shot.ts';
+import { type DiffOutcome, diffOnce, renderOnce } from '../../agent/one-shot.ts';
 import { parseDuration } from '../../base/duration.ts';
 import { createLogger } from '../../base/logger.ts';
 import { loadConfig } from '../../config/load.ts';
@@ -34,7 +34,8 @@ export async function runRender(options: RenderOptions): Promise<number> {
   }
 }
 
-function showDiffs(files: Awaited<ReturnType<typeof diffOnce>>): number {
+function showDiffs({ files, warnings }: DiffOutcome): number {
+  for (const warning of warnings) process.stderr.write(`${warning}\n`);
   for (const { destination, change, diff, message } of files) {
     process.stdout.write(diff);
     const why = message === undefined ? '' : `: ${message}`;
