@@ -1,5 +1,6 @@
 // How a value or a constant becomes an argument of a typed parameter: Go's validateType and its constants.
 
+import { typeHint } from './hint.ts';
 import type { NumberNode, Operand } from './node.ts';
 import { nodeText } from './node.ts';
 import { fail, type State } from './state.ts';
@@ -19,7 +20,8 @@ export function validateType(s: State, value: Value, type: Type | null): Value {
   if (inner instanceof PointerValue && inner.type.elem === type) {
     return inner.target ?? fail(s, `dereference of nil pointer of type ${type.name}`);
   }
-  return fail(s, `wrong type for value; expected ${type.name}; got ${typeName(inner ?? value)}`);
+  const got = typeName(inner ?? value);
+  return fail(s, `wrong type for value; expected ${type.name}; got ${got}`, typeHint(type.name, got));
 }
 
 function isAssignable(value: Value, type: Type): boolean {

@@ -1,6 +1,7 @@
 // Go's comparison builtins: eq ne lt le gt ge. Signed and unsigned integers compare, an int and a float do not; a
 // number of a secret is a string.
-import { type CallContext, callError, plain } from './function-table.ts';
+import { JsonNumber } from '../base/json.ts';
+import { type CallContext, type CallError, callError, plain } from './function-table.ts';
 import { sprintf } from './printf.ts';
 import { isSigned, isUnsigned } from './type.ts';
 import {
@@ -47,8 +48,14 @@ function isEqual(context: CallContext, left: Opened, right: Opened): boolean {
     return leftKind === null ? isEqualReference(context, left, right) : isEqualBasic(left, right);
   }
   if (areIntegers(leftKind, rightKind)) return integerOf(left) === integerOf(right);
-  if (left !== null && right !== null) throw callError`incompatible types for comparison`;
+  if (left !== null && right !== null) throw incompatible(left, right);
   return false;
+}
+
+function incompatible(left: Opened, right: Opened): CallError {
+  const isOfSecret = left instanceof JsonNumber || right instanceof JsonNumber;
+  const hint = isOfSecret ? '; a number of a secret is a string: compare it with one, or its .Int64' : '';
+  return callError`incompatible types for comparison${plain(hint)}`;
 }
 
 function areIntegers(left: BasicKind | null, right: BasicKind | null): boolean {
@@ -98,8 +105,7 @@ export function isLess(first: Value, second: Value): boolean {
   const leftKind = basicKind(left);
   const rightKind = basicKind(right);
   if (leftKind === null || rightKind === null) throw callError`invalid type for comparison`;
-  if (leftKind !== rightKind && !areIntegers(leftKind, rightKind))
-    throw callError`incompatible types for comparison`;
+  if (leftKind !== rightKind && !areIntegers(leftKind, rightKind)) throw incompatible(left, right);
   if (leftKind === 'bool' || leftKind === 'complex') throw callError`invalid type for comparison`;
   return comparable(left) < comparable(right);
 }

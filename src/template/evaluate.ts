@@ -188,13 +188,23 @@ function evalField(s: State, dot: Value, receiver: Value, field: FieldAccess): V
     const fields = opened.type.elem?.fields ?? [];
     if (fields.some((known) => known.name === name)) fail(s, `nil pointer evaluating ${staticType}.${name}`);
   }
-  return fail(s, `can't evaluate field ${name} in type ${staticType}`, memberHint(opened, name));
+  return fail(
+    s,
+    `can't evaluate field ${name} in type ${staticType}`,
+    memberHint(opened, name) ?? dotHint(field),
+  );
 }
 
 function memberHint(value: Opened, name: string): string | undefined {
   const type = typeOf(value);
   const target = type?.kind === 'ptr' ? type.elem : type;
   return target ? (nearestMemberHint(target, name) ?? undefined) : undefined;
+}
+
+/** A chain that begins at the dot, which has no fields at all. */
+function dotHint({ text, index }: FieldAccess): string | undefined {
+  const isDot = text === '' && index === 0;
+  return isDot ? 'within range and with the dot is another: keep what you need in a variable' : undefined;
 }
 
 function structField(struct: StructValue, name: string): Value | undefined {

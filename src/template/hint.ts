@@ -45,3 +45,10 @@ export function nearestMemberHint(type: Type, wanted: string): string | null {
   const near = nearestName(wanted, members);
   return near === null ? null : `did you mean .${near}?`;
 }
+
+/** How a value of one type becomes an argument of another. */
+export function typeHint(wanted: string, got: string): string | undefined {
+  if (got === 'json.Number' && wanted === 'string') return '.String makes a string of a number of a secret';
+  if (got === 'json.Number' && /^u?int/.test(wanted)) return 'sprig_int makes an int of a number of a secret';
+  return wanted === '[]string' && got === '[]interface {}' ? 'sprig_join takes any list' : undefined;
+}

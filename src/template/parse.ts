@@ -1,28 +1,22 @@
 // The parser, as Go's text/template/parse: items into nodes, names checked. Each grammar function is headed by its
-// production. Knows nothing of execution.
-import { readConstant } from './constant.ts';
+// production. Knows nothing of execution. What stands in an action is parse-pipeline.ts's.
 import { createLexer } from './lex.ts';
-import { nearestName } from './nearest-name.ts';
 import {
   type ActionNode,
   type BranchNode,
-  type ChainNode,
-  type CommandNode,
   isEmptyList,
   type ListNode,
-  nodeText,
-  type Operand,
   type PipeNode,
   type Statement,
   type TemplateNode,
 } from './node.ts';
-import { quoteString, unquoteString } from './quote.ts';
-import type { Item, ItemType } from './scan.ts';
+import { pipeline, unquote } from './parse-pipeline.ts';
+import { quoteString } from './quote.ts';
+import type { Item } from './scan.ts';
+import { placeOf } from './template-error.ts';
 import {
   backup,
   backup2,
-  backup3,
-  declare,
   enter,
   expect,
   fail,
@@ -43,6 +37,12 @@ export interface ParsedTemplates {
   /** By name; the top-level template has the name that was given. */
   readonly lists: ReadonlyMap<string, ListNode>;
   readonly usedFunctions: ReadonlySet<string>;
+}
+
+/** What an {{end}} is wanted for. */
+interface Opener {
+  readonly keyword: string;
+  readonly pos: number;
 }
 
 type EndNode = { readonly kind: 'end' | 'else'; readonly pos: number };
@@ -88,31 +88,29 @@ function parseTop(t: Tree): ListNode {
 /** definition: "define" string itemList "end"; the keyword is past. */
 function parseDefinition(t: Tree): void {
   const context = 'define clause';
-  const name = unquote(t, expect(t, ['string', 'rawString'], context).value);
+  const { pos, value } = expect(t, ['string', 'rawString'], context);
+  const name = unquote(t, value);
   expect(t, ['rightDelim'], context);
-  add(t, name, definitionBody(t, t, context));
+  add(t, name, definitionBody(t, t, context, { keyword: 'define', pos }));
 }
 
 /** A body that ends with {{end}}, of the tree `t`; `complaining` is whose line an error names. */
-function definitionBody(t: Tree, complaining: Tree, context: string): ListNode {
-  const { list, end } = itemList(t);
+function definitionBody(t: Tree, complaining: Tree, context: string, opener: Opener): ListNode {
+  const { list, end } = itemList(t, opener);
   if (end.kind !== 'end') fail(complaining, `unexpected {{${end.kind}}} in ${context}`);
   return list;
 }
 
-function unquote(t: Tree, source: string): string {
-  return unquoteString(source) ?? fail(t, 'invalid syntax');
-}
-
 /** itemList: textOrAction*, up to {{end}} or {{else}}, which are given back apart. */
-function itemList(t: Tree): { list: ListNode; end: EndNode } {
+function itemList(t: Tree, { keyword, pos }: Opener): { list: ListNode; end: EndNode } {
   const list: ListNode = { kind: 'list', pos: peekNonSpace(t).pos, nodes: [] };
   while (peekNonSpace(t).type !== 'eof') {
     const node = textOrAction(t);
     if (node.kind === 'end' || node.kind === 'else') return { list, end: node as EndNode };
     list.nodes.push(node as Statement);
   }
-  return fail(t, 'unexpected EOF');
+  const { line } = placeOf(t.source.options.text, pos);
+  return fail(t, 'unexpected EOF', `the {{${keyword}}} in line ${line} has no {{end}}`);
 }
 
 /** textOrAction: text | action */
@@ -184,7 +182,8 @@ function branchControl(t: Tree, kind: BranchNode['kind']): BranchNode {
 function branch(t: Tree, kind: BranchNode['kind']): { node: BranchNode; next: EndNode | null } {
   const pipe = pipeline(t, kind, 'rightDelim');
   if (kind === 'range') t.rangeDepth++;
-  const { list, end } = itemList(t);
+  const opener = { keyword: kind, pos: pipe.pos };
+  const { list, end } = itemList(t, opener);
   if (kind === 'range') t.rangeDepth--;
   const node: BranchNode = { kind, pos: pipe.pos, pipe, list, elseList: null };
   if (end.kind === 'end') return { node, next: null };
@@ -192,7 +191,7 @@ function branch(t: Tree, kind: BranchNode['kind']): { node: BranchNode; next: En
     next(t);
     return { node, next: end };
   }
-  const rest = itemList(t);
+  const rest = itemList(t, opener);
   if (rest.end.kind !== 'end') fail(t, `expected end; found {{${rest.end.kind}}}`);
   node.elseList = rest.list;
   return { node, next: null };
@@ -213,7 +212,7 @@ function blockControl(t: Tree): TemplateNode {
   const pipe = pipeline(t, context, 'rightDelim');
   const block = newTree(t.source);
   enter(t);
-  add(block, name, definitionBody(block, t, context));
+  add(block, name, definitionBody(block, t, context, { keyword: 'block', pos: token.pos }));
   leave(t);
   return { kind: 'template', pos: token.pos, name, pipe };
 }
@@ -234,186 +233,4 @@ function templateControl(t: Tree): TemplateNode {
 function templateName(t: Tree, token: Item, context: string): string {
   if (token.type !== 'string' && token.type !== 'rawString') unexpected(t, token, context);
   return unquote(t, token.value);
-}
-
-// Pipelines.
-
-const operandStarts: ReadonlySet<ItemType> = new Set<ItemType>([
-  'bool',
-  'charConstant',
-  'complex',
-  'dot',
-  'field',
-  'identifier',
-  'number',
-  'nil',
-  'rawString',
-  'string',
-  'variable',
-  'leftParen',
-]);
-
-/** pipeline: declarations? command ("|" command)* */
-function pipeline(t: Tree, context: string, end: 'rightDelim' | 'rightParen'): PipeNode {
-  const pipe: PipeNode = {
-    kind: 'pipe',
-    pos: peekNonSpace(t).pos,
-    isAssign: false,
-    variables: [],
-    commands: [],
-  };
-  while (declaration(t, pipe, context)) {
-    // A range may declare a second variable.
-  }
-  for (;;) {
-    const token = nextNonSpace(t);
-    if (token.type === end) {
-      checkPipeline(t, pipe, context);
-      return pipe;
-    }
-    if (!operandStarts.has(token.type)) unexpected(t, token, context);
-    backup(t);
-    pipe.commands.push(command(t));
-  }
-}
-
-/** declaration: variable (":=" | "=" | ","); tells whether another one follows. */
-function declaration(t: Tree, pipe: PipeNode, context: string): boolean {
-  const variable = peekNonSpace(t);
-  if (variable.type !== 'variable') return false;
-  next(t);
-  // A space is a token: in `$x foo` three tokens have to be seen to know that $x is an argument.
-  const adjacent = peek(t);
-  const after = peekNonSpace(t);
-  if (after.type === 'assign' || after.type === 'declare') {
-    pipe.isAssign = after.type === 'assign';
-    nextNonSpace(t);
-    declareIn(t, pipe, variable);
-    return false;
-  }
-  if (after.type === 'char' && after.value === ',') {
-    nextNonSpace(t);
-    declareIn(t, pipe, variable);
-    if (context !== 'range' || pipe.variables.length >= 2) fail(t, `too many declarations in ${context}`);
-    const { type } = peekNonSpace(t);
-    if (type === 'variable' || type === 'rightDelim' || type === 'rightParen') return true;
-    fail(t, 'range can only initialize variables');
-  }
-  if (adjacent.type === 'space') backup3(t, variable, adjacent);
-  else backup2(t, variable);
-  return false;
-}
-
-function declareIn(t: Tree, pipe: PipeNode, variable: Item): void {
-  pipe.variables.push({ kind: 'variable', pos: variable.pos, idents: variable.value.split('.') });
-  declare(t, variable.value);
-}
-
-const notExecutable: ReadonlySet<Operand['kind']> = new Set<Operand['kind']>([
-  'bool',
-  'dot',
-  'nil',
-  'number',
-  'string',
-]);
-
-function checkPipeline(t: Tree, pipe: PipeNode, context: string): void {
-  if (pipe.commands.length === 0) fail(t, `missing value for ${context}`);
-  pipe.commands.forEach(({ args: [first] }, index) => {
-    if (index > 0 && first !== undefined && notExecutable.has(first.kind)) {
-      fail(t, `non executable command in pipeline stage ${index + 1}`);
-    }
-  });
-}
-
-/** command: operand (space operand)*, up to a pipe, which is read, or a right delimiter, which is left. */
-function command(t: Tree): CommandNode {
-  const node: CommandNode = { kind: 'command', pos: peekNonSpace(t).pos, args: [] };
-  for (;;) {
-    peekNonSpace(t);
-    const arg = operand(t);
-    if (arg !== null) node.args.push(arg);
-    const token = next(t);
-    if (token.type === 'space') continue;
-    if (token.type === 'rightDelim' || token.type === 'rightParen') backup(t);
-    else if (token.type !== 'pipe') unexpected(t, token, 'operand');
-    if (node.args.length === 0) fail(t, 'empty command');
-    return node;
-  }
-}
-
-/** operand: term field*; null when the next item is none. */
-function operand(t: Tree): Operand | null {
-  const node = term(t);
-  if (node === null || peek(t).type !== 'field') return node;
-  const { pos } = peek(t);
-  const fields: string[] = [];
-  while (peek(t).type === 'field') fields.push(next(t).value.slice(1));
-  switch (node.kind) {
-    case 'field':
-    case 'variable':
-      return { kind: node.kind, pos, idents: [...node.idents, ...fields] };
-    case 'bool':
-    case 'string':
-    case 'number':
-    case 'nil':
-    case 'dot':
-      return fail(t, `unexpected . after term ${quoteString(nodeText(node))}`);
-  }
-  const chain: ChainNode = { kind: 'chain', pos, node, fields };
-  return chain;
-}
-
-/** term: literal | function | "." | field | variable | "(" pipeline ")"; null when the next item is none. */
-function term(t: Tree): Operand | null {
-  const token = nextNonSpace(t);
-  const { pos, value } = token;
-  switch (token.type) {
-    case 'identifier':
-      return identifier(t, token);
-    case 'dot':
-    case 'nil':
-      return { kind: token.type, pos };
-    case 'variable':
-      if ((t.declared.get(value) ?? 0) === 0) fail(t, `undefined variable ${quoteString(value)}`);
-      return { kind: 'variable', pos, idents: [value] };
-    case 'field':
-      return { kind: 'field', pos, idents: [value.slice(1)] };
-    case 'bool':
-      return { kind: 'bool', pos, value: value === 'true' };
-    case 'charConstant':
-    case 'complex':
-    case 'number': {
-      const number = readConstant(value, token.type);
-      return 'fault' in number ? fail(t, number.fault) : { kind: 'number', pos, number, text: value };
-    }
-    case 'leftParen':
-      return parenthesized(t);
-    case 'string':
-    case 'rawString':
-      return { kind: 'string', pos, quoted: value, text: unquote(t, value) };
-  }
-  backup(t);
-  return null;
-}
-
-function parenthesized(t: Tree): PipeNode {
-  enter(t);
-  const pipe = pipeline(t, 'parenthesized pipeline', 'rightParen');
-  leave(t);
-  return pipe;
-}
-
-function identifier(t: Tree, { pos, value }: Item): Operand {
-  const { options, usedFunctions } = t.source;
-  if (!options.isFunction(value)) {
-    const near = nearestName(value, options.functionNames());
-    fail(
-      t,
-      `function ${quoteString(value)} not defined`,
-      near === null ? undefined : `did you mean ${near}?`,
-    );
-  }
-  usedFunctions.add(value);
-  return { kind: 'identifier', pos, name: value };
 }

@@ -62,17 +62,17 @@ export function popVariables(s: State, count: number): void {
 }
 
 export function setVariable(s: State, name: string, value: Value): void {
-  s.scope.values[findVariable(s, name)] = value;
+  s.scope.values[findVariable(s, name, `{{ ${name} := … }} declares a variable`)] = value;
 }
 
 export function variable(s: State, name: string): Value {
   return s.scope.values[findVariable(s, name)] ?? null;
 }
 
-function findVariable(s: State, name: string): number {
+function findVariable(s: State, name: string, remedy?: string): number {
   const { names } = s.scope;
   const at = names.lastIndexOf(name);
-  if (at < 0) return fail(s, `undefined variable: ${name}`);
+  if (at < 0) return fail(s, `undefined variable: ${name}`, remedy);
   // A long way back is work: a template may declare any number of variables.
   spend(s, (names.length - at) >> 4);
   return at;

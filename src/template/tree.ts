@@ -1,8 +1,10 @@
 // What the parser reads with: three tokens of lookahead, the variables in sight, errors with their place.
 // The grammar is in parse.ts.
+
 import { decodeText } from './bytes.ts';
 import type { Lexer } from './lex.ts';
 import type { ListNode } from './node.ts';
+import { lexicalHint } from './parse-hint.ts';
 import { type Item, type ItemType, itemText } from './scan.ts';
 import { placeOf, TemplateError } from './template-error.ts';
 
@@ -123,9 +125,11 @@ export function fail(t: Tree, message: string, remedy?: string): never {
 
 export function unexpected(t: Tree, token: Item, context: string): never {
   if (token.type !== 'error') fail(t, `unexpected ${itemText(token)} in ${context}`);
-  if (t.actionLine === 0 || t.actionLine === token.line) fail(t, token.value);
+  const { name, text } = t.source.options;
+  const hint = lexicalHint(token.value, text, token.pos);
+  if (t.actionLine === 0 || t.actionLine === token.line) fail(t, token.value, hint);
   const action = token.value.endsWith(' action') ? '' : ' in action';
-  fail(t, `${token.value}${action} started at ${t.source.options.name}:${t.actionLine}`);
+  fail(t, `${token.value}${action} started at ${name}:${t.actionLine}`, hint);
 }
 
 export function enter(t: Tree): void {

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { describeError } from '../../src/base/errors.ts';
 import { JsonNumber } from '../../src/base/json.ts';
 import { execute, failureOf, lookupIn, outcome } from '../support/render-text.ts';
 
@@ -56,6 +57,25 @@ t.test('names the field that was meant', async (t) => {
   t.equal(await remedyOf('.Data.data.pasword'), 'did you mean .Data.data.password?');
   t.equal(await remedyOf('.data.user'), 'did you mean .Data?');
   t.equal(await remedyOf('.Data.data.nothing_like_it'), undefined);
+});
+
+t.test('tells how to go on with what a secret gives', async (t) => {
+  const cases: readonly (readonly [string, RegExp])[] = [
+    ['.Data.port | toUpper', /got json\.Number; \.String makes a string/],
+    ['indent .Data.port "x"', /got json\.Number; sprig_int makes an int/],
+    ['parseJSON "[1]" | join ","', /got \[\]interface {}; sprig_join takes any list/],
+    ['eq .Data.port 5432', /incompatible types for comparison; a number of a secret is a string/],
+    ['lt .Data.port 5432', /incompatible types for comparison; a number of a secret is a string/],
+    [
+      'range .Data }}{{ .Data.port }}{{ end',
+      /can't evaluate field Data in .*; within range and with the dot is/,
+    ],
+    ['$p = 1', /undefined variable: \$p; {{ \$p := … }} declares a variable/],
+  ];
+  for (const [expression, wanted] of cases) {
+    const error = await failureOf(`{{ with secret "kv/app" }}{{ ${expression} }}{{ end }}`, { lookup });
+    t.match(describeError(error), wanted, expression);
+  }
 });
 
 t.test('never shows the value of a secret in an error', async (t) => {

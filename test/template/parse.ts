@@ -43,6 +43,29 @@ t.test('names the place, and the function that was meant', async (t) => {
   t.equal(error.remedy, 'did you mean toUpper?');
 });
 
+t.test('tells what was meant by what cannot be parsed', async (t) => {
+  const cases: readonly (readonly [string, string | undefined])[] = [
+    ['{{ .Data.data.db-pass }}', 'did you mean (index .Data.data "db-pass")?'],
+    ['{{ $s := 1 }}{{ $s.db-pass }}', 'did you mean (index $s "db-pass")?'],
+    ['{{ .db-pass.x }}', 'did you mean (index . "db-pass")?'],
+    ['{{ .Data.data["pass"] }}', 'did you mean (index .Data.data "pass")?'],
+    ['{{ .Data.hosts[0] }}', 'did you mean (index .Data.hosts 0)?'],
+    ['{{ $m[ $k ] }}', 'did you mean (index $m $k)?'],
+    ['{{ .a[] }}', 'elements are read with index'],
+    ['{{ with secret secret/data/app-1 }}', 'did you mean "secret/data/app-1"?'],
+    ["{{ secret 'secret/app' }}", 'strings stand in double quotes or back quotes'],
+    ['{{ upper "x" }}', 'did you mean sprig_upper?'],
+    ['a\n{{ with 1 }}{{ if 2 }}{{ end }}', 'the {{with}} in line 2 has no {{end}}'],
+    ['{{ if 1 }}\n{{ else }}', 'the {{if}} in line 1 has no {{end}}'],
+    ['\n{{ define "a" }}', 'the {{define}} in line 2 has no {{end}}'],
+    ['\n{{ block "a" . }}', 'the {{block}} in line 2 has no {{end}}'],
+    ['{{ with $s := 1 }}{{ end }}{{ $s }}', 'it is declared in a block that has ended'],
+    ['{{ $s }}', undefined],
+    ['{{ 1 + 2 }}', undefined],
+  ];
+  for (const [text, remedy] of cases) t.equal((await failureOf(text)).remedy, remedy, text);
+});
+
 t.test('nests up to its limit, and says so beyond', async (t) => {
   const nested = (depth: number) => `{{ ${'('.repeat(depth)}1${')'.repeat(depth)} }}`;
   t.equal(await outcome(nested(deepestNesting)), '1');

@@ -1,4 +1,5 @@
 // What reaches out of the template: file, writeToFile, plugin. The host decides what of it is allowed.
+import { describeError } from '../../base/errors.ts';
 import { decodeText, encodeText, fromBuffer, toBuffer } from '../bytes.ts';
 import {
   type CallContext,
@@ -37,7 +38,7 @@ function asked<T>(run: () => T): T {
   try {
     return run();
   } catch (error) {
-    throw callError`${plain(encodeText(error instanceof Error ? error.message : String(error)))}`;
+    throw callError`${plain(encodeText(describeError(error)))}`;
   }
 }
 
