@@ -16,6 +16,8 @@ export interface ExecutionContext extends CallContext {
   readonly missing: readonly MissingDependency[];
   /** The secrets that have been given to the template. */
   readonly secrets: readonly LookupSecret[];
+  /** Whether a failure is kept already, and the execution goes on for the sake of what is missing. */
+  hasFailed: boolean;
   /** Whether a limit has been hit: nothing may go on. */
   isExhausted(): boolean;
 }
@@ -74,6 +76,7 @@ export function createCallContext({
       if (!missing.has(key))
         missing.set(key, { ...dependency, status: answer.status, reason: answer.reason });
     },
+    hasFailed: false,
     isIncomplete: () => missing.size > 0,
     isExhausted: () => stepsLeft < 0,
     executeTemplate,

@@ -224,7 +224,7 @@ function mapEntry(s: State, map: MapValue, field: FieldAccess, name: string): Va
     fail(s, `map has no entry for key ${quoteString(name)}`, remedy);
   }
   if (hint === null) s.absent = { node: field.node, field: missing };
-  else warn(s, field.node, `map has no entry for key ${quoteString(name)}; ${hint}`);
+  else warn(s, field.node, () => `map has no entry for key ${quoteString(name)}; ${hint}`);
   return map.type.elem === null ? null : zeroOf(map.type.elem);
 }
 

@@ -78,6 +78,7 @@ export function execute(s: State, list: ListNode, dot: Value, output: Output): v
 function keepFailure({ s, output }: Machine, error: unknown): void {
   if (!(error instanceof TemplateError) || !s.context.isIncomplete() || s.context.isExhausted()) throw error;
   output.failure ??= error;
+  s.context.hasFailed = true;
 }
 
 function pushFrame(m: Machine, list: ListNode, dot: Value, mark: number): void {
@@ -170,9 +171,11 @@ function walkAction(m: Machine, dot: Value, node: ActionNode): void {
 
 /** Nobody wants `<no value>` in a file. */
 function warnOfNoValue(s: State, { node, field }: NonNullable<State['absent']>): void {
-  const hint = nearestFieldHint(field);
-  const remedy = hint === null ? '' : `; ${hint}`;
-  warn(s, node, `prints <no value>: map has no entry for key ${quoteString(field.idents[0] ?? '')}${remedy}`);
+  warn(s, node, () => {
+    const hint = nearestFieldHint(field);
+    const remedy = hint === null ? '' : `; ${hint}`;
+    return `prints <no value>: map has no entry for key ${quoteString(field.idents[0] ?? '')}${remedy}`;
+  });
 }
 
 function printValue(m: Machine, node: ActionNode, value: Opened): void {

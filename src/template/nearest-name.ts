@@ -1,7 +1,11 @@
 // The known name that a mistyped one most likely means.
 
+/** Longer ones are no slip of a finger, and would take long to compare. */
+const longestName = 64;
+
 /** The nearest of `names`, or null when none is near: at most a third of the letters may differ. */
 export function nearestName(wanted: string, names: Iterable<string>): string | null {
+  if (wanted.length > longestName) return null;
   const lower = wanted.toLowerCase();
   let nearest: string | null = null;
   let least = Math.max(1, Math.floor(wanted.length / 3)) + 1;

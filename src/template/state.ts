@@ -17,6 +17,8 @@ export interface Program {
   readonly functions: ReadonlyMap<string, TemplateFunction>;
 }
 
+const mostWarnings = 100;
+
 /** Something that is no error but most likely a mistake, with its place. */
 export interface TemplateWarning {
   readonly line: number;
@@ -92,9 +94,10 @@ export function fail(s: State, message: string, remedy?: string): never {
   return failWith(s, [plain(message)], remedy);
 }
 
-/** Fails at the current node; sensitive parts are redacted. */
+/** Fails at the current node; sensitive parts are redacted. Of an execution that goes on, only the first is told. */
 export function failWith(s: State, parts: readonly ErrorPart[], remedy?: string): never {
   const { program, node, templateName } = s;
+  if (s.context.hasFailed && !s.context.isExhausted()) throw laterFailure;
   const { line, column } = placeOf(program.text, node.pos);
   const message = redact(parts, program.text, s.context.secrets);
   const place = `${program.name}:${line}:${column}: executing ${quoteString(templateName)} at <${nodeText(node)}>`;
@@ -105,6 +108,13 @@ export function failWith(s: State, parts: readonly ErrorPart[], remedy?: string)
     remedy: remedy ?? missingRemedy(s),
   });
 }
+
+/** Nobody sees it: a text of many mistakes would take long to search for the place of each. */
+const laterFailure = new TemplateError('template_failed', 'a later failure', {
+  templateName: '',
+  line: 0,
+  column: 0,
+});
 
 /** With something missing, its absence is the likely cause. */
 function missingRemedy(s: State): string | undefined {
@@ -139,7 +149,7 @@ function errorParts(error: unknown): readonly ErrorPart[] {
 }
 
 /** Remembers a likely mistake, once for each place. */
-export function warn(s: State, node: Node, message: string): void {
-  if (s.warnings.has(node)) return;
-  s.warnings.set(node, { ...placeOf(s.program.text, node.pos), message: decodeText(message) });
+export function warn(s: State, node: Node, message: () => string): void {
+  if (s.warnings.has(node) || s.warnings.size >= mostWarnings) return;
+  s.warnings.set(node, { ...placeOf(s.program.text, node.pos), message: decodeText(message()) });
 }

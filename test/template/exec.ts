@@ -32,6 +32,23 @@ t.test('ends what would not end, with the limit in the error', async (t) => {
   }
 });
 
+t.test('goes over any number of mistakes quickly when something is missing', async (t) => {
+  const mistakes = '{{ index 1 2 }}{{ "x" | parseInt }}'.repeat(100_000);
+  const values = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`k${i}`, `value-${i}`]));
+  const text = `{{ $s := secret "kv/a" }}{{ secret "kv/missing" }}${mistakes}{{ secret "kv/last" }}`;
+  const { missing, failure } = await execute(text, { lookup: lookupIn({ 'kv/a': values }) });
+  t.same(
+    missing.map(({ path }) => path),
+    ['kv/missing', 'kv/last'],
+  );
+  t.match(failure?.message, /at <index 1 2>/);
+});
+
+t.test('warns of so many places only', async (t) => {
+  const { warnings } = await execute(`{{ with sprig_dict "y" 1 }}${'{{ .x }}'.repeat(200_000)}{{ end }}`);
+  t.equal(warnings.length, 100);
+});
+
 t.test('limits can be set', async (t) => {
   t.match(
     (await failureOf('{{ range 10 }}{{ . }}{{ end }}', { limits: { steps: 5 } })).message,

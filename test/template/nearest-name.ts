@@ -9,3 +9,9 @@ t.test('finds the name that was meant, and none for a stranger', async (t) => {
   t.equal(nearestName('lookup', names), null);
   t.equal(nearestName('x', names), null);
 });
+
+t.test('takes a long name for no slip, and is quick about it', (t) => {
+  const name = 'x'.repeat(1_000_000);
+  t.equal(nearestName(name, [`${name}y`]), null);
+  t.end();
+});

@@ -13,12 +13,17 @@ const compiled = new Map<string, RE2JS>();
 const mostCompiled = 100;
 const onlyAscii = /^[\0-\x7f]*$/;
 
+/** What compiling costs for each instruction of the program, more than most steps do. */
+const stepsAnInstruction = 4;
+
 /** Throws Go's error about the syntax, with a hint where RE2 lacks what Perl has. */
-export function compileRegex(pattern: string): RE2JS {
+export function compileRegex(context: CallContext, pattern: string): RE2JS {
   const known = compiled.get(pattern);
   if (known !== undefined) return known;
   if (!isUtf8(toBuffer(pattern))) throw callError`error parsing regexp: invalid UTF-8: \`${pattern}\``;
+  context.spend(pattern.length);
   const regex = parse(decodeText(pattern));
+  context.spend(regex.programSize() * stepsAnInstruction);
   if (compiled.size >= mostCompiled) compiled.clear();
   compiled.set(pattern, regex);
   return regex;
@@ -102,14 +107,14 @@ function spendOnSearch(context: CallContext, regex: RE2JS, text: string): void {
 
 /** As MatchString. */
 export function matches(context: CallContext, pattern: string, text: string): boolean {
-  const regex = compileRegex(pattern);
+  const regex = compileRegex(context, pattern);
   spendOnSearch(context, regex, text);
   return regex.test(inputOf(text));
 }
 
 /** As FindAllStringIndex with at most `limit` matches, all when it is negative. */
 export function findAll(context: CallContext, pattern: string, text: string, limit: bigint): Match[] {
-  const subject = new Subject(context, compileRegex(pattern), text);
+  const subject = new Subject(context, compileRegex(context, pattern), text);
   const found: Match[] = [];
   const most = limit < 0n ? Number.POSITIVE_INFINITY : Number(limit);
   let previousEnd = -1;
@@ -128,7 +133,7 @@ export function findAll(context: CallContext, pattern: string, text: string, lim
 
 /** As FindString: the leftmost match, `` when there is none. */
 export function findFirst(context: CallContext, pattern: string, text: string): string {
-  const [start = 0, end = 0] = new Subject(context, compileRegex(pattern), text).findFrom(0) ?? [];
+  const [start = 0, end = 0] = new Subject(context, compileRegex(context, pattern), text).findFrom(0) ?? [];
   return text.slice(start, end);
 }
 
@@ -139,7 +144,7 @@ export function replaceMatches(
   text: string,
   expand: (match: Match, regex: RE2JS) => string,
 ): string {
-  const regex = compileRegex(pattern);
+  const regex = compileRegex(context, pattern);
   const subject = new Subject(context, regex, text);
   const parts: string[] = [];
   let bytes = 0;
@@ -171,7 +176,7 @@ export function splitMatches(
   text: string,
   limit: bigint,
 ): string[] | null {
-  compileRegex(pattern);
+  compileRegex(context, pattern);
   if (limit === 0n) return null;
   if (pattern !== '' && text === '') return [''];
   const parts: string[] = [];

@@ -25,14 +25,14 @@ type Run<T> = (context: CallContext, pattern: string, text: string, last: string
 
 function find(isMust: boolean) {
   return defineFunction(['string', 'string'], 'string', (context, pattern, text) => {
-    check(pattern, isMust);
+    check(context, pattern, isMust);
     return findFirst(context, pattern, text);
   });
 }
 
 function all(isMust: boolean) {
   return defineFunction(['string', 'string', 'int'], '[]string', (context, pattern, text, limit) => {
-    check(pattern, isMust);
+    check(context, pattern, isMust);
     const found = findAll(context, pattern, text, limit).map(([start, end]) => text.slice(start, end));
     return stringSlice(found.length === 0 ? null : found);
   });
@@ -40,14 +40,14 @@ function all(isMust: boolean) {
 
 function split(isMust: boolean) {
   return defineFunction(['string', 'string', 'int'], '[]string', (context, pattern, text, limit) => {
-    check(pattern, isMust);
+    check(context, pattern, isMust);
     return stringSlice(splitMatches(context, pattern, text, limit));
   });
 }
 
 function replace(isMust: boolean, isLiteral: boolean) {
   const run: Run<string> = (context, pattern, text, replacement) => {
-    check(pattern, isMust);
+    check(context, pattern, isMust);
     return replaceMatches(
       context,
       pattern,
@@ -59,9 +59,9 @@ function replace(isMust: boolean, isLiteral: boolean) {
 }
 
 /** What regexp.MustCompile panics with. */
-function check(pattern: string, isMust: boolean): void {
+function check(context: CallContext, pattern: string, isMust: boolean): void {
   try {
-    compileRegex(pattern);
+    compileRegex(context, pattern);
   } catch (error) {
     throw error instanceof CallError && !isMust
       ? callError`regexp: Compile(${quotedPattern(pattern)}): ${error}`
@@ -73,7 +73,7 @@ export const sprigRegex: FunctionTable = {
   /** A bad pattern matches nothing. */
   sprig_regexMatch: defineFunction(['string', 'string'], 'bool', (context, pattern, text) => {
     try {
-      compileRegex(pattern);
+      compileRegex(context, pattern);
     } catch {
       return false;
     }

@@ -12,6 +12,8 @@ const bombs: Readonly<Record<string, string>> = {
   'replacing nothing': '{{ $s := sprig_repeat 1000000 "x" }}{{ replaceAll "" $s $s }}',
   'a regular expression': '{{ $s := sprig_repeat 4000000 "x" }}{{ regexMatch "(x{0,30}){0,30}y$" $s }}',
   'a replacement': '{{ $s := sprig_repeat 100000 "x" }}{{ regexReplaceAll "x" $s $s }}',
+  'many regular expressions':
+    '{{ range loop 100000 }}{{ $x := regexMatch (print "a{1,999}" .) "a" }}{{ end }}',
   joining: '{{ $s := sprig_repeat 1000000 "x" }}{{ sprig_join $s (sprig_until 100) }}',
   wrapping: '{{ $s := sprig_repeat 100000 "x" }}{{ sprig_wrapWith 1 $s $s }}',
   'passwords by the hundred': '{{ range loop 1000 }}{{ sprig_derivePassword 1 "pin" "a" "b" "c" }}{{ end }}',
