@@ -75,10 +75,14 @@ export function execute(s: State, list: ListNode, dot: Value, output: Output): v
   }
 }
 
+/** To throw and to catch takes as long as this many other steps. */
+const stepsAFailure = 64;
+
 function keepFailure({ s, output }: Machine, error: unknown): void {
   if (!(error instanceof TemplateError) || !s.context.isIncomplete() || s.context.isExhausted()) throw error;
   output.failure ??= error;
   s.context.hasFailed = true;
+  spend(s, stepsAFailure);
 }
 
 function pushFrame(m: Machine, list: ListNode, dot: Value, mark: number): void {

@@ -33,7 +33,7 @@ t.test('ends what would not end, with the limit in the error', async (t) => {
 });
 
 t.test('goes over any number of mistakes quickly when something is missing', async (t) => {
-  const mistakes = '{{ index 1 2 }}{{ "x" | parseInt }}'.repeat(100_000);
+  const mistakes = '{{ index 1 2 }}{{ "x" | parseInt }}'.repeat(10_000);
   const values = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`k${i}`, `value-${i}`]));
   const text = `{{ $s := secret "kv/a" }}{{ secret "kv/missing" }}${mistakes}{{ secret "kv/last" }}`;
   const { missing, failure } = await execute(text, { lookup: lookupIn({ 'kv/a': values }) });
