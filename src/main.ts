@@ -1,17 +1,18 @@
 // The entry of the `latchkey` command. `get` runs in scripts and loops, and the agent should start fast and stay small:
-// both go without the parser of all the other commands.
+// both go without the parser of all the other commands, unless their words are not plain: then it has the word.
 import { enableCompileCache } from 'node:module';
 
 enableCompileCache();
 const [command, ...args] = process.argv.slice(2);
-const wantsHelp = args.includes('--help');
-if (command === 'get' && !wantsHelp) {
-  const { runGet } = await import('./cli/commands/get.ts');
-  process.exitCode = await runGet(args);
-} else if (command === 'agent' && !wantsHelp) {
-  const { runAgentFrom } = await import('./cli/commands/agent.ts');
-  process.exitCode = await runAgentFrom(args);
-} else {
+process.exitCode = (await runLightly()) ?? (await runWithParser());
+
+async function runLightly(): Promise<number | undefined> {
+  if (command === 'get') return (await import('./cli/commands/get.ts')).runGetFrom(args);
+  if (command === 'agent') return (await import('./cli/commands/agent.ts')).runAgentFrom(args);
+  return undefined;
+}
+
+async function runWithParser(): Promise<number> {
   const { runCommandLine } = await import('./cli/command-line.ts');
-  process.exitCode = await runCommandLine(process.argv.slice(2));
+  return runCommandLine(process.argv.slice(2));
 }

@@ -1,7 +1,9 @@
 // The commands, their options and their help. What a command does is in commands/, loaded when it is called.
 import yargs, { type Argv } from 'yargs';
-import { LatchkeyError } from '../base/errors.ts';
+import { tolerateBrokenOutput } from './broken-output.ts';
+import { versionLine } from './commands/version.ts';
 import { reportFailure } from './exit-code.ts';
+import { type UnderstoodWords, usageError } from './usage-error.ts';
 
 const usage = `latchkey COMMAND
 
@@ -14,14 +16,18 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     exitCode = code;
   };
   try {
-    await declareCommands(yargs(), finish).parseAsync([...args]);
+    tolerateBrokenOutput();
+    await declareCommands(yargs(), args, finish).parseAsync([...args]);
     return exitCode;
   } catch (error) {
     return reportFailure(error);
   }
 }
 
-function declareCommands(parser: Argv, finish: (code: number) => void): Argv {
+function declareCommands(parser: Argv, args: readonly string[], finish: (code: number) => void): Argv {
+  const commands: string[] = [];
+  let understood: UnderstoodWords = { args, signature: undefined, commands, options: [] };
+
   const withConfig = <T>(argv: Argv<T>) =>
     argv.option('config', {
       type: 'string',
@@ -32,6 +38,7 @@ function declareCommands(parser: Argv, finish: (code: number) => void): Argv {
   const withSocket = <T>(argv: Argv<T>) =>
     withConfig(argv).option('socket', {
       type: 'string',
+      requiresArg: true,
       describe: "the agent's socket; default $LATCHKEY_SOCKET",
     });
   const withJson = <T>(argv: Argv<T>) =>
@@ -43,13 +50,19 @@ function declareCommands(parser: Argv, finish: (code: number) => void): Argv {
     builder: (argv: Argv) => Argv<T>,
     run: (values: T) => Promise<number>,
   ): void => {
-    parser.command(command, describe, builder, async (values) => finish(await run(values as T)));
+    commands.push(command.split(' ')[0] ?? '');
+    const build = (argv: Argv) => {
+      const built = builder(argv);
+      understood = { ...understood, signature: command, options: optionsOf(built) };
+      return built;
+    };
+    parser.command(command, describe, build, async (values) => finish(await run(values as T)));
   };
 
   define(
     'agent',
     'run the agent',
-    (argv) => withConfig(argv).option('exit-after-render', { type: 'boolean', hidden: true, default: false }),
+    (argv) => withConfig(argv),
     async (values) => (await import('./commands/agent.ts')).runAgent(values),
   );
   define(
@@ -59,10 +72,12 @@ function declareCommands(parser: Argv, finish: (code: number) => void): Argv {
       withConfig(argv)
         .option('process', {
           type: 'string',
+          requiresArg: true,
           describe: 'take the environment of this process of the config',
         })
         .option('timeout', {
           type: 'string',
+          requiresArg: true,
           default: '60s',
           describe: 'give up after this long when the secrets do not come',
         }),
@@ -79,7 +94,12 @@ function declareCommands(parser: Argv, finish: (code: number) => void): Argv {
           default: false,
           describe: 'write nothing; show what would change, secrets masked',
         })
-        .option('timeout', { type: 'string', default: '60s', describe: 'give up after this long' }),
+        .option('timeout', {
+          type: 'string',
+          requiresArg: true,
+          default: '60s',
+          describe: 'give up after this long',
+        }),
     async (values) => (await import('./commands/render.ts')).runRender(values),
   );
   define(
@@ -89,13 +109,7 @@ function declareCommands(parser: Argv, finish: (code: number) => void): Argv {
       withJson(withSocket(argv))
         .positional('name', { type: 'string', demandOption: true })
         .positional('field', { type: 'string' }),
-    async (values) =>
-      (await import('./commands/get.ts')).runGet([
-        values.name,
-        ...(values.field === undefined ? [] : [values.field]),
-        ...(values.socket === undefined ? [] : ['--socket', values.socket]),
-        ...(values.config ?? []).flatMap((path) => ['--config', path]),
-      ]),
+    async (values) => (await import('./commands/get.ts')).runGet(values),
   );
   define(
     'status',
@@ -151,29 +165,28 @@ function declareCommands(parser: Argv, finish: (code: number) => void): Argv {
     async (values) => (await import('./commands/validate.ts')).runValidate(values),
   );
   define(
-    'access test <name>',
+    'access <test> <name>',
     'explain who may read a secret, and by which rule',
     (argv) =>
       withJson(withConfig(argv))
+        .positional('test', { choices: ['test'] as const, demandOption: true })
         .positional('name', { type: 'string', demandOption: true })
         .option('uid', { type: 'number' })
         .option('gid', { type: 'number' })
-        .option('user', { type: 'string' })
-        .option('group', { type: 'string', array: true })
-        .option('exe', { type: 'string' })
-        .option('unit', { type: 'string' })
-        .option('container', { type: 'string' }),
+        .option('user', { type: 'string', requiresArg: true })
+        .option('group', { type: 'string', array: true, nargs: 1 })
+        .option('exe', { type: 'string', requiresArg: true })
+        .option('unit', { type: 'string', requiresArg: true })
+        .option('container', { type: 'string', requiresArg: true }),
     async (values) => (await import('./commands/access.ts')).runAccessTest(values),
   );
   define(
-    'audit verify [files..]',
+    'audit <verify> [files..]',
     "check the audit files' hash chain",
     (argv) =>
-      withJson(withConfig(argv)).positional('files', {
-        type: 'string',
-        array: true,
-        default: [] as string[],
-      }),
+      withJson(withConfig(argv))
+        .positional('verify', { choices: ['verify'] as const, demandOption: true })
+        .positional('files', { type: 'string', array: true, default: [] as string[] }),
     async (values) => (await import('./commands/audit.ts')).runAuditVerify(values),
   );
   define(
@@ -181,9 +194,13 @@ function declareCommands(parser: Argv, finish: (code: number) => void): Argv {
     'run the embedded development vault (in memory, never for production)',
     (argv) =>
       argv
-        .option('listen', { type: 'string', default: '127.0.0.1:8200' })
-        .option('root-token', { type: 'string' })
-        .option('seed', { type: 'string', describe: 'YAML with mounts, policies, roles and secrets' }),
+        .option('listen', { type: 'string', requiresArg: true, default: '127.0.0.1:8200' })
+        .option('root-token', { type: 'string', requiresArg: true })
+        .option('seed', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'YAML with mounts, policies, roles and secrets',
+        }),
     async (values) => (await import('./commands/dev.ts')).runDev(values),
   );
   define(
@@ -202,9 +219,14 @@ function declareCommands(parser: Argv, finish: (code: number) => void): Argv {
           type: 'string',
           describe: 'git and docker: get, store, erase; aws and kubernetes: the secret',
         })
-        .option('secret', { type: 'string', describe: 'the name of the secret to answer with' })
+        .option('secret', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'the name of the secret to answer with',
+        })
         .option('host', {
           type: 'string',
+          requiresArg: true,
           describe: 'the host that the credential is for, if the secret does not say',
         }),
     async (values) => (await import('./commands/helper.ts')).runHelper(values),
@@ -225,23 +247,25 @@ function declareCommands(parser: Argv, finish: (code: number) => void): Argv {
   return parser
     .scriptName('latchkey')
     .usage(usage)
+    .detectLocale(false)
     .parserConfiguration({ 'populate--': true })
     .strict()
-    .demandCommand(1, 'expected a command, got none; see latchkey --help')
-    .recommendCommands()
-    .version(false)
+    .demandCommand(1, 'expected a command, got none')
+    .version(versionLine())
     .help()
+    .alias('help', 'h')
     .wrap(110)
     .exitProcess(false)
     .fail((message, error) => {
-      throw (
-        error ??
-        new LatchkeyError(
-          'usage',
-          message.split('\n')[0]?.replace(/^./, (first) => first.toLowerCase()) ?? 'bad usage',
-        )
-      );
+      // Of yargs itself is an error by that name, and a message alone; anything else was thrown by a command.
+      throw error === undefined || error === null || error.name === 'YError'
+        ? usageError(message, understood)
+        : error;
     });
+}
+
+function optionsOf(argv: object): string[] {
+  return Object.keys((argv as { getOptions(): { key: object } }).getOptions().key);
 }
 
 function commandAfterDashes(values: object): string[] {

@@ -20,7 +20,7 @@ export interface LocalRequest {
 
 /** The path to ask: what was given, else `$LATCHKEY_SOCKET`, else the default. */
 export function socketPathFrom(given: string | undefined): string {
-  return given ?? process.env['LATCHKEY_SOCKET'] ?? defaultSocketPath;
+  return given ?? (process.env['LATCHKEY_SOCKET'] || defaultSocketPath);
 }
 
 /** Gives any answer as it came; throws only when there is none. */

@@ -1,16 +1,28 @@
 // TERM and INT end a command in order; a second one ends it at once.
+import { constants } from 'node:os';
 
-/** An abort signal that fires at the first TERM or INT. `dispose` gives the signals back. */
-export function stopSignal(): { signal: AbortSignal; dispose(): void } {
+export interface StopSignal {
+  /** Fires with the signal's name as its reason. */
+  readonly signal: AbortSignal;
+  /** 128 and the signal's number, as shells count. */
+  exitCode(): number;
+  /** Gives the signals back. */
+  dispose(): void;
+}
+
+/** With `output`, for a command that prints on and on: it also fires when nobody reads that any more. */
+export function stopSignal(output?: NodeJS.WriteStream): StopSignal {
   const controller = new AbortController();
   const stop = (name: NodeJS.Signals) => {
-    if (controller.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143);
+    if (controller.signal.aborted) process.exit(128 + constants.signals[name]);
     controller.abort(name);
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  output?.once('error', () => controller.abort('SIGPIPE'));
   return {
     signal: controller.signal,
+    exitCode: () => 128 + constants.signals[controller.signal.reason as NodeJS.Signals],
     dispose() {
       process.off('SIGTERM', stop);
       process.off('SIGINT', stop);

@@ -1,5 +1,6 @@
 // `latchkey access test NAME`: who may read a secret, and by which rule; decided from the config, asks no agent.
 import { explainAccess } from '../../agent/explain-access.ts';
+import { LatchkeyError } from '../../base/errors.ts';
 import { loadConfig } from '../../config/load.ts';
 
 interface AccessTestOptions {
@@ -17,6 +18,11 @@ interface AccessTestOptions {
 
 /** 0: allowed; 3: denied. */
 export async function runAccessTest(options: AccessTestOptions): Promise<number> {
+  for (const id of ['uid', 'gid'] as const) {
+    if (Number.isNaN(options[id])) {
+      throw new LatchkeyError('usage', `access test: --${id}: expected a number`);
+    }
+  }
   const config = loadConfig(options.config ?? [], { checks: 'none' });
   const { name, uid, gid, user, group, exe, unit, container } = options;
   const { decision, rules } = explainAccess(

@@ -1,7 +1,6 @@
 // `latchkey agent`: runs until TERM or INT. HUP reloads, USR1 asks upstream for everything now.
 import { parseArgs } from 'node:util';
 import { createAgent } from '../../agent/agent.ts';
-import { LatchkeyError } from '../../base/errors.ts';
 import { createLogger } from '../../base/logger.ts';
 import { loadConfig } from '../../config/load.ts';
 import { reportFailure } from '../exit-code.ts';
@@ -11,20 +10,23 @@ interface AgentOptions {
   config?: string[] | undefined;
 }
 
-/** As `runAgent`, from the words after `agent`; never throws. */
-export async function runAgentFrom(args: readonly string[]): Promise<number> {
+/** As `runAgent`, from the words after `agent`; never throws. Undefined when they are not plainly right. */
+export async function runAgentFrom(args: readonly string[]): Promise<number | undefined> {
+  const options = parsePlain(args);
+  if (options === undefined) return undefined;
   try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: { config: { type: 'string', multiple: true } },
-    });
-    return await runAgent(values);
+    return await runAgent(options);
   } catch (error) {
-    const isUsage =
-      error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
-    return reportFailure(
-      isUsage ? new LatchkeyError('usage', `agent: ${error.message}`, { cause: error }) : error,
-    );
+    return reportFailure(error);
+  }
+}
+
+function parsePlain(args: readonly string[]): AgentOptions | undefined {
+  try {
+    return parseArgs({ args: [...args], options: { config: { type: 'string', multiple: true } } }).values;
+  } catch {
+    // The parser of all commands says what is wrong, in the words of all commands.
+    return undefined;
   }
 }
 

@@ -4,7 +4,7 @@ import { createDemo } from '../demo/demo.ts';
 import { stopSignal } from '../stop-signal.ts';
 
 export async function runDemo(options: { once: boolean }): Promise<number> {
-  const stop = stopSignal();
+  const stop = stopSignal(process.stdout);
   const staysForKeys = !options.once && process.stdin.isTTY === true;
   const demo = createDemo({ say: (line) => process.stdout.write(`${line}\n`), signal: stop.signal });
   try {
@@ -13,7 +13,7 @@ export async function runDemo(options: { once: boolean }): Promise<number> {
     if (staysForKeys) isFine = (await rotateOnKeys(demo.rotate, stop.signal)) && isFine;
     return isFine ? 0 : 1;
   } catch (error) {
-    if (stop.signal.aborted) return 130;
+    if (stop.signal.aborted) return stop.exitCode();
     throw new LatchkeyError('internal', `demo: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
     });

@@ -1,30 +1,46 @@
 // `latchkey get NAME [FIELD]`: one secret from the running agent, on stdout and nothing else there.
 import { parseArgs } from 'node:util';
 import { LatchkeyError } from '../../base/errors.ts';
+import { tolerateBrokenOutput } from '../broken-output.ts';
 import { reportFailure } from '../exit-code.ts';
 import { askAgentOrThrow, socketPathFrom } from '../local-client.ts';
 
-/** With FIELD: the raw bytes, no newline. Without: the JSON of `GET /secrets/NAME`, one line. */
-export async function runGet(args: readonly string[]): Promise<number> {
+interface GetOptions {
+  name: string;
+  field?: string | undefined;
+  socket?: string | undefined;
+  config?: string[] | undefined;
+}
+
+/** As `runGet`, from the words after `get`; never throws. Undefined when they are not plainly right. */
+export async function runGetFrom(args: readonly string[]): Promise<number | undefined> {
+  const options = parsePlain(args);
+  if (options === undefined) return undefined;
   try {
-    const { positionals, socket } = parseGetArgs(args);
-    const [name, field] = positionals;
-    if (name === undefined || positionals.length > 2) {
-      throw new LatchkeyError('usage', `get: expected NAME [FIELD], got ${positionals.length} arguments`);
-    }
-    const path = ['/secrets', name, ...(field === undefined ? [] : [field])].map((part, index) =>
-      index === 0 ? part : encodeURIComponent(part),
-    );
-    const answer = await askAgentOrThrow({ socketPath: await socket, path: path.join('/') });
-    process.stdout.write(answer.body);
-    if (field === undefined && answer.body.at(-1) !== 0x0a) process.stdout.write('\n');
-    return 0;
+    tolerateBrokenOutput();
+    return await runGet(options);
   } catch (error) {
     return reportFailure(error);
   }
 }
 
-function parseGetArgs(args: readonly string[]): { positionals: string[]; socket: string | Promise<string> } {
+/** With FIELD: the raw bytes, no newline. Without: the JSON of `GET /secrets/NAME`, one line. */
+export async function runGet({ name, field, socket, config }: GetOptions): Promise<number> {
+  if (name === '' || field === '') throw new LatchkeyError('usage', 'get: expected NAME [FIELD], got ""');
+  const parts = field === undefined ? [name] : [name, field];
+  const answer = await askAgentOrThrow({
+    socketPath:
+      config === undefined || socket !== undefined
+        ? socketPathFrom(socket)
+        : await (await import('../config-socket.ts')).socketPathOfConfig(config),
+    path: `/secrets/${parts.map(encodeURIComponent).join('/')}`,
+  });
+  process.stdout.write(answer.body);
+  if (field === undefined && answer.body.at(-1) !== 0x0a) process.stdout.write('\n');
+  return 0;
+}
+
+function parsePlain(args: readonly string[]): GetOptions | undefined {
   try {
     const { positionals, values } = parseArgs({
       args: [...args],
@@ -35,17 +51,10 @@ function parseGetArgs(args: readonly string[]): { positionals: string[]; socket:
         json: { type: 'boolean' },
       },
     });
-    if (values.config !== undefined && values.socket === undefined) {
-      const paths = values.config;
-      return {
-        positionals,
-        socket: import('../config-socket.ts').then(({ socketPathOfConfig }) => socketPathOfConfig(paths)),
-      };
-    }
-    return { positionals, socket: socketPathFrom(values.socket) };
-  } catch (error) {
-    throw new LatchkeyError('usage', `get: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
+    const [name, field, ...rest] = positionals;
+    return name === undefined || rest.length > 0 ? undefined : { ...values, name, field };
+  } catch {
+    // The parser of all commands says what is wrong, in the words of all commands.
+    return undefined;
   }
 }

@@ -1,10 +1,10 @@
 // `latchkey render`: the files once, for CI, cron and containers; or, with --diff, what would change.
 import { type DiffOutcome, diffOnce, renderOnce } from '../../agent/one-shot.ts';
-import { parseDuration } from '../../base/duration.ts';
 import { createLogger } from '../../base/logger.ts';
 import { loadConfig } from '../../config/load.ts';
 import { exitCodeOfCode } from '../exit-code.ts';
 import { stopSignal } from '../stop-signal.ts';
+import { timeoutSignal } from '../timeout-option.ts';
 
 interface RenderOptions {
   config?: string[] | undefined;
@@ -21,13 +21,13 @@ export async function runRender(options: RenderOptions): Promise<number> {
     // Each file gets its line in the end: on stderr the log would say it twice.
     level: config.log.file === undefined ? 'error' : config.log.level,
   });
-  const timeout = AbortSignal.timeout(parseDuration(options.timeout));
+  const timeout = timeoutSignal(options.timeout);
   const oneShot = { config, log, env: process.env, signal: AbortSignal.any([stop.signal, timeout]) };
   try {
     if (options.diff) return showDiffs(await diffOnce(oneShot));
     const { failure, messages } = await renderOnce(oneShot);
     for (const line of messages) process.stderr.write(`${line}\n`);
-    if (stop.signal.aborted) return 130;
+    if (stop.signal.aborted) return stop.exitCode();
     return failure === undefined ? 0 : exitCodeOfCode(failure);
   } finally {
     stop.dispose();

@@ -1,10 +1,10 @@
 // `latchkey run -- CMD…`: the program's exit code is ours.
 import { runWithSecrets } from '../../agent/run-command.ts';
-import { parseDuration } from '../../base/duration.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { createLogger } from '../../base/logger.ts';
 import { loadConfig } from '../../config/load.ts';
 import { stopSignal } from '../stop-signal.ts';
+import { timeoutSignal } from '../timeout-option.ts';
 
 interface RunOptions {
   config?: string[] | undefined;
@@ -24,7 +24,7 @@ export async function runRun(options: RunOptions, command: readonly string[]): P
     ...config.log,
     level: config.log.file === undefined ? 'warn' : config.log.level,
   });
-  const timeout = AbortSignal.timeout(parseDuration(options.timeout));
+  const timeout = timeoutSignal(options.timeout);
   const stop = stopSignal();
   try {
     return await runWithSecrets({
@@ -39,7 +39,7 @@ export async function runRun(options: RunOptions, command: readonly string[]): P
     });
   } catch (error) {
     // Told to stop before the program ran: nothing has failed.
-    if (stop.signal.aborted) return stop.signal.reason === 'SIGINT' ? 130 : 143;
+    if (stop.signal.aborted) return stop.exitCode();
     throw error;
   } finally {
     stop.dispose();

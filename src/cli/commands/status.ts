@@ -1,7 +1,9 @@
 // `latchkey status`: what the agent holds, waits for and plans, for people or as JSON.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type AgentStatus, whyFile } from '../../agent/status.ts';
+import { errorCode } from '../../base/errors.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
+import { reportFailure } from '../exit-code.ts';
 import { askAgentOrThrow } from '../local-client.ts';
 import { stopSignal } from '../stop-signal.ts';
 import { formatSpan, formatTable } from '../table.ts';
@@ -16,17 +18,23 @@ const watchEveryMs = 1000;
 /** 0: ready; 1: something is missing. */
 export async function runStatus(options: StatusOptions): Promise<number> {
   const socketPath = await socketPathOf(options);
+  const clear = options.watch && !options.json && process.stdout.isTTY ? '\u001b[H\u001b[2J' : '';
   const show = async (): Promise<AgentStatus> => {
     const answer = await askAgentOrThrow({ socketPath, path: '/status' });
     const status = JSON.parse(answer.body.toString('utf8')) as AgentStatus;
     const text = options.json ? `${JSON.stringify(status)}\n` : formatStatus(status, Date.now());
-    process.stdout.write(options.watch && !options.json ? `\u001b[H\u001b[2J${text}` : text);
+    process.stdout.write(`${clear}${text}`);
     return status;
   };
   if (!options.watch) return (await show()).ready ? 0 : 1;
-  const stop = stopSignal();
+  const stop = stopSignal(process.stdout);
   while (!stop.signal.aborted) {
-    await show();
+    await show().catch((error: unknown) => {
+      if (errorCode(error) === 'denied') throw error;
+      // An agent that is away now may be one that starts again: that is what one watches for.
+      process.stdout.write(clear);
+      reportFailure(error);
+    });
     await delay(watchEveryMs, undefined, { signal: stop.signal }).catch(() => undefined); // ended by Ctrl-C
   }
   stop.dispose();

@@ -1,0 +1,60 @@
+// What was wrong with the words of a command line: which command, what came, what was expected, the nearest known word.
+import { LatchkeyError } from '../base/errors.ts';
+import { nearest } from '../config/nearest.ts';
+
+/** What was understood before it went wrong. */
+export interface UnderstoodWords {
+  readonly args: readonly string[];
+  /** As declared: `get <name> [field]`; undefined when no command was recognized. */
+  readonly signature: string | undefined;
+  readonly commands: readonly string[];
+  /** Of that command, without dashes. */
+  readonly options: readonly string[];
+}
+
+/** `message` is that of yargs, in English. */
+export function usageError(message: string, words: UnderstoodWords): LatchkeyError {
+  const { args } = words;
+  const [command, ...expected] = words.signature?.split(' ') ?? [];
+  const help = `latchkey ${command === undefined ? '' : `${command} `}--help tells more`;
+  const fail = (what: string, remedy = help) =>
+    new LatchkeyError('usage', command === undefined ? what : `${command}: ${what}`, { remedy });
+
+  const unknown = /^Unknown (?:argument|command)s?: ([^,]+)/.exec(message)?.[1];
+  if (unknown !== undefined) return unknownWord(unknown);
+  const lacking = /^Not enough arguments following: (\S+)/.exec(message)?.[1];
+  if (lacking !== undefined) return fail(`expected a value after ${dashed(lacking)}`);
+  if (message.startsWith('Not enough non-option')) {
+    return fail(`too few arguments, expected ${expected.join(' ').replaceAll(/[<>]/g, '').toUpperCase()}`);
+  }
+  const choice = /Argument: (\S+), Given: (.*), Choices: (.*)/.exec(message);
+  if (choice !== null) {
+    const [, name = '', given, choices] = choice;
+    return fail(`${isOption(name) ? dashed(name) : name}: expected one of ${choices}, got ${given}`);
+  }
+  return fail(message.split('\n')[0]?.replace(/^./, (first) => first.toLowerCase()) ?? 'bad usage');
+
+  function unknownWord(word: string): LatchkeyError {
+    if (isOption(word)) {
+      const near = nearest(word, words.options);
+      return fail(
+        `unknown option ${dashed(word)}`,
+        near === undefined ? help : `did you mean ${dashed(near)}?`,
+      );
+    }
+    if (command !== undefined) return fail(`unexpected argument ${JSON.stringify(word)}`);
+    const near = nearest(word, words.commands);
+    return fail(
+      `unknown command ${JSON.stringify(word)}`,
+      near === undefined ? help : `did you mean ${near}?`,
+    );
+  }
+
+  function isOption(word: string): boolean {
+    return args.some((arg) => arg === dashed(word) || arg.startsWith(`${dashed(word)}=`));
+  }
+}
+
+function dashed(name: string): string {
+  return name.length === 1 ? `-${name}` : `--${name}`;
+}

@@ -1,0 +1,106 @@
+// Words that no command takes, and output that nobody takes: one line, the right exit code, never a stack trace.
+import { spawn } from 'node:child_process';
+import { openSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { program, runProgram, startAgent, startProgram } from '../support/cli.ts';
+import { startDevVault } from '../support/dev-vault.ts';
+import { testFolder } from '../support/test-folder.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const wrongWords: [string, string][] = [
+  ['', 'expected a command, got none'],
+  ['agnt', 'unknown command "agnt"; did you mean agent?'],
+  ['frobnicate', 'unknown command "frobnicate"; latchkey --help tells more'],
+  ['agent --confg x', 'agent: unknown option --confg; did you mean --config?'],
+  ['agent more', 'agent: unexpected argument "more"'],
+  ['get', 'get: too few arguments, expected NAME [FIELD]'],
+  ['get a b c', 'get: unexpected argument "c"'],
+  ['get a --sokcet x', 'get: unknown option --sokcet; did you mean --socket?'],
+  ['get a --socket', 'get: expected a value after --socket'],
+  ['get a --config', 'get: expected a value after --config'],
+  ['validate --config', 'validate: expected a value after --config'],
+  ['status --jsn', 'status: unknown option --jsn; did you mean --json?'],
+  ['helper svn', 'helper: kind: expected one of "git", "docker", "aws", "kubernetes", got "svn"'],
+  ['drill a --kind b', 'drill: --kind: expected one of "rotation", "outage", "revocation", got "b"'],
+  ['access tset a', 'access: test: expected one of "test", got "tset"'],
+  ['access test a --uid x', 'access test: --uid: expected a number'],
+  ['audit frob', 'audit: verify: expected one of "verify", got "frob"'],
+];
+
+for (const [words, expected] of wrongWords) {
+  t.test(`latchkey ${words} says what is wrong`, async (t) => {
+    const ended = await runProgram(t, words === '' ? [] : words.split(' '));
+    t.match(ended, { code: 2, stdout: '' });
+    t.match(ended.stderr, expected);
+    t.equal(ended.stderr.trimEnd().split('\n').length, 1);
+  });
+}
+
+t.test('an empty name or timeout is bad usage, an empty $LATCHKEY_SOCKET none at all', async (t) => {
+  t.match(await runProgram(t, ['get', '']), { code: 2, stderr: /expected NAME/ });
+  t.match(await runProgram(t, ['render', '--timeout', 'soon', '--config', 'config/latchkey.minimal.yaml']), {
+    code: 2,
+    stderr: /--timeout: expected a duration/,
+  });
+  const unset = await runProgram(t, ['get', 'app'], { env: { LATCHKEY_SOCKET: '' } });
+  t.notMatch(unset.stderr, 'agent at :');
+});
+
+t.test('help and version are asked for as everywhere', async (t) => {
+  t.match(await runProgram(t, ['-h']), { code: 0, stdout: /Commands:/, stderr: '' });
+  t.match(await runProgram(t, ['get', '--help']), { code: 0, stdout: /latchkey get <name>/, stderr: '' });
+  const { stdout } = await runProgram(t, ['version']);
+  t.match(await runProgram(t, ['--version']), { code: 0, stdout, stderr: '' });
+});
+
+async function startHolding(t: Test) {
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  await vault.writeSecret('secret/app', { word: 'good' });
+  const agent = startAgent(t, { folder, vault, config: { secrets: { app: { path: 'secret/app' } } } });
+  await agent.untilReady();
+  return { folder, vault, agent };
+}
+
+t.test('a reader that has had enough ends a command without a word', async (t) => {
+  const { agent } = await startHolding(t);
+  const withoutReader = (...args: string[]) => {
+    const started = startProgram(t, args, { env: { LATCHKEY_SOCKET: agent.socket } });
+    started.child.stdout?.destroy();
+    return started.exited;
+  };
+  for (const args of [['get', 'app'], ['status'], ['status', '--json', '--watch'], ['--help']]) {
+    t.match(await withoutReader(...args), { code: 0, stderr: '' }, args.join(' '));
+  }
+});
+
+t.test('a full disk behind stdout is one line and exit code 1', async (t) => {
+  const { agent } = await startHolding(t);
+  for (const args of [
+    ['get', 'app', 'word'],
+    ['status', '--json'],
+  ]) {
+    const child = spawn(process.execPath, [program, ...args], {
+      env: { LATCHKEY_SOCKET: agent.socket },
+      stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe'],
+    });
+    const stderr = child.stderr?.setEncoding('utf8').toArray() ?? [];
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    t.equal(code, 1);
+    t.equal((await stderr).join(''), 'latchkey: cannot write the output: ENOSPC\n');
+  }
+});
+
+t.test('status --watch outlives the agent that it watches', async (t) => {
+  const { folder } = await startHolding(t);
+  const socket = join(folder, 'later.sock');
+  const watch = startProgram(t, ['status', '--watch'], { env: { LATCHKEY_SOCKET: socket } });
+  await waitFor('a first look', () => /ENOENT; start the agent/.test(watch.stderr()));
+  const other = testFolder(t);
+  const vault = await startDevVault(t);
+  startAgent(t, { folder: other, vault, config: { listeners: [{ unix: socket, serve: ['admin'] }] } });
+  await waitFor('the agent to be seen', () => /, ready/.test(watch.stdout()));
+  watch.child.kill('SIGINT');
+  t.match(await watch.exited, { code: 0 });
+});
