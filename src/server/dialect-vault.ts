@@ -25,6 +25,7 @@ import {
   pathsWritten,
   type VaultTarget,
   vaultTarget,
+  withoutToken,
 } from './vault-path-policy.ts';
 
 const maxRememberedUrls = 4096;
@@ -228,6 +229,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
       return undefined;
     },
     errorBody: (_code, message) => `${JSON.stringify({ errors: [message] })}\n`,
+    auditedPath: withoutToken,
     close: () => cache?.close(),
   };
 }

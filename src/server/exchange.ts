@@ -23,7 +23,8 @@ export interface Delivery {
   readonly shownVersion: number;
 }
 
-const undecided: Decision = { isAllowed: true, reason: 'open to all', rule: undefined };
+/** Until somebody decides: also of what is refused for its form, whoever asks. */
+const undecided: Decision = { isAllowed: false, reason: 'not decided', rule: undefined };
 const noHeaders: readonly string[] = [];
 
 export class Exchange implements Recorded {
@@ -117,7 +118,7 @@ export class Exchange implements Recorded {
         name: subject,
         field: this.field ?? delivery?.field,
         version: delivery?.shownVersion,
-        path: subject === undefined ? this.path : undefined,
+        path: subject === undefined ? this.#auditedPath() : undefined,
         isAllowed: this.decision.isAllowed,
         reason: this.decision.reason,
         status,
@@ -176,6 +177,10 @@ export class Exchange implements Recorded {
       this.context.logger.error({ error: name, at, dialect: this.dialect?.name }, 'a request failed');
     }
     this.failWith(known);
+  }
+
+  #auditedPath(): string {
+    return this.dialect?.auditedPath?.(this.path) ?? this.path;
   }
 
   /** Called by the audit log once the line is written, or cannot be. */

@@ -39,6 +39,8 @@ export interface DialectHandler {
   errorBody?(code: string, message: string): string;
   /** Answers a request that is refused whoever makes it; absent: 403 with `errorBody`. */
   refuse?(exchange: Exchange, refusal: { why: string; message: string }): void;
+  /** The path for the audit line, where it may hold what is not for it; absent: as it came. */
+  auditedPath?(path: string): string;
   /** Ends what it keeps open on this listener, so that its connections can drain. */
   drain?(scope: ListenerScope): void;
   /** After the last connection is gone. */

@@ -77,6 +77,11 @@ function trimSlashes(text: string): string {
   return text.replace(/^\/+|\/+$/g, '');
 }
 
+/** Old clients of HashiCorp's Vault name a token in the path: it is not for the audit file. */
+export function withoutToken(path: string): string {
+  return path.replace(/(\/auth\/token\/(?:lookup|renew|revoke|revoke-orphan)\/).+/, '$1…');
+}
+
 const kvVerbs = new Set(['metadata', 'delete', 'undelete', 'destroy']);
 
 /** The paths of the secrets that a write may have changed: of KV 2 the `data/` path. */

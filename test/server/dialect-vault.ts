@@ -404,6 +404,22 @@ t.test('goes to the namespace that the rules were asked about', async (t) => {
   }
 });
 
+t.test('the audit file has what was asked and why it was refused, but no token', async (t) => {
+  const file = join(testFolder(t), 'audit.jsonl');
+  const { agent } = await start(t, { config: { audit: { file } } });
+  await agent.ask('/v1/auth/token/revoke/hvs.CANARY', { method: 'PUT' });
+  await agent.ask('/v1/team/auth/token/lookup/hvs.CANARY');
+  await agent.ask('/v1/a//b');
+  const text = readFileSync(file, 'utf8');
+  t.notMatch(text, /CANARY/);
+  const lines = text.trimEnd().split('\n').map(json);
+  t.match(lines.slice(-3), [
+    { path: '/v1/auth/token/revoke/…', status: 404, allowed: true },
+    { path: '/v1/team/auth/token/lookup/…', allowed: true },
+    { path: '/v1/a//b', status: 400, allowed: false, reason: 'not decided' },
+  ]);
+});
+
 t.test('a rule that is gone ends what is under way', async (t) => {
   const rule = (path: string) => ({
     strict: true,
