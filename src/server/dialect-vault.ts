@@ -192,7 +192,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     if (exchange.method !== 'GET' || target.parameters === undefined) return false;
     const { headers } = exchange;
     for (const name in headers) {
-      if (name.startsWith('x-') && !plainHeaders.has(name)) return false;
+      if (name.startsWith('x-vault-') && !plainHeaders.has(name)) return false;
     }
     if (namespaceOf(exchange) !== undefined) return false;
     return tokenOf(exchange) === 'auto';
@@ -234,13 +234,8 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
   };
 }
 
-/** Other headers of this kind may change what the answer is. */
-const plainHeaders = new Set([
-  'x-vault-request',
-  'x-vault-token',
-  'x-vault-namespace',
-  'x-aws-parameters-secrets-token',
-]);
+/** Other headers of Vault may change what the answer is; what else a client sends (a trace's id) does not. */
+const plainHeaders = new Set(['x-vault-request', 'x-vault-token', 'x-vault-namespace']);
 
 async function guarded(exchange: Exchange, pending: Promise<void>): Promise<void> {
   try {

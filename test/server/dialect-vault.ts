@@ -79,6 +79,12 @@ t.test('callers at once, a name and later callers share one lease', async (t) =>
   t.equal(leases.minted(), 1);
   const later = await agent.ask('/v1/database/creds/app');
   t.match(later.headers, { 'x-cache': 'HIT', age: /^\d+$/ });
+  const traced = await agent.ask('/v1/database/creds/app', { headers: { 'x-request-id': '1' } });
+  t.match(
+    traced.headers,
+    { 'x-cache': 'HIT' },
+    'headers that mean nothing to Vault do not make another lease',
+  );
   await waitFor('the name', async () => (await agent.ask('/secrets/db')).status === 200);
   t.match(json((await agent.ask('/secrets/db')).text), { data: { username: 'u1' } });
   t.equal(leases.minted(), 1);
