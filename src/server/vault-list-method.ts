@@ -12,6 +12,8 @@ interface ParserError extends Error {
 /** What Node keeps on a server's socket; not in its documented types. */
 interface ParsedSocket extends Duplex {
   parser?: { unconsume?(): void } | null;
+  /** The response that is not finished yet. */
+  _httpMessage?: object | null;
 }
 
 const requestLine = /^LIST (\/[^ ?]*)(?:\?([^ ]*))? HTTP\/1\.1\r\n/;
@@ -21,7 +23,8 @@ const ofParser = /^(?:bound )?(?:socketOn[A-Z]|onParser|ondrain)/;
 /** Whether it was a LIST; then `parse` has been called to put Node's parser on the socket again. */
 export function takeListMethod(error: ParserError, socket: ParsedSocket, parse: () => void): boolean {
   const packet = error.code === 'HPE_INVALID_METHOD' ? rewritten(error) : undefined;
-  if (packet === undefined) return false;
+  // A fresh parser knows nothing of an answer that is still owed before this one.
+  if (packet === undefined || socket._httpMessage) return false;
   socket.parser?.unconsume?.();
   for (const event of ['data', 'end', 'close', 'drain', 'timeout', 'error']) {
     for (const listener of socket.listeners(event)) {

@@ -292,6 +292,22 @@ t.test('LIST is taken on a kept-alive connection, between other requests', async
   });
 });
 
+t.test('LIST behind a request that is not answered yet is refused', async (t) => {
+  const { vault, agent } = await start(t);
+  vault.route(({ path }) => (path === 'slow/read' ? () => undefined : undefined));
+  const socket = connect(agent.socket);
+  t.teardown(() => socket.destroy());
+  let got = '';
+  socket.setEncoding('latin1').on('data', (text: string) => {
+    got += text;
+  });
+  socket.write('GET /v1/slow/read HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await waitFor('the vault to be asked', () => vault.count('slow/read') === 1);
+  socket.write('LIST /v1/secret/metadata/ HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await waitFor('the end', () => socket.closed);
+  t.match(got, /^HTTP\/1\.1 400/);
+});
+
 t.test('the local paths: cache-clear, quit, metrics; X-Vault-Request where it is wanted', async (t) => {
   const { vault, agent } = await start(t, {
     listener: { require_request_header: true, enable_quit: true },
