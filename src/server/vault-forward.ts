@@ -1,6 +1,6 @@
 // Passes a request of the Vault dialect on, with the token that it goes by, and streams the answer back.
 import type { IncomingHttpHeaders } from 'node:http';
-import { pipeline, type Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { isJsonObject, type JsonObject, type JsonValue, parseJson, stringifyJson } from '../base/json.ts';
 import { SecretValue } from '../base/secret-value.ts';
@@ -13,7 +13,7 @@ import type { VaultTarget } from './vault-path-policy.ts';
 /** The token that a request goes by: the caller's own, `auto` for the agent's, undefined for none. */
 export type VaultToken = SecretValue | 'auto' | undefined;
 
-/** Bodies up to this size are taken in first, so that the request can be repeated when the agent's token was refused. */
+/** Bodies up to this size are taken in first: the request can be repeated then, and what it revokes is known. */
 const maxRepeatableBytes = 256 * 1024;
 /** Answers that are looked into. */
 const maxEditedBytes = 1024 * 1024;
@@ -75,8 +75,24 @@ export function passOn(
 export async function bodyOf(exchange: Exchange): Promise<Buffer | Readable | undefined> {
   const { 'content-length': length, 'transfer-encoding': encoding } = exchange.headers;
   if (encoding === undefined && (length === undefined || length === '0')) return undefined;
-  if (encoding !== undefined || Number(length) > maxRepeatableBytes) return exchange.request;
-  return await readBody(exchange.request, maxRepeatableBytes);
+  if (encoding === undefined) {
+    if (Number(length) > maxRepeatableBytes) return exchange.request;
+    return await readBody(exchange.request, maxRepeatableBytes);
+  }
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const rest: AsyncIterator<Buffer> = exchange.request.iterator({ destroyOnReturn: false });
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
+    chunks.push(next.value);
+    size += next.value.length;
+    if (size > maxRepeatableBytes) return Readable.from(joined(chunks, rest));
+  }
+  return Buffer.concat(chunks);
+}
+
+async function* joined(chunks: readonly Buffer[], rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  yield* chunks;
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
 }
 
 /** The fields of a JSON body; empty where it is none. */
@@ -124,11 +140,13 @@ export async function editBack(
 /** Without id and accessor of the agent's own token, as Vault's agent leaves them out. */
 export function withoutTokenIds(json: JsonObject): JsonObject {
   const { data, auth } = json;
+  const edited = { ...json };
   if (isJsonObject(data)) {
     const { id: _id, accessor: _accessor, ...rest } = data;
-    return { ...json, data: rest };
+    edited['data'] = rest;
   }
-  return isJsonObject(auth) ? { ...json, auth: { ...auth, client_token: '', accessor: '' } } : json;
+  if (isJsonObject(auth)) edited['auth'] = { ...auth, client_token: '', accessor: '' };
+  return edited;
 }
 
 /** The accessor that an answer about a token tells. */

@@ -153,6 +153,14 @@ t.test('what was revoked through the agent is handed out no more', async (t) => 
   t.not(await user(), 'u1');
   t.equal((await revoke('revoke-prefix/database/creds')).status, 204);
   t.notOk(['u1', 'u2'].includes(await user()));
+  const { lease_id: id, data } = json((await agent.ask('/v1/database/creds/app')).text);
+  const chunked = await agent.ask('/v1/sys/leases/revoke', {
+    method: 'PUT',
+    headers: { 'transfer-encoding': 'chunked' },
+    body: JSON.stringify({ lease_id: id }),
+  });
+  t.equal(chunked.status, 204);
+  t.not(await user(), data.username, 'however the body was sent');
 });
 
 t.test('whose token a request goes by is as use_auto_auth_token says', async (t) => {
@@ -231,7 +239,7 @@ t.test("answers about the agent's own token lose its id and accessor", async (t)
   vault.route(({ path }) => {
     if (path === 'auth/token/lookup-self' || path === 'auth/token/lookup') return { json: { data } };
     if (path === 'auth/token/renew-self') {
-      return { json: { auth: { client_token: ownToken, accessor: 'acc', lease_duration: 3600 } } };
+      return { json: { data: {}, auth: { client_token: ownToken, accessor: 'acc', lease_duration: 3600 } } };
     }
     return undefined;
   });
