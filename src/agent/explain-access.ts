@@ -1,7 +1,7 @@
 // Explains a decision for a caller that is described, not connected.
 import { createAccess } from '../access/access.ts';
 import type { Decision, RuleExplanation } from '../access/access-policy.ts';
-import { findGroup, findUser } from '../base/accounts.ts';
+import { findGroup, findUser, groupsOfUser } from '../base/accounts.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 
@@ -9,7 +9,7 @@ export interface DescribedCaller {
   uid: number | undefined;
   gid: number | undefined;
   user: string | undefined;
-  /** Names or ids; supplementary groups. */
+  /** Names or ids; supplementary groups beside those of the user's account. */
   groups: readonly string[];
   exe: string | undefined;
   unit: string | undefined;
@@ -24,7 +24,8 @@ export function explainAccess(
   described: DescribedCaller,
   name: string,
 ): { decision: Decision; rules: RuleExplanation[] } {
-  const account = described.user === undefined ? undefined : findUser(described.user);
+  const named = described.user ?? described.uid?.toString();
+  const account = named === undefined ? undefined : findUser(named);
   if (described.user !== undefined && account === undefined) {
     throw new LatchkeyError('usage', `--user: no user is named ${described.user}`);
   }
@@ -37,7 +38,7 @@ export function explainAccess(
     kind: 'process' as const,
     uid: described.uid ?? account?.uid ?? nobody,
     gid: described.gid ?? account?.gid ?? nobody,
-    groups: described.groups.map(groupId),
+    groups: [...described.groups.map(groupId), ...(account === undefined ? [] : groupsOfUser(account.name))],
     pid: 1,
     startTime: undefined,
     exe: described.exe,

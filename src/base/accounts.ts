@@ -30,6 +30,12 @@ export function findGroup(nameOrGid: string): GroupAccount | undefined {
   return fields === undefined ? undefined : { name: fields[0] ?? '', gid: Number(fields[2]) };
 }
 
+/** The ids of all groups that a user is a member of, his own first; empty when there is no such user. */
+export function groupsOfUser(name: string): number[] {
+  const { status, stdout } = spawnSync('id', ['-G', '--', name], { encoding: 'utf8', timeout: 5000 });
+  return status === 0 ? stdout.trim().split(' ').map(Number) : [];
+}
+
 function findRecord(database: 'passwd' | 'group', key: string): string[] | undefined {
   if (key === '' || /[:\n]/.test(key)) return undefined;
   return matchRecord(readDatabase(database), key) ?? matchRecord(askNss(database, key), key);

@@ -2,7 +2,7 @@
 
 import type { Ask } from '../access/access-policy.ts';
 import type { Caller } from '../access/caller.ts';
-import { findUser } from '../base/accounts.ts';
+import { findUser, groupsOfUser } from '../base/accounts.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import { JsonNumber, type JsonObject } from '../base/json.ts';
 
@@ -11,19 +11,23 @@ export function callerFrom(body: JsonObject): Caller {
   const token = textOf(body, 'token');
   if (token !== undefined) return { kind: 'token', tokens: [token] };
   const user = textOf(body, 'user');
-  const account = user === undefined ? undefined : findUser(user);
+  const named = user ?? numberOf(body, 'uid')?.toString();
+  const account = named === undefined ? undefined : findUser(named);
   if (user !== undefined && account === undefined) {
     throw new LatchkeyError('usage', `user: there is no user ${JSON.stringify(user)}`);
   }
   const uid = numberOf(body, 'uid') ?? account?.uid;
   if (uid === undefined) throw new LatchkeyError('usage', 'expected a user, a uid or a token to test');
-  const { groups = [] } = body;
-  if (!Array.isArray(groups)) throw new LatchkeyError('usage', 'groups: expected a list of numbers');
+  const { groups } = body;
+  if (groups !== undefined && !Array.isArray(groups))
+    throw new LatchkeyError('usage', 'groups: expected a list of numbers');
   return {
     kind: 'process',
     uid,
     gid: numberOf(body, 'gid') ?? account?.gid ?? uid,
-    groups: groups.map((value) => numberFrom(value, 'groups')),
+    groups:
+      groups?.map((value) => numberFrom(value, 'groups')) ??
+      (account === undefined ? [] : groupsOfUser(account.name)),
     pid: 0,
     startTime: undefined,
     exe: textOf(body, 'exe'),

@@ -28,7 +28,10 @@ async function setUp(t: Test) {
         },
         { contents: 'plain', destination: join(folder, 'tuned.conf'), in_place: true },
       ],
-      access: [{ name: 'other', client: { uid: 12345 }, allow: ['app'] }],
+      access: [
+        { name: 'other', client: { uid: 12345 }, allow: ['app'] },
+        { name: 'daemons', client: { group: 'daemon' }, allow: ['app'] },
+      ],
       audit: { file: join(folder, 'audit.jsonl') },
     },
   });
@@ -136,6 +139,11 @@ t.test('access test and audit verify decide by files alone', async (t) => {
     runProgram(t, ['access', 'test', 'app', '--config', agent.configPath, ...args]);
   t.match(await test('--uid', '12345'), { code: 0, stdout: /allowed: rule other/ });
   t.match(await test('--uid', '4242'), { code: 3, stdout: /denied/ });
+  t.match(
+    await test('--uid', '1'),
+    { code: 0, stdout: /allowed: rule daemons/ },
+    'with the groups of his account',
+  );
   await ask('get', 'app', 'word');
   await agent.stop();
   const verify = () => runProgram(t, ['audit', 'verify', '--config', agent.configPath]);
