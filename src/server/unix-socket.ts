@@ -1,6 +1,16 @@
 // Binds unix sockets: never with wider rights than wanted, never over a socket that somebody listens on. Abstract
 // names (`@name`, a leading NUL) have neither file nor rights.
-import { chmodSync, chownSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  unlinkSync,
+} from 'node:fs';
 import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { findGroup, findUser } from '../base/accounts.ts';
@@ -18,6 +28,8 @@ export interface UnixAddress {
 
 /** sizeof(sockaddr_un.sun_path) with its final NUL. */
 const longestPathBytes = 107;
+/** O_PATH, which Node does not name: a socket cannot be opened otherwise. */
+const openPath = 0o10000000;
 const connectTimeoutMs = 2000;
 /** A full queue gives clients of unix sockets EAGAIN at once; the kernel cuts this to its somaxconn (4096). */
 export const listenBacklog = 4096;
@@ -50,11 +62,23 @@ export function applyRights({ place, path, mode, user, group }: UnixAddress): vo
   const gid = group === undefined ? -1 : findGroup(group)?.gid;
   if (uid === undefined) throw failed(place, `user: there is no user ${JSON.stringify(user)}`);
   if (gid === undefined) throw failed(place, `group: there is no group ${JSON.stringify(group)}`);
+  let fd: number;
   try {
-    if (uid !== -1 || gid !== -1) chownSync(path, uid, gid);
-    chmodSync(path, mode);
+    fd = openSync(path, openPath | constants.O_NOFOLLOW);
   } catch (error) {
     throw failed(place, `${path}: cannot set owner and mode: ${codeOf(error)}`, undefined, error);
+  }
+  try {
+    if (!fstatSync(fd).isSocket()) throw failed(place, `${path} is not the socket any more`);
+    // The folder may be another user's, who could have put a link in this place: this name leads to what was opened.
+    const opened = `/proc/self/fd/${fd}`;
+    if (uid !== -1 || gid !== -1) chownSync(opened, uid, gid);
+    chmodSync(opened, mode);
+  } catch (error) {
+    if (error instanceof LatchkeyError) throw error;
+    throw failed(place, `${path}: cannot set owner and mode: ${codeOf(error)}`, undefined, error);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -1,5 +1,13 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
@@ -273,6 +281,21 @@ t.test('a reload that fails keeps everything as it was', async (t) => {
   t.equal((await ask('/secrets/stripe/key', { socketPath: api })).text, 'sk_1');
   t.notOk(existsSync(join(serving.folder, 'new.sock')));
   t.notOk(existsSync(join(serving.folder, 'bad.sock')));
+});
+
+t.test('a reload sets the rights of the socket and of nothing that was put in its place', async (t) => {
+  const serving = await withServing(t, (folder) => [unixListener(join(folder, 'api.sock'))]);
+  const other = join(serving.folder, 'other');
+  writeFileSync(other, '', { mode: 0o600 });
+  const reload = () =>
+    serving.server.reconcile([unixListener(serving.socketPath, ['metrics'], { mode: 0o666 })]);
+  renameSync(serving.socketPath, `${serving.socketPath}.away`);
+  symlinkSync(other, serving.socketPath);
+  await t.rejects(reload(), { code: 'listener_failed', message: /api\.sock is not the socket any more/ });
+  t.equal(mode(other), '600');
+  renameSync(`${serving.socketPath}.away`, serving.socketPath);
+  await reload();
+  t.equal(mode(serving.socketPath), '666');
 });
 
 t.test('a stop answers what waits, ends streams, and closes idle connections', async (t) => {
