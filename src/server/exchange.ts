@@ -38,7 +38,7 @@ export class Exchange implements Recorded {
   readonly query: string;
   identity: Identity;
   dialect: DialectHandler | undefined;
-  /** Health probes are not audited. */
+  /** Health probes and scrapes are not audited, unless they are denied. */
   isAudited = true;
   /** Requests that waited do not count in the latency histogram. */
   hasWaited = false;
@@ -151,6 +151,7 @@ export class Exchange implements Recorded {
 
   /** The answer to a caller that may not. It tells no more than he knew. */
   deny(): void {
+    this.isAudited = true;
     this.context.metrics.denials.with('access').inc();
     this.failWith(apiError('denied', 'not allowed'));
   }

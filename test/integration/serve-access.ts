@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { AccessRules } from '../../src/access/access-policy.ts';
 import { createBlindPeerReader } from '../../src/access/peer.ts';
+import type { AuditEntry } from '../../src/audit/audit-line.ts';
+import { type AuditLog, createSilentAudit } from '../../src/audit/audit-log.ts';
 import { type LogFields, type Logger, silentLogger } from '../../src/base/logger.ts';
 import { getScript, needsRoot, nobody, runAs } from '../support/other-user.ts';
 import { ask, startServing, unixListener } from '../support/serving.ts';
@@ -101,6 +103,26 @@ t.test('a caller who cannot be told has the least rights', async (t) => {
   for (const path of ['/secrets', '/secrets/stripe', '/status', '/metrics', '/events', '/x']) {
     t.equal((await ask(path, over)).status, 403, path);
   }
+});
+
+t.test('each denial is audited, that of a scrape too', async (t) => {
+  const audited: AuditEntry[] = [];
+  const audit: AuditLog = {
+    ...createSilentAudit(),
+    append(entry, recipient) {
+      audited.push(entry);
+      recipient.recorded(undefined);
+    },
+  };
+  const serving = await startServing({ audit, rules: { rules: [], strict: true } });
+  t.teardown(() => serving.close());
+  for (const path of ['/metrics', '/healthz', '/secrets/stripe'])
+    await ask(path, { socketPath: serving.socketPath });
+  t.match(audited, [
+    { path: '/metrics', isAllowed: false, status: 403 },
+    { name: 'stripe', isAllowed: false, status: 403 },
+  ]);
+  t.equal(audited.length, 2);
 });
 
 t.test('a changed rule holds for the very next request of a kept-alive connection', async (t) => {
