@@ -31,16 +31,20 @@ interface AccessOptions {
   ownUid: number;
 }
 
+type Remembered = WeakMap<Caller, Map<string, Decision>>;
+
 /** Decisions remembered of one caller; a caller who asks for more than that starts afresh. */
 const mostRemembered = 256;
 
 export function createAccess(options: AccessOptions): Access {
   const { accounts, ownUid } = options;
   let policy: AccessPolicy = compilePolicy(options.rules, accounts, ownUid);
-  let remembered = new WeakMap<Caller, Map<string, Decision>>();
+  // Apart: what is asked for is the caller's own word, and a name could be spelled like another question.
+  let secrets: Remembered = new WeakMap();
+  let requests: Remembered = new WeakMap();
   const listeners = new Set<() => void>();
 
-  function remember(caller: Caller, about: string, ask: Ask): Decision {
+  function remember(remembered: Remembered, caller: Caller, about: string, ask: Ask): Decision {
     let decisions = remembered.get(caller);
     if (decisions === undefined || decisions.size > mostRemembered) {
       decisions = new Map();
@@ -55,7 +59,7 @@ export function createAccess(options: AccessOptions): Access {
   }
 
   function decideSecret(caller: Caller, name: string): Decision {
-    return remembered.get(caller)?.get(name) ?? remember(caller, name, { kind: 'secret', name });
+    return secrets.get(caller)?.get(name) ?? remember(secrets, caller, name, { kind: 'secret', name });
   }
 
   return {
@@ -63,8 +67,8 @@ export function createAccess(options: AccessOptions): Access {
     decide(caller, ask) {
       if (ask.kind === 'secret') return decideSecret(caller, ask.name);
       if (ask.kind !== 'vault') return decide(policy, caller, ask);
-      // No name of a secret has a line break in it.
-      return remember(caller, `${ask.method}\n${ask.path}`, ask);
+      // No method has a line break in it.
+      return remember(requests, caller, `${ask.method}\n${ask.path}`, ask);
     },
     explain: (caller, ask) => ({
       decision: decide(policy, caller, ask),
@@ -72,7 +76,8 @@ export function createAccess(options: AccessOptions): Access {
     }),
     replace(rules) {
       policy = compilePolicy(rules, accounts, ownUid);
-      remembered = new WeakMap();
+      secrets = new WeakMap();
+      requests = new WeakMap();
       for (const listener of [...listeners]) listener();
     },
     onChange(listener) {

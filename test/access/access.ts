@@ -45,6 +45,26 @@ t.test('remembers no more than a bounded number of made-up names', (t) => {
   t.end();
 });
 
+t.test('an answer about a name is none about a path that is spelled alike', (t) => {
+  const rule = {
+    name: 'r',
+    client: { uid: 1000 },
+    vault: [{ path: 'kv/a', methods: ['GET'] }],
+    admin: false,
+  };
+  const access = createAccess({
+    rules: { strict: false, rules: [{ ...rule, allow: ['*'] }] },
+    accounts,
+    ownUid: 1,
+  });
+  t.ok(access.decideSecret(caller, 'DELETE\nkv/a').isAllowed);
+  t.notOk(access.decide(caller, { kind: 'vault', method: 'DELETE', path: 'kv/a' }).isAllowed);
+  access.replace({ strict: false, rules: [{ ...rule, allow: [] }] });
+  t.ok(access.decide(caller, { kind: 'vault', method: 'GET', path: 'kv/a' }).isAllowed);
+  t.notOk(access.decideSecret(caller, 'GET\nkv/a').isAllowed);
+  t.end();
+});
+
 t.test('explains with the decision and every rule', (t) => {
   const access = createAccess({ rules: allowing, accounts, ownUid: 1 });
   const { decision, rules } = access.explain(caller, { kind: 'secret', name: 'b' });
