@@ -119,6 +119,12 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     streamBack(exchange, answer);
   }
 
+  /** What upstream would do could not be taken back when its answer cannot be recorded. */
+  function cannotRecord(): boolean {
+    const { state, on_failure: onFailure } = context.audit.status();
+    return state === 'failing' && onFailure === 'deny';
+  }
+
   /** What upstream has done is true of what is in memory before the caller hears of it. */
   async function follow(
     cache: VaultCache,
@@ -218,15 +224,19 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
         exchange.deny();
         return undefined;
       }
-      if (cache === undefined || !mayCache(exchange, target))
-        return guarded(exchange, forward(exchange, target));
-      const secret = cache.find(target);
+      const kept = cache !== undefined && mayCache(exchange, target) ? cache : undefined;
+      const secret = kept?.find(target);
       const version = secret?.entry.current;
-      if (secret === undefined || version === undefined) {
-        return guarded(exchange, obtain(exchange, target, cache));
+      if (secret !== undefined && version !== undefined) {
+        exchange.answerPrepared(secret.answer.at(version));
+        return undefined;
       }
-      exchange.answerPrepared(secret.answer.at(version));
-      return undefined;
+      if (cannotRecord()) {
+        exchange.fail('audit_failed', 'the audit file cannot be written');
+        return undefined;
+      }
+      const pending = kept === undefined ? forward(exchange, target) : obtain(exchange, target, kept);
+      return guarded(exchange, pending);
     },
     errorBody: (_code, message) => `${JSON.stringify({ errors: [message] })}\n`,
     auditedPath: withoutToken,

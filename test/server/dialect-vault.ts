@@ -1,6 +1,6 @@
 // The Vault dialect of the built agent over a stand-in for a vault, which counts what it is asked.
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -448,6 +448,22 @@ t.test('the audit file has what was asked and why it was refused, but no token',
     { path: '/v1/team/auth/token/lookup/…', allowed: true },
     { path: '/v1/a//b', status: 400, allowed: false, reason: 'not decided' },
   ]);
+});
+
+t.test('what cannot be recorded is not done upstream either', async (t) => {
+  const folder = testFolder(t);
+  const file = join(folder, 'audit', 'audit.jsonl');
+  writeFileSync(join(folder, 'audit'), 'in the way');
+  const { vault, agent } = await start(t, { config: { audit: { file } } });
+  vault.route(({ path }) => (path === 'secret/data/app' ? { status: 204 } : undefined));
+  const write = () => agent.ask('/v1/secret/data/app', { method: 'PUT', body: '{}' });
+  t.match(await write(), { status: 503, text: /"errors":\["the audit file cannot be written"\]/ });
+  t.equal(vault.count('secret/data/app'), 0);
+  t.equal((await agent.ask('/v1/database/creds/app')).status, 503);
+  t.equal(vault.count('database/creds/app'), 0, 'no credential is made for nobody');
+  rmSync(join(folder, 'audit'));
+  await waitFor('a write', async () => (await write()).status === 204);
+  t.equal(vault.count('secret/data/app'), 1);
 });
 
 t.test('a rule that is gone ends what is under way', async (t) => {
