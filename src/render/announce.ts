@@ -48,12 +48,14 @@ export async function rollBackGroups(runs: readonly GroupRun[], tools: Transacti
       restored.push(run);
     } catch (error) {
       run.failure = { step: 'rollback', error };
+      if (run.commit !== undefined) run.group.failedRollbacks.add(run.commit);
     }
   }
   const failures = await sendOwed(restored, tools);
   for (const run of restored) {
     const isTold = ![...run.group.owed.keys()].some((key) => failures.has(key));
-    await run.commit?.finish(isTold);
+    // What cannot be removed now is found at the next start, when every step has been done.
+    await run.commit?.finish(isTold).catch(() => undefined);
     if (!isTold && run.commit?.journalPath !== undefined) run.group.journals.add(run.commit.journalPath);
   }
   for (const run of runs) moveOn(run, 'ok', tools);

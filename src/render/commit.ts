@@ -26,7 +26,10 @@ export interface CommitTools {
 export interface Commit {
   /** Whether every destination had a file before. */
   readonly hasPrevious: boolean;
-  /** Brings back bytes, owner and mode of all of them; what was not there before is removed. */
+  /**
+   * Brings back bytes, owner and mode of all of them; what was not there before is removed. When it throws, the journal
+   * says that it is still to be done, until `finish` is called.
+   */
   restore(): Promise<void>;
   /** Nobody wants the previous files any more; `isNotified`: nor is anything owed. */
   finish(isNotified: boolean): Promise<void>;
@@ -82,7 +85,11 @@ function createCommit(
         );
         journal = await writeJournal(folders, record, tools.syncFolder);
       }
-      for (const step of steps) await applyStep(step);
+      try {
+        for (const step of steps) await applyStep(step);
+      } catch (error) {
+        throw toFileError(error, contextOf(changes[0]?.file, 'put back'));
+      }
       await syncAll(changes, tools.syncFolder);
     },
     async finish(isNotified) {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import type { Clock, Timer } from '../base/clock.ts';
 import { describeError, type ErrorCode, errorCode } from '../base/errors.ts';
 import type { FileConfig } from '../config/resolved.ts';
+import type { Commit } from './commit.ts';
 import type { FifoServer } from './fifo-server.ts';
 import { type Notification, notificationsOf } from './notification.ts';
 import type { Execution, TemplateConsumer } from './template-consumer.ts';
@@ -62,6 +63,8 @@ export interface FileGroup {
   notifiesFirst: boolean;
   /** Journals that stay until nothing is owed. */
   readonly journals: Set<string>;
+  /** Commits whose rollback failed: the next start would go on with it, so they are finished once others took their place. */
+  readonly failedRollbacks: Set<Commit>;
 }
 
 const longestTrace = 24;
@@ -98,6 +101,7 @@ export function createGroup(key: string, set: string | undefined, clock: Clock):
     owesSettle: false,
     notifiesFirst: false,
     journals: new Set(),
+    failedRollbacks: new Set(),
   };
 }
 

@@ -236,12 +236,23 @@ async function commitGroup(run: GroupRun, tools: TransactionTools): Promise<Step
     const notify = notifications.size > 0 || owesSettle ? files.map((file) => file.destination) : [];
     run.commit = await commitFiles({ files, canRestore, notify }, tools.commit);
   }
+  await finishFailedRollbacks(group);
   for (const [unit, { next }] of run.fifos) await unit.fifo?.offer(next);
   group.owed.clear();
   for (const [key, notification] of notifications) group.owed.set(key, notification);
   group.owesSettle = owesSettle;
   for (const [unit, execution] of run.executions) noteCommit(run, unit, execution, tools);
   return 'ok';
+}
+
+/** Their files are replaced, or found to be as they should: nothing of them is to be put back any more. */
+export async function finishFailedRollbacks({ failedRollbacks }: FileGroup): Promise<void> {
+  for (const commit of failedRollbacks) {
+    await commit.finish(true).then(
+      () => failedRollbacks.delete(commit),
+      () => undefined, // tried again with the next commit
+    );
+  }
 }
 
 function noteCommit(run: GroupRun, unit: FileUnit, execution: Execution, tools: TransactionTools): void {

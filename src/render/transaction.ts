@@ -6,6 +6,7 @@ import { notifyGroups, rollBackGroups, settleGroups } from './announce.ts';
 import { enterStep, type FileGroup, noteFailure } from './file-group.ts';
 import {
   createRun,
+  finishFailedRollbacks,
   type GroupRun,
   isAbort,
   moveOn,
@@ -74,6 +75,7 @@ async function retire(run: GroupRun, tools: TransactionTools): Promise<void> {
   await run.commit?.finish(true).catch(() => undefined);
   for (const path of group.journals) await unlink(path).catch(() => undefined);
   group.journals.clear();
+  await finishFailedRollbacks(group);
   group.attempts = 0;
   if (group.failure !== undefined) {
     tools.logger.info(nameOf(group), 'files are current again');

@@ -85,6 +85,29 @@ t.test('a folder that goes read-only and comes back', async (t) => {
   t.equal(read(join(disk, 'app.conf')), 'password=two\n');
 });
 
+t.test('a rollback that fails is not gone on with after later files took their place', async (t) => {
+  const f = createRenderFixture(t, ['db']);
+  const disk = f.path('disk');
+  mkdirSync(disk);
+  if (!mount(t, disk, '-t', 'tmpfs', 'tmpfs')) return;
+  const once = `test -e ${f.path('mark')} || mount -o remount,ro ${disk}; touch ${f.path('mark')}`;
+  const told = `! grep -q two ${disk}/a || { ${once}; exit 1; }`;
+  const notify = [{ kind: 'command' as const, command: ['sh', '-c', told], timeoutMs: 5000 }];
+  const pipeline = f.createPipeline([
+    f.file('disk/a', text, { set: 'both', onFailure: 'rollback', notify }),
+    f.file('disk/b', text, { set: 'both' }),
+  ]);
+  await startWith(f, pipeline, 'one');
+  f.publish('db', { password: 'two' });
+  await waitFor('the failed rollback', () => f.log.some(({ message }) => /cannot put back/.test(message)));
+  t.match(litter(f.path('state')), [/journal/], 'a start now would go on with it');
+  f.publish('db', { password: 'three' });
+  remount(disk, 'rw');
+  await current(pipeline);
+  t.equal(read(join(disk, 'a')), 'password=three\n');
+  t.strictSame([...litter(disk), ...litter(f.path('state'))], []);
+});
+
 t.test('a destination that becomes a folder', async (t) => {
   const f = createRenderFixture(t, ['db']);
   const pipeline = f.createPipeline([f.file('app.conf', text)]);

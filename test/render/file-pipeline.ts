@@ -248,7 +248,7 @@ t.test(
       mode: 0o640,
       onFailure: 'rollback',
       notify: [{ kind: 'command', command: ['sh', '-c', `cat {destination} >> ${mark}`], timeoutMs: 5000 }],
-      settle: { kind: 'command', command: ['sh', '-c', '! grep -q bad {destination}'], timeoutMs: 50 },
+      settle: { kind: 'command', command: ['sh', '-c', '! grep -q bad {destination}'], timeoutMs: 1000 },
     });
     const pipeline = f.createPipeline([file], { retry: { rollback: { minMs: 60_000, maxMs: 60_000 } } });
     pipeline.start();
