@@ -9,7 +9,7 @@ import type { ResolvedConfig } from '../config/resolved.ts';
 import type { AgentView, RefreshOutcome } from '../server/agent-view.ts';
 import { type Reaper, startReaper } from '../supervise/reaper.ts';
 import { createCallQueue } from './call-queue.ts';
-import { type DrillKind, drilledFile, drilledProcesses } from './drill.ts';
+import { type DrillKind, drillConsumers } from './drill.ts';
 import { explainSubject } from './explain.ts';
 import { hardenProcess } from './harden-process.ts';
 import { collectGauges } from './observe.ts';
@@ -149,12 +149,8 @@ export function createAgent(options: AgentOptions): Agent {
   async function drill(name: string, request: { kind: DrillKind; notify: boolean }): Promise<object> {
     const key = core.names.find(name)?.entry.key;
     if (key === undefined) throw new LatchkeyError('not_found', `no secret is named ${name}`);
-    const files = await core.files.drill({ key, ...request });
-    return {
-      name,
-      kind: request.kind,
-      consumers: [...files.map(drilledFile), ...drilledProcesses(core, key, request.kind)],
-    };
+    const consumers = await drillConsumers(core, serving?.ledger, { key, ...request });
+    return { name, kind: request.kind, consumers };
   }
 
   async function changedOnDisk(paths: readonly string[]): Promise<void> {

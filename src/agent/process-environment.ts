@@ -11,17 +11,27 @@ import {
   createTemplateConsumer,
   type ExecutableTemplate,
   type Execution,
+  type SecretOverride,
   type TemplateConsumer,
 } from '../render/template-consumer.ts';
 import type { Store } from '../store/store.ts';
-import type { EnvironmentSource } from '../supervise/environment-source.ts';
+import type { EnvironmentSource, Variables } from '../supervise/environment-source.ts';
 import type { Dependency } from '../template/lookup.ts';
 
 export interface ProcessEnvironments {
   sourceOf(config: ProcessConfig): Promise<EnvironmentSource>;
-  /** The processes whose variables use this entry. */
-  configsUsing(key: string): ProcessConfig[];
+  /** What the variables of every process that uses this entry would be with other secrets in their place. */
+  rehearse(key: string, override: SecretOverride): RehearsedEnvironment[];
   close(): void;
+}
+
+export interface RehearsedEnvironment {
+  readonly config: ProcessConfig;
+  /** Undefined while it waits for values. */
+  readonly before: Variables | undefined;
+  readonly after: Variables | undefined;
+  /** Why there is no `after`. */
+  readonly failure: string | undefined;
 }
 
 interface EnvironmentOptions {
@@ -45,8 +55,10 @@ export function createProcessEnvironments(options: EnvironmentOptions): ProcessE
         },
       };
     },
-    configsUsing: (key) =>
-      [...open].filter(([source]) => source.keys().includes(key)).map(([, config]) => config),
+    rehearse: (key, override) =>
+      [...open]
+        .filter(([source]) => source.keys().includes(key))
+        .map(([source, config]) => ({ config, before: source.current(), ...source.rehearse(override) })),
     close() {
       for (const source of open.keys()) source.close();
       open.clear();
@@ -56,6 +68,7 @@ export function createProcessEnvironments(options: EnvironmentOptions): ProcessE
 
 interface OpenSource extends EnvironmentSource {
   keys(): readonly string[];
+  rehearse(override: SecretOverride): Pick<RehearsedEnvironment, 'after' | 'failure'>;
 }
 
 async function createSource(config: ProcessConfig, options: EnvironmentOptions): Promise<OpenSource> {
@@ -121,6 +134,20 @@ async function createSource(config: ProcessConfig, options: EnvironmentOptions):
       if (execution !== undefined) consumer.hold(execution, 'settled');
     },
     keys: () => consumer.keys(),
+    rehearse(override) {
+      const before = new Map(values);
+      try {
+        const { missing } = consumer.rehearse(override);
+        const [first] = missing;
+        if (first === undefined) return { after: new Map(values), failure: undefined };
+        return { after: undefined, failure: `it waits for ${first.key}` };
+      } catch (error) {
+        return { after: undefined, failure: describeError(error) };
+      } finally {
+        values.clear();
+        for (const [name, value] of before) values.set(name, value);
+      }
+    },
     close: () => consumer.close(),
   };
 }

@@ -9,7 +9,7 @@ import { findDestination } from './destination.ts';
 import type { FileUnit } from './file-group.ts';
 import type { FileRegister } from './file-register.ts';
 import { lineDiff } from './line-diff.ts';
-import { simulateAll } from './simulate.ts';
+import { makeUpOnce, simulateAll } from './simulate.ts';
 import type { Output } from './stage.ts';
 import { type Execution, type MissingDependency, valuesOf } from './template-consumer.ts';
 import { outputsOf } from './unit-output.ts';
@@ -170,7 +170,9 @@ async function createMask(unit: FileUnit, execution: Execution): Promise<(line: 
 /** Empty when the template cannot make anything of other values: then only its own words are shown. */
 function simulatedOutput(unit: FileUnit): string {
   try {
-    return unit.consumer?.rehearse((_key, secret) => simulateAll(secret)).output.toString('utf8') ?? '';
+    return (
+      unit.consumer?.rehearse(makeUpOnce((_key, secret) => simulateAll(secret))).output.toString('utf8') ?? ''
+    );
   } catch {
     return '';
   }

@@ -8,8 +8,9 @@ import { type FileGroup, type FileUnit, groupNotifications } from './file-group.
 import type { FileRegister } from './file-register.ts';
 import { checkGroup, createRehearsal, type GroupRun, masksOf, type TransactionTools } from './group-run.ts';
 import { type Notification, sendNotification } from './notification.ts';
-import { simulateRotation } from './simulate.ts';
+
 import { discardStaged, isStaged, type StagedFile, stageOutput } from './stage.ts';
+import type { SecretOverride } from './template-consumer.ts';
 import { outputsOf } from './unit-output.ts';
 
 type DrillKind = 'rotation' | 'outage' | 'revocation';
@@ -17,6 +18,8 @@ type DrillKind = 'rotation' | 'outage' | 'revocation';
 export interface DrillRequest {
   /** The entry's key in the store. */
   readonly key: string;
+  /** The secrets after a rotation that is made up; undefined leaves one as it is. */
+  readonly override: SecretOverride;
   readonly kind: DrillKind;
   /** Send the notifications too: programs reload files that have not changed. */
   readonly notify: boolean;
@@ -92,9 +95,7 @@ async function rehearse(
 
 async function stageRehearsal(run: GroupRun, request: DrillRequest, tools: TransactionTools): Promise<void> {
   for (const unit of run.group.units) {
-    const execution = unit.consumer?.rehearse((key, secret) =>
-      key === request.key ? simulateRotation(secret) : undefined,
-    );
+    const execution = unit.consumer?.rehearse(request.override);
     const missing = execution?.missing[0];
     if (execution === undefined || missing !== undefined) {
       throw new LatchkeyError(

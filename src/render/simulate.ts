@@ -1,5 +1,6 @@
 // Other values in the place of a secret's own, of the same shape: to find out which parts of an output come from secrets,
 // and to rehearse a rotation. What is made here is never written to a destination.
+import { randomInt } from 'node:crypto';
 import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../base/json.ts';
 import type { LookupSecret } from '../template/lookup.ts';
 
@@ -24,6 +25,17 @@ export function simulateRotation(secret: LookupSecret): LookupSecret {
   });
 }
 
+/** One made-up secret for each key, the same whoever asks: files of a set must agree with each other. */
+export function makeUpOnce(
+  makeUp: (key: string, secret: LookupSecret) => LookupSecret | undefined,
+): (key: string, secret: LookupSecret) => LookupSecret | undefined {
+  const made = new Map<string, LookupSecret | undefined>();
+  return (key, secret) => {
+    if (!made.has(key)) made.set(key, makeUp(key, secret));
+    return made.get(key);
+  };
+}
+
 function change(secret: LookupSecret, by: Change): LookupSecret {
   const { data, fields } = secret;
   if (data === null) return secret;
@@ -45,13 +57,14 @@ function changeValue(value: JsonValue, name: string, by: Change): JsonValue {
   return isJsonObject(value) ? changeObject(value, by) : value;
 }
 
-/** Each letter and digit by the next but some of its kind, so that none stays what it was. */
+/**
+ * Each letter and digit by another one of its kind. By chance: commands of a rehearsal may print what was made up, and nobody
+ * shall be able to count back from it.
+ */
 function scramble(text: string): string {
-  let position = 0;
   return text.replaceAll(/[A-Za-z0-9]/g, (letter) => {
-    position += 1;
-    if (letter <= '9') return shift(letter, '0', 10, 1 + (position % 8));
-    return shift(letter, letter <= 'Z' ? 'A' : 'a', 26, 1 + ((position * 7) % 24));
+    if (letter <= '9') return shift(letter, '0', 10, randomInt(1, 10));
+    return shift(letter, letter <= 'Z' ? 'A' : 'a', 26, randomInt(1, 26));
   });
 }
 

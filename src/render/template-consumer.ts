@@ -45,7 +45,7 @@ export interface Execution {
 type HoldStage = 'staged' | 'committed' | 'settled';
 
 /** Replaces a secret in a rehearsal; undefined leaves it as it is. */
-type SecretOverride = (key: string, secret: LookupSecret) => LookupSecret | undefined;
+export type SecretOverride = (key: string, secret: LookupSecret) => LookupSecret | undefined;
 
 export interface TemplateConsumer {
   readonly id: string;

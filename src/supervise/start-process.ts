@@ -4,7 +4,7 @@ import type { Logger } from '../base/logger.ts';
 import type { SecretValue } from '../base/secret-value.ts';
 import type { ProcessConfig } from '../config/resolved.ts';
 import { type Child, startChild } from './child.ts';
-import { addVariables, baseEnvironment } from './environment.ts';
+import { addVariables, baseEnvironment, type Environment } from './environment.ts';
 import type { Variables } from './environment-source.ts';
 import { findProgram, launchWords, probeSetpriv, resolveIdentity } from './launcher.ts';
 import { createLiveMask } from './output-mask.ts';
@@ -22,22 +22,29 @@ export interface StartTools {
   readonly isLeader?: boolean;
 }
 
+/** What would be started. Rejects with `process_failed` when the program, its user or its environment cannot be had. */
+export async function planStart(
+  config: ProcessConfig,
+  variables: Variables,
+  ownEnv: Readonly<NodeJS.ProcessEnv>,
+): Promise<{ readonly words: readonly string[]; readonly env: Environment }> {
+  const setpriv = await probeSetpriv();
+  const identity = resolveIdentity(config.user, config.group);
+  const env = addVariables(baseEnvironment(ownEnv, config.passEnv, identity.user), variables);
+  const [program = '', ...args] = config.command;
+  const path = findProgram(program, env['PATH'] ?? '', config.workingDir);
+  return { words: launchWords([path, ...args], identity, setpriv), env };
+}
+
 /** Rejects with `process_failed` when the program cannot be started. */
 export async function startProcess(
   config: ProcessConfig,
   variables: Variables,
   tools: StartTools,
 ): Promise<Child> {
-  const { logger, clock, env, stdin, isLeader } = tools;
-  const setpriv = await probeSetpriv();
-  const identity = resolveIdentity(config.user, config.group);
-  const base = baseEnvironment(env, config.passEnv, identity.user);
-  const environment = addVariables(base, variables);
-  const [program = '', ...args] = config.command;
-  const path = findProgram(program, environment['PATH'] ?? '', config.workingDir);
+  const { logger, clock, stdin, isLeader } = tools;
   return startChild({
-    words: launchWords([path, ...args], identity, setpriv),
-    env: environment,
+    ...(await planStart(config, variables, tools.env)),
     workingDir: config.workingDir,
     output: config.output === 'inherit' ? 'inherit' : (line, stream) => logger.info({ stream }, line),
     mask: createLiveMask([...secretsOf(config, variables)], tools.valuesInUse),

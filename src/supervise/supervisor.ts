@@ -4,10 +4,11 @@ import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { SecretValue } from '../base/secret-value.ts';
 import type { ProcessConfig } from '../config/resolved.ts';
-import type { EnvironmentSource } from './environment-source.ts';
+import type { EnvironmentSource, Variables } from './environment-source.ts';
 import { probeSetpriv } from './launcher.ts';
 import type { ProcessObserver, ProcessStatus } from './process-status.ts';
 import { createCommandRunner } from './run-command.ts';
+import { planStart } from './start-process.ts';
 import { createSupervisedProcess, type SupervisedProcess } from './supervised-process.ts';
 
 export interface SupervisorOptions {
@@ -36,6 +37,8 @@ export interface Supervisor {
   signal(name: string, signal: NodeJS.Signals): Promise<void>;
   /** A program that somebody else runs takes the signals for this name. */
   attach(name: string, send: (signal: NodeJS.Signals) => void): void;
+  /** Looks whether the program could be started with these variables, without doing it; rejects when it could not. */
+  rehearse(config: ProcessConfig, variables: Variables): Promise<void>;
   /**
    * Builds what is new first, and rejects with nothing changed when that fails; then stops what is gone, starts what is
    * new and restarts what differs. Children whose config is the same go on; with `force` their variables are made anew
@@ -129,6 +132,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         throw new LatchkeyError('process_failed', `process ${name} does not run`, { cause: slot.error });
       slot.process?.signal(signal);
     },
+    rehearse: async (config, variables) => void (await planStart(config, variables, env)),
     attach(name, send) {
       attached.set(name, send);
     },

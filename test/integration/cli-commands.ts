@@ -1,7 +1,8 @@
 // Each command as scripts use it: what is on stdout, and the exit code.
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import type { AgentStatus } from '../../src/agent/status.ts';
 import { runProgram, startAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { testFolder } from '../support/test-folder.ts';
@@ -102,6 +103,50 @@ t.test('status, refresh, explain, who-has and drill tell people and programs', a
   t.match(await ask('drill', 'app'), { code: 0, stdout: /app\.conf +recovers/ });
   t.match(await ask('drill', 'app', '--kind', 'outage'), { code: 0, stdout: /keeps/ });
   t.equal(readFileSync(join(folder, 'app.conf'), 'utf8'), 'two', 'a rehearsal writes nothing');
+});
+
+t.test('drill looks at processes and callers too, and starts and writes nothing', async (t) => {
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  await vault.writeSecret('secret/app', { user: 'me', password: 'one-long-word' });
+  const program = join(folder, 'program');
+  writeFileSync(program, '#!/bin/sh\nexec sleep 600\n', { mode: 0o755 });
+  const field = (name: string) => `{{ field "app" "${name}" }}`;
+  const agent = startAgent(t, {
+    folder,
+    vault,
+    config: {
+      secrets: { app: { path: 'secret/app', refresh: '1h' } },
+      files: ['one', 'two'].map((name) => ({
+        contents: field('password'),
+        destination: join(folder, name),
+        set: 'both',
+        check: { command: ['cmp', `{staged:${join(folder, 'one')}}`, `{staged:${join(folder, 'two')}}`] },
+      })),
+      processes: [
+        { name: 'restarted', command: [program], env: { PASSWORD: field('password') } },
+        { name: 'untouched', command: ['sleep', '600'], env: { NAME: field('user') } },
+        { name: 'stuck', command: ['sleep', '600'], env: { P: field('password') }, on_rotation: 'none' },
+      ],
+    },
+  });
+  await agent.untilReady();
+  t.equal((await agent.ask('/secrets/app/password')).text, 'one-long-word');
+  const drill = async () => {
+    const { code, stdout } = await runProgram(t, ['drill', 'app', '--json', '--socket', agent.socket]);
+    const { consumers } = JSON.parse(stdout) as { consumers: { consumer: string; outcome: string }[] };
+    return {
+      code,
+      outcomes: consumers.map(({ consumer, outcome }) => `${consumer.split(' ')[0]} ${outcome}`),
+    };
+  };
+  const files = ['one', 'two'].map((name) => `file:${join(folder, name)} unknown`);
+  const others = ['process:untouched keeps', 'process:stuck fails', 'caller:uid unknown'];
+  t.strictSame(await drill(), { code: 1, outcomes: [...files, 'process:restarted restarts', ...others] });
+  unlinkSync(program);
+  t.strictSame(await drill(), { code: 1, outcomes: [...files, 'process:restarted fails', ...others] });
+  const status = JSON.parse((await agent.ask('/status')).text) as AgentStatus;
+  t.match(status.processes, [{ restarts: 0 }, { restarts: 0 }, { restarts: 0 }]);
 });
 
 t.test('validate reports config and templates with their places', async (t) => {

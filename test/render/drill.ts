@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
+import { makeUpOnce, simulateRotation } from '../../src/render/simulate.ts';
 import { createRenderFixture } from '../support/render-fixture.ts';
 
+const override = makeUpOnce((_key, secret) => simulateRotation(secret));
 const text = 'password={{ field "db" "password" }}\n';
 
 t.test(
@@ -30,7 +32,7 @@ t.test(
     f.publish('other', { x: 'y' });
     await pipeline.idle();
     const before = readFileSync(mark, 'utf8');
-    const report = await pipeline.drill({ key: f.keyOf('db'), kind: 'rotation', notify: false });
+    const report = await pipeline.drill({ key: f.keyOf('db'), kind: 'rotation', notify: false, override });
     t.match(report, [
       { destination: f.path('reloads'), outcome: 'recovers', steps: [{ step: 'stage' }, { step: 'check' }] },
       { destination: f.path('restarts'), outcome: 'restarts' },
@@ -46,7 +48,7 @@ t.test(
       readdirSync(f.folder).filter((name) => name.startsWith('.latchkey-')),
       [],
     );
-    await pipeline.drill({ key: f.keyOf('db'), kind: 'revocation', notify: true });
+    await pipeline.drill({ key: f.keyOf('db'), kind: 'revocation', notify: true, override });
     t.match(readFileSync(mark, 'utf8'), /reloaded\n$/);
   },
 );
@@ -64,10 +66,13 @@ t.test('tells how long a file lasts when its upstream is away', async (t) => {
   f.publish('lease', { x: 'y' }, 'lease-1');
   f.store.extend(f.keyOf('lease'), Date.now() + 60_000);
   await pipeline.idle();
-  const outage = (name: string) => pipeline.drill({ key: f.keyOf(name), kind: 'outage', notify: false });
+  const outage = (name: string) =>
+    pipeline.drill({ key: f.keyOf(name), kind: 'outage', notify: false, override });
   t.match(await outage('db'), [{ outcome: 'keeps', note: /24h \(max_stale\)/ }]);
   t.match(await outage('lease'), [{ outcome: 'keeps', note: /as long as its lease/ }]);
   t.match(await outage('never'), [{ outcome: 'fails', note: /never had this secret/ }]);
-  await t.rejects(pipeline.drill({ key: 'nope', kind: 'rotation', notify: false }), { code: 'not_found' });
+  await t.rejects(pipeline.drill({ key: 'nope', kind: 'rotation', notify: false, override }), {
+    code: 'not_found',
+  });
   t.notOk(existsSync(f.path('waiting')));
 });

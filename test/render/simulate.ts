@@ -2,7 +2,7 @@ import t from 'tap';
 import { parseJson } from '../../src/base/json.ts';
 import { SecretValue } from '../../src/base/secret-value.ts';
 import { toLookupSecret } from '../../src/render/lookup-secret.ts';
-import { simulateAll, simulateRotation } from '../../src/render/simulate.ts';
+import { makeUpOnce, simulateAll, simulateRotation } from '../../src/render/simulate.ts';
 
 function secretOf(data: object, shape: 'flat' | 'kv2' = 'flat') {
   return toLookupSecret({ body: SecretValue.fromText(JSON.stringify({ lease_id: 'a/b', data })), shape });
@@ -36,5 +36,15 @@ t.test('a rotation changes what is named like a secret, and no PEM', (t) => {
   t.not(fields['password'], 'one');
   t.equal(fields['certificate'], pem);
   t.not(simulateRotation(secretOf({ value: 'one' })).fields['value'], 'one');
+  t.end();
+});
+
+t.test('what is made up cannot be counted back, and is the same for all who ask at once', (t) => {
+  const secret = secretOf({ password: 'correct horse battery staple' });
+  const texts = new Set([1, 2, 3].map(() => String(simulateRotation(secret).fields['password'])));
+  t.equal(texts.size, 3);
+  const made = makeUpOnce((key, one) => (key === 'a' ? simulateRotation(one) : undefined));
+  t.equal(made('a', secret), made('a', secret));
+  t.equal(made('b', secret), undefined);
   t.end();
 });
