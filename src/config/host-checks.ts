@@ -1,5 +1,6 @@
 // What only this host can tell of a configuration: files that must be there, users and groups that must exist.
-import { statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { findGroup, findUser } from '../base/accounts.ts';
 import type { MergedConfig } from './merge.ts';
 import type { Place, Problems } from './problems.ts';
@@ -20,6 +21,36 @@ export function checkTemplateFiles(config: ResolvedConfig, merged: MergedConfig,
     } else if (!stats.isFile()) {
       problems.add(place.at('template'), `expected a file, ${source.path} is none`);
     } else fine.add(source.path);
+  }
+}
+
+/** Two destinations that links make one file: each would be written over by the other, again and again. */
+export function checkLinkedDestinations(
+  config: ResolvedConfig,
+  merged: MergedConfig,
+  problems: Problems,
+): void {
+  const first = new Map<string, { destination: string; place: Place }>();
+  for (const [index, { destination }] of config.files.entries()) {
+    const place = merged.files[index]?.place;
+    if (place === undefined) continue;
+    const path = realPathOf(destination);
+    const other = first.get(path);
+    if (other === undefined) first.set(path, { destination, place });
+    else if (other.destination !== destination) {
+      const which = `${destination} is the same file as ${other.destination} (${String(other.place)})`;
+      problems.add(place.at('destination'), `${which}: both lead to ${path}; remove one`);
+    }
+  }
+}
+
+/** As far as it is there: a file that is still to be made counts as what its folder leads to. */
+function realPathOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const folder = dirname(path);
+    return folder === path ? path : join(realPathOf(folder), basename(path));
   }
 }
 

@@ -1,7 +1,7 @@
 // Loads the configuration: finds the files, reads, validates, merges and resolves them; tells everything that is wrong at once.
 import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { checkAccounts, checkTemplateFiles } from './host-checks.ts';
+import { checkAccounts, checkLinkedDestinations, checkTemplateFiles } from './host-checks.ts';
 import { checkLiterals } from './literals.ts';
 import { mergeSources } from './merge.ts';
 import { createProblems, type Problems } from './problems.ts';
@@ -17,7 +17,8 @@ export interface LoadOptions {
   readonly env?: Environment;
   /**
    * What to look at beside the text. `none`: nothing, for a command that only wants to know where the agent listens.
-   * `files` (the default): template files are there. `host`: users and groups exist too.
+   * `files` (the default): template files are there, and
+   * no two destinations are one. `host`: users and groups exist too.
    */
   readonly checks?: 'none' | 'files' | 'host';
 }
@@ -55,7 +56,10 @@ function resolveSources(
     problems,
     sources.map((source) => source.file),
   );
-  if (checks !== 'none') checkTemplateFiles(config, merged, problems);
+  if (checks !== 'none') {
+    checkTemplateFiles(config, merged, problems);
+    checkLinkedDestinations(config, merged, problems);
+  }
   if (checks === 'host') checkAccounts(merged, problems);
   problems.throwIfAny();
   return config;

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { loadConfig, loadConfigText } from '../../src/config/load.ts';
@@ -375,6 +375,29 @@ t.test('merges folders and files; a name in two of them is an error at both plac
       '/bad/d.yaml:1:1: state_dir: this key is there twice, first at /bad/c.yaml:4:1; remove or rename one',
     ]);
   }
+});
+
+t.test('two destinations that links make one file are refused', async (t) => {
+  const folder = realpathSync(t.testdir({ real: { there: '' } }));
+  symlinkSync('real', join(folder, 'link'));
+  symlinkSync('real/there', join(folder, 'direct'));
+  const file = join(folder, 'a.yaml');
+  const list = ['real/there', 'link/there', 'direct', 'real/new', 'link/new', 'link/other', 'none/new'];
+  writeFileSync(file, JSON.stringify({ files: list.map((destination) => ({ contents: 'x', destination })) }));
+  let message = '';
+  try {
+    loadConfig([file], { env: {} });
+  } catch (error) {
+    message = (error as Error).message.replaceAll(`${folder}/`, '');
+  }
+  t.strictSame(
+    message.split('\n').map((line) => line.replace(/^a\.yaml:[\d:]+ | \(a\.yaml:[^)]*\)/g, '')),
+    [
+      'files[1].destination: link/there is the same file as real/there: both lead to real/there; remove one',
+      'files[2].destination: direct is the same file as real/there: both lead to real/there; remove one',
+      'files[4].destination: link/new is the same file as real/new: both lead to real/new; remove one',
+    ],
+  );
 });
 
 t.test('says why a file cannot be read', async (t) => {

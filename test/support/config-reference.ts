@@ -115,7 +115,7 @@ and column.
 - \`\${NAME}\` is not expanded. Secrets do not belong in this file: what looks like one is refused.
 - The \`VAULT_*\` variables fill what the file leaves open: of the only upstream, or, where there are several, of those
   without \`address\`.
-- Two things may not write one path, and no destination may lie inside another.
+- Two things may not write one path, and no destination may lie inside another; paths that links make one count as one.
 
 Editors check the file against \`config/latchkey.schema.json\`; \`config/latchkey.full.yaml\` shows every key in its place.
 \`NAME\` stands for a name of your choice, \`[]\` for each item of a list, \`auth(METHOD)\` for the keys of one login method.
