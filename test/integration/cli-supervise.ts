@@ -80,7 +80,7 @@ t.test(
           `test "$WORD" = two && exec sleep 600; echo no >> ${join(folder, 'tries')}; exit 9`,
         ],
         env: { WORD: '{{ field "app" "word" }}' },
-        restart: { on_exit: 'always', backoff: '10ms..20ms', max_attempts: 4 },
+        restart: { on_exit: 'always', backoff: '10ms..10s', max_attempts: 4 },
       },
     ]);
     await waitFor('it to be given up', async () => {
