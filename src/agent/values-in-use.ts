@@ -8,6 +8,8 @@ import type { Store } from '../store/store.ts';
 /** The values of this moment: the same array as long as nothing changes, and made only when somebody asks. */
 export function createValuesInUse(store: Store): () => readonly SecretValue[] {
   const replaced = new Map<string, SecretVersion>();
+  /** Of a thousand secrets one changes: the others are not taken apart again. */
+  const known = new WeakMap<SecretVersion, readonly SecretValue[]>();
   let values: readonly SecretValue[] | undefined;
   store.listen({
     changed() {
@@ -30,8 +32,14 @@ export function createValuesInUse(store: Store): () => readonly SecretValue[] {
     }
   }
 
+  function valuesIn(version: SecretVersion): readonly SecretValue[] {
+    const found = known.get(version) ?? valuesOf([version]);
+    known.set(version, found);
+    return found;
+  }
+
   return () => {
-    values ??= valuesOf(new Set(versions()));
+    values ??= [...new Set(versions())].flatMap(valuesIn);
     return values;
   };
 }

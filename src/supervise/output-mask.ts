@@ -18,11 +18,16 @@ const shortestValue = 4;
 /** A line of a value with several lines, another spelling of a value, a piece at the end. */
 const shortestPart = 8;
 
+/** A mask for many values is made anew for each that changes. */
+const knownForms = new WeakMap<SecretValue, readonly Buffer[]>();
+
 /** Looks for each value as it is, line by line, and as JSON, URLs and base64 spell it. */
 export function createOutputMask(values: Iterable<SecretValue>): OutputMask {
   const forms = new Map<string, Buffer>();
   for (const value of values) {
-    for (const form of formsOf(value.bytes())) forms.set(form.toString('latin1'), form);
+    const all = knownForms.get(value) ?? [...formsOf(value.bytes())];
+    knownForms.set(value, all);
+    for (const form of all) forms.set(form.toString('latin1'), form);
   }
   const longestFirst = [...forms.values()].sort((a, b) => b.length - a.length);
   forms.clear();
