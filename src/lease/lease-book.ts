@@ -2,7 +2,7 @@
 // track; here the superseded ones are kept alive while somebody still holds them, and those that nobody holds are revoked.
 import { backoffDelayMs } from '../base/backoff.ts';
 import type { Clock, Timer } from '../base/clock.ts';
-import { errorCode, LatchkeyError } from '../base/errors.ts';
+import { describeError, errorCode, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { EntryPolicy } from '../store/entry.ts';
 import type { Priority } from './lease-upstream.ts';
@@ -136,6 +136,13 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
     } catch (error) {
       if (signal.aborted || tasks.get(lease) !== task) return;
       if (isEnded) return forget(lease);
+      if (task.isRevoking && errorCode(error) === 'denied') {
+        logger.warn(
+          { lease: lease.key },
+          `a lease that nobody uses any more is left to its end: ${describeError(error)}`,
+        );
+        return schedule(lease, Number.POSITIVE_INFINITY, 0);
+      }
       logger.debug(
         { lease: lease.key, code: errorCode(error) },
         `could not ${lease.state === 'retiring' ? 'revoke' : 'renew'} a superseded lease`,

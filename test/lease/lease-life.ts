@@ -1,5 +1,6 @@
 // What becomes of a lease: renewed, replaced, kept for its users, revoked.
 import t from 'tap';
+import { silentLogger } from '../../src/base/logger.ts';
 import { UpstreamError } from '../../src/base/upstream-error.ts';
 import { createLeaseHarness } from '../support/lease-harness.ts';
 
@@ -161,6 +162,28 @@ t.test('revokes again and again while upstream is away', async (t) => {
   await clock.advance(2 * minute);
   t.notOk(upstream.isAlive(id));
   t.same([...engine.leases()], []);
+  await close();
+});
+
+t.test('asks once to revoke a lease that may not be revoked, and says what is missing', async (t) => {
+  const warnings: string[] = [];
+  const logger = { ...silentLogger, warn: (_: object, message: string) => void warnings.push(message) };
+  const { clock, store, upstream, engine, open, close } = createLeaseHarness({ logger });
+  upstream.setLeased(creds, { ttlSeconds: 3600 });
+  const remedy = 'allow update on "sys/leases/revoke"';
+  upstream.fault = ({ operation }) =>
+    operation === 'revoke' ? new UpstreamError('denied', 'no', { status: 403, remedy }) : undefined;
+  const handle = open(creds);
+  engine.start();
+  await clock.advance(second);
+  handle.close();
+  await clock.advance(30 * minute);
+  t.equal(upstream.count('revoke'), 1);
+  t.match(warnings, [/left to its end: no; allow update on "sys\/leases\/revoke"/]);
+  t.equal([...engine.leases()].length, 1);
+  await clock.advance(31 * minute);
+  t.equal([...engine.leases()].length, 0);
+  t.same([...store.entries()], []);
   await close();
 });
 
