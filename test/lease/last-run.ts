@@ -88,6 +88,8 @@ t.test('revokes what is configured no more, and leaves what was to be kept', asy
     next.engine.start();
     await clock.advance(10 * minute);
     t.equal(upstream.isAlive(id), onExit === 'keep');
+    await clock.advance(3 * 60 * minute);
+    t.equal(upstream.isAlive(id), false, 'nobody renews what nobody answers for');
     await next.close();
   }
 });

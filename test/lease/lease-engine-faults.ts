@@ -50,6 +50,27 @@ t.test('recovers sooner when it is told so', async (t) => {
   await close();
 });
 
+t.test('spreads what can wait when upstream is back, so that a fleet does not arrive at once', async (t) => {
+  const { clock, upstream, engine, open, close } = createLeaseHarness();
+  const refreshMs = 30 * second;
+  for (let index = 0; index < 100; index += 1) {
+    upstream.setStatic(`secret/${index}`, 'x');
+    open(`secret/${index}`, { refreshMs });
+  }
+  engine.start();
+  await clock.advance(minute);
+  upstream.fault = () => new UpstreamError('upstream_sealed', 'sealed', { status: 503 });
+  await clock.advance(10 * minute);
+  upstream.fault = undefined;
+  const reads = upstream.count('read');
+  engine.upstreamRecovered('vault');
+  await clock.advance(3 * second);
+  t.ok(upstream.count('read') - reads < 30, `${upstream.count('read') - reads} of 100 in a tenth of refresh`);
+  await clock.advance(refreshMs);
+  t.ok(upstream.count('read') - reads >= 100);
+  await close();
+});
+
 t.test('one path that fails does not hold the others up', async (t) => {
   const { clock, upstream, engine, open, close } = createLeaseHarness();
   upstream.setStatic('secret/a', 'x');

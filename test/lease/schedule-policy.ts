@@ -354,6 +354,17 @@ t.test('spreads after an outage: nothing left soon, the urgent next, the rest ov
   t.ok(latest(viewWith({}, hit)) <= 30 * second);
 });
 
+t.test(
+  'the first poll of secrets that were read together comes anywhere in a refresh, the others near it',
+  async (t) => {
+    const polls = (value: Partial<ValueView>) =>
+      lots.map((share) => (planNext(viewWith(value), now, () => share, limits).at - now) / (30 * second));
+    const [first, later] = [polls({ isNew: true }), polls({})];
+    t.ok(Math.min(...first) < 0.25 && Math.max(...first) > 1.1 && Math.max(...first) <= 1.2);
+    t.ok(Math.min(...later) >= 0.8 && Math.max(...later) <= 1.2);
+  },
+);
+
 t.test('chooses what to send', async (t) => {
   t.equal(chooseRequest(viewWith(), now), 'read');
   t.equal(chooseRequest(viewWith({}), now), 'poll');

@@ -3,6 +3,7 @@ import type { AuthConfig } from '../../src/config/resolved.ts';
 import { changedPath } from '../../src/upstream/event-subscription.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { createFastClock } from '../support/fast-clock.ts';
+import { startStubVault } from '../support/stub-vault.ts';
 import { authCommon, createTestUpstream, shutdown } from '../support/test-upstream.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -46,6 +47,20 @@ t.test('subscribes again when the connection is lost', async (t) => {
   await waitFor('another subscription', () => isOpen() === 2);
   await again.writeSecret('secret/app', { a: '1' });
   await waitFor('the event', () => paths.includes('secret/data/app'));
+});
+
+t.test('asks for the events of its namespace', async (t) => {
+  const vault = await startStubVault();
+  t.teardown(vault.close);
+  const { upstream } = createTestUpstream({
+    config: { addresses: [vault.address], events: true, namespace: 'team' },
+  });
+  t.teardown(() => upstream.close(shutdown));
+  upstream.start();
+  const request = await waitFor('the subscription', () =>
+    vault.requests.find(({ path }) => path.startsWith('sys/events/subscribe')),
+  );
+  t.match(request.headers, { 'x-vault-namespace': 'team', 'x-vault-token': 's.token-1' });
 });
 
 t.test('a server without events, or a policy that forbids them, is no trouble to anybody', async (t) => {

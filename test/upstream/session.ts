@@ -47,7 +47,8 @@ t.test('a revoked token leads to one login for all that wait, each repeated once
     );
     t.equal(answers.length, 20);
     t.equal(vault.count('auth/approle/login'), 1, 'one login');
-    t.ok(vault.count('auth/token/lookup-self') <= 1, 'at most one look at the token');
+    const looks = errors.includes('invalid token') ? 0 : 1;
+    t.equal(vault.count('auth/token/lookup-self'), looks, 'a look at the token only where it is not told');
     t.ok(vault.count('secret/data/app') <= 40, 'each is repeated at most once');
   }
 });

@@ -1,5 +1,5 @@
 import { createDecipheriv, createPublicKey, diffieHellman, generateKeyPairSync, hkdfSync } from 'node:crypto';
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { SinkConfig } from '../../src/config/resolved.ts';
@@ -150,4 +150,6 @@ t.test('a sink that cannot be written is told once, and does not stop the others
   );
   t.equal(upstream.status().state, 'ready');
   t.notMatch(JSON.stringify(logs.lines), token);
+  mkdirSync(join(folder, 'missing'));
+  t.equal(await content(join(folder, 'missing', 'token')), token, 'tried again until it can be written');
 });

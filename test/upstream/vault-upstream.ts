@@ -3,6 +3,7 @@ import { createReference } from '../../src/store/reference.ts';
 import { secretFields } from '../../src/store/secret-version.ts';
 import { kv2, startStubVault } from '../support/stub-vault.ts';
 import { createTestUpstream, interactive, shutdown } from '../support/test-upstream.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const reference = (path: string) => createReference({ upstream: 'vault', path });
 
@@ -44,7 +45,9 @@ t.test('never has more requests under way than the budget allows, whoever asks',
   t.teardown(vault.close);
   let underWay = 0;
   let most = 0;
+  const unbudgeted: string[] = [];
   vault.route((request) => {
+    if (upstream.status().budget.inFlight < underWay + 1) unbudgeted.push(request.path);
     if (!request.path.startsWith('secret/data/')) return undefined;
     return (response) => {
       underWay += 1;
@@ -77,6 +80,13 @@ t.test('never has more requests under way than the budget allows, whoever asks',
     }),
   ]);
   t.ok(most <= 3, `at most 3, got ${most}`);
+  vault.route(({ path }) =>
+    path === 'secret/data/cut' ? (_, { socket }) => void socket.destroy() : undefined,
+  );
+  await t.rejects(upstream.read(reference('secret/cut'), background()));
+  await waitFor('the look at the health', () => vault.count('sys/health') > 0);
+  await waitFor('its end', () => upstream.status().budget.inFlight === 0);
+  t.same(unbudgeted, [], 'logins, mounts and looks at the health count as well');
   t.same(upstream.status().budget, { inFlight: 0, queued: 0 });
 });
 

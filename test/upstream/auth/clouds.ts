@@ -249,6 +249,15 @@ t.test('azure: the token of the managed identity, and where the host is', async 
     const body = server.requests.find((request) => request.path.includes('metadata/instance'));
     t.ok(body);
   });
+  await t.test('AZURE_CLIENT_ID chooses among several identities', async (t) => {
+    const from = server.requests.length;
+    await logIn(t, vault, config('vm'), {
+      AZURE_POD_IDENTITY_AUTHORITY_HOST: server.address,
+      AZURE_CLIENT_ID: 'chosen',
+    });
+    const asked = server.requests.slice(from).find(({ path }) => path.includes('oauth2/token'));
+    t.match(asked?.url, /[?&]client_id=chosen/);
+  });
   await t.test('App Service', async (t) => {
     await logIn(t, vault, config('any'), {
       IDENTITY_ENDPOINT: `${server.address}/app-service`,
