@@ -69,8 +69,9 @@ export async function reloadParts(options: ReloadOptions): Promise<ReloadSummary
     throw error;
   }
   if (has('upstreams')) {
-    await core.upstreams.reconcile(next.upstreams);
-    core.engine.setUpstreams(measured(core.upstreams, core.metrics));
+    await core.upstreams.reconcile(next.upstreams, () =>
+      core.engine.setUpstreams(measured(core.upstreams, core.metrics)),
+    );
   }
   if (has('secrets')) core.names.reconcile(next.secrets);
   if (has('processes') || has('secrets')) {

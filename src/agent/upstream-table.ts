@@ -12,8 +12,11 @@ export interface UpstreamTable {
   byName(): ReadonlyMap<string, Upstream>;
   /** Resolves to the error of a login that failed under `exit_on_error`: of any upstream, at any time. */
   readonly failed: Promise<LatchkeyError>;
-  /** Upstreams whose settings differ are built anew and started, then the old ones are closed; the others stay. */
-  reconcile(configs: readonly UpstreamConfig[]): Promise<void>;
+  /**
+   * Upstreams whose settings differ are built anew and started, then, after `onSwapped`, the old ones are closed; the
+   * others stay.
+   */
+  reconcile(configs: readonly UpstreamConfig[], onSwapped: () => void): Promise<void>;
   start(): void;
   /**
    * Revokes the tokens that logins made, and with them what is left of their leases: but not where one of `leases` is to
@@ -78,7 +81,7 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
   return {
     byName: () => new Map([...members].map(([name, { upstream }]) => [name, upstream])),
     failed: failure.promise,
-    async reconcile(configs) {
+    async reconcile(configs, onSwapped) {
       const next = new Map<string, Member>();
       for (const config of configs) {
         const known = members.get(config.name);
@@ -88,10 +91,11 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
       const added = [...next.values()].filter((member) => members.get(member.config.name) !== member);
       members = next;
       if (isStarted) for (const { upstream } of added) upstream.start();
-      for (const member of gone) member.stopListening();
-      // Their leases are still in use: the token is left to its end.
+      onSwapped();
+      // Their leases are still in use: the token is left to its end, which is told.
       const signal = AbortSignal.timeout(swapDeadlineMs);
       await Promise.all(gone.map(({ upstream }) => upstream.close({ revokeToken: false, signal })));
+      for (const member of gone) member.stopListening();
     },
     start() {
       isStarted = true;

@@ -88,6 +88,8 @@ export function wireCore(
     env,
     listenerOf: (name) => ({
       status({ state }) {
+        // Another of this name has taken its place.
+        if (state === 'closed') return;
         const before = states.get(name);
         states.set(name, state);
         if (state === 'ready' && before !== 'ready') engine.upstreamRecovered(name);

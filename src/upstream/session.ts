@@ -146,14 +146,17 @@ export function createSession(options: SessionOptions): Session {
       return;
     }
     current = createSessionToken(grant, clock.now());
-    if (before !== undefined && Number.isFinite(before.life.expiresAt)) {
-      // Nobody renews the old one any more.
-      options.onEnding(before, clock.wall() + before.life.expiresAt - clock.now());
-    }
+    if (before !== undefined) tellEnd(before);
     const { accessor, ttlSeconds } = grant;
     logger.info({ method: auth.method, accessor, ttl_seconds: ttlSeconds }, 'logged in');
     options.onToken(current);
     settle();
+  }
+
+  /** Of a token that nobody renews any more. */
+  function tellEnd(token: SessionToken): void {
+    const leftMs = token.life.expiresAt - clock.now();
+    if (Number.isFinite(leftMs)) options.onEnding(token, clock.wall() + leftMs);
   }
 
   function fail(reason: unknown): void {
@@ -273,6 +276,7 @@ export function createSession(options: SessionOptions): Session {
       await running;
       await method?.close?.();
       if (revokeToken) await revoke(signal);
+      else if (isAlive(current)) tellEnd(current);
       current = undefined;
     },
   };

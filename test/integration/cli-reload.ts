@@ -400,3 +400,45 @@ t.test('exit_on_error counts for an upstream that a reload adds, and for a later
     t.match(await agent.exited, { code: 3, stderr: /login at auth\/approle\/login/ });
   });
 });
+
+t.test('leases of an upstream that a reload replaces are replaced before its token ends', async (t) => {
+  const postgres = await startPostgres(t);
+  if (postgres === undefined) return;
+  const { folder, vault, agent, base, write, post } = await setUp(t, { processes: [] });
+  const database = await mountDatabase(vault, postgres, { defaultTtl: '20s', maxTtl: '24h' });
+  await vault.writePolicy('app', 'path "*" { capabilities = ["read", "update", "list"] }');
+  const { roleId, secretId } = await vault.createAppRole('app', { policies: ['app'], token_ttl: '5s' });
+  writeFileSync(join(folder, 'secret-id'), secretId);
+  const destination = join(folder, 'db.conf');
+  const config = (budget: object) => ({
+    ...base,
+    upstreams: {
+      vault: {
+        address: vault.address,
+        events: false,
+        budget,
+        auth: {
+          method: 'approle',
+          role_id: roleId,
+          secret_id_file: join(folder, 'secret-id'),
+          remove_secret_id_file: false,
+        },
+      },
+    },
+    secrets: { db: { path: 'database/creds/app', overlap: '0s' } },
+    files: [{ contents: '{{ field "db" "username" }}', destination }],
+  });
+  write(config({ concurrency: 4 }));
+  t.equal((await post()).status, 200);
+  await agent.untilReady();
+  const first = readFileSync(destination, 'utf8');
+  t.strictSame(await database.roles(), [first]);
+
+  write(config({ concurrency: 5 }));
+  t.equal((await post()).status, 200);
+  await waitFor(
+    'the end of the old token and its leases',
+    async () => !(await database.roles()).includes(first),
+  );
+  t.strictSame(await database.roles(), [readFileSync(destination, 'utf8')], 'the file holds a living one');
+});
