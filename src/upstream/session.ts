@@ -106,6 +106,10 @@ export function createSession(options: SessionOptions): Session {
   function drop(token: SessionToken): void {
     if (current !== token) return;
     logger.warn({ accessor: token.grant.accessor }, 'the token is refused: a fresh login follows');
+    giveUp(token);
+  }
+
+  function giveUp(token: SessionToken): void {
     current = undefined;
     isPending = true;
     options.onEnding(token, clock.wall());
@@ -242,8 +246,9 @@ export function createSession(options: SessionOptions): Session {
       for (;;) {
         if (isAlive(current)) return current;
         if (lifetime.signal.aborted) throw new LatchkeyError('aborted', 'the upstream is closed');
-        if (!isPending || isFatal)
-          throw error ?? new LoginError('the token has ended, and there is no new one yet');
+        // The process was suspended for so long, and nobody has noticed yet.
+        if (current !== undefined && error === undefined) giveUp(current);
+        if (error !== undefined && (!isPending || isFatal)) throw error;
         await settled.wait(signal);
       }
     },

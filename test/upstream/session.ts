@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import { createSystemClock } from '../../src/base/clock.ts';
 import { createReference } from '../../src/store/reference.ts';
 import { createFastClock } from '../support/fast-clock.ts';
 import { grantedAuth, kv2, type StubVault, startStubVault } from '../support/stub-vault.ts';
@@ -287,6 +288,23 @@ t.test('requests wait for a login that is under way, and fail with it', async (t
   finish();
   t.ok(await reading);
 });
+
+t.test(
+  'a token that ended while the process was suspended is replaced before anybody hears of it',
+  async (t) => {
+    const vault = await startStubVault();
+    vault.route((request) => (request.path === 'secret/data/app' ? { json: kv2({ a: '1' }) } : undefined));
+    const system = createSystemClock();
+    let suspendedMs = 0;
+    const clock = { ...system, now: () => system.now() + suspendedMs };
+    const { upstream, logs } = await start(t, vault, { clock });
+    await upstream.ready(ready());
+    suspendedMs = 2 * 3_600_000;
+    await Promise.all([upstream.read(reference, interactive()), upstream.read(reference, interactive())]);
+    t.equal(vault.count('auth/approle/login'), 2);
+    t.same(messages(logs), ['logged in', 'logged in']);
+  },
+);
 
 t.test('close revokes the token of a login where asked, and ends what waits', async (t) => {
   for (const revokeToken of [true, false]) {
