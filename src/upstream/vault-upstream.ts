@@ -197,7 +197,8 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
       lifetime.abort();
       await events.close();
       await sinks.close();
-      await session.close({ revokeToken, signal });
+      // The programs that read it from a sink go on with it.
+      await session.close({ revokeToken: revokeToken && config.sinks.length === 0, signal });
       await tlsWatch.close();
       client.close();
       await transport.close();

@@ -153,3 +153,11 @@ t.test('a sink that cannot be written is told once, and does not stop the others
   mkdirSync(join(folder, 'missing'));
   t.equal(await content(join(folder, 'missing', 'token')), token, 'tried again until it can be written');
 });
+
+t.test('a token that is in a sink outlives the agent', async (t) => {
+  const path = join(t.testdir({}), 'token');
+  const { upstream, lookUp } = await startWith(t, [sinkAt(path)]);
+  const token = await content(path);
+  await upstream.close({ revokeToken: true, signal: AbortSignal.timeout(5000) });
+  t.equal((await lookUp(token)).status, 200);
+});
