@@ -123,6 +123,9 @@ export function createTrackRequests(
   }
 
   function succeed(): void {
+    if (context.failure !== undefined) {
+      logger.info({ secret: context.canonicalKey }, 'upstream answers for this secret again');
+    }
     Object.assign(context, { isExpired: false, failure: undefined, lastError: undefined });
   }
 

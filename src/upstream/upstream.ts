@@ -116,6 +116,9 @@ export interface Upstream {
   ready(signal: AbortSignal): Promise<void>;
   /** Passes a request on as it came. Throws only when there is no answer to pass back. */
   forward(request: ForwardRequest): Promise<ForwardResponse>;
-  /** Ends requests, watches and timers; `revokeToken` revokes the token (and with it its leases) if login made it and no sink has it. */
+  /**
+   * Ends requests, watches and timers; `revokeToken` revokes the token (and with it its leases) if login made it and no
+   * sink has it.
+   */
   close(options: { revokeToken: boolean; signal: AbortSignal }): Promise<void>;
 }

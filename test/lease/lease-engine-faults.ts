@@ -1,4 +1,5 @@
 import t from 'tap';
+import { silentLogger } from '../../src/base/logger.ts';
 import { UpstreamError } from '../../src/base/upstream-error.ts';
 import { unavailable } from '../support/fake-upstream.ts';
 import { createLeaseHarness } from '../support/lease-harness.ts';
@@ -68,6 +69,24 @@ t.test('spreads what can wait when upstream is back, so that a fleet does not ar
   t.ok(upstream.count('read') - reads < 30, `${upstream.count('read') - reads} of 100 in a tenth of refresh`);
   await clock.advance(refreshMs);
   t.ok(upstream.count('read') - reads >= 100);
+  await close();
+});
+
+t.test('logs once that a secret fails, and once that it is well again', async (t) => {
+  const lines: string[] = [];
+  const note = (_: object, message: string) => void lines.push(message);
+  const logger = { ...silentLogger, info: note, warn: note };
+  const { clock, upstream, engine, open, close } = createLeaseHarness({ logger });
+  upstream.setStatic('secret/a', 'x');
+  open('secret/a', { refreshMs: 30 * second });
+  engine.start();
+  await clock.advance(minute);
+  upstream.fault = () => new UpstreamError('upstream_unavailable', 'internal error', { status: 500 });
+  await clock.advance(10 * minute);
+  t.same(lines, ['internal error']);
+  upstream.fault = undefined;
+  await clock.advance(10 * minute);
+  t.same(lines, ['internal error', 'upstream answers for this secret again']);
   await close();
 });
 
