@@ -67,7 +67,6 @@ export interface LeaseBook {
   capEnd(lease: OwnedLease, endsAt: number): void;
   /** The wall clock ran on by `jumpMs` while the monotonic one stood. */
   shift(jumpMs: number): void;
-  upstreamRecovered(upstream: string): void;
   /** Revokes `lease` now, with a few tries until `signal`; resolves with whether it is gone. */
   revokeNow(lease: OwnedLease, signal: AbortSignal): Promise<boolean>;
   /** Stops every timer; the book stays readable. */
@@ -269,20 +268,6 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
         lease.isDoubtful = true;
         const task = tasks.get(lease);
         if (task !== undefined) schedule(lease, task.dueAt - jumpMs, task.failures);
-      }
-    },
-    upstreamRecovered(upstream) {
-      for (const [lease, task] of tasks) {
-        if (
-          lease.upstream !== upstream ||
-          (task.failures === 0 && task.dueAt > clock.now() + limits.retry.maxMs)
-        )
-          continue;
-        schedule(
-          lease,
-          clock.now() + random() * Math.min(limits.retry.maxMs, (lease.endsAt - clock.now()) / 2),
-          0,
-        );
       }
     },
     async revokeNow(lease, until) {

@@ -246,7 +246,6 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     for (const track of tracks.values()) {
       if (track.reference.upstream === upstream) track.upstreamRecovered();
     }
-    book.upstreamRecovered(upstream);
   }
 
   async function refreshTrack(

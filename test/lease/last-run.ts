@@ -105,3 +105,19 @@ t.test('goes on with a corrupt file', async (t) => {
   t.ok(existsSync(`${statePath}.corrupt`));
   await next.close();
 });
+
+t.test('asks for a lease whose end has passed only where a renewal may have moved it', async (t) => {
+  for (const isRenewable of [true, false]) {
+    const { statePath, id, clock, upstream } = await crash(t.testdir());
+    const state = JSON.parse(readFileSync(statePath, 'utf8'));
+    Object.assign(state.leases[0], { expiresAt: clock.wall() - minute, isRenewable });
+    writeFileSync(statePath, JSON.stringify(state));
+    const next = createLeaseHarness({ clock, upstream, statePath });
+    next.engine.start();
+    await clock.advance(minute);
+    t.match([...next.engine.leases()], isRenewable ? [{ leaseId: id, state: 'superseded' }] : []);
+    t.equal(upstream.count('renew'), isRenewable ? 1 : 0);
+    await next.close();
+    t.equal(upstream.isAlive(id), !isRenewable, 'what is known is revoked at exit');
+  }
+});

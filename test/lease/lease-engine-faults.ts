@@ -257,6 +257,23 @@ t.test('asks at once after the host slept, and takes what lives on', async (t) =
   await close();
 });
 
+t.test('renews a lease that would have ended, had the host slept and not its clock been set', async (t) => {
+  const warnings: string[] = [];
+  const logger = { ...silentLogger, warn: (_: object, message: string) => void warnings.push(message) };
+  const { clock, upstream, engine, open, close } = createLeaseHarness({ logger });
+  upstream.setLeased(creds, { ttlSeconds: 3600 });
+  const { entry } = open(creds);
+  engine.start();
+  await clock.advance(5 * minute);
+  clock.jumpWall(30 * hour);
+  await clock.advance(10 * second);
+  t.equal(upstream.count('renew'), 1);
+  t.equal(upstream.mints(creds).length, 1);
+  t.equal(entry.state, 'fresh');
+  t.same(warnings, []);
+  await close();
+});
+
 t.test('replaces what ended while the host slept', async (t) => {
   let slept = 0;
   const first = createLeaseHarness();

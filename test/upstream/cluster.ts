@@ -112,9 +112,11 @@ t.test('a standby that redirects into a void or in a circle is a state with a re
   await waitFor('the state', () => upstream.status().state === 'standby');
   t.match(upstream.status().message, /the standby .* redirects to .*, and there nothing accepts connections/);
   location = standby.address;
+  standby.requests.length = 0;
   const circle = await startUpstream(t, [standby.address]);
   await waitFor('the state', () => circle.upstream.status().state === 'standby');
   t.match(circle.upstream.status().message, /redirects in a circle; set api_addr/);
+  t.equal(standby.count('auth/approle/login'), 4, 'followed three times');
 });
 
 t.test('never follows a redirect away from TLS or to another kind of address', async (t) => {

@@ -3,6 +3,7 @@ import type { AuthConfig } from '../../src/config/resolved.ts';
 import { createReference, type Operation } from '../../src/store/reference.ts';
 import { type SecretAnswer, type SecretVersion, secretFields } from '../../src/store/secret-version.ts';
 import { startDevVault } from '../support/dev-vault.ts';
+import { startStubVault } from '../support/stub-vault.ts';
 import { authCommon, createTestUpstream, interactive, shutdown } from '../support/test-upstream.ts';
 
 const tokenAuth: AuthConfig = { ...authCommon, method: 'token', mount: 'token' };
@@ -185,4 +186,25 @@ t.test('a path with characters of URLs arrives as it is', async (t) => {
   const { vault, upstream } = await startBoth(t);
   await vault.writeSecret('secret/a b#c%20d+é', { a: '1' });
   t.equal(secretFields(await upstream.read(reference('secret/a b#c%20d+é'), interactive()))['a'], '1');
+});
+
+t.test('an error that repeats what was written, or the token, is told without them', async (t) => {
+  const vault = await startStubVault();
+  t.teardown(vault.close);
+  vault.route(({ path, body, headers }) =>
+    path === 'transit/sign/app'
+      ? { status: 400, json: { errors: [`cannot sign ${body} for ${headers['x-vault-token']}`] } }
+      : undefined,
+  );
+  const { upstream } = createTestUpstream({ config: { addresses: [vault.address] } });
+  t.teardown(() => upstream.close(shutdown));
+  upstream.start();
+  const parameters = { input: 'the-canary' };
+  const write = { upstream: 'vault', operation: 'write' as const, path: 'transit/sign/app', parameters };
+  const error = await upstream.read(write, interactive()).catch((reason: Error) => reason.message);
+  t.match(
+    error,
+    /write transit\/sign\/app: refused with 400 \(cannot sign .*\[redacted\].* for \[redacted\]\)/,
+  );
+  t.notMatch(error, /canary|s\.token/);
 });
