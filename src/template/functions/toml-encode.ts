@@ -21,7 +21,8 @@ type Entry = readonly [key: string, value: Opened];
 /** Throws a CallError for what TOML cannot hold. */
 export function encodeToml(context: CallContext, value: Opened): string {
   if (value === null) throw callError`reflect: call of reflect.Value.Type on zero Value`;
-  return new Encoder(context).run(indirect(value));
+  const target = indirect(value);
+  return target === null ? '' : new Encoder(context).run(target);
 }
 
 class Encoder {
