@@ -103,7 +103,8 @@ function readOf(path: string): Dependency {
   return {
     kind: 'read',
     path: decodeText(unescapePath(encodeText(name))),
-    parameters: Object.fromEntries(new URLSearchParams(query)),
+    // Of a parameter that is given twice, the first counts.
+    parameters: Object.fromEntries([...new URLSearchParams(query)].reverse()),
   };
 }
 
