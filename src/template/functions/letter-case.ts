@@ -1,6 +1,6 @@
 // Upper, lower and title case as Go's unicode package and golang.org/x/text/cases map them: one rune to one rune, where
 // JavaScript may give several (ß, ŉ). Byte strings in and out.
-import { decodeRune, encodeRune } from '../bytes.ts';
+import { decodeRune, encodeRune, encodeText, isValidRune } from '../bytes.ts';
 
 const onlyAscii = /^[\0-\x7f]*$/;
 const alphabetic = /^\p{Alphabetic}$/u;
@@ -8,6 +8,9 @@ const cased = /^\p{Cased}$/u;
 const upperLetter = /^\p{Lu}$/u;
 const lowerLetter = /^\p{Ll}$/u;
 const titleLetter = /^\p{Lt}$/u;
+
+/** As many arguments as a call can take without doubt. */
+const runesAtOnce = 4096;
 
 type Mapping = (rune: number) => number;
 
@@ -24,10 +27,15 @@ export function toLower(bytes: string): string {
 /** Maps each rune; a byte that begins none becomes U+FFFD, as in Go's strings.Map. */
 export function mapRunes(bytes: string, mapping: Mapping): string {
   let text = '';
-  for (let i = 0; i < bytes.length; ) {
-    const { rune, size } = decodeRune(bytes, i);
-    text += encodeRune(mapping(rune));
-    i += size;
+  for (let at = 0; at < bytes.length; ) {
+    const mapped: number[] = [];
+    while (at < bytes.length && mapped.length < runesAtOnce) {
+      const { rune, size } = decodeRune(bytes, at);
+      const other = mapping(rune);
+      mapped.push(isValidRune(other) ? other : 0xfffd);
+      at += size;
+    }
+    text += encodeText(String.fromCodePoint(...mapped));
   }
   return text;
 }
