@@ -98,10 +98,23 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   /** What the config no longer has, while it ends. */
   const leaving = new Set<SupervisedProcess>();
 
-  async function leave(process: SupervisedProcess): Promise<void> {
+  /** By name, when the last of it has ended: its successor must neither meet it nor lose its holds to it. */
+  const gone = new Map<string, Promise<void>>();
+
+  function leave(name: string, process: SupervisedProcess): void {
     leaving.add(process);
-    await process.close({ signal: new AbortController().signal });
-    leaving.delete(process);
+    const closed = process.close({ signal: new AbortController().signal });
+    const end = Promise.all([gone.get(name), closed]).then(() => {
+      leaving.delete(process);
+      if (gone.get(name) === end) gone.delete(name);
+    });
+    gone.set(name, end);
+  }
+
+  function startAfterItsNamesake(name: string, process: SupervisedProcess): void {
+    const before = gone.get(name);
+    if (before === undefined) process.start();
+    else void before.then(process.start);
   }
 
   function statusOf({ config, process, error }: Slot): ProcessStatus {
@@ -146,7 +159,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       for (const [name, slot] of slots) {
         if (wanted.has(name)) continue;
         slots.delete(name);
-        if (slot.process !== undefined) void leave(slot.process);
+        if (slot.process !== undefined) leave(name, slot.process);
       }
       for (const config of processes) {
         const source = sources.get(config.name);
@@ -157,7 +170,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         } else if (source !== undefined) {
           const process = create(config, source);
           slots.set(config.name, { config, process, error: undefined });
-          process.start();
+          startAfterItsNamesake(config.name, process);
         }
       }
     },

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -391,6 +391,23 @@ t.test('on a new config children that are the same go on, the others follow', as
   );
   t.equal(sources.length, 4, 'only what is new asks for its environment');
   await waitFor('one to be closed', () => sources.filter((source) => source.isClosed).length === 1);
+});
+
+t.test('one that goes and comes again begins when the first has ended', async (t) => {
+  const file = join(t.testdir({}), 'order');
+  const config = processConfig({
+    command: [
+      'sh',
+      '-c',
+      `trap 'sleep 0.3; echo end >> ${file}; exit 0' TERM; echo begin >> ${file}; while :; do sleep 0.02; done`,
+    ],
+  });
+  const { supervisor } = setup(t, [config]);
+  await waitFor('the first', () => existsSync(file));
+  await supervisor.reconcile([]);
+  await supervisor.reconcile([config]);
+  await waitFor('the second', () => readFileSync(file, 'utf8').split('\n').length > 3);
+  t.equal(readFileSync(file, 'utf8'), 'begin\nend\nbegin\n');
 });
 
 t.test('a config that cannot be built changes nothing', async (t) => {
