@@ -173,6 +173,7 @@ t.test('whoever asks during a request shares the next one', async (t) => {
   t.match(await during(Promise.all(late)), [[{ outcome: 'changed' }], [{ outcome: 'changed' }]]);
   t.equal(shown(entry), 'two');
   t.equal(upstream.count('read'), 3);
+  t.equal(upstream.count('renew'), 0);
   t.equal(upstream.doubled, 0);
   await close();
 });
@@ -256,6 +257,24 @@ t.test('a shorter wish for an open entry counts at once', async (t) => {
   const before = upstream.count('read');
   await clock.advance(30 * minute);
   t.ok(upstream.count('read') - before <= 1, 'and not after it has gone');
+  await close();
+});
+
+t.test('asks for what somebody waits for ahead of what the schedule wants', async (t) => {
+  const { clock, upstream, engine, open, close } = createLeaseHarness({ limits: { concurrency: 1 } });
+  for (let index = 0; index < 20; index += 1) {
+    upstream.setStatic(`secret/${index}`, 'x');
+    open(`secret/${index}`, { refreshMs: second });
+  }
+  engine.start();
+  await clock.advance(minute);
+  // From here on the polls alone are more than can be answered.
+  upstream.latencyMs = 200;
+  await clock.advance(10 * second);
+  upstream.setStatic('secret/new', 'x');
+  const { entry } = open('secret/new');
+  await clock.advance(second);
+  t.equal(entry.state, 'fresh');
   await close();
 });
 
