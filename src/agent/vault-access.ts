@@ -38,9 +38,9 @@ export function createVaultAccess(
         const results = await core.engine.refresh(keys, options);
         return new Map(results.flatMap(({ key, error }) => (error === undefined ? [] : [[key, error]])));
       },
-      leasesGone(leaseIds) {
+      leasesRevoked(leaseIds) {
         const upstream = find();
-        if (upstream !== undefined) core.engine.leasesEnd(upstream.name, leaseIds, Date.now());
+        if (upstream !== undefined) core.engine.leasesRevoked(upstream.name, leaseIds);
       },
       isOwnAccessor: (accessor) => find()?.status().login.accessor === accessor,
     },

@@ -76,6 +76,8 @@ export interface LeaseEngine {
   upstreamRecovered(upstream: string): void;
   /** These leases end at `endsAt` (wall time) at the latest, and no renewal moves that: the token behind them ends. */
   leasesEnd(upstream: string, leaseIds: readonly string[], endsAt: number): void;
+  /** A caller has revoked these leases: what came with them is over, and another credential may be made at once. */
+  leasesRevoked(upstream: string, leaseIds: readonly string[]): void;
   setUpstreams(upstreams: ReadonlyMap<string, LeaseUpstream>): void;
   leases(): Iterable<LeaseStatus>;
   /**
@@ -132,6 +134,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     thresholdMs: limits.jumpThresholdMs,
     onJump: jumped,
   });
+  const floor = createMintFloor(limits.schedule);
   const parts = {
     store,
     clock,
@@ -140,7 +143,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     logger,
     calls,
     book,
-    floor: createMintFloor(limits.schedule),
+    floor,
     signal: life.signal,
     settleKey,
   };
@@ -248,6 +251,15 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     }
   }
 
+  function leasesEnd(upstream: string, leaseIds: readonly string[], endsAt: number): void {
+    const end = clock.now() + (endsAt - clock.wall());
+    for (const leaseId of leaseIds) {
+      const lease = book.find(upstream, leaseId);
+      if (lease !== undefined) book.capEnd(lease, end);
+    }
+    for (const track of tracks.values()) if (track.reference.upstream === upstream) track.replan();
+  }
+
   async function refreshTrack(
     keys: readonly string[],
     track: SecretTrack,
@@ -302,13 +314,15 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
       }
     },
     upstreamRecovered,
-    leasesEnd(upstream, leaseIds, endsAt) {
-      const end = clock.now() + (endsAt - clock.wall());
+    leasesEnd,
+    leasesRevoked(upstream, leaseIds) {
       for (const leaseId of leaseIds) {
-        const lease = book.find(upstream, leaseId);
-        if (lease !== undefined) book.capEnd(lease, end);
+        for (const user of book.find(upstream, leaseId)?.users ?? []) {
+          const track = trackOfEntry.get(user);
+          if (track !== undefined) floor.forgive(track.canonicalKey());
+        }
       }
-      for (const track of tracks.values()) if (track.reference.upstream === upstream) track.replan();
+      leasesEnd(upstream, leaseIds, clock.wall());
     },
     setUpstreams(upstreams) {
       calls.replace(upstreams);

@@ -9,6 +9,8 @@ export interface MintFloor {
   note(key: string, lifeMs: number, now: number): void;
   /** One may have been made. Where the path never gave any, it is taken for one that gives none. */
   noteDoubt(key: string, now: number): void;
+  /** What it gave was revoked on purpose, by one who wants another. */
+  forgive(key: string): void;
 }
 
 /** Paths are few; this only bounds a program that makes up ever new ones. */
@@ -31,6 +33,10 @@ export function createMintFloor(limits: ScheduleLimits): MintFloor {
     noteDoubt(key, now) {
       const path = paths.get(key);
       if (path !== undefined) note(key, path.lifeMs, now);
+    },
+    forgive(key) {
+      const path = paths.get(key);
+      if (path !== undefined) path.allowedAt = 0;
     },
   };
 }

@@ -59,8 +59,8 @@ export interface VaultAccess {
     keys: readonly string[],
     options: { readonly signal: AbortSignal; readonly replace?: boolean },
   ): Promise<ReadonlyMap<string, unknown>>;
-  /** Upstream has revoked these leases: what came with them is handed out no more. */
-  leasesGone(leaseIds: readonly string[]): void;
+  /** Upstream has revoked these leases as a caller asked: handed out no more, and others may be made at once. */
+  leasesRevoked(leaseIds: readonly string[]): void;
   /** Whether this is the accessor of the agent's own token. */
   isOwnAccessor(accessor: string): boolean;
 }

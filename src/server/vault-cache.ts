@@ -84,8 +84,6 @@ export function createVaultCache(options: VaultCacheOptions): VaultCache {
   const slots = new Map<string, Slot>();
   const slotOf = new WeakMap<VaultTarget, Slot>();
   const passUntil = new Map<string, number>();
-  /** Revoked through us a moment ago: whoever asks again wants another one, mint floor or not. */
-  const revokedAt = new WeakMap<Slot, number>();
   let timer: Timer | undefined;
 
   function referenceOf(target: VaultTarget): Reference | undefined {
@@ -188,8 +186,6 @@ export function createVaultCache(options: VaultCacheOptions): VaultCache {
   async function settle(slot: Slot, signal: AbortSignal): Promise<Found> {
     const { entry } = slot;
     if (entry.error !== undefined && refusals.has(entry.error.code)) return { kind: 'pass' };
-    const isRevoked = clock.now() - (revokedAt.get(slot) ?? Number.NEGATIVE_INFINITY) < 60_000;
-    if (isRevoked && entry.error?.code === 'upstream_rate_limited') return { kind: 'pass' };
     if (entry.error === undefined || (entry.next?.at ?? Number.POSITIVE_INFINITY) - clock.wall() < 5000) {
       await untilValue(entry, signal);
     }
@@ -231,8 +227,7 @@ export function createVaultCache(options: VaultCacheOptions): VaultCache {
   async function replaceRevoked(entries: readonly Entry[], signal: AbortSignal): Promise<void> {
     const leaseIds = entries.flatMap(({ current }) => current?.lease?.id ?? []);
     if (leaseIds.length === 0) return;
-    for (const slot of slots.values()) if (entries.includes(slot.entry)) revokedAt.set(slot, clock.now());
-    vault.leasesGone(leaseIds);
+    vault.leasesRevoked(leaseIds);
     await refresh(entries, signal, true);
   }
 

@@ -64,7 +64,7 @@ async function startLatchkey() {
         upstream: () => ({ name: 'vault', namespace: undefined }),
         canonicalKey: referenceKey,
         refresh: async () => new Map(),
-        leasesGone() {},
+        leasesRevoked() {},
         isOwnAccessor: () => false,
       },
     },

@@ -24,3 +24,12 @@ t.test('counts a doubt only where the path is known to give credentials', async 
   floor.noteDoubt('a', 100_000);
   t.equal(floor.allowedAt('a'), 130_000);
 });
+
+t.test('lets another be made at once where the last was revoked on purpose', async (t) => {
+  const floor = createMintFloor(defaultScheduleLimits);
+  floor.note('a', 600_000, 1000);
+  floor.forgive('a');
+  t.equal(floor.allowedAt('a'), 0);
+  floor.noteDoubt('a', 2000);
+  t.equal(floor.allowedAt('a'), 32_000, 'and still knows the path');
+});

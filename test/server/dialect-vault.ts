@@ -163,6 +163,18 @@ t.test('what was revoked through the agent is handed out no more', async (t) => 
   t.not(await user(), data.username, 'however the body was sent');
 });
 
+t.test('after a revocation one other credential is made, within the floor too, and shared', async (t) => {
+  const { vault, agent } = await start(t);
+  const { minted } = serveLeases(vault, { ttl: 3600 });
+  const user = async () => json((await agent.ask('/v1/database/creds/app')).text).data?.username;
+  t.equal(await user(), 'u1');
+  const body = '{"lease_id":"database/creds/app/1"}';
+  t.equal((await agent.ask('/v1/sys/leases/revoke', { method: 'PUT', body })).status, 204);
+  t.same(new Set(await Promise.all([user(), user(), user()])), new Set(['u2']));
+  t.equal(minted(), 2);
+  t.match(json((await agent.ask('/status')).text).leases, [{ state: 'retiring' }, { state: 'current' }], 'and owned');
+});
+
 t.test('whose token a request goes by is as use_auto_auth_token says', async (t) => {
   const cases: [boolean | string, string | undefined, string | undefined][] = [
     [true, undefined, ownToken],
