@@ -172,7 +172,7 @@ function resolveAuth(auth: AuthInput, place: Place, context: ResolveContext): Au
       return { ...common, method: auth.method, username: auth.username, passwordFile };
     }
     default:
-      return { ...common, ...resolveCloudAuth(auth, context) };
+      return { ...common, ...resolveCloudAuth(auth) };
   }
 }
 
@@ -203,14 +203,13 @@ function resolveApprole(
 
 function resolveCloudAuth(
   auth: Extract<AuthInput, { method: 'aws' | 'gcp' | 'azure' }>,
-  { env }: ResolveContext,
 ): MethodConfig<'aws' | 'gcp' | 'azure'> {
   switch (auth.method) {
     case 'aws':
       return {
         method: 'aws',
         role: auth.role,
-        region: auth.region ?? (env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || 'us-east-1'),
+        region: auth.region,
         headerValue: auth.header_value,
         stsEndpoint: auth.sts_endpoint,
       };

@@ -73,9 +73,15 @@ const otherLogins = [
   section({
     method: doc(z.literal('aws'), 'A signed request to STS (`iam`).'),
     role,
-    region: doc(z.optional(text()), 'Default `$AWS_REGION`, `$AWS_DEFAULT_REGION`, else us-east-1.'),
+    region: doc(
+      z.prefault(text(), 'us-east-1'),
+      'Another one signs for its own STS endpoint, which the mount must be set to.',
+    ),
     header_value: doc(z.optional(text()), 'The value of `X-Vault-AWS-IAM-Server-ID`.'),
-    sts_endpoint: doc(z.optional(text()), 'Default https://sts.REGION.amazonaws.com/.'),
+    sts_endpoint: doc(
+      z.optional(text()),
+      'Default: the global endpoint for us-east-1, else that of the region.',
+    ),
     ...common,
   }),
   section({

@@ -172,7 +172,11 @@ t.test('after a revocation one other credential is made, within the floor too, a
   t.equal((await agent.ask('/v1/sys/leases/revoke', { method: 'PUT', body })).status, 204);
   t.same(new Set(await Promise.all([user(), user(), user()])), new Set(['u2']));
   t.equal(minted(), 2);
-  t.match(json((await agent.ask('/status')).text).leases, [{ state: 'retiring' }, { state: 'current' }], 'and owned');
+  t.match(
+    json((await agent.ask('/status')).text).leases,
+    [{ state: 'retiring' }, { state: 'current' }],
+    'and owned',
+  );
 });
 
 t.test('whose token a request goes by is as use_auto_auth_token says', async (t) => {

@@ -1,7 +1,7 @@
 // Method `aws` (iam): a GetCallerIdentity request, signed here with the host's credentials and sent to AWS by Vault.
 import { AwsV4Signer } from 'aws4fetch';
 import type { AuthConfig } from '../../config/resolved.ts';
-import { findAwsCredentials } from '../cloud/aws-credentials.ts';
+import { findAwsCredentials, stsEndpoint } from '../cloud/aws-credentials.ts';
 import type { AuthContext, AuthMethod } from './auth-method.ts';
 
 type AwsConfig = Extract<AuthConfig, { method: 'aws' }>;
@@ -9,11 +9,11 @@ type AwsConfig = Extract<AuthConfig, { method: 'aws' }>;
 const requestBody = 'Action=GetCallerIdentity&Version=2011-06-15';
 
 export function createAwsMethod(config: AwsConfig, context: AuthContext): AuthMethod {
-  const url = config.stsEndpoint ?? `https://sts.${config.region}.amazonaws.com/`;
+  const url = config.stsEndpoint ?? stsEndpoint(config.region);
   return {
     async credentials(signal) {
       const { env } = context;
-      const keys = await findAwsCredentials({ env, region: config.region, signal });
+      const keys = await findAwsCredentials({ env, signal });
       const signed = await new AwsV4Signer({
         url,
         method: 'POST',

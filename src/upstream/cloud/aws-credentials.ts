@@ -17,8 +17,6 @@ export interface AwsCredentials {
 
 export interface AwsCredentialSource {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Of the STS endpoint that web identities are exchanged at. */
-  readonly region: string;
   readonly signal: AbortSignal;
 }
 
@@ -68,11 +66,13 @@ async function fromSharedFile({ env }: AwsCredentialSource): Promise<AwsCredenti
   return credentials(accessKeyId, secret, fields.get('aws_session_token'), undefined);
 }
 
-async function fromWebIdentity({
-  env,
-  region,
-  signal,
-}: AwsCredentialSource): Promise<AwsCredentials | undefined> {
+/** Without a region, and for us-east-1, the global endpoint: the one that a mount of Vault asks unless it is told otherwise. */
+export function stsEndpoint(region = 'us-east-1'): string {
+  if (region === 'us-east-1') return 'https://sts.amazonaws.com/';
+  return `https://sts.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}/`;
+}
+
+async function fromWebIdentity({ env, signal }: AwsCredentialSource): Promise<AwsCredentials | undefined> {
   const path = env['AWS_WEB_IDENTITY_TOKEN_FILE'];
   const role = env['AWS_ROLE_ARN'];
   if (!path || !role) return undefined;
@@ -92,7 +92,7 @@ async function fromWebIdentity({
   }
   const xml = await metadataText({
     service: 'AWS STS',
-    url: env['AWS_ENDPOINT_URL_STS'] ?? `https://sts.${region}.amazonaws.com/`,
+    url: env['AWS_ENDPOINT_URL_STS'] ?? stsEndpoint(env['AWS_REGION'] || env['AWS_DEFAULT_REGION']),
     method: 'POST',
     headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/xml' },
     body: new URLSearchParams({

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { AuthConfig } from '../../../src/config/resolved.ts';
+import { stsEndpoint } from '../../../src/upstream/cloud/aws-credentials.ts';
 import { startAws } from '../../support/aws-stand-in.ts';
 import { startDevVault, type TestVault } from '../../support/dev-vault.ts';
 import { authCommon, createTestUpstream, shutdown } from '../../support/test-upstream.ts';
@@ -98,6 +99,16 @@ t.test('aws: signs GetCallerIdentity with the credentials of every source', asyn
     await failLogin(t, vault, auth, env, /login at auth\/aws\/login: refused with 400/);
   });
 });
+
+t.test(
+  'aws: without a region the global STS endpoint, as mounts ask it; else that of the region',
+  async (t) => {
+    t.equal(stsEndpoint(), 'https://sts.amazonaws.com/');
+    t.equal(stsEndpoint('us-east-1'), 'https://sts.amazonaws.com/');
+    t.equal(stsEndpoint('eu-central-1'), 'https://sts.eu-central-1.amazonaws.com/');
+    t.equal(stsEndpoint('cn-north-1'), 'https://sts.cn-north-1.amazonaws.com.cn/');
+  },
+);
 
 t.test('gcp: an identity token of the instance, or a JWT of the service account', async (t) => {
   const vault = await startDevVault(t);
