@@ -35,13 +35,17 @@ const levelNames: Readonly<Record<number, string>> = {
   50: 'ERROR',
 };
 
+/** Lines that cannot be written, on a full disk, wait for room up to this many bytes; then they are dropped. */
+const mostUnwritten = 256 * 1024;
+
 /** Logs synchronously, so that the last line before an exit is there. Throws when the file cannot be opened. */
 export function createLogger(options: LoggerOptions): LogSink {
   const destination = pino.destination(
     options.file === undefined
-      ? { fd: 2, sync: true }
-      : { dest: options.file, sync: true, append: true, mode: 0o640 },
+      ? { fd: 2, sync: true, maxLength: mostUnwritten }
+      : { dest: options.file, sync: true, append: true, mode: 0o640, maxLength: mostUnwritten },
   );
+  tellOnce(destination, options.file ?? 'stderr');
   const stream =
     options.format === 'json' ? destination : { write: (line: string) => destination.write(textLine(line)) };
   const logger = pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream);
@@ -54,6 +58,20 @@ export function createLogger(options: LoggerOptions): LogSink {
       if (options.file !== undefined) destination.reopen();
     },
   };
+}
+
+/** A log that cannot be written ends nothing: once a trouble, stderr says so, where that is not the log itself. */
+function tellOnce(destination: ReturnType<typeof pino.destination>, name: string): void {
+  let isFailing = false;
+  destination.on('write', () => {
+    isFailing = false;
+  });
+  destination.on('error', (error: NodeJS.ErrnoException) => {
+    if (!isFailing && name !== 'stderr') {
+      process.stderr.write(`latchkey: the log file ${name} cannot be written (${error.code}); make room\n`);
+    }
+    isFailing = true;
+  });
 }
 
 /** For code that needs a logger where nobody listens. */

@@ -1,11 +1,12 @@
 // A real PostgreSQL of one's own for the demo and for tests: fresh data in a temporary folder, a free loopback port,
 // an unprivileged user when started by root. Ended and removed by `close`, and by the kernel when its owner dies.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { LatchkeyError } from '../base/errors.ts';
 import { newPassword } from './identifiers.ts';
 import { copyPortable, findPostgres, type PostgresBinaries } from './postgres-binaries.ts';
@@ -31,6 +32,8 @@ export interface PostgresOptions {
   folder?: string;
   /** Passes over the machine's own binaries. */
   isEmbeddedOnly?: boolean;
+  /** Gives up the start. */
+  signal?: AbortSignal | undefined;
 }
 
 const startDeadlineMs = 60_000;
@@ -53,11 +56,11 @@ export async function createPostgres(options: PostgresOptions = {}): Promise<Pos
   const password = newPassword();
   try {
     const binaries = copyPortable(found, join(folder, 'program'));
-    initialize(binaries, folder, password, owner);
-    const { child, port } = await run(binaries, folder, password, owner);
+    await initialize(binaries, folder, password, owner, options.signal);
+    const { child, port } = await run(binaries, folder, password, owner, options.signal);
     return describe(child, port, password, binaries, folder);
   } catch (error) {
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     throw error;
   }
 }
@@ -87,29 +90,29 @@ function makeFolder(owner: Owner | undefined, wanted: string | undefined): strin
   return folder;
 }
 
-function initialize(
+async function initialize(
   binaries: PostgresBinaries,
   folder: string,
   password: string,
   owner: Owner | undefined,
-): void {
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const passwordFile = join(folder, 'superuser-password');
   writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
   if (owner !== undefined) chownSync(passwordFile, owner.uid, owner.gid);
   const flags = ['--username=postgres', '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--no-sync'];
+  const running = promisify(execFile)(
+    binaries.initdb,
+    [...flags, `--pwfile=${passwordFile}`, `--pgdata=${join(folder, 'data')}`],
+    { ...owner, cwd: folder, env: environment(), signal },
+  );
+  const ended = new Promise((resolve) => running.child.once('close', resolve));
   try {
-    execFileSync(
-      binaries.initdb,
-      [...flags, `--pwfile=${passwordFile}`, `--pgdata=${join(folder, 'data')}`],
-      {
-        ...owner,
-        cwd: folder,
-        env: environment(),
-        stdio: ['ignore', 'ignore', 'pipe'],
-      },
-    );
+    await running;
   } catch (error) {
-    const stderr = String((error as { stderr?: Buffer }).stderr ?? '')
+    // Told to stop, it clears its folder first.
+    await ended;
+    const stderr = String((error as { stderr?: string }).stderr ?? '')
       .trim()
       .split('\n')
       .pop();
@@ -124,7 +127,13 @@ function initialize(
 }
 
 // A port found free may be taken before the server binds it: another one is tried then.
-async function run(binaries: PostgresBinaries, folder: string, password: string, owner: Owner | undefined) {
+async function run(
+  binaries: PostgresBinaries,
+  folder: string,
+  password: string,
+  owner: Owner | undefined,
+  signal: AbortSignal | undefined,
+) {
   let output = '';
   for (let attempt = 0; attempt < 3; attempt++) {
     const port = await freePort();
@@ -133,11 +142,12 @@ async function run(binaries: PostgresBinaries, folder: string, password: string,
     child.stderr?.on('data', (piece: Buffer) => {
       output = `${output}${piece}`.slice(-4000);
     });
-    if (await isReady(child, port, password)) {
+    if (await isReady(child, port, password, signal)) {
       child.stderr?.removeAllListeners('data').resume();
       return { child, port };
     }
     await stop(child);
+    signal?.throwIfAborted();
   }
   throw new LatchkeyError(
     'process_failed',
@@ -180,10 +190,16 @@ function launch(
   return spawn(setpriv, [...identity, '--pdeathsig', 'QUIT', '--', binaries.postgres, ...args], common);
 }
 
-async function isReady(child: ChildProcess, port: number, password: string): Promise<boolean> {
+async function isReady(
+  child: ChildProcess,
+  port: number,
+  password: string,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
   const { Client } = (await import('pg')).default;
   const deadline = performance.now() + startDeadlineMs;
-  while (child.exitCode === null && child.signalCode === null && performance.now() < deadline) {
+  const isWaiting = () => !signal?.aborted && performance.now() < deadline;
+  while (child.exitCode === null && child.signalCode === null && isWaiting()) {
     const client = new Client({ host: '127.0.0.1', port, user: 'postgres', password, database: 'postgres' });
     client.on('error', () => {});
     try {

