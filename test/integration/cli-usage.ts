@@ -104,3 +104,11 @@ t.test('status --watch outlives the agent that it watches', async (t) => {
   watch.child.kill('SIGINT');
   t.match(await watch.exited, { code: 0 });
 });
+
+t.test('an older Node is told what is needed', async (t) => {
+  const older =
+    "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.20.2' } })";
+  const preload = `--import=data:text/javascript,${encodeURIComponent(older)}`;
+  const ended = await runProgram(t, ['version'], { env: { NODE_OPTIONS: preload } });
+  t.match(ended, { code: 1, stdout: '', stderr: 'latchkey: needs Node 24 or newer, this is 20.20.2\n' });
+});
