@@ -29,7 +29,7 @@ export async function benchServe(options: {
   path: string;
 }): Promise<ServeFigure[]> {
   const load = startPart('serve-load.ts', []);
-  const latchkey = startPart('serve-target.ts', ['latchkey']);
+  const latchkey = startPart('serve-target.ts', ['latchkey'], shippedFlags());
   const parts = [load, latchkey];
   try {
     const addresses = JSON.parse(await latchkey.nextLine()) as TargetAddresses;
@@ -83,7 +83,7 @@ export interface CrowdFigure {
 /** Many clients at once on the unix socket: how fast it answers then, and what it holds. */
 export async function benchCrowd(options: { seconds: number; path: string }): Promise<CrowdFigure[]> {
   const load = startPart('serve-load.ts', []);
-  const latchkey = startPart('serve-target.ts', ['latchkey']);
+  const latchkey = startPart('serve-target.ts', ['latchkey'], shippedFlags());
   try {
     const addresses = JSON.parse(await latchkey.nextLine()) as TargetAddresses;
     const figures: CrowdFigure[] = [];
@@ -150,8 +150,14 @@ function titled(headers: Readonly<Record<string, unknown>>): Record<string, stri
   );
 }
 
-function startPart(file: string, args: readonly string[]) {
-  const child: ChildProcess = spawn(process.execPath, [`${folder}/${file}`, ...args], {
+/** The flags for Node in the built command's first line. */
+function shippedFlags(): string[] {
+  const [shebang = ''] = readFileSync(`${folder}/../../dist/main.js`, 'utf8').split('\n');
+  return shebang.split(' ').filter((word) => word.startsWith('--'));
+}
+
+function startPart(file: string, args: readonly string[], nodeFlags: readonly string[] = []) {
+  const child: ChildProcess = spawn(process.execPath, [...nodeFlags, `${folder}/${file}`, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   if (child.stdout === null) throw new Error(`${file} has no output`);
