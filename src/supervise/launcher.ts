@@ -1,10 +1,11 @@
 // How a program is started with the right user and with what must hold for every child: no new privileges, and death with
 // the agent. setpriv (util-linux) does it; Node's own uid and gid would drop supplementary groups and keep group 0.
 import { execFile } from 'node:child_process';
-import { accessSync, constants, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { findGroup, findUser, type UserAccount } from '../base/accounts.ts';
 import { LatchkeyError } from '../base/errors.ts';
+import { isExecutable } from '../base/executable.ts';
 
 export interface Identity {
   readonly user: UserAccount | undefined;
@@ -100,13 +101,4 @@ export function findProgram(program: string, searchPath: string, workingDir: str
   throw new LatchkeyError('process_failed', `there is no program ${program} in ${searchPath}`, {
     remedy: 'write its whole path',
   });
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false; // not there, or not for us
-  }
 }

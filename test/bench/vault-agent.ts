@@ -2,11 +2,11 @@
 // vault with a real PostgreSQL. `LATCHKEY_TEST_VAULT=/path/to/bao node test/bench/vault-agent.ts`
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../../src/base/free-port.ts';
 import { createDevVault } from '../../src/devvault/dev-vault.ts';
 import { createPostgres } from '../../src/devvault/postgres.ts';
 import type { LoadJob, LoadResult } from './serve-load.ts';
@@ -15,14 +15,6 @@ const program = resolve(import.meta.dirname, '../../dist/main.js');
 const path = '/v1/database/creds/app';
 const rounds = 5;
 const roundMs = 1500;
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 async function untilServed(port: number, token: string): Promise<void> {
   const end = Date.now() + 20_000;

@@ -1,23 +1,15 @@
 // The credential providers of the AWS SDK for JavaScript against the built agent: container credentials over loopback
 // TCP with the token file, and credential_process with `latchkey helper aws`.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fromHttp } from '@aws-sdk/credential-provider-http';
 import { fromProcess } from '@aws-sdk/credential-provider-process';
 import t, { type Test } from 'tap';
+import { freePort } from '../../src/base/free-port.ts';
 import { program, startAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 async function start(t: Test) {
   const vault = await startDevVault(t);

@@ -1,20 +1,12 @@
 // The vault away at the start, and later: the agent says so, keeps what it has, and recovers by itself.
 import { existsSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
+import { freePort } from '../../src/base/free-port.ts';
 import { startAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 t.test('down at start: /readyz says what is missing, and it recovers by itself', async (t) => {
   const folder = testFolder(t);

@@ -1,42 +1,19 @@
 // Vault clients that others wrote, pointed at the agent: node-vault from npm and the `bao` or `vault` command where one
 // is found (LATCHKEY_TEST_VAULT or the PATH), over the unix socket and over loopback TCP.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { accessSync, constants, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { delimiter, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import nodeVault from 'node-vault';
 import t, { type Test } from 'tap';
+import { freePort } from '../../src/base/free-port.ts';
 import { startAgent } from '../support/cli.ts';
 import { startDevVault, type TestVault } from '../support/dev-vault.ts';
+import { findRealVault, noRealVault } from '../support/real-vault.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const run = promisify(execFile);
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
-function findCommand(): string | undefined {
-  const named = process.env['LATCHKEY_TEST_VAULT'];
-  if (named) return named;
-  const folders = (process.env['PATH'] ?? '').split(delimiter);
-  return folders
-    .flatMap((folder) => [join(folder, 'bao'), join(folder, 'vault')])
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
-}
 
 async function start(t: Test, vault: Pick<TestVault, 'address' | 'rootToken'>) {
   const folder = testFolder(t);
@@ -91,11 +68,9 @@ t.test("a caller's own token goes on", async (t) => {
 });
 
 t.test('the bao or vault command works through the agent', { timeout: 90_000 }, async (t) => {
-  const command = findCommand();
+  const command = findRealVault();
   if (command === undefined) {
-    t.pass('the command', {
-      skip: 'neither bao nor vault on the PATH, and LATCHKEY_TEST_VAULT is not set',
-    });
+    t.pass('the command', { skip: noRealVault });
     return;
   }
   const real = await startReal(t, command);

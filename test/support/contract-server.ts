@@ -1,13 +1,14 @@
 // The servers of the contract tests: the embedded vault in both dialects, and a real one where a binary is found
 // (`bao` or `vault` on the PATH, or LATCHKEY_TEST_VAULT), started in its dev mode and ended by its process id.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { freePort } from '../../src/base/free-port.ts';
 import { createDevVault } from '../../src/devvault/dev-vault.ts';
+import { findRealVault, noRealVault } from './real-vault.ts';
 
 export interface AskOptions {
   data?: object;
@@ -62,11 +63,9 @@ export function contract(name: string, body: (t: Test, server: ContractServer) =
       });
     await run('embedded, as vault', (t) => startEmbedded(t, 'vault'));
     await run('embedded, as openbao', (t) => startEmbedded(t, 'openbao'));
-    const binary = findBinary();
+    const binary = findRealVault();
     if (binary === undefined) {
-      t.pass('against a real server', {
-        skip: 'neither bao nor vault on the PATH, and LATCHKEY_TEST_VAULT is not set',
-      });
+      t.pass('against a real server', { skip: noRealVault });
       return;
     }
     const dialect = dialectOf(binary);
@@ -86,22 +85,6 @@ async function startEmbedded(t: Test, flavor: 'vault' | 'openbao'): Promise<Omit
   const address = await vault.start();
   t.teardown(() => vault.close());
   return { dialect: flavor, isEmbedded: true, address, unsealKey: vault.unsealKey };
-}
-
-function findBinary(): string | undefined {
-  const named = process.env['LATCHKEY_TEST_VAULT'];
-  if (named) return named;
-  const folders = (process.env['PATH'] ?? '').split(delimiter);
-  return folders.flatMap((folder) => [join(folder, 'bao'), join(folder, 'vault')]).find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function dialectOf(binary: string): 'vault' | 'openbao' {
@@ -170,16 +153,6 @@ async function stop(child: ChildProcess): Promise<void> {
   const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
   await exited;
   clearTimeout(timer);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 async function ask(

@@ -2,10 +2,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { connect } from 'node:tls';
 import type { Test } from 'tap';
+import { freePort } from '../../src/base/free-port.ts';
 import { createAuthority } from './certificates.ts';
 import { createRenderFixture } from './render-fixture.ts';
 import { waitFor } from './wait-for.ts';
@@ -99,15 +98,6 @@ function handshake(port: number, ca: string): Promise<string> {
 
 function fingerprint(pem: string): string {
   return pem.replaceAll(/-----[^-]+-----|\s/g, '');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 function nginxConf(folder: string, port: number): string {

@@ -2,10 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../../base/free-port.ts';
 import { createPostgres, type Postgres } from '../../devvault/postgres.ts';
 import { askAgent } from '../local-client.ts';
 import { formatTable } from '../table.ts';
@@ -244,14 +244,6 @@ function serviceProgram(): string {
     import.meta.dirname,
     import.meta.filename.endsWith('.ts') ? 'legacy-service.ts' : 'legacy-service.js',
   );
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 async function endProgram(child: ChildProcess): Promise<void> {
