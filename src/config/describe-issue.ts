@@ -1,8 +1,8 @@
 // Turns what zod found into the house's messages: `expected …, got …`, the nearest known word, the remedy. Values from
 // places where a secret may stand by mistake are not repeated.
 import type * as z from 'zod/mini';
+import { nearest } from '../base/nearest.ts';
 import { octalExpected } from './fields.ts';
-import { nearest } from './nearest.ts';
 import type { Path, Place, Problems } from './problems.ts';
 
 type Issue = z.core.$ZodIssue;

@@ -1,7 +1,7 @@
 // What the resolvers share: the environment, the problems, paths made absolute, and who writes which path.
 import { dirname, resolve } from 'node:path';
+import { nearest } from '../base/nearest.ts';
 import type { MergedConfig } from './merge.ts';
-import { nearest } from './nearest.ts';
 import { type Place, type Problems, reportTwice } from './problems.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,7 +1,7 @@
 // Listeners, access rules and the audit trail as the agent uses them, and the rules between their keys.
 import { isIPv4, isIPv6 } from 'node:net';
+import { nearest } from '../base/nearest.ts';
 import type { Item } from './merge.ts';
-import { nearest } from './nearest.ts';
 import { type Place, reportTwice } from './problems.ts';
 import { checkKnown, oneOfKeys, type ResolveContext } from './resolve-context.ts';
 import type { AccessRuleConfig, AuditConfig, ClientMatch, ListenerConfig } from './resolved.ts';

@@ -1,6 +1,6 @@
 // Hints for the mistakes that users of secrets make most: the two shapes of KV, and mistyped fields. They name fields
 // of the template and of the secret's shape, never a value.
-import { nearestName } from './nearest-name.ts';
+import { nearest } from '../base/nearest.ts';
 import type { Type } from './type.ts';
 import { MapValue, stringOf, type Value } from './value.ts';
 
@@ -31,8 +31,8 @@ export function fieldHint({ before, idents, map }: MissingField): string | null 
 /** The entry of the map whose name is nearest to the missing one. */
 export function nearestFieldHint({ before, idents, map }: MissingField): string | null {
   const [wanted = '', ...rest] = idents;
-  const near = nearestName(wanted, map.keys().map(keyText));
-  return near === null ? null : `did you mean ${[before, near, ...rest].join('.')}?`;
+  const near = nearest(wanted, map.keys().map(keyText));
+  return near === undefined ? null : `did you mean ${[before, near, ...rest].join('.')}?`;
 }
 
 function keyText(key: Value): string {
@@ -42,8 +42,8 @@ function keyText(key: Value): string {
 /** The field or method of the type whose name is nearest. */
 export function nearestMemberHint(type: Type, wanted: string): string | null {
   const members = [...type.methods.keys(), ...type.fields.map((field) => field.name)];
-  const near = nearestName(wanted, members);
-  return near === null ? null : `did you mean .${near}?`;
+  const near = nearest(wanted, members);
+  return near === undefined ? null : `did you mean .${near}?`;
 }
 
 /** How a value of one type becomes an argument of another. */

@@ -1,5 +1,5 @@
 // Hints for what cannot be parsed: the mistakes of people who come from other languages. They quote the template alone.
-import { nearestName } from './nearest-name.ts';
+import { nearest } from '../base/nearest.ts';
 
 const plainName = /^[\w-]+/;
 
@@ -35,6 +35,6 @@ function chainBefore(text: string, at: number, last?: string): string {
 
 /** The function that an unknown name most likely means: many know those of sprig without their prefix. */
 export function functionHint(name: string, isFunction: (name: string) => boolean, names: Iterable<string>) {
-  const near = isFunction(`sprig_${name}`) ? `sprig_${name}` : nearestName(name, names);
-  return near === null ? undefined : `did you mean ${near}?`;
+  const near = isFunction(`sprig_${name}`) ? `sprig_${name}` : nearest(name, names);
+  return near === undefined ? undefined : `did you mean ${near}?`;
 }

@@ -1,6 +1,8 @@
 // Functions that read secrets. By path: secret, secrets, as in consul-template. By path or by a name of the
 // configuration: secretOrDefault, secretExists; by name: field, fields. A secret that has not come yet is reported as
 // missing, and the execution goes on, so that all missing ones are found in one pass.
+
+import { nearest } from '../../base/nearest.ts';
 import { decodeText, encodeText } from '../bytes.ts';
 import {
   type CallContext,
@@ -12,7 +14,6 @@ import {
 } from '../function-table.ts';
 import { fromJson, fromJsonObject } from '../json-value.ts';
 import type { Dependency, LookupAnswer, LookupSecret } from '../lookup.ts';
-import { nearestName } from '../nearest-name.ts';
 import { secretValue } from '../secret.ts';
 import { anyMap, type Opened, stringSlice } from '../value.ts';
 import { sharedBySecret } from './shared-value.ts';
@@ -132,8 +133,7 @@ function fieldOf(name: string, secret: LookupSecret, field: string): Opened {
   const key = decodeText(field);
   if (Object.hasOwn(secret.fields, key)) return fromJson(secret.fields[key] ?? null);
   const names = Object.keys(secret.fields);
-  const nearest = nearestName(key, names);
-  const hint =
-    nearest === null ? `it has ${names.length} fields` : `did you mean ${JSON.stringify(nearest)}?`;
+  const near = nearest(key, names);
+  const hint = near === undefined ? `it has ${names.length} fields` : `did you mean ${JSON.stringify(near)}?`;
   throw callError`secret ${quoted(name)} has no field ${quoted(field)}; ${plain(encodeText(hint))}`;
 }

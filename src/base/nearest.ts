@@ -1,11 +1,20 @@
 // "Did you mean": the known word that is closest to what was written.
 
-/** The nearest of `known` by edits (a swap of neighbours is one), or undefined when none is near. */
+/** A longer one is no slip of the finger, and would take long to compare. */
+const longestWord = 64;
+
+/**
+ * The nearest of `known` by edits (a swap of neighbours is one), or undefined when none is near: at most a third of the
+ * letters may differ, and a word of more than 64 is near to none.
+ */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
+  if (word.length > longestWord) return undefined;
+  const wanted = word.toLowerCase();
   let best: string | undefined;
   let least = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of known) {
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (Math.abs(candidate.length - word.length) >= least) continue;
+    const distance = editDistance(wanted, candidate.toLowerCase());
     if (distance < least) {
       best = candidate;
       least = distance;
