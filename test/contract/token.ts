@@ -167,6 +167,11 @@ contract('a token role decides policies and period', async (t, server) => {
   t.match((await server.ask('POST', 'auth/token/create/app', { data: { policies: ['evil'] } })).body.errors, [
     /must be subset of the role's allowed policies/,
   ]);
+  await server.ask('POST', 'auth/token/roles/globs', { data: { allowed_policies_glob: 'app-*-read,x*' } });
+  const ofGlobs = async (policy: string): Promise<number> =>
+    (await server.ask('POST', 'auth/token/create/globs', { data: { policies: [policy] } })).status;
+  t.equal(await ofGlobs('app-web-read'), 200);
+  t.equal(await ofGlobs('app-web-write'), 400);
   await server.ask('POST', 'auth/token/roles/bad', { data: { path_suffix: '?' } });
   await server.ask('GET', 'auth/token/roles/app');
   await server.ask('LIST', 'auth/token/roles');

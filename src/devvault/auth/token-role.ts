@@ -1,6 +1,7 @@
 // Token roles: what auth/token/create/ROLE may give.
 import type { Call, Route } from '../backend.ts';
 import { boolField, intField, listField, secondsField, textField } from '../fields.ts';
+import { globMatches } from '../glob.ts';
 import { sanitizePolicies } from '../login.ts';
 import type { TokenEntry } from '../token-table.ts';
 import { badRequest } from '../vault-error.ts';
@@ -107,10 +108,6 @@ function describe(role: TokenRole): object {
     token_type: role.type,
     allowed_entity_aliases: null,
   };
-}
-
-function globMatches(glob: string, name: string): boolean {
-  return glob.endsWith('*') ? name.startsWith(glob.slice(0, -1)) : glob === name;
 }
 
 function quoted(names: readonly string[]): string {
