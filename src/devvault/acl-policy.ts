@@ -2,6 +2,7 @@
 // wins. Pure; the order of patterns is the one of Vault's documentation on policies ("priority matching").
 import type { JsonObject, JsonValue } from '../base/json.ts';
 import { globMatches } from './glob.ts';
+import { pathMatches } from './path-match.ts';
 import type { PathRule } from './policy-language.ts';
 
 interface AclQuestion {
@@ -43,7 +44,7 @@ export function createAcl(rules: readonly PathRule[]): Acl {
   const find = (path: string): Merged | undefined =>
     exact.get(path) ??
     (path.endsWith('/') ? exact.get(path.slice(0, -1)) : undefined) ??
-    patterns.find((item) => patternMatches(item.path, path));
+    patterns.find((item) => pathMatches(item.path, path));
   return {
     allows(question) {
       const rule = find(question.path);
@@ -89,18 +90,6 @@ function mergeByPath(rules: readonly PathRule[]): Map<string, Merged> {
 
 function isPattern(path: string): boolean {
   return path.endsWith('*') || path.split('/').includes('+');
-}
-
-function patternMatches(pattern: string, path: string): boolean {
-  const isPrefix = pattern.endsWith('*');
-  const wanted = (isPrefix ? pattern.slice(0, -1) : pattern).split('/');
-  const got = path.split('/');
-  if (isPrefix ? got.length < wanted.length : got.length !== wanted.length) return false;
-  return wanted.every((segment, index) => {
-    const part = got[index] ?? '';
-    if (segment === '+') return true;
-    return isPrefix && index === wanted.length - 1 ? part.startsWith(segment) : part === segment;
-  });
 }
 
 // `prefix` ends in a slash: does the pattern match something below it?

@@ -1,4 +1,4 @@
-// Paths of a backend that need no token or need sudo: literal, `prefix*`, and `+` for one segment.
+// Patterns of paths, in policies and in what a backend says of its own: literal, `prefix*`, and `+` for one segment.
 
 export function pathMatches(pattern: string, path: string): boolean {
   const isPrefix = pattern.endsWith('*');

@@ -4,6 +4,7 @@ import type { Backend, BackendContext, Call, VaultResponse } from '../backend.ts
 import { listField, textField } from '../fields.ts';
 import { createRoleCollection } from '../role-collection.ts';
 import { badRequest } from '../vault-error.ts';
+import { requireBound } from './bound.ts';
 import { verifyJwt } from './jwt-keys.ts';
 import { describeTokenParams, grantOf, readTokenParams, type TokenParams } from './token-params.ts';
 
@@ -104,9 +105,4 @@ async function login(
       metadata: { role: role.name, ...given },
     }),
   };
-}
-
-function requireBound(refusal: string, value: string, bound: readonly string[]): void {
-  if (bound.length === 0 || bound.includes('*') || bound.includes(value)) return;
-  throw badRequest(refusal);
 }

@@ -4,6 +4,7 @@ import type { Backend, BackendContext, Call, VaultResponse } from '../backend.ts
 import { listField, textField } from '../fields.ts';
 import { createRoleCollection } from '../role-collection.ts';
 import { badRequest } from '../vault-error.ts';
+import { requireBound } from './bound.ts';
 import { claimOf, verifyJwt } from './jwt-keys.ts';
 import { describeTokenParams, grantOf, readTokenParams, type TokenParams } from './token-params.ts';
 
@@ -86,10 +87,12 @@ async function login(
   }
   if (role.type === 'gce' && instance['project_id'] === undefined)
     throw badRequest('unable to find compute_engine claims in the identity token');
-  requireBound('service account', account, role.serviceAccounts);
+  const require = (what: string, value: string, bound: readonly string[]): void =>
+    requireBound(`${what} "${value}" is not bound to the role`, value, bound);
+  require('service account', account, role.serviceAccounts);
   if (role.type === 'gce') {
-    requireBound('project', String(instance['project_id']), role.projects);
-    requireBound('zone', String(instance['zone']), role.zones);
+    require('project', String(instance['project_id']), role.projects);
+    require('zone', String(instance['zone']), role.zones);
   }
   const metadata = {
     role: role.name,
@@ -97,9 +100,4 @@ async function login(
     ...(role.type === 'gce' ? { project_id: String(instance['project_id']) } : {}),
   };
   return { auth: grantOf(role.token, { displayName: account, alias: account, metadata }) };
-}
-
-function requireBound(what: string, value: string, bound: readonly string[]): void {
-  if (bound.length === 0 || bound.includes('*') || bound.includes(value)) return;
-  throw badRequest(`${what} "${value}" is not bound to the role`);
 }
