@@ -2,8 +2,11 @@
 import type { Call, Route } from './backend.ts';
 
 export interface RoleCollection<Role> {
+  /** By name in lower case. */
   readonly roles: Map<string, Role>;
   readonly routes: Route[];
+  /** Names are the same in upper and lower case. */
+  find(name: string): Role | undefined;
 }
 
 export interface RoleShape<Role> {
@@ -20,9 +23,11 @@ export interface RoleShape<Role> {
 export function createRoleCollection<Role>(shape: RoleShape<Role>): RoleCollection<Role> {
   const roles = new Map<string, Role>();
   const nameOf = (call: Call): string => (call.params['name'] ?? '').toLowerCase();
+  const find = (name: string): Role | undefined => roles.get(name.toLowerCase());
   const list = () => ({ data: { keys: [...roles.keys()].sort() } });
   return {
     roles,
+    find,
     routes: [
       { pattern: shape.folder, list },
       ...(shape.listFolder === undefined ? [] : [{ pattern: shape.listFolder, list }]),

@@ -2,6 +2,7 @@
 import type { BackendContext, Call, Route, VaultResponse } from '../backend.ts';
 import { hasField, intField, secondsField, textField, textMapField } from '../fields.ts';
 import { newUuid } from '../identifiers.ts';
+import type { RoleCollection } from '../role-collection.ts';
 import { badRequest, VaultError } from '../vault-error.ts';
 import type { AppRole } from './approle.ts';
 
@@ -21,11 +22,11 @@ export function isSpent(secretId: SecretId, nowMs: number): boolean {
   return secretId.expiresAtMs !== undefined && secretId.expiresAtMs <= nowMs;
 }
 
-export function secretIdRoutes(context: BackendContext, roles: Map<string, AppRole>): Route[] {
+export function secretIdRoutes(context: BackendContext, roles: RoleCollection<AppRole>): Route[] {
   const required = (call: Call): AppRole => {
-    const name = (call.params['role'] ?? '').toLowerCase();
-    const role = roles.get(name);
-    if (role === undefined) throw new VaultError(404, [`role "${name}" does not exist`]);
+    const name = call.params['role'] ?? '';
+    const role = roles.find(name);
+    if (role === undefined) throw new VaultError(404, [`role "${name.toLowerCase()}" does not exist`]);
     return role;
   };
   const live = (role: AppRole, find: (item: SecretId) => boolean): SecretId | undefined => {

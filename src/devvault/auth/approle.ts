@@ -2,6 +2,7 @@
 import type { Backend, BackendContext, Call, Route, VaultResponse } from '../backend.ts';
 import { boolField, hasField, intField, secondsField, textField } from '../fields.ts';
 import { newUuid } from '../identifiers.ts';
+import { createRoleCollection, type RoleCollection } from '../role-collection.ts';
 import { badRequest, collected, VaultError } from '../vault-error.ts';
 import { isSpent, type SecretId, secretIdRoutes } from './approle-secret-ids.ts';
 import { describeTokenParams, grantOf, readTokenParams, type TokenParams } from './token-params.ts';
@@ -18,21 +19,30 @@ export interface AppRole {
 }
 
 export function createAppRole(context: BackendContext): Backend {
-  const roles = new Map<string, AppRole>();
+  const collection = createRoleCollection<AppRole>({
+    folder: 'role',
+    read(call, name, before) {
+      const role = readRole(call, name, before);
+      const taken = [...roles.values()].some((item) => item.roleId === role.roleId && item.name !== name);
+      if (taken) throw collected(500, 'role_id already in use');
+      return role;
+    },
+    describe,
+  });
+  const { roles, routes } = collection;
   return {
     unauthenticated: ['login'],
     routes: [
       { pattern: 'login', update: (call) => login(context, roles, call) },
-      { pattern: 'role', list: () => ({ data: { keys: [...roles.keys()].sort() } }) },
-      roleRoute(roles),
-      ...fieldRoutes(roles),
-      ...secretIdRoutes(context, roles),
+      ...routes,
+      ...fieldRoutes(collection),
+      ...secretIdRoutes(context, collection),
       { pattern: 'tidy/secret-id', update: () => ({ status: 202, data: null }) },
     ],
   };
 }
 
-function login(context: BackendContext, roles: Map<string, AppRole>, { data }: Call): VaultResponse {
+function login(context: BackendContext, roles: ReadonlyMap<string, AppRole>, { data }: Call): VaultResponse {
   const roleId = textField(data, 'role_id').trim();
   if (roleId === '') throw new VaultError(500, ['missing role_id']);
   const role = [...roles.values()].find((item) => item.roleId === roleId);
@@ -61,30 +71,7 @@ function useSecretId(context: BackendContext, role: AppRole, id: string): Readon
   return secretId.metadata;
 }
 
-function roleRoute(roles: Map<string, AppRole>): Route {
-  const nameOf = (call: Call): string => (call.params['role'] ?? '').toLowerCase();
-  return {
-    pattern: 'role/:role',
-    exists: (call) => roles.has(nameOf(call)),
-    read: (call) => {
-      const role = roles.get(nameOf(call));
-      return role && { data: describe(role) };
-    },
-    update: (call) => {
-      const before = roles.get(nameOf(call));
-      const role = readRole(nameOf(call), call, before);
-      const taken = [...roles.values()].some(
-        (item) => item.roleId === role.roleId && item.name !== role.name,
-      );
-      if (taken) throw collected(500, 'role_id already in use');
-      roles.set(role.name, role);
-      return undefined;
-    },
-    delete: (call) => void roles.delete(nameOf(call)),
-  };
-}
-
-function readRole(name: string, { data }: Call, before: AppRole | undefined): AppRole {
+function readRole({ data }: Call, name: string, before: AppRole | undefined): AppRole {
   const role: AppRole = {
     name,
     roleId: textField(data, 'role_id') || (before?.roleId ?? newUuid()),
@@ -117,8 +104,8 @@ function describe(role: AppRole): object {
 }
 
 // The single fields that have paths of their own, as far as they are used: role-id is read everywhere.
-function fieldRoutes(roles: Map<string, AppRole>): Route[] {
-  const of = (call: Call): AppRole | undefined => roles.get((call.params['role'] ?? '').toLowerCase());
+function fieldRoutes(roles: RoleCollection<AppRole>): Route[] {
+  const of = (call: Call): AppRole | undefined => roles.find(call.params['role'] ?? '');
   return [
     {
       pattern: 'role/:role/role-id',

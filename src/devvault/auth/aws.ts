@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../
 import type { Backend, Call, VaultResponse } from '../backend.ts';
 import { listField, textField } from '../fields.ts';
 import { globMatches } from '../glob.ts';
-import { createRoleCollection } from '../role-collection.ts';
+import { createRoleCollection, type RoleCollection } from '../role-collection.ts';
 import { badRequest } from '../vault-error.ts';
 import { postOutside } from './post-outside.ts';
 import { describeTokenParams, grantOf, readTokenParams, type TokenParams } from './token-params.ts';
@@ -45,7 +45,7 @@ export function createAws(): Backend {
         },
       },
       ...collection.routes,
-      { pattern: 'login', update: (call) => login(config, collection.roles, call) },
+      { pattern: 'login', update: (call) => login(config, collection, call) },
     ],
   };
 }
@@ -60,11 +60,7 @@ function describeRole(role: Role): object {
   return { ...describeTokenParams(role.token), auth_type: 'iam', bound_iam_principal_arn: role.principals };
 }
 
-async function login(
-  config: Config,
-  roles: ReadonlyMap<string, Role>,
-  { data }: Call,
-): Promise<VaultResponse> {
+async function login(config: Config, roles: RoleCollection<Role>, { data }: Call): Promise<VaultResponse> {
   const request = readSignedRequest(data, config);
   const headers = { ...request.headers, 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' };
   const endpoint = config.stsEndpoint || defaultStsEndpoint;
@@ -79,7 +75,7 @@ async function login(
   };
   const arn = canonicalArn(identity.arn);
   const roleName = textField(data, 'role') || (arn.split('/').pop() ?? '');
-  const role = roles.get(roleName.toLowerCase());
+  const role = roles.find(roleName);
   if (role === undefined) throw badRequest(`entry for role "${roleName}" not found`);
   if (role.principals.length > 0 && !role.principals.some((glob) => globMatches(glob, arn))) {
     throw badRequest(`IAM Principal "${identity.arn}" does not belong to the role "${roleName}"`);

@@ -2,7 +2,7 @@
 // alone; the real method asks Entra for them and the resource manager for the machine.
 import type { Backend, BackendContext, Call, VaultResponse } from '../backend.ts';
 import { listField, textField } from '../fields.ts';
-import { createRoleCollection } from '../role-collection.ts';
+import { createRoleCollection, type RoleCollection } from '../role-collection.ts';
 import { badRequest } from '../vault-error.ts';
 import { requireBound } from './bound.ts';
 import { verifyJwt } from './jwt-keys.ts';
@@ -48,7 +48,7 @@ export function createAzure(context: BackendContext): Backend {
         },
       },
       ...collection.routes,
-      { pattern: 'login', update: (call) => login(context, config, collection.roles, call) },
+      { pattern: 'login', update: (call) => login(context, config, collection, call) },
     ],
   };
 }
@@ -75,14 +75,14 @@ function describeRole(role: Role): object {
 async function login(
   context: BackendContext,
   config: Config | undefined,
-  roles: ReadonlyMap<string, Role>,
+  roles: RoleCollection<Role>,
   { data }: Call,
 ): Promise<VaultResponse> {
   const roleName = textField(data, 'role');
   if (textField(data, 'jwt') === '') throw badRequest('jwt is required');
   if (roleName === '') throw badRequest('role is required');
   if (config === undefined) throw badRequest('unable to retrieve backend configuration');
-  const role = roles.get(roleName.toLowerCase());
+  const role = roles.find(roleName);
   if (role === undefined) throw badRequest(`invalid role name "${roleName}"`);
   const expected = { audience: [config.resource], nowMs: context.clock.wall() };
   const claims = await verifyJwt(

@@ -2,7 +2,7 @@
 // `jwks_url` in the config, a field of this server alone: the real method asks Google.
 import type { Backend, BackendContext, Call, VaultResponse } from '../backend.ts';
 import { listField, textField } from '../fields.ts';
-import { createRoleCollection } from '../role-collection.ts';
+import { createRoleCollection, type RoleCollection } from '../role-collection.ts';
 import { badRequest } from '../vault-error.ts';
 import { requireBound } from './bound.ts';
 import { claimOf, verifyJwt } from './jwt-keys.ts';
@@ -39,7 +39,7 @@ export function createGcp(context: BackendContext): Backend {
         },
       },
       ...collection.routes,
-      { pattern: 'login', update: (call) => login(context, jwksUrl, collection.roles, call) },
+      { pattern: 'login', update: (call) => login(context, jwksUrl, collection, call) },
     ],
   };
 }
@@ -70,12 +70,12 @@ function describeRole(role: Role): object {
 async function login(
   context: BackendContext,
   jwksUrl: string,
-  roles: ReadonlyMap<string, Role>,
+  roles: RoleCollection<Role>,
   { data }: Call,
 ): Promise<VaultResponse> {
   const roleName = textField(data, 'role');
   if (roleName === '') throw badRequest('role is required');
-  const role = roles.get(roleName.toLowerCase());
+  const role = roles.find(roleName);
   if (role === undefined) throw badRequest(`role '${roleName}' not found`);
   const nowMs = context.clock.wall();
   const audience = [`vault/${roleName}`, `http://vault/${roleName}`, `https://vault/${roleName}`];

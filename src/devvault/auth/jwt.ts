@@ -4,7 +4,7 @@ import type { JsonObject } from '../../base/json.ts';
 import type { Backend, BackendContext, Call, VaultResponse } from '../backend.ts';
 import { listField, mapField, statementsField, textField, textMapField } from '../fields.ts';
 import { globMatches } from '../glob.ts';
-import { createRoleCollection } from '../role-collection.ts';
+import { createRoleCollection, type RoleCollection } from '../role-collection.ts';
 import { badRequest, collected } from '../vault-error.ts';
 import { claimOf, type JwtKeys, verifyJwt } from './jwt-keys.ts';
 import { describeTokenParams, grantOf, readTokenParams, type TokenParams } from './token-params.ts';
@@ -43,7 +43,7 @@ export function createJwt(context: BackendContext): Backend {
         },
       },
       ...collection.routes,
-      { pattern: 'login', update: (call) => login(context, config, collection.roles, call) },
+      { pattern: 'login', update: (call) => login(context, config, collection, call) },
     ],
   };
 }
@@ -128,13 +128,13 @@ function describeRole(role: Role): object {
 async function login(
   context: BackendContext,
   config: Config | undefined,
-  roles: ReadonlyMap<string, Role>,
+  roles: RoleCollection<Role>,
   { data }: Call,
 ): Promise<VaultResponse> {
   if (config === undefined) throw badRequest('could not load configuration');
   const roleName = textField(data, 'role', config.defaultRole);
   if (roleName === '') throw badRequest('missing role');
-  const role = roles.get(roleName.toLowerCase());
+  const role = roles.find(roleName);
   if (role === undefined) throw badRequest(`role "${roleName}" could not be found`);
   const token = textField(data, 'jwt');
   if (token === '') throw badRequest('missing token');

@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
 import type { Backend, Call, VaultResponse } from '../backend.ts';
 import { boolField, hasField, listField, textField } from '../fields.ts';
 import { globMatches } from '../glob.ts';
-import { createRoleCollection } from '../role-collection.ts';
+import { createRoleCollection, type RoleCollection } from '../role-collection.ts';
 import { badRequest, VaultError } from '../vault-error.ts';
 import { postOutside } from './post-outside.ts';
 import { describeTokenParams, grantOf, readTokenParams, type TokenParams } from './token-params.ts';
@@ -47,7 +47,7 @@ export function createKubernetes(): Backend {
         },
       },
       ...collection.routes,
-      { pattern: 'login', update: (call) => login(config, collection.roles, call) },
+      { pattern: 'login', update: (call) => login(config, collection, call) },
     ],
   };
 }
@@ -107,14 +107,14 @@ function describeRole(role: Role): object {
 
 async function login(
   config: Config | undefined,
-  roles: ReadonlyMap<string, Role>,
+  roles: RoleCollection<Role>,
   { data }: Call,
 ): Promise<VaultResponse> {
   const roleName = textField(data, 'role');
   if (roleName === '') throw badRequest('missing role');
   const token = textField(data, 'jwt');
   if (token === '') throw badRequest('missing jwt');
-  const role = roles.get(roleName.toLowerCase());
+  const role = roles.find(roleName);
   if (role === undefined) throw badRequest(`invalid role name "${roleName}"`);
   if (config === undefined) throw new VaultError(500, ['could not load backend configuration']);
   const claimed = serviceAccountOf(token);

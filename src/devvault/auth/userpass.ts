@@ -2,7 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Backend, Call, VaultResponse } from '../backend.ts';
 import { hasField, listField, textField } from '../fields.ts';
-import { createRoleCollection } from '../role-collection.ts';
+import { createRoleCollection, type RoleCollection } from '../role-collection.ts';
 import { badRequest, collected, VaultError } from '../vault-error.ts';
 import { describeTokenParams, grantOf, readTokenParams, type TokenParams } from './token-params.ts';
 
@@ -19,10 +19,9 @@ export function createUserpass(): Backend {
       throw badRequest('must provide either password or password_hash');
   });
   const change = (call: Call, field: (user: User) => Partial<User>): undefined => {
-    const name = (call.params['name'] ?? '').toLowerCase();
-    const user = users.roles.get(name);
+    const user = users.find(call.params['name'] ?? '');
     if (user === undefined) throw collected(500, 'username does not exist');
-    users.roles.set(name, { ...user, ...field(user) });
+    users.roles.set(user.name, { ...user, ...field(user) });
   };
   return {
     unauthenticated: ['login/*'],
@@ -36,7 +35,7 @@ export function createUserpass(): Backend {
         pattern: 'users/:name/policies',
         update: (call) => change(call, (user) => ({ token: readTokenParams(call.data, user.token) })),
       },
-      { pattern: 'login/:name', update: (call) => login(users.roles, call, 'invalid username or password') },
+      { pattern: 'login/:name', update: (call) => login(users, call, 'invalid username or password') },
     ],
   };
 }
@@ -69,8 +68,8 @@ export function createLdap(): Backend {
       {
         pattern: 'login/:name',
         update: (call) => {
-          const response = login(users.roles, call, 'ldap operation failed: failed to bind as user');
-          const user = users.roles.get((call.params['name'] ?? '').toLowerCase());
+          const response = login(users, call, 'ldap operation failed: failed to bind as user');
+          const user = users.find(call.params['name'] ?? '');
           const extra = (user?.groups ?? []).flatMap((group) => groups.roles.get(group)?.policies ?? []);
           return response.auth === undefined
             ? response
@@ -99,9 +98,9 @@ function createUsers(check: (call: Call, before: User | undefined) => void) {
   });
 }
 
-function login(users: ReadonlyMap<string, User>, call: Call, refusal: string): VaultResponse {
+function login(users: RoleCollection<User>, call: Call, refusal: string): VaultResponse {
   const password = requirePassword(call);
-  const user = users.get((call.params['name'] ?? '').toLowerCase());
+  const user = users.find(call.params['name'] ?? '');
   if (user?.passwordHash === undefined || !timingSafeEqual(user.passwordHash, hash(password)))
     throw badRequest(refusal);
   return {
