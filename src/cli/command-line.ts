@@ -1,7 +1,8 @@
-// The commands, their options and their help. What a command does is in commands/, loaded when it is called.
+// Reads the words of a command line with yargs, runs the command they name, and turns what went wrong into one message.
 import yargs, { type Argv } from 'yargs';
 import { tolerateBrokenOutput } from './broken-output.ts';
 import { versionLine } from './commands/version.ts';
+import { type Define, declareCommands } from './declarations.ts';
 import { reportFailure } from './exit-code.ts';
 import { type UnderstoodWords, usageError } from './usage-error.ts';
 
@@ -17,232 +18,29 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   };
   try {
     tolerateBrokenOutput();
-    await declareCommands(yargs(), args, finish).parseAsync([...args]);
+    await createParser(args, finish).parseAsync([...args]);
     return exitCode;
   } catch (error) {
     return reportFailure(error);
   }
 }
 
-function declareCommands(parser: Argv, args: readonly string[], finish: (code: number) => void): Argv {
+function createParser(args: readonly string[], finish: (code: number) => void): Argv {
+  const parser = yargs();
   const commands: string[] = [];
   let understood: UnderstoodWords = { args, signature: undefined, commands, options: [] };
 
-  const withConfig = <T>(argv: Argv<T>) =>
-    argv.option('config', {
-      type: 'string',
-      array: true,
-      nargs: 1,
-      describe: 'config file or folder; may be repeated',
-    });
-  const withSocket = <T>(argv: Argv<T>) =>
-    withConfig(argv).option('socket', {
-      type: 'string',
-      requiresArg: true,
-      describe: "the agent's socket; default $LATCHKEY_SOCKET",
-    });
-  const withJson = <T>(argv: Argv<T>) =>
-    argv.option('json', { type: 'boolean', default: false, describe: 'print JSON' });
-
-  const define = <T>(
-    command: string,
-    describe: string,
-    builder: (argv: Argv) => Argv<T>,
-    run: (values: T) => Promise<number>,
-  ): void => {
+  const define: Define = (command, describe, builder, run) => {
     commands.push(command.split(' ')[0] ?? '');
     const build = (argv: Argv) => {
       const built = builder(argv);
       understood = { ...understood, signature: command, options: optionsOf(built) };
       return built;
     };
-    parser.command(command, describe, build, async (values) => finish(await run(values as T)));
+    parser.command(command, describe, build, async (values) => finish(await run(values)));
   };
 
-  define(
-    'agent',
-    'run the agent',
-    (argv) => withConfig(argv),
-    async (values) => (await import('./commands/agent.ts')).runAgent(values),
-  );
-  define(
-    'run',
-    'run one command with secrets in its environment and files: latchkey run -- CMD…',
-    (argv) =>
-      withConfig(argv)
-        .option('process', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'take the environment of this process of the config',
-        })
-        .option('timeout', {
-          type: 'string',
-          requiresArg: true,
-          default: '60s',
-          describe: 'give up after this long when the secrets do not come',
-        }),
-    async (values) => (await import('./commands/run.ts')).runRun(values, commandAfterDashes(values)),
-  );
-  define(
-    'render',
-    'write the files once and end',
-    (argv) =>
-      withConfig(argv)
-        .option('once', { type: 'boolean', default: true, describe: 'the default: write, notify, end' })
-        .option('diff', {
-          type: 'boolean',
-          default: false,
-          describe: 'write nothing; show what would change, secrets masked',
-        })
-        .option('timeout', {
-          type: 'string',
-          requiresArg: true,
-          default: '60s',
-          describe: 'give up after this long',
-        }),
-    async (values) => (await import('./commands/render.ts')).runRender(values),
-  );
-  define(
-    'get <name> [field]',
-    'print a secret, or one field of it',
-    (argv) =>
-      withJson(withSocket(argv))
-        .positional('name', { type: 'string', demandOption: true })
-        .positional('field', { type: 'string' }),
-    async (values) => (await import('./commands/get.ts')).runGet(values),
-  );
-  define(
-    'status',
-    'show what the agent holds, waits for and plans',
-    (argv) =>
-      withJson(withSocket(argv)).option('watch', {
-        type: 'boolean',
-        default: false,
-        describe: 'show it again every second',
-      }),
-    async (values) => (await import('./commands/status.ts')).runStatus(values),
-  );
-  define(
-    'refresh [names..]',
-    'ask upstream now for these secrets, or for all',
-    (argv) =>
-      withJson(withSocket(argv)).positional('names', {
-        type: 'string',
-        array: true,
-        default: [] as string[],
-      }),
-    async (values) => (await import('./commands/refresh.ts')).runRefresh(values),
-  );
-  define(
-    'explain <subject>',
-    'tell what a secret or a file waits for, since when and why',
-    (argv) => withJson(withSocket(argv)).positional('subject', { type: 'string', demandOption: true }),
-    async (values) => (await import('./commands/explain.ts')).runExplain(values),
-  );
-  define(
-    'who-has <name>',
-    'list the callers that hold a secret: NAME or NAME@VERSION',
-    (argv) => withJson(withSocket(argv)).positional('name', { type: 'string', demandOption: true }),
-    async (values) => (await import('./commands/who-has.ts')).runWhoHas(values),
-  );
-  define(
-    'drill <name>',
-    'rehearse a rotation, an outage or a revocation of one secret on staged copies',
-    (argv) =>
-      withJson(withSocket(argv))
-        .positional('name', { type: 'string', demandOption: true })
-        .option('kind', {
-          choices: ['rotation', 'outage', 'revocation'] as const,
-          default: 'rotation' as const,
-        })
-        .option('notify', { type: 'boolean', default: false, describe: 'run the notify commands too' }),
-    async (values) => (await import('./commands/drill.ts')).runDrill(values),
-  );
-  define(
-    'validate',
-    'check the config and every template, and report all problems',
-    (argv) => withJson(withConfig(argv)),
-    async (values) => (await import('./commands/validate.ts')).runValidate(values),
-  );
-  define(
-    'access <test> <name>',
-    'explain who may read a secret, and by which rule',
-    (argv) =>
-      withJson(withConfig(argv))
-        .positional('test', { choices: ['test'] as const, demandOption: true })
-        .positional('name', { type: 'string', demandOption: true })
-        .option('uid', { type: 'number' })
-        .option('gid', { type: 'number' })
-        .option('user', { type: 'string', requiresArg: true })
-        .option('group', { type: 'string', array: true, nargs: 1 })
-        .option('exe', { type: 'string', requiresArg: true })
-        .option('unit', { type: 'string', requiresArg: true })
-        .option('container', { type: 'string', requiresArg: true }),
-    async (values) => (await import('./commands/access.ts')).runAccessTest(values),
-  );
-  define(
-    'audit <verify> [files..]',
-    "check the audit files' hash chain",
-    (argv) =>
-      withJson(withConfig(argv))
-        .positional('verify', { choices: ['verify'] as const, demandOption: true })
-        .positional('files', { type: 'string', array: true, default: [] as string[] }),
-    async (values) => (await import('./commands/audit.ts')).runAuditVerify(values),
-  );
-  define(
-    'dev',
-    'run the embedded development vault (in memory, never for production)',
-    (argv) =>
-      argv
-        .option('listen', { type: 'string', requiresArg: true, default: '127.0.0.1:8200' })
-        .option('root-token', { type: 'string', requiresArg: true })
-        .option('seed', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'YAML with mounts, policies, roles and secrets',
-        }),
-    async (values) => (await import('./commands/dev.ts')).runDev(values),
-  );
-  define(
-    'demo',
-    'show a rotation reaching four legacy services without a deployment',
-    (argv) => argv.option('once', { type: 'boolean', default: false, describe: 'rotate once and end' }),
-    async (values) => (await import('./commands/demo.ts')).runDemo(values),
-  );
-  define(
-    'helper <kind> [operation]',
-    'answer a credential helper protocol: git, docker, aws, kubernetes',
-    (argv) =>
-      withSocket(argv)
-        .positional('kind', { choices: ['git', 'docker', 'aws', 'kubernetes'] as const, demandOption: true })
-        .positional('operation', {
-          type: 'string',
-          describe: 'git and docker: get, store, erase; aws and kubernetes: the secret',
-        })
-        .option('secret', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'the name of the secret to answer with',
-        })
-        .option('host', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'the host that the credential is for, if the secret does not say',
-        }),
-    async (values) => (await import('./commands/helper.ts')).runHelper(values),
-  );
-  define(
-    'generate-config',
-    'print a commented config to start from',
-    (argv) => argv.option('full', { type: 'boolean', default: false, describe: 'with every key' }),
-    async (values) => (await import('./commands/generate-config.ts')).runGenerateConfig(values),
-  );
-  define(
-    'version',
-    'print the version',
-    (argv) => withJson(argv),
-    async (values) => (await import('./commands/version.ts')).runVersion(values),
-  );
+  declareCommands(define);
 
   return parser
     .scriptName('latchkey')
@@ -266,9 +64,4 @@ function declareCommands(parser: Argv, args: readonly string[], finish: (code: n
 
 function optionsOf(argv: object): string[] {
   return Object.keys((argv as { getOptions(): { key: object } }).getOptions().key);
-}
-
-function commandAfterDashes(values: object): string[] {
-  const rest = (values as { '--'?: unknown[] })['--'] ?? [];
-  return rest.map(String);
 }
