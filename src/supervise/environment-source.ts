@@ -20,3 +20,12 @@ export function isSameEnvironment(a: Variables, b: Variables): boolean {
   if (a.size !== b.size) return false;
   return [...a].every(([name, value]) => b.get(name)?.equals(value) === true);
 }
+
+/** `waits for DB_URL (not yet read) and 2 more` */
+export function describeMissing(source: EnvironmentSource): string {
+  const missing = source.missing();
+  const [first] = missing;
+  if (first === undefined) return 'waits for its values';
+  const more = missing.length > 1 ? ` and ${missing.length - 1} more` : '';
+  return `waits for ${first.key} (${first.reason})${more}`;
+}

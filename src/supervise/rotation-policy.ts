@@ -30,3 +30,11 @@ export function decideRotation(input: RotationInput): RotationDecision {
   if (now >= rotateAt) return { action: 'rotate', rotateAt: undefined };
   return { action: 'wait', waitMs: rotateAt - now, rotateAt };
 }
+
+/** How long after failed attempts in a row to start a successor the next one is made: doubled each time, in its bounds. */
+export function retryWaitMs(
+  failures: number,
+  { minBackoffMs, maxBackoffMs }: Pick<ProcessConfig['restart'], 'minBackoffMs' | 'maxBackoffMs'>,
+): number {
+  return Math.min(maxBackoffMs, minBackoffMs * 2 ** Math.min(20, failures - 1));
+}

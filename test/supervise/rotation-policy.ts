@@ -1,5 +1,5 @@
 import t from 'tap';
-import { decideRotation } from '../../src/supervise/rotation-policy.ts';
+import { decideRotation, retryWaitMs } from '../../src/supervise/rotation-policy.ts';
 
 const base = {
   isOther: true,
@@ -40,4 +40,10 @@ t.test('signals at once', async (t) => {
     action: 'rotate',
   });
   t.match(decideRotation({ ...base, onRotation: { kind: 'none' } }), { action: 'rotate' });
+});
+
+t.test('waits longer after each failed successor, as far as the bounds let it', async (t) => {
+  const bounds = { minBackoffMs: 1000, maxBackoffMs: 60_000 };
+  const waits = [1, 2, 3, 6, 7, 1000].map((failures) => retryWaitMs(failures, bounds));
+  t.strictSame(waits, [1000, 2000, 4000, 32_000, 60_000, 60_000]);
 });
