@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { createCommandRunner } from '../../src/supervise/run-command.ts';
 import { createRenderFixture } from '../support/render-fixture.ts';
+import { isAlive } from '../support/test-environment.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const text = 'password={{ field "db" "password" }}\n';
@@ -70,12 +71,3 @@ t.test('sees the staged files of its whole set', async (t) => {
   await pipeline.idle();
   t.equal(readFileSync(seen, 'utf8'), 'other password=one\n');
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.startsWith('Z') === false;
-  } catch {
-    return false;
-  }
-}

@@ -5,17 +5,14 @@ import t from 'tap';
 import { createAuditLog } from '../../src/audit/audit-log.ts';
 import { createSystemClock } from '../../src/base/clock.ts';
 import { LatchkeyError } from '../../src/base/errors.ts';
-import type { Logger } from '../../src/base/logger.ts';
+import { recordLogs } from '../support/record-logs.ts';
 import { ask, startServing, tcpListener, unixListener } from '../support/serving.ts';
 import { loadCredential } from '../support/systemd-client.ts';
 
 const canary = 'CANARY-9c1e77';
 
 t.test('no value is in any log, audit line, metric, error or status', async (t) => {
-  const logged: string[] = [];
-  const note = (fields: object, message: string): void =>
-    void logged.push(`${message} ${inspect(fields, { depth: 9 })}`);
-  const logger: Logger = { debug: note, info: note, warn: note, error: note, child: () => logger };
+  const { logger, lines } = recordLogs();
   const file = join(t.testdir(), 'audit.jsonl');
   const settings = { file, onFailure: 'deny', maxBytes: 0, keepFiles: 0 } as const;
   const serving = await startServing({
@@ -79,6 +76,7 @@ t.test('no value is in any log, audit line, metric, error or status', async (t) 
       : []),
   );
   t.strictSame(unlawful, []);
+  const logged = lines.map(({ message, fields }) => `${message} ${inspect(fields, { depth: 9 })}`);
   t.ok(logged.length > 0);
   for (const [what, text] of [
     ['the log', logged.join('\n')],

@@ -1,20 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { LogFields, Logger } from '../../src/base/logger.ts';
 import { SecretValue } from '../../src/base/secret-value.ts';
 import { createCommandRunner } from '../../src/supervise/run-command.ts';
+import { recordLogs } from '../support/record-logs.ts';
+import { isAlive } from '../support/test-environment.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const run = createCommandRunner();
-
-function isAlive(pid: number): boolean {
-  try {
-    return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
-  } catch {
-    return false;
-  }
-}
 
 t.test('runs without a shell, with placeholders in every argument', async (t) => {
   const result = await run({
@@ -35,20 +28,15 @@ t.test('tells the exit code and the last line that is not empty, without colours
 });
 
 t.test('masks secrets in the log and in the last line', async (t) => {
-  const seen: unknown[] = [];
-  const logger: Logger = {
-    ...console,
-    child: () => logger,
-    info: (fields: LogFields, message) => seen.push(fields, message),
-  } as Logger;
+  const { logger, lines } = recordLogs();
   const result = await createCommandRunner({ logger })({
     command: ['sh', '-c', 'echo password hunter2; echo bad hunter2 >&2; exit 1'],
     timeoutMs: 5000,
     masks: [SecretValue.fromText('hunter2')],
   });
   t.match(result.lastLine, /\[redacted\]$/);
-  t.equal(seen.length, 4);
-  t.notMatch(JSON.stringify([seen, result]), 'hunter2');
+  t.equal(lines.filter(({ level }) => level === 'info').length, 2);
+  t.notMatch(JSON.stringify([lines, result]), 'hunter2');
 });
 
 t.test('gives the command a clean environment', async (t) => {

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { createSystemClock } from '../../src/base/clock.ts';
 import { LatchkeyError } from '../../src/base/errors.ts';
-import type { LogFields, Logger } from '../../src/base/logger.ts';
 import { SecretValue } from '../../src/base/secret-value.ts';
 import type { FileConfig, SecretConfig, TemplateConfig } from '../../src/config/resolved.ts';
 import { createConsumerIndex } from '../../src/render/consumer-index.ts';
@@ -17,6 +16,7 @@ import { createTemplateCompiler } from '../../src/render/template-compiler.ts';
 import { digestData } from '../../src/store/secret-version.ts';
 import { createStore, type Store } from '../../src/store/store.ts';
 import { runCommand } from './command-runner.ts';
+import { type LogLine, recordLogs } from './record-logs.ts';
 import { testFolder } from './test-folder.ts';
 
 export const templateConfig: TemplateConfig = {
@@ -25,12 +25,6 @@ export const templateConfig: TemplateConfig = {
   deniedFunctions: [],
   maxOutputBytes: 1 << 20,
 };
-
-export interface LogLine {
-  readonly level: 'debug' | 'info' | 'warn' | 'error';
-  readonly fields: LogFields;
-  readonly message: string;
-}
 
 export interface RenderFixture {
   readonly folder: string;
@@ -59,7 +53,7 @@ export function createRenderFixture(t: Test, secretNames: readonly string[]): Re
   const secrets = secretNames.map(secretConfig);
   const keys = new Map(secrets.map((secret) => [secret.name, resolveSecret(secret).key]));
   const index = createConsumerIndex({ store });
-  const log: LogLine[] = [];
+  const { logger, lines: log } = recordLogs();
   const [executed, committed, notified]: [string[], string[], string[]] = [[], [], []];
   const keyOf = (name: string): string => keys.get(name) ?? name;
   const compiler = createTemplateCompiler({
@@ -93,7 +87,7 @@ export function createRenderFixture(t: Test, secretNames: readonly string[]): Re
         compile: compiler.compile,
         clock,
         random: () => 0.5,
-        logger: createRecorder(log),
+        logger,
         runCommand,
         signalProcess: () => Promise.reject(new Error('no such process')),
         stateFolder: join(folder, 'state'),
@@ -180,20 +174,4 @@ export function answer(fields: Record<string, string>, leaseId?: string) {
     dataDigest: digestData(fields),
     ...(leaseId === undefined ? {} : { lease: { id: leaseId, durationSeconds: 3600, isRenewable: true } }),
   };
-}
-
-function createRecorder(lines: LogLine[]): Logger {
-  const note =
-    (level: LogLine['level']) =>
-    (fields: LogFields, message: string): void => {
-      lines.push({ level, fields, message });
-    };
-  const logger: Logger = {
-    debug: note('debug'),
-    info: note('info'),
-    warn: note('warn'),
-    error: note('error'),
-    child: () => logger,
-  };
-  return logger;
 }

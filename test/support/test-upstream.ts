@@ -1,8 +1,8 @@
 // A Vault upstream for tests: its config with defaults, and a list of what it logged.
 import { createSystemClock } from '../../src/base/clock.ts';
-import type { LogFields, Logger } from '../../src/base/logger.ts';
 import type { AuthConfig, UpstreamConfig } from '../../src/config/resolved.ts';
 import { createVaultUpstream, type VaultUpstreamOptions } from '../../src/upstream/vault-upstream.ts';
+import { recordLogs } from './record-logs.ts';
 
 export const authCommon = {
   namespace: undefined,
@@ -48,32 +48,6 @@ export function upstreamConfig(
     maxBodyBytes: 1 << 20,
     ...over,
   };
-}
-
-export interface LogLine {
-  readonly level: string;
-  readonly fields: LogFields;
-  readonly message: string;
-}
-
-export interface LogRecord {
-  readonly logger: Logger;
-  readonly lines: LogLine[];
-}
-
-export function recordLogs(): LogRecord {
-  const lines: LogLine[] = [];
-  const at = (level: string, bound: LogFields) => (fields: LogFields, message: string) => {
-    lines.push({ level, fields: { ...bound, ...fields }, message });
-  };
-  const bind = (bound: LogFields): Logger => ({
-    debug: at('debug', bound),
-    info: at('info', bound),
-    warn: at('warn', bound),
-    error: at('error', bound),
-    child: (fields) => bind({ ...bound, ...fields }),
-  });
-  return { logger: bind({}), lines };
 }
 
 export interface TestUpstreamOptions extends Partial<Omit<VaultUpstreamOptions, 'config'>> {

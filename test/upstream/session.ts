@@ -2,14 +2,9 @@ import t, { type Test } from 'tap';
 import { createSystemClock } from '../../src/base/clock.ts';
 import { createReference } from '../../src/store/reference.ts';
 import { createFastClock } from '../support/fast-clock.ts';
+import type { LogRecord } from '../support/record-logs.ts';
 import { grantedAuth, kv2, type StubVault, startStubVault } from '../support/stub-vault.ts';
-import {
-  appRole,
-  createTestUpstream,
-  interactive,
-  type LogRecord,
-  shutdown,
-} from '../support/test-upstream.ts';
+import { appRole, createTestUpstream, interactive, shutdown } from '../support/test-upstream.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const reference = createReference({ upstream: 'vault', path: 'secret/app' });
