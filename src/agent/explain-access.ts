@@ -1,7 +1,7 @@
 // Explains a decision for a caller that is described, not connected.
 import { createAccess } from '../access/access.ts';
 import type { Decision, RuleExplanation } from '../access/access-policy.ts';
-import { findGroup, findUser, groupsOfUser } from '../base/accounts.ts';
+import { accountIds, findGroup, findUser, groupsOfUser } from '../base/accounts.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 
@@ -31,7 +31,7 @@ export function explainAccess(
   }
   const access = createAccess({
     rules: config.access,
-    accounts: { uidOf: (user) => findUser(user)?.uid, gidOf: (group) => findGroup(group)?.gid },
+    accounts: accountIds,
     ownUid: process.getuid?.() ?? 0,
   });
   const caller = {

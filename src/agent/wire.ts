@@ -5,7 +5,7 @@ import { createPeerReader } from '../access/peer.ts';
 import { processStartTime } from '../access/peer-linux.ts';
 import { type AuditLog, createAuditLog, createSilentAudit } from '../audit/audit-log.ts';
 import { createLedger, type Ledger } from '../audit/ledger.ts';
-import { findGroup, findUser } from '../base/accounts.ts';
+import { accountIds } from '../base/accounts.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { SecretValue } from '../base/secret-value.ts';
@@ -190,7 +190,7 @@ export async function wireServing(
   const { clock, logger } = surroundings;
   const { registry, metrics, store } = core;
   const ownUid = process.getuid?.() ?? 0;
-  const access = createAccess({ rules: config.access, accounts, ownUid });
+  const access = createAccess({ rules: config.access, accounts: accountIds, ownUid });
   const audit =
     config.audit === undefined
       ? createSilentAudit()
@@ -224,11 +224,6 @@ export async function wireServing(
   });
   return { server, access, audit, ledger };
 }
-
-const accounts = {
-  uidOf: (user: string) => findUser(user)?.uid,
-  gidOf: (group: string) => findGroup(group)?.gid,
-};
 
 function resolverOf(config: ResolvedConfig): ResolveDependency {
   const [only, ...others] = config.upstreams;

@@ -70,14 +70,7 @@ const checkEveryMs = 2000;
 const checkedAtOnce = 200;
 const unwatchedHoldMs = 3_600_000;
 
-interface Row {
-  consumer: string;
-  holder: Holder;
-  name: string;
-  entryKey: string;
-  number: number;
-  shownVersion: number;
-  since: number;
+interface Row extends LedgerRecord {
   lastAt: number;
   deliveries: number;
 }
@@ -170,9 +163,9 @@ export function createLedger(options: LedgerOptions): Ledger {
     },
     whoHas(entryKey, shownVersion) {
       const rows = [...accounts.values()].map((account) => account.rows.get(entryKey));
-      return rows.filter(
-        (row) => row !== undefined && (shownVersion === undefined || row.shownVersion === shownVersion),
-      ) as LedgerRecord[];
+      return rows
+        .filter((row) => row !== undefined)
+        .filter((row) => shownVersion === undefined || row.shownVersion === shownVersion);
     },
     get size() {
       return size;

@@ -30,6 +30,12 @@ export function findGroup(nameOrGid: string): GroupAccount | undefined {
   return fields === undefined ? undefined : { name: fields[0] ?? '', gid: Number(fields[2]) };
 }
 
+/** The ids alone, by the names that rules have. */
+export const accountIds = {
+  uidOf: (user: string): number | undefined => findUser(user)?.uid,
+  gidOf: (group: string): number | undefined => findGroup(group)?.gid,
+};
+
 /** The ids of all groups that a user is a member of, his own first; empty when there is no such user. */
 export function groupsOfUser(name: string): number[] {
   const { status, stdout } = spawnSync('id', ['-G', '--', name], { encoding: 'utf8', timeout: 5000 });

@@ -1,5 +1,4 @@
 // AWS credentials from the fields of a secret, by the names that Vault's AWS engine, AWS itself and people give them.
-
 import { LatchkeyError } from './errors.ts';
 import type { JsonObject } from './json.ts';
 

@@ -1,7 +1,7 @@
 // Counters, gauges and histograms in memory, written as Prometheus text 0.0.4. Labels hold names, codes and states of
 // the config's making, never a value of a secret and never what a caller made up.
 
-/** In seconds; fit for answers from memory as for requests to an upstream. */
+/** Of every histogram, in seconds; fit for answers from memory as for requests to an upstream. */
 const secondsBuckets: readonly number[] = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30,
 ];
@@ -40,12 +40,7 @@ interface MetricDescription {
 export interface MetricsRegistry {
   counter(name: string, help: string, labels?: readonly string[]): Family<Counter>;
   gauge(name: string, help: string, labels?: readonly string[]): Family<Gauge>;
-  histogram(
-    name: string,
-    help: string,
-    labels?: readonly string[],
-    buckets?: readonly number[],
-  ): Family<Histogram>;
+  histogram(name: string, help: string, labels?: readonly string[]): Family<Histogram>;
   /** `collect` runs before each `render` and sets gauges from what is there then. Returns what ends it. */
   onRender(collect: () => void): () => void;
   describe(): MetricDescription[];
@@ -62,7 +57,6 @@ interface Cell {
 }
 
 interface Metric extends MetricDescription {
-  readonly bounds: readonly number[];
   readonly cells: Map<string, Cell>;
 }
 
@@ -72,17 +66,13 @@ export function createMetricsRegistry(): MetricsRegistry {
   const metrics = new Map<string, Metric>();
   const collectors = new Set<() => void>();
 
-  function define<Child>(
-    description: MetricDescription,
-    bounds: readonly number[],
-    wrap: (cell: Cell) => Child,
-  ): Family<Child> {
+  function define<Child>(description: MetricDescription, wrap: (cell: Cell) => Child): Family<Child> {
     const { name, labels } = description;
     if (!namePattern.test(name) || !labels.every((label) => namePattern.test(label))) {
       throw new TypeError(`metric ${name}: expected lower-case names with digits and underscores`);
     }
     if (metrics.has(name)) throw new TypeError(`metric ${name} is defined twice`);
-    const metric: Metric = { ...description, bounds, cells: new Map() };
+    const metric: Metric = { ...description, cells: new Map() };
     metrics.set(name, metric);
     let children = new Map<string, Child>();
     /** By the values as they are given: spares escaping them on every count. */
@@ -119,13 +109,13 @@ export function createMetricsRegistry(): MetricsRegistry {
 
   return {
     counter: (name, help, labels = []) =>
-      define({ name, kind: 'counter', help, labels }, [], (cell) => ({
+      define({ name, kind: 'counter', help, labels }, (cell) => ({
         inc(by = 1) {
           cell.value += by;
         },
       })),
     gauge: (name, help, labels = []) =>
-      define({ name, kind: 'gauge', help, labels }, [], (cell) => ({
+      define({ name, kind: 'gauge', help, labels }, (cell) => ({
         set(value) {
           cell.value = value;
         },
@@ -133,14 +123,14 @@ export function createMetricsRegistry(): MetricsRegistry {
           cell.value += by;
         },
       })),
-    histogram: (name, help, labels = [], buckets = secondsBuckets) =>
-      define({ name, kind: 'histogram', help, labels }, buckets, (cell) => ({
+    histogram: (name, help, labels = []) =>
+      define({ name, kind: 'histogram', help, labels }, (cell) => ({
         observe(value) {
           cell.value += 1;
           cell.sum += value;
           let index = 0;
-          while (index < buckets.length && value > (buckets[index] ?? 0)) index += 1;
-          if (index < buckets.length) cell.buckets[index] = (cell.buckets[index] ?? 0) + 1;
+          while (index < secondsBuckets.length && value > (secondsBuckets[index] ?? 0)) index += 1;
+          if (index < secondsBuckets.length) cell.buckets[index] = (cell.buckets[index] ?? 0) + 1;
         },
       })),
     onRender(collect) {
@@ -159,7 +149,7 @@ export function createMetricsRegistry(): MetricsRegistry {
 function cellOf(metric: Metric, key: string): Cell {
   let cell = metric.cells.get(key);
   if (cell === undefined) {
-    cell = { value: 0, sum: 0, buckets: metric.bounds.map(() => 0) };
+    cell = { value: 0, sum: 0, buckets: metric.kind === 'histogram' ? secondsBuckets.map(() => 0) : [] };
     metric.cells.set(key, cell);
   }
   return cell;
@@ -177,7 +167,7 @@ function renderMetric(metric: Metric): string {
 function histogramLines(metric: Metric, key: string, cell: Cell): string[] {
   let total = 0;
   const start = key === '' ? '' : `${key},`;
-  const lines = metric.bounds.map((bound, index) => {
+  const lines = secondsBuckets.map((bound, index) => {
     total += cell.buckets[index] ?? 0;
     return `${metric.name}_bucket{${start}le="${bound}"} ${total}`;
   });

@@ -1,6 +1,5 @@
 // The second half of a transaction, for all its groups together: notifications and probes that are identical are sent once,
 // in the order of the config; and a rollback of those whose programs did not take the new files.
-
 import { errorCode } from '../base/errors.ts';
 import type { SecretValue } from '../base/secret-value.ts';
 import { groupNotifications, inOrder } from './file-group.ts';

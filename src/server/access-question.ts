@@ -1,5 +1,4 @@
 // The question of `latchkey access test`, as JSON: who would ask, and for what.
-
 import type { Ask } from '../access/access-policy.ts';
 import type { Caller } from '../access/caller.ts';
 import { findUser, groupsOfUser } from '../base/accounts.ts';

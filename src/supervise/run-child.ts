@@ -21,8 +21,6 @@ export interface RunChildOptions {
   readonly env: Readonly<NodeJS.ProcessEnv>;
   readonly valuesInUse: () => readonly SecretValue[];
   readonly observer?: ProcessObserver;
-  /** Whether a terminal is the input; default: look. */
-  readonly isTerminal?: boolean;
 }
 
 export interface RunningChild {
@@ -51,7 +49,7 @@ const fromTerminal: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGWINCH'
  */
 export function runChild(options: RunChildOptions): RunningChild {
   const { logger, clock, env, valuesInUse } = options;
-  const isTerminal = options.isTerminal ?? process.stdin.isTTY;
+  const isTerminal = process.stdin.isTTY;
   const child = createSupervisedProcess({
     ...options,
     stdin: 'inherit',

@@ -1,5 +1,4 @@
 // How a value or a constant becomes an argument of a typed parameter: Go's validateType and its constants.
-
 import { typeHint } from './hint.ts';
 import type { NumberNode, Operand } from './node.ts';
 import { nodeText } from './node.ts';

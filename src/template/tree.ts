@@ -1,6 +1,5 @@
 // What the parser reads with: three tokens of lookahead, the variables in sight, errors with their place.
 // The grammar is in parse.ts.
-
 import { decodeText } from './bytes.ts';
 import type { Lexer } from './lex.ts';
 import type { ListNode } from './node.ts';

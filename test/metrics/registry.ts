@@ -8,7 +8,7 @@ t.test('writes counters, gauges and histograms as Prometheus text', (t) => {
   requests.with('secrets', '200').inc(2);
   requests.with('vault', '404').inc();
   registry.gauge('app_open', 'Open\nnow \\ later.').with().set(-1.5);
-  const seconds = registry.histogram('app_seconds', 'Time.', ['dialect'], [0.1, 1]).with('aws');
+  const seconds = registry.histogram('app_seconds', 'Time.', ['dialect']).with('aws');
   for (const value of [0.05, 0.1, 0.5, 7]) seconds.observe(value);
   t.equal(
     registry.render(),
@@ -22,8 +22,15 @@ t.test('writes counters, gauges and histograms as Prometheus text', (t) => {
       'app_open -1.5',
       '# HELP app_seconds Time.',
       '# TYPE app_seconds histogram',
+      ...['0.0001', '0.00025', '0.0005', '0.001', '0.0025', '0.005', '0.01'].map(
+        (bound) => `app_seconds_bucket{dialect="aws",le="${bound}"} 0`,
+      ),
+      'app_seconds_bucket{dialect="aws",le="0.05"} 1',
       'app_seconds_bucket{dialect="aws",le="0.1"} 2',
+      'app_seconds_bucket{dialect="aws",le="0.5"} 3',
       'app_seconds_bucket{dialect="aws",le="1"} 3',
+      'app_seconds_bucket{dialect="aws",le="5"} 3',
+      'app_seconds_bucket{dialect="aws",le="30"} 4',
       'app_seconds_bucket{dialect="aws",le="+Inf"} 4',
       'app_seconds_sum{dialect="aws"} 7.65',
       'app_seconds_count{dialect="aws"} 4',

@@ -1,5 +1,4 @@
 // `latchkey refresh [NAME…]`: upstream is asked now, not at the next poll.
-
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
 import { askAgentOrThrow } from '../local-client.ts';
 

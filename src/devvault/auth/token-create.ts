@@ -1,5 +1,4 @@
 // auth/token/create and its variants: whose child the token is, which policies it may have, how long it lives.
-
 import type { Call, VaultResponse } from '../backend.ts';
 import type { Core } from '../core.ts';
 import {

@@ -1,6 +1,5 @@
 // Decimal arithmetic as sprig's addf and its like do it (shopspring/decimal): exact but for division, which stops at 16
 // digits behind the point, half away from zero.
-
 import { formatFloat } from '../float-format.ts';
 import { callError, plain } from '../function-table.ts';
 
