@@ -128,11 +128,17 @@ function refusal(answer: AuthorisedAnswer, reference: Reference, path: string, w
     ...(reference.operation === 'write' ? Object.values(reference.parameters) : []),
   ];
   const capability = { read: 'read', list: 'list', write: 'create and update' }[reference.operation];
-  if (answer.status === 404 && isJsonObject(answerJson(answer)?.['data'])) {
-    return new UpstreamError('not_found', `${what}: this version is deleted`, {
-      status: 404,
-      remedy: `undelete it, or write a new version to "${path}"`,
-    });
+  const data = answerJson(answer)?.['data'];
+  if (answer.status === 404 && isJsonObject(data)) {
+    const isDestroyed = isJsonObject(data['metadata']) && data['metadata']['destroyed'] === true;
+    return new UpstreamError(
+      'not_found',
+      `${what}: this version is ${isDestroyed ? 'destroyed' : 'deleted'}`,
+      {
+        status: 404,
+        remedy: `${isDestroyed ? '' : 'undelete it, or '}write a new version to "${path}"`,
+      },
+    );
   }
   return requestRefusal(answer, { what, path, capability, secrets });
 }

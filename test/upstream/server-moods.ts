@@ -234,7 +234,7 @@ t.test('a 500 of one path does not concern the others', async (t) => {
   t.ok(await upstream.read(reference, interactive()));
 });
 
-t.test('404: no such secret, a deleted one, and no such mount are three things', async (t) => {
+t.test('404: no such secret, a deleted or destroyed one, and no such mount are told apart', async (t) => {
   const moody = await startMoody(t);
   const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 20_000 });
   await upstream.ready(patience());
@@ -243,7 +243,12 @@ t.test('404: no such secret, a deleted one, and no such mount are three things',
     [
       { status: 404, json: kv2(null, 1, { deletion_time: '2020-01-01T00:00:00Z' }) },
       'not_found',
-      /this version is deleted/,
+      /this version is deleted; undelete it, or write/,
+    ],
+    [
+      { status: 404, json: kv2(null, 1, { destroyed: true }) },
+      'not_found',
+      /this version is destroyed; write a new version/,
     ],
     [
       json(404, 'no handler for route "secret/data/app". route entry not found.'),
