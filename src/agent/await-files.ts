@@ -29,7 +29,9 @@ export function awaitFiles(
     missing() {
       const file = awaited();
       const missing = source.missing();
-      return file === undefined ? missing : [...missing, { key: file, reason: 'the file is not there yet' }];
+      return file === undefined
+        ? missing
+        : [...missing, { key: '', name: file, reason: 'the file is not there yet' }];
     },
     onChange(listener) {
       const stir = () => {

@@ -123,8 +123,10 @@ async function createSource(config: ProcessConfig, options: EnvironmentOptions):
     current: () => (isComplete() ? new Map(values) : undefined),
     missing: () =>
       failure === undefined
-        ? consumer.missing().map(({ key, reason, message }) => ({ key, reason: message ?? reason }))
-        : [{ key: `processes.${config.name}.env`, reason: failure }],
+        ? consumer
+            .missing()
+            .map(({ key, name, reason, message }) => ({ key, name, reason: message ?? reason }))
+        : [{ key: '', name: `processes.${config.name}.env`, reason: failure }],
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -140,7 +142,7 @@ async function createSource(config: ProcessConfig, options: EnvironmentOptions):
         const { missing } = consumer.rehearse(override);
         const [first] = missing;
         if (first === undefined) return { after: new Map(values), failure: undefined };
-        return { after: undefined, failure: `it waits for ${first.key}` };
+        return { after: undefined, failure: `it waits for ${first.name}` };
       } catch (error) {
         return { after: undefined, failure: describeError(error) };
       } finally {

@@ -3,6 +3,7 @@
 import { type ErrorCode, LatchkeyError } from '../base/errors.ts';
 import type { LogSink } from '../base/logger.ts';
 import type { ProcessConfig, ResolvedConfig } from '../config/resolved.ts';
+import type { MissingValue } from '../supervise/environment-source.ts';
 import { findProgram } from '../supervise/launcher.ts';
 import { type RunningChild, runChild } from '../supervise/run-child.ts';
 import { type Agent, createAgent } from './agent.ts';
@@ -133,16 +134,16 @@ async function untilFilesAreThere({ core }: Agent, signal: AbortSignal): Promise
 /** What upstream refuses does not come by waiting. */
 const hopeless: ReadonlySet<ErrorCode> = new Set(['not_found', 'mount_not_found', 'denied', 'login_failed']);
 
-function throwIfHopeless({ core }: Agent, missing: readonly { key: string; reason: string }[]): void {
-  for (const { key, reason } of missing) {
+function throwIfHopeless({ core }: Agent, missing: readonly MissingValue[]): void {
+  for (const { key, name, reason } of missing) {
     const code = core.store.find(key)?.error?.code;
-    if (code !== undefined && hopeless.has(code)) throw new LatchkeyError(code, `${key}: ${reason}`);
+    if (code !== undefined && hopeless.has(code)) throw new LatchkeyError(code, `${name}: ${reason}`);
   }
 }
 
-function notInTime(missing: readonly { key: string; reason: string }[]): LatchkeyError {
+function notInTime(missing: readonly MissingValue[]): LatchkeyError {
   const [first] = missing;
-  const what = first === undefined ? 'its values' : `${first.key} (${first.reason})`;
+  const what = first === undefined ? 'its values' : `${first.name} (${first.reason})`;
   return new LatchkeyError(
     'upstream_unavailable',
     `the program was not started: ${what} did not come in time`,

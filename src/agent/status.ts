@@ -13,6 +13,7 @@ interface FileState {
   readonly isReady: boolean;
   readonly missing: readonly {
     readonly key: string;
+    readonly name: string;
     readonly reason: string;
     readonly message: string | undefined;
   }[];
@@ -60,19 +61,29 @@ export interface Readiness {
   readonly missing: readonly string[];
 }
 
-/** Ready: logged in everywhere, and every required secret, file and process is in place. */
+/**
+ * Ready: logged in everywhere, and every required secret, file and process is in place. Each reason is told once: what
+ * waits for an upstream or a secret that is in the list names it and no more.
+ */
 export function readinessOf(sources: StatusSources): Readiness {
   const missing: string[] = [];
+  const away = new Set<string>();
+  const told = new Set<string>();
   for (const upstream of sources.upstreams()) {
     const { name, login, state, message } = upstream.status();
-    if (login.state !== 'logged_in') missing.push(`upstream ${name}: ${message ?? state}`);
+    if (login.state === 'logged_in') continue;
+    missing.push(`upstream ${name}: ${message ?? state}`);
+    away.add(name);
   }
   for (const { config, entry } of sources.names.all()) {
-    if (config.isRequired && entry.current === undefined)
-      missing.push(`secret ${config.name}: ${why(entry)}`);
+    if (!config.isRequired || entry.current !== undefined) continue;
+    const { upstream } = entry.reference;
+    const reason = away.has(upstream) ? `${entry.state}: waits for upstream ${upstream}` : why(entry);
+    missing.push(`secret ${config.name}: ${reason}`);
+    told.add(entry.key);
   }
   for (const file of sources.files()) {
-    if (!file.isReady) missing.push(`file ${file.destination}: ${whyFile(file)}`);
+    if (!file.isReady) missing.push(`file ${file.destination}: ${whyFile(file, told)}`);
   }
   for (const process of sources.processes()) {
     if (!process.isInPlace) missing.push(`process ${process.name}: ${process.message ?? process.state}`);
@@ -116,9 +127,10 @@ function why(entry: Entry): string {
   return entry.error === undefined ? entry.state : `${entry.state}: ${entry.error.message}`;
 }
 
-/** One clause: the failure, else the first secret that it waits for, else its state. */
-export function whyFile(file: FileState): string {
+/** One clause: the failure, else the first secret that it waits for (and why, unless that was `told`), else its state. */
+export function whyFile(file: FileState, told: ReadonlySet<string> = new Set()): string {
   if (file.failure !== undefined) return `${file.failure.step} failed: ${file.failure.message}`;
   const [first] = file.missing;
-  return first === undefined ? file.state : `waits for ${first.key}: ${first.message ?? first.reason}`;
+  if (first === undefined) return file.state;
+  return `waits for ${first.name}${told.has(first.key) ? '' : `: ${first.message ?? first.reason}`}`;
 }

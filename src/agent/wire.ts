@@ -104,6 +104,7 @@ export function wireCore(
     clock,
     random,
     logger,
+    namesOf: (key) => names.namesOf(key),
     ...(isOneShot ? {} : { statePath: join(config.stateDir, 'leases.json') }),
   });
   const templates = createTemplateCompiler({

@@ -26,6 +26,8 @@ export interface LeaseEngineOptions {
   /** Numbers in [0, 1). */
   random: () => number;
   logger: Logger;
+  /** What the config calls an entry, for log lines; absent: nothing has a name. */
+  namesOf?: (entryKey: string) => readonly string[];
   /** Absent: nothing is remembered beyond the process. */
   statePath?: string;
   limits?: Partial<EngineLimits>;
@@ -144,6 +146,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     calls,
     book,
     floor,
+    namesOf: options.namesOf ?? (() => []),
     signal: life.signal,
     settleKey,
   };
@@ -235,7 +238,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
 
   function jumped(jumpMs: number): void {
     logger.info(
-      { jumpMs: Math.round(jumpMs) },
+      { jump_ms: Math.round(jumpMs) },
       'the wall clock jumped or the host slept; every plan is made anew',
     );
     const forwardMs = Math.max(0, jumpMs);

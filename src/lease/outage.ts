@@ -13,11 +13,13 @@ export interface Outage {
   failed(error: unknown, startedAt: number, now: number): void;
   /** Returns whether this ended an outage. */
   answered(): boolean;
+  /** Whether a failure is to be told: of those that one outage brings only the first. */
+  isNews(): boolean;
 }
 
 export function createOutage(options: { limits: BackoffLimits; random: () => number }): Outage {
   const { limits, random } = options;
-  let away: { since: number; failures: number; probeAt: number } | undefined;
+  let away: { since: number; failures: number; probeAt: number; isTold: boolean } | undefined;
   const answered = (): boolean => {
     const wasAway = away !== undefined;
     away = undefined;
@@ -35,13 +37,18 @@ export function createOutage(options: { limits: BackoffLimits; random: () => num
     failed(error, startedAt, now) {
       if (!isOutageError(error)) return;
       if (away === undefined) {
-        away = { since: now, failures: 1, probeAt: now + backoffDelayMs(1, limits, random) };
+        away = { since: now, failures: 1, probeAt: now + backoffDelayMs(1, limits, random), isTold: false };
       } else if (startedAt >= away.since) {
         away.failures += 1;
         away.probeAt = now + backoffDelayMs(away.failures, limits, random);
       }
     },
     answered,
+    isNews() {
+      const isNews = away?.isTold !== true;
+      if (away !== undefined) away.isTold = true;
+      return isNews;
+    },
   };
 }
 

@@ -22,6 +22,8 @@ export interface TrackParts {
   readonly calls: UpstreamCalls;
   readonly book: LeaseBook;
   readonly floor: MintFloor;
+  /** What the config calls an entry. */
+  readonly namesOf: (entryKey: string) => readonly string[];
   /** Ends with the engine. */
   readonly signal: AbortSignal;
 }
@@ -39,6 +41,8 @@ export interface TrackContext extends TrackParts {
   isExpired: boolean;
   failure: FailureView | undefined;
   lastError: unknown;
+  /** Whether the log was told of the failure, and so is of its end. */
+  isFailureTold: boolean;
   askedAt: number | undefined;
   isStopped: boolean;
 }
@@ -58,6 +62,7 @@ export function createTrackContext(
     isExpired: false,
     failure: undefined,
     lastError: undefined,
+    isFailureTold: false,
     askedAt: undefined,
     isStopped: false,
   };
@@ -78,6 +83,13 @@ export function viewOf(context: TrackContext): SecretView {
     askedAt: context.askedAt,
     mintAllowedAt: context.floor.allowedAt(context.canonicalKey),
   };
+}
+
+/** What log lines call the secret: by the config's name where it has one, and by the key that status shows. */
+export function logFields({ members, namesOf, canonicalKey }: TrackContext) {
+  const [key = canonicalKey] = members;
+  const names = [...members].flatMap(namesOf);
+  return { secret: names.length > 0 ? names.join(', ') : key, key };
 }
 
 export function toWall(clock: Clock, at: number): number {

@@ -3,7 +3,7 @@ import type { Timer } from '../base/clock.ts';
 import { errorCode, LatchkeyError } from '../base/errors.ts';
 import { expiryAt, isOutage } from './failure-policy.ts';
 import { orExpire, type PlannedStep, planAfterRecovery, planNext } from './schedule-policy.ts';
-import { type TrackContext, toWall, viewOf } from './track-context.ts';
+import { logFields, type TrackContext, toWall, viewOf } from './track-context.ts';
 
 export interface TrackPlan {
   /** Plans anew by what is known now. */
@@ -62,7 +62,7 @@ export function createTrackPlan(context: TrackContext, onDue: () => void): Track
     if (!context.isExpired && at !== undefined && at <= clock.now()) {
       context.isExpired = true;
       const error = context.lastError ?? endedError(context.canonicalKey);
-      const fields = { secret: context.canonicalKey, code: errorCode(error) };
+      const fields = { ...logFields(context), code: errorCode(error) };
       context.logger.warn(fields, 'the secret has expired and is handed out no more');
       for (const key of [...context.members]) store.fail(key, error, 'expired');
     }

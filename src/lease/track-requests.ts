@@ -1,11 +1,12 @@
 // The requests of one track and what their outcomes change: the value, its lease, the failures, the store's entries.
 import { describeError, errorCode, LatchkeyError } from '../base/errors.ts';
+import type { EntryState } from '../store/entry.ts';
 import type { SecretAnswer } from '../store/secret-version.ts';
-import { addFailure, mayHaveMinted, stateOnFailure } from './failure-policy.ts';
+import { addFailure, isOutageError, mayHaveMinted, stateOnFailure } from './failure-policy.ts';
 import type { OwnedLease } from './lease-book.ts';
 import type { Priority } from './lease-upstream.ts';
 import { isMinted } from './secret-view.ts';
-import { policyOf, publishTo, shownEnd, type TrackContext, viewOf } from './track-context.ts';
+import { logFields, policyOf, publishTo, shownEnd, type TrackContext, viewOf } from './track-context.ts';
 import { confirmValue, createTrackedValue, noteOutcome } from './tracked-value.ts';
 
 export interface TrackRequests {
@@ -33,15 +34,17 @@ export function createTrackRequests(
     try {
       await book.renew(lease, { signal: context.repeatable.signal, priority });
     } catch (error) {
-      const secret = context.canonicalKey;
       if (errorCode(error) === 'lease_lost') {
-        logger.warn({ secret }, 'the lease is gone upstream; another one is asked for');
+        logger.warn(logFields(context), 'the lease is gone upstream; another one is asked for');
         // Whatever comes of the read, this one is not to be used.
         Object.assign(lease, { endsAt: Math.min(lease.endsAt, clock.now()), canRenew: false });
         return read(priority);
       }
       if (errorCode(error) !== 'denied') throw error;
-      logger.warn({ secret }, 'upstream denies the renewal of this lease; it is replaced before it ends');
+      logger.warn(
+        logFields(context),
+        'upstream denies the renewal of this lease; it is replaced before it ends',
+      );
       lease.canRenew = false;
     }
     succeed();
@@ -123,10 +126,21 @@ export function createTrackRequests(
   }
 
   function succeed(): void {
-    if (context.failure !== undefined) {
-      logger.info({ secret: context.canonicalKey }, 'upstream answers for this secret again');
-    }
-    Object.assign(context, { isExpired: false, failure: undefined, lastError: undefined });
+    if (context.isFailureTold) logger.info(logFields(context), 'upstream answers for this secret again');
+    Object.assign(context, {
+      isExpired: false,
+      failure: undefined,
+      lastError: undefined,
+      isFailureTold: false,
+    });
+  }
+
+  /** An upstream that is away says so itself: one of its secrets as an example is enough. */
+  function tellFailure(error: unknown, state: EntryState): void {
+    const isNews = !isOutageError(error) || calls.outage(reference.upstream).isNews();
+    context.isFailureTold ||= isNews;
+    const fields = { ...logFields(context), code: errorCode(error), state };
+    logger[isNews ? 'warn' : 'debug'](fields, describeError(error));
   }
 
   return {
@@ -145,9 +159,7 @@ export function createTrackRequests(
       context.lastError = error;
       const state = stateOnFailure(viewOf(context), clock.now());
       context.isExpired = state === 'expired';
-      if (before?.code !== context.failure.code) {
-        logger.warn({ secret: context.canonicalKey, code: errorCode(error), state }, describeError(error));
-      }
+      if (before?.code !== context.failure.code) tellFailure(error, state);
       for (const key of [...members]) store.fail(key, error, state);
     },
   };

@@ -100,7 +100,7 @@ async function stageRehearsal(run: GroupRun, request: DrillRequest, tools: Trans
     if (execution === undefined || missing !== undefined) {
       throw new LatchkeyError(
         'template_failed',
-        `${unit.config.destination} waits for ${missing?.key ?? 'its template'}`,
+        `${unit.config.destination} waits for ${missing?.name ?? 'its template'}`,
       );
     }
     run.executions.set(unit, execution);

@@ -166,7 +166,7 @@ function missingSentence(missing: MissingDependency, wall: number): string {
     failed: 'upstream cannot be asked',
     unknown: 'the config does not know it',
   };
-  return `${missing.key}: ${what[missing.reason]}${since}${message}`;
+  return `${missing.name}: ${what[missing.reason]}${since}${message}`;
 }
 
 function ago(at: number, wall: number): string {

@@ -269,7 +269,7 @@ function noteCommit(run: GroupRun, unit: FileUnit, execution: Execution, tools: 
     {
       destination: unit.config.destination,
       ...(run.group.set === undefined ? {} : { set: run.group.set }),
-      latencyMs,
+      latency_ms: latencyMs,
     },
     'file committed',
   );

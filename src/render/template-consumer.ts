@@ -24,6 +24,8 @@ export interface ExecutableTemplate {
 export interface MissingDependency {
   /** The entry's key; for what the config does not know, what the template said. */
   readonly key: string;
+  /** What the template calls it: a name of the config or a path. */
+  readonly name: string;
   readonly reason: 'pending' | 'absent' | 'denied' | 'failed' | 'unknown';
   readonly message: string | undefined;
   /** Wall time of the first failure in a row. */
@@ -121,10 +123,17 @@ export function createTemplateConsumer(options: TemplateConsumerOptions): Templa
   function explainMissing(dependency: Dependency): MissingDependency {
     const entry = find(dependency);
     if ('problem' in entry) {
-      return { key: dependency.path, reason: 'unknown', message: entry.problem, since: undefined };
+      return {
+        key: dependency.path,
+        name: dependency.path,
+        reason: 'unknown',
+        message: entry.problem,
+        since: undefined,
+      };
     }
     return {
       key: entry.key,
+      name: dependency.path,
       reason: missingReason(entry),
       message: entry.error?.message,
       since: entry.error?.since,
@@ -176,6 +185,7 @@ export function createTemplateConsumer(options: TemplateConsumerOptions): Templa
         lacked = execution.lacked;
         return execution;
       } catch (error) {
+        lacked = [];
         // A key that this execution did not reach may be what mends it.
         for (const handle of handles.values()) seen.set(handle.key, appearance(handle.entry));
         throw error;

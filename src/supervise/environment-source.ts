@@ -1,11 +1,19 @@
 // What supervision wants to know of a process's variables; who makes them is wired elsewhere.
 import type { SecretValue } from '../base/secret-value.ts';
 
+export interface MissingValue {
+  /** The key of a secret's entry; empty for what is no secret. */
+  readonly key: string;
+  /** What the config calls it. */
+  readonly name: string;
+  readonly reason: string;
+}
+
 export interface EnvironmentSource {
   /** Every variable, or undefined while one of their secrets is missing or a template fails. */
   current(): ReadonlyMap<string, SecretValue> | undefined;
   /** What is missing, and why. */
-  missing(): readonly { readonly key: string; readonly reason: string }[];
+  missing(): readonly MissingValue[];
   /** Called when the values differ from before, or become complete or incomplete. Returns what ends it. */
   onChange(listener: () => void): () => void;
   /** The process uses the current values from now on, and no earlier ones. */
@@ -27,5 +35,5 @@ export function describeMissing(source: EnvironmentSource): string {
   const [first] = missing;
   if (first === undefined) return 'waits for its values';
   const more = missing.length > 1 ? ` and ${missing.length - 1} more` : '';
-  return `waits for ${first.key} (${first.reason})${more}`;
+  return `waits for ${first.name} (${first.reason})${more}`;
 }

@@ -167,7 +167,10 @@ export function createProcessRun(options: ProcessRunOptions): ProcessRun {
     old.failedRotations += 1;
     const waitMs = retryWaitMs(old.failedRotations, wanted.config.restart);
     old.rotateAt = clock.now() + waitMs;
-    logger.error({ error: describeError(error), waitMs }, 'rotation failed: the old process stays');
+    logger.error(
+      { error: describeError(error), retry_in_ms: waitMs },
+      'rotation failed: the old process stays',
+    );
     show('running', `runs with old values: ${describeError(error)}`);
   }
 

@@ -105,7 +105,7 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
     const what = couldStart ? `ended with ${describeExit(exit)}` : (view.message ?? 'cannot be started');
     if (decision.action === 'restart') {
       if (couldStart)
-        logger.warn({ exit: describeExit(exit), restartInMs: decision.delayMs }, 'process ended');
+        logger.warn({ exit: describeExit(exit), restart_in_ms: decision.delayMs }, 'process ended');
       show('backoff', `${what}; is started again, ${attempts} in a row`);
       await pause(decision.delayMs);
       return 'exit';

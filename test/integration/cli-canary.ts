@@ -203,6 +203,13 @@ t.test('a secret is in files, answers and environments, and nowhere else', async
     if (statSync(file).isFile()) said.set(`state/${path}`, readFileSync(file, 'utf8'));
   }
 
+  const lines = agent.log().trimEnd().split('\n');
+  const keys = new Set(lines.flatMap((line) => Object.keys(JSON.parse(line) as object)));
+  t.strictSame(
+    [...keys].filter((key) => !/^[a-z][a-z_]*$/.test(key)),
+    [],
+    'every key of the log is in snake_case',
+  );
   t.ok(said.get('log')?.includes('dies with [redacted]'), 'what children print is in the log, masked');
   t.ok(said.get('audit')?.includes('"app"'));
   for (const [where, text] of said) {

@@ -79,7 +79,7 @@ t.test('get loads neither the parser of the other commands nor an HTTP client', 
 });
 
 t.test('status, refresh, explain, who-has and drill tell people and programs', async (t) => {
-  const { ask, vault, folder } = await setUp(t);
+  const { ask, agent, vault, folder } = await setUp(t);
   t.match(await ask('status'), { code: 0, stdout: /ready[\s\S]*app +fresh +1[\s\S]*app\.conf +current/ });
   t.match(JSON.parse((await ask('status', '--json')).stdout), {
     ready: true,
@@ -97,7 +97,9 @@ t.test('status, refresh, explain, who-has and drill tell people and programs', a
     stdout: /current since[\s\S]*notifies: true/,
   });
   t.match(await ask('explain', join(folder, 'tuned.conf')), { stdout: /note: written in place/ });
-  t.match(await ask('explain', 'nothing'), { code: 4 });
+  const here = ['explain', './app.conf', '--socket', agent.socket];
+  t.match(await runProgram(t, here, { cwd: folder }), { code: 0, stdout: /app\.conf: current/ });
+  t.match(await ask('explain', 'nothing'), { code: 4, stderr: /is named "nothing"/ });
   t.match(await ask('who-has', 'app'), { code: 0, stdout: /file:.*app\.conf +2 +current/ });
   t.match(await ask('who-has', 'app@1'), { code: 0, stderr: /nobody/ });
   t.match(await ask('drill', 'app'), { code: 0, stdout: /app\.conf +recovers/ });

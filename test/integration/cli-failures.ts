@@ -110,6 +110,10 @@ t.test('each secret and file fails alone, with its place, its reason and a remed
       t.equal(existsSync(at(name)), name.startsWith('good'), `${name} is there or not`);
   }
   t.notMatch(JSON.stringify(status), /hidden/);
+  t.match(agent.log(), /"secret":"denied","key":"vault:read secret\/denied"/);
+  t.match((await agent.ask('/readyz')).text, /"file [^"]*denied\.conf: waits for denied"/);
+  const explained = await agent.ask(`/explain?subject=${at('template-error.conf')}`);
+  t.notMatch(explained.text, /has not answered yet/, 'a secret that came is not waited for');
   t.match((await agent.ask('/readyz')).text, /secret nomount: .*nowhere/);
   t.equal(readFileSync(at('good.conf'), 'utf8'), 'good');
   t.equal((await agent.ask('/secrets/app/word')).text, 'good', 'the socket serves');
@@ -156,7 +160,7 @@ t.test('a wrong role id: told with the remedy, everything else serves, and it re
     vault,
     config: {
       upstreams: upstreams(vault, auth),
-      secrets: { app: { path: 'secret/app' } },
+      secrets: { app: { path: 'secret/app' }, other: { path: 'secret/app?version=1' } },
       files: [
         { contents: '{{ field "app" "word" }}', destination: join(folder, 'app.conf') },
         { contents: 'no secret in it', destination: join(folder, 'plain.conf') },
@@ -172,14 +176,18 @@ t.test('a wrong role id: told with the remedy, everything else serves, and it re
   await waitFor('the other file', () => existsSync(join(folder, 'plain.conf')));
   const got = await runProgram(t, ['get', 'app', '--socket', agent.socket]);
   t.match(got, { code: 3, stdout: '', stderr: /check role id and secret id/ });
+  t.equal(answer.text.match(/refused with 400/g)?.length, 2, 'told once, in the message and in the list');
+  t.match(answer.text, /"secret app: pending: waits for upstream vault"/);
+  t.match(answer.text, /"file [^"]*app\.conf: waits for app"/);
   t.equal(
     agent.log().match(/"level":[45]0,.*refused with 400/g)?.length,
     2,
-    'one line for the login, one for the secret',
+    'one line for the login, one for the first of the secrets',
   );
   writeFileSync(join(folder, 'role-id'), roleId);
   await agent.untilReady();
   t.equal(readFileSync(join(folder, 'app.conf'), 'utf8'), 'good');
+  t.equal(agent.log().match(/answers for this secret again/g)?.length, 1, 'and one line for its end');
 });
 
 t.test('with exit_on_error a refused login ends the agent with 3', async (t) => {

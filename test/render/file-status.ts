@@ -22,9 +22,7 @@ t.test('explains what a file waits for, since when and why', async (t) => {
   const explained = pipeline.explain(f.path('app.conf'));
   t.match(explained?.why, [
     /^waits for secrets since .* ago; the destination is as it was before$/,
-    new RegExp(
-      `^${f.path('tls.crt')} of the same set: vault:read secret/tls: upstream denies it since .*: permission denied`,
-    ),
+    new RegExp(`^${f.path('tls.crt')} of the same set: tls: upstream denies it since .*: permission denied`),
   ]);
   t.strictSame(explained?.notifications, ['reload it']);
   t.match(explained?.secrets, [

@@ -17,7 +17,7 @@ t.test('starts when every value is there, with exactly the environment that is m
   );
   await waitForState(supervisor, 'waiting');
   t.match(supervisor.status()[0], {
-    message: 'waits for vault:read secret/app (upstream is away)',
+    message: 'waits for app (upstream is away)',
     isInPlace: false,
   });
   source.set({ DB_PASSWORD: 'a b\n"c" ü$HOME', EMPTY: '' });

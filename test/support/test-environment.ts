@@ -29,7 +29,7 @@ export function createTestEnvironment(initial?: Readonly<Record<string, string>>
     current: () =>
       values && new Map(Object.entries(values).map(([name, value]) => [name, SecretValue.fromText(value)])),
     missing: () =>
-      values === undefined ? [{ key: 'vault:read secret/app', reason: 'upstream is away' }] : [],
+      values === undefined ? [{ key: 'vault:read secret/app', name: 'app', reason: 'upstream is away' }] : [],
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

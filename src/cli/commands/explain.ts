@@ -1,6 +1,8 @@
 // `latchkey explain NAME|FILE`: what it waits for, since when and why, what is planned, and who holds it.
+import { resolve } from 'node:path';
 import type { ExplainedFile, Explanation } from '../../agent/explain.ts';
 import type { SecretStatus } from '../../agent/secret-status.ts';
+import { errorCode } from '../../base/errors.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
 import { askAgentOrThrow } from '../local-client.ts';
 
@@ -10,9 +12,7 @@ interface ExplainOptions extends SocketOptions {
 }
 
 export async function runExplain(options: ExplainOptions): Promise<number> {
-  const path = `/explain?subject=${encodeURIComponent(options.subject)}`;
-  const answer = await askAgentOrThrow({ socketPath: await socketPathOf(options), path });
-  const text = answer.body.toString('utf8').trimEnd();
+  const text = await askAbout(options.subject, await socketPathOf(options));
   if (options.json) {
     process.stdout.write(`${text}\n`);
     return 0;
@@ -28,6 +28,20 @@ export async function runExplain(options: ExplainOptions): Promise<number> {
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
   return 0;
+}
+
+/** What is nothing's name may be a destination as seen from the folder of the caller. */
+async function askAbout(subject: string, socketPath: string): Promise<string> {
+  const ask = async (words: string) => {
+    const path = `/explain?subject=${encodeURIComponent(words)}`;
+    return (await askAgentOrThrow({ socketPath, path })).body.toString('utf8').trimEnd();
+  };
+  return ask(subject).catch((error: unknown) => {
+    if (errorCode(error) !== 'not_found') throw error;
+    return ask(resolve(subject)).catch(() => {
+      throw error;
+    });
+  });
 }
 
 function explainSecret(secret: SecretStatus): string[] {
