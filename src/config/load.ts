@@ -3,7 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { checkAccounts, checkLinkedDestinations, checkTemplateFiles } from './host-checks.ts';
 import { checkLiterals } from './literals.ts';
-import { mergeSources } from './merge.ts';
+import { isMap, mergeSources } from './merge.ts';
 import { createProblems, type Problems } from './problems.ts';
 import { type ConfigSource, describeReadError, parseSource, readSource } from './read-source.ts';
 import { resolveConfig } from './resolve.ts';
@@ -57,12 +57,26 @@ function resolveSources(
     sources.map((source) => source.file),
   );
   if (checks !== 'none') {
+    checkNotEmpty(sources, problems);
     checkTemplateFiles(config, merged, problems);
     checkLinkedDestinations(config, merged, problems);
   }
   if (checks === 'host') checkAccounts(merged, problems);
   problems.throwIfAny();
   return config;
+}
+
+/** A file that is being written is empty for a moment: taken for a config, it would end all that runs. */
+function checkNotEmpty(sources: readonly ConfigSource[], problems: Problems): void {
+  const [first] = sources;
+  const isEmpty = ({ value }: ConfigSource) =>
+    isMap(value) && Object.values(value).every((section) => section === null);
+  if (first === undefined || !sources.every(isEmpty)) return;
+  problems.addAt(
+    first.file,
+    undefined,
+    'nothing is configured here; `latchkey generate-config` prints a start',
+  );
 }
 
 /** Whether a file of this name, in a folder that is given as config, is a part of it. */

@@ -415,7 +415,12 @@ t.test('says why a file cannot be read', async (t) => {
     `${folder}/none.yaml: no such file; write one, or name another with --config`,
   );
   t.equal(message(join(folder, 'empty')), `${folder}/empty: no *.yaml, *.yml or *.json file in this folder`);
-  t.equal(message(join(folder, 'a.yaml')), undefined, 'an empty file is a configuration without anything');
+  t.match(message(join(folder, 'a.yaml')), /a\.yaml: nothing is configured here; `latchkey generate-config`/);
+  writeFileSync(join(folder, 'a.yaml'), '# to come\nfiles:\n');
+  t.match(message(join(folder, 'a.yaml')), /nothing is configured here/);
+  writeFileSync(join(folder, 'empty', 'a.yaml'), '');
+  writeFileSync(join(folder, 'empty', 'b.yaml'), 'state_dir: /var/lib/latchkey');
+  t.equal(message(join(folder, 'empty')), undefined, 'one of several files may be empty');
   if (process.getuid?.() === 0) return t.comment('root may read everything');
   chmodSync(join(folder, 'a.yaml'), 0);
   return t.match(message(join(folder, 'a.yaml')), /not allowed to read this file/);

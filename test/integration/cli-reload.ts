@@ -174,6 +174,7 @@ t.test('a bad config changes nothing and says why, in log, status and answer', a
   writeFileSync(taken, '');
   for (const [what, config, pattern] of [
     ['an unknown key', { ...base, secerts: {} }, /secerts.*secrets/],
+    ['a file that is being written', '', /nothing is configured here/],
     ['no YAML', 'upstreams: [', /latchkey\.yaml:\d+:\d+/],
     [
       'a template that cannot be parsed, and more that could be done',
