@@ -1,5 +1,6 @@
 // Structured logs by pino. Fields hold names, counts, times and codes; never a value of a secret.
 import pino from 'pino';
+import { LatchkeyError } from './errors.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -40,11 +41,7 @@ const mostUnwritten = 256 * 1024;
 
 /** Logs synchronously, so that the last line before an exit is there. Throws when the file cannot be opened. */
 export function createLogger(options: LoggerOptions): LogSink {
-  const destination = pino.destination(
-    options.file === undefined
-      ? { fd: 2, sync: true, maxLength: mostUnwritten }
-      : { dest: options.file, sync: true, append: true, mode: 0o640, maxLength: mostUnwritten },
-  );
+  const destination = openDestination(options.file);
   tellOnce(destination, options.file ?? 'stderr');
   const stream =
     options.format === 'json' ? destination : { write: (line: string) => destination.write(textLine(line)) };
@@ -58,6 +55,20 @@ export function createLogger(options: LoggerOptions): LogSink {
       if (options.file !== undefined) destination.reopen();
     },
   };
+}
+
+function openDestination(file: string | undefined): ReturnType<typeof pino.destination> {
+  const settings = { sync: true, maxLength: mostUnwritten };
+  if (file === undefined) return pino.destination({ ...settings, fd: 2 });
+  try {
+    return pino.destination({ ...settings, dest: file, append: true, mode: 0o640 });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new LatchkeyError('file_failed', `log.file: ${file} cannot be opened for writing (${code})`, {
+      cause,
+      remedy: 'make its folder, let this user write there, or name another file',
+    });
+  }
 }
 
 /** A log that cannot be written ends nothing: once a trouble, stderr says so, where that is not the log itself. */

@@ -1,6 +1,6 @@
 // Words that no command takes, and output that nobody takes: one line, the right exit code, never a stack trace.
 import { spawn } from 'node:child_process';
-import { openSync } from 'node:fs';
+import { openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { program, runProgram, startAgent, startProgram } from '../support/cli.ts';
@@ -111,4 +111,17 @@ t.test('an older Node is told what is needed', async (t) => {
   const preload = `--import=data:text/javascript,${encodeURIComponent(older)}`;
   const ended = await runProgram(t, ['version'], { env: { NODE_OPTIONS: preload } });
   t.match(ended, { code: 1, stdout: '', stderr: 'latchkey: needs Node 24 or newer, this is 20.20.2\n' });
+});
+
+t.test('a log file that cannot be opened: exit 1, with its place and what helps', async (t) => {
+  const folder = testFolder(t);
+  const config = join(folder, 'latchkey.yaml');
+  const file = join(folder, 'no-folder/agent.log');
+  writeFileSync(config, JSON.stringify({ log: { file } }));
+  const { code, stderr } = await runProgram(t, ['agent', '--config', config]);
+  t.equal(code, 1);
+  t.equal(
+    stderr,
+    `latchkey: log.file: ${file} cannot be opened for writing (ENOENT); make its folder, let this user write there, or name another file\n`,
+  );
 });
