@@ -10,22 +10,27 @@ export interface StopSignal {
   dispose(): void;
 }
 
-/** With `output`, for a command that prints on and on: it also fires when nobody reads that any more. */
-export function stopSignal(output?: NodeJS.WriteStream): StopSignal {
+interface StopOptions {
+  /** For a command that prints on and on: nobody reads this any more. */
+  output?: NodeJS.WriteStream;
+  /** For a command that belongs to its terminal: HUP too. */
+  withTerminal?: boolean;
+}
+
+export function stopSignal({ output, withTerminal = false }: StopOptions = {}): StopSignal {
   const controller = new AbortController();
   const stop = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) process.exit(128 + constants.signals[name]);
     controller.abort(name);
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  const names: NodeJS.Signals[] = withTerminal ? ['SIGTERM', 'SIGINT', 'SIGHUP'] : ['SIGTERM', 'SIGINT'];
+  for (const name of names) process.on(name, stop);
   output?.once('error', () => controller.abort('SIGPIPE'));
   return {
     signal: controller.signal,
     exitCode: () => 128 + constants.signals[controller.signal.reason as NodeJS.Signals],
     dispose() {
-      process.off('SIGTERM', stop);
-      process.off('SIGINT', stop);
+      for (const name of names) process.off(name, stop);
     },
   };
 }

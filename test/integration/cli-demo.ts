@@ -21,11 +21,16 @@ t.test(
   },
 );
 
-t.test('Ctrl-C in the middle leaves nothing', { timeout: 60_000 }, async (t) => {
-  const before = folders();
-  const demo = startProgram(t, ['demo', '--once']);
-  await waitFor('the rotation', () => demo.stdout().includes('rotating'), 40_000);
-  demo.child.kill('SIGINT');
-  t.equal((await demo.exited).code, 130);
-  t.strictSame(folders(), before);
-});
+for (const [what, signal, code] of [
+  ['Ctrl-C', 'SIGINT', 130],
+  ['closing the terminal', 'SIGHUP', 129],
+] as const) {
+  t.test(`${what} in the middle leaves nothing`, { timeout: 60_000 }, async (t) => {
+    const before = folders();
+    const demo = startProgram(t, ['demo', '--once']);
+    await waitFor('the rotation', () => demo.stdout().includes('rotating'), 40_000);
+    demo.child.kill(signal);
+    t.equal((await demo.exited).code, code);
+    t.strictSame(folders(), before);
+  });
+}

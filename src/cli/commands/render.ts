@@ -14,7 +14,7 @@ interface RenderOptions {
 
 /** 0: every file is current; else the code of the first failure. With --diff: 0 when every file could be made. */
 export async function runRender(options: RenderOptions): Promise<number> {
-  const stop = stopSignal();
+  const stop = stopSignal({ withTerminal: true });
   const config = loadConfig(options.config ?? []);
   const log = createLogger({
     ...config.log,

@@ -27,7 +27,7 @@ export async function runStatus(options: StatusOptions): Promise<number> {
     return status;
   };
   if (!options.watch) return (await show()).ready ? 0 : 1;
-  const stop = stopSignal(process.stdout);
+  const stop = stopSignal({ output: process.stdout });
   while (!stop.signal.aborted) {
     await show().catch((error: unknown) => {
       if (errorCode(error) === 'denied') throw error;

@@ -118,8 +118,9 @@ export function createDemo(options: { say(line: string): void; signal: AbortSign
       lastWords.push(text);
       if (lastWords.length > 20) lastWords.shift();
     });
-    child.on('exit', (code) => {
-      if (!isClosing && code !== 0)
+    child.on('exit', (code, byWhat) => {
+      // Ctrl-C reaches the children first: the terminal tells the whole group.
+      if (!isClosing && code !== 0 && byWhat !== 'SIGINT')
         say(`${name} ended with ${code}: ${lastWords.join('').trim().split('\n').slice(-5).join('\n')}`);
     });
     cleanup.defer(() => endProgram(child));
