@@ -1,5 +1,5 @@
 // The demo as the README has it.
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import t from 'tap';
 import { runProgram, startProgram } from '../support/cli.ts';
@@ -20,6 +20,15 @@ t.test(
     t.strictSame(folders(), before);
   },
 );
+
+t.test('says so at once when one of its programs ends', { timeout: 60_000 }, async (t) => {
+  const demo = startProgram(t, ['demo', '--once']);
+  await waitFor('the agent', () => demo.stdout().includes('agent  '), 40_000);
+  const children = readFileSync(`/proc/${demo.pid}/task/${demo.pid}/children`, 'utf8').trim().split(' ');
+  const agent = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('\0agent\0'));
+  process.kill(Number(agent), 'SIGKILL');
+  t.match(await demo.exited, { code: 1, stderr: /^latchkey: demo: agent ended with SIGKILL/ });
+});
 
 for (const [what, signal, code] of [
   ['Ctrl-C', 'SIGINT', 130],

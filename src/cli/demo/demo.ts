@@ -118,14 +118,17 @@ export function createDemo(options: { say(line: string): void; signal: AbortSign
       lastWords.push(text);
       if (lastWords.length > 20) lastWords.shift();
     });
-    child.on('exit', (code, byWhat) => {
+    child.on('close', (code, byWhat) => {
       // Ctrl-C reaches the children first: the terminal tells the whole group.
-      if (!isClosing && code !== 0 && byWhat !== 'SIGINT')
-        say(`${name} ended with ${code}: ${lastWords.join('').trim().split('\n').slice(-5).join('\n')}`);
+      if (isClosing || byWhat === 'SIGINT') return;
+      const words = lastWords.join('').trim().split('\n').slice(-5).join('\n');
+      ended ??= new Error(`${name} ended with ${byWhat ?? code}: ${words}`);
     });
     cleanup.defer(() => endProgram(child));
   }
   let isClosing = false;
+  /** A program of the demo that ended by itself: nothing of what is waited for comes any more. */
+  let ended: Error | undefined;
 
   async function until(
     what: string,
@@ -135,6 +138,7 @@ export function createDemo(options: { say(line: string): void; signal: AbortSign
     const deadline = performance.now() + deadlineMs;
     while (!(await condition().catch(() => false))) {
       signal.throwIfAborted();
+      if (ended !== undefined) throw ended;
       if (performance.now() > deadline) throw new Error(`waited ${deadlineMs / 1000} s in vain: ${what}`);
       await delay(25);
     }
@@ -159,6 +163,7 @@ export function createDemo(options: { say(line: string): void; signal: AbortSign
       .then(() => true)
       .catch(() => false);
     signal.throwIfAborted();
+    if (ended !== undefined) throw ended;
     if (allMoved) payments.revoke(oldKey);
     // The old key is gone now: whoever still used it would fail in this second.
     await delay(1000, undefined, { signal });
