@@ -65,6 +65,8 @@ export function createAgent(options: AgentOptions): Agent {
   const core = wireCore(config, surroundings);
   let serving: Serving | undefined;
   let notifier: ServiceNotifier | undefined;
+  /** Until then systemd waits for the start, and a reload is not the end of it. */
+  let hasBeenReady = false;
   let reaper: Reaper | undefined;
   let stopTrimming: (() => void) | undefined;
   let readyTimer: NodeJS.Timeout | undefined;
@@ -120,7 +122,7 @@ export function createAgent(options: AgentOptions): Agent {
     }
     if (options.canReload === false) return { changed: [] };
     return reloads.run(async () => {
-      notifier?.send(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
+      if (hasBeenReady) notifier?.send(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
       try {
         const next = loadConfig(options.configPaths, { env });
         const { changed } = await reloadParts({ before: config, next, core, serving, log });
@@ -141,7 +143,7 @@ export function createAgent(options: AgentOptions): Agent {
         logger.error({ error: describeError(error) }, 'config was not reloaded: the old one stays');
         throw error;
       } finally {
-        notifier?.send('READY=1');
+        if (hasBeenReady) notifier?.send('READY=1');
       }
     });
   }
@@ -186,6 +188,7 @@ export function createAgent(options: AgentOptions): Agent {
       if (wasReady === undefined || isReady) logger.info({ missing }, isReady ? 'ready' : 'not ready yet');
       else logger.warn({ missing }, 'not ready any more');
       wasReady = isReady;
+      hasBeenReady ||= isReady;
       notifier?.send(
         isReady ? 'READY=1\nSTATUS=ready' : `STATUS=waits for ${missing.length}: ${missing[0] ?? ''}`,
       );

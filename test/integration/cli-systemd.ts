@@ -1,0 +1,84 @@
+// The agent as a service of Type=notify: what it tells systemd, received on a socket of the test's own.
+import { spawn, spawnSync } from 'node:child_process';
+import { join, resolve } from 'node:path';
+import t, { type Test } from 'tap';
+import { startAgent } from '../support/cli.ts';
+import { startDevVault } from '../support/dev-vault.ts';
+import { testFolder } from '../support/test-folder.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const hasPython = spawnSync('python3', ['-c', '0']).status === 0;
+const skip = hasPython ? false : 'needs python3: Node has no datagram sockets of unix';
+
+/** Binds the address and gives what arrives there. */
+async function receive(t: Test, address: string): Promise<() => string[]> {
+  const script = `import socket, sys, json
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+name = sys.argv[1]
+s.bind('\\0' + name[1:] if name[0] == '@' else name)
+print('bound', flush=True)
+while True: print(json.dumps(s.recv(4096).decode()), flush=True)`;
+  const child = spawn('python3', ['-c', script, address], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (part: string) => {
+    text += part;
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  await waitFor('the socket', () => text.startsWith('bound\n'));
+  return () =>
+    text
+      .split('\n')
+      .slice(1, -1)
+      .map((line) => JSON.parse(line) as string);
+}
+
+for (const kind of ['path', 'abstract name'] as const) {
+  t.test(`tells of start, reload, life and stop, to a ${kind}`, { skip }, async (t) => {
+    const folder = testFolder(t);
+    const vault = await startDevVault(t);
+    const address = kind === 'path' ? join(folder, 'notify.sock') : `@latchkey-test-${process.pid}`;
+    const received = await receive(t, address);
+    const has = (pattern: RegExp) => received().some((message) => pattern.test(message));
+    const agent = startAgent(t, {
+      folder,
+      vault,
+      env: { NOTIFY_SOCKET: address, WATCHDOG_USEC: '200000' },
+      config: { secrets: { late: { path: 'secret/late', refresh: '100ms' } } },
+    });
+    await waitFor('what it waits for', () => has(/^STATUS=waits for 1: secret late: .*no such secret/));
+    t.equal((await agent.ask('/reload', { method: 'POST' })).status, 200);
+    await waitFor('a heartbeat', () => has(/^WATCHDOG=1$/));
+    t.notOk(has(/READY=1|RELOADING=1/), 'a reload does not make it ready');
+
+    await vault.writeSecret('secret/late', { word: 'here' });
+    await waitFor('ready', () => has(/^READY=1\nSTATUS=ready$/));
+    const before = process.hrtime.bigint() / 1000n;
+    t.equal((await agent.ask('/reload', { method: 'POST' })).status, 200);
+    await waitFor('the end of the reload', () => has(/^READY=1$/));
+    const [, at] = received().flatMap((message) => /^RELOADING=1\nMONOTONIC_USEC=(\d+)$/.exec(message) ?? []);
+    t.ok(
+      BigInt(at ?? 0) >= before,
+      'the time is that of the monotonic clock, as Type=notify-reload wants it',
+    );
+
+    t.equal((await agent.stop()).code, 0);
+    await waitFor('the stop', () => has(/^STOPPING=1$/));
+  });
+}
+
+const hasAnalyze = spawnSync('systemd-analyze', ['--version']).status === 0;
+
+t.test(
+  'the unit file is one that systemd takes',
+  { skip: hasAnalyze ? false : 'needs systemd-analyze' },
+  (t) => {
+    const unit = resolve(import.meta.dirname, '../../config/latchkey.service');
+    const { stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', unit], { encoding: 'utf8' });
+    const about = stderr.split('\n').filter((line) => line.includes('latchkey.service'));
+    t.strictSame(
+      about.filter((line) => !line.includes('/usr/bin/latchkey is not executable')),
+      [],
+    );
+    t.end();
+  },
+);
