@@ -1,4 +1,5 @@
 // What loading a config cannot tell: whether every template can be parsed, and every upstream built. Asks nobody.
+import { existsSync } from 'node:fs';
 import { createSystemClock } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
@@ -6,8 +7,8 @@ import { createTemplateCompiler } from '../render/template-compiler.ts';
 import { loadTemplate } from '../render/template-loader.ts';
 import { checkUpstreams } from './upstream-table.ts';
 
-/** One line for each problem; empty when there is none. */
-export async function validateParts(config: ResolvedConfig): Promise<string[]> {
+/** One line for each problem; empty when there is none. Of a config for another host, templates may be missing here. */
+export async function validateParts(config: ResolvedConfig, { isElsewhere = false } = {}): Promise<string[]> {
   const compiler = createTemplateCompiler({
     templates: config.templates,
     env: process.env,
@@ -15,7 +16,9 @@ export async function validateParts(config: ResolvedConfig): Promise<string[]> {
   });
   const checks: Promise<unknown>[] = [
     ...config.upstreams.map(async (upstream) => checkUpstreams([upstream])),
-    ...config.files.map((file) => loadTemplate(file, compiler.compile)),
+    ...config.files
+      .filter(({ source }) => !isElsewhere || source.kind !== 'file' || existsSync(source.path))
+      .map((file) => loadTemplate(file, compiler.compile)),
     ...config.processes.flatMap((process) =>
       Object.entries(process.env).map(([variable, text]) => {
         const place = `processes.${process.name}.env.${variable}`;

@@ -130,8 +130,14 @@ function declareChecks(define: Define): void {
   define(
     'validate',
     'check the config and every template, and report all problems',
-    (argv) => withJson(withConfig(argv)),
-    async (values) => (await import('./commands/validate.ts')).runValidate(values),
+    (argv) =>
+      withJson(withConfig(argv)).option('syntax-only', {
+        type: 'boolean',
+        default: false,
+        describe: 'leave out what only the host can tell: its users, groups and template files',
+      }),
+    async (values) =>
+      (await import('./commands/validate.ts')).runValidate({ ...values, syntaxOnly: values['syntax-only'] }),
   );
   define(
     'access <test> <name>',

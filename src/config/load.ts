@@ -17,10 +17,10 @@ export interface LoadOptions {
   readonly env?: Environment;
   /**
    * What to look at beside the text. `none`: nothing, for a command that only wants to know where the agent listens.
-   * `files` (the default): template files are there, and
-   * no two destinations are one. `host`: users and groups exist too.
+   * `text`: nothing of the host, for a config that is meant for another one. `files` (the default): template files are
+   * there, and no two destinations are one. `host`: users and groups exist too.
    */
-  readonly checks?: 'none' | 'files' | 'host';
+  readonly checks?: 'none' | 'text' | 'files' | 'host';
 }
 
 /**
@@ -56,8 +56,8 @@ function resolveSources(
     problems,
     sources.map((source) => source.file),
   );
-  if (checks !== 'none') {
-    checkNotEmpty(sources, problems);
+  if (checks !== 'none') checkNotEmpty(sources, problems);
+  if (checks === 'files' || checks === 'host') {
     checkTemplateFiles(config, merged, problems);
     checkLinkedDestinations(config, merged, problems);
   }

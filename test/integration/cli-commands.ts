@@ -173,10 +173,24 @@ t.test('validate reports config and templates with their places', async (t) => {
   t.equal(ended.code, 2);
   t.match(ended.stderr, /missing value for if/);
   t.match(ended.stderr, /function "nosuch" not defined/);
+  writeFileSync(bad, 'nonsense: 1');
+  const json = await runProgram(t, ['validate', '--json', '--config', bad]);
+  t.match(json, {
+    code: 2,
+    stdout: /^{"valid":false,"problems":\["[^"]*bad\.yaml:1:1: nonsense: unknown key/,
+  });
   for (const flags of [[], ['--full']]) {
     const { code, stdout } = await runProgram(t, ['generate-config', ...flags]);
     t.equal(code, 0);
     t.match(stdout, /^upstreams:/m);
+    writeFileSync(join(folder, 'example.yaml'), stdout);
+    const validate = ['validate', '--config', join(folder, 'example.yaml')];
+    if (flags.length > 0)
+      t.match(await runProgram(t, validate), { code: 2, stderr: /no such file: .*app\.conf\.ctmpl/ });
+    t.match(await runProgram(t, [...validate, '--syntax-only']), {
+      code: 0,
+      stderr: /^valid: \d+ upstreams/,
+    });
   }
 });
 

@@ -1,21 +1,35 @@
 // `latchkey validate`: the config and every template, all problems at once, nothing asked of any upstream.
 import { validateParts } from '../../agent/validate.ts';
+import { describeError, errorCode } from '../../base/errors.ts';
 import { loadConfig } from '../../config/load.ts';
+import type { ResolvedConfig } from '../../config/resolved.ts';
 
 interface ValidateOptions {
   config?: string[] | undefined;
   json: boolean;
+  /** For a config that is meant for another host. */
+  syntaxOnly: boolean;
 }
 
 export async function runValidate(options: ValidateOptions): Promise<number> {
-  const config = loadConfig(options.config ?? [], { checks: 'host' });
-  const problems = await validateParts(config);
+  const { summary, problems } = await validate(options);
   if (options.json) process.stdout.write(`${JSON.stringify({ valid: problems.length === 0, problems })}\n`);
   for (const problem of problems) process.stderr.write(`${problem}\n`);
   if (problems.length > 0) return 2;
-  const { upstreams, secrets, files, processes, listeners } = config;
-  process.stderr.write(
-    `valid: ${upstreams.length} upstreams, ${secrets.length} secrets, ${files.length} files, ${processes.length} processes, ${listeners.length} listeners\n`,
-  );
+  process.stderr.write(`valid: ${summary}\n`);
   return 0;
+}
+
+async function validate(options: ValidateOptions): Promise<{ summary: string; problems: string[] }> {
+  const { syntaxOnly } = options;
+  let config: ResolvedConfig;
+  try {
+    config = loadConfig(options.config ?? [], { checks: syntaxOnly ? 'text' : 'host' });
+  } catch (error) {
+    if (errorCode(error) !== 'config_invalid') throw error;
+    return { summary: '', problems: describeError(error).split('\n') };
+  }
+  const parts = ['upstreams', 'secrets', 'files', 'processes', 'listeners'] as const;
+  const summary = parts.map((part) => `${config[part].length} ${part}`).join(', ');
+  return { summary, problems: await validateParts(config, { isElsewhere: syntaxOnly }) };
 }
