@@ -5,7 +5,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import { describeError, errorCode, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { EntryPolicy } from '../store/entry.ts';
-import type { Priority } from './lease-upstream.ts';
+import type { RequestOptions } from './lease-upstream.ts';
 import { isAtMaxLife, renewDelayMs, type ScheduleLimits } from './schedule-policy.ts';
 import type { UpstreamCalls } from './upstream-calls.ts';
 
@@ -49,7 +49,7 @@ export interface LeaseBook {
   add(grant: LeaseGrant): OwnedLease;
   find(upstream: string, leaseId: string): OwnedLease | undefined;
   /** Asks upstream for more time. A lease that is lost leaves the book. Rejects as upstream does. */
-  renew(lease: OwnedLease, options: { signal: AbortSignal; priority: Priority }): Promise<void>;
+  renew(lease: OwnedLease, options: RequestOptions): Promise<void>;
   /** Its secret has another one now: kept alive here for those who still use it. */
   supersede(lease: OwnedLease): void;
   /** `user` does not use it any more; the last one leaving a lease that is not current retires it after its overlap. */
@@ -168,10 +168,7 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
     );
   }
 
-  async function renew(
-    lease: OwnedLease,
-    request: { signal: AbortSignal; priority: Priority },
-  ): Promise<void> {
+  async function renew(lease: OwnedLease, request: RequestOptions): Promise<void> {
     const sentAt = clock.now();
     try {
       const answer = await calls.call(lease.upstream, request, (upstream, own) =>
@@ -189,10 +186,7 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
     }
   }
 
-  async function revoke(
-    lease: OwnedLease,
-    request: { signal: AbortSignal; priority: Priority },
-  ): Promise<void> {
+  async function revoke(lease: OwnedLease, request: RequestOptions): Promise<void> {
     try {
       await calls.call(lease.upstream, request, (upstream, own) => upstream.revoke(lease.id, own));
       logger.info({ lease: lease.key }, 'revoked a lease that nobody uses any more');

@@ -5,9 +5,14 @@ import type { SecretAnswer, SecretVersion } from '../store/secret-version.ts';
 /** `interactive`: somebody waits for the answer; `background`: the schedule asked. */
 export type Priority = 'interactive' | 'background';
 
-export interface RequestOptions {
-  readonly signal: AbortSignal;
+export interface Urgency {
   readonly priority: Priority;
+  /** Aborted when somebody begins to wait for a background request: wherever it is queued, it is interactive then. */
+  readonly promoted?: AbortSignal | undefined;
+}
+
+export interface RequestOptions extends Urgency {
+  readonly signal: AbortSignal;
 }
 
 /** Rejects with a `LatchkeyError`; `lease_lost` where renew or revoke name a lease that is gone. */

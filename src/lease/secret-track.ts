@@ -4,7 +4,7 @@ import { LatchkeyError } from '../base/errors.ts';
 import type { Reference } from '../store/reference.ts';
 import type { SecretAnswer } from '../store/secret-version.ts';
 import { stateOnFailure } from './failure-policy.ts';
-import type { Priority } from './lease-upstream.ts';
+import type { Priority, Urgency } from './lease-upstream.ts';
 import { chooseRequest, type RequestKind } from './schedule-policy.ts';
 import { isMinted, type SecretView } from './secret-view.ts';
 import {
@@ -67,7 +67,7 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
   });
   const asking = createAsking({
     isStopped: () => context.isStopped,
-    send: (mode, priority) => send(context, requests, mode, priority),
+    send: (mode, urgency) => send(context, requests, mode, urgency),
     onStart: plan.awaitAnswer,
     onEnd(error) {
       if (error !== undefined) requests.fail(error);
@@ -164,15 +164,19 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
 interface AskingOptions {
   isStopped: () => boolean;
   /** Resolves with whether the data changed. */
-  send: (mode: AskMode, priority: Priority) => Promise<boolean>;
+  send: (mode: AskMode, urgency: Urgency) => Promise<boolean>;
   onStart: () => void;
   onEnd: (error: unknown) => void;
 }
 
-/** One request in flight; who comes meanwhile shares the next one, as the answer under way may be older than the wish. */
+/**
+ * One request in flight; who comes meanwhile shares the next one, as the answer under way may be older than the wish. The
+ * one before is promoted for somebody who waits.
+ */
 function createAsking(options: AskingOptions) {
   let inFlight: Promise<AskResult> | undefined;
-  let next: { mode: AskMode; result: Promise<AskResult> } | undefined;
+  let promotion = new AbortController();
+  let next: { mode: AskMode; priority: Priority; result: Promise<AskResult> } | undefined;
 
   async function run(mode: AskMode, priority: Priority): Promise<AskResult> {
     // Even the shortest request ends after `ask` has noted that it is under way.
@@ -180,7 +184,7 @@ function createAsking(options: AskingOptions) {
     let failure: unknown;
     let isChanged = false;
     try {
-      isChanged = await options.send(mode, priority);
+      isChanged = await options.send(mode, { priority, promoted: promotion.signal });
     } catch (error) {
       failure = error;
     }
@@ -192,6 +196,7 @@ function createAsking(options: AskingOptions) {
 
   function start(mode: AskMode, priority: Priority): Promise<AskResult> {
     if (options.isStopped()) return Promise.resolve({ outcome: 'failed', error: closing() });
+    promotion = new AbortController();
     inFlight = run(mode, priority);
     options.onStart();
     return inFlight;
@@ -199,15 +204,19 @@ function createAsking(options: AskingOptions) {
 
   function ask(mode: AskMode, priority: Priority): Promise<AskResult> {
     if (inFlight === undefined) return start(mode, priority);
+    if (priority === 'interactive') promotion.abort();
     if (mode === 'due') return inFlight;
     if (next === undefined) {
-      const following = { mode, result: inFlight.then(() => begin()) };
+      const following = { mode, priority, result: inFlight.then(() => begin()) };
       const begin = (): Promise<AskResult> => {
         next = undefined;
-        return inFlight ?? start(following.mode, priority);
+        return inFlight ?? start(following.mode, following.priority);
       };
       next = following;
-    } else if (mode === 'replace') next.mode = mode;
+    } else {
+      if (mode === 'replace') next.mode = mode;
+      if (priority === 'interactive') next.priority = priority;
+    }
     return next.result;
   }
 
@@ -218,13 +227,13 @@ async function send(
   context: TrackContext,
   requests: TrackRequests,
   mode: AskMode,
-  priority: Priority,
+  urgency: Urgency,
 ): Promise<boolean> {
   const request = requestFor(context, mode);
   if (request === 'none') return false;
   const lease = context.value?.lease;
-  if (request === 'renew' && lease !== undefined) return requests.renew(lease, priority);
-  return request === 'poll' ? requests.poll(priority) : requests.read(priority);
+  if (request === 'renew' && lease !== undefined) return requests.renew(lease, urgency);
+  return request === 'poll' ? requests.poll(urgency) : requests.read(urgency);
 }
 
 function requestFor(context: TrackContext, mode: AskMode): RequestKind | 'none' {

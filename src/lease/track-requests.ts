@@ -4,17 +4,17 @@ import type { EntryState } from '../store/entry.ts';
 import type { SecretAnswer } from '../store/secret-version.ts';
 import { addFailure, isOutageError, mayHaveMinted, stateOnFailure } from './failure-policy.ts';
 import type { OwnedLease } from './lease-book.ts';
-import type { Priority } from './lease-upstream.ts';
+import type { Urgency } from './lease-upstream.ts';
 import { isMinted } from './secret-view.ts';
 import { logFields, policyOf, publishTo, shownEnd, type TrackContext, viewOf } from './track-context.ts';
 import { confirmValue, createTrackedValue, noteOutcome } from './tracked-value.ts';
 
 export interface TrackRequests {
   /** All three resolve with whether the data changed, and reject as upstream does. */
-  renew(lease: OwnedLease, priority: Priority): Promise<boolean>;
+  renew(lease: OwnedLease, urgency: Urgency): Promise<boolean>;
   /** Asks for no more than whether the value still holds, where upstream can tell; reads otherwise. */
-  poll(priority: Priority): Promise<boolean>;
-  read(priority: Priority): Promise<boolean>;
+  poll(urgency: Urgency): Promise<boolean>;
+  read(urgency: Urgency): Promise<boolean>;
   /** Takes an answer over as the value of every member. */
   accept(answer: SecretAnswer, sentAt: number): boolean;
   /** Another track has minted what this one has already: its lease goes at once. */
@@ -29,16 +29,16 @@ export function createTrackRequests(
 ): TrackRequests {
   const { store, clock, calls, book, floor, reference, logger, members } = context;
 
-  async function renew(lease: OwnedLease, priority: Priority): Promise<boolean> {
+  async function renew(lease: OwnedLease, urgency: Urgency): Promise<boolean> {
     context.askedAt = clock.now();
     try {
-      await book.renew(lease, { signal: context.repeatable.signal, priority });
+      await book.renew(lease, { signal: context.repeatable.signal, ...urgency });
     } catch (error) {
       if (errorCode(error) === 'lease_lost') {
         logger.warn(logFields(context), 'the lease is gone upstream; another one is asked for');
         // Whatever comes of the read, this one is not to be used.
         Object.assign(lease, { endsAt: Math.min(lease.endsAt, clock.now()), canRenew: false });
-        return read(priority);
+        return read(urgency);
       }
       if (errorCode(error) !== 'denied') throw error;
       logger.warn(
@@ -52,26 +52,26 @@ export function createTrackRequests(
     return false;
   }
 
-  async function poll(priority: Priority): Promise<boolean> {
+  async function poll(urgency: Urgency): Promise<boolean> {
     const { value } = context;
     const [key] = members;
     const version = key === undefined ? undefined : store.find(key)?.current;
     const canTell = calls.upstream(reference.upstream)?.isCurrent !== undefined;
-    if (!canTell || version === undefined || value === undefined) return read(priority);
+    if (!canTell || version === undefined || value === undefined) return read(urgency);
     const sentAt = clock.now();
     context.askedAt = sentAt;
-    const options = { signal: context.repeatable.signal, priority };
+    const options = { signal: context.repeatable.signal, ...urgency };
     const isCurrent = await calls.call(reference.upstream, options, async (upstream, own) =>
       upstream.isCurrent?.(reference, version, own),
     );
-    if (isCurrent !== true) return read(priority);
+    if (isCurrent !== true) return read(urgency);
     confirmValue(value, sentAt, clock.now());
     succeed();
     for (const member of members) store.extend(member, store.find(member)?.expiresAt);
     return false;
   }
 
-  async function read(priority: Priority): Promise<boolean> {
+  async function read(urgency: Urgency): Promise<boolean> {
     const { value } = context;
     const mints = value === undefined || isMinted(value.kind);
     const sentAt = clock.now();
@@ -82,7 +82,7 @@ export function createTrackRequests(
     const signal = mints ? context.signal : context.repeatable.signal;
     let answer: SecretAnswer;
     try {
-      answer = await calls.call(reference.upstream, { signal, priority }, (upstream, own) =>
+      answer = await calls.call(reference.upstream, { signal, ...urgency }, (upstream, own) =>
         upstream.read(reference, own),
       );
     } catch (error) {

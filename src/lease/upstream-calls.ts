@@ -11,7 +11,7 @@ export interface UpstreamCalls {
   /** Rejects with `config_invalid` when there is no such upstream, `timeout` when it takes too long. */
   call<T>(
     name: string,
-    options: { signal: AbortSignal; priority: Priority },
+    options: RequestOptions,
     send: (upstream: LeaseUpstream, options: RequestOptions) => Promise<T>,
   ): Promise<T>;
   outage(name: string): Outage;
@@ -31,14 +31,12 @@ interface CallsOptions {
 }
 
 interface Waiting {
-  readonly priority: Priority;
-  readonly go: () => void;
+  go(): void;
 }
 
 interface Line {
   inFlight: number;
-  readonly interactive: Waiting[];
-  readonly background: Waiting[];
+  readonly waiting: Readonly<Record<Priority, Set<Waiting>>>;
   readonly outage: Outage;
 }
 
@@ -51,7 +49,7 @@ export function createUpstreamCalls(options: CallsOptions): UpstreamCalls {
     let line = lines.get(name);
     if (line === undefined) {
       const outage = createOutage({ limits: { ...schedule.retry, maxMs: schedule.retry.maxMs / 2 }, random });
-      line = { inFlight: 0, interactive: [], background: [], outage };
+      line = { inFlight: 0, waiting: { interactive: new Set(), background: new Set() }, outage };
       lines.set(name, line);
     }
     return line;
@@ -63,16 +61,17 @@ export function createUpstreamCalls(options: CallsOptions): UpstreamCalls {
     replace: (next) => {
       upstreams = next;
     },
-    async call(name, { signal, priority }, send) {
+    async call(name, request, send) {
+      const { signal } = request;
       const line = lineOf(name);
-      await enter(line, priority, options.concurrency, signal);
+      await enter(line, request, options.concurrency);
       const startedAt = clock.now();
       try {
         signal.throwIfAborted();
         const upstream = upstreams.get(name);
         if (upstream === undefined) throw noSuchUpstream(name);
         const answer = await withTimeout(clock, options.requestTimeoutMs, signal, name, (limited) =>
-          send(upstream, { signal: limited, priority }),
+          send(upstream, { ...request, signal: limited }),
         );
         if (line.outage.answered()) options.onRecovered(name);
         return answer;
@@ -87,37 +86,45 @@ export function createUpstreamCalls(options: CallsOptions): UpstreamCalls {
   };
 }
 
-function enter(line: Line, priority: Priority, limit: number, signal: AbortSignal): Promise<void> {
+function enter(line: Line, request: RequestOptions, limit: number): Promise<void> {
+  const { signal, promoted } = request;
   if (line.inFlight < limit) {
     line.inFlight += 1;
     return Promise.resolve();
   }
-  const queue = priority === 'interactive' ? line.interactive : line.background;
   return new Promise((resolve, reject) => {
+    let queue = line.waiting[promoted?.aborted === true ? 'interactive' : request.priority];
+    const stop = () => {
+      queue.delete(waiting);
+      signal.removeEventListener('abort', giveUp);
+      promoted?.removeEventListener('abort', promote);
+    };
     const waiting: Waiting = {
-      priority,
-      go: () => {
-        signal.removeEventListener('abort', abort);
+      go() {
+        stop();
         resolve();
       },
     };
-    const abort = () => {
-      const index = queue.indexOf(waiting);
-      if (index >= 0) queue.splice(index, 1);
+    const giveUp = () => {
+      stop();
       reject(new LatchkeyError('aborted', 'the request was given up before it was sent'));
     };
-    if (signal.aborted) {
-      abort();
-      return;
-    }
-    signal.addEventListener('abort', abort, { once: true });
-    queue.push(waiting);
+    const promote = () => {
+      queue.delete(waiting);
+      queue = line.waiting.interactive;
+      queue.add(waiting);
+    };
+    if (signal.aborted) return giveUp();
+    signal.addEventListener('abort', giveUp, { once: true });
+    promoted?.addEventListener('abort', promote, { once: true });
+    queue.add(waiting);
   });
 }
 
 /** Hands the place on: the count stays when somebody waits. */
 function leave(line: Line): void {
-  const next = line.interactive.shift() ?? line.background.shift();
+  const { interactive, background } = line.waiting;
+  const [next] = interactive.size > 0 ? interactive : background;
   if (next === undefined) line.inFlight -= 1;
   else next.go();
 }

@@ -1,11 +1,11 @@
 // The one limit for all requests to an upstream: so many a second, so many at a time, people before background work.
 import type { Clock, Timer } from '../base/clock.ts';
 import { LatchkeyError } from '../base/errors.ts';
-import type { Priority } from './upstream.ts';
+import type { Priority, Urgency } from './upstream.ts';
 
 export interface Budget {
   /** Resolves when a request may go; the returned function ends it. Rejects `aborted` while it waits. */
-  acquire(priority: Priority, signal: AbortSignal): Promise<() => void>;
+  acquire(urgency: Urgency, signal: AbortSignal): Promise<() => void>;
   status(): { inFlight: number; queued: number };
 }
 
@@ -73,21 +73,33 @@ export function createBudget(options: BudgetOptions): Budget {
   }
 
   return {
-    acquire(priority, signal) {
+    acquire({ priority, promoted }, signal) {
       return new Promise((resolve, reject) => {
         if (signal.aborted) return reject(givenUp());
+        let queue = waiting[promoted?.aborted === true ? 'interactive' : priority];
+        const leave = () => {
+          queue.delete(waiter);
+          signal.removeEventListener('abort', giveUp);
+          promoted?.removeEventListener('abort', promote);
+        };
         const waiter: Waiter = {
           grant(releaseOne) {
-            signal.removeEventListener('abort', giveUp);
+            leave();
             resolve(releaseOne);
           },
         };
         const giveUp = () => {
-          waiting[priority].delete(waiter);
+          leave();
           reject(givenUp());
         };
+        const promote = () => {
+          queue.delete(waiter);
+          queue = waiting.interactive;
+          queue.add(waiter);
+        };
         signal.addEventListener('abort', giveUp, { once: true });
-        waiting[priority].add(waiter);
+        promoted?.addEventListener('abort', promote, { once: true });
+        queue.add(waiter);
         pump();
       });
     },

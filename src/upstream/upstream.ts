@@ -9,9 +9,14 @@ import type { SecretAnswer, SecretVersion } from '../store/secret-version.ts';
 /** `interactive`: somebody waits for the answer; it goes ahead of `background` in the budget. */
 export type Priority = 'interactive' | 'background';
 
-export interface RequestOptions {
-  readonly signal: AbortSignal;
+export interface Urgency {
   readonly priority: Priority;
+  /** Aborted when somebody begins to wait for a background request: wherever it is queued, it is interactive then. */
+  readonly promoted?: AbortSignal | undefined;
+}
+
+export interface RequestOptions extends Urgency {
+  readonly signal: AbortSignal;
 }
 
 /** Each is explained in docs/reference/upstream-states.md. */

@@ -21,9 +21,9 @@ import { createFailback } from './failback.ts';
 import { UpstreamFailure } from './failure.ts';
 import { createHealth, type Health } from './health.ts';
 import type { Transport, WireStream } from './transport.ts';
-import type { Priority } from './upstream.ts';
+import type { Urgency } from './upstream.ts';
 
-export interface VaultRequest {
+export interface VaultRequest extends Urgency {
   readonly method: string;
   /** Without `/v1/`; each segment is escaped here. */
   readonly path: string;
@@ -34,7 +34,6 @@ export interface VaultRequest {
   /** Instead of the upstream's own. */
   readonly namespace?: string | undefined;
   readonly signal: AbortSignal;
-  readonly priority: Priority;
 }
 
 interface RawRequest {
@@ -97,7 +96,7 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
   }
 
   async function probe(address: string, signal: AbortSignal): Promise<UpstreamFailure | undefined> {
-    const release = await budget.acquire('interactive', signal);
+    const release = await budget.acquire({ priority: 'interactive' }, signal);
     try {
       const target = '/v1/sys/health?drsecondarycode=472&performancestandbycode=473';
       const answer = await transport.exchange(address, { method: 'GET', target, headers: {}, signal });
@@ -121,12 +120,12 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
   async function attempt<T extends { status: number; headers: IncomingHttpHeaders }>(
     address: string,
     request: RawRequest,
-    priority: Priority,
+    urgency: Urgency,
     send: (address: string, request: RawRequest) => Promise<T>,
   ): Promise<T & { address: string }> {
     let [origin, target] = [address, request.target];
     for (let hop = 0; ; hop += 1) {
-      const release = await budget.acquire(priority, request.signal);
+      const release = await budget.acquire(urgency, request.signal);
       let answer: T;
       try {
         answer = await send(origin, { ...request, target });
@@ -164,9 +163,7 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
 
   async function once(request: VaultRequest, raw: RawRequest): Promise<VaultAnswer> {
     return await eachAddress(raw.target, async (address) => {
-      const answer = await attempt(address, raw, request.priority, (origin, sent) =>
-        transport.exchange(origin, sent),
-      );
+      const answer = await attempt(address, raw, request, (origin, sent) => transport.exchange(origin, sent));
       const refusal = serverRefusal(answer);
       if (refusal) throw refusal;
       if (isForeign(answer)) throw invalidAnswer(`${raw.method} ${request.path}`, answer);
@@ -192,7 +189,7 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
       let refused: StreamedAnswer | undefined;
       try {
         return await eachAddress(request.target, async (address) => {
-          const answer = await attempt(address, request, 'interactive', (origin, sent) =>
+          const answer = await attempt(address, request, { priority: 'interactive' }, (origin, sent) =>
             transport.open(origin, sent),
           );
           if (answer.status !== 500 && answer.status !== 501 && answer.status !== 503) return answer;

@@ -37,17 +37,16 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
 
   async function ask(reference: Reference, mount: Mount | undefined, request: RequestOptions) {
     const path = apiPath(reference.path, mount, reference.operation);
-    const { signal, priority } = request;
     if (reference.operation === 'write') {
       const fields: JsonObject = { ...reference.parameters };
       const body =
         mount?.kvVersion === 2 && !/^metadata\//.test(path.slice(mount.prefix.length))
           ? { data: fields }
           : fields;
-      return { path, answer: await authorised({ method: 'PUT', path, body, signal, priority }) };
+      return { path, answer: await authorised({ method: 'PUT', path, body, ...request }) };
     }
     const query = { ...reference.parameters, ...(reference.operation === 'list' ? { list: 'true' } : {}) };
-    return { path, answer: await authorised({ method: 'GET', path, query, signal, priority }) };
+    return { path, answer: await authorised({ method: 'GET', path, query, ...request }) };
   }
 
   /** An answer that shows a wrong idea of the mount corrects it; the request is then made once more. */

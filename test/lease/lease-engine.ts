@@ -311,3 +311,31 @@ t.test('names the upstream that a reload has taken away', async (t) => {
   t.equal(entry.state, 'fresh');
   await close();
 });
+
+t.test(
+  'lets a refresh overtake the queue where the own poll of its secret waits in it already',
+  async (t) => {
+    const { clock, upstream, engine, open, during, close } = createLeaseHarness({
+      limits: { concurrency: 1 },
+    });
+    const paths = Array.from({ length: 20 }, (_, index) => `secret/${index}`);
+    for (const path of paths) upstream.setStatic(path, 'one');
+    const handles = paths.map((path) => open(path, { refreshMs: 30 * second }));
+    engine.start();
+    await clock.advance(second);
+    upstream.latencyMs = second;
+    for (const path of paths) engine.changedUpstream('vault', path);
+    await clock.advance(400);
+    const [{ target = '' } = {}] = upstream.requests.slice(-1);
+    const last = handles.findLast(({ entry }) => entry.reference.path !== target);
+    const refreshed = engine.refresh([last?.entry.key ?? '']);
+    const startedAt = clock.now();
+    let endedAt = 0;
+    await during(
+      refreshed.then(() => (endedAt = clock.now())),
+      30 * second,
+    );
+    t.ok(endedAt - startedAt <= 3 * second, `after ${endedAt - startedAt} ms, not behind 18 others of 1 s`);
+    await close();
+  },
+);
