@@ -187,6 +187,7 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
       const { path, method, identity } = exchange;
       if (path === '/ping') {
         exchange.isAudited = false;
+        if (method !== 'GET' && method !== 'HEAD') return answerText(exchange, 405, 'Not allowed');
         return answerText(exchange, 200, 'healthy');
       }
       const name = /^\/credentials\/aws\/([^/]+)$/.exec(path)?.[1];

@@ -42,6 +42,10 @@ export function dialectsOf(
 export function handleRequest(exchange: Exchange): void {
   const { scope } = exchange.connection;
   exchange.dialect = scope.dialects.get(firstSegment(exchange.path));
+  if (hasManyHosts(exchange.request.rawHeaders)) {
+    exchange.fail('request_invalid', 'expected one Host header, got several');
+    return;
+  }
   const refusal = refusalOf(exchange.headers, scope.hostRules);
   if (refusal !== undefined) {
     exchange.refuse(refusal);
@@ -58,6 +62,16 @@ export function handleRequest(exchange: Exchange): void {
   } catch (error) {
     exchange.failFrom(error);
   }
+}
+
+/** RFC 9112, 3.2. Node keeps the first alone, and a proxy in between might have gone by another. */
+function hasManyHosts(rawHeaders: readonly string[]): boolean {
+  let count = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index];
+    if (name?.length === 4 && name.toLowerCase() === 'host') count += 1;
+  }
+  return count > 1;
 }
 
 /** A path that no dialect of this listener has: to callers without a rule it is refused like any other. */

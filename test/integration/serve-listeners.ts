@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import t from 'tap';
 import type { ListenerConfig } from '../../src/config/resolved.ts';
 import { canChangeUser } from '../support/other-user.ts';
@@ -224,6 +225,17 @@ t.test('browsers, proxies and foreign names are refused before anything else', a
     (await ask('/healthz', { socketPath: serving.socketPath, headers: { host: 'agent' } })).status,
     200,
   );
+});
+
+t.test('a request with several Host headers is refused, whichever comes first', async (t) => {
+  const serving = await withServing(t, (folder) => [unixListener(join(folder, 'api.sock'))]);
+  for (const second of ['localhost', 'evil.example']) {
+    for (const path of ['/secrets/stripe/key', '/healthz', '/nowhere']) {
+      const socket = connect(serving.socketPath);
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nhOST: ${second}\r\nConnection: close\r\n\r\n`);
+      t.match(await text(socket), /^HTTP\/1\.1 400 [\s\S]*"code":"request_invalid"/, `${second} ${path}`);
+    }
+  }
 });
 
 t.test(

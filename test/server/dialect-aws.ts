@@ -99,6 +99,10 @@ t.test('over TCP the token is wanted, but for ping', async (t) => {
   const port = server.portOf('listeners[1]') ?? 0;
   const token = readFileSync(join(folder, 'token'), 'utf8');
   t.match(await ask('/ping', { port }), { status: 200, text: 'healthy' });
+  t.match(await ask('/ping', { port, method: 'HEAD' }), { status: 200, text: '' });
+  for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS']) {
+    t.match(await ask('/ping', { port, method }), { status: 405, text: 'Not allowed' }, method);
+  }
   t.match(await ask('/v1/stripe', { port }), { status: 403, text: 'Bad Token' });
   t.match(await ask('/v1/stripe', { port, headers: { 'x-vault-token': 'x' } }), { status: 403 });
   for (const header of ['x-aws-parameters-secrets-token', 'x-vault-token']) {
