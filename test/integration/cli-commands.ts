@@ -196,8 +196,9 @@ t.test('validate reports config and templates with their places', async (t) => {
 
 t.test('access test and audit verify decide by files alone', async (t) => {
   const { agent, ask, folder } = await setUp(t);
-  const test = (...args: string[]) =>
-    runProgram(t, ['access', 'test', 'app', '--config', agent.configPath, ...args]);
+  const testOf = (name: string, ...args: string[]) =>
+    runProgram(t, ['access', 'test', name, '--config', agent.configPath, ...args]);
+  const test = (...args: string[]) => testOf('app', ...args);
   t.match(await test('--uid', '12345'), { code: 0, stdout: /allowed: rule other/ });
   t.match(await test('--uid', '4242'), { code: 3, stdout: /denied/ });
   t.match(
@@ -205,6 +206,12 @@ t.test('access test and audit verify decide by files alone', async (t) => {
     { code: 0, stdout: /allowed: rule daemons/ },
     'with the groups of his account',
   );
+  t.match(await testOf('appp', '--uid', '0'), {
+    code: 4,
+    stdout: /^unknown: .*"appp" \(did you mean app\?\).*\nallowed: /,
+  });
+  t.match(await testOf('appp', '--uid', '4242'), { code: 3, stdout: /^unknown: .*\ndenied: / }, 'as get');
+  t.match(await testOf('appp', '--uid', '0', '--json'), { code: 4, stdout: /"known":false,"allowed":true/ });
   await ask('get', 'app', 'word');
   await agent.stop();
   const verify = () => runProgram(t, ['audit', 'verify', '--config', agent.configPath]);

@@ -2,6 +2,8 @@
 import { explainAccess } from '../../agent/explain-access.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { loadConfig } from '../../config/load.ts';
+import { nearest } from '../../config/nearest.ts';
+import { exitCodeOfCode } from '../exit-code.ts';
 
 interface AccessTestOptions {
   config?: string[] | undefined;
@@ -16,7 +18,7 @@ interface AccessTestOptions {
   container?: string | undefined;
 }
 
-/** 0: allowed; 3: denied. */
+/** 0: allowed; 3: denied; 4: allowed, but the config has no such secret. As `get` would end for that caller. */
 export async function runAccessTest(options: AccessTestOptions): Promise<number> {
   for (const id of ['uid', 'gid'] as const) {
     if (Number.isNaN(options[id])) {
@@ -30,13 +32,21 @@ export async function runAccessTest(options: AccessTestOptions): Promise<number>
     { uid, gid, user, groups: group ?? [], exe, unit, container },
     name,
   );
+  const names = config.secrets.map((secret) => secret.name);
+  const isKnown = names.includes(name);
+  const { isAllowed, reason } = decision;
   if (options.json) {
-    process.stdout.write(
-      `${JSON.stringify({ name, allowed: decision.isAllowed, reason: decision.reason, rules })}\n`,
-    );
+    process.stdout.write(`${JSON.stringify({ name, known: isKnown, allowed: isAllowed, reason, rules })}\n`);
   } else {
-    process.stdout.write(`${decision.isAllowed ? 'allowed' : 'denied'}: ${decision.reason}\n`);
+    if (!isKnown) process.stdout.write(`${unknownName(name, names)}; for the rules it would be\n`);
+    process.stdout.write(`${isAllowed ? 'allowed' : 'denied'}: ${reason}\n`);
     for (const rule of rules) process.stdout.write(`  rule ${rule.rule}: ${rule.why}\n`);
   }
-  return decision.isAllowed ? 0 : 3;
+  if (!isAllowed) return exitCodeOfCode('denied');
+  return isKnown ? 0 : exitCodeOfCode('not_found');
+}
+
+function unknownName(name: string, known: readonly string[]): string {
+  const guess = nearest(name, known);
+  return `unknown: the config has no secret ${JSON.stringify(name)}${guess === undefined ? '' : ` (did you mean ${guess}?)`}`;
 }
