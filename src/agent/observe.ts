@@ -49,10 +49,20 @@ export function observeProcesses(metrics: AgentMetrics): ProcessObserver {
   return { started: (name, reason) => metrics.processStarts.with(name, reason).inc() };
 }
 
-/** The same upstream, its requests counted and timed. */
+const measuredUpstreams = new WeakMap<LeaseUpstream, LeaseUpstream>();
+
+/** The same upstream, its requests counted and timed; of one upstream always the same object. */
 export function measureUpstream(upstream: LeaseUpstream, metrics: AgentMetrics): LeaseUpstream {
+  const known = measuredUpstreams.get(upstream);
+  if (known !== undefined) return known;
+  const measured = measure(upstream, metrics);
+  measuredUpstreams.set(upstream, measured);
+  return measured;
+}
+
+function measure(upstream: LeaseUpstream, metrics: AgentMetrics): LeaseUpstream {
   const seconds = metrics.upstreamSeconds.with(upstream.name);
-  async function measure<T>(call: Promise<T>): Promise<T> {
+  async function timed<T>(call: Promise<T>): Promise<T> {
     const begin = performance.now();
     try {
       const result = await call;
@@ -67,9 +77,9 @@ export function measureUpstream(upstream: LeaseUpstream, metrics: AgentMetrics):
   }
   return {
     name: upstream.name,
-    read: (reference, options) => measure(upstream.read(reference, options)),
-    renew: (leaseId, seconds, options) => measure(upstream.renew(leaseId, seconds, options)),
-    revoke: (leaseId, options) => measure(upstream.revoke(leaseId, options)),
+    read: (reference, options) => timed(upstream.read(reference, options)),
+    renew: (leaseId, seconds, options) => timed(upstream.renew(leaseId, seconds, options)),
+    revoke: (leaseId, options) => timed(upstream.revoke(leaseId, options)),
     canonicalKey: (reference) => upstream.canonicalKey(reference),
     ...(upstream.isCurrent === undefined ? {} : { isCurrent: upstream.isCurrent.bind(upstream) }),
   };

@@ -69,7 +69,7 @@ export async function reloadParts(options: ReloadOptions): Promise<ReloadSummary
     throw error;
   }
   if (has('upstreams')) {
-    await core.upstreams.reconcile(next.upstreams, () =>
+    core.upstreams.reconcile(next.upstreams, () =>
       core.engine.setUpstreams(measured(core.upstreams, core.metrics)),
     );
   }

@@ -13,10 +13,10 @@ export interface UpstreamTable {
   /** Resolves to the error of a login that failed under `exit_on_error`: of any upstream, at any time. */
   readonly failed: Promise<LatchkeyError>;
   /**
-   * Upstreams whose settings differ are built anew and started, then, after `onSwapped`, the old ones are closed; the
-   * others stay.
+   * Upstreams whose session would be another one are built anew and started, and `onSwapped` is called; the old ones are
+   * closed once `isUsed` says that nothing of them is used. The others stay, with their new limits.
    */
-  reconcile(configs: readonly UpstreamConfig[], onSwapped: () => void): Promise<void>;
+  reconcile(configs: readonly UpstreamConfig[], onSwapped: () => void): void;
   start(): void;
   /**
    * Revokes the tokens that logins made, and with them what is left of their leases: but not where one of `leases` is to
@@ -33,6 +33,8 @@ export interface UpstreamTableOptions {
   env: NodeJS.ProcessEnv;
   /** Hears every upstream, with its name. */
   listenerOf(name: string): UpstreamListener;
+  /** Whether what was issued by an upstream that is no more in the table still lives. */
+  isUsed(upstream: Upstream): boolean;
 }
 
 interface RemainingLease {
@@ -43,14 +45,18 @@ interface RemainingLease {
 interface Member {
   config: UpstreamConfig;
   upstream: Upstream;
+  /** Of its leases it goes on to tell. */
   stopListening(): void;
 }
 
-/** How long a replaced upstream may take to end its requests. */
-const swapDeadlineMs = 10_000;
+const lookEveryMs = 1000;
+/** How long a replaced upstream may take to revoke its token. */
+const closeDeadlineMs = 10_000;
 
 export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTable {
   let members = new Map<string, Member>();
+  const retired = new Set<Upstream>();
+  const lifetime = new AbortController();
   let isStarted = false;
   const failure = Promise.withResolvers<LatchkeyError>();
   const never = new AbortController().signal;
@@ -59,8 +65,10 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
     checkUpstreams([config]);
     const { clock, random, logger, env } = options;
     const upstream = createVaultUpstream({ config, clock, random, logger, env });
+    const { leasesEnd, ...others } = options.listenerOf(config.name);
+    if (leasesEnd !== undefined) upstream.listen({ leasesEnd });
     const stops = [
-      upstream.listen(options.listenerOf(config.name)),
+      upstream.listen(others),
       upstream.listen({
         status({ isFatal }) {
           if (isFatal === true) upstream.ready(never).catch(failure.resolve);
@@ -76,35 +84,56 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
     };
   }
 
+  /** Until its last lease has ended or was revoked; one that nothing replaces takes its token along. */
+  async function retire({ upstream, stopListening }: Member, isRemoved: boolean): Promise<void> {
+    retired.add(upstream);
+    stopListening();
+    await upstream.retire();
+    try {
+      while (options.isUsed(upstream)) await options.clock.sleep(lookEveryMs, lifetime.signal);
+    } catch {
+      // The table is closed, and closes it.
+      return;
+    }
+    await upstream.close({ revokeToken: isRemoved, signal: AbortSignal.timeout(closeDeadlineMs) });
+    retired.delete(upstream);
+  }
+
   for (const config of options.configs) members.set(config.name, build(config));
 
   return {
     byName: () => new Map([...members].map(([name, { upstream }]) => [name, upstream])),
     failed: failure.promise,
-    async reconcile(configs, onSwapped) {
+    reconcile(configs, onSwapped) {
       const next = new Map<string, Member>();
       for (const config of configs) {
         const known = members.get(config.name);
-        next.set(config.name, known !== undefined && isSame(known.config, config) ? known : build(config));
+        const stays = known !== undefined && isSame(sessionOf(known.config), sessionOf(config));
+        next.set(config.name, stays ? known : build(config));
+      }
+      for (const config of configs) {
+        const member = next.get(config.name);
+        if (member === undefined || isSame(member.config, config)) continue;
+        member.upstream.update(config);
+        member.config = config;
       }
       const gone = [...members.values()].filter((member) => next.get(member.config.name) !== member);
       const added = [...next.values()].filter((member) => members.get(member.config.name) !== member);
       members = next;
       if (isStarted) for (const { upstream } of added) upstream.start();
       onSwapped();
-      // Their leases are still in use: the token is left to its end, which is told.
-      const signal = AbortSignal.timeout(swapDeadlineMs);
-      await Promise.all(gone.map(({ upstream }) => upstream.close({ revokeToken: false, signal })));
-      for (const member of gone) member.stopListening();
+      for (const member of gone) void retire(member, !next.has(member.config.name));
     },
     start() {
       isStarted = true;
       for (const { upstream } of members.values()) upstream.start();
     },
     async close({ leases, signal }) {
+      lifetime.abort();
       const kept = new Set([...leases].filter(({ onExit }) => onExit === 'keep').map((one) => one.upstream));
+      const all = [...retired, ...[...members.values()].map(({ upstream }) => upstream)];
       await Promise.all(
-        [...members].map(([name, { upstream }]) => upstream.close({ revokeToken: !kept.has(name), signal })),
+        all.map((upstream) => upstream.close({ revokeToken: !kept.has(upstream.name), signal })),
       );
     },
   };
@@ -122,6 +151,11 @@ export function checkUpstreams(configs: readonly UpstreamConfig[]): void {
       },
     );
   }
+}
+
+/** What another login or another server hangs on. */
+function sessionOf({ budget, events, timeoutMs, maxBodyBytes, ...rest }: UpstreamConfig): object {
+  return rest;
 }
 
 function isSame(a: unknown, b: unknown): boolean {

@@ -88,8 +88,6 @@ export function wireCore(
     env,
     listenerOf: (name) => ({
       status({ state }) {
-        // Another of this name has taken its place.
-        if (state === 'closed') return;
         const before = states.get(name);
         states.set(name, state);
         if (state === 'ready' && before !== 'ready') engine.upstreamRecovered(name);
@@ -97,6 +95,7 @@ export function wireCore(
       changedUpstream: (path) => engine.changedUpstream(name, path),
       leasesEnd: (leaseIds, at) => engine.leasesEnd(name, leaseIds, at),
     }),
+    isUsed: (upstream) => engine.isUsed(measureUpstream(upstream, metrics)),
   });
   const engine = createLeaseEngine({
     store,

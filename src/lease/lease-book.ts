@@ -5,7 +5,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import { describeError, errorCode, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { EntryPolicy } from '../store/entry.ts';
-import type { RequestOptions } from './lease-upstream.ts';
+import type { LeaseUpstream, RequestOptions } from './lease-upstream.ts';
 import { isAtMaxLife, renewDelayMs, type ScheduleLimits } from './schedule-policy.ts';
 import type { UpstreamCalls } from './upstream-calls.ts';
 
@@ -15,6 +15,8 @@ export type LeaseState = 'current' | 'superseded' | 'retiring';
 export interface OwnedLease {
   readonly upstream: string;
   readonly id: string;
+  /** Which made it, and renews and revokes it even when another upstream has its name; undefined: any of that name. */
+  readonly issuer: LeaseUpstream | undefined;
   /** The entry that it was made for. */
   readonly key: string;
   /** What each renewal asks for. */
@@ -33,6 +35,8 @@ export interface OwnedLease {
 
 export interface LeaseGrant {
   readonly upstream: string;
+  /** Absent: the one that has the name. */
+  readonly issuer?: LeaseUpstream;
   readonly id: string;
   readonly key: string;
   readonly durationSeconds: number;
@@ -63,6 +67,8 @@ export interface LeaseBook {
   /** It is gone. */
   forget(lease: OwnedLease): void;
   leases(): IterableIterator<OwnedLease>;
+  /** Current leases of upstreams that are no more are renewed no more: they are replaced before they end. */
+  upstreamsReplaced(): void;
   /** It ends at `endsAt` (monotonic) at the latest, and no renewal moves that. */
   capEnd(lease: OwnedLease, endsAt: number): void;
   /** The wall clock ran on by `jumpMs` while the monotonic one stood. */
@@ -124,7 +130,7 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
     const canTell = lease.isDoubtful && (lease.state === 'retiring' || lease.canRenew);
     if (isEnded && !canTell) return forget(lease);
     if (now < task.dueAt && !isEnded) return schedule(lease, task.dueAt, task.failures);
-    const outage = calls.outage(lease.upstream);
+    const outage = calls.outage(lease.upstream, lease.issuer);
     if (!outage.admit(now)) {
       return schedule(lease, (outage.nextProbeAt() ?? now) + 1000 * (1 + random()), task.failures);
     }
@@ -171,10 +177,14 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
   async function renew(lease: OwnedLease, request: RequestOptions): Promise<void> {
     const sentAt = clock.now();
     try {
-      const answer = await calls.call(lease.upstream, request, (upstream, own) =>
-        upstream.renew(lease.id, lease.askedSeconds, own),
+      const answer = await calls.call(
+        lease.upstream,
+        request,
+        (upstream, own) => upstream.renew(lease.id, lease.askedSeconds, own),
+        lease.issuer,
       );
       applyRenewal(lease, answer, sentAt);
+      holdToUpstream(lease);
       onChange();
     } catch (error) {
       if (errorCode(error) === 'lease_lost') forget(lease);
@@ -188,12 +198,21 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
 
   async function revoke(lease: OwnedLease, request: RequestOptions): Promise<void> {
     try {
-      await calls.call(lease.upstream, request, (upstream, own) => upstream.revoke(lease.id, own));
+      await calls.call(
+        lease.upstream,
+        request,
+        (upstream, own) => upstream.revoke(lease.id, own),
+        lease.issuer,
+      );
       logger.info({ lease: lease.key }, 'revoked a lease that nobody uses any more');
     } catch (error) {
       if (errorCode(error) !== 'lease_lost') throw error;
     }
     forget(lease);
+  }
+
+  function holdToUpstream(lease: OwnedLease): void {
+    if (lease.state === 'current' && lease.issuer !== calls.upstream(lease.upstream)) lease.canRenew = false;
   }
 
   function retire(lease: OwnedLease, delayMs: number): void {
@@ -207,7 +226,8 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
     add(grant) {
       const key = bookKey(grant.upstream, grant.id);
       const lease = leases.get(key);
-      const renewed = createLease(grant);
+      const renewed = createLease(grant, grant.issuer ?? calls.upstream(grant.upstream));
+      holdToUpstream(renewed);
       if (lease !== undefined) {
         const { endsAt, confirmedAt, grantedMs, canRenew } = renewed;
         Object.assign(lease, { endsAt, confirmedAt, grantedMs, canRenew, isDoubtful: false });
@@ -249,6 +269,9 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
     },
     forget,
     leases: () => leases.values(),
+    upstreamsReplaced() {
+      for (const lease of leases.values()) holdToUpstream(lease);
+    },
     capEnd(lease, endsAt) {
       lease.endsAt = Math.min(lease.endsAt, endsAt);
       lease.canRenew = false;
@@ -270,7 +293,11 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
           await revoke(lease, { signal: until, priority: 'interactive' });
           return true;
         } catch (error) {
-          if (until.aborted || attempt === 3 || calls.outage(lease.upstream).nextProbeAt() !== undefined) {
+          if (
+            until.aborted ||
+            attempt === 3 ||
+            calls.outage(lease.upstream, lease.issuer).nextProbeAt() !== undefined
+          ) {
             logger.warn({ lease: lease.key, code: errorCode(error) }, 'could not revoke a lease at exit');
             return false;
           }
@@ -290,10 +317,11 @@ function bookKey(upstream: string, leaseId: string): string {
   return `${upstream}\n${leaseId}`;
 }
 
-function createLease(grant: LeaseGrant): OwnedLease {
+function createLease(grant: LeaseGrant, issuer: LeaseUpstream | undefined): OwnedLease {
   const grantedMs = grant.durationSeconds * 1000;
   return {
     upstream: grant.upstream,
+    issuer,
     id: grant.id,
     key: grant.key,
     askedSeconds: grant.durationSeconds,

@@ -80,7 +80,10 @@ export interface LeaseEngine {
   leasesEnd(upstream: string, leaseIds: readonly string[], endsAt: number): void;
   /** A caller has revoked these leases: what came with them is over, and another credential may be made at once. */
   leasesRevoked(upstream: string, leaseIds: readonly string[]): void;
+  /** Leases of one that is no more, or another under its name, are renewed and revoked there until they are gone. */
   setUpstreams(upstreams: ReadonlyMap<string, LeaseUpstream>): void;
+  /** Whether a request to it is under way, or a lease of it lives. */
+  isUsed(upstream: LeaseUpstream): boolean;
   leases(): Iterable<LeaseStatus>;
   /**
    * Stops and revokes where `on_exit: revoke` says so; gives up when the signal comes or upstream does not answer for a
@@ -254,11 +257,21 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     }
   }
 
+  function forgive({ users }: OwnedLease): void {
+    for (const user of users) {
+      const track = trackOfEntry.get(user);
+      if (track !== undefined) floor.forgive(track.canonicalKey());
+    }
+  }
+
   function leasesEnd(upstream: string, leaseIds: readonly string[], endsAt: number): void {
     const end = clock.now() + (endsAt - clock.wall());
     for (const leaseId of leaseIds) {
       const lease = book.find(upstream, leaseId);
-      if (lease !== undefined) book.capEnd(lease, end);
+      if (lease === undefined) continue;
+      book.capEnd(lease, end);
+      // No loop of mints: a reload made this upstream end, once.
+      if (lease.issuer !== calls.upstream(upstream)) forgive(lease);
     }
     for (const track of tracks.values()) if (track.reference.upstream === upstream) track.replan();
   }
@@ -320,20 +333,26 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     leasesEnd,
     leasesRevoked(upstream, leaseIds) {
       for (const leaseId of leaseIds) {
-        for (const user of book.find(upstream, leaseId)?.users ?? []) {
-          const track = trackOfEntry.get(user);
-          if (track !== undefined) floor.forgive(track.canonicalKey());
-        }
+        const lease = book.find(upstream, leaseId);
+        if (lease !== undefined) forgive(lease);
       }
       leasesEnd(upstream, leaseIds, clock.wall());
     },
     setUpstreams(upstreams) {
+      const affected = [...tracks.values()].filter(
+        ({ reference: { upstream } }) => upstreams.get(upstream) !== calls.upstream(upstream),
+      );
       calls.replace(upstreams);
-      for (const track of tracks.values()) {
+      book.upstreamsReplaced();
+      for (const track of affected) {
         const isMissed = track.view().failure?.code === 'config_invalid';
         if (isMissed && upstreams.has(track.reference.upstream)) void track.ask('due', 'interactive');
+        else track.replan();
       }
     },
+    isUsed: (upstream) =>
+      calls.isBusy(upstream) ||
+      [...book.leases()].some((lease) => lease.issuer === upstream && lease.endsAt > clock.now()),
     *leases() {
       for (const lease of book.leases()) {
         const { key, upstream, id: leaseId, state: leaseState, endsAt, policy } = lease;

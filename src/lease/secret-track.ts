@@ -2,7 +2,6 @@
 // schedule-policy.ts; what an answer changes is in track-requests.ts.
 import { LatchkeyError } from '../base/errors.ts';
 import type { Reference } from '../store/reference.ts';
-import type { SecretAnswer } from '../store/secret-version.ts';
 import { stateOnFailure } from './failure-policy.ts';
 import type { Priority, Urgency } from './lease-upstream.ts';
 import { chooseRequest, type RequestKind } from './schedule-policy.ts';
@@ -16,7 +15,7 @@ import {
   viewOf,
 } from './track-context.ts';
 import { createTrackPlan } from './track-plan.ts';
-import { createTrackRequests, type TrackRequests } from './track-requests.ts';
+import { createTrackRequests, type Reading, type TrackRequests } from './track-requests.ts';
 import { lifeOf, shiftValue } from './tracked-value.ts';
 
 /** `due`: what the schedule wants; `check`: ask upstream now, keep a living lease; `replace`: another credential. */
@@ -40,7 +39,7 @@ export interface SecretTrack {
   /** One request at a time: asked during one, a single further one follows it, shared by all who asked. */
   ask(mode: AskMode, priority: Priority): Promise<AskResult>;
   /** Takes over the entries of another track that turned out to mean the same secret, and what it has just read. */
-  absorb(entryKeys: readonly string[], answer: SecretAnswer, sentAt: number): boolean;
+  absorb(entryKeys: readonly string[], reading: Reading): boolean;
   replan(): void;
   /** The host slept for `jumpMs`; 0: only the wall clock was set back. */
   shift(jumpMs: number): void;
@@ -76,14 +75,15 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
     },
   });
 
-  function route(answer: SecretAnswer, sentAt: number): boolean {
+  function route(reading: Reading): boolean {
+    const { answer } = reading;
     const canonical = calls.upstream(reference.upstream)?.canonicalKey(reference) ?? context.canonicalKey;
     const owner = canonical === context.canonicalKey ? track : settleKey(track, canonical);
     if (isMinted(answer.kind)) context.floor.note(canonical, lifeOf(answer), clock.now());
-    if (owner === track) return requests.accept(answer, sentAt);
+    if (owner === track) return requests.accept(reading);
     const moving = [...members];
     members.clear();
-    return owner.absorb(moving, answer, sentAt);
+    return owner.absorb(moving, reading);
   }
 
   /** An entry that comes later gets what the others have; not before its opener has the handle. */
@@ -128,16 +128,16 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
       if (members.size === 0) plan.clear();
     },
     ask: asking.ask,
-    absorb(entryKeys, answer, sentAt) {
+    absorb(entryKeys, reading) {
       for (const key of entryKeys) members.add(key);
       const hasOne = context.value !== undefined && !context.isExpired;
-      if (!hasOne || !isMinted(answer.kind)) {
-        const isChanged = requests.accept(answer, sentAt);
+      if (!hasOne || !isMinted(reading.answer.kind)) {
+        const isChanged = requests.accept(reading);
         // The newcomers may want it fresher.
         plan.replan();
         return isChanged;
       }
-      requests.discard(answer, sentAt);
+      requests.discard(reading);
       for (const key of entryKeys) mirror(key);
       return true;
     },

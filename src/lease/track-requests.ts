@@ -4,10 +4,17 @@ import type { EntryState } from '../store/entry.ts';
 import type { SecretAnswer } from '../store/secret-version.ts';
 import { addFailure, isOutageError, mayHaveMinted, stateOnFailure } from './failure-policy.ts';
 import type { OwnedLease } from './lease-book.ts';
-import type { Urgency } from './lease-upstream.ts';
+import type { LeaseUpstream, Urgency } from './lease-upstream.ts';
 import { isMinted } from './secret-view.ts';
 import { logFields, policyOf, publishTo, shownEnd, type TrackContext, viewOf } from './track-context.ts';
 import { confirmValue, createTrackedValue, noteOutcome } from './tracked-value.ts';
+
+/** An answer, when it was asked for, and whose it is. */
+export interface Reading {
+  readonly answer: SecretAnswer;
+  readonly sentAt: number;
+  readonly from: LeaseUpstream;
+}
 
 export interface TrackRequests {
   /** All three resolve with whether the data changed, and reject as upstream does. */
@@ -16,16 +23,16 @@ export interface TrackRequests {
   poll(urgency: Urgency): Promise<boolean>;
   read(urgency: Urgency): Promise<boolean>;
   /** Takes an answer over as the value of every member. */
-  accept(answer: SecretAnswer, sentAt: number): boolean;
+  accept(reading: Reading): boolean;
   /** Another track has minted what this one has already: its lease goes at once. */
-  discard(answer: SecretAnswer, sentAt: number): void;
+  discard(reading: Reading): void;
   fail(error: unknown): void;
 }
 
 /** `route` gets each answer: it knows whether this track still owns the secret. */
 export function createTrackRequests(
   context: TrackContext,
-  route: (answer: SecretAnswer, sentAt: number) => boolean,
+  route: (reading: Reading) => boolean,
 ): TrackRequests {
   const { store, clock, calls, book, floor, reference, logger, members } = context;
 
@@ -80,21 +87,24 @@ export function createTrackRequests(
     context.askedAt = sentAt;
     // A read that makes a credential is not given up half-way: its lease would be nobody's.
     const signal = mints ? context.signal : context.repeatable.signal;
-    let answer: SecretAnswer;
+    let reading: Reading;
     try {
-      answer = await calls.call(reference.upstream, { signal, ...urgency }, (upstream, own) =>
-        upstream.read(reference, own),
-      );
+      reading = await calls.call(reference.upstream, { signal, ...urgency }, async (from, own) => ({
+        answer: await from.read(reference, own),
+        sentAt,
+        from,
+      }));
     } catch (error) {
       if (mayHaveMinted(error)) floor.noteDoubt(context.canonicalKey, clock.now());
       throw error;
     }
-    return route(answer, sentAt);
+    return route(reading);
   }
 
-  function accept(answer: SecretAnswer, sentAt: number): boolean {
+  function accept(reading: Reading): boolean {
+    const { answer, sentAt } = reading;
     const before = context.value;
-    const lease = own(answer, sentAt, members);
+    const lease = own(reading, members);
     if (members.size === 0) {
       if (lease !== undefined) book.retire(lease, 0);
       return false;
@@ -109,12 +119,13 @@ export function createTrackRequests(
     return isChanged;
   }
 
-  function own(answer: SecretAnswer, sentAt: number, users: Iterable<string>): OwnedLease | undefined {
+  function own({ answer, sentAt, from }: Reading, users: Iterable<string>): OwnedLease | undefined {
     const { lease } = answer;
     if (lease === undefined || lease.durationSeconds <= 0) return undefined;
     const [key] = members;
     return book.add({
       upstream: reference.upstream,
+      issuer: from,
       id: lease.id,
       key: key ?? context.canonicalKey,
       durationSeconds: lease.durationSeconds,
@@ -148,8 +159,8 @@ export function createTrackRequests(
     poll,
     read,
     accept,
-    discard(answer, sentAt) {
-      const lease = own(answer, sentAt, []);
+    discard(reading) {
+      const lease = own(reading, []);
       if (lease !== undefined && lease !== context.value?.lease) book.retire(lease, 0);
     },
     fail(error) {

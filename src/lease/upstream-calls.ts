@@ -8,14 +8,20 @@ import { createOutage, isRefusal, type Outage } from './outage.ts';
 import type { ScheduleLimits } from './schedule-policy.ts';
 
 export interface UpstreamCalls {
-  /** Rejects with `config_invalid` when there is no such upstream, `timeout` when it takes too long. */
+  /**
+   * To the upstream of this name, or to `via` whatever has its name by now. Rejects with `config_invalid` when there is
+   * none, `timeout` when it takes too long.
+   */
   call<T>(
     name: string,
     options: RequestOptions,
     send: (upstream: LeaseUpstream, options: RequestOptions) => Promise<T>,
+    via?: LeaseUpstream,
   ): Promise<T>;
-  outage(name: string): Outage;
+  outage(name: string, via?: LeaseUpstream): Outage;
   upstream(name: string): LeaseUpstream | undefined;
+  /** Whether a request to it is under way. */
+  isBusy(upstream: LeaseUpstream): boolean;
   replace(upstreams: ReadonlyMap<string, LeaseUpstream>): void;
 }
 
@@ -43,41 +49,61 @@ interface Line {
 export function createUpstreamCalls(options: CallsOptions): UpstreamCalls {
   const { clock, random, schedule } = options;
   const lines = new Map<string, Line>();
+  /** Of upstreams whose name another has now: what ails them says nothing of that one. */
+  const linesOfReplaced = new WeakMap<LeaseUpstream, Line>();
+  const busy = new Map<LeaseUpstream, number>();
   let { upstreams } = options;
 
-  function lineOf(name: string): Line {
-    let line = lines.get(name);
+  function isReplaced(name: string, via: LeaseUpstream | undefined): via is LeaseUpstream {
+    return via !== undefined && via !== upstreams.get(name);
+  }
+
+  function count(upstream: LeaseUpstream, change: 1 | -1): void {
+    const requests = (busy.get(upstream) ?? 0) + change;
+    if (requests === 0) busy.delete(upstream);
+    else busy.set(upstream, requests);
+  }
+
+  function lineOf(name: string, via?: LeaseUpstream): Line {
+    const isOld = isReplaced(name, via);
+    let line = isOld ? linesOfReplaced.get(via) : lines.get(name);
     if (line === undefined) {
       const outage = createOutage({ limits: { ...schedule.retry, maxMs: schedule.retry.maxMs / 2 }, random });
       line = { inFlight: 0, waiting: { interactive: new Set(), background: new Set() }, outage };
-      lines.set(name, line);
+      if (isOld) linesOfReplaced.set(via, line);
+      else lines.set(name, line);
     }
     return line;
   }
 
   return {
-    outage: (name) => lineOf(name).outage,
+    outage: (name, via) => lineOf(name, via).outage,
     upstream: (name) => upstreams.get(name),
+    isBusy: (upstream) => busy.has(upstream),
     replace: (next) => {
       upstreams = next;
     },
-    async call(name, request, send) {
+    async call(name, request, send, via) {
       const { signal } = request;
-      const line = lineOf(name);
+      const line = lineOf(name, via);
       await enter(line, request, options.concurrency);
       const startedAt = clock.now();
+      const recovered = (): void => {
+        if (line.outage.answered() && line === lines.get(name)) options.onRecovered(name);
+      };
       try {
         signal.throwIfAborted();
-        const upstream = upstreams.get(name);
+        const upstream = via ?? upstreams.get(name);
         if (upstream === undefined) throw noSuchUpstream(name);
+        count(upstream, 1);
         const answer = await withTimeout(clock, options.requestTimeoutMs, signal, name, (limited) =>
           send(upstream, { ...request, signal: limited }),
-        );
-        if (line.outage.answered()) options.onRecovered(name);
+        ).finally(() => count(upstream, -1));
+        recovered();
         return answer;
       } catch (error) {
         if (!signal.aborted) line.outage.failed(error, startedAt, clock.now());
-        if (isRefusal(error) && line.outage.answered()) options.onRecovered(name);
+        if (isRefusal(error)) recovered();
         throw error;
       } finally {
         leave(line);

@@ -6,12 +6,17 @@ import type { Priority, Urgency } from './upstream.ts';
 export interface Budget {
   /** Resolves when a request may go; the returned function ends it. Rejects `aborted` while it waits. */
   acquire(urgency: Urgency, signal: AbortSignal): Promise<() => void>;
+  /** From now on; what is under way goes on. */
+  setLimits(limits: BudgetLimits): void;
   status(): { inFlight: number; queued: number };
 }
 
-export interface BudgetOptions {
+export interface BudgetLimits {
   readonly requestsPerSecond: number;
   readonly concurrency: number;
+}
+
+export interface BudgetOptions extends BudgetLimits {
   readonly clock: Clock;
 }
 
@@ -24,7 +29,8 @@ const interactiveInARow = 4;
 
 /** A token bucket that holds as many tokens as requests may run at once: a quiet agent answers at once, a start-up is spread. */
 export function createBudget(options: BudgetOptions): Budget {
-  const { clock, concurrency, requestsPerSecond } = options;
+  const { clock } = options;
+  let { concurrency, requestsPerSecond } = options;
   const waiting: Record<Priority, Set<Waiter>> = { interactive: new Set(), background: new Set() };
   let tokens = concurrency;
   let filledAt = clock.now();
@@ -102,6 +108,13 @@ export function createBudget(options: BudgetOptions): Budget {
         queue.add(waiter);
         pump();
       });
+    },
+    setLimits(limits) {
+      refill();
+      ({ concurrency, requestsPerSecond } = limits);
+      timer?.cancel();
+      timer = undefined;
+      pump();
     },
     status: () => ({ inFlight, queued: waiting.interactive.size + waiting.background.size }),
   };

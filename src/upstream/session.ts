@@ -26,6 +26,8 @@ export interface Session {
   ready(signal: AbortSignal): Promise<void>;
   /** Logs in anew while the old token lives: what it was got with has changed. */
   replace(): void;
+  /** No login any more: the token is renewed for as long as it can be, and then it ends. */
+  retire(): void;
   close(options: { revokeToken: boolean; signal: AbortSignal }): Promise<void>;
 }
 
@@ -76,6 +78,7 @@ export function createSession(options: SessionOptions): Session {
   /** An attempt is under way or about to begin: requests wait for it. */
   let isPending = true;
   let isFatal = false;
+  let isRetired = false;
   let isAttempting = false;
   /** Aborted to end the pause after a failed login, or the keeping of a token; each attempt begins with a new one. */
   let interrupt = new AbortController();
@@ -137,7 +140,7 @@ export function createSession(options: SessionOptions): Session {
   }
 
   function heardOfCredentials({ isReplacement }: { isReplacement: boolean }): void {
-    if (isReplacement || !isAlive(current)) interrupt.abort();
+    if (!isRetired && (isReplacement || !isAlive(current))) interrupt.abort();
   }
 
   function adopt(grant: Grant): void {
@@ -201,11 +204,12 @@ export function createSession(options: SessionOptions): Session {
         const leftMs = isAlive(current) ? current.life.expiresAt - clock.now() : Number.POSITIVE_INFINITY;
         await pause(Math.min(backoffDelayMs(failures, backoff, random), leftMs));
       }
+      if (isRetired) return;
     }
   }
 
   async function run(): Promise<void> {
-    while (!lifetime.signal.aborted && !isFatal) {
+    while (!lifetime.signal.aborted && !isFatal && !isRetired) {
       try {
         await logInUntilDone();
         if (current !== undefined) await keeper.keep(current, interruptible());
@@ -218,6 +222,7 @@ export function createSession(options: SessionOptions): Session {
         });
       }
     }
+    if (isRetired && isAlive(current)) tellEnd(current);
   }
 
   async function revoke(signal: AbortSignal): Promise<void> {
@@ -246,6 +251,8 @@ export function createSession(options: SessionOptions): Session {
       for (;;) {
         if (isAlive(current)) return current;
         if (lifetime.signal.aborted) throw new LatchkeyError('aborted', 'the upstream is closed');
+        if (isRetired)
+          throw new LatchkeyError('aborted', 'the upstream was replaced and its token has ended');
         // The process was suspended for so long, and nobody has noticed yet.
         if (current !== undefined && error === undefined) giveUp(current);
         if (error !== undefined && (!isPending || isFatal)) throw error;
@@ -275,6 +282,10 @@ export function createSession(options: SessionOptions): Session {
       }
     },
     replace: () => heardOfCredentials({ isReplacement: true }),
+    retire() {
+      isRetired = true;
+      settled.signal();
+    },
     async close({ revokeToken, signal }) {
       lifetime.abort();
       settled.signal();

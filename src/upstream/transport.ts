@@ -44,13 +44,18 @@ export interface Transport {
    * ones, while the files do not fit together.
    */
   reload(): Promise<void>;
+  /** Of requests from now on; those in flight keep theirs. */
+  setLimits(limits: TransportLimits): void;
   close(): Promise<void>;
 }
 
-export interface TransportOptions {
-  readonly tls: TlsConfig;
+export interface TransportLimits {
   readonly timeoutMs: number;
   readonly maxBodyBytes: number;
+}
+
+export interface TransportOptions extends TransportLimits {
+  readonly tls: TlsConfig;
   readonly clock: Clock;
 }
 
@@ -62,6 +67,7 @@ const keepAliveMs = 60_000;
 export function createTransport(options: TransportOptions): Transport {
   const pools = new Map<string, Promise<Pool>>();
   let tls: Promise<TlsOptions> | undefined;
+  let limits: TransportLimits = options;
   let isClosed = false;
 
   async function loadTls(): Promise<TlsOptions> {
@@ -79,29 +85,38 @@ export function createTransport(options: TransportOptions): Transport {
     const known = pools.get(address);
     if (known) return known;
     if (pools.size >= mostPools) dropOldest(pools);
-    const pool = createPool(address, options, address.startsWith('https:') ? loadTls : undefined);
+    const pool = createPool(address, limits.timeoutMs, address.startsWith('https:') ? loadTls : undefined);
     pools.set(address, pool);
     pool.catch(() => pools.delete(address));
     return pool;
   }
 
+  /** Requests in flight end on the old connections. */
+  function renewPools(): void {
+    const old = [...pools.values()];
+    pools.clear();
+    for (const pool of old) void closeQuietly(pool, 'close');
+  }
+
   return {
     async exchange(address, request) {
-      const limit = createTimeLimit(options.clock, options.timeoutMs, request.signal);
+      const { timeoutMs, maxBodyBytes } = limits;
+      const limit = createTimeLimit(options.clock, timeoutMs, request.signal);
       try {
         const pool = await dispatcher(address);
         const answer = await sendRequest.call(pool, dispatchOptions(address, request, limit.signal));
-        const body = await readLimited(answer.body, options.maxBodyBytes, address);
+        const body = await readLimited(answer.body, maxBodyBytes, address);
         return { status: answer.statusCode, headers: answer.headers, body };
       } catch (error) {
-        throw explain(error, address, request.signal, limit.isOver() ? options.timeoutMs : undefined);
+        throw explain(error, address, request.signal, limit.isOver() ? timeoutMs : undefined);
       } finally {
         limit.stopTimer();
         limit.detach();
       }
     },
     async open(address, request) {
-      const limit = createTimeLimit(options.clock, options.timeoutMs, request.signal);
+      const { timeoutMs } = limits;
+      const limit = createTimeLimit(options.clock, timeoutMs, request.signal);
       try {
         const pool = await dispatcher(address);
         const answer = await sendRequest.call(pool, dispatchOptions(address, request, limit.signal));
@@ -109,7 +124,7 @@ export function createTransport(options: TransportOptions): Transport {
         return { status: answer.statusCode, headers: answer.headers, body: answer.body };
       } catch (error) {
         limit.detach();
-        throw explain(error, address, request.signal, limit.isOver() ? options.timeoutMs : undefined);
+        throw explain(error, address, request.signal, limit.isOver() ? timeoutMs : undefined);
       } finally {
         limit.stopTimer();
       }
@@ -119,9 +134,11 @@ export function createTransport(options: TransportOptions): Transport {
       const loaded = await loadTlsOptions(options.tls);
       if (isClosed) return;
       tls = Promise.resolve(loaded);
-      const old = [...pools.values()];
-      pools.clear();
-      for (const pool of old) void closeQuietly(pool, 'close');
+      renewPools();
+    },
+    setLimits(next) {
+      limits = next;
+      renewPools();
     },
     async close() {
       isClosed = true;
@@ -134,10 +151,10 @@ export function createTransport(options: TransportOptions): Transport {
 
 async function createPool(
   address: string,
-  options: TransportOptions,
+  timeoutMs: number,
   loadTls: (() => Promise<TlsOptions>) | undefined,
 ): Promise<Pool> {
-  const connectTimeoutMs = Math.max(50, Math.min(10_000, Math.floor(options.timeoutMs / 2)));
+  const connectTimeoutMs = Math.max(50, Math.min(10_000, Math.floor(timeoutMs / 2)));
   const tls = await loadTls?.();
   return new Pool(new URL(address).origin, {
     // HTTP/2 brings an agent nothing, and its faults come under other names.
@@ -145,8 +162,8 @@ async function createPool(
     connect: { timeout: connectTimeoutMs, ...tls },
     keepAliveTimeout: keepAliveMs,
     keepAliveMaxTimeout: keepAliveMs,
-    headersTimeout: options.timeoutMs,
-    bodyTimeout: options.timeoutMs,
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
     maxHeaderSize: 64 * 1024,
   });
 }

@@ -3,6 +3,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { SecretValue } from '../base/secret-value.ts';
+import type { UpstreamConfig } from '../config/resolved.ts';
 import type { Reference } from '../store/reference.ts';
 import type { SecretAnswer, SecretVersion } from '../store/secret-version.ts';
 
@@ -94,6 +95,9 @@ export interface ForwardResponse {
   readonly body: Readable;
 }
 
+/** What can change in an upstream that stays. */
+export type UpstreamSettings = Pick<UpstreamConfig, 'budget' | 'events' | 'timeoutMs' | 'maxBodyBytes'>;
+
 export interface Upstream {
   readonly name: string;
   /** Asks for the reference; the KV version is found out and `data/` or `metadata/` put in where the path lacks it. */
@@ -121,6 +125,13 @@ export interface Upstream {
   ready(signal: AbortSignal): Promise<void>;
   /** Passes a request on as it came. Throws only when there is no answer to pass back. */
   forward(request: ForwardRequest): Promise<ForwardResponse>;
+  /** Takes over settings that need no new login; the rest of `config` is what it was built with. */
+  update(config: UpstreamSettings): void;
+  /**
+   * Another has taken its place, or none: it hears and tells nothing more, writes no sinks and logs in no more, but keeps
+   * its token alive for what was issued under it.
+   */
+  retire(): Promise<void>;
   /**
    * Ends requests, watches and timers; `revokeToken` revokes the token (and with it its leases) if login made it and no
    * sink has it.

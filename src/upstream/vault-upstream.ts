@@ -8,7 +8,7 @@ import type { Environment } from './auth/auth-method.ts';
 import { loadAuthMethod } from './auth/load-method.ts';
 import { createAuthorised } from './authorised.ts';
 import { createBudget } from './budget.ts';
-import { createEventSubscription } from './event-subscription.ts';
+import { createEventSubscription, type EventSubscription } from './event-subscription.ts';
 import { forwardTo } from './forward.ts';
 import { createLeaseOrigins } from './lease-origins.ts';
 import { createSession } from './session.ts';
@@ -19,6 +19,7 @@ import type {
   RequestOptions,
   Upstream,
   UpstreamListener,
+  UpstreamSettings,
   UpstreamStateName,
   UpstreamStatus,
 } from './upstream.ts';
@@ -39,6 +40,7 @@ export interface VaultUpstreamOptions {
 export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
   const { config, clock, random, env } = options;
   const logger = options.logger.child({ upstream: config.name });
+  let settings: UpstreamSettings = config;
   const listeners = new Set<UpstreamListener>();
   const lifetime = new AbortController();
   const budget = createBudget({ ...config.budget, clock });
@@ -95,19 +97,9 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
     random,
     logger,
   });
-  const events = createEventSubscription({
-    client,
-    transport,
-    session,
-    namespace: config.namespace,
-    clock,
-    random,
-    logger,
-    onPath(path) {
-      for (const listener of [...listeners]) listener.changedUpstream?.(path);
-    },
-  });
   const tlsWatch = createTlsWatch({ config, logger, onChange: tlsChanged });
+  let events: EventSubscription | undefined;
+  let isStarted = false;
   let since = clock.wall();
   let told: string | undefined;
 
@@ -144,6 +136,30 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
     for (const listener of [...listeners]) listener.status?.(now);
   }
 
+  /** On or off, as the settings say. */
+  async function setEvents(isWanted: boolean): Promise<void> {
+    if (isWanted === (events !== undefined)) return;
+    const before = events;
+    events = isWanted ? subscribe() : undefined;
+    events?.start();
+    await before?.close();
+  }
+
+  function subscribe(): EventSubscription {
+    return createEventSubscription({
+      client,
+      transport,
+      session,
+      namespace: config.namespace,
+      clock,
+      random,
+      logger,
+      onPath(path) {
+        for (const listener of [...listeners]) listener.changedUpstream?.(path);
+      },
+    });
+  }
+
   async function tlsChanged(): Promise<void> {
     await transport.reload();
     if (config.auth.method === 'cert') session.replace();
@@ -172,7 +188,8 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
     start() {
       tlsWatch.start();
       session.start();
-      if (config.events) events.start();
+      isStarted = true;
+      void setEvents(settings.events);
     },
     status,
     listen(listener) {
@@ -192,10 +209,21 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
       const signal = AbortSignal.any([request.signal, lifetime.signal]);
       return await forwardTo({ ...request, signal }, { client, session, namespace: config.namespace });
     },
+    update(next) {
+      settings = next;
+      budget.setLimits(next.budget);
+      transport.setLimits(next);
+      if (isStarted) void setEvents(next.events);
+    },
+    async retire() {
+      session.retire();
+      await setEvents(false);
+      await sinks.close();
+    },
     async close({ revokeToken, signal }) {
       if (lifetime.signal.aborted) return;
       lifetime.abort();
-      await events.close();
+      await setEvents(false);
       await sinks.close();
       // The programs that read it from a sink go on with it.
       await session.close({ revokeToken: revokeToken && config.sinks.length === 0, signal });

@@ -1,4 +1,7 @@
 import t from 'tap';
+import type { Clock } from '../../src/base/clock.ts';
+import { createReference } from '../../src/store/reference.ts';
+import { createFakeUpstream, type FakeUpstream } from '../support/fake-upstream.ts';
 import { createLeaseHarness } from '../support/lease-harness.ts';
 
 const second = 1000;
@@ -335,7 +338,60 @@ t.test(
       refreshed.then(() => (endedAt = clock.now())),
       30 * second,
     );
-    t.ok(endedAt - startedAt <= 3 * second, `after ${endedAt - startedAt} ms, not behind 18 others of 1 s`);
+    t.ok(endedAt - startedAt <= 4 * second, `after ${endedAt - startedAt} ms, not behind 18 others of 1 s`);
     await close();
   },
 );
+
+/** Its lease ids are others than those of the harness's upstream, as of any two vaults. */
+async function replacement(clock: Clock): Promise<FakeUpstream> {
+  const upstream = createFakeUpstream({ clock, name: 'vault' });
+  upstream.setCertificate('pki/issue/app', { ttlSeconds: 60 });
+  const reference = createReference({ upstream: 'vault', path: 'pki/issue/app' });
+  await upstream.read(reference, { signal: new AbortController().signal, priority: 'background' });
+  return upstream;
+}
+
+t.test(
+  'keeps the leases of an upstream that another replaces, there, until their users have moved',
+  async (t) => {
+    const { clock, upstream, engine, open, isCurrentAlive, close } = createLeaseHarness();
+    const next = await replacement(clock);
+    for (const each of [upstream, next]) each.setLeased(creds, { ttlSeconds: 3600, maxTtlSeconds: 86_400 });
+    const { entry } = open(creds, { overlapMs: 0 });
+    engine.start();
+    await clock.advance(second);
+    const first = entry.current?.lease?.id ?? '';
+    engine.setUpstreams(new Map([['vault', next]]));
+    t.ok(engine.isUsed(upstream));
+    await clock.advance(20 * minute);
+    t.ok(upstream.isAlive(first), 'nothing is minted for the change alone');
+    t.equal(next.mints(creds).length, 0);
+    await clock.advance(40 * minute);
+    t.ok(next.isAlive(entry.current?.lease?.id ?? ''), 'replaced before its end, not renewed');
+    t.strictSame([upstream.count('renew'), upstream.count('revoke', first)], [0, 1]);
+    t.notOk(engine.isUsed(upstream));
+    t.ok(engine.isUsed(next));
+    t.notOk(isCurrentAlive(entry));
+    await close();
+    t.equal(next.count('revoke'), 1);
+  },
+);
+
+t.test('mints within the floor where the token of a replaced upstream ends', async (t) => {
+  const { clock, upstream, engine, open, close } = createLeaseHarness();
+  const next = await replacement(clock);
+  for (const each of [upstream, next]) each.setLeased(creds, { ttlSeconds: 3600 });
+  const { entry } = open(creds);
+  engine.start();
+  await clock.advance(second);
+  const first = entry.current?.lease?.id ?? '';
+  engine.leasesEnd('vault', [first], clock.wall() + 5 * second);
+  await clock.advance(second);
+  t.equal(entry.current?.lease?.id, first, 'the floor holds where nothing was replaced');
+  engine.setUpstreams(new Map([['vault', next]]));
+  engine.leasesEnd('vault', [first], clock.wall() + 3 * second);
+  await clock.advance(2.9 * second);
+  t.ok(next.isAlive(entry.current?.lease?.id ?? ''), 'there is another before it ends');
+  await close();
+});
