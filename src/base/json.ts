@@ -1,4 +1,5 @@
 // JSON that keeps the source text of numbers: a secret's 1.50 stays 1.50, and 30 digits stay 30 digits.
+import { parseJsonText } from './parse-json-text.ts';
 
 /** A number as it was written; the template engine treats it as Go's json.Number. */
 export class JsonNumber {
@@ -20,14 +21,12 @@ export interface JsonObject {
 
 // In V8 since 11.4 (TC39 "JSON.parse source text access"), not yet in TypeScript's library.
 const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
-type SourceReviver = (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown;
 
-const keepNumberText: SourceReviver = (_key, value, context) =>
-  typeof value === 'number' ? new JsonNumber(context.source ?? String(value)) : value;
+const keepText = (_value: number, source: string): JsonNumber => new JsonNumber(source);
 
 /** Parses JSON; numbers become `JsonNumber`. Throws a SyntaxError that may quote its input: never show it. */
 export function parseJson(text: string): JsonValue {
-  return JSON.parse(text, keepNumberText as (key: string, value: unknown) => unknown) as JsonValue;
+  return parseJsonText(text, keepText) as JsonValue;
 }
 
 /** Writes JSON with each `JsonNumber` as it came. */

@@ -1,6 +1,7 @@
 // As Go's json.Unmarshal into an interface {}: objects become map[string]interface {}, numbers float64; syntax errors
 // in Go's words.
 import { isUtf8 } from 'node:buffer';
+import { parseJsonText } from '../../base/parse-json-text.ts';
 import { decodeText, encodeText, toBuffer } from '../bytes.ts';
 import { type CallContext, callError } from '../function-table.ts';
 import { anyMap, anySlice, type Opened } from '../value.ts';
@@ -23,7 +24,7 @@ export function decodeJson(context: CallContext, bytes: string): Opened {
   const text = decodeText(isUtf8(toBuffer(bytes)) ? bytes : mapRunes(bytes, (rune) => rune));
   let parsed: Parsed;
   try {
-    parsed = JSON.parse(text, reviveHuge as (key: string, value: unknown) => unknown) as Parsed;
+    parsed = parseJsonText(text, keepHuge) as Parsed;
   } catch {
     checkJson(bytes);
     throw callError`invalid JSON`;
@@ -31,9 +32,8 @@ export function decodeJson(context: CallContext, bytes: string): Opened {
   return convert(context, parsed, 0);
 }
 
-function reviveHuge(this: unknown, _key: string, value: unknown, source: { source?: string }): unknown {
-  const isHuge = value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY;
-  return isHuge ? new HugeNumber(source.source ?? '') : value;
+function keepHuge(value: number, source: string): number | HugeNumber {
+  return Number.isFinite(value) ? value : new HugeNumber(source);
 }
 
 function convert(context: CallContext, value: Parsed, depth: number): Opened {
