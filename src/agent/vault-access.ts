@@ -42,7 +42,11 @@ export function createVaultAccess(
         const upstream = find();
         if (upstream !== undefined) core.engine.leasesRevoked(upstream.name, leaseIds);
       },
-      isOwnAccessor: (accessor) => find()?.status().login.accessor === accessor,
+      ownAccessor: () => find()?.status().login.accessor,
+      holdLease({ id, path, durationSeconds }) {
+        const upstream = find()?.name ?? '';
+        return core.engine.hold({ upstream, id, key: `${upstream}:write ${path}`, durationSeconds });
+      },
     },
   };
 }

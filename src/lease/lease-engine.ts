@@ -9,6 +9,7 @@ import type { SecretVersion } from '../store/secret-version.ts';
 import type { Store } from '../store/store.ts';
 import { createClockWatch } from './clock-watch.ts';
 import { sweepAtExit } from './exit-sweep.ts';
+import { type HeldGrant, type HeldLease, holdLease } from './held-lease.ts';
 import { createLastRun } from './last-run.ts';
 import { createLeaseBook, type LeaseState, type OwnedLease } from './lease-book.ts';
 import type { LeaseUpstream } from './lease-upstream.ts';
@@ -85,6 +86,8 @@ export interface LeaseEngine {
   /** Whether a request to it is under way, or a lease of it lives. */
   isUsed(upstream: LeaseUpstream): boolean;
   leases(): Iterable<LeaseStatus>;
+  /** Owns a renewable lease that was just granted to a caller's own request: renewed until released, revoked at exit. */
+  hold(grant: HeldGrant): HeldLease;
   /**
    * Stops and revokes where `on_exit: revoke` says so; gives up when the signal comes or upstream does not answer for a
    * second. What lives on is in `leases` and in the state file. `onExit` counts instead of each lease's own.
@@ -360,6 +363,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
         yield { key, upstream, leaseId, state: leaseState, expiresAt, onExit: policy.onExit };
       }
     },
+    hold: (grant) => holdLease(grant, { book, clock, signal: life.signal }),
     async close({ signal, onExit }) {
       stopListening?.();
       watch.close();

@@ -48,6 +48,16 @@ export interface ForwardedAnswer {
   readonly body: Readable;
 }
 
+/** A lease that the engine keeps for callers, though no entry of the store has it. */
+export interface HeldLease {
+  /** Wall time in milliseconds; undefined: it is gone. */
+  endsAt(): number | undefined;
+  /** Soon, and not by the schedule. */
+  renew(): void;
+  /** Left to its own end, or to the agent's. */
+  release(): void;
+}
+
 /** The Vault upstream behind the Vault dialect, and the lease engine that owns what is kept of it. */
 export interface VaultAccess {
   /** Undefined: the config has none. */
@@ -61,8 +71,10 @@ export interface VaultAccess {
   ): Promise<ReadonlyMap<string, unknown>>;
   /** Upstream has revoked these leases as a caller asked: handed out no more, and others may be made at once. */
   leasesRevoked(leaseIds: readonly string[]): void;
-  /** Whether this is the accessor of the agent's own token. */
-  isOwnAccessor(accessor: string): boolean;
+  /** Of the agent's own token; undefined where it is not known. */
+  ownAccessor(): string | undefined;
+  /** The lease engine keeps what a caller got by the agent's token: renews it, and revokes it at exit. */
+  holdLease(lease: { id: string; path: string; durationSeconds: number }): HeldLease;
 }
 
 export interface AgentView {

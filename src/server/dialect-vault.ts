@@ -2,9 +2,11 @@
 // on to the vault; what the cache keeps is vault-cache.ts, how a request is passed on vault-forward.ts.
 import { randomUUID } from 'node:crypto';
 import { JsonNumber } from '../base/json.ts';
+import { SecretValue } from '../base/secret-value.ts';
 import type { Entry } from '../store/entry.ts';
+import type { ForwardedAnswer } from './agent-view.ts';
 import { type ApiError, apiErrorOf } from './api-error.ts';
-import type { Exchange } from './exchange.ts';
+import { type Exchange, jsonHeaders } from './exchange.ts';
 import type { DialectHandler, ServerContext } from './server-context.ts';
 import { createVaultCache, type Found, type VaultCache } from './vault-cache.ts';
 import {
@@ -18,6 +20,7 @@ import {
   tokenOf,
   withoutTokenIds,
 } from './vault-forward.ts';
+import { createVaultHeld, type Obtained } from './vault-held.ts';
 import { createVaultLocalApi } from './vault-local-api.ts';
 import {
   namespaceAsked,
@@ -37,7 +40,8 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
   const { view, clock, access } = context;
   const { vault, store } = view;
   const cache = vault && createVaultCache({ store, vault, clock });
-  const localApi = createVaultLocalApi(context, cache);
+  const held = vault && createVaultHeld({ forward: view.forward, vault, clock });
+  const localApi = createVaultLocalApi(context, cache, held);
   const targets = new Map<string, VaultTarget>();
 
   /** Equal URLs give the same target: the cache knows it again. */
@@ -112,11 +116,37 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
       const leaseId = operation.leaseId ?? textOf(jsonFields(body)['lease_id']);
       if (await answerRenewal(exchange, cache, leaseId, signal)) return;
     }
-    const answer = await passOn(exchange, target, view, request);
+    held?.used(token);
+    const answer = await shared(exchange, target, request);
+    if (answer === undefined) return;
     if (cache !== undefined && answer.status < 300 && writes.has(exchange.method)) {
       await follow(cache, target, exchange.method, request);
     }
     streamBack(exchange, answer);
+    if (signal.aborted) answer.body.destroy();
+  }
+
+  /** Logins and leases are asked for once for all that ask the very same; undefined: answered so. */
+  async function shared(
+    exchange: Exchange,
+    target: VaultTarget,
+    request: PassedRequest,
+  ): Promise<ForwardedAnswer | undefined> {
+    const { body } = request;
+    const { method, identity } = exchange;
+    const asked = { ...request, method, target, caller: identity.caller };
+    const isSmall = body === undefined || Buffer.isBuffer(body);
+    if (held === undefined || !isSmall || !isPlain(exchange) || !held.mayKeep(asked)) {
+      return await passOn(exchange, target, view, request);
+    }
+    // What it gives is kept though its caller goes away meanwhile.
+    const found = await held.obtain({ ...asked, body }, (signal) =>
+      passOn(exchange, target, view, { ...request, signal, isEdited: true }),
+    );
+    if (found.kind === 'pass') return await passOn(exchange, target, view, request);
+    if (found.kind === 'answer') return found.answer;
+    exchange.answer(200, heldHeaders(found), found.body);
+    return undefined;
   }
 
   /** What upstream would do could not be taken back when its answer cannot be recorded. */
@@ -136,10 +166,18 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     const until = AbortSignal.any([signal, AbortSignal.timeout(followMs)]);
     if (operation.kind === 'revoke-lease') {
       const leaseId = operation.leaseId ?? textOf(jsonFields(body)['lease_id']);
+      held?.revokedLeases((id) => id === leaseId);
       await cache.revoked((id) => id === leaseId, until);
+    } else if (operation.kind === 'renew-lease') {
+      held?.renewedLease(operation.leaseId ?? textOf(jsonFields(body)['lease_id']) ?? '');
     } else if (operation.kind === 'revoke-prefix') {
+      held?.revokedLeases((id) => id.startsWith(operation.prefix));
       await cache.revoked((id) => id.startsWith(operation.prefix), until);
     } else if (operation.kind === 'revoke-token') {
+      const { token: named, accessor } = jsonFields(body);
+      const own = typeof named === 'string' ? SecretValue.fromText(named) : undefined;
+      const gone = { token: operation.isSelf ? token : own, accessor: textOf(accessor) };
+      held?.revokedToken(gone, operation.areOrphaned);
       if (operation.isSelf && token === 'auto') await cache.revoked(() => true, until);
       else await cache.checkLeases(until);
     } else if (operation.kind === 'other') {
@@ -158,7 +196,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     const answer = await passOn(exchange, target, view, { ...request, isEdited: true });
     await editBack(exchange, answer, (json) => {
       const accessor = accessorIn(json);
-      const isOurs = isOwn || (accessor !== undefined && vault?.isOwnAccessor(accessor) === true);
+      const isOurs = isOwn || (accessor !== undefined && vault?.ownAccessor() === accessor);
       return isOurs ? withoutTokenIds(json) : json;
     });
   }
@@ -196,11 +234,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
 
   function mayCache(exchange: Exchange, target: VaultTarget): boolean {
     if (exchange.method !== 'GET' || target.parameters === undefined) return false;
-    const { headers } = exchange;
-    for (const name in headers) {
-      if (name.startsWith('x-vault-') && !plainHeaders.has(name)) return false;
-    }
-    if (namespaceOf(exchange) !== undefined) return false;
+    if (!isPlain(exchange) || namespaceOf(exchange) !== undefined) return false;
     return tokenOf(exchange) === 'auto';
   }
 
@@ -240,12 +274,27 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     },
     errorBody: (_code, message) => `${JSON.stringify({ errors: [message] })}\n`,
     auditedPath: withoutToken,
-    close: () => cache?.close(),
+    close() {
+      cache?.close();
+      held?.close();
+    },
   };
 }
 
 /** Other headers of Vault may change what the answer is; what else a client sends (a trace's id) does not. */
 const plainHeaders = new Set(['x-vault-request', 'x-vault-token', 'x-vault-namespace']);
+
+function isPlain({ headers }: Exchange): boolean {
+  for (const name in headers) {
+    if (name.startsWith('x-vault-') && !plainHeaders.has(name)) return false;
+  }
+  return true;
+}
+
+function heldHeaders({ body, isHit, ageSeconds }: Obtained & { kind: 'held' }): string[] {
+  const headers = [...jsonHeaders(body.length), 'X-Cache', isHit ? 'HIT' : 'MISS'];
+  return isHit ? [...headers, 'Age', String(ageSeconds)] : headers;
+}
 
 async function guarded(exchange: Exchange, pending: Promise<void>): Promise<void> {
   try {

@@ -95,6 +95,30 @@ async function* joined(chunks: readonly Buffer[], rest: AsyncIterator<Buffer>): 
   for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
 }
 
+/**
+ * An answer that is looked into where it is JSON and small. `answer` still has its whole body; it must have come in the
+ * clear.
+ */
+export async function smallJson(
+  answer: ForwardedAnswer,
+): Promise<{ json?: JsonObject; body?: Buffer; answer: ForwardedAnswer }> {
+  const { headers } = answer;
+  const isFit = headers['content-encoding'] === undefined && /\bjson\b/.test(headers['content-type'] ?? '');
+  if (!isFit || Number(headers['content-length'] ?? 0) > maxEditedBytes) return { answer };
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const rest: AsyncIterator<Buffer> = answer.body[Symbol.asyncIterator]();
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
+    chunks.push(next.value);
+    size += next.value.length;
+    if (size <= maxEditedBytes) continue;
+    const joint = Readable.from(joined(chunks, rest)).once('close', () => answer.body.destroy());
+    return { answer: { ...answer, body: joint } };
+  }
+  const body = Buffer.concat(chunks);
+  return { json: jsonFields(body), body, answer: { ...answer, body: Readable.from([body]) } };
+}
+
 /** The fields of a JSON body; empty where it is none. */
 export function jsonFields(body: Buffer | Readable | undefined): JsonObject {
   if (!Buffer.isBuffer(body)) return {};

@@ -7,6 +7,7 @@ import { readBody } from './request-body.ts';
 import type { ServerContext } from './server-context.ts';
 import type { VaultCache } from './vault-cache.ts';
 import { jsonFields } from './vault-forward.ts';
+import type { VaultHeld } from './vault-held.ts';
 
 const maxBodyBytes = 64 * 1024;
 const clearLimitMs = 30_000;
@@ -15,7 +16,11 @@ export interface VaultLocalApi {
   handle(exchange: Exchange): void | Promise<void>;
 }
 
-export function createVaultLocalApi(context: ServerContext, cache: VaultCache | undefined): VaultLocalApi {
+export function createVaultLocalApi(
+  context: ServerContext,
+  cache: VaultCache | undefined,
+  held: VaultHeld | undefined,
+): VaultLocalApi {
   function metrics(exchange: Exchange): void {
     const body = Buffer.from(context.registry.render(), 'utf8');
     const headers = ['Content-Type', 'text/plain; version=0.0.4; charset=utf-8', 'Content-Length'];
@@ -27,6 +32,7 @@ export function createVaultLocalApi(context: ServerContext, cache: VaultCache | 
     const { type, value } = fields;
     const wanted = typeof value === 'string' ? value : '';
     const isMeant = meantBy(typeof type === 'string' ? type : '', wanted);
+    held?.clear(String(type), wanted);
     await cache?.clear(isMeant, AbortSignal.timeout(clearLimitMs));
     exchange.answer(200, ['Content-Length', '0', 'Cache-Control', 'no-store'], '');
   }
@@ -59,7 +65,7 @@ export function createVaultLocalApi(context: ServerContext, cache: VaultCache | 
   };
 }
 
-/** Throws `usage` for a type that there is not. Tokens of callers have nothing in the cache: all is the agent's. */
+/** Throws `usage` for a type that there is not. What callers got by tokens of their own is no entry. */
 function meantBy(type: string, value: string): (path: string, leaseId: string | undefined) => boolean {
   switch (type) {
     case 'all':

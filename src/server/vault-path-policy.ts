@@ -15,7 +15,7 @@ export interface VaultTarget {
 }
 
 /** Nothing below these is a secret that many share: they tell of the server, of tokens, or belong to one token. */
-const neverCached = new Set(['sys', 'auth', 'cubbyhole', 'identity', 'transit', 'totp']);
+export const neverCached = new Set(['sys', 'auth', 'cubbyhole', 'identity', 'transit', 'totp']);
 const forbidden = /[\0-\x1f\x7f\\]/;
 
 /** Throws `usage` for a path that is not in its plain form. */
@@ -96,7 +96,7 @@ export function pathsWritten(path: string): string[] {
 export type VaultOperation =
   | { readonly kind: 'renew-lease' | 'revoke-lease'; readonly leaseId: string | undefined }
   | { readonly kind: 'revoke-prefix'; readonly prefix: string }
-  | { readonly kind: 'revoke-token'; readonly isSelf: boolean }
+  | { readonly kind: 'revoke-token'; readonly isSelf: boolean; readonly areOrphaned: boolean }
   | { readonly kind: 'token-about'; readonly isSelf: boolean }
   | { readonly kind: 'other' };
 
@@ -114,6 +114,8 @@ export function operationOf(method: string, path: string): VaultOperation {
   const prefix = /(?:^|\/)sys\/(?:leases\/)?revoke-(?:prefix|force)\/(.+)$/.exec(path);
   if (prefix !== null) return { kind: 'revoke-prefix', prefix: prefix[1] ?? '' };
   const revoked = /(?:^|\/)auth\/token\/revoke(-self|-accessor|-orphan)?$/.exec(path);
-  if (revoked !== null) return { kind: 'revoke-token', isSelf: revoked[1] === '-self' };
+  if (revoked !== null) {
+    return { kind: 'revoke-token', isSelf: revoked[1] === '-self', areOrphaned: revoked[1] === '-orphan' };
+  }
   return other;
 }

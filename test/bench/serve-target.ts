@@ -65,7 +65,8 @@ async function startLatchkey() {
         canonicalKey: referenceKey,
         refresh: async () => new Map(),
         leasesRevoked() {},
-        isOwnAccessor: () => false,
+        ownAccessor: () => undefined,
+        holdLease: () => ({ endsAt: () => undefined, renew() {}, release() {} }),
       },
     },
   });
