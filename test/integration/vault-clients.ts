@@ -67,6 +67,25 @@ t.test("a caller's own token goes on", async (t) => {
   t.match(await agent.ask('/v1/secret/data/app'), { status: 200 });
 });
 
+t.test('node-vault logs in through the agent: the same credential, the same token', async (t) => {
+  const vault = await startDevVault(t);
+  const { roleId: role_id, secretId: secret_id } = await vault.createAppRole('app', { token_ttl: '1h' });
+  const { address, token, agent } = await start(t, vault);
+  const logIn = async () => {
+    const client = nodeVault({ apiVersion: 'v1', endpoint: address, token });
+    return (await client.approleLogin({ role_id, secret_id })).auth.client_token;
+  };
+  const [first, ...others] = await Promise.all([logIn(), logIn(), logIn()]);
+  t.same(others, [first, first]);
+  t.equal(vault.countRequests(/^(POST|PUT) auth\/approle\/login/), 1);
+  // Over TCP the header is the listener's; over the socket a client's own token goes on.
+  const headers = { 'x-vault-token': first };
+  t.match(await agent.ask('/v1/auth/token/lookup-self', { headers }), { status: 200, text: /"approle"/ });
+  const body = JSON.stringify({ token: first });
+  t.equal((await agent.ask('/v1/auth/token/revoke', { method: 'POST', body })).status, 204);
+  t.not(await logIn(), first);
+});
+
 t.test('the bao or vault command works through the agent', { timeout: 90_000 }, async (t) => {
   const command = findRealVault();
   if (command === undefined) {
@@ -90,6 +109,8 @@ t.test('the bao or vault command works through the agent', { timeout: 90_000 }, 
     t.match(await cli('kv', 'list', '-mount=secret'), /app/);
     t.match(await cli('status'), /Sealed +false/);
     t.notMatch(await cli('token', 'lookup'), real.rootToken);
+    const make = () => cli('token', 'create', '-field=token', '-policy=default', '-ttl=1h');
+    t.equal(await make(), await make(), 'the same creation');
     await cli('kv', 'metadata', 'delete', '-mount=secret', 'app');
     await t.rejects(cli('kv', 'get', '-mount=secret', 'app'));
   }
