@@ -27,8 +27,11 @@ export function keepableOf(method: string, target: VaultTarget): Keepable | unde
   return isSecret && (isWrite || method === 'GET') ? 'lease' : undefined;
 }
 
-/** Fields of login bodies that prove who logs in: who can send one of them could as well log in elsewhere. */
-const proofs = ['secret_id', 'password', 'jwt', 'token', 'pkcs7', 'iam_request_headers'];
+/**
+ * Fields of login bodies that prove who logs in: who can send one of them could as well log in elsewhere. Not passwords:
+ * guesses at what another caller sent would get past the vault's lockout.
+ */
+const proofs = ['secret_id', 'jwt', 'token', 'pkcs7', 'iam_request_headers'];
 
 /** Whether the caller shows a credential in the body; if not, it may be the agent's connection or token that proves. */
 export function hasProof(fields: JsonObject): boolean {

@@ -54,11 +54,12 @@ t.test('only what can be renewed and is for more than one use is kept', async (t
   }
 });
 
-t.test('a credential in the body proves, a name does not', async (t) => {
+t.test('a credential in the body proves, a name or what can be guessed does not', async (t) => {
   t.ok(hasProof(parsed({ role_id: 'r', secret_id: 's' })));
   t.notOk(hasProof(parsed({ role_id: 'r' })));
   t.notOk(hasProof(parsed({ role_id: 'r', secret_id: '' })));
   t.notOk(hasProof(parsed({ name: 'cert' })));
+  t.notOk(hasProof(parsed({ password: 'guessed' })));
 });
 
 t.test('processes are one caller where user, program, unit and container are', async (t) => {
