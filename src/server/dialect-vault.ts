@@ -108,6 +108,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     signal = whileAllowed(exchange, target),
   ): Promise<void> {
     const token = tokenOf(exchange);
+    held?.used(token);
     const operation = operationOf(exchange.method, target.path);
     const body = await bodyOf(exchange);
     const request: PassedRequest = { namespace: namespaceOf(exchange), token, body, signal };
@@ -116,7 +117,6 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
       const leaseId = operation.leaseId ?? textOf(jsonFields(body)['lease_id']);
       if (await answerRenewal(exchange, cache, leaseId, signal)) return;
     }
-    held?.used(token);
     const answer = await shared(exchange, target, request);
     if (answer === undefined) return;
     if (cache !== undefined && answer.status < 300 && writes.has(exchange.method)) {

@@ -46,18 +46,27 @@ export function callerKey(caller: Caller): string {
 }
 
 /** Undefined: nothing to keep, such as a wrapped answer, a token with counted uses, or what cannot be renewed. */
-export function grantOf(json: JsonObject): Grant | undefined {
+export function grantOf(json: JsonObject, kind: Keepable): Grant | undefined {
   const { auth, wrap_info: wrapped, lease_id: leaseId } = json;
   if (isJsonObject(wrapped)) return undefined;
   if (isJsonObject(auth)) {
     const { client_token: id, accessor, orphan, num_uses: uses } = auth;
     const durationSeconds = secondsOf(auth);
-    if (typeof id !== 'string' || id === '' || durationSeconds === 0 || numberOf(uses) > 0) return undefined;
+    if (
+      kind === 'lease' ||
+      typeof id !== 'string' ||
+      id === '' ||
+      durationSeconds === 0 ||
+      numberOf(uses) > 0
+    )
+      return undefined;
     const known = typeof accessor === 'string' && accessor !== '' ? accessor : undefined;
-    return { kind: 'token', id, accessor: known, isOrphan: orphan === true, durationSeconds };
+    const isOrphan = kind === 'login' || orphan === true;
+    return { kind: 'token', id, accessor: known, isOrphan, durationSeconds };
   }
   const durationSeconds = secondsOf(json);
-  if (typeof leaseId !== 'string' || leaseId === '' || durationSeconds === 0) return undefined;
+  if (kind !== 'lease' || typeof leaseId !== 'string' || leaseId === '' || durationSeconds === 0)
+    return undefined;
   return { kind: 'lease', id: leaseId, accessor: undefined, isOrphan: false, durationSeconds };
 }
 

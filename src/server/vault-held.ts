@@ -3,9 +3,9 @@
 // vault-held-policy.ts; leases under the agent's own token are the lease engine's, the rest is renewed by its own token.
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Caller } from '../access/caller.ts';
-import type { Clock, Timer } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import { SecretValue } from '../base/secret-value.ts';
-import type { AgentView, ForwardedAnswer, HeldLease, VaultAccess } from './agent-view.ts';
+import type { AgentView, ForwardedAnswer, VaultAccess } from './agent-view.ts';
 import { numberSpan, withNumbers } from './vault-body.ts';
 import { jsonFields, smallJson, type VaultToken } from './vault-forward.ts';
 import {
@@ -19,6 +19,7 @@ import {
   keepableOf,
   renewalDelayMs,
 } from './vault-held-policy.ts';
+import { createHeldTable, type Held } from './vault-held-table.ts';
 import type { VaultTarget } from './vault-path-policy.ts';
 import { createTokenCalls } from './vault-token-calls.ts';
 
@@ -56,35 +57,6 @@ export interface VaultHeld {
   close(): void;
 }
 
-interface Held {
-  readonly key: string;
-  readonly upstream: string;
-  readonly path: string;
-  readonly namespace: string | undefined;
-  readonly grant: Omit<Grant, 'id'>;
-  /** By which it is renewed: of a token itself, of a lease the token that it was asked with. */
-  readonly token: SecretValue | undefined;
-  /** Of a token. */
-  readonly digest: string | undefined;
-  /** Of the token that it was asked with; `auto` for the agent's own, and which one that was. */
-  readonly askedBy: string;
-  readonly ownAccessor: string | undefined;
-  readonly leaseId: string | undefined;
-  readonly engineLease: HeldLease | undefined;
-  readonly body: SecretValue;
-  /** Wall time in milliseconds, as all the times here: a host that slept must not take it for time that is left. */
-  readonly obtainedAt: number;
-  endsAt: number;
-  confirmedAt: number;
-  usedAt: number;
-  renewAt: number;
-  canRenew: boolean;
-  /** Something was revoked that it may have hung on. */
-  isDoubtful: boolean;
-  checking: Promise<void> | undefined;
-  timer: Timer | undefined;
-}
-
 interface VaultHeldOptions {
   forward: AgentView['forward'];
   vault: VaultAccess;
@@ -110,8 +82,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
   const life = new AbortController();
   const calls = createTokenCalls({ forward, signal: life.signal });
   const secret = randomBytes(32);
-  const table = new Map<string, Held>();
-  const byToken = new Map<string, Held>();
+  const table = createHeldTable({ clock, maxEntries: limits.maxEntries });
   const inFlight = new Map<string, Promise<boolean>>();
   const passUntil = new Map<string, number>();
   /** What was asked before a revocation and answered after it may be gone already. */
@@ -124,7 +95,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
     return token instanceof SecretValue ? digestOf(token.bytes()) : (token ?? 'none');
   }
 
-  function keyOf(request: HeldRequest, kind: Keepable | undefined): string {
+  function keyOf(request: HeldRequest, kind: Keepable): string {
     const { method, target, namespace, token, body, caller } = request;
     const isProven = token instanceof SecretValue || (kind === 'login' && hasProof(jsonFields(body)));
     const of = isProven ? '' : callerKey(caller);
@@ -137,36 +108,14 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
     return engineLease === undefined ? endsAt : (engineLease.endsAt() ?? 0);
   }
 
+  /** Of this upstream, and not of a token that the agent has no more. */
+  function isOfNow({ upstream, askedBy, ownAccessor, grant }: Held): boolean {
+    if (upstream !== vault.upstream()?.name) return false;
+    return askedBy !== 'auto' || grant.isOrphan || ownAccessor === vault.ownAccessor();
+  }
+
   function isServable(held: Held): boolean {
-    if (held.upstream !== vault.upstream()?.name) return false;
-    if (held.askedBy === 'auto' && held.ownAccessor !== vault.ownAccessor()) return false;
-    return isFit(endOf(held) - clock.wall(), held.grant.durationSeconds * 1000);
-  }
-
-  function drop(held: Held, areOrphaned = false): void {
-    if (table.get(held.key) !== held) return;
-    held.timer?.cancel();
-    table.delete(held.key);
-    held.engineLease?.release();
-    if (held.digest === undefined) return;
-    byToken.delete(held.digest);
-    dropAskedBy(held.digest, areOrphaned);
-  }
-
-  function dropAskedBy(askedBy: string, areOrphaned: boolean): void {
-    for (const held of [...table.values()]) {
-      const livesOn = held.grant.kind === 'token' && (areOrphaned || held.grant.isOrphan);
-      if (held.askedBy === askedBy && !livesOn) drop(held);
-    }
-  }
-
-  function dropWhere(isMeant: (held: Held) => boolean, areOrphaned = false): void {
-    for (const held of [...table.values()]) if (isMeant(held)) drop(held, areOrphaned);
-  }
-
-  /** What was got by a token keeps that one in use as well. */
-  function touch(held: Held | undefined): void {
-    for (let next = held; next !== undefined; next = byToken.get(next.askedBy)) next.usedAt = clock.wall();
+    return isOfNow(held) && isFit(endOf(held) - clock.wall(), held.grant.durationSeconds * 1000);
   }
 
   function keep(request: HeldRequest, key: string, grant: Grant, body: Buffer, sentAt: number): Held {
@@ -189,18 +138,9 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
       ...{ obtainedAt: sentAt, confirmedAt: sentAt, usedAt: sentAt, endsAt: 0, renewAt: 0 },
       ...{ canRenew: true, isDoubtful: false, checking: undefined, timer: undefined },
     };
-    makeRoom();
-    table.set(key, held);
-    if (held.digest !== undefined) byToken.set(held.digest, held);
-    touch(held);
+    table.add(held);
     extend(held, grant.durationSeconds, sentAt);
     return held;
-  }
-
-  function makeRoom(): void {
-    if (table.size < limits.maxEntries) return;
-    const oldest = [...table.values()].reduce((a, b) => (b.usedAt < a.usedAt ? b : a));
-    drop(oldest);
   }
 
   function extend(held: Held, durationSeconds: number, sentAt: number): void {
@@ -213,7 +153,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
 
   function arm(held: Held): void {
     held.timer?.cancel();
-    if (life.signal.aborted || table.get(held.key) !== held) return;
+    if (life.signal.aborted || !table.has(held)) return;
     const now = clock.wall();
     const left = held.canRenew && held.engineLease === undefined ? held.renewAt - now : limits.lookMs;
     held.timer = clock.setTimer(Math.min(Math.max(left, 0), limits.lookMs), () => void look(held));
@@ -221,9 +161,12 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
 
   async function look(held: Held): Promise<void> {
     const now = clock.wall();
-    if (!isServable(held) || now - held.usedAt > limits.idleMs) return drop(held);
-    if (held.engineLease === undefined && held.canRenew && now >= held.renewAt) await renew(held);
-    arm(held);
+    const isUsed = now - held.usedAt <= limits.idleMs;
+    const isDue = now >= held.renewAt || !isServable(held);
+    const canRenew = held.canRenew && held.engineLease === undefined && endOf(held) > now;
+    if (isUsed && isDue && canRenew && isOfNow(held)) await renew(held);
+    if (isUsed && isServable(held)) arm(held);
+    else table.drop(held);
   }
 
   async function renew(held: Held): Promise<void> {
@@ -233,7 +176,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
     const left = await (leaseId === undefined
       ? calls.renewToken({ ...held, token })
       : calls.renewLease({ ...held, token }, leaseId, grant.durationSeconds));
-    if (left === 'gone') drop(held);
+    if (left === 'gone') table.drop(held);
     else if (left === undefined) {
       held.renewAt = clock.wall() + renewalDelayMs(held.endsAt - clock.wall(), true);
     } else {
@@ -248,7 +191,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
     if (held.token === undefined) return;
     const sentAt = clock.wall();
     const left = await calls.lookUp({ ...held, token: held.token });
-    if (left === 'gone') drop(held);
+    if (left === 'gone') table.drop(held);
     if (left === 'gone' || left === undefined) return;
     // A caller may have renewed it for a shorter time. A look must not put the renewal off.
     const planned = held.renewAt;
@@ -258,10 +201,10 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
   }
 
   async function isAlive(held: Held): Promise<boolean> {
-    if (!isServable(held)) drop(held);
+    if (!isServable(held)) await look(held);
     else if (held.digest !== undefined) await confirm(held, limits.trustMs);
-    else await confirm(byToken.get(held.askedBy), Number.POSITIVE_INFINITY);
-    return table.get(held.key) === held && isServable(held);
+    else await confirm(table.ofToken(held.askedBy), Number.POSITIVE_INFINITY);
+    return table.has(held) && isServable(held);
   }
 
   async function confirm(held: Held | undefined, trustMs: number): Promise<void> {
@@ -285,17 +228,18 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
   async function lead(
     request: HeldRequest,
     key: string,
-    kind: Keepable | undefined,
+    kind: Keepable,
     ask: (signal: AbortSignal) => Promise<ForwardedAnswer>,
   ): Promise<Obtained> {
     const sentAt = clock.wall();
     const before = { revocations, accessor: vault.ownAccessor() };
     const { json, body, answer } = await smallJson(await ask(life.signal));
-    const grant = json === undefined || answer.status !== 200 ? undefined : grantOf(json);
+    const grant = json === undefined || answer.status !== 200 ? undefined : grantOf(json, kind);
     const isSame = before.revocations === revocations && before.accessor === vault.ownAccessor();
-    const isMeant = grant !== undefined && (grant.kind === 'token') === (kind !== 'lease');
     if (grant === undefined && kind === 'lease' && answer.status < 300) pass(pathKey(request));
-    if (!isMeant || !isSame || body === undefined || life.signal.aborted) return { kind: 'answer', answer };
+    if (grant === undefined || body === undefined || !isSame || life.signal.aborted) {
+      return { kind: 'answer', answer };
+    }
     return show(keep(request, key, grant, body, sentAt), false);
   }
 
@@ -311,19 +255,20 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
       if ((passUntil.get(pathKey({ method, target })) ?? 0) > clock.now()) return false;
       // What the agent's token reads is the store's, and the engine renews in the upstream's own namespace.
       if (token === 'auto') return method !== 'GET' && namespace === undefined;
-      return token !== undefined && byToken.has(tokenKey(token));
+      return token !== undefined && table.ofToken(tokenKey(token)) !== undefined;
     },
     async obtain(request, ask) {
       const kind = keepableOf(request.method, request.target);
+      if (kind === undefined) return { kind: 'pass' };
       const key = keyOf(request, kind);
-      const held = table.get(key);
+      const held = table.find(key);
       if (held !== undefined && (await isAlive(held))) {
-        touch(held);
+        table.touch(held);
         return show(held, true);
       }
       const other = inFlight.get(key);
       if (other !== undefined) {
-        const shared = (await other) ? table.get(key) : undefined;
+        const shared = (await other) ? table.find(key) : undefined;
         return shared === undefined ? { kind: 'pass' } : show(shared, true);
       }
       const asked = lead(request, key, kind, ask);
@@ -338,10 +283,10 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
       return await asked;
     },
     used(token) {
-      if (byToken.size > 0 && token instanceof SecretValue) touch(byToken.get(tokenKey(token)));
+      if (table.size > 0 && token instanceof SecretValue) table.touch(table.ofToken(tokenKey(token)));
     },
     renewedLease(leaseId) {
-      for (const held of table.values()) {
+      for (const held of table.all()) {
         if (held.leaseId !== leaseId) continue;
         held.renewAt = clock.wall();
         held.engineLease?.renew();
@@ -350,28 +295,28 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
     },
     revokedLeases(isGone) {
       revocations += 1;
-      const gone = [...table.values()].filter(({ leaseId, path }) => isGone(leaseId ?? `${path}/`));
-      for (const held of gone) drop(held);
+      const gone = table.all().filter(({ leaseId, path }) => isGone(leaseId ?? `${path}/`));
+      for (const held of gone) table.drop(held);
       vault.leasesRevoked(gone.flatMap(({ engineLease, leaseId }) => (engineLease && leaseId) ?? []));
-      for (const held of byToken.values()) held.isDoubtful = true;
+      table.doubt();
     },
     revokedToken({ token, accessor }, areOrphaned) {
       revocations += 1;
       const askedBy = token === undefined ? undefined : tokenKey(token);
-      dropWhere(
+      table.dropWhere(
         ({ digest, grant }) =>
           (digest !== undefined && digest === askedBy) ||
           (accessor !== undefined && grant.accessor === accessor),
         areOrphaned,
       );
       // A token that is not kept here may be one that kept ones were made by.
-      if (askedBy !== undefined) dropAskedBy(askedBy, areOrphaned);
-      for (const held of byToken.values()) held.isDoubtful = true;
+      if (askedBy !== undefined) table.dropAskedBy(askedBy, areOrphaned);
+      table.doubt();
     },
     clear(type, value) {
       passUntil.clear();
       const digest = type === 'token' ? digestOf(value) : undefined;
-      dropWhere(({ path, ...held }) => {
+      table.dropWhere(({ path, ...held }) => {
         if (type === 'request_path') return path.startsWith(value.replace(/^\/?(?:v1\/)?/, ''));
         if (type === 'token') return held.digest === digest || held.askedBy === digest;
         if (type === 'token_accessor') return held.grant.accessor === value;
@@ -380,9 +325,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
     },
     close() {
       life.abort();
-      for (const held of table.values()) held.timer?.cancel();
-      table.clear();
-      byToken.clear();
+      table.close();
     },
   };
 }

@@ -37,8 +37,13 @@ t.test('logins, creations and requests that may give a lease are told by method 
 t.test('only what can be renewed and is for more than one use is kept', async (t) => {
   const auth = { client_token: 's.1', accessor: 'a', renewable: true, lease_duration: 60, num_uses: 0 };
   const lease = { lease_id: 'db/1', renewable: true, lease_duration: 60 };
-  t.match(grantOf(parsed({ auth })), { kind: 'token', id: 's.1', accessor: 'a', durationSeconds: 60 });
-  t.match(grantOf(parsed({ ...lease, auth: null })), { kind: 'lease', id: 'db/1' });
+  t.match(grantOf(parsed({ auth }), 'create'), {
+    kind: 'token',
+    id: 's.1',
+    accessor: 'a',
+    durationSeconds: 60,
+  });
+  t.match(grantOf(parsed({ ...lease, auth: null }), 'lease'), { kind: 'lease', id: 'db/1' });
   for (const answer of [
     { auth: { ...auth, renewable: false } },
     { auth: { ...auth, num_uses: 1 } },
@@ -50,7 +55,9 @@ t.test('only what can be renewed and is for more than one use is kept', async (t
     { ...lease, lease_id: '' },
     { data: {} },
   ]) {
-    t.equal(grantOf(parsed(answer)), undefined, JSON.stringify(answer));
+    for (const kind of ['login', 'create', 'lease'] as const) {
+      t.equal(grantOf(parsed(answer), kind), undefined, JSON.stringify(answer));
+    }
   }
 });
 

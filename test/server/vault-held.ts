@@ -172,8 +172,10 @@ t.test("what the agent's own token made ends with that one", async (t) => {
   const creation = { target: vaultTarget('/v1/auth/token/create', '') };
   t.equal(await obtain(creation), 's.1');
   t.equal(await obtain(creation), 's.1 again');
+  t.equal(await obtain(), 's.2');
   state.accessor = 'of another login';
-  t.equal(await obtain(creation), 's.2');
+  t.equal(await obtain(creation), 's.3');
+  t.equal(await obtain(), 's.2 again', 'a login is not of that token');
 });
 
 t.test('requests that fail share nothing, and nothing stays behind', async (t) => {
