@@ -1,8 +1,8 @@
 // `latchkey access test NAME`: who may read a secret, and by which rule; decided from the config, asks no agent.
 import { explainAccess } from '../../agent/explain-access.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import { nearest } from '../../base/nearest.ts';
 import { loadConfig } from '../../config/load.ts';
-import { nearest } from '../../config/nearest.ts';
 import { exitCodeOfCode } from '../exit-code.ts';
 
 interface AccessTestOptions {
