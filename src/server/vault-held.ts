@@ -97,7 +97,8 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
 
   function keyOf(request: HeldRequest, kind: Keepable): string {
     const { method, target, namespace, token, body, caller } = request;
-    const isProven = token instanceof SecretValue || (kind === 'login' && hasProof(jsonFields(body)));
+    // No vault looks at the token that a login comes with.
+    const isProven = kind === 'login' ? hasProof(jsonFields(body)) : token instanceof SecretValue;
     const of = isProven ? '' : callerKey(caller);
     const sent = digestOf(body ?? '');
     const asked = [method, target.rawPath, target.query, namespace ?? null];
@@ -146,7 +147,6 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
   function extend(held: Held, durationSeconds: number, sentAt: number): void {
     held.endsAt = sentAt + durationSeconds * 1000;
     held.confirmedAt = sentAt;
-    held.isDoubtful = false;
     held.renewAt = clock.wall() + renewalDelayMs(held.endsAt - clock.wall(), false);
     arm(held);
   }
@@ -190,6 +190,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
   async function check(held: Held): Promise<void> {
     if (held.token === undefined) return;
     const sentAt = clock.wall();
+    const before = revocations;
     const left = await calls.lookUp({ ...held, token: held.token });
     if (left === 'gone') table.drop(held);
     if (left === 'gone' || left === undefined) return;
@@ -197,6 +198,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
     const planned = held.renewAt;
     extend(held, left, sentAt);
     held.renewAt = Math.min(planned, held.renewAt);
+    if (revocations === before) held.isDoubtful = false;
     arm(held);
   }
 
@@ -208,6 +210,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
   }
 
   async function confirm(held: Held | undefined, trustMs: number): Promise<void> {
+    await held?.checking; // it may have been sent before there was a doubt
     if (held === undefined || (!held.isDoubtful && clock.wall() - held.confirmedAt <= trustMs)) return;
     held.checking ??= check(held).finally(() => {
       held.checking = undefined;

@@ -22,15 +22,16 @@ function answerOf(status: number, value: object): ForwardedAnswer {
 function create({ ttl = 3600, maxEntries = 1000 } = {}) {
   const clock = createFakeClock();
   const endsAt = new Map<string, number>();
-  const state = { isAway: false, upstream: 'vault', accessor: 'own', renewals: 0, lookUps: 0 };
+  const state = { isAway: false, upstream: 'vault', accessor: 'own', renewals: 0, slow: Promise.resolve() };
   const secondsLeft = (token: string) => Math.max(0, ((endsAt.get(token) ?? 0) - clock.now()) / 1000);
   const forward = async ({ path, token }: ForwardedRequest): Promise<ForwardedAnswer> => {
     if (state.isAway) throw new Error('away');
     const id = token instanceof SecretValue ? token.text() : '';
     if (secondsLeft(id) <= 0) return answerOf(403, { errors: [] });
     if (path === '/v1/auth/token/lookup-self') {
-      state.lookUps += 1;
-      return answerOf(200, { data: { ttl: Math.floor(secondsLeft(id)) } });
+      const answer = answerOf(200, { data: { ttl: Math.floor(secondsLeft(id)) } });
+      await state.slow;
+      return answer;
     }
     state.renewals += 1;
     endsAt.set(id, clock.now() + ttl * 1000);
@@ -130,6 +131,23 @@ t.test('what was asked before a revocation and answered after it is not kept', a
   t.equal(await obtain(), 's.2');
 });
 
+t.test('a look-up that was sent before a revocation proves nothing after it', async (t) => {
+  const { clock, held, obtain, state, endsAt } = create();
+  await obtain();
+  await clock.advance(5000);
+  const slow = Promise.withResolvers<void>();
+  state.slow = slow.promise;
+  const first = obtain();
+  await clock.settle();
+  endsAt.set('s.1', 0);
+  held.revokedToken({ accessor: 'of its parent' }, false);
+  const second = obtain();
+  await clock.settle();
+  slow.resolve();
+  await first;
+  t.equal(await second, 's.2');
+});
+
 t.test('there is room for so many; the least used goes', async (t) => {
   const { clock, obtain } = create({ maxEntries: 3 });
   for (const secretId of ['1', '2', '3']) {
@@ -162,6 +180,9 @@ t.test('differences in any part are another request', async (t) => {
   const bare = { body: Buffer.from('{"role_id":"r"}') };
   await obtain(bare);
   t.notMatch(await obtain({ ...bare, caller: { ...caller, uid: 2 } }), /again/);
+  const shown = { ...bare, token: SecretValue.fromText('anything') };
+  await obtain(shown);
+  t.notMatch(await obtain({ ...shown, caller: { ...caller, uid: 2 } }), /again/, 'nobody has checked it');
   t.match(await obtain({ ...bare, caller: { ...caller, pid: 11, startTime: '9' } }), /again/);
   state.upstream = 'another';
   t.notMatch(await obtain(), /again/);
