@@ -15,9 +15,11 @@ import { createLeaseBook, type LeaseState, type OwnedLease } from './lease-book.
 import type { LeaseUpstream } from './lease-upstream.ts';
 import { createMintFloor } from './mint-floor.ts';
 import { defaultScheduleLimits, type ScheduleLimits } from './schedule-policy.ts';
-import { type AskMode, type AskResult, createSecretTrack, type SecretTrack } from './secret-track.ts';
+import type { AskMode, AskResult, SecretTrack } from './secret-track.ts';
 import { isMinted } from './secret-view.ts';
 import { createStateFile, type LeaseRecord, type StateFile } from './state-file.ts';
+import { toWall } from './track-context.ts';
+import { createTrackTable } from './track-table.ts';
 import { createUpstreamCalls } from './upstream-calls.ts';
 
 export interface LeaseEngineOptions {
@@ -108,8 +110,6 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
   const { store, clock, random, logger } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const life = new AbortController();
-  const tracks = new Map<string, SecretTrack>();
-  const trackOfEntry = new Map<string, SecretTrack>();
   const state: StateFile | undefined =
     options.statePath === undefined ? undefined : createStateFile({ path: options.statePath, logger });
   let stopListening: (() => void) | undefined;
@@ -132,7 +132,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     signal: life.signal,
     onChange: () => {
       state?.save(records);
-      sweep();
+      tracks.sweep();
     },
   });
   const lastRun = createLastRun({ clock, store, book, graceMs: limits.lastRunGraceMs });
@@ -143,7 +143,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     onJump: jumped,
   });
   const floor = createMintFloor(limits.schedule);
-  const parts = {
+  const tracks = createTrackTable({
     store,
     clock,
     random,
@@ -154,12 +154,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     floor,
     namesOf: options.namesOf ?? (() => []),
     signal: life.signal,
-    settleKey,
-  };
-
-  function toWall(at: number): number {
-    return clock.wall() + (at - clock.now());
-  }
+  });
 
   function records(): LeaseRecord[] {
     return [...book.leases()].map((lease) => ({
@@ -168,37 +163,19 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
       leaseId: lease.id,
       durationSeconds: lease.askedSeconds,
       isRenewable: lease.canRenew,
-      expiresAt: toWall(lease.endsAt),
+      expiresAt: toWall(clock, lease.endsAt),
       overlapMs: lease.policy.overlapMs,
       onExit: lease.policy.onExit,
     }));
   }
 
-  function opened(entry: Entry): void {
-    const canonicalKey = calls.upstream(entry.reference.upstream)?.canonicalKey(entry.reference) ?? entry.key;
-    const full = trackKey(entry.reference.upstream, canonicalKey);
-    let track = tracks.get(full);
-    if (track === undefined) {
-      track = createSecretTrack({ ...parts, reference: entry.reference, canonicalKey });
-      tracks.set(full, track);
-    }
-    trackOfEntry.set(entry.key, track);
-    track.join(entry.key);
-  }
-
   function closed(entry: Entry, versions: readonly SecretVersion[]): void {
-    const track = trackOfEntry.get(entry.key);
-    trackOfEntry.delete(entry.key);
-    track?.leave(entry.key);
+    tracks.leave(entry);
     for (const version of versions) {
       const lease = leaseOf(entry, version);
       if (lease !== undefined) abandon(lease, entry);
     }
-    sweep();
-  }
-
-  function sweep(): void {
-    for (const [key, track] of tracks) if (track.isOver()) tracks.delete(key);
+    tracks.sweep();
   }
 
   function abandon(lease: OwnedLease, entry: Entry): void {
@@ -222,24 +199,8 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
 
   function policyChanged(entry: Entry): void {
     for (const lease of book.leases()) if (lease.users.has(entry.key)) lease.policy = entry.policy;
-    trackOfEntry.get(entry.key)?.replan();
+    tracks.ofEntry(entry.key)?.replan();
     state?.save(records);
-  }
-
-  /** Two spellings of one secret have met: the older track keeps it. */
-  function settleKey(track: SecretTrack, canonicalKey: string): SecretTrack {
-    const { upstream } = track.reference;
-    const owner = tracks.get(trackKey(upstream, canonicalKey));
-    if (tracks.get(trackKey(upstream, track.canonicalKey())) === track) {
-      tracks.delete(trackKey(upstream, track.canonicalKey()));
-    }
-    if (owner === undefined || owner === track) {
-      track.rename(canonicalKey);
-      tracks.set(trackKey(upstream, canonicalKey), track);
-      return track;
-    }
-    for (const key of track.members) trackOfEntry.set(key, owner);
-    return owner;
   }
 
   function jumped(jumpMs: number): void {
@@ -249,20 +210,18 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     );
     const forwardMs = Math.max(0, jumpMs);
     if (forwardMs > 0) book.shift(forwardMs);
-    for (const track of tracks.values()) track.shift(forwardMs);
+    for (const track of tracks.all()) track.shift(forwardMs);
     state?.save(records);
   }
 
   function upstreamRecovered(upstream: string): void {
     calls.outage(upstream).answered();
-    for (const track of tracks.values()) {
-      if (track.reference.upstream === upstream) track.upstreamRecovered();
-    }
+    for (const track of tracks.ofUpstream(upstream)) track.upstreamRecovered();
   }
 
   function forgive({ users }: OwnedLease): void {
     for (const user of users) {
-      const track = trackOfEntry.get(user);
+      const track = tracks.ofEntry(user);
       if (track !== undefined) floor.forgive(track.canonicalKey());
     }
   }
@@ -276,7 +235,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
       // No loop of mints: a reload made this upstream end, once.
       if (lease.issuer !== calls.upstream(upstream)) forgive(lease);
     }
-    for (const track of tracks.values()) if (track.reference.upstream === upstream) track.replan();
+    for (const track of tracks.ofUpstream(upstream)) track.replan();
   }
 
   async function refreshTrack(
@@ -295,8 +254,8 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     watch.check();
     const wanted = new Map<SecretTrack, string[]>();
     const unknown: RefreshResult[] = [];
-    for (const key of keys ?? trackOfEntry.keys()) {
-      const track = trackOfEntry.get(key);
+    for (const key of keys ?? tracks.entryKeys()) {
+      const track = tracks.ofEntry(key);
       if (track === undefined) unknown.push({ key, outcome: 'failed', error: noSuchEntry(key) });
       else wanted.set(track, [...(wanted.get(track) ?? []), key]);
     }
@@ -310,9 +269,9 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     start() {
       const left = state?.load() ?? [];
       lastRun.adopt(left);
-      for (const entry of store.entries()) opened(entry);
+      for (const entry of store.entries()) tracks.join(entry);
       stopListening = store.listen({
-        opened,
+        opened: tracks.join,
         closed,
         unheld,
         changed: (entry) => lastRun.published(entry.key),
@@ -323,8 +282,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     refresh,
     changedUpstream(upstream, path) {
       const canonical = calls.upstream(upstream)?.canonicalKey(createReference({ upstream, path }));
-      for (const track of tracks.values()) {
-        if (track.reference.upstream !== upstream) continue;
+      for (const track of tracks.ofUpstream(upstream)) {
         const plain = calls.upstream(upstream)?.canonicalKey({ ...track.reference, parameters: {} });
         if (plain !== canonical && track.reference.path !== path) continue;
         const { value } = track.view();
@@ -342,7 +300,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
       leasesEnd(upstream, leaseIds, clock.wall());
     },
     setUpstreams(upstreams) {
-      const affected = [...tracks.values()].filter(
+      const affected = [...tracks.all()].filter(
         ({ reference: { upstream } }) => upstreams.get(upstream) !== calls.upstream(upstream),
       );
       calls.replace(upstreams);
@@ -359,7 +317,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     *leases() {
       for (const lease of book.leases()) {
         const { key, upstream, id: leaseId, state: leaseState, endsAt, policy } = lease;
-        const expiresAt = toWall(endsAt);
+        const expiresAt = toWall(clock, endsAt);
         yield { key, upstream, leaseId, state: leaseState, expiresAt, onExit: policy.onExit };
       }
     },
@@ -374,17 +332,13 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
         book,
         signal,
         onExit,
-        stopTracks: () => Promise.all([...tracks.values()].map((track) => track.stop())),
+        stopTracks: () => Promise.all(Array.from(tracks.all(), (track) => track.stop())),
         giveUp: () => life.abort(new LatchkeyError('aborted', 'the agent is closing')),
       });
       state?.save(records);
       await state?.flush();
     },
   };
-}
-
-function trackKey(upstream: string, canonicalKey: string): string {
-  return `${upstream}\n${canonicalKey}`;
 }
 
 function noSuchEntry(key: string): LatchkeyError {
