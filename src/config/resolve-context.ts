@@ -1,7 +1,7 @@
 // What the resolvers share: the environment, the problems, paths made absolute, and who writes which path.
 import { dirname, resolve } from 'node:path';
 import { nearest } from '../base/nearest.ts';
-import type { MergedConfig } from './merge.ts';
+import type { Item, MergedConfig } from './merge.ts';
 import { type Place, type Problems, reportTwice } from './problems.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -73,6 +73,19 @@ export function checkKnown(
     place,
     `unknown ${what} ${JSON.stringify(name)}; ${guess === undefined ? list : `did you mean ${guess}?`}`,
   );
+}
+
+/** A problem for each item whose `name` an earlier one has. */
+export function checkUniqueNames(
+  problems: Problems,
+  items: readonly Item<{ readonly name: string }>[],
+): void {
+  const places = new Map<string, Place>();
+  for (const { value, place } of items) {
+    const first = places.get(value.name);
+    if (first === undefined) places.set(value.name, place.at('name'));
+    else reportTwice(problems, place.at('name'), first, value.name);
+  }
 }
 
 /** Exactly one of the keys must be there; returns it. */

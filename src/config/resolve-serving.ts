@@ -2,8 +2,8 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { nearest } from '../base/nearest.ts';
 import type { Item } from './merge.ts';
-import { type Place, reportTwice } from './problems.ts';
-import { checkKnown, oneOfKeys, type ResolveContext } from './resolve-context.ts';
+import type { Place } from './problems.ts';
+import { checkKnown, checkUniqueNames, oneOfKeys, type ResolveContext } from './resolve-context.ts';
 import type { AccessRuleConfig, AuditConfig, ClientMatch, ListenerConfig } from './resolved.ts';
 import type { AccessRuleInput, AuditInput, ListenerInput } from './serving-schema.ts';
 
@@ -130,11 +130,8 @@ export function resolveRules(
   listeners: readonly ListenerConfig[],
   context: ResolveContext,
 ): AccessRuleConfig[] {
-  const places = new Map<string, Place>();
+  checkUniqueNames(context.problems, rules);
   return rules.map(({ value, place }) => {
-    const first = places.get(value.name);
-    if (first !== undefined) reportTwice(context.problems, place.at('name'), first, value.name);
-    places.set(value.name, first ?? place.at('name'));
     for (const [index, name] of value.allow.entries()) checkAllowed(name, place.at('allow', index), context);
     return {
       name: value.name,

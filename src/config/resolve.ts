@@ -1,7 +1,12 @@
 // From the merged file shape to the resolved configuration, with all checks that look at more than one item.
 import type { MergedConfig, Named } from './merge.ts';
-import { Place, type Problems, reportTwice } from './problems.ts';
-import { createResolveContext, type Environment, type ResolveContext } from './resolve-context.ts';
+import { Place, type Problems } from './problems.ts';
+import {
+  checkUniqueNames,
+  createResolveContext,
+  type Environment,
+  type ResolveContext,
+} from './resolve-context.ts';
 import { checkNesting, resolveFile } from './resolve-file.ts';
 import { resolveProcess } from './resolve-process.ts';
 import { resolveAudit, resolveListener, resolveRules } from './resolve-serving.ts';
@@ -23,7 +28,7 @@ export function resolveConfig(
   const names = new Set([...merged.names.upstreams, ...upstreams.map((item) => item.name)]);
   const context = createResolveContext(merged, names, env, problems, sources.length);
   const listeners = merged.listeners.flatMap((item) => resolveListener(item, context) ?? []);
-  checkNames(merged, context);
+  checkUniqueNames(problems, merged.processes);
   const config: ResolvedConfig = {
     upstreams: upstreams.map((item) => resolveUpstream(item, context)),
     secrets: merged.secrets.map((item) => resolveSecret(item, context)),
@@ -54,15 +59,6 @@ function upstreamOfEnvironment(env: Environment): Named<UpstreamInput>[] {
   if (!env['VAULT_ADDR']) return [];
   const place = new Place({ file: '$VAULT_ADDR', locate: () => undefined }, []);
   return [{ name: 'vault', value: upstreamSchema.parse({}), place }];
-}
-
-function checkNames(merged: MergedConfig, { problems }: ResolveContext): void {
-  const places = new Map<string, Place>();
-  for (const { value, place } of merged.processes) {
-    const first = places.get(value.name);
-    if (first !== undefined) reportTwice(problems, place.at('name'), first, value.name);
-    places.set(value.name, first ?? place.at('name'));
-  }
 }
 
 function resolveSecret({ name, value, place }: Named<SecretInput>, context: ResolveContext): SecretConfig {
