@@ -5,7 +5,8 @@ import t from 'tap';
 import type { Caller } from '../../src/access/caller.ts';
 import { createPeerReader } from '../../src/access/peer.ts';
 import { createLinuxPeerReader, processStartTime } from '../../src/access/peer-linux.ts';
-import { needsRoot, nobody, runAs } from '../support/other-user.ts';
+import { needsRoot } from '../support/needs-root.ts';
+import { nobody, runAs } from '../support/other-user.ts';
 import { testFolder } from '../support/test-folder.ts';
 
 const isLinux = process.platform === 'linux';

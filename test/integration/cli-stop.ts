@@ -34,20 +34,15 @@ const secret = { app: { path: 'secret/app' } };
 const hangs = ({ folder }: Scene) =>
   waitFor('the program that hangs', () => existsSync(join(folder, 'pids')));
 
-/** Opens a request and resolves when the answer's head, or nothing for a moment, has come. */
-function open(agent: TestAgent, path: string, headers: Record<string, string> = {}): Promise<void> {
-  return new Promise((resolve) => {
-    const sent = request(
-      { socketPath: agent.socket, path, headers: { host: 'localhost', ...headers } },
-      (answer) => {
-        answer.resume().on('error', () => undefined); // ended by the agent
-        resolve();
-      },
-    );
-    sent.on('error', () => undefined); // ended by the agent
-    sent.end();
-    if (path.includes('wait=')) sent.on('finish', () => setTimeout(resolve, 100));
-  });
+/** Opens a request that the agent is to end. */
+function open(agent: TestAgent, path: string, headers: Record<string, string> = {}): void {
+  const ended = () => undefined;
+  request(
+    { socketPath: agent.socket, path, headers: { host: 'localhost', ...headers } },
+    (answer) => void answer.resume().on('error', ended),
+  )
+    .on('error', ended)
+    .end();
 }
 
 const cases: Case[] = [
@@ -148,10 +143,12 @@ const cases: Case[] = [
     until: async (agent) => {
       await agent.untilReady();
       const { headers } = await agent.ask('/secrets/app/word');
-      await Promise.all([
-        open(agent, '/events'),
-        open(agent, '/secrets/app/word?wait=60s', { 'if-none-match': String(headers['etag']) }),
-      ]);
+      open(agent, '/events');
+      open(agent, '/secrets/app/word?wait=60s', { 'if-none-match': String(headers['etag']) });
+      await waitFor('both to be open', async () => {
+        const { text } = await agent.ask('/metrics');
+        return /^latchkey_open_waits 1$/m.test(text) && /^latchkey_open_event_streams 1$/m.test(text);
+      });
     },
   },
   {

@@ -16,11 +16,11 @@ import { createSystemClock } from '../../src/base/clock.ts';
 import { createAccounts } from '../../src/render/accounts.ts';
 import type { FilePipeline } from '../../src/render/file-pipeline.ts';
 import { mount, remount } from '../support/mounts.ts';
+import { needsRoot } from '../support/needs-root.ts';
 import { createRenderFixture, type RenderFixture } from '../support/render-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const text = 'password={{ field "db" "password" }}\n';
-const isRoot = process.getuid?.() === 0;
 
 const read = (path: string): string => readFileSync(path, 'utf8');
 const litter = (folder: string): string[] =>
@@ -122,7 +122,7 @@ t.test('a destination that becomes a folder', async (t) => {
   t.equal(read(f.path('app.conf')), 'password=two\n');
 });
 
-t.test('an owner that disappears and comes back', { skip: isRoot ? false : 'needs root' }, async (t) => {
+t.test('an owner that disappears and comes back', { skip: needsRoot }, async (t) => {
   const f = createRenderFixture(t, ['db']);
   let uid: number | undefined = 12345;
   const accounts = createAccounts({

@@ -7,7 +7,8 @@ import { createBlindPeerReader } from '../../src/access/peer.ts';
 import type { AuditEntry } from '../../src/audit/audit-line.ts';
 import { type AuditLog, createSilentAudit } from '../../src/audit/audit-log.ts';
 import { type LogFields, type Logger, silentLogger } from '../../src/base/logger.ts';
-import { getScript, needsRoot, nobody, runAs } from '../support/other-user.ts';
+import { needsRoot } from '../support/needs-root.ts';
+import { getScript, nobody, runAs } from '../support/other-user.ts';
 import { ask, startServing, unixListener } from '../support/serving.ts';
 import { waitFor } from '../support/wait-for.ts';
 

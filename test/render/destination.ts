@@ -2,9 +2,9 @@ import { lchownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { findDestination } from '../../src/render/destination.ts';
+import { needsRoot } from '../support/needs-root.ts';
 import { testFolder } from '../support/test-folder.ts';
 
-const isRoot = process.getuid?.() === 0;
 const wish = (destination: string, createParents = false) => ({
   place: 'files[0]',
   destination,
@@ -44,17 +44,13 @@ t.test('refuses a folder and a circle of links', async (t) => {
   await t.rejects(findDestination(wish(join(folder, 'a'))), { message: /circle \(ELOOP\)/ });
 });
 
-t.test(
-  'follows no link that a stranger made to what is not his',
-  { skip: isRoot ? false : 'needs root' },
-  async (t) => {
-    const folder = testFolder(t);
-    writeFileSync(join(folder, 'shadow'), 'x');
-    symlinkSync('shadow', join(folder, 'conf'));
-    lchownSync(join(folder, 'conf'), 65534, 65534);
-    await t.rejects(findDestination(wish(join(folder, 'conf'))), {
-      code: 'file_failed',
-      message: /uid 65534/,
-    });
-  },
-);
+t.test('follows no link that a stranger made to what is not his', { skip: needsRoot }, async (t) => {
+  const folder = testFolder(t);
+  writeFileSync(join(folder, 'shadow'), 'x');
+  symlinkSync('shadow', join(folder, 'conf'));
+  lchownSync(join(folder, 'conf'), 65534, 65534);
+  await t.rejects(findDestination(wish(join(folder, 'conf'))), {
+    code: 'file_failed',
+    message: /uid 65534/,
+  });
+});

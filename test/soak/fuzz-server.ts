@@ -6,6 +6,7 @@ import { runInNewContext } from 'node:vm';
 import { fuzzRequest, sendFuzzed, statusesIn } from '../support/request-fuzzer.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
 import { ask, startServing, tcpListener, unixListener } from '../support/serving.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const { values } = parseArgs({
   options: { requests: { type: 'string', default: '100000' }, seed: { type: 'string', default: '1' } },
@@ -61,9 +62,12 @@ await Promise.all(Array.from({ length: 16 }, () => worker(false)));
 serving.access.replace({ rules: [], strict: false });
 await Promise.all(Array.from({ length: 16 }, () => worker(true)));
 const isAlive = (await ask('/secrets/stripe/key', { socketPath: serving.socketPath })).text === canary;
-await new Promise((resolve) => setTimeout(resolve, 3000));
+const connectionsNow = () => serving.server.status().map((status) => status.connections);
+await waitFor('the connections to end', () => connectionsNow().every((count) => count === 0)).catch(
+  () => undefined,
+); // counted below
 const heap = settledHeap();
-const connections = serving.server.status().map((status) => status.connections);
+const connections = connectionsNow();
 const has500 = [...statuses.keys()].some((key) => key.endsWith(' 500'));
 const isGood =
   isAlive && leaks === 0 && !has500 && heap < baseline + 8192 && connections.every((count) => count === 0);

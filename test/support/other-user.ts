@@ -2,8 +2,6 @@
 import { spawn } from 'node:child_process';
 
 export const nobody = 65_534;
-export const canChangeUser = process.getuid?.() === 0;
-export const needsRoot = canChangeUser ? false : 'needs root, to run a client as another user';
 
 /** Runs `script` with `node --input-type=module`; resolves to what it printed. Rejects when it fails. */
 export function runAs(uid: number, script: string, args: readonly string[] = []): Promise<string> {
