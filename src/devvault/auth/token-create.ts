@@ -16,7 +16,7 @@ import { mountTtl } from '../namespace.ts';
 import type { TokenEntry } from '../token-table.ts';
 import { decideTtl } from '../ttl-policy.ts';
 import { badRequest } from '../vault-error.ts';
-import type { TokenRole } from './token-role.ts';
+import { policiesByRole, type TokenRole } from './token-role.ts';
 
 interface Times {
   ttlSeconds: number;
@@ -103,7 +103,7 @@ function choosePolicies(
     if (name === 'response-wrapping' || name === 'control-group')
       throw badRequest(`cannot assign policy "${name}"`);
   }
-  if (role !== undefined) return role.choosePolicies(asked, hasDefault, parent);
+  if (role !== undefined) return policiesByRole(role, asked, hasDefault, parent);
   if (asked.length === 0)
     return sanitizePolicies(parent.policies, hasDefault && !parent.policies.includes('root'));
   if (!isSudo) {

@@ -19,7 +19,6 @@ export interface TokenRole {
   readonly numUses: number;
   readonly pathSuffix: string;
   readonly type: string;
-  choosePolicies(asked: string[], hasDefault: boolean, parent: TokenEntry): string[];
 }
 
 export function tokenRoleRoutes(roles: Map<string, TokenRole>): Route[] {
@@ -43,9 +42,6 @@ export function tokenRoleRoutes(roles: Map<string, TokenRole>): Route[] {
 }
 
 function readRole({ data, params }: Call): TokenRole {
-  const allowed = sanitizePolicies(listField(data, 'allowed_policies'), false);
-  const disallowed = sanitizePolicies(listField(data, 'disallowed_policies'), false);
-  const allowedGlobs = listField(data, 'allowed_policies_glob');
   const pathSuffix = textField(data, 'path_suffix');
   if (pathSuffix !== '' && !/\w[\w-.]+\w/.test(pathSuffix)) {
     throw badRequest('given role path suffix contains invalid characters; must match \\w[\\w-.]+\\w');
@@ -55,9 +51,9 @@ function readRole({ data, params }: Call): TokenRole {
     throw badRequest(`invalid 'token_type' value "${type}"`);
   return {
     name: params['role'] ?? '',
-    allowed,
-    disallowed,
-    allowedGlobs,
+    allowed: sanitizePolicies(listField(data, 'allowed_policies'), false),
+    disallowed: sanitizePolicies(listField(data, 'disallowed_policies'), false),
+    allowedGlobs: listField(data, 'allowed_policies_glob'),
     isOrphan: boolField(data, 'orphan'),
     isRenewable: boolField(data, 'renewable', true),
     hasNoDefaultPolicy: boolField(data, 'token_no_default_policy'),
@@ -67,26 +63,35 @@ function readRole({ data, params }: Call): TokenRole {
     numUses: intField(data, 'token_num_uses'),
     pathSuffix,
     type,
-    choosePolicies(asked, hasDefault, parent) {
-      const isFree = allowed.length === 0 && allowedGlobs.length === 0;
-      const wanted = asked.length > 0 ? asked : isFree ? [...parent.policies] : [...allowed];
-      const names = sanitizePolicies(wanted, hasDefault && !disallowed.includes('default'));
-      for (const name of names) {
-        if (disallowed.includes(name)) throw badRequest(`token policy "${name}" is disallowed by this role`);
-        if (
-          isFree ||
-          name === 'default' ||
-          allowed.includes(name) ||
-          allowedGlobs.some((glob) => globMatches(glob, name))
-        )
-          continue;
-        throw badRequest(
-          `token policies (${quoted(names)}) must be subset of the role's allowed policies (${quoted(sanitizePolicies(allowed, hasDefault && !disallowed.includes('default')))}) or glob policies (${quoted(allowedGlobs)})`,
-        );
-      }
-      return names;
-    },
   };
+}
+
+/** What a token of the role gets of what is asked for, or by default. Throws a 400 for what the role does not let in. */
+export function policiesByRole(
+  role: TokenRole,
+  asked: readonly string[],
+  hasDefault: boolean,
+  parent: TokenEntry,
+): string[] {
+  const { allowed, allowedGlobs, disallowed } = role;
+  const takesDefault = hasDefault && !disallowed.includes('default');
+  const isFree = allowed.length === 0 && allowedGlobs.length === 0;
+  const wanted = asked.length > 0 ? asked : isFree ? parent.policies : allowed;
+  const names = sanitizePolicies(wanted, takesDefault);
+  for (const name of names) {
+    if (disallowed.includes(name)) throw badRequest(`token policy "${name}" is disallowed by this role`);
+    const isLetIn =
+      isFree ||
+      name === 'default' ||
+      allowed.includes(name) ||
+      allowedGlobs.some((glob) => globMatches(glob, name));
+    if (!isLetIn) {
+      throw badRequest(
+        `token policies (${quoted(names)}) must be subset of the role's allowed policies (${quoted(sanitizePolicies(allowed, takesDefault))}) or glob policies (${quoted(allowedGlobs)})`,
+      );
+    }
+  }
+  return names;
 }
 
 function describe(role: TokenRole): object {
