@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { startAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
-import { needsRoot, nobody, runAs } from '../support/other-user.ts';
+import { needsRoot } from '../support/needs-root.ts';
+import { nobody, runAs } from '../support/other-user.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
