@@ -17,7 +17,7 @@ export interface AuditCaller {
   readonly unknown?: string;
 }
 
-/** One decision and what was answered. */
+/** One decision and what was answered; without `status` it is about to be passed on, and the answer has its own line. */
 export interface AuditEntry {
   readonly caller: EncodedCaller;
   readonly listener: string;
@@ -32,8 +32,8 @@ export interface AuditEntry {
   readonly path?: string | undefined;
   readonly isAllowed: boolean;
   readonly reason: string;
-  readonly status: number;
-  readonly latencyUs: number;
+  readonly status?: number | undefined;
+  readonly latencyUs?: number | undefined;
 }
 
 /** Where a line stands: its number and the hash of the line before, `null` before the first. */
@@ -50,14 +50,15 @@ export function encodeCaller(caller: AuditCaller): EncodedCaller {
 
 /** The members of a request's line, without braces. */
 export function requestMembers(entry: AuditEntry): string {
-  let text = `"event":"request","listener":${quote(entry.listener)},"caller":${entry.caller}`;
+  const { status, latencyUs } = entry;
+  let text = `"event":"${status === undefined ? 'forward' : 'request'}","listener":${quote(entry.listener)},"caller":${entry.caller}`;
   text += `,"dialect":${quote(entry.dialect)},"method":${quote(entry.method)}`;
   if (entry.name !== undefined) text += `,"name":${quote(entry.name)}`;
   if (entry.field !== undefined) text += `,"field":${quote(entry.field)}`;
   if (entry.version !== undefined) text += `,"version":${entry.version}`;
   if (entry.path !== undefined) text += `,"path":${quote(entry.path)}`;
   text += `,"allowed":${entry.isAllowed},"reason":${quote(entry.reason)}`;
-  return `${text},"status":${entry.status},"latency_us":${entry.latencyUs}`;
+  return status === undefined ? text : `${text},"status":${status},"latency_us":${latencyUs}`;
 }
 
 /** The members of a line about the log itself. */

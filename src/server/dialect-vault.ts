@@ -149,12 +149,6 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     return undefined;
   }
 
-  /** What upstream would do could not be taken back when its answer cannot be recorded. */
-  function cannotRecord(): boolean {
-    const { state, on_failure: onFailure } = context.audit.status();
-    return state === 'failing' && onFailure === 'deny';
-  }
-
   /** What upstream has done is true of what is in memory before the caller hears of it. */
   async function follow(
     cache: VaultCache,
@@ -265,12 +259,8 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
         exchange.answerPrepared(secret.answer.at(version));
         return undefined;
       }
-      if (cannotRecord()) {
-        exchange.fail('audit_failed', 'the audit file cannot be written');
-        return undefined;
-      }
-      const pending = kept === undefined ? forward(exchange, target) : obtain(exchange, target, kept);
-      return guarded(exchange, pending);
+      const ask = () => (kept === undefined ? forward(exchange, target) : obtain(exchange, target, kept));
+      return guarded(exchange, exchange.recordForward().then(ask));
     },
     errorBody: (_code, message) => `${JSON.stringify({ errors: [message] })}\n`,
     auditedPath: withoutToken,

@@ -2,6 +2,7 @@
 // `on_failure: deny`). A class, for there is one to each request and methods on a prototype cost it nothing.
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Ask, Decision } from '../access/access-policy.ts';
+import type { AuditEntry } from '../audit/audit-line.ts';
 import type { Recorded } from '../audit/audit-log.ts';
 import type { LatchkeyError } from '../base/errors.ts';
 import { type ApiCode, type ApiError, apiError, apiErrorOf, errorBody } from './api-error.ts';
@@ -108,24 +109,33 @@ export class Exchange implements Recorded {
       this.#send();
       return;
     }
+    const latencyUs = Math.round((this.context.clock.now() - this.startedAt) * 1000);
+    this.context.audit.append({ ...this.#auditEntry(delivery), status, latencyUs }, this);
+  }
+
+  /** Before another is asked to do what could not be taken back. Rejects `audit_failed` where nothing unrecorded is served. */
+  recordForward(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.context.audit.append(this.#auditEntry(undefined), {
+        recorded: (failure) => (failure === undefined ? resolve() : reject(failure)),
+      });
+    });
+  }
+
+  #auditEntry(delivery: Delivery | undefined): AuditEntry {
     const subject = this.name ?? delivery?.name;
-    this.context.audit.append(
-      {
-        caller: this.identity.encoded,
-        listener: this.connection.scope.config.place,
-        dialect: this.dialect?.name ?? 'none',
-        method: this.method,
-        name: subject,
-        field: this.field ?? delivery?.field,
-        version: delivery?.shownVersion,
-        path: subject === undefined ? this.#auditedPath() : undefined,
-        isAllowed: this.decision.isAllowed,
-        reason: this.decision.reason,
-        status,
-        latencyUs: Math.round((this.context.clock.now() - this.startedAt) * 1000),
-      },
-      this,
-    );
+    return {
+      caller: this.identity.encoded,
+      listener: this.connection.scope.config.place,
+      dialect: this.dialect?.name ?? 'none',
+      method: this.method,
+      name: subject,
+      field: this.field ?? delivery?.field,
+      version: delivery?.shownVersion,
+      path: subject === undefined ? this.#auditedPath() : undefined,
+      isAllowed: this.decision.isAllowed,
+      reason: this.decision.reason,
+    };
   }
 
   /** A whole secret or field, as prepared. */

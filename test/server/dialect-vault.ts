@@ -459,8 +459,9 @@ t.test('the audit file has what was asked and why it was refused, but no token',
   const text = readFileSync(file, 'utf8');
   t.notMatch(text, /CANARY/);
   const lines = text.trimEnd().split('\n').map(json);
-  t.match(lines.slice(-3), [
+  t.match(lines.slice(-4), [
     { path: '/v1/auth/token/revoke/…', status: 404, allowed: true },
+    { event: 'forward', path: '/v1/team/auth/token/lookup/…', allowed: true },
     { path: '/v1/team/auth/token/lookup/…', allowed: true },
     { path: '/v1/a//b', status: 400, allowed: false, reason: 'not decided' },
   ]);
@@ -480,6 +481,31 @@ t.test('what cannot be recorded is not done upstream either', async (t) => {
   rmSync(join(folder, 'audit'));
   await waitFor('a write', async () => (await write()).status === 204);
   t.equal(vault.count('secret/data/app'), 1);
+});
+
+t.test('what is passed on is recorded before the vault hears of it', async (t) => {
+  const file = join(testFolder(t), 'audit.jsonl');
+  const { vault, agent } = await start(t, { config: { audit: { file } } });
+  const before = new Map<string, string>();
+  vault.route(({ path }) => {
+    before.set(path, readFileSync(file, 'utf8'));
+    return path === 'secret/data/app' ? { status: 204 } : undefined;
+  });
+  await agent.ask('/v1/secret/data/app', { method: 'PUT', body: '{}' });
+  await agent.ask('/v1/database/creds/app');
+  for (const [path, method] of [
+    ['secret/data/app', 'PUT'],
+    ['database/creds/app', 'GET'],
+  ] as const) {
+    const lines = before.get(path)?.trimEnd().split('\n').map(json);
+    const line = { event: 'forward', dialect: 'vault', method, path: `/v1/${path}`, allowed: true };
+    t.match(lines?.at(-1), { ...line, status: undefined }, path);
+    const after = readFileSync(file, 'utf8').trimEnd().split('\n').map(json);
+    t.match(
+      after.filter((one) => one.path === `/v1/${path}`),
+      [{ event: 'forward' }, { event: 'request' }],
+    );
+  }
 });
 
 t.test('a rule that is gone ends what is under way', async (t) => {
