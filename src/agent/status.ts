@@ -18,6 +18,8 @@ interface FileState {
     readonly message: string | undefined;
   }[];
   readonly failure: { readonly step: string; readonly message: string } | undefined;
+  /** Wall time in milliseconds. */
+  readonly retryAt?: number | undefined;
 }
 
 interface ListenerState {

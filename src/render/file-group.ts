@@ -162,7 +162,7 @@ export function isInPlace({ step, units }: FileGroup): boolean {
   const isPending = units.some(
     ({ consumer }) => consumer === undefined || consumer.missing().some(({ reason }) => reason === 'pending'),
   );
-  if (step !== 'abandoned' && (step !== 'waiting' || isPending)) return false;
+  if (step !== 'failing' && (step !== 'waiting' || isPending)) return false;
   return units.every(({ config }) => existsSync(config.destination));
 }
 

@@ -60,7 +60,7 @@ export function fileStatus(unit: FileUnit, group: FileGroup): FileStatus {
     set: group.set,
     state: group.step,
     since: group.since,
-    isReady: group.step === 'current' || (unit.committedAt !== undefined && busySteps.has(group.step)),
+    isReady: group.step === 'current' || (isWellSoFar(group) && unit.committedAt !== undefined),
     missing: unit.consumer?.missing() ?? [],
     failure: group.failure,
     retryAt: group.retryAt,
@@ -69,6 +69,11 @@ export function fileStatus(unit: FileUnit, group: FileGroup): FileStatus {
     owed: [...group.owed.values()].map((notification) => notification.text),
     templateProblem: unit.templateProblem,
   };
+}
+
+/** In a transaction that is not another try of one that failed: readiness must not come and go with the tries. */
+function isWellSoFar({ step, failure }: FileGroup): boolean {
+  return busySteps.has(step) && failure === undefined;
 }
 
 export function explainFile(unit: FileUnit, group: FileGroup, store: Store, wall: number): FileExplanation {
@@ -147,7 +152,7 @@ function headline(unit: FileUnit, group: FileGroup, wall: number): string {
       return unit.committedAt === undefined
         ? `waits for secrets since ${since}; the destination is as it was before`
         : `waits for secrets since ${since}; the file keeps its last content`;
-    case 'abandoned':
+    case 'failing':
       return `the last change was not taken over, ${since}; the old file stays`;
     case 'owed':
       return `the new file is in place since ${since}, but its program was not told or is not well`;

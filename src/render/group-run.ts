@@ -82,7 +82,7 @@ export async function prepareGroup(run: GroupRun, tools: TransactionTools): Prom
   if (run.step === 'stage') await attempt(run, tools, () => tools.diskLimit(() => stageGroup(run, tools)));
   if (run.step === 'check') await attempt(run, tools, () => checkGroup(run, tools));
   if (run.step === 'commit') await attempt(run, tools, () => tools.diskLimit(() => commitGroup(run, tools)));
-  if (run.step === 'abandoned') await Promise.all([...run.staged.values()].flat().map(discardStaged));
+  if (run.step === 'failing') await Promise.all([...run.staged.values()].flat().map(discardStaged));
 }
 
 /** Runs the step and moves on by its result; what it throws is the run's failure. */

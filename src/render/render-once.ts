@@ -53,7 +53,7 @@ export async function watchUntilRendered(options: WatchOptions): Promise<RenderR
 
 function isDecided(unit: FileUnit, group: FileGroup): boolean {
   if (group.isRunning) return false;
-  if (group.step === 'current' || group.step === 'abandoned' || group.step === 'owed')
+  if (group.step === 'current' || group.step === 'failing' || group.step === 'owed')
     return !hasNews(unit, group);
   if (group.step !== 'waiting') return false;
   const missing = group.units.flatMap((one) => one.consumer?.missing() ?? []);

@@ -15,7 +15,7 @@ export type Step =
   /** Nothing to do until something changes. */
   | 'current'
   /** The old file stays; tried again after a while, and at the next change. */
-  | 'abandoned'
+  | 'failing'
   /** The new file stays, but its program was not told or is not well; only that is tried again. */
   | 'owed';
 
@@ -44,19 +44,19 @@ export function nextStep(step: Step, result: StepResult, context: StepContext): 
   switch (step) {
     case 'stage':
       if (result === 'missing') return 'waiting';
-      if (result === 'failed') return 'abandoned';
+      if (result === 'failed') return 'failing';
       if (result === 'same') return context.owesNotify ? 'notify' : 'settle';
       return 'check';
     case 'check':
-      return result === 'ok' ? 'commit' : 'abandoned';
+      return result === 'ok' ? 'commit' : 'failing';
     case 'commit':
-      return result === 'ok' ? 'notify' : 'abandoned';
+      return result === 'ok' ? 'notify' : 'failing';
     case 'notify':
     case 'settle':
       if (result !== 'ok') return context.canRollBack ? 'rollback' : 'owed';
       return step === 'notify' ? 'settle' : 'retire';
     case 'rollback':
-      return 'abandoned';
+      return 'failing';
     case 'retire':
       return 'current';
     default:

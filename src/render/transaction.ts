@@ -51,10 +51,10 @@ async function conclude(run: GroupRun, tools: TransactionTools): Promise<GroupOu
   report(run, tools);
   const isOwing = group.owed.size > 0;
   // A new rendering that fails or waits must not keep programs from being told of the last one.
-  if (isOwing && (run.step === 'abandoned' || run.step === 'waiting')) group.notifiesFirst = true;
+  if (isOwing && (run.step === 'failing' || run.step === 'waiting')) group.notifiesFirst = true;
   return {
     group,
-    shouldRetry: run.step === 'abandoned' || run.step === 'owed' || (run.step === 'waiting' && isOwing),
+    shouldRetry: run.step === 'failing' || run.step === 'owed' || (run.step === 'waiting' && isOwing),
     wasRolledBack: run.wasRolledBack,
     isUnrendered: run.isNotifyOnly && group.units.some((unit) => unit.isDirty),
   };

@@ -261,7 +261,7 @@ t.test(
     t.equal(readFileSync(file.destination, 'utf8'), 'password=good\n');
     t.equal(statSync(file.destination).ino, before, 'the very file');
     t.equal(readFileSync(mark, 'utf8'), 'password=good\npassword=bad\npassword=good\n');
-    t.match(pipeline.status(), [{ state: 'abandoned', failure: { step: 'settle', code: 'settle_failed' } }]);
+    t.match(pipeline.status(), [{ state: 'failing', failure: { step: 'settle', code: 'settle_failed' } }]);
     t.strictSame(leftovers(f.folder), []);
     f.publish('db', { password: 'better' });
     await pipeline.idle();
@@ -316,7 +316,7 @@ t.test('one file that cannot be written does not hold up another', async (t) => 
   await pipeline.idle();
   t.match(pipeline.status(), [
     {
-      state: 'abandoned',
+      state: 'failing',
       failure: { code: 'file_failed', message: /files\[0\]\.destination: .*no such folder.*create_parents/ },
     },
     { state: 'current' },
@@ -340,7 +340,7 @@ t.test('a template that cannot be parsed fails alone, and is taken when it is me
   f.publish('db', { password: 'one' });
   await pipeline.idle();
   t.match(pipeline.status(), [
-    { state: 'abandoned', failure: { code: 'template_invalid', message: /app\.ctmpl/ } },
+    { state: 'failing', failure: { code: 'template_invalid', message: /app\.ctmpl/ } },
     { state: 'current' },
   ]);
   writeFileSync(template, text);

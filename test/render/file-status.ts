@@ -1,3 +1,4 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { createRenderFixture } from '../support/render-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -58,6 +59,39 @@ t.test('explains a failure: what, how often, and when it is tried again', async 
   t.match(explained?.why.join('\n'), /tried again in \d+s/);
   t.strictSame(
     explained?.trace.map(({ step }) => step),
-    ['stage', 'waiting', 'stage', 'check', 'abandoned', 'stage', 'check', 'abandoned'],
+    ['stage', 'waiting', 'stage', 'check', 'failing', 'stage', 'check', 'failing'],
   );
+});
+
+t.test('is ready while a change is tried, and not while it is tried again after a failure', async (t) => {
+  const f = createRenderFixture(t, ['db']);
+  const [tries, gate] = [f.path('tries'), f.path('gate')];
+  const script = `echo >> ${tries}; until [ -e ${gate} ]; do sleep 0.02; done; grep -q good {staged}`;
+  const check = { command: ['sh', '-c', script], timeoutMs: 20_000 };
+  const pipeline = f.createPipeline([f.file('app.conf', text, { check })], {
+    retry: { check: { minMs: 20, maxMs: 20 } },
+  });
+  const waitForTry = (count: number) =>
+    waitFor(`try ${count}`, () => existsSync(tries) && readFileSync(tries, 'utf8').length >= count);
+  writeFileSync(gate, '');
+  pipeline.start();
+  await pipeline.idle();
+  f.publish('db', { password: 'good one' });
+  await pipeline.idle();
+  rmSync(gate);
+  f.publish('db', { password: 'bad' });
+  await waitForTry(2);
+  t.match(pipeline.status(), [{ state: 'check', isReady: true, failure: undefined }], 'the first try');
+  writeFileSync(gate, '');
+  await waitForTry(3);
+  rmSync(gate);
+  await waitFor('a further try', () => {
+    const [file] = pipeline.status();
+    return file?.state === 'check' && file.failure !== undefined;
+  });
+  t.match(pipeline.status(), [{ state: 'check', isReady: false }]);
+  writeFileSync(gate, '');
+  f.publish('db', { password: 'good two' });
+  await waitFor('the end of it', () => pipeline.status()[0]?.state === 'current');
+  t.match(pipeline.status(), [{ isReady: true, failure: undefined, retryAt: undefined }]);
 });

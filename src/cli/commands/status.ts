@@ -65,7 +65,7 @@ export function formatStatus(status: AgentStatus, now: number): string {
     section('FILE', ['STATE', 'SAYS'], status.files, (one) => [
       one.destination,
       one.state,
-      one.state === 'current' ? '' : whyFile(one),
+      sayOfFile(one, now),
     ]),
     section('PROCESS', ['STATE', 'PID', 'RESTARTS', 'SAYS'], status.processes, (one) => [
       one.name,
@@ -86,6 +86,14 @@ function section<T>(
   row: (item: T) => string[],
 ): string {
   return items.length === 0 ? '' : `\n${formatTable([title, ...columns], items.map(row))}`;
+}
+
+/** Nothing where the state tells it all. */
+function sayOfFile(file: AgentStatus['files'][number], now: number): string {
+  const why = whyFile(file);
+  if (file.state === 'current' || why === file.state) return '';
+  if (file.retryAt === undefined) return why;
+  return `${why}; tried again in ${formatSpan(Math.max(0, file.retryAt - now))}`;
 }
 
 function until(time: string | null, now: number): string {
