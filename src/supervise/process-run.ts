@@ -1,6 +1,7 @@
 // One run of a process: from the start of its program to its end, and what a rotation does to it in between (a signal, a
 // successor beside it, a stop). When and why it is run again is for supervised-process.ts.
 import { describeError, LatchkeyError } from '../base/errors.ts';
+import { linkSignals } from '../base/linked-signal.ts';
 import type { ProcessConfig } from '../config/resolved.ts';
 import type { Child } from './child.ts';
 import { type EnvironmentSource, isSameEnvironment, type Variables } from './environment-source.ts';
@@ -14,6 +15,20 @@ import { beginProcess, healthOf, type RunningProcess } from './running-process.t
 import { isSameStart } from './same-start.ts';
 import type { StartTools } from './start-process.ts';
 
+/** The exits of a process by itself, one after another. */
+export interface ExitRow {
+  attempts: number;
+  /** It counted as started, and has not ended by itself since. */
+  isProven: boolean;
+  /** The wait before the last start. */
+  waitedMs: number;
+}
+
+/** Ends again and again before it counts as started: told once, not at each turn. */
+export function isLooping({ attempts, isProven }: ExitRow): boolean {
+  return attempts > 1 && !isProven;
+}
+
 export interface ProcessRunOptions extends StartTools {
   readonly name: string;
   /** What it is to be; may be another at each look. */
@@ -22,6 +37,7 @@ export interface ProcessRunOptions extends StartTools {
   readonly runCommand: RunCommand;
   readonly observer?: ProcessObserver;
   readonly view: ProcessView;
+  readonly row: ExitRow;
   /** Poked when what is wanted has changed, or `closing` is aborted. */
   readonly mailbox: Mailbox;
   /** Ends the run: the program is stopped. */
@@ -47,9 +63,11 @@ export interface ProcessRun {
 }
 
 const probePauseMs = 1000;
+/** Without a probe a program counts as started when it has run for so long: what fails at its start fails sooner. */
+const leastProofMs = 1000;
 
 export function createProcessRun(options: ProcessRunOptions): ProcessRun {
-  const { name, wanted, clock, random, logger, observer, view, mailbox, closing } = options;
+  const { name, wanted, clock, random, logger, observer, view, row, mailbox, closing } = options;
   const { show } = view;
   let running: RunningProcess | undefined;
   let starts = 0;
@@ -71,7 +89,7 @@ export function createProcessRun(options: ProcessRunOptions): ProcessRun {
   async function begin(variables: Variables, reason: StartReason): Promise<RunningProcess> {
     const begun = await beginProcess(wanted.config, variables, options);
     starts += 1;
-    logger.info({ pid: begun.child.pid, reason }, 'process started');
+    logger[isLooping(row) ? 'debug' : 'info']({ pid: begun.child.pid, reason }, 'process started');
     observer?.started?.(name, reason);
     return begun;
   }
@@ -180,16 +198,19 @@ export function createProcessRun(options: ProcessRunOptions): ProcessRun {
   }
 
   async function followHealth(target: RunningProcess): Promise<void> {
-    if (wanted.config.health === undefined) {
+    const hasProbe = wanted.config.health !== undefined;
+    if (row.isProven && !hasProbe) {
       show('running');
       return;
     }
-    show('starting', 'not yet found healthy');
+    show('starting', hasProbe ? 'not yet found healthy' : undefined);
     for (;;) {
-      const problem = await problemOf(target);
+      const problem = await (hasProbe ? problemOf(target) : outlast(target));
       const isOver = target !== running || target.child.hasExited || closing.aborted;
       if (isOver || view.state === 'stopping') return;
       if (problem === undefined) {
+        if (isLooping(row)) logger.info({ pid: target.child.pid }, 'process stays up again');
+        row.isProven = true;
         show('running');
         return;
       }
@@ -197,6 +218,14 @@ export function createProcessRun(options: ProcessRunOptions): ProcessRun {
       show('unhealthy', problem);
       await clock.sleep(probePauseMs, closing).catch(() => undefined); // closed: the loop above sees it
     }
+  }
+
+  /** As long as the wait before its start: one that ends again and again must not look well in between. */
+  async function outlast({ over }: RunningProcess): Promise<undefined> {
+    const either = linkSignals(over, closing);
+    const ms = Math.max(leastProofMs, row.waitedMs);
+    await clock.sleep(ms, either.signal).catch(() => undefined); // the caller sees the end
+    either.release();
   }
 
   async function stop(current: RunningProcess): Promise<void> {

@@ -2,7 +2,7 @@
 import type { ProcessExit } from './restart-policy.ts';
 
 /**
- * `waiting`: for values; `starting`: runs, not yet found healthy; `unhealthy`: its probe failed, and goes on; `backoff`:
+ * `waiting`: for values; `starting`: runs, not yet found healthy or not yet for long; `unhealthy`: its probe failed, and goes on; `backoff`:
  * ended, is started again soon; `exited`: ended and is left so; `failed`: given up until its values or its config change.
  */
 export type ProcessState =

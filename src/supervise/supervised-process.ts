@@ -9,7 +9,7 @@ import {
   type Variables,
 } from './environment-source.ts';
 import { createMailbox } from './mailbox.ts';
-import { createProcessRun, type Ending } from './process-run.ts';
+import { createProcessRun, type Ending, type ExitRow, isLooping } from './process-run.ts';
 import type { ProcessObserver, ProcessState, ProcessStatus, StartReason } from './process-status.ts';
 import { createProcessView } from './process-view.ts';
 import { decideRestart, describeExit, isSuccess, type ProcessExit } from './restart-policy.ts';
@@ -49,7 +49,7 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
   const { clock, random, logger, observer } = options;
   const { name } = options.config;
   const wanted = { config: options.config, source: options.source };
-  let attempts = 0;
+  const row: ExitRow = { attempts: 0, isProven: false, waitedMs: 0 };
   let loop: Promise<void> | undefined;
   const mailbox = createMailbox();
   const closing = new AbortController();
@@ -74,6 +74,7 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
     name,
     wanted,
     view,
+    row,
     mailbox,
     closing: closing.signal,
     killing: killing.signal,
@@ -100,19 +101,26 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
   async function afterExit(ending: Exclude<Ending, { kind: 'again' }>, had: Variables): Promise<StartReason> {
     const couldStart = ending.kind === 'exit';
     const { exit, ranMs } = couldStart ? ending : { exit: noExit, ranMs: 0 };
-    const decision = decideRestart({ exit, ranMs, attempts, settings: wanted.config.restart, random });
-    attempts = decision.attempts;
+    const decision = decideRestart({
+      ...{ exit, ranMs, attempts: row.attempts, random },
+      settings: wanted.config.restart,
+    });
+    const wasLooping = isLooping(row);
+    row.attempts = decision.attempts;
+    row.isProven = false;
     const what = couldStart ? `ended with ${describeExit(exit)}` : (view.message ?? 'cannot be started');
     if (decision.action === 'restart') {
-      if (couldStart)
-        logger.warn({ exit: describeExit(exit), restart_in_ms: decision.delayMs }, 'process ended');
-      show('backoff', `${what}; is started again, ${attempts} in a row`);
+      const fields = { exit: describeExit(exit), restart_in_ms: decision.delayMs };
+      const told = isLooping(row) ? 'process ended again; told no more until it stays up' : 'process ended';
+      if (couldStart) logger[wasLooping ? 'debug' : 'warn'](fields, told);
+      row.waitedMs = decision.delayMs;
+      show('backoff', `${what}; is started again, ${row.attempts} in a row`);
       await pause(decision.delayMs);
       return 'exit';
     }
     const isGivenUp = decision.action === 'give_up';
     const isFine = !isGivenUp && isSuccess(exit);
-    const message = isGivenUp ? `${what}; given up after ${attempts} in a row` : what;
+    const message = isGivenUp ? `${what}; given up after ${row.attempts} in a row` : what;
     logger[isFine ? 'info' : 'error']({ exit: describeExit(exit) }, `process ${message}`);
     show(isGivenUp || !couldStart ? 'failed' : 'exited', message);
     ended.resolve(exit);
@@ -130,7 +138,7 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
       if (closing.signal.aborted || isNewStart || (isGivenUp && isOther)) break;
       await mailbox.wait();
     }
-    attempts = 0;
+    row.attempts = 0;
     return isSameStart(before, wanted.config) ? 'rotation' : 'config';
   }
 
@@ -144,7 +152,7 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
       await mailbox.wait();
       timer.cancel();
     }
-    if (!isSameStart(before, wanted.config)) attempts = 0;
+    if (!isSameStart(before, wanted.config)) row.attempts = 0;
   }
 
   return {

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
+import type { LogFields, Logger } from '../../src/base/logger.ts';
 import { startSupervisor, stateOf, waitForState } from '../support/start-supervisor.ts';
 import { createTestEnvironment, isAlive, processConfig, readWhenThere } from '../support/test-environment.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -114,6 +115,41 @@ t.test('starts a child again that dies at once 100 times', async (t) => {
   await waitForState(supervisor, 'running');
   t.match(supervisor.status()[0], { restarts: 100, lastExit: { code: 3 } });
 });
+
+t.test(
+  'a child that ends again and again is not in place in between, and the log tells it once',
+  async (t) => {
+    const file = join(t.testdir({}), 'count');
+    const seen: string[] = [];
+    const restart = { onExit: 'always', minBackoffMs: 1, maxBackoffMs: 20_000, maxAttempts: 0 } as const;
+    const script = `echo x >> ${file}; [ $(wc -l < ${file}) -gt 6 ] && exec sleep 600; exit 3`;
+    const told = { info: [] as string[], debug: [] as string[] };
+    const collect = (to: string[]) => (_fields: LogFields, message: string) => void to.push(message);
+    const [info, debug] = [collect(told.info), collect(told.debug)];
+    const logger: Logger = { debug, info, warn: info, error: info, child: () => logger };
+    const { supervisor } = startSupervisor(
+      t,
+      [processConfig({ command: ['sh', '-c', script], restart })],
+      () => createTestEnvironment({}),
+      { logger, observer: { changed: ({ state, isInPlace }) => void seen.push(`${state} ${isInPlace}`) } },
+    );
+    await waitForState(supervisor, 'running');
+    t.strictSame(
+      [...new Set(seen)],
+      ['starting false', 'backoff false', 'running true'],
+      'in place once, at the end',
+    );
+    t.equal(seen.filter((one) => one === 'running true').length, 1);
+    t.strictSame(told.info, [
+      'process started',
+      'process ended',
+      'process started',
+      'process ended again; told no more until it stays up',
+      'process stays up again',
+    ]);
+    t.equal(told.debug.filter((line) => line === 'process started').length, 5);
+  },
+);
 
 t.test('gives up after so many exits in a row, and tries again when a value changes', async (t) => {
   const source = createTestEnvironment({ CODE: '7' });
