@@ -82,8 +82,7 @@ t.test('what is in base has two users at least', (t) => {
       .filter((path) =>
         importsOf(readFileSync(path, 'utf8')).some((to) => resolve(dirname(path), to) === file),
       )
-      .map((path) => relative(root, path).split('/')[0])
-      .filter((folder) => folder !== 'base');
+      .map((path) => relative(root, path).split('/')[0]);
     t.ok(new Set(users).size >= 2, `${relative(root, file)}: ${[...new Set(users)].join(', ')}`);
   }
   t.end();

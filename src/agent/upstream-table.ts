@@ -89,6 +89,10 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
     retired.add(upstream);
     stopListening();
     await upstream.retire();
+    const { name } = upstream;
+    if (options.isUsed(upstream)) {
+      options.logger.info({ upstream: name }, 'the upstream as it was stays until its leases are gone');
+    }
     try {
       while (options.isUsed(upstream)) await options.clock.sleep(lookEveryMs, lifetime.signal);
     } catch {
@@ -97,6 +101,7 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
     }
     await upstream.close({ revokeToken: isRemoved, signal: AbortSignal.timeout(closeDeadlineMs) });
     retired.delete(upstream);
+    options.logger.info({ upstream: name }, 'the upstream as it was is closed');
   }
 
   for (const config of options.configs) members.set(config.name, build(config));

@@ -238,17 +238,19 @@ t.test('404: no such secret, a deleted or destroyed one, and no such mount are t
   const moody = await startMoody(t);
   const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 20_000 });
   await upstream.ready(patience());
-  const answers: [StubAnswer, string, RegExp][] = [
+  const answers: [StubAnswer, string, RegExp, RegExp?][] = [
     [{ status: 404, json: { errors: [] } }, 'not_found', /no such secret/],
     [
       { status: 404, json: kv2(null, 1, { deletion_time: '2020-01-01T00:00:00Z' }) },
       'not_found',
-      /this version is deleted; undelete it, or write/,
+      /this version is deleted$/,
+      /undelete it, or write/,
     ],
     [
       { status: 404, json: kv2(null, 1, { destroyed: true }) },
       'not_found',
-      /this version is destroyed; write a new version/,
+      /this version is destroyed$/,
+      /^write a new version/,
     ],
     [
       json(404, 'no handler for route "secret/data/app". route entry not found.'),
@@ -257,9 +259,9 @@ t.test('404: no such secret, a deleted or destroyed one, and no such mount are t
     ],
     [json(404, 'namespace not found'), 'mount_not_found', /namespace not found/],
   ];
-  for (const [answer, code, message] of answers) {
+  for (const [answer, code, message, remedy = /./] of answers) {
     moody.mood = (path) => (path === 'secret/data/app' ? answer : undefined);
-    await t.rejects(upstream.read(reference, interactive()), { code, message, status: 404 });
+    await t.rejects(upstream.read(reference, interactive()), { code, message, remedy, status: 404 });
     t.equal(upstream.status().state, 'ready');
   }
 });
