@@ -1,5 +1,7 @@
 # syntax=docker/dockerfile:1
 # Build: docker build -t latchkey .    The result has no shell and no package manager, and runs as uid 65532.
+# Run: docker run --read-only -v /etc/latchkey:/etc/latchkey:ro -v latchkey-run:/run/latchkey -v latchkey-state:/var/lib/latchkey …
+# Other containers reach the socket through the volume of /run/latchkey; the state keeps lease ids over a restart.
 
 FROM node:24-trixie-slim AS build
 WORKDIR /build
@@ -15,13 +17,18 @@ RUN npm ci --ignore-scripts --omit=dev \
  && mkdir -p /image/node_modules \
  && cp -r node_modules/koffi node_modules/@koromix /image/node_modules/ \
  && cp -r dist config package.json /image/ \
- && mkdir -p /run-latchkey
+ && rm -rf /image/node_modules/@koromix/*/musl_* \
+ && mkdir /empty
 
 FROM gcr.io/distroless/nodejs24-debian13:nonroot
 COPY --from=build --chown=0:0 /image /opt/latchkey
-COPY --from=build --chown=65532:65532 /run-latchkey /run/latchkey
+COPY --from=build --chown=65532:65532 /empty /run/latchkey
+COPY --from=build --chown=65532:65532 /empty /var/lib/latchkey
 USER 65532:65532
 # As the shebang line of dist/main.js.
 ENV NODE_ENV=production MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=65536 MALLOC_MMAP_THRESHOLD_=65536
 ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=1", "--no-maglev", "--no-sparkplug", "--heap-growing-percent=20", "/opt/latchkey/dist/main.js"]
+# Healthy is ready. It asks /run/latchkey/latchkey.sock ($LATCHKEY_SOCKET names another) for `admin`'s status; for a
+# config without such a listener: docker run --no-healthcheck.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["/nodejs/bin/node", "/opt/latchkey/dist/main.js", "status"]
 CMD ["agent", "--config", "/etc/latchkey/latchkey.yaml"]
