@@ -38,6 +38,30 @@ t.test('tells another user’s client', { skip: skip || needsRoot }, async (t) =
   t.match(caller, { kind: 'process', uid: nobody, gid: nobody });
 });
 
+t.test(
+  'knows nobody once the process that connected has ended, whoever holds its end',
+  { skip },
+  async (t) => {
+    const path = join(testFolder(t), 's');
+    const { promise, resolve } = Promise.withResolvers<Socket>();
+    const server = createServer(resolve);
+    await new Promise<void>((done) => server.listen(path, done));
+    // `cat` has the connection as its stdin, and ends with it.
+    const script = `
+    import { spawn } from 'node:child_process';
+    import { connect } from 'node:net';
+    const socket = connect(process.argv[1], () => {
+      spawn('cat', { stdio: [socket._handle.fd, 'ignore', 'ignore'], detached: true }).unref();
+      process.exit();
+    });`;
+    const [socket] = await Promise.all([promise, runAs(process.getuid?.() ?? 0, script, [path])]);
+    const { fd } = (socket as unknown as { _handle: { fd: number } })._handle;
+    t.match(createLinuxPeerReader().identify(fd), { kind: 'unknown', why: /has ended/ });
+    socket.destroy();
+    server.close();
+  },
+);
+
 t.test('knows nobody behind a descriptor that is no socket', { skip }, (t) => {
   const file = openSync('/dev/null', 'r');
   t.match(createLinuxPeerReader().identify(file), { kind: 'unknown' });
