@@ -1,5 +1,4 @@
 // The story of the demo: start everything, rotate the shared key once, and show who picked it up, when, at what cost.
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,6 +9,7 @@ import { createPostgres, type Postgres } from '../../devvault/postgres.ts';
 import { askAgent } from '../local-client.ts';
 import { formatTable } from '../table.ts';
 import { type DemoPlaces, databaseTtlSeconds, demoPlaces, writeDemoFiles } from './demo-files.ts';
+import { createDemoPrograms } from './demo-programs.ts';
 import { type PaymentsApi, startPaymentsApi } from './payments-api.ts';
 
 export interface Demo {
@@ -33,12 +33,15 @@ const services: Readonly<Record<string, string>> = {
   'refund-worker': 'asks the local socket',
   analytics: 'gets its environment at start',
 };
+/** This very command. */
+const cli = [process.execPath, process.argv[1] ?? ''];
 const startDeadlineMs = 30_000;
 const pickUpDeadlineMs = 30_000;
 
 export function createDemo(options: { say(line: string): void; signal: AbortSignal }): Demo {
   const { say, signal } = options;
   const cleanup = new AsyncDisposableStack();
+  const programs = createDemoPrograms();
   let running: Running | undefined;
   let currentKey = newStripeKey();
 
@@ -53,8 +56,7 @@ export function createDemo(options: { say(line: string): void; signal: AbortSign
     if (postgres !== undefined) cleanup.defer(() => postgres.close());
 
     const rootToken = `demo-${randomBytes(12).toString('hex')}`;
-    const vaultPort = await freePort();
-    const vaultAddress = `http://127.0.0.1:${vaultPort}`;
+    const vaultAddress = `http://127.0.0.1:${await freePort()}`;
     const service = [process.execPath, serviceProgram()];
     writeDemoFiles(places, {
       vaultAddress,
@@ -65,70 +67,41 @@ export function createDemo(options: { say(line: string): void; signal: AbortSign
       service,
     });
     running = { places, payments, postgres, vaultAddress, rootToken };
+    await startVault(running);
+    await startAgent(running);
+    await startServices(running, service);
+  }
 
-    const cli = [process.execPath, process.argv[1] ?? ''];
-    const vault = [
-      ...cli,
-      'dev',
-      '--listen',
-      `127.0.0.1:${vaultPort}`,
-      '--root-token',
-      rootToken,
-      '--seed',
-      places.seed,
-    ];
-    startProgram('vault', vault, {});
+  async function startVault({ places, postgres, vaultAddress, rootToken }: Running): Promise<void> {
+    const listen = new URL(vaultAddress).host;
+    const options = ['--listen', listen, '--root-token', rootToken, '--seed', places.seed];
+    programs.start('vault', [...cli, 'dev', ...options], {});
     await until('the embedded vault answers', async () => (await fetch(`${vaultAddress}/v1/sys/health`)).ok);
     say(
       `embedded vault      ${vaultAddress}${postgres ? ', database credentials from a real PostgreSQL' : ''}`,
     );
+  }
 
-    startProgram('agent', [...cli, 'agent', '--config', places.config], { VAULT_TOKEN: rootToken });
+  async function startAgent({ places, rootToken }: Running): Promise<void> {
+    programs.start('agent', [...cli, 'agent', '--config', places.config], { VAULT_TOKEN: rootToken });
     const files = [places.checkout.settings, places.orders.settings];
     await until('the agent has written the files', async () => files.every((file) => existsSync(file)));
     say(`agent               ${places.socket}`);
+  }
 
-    const env = { PAYMENTS_URL: payments.url };
-    startProgram(
-      'checkout-api',
-      [...service, 'sighup', 'checkout-api', places.checkout.settings, places.checkout.pidFile],
-      env,
-    );
-    startProgram(
-      'order-service',
-      [...service, 'control', 'order-service', places.orders.settings, places.orders.control],
-      env,
-    );
-    startProgram('refund-worker', [...service, 'socket', 'refund-worker', places.socket, 'stripe'], env);
+  async function startServices({ places, payments }: Running, service: readonly string[]): Promise<void> {
+    const { checkout, orders, socket } = places;
+    const startService = (kind: string, name: string, ...args: string[]): void =>
+      programs.start(name, [...service, kind, name, ...args], { PAYMENTS_URL: payments.url });
+    startService('sighup', 'checkout-api', checkout.settings, checkout.pidFile);
+    startService('control', 'order-service', orders.settings, orders.control);
+    startService('socket', 'refund-worker', socket, 'stripe');
     await until('all services call the payment provider', async () =>
       Object.keys(services).every((name) => payments.calls(name).calls >= 3),
     );
     await until('the agent is ready', async () => (await askReady(places)) === 200);
     for (const [name, how] of Object.entries(services)) say(`${name.padEnd(20)}${how}`);
   }
-
-  function startProgram(name: string, command: readonly string[], env: Record<string, string>): void {
-    const [program = '', ...args] = command;
-    const child = spawn(program, args, {
-      env: { PATH: process.env['PATH'] ?? '', ...env },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    const lastWords: string[] = [];
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      lastWords.push(text);
-      if (lastWords.length > 20) lastWords.shift();
-    });
-    child.on('close', (code, byWhat) => {
-      // Ctrl-C reaches the children first: the terminal tells the whole group.
-      if (isClosing || byWhat === 'SIGINT') return;
-      const words = lastWords.join('').trim().split('\n').slice(-5).join('\n');
-      ended ??= new Error(`${name} ended with ${byWhat ?? code}: ${words}`);
-    });
-    cleanup.defer(() => endProgram(child));
-  }
-  let isClosing = false;
-  /** A program of the demo that ended by itself: nothing of what is waited for comes any more. */
-  let ended: Error | undefined;
 
   async function until(
     what: string,
@@ -138,7 +111,7 @@ export function createDemo(options: { say(line: string): void; signal: AbortSign
     const deadline = performance.now() + deadlineMs;
     while (!(await condition().catch(() => false))) {
       signal.throwIfAborted();
-      if (ended !== undefined) throw ended;
+      programs.throwIfEnded();
       if (performance.now() > deadline) throw new Error(`waited ${deadlineMs / 1000} s in vain: ${what}`);
       await delay(25);
     }
@@ -163,7 +136,7 @@ export function createDemo(options: { say(line: string): void; signal: AbortSign
       .then(() => true)
       .catch(() => false);
     signal.throwIfAborted();
-    if (ended !== undefined) throw ended;
+    programs.throwIfEnded();
     if (allMoved) payments.revoke(oldKey);
     // The old key is gone now: whoever still used it would fail in this second.
     await delay(1000, undefined, { signal });
@@ -206,7 +179,7 @@ export function createDemo(options: { say(line: string): void; signal: AbortSign
     start,
     rotate,
     async close() {
-      isClosing = true;
+      await programs.close();
       await cleanup.disposeAsync();
     },
   };
@@ -250,13 +223,4 @@ function serviceProgram(): string {
     import.meta.dirname,
     import.meta.filename.endsWith('.ts') ? 'legacy-service.ts' : 'legacy-service.js',
   );
-}
-
-async function endProgram(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGTERM');
-  const killer = setTimeout(() => child.kill('SIGKILL'), 3000);
-  await ended;
-  clearTimeout(killer);
 }
