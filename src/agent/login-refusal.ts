@@ -2,8 +2,10 @@
 import type { UpstreamStateName } from '../upstream/upstream.ts';
 import type { Core } from './wire.ts';
 
-/** What waits for the login hears of its failure first, and so can tell it. */
+/** What waits for the login is told of its failure, and what waits for that in turn hears of it so much later. */
 const graceMs = 50;
+/** The same where something is never told. */
+const longestGraceMs = 2000;
 const refusals: ReadonlySet<UpstreamStateName> = new Set(['login_failed', 'denied']);
 
 /** Aborted when `signal` is, or soon after a login was refused. Call `dispose` in the end. */
@@ -12,18 +14,37 @@ export function untilLoginRefused(
   signal: AbortSignal,
 ): { readonly signal: AbortSignal; dispose(): void } {
   const refused = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
+  const timers: NodeJS.Timeout[] = [];
+  const upstreams = new Set<string>();
+
+  function abortIn(ms: number): void {
+    timers.push(setTimeout(() => refused.abort(), ms));
+  }
+
+  function look(): void {
+    if (upstreams.size === 0 || timers.length > 1) return;
+    const isTold = [...core.store.entries()].every(
+      ({ reference, current, error }) =>
+        !upstreams.has(reference.upstream) || current !== undefined || error !== undefined,
+    );
+    if (isTold) abortIn(graceMs);
+  }
+
   const stops = [...core.upstreams.byName().values()].map((upstream) =>
     upstream.listen({
-      status({ state }) {
-        if (refusals.has(state)) timer ??= setTimeout(() => refused.abort(), graceMs);
+      status({ name, state }) {
+        if (!refusals.has(state)) return;
+        if (upstreams.size === 0) abortIn(longestGraceMs);
+        upstreams.add(name);
+        look();
       },
     }),
   );
+  stops.push(core.store.listen({ updated: look }));
   return {
     signal: AbortSignal.any([signal, refused.signal]),
     dispose() {
-      clearTimeout(timer);
+      for (const timer of timers) clearTimeout(timer);
       for (const stop of stops) stop();
     },
   };
