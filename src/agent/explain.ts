@@ -1,14 +1,14 @@
 // One secret, file or process in sentences: what it waits for, since when and why.
 import type { FileExplanation } from '../render/file-status.ts';
-import type { ProcessStatus } from '../supervise/process-status.ts';
+
 import { isoTime, type SecretStatus } from './secret-status.ts';
-import { type StatusSources, statusOf } from './status.ts';
+import { type AgentStatus, type StatusSources, statusOf } from './status.ts';
 import type { Core } from './wire.ts';
 
 export interface Explanation {
   secrets: readonly SecretStatus[];
   files: readonly ExplainedFile[];
-  processes: readonly ProcessStatus[];
+  processes: AgentStatus['processes'];
 }
 
 export interface ExplainedFile {

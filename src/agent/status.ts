@@ -27,7 +27,11 @@ interface ListenerState {
   readonly serve: readonly string[];
 }
 
-/** What `GET /status` answers. */
+type ShownUpstream = ReturnType<typeof showUpstream>;
+type ShownFile = ReturnType<typeof showFile> & { retry_at?: string };
+type ShownProcess = ReturnType<typeof showProcess>;
+
+/** What `GET /status` answers: keys in snake_case, times as ISO 8601. */
 export interface AgentStatus {
   version: string;
   pid: number;
@@ -35,10 +39,10 @@ export interface AgentStatus {
   config: { sources: readonly string[]; loaded_at: string; reload_error: string | null };
   ready: boolean;
   waiting_for: readonly string[];
-  upstreams: readonly UpstreamStatus[];
+  upstreams: readonly ShownUpstream[];
   secrets: readonly SecretStatus[];
-  files: readonly FileState[];
-  processes: readonly ProcessStatus[];
+  files: readonly ShownFile[];
+  processes: readonly ShownProcess[];
   listeners: readonly ListenerState[];
   leases: readonly { key: string; state: string; expires_at: string }[];
   audit: object;
@@ -109,12 +113,12 @@ export function statusOf(sources: StatusSources): AgentStatus {
     },
     ready: isReady,
     waiting_for: missing,
-    upstreams: [...sources.upstreams()].map((upstream) => upstream.status()),
+    upstreams: [...sources.upstreams()].map((upstream) => showUpstream(upstream.status())),
     secrets: [...store.entries()].map((entry) =>
       secretStatus({ entry, names: names.namesOf(entry.key), holders: store.holders(entry.key), wallNow }),
     ),
-    files: sources.files(),
-    processes: sources.processes(),
+    files: sources.files().map(showFile),
+    processes: sources.processes().map(showProcess),
     listeners: sources.listeners(),
     leases: [...sources.leases()].map(({ key, state, expiresAt }) => ({
       key,
@@ -125,12 +129,35 @@ export function statusOf(sources: StatusSources): AgentStatus {
   };
 }
 
+function showUpstream({ since, login, budget, isFatal: _, ...rest }: UpstreamStatus) {
+  const { expiresAt, ...shown } = login;
+  return {
+    ...rest,
+    since: isoTime(since),
+    login: { ...shown, ...(expiresAt === undefined ? {} : { expires_at: isoTime(expiresAt) }) },
+    budget: { in_flight: budget.inFlight, queued: budget.queued },
+  };
+}
+
+function showFile({ destination, state, isReady, missing, failure, retryAt }: FileState) {
+  const retry = retryAt === undefined ? {} : { retry_at: isoTime(retryAt) };
+  return { destination, state, ready: isReady, missing, failure, ...retry };
+}
+
+function showProcess({ since, lastExit, isInPlace, ...rest }: ProcessStatus) {
+  const exit = lastExit === undefined ? {} : { last_exit: lastExit };
+  return { ...rest, since: isoTime(since), ready: isInPlace, ...exit };
+}
+
 function why(entry: Entry): string {
   return entry.error === undefined ? entry.state : `${entry.state}: ${entry.error.message}`;
 }
 
 /** One clause: the failure, else the first secret that it waits for (and why, unless that was `told`), else its state. */
-export function whyFile(file: FileState, told: ReadonlySet<string> = new Set()): string {
+export function whyFile(
+  file: Pick<FileState, 'state' | 'missing' | 'failure'>,
+  told: ReadonlySet<string> = new Set(),
+): string {
   if (file.failure !== undefined) return `${file.failure.step} failed: ${file.failure.message}`;
   const [first] = file.missing;
   if (first === undefined) return file.state;

@@ -81,10 +81,15 @@ t.test('get loads neither the parser of the other commands nor an HTTP client', 
 t.test('status, refresh, explain, who-has and drill tell people and programs', async (t) => {
   const { ask, agent, vault, folder } = await setUp(t);
   t.match(await ask('status'), { code: 0, stdout: /ready[\s\S]*app +fresh +1[\s\S]*app\.conf +current/ });
-  t.match(JSON.parse((await ask('status', '--json')).stdout), {
+  const status = (await ask('status', '--json')).stdout;
+  t.match(JSON.parse(status), {
     ready: true,
-    upstreams: [{ state: 'ready' }],
+    upstreams: [
+      { state: 'ready', since: /Z$/, login: { state: 'logged_in' }, budget: { in_flight: Number } },
+    ],
+    files: [{ ready: true, state: 'current' }],
   });
+  t.strictSame(status.match(/"\w*[A-Z]\w*":/g), null, 'every key in snake_case');
   await vault.writeSecret('secret/app', { word: 'two' });
   t.match(await ask('refresh', 'app'), { code: 0, stderr: /app: changed/ });
   t.match(JSON.parse((await ask('refresh', 'app', '--json')).stdout), {

@@ -48,7 +48,7 @@ export function formatStatus(status: AgentStatus, now: number): string {
     section('UPSTREAM', ['STATE', 'SINCE', 'ADDRESS', 'LOGIN', 'SAYS'], status.upstreams, (one) => [
       one.name,
       one.state,
-      formatSpan(now - one.since),
+      formatSpan(now - Date.parse(one.since)),
       one.address,
       one.login.state,
       one.message ?? '',
@@ -92,8 +92,8 @@ function section<T>(
 function sayOfFile(file: AgentStatus['files'][number], now: number): string {
   const why = whyFile(file);
   if (file.state === 'current' || why === file.state) return '';
-  if (file.retryAt === undefined) return why;
-  return `${why}; tried again in ${formatSpan(Math.max(0, file.retryAt - now))}`;
+  if (file.retry_at === undefined) return why;
+  return `${why}; tried again in ${formatSpan(Math.max(0, Date.parse(file.retry_at) - now))}`;
 }
 
 function until(time: string | null, now: number): string {
