@@ -99,13 +99,14 @@ t.test('no handshake sees a certificate without its key', { timeout: 110_000 }, 
       processes: [serverOf('issued'), serverOf('stored')],
     },
   });
-  await waitFor(
-    'both servers',
-    () => existsSync(path('issued', 'port')) && existsSync(path('stored', 'port')),
-  );
-  const clients = ['issued', 'stored'].map((name) =>
-    connectInALoop(Number(readFileSync(path(name, 'port'), 'utf8'))),
-  );
+  // The file is there a moment before the number is in it.
+  const portOf = (name: string) =>
+    existsSync(path(name, 'port')) && Number(readFileSync(path(name, 'port'), 'utf8'));
+  const clients: ReturnType<typeof connectInALoop>[] = [];
+  for (const name of ['issued', 'stored']) {
+    clients.push(connectInALoop(await waitFor(`the server ${name}`, () => portOf(name) || undefined)));
+  }
+  t.teardown(() => Promise.all(clients.map((client) => client.stop())));
   const [issued, stored] = clients;
   let last = '';
   for (let rotation = 0; rotation < rotations; rotation += 1) {
