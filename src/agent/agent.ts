@@ -7,19 +7,19 @@ import type { Logger, LogSink } from '../base/logger.ts';
 import { configFoldersOf, isConfigFileName, loadConfig } from '../config/load.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import type { AgentView, RefreshOutcome } from '../server/agent-view.ts';
-import { type Reaper, startReaper } from '../supervise/reaper.ts';
+import { type Reaper, startReaper } from '../supervise/launch/reaper.ts';
 import { createCallQueue } from './call-queue.ts';
-import { type DrillKind, drillConsumers } from './drill.ts';
-import { explainSubject } from './explain.ts';
-import { hardenProcess } from './harden-process.ts';
+import { hardenProcess } from './host/harden-process.ts';
+import { createServiceNotifier, type ServiceNotifier } from './host/sd-notify.ts';
+import { startMemoryTrim } from './host/trim-memory.ts';
+import { createFileWatch } from './host/watch-files.ts';
 import { collectGauges } from './observe.ts';
 import { type ReloadSummary, reloadParts } from './reload.ts';
-import { createServiceNotifier, type ServiceNotifier } from './sd-notify.ts';
-import { type AgentStatus, readinessOf, type StatusSources, statusOf } from './status.ts';
 import { stopDeadlines } from './stop-policy.ts';
-import { startMemoryTrim } from './trim-memory.ts';
 import { createVaultAccess } from './vault-access.ts';
-import { createFileWatch } from './watch-files.ts';
+import { type DrillKind, drillConsumers } from './view/drill.ts';
+import { explainSubject } from './view/explain.ts';
+import { type AgentStatus, readinessOf, type StatusSources, statusOf } from './view/status.ts';
 import { type Core, type Serving, wireCore, wireServing } from './wire.ts';
 
 export interface AgentOptions {

@@ -1,16 +1,16 @@
 // Turns what happens into metrics: listens to the store and the files, times requests to upstreams, and reads gauges
 // when somebody asks for them.
 import { errorCode } from '../base/errors.ts';
+import type { NameTable } from '../content/name-table.ts';
+import type { RenderObserver } from '../files/transaction/ports.ts';
 import type { LeaseUpstream } from '../lease/lease-upstream.ts';
 import type { AgentMetrics } from '../metrics/agent-metrics.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
-import type { RenderObserver } from '../render/ports.ts';
 import type { Entry } from '../store/entry.ts';
 import type { Store } from '../store/store.ts';
 import type { ProcessObserver } from '../supervise/process-status.ts';
 import { version } from '../version.ts';
-import type { NameTable } from './name-table.ts';
-import { readinessOf, type StatusSources } from './status.ts';
+import { readinessOf, type StatusSources } from './view/status.ts';
 
 /** Counts rotations and failures of secrets, by name; a path without a name counts under its path. */
 export function observeStore(store: Store, names: NameTable, metrics: AgentMetrics): () => void {

@@ -5,7 +5,7 @@ import { LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { UpstreamConfig } from '../config/resolved.ts';
 import type { Upstream, UpstreamListener } from '../upstream/upstream.ts';
-import { createVaultUpstream } from '../upstream/vault-upstream.ts';
+import { createVaultUpstream } from '../upstream/vault/vault-upstream.ts';
 
 export interface UpstreamTable {
   /** The table itself changes with `reconcile`; ask again. */

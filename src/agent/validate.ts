@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { createSystemClock } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
-import { createTemplateCompiler } from '../render/template-compiler.ts';
-import { loadTemplate } from '../render/template-loader.ts';
+import { createTemplateCompiler } from '../content/template-compiler.ts';
+import { loadTemplate } from '../content/template-loader.ts';
 import { checkUpstreams } from './upstream-table.ts';
 
 /** One line for each problem; empty when there is none. Of a config for another host, templates may be missing here. */

@@ -10,26 +10,26 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { SecretValue } from '../base/secret-value.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
+import { type ConsumerIndex, createConsumerIndex } from '../content/consumer-index.ts';
+import { createNameTable, type NameTable } from '../content/name-table.ts';
+import { createProcessEnvironments, type ProcessEnvironments } from '../content/process-environment.ts';
+import { createDependencyResolver, type ResolveDependency } from '../content/resolve-dependency.ts';
+import { createTemplateCompiler, type TemplateCompiler } from '../content/template-compiler.ts';
+import { createFilePipeline, type FilePipeline } from '../files/file-pipeline.ts';
 import { createLeaseEngine, type LeaseEngine } from '../lease/lease-engine.ts';
 import type { LeaseUpstream } from '../lease/lease-upstream.ts';
 import { type AgentMetrics, defineAgentMetrics } from '../metrics/agent-metrics.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../metrics/registry.ts';
-import { type ConsumerIndex, createConsumerIndex } from '../render/consumer-index.ts';
-import { createFilePipeline, type FilePipeline } from '../render/file-pipeline.ts';
-import { createDependencyResolver, type ResolveDependency } from '../render/resolve-dependency.ts';
-import { createTemplateCompiler, type TemplateCompiler } from '../render/template-compiler.ts';
 import type { AgentView } from '../server/agent-view.ts';
 import { createServer, type LocalServer } from '../server/server.ts';
 import { createStore, type Store } from '../store/store.ts';
-import { createCommandRunner } from '../supervise/run-command.ts';
+import { createCommandRunner } from '../supervise/launch/run-command.ts';
 import { createSupervisor, type Supervisor } from '../supervise/supervisor.ts';
 import type { UpstreamStateName } from '../upstream/upstream.ts';
-import { awaitFiles } from './await-files.ts';
-import { createNameTable, type NameTable } from './name-table.ts';
 import { measureUpstream, observeFiles, observeProcesses, observeStore } from './observe.ts';
-import { createProcessEnvironments, type ProcessEnvironments } from './process-environment.ts';
+import { awaitFiles } from './one-shot/await-files.ts';
 import { createUpstreamTable, type UpstreamTable } from './upstream-table.ts';
-import { createValuesInUse } from './values-in-use.ts';
+import { createValuesInUse } from './view/values-in-use.ts';
 
 /** What the agent takes from the world around it. */
 export interface Surroundings {

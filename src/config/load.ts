@@ -1,14 +1,14 @@
 // Loads the configuration: finds the files, reads, validates, merges and resolves them; tells everything that is wrong at once.
 import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { checkAccounts, checkLinkedDestinations, checkTemplateFiles } from './host-checks.ts';
-import { checkLiterals } from './literals.ts';
-import { isMap, mergeSources } from './merge.ts';
 import { createProblems, type Problems } from './problems.ts';
-import { type ConfigSource, describeReadError, parseSource, readSource } from './read-source.ts';
-import { resolveConfig } from './resolve.ts';
-import type { Environment } from './resolve-context.ts';
+import { checkAccounts, checkLinkedDestinations, checkTemplateFiles } from './resolve/host-checks.ts';
+import { resolveConfig } from './resolve/resolve.ts';
+import type { Environment } from './resolve/resolve-context.ts';
 import type { ResolvedConfig } from './resolved.ts';
+import { checkLiterals } from './sources/literals.ts';
+import { isMap, mergeSources } from './sources/merge.ts';
+import { type ConfigSource, describeReadError, parseSource, readSource } from './sources/read-source.ts';
 
 const defaultConfigPath = '/etc/latchkey/latchkey.yaml';
 

@@ -1,15 +1,15 @@
 // All dialects, and how a request finds its own. To add one: a file dialect-NAME.ts and a line in `createDialects`.
 import type { ListenerConfig } from '../config/resolved.ts';
-import { createAdminDialect } from './dialect-admin.ts';
-import { createAwsDialect } from './dialect-aws.ts';
-import { createEventsDialect } from './dialect-events.ts';
-import { createHealthDialect } from './dialect-health.ts';
-import { createMetricsDialect } from './dialect-metrics.ts';
-import { createSecretsDialect } from './dialect-secrets.ts';
-import { createVaultDialect } from './dialect-vault.ts';
-import type { Exchange } from './exchange.ts';
-import { refusalOf } from './refusal-policy.ts';
-import type { DialectHandler, ServerContext } from './server-context.ts';
+import { createAdminDialect } from './admin/dialect-admin.ts';
+import { createHealthDialect } from './admin/dialect-health.ts';
+import { createMetricsDialect } from './admin/dialect-metrics.ts';
+import { createAwsDialect } from './aws/dialect-aws.ts';
+import type { Exchange } from './http/exchange.ts';
+import { refusalOf } from './http/refusal-policy.ts';
+import type { DialectHandler, ServerContext } from './http/server-context.ts';
+import { createEventsDialect } from './secrets/dialect-events.ts';
+import { createSecretsDialect } from './secrets/dialect-secrets.ts';
+import { createVaultDialect } from './vault/dialect-vault.ts';
 
 /** Where two dialects of a listener want the same first segment, the one that `serve` names first has it. */
 export function createDialects(context: ServerContext): readonly DialectHandler[] {

@@ -10,15 +10,15 @@ import type { ListenerConfig } from '../config/resolved.ts';
 import type { AgentMetrics } from '../metrics/agent-metrics.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
 import type { AgentView } from './agent-view.ts';
-import { withDenialLog } from './denial-log.ts';
-import { createHttpListener } from './http-listener.ts';
-import { addressOf, type Listener } from './listener.ts';
+import { withDenialLog } from './http/denial-log.ts';
+import { createHttpListener } from './http/http-listener.ts';
+import type { ServerContext } from './http/server-context.ts';
+import { createWaits } from './http/waits.ts';
+import { addressOf, type Listener } from './listen/listener.ts';
+import { readActivatedSockets } from './listen/socket-activation.ts';
 import { createDialects } from './routes.ts';
-import { createSecretReader } from './secret-reader.ts';
-import type { ServerContext } from './server-context.ts';
-import { readActivatedSockets } from './socket-activation.ts';
-import { createSystemdListener } from './systemd-listener.ts';
-import { createWaits } from './waits.ts';
+import { createSecretReader } from './secrets/secret-reader.ts';
+import { createSystemdListener } from './systemd/systemd-listener.ts';
 
 export interface ServerOptions {
   readonly listeners: readonly ListenerConfig[];

@@ -3,17 +3,17 @@
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import { linkSignals } from '../base/linked-signal.ts';
 import type { ProcessConfig } from '../config/resolved.ts';
-import type { Child } from './child.ts';
 import { type EnvironmentSource, isSameEnvironment, type Variables } from './environment-source.ts';
+import type { Child } from './launch/child.ts';
+import type { RunCommand } from './launch/run-command.ts';
+import type { StartTools } from './launch/start-process.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { ProcessObserver, StartReason } from './process-status.ts';
 import type { ProcessView } from './process-view.ts';
 import { describeExit, type ProcessExit } from './restart-policy.ts';
 import { decideRotation, type RotationDecision, retryWaitMs } from './rotation-policy.ts';
-import type { RunCommand } from './run-command.ts';
 import { beginProcess, healthOf, type RunningProcess } from './running-process.ts';
 import { isSameStart } from './same-start.ts';
-import type { StartTools } from './start-process.ts';
 
 /** The exits of a process by itself, one after another. */
 export interface ExitRow {

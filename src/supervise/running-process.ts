@@ -1,11 +1,11 @@
 // A child together with what it was started with and what is still to be done with it, and whether it is healthy.
 import type { ProcessConfig } from '../config/resolved.ts';
-import type { Child } from './child.ts';
 import type { Variables } from './environment-source.ts';
 import { probeHealth } from './health-probe.ts';
+import type { Child } from './launch/child.ts';
+import type { RunCommand } from './launch/run-command.ts';
+import { type StartTools, startProcess } from './launch/start-process.ts';
 import { describeExit } from './restart-policy.ts';
-import type { RunCommand } from './run-command.ts';
-import { type StartTools, startProcess } from './start-process.ts';
 
 export interface RunningProcess {
   readonly child: Child;

@@ -8,14 +8,14 @@ import {
   isSameEnvironment,
   type Variables,
 } from './environment-source.ts';
+import type { RunCommand } from './launch/run-command.ts';
+import type { StartTools } from './launch/start-process.ts';
 import { createMailbox } from './mailbox.ts';
 import { createProcessRun, type Ending, type ExitRow, isLooping } from './process-run.ts';
 import type { ProcessObserver, ProcessState, ProcessStatus, StartReason } from './process-status.ts';
 import { createProcessView } from './process-view.ts';
 import { decideRestart, describeExit, isSuccess, type ProcessExit } from './restart-policy.ts';
-import type { RunCommand } from './run-command.ts';
 import { isSameRestart, isSameStart } from './same-start.ts';
-import type { StartTools } from './start-process.ts';
 
 export interface SupervisedProcessOptions extends StartTools {
   readonly config: ProcessConfig;

@@ -5,10 +5,10 @@ import type { Logger } from '../base/logger.ts';
 import type { SecretValue } from '../base/secret-value.ts';
 import type { ProcessConfig } from '../config/resolved.ts';
 import type { EnvironmentSource, Variables } from './environment-source.ts';
-import { probeSetpriv } from './launcher.ts';
+import { probeSetpriv } from './launch/launcher.ts';
+import { createCommandRunner } from './launch/run-command.ts';
+import { planStart } from './launch/start-process.ts';
 import type { ProcessObserver, ProcessStatus } from './process-status.ts';
-import { createCommandRunner } from './run-command.ts';
-import { planStart } from './start-process.ts';
 import { createSupervisedProcess, type SupervisedProcess } from './supervised-process.ts';
 
 export interface SupervisorOptions {

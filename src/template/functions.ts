@@ -1,7 +1,7 @@
 // All functions that templates may call: which theme has which, so that parsing knows every name and loads only the
 // themes that a template uses (some bring a large library). The functions themselves are in functions/*.ts.
-import { builtins } from './builtins.ts';
-import type { FunctionTable, TemplateFunction } from './function-table.ts';
+import { builtins } from './exec/builtins.ts';
+import type { FunctionTable, TemplateFunction } from './exec/function-table.ts';
 
 interface Theme {
   readonly names: readonly string[];
@@ -11,76 +11,76 @@ interface Theme {
 const themes: readonly Theme[] = [
   {
     names: words(`secret secrets secretOrDefault secretExists field fields`),
-    load: async () => (await import('./functions/vault.ts')).vault,
+    load: async () => (await import('./functions/consul-template/vault.ts')).vault,
   },
   {
     names: words(`pkiCert`),
-    load: async () => (await import('./functions/pki-certificate.ts')).pkiCertificate,
+    load: async () => (await import('./functions/consul-template/pki-certificate.ts')).pkiCertificate,
   },
   {
     names: words(`env mustEnv envOrDefault`),
-    load: async () => (await import('./functions/env.ts')).env,
+    load: async () => (await import('./functions/consul-template/env.ts')).env,
   },
   {
     names: words(`file writeToFile plugin`),
-    load: async () => (await import('./functions/files.ts')).files,
+    load: async () => (await import('./functions/consul-template/files.ts')).files,
   },
   {
     names: words(`scratch`),
-    load: async () => (await import('./functions/scratch.ts')).scratch,
+    load: async () => (await import('./functions/consul-template/scratch.ts')).scratch,
   },
   {
     names: words(`executeTemplate timestamp`),
-    load: async () => (await import('./functions/local.ts')).local,
+    load: async () => (await import('./functions/consul-template/local.ts')).local,
   },
   {
     names: words(`sockaddr`),
-    load: async () => (await import('./functions/sockaddr.ts')).sockaddr,
+    load: async () => (await import('./functions/consul-template/sockaddr.ts')).sockaddr,
   },
   {
     names: words(
       `trim trimPrefix trimSuffix trimSpace toLower toUpper toTitle replaceAll split join splitToMap indent`,
     ),
-    load: async () => (await import('./functions/strings.ts')).strings,
+    load: async () => (await import('./functions/consul-template/strings.ts')).strings,
   },
   {
     names: words(`regexMatch regexReplaceAll`),
-    load: async () => (await import('./functions/regex.ts')).regex,
+    load: async () => (await import('./functions/consul-template/regex.ts')).regex,
   },
   {
     names: words(`base64Encode base64Decode base64URLEncode base64URLDecode sha256Hex md5sum hmacSHA256Hex`),
-    load: async () => (await import('./functions/encoding.ts')).encoding,
+    load: async () => (await import('./functions/consul-template/encoding.ts')).encoding,
   },
   {
     names: words(`parseBool parseInt parseUint parseFloat parseJSON`),
-    load: async () => (await import('./functions/parsing.ts')).parsing,
+    load: async () => (await import('./functions/consul-template/parsing.ts')).parsing,
   },
   {
     names: words(`toJSON toJSONPretty toUnescapedJSON toUnescapedJSONPretty`),
-    load: async () => (await import('./functions/json.ts')).json,
+    load: async () => (await import('./functions/consul-template/json.ts')).json,
   },
   {
     names: words(`parseYAML toYAML`),
-    load: async () => (await import('./functions/yaml.ts')).yaml,
+    load: async () => (await import('./functions/consul-template/yaml.ts')).yaml,
   },
   {
     names: words(`toTOML`),
-    load: async () => (await import('./functions/toml.ts')).toml,
+    load: async () => (await import('./functions/consul-template/toml.ts')).toml,
   },
   {
     names: words(`
       contains containsAll containsAny containsNone containsNotAll in explodeMap mergeMap
       mergeMapWithOverride loop
     `),
-    load: async () => (await import('./functions/collections.ts')).collections,
+    load: async () => (await import('./functions/consul-template/collections.ts')).collections,
   },
   {
     names: words(`add subtract multiply divide modulo minimum maximum`),
-    load: async () => (await import('./functions/math.ts')).math,
+    load: async () => (await import('./functions/consul-template/math.ts')).math,
   },
   {
     names: words(`spew_dump spew_printf spew_sdump spew_sprintf`),
-    load: async () => (await import('./functions/debug.ts')).debug,
+    load: async () => (await import('./functions/consul-template/debug.ts')).debug,
   },
   {
     names: words(`
@@ -89,7 +89,7 @@ const themes: readonly Theme[] = [
       service services tree nomadService nomadServices nomadVar nomadVarExists nomadVarList
       nomadVarListSafe
     `),
-    load: async () => (await import('./functions/consul.ts')).consul,
+    load: async () => (await import('./functions/consul-template/consul.ts')).consul,
   },
   {
     names: words(`
@@ -100,7 +100,7 @@ const themes: readonly Theme[] = [
       sprig_swapcase sprig_title sprig_toString sprig_toStrings sprig_trim sprig_trimAll sprig_trimPrefix
       sprig_trimSuffix sprig_trimall sprig_trunc sprig_untitle sprig_upper sprig_wrap sprig_wrapWith
     `),
-    load: async () => (await import('./functions/sprig-strings.ts')).sprigStrings,
+    load: async () => (await import('./functions/sprig/sprig-strings.ts')).sprigStrings,
   },
   {
     names: words(`
@@ -109,7 +109,7 @@ const themes: readonly Theme[] = [
       sprig_regexMatch sprig_regexQuoteMeta sprig_regexReplaceAll sprig_regexReplaceAllLiteral
       sprig_regexSplit
     `),
-    load: async () => (await import('./functions/sprig-regex.ts')).sprigRegex,
+    load: async () => (await import('./functions/sprig/sprig-regex.ts')).sprigRegex,
   },
   {
     names: words(`
@@ -118,7 +118,7 @@ const themes: readonly Theme[] = [
       sprig_mul sprig_mulf sprig_randInt sprig_round sprig_seq sprig_sub sprig_subf sprig_toDecimal
       sprig_until sprig_untilStep
     `),
-    load: async () => (await import('./functions/sprig-math.ts')).sprigMath,
+    load: async () => (await import('./functions/sprig/sprig-math.ts')).sprigMath,
   },
   {
     names: words(`
@@ -128,7 +128,7 @@ const themes: readonly Theme[] = [
       sprig_mustSlice sprig_mustUniq sprig_mustWithout sprig_prepend sprig_push sprig_rest sprig_reverse
       sprig_slice sprig_tuple sprig_uniq sprig_without
     `),
-    load: async () => (await import('./functions/sprig-lists.ts')).sprigLists,
+    load: async () => (await import('./functions/sprig/sprig-lists.ts')).sprigLists,
   },
   {
     names: words(`
@@ -136,7 +136,7 @@ const themes: readonly Theme[] = [
       sprig_mergeOverwrite sprig_mustDeepCopy sprig_mustMerge sprig_mustMergeOverwrite sprig_omit
       sprig_pick sprig_pluck sprig_set sprig_unset sprig_values
     `),
-    load: async () => (await import('./functions/sprig-dicts.ts')).sprigDicts,
+    load: async () => (await import('./functions/sprig/sprig-dicts.ts')).sprigDicts,
   },
   {
     names: words(`
@@ -145,13 +145,13 @@ const themes: readonly Theme[] = [
       sprig_ternary sprig_toJson sprig_toPrettyJson sprig_toRawJson sprig_typeIs sprig_typeIsLike
       sprig_typeOf
     `),
-    load: async () => (await import('./functions/sprig-defaults.ts')).sprigDefaults,
+    load: async () => (await import('./functions/sprig/sprig-defaults.ts')).sprigDefaults,
   },
   {
     names: words(
       `sprig_adler32sum sprig_b32dec sprig_b32enc sprig_b64dec sprig_b64enc sprig_sha1sum sprig_sha256sum sprig_sha512sum`,
     ),
-    load: async () => (await import('./functions/sprig-encoding.ts')).sprigEncoding,
+    load: async () => (await import('./functions/sprig/sprig-encoding.ts')).sprigEncoding,
   },
   {
     names: words(`
@@ -159,21 +159,21 @@ const themes: readonly Theme[] = [
       sprig_genCA sprig_genCAWithKey sprig_genPrivateKey sprig_genSelfSignedCert
       sprig_genSelfSignedCertWithKey sprig_genSignedCert sprig_genSignedCertWithKey sprig_htpasswd
     `),
-    load: async () => (await import('./functions/sprig-crypto.ts')).sprigCrypto,
+    load: async () => (await import('./functions/sprig/sprig-crypto.ts')).sprigCrypto,
   },
   {
     names: words(`
       sprig_base sprig_clean sprig_dir sprig_ext sprig_isAbs sprig_osBase sprig_osClean sprig_osDir
       sprig_osExt sprig_osIsAbs sprig_urlJoin sprig_urlParse sprig_semver sprig_semverCompare
     `),
-    load: async () => (await import('./functions/sprig-paths.ts')).sprigPaths,
+    load: async () => (await import('./functions/sprig/sprig-paths.ts')).sprigPaths,
   },
   {
     names: words(`
       sprig_ago sprig_duration sprig_durationRound sprig_mustDateModify sprig_mustToDate
       sprig_must_date_modify sprig_toDate sprig_unixEpoch
     `),
-    load: async () => (await import('./functions/sprig-time.ts')).sprigTime,
+    load: async () => (await import('./functions/sprig/sprig-time.ts')).sprigTime,
   },
 ];
 

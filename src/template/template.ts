@@ -1,18 +1,18 @@
 // A template: parsed once, executed many times. The way in and out of the engine: text is UTF-16 outside, byte strings
 // inside. Does no I/O: the lookup and the host answer.
-import './json-number.ts';
-import { decodeText, encodeText, toBuffer } from './bytes.ts';
-import { createCallContext, type ExecutionContext, type MissingDependency } from './call-context.ts';
-import { execute, type Output } from './exec.ts';
-import { callError, type Host, type Limits, plain, quoted } from './function-table.ts';
+import './value/json-number.ts';
+import { createCallContext, type ExecutionContext, type MissingDependency } from './exec/call-context.ts';
+import { execute, type Output } from './exec/exec.ts';
+import { callError, type Host, type Limits, plain, quoted } from './exec/function-table.ts';
+import { defaultLimits } from './exec/limits.ts';
+import type { Dependency, Lookup } from './exec/lookup.ts';
+import { newScope, type Program, type State, type TemplateWarning } from './exec/state.ts';
 import { functionNames, isFunctionName, loadFunctions } from './functions.ts';
-import { defaultLimits } from './limits.ts';
-import type { Dependency, Lookup } from './lookup.ts';
-import { parse } from './parse.ts';
-import { quoteString } from './quote.ts';
-import { newScope, type Program, type State, type TemplateWarning } from './state.ts';
+import { parse } from './parse/parse.ts';
 import { placeOf, TemplateError } from './template-error.ts';
-import type { Value } from './value.ts';
+import { decodeText, encodeText, toBuffer } from './text/bytes.ts';
+import { quoteString } from './text/quote.ts';
+import type { Value } from './value/value.ts';
 
 export interface TemplateSource {
   /** The template's file name: errors begin with it. */

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { createDevVault } from '../../src/devvault/dev-vault.ts';
+import { createDevVault } from '@latchkey/devvault/dev-vault.ts';
 
 const program = resolve(import.meta.dirname, '../../dist/main.js');
 

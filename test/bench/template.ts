@@ -2,8 +2,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { JsonObject } from '../../src/base/json.ts';
-import type { Host } from '../../src/template/function-table.ts';
-import type { Dependency, LookupAnswer } from '../../src/template/lookup.ts';
+import type { Host } from '../../src/template/exec/function-table.ts';
+import type { Dependency, LookupAnswer } from '../../src/template/exec/lookup.ts';
 import { parseTemplate, type Template } from '../../src/template/template.ts';
 
 const lookups = 200;

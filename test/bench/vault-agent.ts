@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createDevVault } from '@latchkey/devvault/dev-vault.ts';
+import { createPostgres } from '@latchkey/devvault/postgres.ts';
 import { freePort } from '../../src/base/free-port.ts';
-import { createDevVault } from '../../src/devvault/dev-vault.ts';
-import { createPostgres } from '../../src/devvault/postgres.ts';
 import type { LoadJob, LoadResult } from './serve-load.ts';
 
 const program = resolve(import.meta.dirname, '../../dist/main.js');

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Postgres } from '@latchkey/devvault/postgres.ts';
 import t, { type Test } from 'tap';
-import type { Postgres } from '../../src/devvault/postgres.ts';
 import { type ContractServer, contract } from '../support/contract-server.ts';
 import { queryPostgres, startPostgres } from '../support/postgres.ts';
 

@@ -1,9 +1,9 @@
 // A reload that changes, replaces or removes an upstream: what it has lent lives until its users have moved.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Postgres } from '@latchkey/devvault/postgres.ts';
 import t, { type Test } from 'tap';
-import type { AgentStatus } from '../../src/agent/status.ts';
-import type { Postgres } from '../../src/devvault/postgres.ts';
+import type { AgentStatus } from '../../src/agent/view/status.ts';
 import { startAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault } from '../support/dev-vault.ts';

@@ -13,8 +13,8 @@ import {
 import { join } from 'node:path';
 import t from 'tap';
 import { createSystemClock } from '../../src/base/clock.ts';
-import { createAccounts } from '../../src/render/accounts.ts';
-import type { FilePipeline } from '../../src/render/file-pipeline.ts';
+import { createAccounts } from '../../src/files/disk/accounts.ts';
+import type { FilePipeline } from '../../src/files/file-pipeline.ts';
 import { mount, remount } from '../support/mounts.ts';
 import { needsRoot } from '../support/needs-root.ts';
 import { createRenderFixture, type RenderFixture } from '../support/render-fixture.ts';

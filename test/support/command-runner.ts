@@ -1,6 +1,6 @@
 // A small runner of commands for tests of what runs them; the agent's own is in src/supervise.
 import { spawn } from 'node:child_process';
-import type { RunCommand } from '../../src/render/ports.ts';
+import type { RunCommand } from '../../src/files/transaction/ports.ts';
 
 /** Ends the process group with KILL on timeout and abort. */
 export const runCommand: RunCommand = ({ command, timeoutMs, placeholders, signal, masks }) => {

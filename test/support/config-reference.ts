@@ -1,7 +1,14 @@
 // Makes the JSON Schema and the reference page of the configuration from its schema, and lists the keys that it knows.
 import * as z from 'zod/mini';
-import { byteSize, duration, durationRange, fileMode, name, signalName } from '../../src/config/fields.ts';
-import { rootSchema } from '../../src/config/schema.ts';
+import {
+  byteSize,
+  duration,
+  durationRange,
+  fileMode,
+  name,
+  signalName,
+} from '../../src/config/schema/fields.ts';
+import { rootSchema } from '../../src/config/schema/schema.ts';
 
 interface JsonSchema {
   type?: string;

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isJsonObject, JsonNumber, type JsonObject, parseJson, stringifyJson } from '../../src/base/json.ts';
-import type { Host } from '../../src/template/function-table.ts';
-import type { Dependency, Lookup, LookupSecret } from '../../src/template/lookup.ts';
+import type { Host } from '../../src/template/exec/function-table.ts';
+import type { Dependency, Lookup, LookupSecret } from '../../src/template/exec/lookup.ts';
 import { type Execution, parseTemplate } from '../../src/template/template.ts';
 import { TemplateError } from '../../src/template/template-error.ts';
 

@@ -5,9 +5,9 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createDevVault } from '@latchkey/devvault/dev-vault.ts';
 import t, { type Test } from 'tap';
 import { freePort } from '../../src/base/free-port.ts';
-import { createDevVault } from '../../src/devvault/dev-vault.ts';
 import { findRealVault, noRealVault } from './real-vault.ts';
 
 export interface AskOptions {

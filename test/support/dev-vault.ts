@@ -1,12 +1,13 @@
 // An embedded development vault for one test: started on a free port, closed with the test.
-import type { Test } from 'tap';
+
 import {
   createDevVault,
   type DevMethod,
   type DevVault,
   type DevVaultOptions,
-} from '../../src/devvault/dev-vault.ts';
-import type { Fault } from '../../src/devvault/faults.ts';
+} from '@latchkey/devvault/dev-vault.ts';
+import type { Fault } from '@latchkey/devvault/faults.ts';
+import type { Test } from 'tap';
 
 export interface TestVault {
   readonly vault: DevVault;

@@ -1,7 +1,8 @@
 // A real PostgreSQL for a test, ended with it; a test is skipped with the reason where none can be had.
+
+import { createPostgres, type Postgres, type PostgresOptions } from '@latchkey/devvault/postgres.ts';
 import type { Test } from 'tap';
 import { describeError } from '../../src/base/errors.ts';
-import { createPostgres, type Postgres, type PostgresOptions } from '../../src/devvault/postgres.ts';
 
 /** Undefined when there is none: the caller returns, the skip is reported already. */
 export async function startPostgres(t: Test, options: PostgresOptions = {}): Promise<Postgres | undefined> {

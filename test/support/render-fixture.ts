@@ -5,14 +5,14 @@ import { createSystemClock } from '../../src/base/clock.ts';
 import { LatchkeyError } from '../../src/base/errors.ts';
 import { SecretValue } from '../../src/base/secret-value.ts';
 import type { FileConfig, SecretConfig, TemplateConfig } from '../../src/config/resolved.ts';
-import { createConsumerIndex } from '../../src/render/consumer-index.ts';
+import { createConsumerIndex } from '../../src/content/consumer-index.ts';
+import { createDependencyResolver, resolveSecret } from '../../src/content/resolve-dependency.ts';
+import { createTemplateCompiler } from '../../src/content/template-compiler.ts';
 import {
   createFilePipeline,
   type FilePipeline,
   type FilePipelineOptions,
-} from '../../src/render/file-pipeline.ts';
-import { createDependencyResolver, resolveSecret } from '../../src/render/resolve-dependency.ts';
-import { createTemplateCompiler } from '../../src/render/template-compiler.ts';
+} from '../../src/files/file-pipeline.ts';
 import { digestData } from '../../src/store/secret-version.ts';
 import { createStore, type Store } from '../../src/store/store.ts';
 import { runCommand } from './command-runner.ts';

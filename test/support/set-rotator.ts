@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { createSystemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import type { FileConfig } from '../../src/config/resolved.ts';
-import { createConsumerIndex } from '../../src/render/consumer-index.ts';
-import { createFilePipeline } from '../../src/render/file-pipeline.ts';
-import { createDependencyResolver, resolveSecret } from '../../src/render/resolve-dependency.ts';
-import type { ExecutableTemplate } from '../../src/render/template-consumer.ts';
+import { createConsumerIndex } from '../../src/content/consumer-index.ts';
+import { createDependencyResolver, resolveSecret } from '../../src/content/resolve-dependency.ts';
+import type { ExecutableTemplate } from '../../src/content/template-consumer.ts';
+import { createFilePipeline } from '../../src/files/file-pipeline.ts';
 import { createStore } from '../../src/store/store.ts';
 import { answer, fileConfig, secretConfig } from './render-fixture.ts';
 

@@ -2,8 +2,8 @@
 // `supervise` keeps the command running and prints its pid; `run` is `latchkey run`; `reap` does as pid 1 of a container.
 import { createSystemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
-import { startReaper } from '../../src/supervise/reaper.ts';
-import { runChild } from '../../src/supervise/run-child.ts';
+import { startReaper } from '../../src/supervise/launch/reaper.ts';
+import { runChild } from '../../src/supervise/launch/run-child.ts';
 import { createSupervisor } from '../../src/supervise/supervisor.ts';
 import { createTestEnvironment, processConfig } from './test-environment.ts';
 import { waitFor } from './wait-for.ts';

@@ -1,7 +1,7 @@
 // A Vault upstream for tests: its config with defaults, and a list of what it logged.
 import { createSystemClock } from '../../src/base/clock.ts';
 import type { AuthConfig, UpstreamConfig } from '../../src/config/resolved.ts';
-import { createVaultUpstream, type VaultUpstreamOptions } from '../../src/upstream/vault-upstream.ts';
+import { createVaultUpstream, type VaultUpstreamOptions } from '../../src/upstream/vault/vault-upstream.ts';
 import { recordLogs } from './record-logs.ts';
 
 export const authCommon = {

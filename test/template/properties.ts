@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import type { JsonValue } from '../../src/base/json.ts';
-import { defaultLimits } from '../../src/template/limits.ts';
+import { defaultLimits } from '../../src/template/exec/limits.ts';
 import { lookupIn, outcome } from '../support/render-text.ts';
 
 const limits = { ...defaultLimits, steps: 20_000, outputBytes: 100_000, stringBytes: 100_000 };

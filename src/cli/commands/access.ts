@@ -1,5 +1,5 @@
 // `latchkey access test NAME`: who may read a secret, and by which rule; decided from the config, asks no agent.
-import { explainAccess } from '../../agent/explain-access.ts';
+import { explainAccess } from '../../agent/view/explain-access.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { nearest } from '../../base/nearest.ts';
 import { loadConfig } from '../../config/load.ts';

@@ -1,6 +1,7 @@
 // `latchkey dev`: the embedded vault, in the foreground until TERM or INT.
+
+import { createDevVault } from '@latchkey/devvault/dev-vault.ts';
 import { createLogger } from '../../base/logger.ts';
-import { createDevVault } from '../../devvault/dev-vault.ts';
 import { stopSignal, untilAborted } from '../stop-signal.ts';
 
 interface DevOptions {
@@ -20,7 +21,7 @@ export async function runDev(options: DevOptions): Promise<number> {
   try {
     await vault.start();
     if (options.seed !== undefined) {
-      const { seedFromFile } = await import('../../devvault/seed.ts');
+      const { seedFromFile } = await import('@latchkey/devvault/seed.ts');
       await seedFromFile(vault, options.seed);
     }
     process.stderr.write(`${vault.banner()}\n`);

@@ -1,7 +1,7 @@
 // `latchkey explain NAME|FILE`: what it waits for, since when and why, what is planned, and who holds it.
 import { resolve } from 'node:path';
-import type { ExplainedFile, Explanation } from '../../agent/explain.ts';
-import type { SecretStatus } from '../../agent/secret-status.ts';
+import type { ExplainedFile, Explanation } from '../../agent/view/explain.ts';
+import type { SecretStatus } from '../../agent/view/secret-status.ts';
 import { errorCode } from '../../base/errors.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
 import { askAgentOrThrow } from '../local-client.ts';

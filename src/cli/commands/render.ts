@@ -1,5 +1,5 @@
 // `latchkey render`: the files once, for CI, cron and containers; or, with --diff, what would change.
-import { type DiffOutcome, diffOnce, renderOnce } from '../../agent/one-shot.ts';
+import { type DiffOutcome, diffOnce, renderOnce } from '../../agent/one-shot/one-shot.ts';
 import { createLogger } from '../../base/logger.ts';
 import { loadConfig } from '../../config/load.ts';
 import { exitCodeOfCode } from '../exit-code.ts';

@@ -1,6 +1,6 @@
 // `latchkey status`: what the agent holds, waits for and plans, for people or as JSON.
 import { setTimeout as delay } from 'node:timers/promises';
-import { type AgentStatus, whyFile } from '../../agent/status.ts';
+import { type AgentStatus, whyFile } from '../../agent/view/status.ts';
 import { errorCode } from '../../base/errors.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
 import { reportFailure } from '../exit-code.ts';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { defaultLimits } from '../../../src/template/exec/limits.ts';
 import { functionNames } from '../../../src/template/functions.ts';
-import { defaultLimits } from '../../../src/template/limits.ts';
 
 const page = readFileSync(join(import.meta.dirname, '../../../docs/reference/templates.md'), 'utf8');
 

@@ -1,0 +1,29 @@
+// The audit files of a path, oldest first, or those that were named, checked as one chain.
+import { auditFilesOf } from '../../audit/audit-file.ts';
+import type { ChainHead } from '../../audit/audit-line.ts';
+import { type AuditVerification, verifyAudit } from '../../audit/verify-audit.ts';
+import { LatchkeyError } from '../../base/errors.ts';
+
+/**
+ * A string is the path of the config, with its rotated files; a list is taken as it is. `expected` is the head of the
+ * chain that a running agent told before.
+ */
+export async function verifyAuditFiles(
+  files: string | readonly string[],
+  expected?: ChainHead,
+): Promise<AuditVerification> {
+  const list = typeof files === 'string' ? auditFilesOf(files) : files;
+  try {
+    return await verifyAudit(list, expected);
+  } catch (error) {
+    const { code, path } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    throw new LatchkeyError(
+      code === 'ENOENT' ? 'not_found' : 'audit_failed',
+      `cannot read ${path ?? 'the audit file'} (${code})`,
+      {
+        cause: error,
+      },
+    );
+  }
+}

@@ -1,0 +1,93 @@
+// One pass over the files without an agent that stays: log in, fetch, render, notify, end. Credentials that were minted
+// for the files stay alive, for the files are used after we are gone; those that were only looked at are revoked.
+import { createSystemClock } from '../../base/clock.ts';
+import type { ErrorCode } from '../../base/errors.ts';
+import type { LogSink } from '../../base/logger.ts';
+import type { ResolvedConfig } from '../../config/resolved.ts';
+import type { FileDiff } from '../../files/view/diff.ts';
+import type { RenderResult } from '../../files/view/render-once.ts';
+import { type Core, wireCore } from '../wire.ts';
+import { untilLoginRefused } from './login-refusal.ts';
+
+export interface OneShotOptions {
+  config: ResolvedConfig;
+  log: LogSink;
+  env: NodeJS.ProcessEnv;
+  /** Ends the waiting for secrets, as a refused login does; what is there by then is reported. */
+  signal: AbortSignal;
+}
+
+export interface RenderOutcome {
+  /** Of the first file that is not in place; undefined: all are. */
+  failure: ErrorCode | undefined;
+  /** One line for each file, and one for each likely mistake in a template. */
+  messages: readonly string[];
+}
+
+export interface DiffOutcome {
+  files: readonly FileDiff[];
+  warnings: readonly string[];
+}
+
+const closeDeadlineMs = 10_000;
+
+export function renderOnce(options: OneShotOptions): Promise<RenderOutcome> {
+  return withCore(options, 'keep', async (core, signal, warnings) => {
+    const results = await core.files.renderOnce(signal);
+    const failed = results.find(({ outcome }) => outcome === 'failed' || outcome === 'missing');
+    return {
+      failure: failed === undefined ? undefined : codeOf(failed, core),
+      messages: [...warnings, ...results.map(describeResult)],
+    };
+  });
+}
+
+/** Writes nothing; the diffs mask every secret. */
+export function diffOnce(options: OneShotOptions): Promise<DiffOutcome> {
+  return withCore(options, 'revoke', async (core, signal, warnings) => ({
+    files: await core.files.diff(signal),
+    warnings,
+  }));
+}
+
+async function withCore<T>(
+  options: OneShotOptions,
+  onExit: 'keep' | 'revoke',
+  work: (core: Core, signal: AbortSignal, warnings: readonly string[]) => Promise<T>,
+): Promise<T> {
+  const { config, log, env } = options;
+  const surroundings = { clock: createSystemClock(), random: Math.random, logger: log.logger, env };
+  const warnings: string[] = [];
+  const core = wireCore({ ...config, processes: [] }, surroundings, {
+    isOneShot: true,
+    onTemplateWarning: (message) => warnings.push(`warning: ${message}`),
+  });
+  const wait = untilLoginRefused(core, options.signal);
+  core.engine.start();
+  core.upstreams.start();
+  try {
+    return await work(core, wait.signal, warnings);
+  } finally {
+    wait.dispose();
+    const deadline = AbortSignal.timeout(closeDeadlineMs);
+    // Before the files let go of their secrets: their leases would be revoked.
+    await core.engine.close({ signal: deadline, onExit });
+    await core.files.close({ signal: deadline });
+    await core.upstreams.close({ leases: core.engine.leases(), signal: deadline });
+    core.index.close();
+  }
+}
+
+function describeResult({ destination, outcome, message, missing }: RenderResult): string {
+  const reasons = missing.map((one) => `${one.key}: ${one.message ?? one.reason}`);
+  // Of a set, the file that waits may be another one: then there is a message alone.
+  const why = outcome === 'missing' && reasons.length > 0 ? reasons.join('; ') : message;
+  return why === undefined ? `${destination}: ${outcome}` : `${destination}: ${outcome}: ${why}`;
+}
+
+/** What upstream said of the secret tells more than that it is missing. */
+function codeOf({ missing, code }: RenderResult, core: Core): ErrorCode {
+  const first = missing[0]?.key;
+  const said = first === undefined ? undefined : core.store.find(first)?.error?.code;
+  return said ?? (code === undefined || code === 'timeout' ? 'upstream_unavailable' : code);
+}

@@ -1,0 +1,154 @@
+// `latchkey run`: an agent around one program. The program starts when every file and variable is there, gets the
+// agent's signals, and its end is the agent's end.
+import { type ErrorCode, LatchkeyError } from '../../base/errors.ts';
+import type { LogSink } from '../../base/logger.ts';
+import type { ProcessConfig, ResolvedConfig } from '../../config/resolved.ts';
+import type { MissingValue } from '../../supervise/environment-source.ts';
+import { findProgram } from '../../supervise/launch/launcher.ts';
+import { type RunningChild, runChild } from '../../supervise/launch/run-child.ts';
+import { type Agent, createAgent } from '../agent.ts';
+import { untilLoginRefused } from './login-refusal.ts';
+
+export interface RunOptions {
+  config: ResolvedConfig;
+  configPaths: readonly string[];
+  command: readonly string[];
+  /** Whose variables the program gets; undefined: of the only process, or none. */
+  processName: string | undefined;
+  env: NodeJS.ProcessEnv;
+  log: LogSink;
+  /** Ends the wait for values: then what is still missing is thrown as `upstream_unavailable`. */
+  signal: AbortSignal;
+  /** Called when the program is about to start: signals are its own from then on. */
+  onStart(): void;
+}
+
+const stopDeadlineMs = 20_000;
+const checkEveryMs = 50;
+
+/** Resolves to the program's exit code. Throws when its values cannot be had. */
+export async function runWithSecrets(options: RunOptions): Promise<number> {
+  const { config, env, log } = options;
+  const program = programOf(options);
+  // Told before anything is asked for; with a PATH of its own only the start can tell.
+  const [word = ''] = program.command;
+  if (program.env['PATH'] === undefined) findProgram(word, env['PATH'] ?? '', program.workingDir);
+  const processes = config.processes.filter(({ name }) => name !== program.name);
+  const agent = createAgent({
+    config: { ...config, processes },
+    configPaths: options.configPaths,
+    env,
+    log,
+    canReload: false,
+  });
+  let child: RunningChild | undefined;
+  agent.core.supervisor.attach(program.name, (signal) => child?.process.signal(signal));
+  const wait = untilLoginRefused(agent.core, options.signal);
+  try {
+    await agent.start();
+    await untilFilesAreThere(agent, wait.signal);
+    const { core } = agent;
+    const source = await core.environments.sourceOf(program);
+    try {
+      while (source.current() === undefined) {
+        throwIfHopeless(agent, source.missing());
+        if (wait.signal.aborted) throw notInTime(source.missing());
+        await agent.clock.sleep(checkEveryMs, wait.signal).catch(() => undefined); // aborted: seen above
+      }
+      options.onStart();
+      const { clock } = agent;
+      child = runChild({
+        config: program,
+        source,
+        clock,
+        random: Math.random,
+        logger: log.logger,
+        env,
+        valuesInUse: core.valuesInUse,
+      });
+      const code = await child.exitCode;
+      await child.process.close({ signal: AbortSignal.timeout(stopDeadlineMs) });
+      return code;
+    } finally {
+      source.close();
+    }
+  } finally {
+    wait.dispose();
+    await agent.close({ isHasty: false });
+  }
+}
+
+function programOf({ config, command, processName }: RunOptions): ProcessConfig {
+  const [only, ...others] = config.processes;
+  const base =
+    processName === undefined
+      ? others.length === 0
+        ? only
+        : undefined
+      : config.processes.find(({ name }) => name === processName);
+  if (processName !== undefined && base === undefined) {
+    throw new LatchkeyError('usage', `--process: no process is named ${processName}`, {
+      remedy: `choose one of ${config.processes.map(({ name }) => name).join(', ') || 'none'}`,
+    });
+  }
+  if (base === undefined) return { ...bareProcess, command };
+  return {
+    ...base,
+    command: command.length > 0 ? command : base.command,
+    restart: { ...base.restart, onExit: 'never' },
+  };
+}
+
+/** A program without variables of its own: the clean base environment. */
+const bareProcess: ProcessConfig = {
+  name: 'run',
+  command: [],
+  env: {},
+  passEnv: [],
+  workingDir: undefined,
+  user: undefined,
+  group: undefined,
+  onRotation: { kind: 'none' },
+  splayMs: 0,
+  stop: { signal: 'SIGTERM', timeoutMs: 10_000 },
+  restart: { onExit: 'never', minBackoffMs: 1000, maxBackoffMs: 30_000, maxAttempts: 0 },
+  overlapStart: false,
+  health: undefined,
+  output: 'inherit',
+  upstream: undefined,
+  isRequired: true,
+};
+
+async function untilFilesAreThere({ core }: Agent, signal: AbortSignal): Promise<void> {
+  const results = await core.files.renderOnce(signal);
+  const failed = results.find(({ outcome }) => outcome === 'failed' || outcome === 'missing');
+  if (failed === undefined) return;
+  const { destination, message, missing, code } = failed;
+  const said = core.store.find(missing[0]?.key ?? '')?.error;
+  throw new LatchkeyError(
+    said?.code ?? (code === 'timeout' || code === undefined ? 'upstream_unavailable' : code),
+    `${destination}: ${message ?? said?.message ?? 'its secrets did not come'}`,
+  );
+}
+
+/** What upstream refuses does not come by waiting. */
+const hopeless: ReadonlySet<ErrorCode> = new Set(['not_found', 'mount_not_found', 'denied', 'login_failed']);
+
+function throwIfHopeless({ core }: Agent, missing: readonly MissingValue[]): void {
+  for (const { key, name, reason } of missing) {
+    const code = core.store.find(key)?.error?.code;
+    if (code !== undefined && hopeless.has(code)) throw new LatchkeyError(code, `${name}: ${reason}`);
+  }
+}
+
+function notInTime(missing: readonly MissingValue[]): LatchkeyError {
+  const [first] = missing;
+  const what = first === undefined ? 'its values' : `${first.name} (${first.reason})`;
+  return new LatchkeyError(
+    'upstream_unavailable',
+    `the program was not started: ${what} did not come in time`,
+    {
+      remedy: 'look whether the upstream answers, or give it longer with --timeout',
+    },
+  );
+}

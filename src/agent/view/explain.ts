@@ -1,0 +1,51 @@
+// One secret, file or process in sentences: what it waits for, since when and why.
+import type { FileExplanation } from '../../files/view/file-status.ts';
+import type { Core } from '../wire.ts';
+import { isoTime, type SecretStatus } from './secret-status.ts';
+import { type AgentStatus, type StatusSources, statusOf } from './status.ts';
+
+export interface Explanation {
+  secrets: readonly SecretStatus[];
+  files: readonly ExplainedFile[];
+  processes: AgentStatus['processes'];
+}
+
+export interface ExplainedFile {
+  destination: string;
+  state: string;
+  since: string;
+  /** Sentences, the most important first. */
+  why: readonly string[];
+  notifications: readonly string[];
+  /** The last steps of its transactions, oldest first: `10:02:11.120Z commit`. */
+  trace: readonly string[];
+  secrets: FileExplanation['secrets'];
+  /** Hints that are no fault. */
+  notes: readonly string[];
+}
+
+/** By the config's name, the path or the key of a secret, a file's destination or a process's name. */
+export function explainSubject(subject: string, core: Core, sources: StatusSources): Explanation | undefined {
+  const status = statusOf(sources);
+  const secrets = status.secrets.filter(
+    (one) => one.names.includes(subject) || one.path === subject || one.key === subject,
+  );
+  const file = core.files.explain(subject);
+  const processes = status.processes.filter((one) => one.name === subject);
+  if (secrets.length + processes.length === 0 && file === undefined) return undefined;
+  return { secrets, files: file === undefined ? [] : [explainedFile(file)], processes };
+}
+
+function explainedFile(file: FileExplanation): ExplainedFile {
+  const { destination, state, since, why, notifications, trace, secrets, notes } = file;
+  return {
+    destination,
+    state,
+    since: isoTime(since),
+    why,
+    notifications,
+    trace: trace.map(({ step, at }) => `${isoTime(at).slice(11)} ${step}`),
+    secrets,
+    notes,
+  };
+}

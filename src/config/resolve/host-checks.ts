@@ -1,0 +1,93 @@
+// What only this host can tell of a configuration: files that must be there, users and groups that must exist.
+import { realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { findGroup, findUser } from '../../base/accounts.ts';
+import type { Place, Problems } from '../problems.ts';
+import type { ResolvedConfig } from '../resolved.ts';
+import type { MergedConfig } from '../sources/merge.ts';
+
+/** Template files must be there; the rest of the agent does not depend on it, so only `validate` and a start ask. */
+export function checkTemplateFiles(config: ResolvedConfig, merged: MergedConfig, problems: Problems): void {
+  const fine = new Set<string>();
+  for (const [index, { source }] of config.files.entries()) {
+    const place = merged.files[index]?.place;
+    if (place === undefined || source.kind !== 'file' || fine.has(source.path)) continue;
+    const stats = statSync(source.path, { throwIfNoEntry: false });
+    if (stats === undefined) {
+      problems.add(
+        place.at('template'),
+        `no such file: ${source.path}; write the template or correct the path`,
+      );
+    } else if (!stats.isFile()) {
+      problems.add(place.at('template'), `expected a file, ${source.path} is none`);
+    } else fine.add(source.path);
+  }
+}
+
+/** Two destinations that links make one file: each would be written over by the other, again and again. */
+export function checkLinkedDestinations(
+  config: ResolvedConfig,
+  merged: MergedConfig,
+  problems: Problems,
+): void {
+  const first = new Map<string, { destination: string; place: Place }>();
+  for (const [index, { destination }] of config.files.entries()) {
+    const place = merged.files[index]?.place;
+    if (place === undefined) continue;
+    const path = realPathOf(destination);
+    const other = first.get(path);
+    if (other === undefined) first.set(path, { destination, place });
+    else if (other.destination !== destination) {
+      const which = `${destination} is the same file as ${other.destination} (${String(other.place)})`;
+      problems.add(place.at('destination'), `${which}: both lead to ${path}; remove one`);
+    }
+  }
+}
+
+/** As far as it is there: a file that is still to be made counts as what its folder leads to. */
+function realPathOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const folder = dirname(path);
+    return folder === path ? path : join(realPathOf(folder), basename(path));
+  }
+}
+
+export function checkAccounts(merged: MergedConfig, problems: Problems): void {
+  const check = createAccountCheck(problems);
+  for (const { value, place } of merged.files) {
+    check.user(value.owner, place.at('owner'));
+    check.group(value.group, place.at('group'));
+  }
+  for (const { value, place } of [...merged.processes, ...merged.listeners]) {
+    check.user(value.user, place.at('user'));
+    check.group(value.group, place.at('group'));
+  }
+  for (const { value, place } of merged.rules) {
+    check.user(value.client.user, place.at('client', 'user'));
+    check.group(value.client.group, place.at('client', 'group'));
+  }
+  for (const { value, place } of merged.upstreams) {
+    for (const [index, sink] of value.sinks.entries()) {
+      check.user(sink.owner, place.at('sinks', index, 'owner'));
+      check.group(sink.group, place.at('sinks', index, 'group'));
+    }
+  }
+}
+
+function createAccountCheck(problems: Problems) {
+  const cache = new Map<string, boolean>();
+  const check = (kind: 'user' | 'group', name: string | undefined, place: Place) => {
+    // A number is an id, and ids need no account.
+    if (name === undefined || /^\d+$/.test(name)) return;
+    const key = `${kind} ${name}`;
+    const exists = cache.get(key) ?? (kind === 'user' ? findUser(name) : findGroup(name)) !== undefined;
+    cache.set(key, exists);
+    if (!exists) problems.add(place, `there is no ${key} on this host; create it or correct the name`);
+  };
+  return {
+    user: (name: string | undefined, place: Place) => check('user', name, place),
+    group: (name: string | undefined, place: Place) => check('group', name, place),
+  };
+}

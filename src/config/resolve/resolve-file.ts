@@ -1,0 +1,132 @@
+// Files as the agent uses them, and the rules between their keys.
+import { dirname } from 'node:path';
+import type { Place } from '../problems.ts';
+import type { FileConfig, NotifyConfig, SettleConfig } from '../resolved.ts';
+import type { FileInput, NotificationInput, ProbeInput } from '../schema/file-schema.ts';
+import type { Item } from '../sources/merge.ts';
+import { checkKnown, oneOfKeys, type ResolveContext } from './resolve-context.ts';
+
+export function resolveFile({ value, place }: Item<FileInput>, context: ResolveContext): FileConfig {
+  const destination = context.pathAt(place, value.destination);
+  context.claim(destination, place.at('destination'));
+  if (value.backup) context.claim(`${destination}.bak`, place.at('backup'));
+  checkKeys(value, place, context);
+  oneOfKeys(context.problems, place, value, ['template', 'contents']);
+  const notify = value.notify === undefined ? [] : [value.notify].flat();
+  return {
+    place: context.nameOf(place),
+    source:
+      value.template === undefined
+        ? { kind: 'inline', text: value.contents ?? '' }
+        : { kind: 'file', path: context.pathAt(place, value.template) },
+    destination,
+    mode: value.mode,
+    owner: value.owner,
+    group: value.group,
+    set: value.set,
+    check: value.check && { command: value.check.command, timeoutMs: value.check.timeout },
+    notify: notify.flatMap((notification, index) => {
+      const at = Array.isArray(value.notify) ? place.at('notify', index) : place.at('notify');
+      return resolveNotification(notification, at, context) ?? [];
+    }),
+    settle: value.settle && resolveProbe(value.settle, place.at('settle'), context),
+    onFailure: value.on_failure,
+    createParents: value.create_parents,
+    backup: value.backup,
+    inPlace: value.in_place,
+    fifo: value.fifo,
+    removeOnExit: value.remove_on_exit,
+    errorOnMissingKey: value.error_on_missing_key,
+    leftDelimiter: value.left_delimiter,
+    rightDelimiter: value.right_delimiter,
+    upstream: context.upstreamOf(value.upstream, place),
+  };
+}
+
+function checkKeys(value: FileInput, place: Place, { problems }: ResolveContext): void {
+  if (value.fifo) {
+    for (const key of ['set', 'backup', 'in_place', 'check', 'settle'] as const) {
+      if (value[key] === undefined || value[key] === false) continue;
+      problems.add(place.at(key), 'a fifo has no file that stays; remove this or fifo', 'key');
+    }
+  }
+  if (value.in_place && value.set !== undefined) {
+    problems.add(
+      place.at('in_place'),
+      'a file of a set is renamed into place, so that all change at once; remove this or set',
+    );
+  }
+  if (value.left_delimiter === value.right_delimiter) {
+    problems.add(place.at('left_delimiter'), 'expected another text than right_delimiter');
+  }
+}
+
+/** A destination that lies in another one would need that path as a folder and as a file. */
+export function checkNesting(context: ResolveContext): void {
+  for (const [path, place] of context.claims) {
+    for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) {
+      const other = context.claims.get(folder);
+      if (other !== undefined) {
+        context.problems.add(place, `${path} lies in ${folder}, which is a file too (${String(other)})`);
+      }
+    }
+  }
+}
+
+function resolveNotification(
+  value: NotificationInput,
+  place: Place,
+  context: ResolveContext,
+): NotifyConfig | undefined {
+  const { problems } = context;
+  const { command, signal, pid_file: pidFile, process, unit, timeout: timeoutMs } = value;
+  const kind = oneOfKeys(problems, place, value.unit === undefined ? value : { unit, command }, [
+    'command',
+    'signal',
+    'unit',
+  ]);
+  if (kind === 'command' && command !== undefined) {
+    refuse(['pid_file', 'process', 'action'], 'for a signal or a unit');
+    return { kind: 'command', command, timeoutMs };
+  }
+  if (kind === 'unit' && unit !== undefined) {
+    refuse(['pid_file', 'process'], 'for a signal');
+    const action = value.action ?? (signal === undefined ? 'reload' : 'kill');
+    if (action !== 'kill' && signal !== undefined) {
+      problems.add(place.at('signal'), 'with a unit a signal needs action: kill');
+    }
+    return { kind: 'unit', unit, action, signal, timeoutMs };
+  }
+  if (kind !== 'signal' || signal === undefined) return undefined;
+  refuse(['action'], 'for a unit');
+  const target = oneOfKeys(problems, place, value, ['pid_file', 'process']);
+  if (target === 'pid_file' && pidFile !== undefined) {
+    return { kind: 'signal', signal, pidFile: context.pathAt(place, pidFile) };
+  }
+  if (process === undefined) return undefined;
+  checkKnown(problems, place.at('process'), 'process', process, context.merged.names.processes);
+  return { kind: 'signal', signal, process };
+
+  function refuse(keys: readonly (keyof NotificationInput)[], what: string): void {
+    for (const key of keys) {
+      if (value[key] !== undefined) problems.add(place.at(key), `this key is ${what}; remove it`, 'key');
+    }
+  }
+}
+
+export function resolveProbe(
+  value: ProbeInput,
+  place: Place,
+  { problems }: ResolveContext,
+): SettleConfig | undefined {
+  const kind = oneOfKeys(problems, place, value, ['http', 'command']);
+  if (kind === 'command' && value.command !== undefined) {
+    return { kind, command: value.command, timeoutMs: value.timeout };
+  }
+  if (kind !== 'http' || value.http === undefined) return undefined;
+  const protocol = URL.parse(value.http)?.protocol;
+  if (protocol !== 'http:' && protocol !== 'https:') {
+    problems.add(place.at('http'), 'expected a URL that starts with http:// or https://');
+  }
+  return { kind, url: value.http, timeoutMs: value.timeout };
+}

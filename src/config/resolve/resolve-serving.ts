@@ -1,0 +1,206 @@
+// Listeners, access rules and the audit trail as the agent uses them, and the rules between their keys.
+import { isIPv4, isIPv6 } from 'node:net';
+import { nearest } from '../../base/nearest.ts';
+import type { Place } from '../problems.ts';
+import type { AccessRuleConfig, AuditConfig, ClientMatch, ListenerConfig } from '../resolved.ts';
+import type { AccessRuleInput, AuditInput, ListenerInput } from '../schema/serving-schema.ts';
+import type { Item } from '../sources/merge.ts';
+import { checkKnown, checkUniqueNames, oneOfKeys, type ResolveContext } from './resolve-context.ts';
+
+const unixKeys = ['mode', 'user', 'group'] as const;
+const tcpKeys = ['token_file', 'allow_remote', 'tls'] as const;
+/** sockaddr_un.sun_path holds 108 bytes with the closing NUL (or the opening one of an abstract address). */
+const longestSocketPath = 107;
+
+export function resolveListener(
+  { value, place }: Item<ListenerInput>,
+  context: ResolveContext,
+): ListenerConfig | undefined {
+  const common = {
+    place: context.nameOf(place),
+    serve: [...new Set(value.serve)],
+    maxConnections: value.max_connections,
+    requireRequestHeader: value.require_request_header,
+    enableQuit: value.enable_quit,
+    useAutoAuthToken: tokenUse(value.use_auto_auth_token),
+  };
+  const kind = oneOfKeys(context.problems, place, value, ['unix', 'tcp', 'systemd']);
+  if (kind !== 'unix') refuseKeys(value, unixKeys, 'unix', place, context);
+  if (kind !== 'tcp') refuseKeys(value, tcpKeys, 'tcp', place, context);
+  if (kind === 'unix') return { ...common, ...resolveUnix(value, place, context) };
+  if (kind === 'systemd') return { ...common, kind, name: value.systemd ?? '' };
+  const tcp = kind === 'tcp' ? resolveTcp(value, place, context) : undefined;
+  return tcp && { ...common, ...tcp };
+}
+
+function tokenUse(value: boolean | 'force'): 'fallback' | 'never' | 'force' {
+  if (value === 'force') return 'force';
+  return value ? 'fallback' : 'never';
+}
+
+function refuseKeys(
+  value: ListenerInput,
+  keys: readonly (keyof ListenerInput)[],
+  kind: string,
+  place: Place,
+  { problems }: ResolveContext,
+): void {
+  for (const key of keys) {
+    if (value[key] !== undefined)
+      problems.add(place.at(key), `this key is for ${kind} listeners; remove it`, 'key');
+  }
+}
+
+function resolveUnix(value: ListenerInput, place: Place, context: ResolveContext) {
+  const written = value.unix ?? '';
+  const isAbstract = written.startsWith('@');
+  const path = isAbstract ? written : context.pathAt(place, written);
+  const bytes = Buffer.byteLength(path);
+  if (bytes > longestSocketPath) {
+    context.problems.add(
+      place.at('unix'),
+      `expected at most ${longestSocketPath} bytes, got ${bytes}; the kernel takes no longer path for a socket`,
+    );
+  }
+  if (isAbstract) refuseKeys(value, unixKeys, 'unix (an abstract address has no file)', place, context);
+  context.claim(path, place.at('unix'));
+  return {
+    kind: 'unix' as const,
+    path,
+    mode: value.mode ?? 0o600,
+    user: value.user,
+    group: value.group,
+  };
+}
+
+const hostAndPort = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/;
+
+function resolveTcp(value: ListenerInput, place: Place, context: ResolveContext) {
+  const { problems } = context;
+  const [, six, four, digits] = hostAndPort.exec(value.tcp ?? '') ?? [];
+  const host = six ?? four ?? '';
+  const port = Number(digits);
+  const isAddress = host === 'localhost' || isIPv4(host) || isIPv6(host);
+  if (!isAddress || port > 65_535) {
+    problems.add(place.at('tcp'), 'expected ADDRESS:PORT such as 127.0.0.1:8100 or [::1]:8100');
+    return undefined;
+  }
+  if (!isLoopback(host) && !(value.allow_remote === true && value.tls !== undefined)) {
+    problems.add(
+      place.at('tcp'),
+      `${host} is not loopback: secrets leave this host only with allow_remote: true and tls`,
+    );
+  }
+  if (value.serve.includes('systemd')) {
+    problems.add(
+      place.at('serve'),
+      'systemd asks over unix sockets only; move this dialect to a unix listener',
+    );
+  }
+  if (value.token_file === undefined) {
+    problems.add(
+      place,
+      'missing token_file, expected a path: the agent writes the token there that tcp callers show',
+      'key',
+    );
+    return undefined;
+  }
+  const tokenFile = context.pathAt(place, value.token_file);
+  context.claim(tokenFile, place.at('token_file'));
+  if (port !== 0) context.claim(`tcp ${host}:${port}`, place.at('tcp'));
+  return {
+    kind: 'tcp' as const,
+    host,
+    port,
+    tokenFile,
+    allowRemote: value.allow_remote ?? false,
+    tls: value.tls && {
+      certFile: context.pathAt(place, value.tls.cert_file),
+      keyFile: context.pathAt(place, value.tls.key_file),
+    },
+  };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}
+
+export function resolveRules(
+  rules: readonly Item<AccessRuleInput>[],
+  listeners: readonly ListenerConfig[],
+  context: ResolveContext,
+): AccessRuleConfig[] {
+  checkUniqueNames(context.problems, rules);
+  return rules.map(({ value, place }) => {
+    for (const [index, name] of value.allow.entries()) checkAllowed(name, place.at('allow', index), context);
+    return {
+      name: value.name,
+      client: resolveClient(value.client, place.at('client'), listeners, context),
+      allow: value.allow,
+      vault: value.vault.map(({ path, methods }) => ({ path: path.replace(/^\/?(?:v1\/)?/, ''), methods })),
+      admin: value.admin,
+    };
+  });
+}
+
+function checkAllowed(name: string, place: Place, context: ResolveContext): void {
+  const { secrets } = context.merged.names;
+  if (!name.endsWith('*')) {
+    checkKnown(context.problems, place, 'secret', name, secrets);
+    return;
+  }
+  const start = name.slice(0, -1);
+  if (start === '' || [...secrets].some((secret) => secret.startsWith(start))) return;
+  const guess = nearest(
+    start,
+    [...secrets].map((secret) => secret.slice(0, start.length)),
+  );
+  context.problems.add(
+    place,
+    `${JSON.stringify(name)} fits no secret${guess === undefined ? '' : `; did you mean ${guess}*?`}`,
+  );
+}
+
+function resolveClient(
+  client: AccessRuleInput['client'],
+  place: Place,
+  listeners: readonly ListenerConfig[],
+  context: ResolveContext,
+): ClientMatch {
+  const named = Object.fromEntries(Object.entries(client).filter(([, value]) => value !== undefined));
+  if (Object.keys(named).length === 0) {
+    context.problems.add(
+      place,
+      'expected at least one of user, uid, group, gid, exe, unit, container, token: an empty client would fit everybody',
+    );
+  }
+  const { token } = client;
+  if (token === undefined) return named;
+  const listener = listeners.find(
+    (other) =>
+      other.kind === 'tcp' &&
+      (other.tokenFile === context.pathAt(place, token) ||
+        other.place === token ||
+        other.place === `${token} of ${place.source.file}`),
+  );
+  if (listener === undefined) {
+    // A listener that is wrong itself has been told of; it is not unknown.
+    if (listeners.length < context.merged.names.listenerCount) return named;
+    const known = listeners.filter((other) => other.kind === 'tcp').map((other) => other.place);
+    const remedy = known.length === 0 ? 'there is no tcp listener' : `known: ${known.join(', ')}`;
+    context.problems.add(place.at('token'), `unknown tcp listener ${JSON.stringify(token)}; ${remedy}`);
+    return named;
+  }
+  return { ...named, token: listener.place };
+}
+
+export function resolveAudit(
+  item: Item<AuditInput> | undefined,
+  context: ResolveContext,
+): AuditConfig | undefined {
+  if (item === undefined) return undefined;
+  const { value, place } = item;
+  const file = context.pathAt(place, value.file);
+  context.claim(file, place.at('file'));
+  return { file, onFailure: value.on_failure, maxBytes: value.max_size, keepFiles: value.keep };
+}

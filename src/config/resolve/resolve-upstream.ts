@@ -1,0 +1,221 @@
+// Upstreams as the agent uses them: what the file leaves open comes from the VAULT_* variables.
+import { parseDuration } from '../../base/duration.ts';
+import type { Place } from '../problems.ts';
+import type { AuthCommon, AuthConfig, SinkConfig, TlsConfig, UpstreamConfig } from '../resolved.ts';
+import type { AuthInput, UpstreamInput } from '../schema/upstream-schema.ts';
+import type { Named } from '../sources/merge.ts';
+import { oneOfKeys, type ResolveContext } from './resolve-context.ts';
+
+const defaultTimeoutMs = 60_000;
+
+export function resolveUpstream(item: Named<UpstreamInput>, context: ResolveContext): UpstreamConfig {
+  const { value, place, name } = item;
+  const isVault = value.kind === 'vault';
+  // With several upstreams the environment speaks for those only that do not say where they are.
+  const speaks = isVault && (context.upstreamNames.size === 1 || value.address === undefined);
+  const variable = (key: string) => (speaks ? context.env[key] || undefined : undefined);
+  const config: UpstreamConfig = {
+    name,
+    kind: value.kind,
+    addresses: resolveAddresses(value, place, variable('VAULT_ADDR'), context),
+    namespace: value.namespace ?? variable('VAULT_NAMESPACE'),
+    tls: resolveTls(value, place, variable, context),
+    auth: resolveAuth(value.auth, place.at('auth'), context),
+    budget: {
+      requestsPerSecond: value.budget.requests_per_second,
+      concurrency: value.budget.concurrency,
+    },
+    sinks: value.sinks.map((sink, index) => resolveSink(sink, place.at('sinks', index), context)),
+    events: value.events,
+    timeoutMs: value.timeout ?? timeoutOf(variable('VAULT_CLIENT_TIMEOUT')),
+    maxBodyBytes: value.max_body,
+  };
+  if (
+    value.auth.method === 'cert' &&
+    (config.tls.certFile === undefined || config.tls.keyFile === undefined)
+  ) {
+    context.problems.add(
+      place.at('auth'),
+      'method cert needs a client certificate; set tls.cert_file and tls.key_file',
+    );
+  }
+  return config;
+}
+
+function resolveAddresses(
+  value: UpstreamInput,
+  place: Place,
+  fromEnvironment: string | undefined,
+  { problems }: ResolveContext,
+): string[] {
+  const { address } = value;
+  const addresses =
+    address === undefined ? [fromEnvironment].filter((url) => url !== undefined) : [address].flat();
+  if (addresses.length === 0 && value.kind === 'vault') {
+    problems.add(
+      place,
+      'missing address, expected a URL such as https://vault.example:8200; set it here or in $VAULT_ADDR',
+      'key',
+    );
+  }
+  for (const [index, text] of addresses.entries()) {
+    const at = Array.isArray(address) ? place.at('address', index) : place.at('address');
+    const url = URL.parse(text);
+    if (url === null || !/^https?:$/.test(url.protocol)) {
+      problems.add(
+        at,
+        `expected a URL that starts with https:// or http://${fromEnvironment === undefined ? '' : ' in $VAULT_ADDR'}`,
+      );
+    } else if (url.username !== '' || url.password !== '') {
+      problems.add(at, 'a URL here has no name and password; secrets do not belong in this file');
+    }
+  }
+  return addresses.map((text) => text.replace(/\/+$/, ''));
+}
+
+function resolveTls(
+  { tls }: UpstreamInput,
+  place: Place,
+  variable: (key: string) => string | undefined,
+  context: ResolveContext,
+): TlsConfig {
+  const at = place.at('tls');
+  const certFile = context.optionalPathAt(at, tls.cert_file) ?? variable('VAULT_CLIENT_CERT');
+  const keyFile = context.optionalPathAt(at, tls.key_file) ?? variable('VAULT_CLIENT_KEY');
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    const missing = certFile === undefined ? 'cert_file' : 'key_file';
+    context.problems.add(at, `missing ${missing}: a client certificate needs both cert_file and key_file`);
+  }
+  return {
+    caFile: context.optionalPathAt(at, tls.ca_file) ?? variable('VAULT_CACERT'),
+    caPath: context.optionalPathAt(at, tls.ca_path) ?? variable('VAULT_CAPATH'),
+    certFile,
+    keyFile,
+    serverName: tls.server_name ?? variable('VAULT_TLS_SERVER_NAME'),
+    skipVerify: tls.skip_verify ?? isTrue(variable('VAULT_SKIP_VERIFY')),
+  };
+}
+
+function isTrue(text: string | undefined): boolean {
+  return text !== undefined && /^(?:1|t|true)$/i.test(text);
+}
+
+/** `60` (seconds) or `60s`, as Vault's own tools take it. */
+function timeoutOf(text: string | undefined): number {
+  if (text === undefined) return defaultTimeoutMs;
+  if (/^\d+$/.test(text)) return Number(text) * 1000;
+  try {
+    return parseDuration(text);
+  } catch {
+    return defaultTimeoutMs; // a variable that other programs read too does not stop this one
+  }
+}
+
+function resolveSink(
+  sink: UpstreamInput['sinks'][number],
+  place: Place,
+  context: ResolveContext,
+): SinkConfig {
+  const path = context.pathAt(place, sink.path);
+  context.claim(path, place.at('path'));
+  if (sink.dh_path === undefined && (sink.derive_key || sink.aad !== undefined)) {
+    context.problems.add(place, 'derive_key and aad are for an encrypted sink; set dh_path');
+  }
+  return {
+    path,
+    mode: sink.mode,
+    owner: sink.owner,
+    group: sink.group,
+    wrapTtlSeconds: seconds(sink.wrap_ttl),
+    dhPath: context.optionalPathAt(place, sink.dh_path),
+    deriveKey: sink.derive_key,
+    aad: sink.aad,
+  };
+}
+
+function seconds(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.max(1, Math.round(ms / 1000));
+}
+
+const defaultMounts: Readonly<Record<string, string>> = { token_file: 'token' };
+
+function resolveAuth(auth: AuthInput, place: Place, context: ResolveContext): AuthConfig {
+  if (auth.min_backoff > auth.max_backoff) {
+    context.problems.add(place.at('min_backoff'), 'expected at most max_backoff');
+  }
+  const common: AuthCommon = {
+    mount: (auth.mount ?? defaultMounts[auth.method] ?? auth.method).replace(/^\/?(?:auth\/)?|\/+$/g, ''),
+    namespace: auth.namespace,
+    minBackoffMs: auth.min_backoff,
+    maxBackoffMs: auth.max_backoff,
+    exitOnError: auth.exit_on_error,
+    wrapTtlSeconds: seconds(auth.wrap_ttl),
+  };
+  switch (auth.method) {
+    case 'token':
+      return { ...common, method: 'token' };
+    case 'token_file':
+      return { ...common, method: 'token_file', path: context.pathAt(place, auth.path) };
+    case 'approle':
+      return { ...common, ...resolveApprole(auth, place, context) };
+    case 'jwt': {
+      const path = context.pathAt(place, auth.path);
+      return { ...common, method: 'jwt', role: auth.role, path, removeFile: auth.remove_file };
+    }
+    case 'kubernetes':
+      return { ...common, method: 'kubernetes', role: auth.role, path: context.pathAt(place, auth.path) };
+    case 'cert':
+      return { ...common, method: 'cert', name: auth.name };
+    case 'userpass':
+    case 'ldap': {
+      const passwordFile = context.pathAt(place, auth.password_file);
+      return { ...common, method: auth.method, username: auth.username, passwordFile };
+    }
+    default:
+      return { ...common, ...resolveCloudAuth(auth) };
+  }
+}
+
+type Without<T> = T extends AuthConfig ? Omit<T, keyof AuthCommon> : never;
+type MethodConfig<M extends AuthConfig['method']> = Without<Extract<AuthConfig, { method: M }>>;
+
+function resolveApprole(
+  auth: Extract<AuthInput, { method: 'approle' }>,
+  place: Place,
+  context: ResolveContext,
+): MethodConfig<'approle'> {
+  oneOfKeys(context.problems, place, auth, ['role_id', 'role_id_file']);
+  if (auth.secret_id_wrapped && auth.secret_id_file === undefined) {
+    context.problems.add(
+      place.at('secret_id_wrapped'),
+      'needs secret_id_file, the file with the wrapping token',
+    );
+  }
+  return {
+    method: 'approle',
+    roleId: auth.role_id,
+    roleIdFile: context.optionalPathAt(place, auth.role_id_file),
+    secretIdFile: context.optionalPathAt(place, auth.secret_id_file),
+    removeSecretIdFile: auth.remove_secret_id_file,
+    secretIdWrapped: auth.secret_id_wrapped,
+  };
+}
+
+function resolveCloudAuth(
+  auth: Extract<AuthInput, { method: 'aws' | 'gcp' | 'azure' }>,
+): MethodConfig<'aws' | 'gcp' | 'azure'> {
+  switch (auth.method) {
+    case 'aws':
+      return {
+        method: 'aws',
+        role: auth.role,
+        region: auth.region,
+        headerValue: auth.header_value,
+        stsEndpoint: auth.sts_endpoint,
+      };
+    case 'gcp':
+      return { method: 'gcp', role: auth.role, type: auth.type, serviceAccount: auth.service_account };
+    case 'azure':
+      return { method: 'azure', role: auth.role, resource: auth.resource };
+  }
+}

@@ -1,0 +1,118 @@
+// From the merged file shape to the resolved configuration, with all checks that look at more than one item.
+
+import { Place, type Problems } from '../problems.ts';
+import type { ResolvedConfig, SecretConfig } from '../resolved.ts';
+import type { SecretInput } from '../schema/schema.ts';
+import { type UpstreamInput, upstreamSchema } from '../schema/upstream-schema.ts';
+import type { MergedConfig, Named } from '../sources/merge.ts';
+import {
+  checkUniqueNames,
+  createResolveContext,
+  type Environment,
+  type ResolveContext,
+} from './resolve-context.ts';
+import { checkNesting, resolveFile } from './resolve-file.ts';
+import { resolveProcess } from './resolve-process.ts';
+import { resolveAudit, resolveListener, resolveRules } from './resolve-serving.ts';
+import { resolveUpstream } from './resolve-upstream.ts';
+
+const defaultStateDir = '/var/lib/latchkey';
+
+/** What is wrong goes to `problems`; the result is to be used only when there are none. */
+export function resolveConfig(
+  merged: MergedConfig,
+  env: Environment,
+  problems: Problems,
+  sources: readonly string[],
+): ResolvedConfig {
+  const upstreams = merged.names.upstreams.size > 0 ? merged.upstreams : upstreamOfEnvironment(env);
+  const names = new Set([...merged.names.upstreams, ...upstreams.map((item) => item.name)]);
+  const context = createResolveContext(merged, names, env, problems, sources.length);
+  const listeners = merged.listeners.flatMap((item) => resolveListener(item, context) ?? []);
+  checkUniqueNames(problems, merged.processes);
+  const config: ResolvedConfig = {
+    upstreams: upstreams.map((item) => resolveUpstream(item, context)),
+    secrets: merged.secrets.map((item) => resolveSecret(item, context)),
+    files: merged.files.map((item) => resolveFile(item, context)),
+    processes: merged.processes.map((item) => resolveProcess(item, context)),
+    listeners,
+    access: { rules: resolveRules(merged.rules, listeners, context), strict: merged.isStrict },
+    audit: resolveAudit(merged.audit, context),
+    log: resolveLog(merged, context),
+    templates: {
+      sandboxPaths: merged.template.value.sandbox_paths.map((path) =>
+        context.pathAt(merged.template.place, path),
+      ),
+      allowPlugin: merged.template.value.allow_plugin,
+      deniedFunctions: merged.template.value.deny_functions,
+      maxOutputBytes: merged.template.value.max_output,
+    },
+    stateDir: resolveStateDir(merged, context),
+    sources,
+  };
+  checkNesting(context);
+  checkTemplates(config, merged, context);
+  return config;
+}
+
+/** As other tools of Vault do it, `$VAULT_ADDR` alone is enough. */
+function upstreamOfEnvironment(env: Environment): Named<UpstreamInput>[] {
+  if (!env['VAULT_ADDR']) return [];
+  const place = new Place({ file: '$VAULT_ADDR', locate: () => undefined }, []);
+  return [{ name: 'vault', value: upstreamSchema.parse({}), place }];
+}
+
+function resolveSecret({ name, value, place }: Named<SecretInput>, context: ResolveContext): SecretConfig {
+  const upstream = context.upstreamOf(value.upstream, place);
+  if (upstream === undefined) {
+    const known = [...context.upstreamNames];
+    context.problems.add(
+      place,
+      known.length === 0
+        ? 'there is no upstream to ask; add one under upstreams or set $VAULT_ADDR'
+        : `missing upstream, expected one of ${known.join(', ')}`,
+      'key',
+    );
+  }
+  if (value.refresh < 100) context.problems.add(place.at('refresh'), 'expected at least 100ms');
+  return {
+    name,
+    upstream: upstream ?? '',
+    path: value.path,
+    operation: value.operation,
+    parameters: value.parameters,
+    refreshMs: value.refresh,
+    maxStaleMs: value.max_stale,
+    onStale: value.on_stale,
+    overlapMs: value.overlap,
+    onExit: value.on_exit,
+    isRequired: value.required,
+  };
+}
+
+function resolveLog({ log }: MergedConfig, context: ResolveContext): ResolvedConfig['log'] {
+  const { level, format } = log.value;
+  const file = context.optionalPathAt(log.place, log.value.file);
+  if (file !== undefined) context.claim(file, log.place.at('file'));
+  return { level, format, file };
+}
+
+/** systemd gives several folders separated by colons; the first is ours. */
+function resolveStateDir({ stateDir }: MergedConfig, context: ResolveContext): string {
+  if (stateDir !== undefined) return context.pathAt(stateDir.place, stateDir.value);
+  return context.env['STATE_DIRECTORY']?.split(':')[0] || defaultStateDir;
+}
+
+/** Writing over a template would destroy it. */
+function checkTemplates(config: ResolvedConfig, merged: MergedConfig, context: ResolveContext): void {
+  for (const [index, { source }] of config.files.entries()) {
+    const place = merged.files[index]?.place.at('template');
+    const writer = source.kind === 'file' ? context.claims.get(source.path) : undefined;
+    if (place !== undefined && writer !== undefined) {
+      context.problems.add(
+        place,
+        `the agent writes this path itself (${writer.name}); give the template another one`,
+      );
+    }
+  }
+}

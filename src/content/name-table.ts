@@ -1,0 +1,65 @@
+// The names of the config's `secrets` and the store's entries behind them. A name keeps its entry open for as long as
+// the config has it.
+import type { SecretConfig } from '../config/resolved.ts';
+import type { Entry } from '../store/entry.ts';
+import type { EntryHandle, Store } from '../store/store.ts';
+import { resolveSecret } from './resolve-dependency.ts';
+
+export interface NamedSecret {
+  readonly config: SecretConfig;
+  readonly entry: Entry;
+}
+
+export interface NameTable {
+  find(name: string): NamedSecret | undefined;
+  all(): NamedSecret[];
+  /** The names that stand for this entry. */
+  namesOf(key: string): string[];
+  /** Opens what is new, closes what is gone; a secret whose settings are the same is not touched. */
+  reconcile(secrets: readonly SecretConfig[]): void;
+  close(): void;
+}
+
+interface OpenName {
+  config: SecretConfig;
+  handle: EntryHandle;
+}
+
+export function createNameTable(options: { store: Store; secrets: readonly SecretConfig[] }): NameTable {
+  const { store } = options;
+  const open = new Map<string, OpenName>();
+
+  function reconcile(secrets: readonly SecretConfig[]): void {
+    const wanted = new Set(secrets.map(({ name }) => name));
+    const replaced: EntryHandle[] = [];
+    for (const [name, { handle }] of open) {
+      if (wanted.has(name)) continue;
+      open.delete(name);
+      replaced.push(handle);
+    }
+    for (const config of secrets) {
+      const known = open.get(config.name);
+      if (known !== undefined && JSON.stringify(known.config) === JSON.stringify(config)) continue;
+      if (known !== undefined) replaced.push(known.handle);
+      const { reference, policy } = resolveSecret(config);
+      open.set(config.name, { config, handle: store.open(reference, policy) });
+    }
+    // Closed last: an entry that only changed its name or policy keeps its lease.
+    for (const handle of replaced) handle.close();
+  }
+
+  reconcile(options.secrets);
+  return {
+    find(name) {
+      const known = open.get(name);
+      return known && { config: known.config, entry: known.handle.entry };
+    },
+    all: () => [...open.values()].map(({ config, handle }) => ({ config, entry: handle.entry })),
+    namesOf: (key) => [...open].filter(([, { handle }]) => handle.key === key).map(([name]) => name),
+    reconcile,
+    close() {
+      for (const { handle } of open.values()) handle.close();
+      open.clear();
+    },
+  };
+}

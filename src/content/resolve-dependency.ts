@@ -1,0 +1,76 @@
+// Turns what a template asks for into a reference with its policy: names by the config's `secrets`, raw vault paths by
+// the file's upstream. Asks nobody and opens nothing.
+import type { SecretConfig } from '../config/resolved.ts';
+import { defaultEntryPolicy, type EntryPolicy } from '../store/entry.ts';
+import { createReference, type Reference, referenceKey } from '../store/reference.ts';
+import type { Dependency } from '../template/exec/lookup.ts';
+
+export interface ResolvedDependency {
+  readonly key: string;
+  readonly reference: Reference;
+  readonly policy: EntryPolicy;
+}
+
+/** Why a dependency can never be answered with this config. */
+interface UnresolvedDependency {
+  readonly problem: string;
+}
+
+/** `upstream` is what raw paths mean in the template that asks; undefined: the default. */
+export type ResolveDependency = (
+  dependency: Dependency,
+  upstream: string | undefined,
+) => ResolvedDependency | UnresolvedDependency;
+
+interface ResolverOptions {
+  readonly secrets: readonly SecretConfig[];
+  /** What raw paths mean where a file names no upstream; undefined: such a path is a problem that is told. */
+  readonly defaultUpstream: string | undefined;
+}
+
+/** A raw path that means the same reference as a configured secret follows that secret's policy. */
+export function createDependencyResolver(options: ResolverOptions): ResolveDependency {
+  const byName = new Map<string, ResolvedDependency>();
+  const byKey = new Map<string, ResolvedDependency>();
+  for (const secret of options.secrets) {
+    const resolved = resolveSecret(secret);
+    byName.set(secret.name, resolved);
+    byKey.set(resolved.key, resolved);
+  }
+  return (dependency, upstream) => {
+    if (dependency.kind === 'name') {
+      const named = byName.get(dependency.path);
+      return named ?? { problem: `no secret named ${JSON.stringify(dependency.path)} in \`secrets\`` };
+    }
+    const chosen = upstream ?? options.defaultUpstream;
+    if (chosen === undefined) {
+      return { problem: `${dependency.path}: which upstream is meant? name it in the file's \`upstream\`` };
+    }
+    const reference = createReference({
+      upstream: chosen,
+      path: dependency.path,
+      operation: dependency.kind,
+      parameters: dependency.parameters,
+    });
+    const key = referenceKey(reference);
+    return byKey.get(key) ?? { key, reference, policy: defaultEntryPolicy };
+  };
+}
+
+/** The reference and policy of a configured secret, for whoever opens it by name. */
+export function resolveSecret(secret: SecretConfig): ResolvedDependency {
+  const reference = createReference({
+    upstream: secret.upstream,
+    path: secret.path,
+    operation: secret.operation,
+    parameters: secret.parameters,
+  });
+  const policy: EntryPolicy = {
+    refreshMs: secret.refreshMs,
+    ...(secret.maxStaleMs === undefined ? {} : { maxStaleMs: secret.maxStaleMs }),
+    onStale: secret.onStale,
+    overlapMs: secret.overlapMs,
+    onExit: secret.onExit,
+  };
+  return { key: referenceKey(reference), reference, policy };
+}

@@ -1,0 +1,137 @@
+// Binds the template engine to this host: environment, clock, the sandbox of `file` and `writeToFile`, and the limits and
+// refusals of the config.
+import { execFileSync } from 'node:child_process';
+import { networkInterfaces } from 'node:os';
+import { basename } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { LatchkeyError } from '../base/errors.ts';
+import type { FileConfig, TemplateConfig } from '../config/resolved.ts';
+import type { Host, WriteFileRequest } from '../template/exec/function-table.ts';
+import type { Lookup } from '../template/exec/lookup.ts';
+import type { TemplateWarning } from '../template/exec/state.ts';
+import { parseTemplate, type Template } from '../template/template.ts';
+import { defaultRouteInterface } from './default-route.ts';
+import { createSandbox, type Sandbox } from './sandbox.ts';
+import type { ExecutableTemplate } from './template-consumer.ts';
+import type { CompileTemplate } from './template-loader.ts';
+
+interface CompilerOptions {
+  readonly templates: TemplateConfig;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  /** Told once for each place of a template that most likely is a mistake, when it is executed with all it asks for. */
+  readonly onWarning?: (message: string) => void;
+}
+
+/** What a template that belongs to no file needs to be told. */
+interface TextOptions {
+  /** What errors begin with. */
+  readonly name: string;
+  /** `processes[0].env.PASSWORD`: where the config says it. */
+  readonly place: string;
+  readonly text: string | Buffer;
+  readonly leftDelimiter?: string;
+  readonly rightDelimiter?: string;
+  readonly errorOnMissingKey?: boolean;
+}
+
+export interface TemplateCompiler {
+  /** For files. */
+  readonly compile: CompileTemplate;
+  /** For anything else, such as an environment variable. Throws `template_invalid`. */
+  compileText(options: TextOptions): Promise<ExecutableTemplate>;
+}
+
+// A plugin holds up the whole agent while it runs.
+const pluginTimeoutMs = 5000;
+const pluginOutputBytes = 1024 * 1024;
+
+export function createTemplateCompiler(options: CompilerOptions): TemplateCompiler {
+  const { templates, env, clock } = options;
+  const sandbox = createSandbox(templates.sandboxPaths);
+
+  async function compileText(wish: TextOptions): Promise<ExecutableTemplate> {
+    const { name, place, text, leftDelimiter = '', rightDelimiter = '' } = wish;
+    const template = await parseTemplate({ name, text, leftDelimiter, rightDelimiter });
+    const denied = templates.deniedFunctions.find((one) => template.usedFunctions.has(one));
+    if (denied !== undefined) {
+      throw new LatchkeyError(
+        'template_invalid',
+        `${place}: the function ${denied} is denied by the config`,
+        {
+          remedy: 'take it out of the template, or out of `template.deny_functions`',
+        },
+      );
+    }
+    const isMissingKeyError = wish.errorOnMissingKey ?? false;
+    const told = new Set<string>();
+    return {
+      execute(lookup) {
+        const { warnings, ...execution } = execute(template, lookup, isMissingKeyError);
+        if (execution.missing.length === 0) for (const warning of warnings) tell(name, warning, told);
+        return execution;
+      },
+    };
+  }
+
+  function tell(name: string, { line, column, message }: TemplateWarning, told: Set<string>): void {
+    const place = `template: ${name}:${line}:${column}`;
+    if (told.has(place)) return;
+    told.add(place);
+    options.onWarning?.(`${place}: ${message}`);
+  }
+
+  function execute(template: Template, lookup: Lookup, isMissingKeyError: boolean) {
+    const writes: WriteFileRequest[] = [];
+    const { output, missing, warnings } = template.execute({
+      lookup,
+      host: createHost(writes),
+      isMissingKeyError,
+      limits: { outputBytes: templates.maxOutputBytes },
+    });
+    return { output, missing, writes, warnings };
+  }
+
+  function createHost(writes: WriteFileRequest[]): Host {
+    return {
+      env: (name) => env[name],
+      now: () => new Date(clock.wall()),
+      readFile: (path) => sandbox.read(path),
+      writeFile: (request) => writes.push(placed(request, sandbox)),
+      networkInterfaces,
+      defaultRouteInterface,
+      ...(templates.allowPlugin ? { runPlugin } : {}),
+    };
+  }
+
+  return {
+    compileText,
+    compile: (config, text) =>
+      compileText({
+        name: nameOf(config),
+        place: `${config.place}.template`,
+        text,
+        leftDelimiter: config.leftDelimiter,
+        rightDelimiter: config.rightDelimiter,
+        errorOnMissingKey: config.errorOnMissingKey,
+      }),
+  };
+}
+
+/** Written with the file itself, in its transaction: here only the path is judged. */
+function placed(request: WriteFileRequest, sandbox: Sandbox): WriteFileRequest {
+  return { ...request, path: sandbox.allowWrite(request.path) };
+}
+
+function nameOf(config: FileConfig): string {
+  return config.source.kind === 'file' ? config.source.path : `${basename(config.destination)} (contents)`;
+}
+
+function runPlugin(command: string, args: readonly string[]): string {
+  return execFileSync(command, [...args], {
+    encoding: 'utf8',
+    timeout: pluginTimeoutMs,
+    maxBuffer: pluginOutputBytes,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+}

@@ -1,0 +1,33 @@
+// Gets the text of a file's template, from its own file or from the config, and has it parsed.
+import { readFile } from 'node:fs/promises';
+import { LatchkeyError } from '../base/errors.ts';
+import type { FileConfig } from '../config/resolved.ts';
+import { fileErrorCode } from '../files/disk/file-error.ts';
+import type { ExecutableTemplate } from './template-consumer.ts';
+
+/** Parses; throws `template_invalid` with the template's name, line and column. */
+export type CompileTemplate = (config: FileConfig, text: Buffer) => Promise<ExecutableTemplate>;
+
+/** A parsed template with what it was parsed from. */
+export interface LoadedTemplate extends ExecutableTemplate {
+  readonly text: Buffer;
+}
+
+/** Throws `template_invalid` when the template cannot be read or parsed. */
+export async function loadTemplate(config: FileConfig, compile: CompileTemplate): Promise<LoadedTemplate> {
+  const text = await readTemplate(config);
+  const { execute } = await compile(config, text);
+  return { execute, text };
+}
+
+async function readTemplate(config: FileConfig): Promise<Buffer> {
+  if (config.source.kind === 'inline') return Buffer.from(config.source.text);
+  const { path } = config.source;
+  return readFile(path).catch((error: unknown) => {
+    const code = fileErrorCode(error);
+    throw new LatchkeyError('template_invalid', `${config.place}.template: cannot read ${path} (${code})`, {
+      cause: error,
+      remedy: code === 'ENOENT' ? 'correct the path' : 'let the agent read it',
+    });
+  });
+}

@@ -1,0 +1,51 @@
+// What the kernel's refusals mean to an operator: one clear sentence with the place, and what to do about it.
+import { LatchkeyError } from '../../base/errors.ts';
+
+interface FileErrorContext {
+  /** `files[2].destination` */
+  readonly place: string;
+  readonly path: string;
+  /** `write`, `replace`, … */
+  readonly verb: string;
+}
+
+const meanings: Readonly<Record<string, readonly [string, string]>> = {
+  ENOSPC: ['no space left on the file system', 'free some space; it is tried again'],
+  EDQUOT: ['the disk quota is used up', 'free some space; it is tried again'],
+  EROFS: ['the file system is read-only', 'mount it writable, or choose another destination'],
+  EACCES: ['permission denied', 'let the agent write to the folder, or choose another destination'],
+  EPERM: ['not permitted', 'run the agent as root, or with an owner, group and folder that it may use'],
+  ENOENT: ['no such folder', 'create it, or say `create_parents: true`'],
+  ENOTDIR: ['a part of the path is not a folder', 'correct the path'],
+  EISDIR: ['it is a folder', 'remove the folder, or name a file in it'],
+  EBUSY: [
+    'it is a mount point, which cannot be renamed over',
+    'say `in_place: true`, or mount its folder instead',
+  ],
+  EXDEV: ['it is on another file system', 'say `in_place: true`, or mount its folder instead'],
+  ELOOP: ['its symbolic links go in a circle', 'correct the links'],
+  ENAMETOOLONG: ['the name is too long', 'choose a shorter one'],
+  EMFILE: ['too many open files', 'raise the limit of open files; it is tried again'],
+  ENFILE: ['too many open files', 'raise the limit of open files; it is tried again'],
+  EIO: ['input/output error', 'look at the disk; it is tried again'],
+  ENXIO: ['no such device', 'look at the mount; it is tried again'],
+};
+
+/** A `file_failed` for anything that a file system call threw; errors of our own pass through. */
+export function toFileError(error: unknown, context: FileErrorContext): LatchkeyError {
+  if (error instanceof LatchkeyError) return error;
+  const code = fileErrorCode(error);
+  const meaning = code === undefined ? undefined : meanings[code];
+  const what = meaning?.[0] ?? (error instanceof Error ? error.message : String(error));
+  return new LatchkeyError(
+    'file_failed',
+    `${context.place}: cannot ${context.verb} ${context.path}: ${what}${code === undefined ? '' : ` (${code})`}`,
+    { cause: error, ...(meaning === undefined ? {} : { remedy: meaning[1] }) },
+  );
+}
+
+/** `ENOENT` and so on; undefined for what no system call threw. */
+export function fileErrorCode(error: unknown): string | undefined {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
+}

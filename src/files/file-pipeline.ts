@@ -1,0 +1,277 @@
+// All files of the config: decides when which of them go through a transaction together, tells where each stands, and
+// takes over a new config. The steps themselves are in transaction.ts.
+import type { BackoffLimits } from '../base/backoff.ts';
+import type { Clock, Timer } from '../base/clock.ts';
+import { LatchkeyError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { FileConfig } from '../config/resolved.ts';
+import type { ConsumerIndex } from '../content/consumer-index.ts';
+import type { ResolveDependency } from '../content/resolve-dependency.ts';
+import type { CompileTemplate } from '../content/template-loader.ts';
+import type { Store } from '../store/store.ts';
+import { type Accounts, createAccounts } from './disk/accounts.ts';
+import { createFolderSync } from './disk/folder-sync.ts';
+import { recover } from './disk/recovery.ts';
+import { removeFiles } from './disk/remove-files.ts';
+import {
+  type FileGroup,
+  type FileUnit,
+  groupNotifications,
+  isInPlace,
+  signalsProcess,
+} from './file-group.ts';
+import { createFileRegister, type FileRegister } from './file-register.ts';
+import { type ReconcileResult, reconcileFiles } from './reconcile.ts';
+import type { TransactionTools } from './transaction/group-run.ts';
+import { createLimit, type Limit } from './transaction/limit.ts';
+import { partitionBySharedKeys } from './transaction/partition-policy.ts';
+import type { RenderObserver, RunCommand, SignalProcess } from './transaction/ports.ts';
+import { defaultRetryLimits, type RetryKind, retryDelayMs, retryKind } from './transaction/retry-policy.ts';
+import { type GroupOutcome, runTransaction } from './transaction/transaction.ts';
+import { diffFiles, type FileDiff } from './view/diff.ts';
+import { type DrilledFile, type DrillRequest, drillFiles } from './view/drill.ts';
+import { explainFile, type FileExplanation, type FileStatus, fileStatus } from './view/file-status.ts';
+import { type RenderResult, watchUntilRendered } from './view/render-once.ts';
+
+export interface FilePipelineOptions {
+  readonly files: readonly FileConfig[];
+  readonly store: Store;
+  /** Shared with every other consumer of templates. */
+  readonly index: ConsumerIndex;
+  readonly resolve: ResolveDependency;
+  readonly compile: CompileTemplate;
+  readonly clock: Clock;
+  /** Numbers in [0, 1). */
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly runCommand: RunCommand;
+  readonly signalProcess: SignalProcess;
+  readonly observer?: RenderObserver;
+  /** For journals and the list of folders to sweep; undefined: journals lie beside the destinations. */
+  readonly stateFolder?: string;
+  readonly accounts?: Accounts;
+  readonly retry?: Partial<Readonly<Record<RetryKind, BackoffLimits>>>;
+}
+
+export interface FilePipeline {
+  /** Sweeps, opens every reference and begins to render. Never throws. */
+  start(): void;
+  /** In the order of the config. */
+  status(): FileStatus[];
+  /** Undefined when no file has this destination. */
+  explain(destination: string): FileExplanation | undefined;
+  /**
+   * Takes over another list of files; those that are the same keep their state. Throws `template_invalid` before
+   * anything has changed. `force`: execute every template again, because `secrets` or folders of templates changed.
+   */
+  reconcile(files: readonly FileConfig[], options?: { readonly force?: boolean }): Promise<ReconcileResult>;
+  /** Reads the templates again, or the one at `path`; tells the destinations of those that have another text. */
+  reloadTemplates(path?: string): Promise<string[]>;
+  /** The files of templates, for watching. */
+  templatePaths(): string[];
+  /** Starts if need be, and resolves when every file is current, has failed, or waits for what is known not to come. */
+  renderOnce(signal: AbortSignal): Promise<RenderResult[]>;
+  /** Resolves when no transaction runs or is about to; tries that wait for their time do not count. */
+  idle(): Promise<void>;
+  /** The first destination that this supervised process is signalled for and that is not in place yet. */
+  awaitedBy(process: string): string | undefined;
+  /** Calls it at each step of a transaction and for each new list of files, until what it returns is called. */
+  listen(listener: () => void): () => void;
+  /** What `renderOnce` would change, secrets masked. Only on a pipeline that is not started. */
+  diff(signal: AbortSignal): Promise<FileDiff[]>;
+  /** Rehearses on staged copies; throws `not_found` when nothing uses the secret. */
+  drill(request: DrillRequest): Promise<DrilledFile[]>;
+  /**
+   * Ends commands that run, leaves nothing staged, removes FIFOs and what says `remove_on_exit`; waits no longer for a
+   * command that does not end than until `signal` is aborted. References stay open: what becomes of leases is for the
+   * lease engine's own close.
+   */
+  close(options: { readonly signal: AbortSignal }): Promise<void>;
+}
+
+// Enough to keep four threads of the pool busy without flooding it.
+const groupsOnDisk = 16;
+
+export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
+  const { clock, logger, store } = options;
+  const limits = { ...defaultRetryLimits, ...options.retry };
+  const abort = new AbortController();
+  const register = createFileRegister({ ...options, onChange: queue });
+  const tools = createTools(options, register, abort.signal, tellWatchers);
+  const queued = new Set<FileGroup>();
+  const running = new Set<Promise<void>>();
+  const locked = new Set<FileGroup>();
+  const watchers = new Set<() => void>();
+  let started: Promise<void> | undefined;
+  let pumpTimer: Timer | undefined;
+
+  function queue(group: FileGroup): void {
+    if (abort.signal.aborted) return;
+    queued.add(group);
+    if (started !== undefined) pumpTimer ??= clock.setTimer(0, pump);
+  }
+
+  function pump(): void {
+    pumpTimer = undefined;
+    const ready = [...queued].filter((group) => !group.isRunning && !locked.has(group));
+    for (const group of ready) queued.delete(group);
+    for (const part of partitionBySharedKeys(ready, (group) => groupNotifications(group).keys())) run(part);
+    if (ready.length === 0) tellWatchers();
+  }
+
+  function run(groups: readonly FileGroup[]): void {
+    for (const group of groups) {
+      group.isRunning = true;
+      group.retry?.cancel();
+      Object.assign(group, { retry: undefined, retryAt: undefined });
+    }
+    const transaction = runTransaction(groups, tools).then((outcomes) => {
+      running.delete(transaction);
+      for (const outcome of outcomes) conclude(outcome);
+      if (queued.size > 0 && !abort.signal.aborted) pumpTimer ??= clock.setTimer(0, pump);
+      tellWatchers();
+    });
+    running.add(transaction);
+  }
+
+  function conclude({ group, shouldRetry, wasRolledBack, isUnrendered }: GroupOutcome): void {
+    group.isRunning = false;
+    if (isUnrendered) queue(group);
+    if (!shouldRetry || group.failure === undefined || abort.signal.aborted) return;
+    const kind = retryKind(group.failure.step, wasRolledBack);
+    const delayMs = retryDelayMs(kind, group.attempts, limits, options.random);
+    group.retryAt = clock.wall() + delayMs;
+    group.retry = clock.setTimer(delayMs, () => queue(group));
+  }
+
+  async function begin(): Promise<void> {
+    const recovery = await recover({
+      destinations: register.units().map((unit) => unit.config.destination),
+      stateFolder: options.stateFolder,
+      syncFolder: tools.commit.syncFolder,
+      logger,
+    });
+    for (const [destination, journals] of recovery.owed) register.owe(destination, journals);
+    if (abort.signal.aborted) return;
+    for (const group of register.groups()) queued.add(group);
+    pump();
+  }
+
+  function start(): Promise<void> {
+    started ??= begin().catch((error: unknown) => {
+      logger.error(
+        {},
+        `cannot start to render files: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    });
+    return started;
+  }
+
+  async function idle(): Promise<void> {
+    await started;
+    while (pumpTimer !== undefined || running.size > 0) await nextEvent();
+  }
+
+  /** Resolves when a transaction has ended, or the queue has been looked at. */
+  function nextEvent(): Promise<void> {
+    return new Promise((resolve) => {
+      const watcher = (): void => {
+        watchers.delete(watcher);
+        resolve();
+      };
+      watchers.add(watcher);
+    });
+  }
+
+  function tellWatchers(): void {
+    for (const watcher of [...watchers]) watcher();
+  }
+
+  /** Waits until no transaction works on these groups, and keeps the next one from beginning. */
+  async function lock(groups: Iterable<FileGroup>): Promise<() => void> {
+    const mine = [...groups];
+    for (const group of mine) locked.add(group);
+    while (mine.some((group) => group.isRunning)) await nextEvent();
+    return () => {
+      for (const group of mine) locked.delete(group);
+      if (queued.size > 0) pumpTimer ??= clock.setTimer(0, pump);
+    };
+  }
+
+  return {
+    start: () => void start(),
+    status: () => register.units().map((unit) => fileStatus(unit, register.groupOf(unit))),
+    explain(destination) {
+      const unit = register.find(destination);
+      return unit && explainFile(unit, register.groupOf(unit), store, clock.wall());
+    },
+    async reconcile(files, { force = false } = {}) {
+      const tools = { register, compile: options.compile, lock, queue, isForced: force };
+      const result = await reconcileFiles(files, tools);
+      tellWatchers();
+      return result;
+    },
+    reloadTemplates: register.reloadTemplates,
+    templatePaths: () => register.templatePaths(),
+    async renderOnce(signal) {
+      await start();
+      return watchUntilRendered({ register, store, idle, watchers, signal });
+    },
+    idle,
+    awaitedBy: (process) =>
+      register
+        .groups()
+        .filter((group) => signalsProcess(group, process))
+        .find((group) => !isInPlace(group))?.units[0]?.config.destination,
+    listen(listener) {
+      watchers.add(listener);
+      return () => watchers.delete(listener);
+    },
+    diff: (signal) => diffFiles({ register, store, accounts: tools.accounts, signal }),
+    drill: (request) => drillFiles(request, { register, store, tools }),
+    async close({ signal }) {
+      abort.abort(new LatchkeyError('aborted', 'the agent stops'));
+      pumpTimer?.cancel();
+      pumpTimer = undefined;
+      tellWatchers();
+      for (const group of register.groups()) group.retry?.cancel();
+      await started;
+      await Promise.race([Promise.all(running), aborted(signal)]);
+      await removeFiles(register.units(), logger);
+    },
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+function createTools(
+  options: FilePipelineOptions,
+  register: FileRegister,
+  signal: AbortSignal,
+  onStep: () => void,
+): TransactionTools {
+  const notifyLimits = new Map<string, Limit>();
+  return {
+    clock: options.clock,
+    logger: options.logger,
+    accounts: options.accounts ?? createAccounts({ clock: options.clock }),
+    runCommand: options.runCommand,
+    signalProcess: options.signalProcess,
+    commit: { stateFolder: options.stateFolder, syncFolder: createFolderSync() },
+    diskLimit: createLimit(groupsOnDisk),
+    notifyLimit(key) {
+      const known = notifyLimits.get(key) ?? createLimit(1);
+      notifyLimits.set(key, known);
+      return known;
+    },
+    observer: options.observer ?? {},
+    signal,
+    load: (unit: FileUnit) => register.load(unit),
+    onStep,
+  };
+}

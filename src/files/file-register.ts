@@ -1,0 +1,195 @@
+// Which files there are, in which groups, and the consumer of each one's template. Knows nothing of time.
+import type { Clock } from '../base/clock.ts';
+import { describeError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { FileConfig } from '../config/resolved.ts';
+import type { ConsumerIndex } from '../content/consumer-index.ts';
+import type { ResolveDependency } from '../content/resolve-dependency.ts';
+import { createTemplateConsumer, type TemplateConsumer } from '../content/template-consumer.ts';
+import { type CompileTemplate, type LoadedTemplate, loadTemplate } from '../content/template-loader.ts';
+import type { Store } from '../store/store.ts';
+import {
+  createGroup,
+  createUnit,
+  type FileGroup,
+  type FileUnit,
+  groupKey,
+  groupNotifications,
+} from './file-group.ts';
+
+export interface FileRegister {
+  /** In the order of the config. */
+  units(): FileUnit[];
+  groups(): FileGroup[];
+  find(destination: string): FileUnit | undefined;
+  groupOf(unit: FileUnit): FileGroup;
+  /** The group that a file with this config would join, if there is one. */
+  findGroup(config: FileConfig): FileGroup | undefined;
+  /** Reads and parses the template and binds it to the store. Throws `template_invalid`. */
+  load(unit: FileUnit): Promise<TemplateConsumer>;
+  /** After a crash: the programs of this destination were not told; `journals` are removed when they are. */
+  owe(destination: string, journals: readonly string[]): void;
+  /** Reads the templates again, or the one at `path`; tells the destinations of those that have another text. */
+  reloadTemplates(path?: string): Promise<string[]>;
+  templatePaths(): string[];
+  add(config: FileConfig, order: number, template: LoadedTemplate): FileUnit;
+  /** Takes another config over, without letting go of what the file uses. */
+  change(unit: FileUnit, config: FileConfig, order: number, template: LoadedTemplate): Promise<void>;
+  remove(unit: FileUnit): Promise<void>;
+}
+
+interface RegisterOptions {
+  readonly files: readonly FileConfig[];
+  readonly store: Store;
+  readonly index: ConsumerIndex;
+  readonly resolve: ResolveDependency;
+  readonly compile: CompileTemplate;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The output of a file of this group may differ now. */
+  readonly onChange: (group: FileGroup) => void;
+}
+
+export function createFileRegister(options: RegisterOptions): FileRegister {
+  const { clock, compile, logger } = options;
+  const units = new Map<string, FileUnit>();
+  const groups = new Map<string, FileGroup>();
+
+  function groupFor(config: FileConfig): FileGroup {
+    const key = groupKey(config);
+    const group = groups.get(key) ?? createGroup(config.set ?? config.destination, config.set, clock);
+    groups.set(key, group);
+    return group;
+  }
+
+  function groupOf(unit: FileUnit): FileGroup {
+    return groupFor(unit.config);
+  }
+
+  function bind(unit: FileUnit, template: LoadedTemplate): TemplateConsumer {
+    const { consumer } = unit;
+    unit.templateText = template.text;
+    if (consumer !== undefined) {
+      consumer.rebind(template, unit.config.upstream);
+      return consumer;
+    }
+    return createTemplateConsumer({
+      id: `file:${unit.config.destination}`,
+      template,
+      store: options.store,
+      index: options.index,
+      resolve: options.resolve,
+      upstream: unit.config.upstream,
+      onChange: () => touch(unit),
+    });
+  }
+
+  function touch(unit: FileUnit): void {
+    unit.isDirty = true;
+    options.onChange(groupOf(unit));
+  }
+
+  function join(unit: FileUnit): void {
+    groupOf(unit).units.push(unit);
+  }
+
+  function leave(unit: FileUnit): void {
+    const group = groupOf(unit);
+    group.units.splice(group.units.indexOf(unit), 1);
+    dropForeignDebts(group);
+    if (group.units.length > 0) return;
+    group.retry?.cancel();
+    groups.delete(groupKey(unit.config));
+  }
+
+  /** Whether it has another text than before. */
+  async function reload(unit: FileUnit): Promise<boolean> {
+    try {
+      const template = await loadTemplate(unit.config, compile);
+      unit.templateProblem = undefined;
+      if (unit.consumer !== undefined && unit.templateText?.equals(template.text) === true) return false;
+      unit.consumer = bind(unit, template);
+      touch(unit);
+      return true;
+    } catch (error) {
+      unit.templateProblem = describeError(error);
+      logger.warn(
+        { destination: unit.config.destination },
+        `${unit.templateProblem}; the one before goes on`,
+      );
+      return false;
+    }
+  }
+
+  for (const [order, config] of options.files.entries()) {
+    const unit = createUnit(config, order);
+    units.set(config.destination, unit);
+    join(unit);
+  }
+
+  return {
+    units: () => [...units.values()].sort((a, b) => a.order - b.order),
+    groups: () => [...groups.values()],
+    find: (destination) => units.get(destination),
+    groupOf,
+    findGroup: (config) => groups.get(groupKey(config)),
+    load: async (unit) => bind(unit, await loadTemplate(unit.config, compile)),
+    owe(destination, journals) {
+      const unit = units.get(destination);
+      if (unit === undefined) return;
+      const group = groupOf(unit);
+      for (const [key, notification] of groupNotifications(group)) group.owed.set(key, notification);
+      group.owesSettle = group.units.some((one) => one.config.settle !== undefined);
+      group.notifiesFirst = true;
+      for (const path of journals) group.journals.add(path);
+    },
+    async reloadTemplates(path) {
+      const changed: string[] = [];
+      for (const unit of units.values()) {
+        const { source, destination } = unit.config;
+        const isMeant = source.kind === 'file' && (path === undefined || source.path === path);
+        if (isMeant && (await reload(unit))) changed.push(destination);
+      }
+      return changed;
+    },
+    templatePaths: () => [
+      ...new Set(
+        [...units.values()].flatMap(({ config }) =>
+          config.source.kind === 'file' ? [config.source.path] : [],
+        ),
+      ),
+    ],
+    add(config, order, template) {
+      const unit = createUnit(config, order);
+      units.set(config.destination, unit);
+      join(unit);
+      unit.consumer = bind(unit, template);
+      return unit;
+    },
+    async change(unit, config, order, template) {
+      const staysInGroup = groupKey(unit.config) === groupKey(config);
+      if (!staysInGroup) leave(unit);
+      if (unit.config.fifo && !config.fifo) {
+        await unit.fifo?.close();
+        unit.fifo = undefined;
+      }
+      Object.assign(unit, { config, order, isDirty: true, templateProblem: undefined });
+      unit.consumer = bind(unit, template);
+      if (!staysInGroup) join(unit);
+      dropForeignDebts(groupOf(unit));
+    },
+    async remove(unit) {
+      leave(unit);
+      units.delete(unit.config.destination);
+      unit.consumer?.close();
+      await unit.fifo?.close();
+    },
+  };
+}
+
+/** What no file of the group asks for any more is not owed. */
+function dropForeignDebts(group: FileGroup): void {
+  const wanted = groupNotifications(group);
+  for (const key of group.owed.keys()) if (!wanted.has(key)) group.owed.delete(key);
+  if (!group.units.some((unit) => unit.config.settle !== undefined)) group.owesSettle = false;
+}

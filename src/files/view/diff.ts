@@ -1,0 +1,194 @@
+// What a rendering would change, without changing it: a unified diff for each destination in which no secret is readable,
+// neither a new one nor one that an earlier rendering left in the file.
+import { readFile, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { describeError } from '../../base/errors.ts';
+import { makeUpOnce, simulateAll } from '../../content/simulate.ts';
+import { type Execution, type MissingDependency, valuesOf } from '../../content/template-consumer.ts';
+import type { Store } from '../../store/store.ts';
+import type { Accounts } from '../disk/accounts.ts';
+import { findDestination } from '../disk/destination.ts';
+import type { Output } from '../disk/stage.ts';
+import type { FileUnit } from '../file-group.ts';
+import type { FileRegister } from '../file-register.ts';
+import { outputsOf } from '../unit-output.ts';
+import { lineDiff } from './line-diff.ts';
+
+export interface FileDiff {
+  readonly destination: string;
+  readonly change: 'none' | 'create' | 'content' | 'attributes' | 'missing' | 'failed';
+  /** Unified, with file names; empty unless the content changes. */
+  readonly diff: string;
+  /** What of owner and mode changes, or why there is no answer. */
+  readonly message: string | undefined;
+}
+
+interface DiffOptions {
+  readonly register: FileRegister;
+  readonly store: Store;
+  readonly accounts: Accounts;
+  readonly signal: AbortSignal;
+}
+
+const masked = '[masked]';
+const token = /[\p{L}\p{N}]+/gu;
+const modeBits = 0o7777;
+
+/** Waits for the secrets that are still to come, until `signal` is aborted. */
+export async function diffFiles(options: DiffOptions): Promise<FileDiff[]> {
+  const diffs: FileDiff[] = [];
+  const units = options.register.units();
+  const executions = await executeAll(units, options);
+  for (const unit of units) {
+    const execution = executions.get(unit);
+    const { destination } = unit.config;
+    if (execution instanceof Error) {
+      diffs.push({ destination, change: 'failed', diff: '', message: describeError(execution) });
+    } else if (execution === undefined || execution.missing.length > 0) {
+      const message = (execution?.missing ?? []).map(describeMissing).join('; ');
+      diffs.push({ destination, change: 'missing', diff: '', message });
+    } else diffs.push(...(await diffUnit(unit, execution, options.accounts)));
+  }
+  return diffs;
+}
+
+async function executeAll(
+  units: readonly FileUnit[],
+  { register, store, signal }: DiffOptions,
+): Promise<Map<FileUnit, Execution | Error>> {
+  const executions = new Map<FileUnit, Execution | Error>();
+  let wake: () => void = () => undefined;
+  const stir = (): void => wake();
+  const stop = store.listen({ changed: stir, updated: stir });
+  signal.addEventListener('abort', stir, { once: true });
+  try {
+    for (;;) {
+      const stirred = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      for (const unit of units) executions.set(unit, await executeUnit(unit, register));
+      if (signal.aborted || [...executions.values()].every(isDecided)) return executions;
+      await stirred;
+    }
+  } finally {
+    stop();
+    signal.removeEventListener('abort', stir);
+  }
+}
+
+async function executeUnit(unit: FileUnit, register: FileRegister): Promise<Execution | Error> {
+  try {
+    unit.consumer ??= await register.load(unit);
+    return unit.consumer.execute();
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+function isDecided(execution: Execution | Error): boolean {
+  if (execution instanceof Error) return true;
+  return execution.missing.every(({ reason }) => reason !== 'pending' && reason !== 'failed');
+}
+
+async function diffUnit(unit: FileUnit, execution: Execution, accounts: Accounts): Promise<FileDiff[]> {
+  try {
+    const show = await createMask(unit, execution);
+    const diffs: FileDiff[] = [];
+    for (const output of await outputsOf(unit.config, execution, accounts)) {
+      diffs.push(await diffOutput(output, show));
+    }
+    return diffs;
+  } catch (error) {
+    return [
+      { destination: unit.config.destination, change: 'failed', diff: '', message: describeError(error) },
+    ];
+  }
+}
+
+async function diffOutput(output: Output, show: (line: string) => string): Promise<FileDiff> {
+  const { destination } = output;
+  // Parents that a rendering would make are not made for a look.
+  const isNew =
+    output.createParents && (await stat(dirname(destination)).catch(() => undefined)) === undefined;
+  const { path, existing } = isNew
+    ? { path: destination, existing: undefined }
+    : await findDestination({ ...output, createParents: false });
+  const before = existing?.isFile() === true ? await readFile(path) : Buffer.alloc(0);
+  const attributes = existing === undefined ? [] : changedAttributes(output, existing);
+  const message = attributes.length === 0 ? undefined : attributes.join(', ');
+  if (existing !== undefined && before.equals(output.bytes)) {
+    return { destination, change: message === undefined ? 'none' : 'attributes', diff: '', message };
+  }
+  const body = lineDiff(before.toString('utf8'), output.bytes.toString('utf8'), show);
+  const from = existing === undefined ? '/dev/null' : destination;
+  return {
+    destination,
+    change: existing === undefined ? 'create' : 'content',
+    diff: `--- ${from}\n+++ ${destination}\n${body}`,
+    message,
+  };
+}
+
+function changedAttributes(
+  output: Output,
+  existing: { readonly mode: number; readonly uid: number; readonly gid: number },
+): string[] {
+  const changes: string[] = [];
+  const mode = existing.mode & modeBits;
+  if (mode !== output.mode) changes.push(`mode ${octal(mode)} to ${octal(output.mode)}`);
+  if (output.uid !== undefined && output.uid !== existing.uid) {
+    changes.push(`owner ${existing.uid} to ${output.uid}`);
+  }
+  if (output.gid !== undefined && output.gid !== existing.gid) {
+    changes.push(`group ${existing.gid} to ${output.gid}`);
+  }
+  return changes;
+}
+
+/**
+ * Shows only words that are known to be no secret: those of the template itself, and those that stay the same when every
+ * secret has another value. So a value is masked also where it was encoded, cut or joined, and an old value in the file
+ * too, which nobody knows any more.
+ */
+async function createMask(unit: FileUnit, execution: Execution): Promise<(line: string) => string> {
+  const source = await sourceText(unit);
+  const known = new Set(source.match(token));
+  const values = valuesOf(execution.versions.values()).map((value) => value.text());
+  const secret = new Set(values.flatMap((value) => value.match(token) ?? []));
+  const simulated = new Set(simulatedOutput(unit).match(token));
+  for (const word of execution.output.toString('utf8').match(token) ?? []) {
+    if (simulated.has(word) && !secret.has(word)) known.add(word);
+  }
+  return (line) => {
+    let text = line;
+    for (const value of values) if (!known.has(value)) text = text.replaceAll(value, '\0');
+    text = text.replaceAll(token, (word) => (known.has(word) ? word : '\0'));
+    return text.replaceAll(/\0(?:[^\s\0]{0,2}\0)*/g, masked);
+  };
+}
+
+/** Empty when the template cannot make anything of other values: then only its own words are shown. */
+function simulatedOutput(unit: FileUnit): string {
+  try {
+    return (
+      unit.consumer?.rehearse(makeUpOnce((_key, secret) => simulateAll(secret))).output.toString('utf8') ?? ''
+    );
+  } catch {
+    return '';
+  }
+}
+
+async function sourceText(unit: FileUnit): Promise<string> {
+  const { source } = unit.config;
+  return source.kind === 'inline' ? source.text : readFile(source.path, 'utf8').catch(() => '');
+}
+
+function describeMissing(missing: MissingDependency): string {
+  return missing.message === undefined
+    ? `${missing.key}: ${missing.reason}`
+    : `${missing.key}: ${missing.message}`;
+}
+
+function octal(mode: number): string {
+  return `0${mode.toString(8)}`;
+}

@@ -1,0 +1,180 @@
+// What operators see of a file: where it stands, what it waits for, since when and why. No value, only names and times.
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { formatDuration } from '../../base/duration.ts';
+import type { MissingDependency } from '../../content/template-consumer.ts';
+import type { Store } from '../../store/store.ts';
+import type { FileGroup, FileUnit, GroupFailure } from '../file-group.ts';
+import { groupNotifications } from '../file-group.ts';
+import { busySteps, type Step } from '../transaction/transaction-policy.ts';
+
+// tmpfs and ramfs, by statfs(2).
+const memoryFileSystems: ReadonlySet<number> = new Set([0x01021994, 0x858458f6]);
+
+export interface FileStatus {
+  readonly destination: string;
+  /** `files[2]` */
+  readonly place: string;
+  readonly set: string | undefined;
+  readonly state: Step;
+  /** Wall time at which the state began. */
+  readonly since: number;
+  /** In place and up to date, so far as secrets are known. */
+  readonly isReady: boolean;
+  readonly missing: readonly MissingDependency[];
+  readonly failure: GroupFailure | undefined;
+  readonly retryAt: number | undefined;
+  readonly committedAt: number | undefined;
+  /** What the destination carries: version numbers of the store by entry key. */
+  readonly versions: Readonly<Record<string, number>>;
+  /** Notifications that still must be sent. */
+  readonly owed: readonly string[];
+  /** A later text of the template that could not be parsed. */
+  readonly templateProblem: string | undefined;
+}
+
+export interface FileExplanation extends FileStatus {
+  /** Sentences for people, the most important first. */
+  readonly why: readonly string[];
+  readonly notifications: readonly string[];
+  /** The last steps of its transactions, oldest first. */
+  readonly trace: readonly { readonly step: Step; readonly at: number }[];
+  readonly secrets: readonly SecretUse[];
+  /** Hints that are no fault: that the bytes reach a disk, for one. */
+  readonly notes: readonly string[];
+}
+
+interface SecretUse {
+  readonly key: string;
+  readonly state: string;
+  /** In the destination; undefined: not yet, or not by this run of the agent. */
+  readonly usedVersion: number | undefined;
+  readonly currentVersion: number | undefined;
+  readonly expiresAt: number | undefined;
+}
+
+export function fileStatus(unit: FileUnit, group: FileGroup): FileStatus {
+  return {
+    destination: unit.config.destination,
+    place: unit.config.place,
+    set: group.set,
+    state: group.step,
+    since: group.since,
+    isReady: group.step === 'current' || (isWellSoFar(group) && unit.committedAt !== undefined),
+    missing: unit.consumer?.missing() ?? [],
+    failure: group.failure,
+    retryAt: group.retryAt,
+    committedAt: unit.committedAt,
+    versions: Object.fromEntries(unit.versions),
+    owed: [...group.owed.values()].map((notification) => notification.text),
+    templateProblem: unit.templateProblem,
+  };
+}
+
+/** In a transaction that is not another try of one that failed: readiness must not come and go with the tries. */
+function isWellSoFar({ step, failure }: FileGroup): boolean {
+  return busySteps.has(step) && failure === undefined;
+}
+
+export function explainFile(unit: FileUnit, group: FileGroup, store: Store, wall: number): FileExplanation {
+  const status = fileStatus(unit, group);
+  return {
+    ...status,
+    why: reasons(unit, group, status, wall),
+    notifications: [...groupNotifications(group).values()].map((notification) => notification.text),
+    trace: [...group.trace],
+    secrets: (unit.consumer?.keys() ?? []).map((key) => {
+      const entry = store.find(key);
+      return {
+        key,
+        state: entry?.state ?? 'pending',
+        usedVersion: unit.versions.get(key),
+        currentVersion: entry?.current?.number,
+        expiresAt: entry?.expiresAt,
+      };
+    }),
+    notes: notesOn(unit),
+  };
+}
+
+function notesOn(unit: FileUnit): string[] {
+  const notes: string[] = [];
+  const { destination, inPlace, fifo } = unit.config;
+  if (inPlace) notes.push('written in place: a reader may see a mixture of old and new bytes for a moment');
+  if (!fifo && isOnDisk(destination) === true) {
+    notes.push('its bytes reach a disk; a folder on tmpfs, such as below /run, keeps them in memory');
+  }
+  return notes;
+}
+
+/** Undefined when it cannot be told. */
+function isOnDisk(path: string): boolean | undefined {
+  try {
+    return !memoryFileSystems.has(statfsSync(dirname(path)).type);
+  } catch {
+    return undefined;
+  }
+}
+
+function reasons(unit: FileUnit, group: FileGroup, status: FileStatus, wall: number): string[] {
+  const { failure } = group;
+  const why = [headline(unit, group, wall)];
+  for (const missing of status.missing) why.push(missingSentence(missing, wall));
+  for (const other of group.units) {
+    if (other === unit || group.step !== 'waiting') continue;
+    for (const missing of other.consumer?.missing() ?? []) {
+      why.push(`${other.config.destination} of the same set: ${missingSentence(missing, wall)}`);
+    }
+  }
+  if (failure !== undefined) {
+    const times = failure.count === 1 ? '' : `, ${failure.count} times since ${ago(failure.since, wall)}`;
+    why.push(`${failure.step} failed${times}: ${failure.message}`);
+  }
+  for (const text of status.owed) why.push(`still to be notified: ${text}`);
+  if (group.retryAt !== undefined) {
+    why.push(
+      `tried again in ${formatDuration(Math.max(0, group.retryAt - wall))}, or when something changes`,
+    );
+  }
+  if (unit.templateProblem !== undefined)
+    why.push(`a later text of the template is not used: ${unit.templateProblem}`);
+  return why;
+}
+
+function headline(unit: FileUnit, group: FileGroup, wall: number): string {
+  const since = ago(group.since, wall);
+  switch (group.step) {
+    case 'current':
+      return unit.committedAt === undefined
+        ? `current since ${since}: the file had the right bytes already`
+        : `current: last written ${ago(unit.committedAt, wall)}`;
+    case 'waiting':
+      return unit.committedAt === undefined
+        ? `waits for secrets since ${since}; the destination is as it was before`
+        : `waits for secrets since ${since}; the file keeps its last content`;
+    case 'failing':
+      return `the last change was not taken over, ${since}; the old file stays`;
+    case 'owed':
+      return `the new file is in place since ${since}, but its program was not told or is not well`;
+    default:
+      return `a transaction is at the step ${group.step} since ${since}`;
+  }
+}
+
+function missingSentence(missing: MissingDependency, wall: number): string {
+  const since = missing.since === undefined ? '' : ` since ${ago(missing.since, wall)}`;
+  const message = missing.message === undefined ? '' : `: ${missing.message}`;
+  const what: Record<MissingDependency['reason'], string> = {
+    pending: 'upstream has not answered yet',
+    absent: 'upstream has no such secret',
+    denied: 'upstream denies it',
+    failed: 'upstream cannot be asked',
+    unknown: 'the config does not know it',
+  };
+  return `${missing.name}: ${what[missing.reason]}${since}${message}`;
+}
+
+function ago(at: number, wall: number): string {
+  const ms = Math.max(0, wall - at);
+  return `${formatDuration(ms < 1000 ? Math.round(ms) : Math.round(ms / 1000) * 1000)} ago`;
+}

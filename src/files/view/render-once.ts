@@ -1,0 +1,90 @@
+// For one-shot use: waits until each file is current, has failed, or waits for what is known not to come.
+import type { ErrorCode } from '../../base/errors.ts';
+import type { MissingDependency } from '../../content/template-consumer.ts';
+import type { Store } from '../../store/store.ts';
+import type { FileGroup, FileUnit } from '../file-group.ts';
+import type { FileRegister } from '../file-register.ts';
+
+export interface RenderResult {
+  readonly destination: string;
+  /** `written`; `same`: it had the right bytes already; `failed`; `missing`: secrets will not or did not come. */
+  readonly outcome: 'written' | 'same' | 'failed' | 'missing';
+  readonly missing: readonly MissingDependency[];
+  /** One sentence, where it failed. */
+  readonly message: string | undefined;
+  readonly code: ErrorCode | undefined;
+}
+
+interface WatchOptions {
+  readonly register: FileRegister;
+  readonly store: Store;
+  readonly idle: () => Promise<void>;
+  /** Called after each transaction. */
+  readonly watchers: Set<() => void>;
+  readonly signal: AbortSignal;
+}
+
+/** Resolves early with what there is when the signal is aborted. */
+export async function watchUntilRendered(options: WatchOptions): Promise<RenderResult[]> {
+  const { register, store, idle, watchers, signal } = options;
+  let wake: () => void = () => undefined;
+  const stir = (): void => wake();
+  watchers.add(stir);
+  const stopListening = store.listen({ changed: stir, updated: stir });
+  signal.addEventListener('abort', stir, { once: true });
+  try {
+    for (;;) {
+      const stirred = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      await Promise.race([idle(), stirred]);
+      const units = register.units();
+      if (signal.aborted || units.every((unit) => isDecided(unit, register.groupOf(unit)))) {
+        return units.map((unit) => resultOf(unit, register.groupOf(unit)));
+      }
+      await stirred;
+    }
+  } finally {
+    watchers.delete(stir);
+    stopListening();
+    signal.removeEventListener('abort', stir);
+  }
+}
+
+function isDecided(unit: FileUnit, group: FileGroup): boolean {
+  if (group.isRunning) return false;
+  if (group.step === 'current' || group.step === 'failing' || group.step === 'owed')
+    return !hasNews(unit, group);
+  if (group.step !== 'waiting') return false;
+  const missing = group.units.flatMap((one) => one.consumer?.missing() ?? []);
+  return missing.length > 0 && missing.every(({ reason }) => reason !== 'pending' && reason !== 'failed');
+}
+
+/** A change that came while the transaction ran. */
+function hasNews(unit: FileUnit, group: FileGroup): boolean {
+  return unit.isDirty && group.step === 'current';
+}
+
+function resultOf(unit: FileUnit, group: FileGroup): RenderResult {
+  const missing = unit.consumer?.missing() ?? [];
+  const common = { destination: unit.config.destination, missing };
+  const { failure } = group;
+  if (failure !== undefined)
+    return { ...common, outcome: 'failed', message: failure.message, code: failure.code };
+  if (group.step === 'current') {
+    const outcome = unit.committedAt === undefined ? 'same' : 'written';
+    return { ...common, outcome, message: undefined, code: undefined };
+  }
+  // Of a set, the file that waits may be another one.
+  const first = missing[0] ?? group.units.flatMap((one) => one.consumer?.missing() ?? [])[0];
+  const code = first === undefined ? 'timeout' : missingCodes[first.reason];
+  return { ...common, outcome: 'missing', message: first?.message ?? first?.key, code };
+}
+
+const missingCodes: Readonly<Record<MissingDependency['reason'], ErrorCode>> = {
+  pending: 'timeout',
+  absent: 'not_found',
+  denied: 'denied',
+  failed: 'upstream_unavailable',
+  unknown: 'template_failed',
+};

@@ -1,0 +1,142 @@
+// What the commands ask for: status, refresh, reload, who holds what, how access is decided. For callers with the
+// admin right only.
+
+import { LatchkeyError } from '../../base/errors.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
+import type { ListenerConfig } from '../../config/resolved.ts';
+import { shownVersion } from '../../store/secret-version.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { methodNotAllowed } from '../http/method-not-allowed.ts';
+import { decodeSegment } from '../http/path-segment.ts';
+import { readBody } from '../http/request-body.ts';
+import type { DialectHandler, ServerContext } from '../http/server-context.ts';
+import { askFrom, callerFrom } from './access-question.ts';
+import { holdersOf } from './who-has.ts';
+
+/** A unix listener for secrets brings the admin paths along, for `latchkey status` and its kin; TCP only when told. */
+export function isAdminServedBy(listener: ListenerConfig): boolean {
+  return listener.serve.includes('admin') || (listener.kind !== 'tcp' && listener.serve.includes('secrets'));
+}
+
+const maxBodyBytes = 64 * 1024;
+const refreshLimitMs = 120_000;
+
+type Handler = (exchange: Exchange) => void | Promise<void>;
+
+export function createAdminDialect(context: ServerContext): DialectHandler {
+  const { view } = context;
+
+  async function refresh(exchange: Exchange): Promise<void> {
+    const names = await wantedNames(exchange);
+    const ended = new AbortController();
+    exchange.response.once('close', () => ended.abort());
+    const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(refreshLimitMs)]);
+    const results = await view.refresh(names, signal);
+    exchange.answerJson(200, { results });
+  }
+
+  async function reload(exchange: Exchange): Promise<void> {
+    exchange.answerJson(200, { status: 'reloaded', ...(await view.reload()) });
+  }
+
+  function whoHas(exchange: Exchange): void {
+    const [name = '', version] = decodeSegment(exchange.path.slice('/who-has/'.length)).split('@');
+    exchange.name = name;
+    const entry = view.names.find(name)?.entry;
+    if (entry === undefined) {
+      exchange.fail('not_found', `there is no secret named ${JSON.stringify(name)}`);
+      return;
+    }
+    if (version !== undefined && !/^\d+$/.test(version)) {
+      exchange.fail('request_invalid', 'expected NAME or NAME@VERSION with a number');
+      return;
+    }
+    exchange.answerJson(200, {
+      name,
+      current_version: entry.current === undefined ? null : shownVersion(entry.current),
+      holders: holdersOf(context, entry.key, version === undefined ? undefined : Number(version)),
+    });
+  }
+
+  function explain(exchange: Exchange): void {
+    const subject = new URLSearchParams(exchange.query).get('subject') ?? '';
+    const explanation = view.explain(subject);
+    if (explanation === undefined) {
+      exchange.fail('not_found', `no secret, file or process is named ${JSON.stringify(subject)}`);
+      return;
+    }
+    exchange.answerJson(200, explanation);
+  }
+
+  async function drill(exchange: Exchange): Promise<void> {
+    const name = decodeSegment(exchange.path.slice('/drill/'.length));
+    exchange.name = name;
+    const { kind = 'rotation', notify = false } = await jsonBody(exchange);
+    if (kind !== 'rotation' && kind !== 'outage' && kind !== 'revocation') {
+      throw new LatchkeyError('usage', 'kind: expected rotation, outage or revocation');
+    }
+    exchange.answerJson(200, await view.drill(name, { kind, notify: notify === true }));
+  }
+
+  async function accessTest(exchange: Exchange): Promise<void> {
+    const body = await jsonBody(exchange);
+    exchange.answerJson(200, context.access.explain(callerFrom(body), askFrom(body)));
+  }
+
+  const routes: readonly { method: string; owns(path: string): boolean; handle: Handler }[] = [
+    {
+      method: 'GET',
+      owns: (path) => path === '/status',
+      handle: (exchange) => exchange.answerJson(200, { ...view.status(), audit: context.audit.status() }),
+    },
+    { method: 'POST', owns: (path) => path === '/refresh', handle: refresh },
+    { method: 'POST', owns: (path) => path === '/reload', handle: reload },
+    { method: 'GET', owns: (path) => path.startsWith('/who-has/'), handle: whoHas },
+    { method: 'GET', owns: (path) => path === '/explain', handle: explain },
+    { method: 'POST', owns: (path) => path.startsWith('/drill/'), handle: drill },
+    { method: 'POST', owns: (path) => path === '/access/test', handle: accessTest },
+  ];
+
+  return {
+    name: 'admin',
+    roots: ['status', 'refresh', 'reload', 'who-has', 'explain', 'drill', 'access'],
+    isServedBy: isAdminServedBy,
+    handle(exchange) {
+      const route = routes.find(({ owns }) => owns(exchange.path));
+      if (!exchange.permits({ kind: 'admin' })) {
+        exchange.deny();
+        return;
+      }
+      if (route === undefined) {
+        exchange.fail('not_found', 'no such path');
+        return;
+      }
+      const isRight =
+        exchange.method === route.method || (route.method === 'GET' && exchange.method === 'HEAD');
+      return isRight ? route.handle(exchange) : methodNotAllowed(exchange, route.method);
+    },
+  };
+}
+
+/** From `?name=` (repeated) or `{"names":[…]}`; neither: all. */
+async function wantedNames(exchange: Exchange): Promise<readonly string[] | undefined> {
+  const named = new URLSearchParams(exchange.query).getAll('name');
+  if (named.length > 0) return named;
+  const { names } = await jsonBody(exchange);
+  if (names === undefined) return undefined;
+  if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return names;
+  throw new LatchkeyError('usage', 'names: expected a list of names');
+}
+
+async function jsonBody(exchange: Exchange): Promise<JsonObject> {
+  const bytes = await readBody(exchange.request, maxBodyBytes);
+  if (bytes.length === 0) return {};
+  let value: unknown;
+  try {
+    value = parseJson(bytes.toString('utf8'));
+  } catch (error) {
+    throw new LatchkeyError('usage', 'the body is not JSON', { cause: error });
+  }
+  if (!isJsonObject(value)) throw new LatchkeyError('usage', 'the body: expected a JSON object');
+  return value;
+}

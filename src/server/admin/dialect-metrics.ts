@@ -1,0 +1,30 @@
+// Prometheus text for whoever a rule matches at all: no values, but names of secrets are in it.
+
+import { methodNotAllowed } from '../http/method-not-allowed.ts';
+import type { DialectHandler, ServerContext } from '../http/server-context.ts';
+import { isAdminServedBy } from './dialect-admin.ts';
+
+export function createMetricsDialect(context: ServerContext): DialectHandler {
+  return {
+    name: 'metrics',
+    roots: ['metrics'],
+    isServedBy: (listener) => listener.serve.includes('metrics') || isAdminServedBy(listener),
+    handle(exchange) {
+      exchange.isAudited = false;
+      if (exchange.method !== 'GET' && exchange.method !== 'HEAD')
+        return methodNotAllowed(exchange, 'GET, HEAD');
+      if (exchange.path !== '/metrics') {
+        exchange.fail('not_found', 'no such path');
+        return;
+      }
+      const isServed = exchange.connection.scope.config.serve.includes('metrics');
+      if (!exchange.permits({ kind: isServed ? 'metrics' : 'admin' })) {
+        exchange.deny();
+        return;
+      }
+      const body = Buffer.from(context.registry.render(), 'utf8');
+      const headers = ['Content-Type', 'text/plain; version=0.0.4; charset=utf-8', 'Content-Length'];
+      exchange.answer(200, [...headers, String(body.length), 'Cache-Control', 'no-store'], body);
+    },
+  };
+}

@@ -1,0 +1,54 @@
+// Who holds which version of a secret: callers by the ledger, files and processes by the store.
+import { shownVersion } from '../../store/secret-version.ts';
+import type { ServerContext } from '../http/server-context.ts';
+
+export interface HolderLine {
+  /** `caller:…`, `file:…` or `process:…`. */
+  readonly consumer: string;
+  readonly version: number;
+  readonly is_current: boolean;
+  readonly pid?: number;
+  readonly uid?: number;
+  readonly exe?: string;
+  readonly unit?: string;
+  /** RFC 3339: when it got this version, and when it asked last. */
+  readonly since?: string;
+  readonly last_at?: string;
+  readonly deliveries?: number;
+}
+
+export function holdersOf(
+  context: ServerContext,
+  entryKey: string,
+  version: number | undefined,
+): HolderLine[] {
+  const { ledger, view } = context;
+  const current = view.store.find(entryKey)?.current?.number;
+  const callers = ledger.whoHas(entryKey, version).map((record): HolderLine => {
+    const { holder } = record;
+    const process = holder.kind === 'process' ? holder : undefined;
+    return {
+      consumer: record.consumer,
+      version: record.shownVersion,
+      is_current: record.number === current,
+      ...(process === undefined ? {} : { pid: process.pid, uid: process.uid }),
+      ...(process?.exe === undefined ? {} : { exe: process.exe }),
+      ...(holder.kind === 'unit' ? { unit: holder.unit } : {}),
+      ...(process?.unit === undefined ? {} : { unit: process.unit }),
+      since: new Date(record.since).toISOString(),
+      last_at: new Date(record.lastAt).toISOString(),
+      deliveries: record.deliveries,
+    };
+  });
+  const known = new Set(callers.map((line) => line.consumer));
+  const others = [...view.store.holders(entryKey)]
+    .filter(([consumer, held]) => {
+      return !known.has(consumer) && (version === undefined || shownVersion(held) === version);
+    })
+    .map(([consumer, held]) => ({
+      consumer,
+      version: shownVersion(held),
+      is_current: held.number === current,
+    }));
+  return [...callers, ...others];
+}

@@ -1,0 +1,259 @@
+// The requests of AWS's own local agents: the Secrets Manager agent, the Lambda extension's parameters, and the
+// container credentials that SDKs fetch. Answers are made in aws-secret.ts; errors are told as those agents tell them.
+import { describeError, LatchkeyError } from '../../base/errors.ts';
+import type { Entry } from '../../store/entry.ts';
+import { shownVersion } from '../../store/secret-version.ts';
+import { type Exchange, jsonHeaders } from '../http/exchange.ts';
+import { decodeSegment } from '../http/path-segment.ts';
+import type { DialectHandler, ServerContext } from '../http/server-context.ts';
+import {
+  containerCredentials,
+  nameOfId,
+  parameterValue,
+  type StagedVersion,
+  secretValue,
+  stagedVersions,
+  versionIdOf,
+} from './aws-secret.ts';
+
+/** `text`: as the Secrets Manager agent words what is wrong with the request itself. */
+type AwsFault =
+  | { readonly status: number; readonly text: string }
+  | { readonly status: number; readonly type: string; readonly message: string };
+
+interface SecretQuery {
+  readonly secretId: string;
+  readonly versionId: string | undefined;
+  readonly versionStage: string | undefined;
+  readonly refreshNow: boolean;
+}
+
+const refreshLimitMs = 30_000;
+const notFound: AwsFault = { status: 404, text: 'Not found' };
+
+export function createAwsDialect(context: ServerContext): DialectHandler {
+  const { view, clock } = context;
+
+  /** True when the caller may; else he has his answer. */
+  function admits(exchange: Exchange, name: string): boolean {
+    if (exchange.permitsSecret(name)) return true;
+    context.metrics.denials.with('access').inc();
+    answerFault(exchange, { status: 403, type: 'AccessDeniedException', message: 'not allowed' });
+    return false;
+  }
+
+  function versionsOf(name: string): { entry: Entry; staged: StagedVersion[] } | AwsFault {
+    const entry = view.names.find(name)?.entry;
+    if (entry === undefined) return missing("Secrets Manager can't find the specified secret.");
+    const staged = stagedVersions(entry, view.store.holders(entry.key));
+    if (staged.length > 0) return { entry, staged };
+    const why = entry.error === undefined ? 'it has not been obtained yet' : entry.error.message;
+    return { status: 503, type: 'ServiceUnavailableException', message: `secret ${name}: ${why}` };
+  }
+
+  function deliver(
+    exchange: Exchange,
+    name: string,
+    entry: Entry,
+    { version }: StagedVersion,
+    value: object,
+  ): void {
+    const body = Buffer.from(JSON.stringify(value), 'utf8');
+    const { number } = version;
+    const delivery = { name, entryKey: entry.key, number, shownVersion: shownVersion(version) };
+    exchange.answer(200, jsonHeaders(body.length), body, delivery);
+  }
+
+  async function getSecret(exchange: Exchange, query: SecretQuery): Promise<void> {
+    const name = nameOfId(query.secretId);
+    if (!admits(exchange, name)) return;
+    if (query.refreshNow) {
+      const [result] = await view.refresh([name], AbortSignal.timeout(refreshLimitMs));
+      if (!admits(exchange, name)) return;
+      if (result?.error !== undefined && result.error.code !== 'not_found') {
+        const { message } = result.error;
+        answerFault(exchange, { status: 502, type: 'InternalServiceError', message });
+        return;
+      }
+    }
+    const found = versionsOf(name);
+    if ('status' in found) {
+      answerFault(exchange, found);
+      return;
+    }
+    const { versionId, versionStage } = query;
+    const meant = found.staged.find(
+      ({ version, stage }) =>
+        (versionId === undefined || versionId === versionIdOf(found.entry, version)) &&
+        (versionStage ?? (versionId === undefined ? 'AWSCURRENT' : stage)) === stage,
+    );
+    if (meant !== undefined) {
+      deliver(exchange, name, found.entry, meant, secretValue(name, found.entry, meant));
+      return;
+    }
+    const what = versionId === undefined ? `staging label: ${versionStage}` : `VersionId: ${versionId}`;
+    answerFault(exchange, missing(`Secrets Manager can't find the specified secret value for ${what}`));
+  }
+
+  /** `stripe`, `/stripe`, or `/stripe/key` for one field. */
+  function getParameter(exchange: Exchange): void {
+    const query = parametersOf(exchange.query, ['name', 'version', 'label', 'withDecryption']);
+    if ('status' in query) {
+      answerFault(exchange, query);
+      return;
+    }
+    const asked = query.get('name') ?? '';
+    if (asked === '') {
+      answerFault(exchange, { status: 400, text: 'missing parameter name' });
+      return;
+    }
+    const [name = '', field, ...rest] = asked.replace(/^\//, '').split('/');
+    exchange.field = field;
+    if (!admits(exchange, name)) return;
+    const found = versionsOf(name);
+    if ('status' in found && found.status === 503) {
+      answerFault(exchange, found);
+      return;
+    }
+    const label = query.get('label');
+    const version = query.get('version');
+    const meant =
+      'status' in found ||
+      rest.length > 0 ||
+      (label !== null && label !== 'AWSCURRENT' && label !== 'AWSPREVIOUS')
+        ? undefined
+        : found.staged.find(
+            (staged) =>
+              (version === null || version === String(shownVersion(staged.version))) &&
+              (label ?? (version === null ? 'AWSCURRENT' : staged.stage)) === staged.stage,
+          );
+    const value = meant && parameterValue(asked, meant.version, field);
+    if (meant === undefined || value === undefined || 'status' in found) {
+      const message = `no parameter ${asked}`;
+      answerFault(exchange, { status: 400, type: 'ParameterNotFound', message });
+      return;
+    }
+    deliver(exchange, name, found.entry, meant, value);
+  }
+
+  function getCredentials(exchange: Exchange, name: string): void {
+    if (!exchange.permitsSecret(name)) {
+      context.metrics.denials.with('access').inc();
+      answerCode(exchange, 403, 'AccessDenied', 'not allowed');
+      return;
+    }
+    const found = versionsOf(name);
+    if ('status' in found) {
+      const code = found.status === 503 ? 'ServiceUnavailable' : 'NotFound';
+      const message = 'message' in found ? found.message : 'not found';
+      answerCode(exchange, found.status === 503 ? 503 : 404, code, message);
+      return;
+    }
+    const [current] = found.staged;
+    if (current === undefined) return;
+    try {
+      const value = containerCredentials(name, found.entry, current.version, clock.wall());
+      deliver(exchange, name, found.entry, current, value);
+    } catch (error) {
+      if (!(error instanceof LatchkeyError)) throw error;
+      answerCode(exchange, 404, 'NoCredentials', describeError(error));
+    }
+  }
+
+  function route(exchange: Exchange): void | Promise<void> {
+    const { path, query } = exchange;
+    const secret = { versionId: undefined, versionStage: undefined, refreshNow: undefined };
+    if (path === '/secretsmanager/get') {
+      const asked = parametersOf(query, ['secretId', ...Object.keys(secret)]);
+      const wanted =
+        'status' in asked ? asked : secretQuery(asked, asked.get('secretId') ?? '', 'parameter secretId');
+      return 'status' in wanted ? answerFault(exchange, wanted) : getSecret(exchange, wanted);
+    }
+    if (path.startsWith('/v1/')) {
+      const asked = parametersOf(query, Object.keys(secret));
+      const id = decodeSegment(path.slice('/v1/'.length));
+      const wanted = 'status' in asked ? asked : secretQuery(asked, id, 'secret ID');
+      return 'status' in wanted ? answerFault(exchange, wanted) : getSecret(exchange, wanted);
+    }
+    if (path === '/systemsmanager/parameters/get') return getParameter(exchange);
+    return answerFault(exchange, notFound);
+  }
+
+  return {
+    name: 'aws',
+    roots: ['ping', 'secretsmanager', 'systemsmanager', 'credentials', 'v1'],
+    isServedBy: (listener) => listener.serve.includes('aws'),
+    handle(exchange) {
+      const { path, method, identity } = exchange;
+      if (path === '/ping') {
+        exchange.isAudited = false;
+        if (method !== 'GET' && method !== 'HEAD') return answerText(exchange, 405, 'Not allowed');
+        return answerText(exchange, 200, 'healthy');
+      }
+      const name = /^\/credentials\/aws\/([^/]+)$/.exec(path)?.[1];
+      if (identity.caller.kind === 'unknown') {
+        context.metrics.denials.with('access').inc();
+        exchange.permits({ kind: 'list' });
+        if (path.startsWith('/credentials/')) return answerCode(exchange, 403, 'AccessDenied', 'bad token');
+        return answerText(exchange, 403, 'Bad Token');
+      }
+      if (method !== 'GET') return answerText(exchange, 405, 'Not allowed');
+      if (name !== undefined) return getCredentials(exchange, decodeSegment(name));
+      return route(exchange);
+    },
+    refuse(exchange, { why, message }) {
+      if (exchange.path.startsWith('/credentials/')) answerCode(exchange, 403, 'AccessDenied', message);
+      else if (why === 'forwarded') answerText(exchange, 400, 'Forwarded');
+      else answerText(exchange, 403, message);
+    },
+    errorBody: (code, message) => `${JSON.stringify({ __type: code, message })}\n`,
+  };
+}
+
+function secretQuery(query: URLSearchParams, secretId: string, what: string): SecretQuery | AwsFault {
+  const refresh = query.get('refreshNow')?.toLowerCase() ?? 'false';
+  if (secretId === '') return { status: 400, text: `missing ${what}` };
+  if (!['true', '1', 'false', '0'].includes(refresh))
+    return { status: 400, text: 'invalid refreshNow value' };
+  return {
+    secretId,
+    versionId: query.get('versionId') ?? undefined,
+    versionStage: query.get('versionStage') ?? undefined,
+    refreshNow: refresh === 'true' || refresh === '1',
+  };
+}
+
+/** A role to assume is refused too: whoever asks gets what the rules give him, under no other name. */
+function parametersOf(query: string, known: readonly string[]): URLSearchParams | AwsFault {
+  const parameters = new URLSearchParams(query);
+  const unknown = [...parameters.keys()].find((key) => !known.includes(key));
+  return unknown === undefined ? parameters : { status: 400, text: `unknown parameter: ${unknown}` };
+}
+
+function missing(message: string): AwsFault {
+  return { status: 400, type: 'ResourceNotFoundException', message };
+}
+
+function answerFault(exchange: Exchange, fault: AwsFault): void {
+  if ('text' in fault) answerText(exchange, fault.status, fault.text);
+  else answerObject(exchange, fault.status, { __type: fault.type, message: fault.message });
+}
+
+function answerCode(exchange: Exchange, status: number, code: string, message: string): void {
+  answerObject(exchange, status, { Code: code, Message: message });
+}
+
+function answerObject(exchange: Exchange, status: number, value: object): void {
+  const body = Buffer.from(JSON.stringify(value), 'utf8');
+  exchange.answer(status, jsonHeaders(body.length), body);
+}
+
+function answerText(exchange: Exchange, status: number, text: string): void {
+  const headers = [
+    'Content-Type',
+    'text/plain; charset=utf-8',
+    'Content-Length',
+    String(Buffer.byteLength(text)),
+  ];
+  exchange.answer(status, [...headers, 'Cache-Control', 'no-store'], text);
+}

@@ -1,0 +1,244 @@
+// One request and its answer. An answer is first recorded, then sent: what cannot be recorded is not sent (audit
+// `on_failure: deny`). A class, for there is one to each request and methods on a prototype cost it nothing.
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { Ask, Decision } from '../../access/access-policy.ts';
+import type { AuditEntry } from '../../audit/audit-line.ts';
+import type { Recorded } from '../../audit/audit-log.ts';
+import type { LatchkeyError } from '../../base/errors.ts';
+import { type Connection, type Identity, identityOf } from '../listen/connection.ts';
+import { sendWireBytes } from '../node-internals/wire-answer.ts';
+import type { PreparedAnswer } from '../secrets/secret-reader.ts';
+import { type ApiCode, type ApiError, apiError, apiErrorOf, errorBody } from './api-error.ts';
+import type { DialectHandler, ServerContext } from './server-context.ts';
+
+/** Bytes, or a function that writes to the response itself (a stream) once the answer is recorded. */
+export type AnswerBody = Buffer | string | ((response: ServerResponse) => void);
+
+/** What the answer hands out; for the audit line and the ledger. */
+export interface Delivery {
+  readonly name: string;
+  readonly field?: string | undefined;
+  readonly entryKey: string;
+  /** The store's own number, and the one that people see. */
+  readonly number: number;
+  readonly shownVersion: number;
+}
+
+/** Until somebody decides: also of what is refused for its form, whoever asks. */
+const undecided: Decision = { isAllowed: false, reason: 'not decided', rule: undefined };
+const noHeaders: readonly string[] = [];
+
+export class Exchange implements Recorded {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly connection: Connection;
+  readonly context: ServerContext;
+  readonly startedAt: number;
+  readonly path: string;
+  /** Without the question mark. */
+  readonly query: string;
+  identity: Identity;
+  dialect: DialectHandler | undefined;
+  /** Health probes and scrapes are not audited, unless they are denied. */
+  isAudited = true;
+  /** Requests that waited do not count in the latency histogram. */
+  hasWaited = false;
+  decision: Decision = undecided;
+  /** What was asked for, when it is a secret. */
+  name: string | undefined;
+  field: string | undefined;
+  #delivery: Delivery | undefined;
+  #status = 0;
+  #headers: readonly string[] = noHeaders;
+  #body: AnswerBody = '';
+  #wire: Buffer | undefined;
+  #isAnswered = false;
+
+  constructor(
+    context: ServerContext,
+    connection: Connection,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ) {
+    this.context = context;
+    this.connection = connection;
+    this.request = request;
+    this.response = response;
+    this.startedAt = context.clock.now();
+    const url = request.url ?? '/';
+    const mark = url.indexOf('?');
+    this.path = mark < 0 ? url : url.slice(0, mark);
+    this.query = mark < 0 ? '' : url.slice(mark + 1);
+    this.identity = identityOf(connection, request.headers);
+  }
+
+  get method(): string {
+    return this.request.method ?? 'GET';
+  }
+
+  get headers(): IncomingHttpHeaders {
+    return this.request.headers;
+  }
+
+  /** True once an answer is on its way; a second one is ignored. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
+  }
+
+  /** Decides and keeps the decision for the audit line. */
+  permits(ask: Ask): boolean {
+    this.decision = this.context.access.decide(this.identity.caller, ask);
+    return this.decision.isAllowed;
+  }
+
+  permitsSecret(name: string): boolean {
+    this.name = name;
+    this.decision = this.context.access.decideSecret(this.identity.caller, name);
+    return this.decision.isAllowed;
+  }
+
+  /** `headers` are name, value, name, value; with Content-Length unless the body is a stream. */
+  answer(status: number, headers: readonly string[], body: AnswerBody, delivery?: Delivery): void {
+    if (this.#isAnswered) return;
+    this.#isAnswered = true;
+    this.#status = status;
+    this.#headers = headers;
+    this.#body = body;
+    this.#delivery = delivery;
+    if (!this.isAudited) {
+      this.#send();
+      return;
+    }
+    const latencyUs = Math.round((this.context.clock.now() - this.startedAt) * 1000);
+    this.context.audit.append({ ...this.#auditEntry(delivery), status, latencyUs }, this);
+  }
+
+  /** Before another is asked to do what could not be taken back. Rejects `audit_failed` where nothing unrecorded is served. */
+  recordForward(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.context.audit.append(this.#auditEntry(undefined), {
+        recorded: (failure) => (failure === undefined ? resolve() : reject(failure)),
+      });
+    });
+  }
+
+  #auditEntry(delivery: Delivery | undefined): AuditEntry {
+    const subject = this.name ?? delivery?.name;
+    return {
+      caller: this.identity.encoded,
+      listener: this.connection.scope.config.place,
+      dialect: this.dialect?.name ?? 'none',
+      method: this.method,
+      name: subject,
+      field: this.field ?? delivery?.field,
+      version: delivery?.shownVersion,
+      path: subject === undefined ? this.#auditedPath() : undefined,
+      isAllowed: this.decision.isAllowed,
+      reason: this.decision.reason,
+    };
+  }
+
+  /** A whole secret or field, as prepared. */
+  answerPrepared(prepared: PreparedAnswer): void {
+    if (this.#isAnswered) return;
+    this.#wire = prepared.wire;
+    this.answer(200, prepared.headers, prepared.body, prepared.delivery);
+  }
+
+  answerJson(status: number, value: unknown): void {
+    const body = Buffer.from(`${JSON.stringify(value)}\n`, 'utf8');
+    this.answer(status, jsonHeaders(body.length), body);
+  }
+
+  fail(code: ApiCode, message: string): void {
+    this.failWith(apiError(code, message));
+  }
+
+  failWith(error: ApiError, headers: readonly string[] = noHeaders): void {
+    const body = Buffer.from((this.dialect?.errorBody ?? errorBody)(error.code, error.message), 'utf8');
+    this.answer(error.status, [...jsonHeaders(body.length), ...headers], body);
+  }
+
+  /** The answer to a caller that may not. It tells no more than he knew. */
+  deny(): void {
+    this.isAudited = true;
+    this.context.metrics.denials.with('access').inc();
+    this.failWith(apiError('denied', 'not allowed'));
+  }
+
+  /** For a request that no program of this host makes, whoever asks. */
+  refuse(refusal: { why: string; message: string }): void {
+    this.context.metrics.denials.with(refusal.why).inc();
+    this.decision = { isAllowed: false, reason: refusal.message, rule: undefined };
+    this.isAudited = true;
+    if (this.dialect?.refuse !== undefined) this.dialect.refuse(this, refusal);
+    else this.failWith(apiError('denied', refusal.message));
+  }
+
+  /** For what a handler threw. */
+  failFrom(error: unknown): void {
+    const known = apiErrorOf(error);
+    if (known.code === 'internal') {
+      const { name, stack } = error instanceof Error ? error : { name: 'unknown', stack: undefined };
+      // Only where it happened: the message may quote what it worked on.
+      const at = stack
+        ?.split('\n')
+        .filter((line) => line.startsWith('    at '))
+        .slice(0, 4);
+      this.context.logger.error({ error: name, at, dialect: this.dialect?.name }, 'a request failed');
+    }
+    this.failWith(known);
+  }
+
+  #auditedPath(): string {
+    return this.dialect?.auditedPath?.(this.path) ?? this.path;
+  }
+
+  /** Called by the audit log once the line is written, or cannot be. */
+  recorded(failure: LatchkeyError | undefined): void {
+    if (failure !== undefined) {
+      this.context.metrics.denials.with('audit').inc();
+      const error = apiErrorOf(failure);
+      const body = (this.dialect?.errorBody ?? errorBody)('audit_failed', 'the audit file cannot be written');
+      this.#status = error.status;
+      this.#body = Buffer.from(body, 'utf8');
+      this.#headers = jsonHeaders(this.#body.length);
+      this.#delivery = undefined;
+      this.#wire = undefined;
+    }
+    this.#send();
+  }
+
+  #send(): void {
+    const { response, context } = this;
+    if (!response.destroyed) {
+      if (this.#delivery !== undefined) context.ledger.delivered(this.identity.caller, this.#delivery);
+      if (this.connection.scope.isDraining || this.#hasUnreadBody()) response.shouldKeepAlive = false;
+      if (this.#wire === undefined || !sendWireBytes(this.request, response, this.#wire)) this.#sendApart();
+    }
+    const dialect = this.dialect?.name ?? 'none';
+    context.metrics.requests.with(dialect, String(this.#status)).inc();
+    if (!this.hasWaited) {
+      context.metrics.requestSeconds.with(dialect).observe((context.clock.now() - this.startedAt) / 1000);
+    }
+  }
+
+  #sendApart(): void {
+    const { response } = this;
+    response.writeHead(this.#status, this.#headers as string[]);
+    if (typeof this.#body === 'function') this.#body(response);
+    else response.end(this.#body);
+  }
+
+  /** A body that nobody read would be taken in to its end; the connection ends instead. */
+  #hasUnreadBody(): boolean {
+    const { request } = this;
+    if (request.complete) return false;
+    const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+    return encoding !== undefined || (length !== undefined && length !== '0');
+  }
+}
+
+export function jsonHeaders(length: number): string[] {
+  return ['Content-Type', 'application/json', 'Content-Length', String(length), 'Cache-Control', 'no-store'];
+}

@@ -1,0 +1,176 @@
+// One listener for HTTP: admits connections, tells who is at the other end, and hands requests to routes.ts.
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
+import { type Caller, unknownCaller } from '../../access/caller.ts';
+import type { PeerReader } from '../../access/peer.ts';
+import type { ListenerConfig } from '../../config/resolved.ts';
+import { type BindContext, bindListener, refreshBinding } from '../listen/bind-listener.ts';
+import {
+  type Connection,
+  createIdentity,
+  createIdentityTable,
+  fdOf,
+  type ListenerScope,
+} from '../listen/connection.ts';
+import { httpLimits, refuseConnection, refuseMalformed } from '../listen/http-limits.ts';
+import type { Listener } from '../listen/listener.ts';
+import { hostRulesOf, tlsOptionsOf } from '../listen/listener-identity.ts';
+import { provideTokenFile } from '../listen/token-file.ts';
+import { takeListMethod } from '../node-internals/vault-list-method.ts';
+import { dialectsOf, handleRequest } from '../routes.ts';
+import { Exchange } from './exchange.ts';
+import type { DialectHandler, ServerContext } from './server-context.ts';
+
+interface HttpListenerOptions extends BindContext {
+  config: ListenerConfig;
+  context: ServerContext;
+  dialects: readonly DialectHandler[];
+  peers: PeerReader;
+}
+
+const noPeer = createIdentity(unknownCaller('TCP tells nothing of who connects'));
+const drainCheckMs = 20;
+
+export function createHttpListener(options: HttpListenerOptions): Listener {
+  const { context, dialects, peers } = options;
+  const { metrics, clock, logger } = context;
+  const connections = new WeakMap<Socket, Connection>();
+  const identityFor = createIdentityTable();
+  const open = metrics.connections.with(options.config.place);
+  let count = 0;
+  const scope: ListenerScope = {
+    config: options.config,
+    hostRules: hostRulesOf(options.config),
+    dialects: dialectsOf(dialects, options.config),
+    token: undefined,
+    isDraining: false,
+  };
+  const server = createNodeServer(options.config);
+  // Node would drop headers beyond 2000 unseen, an Origin among them; their size is limited anyway.
+  server.maxHeadersCount = 0;
+
+  function admit(socket: Socket, serve: (socket: Socket) => void): void {
+    if (count >= scope.config.maxConnections) {
+      metrics.connectionsRefused.with(scope.config.place).inc();
+      refuseConnection(
+        socket,
+        '503 Service Unavailable',
+        'too_many_connections',
+        `this listener serves at most ${scope.config.maxConnections} connections at once`,
+      );
+      return;
+    }
+    count += 1;
+    open.set(count);
+    socket.once('close', () => {
+      count -= 1;
+      open.set(count);
+    });
+    serve(socket);
+  }
+
+  function enter(socket: Socket): void {
+    const peer = scope.config.kind === 'tcp' ? noPeer : identityFor(peerOf(socket, peers));
+    connections.set(socket, { scope, peer, provedBy: undefined, provenHeader: undefined });
+  }
+
+  function onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const connection = connections.get(request.socket);
+    if (connection === undefined) request.socket.destroy();
+    else handleRequest(new Exchange(context, connection, request, response));
+  }
+
+  // Node's own listener puts the HTTP parser on the socket: ours goes first and calls it for those admitted.
+  const event = isTls(server) ? 'secureConnection' : 'connection';
+  const parse = server.listeners(event)[0] as (this: Server, socket: Socket) => void;
+  server.removeAllListeners(event);
+  server.on(event, (socket: Socket) => {
+    admit(socket, () => {
+      enter(socket);
+      parse.call(server, socket);
+    });
+  });
+  server.on('request', onRequest);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const again = (): void => parse.call(server, socket as Socket);
+    if (scope.dialects.get('v1')?.name === 'vault' && takeListMethod(error, socket, again)) return;
+    metrics.malformedRequests.with(scope.config.place).inc();
+    refuseMalformed(socket, error);
+  });
+  // Nothing here speaks another protocol, and a CONNECT or Upgrade must not leave a socket behind.
+  server.on('connect', (_request, socket) =>
+    refuseConnection(socket, '405 Method Not Allowed', 'method_not_allowed', 'CONNECT is not served'),
+  );
+
+  function provideToken(config: ListenerConfig): void {
+    if (config.kind !== 'tcp') return;
+    const text = provideTokenFile(config.place, config.tokenFile);
+    const caller: Caller = { kind: 'token', tokens: [config.place, config.tokenFile] };
+    const bytes = Buffer.from(text, 'utf8');
+    if (scope.token?.bytes.equals(bytes)) return;
+    scope.token = { bytes, caller: createIdentity(caller) };
+  }
+
+  return {
+    get config() {
+      return scope.config;
+    },
+    get connectionCount() {
+      return count;
+    },
+    async start() {
+      provideToken(scope.config);
+      try {
+        await bindListener(server, scope.config, options);
+      } catch (error) {
+        server.close();
+        throw error;
+      }
+      server.on('error', (error) => {
+        logger.error({ listener: scope.config.place, error: error.message }, 'a listener failed');
+      });
+    },
+    address: () => server.address(),
+    update(config) {
+      provideToken(config);
+      refreshBinding(config);
+      if (isTls(server) && config.kind === 'tcp') server.setSecureContext(tlsOptionsOf(config));
+      scope.config = config;
+      scope.hostRules = hostRulesOf(config);
+      scope.dialects = dialectsOf(dialects, config);
+    },
+    async close(drainMs) {
+      scope.isDraining = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const dialect of new Set(dialects)) dialect.drain?.(scope);
+      context.waits.finish((exchange) => exchange.connection.scope === scope);
+      const end = clock.now() + drainMs;
+      while (count > 0 && clock.now() < end) {
+        server.closeIdleConnections();
+        if (count > 0) await clock.sleep(drainCheckMs);
+      }
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+function createNodeServer(config: ListenerConfig): Server | HttpsServer {
+  if (config.kind !== 'tcp' || config.tls === undefined) return createHttpServer(httpLimits);
+  return createHttpsServer({ ...httpLimits, ...tlsOptionsOf(config) });
+}
+
+function isTls(server: Server | HttpsServer): server is HttpsServer {
+  return 'setSecureContext' in server;
+}
+
+function peerOf(socket: Socket, peers: PeerReader): Caller {
+  const fd = fdOf(socket);
+  return fd === undefined ? unknownCaller('the connection is gone') : peers.identify(fd);
+}

@@ -1,0 +1,95 @@
+// Requests that wait for a change: asked again when their entry changes, when the rules do, and for the last time when
+// their time is over. What an answer is, the dialect says.
+import type { Access } from '../../access/access.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { AgentMetrics } from '../../metrics/agent-metrics.ts';
+import type { Store } from '../../store/store.ts';
+import type { Exchange } from './exchange.ts';
+
+/**
+ * Tries to answer. Returns the key of the entry that it goes on waiting for, or undefined once it has answered;
+ * with `isLast` it must answer.
+ */
+export type TryAnswer = (isLast: boolean) => string | undefined;
+
+export interface Waits {
+  /** Waits at most `waitMs` for a change of the entry. */
+  add(exchange: Exchange, key: string, waitMs: number, tryAnswer: TryAnswer): void;
+  /** Answers those of one listener, or all, as if their time was over. */
+  finish(belongs?: (exchange: Exchange) => boolean): void;
+  close(): void;
+}
+
+interface Wait {
+  readonly exchange: Exchange;
+  key: string;
+  again(isLast: boolean): void;
+}
+
+export function createWaits(options: {
+  store: Store;
+  access: Access;
+  clock: Clock;
+  metrics: AgentMetrics;
+}): Waits {
+  const { store, access, clock, metrics } = options;
+  const waits = new Map<string, Set<Wait>>();
+  const openWaits = metrics.openWaits.with();
+
+  function keep(wait: Wait): void {
+    const those = waits.get(wait.key) ?? new Set();
+    those.add(wait);
+    waits.set(wait.key, those);
+  }
+
+  function forget(wait: Wait): void {
+    const those = waits.get(wait.key);
+    those?.delete(wait);
+    if (those?.size === 0) waits.delete(wait.key);
+  }
+
+  const all = (): Wait[] => [...waits.values()].flatMap((those) => [...those]);
+  const wake = (entry: { key: string }): void => {
+    for (const wait of [...(waits.get(entry.key) ?? [])]) wait.again(false);
+  };
+  const stopStore = store.listen({ changed: wake, updated: wake, closed: wake });
+  const stopAccess = access.onChange(() => {
+    for (const wait of all()) wait.again(false);
+  });
+
+  return {
+    add(exchange, key, waitMs, tryAnswer) {
+      exchange.hasWaited = true;
+      openWaits.inc();
+      const end = (): void => {
+        forget(wait);
+        timer.cancel();
+        exchange.response.off('close', end);
+        openWaits.inc(-1);
+      };
+      const wait: Wait = {
+        exchange,
+        key,
+        again(isLast) {
+          const next = tryAnswer(isLast);
+          if (next === undefined) end();
+          else if (next !== wait.key) {
+            forget(wait);
+            wait.key = next;
+            keep(wait);
+          }
+        },
+      };
+      const timer = clock.setTimer(waitMs, () => wait.again(true));
+      exchange.response.once('close', end);
+      keep(wait);
+    },
+    finish(belongs = () => true) {
+      for (const wait of all()) if (belongs(wait.exchange)) wait.again(true);
+    },
+    close() {
+      stopStore();
+      stopAccess();
+    },
+  };
+}

@@ -1,0 +1,114 @@
+// One client's connection: the listener it came through and who is at its other end, told once.
+import { timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Socket } from 'node:net';
+import { type Caller, unknownCaller } from '../../access/caller.ts';
+import { type EncodedCaller, encodeCaller } from '../../audit/audit-line.ts';
+import type { ListenerConfig } from '../../config/resolved.ts';
+import type { HostRules } from '../http/refusal-policy.ts';
+import type { DialectHandler } from '../http/server-context.ts';
+
+/** What the connections of a listener share; changes with a reload. */
+export interface ListenerScope {
+  config: ListenerConfig;
+  hostRules: HostRules;
+  /** By the first segment of the path. */
+  dialects: ReadonlyMap<string, DialectHandler>;
+  /** Of a TCP listener. */
+  token: ListenerToken | undefined;
+  isDraining: boolean;
+}
+
+interface ListenerToken {
+  readonly bytes: Buffer;
+  /** Shared by all that show the token, so that decisions and ledger see one caller. */
+  readonly caller: Identity;
+}
+
+export interface Identity {
+  readonly caller: Caller;
+  readonly encoded: EncodedCaller;
+}
+
+export interface Connection {
+  readonly scope: ListenerScope;
+  /** Of a unix socket: the peer. Of TCP: nobody, until a request shows the token. */
+  readonly peer: Identity;
+  /** The token that a request of this connection has shown, and the header's value that did. */
+  provedBy: ListenerToken | undefined;
+  provenHeader: string | undefined;
+}
+
+export function createIdentity(caller: Caller): Identity {
+  return { caller, encoded: encodeCaller(auditCaller(caller)) };
+}
+
+/** More different callers than that at once start afresh. */
+const maxShared = 1024;
+
+/** Makes identities, one and the same for all connections of a process: ten thousand of them cost no memory then. */
+export function createIdentityTable(): (caller: Caller) => Identity {
+  const known = new Map<string, Identity>();
+  return (caller) => {
+    if (caller.kind !== 'process') return createIdentity(caller);
+    const key = JSON.stringify(caller);
+    let identity = known.get(key);
+    if (identity === undefined) {
+      identity = createIdentity(caller);
+      if (known.size >= maxShared) known.clear();
+      known.set(key, identity);
+    }
+    return identity;
+  };
+}
+
+function auditCaller(caller: Caller) {
+  if (caller.kind === 'unknown') return { unknown: caller.why };
+  if (caller.kind === 'token') return { token: caller.tokens[0] ?? '' };
+  if (caller.kind === 'unit') return { uid: caller.uid, unit: caller.unit };
+  const { uid, gid, pid, exe, unit, container } = caller;
+  return { uid, gid, pid, exe, unit, container };
+}
+
+const withoutToken = createIdentity(unknownCaller('no token was shown'));
+const withWrongToken = createIdentity(unknownCaller('a wrong token was shown'));
+
+/** The descriptor of a socket that is still open: Node keeps it in its handle. */
+export function fdOf(socket: Socket): number | undefined {
+  const fd = (socket as unknown as { _handle?: { fd?: number } | null })._handle?.fd;
+  return fd === undefined || fd < 0 ? undefined : fd;
+}
+
+/** Who makes this request: the peer, or of TCP whoever shows the listener's token in one of its headers. */
+export function identityOf(connection: Connection, headers: IncomingHttpHeaders): Identity {
+  const { token } = connection.scope;
+  if (token === undefined) return connection.peer;
+  const { authorization, 'x-vault-token': vaultToken } = headers;
+  if (isProven(connection, authorization) || isProven(connection, vaultToken)) return token.caller;
+  let hasShown = false;
+  for (const shown of [authorization, headers['x-aws-parameters-secrets-token'], vaultToken]) {
+    if (typeof shown !== 'string') continue;
+    hasShown = true;
+    if (!isListenerToken(connection, shown)) continue;
+    Object.assign(connection, { provedBy: token, provenHeader: shown });
+    return token.caller;
+  }
+  return hasShown ? withWrongToken : withoutToken;
+}
+
+/** Equal to what this very connection has proved to know: nothing to be learnt from the time this takes. */
+function isProven({ scope, provedBy, provenHeader }: Connection, value: unknown): boolean {
+  return value !== undefined && value === provenHeader && scope.token === provedBy;
+}
+
+/**
+ * Whether a header's value is the listener's own token, which must not go on to an upstream. With or without a scheme:
+ * AWS SDKs send the container credentials' token bare.
+ */
+export function isListenerToken(connection: Connection, value: string): boolean {
+  const { token } = connection.scope;
+  if (token === undefined) return false;
+  if (isProven(connection, value)) return true;
+  const bytes = Buffer.from(value.replace(/^bearer +/i, ''), 'utf8');
+  return bytes.length === token.bytes.length && timingSafeEqual(bytes, token.bytes);
+}

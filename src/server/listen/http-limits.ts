@@ -1,0 +1,58 @@
+// How much of a listener one client may take: sizes, times, and the answers to those who take more.
+import type { ServerOptions } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { errorBody } from '../http/api-error.ts';
+
+/** Vault Agent's: headers 10 s, body 30 s, idle 5 min. */
+export const httpLimits = {
+  maxHeaderSize: 16 * 1024,
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 300_000,
+  connectionsCheckingInterval: 2000,
+  insecureHTTPParser: false,
+  requireHostHeader: true,
+} as const satisfies ServerOptions;
+
+/** Refused connections that still drain; more than that are cut without a word. */
+const maxLingering = 256;
+const lingerMs = 1000;
+let lingering = 0;
+
+/** A whole answer on a connection that never becomes one: says why, then ends. */
+export function refuseConnection(socket: Duplex, status: string, code: string, message: string): void {
+  if (!socket.writable || lingering >= maxLingering) {
+    socket.destroy();
+    return;
+  }
+  const body = errorBody(code, message);
+  lingering += 1;
+  const timer = setTimeout(() => socket.destroy(), lingerMs);
+  socket.once('close', () => {
+    lingering -= 1;
+    clearTimeout(timer);
+  });
+  socket.on('error', () => socket.destroy());
+  // Unread bytes at close would make the kernel send a reset, and the answer might be lost with it.
+  socket.resume();
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
+      `Cache-Control: no-store\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+/** To a request that could not be read. */
+export function refuseMalformed(socket: Duplex, error: NodeJS.ErrnoException): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  if (error.code === 'HPE_HEADER_OVERFLOW') {
+    const message = `the headers are longer than ${httpLimits.maxHeaderSize} bytes`;
+    refuseConnection(socket, '431 Request Header Fields Too Large', 'headers_too_large', message);
+  } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    refuseConnection(socket, '408 Request Timeout', 'timeout', 'the request did not come in time');
+  } else {
+    refuseConnection(socket, '400 Bad Request', 'request_invalid', 'the request is not well-formed HTTP/1.1');
+  }
+}

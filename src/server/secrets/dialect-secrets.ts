@@ -1,0 +1,132 @@
+// The native dialect: names, secrets and single fields, with ETag and `wait`.
+import { parseDuration } from '../../base/duration.ts';
+import { LatchkeyError } from '../../base/errors.ts';
+import type { ApiError } from '../http/api-error.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { methodNotAllowed } from '../http/method-not-allowed.ts';
+import { decodeSegment } from '../http/path-segment.ts';
+import type { DialectHandler, ServerContext } from '../http/server-context.ts';
+import type { PreparedAnswer, SecretTarget } from './secret-reader.ts';
+
+/** Longer ones are cut to this: clients ask again. */
+const longestWaitMs = 600_000;
+const maxRememberedPaths = 4096;
+
+export function createSecretsDialect(context: ServerContext): DialectHandler {
+  const { secrets, waits, view } = context;
+  const targets = new Map<string, SecretTarget>();
+
+  /** Equal paths give the same target: the prepared answers are kept by it. */
+  function targetOf(path: string): SecretTarget | undefined {
+    let target = targets.get(path);
+    if (target !== undefined) return target;
+    target = parseTarget(path);
+    if (target === undefined) return undefined;
+    if (targets.size >= maxRememberedPaths) targets.clear();
+    targets.set(path, target);
+    return target;
+  }
+
+  function respond(exchange: Exchange, target: SecretTarget): void {
+    if (!exchange.permitsSecret(target.name)) {
+      exchange.deny();
+      return;
+    }
+    const found = secrets.read(target);
+    const etag = exchange.headers['if-none-match'];
+    if ('body' in found && !isSame(etag, found.etag)) {
+      exchange.answerPrepared(found);
+      return;
+    }
+    const waitMs = exchange.query === '' ? 0 : waitOf(exchange.query);
+    const key = view.names.find(target.name)?.entry.key;
+    if (waitMs === 0 || key === undefined || exchange.connection.scope.isDraining) {
+      settle(exchange, found);
+      return;
+    }
+    waits.add(exchange, key, waitMs, (isLast) => waitOn(exchange, target, etag, isLast));
+  }
+
+  function waitOn(
+    exchange: Exchange,
+    target: SecretTarget,
+    etag: string | undefined,
+    isLast: boolean,
+  ): string | undefined {
+    if (!exchange.permitsSecret(target.name)) {
+      exchange.deny();
+      return undefined;
+    }
+    const found = secrets.read(target);
+    const key = view.names.find(target.name)?.entry.key;
+    if ('body' in found && !isSame(etag, found.etag)) exchange.answerPrepared(found);
+    else if (isLast || key === undefined) settle(exchange, found);
+    else return key;
+    return undefined;
+  }
+
+  function list(exchange: Exchange): void {
+    if (!exchange.permits({ kind: 'list' })) {
+      exchange.deny();
+      return;
+    }
+    const { caller } = exchange.identity;
+    const readable = view.names
+      .all()
+      .filter(({ config }) => context.access.decideSecret(caller, config.name).isAllowed);
+    exchange.answerJson(200, {
+      secrets: readable.map(({ config, entry }) => secrets.summary(config.name, entry)),
+    });
+  }
+
+  return {
+    name: 'secrets',
+    roots: ['secrets'],
+    isServedBy: (listener) => listener.serve.includes('secrets'),
+    handle(exchange) {
+      const { method, path } = exchange;
+      if (method !== 'GET' && method !== 'HEAD') {
+        methodNotAllowed(exchange, 'GET, HEAD');
+        return;
+      }
+      if (path === '/secrets' || path === '/secrets/') {
+        list(exchange);
+        return;
+      }
+      const target = targetOf(path);
+      if (target === undefined)
+        return exchange.fail('request_invalid', 'expected /secrets/NAME or /secrets/NAME/FIELD');
+      exchange.field = target.field;
+      respond(exchange, target);
+    },
+  };
+}
+
+/** Nothing new: 304, or why there is nothing at all. */
+function settle(exchange: Exchange, found: PreparedAnswer | ApiError): void {
+  if ('body' in found) exchange.answer(304, found.notModifiedHeaders, '', found.delivery);
+  else exchange.failWith(found);
+}
+
+function parseTarget(path: string): SecretTarget | undefined {
+  const [name = '', field, ...rest] = path.slice('/secrets/'.length).split('/').map(decodeSegment);
+  return name === '' || field === '' || rest.length > 0 ? undefined : { name, field };
+}
+
+/** RFC 9110, 13.1.2: weak comparison with any tag of the list. */
+function isSame(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  return (
+    header === etag || header.trim() === '*' || header.includes(etag.startsWith('W/') ? etag.slice(2) : etag)
+  );
+}
+
+function waitOf(query: string): number {
+  const wait = new URLSearchParams(query).get('wait');
+  if (wait === null) return 0;
+  try {
+    return Math.min(parseDuration(wait), longestWaitMs);
+  } catch (error) {
+    throw new LatchkeyError('usage', 'wait: expected a duration such as 30s', { cause: error });
+  }
+}

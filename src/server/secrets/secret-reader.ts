@@ -1,0 +1,197 @@
+// Secrets as answers, prepared once a version: the body as a Buffer, headers and ETag beside it. The age changes once
+// a second and then only what holds it is made anew. Who may have an answer is decided before, not here.
+import { createHmac, randomBytes } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
+import { stringifyJson } from '../../base/json.ts';
+import type { Entry } from '../../store/entry.ts';
+import { fieldBytes, type SecretVersion, secretFields, shownVersion } from '../../store/secret-version.ts';
+import type { AgentView } from '../agent-view.ts';
+import { type ApiCode, type ApiError, apiError, apiStatuses } from '../http/api-error.ts';
+import type { Delivery } from '../http/exchange.ts';
+import { wireBytes } from '../node-internals/wire-answer.ts';
+
+export interface PreparedAnswer {
+  readonly etag: string;
+  /** Name, value, name, value. */
+  readonly headers: readonly string[];
+  /** Those of a 304. */
+  readonly notModifiedHeaders: readonly string[];
+  readonly body: Buffer;
+  /** Head and body in one, for wire-answer.ts. */
+  readonly wire: Buffer;
+  readonly delivery: Delivery;
+}
+
+export interface SecretTarget {
+  readonly name: string;
+  /** Absent: the whole secret as JSON. */
+  readonly field: string | undefined;
+}
+
+interface SecretSummary {
+  readonly name: string;
+  readonly state: Entry['state'];
+  readonly version: number | null;
+  readonly obtained_at: string | null;
+  readonly expires_at: string | null;
+  readonly age_seconds: number | null;
+  readonly stale: boolean;
+}
+
+export interface SecretReader {
+  /** The answer for the target, or why there is none. */
+  read(target: SecretTarget): PreparedAnswer | ApiError;
+  /** Without values. */
+  summary(name: string, entry: Entry): SecretSummary;
+}
+
+/** What stays while version, state and expiry stay. */
+interface Prepared {
+  readonly entry: Entry;
+  readonly version: SecretVersion;
+  readonly state: Entry['state'];
+  readonly expiresAt: number | undefined;
+  readonly etag: string;
+  readonly delivery: Delivery;
+  /** Of a field the whole body; of the JSON all but what follows `obtained_at`. */
+  readonly start: Buffer;
+  answer: PreparedAnswer;
+  /** The answer tells age and date: good from the one wall time (ms) to before the other. */
+  validFrom: number;
+  validUntil: number;
+}
+
+/** More targets than that are never asked for by honest callers; then all is prepared anew. */
+const maxPrepared = 4096;
+
+export function createSecretReader(options: { view: AgentView; clock: Clock }): SecretReader {
+  const { view, clock } = options;
+  // ETags are keyed, so that they tell nobody anything about a value, and differ after a restart.
+  const etagKey = randomBytes(32);
+  const prepared = new Map<SecretTarget, Prepared>();
+
+  function prepare(target: SecretTarget, entry: Entry, version: SecretVersion): Prepared | ApiError {
+    const fields = secretFields(version);
+    const start =
+      target.field === undefined
+        ? jsonStart(target.name, stringifyJson(fields), version)
+        : fieldBytes(fields, target.field);
+    if (start === undefined) {
+      return apiError('not_found', `secret ${target.name} has no field ${JSON.stringify(target.field)}`);
+    }
+    const digest = createHmac('sha256', etagKey)
+      .update(`${entry.key}\n${target.field ?? `${version.number} ${version.dataDigest}`}\n`)
+      .update(target.field === undefined ? '' : start)
+      .digest('base64url')
+      .slice(0, 22);
+    // Weak for the JSON: its age counts on while the secret stays the same.
+    const etag = target.field === undefined ? `W/"${digest}"` : `"${digest}"`;
+    const { state, expiresAt } = entry;
+    const delivery = {
+      ...target,
+      entryKey: entry.key,
+      number: version.number,
+      shownVersion: shownVersion(version),
+    };
+    const parts = { entry, version, state, expiresAt, etag, delivery, start };
+    return { ...parts, ...answerAt(parts, target, clock.wall()) };
+  }
+
+  return {
+    read(target) {
+      const entry = view.names.find(target.name)?.entry;
+      if (entry === undefined)
+        return apiError('not_found', `there is no secret named ${JSON.stringify(target.name)}`);
+      const version = entry.current;
+      if (version === undefined) return absence(target.name, entry);
+      let known = prepared.get(target);
+      if (
+        known === undefined ||
+        known.version !== version ||
+        known.entry !== entry ||
+        known.state !== entry.state ||
+        known.expiresAt !== entry.expiresAt
+      ) {
+        const made = prepare(target, entry, version);
+        if ('code' in made) return made;
+        if (prepared.size >= maxPrepared) prepared.clear();
+        prepared.set(target, made);
+        known = made;
+      }
+      const wall = clock.wall();
+      if (wall >= known.validUntil || wall < known.validFrom)
+        Object.assign(known, answerAt(known, target, wall));
+      return known.answer;
+    },
+    summary(name, entry) {
+      const { current, state, expiresAt } = entry;
+      return {
+        name,
+        state,
+        version: current === undefined ? null : shownVersion(current),
+        obtained_at: current === undefined ? null : isoTime(current.obtainedAt),
+        expires_at: expiresAt === undefined ? null : isoTime(expiresAt),
+        age_seconds: current === undefined ? null : ageAt(current, clock.wall()),
+        stale: state === 'stale',
+      };
+    },
+  };
+}
+
+function jsonStart(name: string, data: string, version: SecretVersion): Buffer {
+  return Buffer.from(
+    `{"name":${JSON.stringify(name)},"data":${data},"version":${shownVersion(version)}` +
+      `,"obtained_at":"${isoTime(version.obtainedAt)}"`,
+    'utf8',
+  );
+}
+
+function ageAt(version: SecretVersion, wall: number): number {
+  return Math.max(0, Math.floor((wall - version.obtainedAt) / 1000));
+}
+
+type Timed = 'answer' | 'validFrom' | 'validUntil';
+
+function answerAt(parts: Omit<Prepared, Timed>, target: SecretTarget, wall: number): Pick<Prepared, Timed> {
+  const { etag, state, expiresAt, delivery, start, version } = parts;
+  const ageSeconds = ageAt(version, wall);
+  const isStale = state === 'stale';
+  const body =
+    target.field === undefined ? Buffer.concat([start, jsonEnd(expiresAt, ageSeconds, isStale)]) : start;
+  const common = ['ETag', etag, 'Age', String(ageSeconds), 'Cache-Control', 'no-store'];
+  common.push('Latchkey-Version', String(delivery.shownVersion));
+  if (isStale) common.push('Latchkey-Stale', 'true');
+  const type = target.field === undefined ? 'application/json' : 'text/plain; charset=utf-8';
+  const headers = ['Content-Type', type, 'Content-Length', String(body.length), ...common];
+  const wire = wireBytes(headers, body, wall);
+  const nextSecond = (Math.floor(wall / 1000) + 1) * 1000;
+  return {
+    answer: { etag, headers, notModifiedHeaders: common, body, wire, delivery },
+    validFrom: wall,
+    validUntil: Math.min(nextSecond, version.obtainedAt + (ageSeconds + 1) * 1000),
+  };
+}
+
+function jsonEnd(expiresAt: number | undefined, ageSeconds: number, isStale: boolean): Buffer {
+  const ends = expiresAt === undefined ? 'null' : `"${isoTime(expiresAt)}"`;
+  return Buffer.from(`,"expires_at":${ends},"age_seconds":${ageSeconds},"stale":${isStale}}\n`, 'utf8');
+}
+
+/** Why there is nothing to hand out: never obtained, or not any more. */
+function absence(name: string, entry: Entry): ApiError {
+  const { error, state } = entry;
+  if (error === undefined || state === 'expired') {
+    const why = error === undefined ? '' : `: ${error.message}`;
+    return state === 'expired'
+      ? apiError('expired', `secret ${name} has expired and could not be obtained anew${why}`)
+      : apiError('pending', `secret ${name} has not been obtained yet`);
+  }
+  // Upstream refused the agent; to the caller that is no question of his own rights.
+  if (error.code === 'denied') return apiError('upstream_denied', `secret ${name}: ${error.message}`);
+  const code = Object.hasOwn(apiStatuses, error.code) ? (error.code as ApiCode) : 'pending';
+  return apiError(code, `secret ${name}: ${error.message}`);
+}
+
+function isoTime(wall: number): string {
+  return Number.isFinite(wall) ? new Date(wall).toISOString() : '9999-12-31T23:59:59.999Z';
+}

@@ -1,0 +1,321 @@
+// The Vault API on a listener: VAULT_ADDR of any Vault client may point here. Secrets come from memory, all else goes
+// on to the vault; what the cache keeps is vault-cache.ts, how a request is passed on vault-forward.ts.
+import { randomUUID } from 'node:crypto';
+import { JsonNumber } from '../../base/json.ts';
+import { SecretValue } from '../../base/secret-value.ts';
+import type { Entry } from '../../store/entry.ts';
+import type { ForwardedAnswer } from '../agent-view.ts';
+import { type ApiError, apiErrorOf } from '../http/api-error.ts';
+import { type Exchange, jsonHeaders } from '../http/exchange.ts';
+import type { DialectHandler, ServerContext } from '../http/server-context.ts';
+import { createVaultCache, type Found, type VaultCache } from './vault-cache.ts';
+import {
+  accessorIn,
+  bodyOf,
+  editBack,
+  jsonFields,
+  type PassedRequest,
+  passOn,
+  streamBack,
+  tokenOf,
+  withoutTokenIds,
+} from './vault-forward.ts';
+import { createVaultHeld, type Obtained } from './vault-held.ts';
+import { createVaultLocalApi } from './vault-local-api.ts';
+import {
+  namespaceAsked,
+  operationOf,
+  pathsWritten,
+  type VaultTarget,
+  vaultTarget,
+  withoutToken,
+} from './vault-path-policy.ts';
+
+const maxRememberedUrls = 4096;
+/** How long an answer waits for the cache to follow what it reports. */
+const followMs = 5000;
+const writes = new Set(['PUT', 'POST', 'PATCH', 'DELETE']);
+
+export function createVaultDialect(context: ServerContext): DialectHandler {
+  const { view, clock, access } = context;
+  const { vault, store } = view;
+  const cache = vault && createVaultCache({ store, vault, clock });
+  const held = vault && createVaultHeld({ forward: view.forward, vault, clock });
+  const localApi = createVaultLocalApi(context, cache, held);
+  const targets = new Map<string, VaultTarget>();
+
+  /** Equal URLs give the same target: the cache knows it again. */
+  function targetOf(exchange: Exchange): VaultTarget {
+    const url = exchange.request.url ?? '';
+    let target = targets.get(url);
+    if (target !== undefined) return target;
+    target = vaultTarget(exchange.path, exchange.query);
+    if (targets.size >= maxRememberedUrls) targets.clear();
+    targets.set(url, target);
+    return target;
+  }
+
+  function namespaceOf({ headers }: Exchange): string | undefined {
+    const header = headers['x-vault-namespace'];
+    return header === undefined ? undefined : namespaceAsked(String(header), vault?.upstream()?.namespace);
+  }
+
+  /** Rules know a request within another namespace than the upstream's own by that one and the path. */
+  function mayPass(exchange: Exchange, target: VaultTarget): boolean {
+    const { method } = exchange;
+    const wanted = method === 'HEAD' ? 'GET' : method === 'GET' && target.isList ? 'LIST' : method;
+    const namespace = namespaceOf(exchange);
+    const path = namespace === undefined ? target.path : `${namespace}/${target.path}`;
+    return exchange.permits({ kind: 'vault', method: wanted, path });
+  }
+
+  /** Until the client is gone, or the rules change and allow it no more: asking upstream and streaming take their time. */
+  function whileAllowed(exchange: Exchange, target: VaultTarget): AbortSignal {
+    const { response } = exchange;
+    const gone = new AbortController();
+    const stop = access.onChange(() => {
+      if (mayPass(exchange, target)) return;
+      if (exchange.isAnswered) response.destroy();
+      else exchange.deny();
+    });
+    response.once('close', () => {
+      stop();
+      gone.abort();
+    });
+    return gone.signal;
+  }
+
+  function answerFrom(exchange: Exchange, found: Found): boolean {
+    if (found.kind === 'pass') return false;
+    if (found.kind === 'failed') {
+      exchange.failWith(vaultErrorOf(found.error));
+      return true;
+    }
+    const answer = found.secret.answer.at(found.version);
+    exchange.answer(200, found.secret.answer.missHeaders(answer), answer.body, answer.delivery);
+    return true;
+  }
+
+  async function obtain(exchange: Exchange, target: VaultTarget, cache: VaultCache): Promise<void> {
+    const signal = whileAllowed(exchange, target);
+    const found = await cache.obtain(target, signal);
+    if (!answerFrom(exchange, found)) await forward(exchange, target, signal);
+  }
+
+  async function forward(
+    exchange: Exchange,
+    target: VaultTarget,
+    signal = whileAllowed(exchange, target),
+  ): Promise<void> {
+    const token = tokenOf(exchange);
+    held?.used(token);
+    const operation = operationOf(exchange.method, target.path);
+    const body = await bodyOf(exchange);
+    const request: PassedRequest = { namespace: namespaceOf(exchange), token, body, signal };
+    if (operation.kind === 'token-about') return aboutToken(exchange, target, request, operation.isSelf);
+    if (operation.kind === 'renew-lease' && token === 'auto' && cache !== undefined) {
+      const leaseId = operation.leaseId ?? textOf(jsonFields(body)['lease_id']);
+      if (await answerRenewal(exchange, cache, leaseId, signal)) return;
+    }
+    const answer = await shared(exchange, target, request);
+    if (answer === undefined) return;
+    if (cache !== undefined && answer.status < 300 && writes.has(exchange.method)) {
+      await follow(cache, target, exchange.method, request);
+    }
+    streamBack(exchange, answer);
+    if (signal.aborted) answer.body.destroy();
+  }
+
+  /** Logins and leases are asked for once for all that ask the very same; undefined: answered so. */
+  async function shared(
+    exchange: Exchange,
+    target: VaultTarget,
+    request: PassedRequest,
+  ): Promise<ForwardedAnswer | undefined> {
+    const { body } = request;
+    const { method, identity } = exchange;
+    const asked = { ...request, method, target, caller: identity.caller };
+    const isSmall = body === undefined || Buffer.isBuffer(body);
+    if (held === undefined || !isSmall || !isPlain(exchange) || !held.mayKeep(asked)) {
+      return await passOn(exchange, target, view, request);
+    }
+    // What it gives is kept though its caller goes away meanwhile.
+    const found = await held.obtain({ ...asked, body }, (signal) =>
+      passOn(exchange, target, view, { ...request, signal, isEdited: true }),
+    );
+    if (found.kind === 'pass') return await passOn(exchange, target, view, request);
+    if (found.kind === 'answer') return found.answer;
+    exchange.answer(200, heldHeaders(found), found.body);
+    return undefined;
+  }
+
+  /** What upstream has done is true of what is in memory before the caller hears of it. */
+  async function follow(
+    cache: VaultCache,
+    target: VaultTarget,
+    method: string,
+    { token, body, signal }: PassedRequest,
+  ): Promise<void> {
+    const operation = operationOf(method, target.path);
+    const until = AbortSignal.any([signal, AbortSignal.timeout(followMs)]);
+    if (operation.kind === 'revoke-lease') {
+      const leaseId = operation.leaseId ?? textOf(jsonFields(body)['lease_id']);
+      held?.revokedLeases((id) => id === leaseId);
+      await cache.revoked((id) => id === leaseId, until);
+    } else if (operation.kind === 'renew-lease') {
+      held?.renewedLease(operation.leaseId ?? textOf(jsonFields(body)['lease_id']) ?? '');
+    } else if (operation.kind === 'revoke-prefix') {
+      held?.revokedLeases((id) => id.startsWith(operation.prefix));
+      await cache.revoked((id) => id.startsWith(operation.prefix), until);
+    } else if (operation.kind === 'revoke-token') {
+      const { token: named, accessor } = jsonFields(body);
+      const own = typeof named === 'string' ? SecretValue.fromText(named) : undefined;
+      const gone = { token: operation.isSelf ? token : own, accessor: textOf(accessor) };
+      held?.revokedToken(gone, operation.areOrphaned);
+      if (operation.isSelf && token === 'auto') await cache.revoked(() => true, until);
+      else await cache.checkLeases(until);
+    } else if (operation.kind === 'other') {
+      await cache.written(pathsWritten(target.path), until);
+    }
+  }
+
+  async function aboutToken(
+    exchange: Exchange,
+    target: VaultTarget,
+    request: PassedRequest,
+    isSelf: boolean,
+  ): Promise<void> {
+    const named = textOf(jsonFields(request.body)['token']);
+    const isOwn = request.token === 'auto' && (isSelf || named === undefined || named === '');
+    const answer = await passOn(exchange, target, view, { ...request, isEdited: true });
+    await editBack(exchange, answer, (json) => {
+      const accessor = accessorIn(json);
+      const isOurs = isOwn || (accessor !== undefined && vault?.ownAccessor() === accessor);
+      return isOurs ? withoutTokenIds(json) : json;
+    });
+  }
+
+  /** The engine renews; a client's renewal is answered from what is left, or brings the engine's forward. */
+  async function answerRenewal(
+    exchange: Exchange,
+    cache: VaultCache,
+    leaseId: string | undefined,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const entry = leaseId === undefined ? undefined : cache.entryOfLease(leaseId);
+    const lease = entry?.current?.lease;
+    if (entry === undefined || lease === undefined || !lease.isRenewable) return false;
+    if (remainingSeconds(entry) < (lease.durationSeconds * 2) / 3) {
+      await vault?.refresh([entry.key], { signal }).catch(() => undefined); // the client went away
+    }
+    if (entry.current?.lease?.id !== leaseId || entry.state !== 'fresh') return false;
+    exchange.answerJson(200, {
+      request_id: randomUUID(),
+      lease_id: leaseId,
+      renewable: true,
+      lease_duration: remainingSeconds(entry),
+      data: null,
+      wrap_info: null,
+      warnings: null,
+      auth: null,
+    });
+    return true;
+  }
+
+  function remainingSeconds({ expiresAt = 0 }: Entry): number {
+    return Math.max(0, Math.floor((expiresAt - clock.wall()) / 1000));
+  }
+
+  function mayCache(exchange: Exchange, target: VaultTarget): boolean {
+    if (exchange.method !== 'GET' || target.parameters === undefined) return false;
+    if (!isPlain(exchange) || namespaceOf(exchange) !== undefined) return false;
+    return tokenOf(exchange) === 'auto';
+  }
+
+  return {
+    name: 'vault',
+    roots: ['v1', 'agent', 'proxy'],
+    isServedBy: (listener) => listener.serve.includes('vault'),
+    handle(exchange) {
+      const { scope } = exchange.connection;
+      if (scope.config.requireRequestHeader && exchange.headers['x-vault-request'] !== 'true') {
+        exchange.failWith({
+          code: 'request_invalid',
+          status: 412,
+          message: 'missing "X-Vault-Request" header',
+        });
+        return undefined;
+      }
+      if (!exchange.path.startsWith('/v1/')) return localApi.handle(exchange);
+      const target = targetOf(exchange);
+      if (!mayPass(exchange, target)) {
+        exchange.deny();
+        return undefined;
+      }
+      const kept = cache !== undefined && mayCache(exchange, target) ? cache : undefined;
+      const secret = kept?.find(target);
+      const version = secret?.entry.current;
+      if (secret !== undefined && version !== undefined) {
+        exchange.answerPrepared(secret.answer.at(version));
+        return undefined;
+      }
+      const ask = () => (kept === undefined ? forward(exchange, target) : obtain(exchange, target, kept));
+      return guarded(exchange, exchange.recordForward().then(ask));
+    },
+    errorBody: (_code, message) => `${JSON.stringify({ errors: [message] })}\n`,
+    auditedPath: withoutToken,
+    close() {
+      cache?.close();
+      held?.close();
+    },
+  };
+}
+
+/** Other headers of Vault may change what the answer is; what else a client sends (a trace's id) does not. */
+const plainHeaders = new Set(['x-vault-request', 'x-vault-token', 'x-vault-namespace']);
+
+function isPlain({ headers }: Exchange): boolean {
+  for (const name in headers) {
+    if (name.startsWith('x-vault-') && !plainHeaders.has(name)) return false;
+  }
+  return true;
+}
+
+function heldHeaders({ body, isHit, ageSeconds }: Obtained & { kind: 'held' }): string[] {
+  const headers = [...jsonHeaders(body.length), 'X-Cache', isHit ? 'HIT' : 'MISS'];
+  return isHit ? [...headers, 'Age', String(ageSeconds)] : headers;
+}
+
+async function guarded(exchange: Exchange, pending: Promise<void>): Promise<void> {
+  try {
+    await pending;
+  } catch (error) {
+    if (exchange.response.destroyed) return;
+    const known = apiErrorOf(error);
+    if (known.code === 'internal') throw error;
+    exchange.failWith(vaultErrorOf(error));
+  }
+}
+
+/** A gateway's words: 503 would mean that the vault is sealed, and 403 that the caller's token may not. */
+function vaultErrorOf(error: unknown): ApiError {
+  if (error === undefined) {
+    return { code: 'timeout', status: 504, message: 'the vault has not answered in time' };
+  }
+  const known = apiErrorOf(error);
+  const told = (error as { status?: unknown }).status;
+  if (typeof told === 'number' && told >= 400) return { ...known, status: told };
+  return { ...known, status: gatewayStatuses[known.code] ?? known.status };
+}
+
+const gatewayStatuses: Readonly<Record<string, number>> = {
+  upstream_unavailable: 502,
+  upstream_rate_limited: 429,
+  login_failed: 502,
+  token_invalid: 502,
+  lease_lost: 502,
+};
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : value instanceof JsonNumber ? value.text : undefined;
+}

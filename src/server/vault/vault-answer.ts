@@ -1,0 +1,105 @@
+// A cached answer of the Vault dialect, prepared once a version: the upstream's body with a lease_duration that counts
+// down, and the headers that tell how old it is. Made anew once a second, and only for what is asked for.
+import type { Clock } from '../../base/clock.ts';
+import type { Entry } from '../../store/entry.ts';
+import { type SecretVersion, shownVersion } from '../../store/secret-version.ts';
+import type { Delivery } from '../http/exchange.ts';
+import { wireBytes } from '../node-internals/wire-answer.ts';
+import type { PreparedAnswer } from '../secrets/secret-reader.ts';
+import { numberSpan, type Span, withNumbers } from './vault-body.ts';
+
+/** One secret's answer; kept beside its entry. */
+export interface VaultAnswer {
+  /** The answer of this moment. `version` is the entry's current one, or one that was current when it was asked for. */
+  at(version: SecretVersion): PreparedAnswer;
+  /** Its headers when the request made an upstream request, or waited for one. */
+  missHeaders(answer: PreparedAnswer): string[];
+}
+
+interface Prepared {
+  readonly version: SecretVersion;
+  readonly state: Entry['state'];
+  readonly expiresAt: number | undefined;
+  readonly validFrom: number;
+  readonly validUntil: number;
+  readonly answer: PreparedAnswer;
+}
+
+export function createVaultAnswer(options: { entry: Entry; path: string; clock: Clock }): VaultAnswer {
+  const { entry, path, clock } = options;
+  let spansOf: { version: SecretVersion; lease: Span | undefined; ttl: Span | undefined } | undefined;
+  let prepared: Prepared | undefined;
+
+  function spans(version: SecretVersion) {
+    if (spansOf?.version === version) return spansOf;
+    const json = version.body.bytes();
+    const lease = version.lease === undefined ? undefined : numberSpan(json, 'lease_duration');
+    const ttl = version.kind === 'rotating' ? numberSpan(json, 'ttl', 'data') : undefined;
+    spansOf = { version, lease, ttl };
+    return spansOf;
+  }
+
+  function bodyAt(version: SecretVersion, wall: number): Buffer {
+    const json = version.body.bytes();
+    const { lease, ttl } = spans(version);
+    const ends = version === entry.current ? entry.expiresAt : version.expiresAt;
+    if (ends === undefined || !Number.isFinite(ends)) return json;
+    const number = Math.max(0, Math.floor((ends - wall) / 1000));
+    const places = [lease, ttl].flatMap((span) => (span === undefined ? [] : [{ span, number }]));
+    return withNumbers(
+      json,
+      places.sort((a, b) => a.span[0] - b.span[0]),
+    );
+  }
+
+  function prepare(version: SecretVersion, wall: number): Prepared {
+    const { state, expiresAt } = entry;
+    const ageSeconds = Math.max(0, Math.floor((wall - version.obtainedAt) / 1000));
+    const body = bodyAt(version, wall);
+    const headers = ['Content-Type', 'application/json', 'Content-Length', String(body.length)];
+    headers.push('Cache-Control', 'no-store', 'X-Cache', 'HIT', 'Age', String(ageSeconds));
+    if (state === 'stale') headers.push('Latchkey-Stale', 'true');
+    const delivery: Delivery = {
+      name: path,
+      entryKey: entry.key,
+      number: version.number,
+      shownVersion: shownVersion(version),
+    };
+    const wire = wireBytes(headers, body, wall);
+    // Age counts from when it was obtained, the rest from its end: two seconds' borders, and the Date's.
+    const borders = [
+      (Math.floor(wall / 1000) + 1) * 1000,
+      version.obtainedAt + (ageSeconds + 1) * 1000,
+      ...(expiresAt === undefined || expiresAt <= wall ? [] : [wall + ((expiresAt - wall) % 1000) + 1]),
+    ];
+    return {
+      version,
+      state,
+      expiresAt,
+      validFrom: wall,
+      validUntil: Math.min(...borders),
+      answer: { etag: '', headers, notModifiedHeaders: [], body, wire, delivery },
+    };
+  }
+
+  return {
+    at(version) {
+      const wall = clock.wall();
+      if (
+        prepared === undefined ||
+        prepared.version !== version ||
+        prepared.state !== entry.state ||
+        prepared.expiresAt !== entry.expiresAt ||
+        wall >= prepared.validUntil ||
+        wall < prepared.validFrom
+      ) {
+        prepared = prepare(version, wall);
+      }
+      return prepared.answer;
+    },
+    missHeaders: ({ headers }) => {
+      const from = headers.indexOf('X-Cache');
+      return [...headers.slice(0, from), 'X-Cache', 'MISS', ...headers.slice(from + 4)];
+    },
+  };
+}

@@ -1,0 +1,194 @@
+// Passes a request of the Vault dialect on, with the token that it goes by, and streams the answer back.
+import type { IncomingHttpHeaders } from 'node:http';
+import { pipeline, Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { isJsonObject, type JsonObject, type JsonValue, parseJson, stringifyJson } from '../../base/json.ts';
+import { SecretValue } from '../../base/secret-value.ts';
+import type { AgentView, ForwardedAnswer } from '../agent-view.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { readBody } from '../http/request-body.ts';
+import { isListenerToken } from '../listen/connection.ts';
+import type { VaultTarget } from './vault-path-policy.ts';
+
+/** The token that a request goes by: the caller's own, `auto` for the agent's, undefined for none. */
+export type VaultToken = SecretValue | 'auto' | undefined;
+
+/** Bodies up to this size are taken in first: the request can be repeated then, and what it revokes is known. */
+const maxRepeatableBytes = 256 * 1024;
+/** Answers that are looked into. */
+const maxEditedBytes = 1024 * 1024;
+
+/** Of a hop, and what we tell by ourselves (RFC 9110, 7.6.1). */
+const droppedHeaders = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'trailer', 'te']);
+
+/** The listener's own token proves who asks and is no token of the vault. */
+export function tokenOf(exchange: Exchange): VaultToken {
+  const { connection, headers } = exchange;
+  const mode = connection.scope.config.useAutoAuthToken;
+  if (mode === 'force') return 'auto';
+  const shown = [headers['x-vault-token'], headers.authorization?.match(/^bearer +(.+)$/i)?.[1]];
+  const own = shown.find(
+    (value) => typeof value === 'string' && value !== '' && !isListenerToken(connection, value),
+  );
+  if (typeof own === 'string') return SecretValue.fromText(own);
+  return mode === 'never' ? undefined : 'auto';
+}
+
+export interface PassedRequest {
+  readonly namespace: string | undefined;
+  readonly token: VaultToken;
+  readonly body: Buffer | Readable | undefined;
+  readonly signal: AbortSignal;
+  /** Upstream must answer in the clear, for the answer is looked into. */
+  readonly isEdited?: boolean;
+}
+
+export function passOn(
+  exchange: Exchange,
+  target: VaultTarget,
+  view: AgentView,
+  request: PassedRequest,
+): Promise<ForwardedAnswer> {
+  const { namespace, token, body, signal } = request;
+  const headers: Record<string, string | string[] | undefined> = { ...exchange.headers };
+  delete headers['x-vault-token'];
+  // Every one of them may carry the listener's token; the vault gets the token that was decided on.
+  delete headers['authorization'];
+  delete headers['x-aws-parameters-secrets-token'];
+  if (request.isEdited === true) {
+    delete headers['accept-encoding'];
+    delete headers['x-vault-wrap-ttl'];
+  }
+  return view.forward({
+    method: exchange.method,
+    path: target.rawPath,
+    query: target.query,
+    namespace,
+    headers,
+    body,
+    token,
+    signal,
+  });
+}
+
+/** Small bodies whole, others as they come. */
+export async function bodyOf(exchange: Exchange): Promise<Buffer | Readable | undefined> {
+  const { 'content-length': length, 'transfer-encoding': encoding } = exchange.headers;
+  if (encoding === undefined && (length === undefined || length === '0')) return undefined;
+  if (encoding === undefined) {
+    if (Number(length) > maxRepeatableBytes) return exchange.request;
+    return await readBody(exchange.request, maxRepeatableBytes);
+  }
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const rest: AsyncIterator<Buffer> = exchange.request.iterator({ destroyOnReturn: false });
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
+    chunks.push(next.value);
+    size += next.value.length;
+    if (size > maxRepeatableBytes) return Readable.from(joined(chunks, rest));
+  }
+  return Buffer.concat(chunks);
+}
+
+async function* joined(chunks: readonly Buffer[], rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  yield* chunks;
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
+}
+
+/**
+ * An answer that is looked into where it is JSON and small. `answer` still has its whole body; it must have come in the
+ * clear.
+ */
+export async function smallJson(
+  answer: ForwardedAnswer,
+): Promise<{ json?: JsonObject; body?: Buffer; answer: ForwardedAnswer }> {
+  const { headers } = answer;
+  const isFit = headers['content-encoding'] === undefined && /\bjson\b/.test(headers['content-type'] ?? '');
+  if (!isFit || Number(headers['content-length'] ?? 0) > maxEditedBytes) return { answer };
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const rest: AsyncIterator<Buffer> = answer.body[Symbol.asyncIterator]();
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
+    chunks.push(next.value);
+    size += next.value.length;
+    if (size <= maxEditedBytes) continue;
+    const joint = Readable.from(joined(chunks, rest)).once('close', () => answer.body.destroy());
+    return { answer: { ...answer, body: joint } };
+  }
+  const body = Buffer.concat(chunks);
+  return { json: jsonFields(body), body, answer: { ...answer, body: Readable.from([body]) } };
+}
+
+/** The fields of a JSON body; empty where it is none. */
+export function jsonFields(body: Buffer | Readable | undefined): JsonObject {
+  if (!Buffer.isBuffer(body)) return {};
+  try {
+    const value = parseJson(body.toString('utf8'));
+    return isJsonObject(value) ? value : {};
+  } catch {
+    // Upstream will say what is wrong with it.
+    return {};
+  }
+}
+
+export function streamBack(exchange: Exchange, answer: ForwardedAnswer): void {
+  exchange.answer(answer.status, answerHeaders(answer.headers), (response) => {
+    // A client that goes away ends the request upstream; one that upstream cuts off must see that.
+    pipeline(answer.body, response, (error) => {
+      if (error) response.destroy();
+    });
+  });
+  if (!exchange.response.headersSent) exchange.response.once('close', () => answer.body.destroy());
+}
+
+/** Answers with `edit` of the JSON; anything else goes back as it is. */
+export async function editBack(
+  exchange: Exchange,
+  answer: ForwardedAnswer,
+  edit: (json: JsonObject) => JsonValue,
+): Promise<void> {
+  const isSmall = Number(answer.headers['content-length'] ?? 0) <= maxEditedBytes;
+  if (answer.status !== 200 || !isSmall || answer.headers['content-encoding'] !== undefined) {
+    streamBack(exchange, answer);
+    return;
+  }
+  let body = await buffer(answer.body);
+  const json = jsonFields(body);
+  if (Object.keys(json).length > 0) body = Buffer.from(`${stringifyJson(edit(json))}\n`, 'utf8');
+  const headers = answerHeaders(answer.headers).filter(
+    (_text, index, all) => all[index - (index % 2)]?.toLowerCase() !== 'content-length',
+  );
+  exchange.answer(answer.status, [...headers, 'Content-Length', String(body.length)], body);
+}
+
+/** Without id and accessor of the agent's own token, as Vault's agent leaves them out. */
+export function withoutTokenIds(json: JsonObject): JsonObject {
+  const { data, auth } = json;
+  const edited = { ...json };
+  if (isJsonObject(data)) {
+    const { id: _id, accessor: _accessor, ...rest } = data;
+    edited['data'] = rest;
+  }
+  if (isJsonObject(auth)) edited['auth'] = { ...auth, client_token: '', accessor: '' };
+  return edited;
+}
+
+/** The accessor that an answer about a token tells. */
+export function accessorIn(json: JsonObject): string | undefined {
+  for (const part of [json['data'], json['auth']]) {
+    const accessor = isJsonObject(part) ? part['accessor'] : undefined;
+    if (typeof accessor === 'string' && accessor !== '') return accessor;
+  }
+  return undefined;
+}
+
+function answerHeaders(headers: IncomingHttpHeaders): string[] {
+  return Object.entries(headers).flatMap(([name, value]) => {
+    if (value === undefined || droppedHeaders.has(name)) return [];
+    return (Array.isArray(value) ? value : [value]).flatMap((one) => [titled(name), one]);
+  });
+}
+
+function titled(name: string): string {
+  return name.replace(/(^|-)[a-z]/g, (start) => start.toUpperCase());
+}

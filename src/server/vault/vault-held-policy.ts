@@ -1,0 +1,105 @@
+// Which answers of the vault to logins, token creations and requests for leases are kept for the caller that got them,
+// and for how long they do. Pure. As Vault's agent: only what can be renewed; who asks again for the rest wants another.
+import type { Caller } from '../../access/caller.ts';
+import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../base/json.ts';
+import { neverCached, type VaultTarget } from './vault-path-policy.ts';
+
+export type Keepable = 'login' | 'create' | 'lease';
+
+/** What an answer gave. */
+export interface Grant {
+  readonly kind: 'token' | 'lease';
+  /** The token itself, or the lease's id. */
+  readonly id: string;
+  readonly accessor: string | undefined;
+  /** It outlives the token that made it. */
+  readonly isOrphan: boolean;
+  readonly durationSeconds: number;
+}
+
+/** Undefined: whatever the answer is, nobody else's request gets it. */
+export function keepableOf(method: string, target: VaultTarget): Keepable | undefined {
+  const { path, isList } = target;
+  const isWrite = method === 'POST' || method === 'PUT';
+  if (isWrite && /(?:^|\/)auth\/.+\/login(?:\/[^/]+)?$/.test(path)) return 'login';
+  if (isWrite && /(?:^|\/)auth\/token\/create(?:-orphan|\/[^/]+)?$/.test(path)) return 'create';
+  const isSecret = !isList && !neverCached.has(path.split('/', 1)[0] ?? '');
+  return isSecret && (isWrite || method === 'GET') ? 'lease' : undefined;
+}
+
+/**
+ * Fields of login bodies that prove who logs in: who can send one of them could as well log in elsewhere. Not passwords:
+ * guesses at what another caller sent would get past the vault's lockout.
+ */
+const proofs = ['secret_id', 'jwt', 'token', 'pkcs7', 'iam_request_headers'];
+
+/** Whether the caller shows a credential in the body; if not, it may be the agent's connection or token that proves. */
+export function hasProof(fields: JsonObject): boolean {
+  return proofs.some((name) => typeof fields[name] === 'string' && fields[name] !== '');
+}
+
+/** Equal for processes that are the same program for the same user in the same unit and container. */
+export function callerKey(caller: Caller): string {
+  if (caller.kind !== 'process') return JSON.stringify(caller);
+  const { pid: _pid, startTime: _startTime, ...who } = caller;
+  return JSON.stringify(who);
+}
+
+/** Undefined: nothing to keep, such as a wrapped answer, a token with counted uses, or what cannot be renewed. */
+export function grantOf(json: JsonObject, kind: Keepable): Grant | undefined {
+  const { auth, wrap_info: wrapped, lease_id: leaseId } = json;
+  if (isJsonObject(wrapped)) return undefined;
+  if (isJsonObject(auth)) {
+    const { client_token: id, accessor, orphan, num_uses: uses } = auth;
+    const durationSeconds = secondsOf(auth);
+    if (
+      kind === 'lease' ||
+      typeof id !== 'string' ||
+      id === '' ||
+      durationSeconds === 0 ||
+      numberOf(uses) > 0
+    )
+      return undefined;
+    const known = typeof accessor === 'string' && accessor !== '' ? accessor : undefined;
+    const isOrphan = kind === 'login' || orphan === true;
+    return { kind: 'token', id, accessor: known, isOrphan, durationSeconds };
+  }
+  const durationSeconds = secondsOf(json);
+  if (kind !== 'lease' || typeof leaseId !== 'string' || leaseId === '' || durationSeconds === 0)
+    return undefined;
+  return { kind: 'lease', id: leaseId, accessor: undefined, isOrphan: false, durationSeconds };
+}
+
+/** What a renewal left; 0: it is not renewed any further. */
+export function renewedSeconds(json: JsonObject): number {
+  return secondsOf(isJsonObject(json['auth']) ? json['auth'] : json);
+}
+
+/** The rest of a token's life by a lookup; undefined where the answer does not tell. */
+export function lookedUpSeconds(json: JsonObject): number | undefined {
+  const ttl = isJsonObject(json['data']) ? json['data']['ttl'] : undefined;
+  return ttl instanceof JsonNumber ? numberOf(ttl) : undefined;
+}
+
+/** With a tenth of its life left it is no good answer to somebody who begins to use it. */
+export function isFit(remainingMs: number, grantedMs: number): boolean {
+  return remainingMs > grantedMs / 10;
+}
+
+/** Milliseconds until the next renewal, or the next try of one that failed. */
+export function renewalDelayMs(remainingMs: number, hasFailed: boolean): number {
+  return Math.max(1000, hasFailed ? remainingMs / 4 : (remainingMs * 2) / 3);
+}
+
+/** A renewal that leaves less than was granted and hardly moves the end has met the longest life. */
+export function isAtEnd(movedMs: number, leftMs: number, grantedMs: number): boolean {
+  return movedMs < grantedMs / 10 && leftMs < grantedMs * 0.9;
+}
+
+function secondsOf(part: JsonObject): number {
+  return part['renewable'] === true ? numberOf(part['lease_duration']) : 0;
+}
+
+function numberOf(value: JsonValue | undefined): number {
+  return value instanceof JsonNumber ? Number(value.text) : 0;
+}

@@ -1,0 +1,116 @@
+// The tokens and leases that are kept for callers, by request and by token, and what goes with what: leases and tokens
+// with the token that they were got by.
+import type { Clock, Timer } from '../../base/clock.ts';
+import type { SecretValue } from '../../base/secret-value.ts';
+import type { HeldLease } from '../agent-view.ts';
+import type { Grant } from './vault-held-policy.ts';
+
+export interface Held {
+  readonly key: string;
+  readonly upstream: string;
+  readonly path: string;
+  readonly namespace: string | undefined;
+  readonly grant: Omit<Grant, 'id'>;
+  /** By which it is renewed: of a token itself, of a lease the token that it was asked with. */
+  readonly token: SecretValue | undefined;
+  /** Of a token. */
+  readonly digest: string | undefined;
+  /** Of the token that it was asked with; `auto` for the agent's own, and which one that was. */
+  readonly askedBy: string;
+  readonly ownAccessor: string | undefined;
+  readonly leaseId: string | undefined;
+  readonly engineLease: HeldLease | undefined;
+  readonly body: SecretValue;
+  /** Wall time in milliseconds, as all the times here: a host that slept must not take it for time that is left. */
+  readonly obtainedAt: number;
+  endsAt: number;
+  confirmedAt: number;
+  usedAt: number;
+  renewAt: number;
+  canRenew: boolean;
+  /** Something was revoked that it may have hung on. */
+  isDoubtful: boolean;
+  checking: Promise<void> | undefined;
+  timer: Timer | undefined;
+}
+
+export interface HeldTable {
+  find(key: string): Held | undefined;
+  /** By the digest of a token: that one itself. */
+  ofToken(digest: string): Held | undefined;
+  has(held: Held): boolean;
+  all(): Held[];
+  readonly size: number;
+  /** The one that was used least lately goes when there is no room. */
+  add(held: Held): void;
+  /** With all that was got by it; but tokens are not where they became orphans. */
+  drop(held: Held, areOrphaned?: boolean): void;
+  dropWhere(isMeant: (held: Held) => boolean, areOrphaned?: boolean): void;
+  dropAskedBy(askedBy: string, areOrphaned: boolean): void;
+  /** In use, and with it the token that it was got by. */
+  touch(held: Held | undefined): void;
+  /** Of every token it must be asked whether it still is. */
+  doubt(): void;
+  /** Ends every timer and forgets all. */
+  close(): void;
+}
+
+export function createHeldTable({ clock, maxEntries }: { clock: Clock; maxEntries: number }): HeldTable {
+  const byKey = new Map<string, Held>();
+  const byToken = new Map<string, Held>();
+
+  const has = (held: Held): boolean => byKey.get(held.key) === held;
+
+  function drop(held: Held, areOrphaned = false): void {
+    if (!has(held)) return;
+    held.timer?.cancel();
+    byKey.delete(held.key);
+    held.engineLease?.release();
+    if (held.digest === undefined) return;
+    byToken.delete(held.digest);
+    dropAskedBy(held.digest, areOrphaned);
+  }
+
+  function dropWhere(isMeant: (held: Held) => boolean, areOrphaned = false): void {
+    for (const held of [...byKey.values()]) if (isMeant(held)) drop(held, areOrphaned);
+  }
+
+  function dropAskedBy(askedBy: string, areOrphaned: boolean): void {
+    dropWhere(({ grant, ...held }) => {
+      const livesOn = grant.kind === 'token' && (areOrphaned || grant.isOrphan);
+      return held.askedBy === askedBy && !livesOn;
+    });
+  }
+
+  function touch(held: Held | undefined): void {
+    for (let next = held; next !== undefined; next = byToken.get(next.askedBy)) next.usedAt = clock.wall();
+  }
+
+  return {
+    find: (key) => byKey.get(key),
+    ofToken: (digest) => byToken.get(digest),
+    has,
+    all: () => [...byKey.values()],
+    get size() {
+      return byKey.size;
+    },
+    add(held) {
+      if (byKey.size >= maxEntries) drop([...byKey.values()].reduce((a, b) => (b.usedAt < a.usedAt ? b : a)));
+      byKey.set(held.key, held);
+      if (held.digest !== undefined) byToken.set(held.digest, held);
+      touch(held);
+    },
+    drop,
+    dropWhere,
+    dropAskedBy,
+    touch,
+    doubt() {
+      for (const held of byToken.values()) held.isDoubtful = true;
+    },
+    close() {
+      for (const held of byKey.values()) held.timer?.cancel();
+      byKey.clear();
+      byToken.clear();
+    },
+  };
+}

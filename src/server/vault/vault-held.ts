@@ -1,0 +1,338 @@
+// Tokens and leases that callers got through the agent, kept for whoever makes the very same request again and shows the
+// same: one request in flight, renewed while somebody uses them, let go when they end. What may be kept says
+// vault-held-policy.ts; leases under the agent's own token are the lease engine's, the rest is renewed by its own token.
+import { createHmac, randomBytes } from 'node:crypto';
+import type { Caller } from '../../access/caller.ts';
+import type { Clock } from '../../base/clock.ts';
+import { SecretValue } from '../../base/secret-value.ts';
+import type { AgentView, ForwardedAnswer, VaultAccess } from '../agent-view.ts';
+import { numberSpan, withNumbers } from './vault-body.ts';
+import { jsonFields, smallJson, type VaultToken } from './vault-forward.ts';
+import {
+  callerKey,
+  type Grant,
+  grantOf,
+  hasProof,
+  isAtEnd,
+  isFit,
+  type Keepable,
+  keepableOf,
+  renewalDelayMs,
+} from './vault-held-policy.ts';
+import { createHeldTable, type Held } from './vault-held-table.ts';
+import type { VaultTarget } from './vault-path-policy.ts';
+import { createTokenCalls } from './vault-token-calls.ts';
+
+export interface HeldRequest {
+  readonly method: string;
+  readonly target: VaultTarget;
+  /** Undefined: the upstream's own. */
+  readonly namespace: string | undefined;
+  readonly token: VaultToken;
+  readonly body: Buffer | undefined;
+  readonly caller: Caller;
+}
+
+/** `pass`: the same request was under way and gave nothing to share. */
+export type Obtained =
+  | { readonly kind: 'held'; readonly body: Buffer; readonly ageSeconds: number; readonly isHit: boolean }
+  | { readonly kind: 'answer'; readonly answer: ForwardedAnswer }
+  | { readonly kind: 'pass' };
+
+export interface VaultHeld {
+  /** Whether the answer may be one to keep, by what is known before. */
+  mayKeep(request: Omit<HeldRequest, 'body'>): boolean;
+  /** From memory, or by `ask`, which is called once however many make the same request. */
+  obtain(request: HeldRequest, ask: (signal: AbortSignal) => Promise<ForwardedAnswer>): Promise<Obtained>;
+  /** A caller showed this token: it is in use. */
+  used(token: VaultToken): void;
+  /** A caller renewed this lease by itself, perhaps for a shorter time. */
+  renewedLease(leaseId: string): void;
+  /** Upstream has revoked these: handed out no more. Of tokens `isGone` is asked with the start of such a lease's id. */
+  revokedLeases(isGone: (leaseId: string) => boolean): void;
+  /** Upstream has revoked the token: gone with it is what was got by it, but tokens are not where they became orphans. */
+  revokedToken(named: { token?: VaultToken; accessor?: string | undefined }, areOrphaned: boolean): void;
+  /** Forgets what `cache-clear` names, without revoking it. */
+  clear(type: string, value: string): void;
+  close(): void;
+}
+
+interface VaultHeldOptions {
+  forward: AgentView['forward'];
+  vault: VaultAccess;
+  clock: Clock;
+  limits?: Partial<typeof defaultLimits>;
+}
+
+const defaultLimits = {
+  maxEntries: 1000,
+  /** Neither asked for again nor used for so long: renewed no more. The same as for callers that have no process. */
+  idleMs: 3_600_000,
+  lookMs: 60_000,
+  /** A token that upstream has not confirmed for so long is looked up before it is handed out again. */
+  trustMs: 2000,
+  /** Paths that gave no lease are passed on so long without another look. */
+  passMs: 600_000,
+};
+const maxRemembered = 4096;
+
+export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
+  const { forward, vault, clock } = options;
+  const limits = { ...defaultLimits, ...options.limits };
+  const life = new AbortController();
+  const calls = createTokenCalls({ forward, signal: life.signal });
+  const secret = randomBytes(32);
+  const table = createHeldTable({ clock, maxEntries: limits.maxEntries });
+  const inFlight = new Map<string, Promise<boolean>>();
+  const passUntil = new Map<string, number>();
+  /** What was asked before a revocation and answered after it may be gone already. */
+  let revocations = 0;
+
+  const digestOf = (bytes: Buffer | string): string =>
+    createHmac('sha256', secret).update(bytes).digest('base64');
+
+  function tokenKey(token: VaultToken): string {
+    return token instanceof SecretValue ? digestOf(token.bytes()) : (token ?? 'none');
+  }
+
+  function keyOf(request: HeldRequest, kind: Keepable): string {
+    const { method, target, namespace, token, body, caller } = request;
+    // No vault looks at the token that a login comes with.
+    const isProven = kind === 'login' ? hasProof(jsonFields(body)) : token instanceof SecretValue;
+    const of = isProven ? '' : callerKey(caller);
+    const sent = digestOf(body ?? '');
+    const asked = [method, target.rawPath, target.query, namespace ?? null];
+    return digestOf(JSON.stringify([vault.upstream()?.name, ...asked, tokenKey(token), of, sent]));
+  }
+
+  function endOf({ engineLease, endsAt }: Held): number {
+    return engineLease === undefined ? endsAt : (engineLease.endsAt() ?? 0);
+  }
+
+  /** Of this upstream, and not of a token that the agent has no more. */
+  function isOfNow({ upstream, askedBy, ownAccessor, grant }: Held): boolean {
+    if (upstream !== vault.upstream()?.name) return false;
+    return askedBy !== 'auto' || grant.isOrphan || ownAccessor === vault.ownAccessor();
+  }
+
+  function isServable(held: Held): boolean {
+    return isOfNow(held) && isFit(endOf(held) - clock.wall(), held.grant.durationSeconds * 1000);
+  }
+
+  function keep(request: HeldRequest, key: string, grant: Grant, body: Buffer, sentAt: number): Held {
+    const { id, ...rest } = grant;
+    const { target, namespace, token } = request;
+    const isToken = grant.kind === 'token';
+    const upstream = vault.upstream()?.name ?? '';
+    const held: Held = {
+      ...{ key, upstream, path: target.path, namespace, grant: rest },
+      token: isToken ? SecretValue.fromText(id) : token instanceof SecretValue ? token : undefined,
+      digest: isToken ? digestOf(id) : undefined,
+      askedBy: tokenKey(token),
+      ownAccessor: token === 'auto' ? vault.ownAccessor() : undefined,
+      leaseId: isToken ? undefined : id,
+      engineLease:
+        !isToken && token === 'auto'
+          ? vault.holdLease({ id, path: target.path, durationSeconds: grant.durationSeconds })
+          : undefined,
+      body: SecretValue.fromBytes(body),
+      ...{ obtainedAt: sentAt, confirmedAt: sentAt, usedAt: sentAt, endsAt: 0, renewAt: 0 },
+      ...{ canRenew: true, isDoubtful: false, checking: undefined, timer: undefined },
+    };
+    table.add(held);
+    extend(held, grant.durationSeconds, sentAt);
+    return held;
+  }
+
+  function extend(held: Held, durationSeconds: number, sentAt: number): void {
+    held.endsAt = sentAt + durationSeconds * 1000;
+    held.confirmedAt = sentAt;
+    held.renewAt = clock.wall() + renewalDelayMs(held.endsAt - clock.wall(), false);
+    arm(held);
+  }
+
+  function arm(held: Held): void {
+    held.timer?.cancel();
+    if (life.signal.aborted || !table.has(held)) return;
+    const now = clock.wall();
+    const left = held.canRenew && held.engineLease === undefined ? held.renewAt - now : limits.lookMs;
+    held.timer = clock.setTimer(Math.min(Math.max(left, 0), limits.lookMs), () => void look(held));
+  }
+
+  async function look(held: Held): Promise<void> {
+    const now = clock.wall();
+    const isUsed = now - held.usedAt <= limits.idleMs;
+    const isDue = now >= held.renewAt || !isServable(held);
+    const canRenew = held.canRenew && held.engineLease === undefined && endOf(held) > now;
+    if (isUsed && isDue && canRenew && isOfNow(held)) await renew(held);
+    if (isUsed && isServable(held)) arm(held);
+    else table.drop(held);
+  }
+
+  async function renew(held: Held): Promise<void> {
+    const { token, leaseId, grant } = held;
+    if (token === undefined) return;
+    const sentAt = clock.wall();
+    const left = await (leaseId === undefined
+      ? calls.renewToken({ ...held, token })
+      : calls.renewLease({ ...held, token }, leaseId, grant.durationSeconds));
+    if (left === 'gone') table.drop(held);
+    else if (left === undefined) {
+      held.renewAt = clock.wall() + renewalDelayMs(held.endsAt - clock.wall(), true);
+    } else {
+      const movedMs = sentAt + left * 1000 - held.endsAt;
+      held.canRenew = !isAtEnd(movedMs, left * 1000, grant.durationSeconds * 1000);
+      if (left > 0) extend(held, left, sentAt);
+    }
+  }
+
+  /** Upstream alone knows of revocations that did not go through the agent. */
+  async function check(held: Held): Promise<void> {
+    if (held.token === undefined) return;
+    const sentAt = clock.wall();
+    const before = revocations;
+    const left = await calls.lookUp({ ...held, token: held.token });
+    if (left === 'gone') table.drop(held);
+    if (left === 'gone' || left === undefined) return;
+    // A caller may have renewed it for a shorter time. A look must not put the renewal off.
+    const planned = held.renewAt;
+    extend(held, left, sentAt);
+    held.renewAt = Math.min(planned, held.renewAt);
+    if (revocations === before) held.isDoubtful = false;
+    arm(held);
+  }
+
+  async function isAlive(held: Held): Promise<boolean> {
+    if (!isServable(held)) await look(held);
+    else if (held.digest !== undefined) await confirm(held, limits.trustMs);
+    else await confirm(table.ofToken(held.askedBy), Number.POSITIVE_INFINITY);
+    return table.has(held) && isServable(held);
+  }
+
+  async function confirm(held: Held | undefined, trustMs: number): Promise<void> {
+    await held?.checking; // it may have been sent before there was a doubt
+    if (held === undefined || (!held.isDoubtful && clock.wall() - held.confirmedAt <= trustMs)) return;
+    held.checking ??= check(held).finally(() => {
+      held.checking = undefined;
+    });
+    await held.checking;
+  }
+
+  function show(held: Held, isHit: boolean): Obtained {
+    const now = clock.wall();
+    const json = held.body.bytes();
+    const span = numberSpan(json, 'lease_duration', held.digest === undefined ? undefined : 'auth');
+    const number = Math.max(0, Math.floor((endOf(held) - now) / 1000));
+    const body = !isHit || span === undefined ? json : withNumbers(json, [{ span, number }]);
+    const ageSeconds = Math.max(0, Math.floor((now - held.obtainedAt) / 1000));
+    return { kind: 'held', body, ageSeconds, isHit };
+  }
+
+  async function lead(
+    request: HeldRequest,
+    key: string,
+    kind: Keepable,
+    ask: (signal: AbortSignal) => Promise<ForwardedAnswer>,
+  ): Promise<Obtained> {
+    const sentAt = clock.wall();
+    const before = { revocations, accessor: vault.ownAccessor() };
+    const { json, body, answer } = await smallJson(await ask(life.signal));
+    const grant = json === undefined || answer.status !== 200 ? undefined : grantOf(json, kind);
+    const isSame = before.revocations === revocations && before.accessor === vault.ownAccessor();
+    if (grant === undefined && kind === 'lease' && answer.status < 300) pass(pathKey(request));
+    if (grant === undefined || body === undefined || !isSame || life.signal.aborted) {
+      return { kind: 'answer', answer };
+    }
+    return show(keep(request, key, grant, body, sentAt), false);
+  }
+
+  function pass(key: string): void {
+    if (passUntil.size >= maxRemembered) passUntil.clear();
+    passUntil.set(key, clock.now() + limits.passMs);
+  }
+
+  return {
+    mayKeep({ method, target, namespace, token }) {
+      const kind = keepableOf(method, target);
+      if (kind !== 'lease') return kind !== undefined;
+      if ((passUntil.get(pathKey({ method, target })) ?? 0) > clock.now()) return false;
+      // What the agent's token reads is the store's, and the engine renews in the upstream's own namespace.
+      if (token === 'auto') return method !== 'GET' && namespace === undefined;
+      return token !== undefined && table.ofToken(tokenKey(token)) !== undefined;
+    },
+    async obtain(request, ask) {
+      const kind = keepableOf(request.method, request.target);
+      if (kind === undefined) return { kind: 'pass' };
+      const key = keyOf(request, kind);
+      const held = table.find(key);
+      if (held !== undefined && (await isAlive(held))) {
+        table.touch(held);
+        return show(held, true);
+      }
+      const other = inFlight.get(key);
+      if (other !== undefined) {
+        const shared = (await other) ? table.find(key) : undefined;
+        return shared === undefined ? { kind: 'pass' } : show(shared, true);
+      }
+      const asked = lead(request, key, kind, ask);
+      const isKept = asked.then(
+        (found) => found.kind === 'held',
+        () => false,
+      );
+      inFlight.set(
+        key,
+        isKept.finally(() => inFlight.delete(key)),
+      );
+      return await asked;
+    },
+    used(token) {
+      if (table.size > 0 && token instanceof SecretValue) table.touch(table.ofToken(tokenKey(token)));
+    },
+    renewedLease(leaseId) {
+      for (const held of table.all()) {
+        if (held.leaseId !== leaseId) continue;
+        held.renewAt = clock.wall();
+        held.engineLease?.renew();
+        arm(held);
+      }
+    },
+    revokedLeases(isGone) {
+      revocations += 1;
+      const gone = table.all().filter(({ leaseId, path }) => isGone(leaseId ?? `${path}/`));
+      for (const held of gone) table.drop(held);
+      vault.leasesRevoked(gone.flatMap(({ engineLease, leaseId }) => (engineLease && leaseId) ?? []));
+      table.doubt();
+    },
+    revokedToken({ token, accessor }, areOrphaned) {
+      revocations += 1;
+      const askedBy = token === undefined ? undefined : tokenKey(token);
+      table.dropWhere(
+        ({ digest, grant }) =>
+          (digest !== undefined && digest === askedBy) ||
+          (accessor !== undefined && grant.accessor === accessor),
+        areOrphaned,
+      );
+      // A token that is not kept here may be one that kept ones were made by.
+      if (askedBy !== undefined) table.dropAskedBy(askedBy, areOrphaned);
+      table.doubt();
+    },
+    clear(type, value) {
+      passUntil.clear();
+      const digest = type === 'token' ? digestOf(value) : undefined;
+      table.dropWhere(({ path, ...held }) => {
+        if (type === 'request_path') return path.startsWith(value.replace(/^\/?(?:v1\/)?/, ''));
+        if (type === 'token') return held.digest === digest || held.askedBy === digest;
+        if (type === 'token_accessor') return held.grant.accessor === value;
+        return type === 'lease' ? held.leaseId === value : type === 'all';
+      });
+    },
+    close() {
+      life.abort();
+      table.close();
+    },
+  };
+}
+
+function pathKey({ method, target }: Pick<HeldRequest, 'method' | 'target'>): string {
+  return `${method} ${target.path}`;
+}

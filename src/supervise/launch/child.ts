@@ -1,0 +1,165 @@
+// One running program: its process group, its output, its end. When and why it runs is for others to decide.
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import type { Clock } from '../../base/clock.ts';
+import { LatchkeyError } from '../../base/errors.ts';
+import type { ProcessExit } from '../restart-policy.ts';
+import type { Environment } from './environment.ts';
+import { createLineReader, type OutputMask } from './output-mask.ts';
+
+type OutputStream = 'stdout' | 'stderr';
+
+export interface ChildOptions {
+  /** The program (a path or a name in PATH of `env`) and its arguments. */
+  readonly words: readonly string[];
+  readonly env: Environment;
+  readonly workingDir?: string | undefined;
+  /** `inherit`: the agent's own; else each line, masked. */
+  readonly output: 'inherit' | ((line: string, stream: OutputStream) => void);
+  /** What must not be seen of the output now. */
+  readonly mask: () => OutputMask;
+  readonly stdin?: 'ignore' | 'inherit';
+  /** In a session and process group of its own (the default); without, it shares the terminal with the agent. */
+  readonly isLeader?: boolean;
+  /** Asked at the end of the program: whether what is left of its process group is killed (the default). */
+  readonly shouldKillRest?: () => boolean;
+  readonly clock: Clock;
+}
+
+export interface Child {
+  readonly pid: number;
+  readonly startedAt: number;
+  /** Never rejects. */
+  readonly exited: Promise<ProcessExit>;
+  /** All pipes are closed; a grandchild may keep them open long after the exit. */
+  readonly outputEnded: Promise<void>;
+  readonly hasExited: boolean;
+  /** To the program alone; false when it has ended. */
+  signal(signal: NodeJS.Signals): boolean;
+  /** To the whole process group. */
+  signalGroup(signal: NodeJS.Signals): boolean;
+  /** Asks with `signal`, and kills the group after `timeoutMs` or when `abort` is aborted. */
+  stop(options: { signal: NodeJS.Signals; timeoutMs: number; abort?: AbortSignal }): Promise<ProcessExit>;
+}
+
+/** By pid: what to kill when the agent exits without having stopped them (a second signal, a defect). */
+const ownPids = new Map<number, number>();
+
+process.on('exit', () => {
+  for (const target of ownPids.values()) send(target, 'SIGKILL');
+});
+
+/** Whether this pid is a child that is waited for here; the reaper leaves it alone. */
+export function isOwnChild(pid: number): boolean {
+  return ownPids.has(pid);
+}
+
+/** Resolves when the program has been started; rejects with `process_failed` when it could not be. */
+export async function startChild(options: ChildOptions): Promise<Child> {
+  const isLeader = options.isLeader ?? true;
+  const child = await spawned(options, isLeader);
+  const pid = child.pid ?? 0;
+  ownPids.set(pid, isLeader ? -pid : pid);
+  const { clock } = options;
+  let exit: ProcessExit | undefined;
+  const killGroup = (signal: NodeJS.Signals) => send(isLeader ? -pid : pid, signal);
+  const exited = new Promise<ProcessExit>((resolve) => {
+    child.once('exit', (code, signal) => {
+      exit = { code, signal };
+      ownPids.delete(pid);
+      // At once: as long as the group has members its number cannot be given to another one.
+      if (isLeader && options.shouldKillRest?.() !== false) killGroup('SIGKILL');
+      resolve(exit);
+    });
+  });
+  return {
+    pid,
+    startedAt: clock.now(),
+    exited,
+    outputEnded: readOutput(child, options),
+    get hasExited() {
+      return exit !== undefined;
+    },
+    signal: (signal) => exit === undefined && send(pid, signal),
+    signalGroup: (signal) => exit === undefined && killGroup(signal),
+    async stop({ signal, timeoutMs, abort }) {
+      if (exit !== undefined) return exit;
+      const kill = () => exit === undefined && killGroup('SIGKILL');
+      const timer = clock.setTimer(timeoutMs, kill);
+      abort?.addEventListener('abort', kill, { once: true });
+      send(pid, signal);
+      if (abort?.aborted === true) kill();
+      try {
+        return await exited;
+      } finally {
+        timer.cancel();
+        abort?.removeEventListener('abort', kill);
+      }
+    },
+  };
+}
+
+function send(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false; // ESRCH: nobody is left; EPERM: a program that has become somebody else
+  }
+}
+
+function spawned(options: ChildOptions, isLeader: boolean): Promise<ChildProcess> {
+  const [program = '', ...args] = options.words;
+  const pipe = options.output === 'inherit' ? 'inherit' : 'pipe';
+  const settings: SpawnOptions = {
+    env: options.env,
+    detached: isLeader,
+    stdio: [options.stdin ?? 'ignore', pipe, pipe],
+    ...(options.workingDir === undefined ? {} : { cwd: options.workingDir }),
+  };
+  return new Promise((resolve, reject) => {
+    let child: ChildProcess;
+    try {
+      child = spawn(program, args, settings);
+    } catch (error) {
+      reject(cannotStart(program, error)); // arguments that spawn refuses: its message would quote them
+      return;
+    }
+    child.once('spawn', () => resolve(child));
+    child.once('error', (error) => reject(cannotStart(program, error)));
+  });
+}
+
+/** Of spawn's errors only the code is told: message and fields hold arguments and may hold the environment. */
+function cannotStart(program: string, error: unknown): LatchkeyError {
+  const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+  const remedies: Readonly<Record<string, string>> = {
+    ENOENT: 'look whether the program and its working folder exist',
+    EACCES: 'look at the modes of the program and of the folders above it',
+    E2BIG: 'the environment and the arguments are too long for the kernel; hand large values over in files',
+  };
+  const remedy = remedies[code];
+  return new LatchkeyError(
+    'process_failed',
+    `cannot start ${program} (${code})`,
+    remedy === undefined ? {} : { remedy },
+  );
+}
+
+async function readOutput(child: ChildProcess, { output, mask }: ChildOptions): Promise<void> {
+  if (output === 'inherit') return;
+  const ends = (['stdout', 'stderr'] as const).map((name) => {
+    const stream = child[name];
+    if (stream === null) return undefined;
+    const reader = createLineReader(mask, (line) => output(line, name));
+    stream.on('data', (chunk: Buffer) => reader.push(chunk));
+    stream.on('error', () => undefined); // a pipe that breaks is closed, and `close` comes after
+    // A grandchild that has left the group may hold the pipe for ever; it must not hold the agent.
+    child.once('exit', () => (stream as unknown as { unref?(): void }).unref?.());
+    return new Promise<void>((resolve) => {
+      stream.once('close', () => {
+        reader.end();
+        resolve();
+      });
+    });
+  });
+  await Promise.all(ends);
+}

@@ -1,0 +1,86 @@
+// `latchkey run -- CMD`: one program in the foreground of the agent, with its signals passed on and its exit code passed back.
+import { constants } from 'node:os';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { SecretValue } from '../../base/secret-value.ts';
+import type { ProcessConfig } from '../../config/resolved.ts';
+import type { EnvironmentSource } from '../environment-source.ts';
+import type { ProcessObserver } from '../process-status.ts';
+import type { ProcessExit } from '../restart-policy.ts';
+import { createSupervisedProcess, type SupervisedProcess } from '../supervised-process.ts';
+import { createCommandRunner } from './run-command.ts';
+
+export interface RunChildOptions {
+  /** `restart` says whether it is started again; for a run as a shell does it, `never`. */
+  readonly config: ProcessConfig;
+  readonly source: EnvironmentSource;
+  readonly clock: Clock;
+  /** Numbers in [0, 1). */
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly env: Readonly<NodeJS.ProcessEnv>;
+  readonly valuesInUse: () => readonly SecretValue[];
+  readonly observer?: ProcessObserver;
+}
+
+export interface RunningChild {
+  readonly process: SupervisedProcess;
+  /** The exit code to end with: the program's own, or 128 and the number of the signal that ended it. */
+  readonly exitCode: Promise<number>;
+}
+
+const passedOn = [
+  'SIGHUP',
+  'SIGINT',
+  'SIGQUIT',
+  'SIGTERM',
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGCONT',
+  'SIGWINCH',
+] as const;
+/** A terminal sends these to all in the foreground, the program too: passed on they would come twice. */
+const fromTerminal: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGWINCH', 'SIGCONT'];
+
+/**
+ * Starts the program as soon as its values are there. With a terminal it stays in the agent's process group, so that it
+ * may read from it. Until it has ended, the signals of the agent go to it; before it runs, INT and TERM end the wait
+ * with 130 and 143.
+ */
+export function runChild(options: RunChildOptions): RunningChild {
+  const { logger, clock, env, valuesInUse } = options;
+  const isTerminal = process.stdin.isTTY;
+  const child = createSupervisedProcess({
+    ...options,
+    stdin: 'inherit',
+    isLeader: !isTerminal,
+    runCommand: createCommandRunner({ logger, clock, env, valuesInUse }),
+  });
+  const stopped = Promise.withResolvers<ProcessExit>();
+  const wanted = passedOn.filter((signal) => !isTerminal || !fromTerminal.includes(signal));
+  const ignored = passedOn.filter((signal) => !wanted.includes(signal));
+  const passOn = (signal: NodeJS.Signals) => {
+    if (child.status().pid !== undefined) child.signal(signal);
+    else if (signal === 'SIGINT' || signal === 'SIGTERM') stopped.resolve({ code: null, signal });
+  };
+  const ignore = (signal: NodeJS.Signals) => {
+    if (child.status().pid === undefined) passOn(signal);
+  };
+  for (const signal of wanted) process.on(signal, passOn);
+  for (const signal of ignored) process.on(signal, ignore);
+  child.start();
+  return {
+    process: child,
+    exitCode: Promise.race([child.ended, stopped.promise]).then((exit) => {
+      for (const signal of wanted) process.off(signal, passOn);
+      for (const signal of ignored) process.off(signal, ignore);
+      return exitCodeOf(exit);
+    }),
+  };
+}
+
+/** As shells have it; 1 for a program that could not be started. */
+function exitCodeOf({ code, signal }: ProcessExit): number {
+  if (code !== null) return code;
+  return signal === null ? 1 : 128 + constants.signals[signal];
+}

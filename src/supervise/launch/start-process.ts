@@ -1,0 +1,62 @@
+// From a process's config and its variables to a running child: who it runs as, its environment, where its output goes.
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { SecretValue } from '../../base/secret-value.ts';
+import type { ProcessConfig } from '../../config/resolved.ts';
+import type { Variables } from '../environment-source.ts';
+import { type Child, startChild } from './child.ts';
+import { addVariables, baseEnvironment, type Environment } from './environment.ts';
+import { findProgram, launchWords, probeSetpriv, resolveIdentity } from './launcher.ts';
+import { createLiveMask } from './output-mask.ts';
+
+export interface StartTools {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The agent's own environment. */
+  readonly env: Readonly<NodeJS.ProcessEnv>;
+  /** Values, beside the variables of the process, that must not be seen in output that goes to the log. */
+  readonly valuesInUse: () => readonly SecretValue[];
+  /** For a child in the foreground: it reads the agent's input. */
+  readonly stdin?: 'ignore' | 'inherit';
+  /** For a child that shares the terminal: no session of its own. */
+  readonly isLeader?: boolean;
+}
+
+/** What would be started. Rejects with `process_failed` when the program, its user or its environment cannot be had. */
+export async function planStart(
+  config: ProcessConfig,
+  variables: Variables,
+  ownEnv: Readonly<NodeJS.ProcessEnv>,
+): Promise<{ readonly words: readonly string[]; readonly env: Environment }> {
+  const setpriv = await probeSetpriv();
+  const identity = resolveIdentity(config.user, config.group);
+  const env = addVariables(baseEnvironment(ownEnv, config.passEnv, identity.user), variables);
+  const [program = '', ...args] = config.command;
+  const path = findProgram(program, env['PATH'] ?? '', config.workingDir);
+  return { words: launchWords([path, ...args], identity, setpriv), env };
+}
+
+/** Rejects with `process_failed` when the program cannot be started. */
+export async function startProcess(
+  config: ProcessConfig,
+  variables: Variables,
+  tools: StartTools,
+): Promise<Child> {
+  const { logger, clock, stdin, isLeader } = tools;
+  return startChild({
+    ...(await planStart(config, variables, tools.env)),
+    workingDir: config.workingDir,
+    output: config.output === 'inherit' ? 'inherit' : (line, stream) => logger.info({ stream }, line),
+    mask: createLiveMask([...secretsOf(config, variables)], tools.valuesInUse),
+    clock,
+    ...(stdin === undefined ? {} : { stdin }),
+    ...(isLeader === undefined ? {} : { isLeader }),
+  });
+}
+
+/** Plain text from the config (`LEVEL: debug`) is no secret; what a template made may be one. */
+function* secretsOf(config: ProcessConfig, variables: Variables): Generator<SecretValue> {
+  for (const [name, value] of variables) {
+    if (config.env[name] === undefined || config.env[name].includes('{{')) yield value;
+  }
+}

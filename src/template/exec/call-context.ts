@@ -1,0 +1,98 @@
+// What one execution keeps for its functions: the budget of work, the dependencies asked for, the map behind `scratch`.
+
+import { anyMap, type Value } from '../value/value.ts';
+import { type CallContext, callError, type Host, type Limits, plain } from './function-table.ts';
+import type { Dependency, Lookup, LookupAnswer, LookupSecret } from './lookup.ts';
+
+/** A dependency that has no value, and why. */
+export interface MissingDependency extends Dependency {
+  /** `pending`: not known yet; `absent`: upstream says that there is none. */
+  readonly status: 'pending' | 'absent';
+  readonly reason: string | undefined;
+}
+
+export interface ExecutionContext extends CallContext {
+  /** In order of first use. */
+  readonly used: readonly Dependency[];
+  readonly missing: readonly MissingDependency[];
+  /** The secrets that have been given to the template. */
+  readonly secrets: readonly LookupSecret[];
+  /** Whether a failure is kept already, and the execution goes on for the sake of what is missing. */
+  hasFailed: boolean;
+  /** Whether a limit has been hit: nothing may go on. */
+  isExhausted(): boolean;
+}
+
+export interface CallContextOptions {
+  readonly lookup: Lookup;
+  readonly host: Host;
+  readonly limits: Limits;
+  executeTemplate(name: string, dot: Value): string;
+}
+
+/** Strings may be kept, so that this bounds the memory of an execution too: 128 MiB with the default of steps. */
+const bytesAStep = 64;
+
+export function createCallContext({
+  lookup,
+  host,
+  limits,
+  executeTemplate,
+}: CallContextOptions): ExecutionContext {
+  const answers = new Map<string, LookupAnswer>();
+  const missing = new Map<string, MissingDependency>();
+  const used: Dependency[] = [];
+  const secrets: LookupSecret[] = [];
+  let stepsLeft = limits.steps;
+  const spend = (steps: number): void => {
+    stepsLeft -= steps;
+    if (stepsLeft < 0) throw callError`execution takes more than ${plain(limits.steps)} steps`;
+  };
+  return {
+    host,
+    limits,
+    scratch: anyMap([]),
+    used,
+    secrets,
+    get missing() {
+      return [...missing.values()];
+    },
+    lookup(dependency) {
+      const key = identity(dependency);
+      let answer = answers.get(key);
+      if (answer === undefined) {
+        if (used.length >= limits.dependencies) {
+          throw callError`asks for more than ${plain(limits.dependencies)} secrets`;
+        }
+        answer = lookup(dependency);
+        answers.set(key, answer);
+        used.push(dependency);
+        if (answer.status === 'ready') secrets.push(answer.secret);
+      }
+      return answer;
+    },
+    reportMissing(dependency, answer) {
+      if (answer.status === 'ready' || answer.status === 'ready-list') return;
+      const key = identity(dependency);
+      if (!missing.has(key))
+        missing.set(key, { ...dependency, status: answer.status, reason: answer.reason });
+    },
+    hasFailed: false,
+    isIncomplete: () => missing.size > 0,
+    isExhausted: () => stepsLeft < 0,
+    executeTemplate,
+    spend,
+    claim(bytes) {
+      if (bytes > limits.stringBytes) {
+        stepsLeft = -1;
+        throw callError`text is longer than ${plain(limits.stringBytes)} bytes, the limit of one string`;
+      }
+      spend(Math.ceil(bytes / bytesAStep));
+    },
+  };
+}
+
+function identity({ kind, path, parameters }: Dependency): string {
+  const sorted = Object.entries(parameters).sort(([a], [b]) => (a < b ? -1 : 1));
+  return sorted.length === 0 ? `${kind} ${path}` : JSON.stringify([kind, path, sorted]);
+}

@@ -1,0 +1,42 @@
+// What of an error may be shown. A value in an error may be a secret's, or made from one: it is shown only when the
+// execution has read no secret, or when the template's own text holds it and no secret has it as a value.
+import { JsonNumber, type JsonValue } from '../../base/json.ts';
+import { encodeText } from '../text/bytes.ts';
+import type { ErrorPart } from './function-table.ts';
+import type { LookupSecret } from './lookup.ts';
+
+const redacted = '[redacted]';
+/** Shorter values (`1`, `true`, `svc`) are parts of too many words to be cut out of plain text. */
+const leastScrubbed = 6;
+
+/** The text of an error, values redacted that are not for showing. `templateText` is a byte string, as the result. */
+export function redact(
+  parts: readonly ErrorPart[],
+  templateText: string,
+  secrets: readonly LookupSecret[],
+): string {
+  const held = new Set(secrets.flatMap((secret) => [...valuesOf(secret)]));
+  const scrubbed = [...held].filter(
+    (value) => value.length >= leastScrubbed && !templateText.includes(value),
+  );
+  return parts
+    .map((part) => {
+      if ('plain' in part)
+        return scrubbed.reduce((text, value) => text.replaceAll(value, redacted), part.plain);
+      const { raw, shown } = part;
+      const isOpen = held.size === 0 || raw === '' || (templateText.includes(raw) && !held.has(raw));
+      return isOpen ? shown : redacted;
+    })
+    .join('');
+}
+
+/** Strings and numbers anywhere in the secret; with a list of its own, for values nested deeper than the stack takes. */
+function* valuesOf(secret: LookupSecret): Generator<string> {
+  const rest: JsonValue[] = [secret.data, secret.fields, secret.auth, secret.wrapInfo];
+  for (let item = rest.pop(); item !== undefined; item = rest.pop()) {
+    if (typeof item === 'string') yield encodeText(item);
+    else if (item instanceof JsonNumber) yield item.text;
+    else if (typeof item === 'object' && item !== null)
+      for (const inner of Object.values(item)) rest.push(inner);
+  }
+}

@@ -1,0 +1,51 @@
+// A failed request as the upstream itself sees it: beside the error's code, whether the whole server is concerned and
+// whether the request can have had an effect there.
+import type { ErrorCode } from '../../base/errors.ts';
+import { UpstreamError } from '../../base/upstream-error.ts';
+import type { UpstreamStateName } from '../upstream.ts';
+
+/** States in which the server as a whole does not serve. */
+export type AwayState = Extract<
+  UpstreamStateName,
+  | 'sealed'
+  | 'uninitialized'
+  | 'standby'
+  | 'rate_limited'
+  | 'unavailable'
+  | 'tls_failed'
+  | 'dns_failed'
+  | 'answer_invalid'
+>;
+
+const codes: Readonly<Record<AwayState, ErrorCode>> = {
+  sealed: 'upstream_sealed',
+  uninitialized: 'upstream_sealed',
+  standby: 'upstream_unavailable',
+  rate_limited: 'upstream_rate_limited',
+  unavailable: 'upstream_unavailable',
+  tls_failed: 'upstream_unavailable',
+  dns_failed: 'upstream_unavailable',
+  answer_invalid: 'upstream_answer_invalid',
+};
+
+interface FailureOptions {
+  cause?: unknown;
+  remedy?: string;
+  retryAfterMs?: number;
+  status?: number;
+  /** The server may have acted on the request: it must not be repeated elsewhere. Default false. */
+  wasSent?: boolean;
+}
+
+export class UpstreamFailure extends UpstreamError {
+  readonly state: AwayState;
+  readonly wasSent: boolean;
+
+  constructor(state: AwayState, message: string, options: FailureOptions = {}) {
+    const { wasSent, ...rest } = options;
+    super(codes[state], message, rest);
+    this.name = 'UpstreamFailure';
+    this.state = state;
+    this.wasSent = wasSent ?? false;
+  }
+}

@@ -1,0 +1,85 @@
+// Reads the files of the `tls` config into what a connection needs. When they are read again is the transport's matter.
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import tls from 'node:tls';
+import type { TlsConfig } from '../../config/resolved.ts';
+import { UpstreamFailure } from '../gate/failure.ts';
+
+export interface TlsOptions {
+  readonly secureContext: tls.SecureContext;
+  readonly rejectUnauthorized: boolean;
+  readonly servername?: string;
+}
+
+/** The files that a change of makes new connections necessary. */
+export function tlsFiles(config: TlsConfig): string[] {
+  return [config.caFile, config.certFile, config.keyFile].filter((path) => path !== undefined);
+}
+
+/** Throws a `tls_failed` failure that names the file; certificate and key must belong together. */
+export async function loadTlsOptions(config: TlsConfig): Promise<TlsOptions> {
+  const ca = await authorities(config);
+  const cert = await readOptional('tls.cert_file', config.certFile);
+  const key = await readOptional('tls.key_file', config.keyFile);
+  try {
+    const secureContext = tls.createSecureContext({
+      ca,
+      minVersion: 'TLSv1.2',
+      ...(cert ? { cert } : {}),
+      ...(key ? { key } : {}),
+    });
+    return {
+      secureContext,
+      rejectUnauthorized: !config.skipVerify,
+      ...(config.serverName === undefined ? {} : { servername: config.serverName }),
+    };
+  } catch (error) {
+    const files = tlsFiles(config).join(', ');
+    throw new UpstreamFailure(
+      'tls_failed',
+      `certificate, key and authority cannot be used together: ${files}`,
+      {
+        cause: error,
+        remedy: 'check that the files are PEM and that the key belongs to the certificate',
+      },
+    );
+  }
+}
+
+/** What is configured replaces the trust store; without, the system's store counts beside the one Node ships. */
+async function authorities(config: TlsConfig): Promise<(string | Buffer)[]> {
+  const configured: (string | Buffer)[] = [];
+  const file = await readOptional('tls.ca_file', config.caFile);
+  if (file) configured.push(file);
+  if (config.caPath !== undefined) configured.push(...(await readFolder(config.caPath)));
+  if (configured.length > 0) return configured;
+  return [...tls.getCACertificates('default'), ...tls.getCACertificates('system')];
+}
+
+async function readFolder(path: string): Promise<Buffer[]> {
+  try {
+    const entries = await readdir(path, { withFileTypes: true });
+    const files = entries.filter((entry) => !entry.isDirectory()).map((entry) => join(path, entry.name));
+    const contents = await Promise.all(files.map((name) => readFile(name)));
+    return contents.filter((content) => content.includes('-----BEGIN CERTIFICATE-----'));
+  } catch (error) {
+    throw unreadable('tls.ca_path', path, error);
+  }
+}
+
+async function readOptional(option: string, path: string | undefined): Promise<Buffer | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw unreadable(option, path, error);
+  }
+}
+
+function unreadable(option: string, path: string, error: unknown): UpstreamFailure {
+  const code = (error as NodeJS.ErrnoException).code ?? 'unknown fault';
+  return new UpstreamFailure('tls_failed', `${option} cannot be read: ${path}: ${code}`, {
+    cause: error,
+    remedy: 'make the file readable for the user of the agent',
+  });
+}

@@ -1,0 +1,51 @@
+// Watches the TLS files of an upstream, so that renewed certificates are used without a restart.
+import { describeError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { UpstreamConfig } from '../../config/resolved.ts';
+import { tlsFiles } from './tls-options.ts';
+import { type FileWatch, watchFiles } from './watch-files.ts';
+
+export interface TlsWatch {
+  start(): void;
+  close(): Promise<void>;
+}
+
+export interface TlsWatchOptions {
+  readonly config: UpstreamConfig;
+  readonly logger: Logger;
+  /** Takes the new files; throws while they cannot be used. */
+  readonly onChange: () => Promise<void>;
+}
+
+export function createTlsWatch({ config, logger, onChange }: TlsWatchOptions): TlsWatch {
+  let watch: Promise<FileWatch | undefined> = Promise.resolve(undefined);
+
+  async function take(paths: readonly string[]): Promise<void> {
+    try {
+      await onChange();
+      logger.info({ paths }, 'the TLS files have changed and are used');
+    } catch (error) {
+      // Often the moment between two files that are written one after the other.
+      logger.warn(
+        { paths, error: describeError(error) },
+        'the changed TLS files cannot be used, the old ones stay',
+      );
+    }
+  }
+
+  return {
+    start() {
+      const paths = tlsFiles(config.tls);
+      if (paths.length === 0 || !config.addresses.some((address) => address.startsWith('https:'))) return;
+      watch = watchFiles({
+        paths,
+        logger,
+        onChange: () => void take(paths),
+      }).catch((error: unknown) => {
+        logger.warn({ paths, error: describeError(error) }, 'the TLS files cannot be watched');
+        return undefined;
+      });
+    },
+    close: async () => await (await watch)?.close(),
+  };
+}

@@ -1,0 +1,259 @@
+// Bytes to and from one address: connection pools, TLS, time and size limits. It knows HTTP, not Vault.
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import sendRequest from 'undici/lib/api/api-request.js';
+import Pool from 'undici/lib/dispatcher/pool.js';
+import type { Clock } from '../../base/clock.ts';
+import { LatchkeyError } from '../../base/errors.ts';
+import type { TlsConfig } from '../../config/resolved.ts';
+import { UpstreamFailure } from '../gate/failure.ts';
+import { networkFailure, oversizedFailure, timeoutFailure } from './network-failure-policy.ts';
+import { loadTlsOptions, type TlsOptions } from './tls-options.ts';
+
+interface WireRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly target: string;
+  readonly headers: Readonly<Record<string, string | string[]>>;
+  readonly body?: Buffer | Readable | undefined;
+  readonly signal: AbortSignal;
+}
+
+interface WireAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+export interface WireStream {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Readable;
+}
+
+export interface Transport {
+  /** The whole answer. Throws `UpstreamFailure`, or `aborted` by the request's signal. */
+  exchange(address: string, request: WireRequest): Promise<WireAnswer>;
+  /** The answer as it comes; only the time to its headers is limited, and pauses within it. */
+  open(address: string, request: WireRequest): Promise<WireStream>;
+  /** What a TLS connection of another kind to the address needs; empty for plain http. */
+  tlsOptions(address: string): Promise<Partial<TlsOptions>>;
+  /**
+   * Reads the TLS files again; requests in flight end on the old connections. Throws `tls_failed`, and keeps the old
+   * ones, while the files do not fit together.
+   */
+  reload(): Promise<void>;
+  /** Of requests from now on; those in flight keep theirs. */
+  setLimits(limits: TransportLimits): void;
+  close(): Promise<void>;
+}
+
+export interface TransportLimits {
+  readonly timeoutMs: number;
+  readonly maxBodyBytes: number;
+}
+
+export interface TransportOptions extends TransportLimits {
+  readonly tls: TlsConfig;
+  readonly clock: Clock;
+}
+
+/** Beyond the configured addresses a cluster's redirects add some; more than these are a fault of the cluster. */
+const mostPools = 32;
+/** Shorter than the five minutes after which Go's server drops an idle connection. */
+const keepAliveMs = 60_000;
+
+export function createTransport(options: TransportOptions): Transport {
+  const pools = new Map<string, Promise<Pool>>();
+  let tls: Promise<TlsOptions> | undefined;
+  let limits: TransportLimits = options;
+  let isClosed = false;
+
+  async function loadTls(): Promise<TlsOptions> {
+    tls ??= loadTlsOptions(options.tls);
+    try {
+      return await tls;
+    } catch (error) {
+      tls = undefined;
+      throw error;
+    }
+  }
+
+  function dispatcher(address: string): Promise<Pool> {
+    if (isClosed) throw new LatchkeyError('aborted', 'the upstream is closed');
+    const known = pools.get(address);
+    if (known) return known;
+    if (pools.size >= mostPools) dropOldest(pools);
+    const pool = createPool(address, limits.timeoutMs, address.startsWith('https:') ? loadTls : undefined);
+    pools.set(address, pool);
+    pool.catch(() => pools.delete(address));
+    return pool;
+  }
+
+  /** Requests in flight end on the old connections. */
+  function renewPools(): void {
+    const old = [...pools.values()];
+    pools.clear();
+    for (const pool of old) void closeQuietly(pool, 'close');
+  }
+
+  return {
+    async exchange(address, request) {
+      const { timeoutMs, maxBodyBytes } = limits;
+      const limit = createTimeLimit(options.clock, timeoutMs, request.signal);
+      try {
+        const pool = await dispatcher(address);
+        const answer = await sendRequest.call(pool, dispatchOptions(address, request, limit.signal));
+        const body = await readLimited(answer.body, maxBodyBytes, address);
+        return { status: answer.statusCode, headers: answer.headers, body };
+      } catch (error) {
+        throw explain(error, address, request.signal, limit.isOver() ? timeoutMs : undefined);
+      } finally {
+        limit.stopTimer();
+        limit.detach();
+      }
+    },
+    async open(address, request) {
+      const { timeoutMs } = limits;
+      const limit = createTimeLimit(options.clock, timeoutMs, request.signal);
+      try {
+        const pool = await dispatcher(address);
+        const answer = await sendRequest.call(pool, dispatchOptions(address, request, limit.signal));
+        answer.body.once('close', limit.detach);
+        return { status: answer.statusCode, headers: answer.headers, body: answer.body };
+      } catch (error) {
+        limit.detach();
+        throw explain(error, address, request.signal, limit.isOver() ? timeoutMs : undefined);
+      } finally {
+        limit.stopTimer();
+      }
+    },
+    tlsOptions: async (address) => (address.startsWith('https:') ? loadTls() : {}),
+    async reload() {
+      const loaded = await loadTlsOptions(options.tls);
+      if (isClosed) return;
+      tls = Promise.resolve(loaded);
+      renewPools();
+    },
+    setLimits(next) {
+      limits = next;
+      renewPools();
+    },
+    async close() {
+      isClosed = true;
+      const all = [...pools.values()];
+      pools.clear();
+      await Promise.all(all.map((pool) => closeQuietly(pool, 'destroy')));
+    },
+  };
+}
+
+async function createPool(
+  address: string,
+  timeoutMs: number,
+  loadTls: (() => Promise<TlsOptions>) | undefined,
+): Promise<Pool> {
+  const connectTimeoutMs = Math.max(50, Math.min(10_000, Math.floor(timeoutMs / 2)));
+  const tls = await loadTls?.();
+  return new Pool(new URL(address).origin, {
+    // HTTP/2 brings an agent nothing, and its faults come under other names.
+    allowH2: false,
+    connect: { timeout: connectTimeoutMs, ...tls },
+    keepAliveTimeout: keepAliveMs,
+    keepAliveMaxTimeout: keepAliveMs,
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+    maxHeaderSize: 64 * 1024,
+  });
+}
+
+function dispatchOptions(
+  address: string,
+  request: WireRequest,
+  signal: AbortSignal,
+): Dispatcher.RequestOptions & { path: string } {
+  const prefix = new URL(address).pathname.replace(/\/$/, '');
+  return {
+    method: request.method as Dispatcher.HttpMethod,
+    path: `${prefix}${request.target}`,
+    headers: { ...request.headers },
+    body: request.body ?? null,
+    signal,
+  };
+}
+
+async function readLimited(body: Readable, limit: number, address: string): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > limit) {
+      body.destroy();
+      throw oversizedFailure(address, limit);
+    }
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size);
+}
+
+interface TimeLimit {
+  readonly signal: AbortSignal;
+  isOver(): boolean;
+  /** From here on only the caller's signal ends the request. */
+  stopTimer(): void;
+  detach(): void;
+}
+
+function createTimeLimit(clock: Clock, timeoutMs: number, outer: AbortSignal): TimeLimit {
+  const controller = new AbortController();
+  let isOver = false;
+  const abort = () => controller.abort();
+  if (outer.aborted) abort();
+  outer.addEventListener('abort', abort, { once: true });
+  const timer = clock.setTimer(timeoutMs, () => {
+    isOver = true;
+    abort();
+  });
+  return {
+    signal: controller.signal,
+    isOver: () => isOver,
+    stopTimer: () => timer.cancel(),
+    detach: () => outer.removeEventListener('abort', abort),
+  };
+}
+
+function explain(
+  error: unknown,
+  address: string,
+  signal: AbortSignal,
+  timedOutMs: number | undefined,
+): LatchkeyError {
+  if (signal.aborted) return new LatchkeyError('aborted', `the request to ${address} was given up`);
+  if (timedOutMs !== undefined) return timeoutFailure(address, timedOutMs);
+  if (error instanceof LatchkeyError) return error;
+  const { name, code } = error as { name?: unknown; code?: unknown };
+  if (name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW') {
+    // No cause: undici's error carries the bytes that it did not understand.
+    return new UpstreamFailure('answer_invalid', `what ${address} answers is not HTTP as expected`, {
+      remedy: 'check that the address is that of a vault, and http:// or https:// as it should be',
+      wasSent: true,
+    });
+  }
+  return networkFailure(error, address);
+}
+
+function dropOldest(pools: Map<string, Promise<Pool>>): void {
+  const [oldest] = pools;
+  if (oldest === undefined) return;
+  pools.delete(oldest[0]);
+  void closeQuietly(oldest[1], 'close');
+}
+
+async function closeQuietly(pool: Promise<Pool>, how: 'close' | 'destroy'): Promise<void> {
+  try {
+    await (await pool)[how]();
+  } catch {
+    // A pool that never came to be (bad TLS files) has nothing to close.
+  }
+}

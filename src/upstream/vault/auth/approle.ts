@@ -1,0 +1,77 @@
+// Method `approle`: role id and secret id, from files; the secret id may come response-wrapped. The file is removed only
+// when the login has succeeded, so that nothing is lost before; later logins use the secret id kept in memory.
+import { unlink } from 'node:fs/promises';
+import { describeError, LatchkeyError } from '../../../base/errors.ts';
+import type { SecretValue } from '../../../base/secret-value.ts';
+import type { AuthConfig } from '../../../config/resolved.ts';
+import type { AuthContext, AuthMethod } from './auth-method.ts';
+import { readCredential, readCredentialIfThere } from './read-credential.ts';
+import { unwrapField } from './unwrap-field.ts';
+
+type AppRoleConfig = Extract<AuthConfig, { method: 'approle' }>;
+
+export function createAppRoleMethod(config: AppRoleConfig, context: AuthContext): AuthMethod {
+  let kept: SecretValue | undefined;
+  let hasRemoveFailed = false;
+
+  async function roleId(): Promise<string> {
+    if (config.roleId !== undefined) return config.roleId;
+    if (config.roleIdFile !== undefined)
+      return (await readCredential('auth.role_id_file', config.roleIdFile)).text();
+    throw new LatchkeyError('login_failed', 'auth.method is approle, and there is no role id', {
+      remedy: 'set auth.role_id or auth.role_id_file',
+    });
+  }
+
+  /** A file that is there is newer than what is kept. */
+  async function secretId(signal: AbortSignal): Promise<SecretValue | undefined> {
+    const path = config.secretIdFile;
+    if (path === undefined) return undefined;
+    const found = await readCredentialIfThere('auth.secret_id_file', path);
+    if (found === undefined) {
+      if (kept !== undefined) return kept;
+      throw new LatchkeyError('login_failed', `auth.secret_id_file: ${path} does not exist`, {
+        remedy: 'put a new secret id there; the agent goes on by itself',
+      });
+    }
+    if (!config.secretIdWrapped) {
+      kept = found;
+      return found;
+    }
+    kept = await unwrapField(found, {
+      context,
+      field: 'secret_id',
+      isExpectedPath: (created) =>
+        created.startsWith(`auth/${context.mount}/role/`) && /\/(?:custom-)?secret-id$/.test(created),
+      source: `auth.secret_id_file: ${path}`,
+      signal,
+    });
+    // The wrapping token is used up: left there, it would look like a theft at the next start.
+    await remove(path);
+    return kept;
+  }
+
+  async function remove(path: string): Promise<void> {
+    if (!config.removeSecretIdFile) return;
+    try {
+      await unlink(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT' || hasRemoveFailed) return;
+      hasRemoveFailed = true;
+      context.logger.warn({ path, error: describeError(error) }, 'the secret id file cannot be removed');
+    }
+  }
+
+  return {
+    files: [config.roleIdFile, config.secretIdFile].filter((path) => path !== undefined),
+    async credentials(signal) {
+      const role = await roleId();
+      const secret = await secretId(signal);
+      const body = { role_id: role, ...(secret ? { secret_id: secret.text() } : {}) };
+      return { kind: 'login', path: 'login', body };
+    },
+    async accepted() {
+      if (config.secretIdFile !== undefined) await remove(config.secretIdFile);
+    },
+  };
+}

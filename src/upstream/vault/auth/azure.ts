@@ -1,0 +1,19 @@
+// Method `azure`: a token of the managed identity, and where this host is, as far as the metadata service tells.
+import type { JsonObject } from '../../../base/json.ts';
+import type { AuthConfig } from '../../../config/resolved.ts';
+import { azureInstance, azureToken } from '../../cloud/azure-identity.ts';
+import type { AuthContext, AuthMethod } from './auth-method.ts';
+
+type AzureConfig = Extract<AuthConfig, { method: 'azure' }>;
+
+export function createAzureMethod(config: AzureConfig, context: AuthContext): AuthMethod {
+  return {
+    async credentials(signal) {
+      const source = { env: context.env, signal };
+      const jwt = await azureToken(config.resource, source);
+      const instance = await azureInstance(source);
+      const body: JsonObject = { role: config.role, jwt: jwt.text(), ...instance };
+      return { kind: 'login', path: 'login', body };
+    },
+  };
+}

@@ -1,0 +1,30 @@
+// Method `gcp`: an identity token of the instance (gce), or a JWT signed for the service account (iam).
+import type { AuthConfig } from '../../../config/resolved.ts';
+import { gceIdentityToken, signServiceAccountJwt } from '../../cloud/gcp-identity.ts';
+import type { AuthContext, AuthMethod } from './auth-method.ts';
+
+type GcpConfig = Extract<AuthConfig, { method: 'gcp' }>;
+
+/** As Vault Agent's; a role may allow less (`max_jwt_exp`). */
+const jwtLifeSeconds = 900;
+
+export function createGcpMethod(config: GcpConfig, context: AuthContext): AuthMethod {
+  const { role, serviceAccount } = config;
+  return {
+    async credentials(signal) {
+      const source = { env: context.env, serviceAccount, signal };
+      const jwt =
+        config.type === 'gce'
+          ? await gceIdentityToken(`http://vault/${role}`, source)
+          : await signServiceAccountJwt(
+              (subject) => ({
+                sub: subject,
+                aud: `vault/${role}`,
+                exp: Math.floor(context.clock.wall() / 1000) + jwtLifeSeconds,
+              }),
+              source,
+            );
+      return { kind: 'login', path: 'login', body: { role, jwt: jwt.text() } };
+    },
+  };
+}

@@ -1,0 +1,44 @@
+// Methods `jwt` and `kubernetes`: a signed token from a file, read anew for each login, for its issuer replaces it often.
+import { unlink } from 'node:fs/promises';
+import { describeError } from '../../../base/errors.ts';
+import type { SecretValue } from '../../../base/secret-value.ts';
+import type { AuthConfig } from '../../../config/resolved.ts';
+import type { AuthContext, AuthMethod } from './auth-method.ts';
+import { readCredential, readCredentialIfThere } from './read-credential.ts';
+
+type JwtConfig = Extract<AuthConfig, { method: 'jwt' | 'kubernetes' }>;
+
+export function createJwtMethod(config: JwtConfig, context: AuthContext): AuthMethod {
+  const isRemoved = config.method === 'jwt' && config.removeFile;
+  let kept: SecretValue | undefined;
+
+  async function read(): Promise<SecretValue> {
+    if (!isRemoved) return await readCredential('auth.path', config.path);
+    // After its file is removed the last one serves until it ends, or until another comes.
+    kept = (await readCredentialIfThere('auth.path', config.path)) ?? kept;
+    return kept ?? (await readCredential('auth.path', config.path));
+  }
+
+  return {
+    files: [config.path],
+    async credentials() {
+      const jwt = await read();
+      return { kind: 'login', path: 'login', body: { role: config.role, jwt: jwt.text() } };
+    },
+    async accepted() {
+      if (!isRemoved) return;
+      try {
+        await unlink(config.path);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+        context.logger.warn(
+          { path: config.path, error: describeError(error) },
+          'the jwt file cannot be removed',
+        );
+      }
+    },
+    rejected() {
+      kept = undefined;
+    },
+  };
+}

@@ -1,0 +1,50 @@
+// Loads the one auth method that the config names, with the watch on its files; the others, and what they need, stay unloaded.
+import type { AuthConfig, TlsConfig } from '../../../config/resolved.ts';
+import { watchFiles } from '../../http/watch-files.ts';
+import type { AuthContext, AuthMethod } from './auth-method.ts';
+
+export async function loadAuthMethod(
+  config: AuthConfig,
+  tls: TlsConfig,
+  context: AuthContext,
+): Promise<AuthMethod> {
+  const method = await createMethod(config, tls, context);
+  if (method.files === undefined || method.files.length === 0) return method;
+  const isReplacement = method.isReplacedOnChange ?? false;
+  const watch = await watchFiles({
+    paths: method.files,
+    logger: context.logger,
+    onChange: () => context.onCredentials({ isReplacement }),
+  });
+  return {
+    ...method,
+    async close() {
+      await watch.close();
+    },
+  };
+}
+
+async function createMethod(config: AuthConfig, tls: TlsConfig, context: AuthContext): Promise<AuthMethod> {
+  switch (config.method) {
+    case 'token':
+      return (await import('./token.ts')).createTokenMethod(context);
+    case 'token_file':
+      return (await import('./token-file.ts')).createTokenFileMethod(config);
+    case 'approle':
+      return (await import('./approle.ts')).createAppRoleMethod(config, context);
+    case 'jwt':
+    case 'kubernetes':
+      return (await import('./jwt.ts')).createJwtMethod(config, context);
+    case 'cert':
+      return (await import('./cert.ts')).createCertMethod(config, tls);
+    case 'userpass':
+    case 'ldap':
+      return (await import('./password.ts')).createPasswordMethod(config);
+    case 'aws':
+      return (await import('./aws.ts')).createAwsMethod(config, context);
+    case 'gcp':
+      return (await import('./gcp.ts')).createGcpMethod(config, context);
+    case 'azure':
+      return (await import('./azure.ts')).createAzureMethod(config, context);
+  }
+}

@@ -1,0 +1,39 @@
+// Reads one credential from a file, without the newline that editors put at its end.
+import { readFile } from 'node:fs/promises';
+import { LatchkeyError } from '../../../base/errors.ts';
+import { SecretValue } from '../../../base/secret-value.ts';
+
+const newline = 0x0a;
+const carriageReturn = 0x0d;
+const space = 0x20;
+
+/** Throws `login_failed` that names the option and the file. `undefined` when the file is not there and may be missing. */
+export async function readCredential(option: string, path: string): Promise<SecretValue> {
+  const value = await readCredentialIfThere(option, path);
+  if (value !== undefined) return value;
+  throw new LatchkeyError('login_failed', `${option}: ${path} does not exist`, {
+    remedy: 'put the file there; the agent goes on by itself',
+  });
+}
+
+export async function readCredentialIfThere(option: string, path: string): Promise<SecretValue | undefined> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT') return undefined;
+    throw new LatchkeyError('login_failed', `${option}: ${path} cannot be read (${code})`, {
+      cause: error,
+      remedy: 'make it a file that the user of the agent may read',
+    });
+  }
+  let end = bytes.length;
+  while (end > 0 && [newline, carriageReturn, space].includes(bytes[end - 1] ?? 0)) end -= 1;
+  if (end === 0) {
+    throw new LatchkeyError('login_failed', `${option}: ${path} is empty`, {
+      remedy: 'write the credential to it; the agent goes on by itself',
+    });
+  }
+  return SecretValue.fromBytes(bytes.subarray(0, end));
+}

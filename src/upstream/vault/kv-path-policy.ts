@@ -1,0 +1,36 @@
+// Where a path lies in Vault's API: a KV version 2 mount wants `data/` or `metadata/` after the mount. Pure.
+import type { Operation } from '../../store/reference.ts';
+
+export interface Mount {
+  /** With a slash at the end, as the paths of references begin: `secret/`, with a namespace in the path `team/secret/`. */
+  readonly prefix: string;
+  /** 2: KV version 2. 1: KV version 1. 0: no KV. */
+  readonly kvVersion: 0 | 1 | 2;
+}
+
+/** As consul-template does it: a path that already has `data/` or `metadata/` stays as it is. */
+export function apiPath(path: string, mount: Mount | undefined, operation: Operation): string {
+  if (mount?.kvVersion !== 2) return path;
+  const rest = `${path}/`.startsWith(mount.prefix) ? path.slice(mount.prefix.length) : path;
+  const wanted = operation === 'list' ? 'metadata' : 'data';
+  if (rest === '') return `${mount.prefix}${wanted}`;
+  if (/^metadata(?:\/|$)/.test(rest)) return path;
+  if (!/^data(?:\/|$)/.test(rest)) return `${mount.prefix}${wanted}/${rest}`;
+  return operation === 'list' ? `${mount.prefix}metadata${rest.slice('data'.length)}` : path;
+}
+
+/** The metadata path of a secret's data path; undefined where there is none. */
+export function metadataPath(path: string, mount: Mount | undefined): string | undefined {
+  if (mount?.kvVersion !== 2) return undefined;
+  const data = apiPath(path, mount, 'read');
+  const start = `${mount.prefix}data/`;
+  return data.startsWith(start) ? `${mount.prefix}metadata/${data.slice(start.length)}` : undefined;
+}
+
+/** The mount of a path as `sys/internal/ui/mounts/<path>` tells it; the answer's path lacks a namespace in the path. */
+export function mountOf(path: string, told: { path: string; type: string; version: string }): Mount {
+  const at = `/${path}/`.indexOf(`/${told.path}`);
+  const prefix = at < 0 ? told.path : `${path}/`.slice(0, at + told.path.length);
+  if (told.type !== 'kv' && told.type !== 'generic') return { prefix, kvVersion: 0 };
+  return { prefix, kvVersion: told.version === '2' ? 2 : 1 };
+}

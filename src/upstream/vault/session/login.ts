@@ -1,0 +1,172 @@
+// One login: sends the credentials, opens a wrapped answer, reads the grant. When it happens is the session's matter.
+import { LatchkeyError } from '../../../base/errors.ts';
+import { isJsonObject, type JsonValue } from '../../../base/json.ts';
+import { SecretValue } from '../../../base/secret-value.ts';
+import type { AuthConfig } from '../../../config/resolved.ts';
+import { answerJson, answerTexts, invalidAnswer, quoteTexts, type VaultAnswer } from '../answer-policy.ts';
+import type { Credentials } from '../auth/auth-method.ts';
+import { seconds } from '../secret-answer.ts';
+import type { VaultClient } from '../vault-client.ts';
+
+/** What a login brought. */
+export interface Grant {
+  readonly token: SecretValue;
+  readonly accessor: string | undefined;
+  readonly policies: readonly string[];
+  /** 0: the token has no end. */
+  readonly ttlSeconds: number;
+  readonly isRenewable: boolean;
+  /** The login made it, so that closing may revoke it. */
+  readonly isOwn: boolean;
+}
+
+/** The login was refused by the vault, or there was nothing to log in with. */
+export class LoginError extends LatchkeyError {
+  readonly isDenied: boolean;
+
+  constructor(message: string, options: { isDenied?: boolean; remedy?: string; cause?: unknown } = {}) {
+    const { isDenied, ...rest } = options;
+    super('login_failed', message, rest);
+    this.name = 'LoginError';
+    this.isDenied = isDenied ?? false;
+  }
+}
+
+export interface LoginOptions {
+  readonly client: VaultClient;
+  readonly auth: AuthConfig;
+  readonly signal: AbortSignal;
+}
+
+export async function logIn(credentials: Credentials, options: LoginOptions): Promise<Grant> {
+  if (credentials.kind === 'token') return await lookUp(credentials.token, options);
+  const { client, auth, signal } = options;
+  const path = `auth/${auth.mount}/${credentials.path}`;
+  const answer = await client.request({
+    method: 'POST',
+    path,
+    body: credentials.body,
+    namespace: auth.namespace,
+    signal,
+    priority: 'interactive',
+    ...(auth.wrapTtlSeconds === undefined
+      ? {}
+      : { headers: { 'x-vault-wrap-ttl': `${auth.wrapTtlSeconds}s` } }),
+  });
+  const secrets = Object.values(credentials.body).filter((value) => typeof value === 'string');
+  if (answer.status !== 200) throw refusedLogin(answer, path, auth, secrets);
+  return grantOf(auth.wrapTtlSeconds === undefined ? answer : await unwrap(answer, path, options), path);
+}
+
+async function unwrap(answer: VaultAnswer, path: string, options: LoginOptions): Promise<VaultAnswer> {
+  const info = answerJson(answer)?.['wrap_info'];
+  const token = isJsonObject(info) ? info['token'] : undefined;
+  const creationPath = isJsonObject(info) ? info['creation_path'] : undefined;
+  if (typeof token !== 'string') throw invalidAnswer(`login at ${path} with wrap_ttl`, answer);
+  if (creationPath !== path)
+    throw new LoginError(`the login at ${path} was answered by a wrapping token of another path`);
+  const opened = await options.client.request({
+    method: 'POST',
+    path: 'sys/wrapping/unwrap',
+    token: SecretValue.fromText(token),
+    namespace: options.auth.namespace,
+    signal: options.signal,
+    priority: 'interactive',
+  });
+  if (opened.status === 200) return opened;
+  throw new LoginError(
+    `the wrapped login answer cannot be opened${quoteTexts(answerTexts(opened), [token])}`,
+    {
+      remedy: 'raise auth.wrap_ttl, or check the audit log of the vault for who else opened it',
+    },
+  );
+}
+
+function grantOf(answer: VaultAnswer, path: string): Grant {
+  const auth = answerJson(answer)?.['auth'];
+  if (!isJsonObject(auth) || typeof auth['client_token'] !== 'string' || auth['client_token'] === '') {
+    if (isJsonObject(auth) && isJsonObject(auth['mfa_requirement'])) {
+      throw new LoginError(`login at ${path}: the vault asks for a second factor`, {
+        remedy: 'exempt this role from login MFA: an agent has no second factor',
+      });
+    }
+    throw invalidAnswer(`login at ${path}`, answer);
+  }
+  return {
+    token: SecretValue.fromText(auth['client_token']),
+    accessor: text(auth['accessor']),
+    policies: texts(auth['policies'] ?? auth['token_policies']),
+    ttlSeconds: seconds(auth['lease_duration']) ?? 0,
+    isRenewable: auth['renewable'] === true,
+    isOwn: true,
+  };
+}
+
+/** A given token: its life is found by looking it up, which every token with the policy `default` may do. */
+async function lookUp(token: SecretValue, options: LoginOptions): Promise<Grant> {
+  const { client, auth, signal } = options;
+  const path = 'auth/token/lookup-self';
+  const answer = await client.request({
+    method: 'GET',
+    path,
+    token,
+    namespace: auth.namespace,
+    signal,
+    priority: 'interactive',
+  });
+  if (answer.status !== 200) throw refusedLogin(answer, path, auth, [token.text()]);
+  const data = answerJson(answer)?.['data'];
+  if (!isJsonObject(data)) throw invalidAnswer(path, answer);
+  return {
+    token,
+    accessor: text(data['accessor']),
+    policies: [...texts(data['policies']), ...texts(data['identity_policies'])],
+    // In its last second a token has a TTL of 0 as endless ones have, but also an end.
+    ttlSeconds: seconds(data['ttl']) || (text(data['expire_time']) === undefined ? 0 : 1),
+    isRenewable: data['renewable'] === true,
+    isOwn: false,
+  };
+}
+
+const remedies: Readonly<Record<AuthConfig['method'], string>> = {
+  token:
+    'put a living token that may look itself up (policy default) into VAULT_TOKEN and start the agent again',
+  token_file: 'write a living token to the file of auth.path',
+  approle: 'check role id and secret id: a secret id may have ended or be used up',
+  jwt: 'check auth.role, and issuer, audience and end of the token in auth.path',
+  kubernetes: 'check auth.role, and that it is bound to this service account and namespace',
+  cert: 'check that the certificate in tls.cert_file is one that the role of the cert mount trusts',
+  userpass: 'check auth.username and the password in auth.password_file',
+  ldap: 'check auth.username and the password in auth.password_file',
+  aws: 'check auth.role, and that it is bound to the identity of this host',
+  gcp: 'check auth.role, and that it is bound to the service account of this host',
+  azure: 'check auth.role and auth.resource, and that the role is bound to this identity',
+};
+
+function refusedLogin(
+  answer: VaultAnswer,
+  path: string,
+  auth: AuthConfig,
+  secrets: readonly string[],
+): LatchkeyError {
+  const said = quoteTexts(answerTexts(answer), secrets);
+  const isDenied = answer.status === 403;
+  const where =
+    auth.method === 'token' || auth.method === 'token_file'
+      ? 'the token is not accepted'
+      : `login at ${path}`;
+  const mountHint =
+    isDenied && path.startsWith('auth/') ? `, and that auth.mount and namespace are right` : '';
+  return new LoginError(`${where}: refused with ${answer.status}${said}`, {
+    isDenied,
+    remedy: `${remedies[auth.method]}${mountHint}`,
+  });
+}
+
+function text(value: JsonValue | undefined): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function texts(value: JsonValue | undefined): string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+}

@@ -1,0 +1,318 @@
+// The agent's own token: logs in with backoff, replaces it before its end or when it is refused, and hands it to
+// requests. Whoever waits for a login waits for the same one. Renewal is left to the keeper.
+import { backoffDelayMs } from '../../../base/backoff.ts';
+import type { Clock } from '../../../base/clock.ts';
+import { describeError, LatchkeyError } from '../../../base/errors.ts';
+import type { Logger } from '../../../base/logger.ts';
+import type { AuthConfig } from '../../../config/resolved.ts';
+import { UpstreamFailure } from '../../gate/failure.ts';
+import type { LoginStatus } from '../../upstream.ts';
+import type { VaultAnswer } from '../answer-policy.ts';
+import type { AuthMethod } from '../auth/auth-method.ts';
+import type { VaultClient } from '../vault-client.ts';
+import { type Grant, LoginError, logIn } from './login.ts';
+import { createSessionToken, type SessionToken } from './session-token.ts';
+import { createSignalPoint } from './signal-point.ts';
+import { createTokenCheck } from './token-check.ts';
+import { createTokenKeeper } from './token-keeper.ts';
+
+export interface Session {
+  start(): void;
+  /** The token; waits for a login that is under way, and throws the error of the last one. */
+  token(signal: AbortSignal): Promise<SessionToken>;
+  /** Was a 403 the token's fault? Then a fresh login is under way, and `token` waits for it. */
+  isRefused(token: SessionToken, answer: Pick<VaultAnswer, 'body'>, path: string): Promise<boolean>;
+  status(): SessionStatus;
+  ready(signal: AbortSignal): Promise<void>;
+  /** Logs in anew while the old token lives: what it was got with has changed. */
+  replace(): void;
+  /** No login any more: the token is renewed for as long as it can be, and then it ends. */
+  retire(): void;
+  close(options: { revokeToken: boolean; signal: AbortSignal }): Promise<void>;
+}
+
+interface SessionStatus {
+  readonly state: 'starting' | 'logging_in' | 'ready' | 'login_failed' | 'denied';
+  readonly error: LatchkeyError | undefined;
+  readonly login: LoginStatus;
+  readonly isFatal: boolean;
+}
+
+export interface SessionOptions {
+  readonly auth: AuthConfig;
+  readonly client: VaultClient;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+  /** Called once. `onCredentials` tells of new ones: a waiting login is tried at once. */
+  readonly loadMethod: (
+    onCredentials: (options: { isReplacement: boolean }) => void,
+    signal: AbortSignal,
+  ) => Promise<AuthMethod>;
+  readonly onChange: () => void;
+  readonly onToken: (token: SessionToken) => void;
+  /** The token, and all that was issued under it, ends at `at` (wall time): told when there is another, or none. */
+  readonly onEnding: (token: SessionToken, at: number) => void;
+}
+
+export function createSession(options: SessionOptions): Session {
+  const { auth, client, clock, random, logger } = options;
+  const lifetime = new AbortController();
+  const settled = createSignalPoint();
+  const check = createTokenCheck({ client, clock, namespace: auth.namespace, signal: lifetime.signal });
+  const keeper = createTokenKeeper({
+    client,
+    clock,
+    random,
+    logger,
+    check,
+    namespace: auth.namespace,
+    isFixed: auth.method === 'token' || auth.method === 'token_file',
+    onRenewed: options.onChange,
+    onDead: drop,
+  });
+  let method: AuthMethod | undefined;
+  let current: SessionToken | undefined;
+  let error: LatchkeyError | undefined;
+  let isStarted = false;
+  /** An attempt is under way or about to begin: requests wait for it. */
+  let isPending = true;
+  let isFatal = false;
+  let isRetired = false;
+  let isAttempting = false;
+  /** Aborted to end the pause after a failed login, or the keeping of a token; each attempt begins with a new one. */
+  let interrupt = new AbortController();
+  let running: Promise<void> = Promise.resolve();
+
+  function isAlive(token: SessionToken | undefined): token is SessionToken {
+    return token !== undefined && clock.now() < token.life.expiresAt;
+  }
+
+  function interruptible(): AbortSignal {
+    return AbortSignal.any([interrupt.signal, lifetime.signal]);
+  }
+
+  async function pause(ms: number): Promise<void> {
+    try {
+      await clock.sleep(ms, interruptible());
+    } catch {
+      lifetime.signal.throwIfAborted();
+    }
+  }
+
+  function settle(): void {
+    isPending = false;
+    settled.signal();
+    options.onChange();
+  }
+
+  function drop(token: SessionToken): void {
+    if (current !== token) return;
+    logger.warn({ accessor: token.grant.accessor }, 'the token is refused: a fresh login follows');
+    giveUp(token);
+  }
+
+  function giveUp(token: SessionToken): void {
+    current = undefined;
+    isPending = true;
+    options.onEnding(token, clock.wall());
+    options.onChange();
+    // A login that is under way is the fresh one.
+    if (!isAttempting) interrupt.abort();
+  }
+
+  async function attempt(): Promise<void> {
+    interrupt = new AbortController();
+    isPending = true;
+    isAttempting = true;
+    options.onChange();
+    try {
+      method ??= await options.loadMethod(heardOfCredentials, lifetime.signal);
+      const credentials = await method.credentials(lifetime.signal);
+      adopt(await logIn(credentials, { client, auth, signal: lifetime.signal }));
+      await method.accepted?.();
+    } catch (reason) {
+      if (reason instanceof LoginError) method?.rejected?.();
+      throw reason;
+    } finally {
+      isAttempting = false;
+    }
+  }
+
+  function heardOfCredentials({ isReplacement }: { isReplacement: boolean }): void {
+    if (!isRetired && (isReplacement || !isAlive(current))) interrupt.abort();
+  }
+
+  function adopt(grant: Grant): void {
+    const before = current;
+    error = undefined;
+    if (before?.value.equals(grant.token)) {
+      // A file that was written again with the same token: whatever was issued under it stays bound to it.
+      before.life = createSessionToken(grant, clock.now()).life;
+      settle();
+      return;
+    }
+    current = createSessionToken(grant, clock.now());
+    if (before !== undefined) tellEnd(before);
+    const { accessor, ttlSeconds } = grant;
+    logger.info({ method: auth.method, accessor, ttl_seconds: ttlSeconds }, 'logged in');
+    options.onToken(current);
+    settle();
+  }
+
+  /** Of a token that nobody renews any more. */
+  function tellEnd(token: SessionToken): void {
+    const leftMs = token.life.expiresAt - clock.now();
+    if (Number.isFinite(leftMs)) options.onEnding(token, clock.wall() + leftMs);
+  }
+
+  function fail(reason: unknown): void {
+    const found =
+      reason instanceof LatchkeyError ? reason : new LatchkeyError('internal', describeError(reason));
+    const isAway = client.health.failure() !== undefined;
+    if (!isAway && error?.message !== found.message) {
+      logger.error({ method: auth.method, code: found.code }, describeError(found));
+    }
+    error = found;
+    if (current !== undefined && !isAlive(current)) {
+      options.onEnding(current, clock.wall());
+      current = undefined;
+    }
+    isFatal = auth.exitOnError && !isAlive(current);
+    settle();
+  }
+
+  /** Tries until there is a token: backs off from refusals, waits for a server that is away. */
+  async function logInUntilDone(): Promise<void> {
+    for (let failures = 1; ; failures += 1) {
+      try {
+        await attempt();
+        return;
+      } catch (reason) {
+        lifetime.signal.throwIfAborted();
+        fail(reason);
+        if (isFatal) throw reason;
+      }
+      if (client.health.isAway()) {
+        await client.health.whenServing(lifetime.signal);
+        failures = 0;
+        isPending = true;
+        // A fleet that waited for one server does not log in at one instant.
+        await pause(random() * 500);
+      } else {
+        const backoff = { minMs: auth.minBackoffMs, maxMs: auth.maxBackoffMs };
+        const leftMs = isAlive(current) ? current.life.expiresAt - clock.now() : Number.POSITIVE_INFINITY;
+        await pause(Math.min(backoffDelayMs(failures, backoff, random), leftMs));
+      }
+      if (isRetired) return;
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (!lifetime.signal.aborted && !isFatal && !isRetired) {
+      try {
+        await logInUntilDone();
+        if (current !== undefined) await keeper.keep(current, interruptible());
+      } catch (reason) {
+        if (lifetime.signal.aborted || isFatal) return;
+        // A defect must not end the agent's logins.
+        fail(reason);
+        await clock.sleep(auth.maxBackoffMs, lifetime.signal).catch(() => {
+          // Closed meanwhile: the loop ends.
+        });
+      }
+    }
+    if (isRetired && isAlive(current)) tellEnd(current);
+  }
+
+  async function revoke(signal: AbortSignal): Promise<void> {
+    if (!isAlive(current) || !current.grant.isOwn) return;
+    try {
+      await client.request({
+        method: 'POST',
+        path: 'auth/token/revoke-self',
+        token: current.value,
+        namespace: auth.namespace,
+        signal,
+        priority: 'interactive',
+      });
+    } catch (reason) {
+      logger.warn({ error: describeError(reason) }, 'the token could not be revoked');
+    }
+  }
+
+  return {
+    start() {
+      if (isStarted) return;
+      isStarted = true;
+      running = run();
+    },
+    async token(signal) {
+      for (;;) {
+        if (isAlive(current)) return current;
+        if (lifetime.signal.aborted) throw new LatchkeyError('aborted', 'the upstream is closed');
+        if (isRetired)
+          throw new LatchkeyError('aborted', 'the upstream was replaced and its token has ended');
+        // The process was suspended for so long, and nobody has noticed yet.
+        if (current !== undefined && error === undefined) giveUp(current);
+        if (error !== undefined && (!isPending || isFatal)) throw error;
+        await settled.wait(signal);
+      }
+    },
+    async isRefused(token, answer, path) {
+      if (current !== token) return true;
+      if (!(await check.isDead(token, answer, path))) return false;
+      drop(token);
+      return true;
+    },
+    status() {
+      const failed = error instanceof LoginError && error.isDenied ? 'denied' : 'login_failed';
+      const waiting = isStarted ? 'logging_in' : 'starting';
+      // A login that was refused stays so while it is tried again; one that found no server may just begin anew.
+      const isFailed = error !== undefined && !(isPending && error instanceof UpstreamFailure);
+      const state = isAlive(current) ? 'ready' : isFailed ? failed : waiting;
+      return { state, error, isFatal, login: loginStatus(auth.method, state, current, clock) };
+    },
+    async ready(signal) {
+      for (;;) {
+        if (isAlive(current)) return;
+        if (lifetime.signal.aborted) throw new LatchkeyError('aborted', 'the upstream is closed');
+        if (isFatal) throw error;
+        await settled.wait(signal);
+      }
+    },
+    replace: () => heardOfCredentials({ isReplacement: true }),
+    retire() {
+      isRetired = true;
+      settled.signal();
+    },
+    async close({ revokeToken, signal }) {
+      lifetime.abort();
+      settled.signal();
+      await running;
+      await method?.close?.();
+      if (revokeToken) await revoke(signal);
+      else if (isAlive(current)) tellEnd(current);
+      current = undefined;
+    },
+  };
+}
+
+function loginStatus(
+  method: string,
+  state: SessionStatus['state'],
+  token: SessionToken | undefined,
+  clock: Clock,
+): LoginStatus {
+  const names = { starting: 'none', logging_in: 'logging_in', ready: 'logged_in' } as const;
+  const shown = state === 'login_failed' || state === 'denied' ? 'failed' : names[state];
+  if (token === undefined || state !== 'ready') return { method, state: shown };
+  const { expiresAt } = token.life;
+  return {
+    method,
+    state: shown,
+    policies: token.grant.policies,
+    ...(token.grant.accessor === undefined ? {} : { accessor: token.grant.accessor }),
+    ...(Number.isFinite(expiresAt) ? { expiresAt: Math.round(clock.wall() + expiresAt - clock.now()) } : {}),
+  };
+}

@@ -1,0 +1,96 @@
+// Tells a 403 of policy from a 403 of a dead token: Vault often says "permission denied" for both, so the token looks itself
+// up, once for all who ask at a time, a few times at once at most, and not again soon for a path that policy denies.
+import type { Clock } from '../../../base/clock.ts';
+import { UpstreamFailure } from '../../gate/failure.ts';
+import { answerTexts, isAborted, type VaultAnswer } from '../answer-policy.ts';
+import type { VaultClient } from '../vault-client.ts';
+import type { SessionToken } from './session-token.ts';
+
+export interface TokenCheck {
+  /** `answer` is a 403 to a request for `path` that carried the token. */
+  isDead(token: SessionToken, answer: Pick<VaultAnswer, 'body'>, path: string): Promise<boolean>;
+}
+
+export interface TokenCheckOptions {
+  readonly client: VaultClient;
+  readonly clock: Clock;
+  readonly namespace: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** A path that was denied to a living token is believed to be denied by policy this long. */
+const deniedMs = 60_000;
+const mostPaths = 10_000;
+/** So many looks at once; then one a second. Beyond that a 403 counts as policy's, until it is asked again. */
+const burst = 10;
+const lookEveryMs = 1000;
+/** A token that may not look itself up cannot be told from a dead one: it is given up at most this often. */
+const blindMs = 300_000;
+/** What newer servers say of tokens themselves; `permission denied` alone says nothing. */
+const tokenFault = /\b(?:invalid|bad) token\b|token not found|missing client token/i;
+
+export function createTokenCheck(options: TokenCheckOptions): TokenCheck {
+  const { client, clock } = options;
+  const deniedUntil = new Map<string, number>();
+  let looks = burst;
+  let countedAt = clock.now();
+  let blindUntil = Number.NEGATIVE_INFINITY;
+  let checking: { token: SessionToken; result: Promise<boolean> } | undefined;
+
+  async function lookUp(token: SessionToken): Promise<boolean> {
+    try {
+      const answer = await client.request({
+        method: 'GET',
+        path: 'auth/token/lookup-self',
+        token: token.value,
+        namespace: options.namespace,
+        signal: options.signal,
+        priority: 'interactive',
+      });
+      if (answer.status !== 403) return false;
+      if (canLookUp(token) || answerTexts(answer).some((text) => tokenFault.test(text))) return true;
+      if (clock.now() < blindUntil) return false;
+      blindUntil = clock.now() + blindMs;
+      return true;
+    } catch (error) {
+      if (error instanceof UpstreamFailure || isAborted(error)) return false;
+      throw error;
+    }
+  }
+
+  function mayLook(): boolean {
+    const now = clock.now();
+    looks = Math.min(burst, looks + (now - countedAt) / lookEveryMs);
+    countedAt = now;
+    if (looks < 1) return false;
+    looks -= 1;
+    return true;
+  }
+
+  async function sharedLookUp(token: SessionToken): Promise<boolean> {
+    if (checking?.token === token) return await checking.result;
+    if (!mayLook()) return false;
+    const result = lookUp(token).finally(() => {
+      checking = undefined;
+    });
+    checking = { token, result };
+    return await result;
+  }
+
+  return {
+    async isDead(token, answer, path) {
+      if (answerTexts(answer).some((text) => tokenFault.test(text))) return true;
+      if ((deniedUntil.get(path) ?? 0) > clock.now()) return false;
+      if (await sharedLookUp(token)) return true;
+      if (deniedUntil.size >= mostPaths) deniedUntil.clear();
+      deniedUntil.set(path, clock.now() + deniedMs);
+      return false;
+    },
+  };
+}
+
+/** The policy `default` allows it; a token that was found by looking it up is allowed to as well. */
+function canLookUp(token: SessionToken): boolean {
+  const { grant } = token;
+  return !grant.isOwn || grant.policies.includes('default') || grant.policies.includes('root');
+}

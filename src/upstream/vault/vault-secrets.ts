@@ -1,0 +1,181 @@
+// The agent's questions in Vault's terms: secrets by reference, KV versions, leases. Logins and servers are left to others.
+import type { Clock } from '../../base/clock.ts';
+import { isJsonObject, JsonNumber, type JsonObject } from '../../base/json.ts';
+import { UpstreamError } from '../../base/upstream-error.ts';
+import { type Reference, referenceKey } from '../../store/reference.ts';
+import type { SecretAnswer } from '../../store/secret-version.ts';
+import type { RequestOptions, Upstream } from '../upstream.ts';
+import { answerJson, answerTexts, invalidAnswer, requestRefusal, type VaultAnswer } from './answer-policy.ts';
+import { apiPath, type Mount, metadataPath } from './kv-path-policy.ts';
+import { createMountTable } from './mount-table.ts';
+import { seconds, toSecretAnswer } from './secret-answer.ts';
+import type { Authorised, AuthorisedAnswer } from './session/authorised.ts';
+import type { SessionToken } from './session/session-token.ts';
+
+export interface VaultSecretsOptions {
+  readonly authorised: Authorised;
+  readonly clock: Clock;
+  /** A lease was issued under this token. */
+  readonly onLease: (leaseId: string, token: SessionToken) => void;
+  readonly onLeaseGone: (leaseId: string) => void;
+}
+
+export type VaultSecrets = Pick<Upstream, 'read' | 'isCurrent' | 'renew' | 'revoke' | 'canonicalKey'>;
+
+const versionedWarning = 'Invalid path for a versioned K/V secrets engine';
+/** How long a mount whose metadata may not be read is not asked for them again. */
+const metadataDeniedMs = 600_000;
+const leaseGone = /lease (?:not found|expired)|invalid lease/i;
+
+export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
+  const { authorised, clock } = options;
+  const metadataDeniedUntil = new Map<string, number>();
+  const mounts = createMountTable({
+    clock,
+    ask: (path, request) => authorised({ method: 'GET', path: `sys/internal/ui/mounts/${path}`, ...request }),
+  });
+
+  async function ask(reference: Reference, mount: Mount | undefined, request: RequestOptions) {
+    const path = apiPath(reference.path, mount, reference.operation);
+    if (reference.operation === 'write') {
+      const fields: JsonObject = { ...reference.parameters };
+      const body =
+        mount?.kvVersion === 2 && !/^metadata\//.test(path.slice(mount.prefix.length))
+          ? { data: fields }
+          : fields;
+      return { path, answer: await authorised({ method: 'PUT', path, body, ...request }) };
+    }
+    const query = { ...reference.parameters, ...(reference.operation === 'list' ? { list: 'true' } : {}) };
+    return { path, answer: await authorised({ method: 'GET', path, query, ...request }) };
+  }
+
+  /** An answer that shows a wrong idea of the mount corrects it; the request is then made once more. */
+  function corrected(path: string, mount: Mount | undefined, answer: VaultAnswer): boolean {
+    if (answer.status !== 404) return false;
+    const isVersioned = answerTexts(answer, 'warnings').some((text) => text.startsWith(versionedWarning));
+    if (isVersioned && mount?.kvVersion !== 2) {
+      const prefix = mount?.prefix ?? `${path.split('/', 1)[0]}/`;
+      mounts.learn({ prefix, kvVersion: 2 });
+      return true;
+    }
+    if (answerTexts(answer).some((text) => text.includes('no handler for route'))) mounts.forget(path);
+    return false;
+  }
+
+  function remember(answer: SecretAnswer, token: SessionToken): SecretAnswer {
+    if (answer.lease) options.onLease(answer.lease.id, token);
+    return answer;
+  }
+
+  async function read(reference: Reference, request: RequestOptions): Promise<SecretAnswer> {
+    const mount = await mounts.resolve(reference.path, request);
+    let asked = await ask(reference, mount, request);
+    if (corrected(reference.path, mount, asked.answer)) {
+      asked = await ask(reference, mounts.find(reference.path), request);
+    }
+    const { answer, path } = asked;
+    const what = `${reference.operation} ${path}`;
+    if (answer.status >= 300) throw refusal(answer, reference, path, what);
+    const known = mounts.find(reference.path);
+    const context = { what, operation: reference.operation, mount: known, wallMs: clock.wall() };
+    return remember(toSecretAnswer(answer, context), answer.token);
+  }
+
+  return {
+    read,
+    async isCurrent(reference, version, request) {
+      if (reference.operation !== 'read' || version.upstreamVersion === undefined) return undefined;
+      const mount = mounts.find(reference.path);
+      const path = metadataPath(reference.path, mount);
+      if (mount === undefined || path === undefined) return undefined;
+      if ((metadataDeniedUntil.get(mount.prefix) ?? 0) > clock.now()) return undefined;
+      const answer = await authorised({ method: 'GET', path, ...request });
+      if (answer.status === 403) metadataDeniedUntil.set(mount.prefix, clock.now() + metadataDeniedMs);
+      if (answer.status === 404) return false;
+      if (answer.status !== 200) return undefined;
+      return isNewest(answer, version.upstreamVersion, reference.parameters['version'], clock.wall());
+    },
+    async renew(leaseId, incrementSeconds, request) {
+      const increment = new JsonNumber(String(Math.max(1, Math.round(incrementSeconds))));
+      const body = { lease_id: leaseId, increment };
+      const answer = await authorised({ method: 'PUT', path: 'sys/leases/renew', body, ...request });
+      if (answer.status >= 300) throw leaseRefusal(answer, 'renew', leaseId, options.onLeaseGone);
+      const json = answerJson(answer);
+      if (json === undefined) throw invalidAnswer(`renew ${leaseId}`, answer);
+      return {
+        durationSeconds: seconds(json['lease_duration']) ?? 0,
+        isRenewable: json['renewable'] === true,
+      };
+    },
+    async revoke(leaseId, request) {
+      const body = { lease_id: leaseId };
+      const answer = await authorised({ method: 'PUT', path: 'sys/leases/revoke', body, ...request });
+      options.onLeaseGone(leaseId);
+      if (answer.status < 300 || answerTexts(answer).some((text) => leaseGone.test(text))) return;
+      throw leaseRefusal(answer, 'revoke', leaseId, options.onLeaseGone);
+    },
+    canonicalKey(reference) {
+      const path = apiPath(reference.path, mounts.find(reference.path), reference.operation);
+      return referenceKey({ ...reference, path });
+    },
+  };
+}
+
+function refusal(answer: AuthorisedAnswer, reference: Reference, path: string, what: string): UpstreamError {
+  const secrets = [
+    answer.token.value.text(),
+    ...(reference.operation === 'write' ? Object.values(reference.parameters) : []),
+  ];
+  const capability = { read: 'read', list: 'list', write: 'create and update' }[reference.operation];
+  const data = answerJson(answer)?.['data'];
+  if (answer.status === 404 && isJsonObject(data)) {
+    const isDestroyed = isJsonObject(data['metadata']) && data['metadata']['destroyed'] === true;
+    return new UpstreamError(
+      'not_found',
+      `${what}: this version is ${isDestroyed ? 'destroyed' : 'deleted'}`,
+      {
+        status: 404,
+        remedy: `${isDestroyed ? '' : 'undelete it, or '}write a new version to "${path}"`,
+      },
+    );
+  }
+  return requestRefusal(answer, { what, path, capability, secrets });
+}
+
+/** Metadata tell of each version whether it is deleted; a date in the future is only a plan. */
+function isNewest(
+  answer: VaultAnswer,
+  version: number,
+  pinned: string | undefined,
+  wallMs: number,
+): boolean | undefined {
+  const data = answerJson(answer)?.['data'];
+  if (!isJsonObject(data)) return undefined;
+  const isPinned = pinned !== undefined && pinned !== '0' && pinned !== '';
+  if (!isPinned && seconds(data['current_version']) !== version) return false;
+  const versions = data['versions'];
+  const entry = isJsonObject(versions) ? versions[String(version)] : undefined;
+  if (!isJsonObject(entry)) return false;
+  const deletion = entry['deletion_time'];
+  const isDeleted = typeof deletion === 'string' && deletion !== '' && Date.parse(deletion) <= wallMs;
+  return entry['destroyed'] !== true && !isDeleted;
+}
+
+function leaseRefusal(
+  answer: AuthorisedAnswer,
+  action: 'renew' | 'revoke',
+  leaseId: string,
+  onLeaseGone: (leaseId: string) => void,
+): UpstreamError {
+  const what = `${action} lease ${leaseId}`;
+  const texts = answerTexts(answer);
+  if (answer.status === 404 || texts.some((text) => leaseGone.test(text))) {
+    onLeaseGone(leaseId);
+    return new UpstreamError('lease_lost', `${what}: the vault does not have it any more`, {
+      status: answer.status,
+      remedy: 'a new one is asked for; see the audit log of the vault for who revoked it',
+    });
+  }
+  const path = `sys/leases/${action}`;
+  return requestRefusal(answer, { what, path, capability: 'update', secrets: [answer.token.value.text()] });
+}

@@ -1,0 +1,236 @@
+// Vault and OpenBao as an upstream: puts client, session, secrets and budget together, and tells how it is doing.
+import type { Clock } from '../../base/clock.ts';
+import { describeError, LatchkeyError } from '../../base/errors.ts';
+import { linkSignals } from '../../base/linked-signal.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { UpstreamConfig } from '../../config/resolved.ts';
+import { createBudget } from '../gate/budget.ts';
+import { createTlsWatch } from '../http/tls-watch.ts';
+import { createTransport } from '../http/transport.ts';
+import type {
+  RequestOptions,
+  Upstream,
+  UpstreamListener,
+  UpstreamSettings,
+  UpstreamStateName,
+  UpstreamStatus,
+} from '../upstream.ts';
+import type { Environment } from './auth/auth-method.ts';
+import { loadAuthMethod } from './auth/load-method.ts';
+import { createEventSubscription, type EventSubscription } from './event-subscription.ts';
+import { forwardTo } from './forward.ts';
+import { createAuthorised } from './session/authorised.ts';
+import { createLeaseOrigins } from './session/lease-origins.ts';
+import { createSession } from './session/session.ts';
+import { createTokenSinks } from './session/token-sinks.ts';
+import { createVaultClient } from './vault-client.ts';
+import { createVaultSecrets } from './vault-secrets.ts';
+
+export interface VaultUpstreamOptions {
+  readonly config: UpstreamConfig;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Numbers in [0, 1). */
+  readonly random: () => number;
+  /** `VAULT_TOKEN`, and what the cloud methods read. */
+  readonly env: Environment;
+}
+
+/** Nothing is connected before `start`. Whoever creates it closes it. */
+export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
+  const { config, clock, random, env } = options;
+  const logger = options.logger.child({ upstream: config.name });
+  let settings: UpstreamSettings = config;
+  const listeners = new Set<UpstreamListener>();
+  const lifetime = new AbortController();
+  const budget = createBudget({ ...config.budget, clock });
+  const transport = createTransport({
+    tls: config.tls,
+    timeoutMs: config.timeoutMs,
+    maxBodyBytes: config.maxBodyBytes,
+    clock,
+  });
+  const client = createVaultClient({
+    transport,
+    addresses: config.addresses,
+    namespace: config.namespace,
+    budget,
+    clock,
+    random,
+    logger,
+    onChange: tellStatus,
+  });
+  const origins = createLeaseOrigins((leaseIds, at) => {
+    for (const listener of [...listeners]) listener.leasesEnd?.(leaseIds, at);
+  });
+  const session = createSession({
+    auth: config.auth,
+    client,
+    clock,
+    random,
+    logger,
+    loadMethod: (onCredentials) =>
+      loadAuthMethod(config.auth, config.tls, {
+        clock,
+        logger,
+        env,
+        mount: config.auth.mount,
+        onCredentials,
+        call: (call) =>
+          client.request({ ...call, namespace: config.auth.namespace, priority: 'interactive' }),
+      }),
+    onChange: tellStatus,
+    onToken: (token) => sinks.write(token.value),
+    onEnding: origins.end,
+  });
+  const secrets = createVaultSecrets({
+    authorised: createAuthorised(client, session),
+    clock,
+    onLease: origins.add,
+    onLeaseGone: origins.remove,
+  });
+  const sinks = createTokenSinks({
+    sinks: config.sinks,
+    client,
+    namespace: config.auth.namespace ?? config.namespace,
+    clock,
+    random,
+    logger,
+  });
+  const tlsWatch = createTlsWatch({ config, logger, onChange: tlsChanged });
+  let events: EventSubscription | undefined;
+  let isStarted = false;
+  let since = clock.wall();
+  let told: string | undefined;
+
+  function state(): { state: UpstreamStateName; message: string | undefined } {
+    if (lifetime.signal.aborted) return { state: 'closed', message: undefined };
+    const away = client.health.failure();
+    if (away) return { state: away.state, message: describeError(away) };
+    const { state: name, error } = session.status();
+    return { state: name, message: error === undefined ? undefined : describeError(error) };
+  }
+
+  function status(): UpstreamStatus {
+    const { state: name, message } = state();
+    const { login, isFatal } = session.status();
+    return {
+      name: config.name,
+      kind: config.kind,
+      state: name,
+      since,
+      address: client.addresses.current(),
+      login,
+      budget: budget.status(),
+      ...(message === undefined ? {} : { message }),
+      ...(config.namespace === undefined ? {} : { namespace: config.namespace }),
+      ...(isFatal ? { isFatal } : {}),
+    };
+  }
+
+  function tellStatus(): void {
+    const name = state().state;
+    if (told !== name) since = clock.wall();
+    told = name;
+    const now = status();
+    for (const listener of [...listeners]) listener.status?.(now);
+  }
+
+  /** On or off, as the settings say. */
+  async function setEvents(isWanted: boolean): Promise<void> {
+    if (isWanted === (events !== undefined)) return;
+    const before = events;
+    events = isWanted ? subscribe() : undefined;
+    events?.start();
+    await before?.close();
+  }
+
+  function subscribe(): EventSubscription {
+    return createEventSubscription({
+      client,
+      transport,
+      session,
+      namespace: config.namespace,
+      clock,
+      random,
+      logger,
+      onPath(path) {
+        for (const listener of [...listeners]) listener.changedUpstream?.(path);
+      },
+    });
+  }
+
+  async function tlsChanged(): Promise<void> {
+    await transport.reload();
+    if (config.auth.method === 'cert') session.replace();
+  }
+
+  function refuseWhenClosed(): void {
+    if (lifetime.signal.aborted) throw new LatchkeyError('aborted', `the upstream ${config.name} is closed`);
+  }
+
+  /** Requests end with the upstream, and with their own signal. */
+  async function bound<T>(
+    request: RequestOptions,
+    send: (request: RequestOptions) => Promise<T>,
+  ): Promise<T> {
+    refuseWhenClosed();
+    const linked = linkSignals(request.signal, lifetime.signal);
+    try {
+      return await send({ ...request, signal: linked.signal });
+    } finally {
+      linked.release();
+    }
+  }
+
+  return {
+    name: config.name,
+    start() {
+      tlsWatch.start();
+      session.start();
+      isStarted = true;
+      void setEvents(settings.events);
+    },
+    status,
+    listen(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    ready: session.ready,
+    read: (reference, request) => bound(request, (sent) => secrets.read(reference, sent)),
+    isCurrent: (reference, version, request) =>
+      bound(request, (sent) => secrets.isCurrent(reference, version, sent)),
+    renew: (leaseId, increment, request) => bound(request, (sent) => secrets.renew(leaseId, increment, sent)),
+    revoke: (leaseId, request) => bound(request, (sent) => secrets.revoke(leaseId, sent)),
+    canonicalKey: secrets.canonicalKey,
+    async forward(request) {
+      refuseWhenClosed();
+      // Not released with the promise: the answer's body ends with the upstream too.
+      const signal = AbortSignal.any([request.signal, lifetime.signal]);
+      return await forwardTo({ ...request, signal }, { client, session, namespace: config.namespace });
+    },
+    update(next) {
+      settings = next;
+      budget.setLimits(next.budget);
+      transport.setLimits(next);
+      if (isStarted) void setEvents(next.events);
+    },
+    async retire() {
+      session.retire();
+      await setEvents(false);
+      await sinks.close();
+    },
+    async close({ revokeToken, signal }) {
+      if (lifetime.signal.aborted) return;
+      lifetime.abort();
+      await setEvents(false);
+      await sinks.close();
+      // The programs that read it from a sink go on with it.
+      await session.close({ revokeToken: revokeToken && config.sinks.length === 0, signal });
+      await tlsWatch.close();
+      client.close();
+      await transport.close();
+      tellStatus();
+    },
+  };
+}

@@ -1,0 +1,36 @@
+import t from 'tap';
+import { createDependencyResolver } from '../../src/content/resolve-dependency.ts';
+import { defaultEntryPolicy } from '../../src/store/entry.ts';
+import { secretConfig } from '../support/render-fixture.ts';
+
+const secrets = [{ ...secretConfig('db'), path: 'database/creds/app', overlapMs: 5000 }];
+const resolve = createDependencyResolver({ secrets, defaultUpstream: 'vault' });
+
+t.test('a name means its reference and policy', (t) => {
+  t.match(resolve({ kind: 'name', path: 'db', parameters: {} }, undefined), {
+    key: 'vault:read database/creds/app',
+    policy: { overlapMs: 5000 },
+  });
+  t.match(resolve({ kind: 'name', path: 'nope', parameters: {} }, undefined), { problem: /"nope"/ });
+  t.end();
+});
+
+t.test('a raw path means the default upstream and policy, or those of the secret that it is', (t) => {
+  t.match(resolve({ kind: 'read', path: 'secret/app', parameters: { version: '2' } }, undefined), {
+    key: 'vault:read secret/app?version=2',
+    policy: defaultEntryPolicy,
+  });
+  t.match(resolve({ kind: 'read', path: 'database/creds/app', parameters: {} }, undefined), {
+    policy: { overlapMs: 5000 },
+  });
+  t.match(resolve({ kind: 'list', path: 'secret/', parameters: {} }, 'other'), { key: 'other:list secret' });
+  t.end();
+});
+
+t.test('a raw path with several upstreams and none named is a problem', (t) => {
+  const several = createDependencyResolver({ secrets, defaultUpstream: undefined });
+  t.match(several({ kind: 'read', path: 'secret/app', parameters: {} }, undefined), {
+    problem: /which upstream/,
+  });
+  t.end();
+});

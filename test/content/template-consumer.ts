@@ -1,0 +1,109 @@
+import t from 'tap';
+import { createSystemClock } from '../../src/base/clock.ts';
+import { LatchkeyError } from '../../src/base/errors.ts';
+import { createConsumerIndex } from '../../src/content/consumer-index.ts';
+import { createDependencyResolver, resolveSecret } from '../../src/content/resolve-dependency.ts';
+import { createTemplateCompiler } from '../../src/content/template-compiler.ts';
+import { createTemplateConsumer } from '../../src/content/template-consumer.ts';
+import { createStore } from '../../src/store/store.ts';
+import { answer, secretConfig, templateConfig } from '../support/render-fixture.ts';
+
+const clock = createSystemClock();
+const compiler = createTemplateCompiler({ templates: templateConfig, env: {}, clock });
+
+async function createFixture(text: string) {
+  const store = createStore({ clock });
+  const index = createConsumerIndex({ store });
+  const secrets = ['a', 'b'].map(secretConfig);
+  const changes: string[] = [];
+  const [opened, closed]: [string[], string[]] = [[], []];
+  store.listen({ opened: ({ key }) => opened.push(key), closed: ({ key }) => closed.push(key) });
+  const consumer = createTemplateConsumer({
+    id: 'test',
+    template: await compiler.compileText({ name: 'test', place: 'test', text }),
+    store,
+    index,
+    resolve: createDependencyResolver({ secrets, defaultUpstream: 'vault' }),
+    upstream: undefined,
+    onChange: () => changes.push('changed'),
+  });
+  const key = (name: string): string => resolveSecret(secretConfig(name)).key;
+  const publish = (name: string, fields: Record<string, string>): void => {
+    store.publish(key(name), answer(fields), undefined);
+  };
+  return { store, consumer, changes, opened, closed, key, publish };
+}
+
+t.test(
+  'opens what it asks for, and lets go of what it asks for no more once the new output is in use',
+  async (t) => {
+    const f = await createFixture('{{ if eq (field "a" "on") "yes" }}{{ field "b" "x" }}{{ end }}');
+    t.strictSame(
+      f.consumer.execute().missing.map(({ key }) => key),
+      [f.key('a')],
+    );
+    f.publish('a', { on: 'yes' });
+    f.consumer.execute();
+    t.strictSame(f.opened, [f.key('a'), f.key('b')]);
+    f.publish('b', { x: '1' });
+    const first = f.consumer.execute();
+    t.equal(first.output.toString(), '1');
+    f.consumer.hold(first, 'settled');
+    f.publish('a', { on: 'no' });
+    const second = f.consumer.execute();
+    f.consumer.hold(second, 'staged');
+    f.consumer.hold(second, 'committed');
+    t.strictSame(f.closed, [], 'the old output may still be in use');
+    f.consumer.hold(second, 'settled');
+    t.strictSame(f.closed, [f.key('b')]);
+  },
+);
+
+t.test('is told of what its last execution could see, and of nothing else', async (t) => {
+  const f = await createFixture('{{ secretOrDefault "secret/a" "x" "none" }}');
+  f.consumer.execute();
+  f.store.fail(f.key('a'), new LatchkeyError('upstream_unavailable', 'away'), 'pending');
+  t.equal(f.changes.length, 0, 'still not there');
+  t.match(f.consumer.missing(), [{ reason: 'failed', message: 'away' }]);
+  f.store.fail(f.key('a'), new LatchkeyError('not_found', 'none'), 'pending');
+  t.equal(f.changes.length, 1, 'known to be absent');
+  const execution = f.consumer.execute();
+  t.strictSame([execution.output.toString(), execution.missing], ['none', []]);
+  f.publish('a', { x: '1' });
+  t.equal(f.changes.length, 2);
+  f.consumer.execute();
+  f.publish('a', { x: '1' });
+  f.store.extend(f.key('a'), 5);
+  t.equal(f.changes.length, 2, 'a renewal is no change');
+});
+
+t.test('a name that the config does not know is missing for good, and says so', async (t) => {
+  const f = await createFixture('{{ field "nope" "x" }}');
+  t.match(f.consumer.execute().missing, [
+    { key: 'nope', reason: 'unknown', message: /no secret named "nope"/ },
+  ]);
+});
+
+t.test('a rehearsal opens nothing and sees other values', async (t) => {
+  const f = await createFixture('{{ field "a" "x" }}');
+  t.match(f.consumer.rehearse(() => undefined).missing, [{ reason: 'unknown' }]);
+  t.strictSame(f.opened, []);
+  f.consumer.execute();
+  f.publish('a', { x: '1' });
+  const { output } = f.consumer.rehearse((_key, secret) => ({
+    ...secret,
+    data: { x: '2' },
+    fields: { x: '2' },
+  }));
+  t.equal(output.toString(), '2');
+});
+
+t.test('gives everything up when it is closed', async (t) => {
+  const f = await createFixture('{{ field "a" "x" }}');
+  f.consumer.execute();
+  f.publish('a', { x: '1' });
+  f.consumer.hold(f.consumer.execute(), 'settled');
+  t.strictSame([...f.store.holders(f.key('a')).keys()], ['test']);
+  f.consumer.close();
+  t.strictSame(f.closed, [f.key('a')]);
+});

@@ -1,0 +1,91 @@
+import t from 'tap';
+import { createBudget } from '../../../src/upstream/gate/budget.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
+
+const never = new AbortController().signal;
+
+t.test('lets a burst as large as the concurrency go, then keeps to the rate', async (t) => {
+  const clock = createFakeClock();
+  const budget = createBudget({ requestsPerSecond: 10, concurrency: 4, clock });
+  const starts: number[] = [];
+  for (let index = 0; index < 24; index += 1) {
+    void budget.acquire({ priority: 'background' }, never).then((release) => {
+      starts.push(clock.now());
+      release();
+    });
+  }
+  await clock.settle();
+  t.equal(starts.length, 4);
+  await clock.advance(1000);
+  t.equal(starts.length, 14);
+  await clock.advance(1000);
+  t.equal(starts.length, 24);
+  t.same(budget.status(), { inFlight: 0, queued: 0 });
+});
+
+t.test('never runs more at a time than the concurrency', async (t) => {
+  const clock = createFakeClock();
+  const budget = createBudget({ requestsPerSecond: 1000, concurrency: 2, clock });
+  const releases: (() => void)[] = [];
+  for (let index = 0; index < 5; index += 1) {
+    void budget.acquire({ priority: 'interactive' }, never).then((release) => releases.push(release));
+  }
+  await clock.advance(1000);
+  t.same(budget.status(), { inFlight: 2, queued: 3 });
+  releases[0]?.();
+  releases[0]?.();
+  await clock.advance(1000);
+  t.same(budget.status(), { inFlight: 2, queued: 2 }, 'a release counts once');
+});
+
+t.test('puts people before background work, and still starves nobody', async (t) => {
+  const clock = createFakeClock();
+  const budget = createBudget({ requestsPerSecond: 1000, concurrency: 1, clock });
+  const first = await budget.acquire({ priority: 'background' }, never);
+  const order: string[] = [];
+  const ask = (priority: 'interactive' | 'background') =>
+    void budget.acquire({ priority }, never).then((release) => {
+      order.push(priority === 'interactive' ? 'i' : 'b');
+      release();
+    });
+  for (let index = 0; index < 3; index += 1) ask('background');
+  for (let index = 0; index < 10; index += 1) ask('interactive');
+  first();
+  await clock.advance(1000);
+  t.equal(order.join(''), 'iiiibiiiibiib');
+});
+
+t.test('moves a background request that somebody begins to wait for ahead of the others', async (t) => {
+  const clock = createFakeClock();
+  const budget = createBudget({ requestsPerSecond: 1000, concurrency: 1, clock });
+  const first = await budget.acquire({ priority: 'background' }, never);
+  const order: string[] = [];
+  const ask = (name: string, promoted?: AbortSignal) =>
+    void budget.acquire({ priority: 'background', promoted }, never).then((release) => {
+      order.push(name);
+      release();
+    });
+  const promotion = new AbortController();
+  ask('a');
+  ask('b');
+  ask('awaited', promotion.signal);
+  promotion.abort();
+  ask('awaited before it came', promotion.signal);
+  first();
+  await clock.advance(1000);
+  t.strictSame(order, ['awaited', 'awaited before it came', 'a', 'b']);
+  t.same(budget.status(), { inFlight: 0, queued: 0 });
+});
+
+t.test('gives a place in the queue up when aborted', async (t) => {
+  const clock = createFakeClock();
+  const budget = createBudget({ requestsPerSecond: 1000, concurrency: 1, clock });
+  const release = await budget.acquire({ priority: 'interactive' }, never);
+  const controller = new AbortController();
+  const waiting = budget.acquire({ priority: 'interactive' }, controller.signal);
+  controller.abort();
+  await t.rejects(waiting, { code: 'aborted' });
+  await t.rejects(budget.acquire({ priority: 'interactive' }, AbortSignal.abort()), { code: 'aborted' });
+  t.same(budget.status(), { inFlight: 1, queued: 0 });
+  release();
+});

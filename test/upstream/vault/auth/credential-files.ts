@@ -1,0 +1,98 @@
+// What becomes of files that hold credentials which serve once: removed, kept in memory, forgotten when refused.
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { AuthConfig } from '../../../../src/config/resolved.ts';
+import { grantedAuth, type StubVault, startStubVault } from '../../../support/stub-vault.ts';
+import { appRole, authCommon, createTestUpstream, shutdown } from '../../../support/test-upstream.ts';
+import { waitFor } from '../../../support/wait-for.ts';
+
+const refused = { status: 400, json: { errors: ['no'] } };
+const patience = () => AbortSignal.timeout(5000);
+
+async function stub(t: Test): Promise<StubVault> {
+  const vault = await startStubVault();
+  t.teardown(vault.close);
+  return vault;
+}
+
+function start(t: Test, vault: StubVault, auth: AuthConfig) {
+  const { upstream } = createTestUpstream({ config: { addresses: [vault.address], auth } });
+  t.teardown(() => upstream.close(shutdown));
+  upstream.start();
+  return upstream;
+}
+
+const logins = (vault: StubVault) =>
+  vault.requests.filter(({ path }) => path.endsWith('/login')).map(({ body }) => JSON.parse(body));
+
+t.test('approle: remove_secret_id_file decides whether the file is there after the login', async (t) => {
+  for (const removeSecretIdFile of [true, false]) {
+    const vault = await stub(t);
+    const secretIdFile = join(t.testdir({ secret: 'the-secret-id' }), 'secret');
+    const upstream = start(t, vault, { ...appRole, secretIdFile, removeSecretIdFile } as AuthConfig);
+    await upstream.ready(patience());
+    await upstream.close(shutdown);
+    t.equal(existsSync(secretIdFile), !removeSecretIdFile);
+    t.same(logins(vault), [{ role_id: 'role-id', secret_id: 'the-secret-id' }]);
+  }
+});
+
+t.test('approle: what was unwrapped outlives a refused login, its used-up token does not', async (t) => {
+  for (const [creationPath, isGood] of [
+    ['auth/approle/role/app/secret-id', true],
+    ['auth/approle/role/app/custom-secret-id', true],
+    ['auth/approle/role/app/secret-id-accessor', false],
+    ['auth/other/role/app/secret-id', false],
+  ] as const) {
+    const vault = await stub(t);
+    vault.route(({ path }) => {
+      if (path === 'sys/wrapping/lookup') return { json: { data: { creation_path: creationPath } } };
+      if (path === 'sys/wrapping/unwrap') return { json: { data: { secret_id: 'unwrapped' } } };
+      return path.endsWith('/login') && vault.count('auth/approle/login') < 3 ? refused : undefined;
+    });
+    const secretIdFile = join(t.testdir({ secret: 's.wrapping' }), 'secret');
+    const upstream = start(t, vault, { ...appRole, secretIdFile, secretIdWrapped: true } as AuthConfig);
+    if (!isGood) {
+      await waitFor('the refusal', () => upstream.status().state === 'login_failed');
+      t.match(upstream.status().message, /made elsewhere than expected/, creationPath);
+      continue;
+    }
+    await waitFor('a refused login', () => logins(vault).length > 0);
+    t.notOk(existsSync(secretIdFile), 'left there, it would look like a theft at the next start');
+    await upstream.ready(patience());
+    t.equal(vault.count('sys/wrapping/unwrap'), 1);
+    t.same(new Set(logins(vault).map((body) => body.secret_id)), new Set(['unwrapped']));
+  }
+});
+
+t.test('jwt: a removed token serves until it is refused', async (t) => {
+  const vault = await stub(t);
+  let isRefused = false;
+  vault.route(({ path }) => {
+    if (!path.endsWith('/login')) return undefined;
+    if (isRefused) return refused;
+    return {
+      json: { auth: grantedAuth(`s.${vault.requests.length}`, { lease_duration: 2, renewable: false }) },
+    };
+  });
+  const path = join(t.testdir({ jwt: 'first' }), 'jwt');
+  const upstream = start(t, vault, {
+    ...authCommon,
+    method: 'jwt',
+    mount: 'jwt',
+    role: 'app',
+    path,
+    removeFile: true,
+  });
+  await upstream.ready(patience());
+  await waitFor('a second login', () => logins(vault).length === 2);
+  t.notOk(existsSync(path));
+  isRefused = true;
+  await waitFor('the wish for another one', () => /does not exist/.test(upstream.status().message ?? ''));
+  const before = logins(vault);
+  t.same(new Set(before.map(({ jwt }) => jwt)), new Set(['first']));
+  isRefused = false;
+  writeFileSync(path, 'second');
+  await waitFor('the new one', () => logins(vault).at(-1)?.jwt === 'second');
+});

@@ -1,0 +1,128 @@
+import t, { type Test } from 'tap';
+import { createReference } from '../../../src/store/reference.ts';
+import { createFastClock } from '../../support/fast-clock.ts';
+import { kv2, type StubVault, startStubVault } from '../../support/stub-vault.ts';
+import { createTestUpstream, interactive, shutdown } from '../../support/test-upstream.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+const reference = createReference({ upstream: 'vault', path: 'secret/app' });
+const patience = () => AbortSignal.timeout(5000);
+const isSealed = { status: 503, json: { errors: ['Vault is sealed'] } };
+
+async function startNode(t: Test, port?: number): Promise<StubVault> {
+  const vault = await startStubVault(port === undefined ? {} : { port });
+  t.teardown(vault.close);
+  vault.route((request) => (request.path === 'secret/data/app' ? { json: kv2({ a: '1' }) } : undefined));
+  return vault;
+}
+
+async function startUpstream(t: Test, addresses: string[], factor = 10) {
+  const made = createTestUpstream({
+    config: { addresses, timeoutMs: 800 * factor },
+    clock: createFastClock(factor),
+  });
+  t.teardown(() => made.upstream.close(shutdown));
+  made.upstream.start();
+  return made;
+}
+
+t.test('a node that is gone or sealed is passed over, and preferred again when it is back', async (t) => {
+  const [first, second] = [await startNode(t), await startNode(t)];
+  const { upstream } = await startUpstream(t, [first.address, second.address], 200);
+  await upstream.ready(patience());
+  t.equal(upstream.status().address, first.address);
+
+  let sealed = true;
+  first.route((request) => {
+    if (!sealed) return undefined;
+    return request.path === 'sys/health' ? { status: 503, json: { sealed: true } } : isSealed;
+  });
+  t.ok(await upstream.read(reference, interactive()), 'no request fails');
+  t.match(upstream.status(), { state: 'ready', address: second.address });
+  sealed = false;
+  await waitFor('the return', () => upstream.status().address === first.address);
+
+  await first.close();
+  t.ok(await upstream.read(reference, interactive()));
+  t.equal(upstream.status().address, second.address);
+  await startNode(t, first.port);
+  await waitFor('the return', () => upstream.status().address === first.address);
+  t.equal(upstream.status().state, 'ready');
+});
+
+t.test('only when every node is away is the upstream away', async (t) => {
+  const [first, second] = [await startNode(t), await startNode(t)];
+  const { upstream } = await startUpstream(t, [first.address, second.address], 50);
+  await upstream.ready(patience());
+  await first.close();
+  await second.close();
+  await t.rejects(upstream.read(reference, interactive()), { code: 'upstream_unavailable' });
+  t.equal(upstream.status().state, 'unavailable');
+  await startNode(t, second.port);
+  await waitFor('the recovery', () => upstream.status().state === 'ready');
+  t.equal(upstream.status().address, second.address);
+});
+
+t.test('a request that may have had an effect is not repeated at another node', async (t) => {
+  const [first, second] = [await startNode(t), await startNode(t)];
+  const { upstream } = await startUpstream(t, [first.address, second.address]);
+  await upstream.ready(patience());
+  first.route((request) =>
+    request.path === 'database/creds/app' ? (response) => response.destroy() : undefined,
+  );
+  const credentials = createReference({ upstream: 'vault', path: 'database/creds/app' });
+  await t.rejects(upstream.read(credentials, interactive()), { code: 'upstream_unavailable' });
+  t.equal(first.count('database/creds/app'), 1);
+  t.equal(second.count('database/creds/app'), 0);
+});
+
+t.test('a half-open node is left for another one by the look at its health', async (t) => {
+  const [first, second] = [await startNode(t), await startNode(t)];
+  const { upstream } = await startUpstream(t, [first.address, second.address]);
+  await upstream.ready(patience());
+  await upstream.read(reference, interactive());
+  first.route(() => () => {});
+  await t.rejects(upstream.read(reference, interactive()), { code: 'upstream_unavailable' });
+  await waitFor('the other node', () => upstream.status().address === second.address);
+  t.ok(await upstream.read(reference, interactive()));
+});
+
+t.test('follows the redirect of a standby, with the token and the body', async (t) => {
+  const [standby, active] = [await startNode(t), await startNode(t)];
+  standby.route((request) => ({ status: 307, headers: { location: `${active.address}${request.url}` } }));
+  const { upstream } = await startUpstream(t, [standby.address]);
+  await upstream.ready(patience());
+  await upstream.read(reference, interactive());
+  await upstream.renew('lease/1', 60, interactive()).catch(() => {});
+  const renewal = active.requests.find((request) => request.path === 'sys/leases/renew');
+  t.match(renewal, { method: 'PUT', headers: { 'x-vault-token': 's.token-1' } });
+  t.same(JSON.parse(renewal?.body ?? ''), { lease_id: 'lease/1', increment: 60 });
+  t.match(upstream.status(), { state: 'ready', address: standby.address });
+});
+
+t.test('a standby that redirects into a void or in a circle is a state with a remedy', async (t) => {
+  const [standby, gone] = [await startNode(t), await startNode(t)];
+  await gone.close();
+  let location = gone.address;
+  standby.route((request) => {
+    if (request.path === 'sys/health') return { status: 472, json: {} };
+    return { status: 307, headers: { location: `${location}${request.url}` } };
+  });
+  const { upstream } = await startUpstream(t, [standby.address]);
+  await waitFor('the state', () => upstream.status().state === 'standby');
+  t.match(upstream.status().message, /the standby .* redirects to .*, and there nothing accepts connections/);
+  location = standby.address;
+  standby.requests.length = 0;
+  const circle = await startUpstream(t, [standby.address]);
+  await waitFor('the state', () => circle.upstream.status().state === 'standby');
+  t.match(circle.upstream.status().message, /redirects in a circle; set api_addr/);
+  t.equal(standby.count('auth/approle/login'), 4, 'followed three times');
+});
+
+t.test('never follows a redirect away from TLS or to another kind of address', async (t) => {
+  const standby = await startNode(t);
+  standby.route(() => ({ status: 307, headers: { location: 'ftp://127.0.0.1/v1/secret' } }));
+  const { upstream } = await startUpstream(t, [standby.address]);
+  await waitFor('the state', () => upstream.status().state === 'answer_invalid');
+  t.match(upstream.status().message, /redirects to where no vault can be reached safely/);
+});

@@ -1,0 +1,129 @@
+import t from 'tap';
+import type { Operation } from '../../../src/store/reference.ts';
+import type { Mount } from '../../../src/upstream/vault/kv-path-policy.ts';
+import { toSecretAnswer } from '../../../src/upstream/vault/secret-answer.ts';
+import { createAuthority } from '../../support/certificates.ts';
+
+const wallMs = Date.UTC(2030, 0, 1);
+const [kv1, kv2, other]: Mount[] = [
+  { prefix: 'kv1/', kvVersion: 1 },
+  { prefix: 'secret/', kvVersion: 2 },
+  { prefix: 'database/', kvVersion: 0 },
+];
+
+function read(json: unknown, mount: Mount | undefined, operation: Operation = 'read') {
+  const answer = {
+    status: 200,
+    headers: {},
+    address: 'http://vault',
+    body: Buffer.from(JSON.stringify(json)),
+  };
+  return toSecretAnswer(answer, { what: 'read x', operation, mount, wallMs });
+}
+
+t.test('KV 2: version, digest by data and version, end by deletion_time', async (t) => {
+  const of = (data: unknown, metadata: object, requestId = '1') =>
+    read({ request_id: requestId, lease_id: '', data: { data, metadata: { version: 1, ...metadata } } }, kv2);
+  const first = of({ a: '1' }, {});
+  t.match(first, {
+    kind: 'static',
+    shape: 'kv2',
+    upstreamVersion: 1,
+    ttlSeconds: undefined,
+    lease: undefined,
+  });
+  t.equal(of({ a: '1' }, {}, 'another request').dataDigest, first.dataDigest);
+  t.not(of({ a: '2' }, {}).dataDigest, first.dataDigest);
+  t.not(of({ a: '1' }, { version: 2 }).dataDigest, first.dataDigest);
+  const ending = of({ a: '1' }, { deletion_time: new Date(wallMs + 90_000).toISOString() });
+  t.equal(ending.ttlSeconds, 90);
+});
+
+t.test('without a word on the mount the form of the answer tells KV 2', async (t) => {
+  const json = { data: { data: { a: 1 }, metadata: { version: 3 } } };
+  t.match(read(json, undefined), { shape: 'kv2', upstreamVersion: 3 });
+  t.match(read(json, kv1), { shape: 'flat' }, 'but a version 1 mount may hold such fields');
+});
+
+t.test('KV 1: a ttl field makes lease_duration mean something', async (t) => {
+  t.match(read({ lease_id: '', lease_duration: 2764800, data: { a: '1' } }, kv1), {
+    kind: 'static',
+    ttlSeconds: undefined,
+  });
+  t.match(read({ lease_id: '', lease_duration: 300, data: { a: '1', ttl: '5m' } }, kv1), {
+    kind: 'static',
+    ttlSeconds: 300,
+  });
+});
+
+t.test('leased: id, duration and renewability, and a new lease is new data', async (t) => {
+  const of = (id: string, username: string) =>
+    read({ lease_id: id, lease_duration: 3600, renewable: true, data: { username, password: 'p' } }, other);
+  const answer = of('database/creds/app/1', 'u1');
+  t.match(answer, {
+    kind: 'leased',
+    lease: { id: 'database/creds/app/1', durationSeconds: 3600, isRenewable: true },
+  });
+  t.not(of('database/creds/app/2', 'u2').dataDigest, answer.dataDigest);
+});
+
+t.test('rotating: ttl and the plan are bookkeeping', async (t) => {
+  const of = (over: object) =>
+    read(
+      {
+        data: {
+          username: 'u',
+          password: 'p',
+          ttl: 86,
+          rotation_period: 100,
+          last_vault_rotation: '1',
+          ...over,
+        },
+      },
+      other,
+    );
+  const answer = of({});
+  t.match(answer, { kind: 'rotating', ttlSeconds: 86 });
+  t.equal(of({ ttl: 12, last_vault_rotation: '2' }).dataDigest, answer.dataDigest);
+  t.not(of({ password: 'q' }).dataDigest, answer.dataDigest);
+  const scheduled = read(
+    { data: { password: 'p', ttl: 5, rotation_schedule: '* * * * *', rotation_window: 60 } },
+    other,
+  );
+  t.match(scheduled, { kind: 'rotating', ttlSeconds: 5 });
+});
+
+t.test('certificate: what a write issued ends with notAfter; what is only stored does not', async (t) => {
+  const authority = await createAuthority();
+  const notAfter = new Date(wallMs + 3_600_000);
+  const { cert, key } = await authority.issue({ notAfter });
+  const json = {
+    lease_id: '',
+    data: { certificate: cert, private_key: key, serial_number: '1', expiration: 1 },
+  };
+  t.match(read(json, other, 'write'), { kind: 'certificate', ttlSeconds: 3600 });
+  t.match(read(json, other, 'read'), { kind: 'static', ttlSeconds: undefined });
+  t.match(read({ data: { data: { certificate: cert }, metadata: { version: 1 } } }, kv2), { kind: 'static' });
+  const broken = { data: { certificate: '-----BEGIN CERTIFICATE-----\nx', expiration: wallMs / 1000 + 60 } };
+  t.match(read(broken, other, 'write'), { kind: 'certificate', ttlSeconds: 60 });
+});
+
+t.test('tokens that are issued end too', async (t) => {
+  const auth = { auth: { client_token: 's.x', lease_duration: 60 } };
+  t.match(read(auth, other, 'write'), { kind: 'certificate', ttlSeconds: 60 });
+  t.match(read({ data: { token: 'ey', ttl: 30 } }, other), { kind: 'certificate', ttlSeconds: 30 });
+});
+
+t.test(
+  'an answer without a body is a secret without fields, anything but an object is refused',
+  async (t) => {
+    const empty = { status: 204, headers: {}, address: 'http://vault', body: Buffer.alloc(0) };
+    const context = { what: 'write x', operation: 'write', mount: other, wallMs } as const;
+    t.match(toSecretAnswer(empty, context), { kind: 'static', shape: 'flat' });
+    for (const text of ['[]', '"canary"', '{"a": canary']) {
+      const answer = { status: 200, headers: {}, address: 'http://vault', body: Buffer.from(text) };
+      const error = t.throws(() => toSecretAnswer(answer, context), { code: 'upstream_answer_invalid' });
+      t.notMatch(String(error), 'canary');
+    }
+  },
+);

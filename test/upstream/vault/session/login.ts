@@ -1,0 +1,70 @@
+import t, { type Test } from 'tap';
+import { createSystemClock } from '../../../../src/base/clock.ts';
+import { startStubVault } from '../../../support/stub-vault.ts';
+import { appRole, createTestUpstream, shutdown } from '../../../support/test-upstream.ts';
+import { waitFor } from '../../../support/wait-for.ts';
+
+const patience = () => AbortSignal.timeout(5000);
+const refused = { status: 400, json: { errors: ['no'] } };
+
+/** A clock that notes each pause and lets it pass at once. */
+function startNoting() {
+  const pauses: number[] = [];
+  const system = createSystemClock();
+  const clock = {
+    ...system,
+    sleep: (delayMs: number, signal?: AbortSignal) => {
+      pauses.push(Math.round(delayMs));
+      return system.sleep(0, signal);
+    },
+  };
+  return { pauses, clock };
+}
+
+async function startRefusing(t: Test, refusals: number, answer: object = refused) {
+  const vault = await startStubVault();
+  t.teardown(vault.close);
+  vault.route(({ path }) =>
+    path === 'auth/approle/login' && vault.count(path) <= refusals ? answer : undefined,
+  );
+  return vault;
+}
+
+t.test('pauses between refused logins grow from min_backoff to max_backoff', async (t) => {
+  const vault = await startRefusing(t, 6);
+  const { pauses, clock } = startNoting();
+  const { upstream } = createTestUpstream({
+    config: { addresses: [vault.address], auth: { ...appRole, minBackoffMs: 7000, maxBackoffMs: 40_000 } },
+    random: () => 0.999_999,
+    clock,
+  });
+  t.teardown(() => upstream.close(shutdown));
+  upstream.start();
+  await upstream.ready(patience());
+  t.same(pauses.slice(0, 6), [7000, 14_000, 28_000, 40_000, 40_000, 40_000]);
+});
+
+t.test('a fleet that waited for one server does not log in at one instant', async (t) => {
+  const vault = await startRefusing(t, 1, { status: 503, json: { errors: ['Vault is sealed'] } });
+  const { pauses, clock } = startNoting();
+  const { upstream } = createTestUpstream({
+    config: { addresses: [vault.address] },
+    random: () => 0.75,
+    clock,
+  });
+  t.teardown(() => upstream.close(shutdown));
+  upstream.start();
+  await upstream.ready(patience());
+  t.equal(pauses.at(-1) === 375 || pauses.includes(375), true, 'by chance, up to half a second');
+});
+
+t.test('a login that asks for a second factor is told as such', async (t) => {
+  const vault = await startRefusing(t, 99, {
+    json: { auth: { client_token: '', mfa_requirement: { mfa_request_id: 'id', mfa_constraints: {} } } },
+  });
+  const { upstream } = createTestUpstream({ config: { addresses: [vault.address] } });
+  t.teardown(() => upstream.close(shutdown));
+  upstream.start();
+  await waitFor('the state', () => upstream.status().state === 'login_failed');
+  t.match(upstream.status().message, /second factor; exempt this role from login MFA/);
+});
