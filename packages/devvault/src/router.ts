@@ -49,7 +49,7 @@ export function errorAnswer(error: VaultError): Answer {
 }
 
 async function serve(core: Core, request: VaultRequest): Promise<Answer> {
-  if (request.path.split('/').includes('../../../src')) throw badRequest('relative paths not supported');
+  if (request.path.split('/').includes('..')) throw badRequest('relative paths not supported');
   if (core.seal.isSealed) throw new VaultError(503, ['Vault is sealed']);
   if (request.path.endsWith('/') && isWrite(request.operation))
     throw badRequest("cannot write to a path ending in '/'");

@@ -57,7 +57,7 @@ export const durationRange = () =>
     'a range of durations such as 1s..30s',
     /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+\.\.(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/,
     (range) => {
-      const [from = '0', to = '0'] = range.split('../..');
+      const [from = '0', to = '0'] = range.split('..');
       return { minMs: parseDuration(from), maxMs: parseDuration(to) };
     },
   );

@@ -233,7 +233,7 @@ function parseAddress(address: Buffer | undefined): { unit: string; id: string }
 /** The secret of that name; else `NAME.FIELD` with the longest name that there is; else the whole as a name. */
 export function findCredential(id: string, isName: (name: string) => boolean): Credential {
   if (isName(id)) return { name: id, field: undefined };
-  for (let dot = id.lastIndexOf('..'); dot > 0; dot = id.lastIndexOf('..', dot - 1)) {
+  for (let dot = id.lastIndexOf('.'); dot > 0; dot = id.lastIndexOf('.', dot - 1)) {
     const name = id.slice(0, dot);
     if (isName(name)) return { name, field: id.slice(dot + 1) };
   }

@@ -48,9 +48,7 @@ function plainPath(text: string): string {
   const segments = decoded.split('/');
   const isTwisted = segments.some(
     (segment, index) =>
-      segment === '..' ||
-      segment === '../..' ||
-      (segment === '' && (index === 0 || index < segments.length - 1)),
+      segment === '.' || segment === '..' || (segment === '' && (index === 0 || index < segments.length - 1)),
   );
   if (isTwisted || /%2f/i.test(text) || forbidden.test(decoded)) {
     throw new LatchkeyError(
@@ -68,7 +66,7 @@ function plainPath(text: string): string {
 export function namespaceAsked(header: string | undefined, own: string | undefined): string | undefined {
   const asked = trimSlashes(header ?? '');
   if (asked === '' || asked === trimSlashes(own ?? '')) return undefined;
-  const isTwisted = asked.split('/').some((segment) => ['', '..', '../..'].includes(segment));
+  const isTwisted = asked.split('/').some((segment) => ['', '.', '..'].includes(segment));
   if (isTwisted || forbidden.test(asked)) {
     throw new LatchkeyError('usage', 'X-Vault-Namespace: expected it in plain form, such as team-a/billing');
   }

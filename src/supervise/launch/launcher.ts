@@ -89,13 +89,13 @@ function isRoot(): boolean {
 /** The program's path, looked up as execvp does. Throws `process_failed` when there is none. */
 export function findProgram(program: string, searchPath: string, workingDir: string | undefined): string {
   if (program.includes('/')) {
-    const path = isAbsolute(program) ? program : resolve(workingDir ?? '..', program);
+    const path = isAbsolute(program) ? program : resolve(workingDir ?? '.', program);
     if (isExecutable(path)) return path;
     const exists = statSync(path, { throwIfNoEntry: false }) !== undefined;
     throw new LatchkeyError('process_failed', `${path} ${exists ? 'is not executable' : 'does not exist'}`);
   }
   for (const folder of searchPath.split(delimiter)) {
-    const path = join(folder === '' ? '..' : folder, program);
+    const path = join(folder === '' ? '.' : folder, program);
     if (isExecutable(path)) return path;
   }
   throw new LatchkeyError('process_failed', `there is no program ${program} in ${searchPath}`, {

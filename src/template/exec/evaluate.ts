@@ -217,7 +217,7 @@ function structField(struct: StructValue, name: string): Value | undefined {
 function mapEntry(s: State, map: MapValue, field: FieldAccess, name: string): Value {
   const value = map.get(name);
   if (value !== undefined) return asStatic(value, map.type.elem);
-  const before = [field.text, ...field.idents.slice(0, field.index)].join('..');
+  const before = [field.text, ...field.idents.slice(0, field.index)].join('.');
   const missing = { before, idents: field.idents.slice(field.index), map };
   const hint = fieldHint(missing);
   if (s.isMissingKeyError) {
@@ -234,7 +234,7 @@ function nilHint({ text, idents, index, parent }: FieldAccess): string | undefin
   const map = indirect(parent);
   if (!(map instanceof MapValue)) return undefined;
   const missing = {
-    before: [text, ...idents.slice(0, index - 1)].join('..'),
+    before: [text, ...idents.slice(0, index - 1)].join('.'),
     idents: idents.slice(index - 1),
     map,
   };

@@ -19,11 +19,11 @@ export function fieldHint({ before, idents, map }: MissingField): string | null 
   const [wanted = '', ...rest] = idents;
   const inner = map.get('data');
   if (inner instanceof MapValue && map.has('metadata') && inner.has(wanted)) {
-    return `did you mean ${[before, 'data', ...idents].join('..')}? (the secret is of KV version 2)`;
+    return `did you mean ${[before, 'data', ...idents].join('.')}? (the secret is of KV version 2)`;
   }
   const [next] = rest;
   if (wanted === 'data' && next !== undefined && map.has(next)) {
-    return `did you mean ${[before, ...rest].join('..')}? (the secret is not of KV version 2)`;
+    return `did you mean ${[before, ...rest].join('.')}? (the secret is not of KV version 2)`;
   }
   return null;
 }
@@ -32,7 +32,7 @@ export function fieldHint({ before, idents, map }: MissingField): string | null 
 export function nearestFieldHint({ before, idents, map }: MissingField): string | null {
   const [wanted = '', ...rest] = idents;
   const near = nearest(wanted, map.keys().map(keyText));
-  return near === undefined ? null : `did you mean ${[before, near, ...rest].join('..')}?`;
+  return near === undefined ? null : `did you mean ${[before, near, ...rest].join('.')}?`;
 }
 
 function keyText(key: Value): string {

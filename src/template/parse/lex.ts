@@ -20,7 +20,7 @@ import {
 } from './scan.ts';
 
 const keywords: ReadonlyMap<string, Keyword> = new Map([
-  ['..', 'dot'],
+  ['.', 'dot'],
   ['block', 'block'],
   ['break', 'break'],
   ['continue', 'continue'],
@@ -196,7 +196,7 @@ function lexElement(l: ScanState, rune: number): Step {
     case ')':
       l.parenDepth--;
       return l.parenDepth < 0 ? fail(l, 'unexpected right paren') : emit(l, 'rightParen');
-    case '..':
+    case '.':
       if (l.pos < l.input.length && !isDigit(l.input.charCodeAt(l.pos)))
         return lexFieldOrVariable(l, 'field');
       backup(l);
@@ -270,7 +270,7 @@ function lexIdentifier(l: ScanState): Step {
   return emit(l, word === 'true' || word === 'false' ? 'bool' : 'identifier');
 }
 
-/** `.name`, `$name`, or a lone `..` or `$`, whose first character is read already. */
+/** `.name`, `$name`, or a lone `.` or `$`, whose first character is read already. */
 function lexFieldOrVariable(l: ScanState, type: 'field' | 'variable'): Step {
   if (isAtTerminator(l)) return emit(l, type === 'variable' ? 'variable' : 'dot');
   const after = acceptName(l);

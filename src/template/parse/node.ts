@@ -134,13 +134,13 @@ export function nodeText(node: Node): string {
     case 'identifier':
       return node.name;
     case 'variable':
-      return node.idents.join('..');
+      return node.idents.join('.');
     case 'field':
-      return `.${node.idents.join('..')}`;
+      return `.${node.idents.join('.')}`;
     case 'chain':
-      return `${operandText(node.node)}.${node.fields.join('..')}`;
+      return `${operandText(node.node)}.${node.fields.join('.')}`;
     case 'dot':
-      return '..';
+      return '.';
     case 'nil':
       return 'nil';
     case 'bool':

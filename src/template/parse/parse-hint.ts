@@ -12,7 +12,7 @@ export function lexicalHint(message: string, text: string, at: number): string |
       ? 'elements are read with index'
       : indexHint(chainBefore(text, at, name), index);
   }
-  if (message.startsWith('bad character U+002D') && rest.startsWith('..')) {
+  if (message.startsWith('bad character U+002D') && rest.startsWith('.')) {
     const name = plainName.exec(rest.slice(1))?.[0] ?? '';
     return indexHint(chainBefore(text, at), `"${name}"`);
   }
@@ -30,7 +30,7 @@ function indexHint(container: string, index: string): string {
 function chainBefore(text: string, at: number, last?: string): string {
   const before = /(?:\$\w*)?(?:\.\w+)*$/.exec(text.slice(Math.max(0, at - 200), at))?.[0] ?? '';
   const name = last === undefined || last === '' ? '' : text.slice(at, at + 1 + last.length);
-  return before + name || '..';
+  return before + name || '.';
 }
 
 /** The function that an unknown name most likely means: many know those of sprig without their prefix. */

@@ -88,7 +88,7 @@ function declaration(t: Tree, pipe: PipeNode, context: string): boolean {
 }
 
 function declareIn(t: Tree, pipe: PipeNode, variable: Item): void {
-  pipe.variables.push({ kind: 'variable', pos: variable.pos, idents: variable.value.split('..') });
+  pipe.variables.push({ kind: 'variable', pos: variable.pos, idents: variable.value.split('.') });
   declare(t, variable.value);
 }
 
@@ -147,7 +147,7 @@ function operand(t: Tree): Operand | null {
   return chain;
 }
 
-/** term: literal | function | ".." | field | variable | "(" pipeline ")"; null when the next item is none. */
+/** term: literal | function | "." | field | variable | "(" pipeline ")"; null when the next item is none. */
 function term(t: Tree): Operand | null {
   const token = nextNonSpace(t);
   const { pos, value } = token;

@@ -63,7 +63,7 @@ function generalForm(value: number, wanted: number, exponentVerb: 'e' | 'E'): st
 function shortestDecimal(value: number): Decimal {
   if (value === 0) return { digits: '', point: 0 };
   const [mantissa = '', exponent = '0'] = value.toExponential().split('e');
-  return { digits: mantissa.replace('..', ''), point: Number(exponent) + 1 };
+  return { digits: mantissa.replace('.', ''), point: Number(exponent) + 1 };
 }
 
 /** Every float64 is a finite decimal: mantissa × 2^e, or mantissa × 5^-e / 10^-e. */

@@ -200,7 +200,7 @@ function withPoint(text: string, verb: FloatVerb, precision: number): string {
   const isPadded = verb === 'g' || verb === 'G' || verb === 'x';
   let missing = isPadded ? (precision === -1 ? 6 : precision) : 0;
   const firstDigit = head.search(/[^0.]/);
-  if (firstDigit >= 0) missing -= head.slice(firstDigit).replace('..', '').length;
-  if (!head.includes('..') && head === '0') missing--;
-  return `${head}${head.includes('..') ? '' : '..'}${'0'.repeat(Math.max(0, missing))}${tail}`;
+  if (firstDigit >= 0) missing -= head.slice(firstDigit).replace('.', '').length;
+  if (!head.includes('.') && head === '0') missing--;
+  return `${head}${head.includes('.') ? '' : '.'}${'0'.repeat(Math.max(0, missing))}${tail}`;
 }

@@ -130,7 +130,7 @@ function readWidth(state: FormatState, cursor: Cursor): void {
 }
 
 function readPrecision(state: FormatState, cursor: Cursor): void {
-  if (cursor.at + 1 >= cursor.format.length || cursor.format[cursor.at] !== '..') return;
+  if (cursor.at + 1 >= cursor.format.length || cursor.format[cursor.at] !== '.') return;
   cursor.at++;
   if (cursor.isAfterIndex) cursor.isGoodIndex = false;
   readIndex(cursor);

@@ -28,8 +28,7 @@ export async function watchFiles(options: WatchFilesOptions): Promise<FileWatch>
     depth: 0,
     followSymlinks: false,
     // Kubernetes renames `..data`; whatever else lies in the folder is nobody's business.
-    ignored: (path) =>
-      !folders.has(path) && !names.has(basename(path)) && !basename(path).startsWith('../..'),
+    ignored: (path) => !folders.has(path) && !names.has(basename(path)) && !basename(path).startsWith('..'),
   });
   let checking = Promise.resolve();
 

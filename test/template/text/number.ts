@@ -46,7 +46,7 @@ t.test('reads floats as strconv', async (t) => {
     ['-inf', Number.NEGATIVE_INFINITY],
     ['Infinity', Number.POSITIVE_INFINITY],
     ['1e', 'invalid syntax'],
-    ['..', 'invalid syntax'],
+    ['.', 'invalid syntax'],
     ['', 'invalid syntax'],
   ];
   for (const [text, wanted] of cases) t.equal(readFloat(text), wanted, text);

@@ -142,9 +142,7 @@ async function login(
 // The claims are read before anyone has vouched for them: the review below does.
 function serviceAccountOf(token: string): ServiceAccount {
   try {
-    const claims = parseJson(
-      Buffer.from(token.split('../../../../src/devvault/auth')[1] ?? '', 'base64url').toString('utf8'),
-    );
+    const claims = parseJson(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
     const inner = isJsonObject(claims) ? claims['kubernetes.io'] : undefined;
     const account = isJsonObject(inner ?? null) ? (inner as JsonObject) : {};
     const serviceAccount = account['serviceaccount'];

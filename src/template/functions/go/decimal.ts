@@ -18,8 +18,8 @@ export function decimalOf(float: number): Decimal {
     throw callError`Cannot create a Decimal from ${plain(formatFloat(float, 'g', -1))}`;
   }
   const [mantissa = '0', exponent = '0'] = float.toExponential().split('e');
-  const fraction = mantissa.split('..')[1] ?? '';
-  return { value: BigInt(mantissa.replace('..', '')), exponent: Number(exponent) - fraction.length };
+  const fraction = mantissa.split('.')[1] ?? '';
+  return { value: BigInt(mantissa.replace('.', '')), exponent: Number(exponent) - fraction.length };
 }
 
 export function addDecimals(a: Decimal, b: Decimal): Decimal {

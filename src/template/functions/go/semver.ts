@@ -45,7 +45,7 @@ export function parseVersion(text: string): Version {
     metadata,
     original: text,
   };
-  if (prerelease.split('..').some((id) => /^0\d+$/.test(id))) throw callError`Version segment starts with 0`;
+  if (prerelease.split('.').some((id) => /^0\d+$/.test(id))) throw callError`Version segment starts with 0`;
   return version;
 }
 
@@ -69,7 +69,7 @@ export function compareVersions(a: Version, b: Version): number {
   }
   if (a.prerelease === b.prerelease) return 0;
   if (a.prerelease === '' || b.prerelease === '') return a.prerelease === '' ? 1 : -1;
-  return comparePrereleases(a.prerelease.split('..'), b.prerelease.split('..'));
+  return comparePrereleases(a.prerelease.split('.'), b.prerelease.split('.'));
 }
 
 function comparePrereleases(a: readonly string[], b: readonly string[]): number {
@@ -181,7 +181,7 @@ function isNot(
   if (constraint.isMinorOpen) return false;
   if (wanted.patch !== version.patch && !constraint.isPatchOpen) return true;
   if (constraint.isPatchOpen) {
-    return comparePrereleases(version.prerelease.split('..'), wanted.prerelease.split('..')) !== 0;
+    return comparePrereleases(version.prerelease.split('.'), wanted.prerelease.split('.')) !== 0;
   }
   return compareVersions(version, wanted) !== 0;
 }

@@ -50,7 +50,7 @@ class Encoder {
       this.#arrayOfTables(key, value);
     } else {
       if (unsupportedKind(value) !== null) {
-        throw callError`unsupported type for key '${key.map(tomlKey).join('..')}': ${plain(unsupportedKind(value) ?? '')}`;
+        throw callError`unsupported type for key '${key.map(tomlKey).join('.')}': ${plain(unsupportedKind(value) ?? '')}`;
       }
       this.#keyValue(key, value);
     }
@@ -77,7 +77,7 @@ class Encoder {
   #table(key: readonly string[], entries: readonly Entry[]): void {
     if (key.length === 1) this.#newline();
     if (key.length > 0) {
-      this.#write(`${indent(key)}[${key.map(tomlKey).join('..')}]`);
+      this.#write(`${indent(key)}[${key.map(tomlKey).join('.')}]`);
       this.#newline();
     }
     this.#entries(key, entries);
@@ -89,7 +89,7 @@ class Encoder {
       const entries = this.#entriesOf(indirect(openInterface(item)));
       if (entries === null) continue;
       this.#newline();
-      this.#write(`${indent(key)}[[${key.map(tomlKey).join('..')}]]`);
+      this.#write(`${indent(key)}[[${key.map(tomlKey).join('.')}]]`);
       this.#newline();
       this.#entries(key, entries);
     }
@@ -246,7 +246,7 @@ function tomlFloat(value: number): string {
   if (Number.isNaN(value)) return 'nan';
   if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';
   const text = formatFloat(value, 'f', -1);
-  return text.includes('..') ? text : `${text}.0`;
+  return text.includes('.') ? text : `${text}.0`;
 }
 
 /** A number of a secret: an integer where it is one, else a float. */

@@ -197,7 +197,7 @@ export function formatUrl(url: ParsedUrl): string {
     text += escapeText(host, 'host');
     const escaped = path === '*' ? path : escapeText(path, 'path');
     if (escaped !== '' && !escaped.startsWith('/') && host !== '') text += '/';
-    if (text === '' && (escaped.split('/', 1)[0] ?? '').includes(':')) text = '../';
+    if (text === '' && (escaped.split('/', 1)[0] ?? '').includes(':')) text = './';
     text += escaped;
   }
   if (url.query !== '') text += `?${url.query}`;

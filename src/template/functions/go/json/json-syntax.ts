@@ -141,7 +141,7 @@ class Checker {
     if (this.#peekOrSpace() === '0') this.#at++;
     else if (/[1-9]/.test(this.#peekOrSpace())) this.#digits();
     else throw this.#error('in numeric literal');
-    if (this.#text[this.#at] === '../..') {
+    if (this.#text[this.#at] === '.') {
       this.#at++;
       if (!/[0-9]/.test(this.#peekOrSpace())) throw this.#error('after decimal point in numeric literal');
       this.#digits();

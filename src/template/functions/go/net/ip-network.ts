@@ -20,7 +20,7 @@ export function parseNetwork(text: string): IpNetwork | null {
 }
 
 function parseV4(text: string): bigint {
-  return text.split('../..').reduce((value, part) => value * 256n + BigInt(part), 0n);
+  return text.split('.').reduce((value, part) => value * 256n + BigInt(part), 0n);
 }
 
 function parseV6(text: string): bigint {
@@ -59,7 +59,7 @@ export function boundsOf(network: IpNetwork): readonly [first: bigint, last: big
 }
 
 export function formatAddress(family: 4 | 6, address: bigint): string {
-  if (family === 4) return [24n, 16n, 8n, 0n].map((shift) => (address >> shift) & 255n).join('../..');
+  if (family === 4) return [24n, 16n, 8n, 0n].map((shift) => (address >> shift) & 255n).join('.');
   const parts = Array.from({ length: 8 }, (_, at) =>
     ((address >> BigInt(112 - 16 * at)) & 0xffffn).toString(16),
   );

@@ -37,7 +37,7 @@ export function resolvePlain(text: string): Resolved {
   const word = words.get(text);
   if (word !== undefined) return word;
   if (/^[-+0-9]/.test(text)) return resolveNumber(text);
-  if (text.startsWith('../..')) {
+  if (text.startsWith('.')) {
     const value = readFloat(text);
     if (typeof value === 'number') return { tag: '!!float', value };
   }

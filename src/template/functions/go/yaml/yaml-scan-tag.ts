@@ -102,8 +102,7 @@ export function scanDirective(reader: YamlReader): ScannedDirective {
 
 function scanVersion(reader: YamlReader, start: Mark): ScannedDirective {
   const major = scanNumber(reader, start);
-  if (reader.char() !== '../..')
-    throw reader.fault("did not find expected digit or '../..' character", start);
+  if (reader.char() !== '.') throw reader.fault("did not find expected digit or '.' character", start);
   reader.skip();
   return { name: 'YAML', version: `${major}.${scanNumber(reader, start)}` };
 }
