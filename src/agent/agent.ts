@@ -47,9 +47,10 @@ export interface Agent {
   readonly clock: Clock;
   /**
    * Hasty: children that do not end are killed after a moment, and leases that cannot be revoked at once are left to
-   * their end. Else each child has its `stop.timeout`.
+   * their end. Else each child has its `stop.timeout`. `shouldRevoke`: nothing comes after this agent, so every lease and
+   * token of its logins is revoked, whatever `on_exit` says.
    */
-  close(options: { isHasty: boolean }): Promise<void>;
+  close(options: { isHasty: boolean; shouldRevoke?: boolean }): Promise<void>;
 }
 
 const readyCheckMs = 250;
@@ -235,7 +236,7 @@ export function createAgent(options: AgentOptions): Agent {
     status: () => statusOf(sources),
     refresh,
     reload,
-    async close({ isHasty }) {
+    async close({ isHasty, shouldRevoke = false }) {
       isClosing = true;
       const deadlines = stopDeadlines(isHasty, config);
       notifier?.send('STOPPING=1');
@@ -251,7 +252,7 @@ export function createAgent(options: AgentOptions): Agent {
       serving?.ledger.close();
       core.environments.close();
       const signal = AbortSignal.timeout(deadlines.upstreamMs);
-      await core.engine.close({ signal });
+      await core.engine.close({ signal, onExit: shouldRevoke ? 'revoke' : undefined });
       await core.upstreams.close({ leases: core.engine.leases(), signal });
       core.index.close();
       serving?.audit.close();

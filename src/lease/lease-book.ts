@@ -31,6 +31,8 @@ export interface OwnedLease {
   grantedMs: number;
   canRenew: boolean;
   isDoubtful: boolean;
+  /** It leaked: no overlap once its users have moved. */
+  isCondemned: boolean;
 }
 
 export interface LeaseGrant {
@@ -52,6 +54,7 @@ export interface LeaseBook {
   /** A new current lease; the same lease once more moves its end. */
   add(grant: LeaseGrant): OwnedLease;
   find(upstream: string, leaseId: string): OwnedLease | undefined;
+  has(lease: OwnedLease): boolean;
   /** Asks upstream for more time. A lease that is lost leaves the book. Rejects as upstream does. */
   renew(lease: OwnedLease, options: RequestOptions): Promise<void>;
   /** Its secret has another one now: kept alive here for those who still use it. */
@@ -60,6 +63,8 @@ export interface LeaseBook {
   leave(lease: OwnedLease, user: string): void;
   /** Revoked after `delayMs`, again and again until upstream has done so or it has ended by itself. */
   retire(lease: OwnedLease, delayMs: number): void;
+  /** Gives it no overlap: revoked as soon as nobody uses it. Resolves when it is gone. */
+  condemn(lease: OwnedLease): Promise<void>;
   /** Its secret is wanted again before it was revoked: current once more; returns false where that comes too late. */
   reclaim(lease: OwnedLease): boolean;
   /** Nobody uses it here, but somebody else may: left to its own end. */
@@ -101,6 +106,7 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
   const { clock, random, limits, calls, logger, signal, onChange } = options;
   const leases = new Map<string, OwnedLease>();
   const tasks = new Map<OwnedLease, Task>();
+  const awaited = new Map<OwnedLease, PromiseWithResolvers<void>>();
 
   const has = (lease: OwnedLease): boolean => leases.get(bookKey(lease.upstream, lease.id)) === lease;
 
@@ -120,6 +126,8 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
     tasks.delete(lease);
     if (!has(lease)) return;
     leases.delete(bookKey(lease.upstream, lease.id));
+    awaited.get(lease)?.resolve();
+    awaited.delete(lease);
     onChange();
   }
 
@@ -239,19 +247,29 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
       return renewed;
     },
     find: (upstream, leaseId) => leases.get(bookKey(upstream, leaseId)),
+    has,
     renew,
     supersede(lease) {
       if (lease.state !== 'current' || !has(lease)) return;
       lease.state = 'superseded';
-      if (lease.users.size === 0) retire(lease, lease.policy.overlapMs);
+      if (lease.users.size === 0) retire(lease, overlapOf(lease));
       else schedule(lease, renewalAt(lease), 0);
       onChange();
     },
     leave(lease, user) {
       if (!lease.users.delete(user) || lease.users.size > 0 || lease.state !== 'superseded') return;
-      retire(lease, lease.policy.overlapMs);
+      retire(lease, overlapOf(lease));
     },
     retire,
+    condemn(lease) {
+      if (!has(lease)) return Promise.resolve();
+      lease.isCondemned = true;
+      if (lease.state === 'retiring' || (lease.state === 'superseded' && lease.users.size === 0))
+        retire(lease, 0);
+      const gone = awaited.get(lease) ?? Promise.withResolvers<void>();
+      awaited.set(lease, gone);
+      return gone.promise;
+    },
     reclaim(lease) {
       const task = tasks.get(lease);
       if (!has(lease) || lease.endsAt <= clock.now() || task?.isRevoking === true) return false;
@@ -317,6 +335,10 @@ function bookKey(upstream: string, leaseId: string): string {
   return `${upstream}\n${leaseId}`;
 }
 
+function overlapOf({ isCondemned, policy }: OwnedLease): number {
+  return isCondemned ? 0 : policy.overlapMs;
+}
+
 function createLease(grant: LeaseGrant, issuer: LeaseUpstream | undefined): OwnedLease {
   const grantedMs = grant.durationSeconds * 1000;
   return {
@@ -333,6 +355,7 @@ function createLease(grant: LeaseGrant, issuer: LeaseUpstream | undefined): Owne
     grantedMs,
     canRenew: grant.isRenewable,
     isDoubtful: false,
+    isCondemned: false,
   };
 }
 

@@ -14,6 +14,7 @@ import { createLastRun } from './last-run.ts';
 import { createLeaseBook, type LeaseState, type OwnedLease } from './lease-book.ts';
 import type { LeaseUpstream } from './lease-upstream.ts';
 import { createMintFloor } from './mint-floor.ts';
+import { noSuchEntry, type RotateOptions, type RotateResult, rotateTrack } from './rotate-now.ts';
 import { defaultScheduleLimits, type ScheduleLimits } from './schedule-policy.ts';
 import type { AskMode, AskResult, SecretTrack } from './secret-track.ts';
 import { isMinted } from './secret-view.ts';
@@ -75,6 +76,12 @@ export interface LeaseEngine {
     keys?: readonly string[],
     options?: { signal?: AbortSignal; replace?: boolean },
   ): Promise<RefreshResult[]>;
+  /**
+   * Makes another credential or certificate for each of these entries now, whatever the mint floor says, as a rotation
+   * like any other: users get the new one before the old one goes. Nothing is made where upstream only stores the secret.
+   * With `revokeNow` it resolves when the old one is gone, or could not be revoked.
+   */
+  rotate(keys: readonly string[], options?: RotateOptions): Promise<RotateResult[]>;
   /** An event says that `path` (as the API spells it) changed. */
   changedUpstream(upstream: string, path: string): void;
   /** What failed because upstream was away is tried again soon: most urgent first, the rest spread. */
@@ -238,6 +245,30 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     for (const track of tracks.ofUpstream(upstream)) track.replan();
   }
 
+  function tracksOf(keys: Iterable<string>): { wanted: Map<SecretTrack, string[]>; unknown: string[] } {
+    const wanted = new Map<SecretTrack, string[]>();
+    const unknown: string[] = [];
+    for (const key of keys) {
+      const track = tracks.ofEntry(key);
+      if (track === undefined) unknown.push(key);
+      else wanted.set(track, [...(wanted.get(track) ?? []), key]);
+    }
+    return { wanted, unknown };
+  }
+
+  async function rotate(
+    keys: readonly string[],
+    { revokeNow = false, signal }: RotateOptions = {},
+  ): Promise<RotateResult[]> {
+    watch.check();
+    const { wanted, unknown } = tracksOf(keys);
+    const parts = { clock, store, book, signal: life.signal };
+    const asked = Promise.all([...wanted].map(([track, own]) => rotateTrack(track, own, revokeNow, parts)));
+    const results = await (signal === undefined ? asked : untilAborted(asked, signal));
+    const failed = { outcome: 'failed', isChanged: false, old: 'none' } as const;
+    return [...results.flat(), ...unknown.map((key) => ({ key, ...failed, error: noSuchEntry(key) }))];
+  }
+
   async function refreshTrack(
     keys: readonly string[],
     track: SecretTrack,
@@ -252,17 +283,12 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     { signal, replace = false }: { signal?: AbortSignal; replace?: boolean } = {},
   ): Promise<RefreshResult[]> {
     watch.check();
-    const wanted = new Map<SecretTrack, string[]>();
-    const unknown: RefreshResult[] = [];
-    for (const key of keys ?? tracks.entryKeys()) {
-      const track = tracks.ofEntry(key);
-      if (track === undefined) unknown.push({ key, outcome: 'failed', error: noSuchEntry(key) });
-      else wanted.set(track, [...(wanted.get(track) ?? []), key]);
-    }
+    const { wanted, unknown } = tracksOf(keys ?? tracks.entryKeys());
     const mode = replace && keys !== undefined ? 'replace' : 'check';
     const asked = Promise.all([...wanted].map(([track, own]) => refreshTrack(own, track, mode)));
     const results = await (signal === undefined ? asked : untilAborted(asked, signal));
-    return [...results.flat(), ...unknown];
+    const failed = unknown.map((key): RefreshResult => ({ key, outcome: 'failed', error: noSuchEntry(key) }));
+    return [...results.flat(), ...failed];
   }
 
   return {
@@ -280,6 +306,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
       watch.start();
     },
     refresh,
+    rotate,
     changedUpstream(upstream, path) {
       const canonical = calls.upstream(upstream)?.canonicalKey(createReference({ upstream, path }));
       for (const track of tracks.ofUpstream(upstream)) {
@@ -339,10 +366,6 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
       await state?.flush();
     },
   };
-}
-
-function noSuchEntry(key: string): LatchkeyError {
-  return new LatchkeyError('not_found', `no secret ${JSON.stringify(key)} is in use here`);
 }
 
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -18,8 +18,13 @@ import { createTrackPlan } from './track-plan.ts';
 import { createTrackRequests, type Reading, type TrackRequests } from './track-requests.ts';
 import { lifeOf, shiftValue } from './tracked-value.ts';
 
-/** `due`: what the schedule wants; `check`: ask upstream now, keep a living lease; `replace`: another credential. */
-export type AskMode = 'due' | 'check' | 'replace';
+/**
+ * `due`: what the schedule wants; `check`: ask upstream now, keep a living lease; `replace`: another credential, within
+ * the mint floor; `rotate`: another credential, because an administrator wants it.
+ */
+export type AskMode = 'due' | 'check' | 'replace' | 'rotate';
+
+const strength: readonly AskMode[] = ['due', 'check', 'replace', 'rotate'];
 
 export interface AskResult {
   readonly outcome: 'changed' | 'same' | 'failed';
@@ -214,7 +219,7 @@ function createAsking(options: AskingOptions) {
       };
       next = following;
     } else {
-      if (mode === 'replace') next.mode = mode;
+      if (strength.indexOf(mode) > strength.indexOf(next.mode)) next.mode = mode;
       if (priority === 'interactive') next.priority = priority;
     }
     return next.result;
@@ -229,6 +234,7 @@ async function send(
   mode: AskMode,
   urgency: Urgency,
 ): Promise<boolean> {
+  if (mode === 'rotate') context.floor.forgive(context.canonicalKey);
   const request = requestFor(context, mode);
   if (request === 'none') return false;
   const lease = context.value?.lease;
@@ -240,7 +246,7 @@ function requestFor(context: TrackContext, mode: AskMode): RequestKind | 'none' 
   const { value, isExpired, failure } = context;
   const request = chooseRequest(viewOf(context), context.clock.now());
   if (mode === 'due' || value === undefined || isExpired) return request;
-  if (mode === 'replace' || !isMinted(value.kind)) return 'read';
+  if (mode === 'replace' || mode === 'rotate' || !isMinted(value.kind)) return 'read';
   // A lease that cannot be renewed cannot be asked for either: it is kept.
   return request === 'renew' || failure !== undefined ? request : 'none';
 }

@@ -74,7 +74,8 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
     }
   } finally {
     wait.dispose();
-    await agent.close({ isHasty: false });
+    // No next start would take its leases over.
+    await agent.close({ isHasty: false, shouldRevoke: true });
   }
 }
 
