@@ -95,6 +95,17 @@ t.test('every folder has a layer, every file opens with what it owns and stays s
   t.end();
 });
 
+t.test('only base/libc.ts loads koffi', (t) => {
+  const users = files.filter((file) =>
+    /(?:from|import\(|require\(|load\()\s*'koffi'/.test(readFileSync(file, 'utf8')),
+  );
+  t.strictSame(
+    users.map((file) => relative(root, file)),
+    ['base/libc.ts'],
+  );
+  t.end();
+});
+
 t.test('what is in base has two users at least', (t) => {
   for (const file of files.filter((path) => dirname(path) === join(root, 'base'))) {
     const users = files.filter((path) => importsOf(path).includes(file)).map(folderOf);

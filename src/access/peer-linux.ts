@@ -1,7 +1,7 @@
-// Peers on Linux: SO_PEERCRED, SO_PEERPIDFD, SO_PEERGROUPS and /proc, against the reuse of pids. The only file that
-// knows numbers of the kernel's socket interface.
+// Peers on Linux: SO_PEERCRED, SO_PEERPIDFD, SO_PEERGROUPS and /proc, against the reuse of pids.
 import { closeSync, readFileSync, readlinkSync } from 'node:fs';
-import koffi from 'koffi';
+import { getpeername, getsockopt, lastErrno, lastErrnoName } from '../base/libc.ts';
+import { processStartTime } from '../base/process-identity.ts';
 import { type Caller, type ProcessCaller, unknownCaller } from './caller.ts';
 import { parseCgroup } from './cgroup.ts';
 import type { PeerReader } from './peer.ts';
@@ -16,17 +16,7 @@ const erange = 34;
 const noUid = 0xffff_ffff;
 const sockaddrUnSize = 110;
 
-type SocketCall = (fd: number, ...rest: unknown[]) => number;
-
 export function createLinuxPeerReader(): PeerReader {
-  const libc = koffi.load(null);
-  const getsockopt = libc.func(
-    'int getsockopt(int fd, int level, int name, void *value, _Inout_ uint32_t *length)',
-  ) as SocketCall;
-  const getpeername = libc.func(
-    'int getpeername(int fd, void *address, _Inout_ uint32_t *length)',
-  ) as SocketCall;
-
   function option(fd: number, name: number, buffer: Buffer): number | undefined {
     const length = [buffer.length];
     return getsockopt(fd, solSocket, name, buffer, length) === 0 ? length[0] : undefined;
@@ -37,7 +27,7 @@ export function createLinuxPeerReader(): PeerReader {
     const length = option(fd, soPeerGroups, buffer);
     // ERANGE: more groups than we have room for; the kernel's limit is 65536.
     if (length === undefined) {
-      return koffi.errno() === erange && room < 65_536 ? groupsOf(fd, room * 8) : undefined;
+      return lastErrno() === erange && room < 65_536 ? groupsOf(fd, room * 8) : undefined;
     }
     return Array.from({ length: length / 4 }, (_, index) => buffer.readUInt32LE(index * 4));
   }
@@ -46,7 +36,7 @@ export function createLinuxPeerReader(): PeerReader {
     identify(fd) {
       const credentials = Buffer.alloc(12);
       if (option(fd, soPeerCred, credentials) === undefined) {
-        return unknownCaller(`the kernel does not tell the peer (errno ${koffi.errno()})`);
+        return unknownCaller(`the kernel does not tell the peer (${lastErrnoName()})`);
       }
       const pid = credentials.readInt32LE(0);
       const uid = credentials.readUInt32LE(4);
@@ -58,7 +48,7 @@ export function createLinuxPeerReader(): PeerReader {
       const pidfd = Buffer.alloc(4);
       if (option(fd, soPeerPidfd, pidfd) !== undefined) return heldByPidfd(identity, pidfd.readInt32LE(0));
       // Kernels before 6.5 have no SO_PEERPIDFD; any other failure means that the process is gone.
-      return koffi.errno() === enoprotoopt ? heldByStartTime(identity) : unknownCaller(ended);
+      return lastErrno() === enoprotoopt ? heldByStartTime(identity) : unknownCaller(ended);
     },
     peerAddress(fd) {
       const buffer = Buffer.alloc(sockaddrUnSize);
@@ -109,16 +99,6 @@ function readProcess(pid: number): Omit<ProcessCaller, keyof Credentials> | unde
   const startTime = processStartTime(pid);
   if (startTime === undefined) return undefined;
   return { startTime, exe: readExe(pid), ...parseCgroup(readOrEmpty(`/proc/${pid}/cgroup`)) };
-}
-
-/**
- * Field 22 of /proc/PID/stat, counted after the last `)`, for the name before it may hold anything. `undefined` when
- * there is no such process, or only what its parent has not yet collected.
- */
-export function processStartTime(pid: number): string | undefined {
-  const stat = readOrEmpty(`/proc/${pid}/stat`);
-  const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return state === 'Z' || state === 'X' ? undefined : fields[18];
 }
 
 function readExe(pid: number): string | undefined {

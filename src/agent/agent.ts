@@ -217,8 +217,8 @@ export function createAgent(options: AgentOptions): Agent {
     quitting: quit.promise,
     async start() {
       if (!hardenProcess()) logger.warn({}, 'core files and tracing cannot be switched off here');
-      notifier = await createServiceNotifier({ env, logger });
-      reaper = await startReaper({ clock, logger });
+      notifier = createServiceNotifier({ env, logger });
+      reaper = startReaper({ clock, logger });
       serving = await wireServing(config, core, view, surroundings);
       // First of all: an agent that finds another one at its sockets must not log in, mint or write anything.
       const [problem] = await serving.server.start();

@@ -2,12 +2,12 @@
 import { join } from 'node:path';
 import { type Access, createAccess } from '../access/access.ts';
 import { createPeerReader } from '../access/peer.ts';
-import { processStartTime } from '../access/peer-linux.ts';
 import { type AuditLog, createAuditLog, createSilentAudit } from '../audit/audit-log.ts';
 import { createLedger, type Ledger } from '../audit/ledger.ts';
 import { accountIds } from '../base/accounts.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import { processStartTime } from '../base/process-identity.ts';
 import type { SecretValue } from '../base/secret-value.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import { type ConsumerIndex, createConsumerIndex } from '../content/consumer-index.ts';

@@ -1,5 +1,7 @@
 // One audit line: its members, its place in the chain, its hash. Lines hold names, numbers and reasons, never a value.
+
 import { hash } from 'node:crypto';
+import { BoundedMap } from '../base/bounded-map.ts';
 
 /** Who asked, encoded once a connection: a line is built for every answer. */
 export type EncodedCaller = string & { readonly encodedCaller: unique symbol };
@@ -80,14 +82,13 @@ export function lineHash(line: string | Buffer): string {
 const longestText = 256;
 
 /** The same few names and reasons come again and again. */
-const quoted = new Map<string, string>();
 const maxQuoted = 1024;
+const quoted = new BoundedMap<string, string>(maxQuoted);
 
 function quote(text: string): string {
   let known = quoted.get(text);
   if (known !== undefined) return known;
   known = JSON.stringify(text.length > longestText ? `${text.slice(0, longestText)}…` : text);
-  if (quoted.size >= maxQuoted) quoted.clear();
   if (text.length <= longestText) quoted.set(text, known);
   return known;
 }

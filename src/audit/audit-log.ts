@@ -1,6 +1,8 @@
 // The audit trail: collects lines, has them written, and lets their answers go only then. Decides what happens when a
 // line cannot be written; the chain and its file are audit-chain.ts.
+
 import type { Clock } from '../base/clock.ts';
+import { errnoOf } from '../base/errno.ts';
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { type AuditSettings, createAuditChain } from './audit-chain.ts';
@@ -182,7 +184,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
 
 function reasonOf(error: unknown): string {
   if (error instanceof LatchkeyError) return error.message;
-  const code = (error as NodeJS.ErrnoException).code;
+  const code = errnoOf(error);
   if (code === 'ENOSPC') return 'no space left on the device (ENOSPC)';
   return code ?? describeError(error);
 }

@@ -1,8 +1,9 @@
 // The folders that templates may read and write by `file` and `writeToFile`: nothing outside of them, by no link either.
+
 import { closeSync, constants, fstatSync, openSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, sep } from 'node:path';
+import { errnoOf } from '../base/errno.ts';
 import { LatchkeyError } from '../base/errors.ts';
-import { fileErrorCode } from '../files/disk/file-error.ts';
 
 export interface Sandbox {
   /** The bytes of a file; throws an error that may be shown. */
@@ -57,7 +58,7 @@ function onDisk<T>(path: string, work: () => T): T {
     return work();
   } catch (error) {
     if (error instanceof LatchkeyError) throw error;
-    throw new LatchkeyError('template_failed', `cannot open ${path} (${fileErrorCode(error) ?? 'unknown'})`, {
+    throw new LatchkeyError('template_failed', `cannot open ${path} (${errnoOf(error) ?? 'unknown'})`, {
       cause: error,
     });
   }

@@ -1,8 +1,9 @@
 // Gets the text of a file's template, from its own file or from the config, and has it parsed.
+
 import { readFile } from 'node:fs/promises';
+import { errnoOf } from '../base/errno.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import type { FileConfig } from '../config/resolved.ts';
-import { fileErrorCode } from '../files/disk/file-error.ts';
 import type { ExecutableTemplate } from './template-consumer.ts';
 
 /** Parses; throws `template_invalid` with the template's name, line and column. */
@@ -24,7 +25,7 @@ async function readTemplate(config: FileConfig): Promise<Buffer> {
   if (config.source.kind === 'inline') return Buffer.from(config.source.text);
   const { path } = config.source;
   return readFile(path).catch((error: unknown) => {
-    const code = fileErrorCode(error);
+    const code = errnoOf(error);
     throw new LatchkeyError('template_invalid', `${config.place}.template: cannot read ${path} (${code})`, {
       cause: error,
       remedy: code === 'ENOENT' ? 'correct the path' : 'let the agent read it',

@@ -4,6 +4,7 @@ import type { BackoffLimits } from '../base/backoff.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { createChangePoint, until } from '../base/until.ts';
 import type { FileConfig } from '../config/resolved.ts';
 import type { ConsumerIndex } from '../content/consumer-index.ts';
 import type { ResolveDependency } from '../content/resolve-dependency.ts';
@@ -96,12 +97,12 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
   const { clock, logger, store } = options;
   const limits = { ...defaultRetryLimits, ...options.retry };
   const abort = new AbortController();
+  const changed = createChangePoint();
   const register = createFileRegister({ ...options, onChange: queue });
-  const tools = createTools(options, register, abort.signal, tellWatchers);
+  const tools = createTools(options, register, abort.signal, changed.tell);
   const queued = new Set<FileGroup>();
   const running = new Set<Promise<void>>();
   const locked = new Set<FileGroup>();
-  const watchers = new Set<() => void>();
   let started: Promise<void> | undefined;
   let pumpTimer: Timer | undefined;
 
@@ -116,7 +117,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
     const ready = [...queued].filter((group) => !group.isRunning && !locked.has(group));
     for (const group of ready) queued.delete(group);
     for (const part of partitionBySharedKeys(ready, (group) => groupNotifications(group).keys())) run(part);
-    if (ready.length === 0) tellWatchers();
+    if (ready.length === 0) changed.tell();
   }
 
   function run(groups: readonly FileGroup[]): void {
@@ -129,7 +130,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
       running.delete(transaction);
       for (const outcome of outcomes) conclude(outcome);
       if (queued.size > 0 && !abort.signal.aborted) pumpTimer ??= clock.setTimer(0, pump);
-      tellWatchers();
+      changed.tell();
     });
     running.add(transaction);
   }
@@ -169,29 +170,14 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
 
   async function idle(): Promise<void> {
     await started;
-    while (pumpTimer !== undefined || running.size > 0) await nextEvent();
-  }
-
-  /** Resolves when a transaction has ended, or the queue has been looked at. */
-  function nextEvent(): Promise<void> {
-    return new Promise((resolve) => {
-      const watcher = (): void => {
-        watchers.delete(watcher);
-        resolve();
-      };
-      watchers.add(watcher);
-    });
-  }
-
-  function tellWatchers(): void {
-    for (const watcher of [...watchers]) watcher();
+    await until(changed.changes, () => pumpTimer === undefined && running.size === 0);
   }
 
   /** Waits until no transaction works on these groups, and keeps the next one from beginning. */
   async function lock(groups: Iterable<FileGroup>): Promise<() => void> {
     const mine = [...groups];
     for (const group of mine) locked.add(group);
-    while (mine.some((group) => group.isRunning)) await nextEvent();
+    await until(changed.changes, () => !mine.some((group) => group.isRunning));
     return () => {
       for (const group of mine) locked.delete(group);
       if (queued.size > 0) pumpTimer ??= clock.setTimer(0, pump);
@@ -208,14 +194,14 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
     async reconcile(files, { force = false } = {}) {
       const tools = { register, compile: options.compile, lock, queue, isForced: force };
       const result = await reconcileFiles(files, tools);
-      tellWatchers();
+      changed.tell();
       return result;
     },
     reloadTemplates: register.reloadTemplates,
     templatePaths: () => register.templatePaths(),
     async renderOnce(signal) {
       await start();
-      return watchUntilRendered({ register, store, idle, watchers, signal });
+      return watchUntilRendered({ register, store, idle, changes: changed.changes, signal });
     },
     idle,
     awaitedBy: (process) =>
@@ -223,17 +209,14 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
         .groups()
         .filter((group) => signalsProcess(group, process))
         .find((group) => !isInPlace(group))?.units[0]?.config.destination,
-    listen(listener) {
-      watchers.add(listener);
-      return () => watchers.delete(listener);
-    },
+    listen: changed.changes,
     diff: (signal) => diffFiles({ register, store, accounts: tools.accounts, signal }),
     drill: (request) => drillFiles(request, { register, store, tools }),
     async close({ signal }) {
       abort.abort(new LatchkeyError('aborted', 'the agent stops'));
       pumpTimer?.cancel();
       pumpTimer = undefined;
-      tellWatchers();
+      changed.tell();
       for (const group of register.groups()) group.retry?.cancel();
       await started;
       await Promise.race([Promise.all(running), aborted(signal)]);

@@ -1,11 +1,13 @@
 // Remembers the leases beyond the process, so that the next run can revoke what this one had to leave. Ids and times
 // only, never a secret; mode 0600; replaced as a whole. It belongs to the process that wrote it while that lives.
+
 import { randomBytes } from 'node:crypto';
 import { copyFileSync, readFileSync } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { processStartTime } from '../access/peer-linux.ts';
+import { errnoOf } from '../base/errno.ts';
 import type { Logger } from '../base/logger.ts';
+import { processStartTime } from '../base/process-identity.ts';
 
 /** One lease as the file holds it; `expiresAt` is wall time in milliseconds. */
 export interface LeaseRecord {
@@ -65,7 +67,7 @@ export function createStateFile(options: { path: string; logger: Logger }): Stat
     } catch (error) {
       if (!isFailing)
         logger.warn(
-          { path, code: codeOf(error) },
+          { path, code: errnoOf(error) ?? 'unknown' },
           'cannot write the state file; leases would be left to their end after a crash',
         );
       isFailing = true;
@@ -89,9 +91,9 @@ function readState(path: string, logger: Logger): StateContent | undefined {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT')
+    if (errnoOf(error) !== 'ENOENT')
       logger.warn(
-        { path, code: codeOf(error) },
+        { path, code: errnoOf(error) ?? 'unknown' },
         'cannot read the state file; leases of the last run are left to their end',
       );
     return undefined;
@@ -105,7 +107,7 @@ function readState(path: string, logger: Logger): StateContent | undefined {
   try {
     copyFileSync(path, `${path}.corrupt`);
   } catch (error) {
-    logger.warn({ path, code: codeOf(error) }, 'cannot keep a copy of the state file');
+    logger.warn({ path, code: errnoOf(error) ?? 'unknown' }, 'cannot keep a copy of the state file');
   }
   return undefined;
 }
@@ -177,8 +179,4 @@ async function replaceFile(path: string, text: string): Promise<void> {
     await rm(staged, { force: true });
     throw error;
   }
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException | undefined)?.code ?? 'unknown';
 }

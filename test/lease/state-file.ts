@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { processStartTime } from '../../src/access/peer-linux.ts';
 import type { Logger } from '../../src/base/logger.ts';
 import { silentLogger } from '../../src/base/logger.ts';
+import { processStartTime } from '../../src/base/process-identity.ts';
 import { createStateFile, type LeaseRecord } from '../../src/lease/state-file.ts';
 
 const record: LeaseRecord = {

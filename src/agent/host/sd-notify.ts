@@ -1,5 +1,6 @@
 // Tells systemd how the agent is: sd_notify(3), a datagram to $NOTIFY_SOCKET. Node has no datagram unix sockets, so the
 // C library sends it.
+import { sendto, socket } from '../../base/libc.ts';
 import type { Logger } from '../../base/logger.ts';
 
 export interface ServiceNotifier {
@@ -17,25 +18,18 @@ const sockCloexec = 0o2000000;
 const silentNotifier: ServiceNotifier = { send() {}, startWatchdog() {}, close() {} };
 
 /** Does nothing where there is no $NOTIFY_SOCKET; a failing send is logged once and never an error. */
-export async function createServiceNotifier(options: {
-  env: NodeJS.ProcessEnv;
-  logger: Logger;
-}): Promise<ServiceNotifier> {
+export function createServiceNotifier(options: { env: NodeJS.ProcessEnv; logger: Logger }): ServiceNotifier {
   const { env, logger } = options;
   const path = env['NOTIFY_SOCKET'];
   if (path === undefined || path === '') return silentNotifier;
-  const koffi = (await import('koffi')).default;
-  const libc = koffi.load(null);
-  const socket = libc.func('int socket(int, int, int)');
-  const sendto = libc.func('long sendto(int, const void *, size_t, int, const void *, uint)');
-  const descriptor = socket(afUnix, sockDgram | sockCloexec, 0) as number;
+  const descriptor = socket(afUnix, sockDgram | sockCloexec, 0);
   const address = addressOf(path);
   let heartbeat: NodeJS.Timeout | undefined;
   let hasFailed = false;
 
   function send(state: string): void {
     const message = Buffer.from(state);
-    const sent = sendto(descriptor, message, message.length, 0, address, address.length) as number;
+    const sent = sendto(descriptor, message, message.length, 0, address, address.length);
     if (sent < 0 && !hasFailed) {
       hasFailed = true;
       logger.warn({ socket: path }, 'cannot notify systemd: sendto failed');

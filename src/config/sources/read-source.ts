@@ -1,4 +1,5 @@
 // Reads one config file: YAML 1.2 or JSON to plain values, with the line and column of each on demand. Knows no keys.
+
 import { readFileSync } from 'node:fs';
 import {
   COLLECTION_STYLE,
@@ -11,6 +12,7 @@ import {
   type ScalarEvent,
   YAMLException,
 } from 'js-yaml';
+import { errnoOf } from '../../base/errno.ts';
 import { type Located, type Path, Place, type Position, type Problems } from '../problems.ts';
 
 export interface ConfigSource extends Located {
@@ -89,7 +91,7 @@ function construct(source: string, events: Event[]): { values: unknown[]; hasDup
 
 /** Why a file or folder cannot be read, and what to do. */
 export function describeReadError(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code;
+  const code = errnoOf(error);
   if (code === 'ENOENT') return 'no such file; write one, or name another with --config';
   if (code === 'EACCES') return 'not allowed to read this file; check its owner and mode';
   return `cannot be read (${code ?? 'unknown error'})`;

@@ -1,10 +1,12 @@
 // Where the bytes of a file really go: follows a symlinked destination to its target, makes parents on request, refuses
 // folders. Looks only; writing is for stage and commit.
+
 import type { Stats } from 'node:fs';
 import { lstat, mkdir, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { fileErrorCode, toFileError } from './file-error.ts';
+import { toFileError } from './file-error.ts';
 
 export interface Destination {
   /** What is written: the destination itself, or what its links lead to. */
@@ -63,7 +65,7 @@ async function lstatOrNothing(path: string): Promise<Stats | undefined> {
   try {
     return await lstat(path);
   } catch (error) {
-    if (fileErrorCode(error) === 'ENOENT') return undefined;
+    if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

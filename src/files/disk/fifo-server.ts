@@ -1,13 +1,14 @@
 // A destination that is a FIFO: every reader gets the whole value of that moment, and nothing stays on disk. Exact for
 // readers one after another; two that open at the same time cannot be served.
+
 import { close, constants, fstat, open } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import type { Clock } from '../../base/clock.ts';
+import { errnoOf } from '../../base/errno.ts';
 import { describeError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import { fileErrorCode } from './file-error.ts';
 import { replaceByFifo } from './make-fifo.ts';
 
 export interface FifoValue {
@@ -71,8 +72,8 @@ export function createFifoServer(options: FifoOptions): FifoServer {
     try {
       fd = await openFile(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
     } catch (error) {
-      if (fileErrorCode(error) === 'ENXIO') return undefined;
-      if (fileErrorCode(error) === 'ENOENT' && value !== undefined) {
+      if (errnoOf(error) === 'ENXIO') return undefined;
+      if (errnoOf(error) === 'ENOENT' && value !== undefined) {
         await replaceByFifo(path, value);
         return undefined;
       }

@@ -1,4 +1,5 @@
 // What the kernel's refusals mean to an operator: one clear sentence with the place, and what to do about it.
+import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 
 interface FileErrorContext {
@@ -34,7 +35,7 @@ const meanings: Readonly<Record<string, readonly [string, string]>> = {
 /** A `file_failed` for anything that a file system call threw; errors of our own pass through. */
 export function toFileError(error: unknown, context: FileErrorContext): LatchkeyError {
   if (error instanceof LatchkeyError) return error;
-  const code = fileErrorCode(error);
+  const code = errnoOf(error);
   const meaning = code === undefined ? undefined : meanings[code];
   const what = meaning?.[0] ?? (error instanceof Error ? error.message : String(error));
   return new LatchkeyError(
@@ -42,10 +43,4 @@ export function toFileError(error: unknown, context: FileErrorContext): Latchkey
     `${context.place}: cannot ${context.verb} ${context.path}: ${what}${code === undefined ? '' : ` (${code})`}`,
     { cause: error, ...(meaning === undefined ? {} : { remedy: meaning[1] }) },
   );
-}
-
-/** `ENOENT` and so on; undefined for what no system call threw. */
-export function fileErrorCode(error: unknown): string | undefined {
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
 }

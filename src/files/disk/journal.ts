@@ -1,9 +1,10 @@
 // The intent of a commit, on disk before the first destination changes: what the next start needs to finish it when the
 // agent is killed in the middle, and whom it then still has to notify. Holds paths, never content.
+
 import { mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { errnoOf } from '../../base/errno.ts';
 import { copyInto } from './copy-file.ts';
-import { fileErrorCode } from './file-error.ts';
 import type { SyncFolder } from './folder-sync.ts';
 import { findLeftovers, leftoverName } from './leftover.ts';
 
@@ -72,7 +73,7 @@ export async function applyStep(step: CommitStep): Promise<boolean> {
     }
     return true;
   } catch (error) {
-    if (fileErrorCode(error) === 'ENOENT' && (await isDone(step))) return false;
+    if (errnoOf(error) === 'ENOENT' && (await isDone(step))) return false;
     throw error;
   }
 }
@@ -149,6 +150,6 @@ async function isDone(step: CommitStep): Promise<boolean> {
 
 async function removeIfThere(path: string): Promise<void> {
   await unlink(path).catch((error: unknown) => {
-    if (fileErrorCode(error) !== 'ENOENT') throw error;
+    if (errnoOf(error) !== 'ENOENT') throw error;
   });
 }

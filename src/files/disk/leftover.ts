@@ -1,9 +1,9 @@
 // The names of what a transaction leaves beside a destination while it runs, and who made it: leftovers of a process that
 // is gone are swept at the next start, those of one that lives are not touched.
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { readdir, unlink } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
+import { processStartTime } from '../../base/process-identity.ts';
 
 export type LeftoverKind = 'staged' | 'previous' | 'journal';
 
@@ -52,18 +52,8 @@ export async function sweepLeftovers(folders: Iterable<string>, kept: ReadonlySe
   return count;
 }
 
-/**
- * When the process started, in the kernel's ticks (field 22 of /proc/PID/stat, base 36); undefined when it is gone or only
- * waits to be reaped. Tells a process from a later one with its number.
- */
+/** The start time in base 36, as names hold it. */
 function startTime(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
-    return Number(fields[19]).toString(36);
-  } catch {
-    // No such process, or no /proc: either way nothing vouches for it.
-    return undefined;
-  }
+  const ticks = processStartTime(pid);
+  return ticks === undefined ? undefined : Number(ticks).toString(36);
 }

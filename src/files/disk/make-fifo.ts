@@ -1,7 +1,8 @@
-// mkfifo(3), which Node does not have. The binding is loaded with the first FIFO, not before.
+// mkfifo(3), which Node does not have.
 import { chmod, lchown, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
+import { mkfifo } from '../../base/libc.ts';
 import { leftoverName } from './leftover.ts';
 
 interface FifoAttributes {
@@ -10,14 +11,10 @@ interface FifoAttributes {
   readonly gid: number | undefined;
 }
 
-type MakeFifo = (path: string, mode: number) => number;
-let makeFifo: MakeFifo | undefined;
-
 /** Puts a new FIFO at `path` in one step, over whatever file is there. */
 export async function replaceByFifo(path: string, attributes: FifoAttributes): Promise<void> {
-  makeFifo ??= await loadMakeFifo();
   const fresh = join(dirname(path), leftoverName('staged', path));
-  if (makeFifo(fresh, 0o600) !== 0) {
+  if (mkfifo(fresh, 0o600) !== 0) {
     throw new LatchkeyError('file_failed', `cannot make a FIFO in ${dirname(path)}`, {
       remedy: 'let the agent write to the folder, on a file system that knows FIFOs',
     });
@@ -32,9 +29,4 @@ export async function replaceByFifo(path: string, attributes: FifoAttributes): P
     await unlink(fresh).catch(() => undefined);
     throw error;
   }
-}
-
-async function loadMakeFifo(): Promise<MakeFifo> {
-  const { default: koffi } = await import('koffi');
-  return koffi.load(null).func('int mkfifo(const char *path, unsigned int mode)') as unknown as MakeFifo;
 }

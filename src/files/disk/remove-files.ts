@@ -1,9 +1,11 @@
 // What the agent takes away when it ends: FIFOs, which nobody would serve any more, and files that say `remove_on_exit`.
+
 import { truncate, unlink } from 'node:fs/promises';
+import { errnoOf } from '../../base/errno.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { FileUnit } from '../file-group.ts';
 import { findDestination } from './destination.ts';
-import { fileErrorCode, toFileError } from './file-error.ts';
+import { toFileError } from './file-error.ts';
 
 /** Only what this run of the agent knows to be its own: a file that was never current is left alone. */
 export async function removeFiles(units: readonly FileUnit[], logger: Logger): Promise<void> {
@@ -27,14 +29,14 @@ async function removeFile(unit: FileUnit): Promise<void> {
     await unlinkIfThere(path);
   } catch (error) {
     // A mount point stays; its bytes do not.
-    if (fileErrorCode(error) !== 'EBUSY') throw error;
+    if (errnoOf(error) !== 'EBUSY') throw error;
     await truncate(path, 0);
   }
 }
 
 async function unlinkIfThere(path: string): Promise<void> {
   await unlink(path).catch((error: unknown) => {
-    if (fileErrorCode(error) !== 'ENOENT') throw error;
+    if (errnoOf(error) !== 'ENOENT') throw error;
   });
 }
 

@@ -1,10 +1,12 @@
 // Puts new bytes next to their destination, with the right owner and mode before the first byte, or finds that the
 // destination has them already and only mends its owner and mode. Nothing here touches a destination's bytes.
+
 import { constants } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errnoOf } from '../../base/errno.ts';
 import { type Destination, findDestination } from './destination.ts';
-import { fileErrorCode, toFileError } from './file-error.ts';
+import { toFileError } from './file-error.ts';
 import { leftoverName } from './leftover.ts';
 
 /** What shall be at a destination. */
@@ -115,7 +117,7 @@ async function writeBeside(
   try {
     return await writeStaged(target.folder, output);
   } catch (error) {
-    const code = fileErrorCode(error);
+    const code = errnoOf(error);
     const isClosed = code === 'EROFS' || code === 'EACCES' || code === 'EPERM';
     if (!output.inPlace || !isClosed || spareFolder === undefined) throw toFileError(error, context);
   }

@@ -1,10 +1,11 @@
 // Tells programs that their files changed: by a command, a signal to the process in a pid file or to a supervised one, or
 // through systemd. Identical notifications are one; who decides when and how often is the transaction.
+
 import { readFile } from 'node:fs/promises';
+import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import type { NotifyConfig } from '../../config/resolved.ts';
-import { fileErrorCode } from '../disk/file-error.ts';
 import { runChecked } from './checked-command.ts';
 import type { RunCommand, SignalProcess } from './ports.ts';
 
@@ -69,7 +70,7 @@ async function signalByPidFile(pidFile: string, signal: NodeJS.Signals, place: s
   try {
     process.kill(pid, signal);
   } catch (error) {
-    const code = fileErrorCode(error);
+    const code = errnoOf(error);
     if (code === 'ESRCH') {
       throw new LatchkeyError('notify_failed', `${place}: ${pidFile} is stale: no process ${pid} runs`, {
         remedy: 'start the program, or name the pid file that it writes',
@@ -84,7 +85,7 @@ async function signalByPidFile(pidFile: string, signal: NodeJS.Signals, place: s
 
 async function readPid(pidFile: string, place: string): Promise<number> {
   const text = await readFile(pidFile, 'latin1').catch((error: unknown) => {
-    throw new LatchkeyError('notify_failed', `${place}: cannot read ${pidFile} (${fileErrorCode(error)})`, {
+    throw new LatchkeyError('notify_failed', `${place}: cannot read ${pidFile} (${errnoOf(error)})`, {
       cause: error,
       remedy: 'start the program, or name the pid file that it writes',
     });

@@ -3,6 +3,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { describeError } from '../../base/errors.ts';
+import { until } from '../../base/until.ts';
 import { makeUpOnce, simulateAll } from '../../content/simulate.ts';
 import { type Execution, type MissingDependency, valuesOf } from '../../content/template-consumer.ts';
 import type { Store } from '../../store/store.ts';
@@ -57,23 +58,18 @@ async function executeAll(
   { register, store, signal }: DiffOptions,
 ): Promise<Map<FileUnit, Execution | Error>> {
   const executions = new Map<FileUnit, Execution | Error>();
-  let wake: () => void = () => undefined;
-  const stir = (): void => wake();
-  const stop = store.listen({ changed: stir, updated: stir });
-  signal.addEventListener('abort', stir, { once: true });
-  try {
-    for (;;) {
-      const stirred = new Promise<void>((resolve) => {
-        wake = resolve;
-      });
+  // Patience that has ended is an answer too: what came until then is shown.
+  await until(
+    (listener) => store.listen({ changed: listener, updated: listener }),
+    async () => {
       for (const unit of units) executions.set(unit, await executeUnit(unit, register));
-      if (signal.aborted || [...executions.values()].every(isDecided)) return executions;
-      await stirred;
-    }
-  } finally {
-    stop();
-    signal.removeEventListener('abort', stir);
-  }
+      return [...executions.values()].every(isDecided);
+    },
+    signal,
+  ).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+  return executions;
 }
 
 async function executeUnit(unit: FileUnit, register: FileRegister): Promise<Execution | Error> {

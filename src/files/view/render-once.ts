@@ -1,5 +1,6 @@
 // For one-shot use: waits until each file is current, has failed, or waits for what is known not to come.
 import type { ErrorCode } from '../../base/errors.ts';
+import { type Changes, nextChange, until } from '../../base/until.ts';
 import type { MissingDependency } from '../../content/template-consumer.ts';
 import type { Store } from '../../store/store.ts';
 import type { FileGroup, FileUnit } from '../file-group.ts';
@@ -19,36 +20,28 @@ interface WatchOptions {
   readonly register: FileRegister;
   readonly store: Store;
   readonly idle: () => Promise<void>;
-  /** Called after each transaction. */
-  readonly watchers: Set<() => void>;
+  /** After each transaction. */
+  readonly changes: Changes;
   readonly signal: AbortSignal;
 }
 
 /** Resolves early with what there is when the signal is aborted. */
 export async function watchUntilRendered(options: WatchOptions): Promise<RenderResult[]> {
-  const { register, store, idle, watchers, signal } = options;
-  let wake: () => void = () => undefined;
-  const stir = (): void => wake();
-  watchers.add(stir);
-  const stopListening = store.listen({ changed: stir, updated: stir });
-  signal.addEventListener('abort', stir, { once: true });
-  try {
-    for (;;) {
-      const stirred = new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-      await Promise.race([idle(), stirred]);
-      const units = register.units();
-      if (signal.aborted || units.every((unit) => isDecided(unit, register.groupOf(unit)))) {
-        return units.map((unit) => resultOf(unit, register.groupOf(unit)));
-      }
-      await stirred;
-    }
-  } finally {
-    watchers.delete(stir);
-    stopListening();
-    signal.removeEventListener('abort', stir);
-  }
+  const { register, store, idle, changes, signal } = options;
+  const listen: Changes = (listener) => {
+    const stops = [changes(listener), store.listen({ changed: listener, updated: listener })];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  };
+  const isRendered = async (): Promise<boolean> => {
+    await Promise.race([idle(), nextChange(listen, signal).catch(() => undefined)]);
+    return register.units().every((unit) => isDecided(unit, register.groupOf(unit)));
+  };
+  await until(listen, isRendered, signal).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+  return register.units().map((unit) => resultOf(unit, register.groupOf(unit)));
 }
 
 function isDecided(unit: FileUnit, group: FileGroup): boolean {

@@ -1,9 +1,11 @@
 // One client's connection: the listener it came through and who is at its other end, told once.
+
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Caller, unknownCaller } from '../../access/caller.ts';
 import { type EncodedCaller, encodeCaller } from '../../audit/audit-line.ts';
+import { BoundedMap } from '../../base/bounded-map.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
 import type { HostRules } from '../http/refusal-policy.ts';
 import type { DialectHandler } from '../http/server-context.ts';
@@ -48,14 +50,13 @@ const maxShared = 1024;
 
 /** Makes identities, one and the same for all connections of a process: ten thousand of them cost no memory then. */
 export function createIdentityTable(): (caller: Caller) => Identity {
-  const known = new Map<string, Identity>();
+  const known = new BoundedMap<string, Identity>(maxShared);
   return (caller) => {
     if (caller.kind !== 'process') return createIdentity(caller);
     const key = JSON.stringify(caller);
     let identity = known.get(key);
     if (identity === undefined) {
       identity = createIdentity(caller);
-      if (known.size >= maxShared) known.clear();
       known.set(key, identity);
     }
     return identity;

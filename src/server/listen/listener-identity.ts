@@ -1,7 +1,9 @@
 // What a listener calls itself: its certificate, and the Host names under which it may be asked.
+
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
 import type { HostRules } from '../http/refusal-policy.ts';
@@ -39,7 +41,7 @@ function readTlsFile(place: string, path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+    const code = errnoOf(error) ?? 'unknown error';
     throw new LatchkeyError('listener_failed', `${place}: cannot read ${path}: ${code}`, { cause: error });
   }
 }

@@ -1,7 +1,7 @@
 // Sockets that systemd hands over (sd_listen_fds(3)): descriptors from 3 on, named by LISTEN_FDNAMES. Each is given out
 // once; what is left over stays open, for a reload may ask for it.
-import koffi from 'koffi';
 import { LatchkeyError } from '../../base/errors.ts';
+import { fcntl } from '../../base/libc.ts';
 
 export interface ActivatedSockets {
   /** The descriptor of that name. Throws `listener_failed` when there is none (any more). */
@@ -49,6 +49,5 @@ export function readActivatedSockets(environment: NodeJS.ProcessEnv = process.en
 
 /** systemd hands them over without it; supervised children must not inherit a listening socket. */
 function setCloseOnExec(fd: number): void {
-  const fcntl = koffi.load(null).func('int fcntl(int fd, int command, int value)');
   fcntl(fd, fcntlSetFd, closeOnExec);
 }

@@ -1,5 +1,6 @@
 // The token of a TCP listener: 32 random bytes in a file of the agent's own, kept over restarts while nobody else
 // could have read or written it.
+
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
@@ -14,6 +15,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 
 const wellFormed = /^[A-Za-z0-9_-]{43}$/;
@@ -41,7 +43,7 @@ export function provideTokenFile(place: string, path: string): string {
     renameSync(staged, path);
   } catch (error) {
     rmSync(staged, { force: true });
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+    const code = errnoOf(error) ?? 'unknown error';
     throw new LatchkeyError('listener_failed', `${place}.token_file: cannot write ${path}: ${code}`, {
       cause: error,
       remedy: 'name a file in a folder that the agent may write to',

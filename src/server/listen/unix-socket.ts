@@ -1,5 +1,6 @@
 // Binds unix sockets: never with wider rights than wanted, never over a socket that somebody listens on. Abstract
 // names (`@name`, a leading NUL) have neither file nor rights.
+
 import {
   chmodSync,
   chownSync,
@@ -14,6 +15,7 @@ import {
 import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { findGroup, findUser } from '../../base/accounts.ts';
+import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 
 export interface UnixAddress {
@@ -66,7 +68,12 @@ export function applyRights({ place, path, mode, user, group }: UnixAddress): vo
   try {
     fd = openSync(path, openPath | constants.O_NOFOLLOW);
   } catch (error) {
-    throw failed(place, `${path}: cannot set owner and mode: ${codeOf(error)}`, undefined, error);
+    throw failed(
+      place,
+      `${path}: cannot set owner and mode: ${errnoOf(error) ?? 'unknown error'}`,
+      undefined,
+      error,
+    );
   }
   try {
     if (!fstatSync(fd).isSocket()) throw failed(place, `${path} is not the socket any more`);
@@ -76,7 +83,12 @@ export function applyRights({ place, path, mode, user, group }: UnixAddress): vo
     chmodSync(opened, mode);
   } catch (error) {
     if (error instanceof LatchkeyError) throw error;
-    throw failed(place, `${path}: cannot set owner and mode: ${codeOf(error)}`, undefined, error);
+    throw failed(
+      place,
+      `${path}: cannot set owner and mode: ${errnoOf(error) ?? 'unknown error'}`,
+      undefined,
+      error,
+    );
   } finally {
     closeSync(fd);
   }
@@ -85,10 +97,10 @@ export function applyRights({ place, path, mode, user, group }: UnixAddress): vo
 function listenOn(server: Server, path: string, { place, path: shown }: UnixAddress): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const onError = (error: Error): void => {
-    const isTaken = codeOf(error) === 'EADDRINUSE';
+    const isTaken = errnoOf(error) === 'EADDRINUSE';
     const what = isTaken
       ? `${shown} is in use by another process`
-      : `cannot listen on ${shown}: ${codeOf(error)}`;
+      : `cannot listen on ${shown}: ${errnoOf(error) ?? 'unknown error'}`;
     reject(failed(place, what, isTaken ? 'stop it or choose another path' : undefined, error));
   };
   server.once('error', onError);
@@ -104,8 +116,8 @@ async function removeStaleSocket({ place, path }: UnixAddress): Promise<void> {
   try {
     status = lstatSync(path);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return;
-    throw failed(place, `cannot look at ${path}: ${codeOf(error)}`, undefined, error);
+    if (errnoOf(error) === 'ENOENT') return;
+    throw failed(place, `cannot look at ${path}: ${errnoOf(error) ?? 'unknown error'}`, undefined, error);
   }
   if (!status?.isSocket()) {
     throw failed(place, `${path} exists and is no socket`, 'remove it or choose another path');
@@ -120,7 +132,12 @@ async function removeStaleSocket({ place, path }: UnixAddress): Promise<void> {
   try {
     unlinkSync(path);
   } catch (error) {
-    throw failed(place, `cannot remove the stale socket ${path}: ${codeOf(error)}`, undefined, error);
+    throw failed(
+      place,
+      `cannot remove the stale socket ${path}: ${errnoOf(error) ?? 'unknown error'}`,
+      undefined,
+      error,
+    );
   }
 }
 
@@ -130,12 +147,8 @@ function tryConnect(path: string): Promise<string> {
   socket.on('connect', () => resolve('connected'));
   // A full backlog keeps us waiting: somebody is there.
   socket.on('timeout', () => resolve('connected'));
-  socket.on('error', (error) => resolve(codeOf(error)));
+  socket.on('error', (error) => resolve(errnoOf(error) ?? 'unknown error'));
   return promise.finally(() => socket.destroy());
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? 'unknown error';
 }
 
 function failed(place: string, what: string, remedy?: string, cause?: unknown): LatchkeyError {

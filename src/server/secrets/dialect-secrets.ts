@@ -1,4 +1,5 @@
 // The native dialect: names, secrets and single fields, with ETag and `wait`.
+import { BoundedMap } from '../../base/bounded-map.ts';
 import { parseDuration } from '../../base/duration.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { ApiError } from '../http/api-error.ts';
@@ -14,7 +15,7 @@ const maxRememberedPaths = 4096;
 
 export function createSecretsDialect(context: ServerContext): DialectHandler {
   const { secrets, waits, view } = context;
-  const targets = new Map<string, SecretTarget>();
+  const targets = new BoundedMap<string, SecretTarget>(maxRememberedPaths);
 
   /** Equal paths give the same target: the prepared answers are kept by it. */
   function targetOf(path: string): SecretTarget | undefined {
@@ -22,7 +23,6 @@ export function createSecretsDialect(context: ServerContext): DialectHandler {
     if (target !== undefined) return target;
     target = parseTarget(path);
     if (target === undefined) return undefined;
-    if (targets.size >= maxRememberedPaths) targets.clear();
     targets.set(path, target);
     return target;
   }

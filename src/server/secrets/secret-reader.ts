@@ -1,6 +1,8 @@
 // Secrets as answers, prepared once a version: the body as a Buffer, headers and ETag beside it. The age changes once
 // a second and then only what holds it is made anew. Who may have an answer is decided before, not here.
+
 import { createHmac, randomBytes } from 'node:crypto';
+import { BoundedMap } from '../../base/bounded-map.ts';
 import type { Clock } from '../../base/clock.ts';
 import { stringifyJson } from '../../base/json.ts';
 import type { Entry } from '../../store/entry.ts';
@@ -68,7 +70,7 @@ export function createSecretReader(options: { view: AgentView; clock: Clock }): 
   const { view, clock } = options;
   // ETags are keyed, so that they tell nobody anything about a value, and differ after a restart.
   const etagKey = randomBytes(32);
-  const prepared = new Map<SecretTarget, Prepared>();
+  const prepared = new BoundedMap<SecretTarget, Prepared>(maxPrepared);
 
   function prepare(target: SecretTarget, entry: Entry, version: SecretVersion): Prepared | ApiError {
     const fields = secretFields(version);
@@ -114,7 +116,6 @@ export function createSecretReader(options: { view: AgentView; clock: Clock }): 
       ) {
         const made = prepare(target, entry, version);
         if ('code' in made) return made;
-        if (prepared.size >= maxPrepared) prepared.clear();
         prepared.set(target, made);
         known = made;
       }

@@ -1,6 +1,8 @@
 // The Vault API on a listener: VAULT_ADDR of any Vault client may point here. Secrets come from memory, all else goes
 // on to the vault; what the cache keeps is vault-cache.ts, how a request is passed on vault-forward.ts.
+
 import { randomUUID } from 'node:crypto';
+import { BoundedMap } from '../../base/bounded-map.ts';
 import { JsonNumber } from '../../base/json.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import type { Entry } from '../../store/entry.ts';
@@ -42,7 +44,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
   const cache = vault && createVaultCache({ store, vault, clock });
   const held = vault && createVaultHeld({ forward: view.forward, vault, clock });
   const localApi = createVaultLocalApi(context, cache, held);
-  const targets = new Map<string, VaultTarget>();
+  const targets = new BoundedMap<string, VaultTarget>(maxRememberedUrls);
 
   /** Equal URLs give the same target: the cache knows it again. */
   function targetOf(exchange: Exchange): VaultTarget {
@@ -50,7 +52,6 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     let target = targets.get(url);
     if (target !== undefined) return target;
     target = vaultTarget(exchange.path, exchange.query);
-    if (targets.size >= maxRememberedUrls) targets.clear();
     targets.set(url, target);
     return target;
   }

@@ -1,5 +1,6 @@
 // Secrets that callers of the Vault dialect asked for, as entries of the one store: opened at the first request, kept
 // current by the lease engine like any other, closed when idle. Who may have one is decided before.
+import { BoundedMap } from '../../base/bounded-map.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { type ErrorCode, errorCode } from '../../base/errors.ts';
 import { JsonNumber } from '../../base/json.ts';
@@ -83,7 +84,7 @@ export function createVaultCache(options: VaultCacheOptions): VaultCache {
   /** By the key of the reference as it was asked for; in order of use, oldest first. */
   const slots = new Map<string, Slot>();
   const slotOf = new WeakMap<VaultTarget, Slot>();
-  const passUntil = new Map<string, number>();
+  const passUntil = new BoundedMap<string, number>(maxRemembered);
   let timer: Timer | undefined;
 
   function referenceOf(target: VaultTarget): Reference | undefined {
@@ -143,7 +144,6 @@ export function createVaultCache(options: VaultCacheOptions): VaultCache {
   }
 
   function pass(key: string, forMs: number): Found {
-    if (passUntil.size >= maxRemembered) passUntil.clear();
     passUntil.set(key, clock.now() + forMs);
     return { kind: 'pass' };
   }

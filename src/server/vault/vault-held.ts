@@ -1,8 +1,10 @@
 // Tokens and leases that callers got through the agent, kept for whoever makes the very same request again and shows the
 // same: one request in flight, renewed while somebody uses them, let go when they end. What may be kept says
 // vault-held-policy.ts; leases under the agent's own token are the lease engine's, the rest is renewed by its own token.
+
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Caller } from '../../access/caller.ts';
+import { BoundedMap } from '../../base/bounded-map.ts';
 import type { Clock } from '../../base/clock.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import type { AgentView, ForwardedAnswer, VaultAccess } from '../agent-view.ts';
@@ -84,7 +86,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
   const secret = randomBytes(32);
   const table = createHeldTable({ clock, maxEntries: limits.maxEntries });
   const inFlight = new Map<string, Promise<boolean>>();
-  const passUntil = new Map<string, number>();
+  const passUntil = new BoundedMap<string, number>(maxRemembered);
   /** What was asked before a revocation and answered after it may be gone already. */
   let revocations = 0;
 
@@ -247,7 +249,6 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
   }
 
   function pass(key: string): void {
-    if (passUntil.size >= maxRemembered) passUntil.clear();
     passUntil.set(key, clock.now() + limits.passMs);
   }
 

@@ -1,6 +1,8 @@
 // One running program: its process group, its output, its end. When and why it runs is for others to decide.
+
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import type { Clock } from '../../base/clock.ts';
+import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { ProcessExit } from '../restart-policy.ts';
 import type { Environment } from './environment.ts';
@@ -130,7 +132,7 @@ function spawned(options: ChildOptions, isLeader: boolean): Promise<ChildProcess
 
 /** Of spawn's errors only the code is told: message and fields hold arguments and may hold the environment. */
 function cannotStart(program: string, error: unknown): LatchkeyError {
-  const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+  const code = errnoOf(error) ?? 'unknown error';
   const remedies: Readonly<Record<string, string>> = {
     ENOENT: 'look whether the program and its working folder exist',
     EACCES: 'look at the modes of the program and of the folders above it',

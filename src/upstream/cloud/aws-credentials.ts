@@ -1,7 +1,9 @@
 // Finds AWS credentials as AWS's own SDKs do: environment, shared file, web identity, container endpoint, instance (IMDSv2).
+
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { JsonObject } from '../../base/json.ts';
 import { SecretValue } from '../../base/secret-value.ts';
@@ -49,7 +51,7 @@ async function fromSharedFile({ env }: AwsCredentialSource): Promise<AwsCredenti
     text = await readFile(path, 'utf8');
   } catch (error) {
     if (env['AWS_SHARED_CREDENTIALS_FILE'] === undefined) return undefined;
-    const code = (error as NodeJS.ErrnoException).code;
+    const code = errnoOf(error);
     throw new LatchkeyError(
       'login_failed',
       `$AWS_SHARED_CREDENTIALS_FILE: ${path} cannot be read (${code})`,
@@ -80,7 +82,7 @@ async function fromWebIdentity({ env, signal }: AwsCredentialSource): Promise<Aw
   try {
     token = (await readFile(path, 'utf8')).trim();
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
+    const code = errnoOf(error);
     throw new LatchkeyError(
       'login_failed',
       `$AWS_WEB_IDENTITY_TOKEN_FILE: ${path} cannot be read (${code})`,

@@ -1,5 +1,7 @@
 // Azure identities: workload identity, the identity endpoint of App Service, or the metadata service of a virtual machine.
+
 import { readFile } from 'node:fs/promises';
+import { errnoOf } from '../../base/errno.ts';
 import { errorCode, LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject } from '../../base/json.ts';
 import { SecretValue } from '../../base/secret-value.ts';
@@ -94,7 +96,7 @@ async function workloadRequest(
   try {
     assertion = (await readFile(path, 'utf8')).trim();
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
+    const code = errnoOf(error);
     throw new LatchkeyError('login_failed', `$AZURE_FEDERATED_TOKEN_FILE: ${path} cannot be read (${code})`, {
       cause: error,
       remedy,

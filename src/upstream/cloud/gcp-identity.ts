@@ -1,5 +1,7 @@
 // Google Cloud identities: the metadata server of the instance, or a service account's key file; JWTs signed by either.
+
 import { readFile } from 'node:fs/promises';
+import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
 import { SecretValue } from '../../base/secret-value.ts';
@@ -96,7 +98,7 @@ async function keyFile({ env }: GcpSource): Promise<ServiceAccountKey | undefine
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
+    const code = errnoOf(error);
     throw new LatchkeyError(
       'login_failed',
       `$GOOGLE_APPLICATION_CREDENTIALS: ${path} cannot be read (${code})`,

@@ -3,8 +3,8 @@ import { backoffDelayMs } from '../../base/backoff.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { describeError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { createChangePoint, until } from '../../base/until.ts';
 import { isAborted } from '../vault/answer-policy.ts';
-import { createSignalPoint } from '../vault/session/signal-point.ts';
 import type { AwayState, UpstreamFailure } from './failure.ts';
 
 export interface Health {
@@ -45,7 +45,7 @@ const isGateOpen: Partial<Record<AwayState, true>> = { answer_invalid: true };
 export function createHealth(options: HealthOptions): Health {
   const { clock, random, logger, probe, onChange } = options;
   const lifetime = new AbortController();
-  const changed = createSignalPoint();
+  const changed = createChangePoint();
   let failure: UpstreamFailure | undefined;
   let isPolling = false;
   let limitTimer: Timer | undefined;
@@ -57,7 +57,7 @@ export function createHealth(options: HealthOptions): Health {
     if (before === next?.state) return;
     if (next) logger.warn({ state: next.state }, describeError(next));
     else logger.info({ state: 'serving', before }, 'the upstream serves again');
-    if (next === undefined) changed.signal();
+    if (next === undefined) changed.tell();
     onChange();
   }
 
@@ -125,7 +125,7 @@ export function createHealth(options: HealthOptions): Health {
       set(undefined);
     },
     async whenServing(signal) {
-      while (isAway()) await changed.wait(signal);
+      await until(changed.changes, () => !isAway(), signal);
     },
     close() {
       lifetime.abort();

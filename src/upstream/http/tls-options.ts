@@ -1,7 +1,9 @@
 // Reads the files of the `tls` config into what a connection needs. When they are read again is the transport's matter.
+
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import tls from 'node:tls';
+import { errnoOf } from '../../base/errno.ts';
 import type { TlsConfig } from '../../config/resolved.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
 
@@ -77,7 +79,7 @@ async function readOptional(option: string, path: string | undefined): Promise<B
 }
 
 function unreadable(option: string, path: string, error: unknown): UpstreamFailure {
-  const code = (error as NodeJS.ErrnoException).code ?? 'unknown fault';
+  const code = errnoOf(error) ?? 'unknown fault';
   return new UpstreamFailure('tls_failed', `${option} cannot be read: ${path}: ${code}`, {
     cause: error,
     remedy: 'make the file readable for the user of the agent',

@@ -1,7 +1,9 @@
 // Go's regexp package on byte strings, over the RE2 port re2js: RE2's syntax and its time linear in the text, Go's rules
 // for empty matches and for `$1` in replacements.
+
 import { isUtf8 } from 'node:buffer';
 import { type Matcher, RE2JS } from 're2js';
+import { BoundedMap } from '../../../base/bounded-map.ts';
 import { type CallContext, callError, type ErrorPart, plain } from '../../exec/function-table.ts';
 import { decodeRune, decodeText, encodeText, toBuffer } from '../../text/bytes.ts';
 import { isAlphaNumeric } from '../../text/unicode.ts';
@@ -9,8 +11,8 @@ import { isAlphaNumeric } from '../../text/unicode.ts';
 /** Start and end of the match and of each group, in bytes; -1 for a group that took no part. */
 type Match = readonly number[];
 
-const compiled = new Map<string, RE2JS>();
 const mostCompiled = 100;
+const compiled = new BoundedMap<string, RE2JS>(mostCompiled);
 const onlyAscii = /^[\0-\x7f]*$/;
 
 /** What compiling costs for each instruction of the program, more than most steps do. */
@@ -24,7 +26,6 @@ export function compileRegex(context: CallContext, pattern: string): RE2JS {
   context.spend(pattern.length);
   const regex = parse(decodeText(pattern));
   context.spend(regex.programSize() * stepsAnInstruction);
-  if (compiled.size >= mostCompiled) compiled.clear();
   compiled.set(pattern, regex);
   return regex;
 }

@@ -1,6 +1,8 @@
 // Method `approle`: role id and secret id, from files; the secret id may come response-wrapped. The file is removed only
 // when the login has succeeded, so that nothing is lost before; later logins use the secret id kept in memory.
+
 import { unlink } from 'node:fs/promises';
+import { errnoOf } from '../../../base/errno.ts';
 import { describeError, LatchkeyError } from '../../../base/errors.ts';
 import type { SecretValue } from '../../../base/secret-value.ts';
 import type { AuthConfig } from '../../../config/resolved.ts';
@@ -56,7 +58,7 @@ export function createAppRoleMethod(config: AppRoleConfig, context: AuthContext)
     try {
       await unlink(path);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT' || hasRemoveFailed) return;
+      if (errnoOf(error) === 'ENOENT' || hasRemoveFailed) return;
       hasRemoveFailed = true;
       context.logger.warn({ path, error: describeError(error) }, 'the secret id file cannot be removed');
     }

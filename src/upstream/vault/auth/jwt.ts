@@ -1,5 +1,7 @@
 // Methods `jwt` and `kubernetes`: a signed token from a file, read anew for each login, for its issuer replaces it often.
+
 import { unlink } from 'node:fs/promises';
+import { errnoOf } from '../../../base/errno.ts';
 import { describeError } from '../../../base/errors.ts';
 import type { SecretValue } from '../../../base/secret-value.ts';
 import type { AuthConfig } from '../../../config/resolved.ts';
@@ -30,7 +32,7 @@ export function createJwtMethod(config: JwtConfig, context: AuthContext): AuthMe
       try {
         await unlink(config.path);
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+        if (errnoOf(error) === 'ENOENT') return;
         context.logger.warn(
           { path: config.path, error: describeError(error) },
           'the jwt file cannot be removed',

@@ -1,5 +1,7 @@
 // Reads one credential from a file, without the newline that editors put at its end.
+
 import { readFile } from 'node:fs/promises';
+import { errnoOf } from '../../../base/errno.ts';
 import { LatchkeyError } from '../../../base/errors.ts';
 import { SecretValue } from '../../../base/secret-value.ts';
 
@@ -21,7 +23,7 @@ export async function readCredentialIfThere(option: string, path: string): Promi
   try {
     bytes = await readFile(path);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
+    const code = errnoOf(error);
     if (code === 'ENOENT') return undefined;
     throw new LatchkeyError('login_failed', `${option}: ${path} cannot be read (${code})`, {
       cause: error,

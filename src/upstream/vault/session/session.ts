@@ -4,6 +4,7 @@ import { backoffDelayMs } from '../../../base/backoff.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { describeError, LatchkeyError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
+import { createChangePoint, nextChange } from '../../../base/until.ts';
 import type { AuthConfig } from '../../../config/resolved.ts';
 import { UpstreamFailure } from '../../gate/failure.ts';
 import type { LoginStatus } from '../../upstream.ts';
@@ -12,7 +13,6 @@ import type { AuthMethod } from '../auth/auth-method.ts';
 import type { VaultClient } from '../vault-client.ts';
 import { type Grant, LoginError, logIn } from './login.ts';
 import { createSessionToken, type SessionToken } from './session-token.ts';
-import { createSignalPoint } from './signal-point.ts';
 import { createTokenCheck } from './token-check.ts';
 import { createTokenKeeper } from './token-keeper.ts';
 
@@ -58,7 +58,7 @@ export interface SessionOptions {
 export function createSession(options: SessionOptions): Session {
   const { auth, client, clock, random, logger } = options;
   const lifetime = new AbortController();
-  const settled = createSignalPoint();
+  const settled = createChangePoint();
   const check = createTokenCheck({ client, clock, namespace: auth.namespace, signal: lifetime.signal });
   const keeper = createTokenKeeper({
     client,
@@ -102,7 +102,7 @@ export function createSession(options: SessionOptions): Session {
 
   function settle(): void {
     isPending = false;
-    settled.signal();
+    settled.tell();
     options.onChange();
   }
 
@@ -256,7 +256,7 @@ export function createSession(options: SessionOptions): Session {
         // The process was suspended for so long, and nobody has noticed yet.
         if (current !== undefined && error === undefined) giveUp(current);
         if (error !== undefined && (!isPending || isFatal)) throw error;
-        await settled.wait(signal);
+        await nextChange(settled.changes, signal);
       }
     },
     async isRefused(token, answer, path) {
@@ -278,17 +278,17 @@ export function createSession(options: SessionOptions): Session {
         if (isAlive(current)) return;
         if (lifetime.signal.aborted) throw new LatchkeyError('aborted', 'the upstream is closed');
         if (isFatal) throw error;
-        await settled.wait(signal);
+        await nextChange(settled.changes, signal);
       }
     },
     replace: () => heardOfCredentials({ isReplacement: true }),
     retire() {
       isRetired = true;
-      settled.signal();
+      settled.tell();
     },
     async close({ revokeToken, signal }) {
       lifetime.abort();
-      settled.signal();
+      settled.tell();
       await running;
       await method?.close?.();
       if (revokeToken) await revoke(signal);

@@ -1,5 +1,6 @@
 // Tells a 403 of policy from a 403 of a dead token: Vault often says "permission denied" for both, so the token looks itself
 // up, once for all who ask at a time, a few times at once at most, and not again soon for a path that policy denies.
+import { BoundedMap } from '../../../base/bounded-map.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { UpstreamFailure } from '../../gate/failure.ts';
 import { answerTexts, isAborted, type VaultAnswer } from '../answer-policy.ts';
@@ -31,7 +32,7 @@ const tokenFault = /\b(?:invalid|bad) token\b|token not found|missing client tok
 
 export function createTokenCheck(options: TokenCheckOptions): TokenCheck {
   const { client, clock } = options;
-  const deniedUntil = new Map<string, number>();
+  const deniedUntil = new BoundedMap<string, number>(mostPaths);
   let looks = burst;
   let countedAt = clock.now();
   let blindUntil = Number.NEGATIVE_INFINITY;
@@ -82,7 +83,6 @@ export function createTokenCheck(options: TokenCheckOptions): TokenCheck {
       if (answerTexts(answer).some((text) => tokenFault.test(text))) return true;
       if ((deniedUntil.get(path) ?? 0) > clock.now()) return false;
       if (await sharedLookUp(token)) return true;
-      if (deniedUntil.size >= mostPaths) deniedUntil.clear();
       deniedUntil.set(path, clock.now() + deniedMs);
       return false;
     },

@@ -1,7 +1,9 @@
 // Copies of the token for other programs: each new token goes to every sink, again and again until it is written or replaced.
+
 import { readFile } from 'node:fs/promises';
 import { backoffDelayMs } from '../../../base/backoff.ts';
 import type { Clock } from '../../../base/clock.ts';
+import { errnoOf } from '../../../base/errno.ts';
 import { describeError, LatchkeyError } from '../../../base/errors.ts';
 import { isJsonObject, stringifyJson } from '../../../base/json.ts';
 import type { Logger } from '../../../base/logger.ts';
@@ -109,7 +111,7 @@ async function readKeyFile(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
+    const code = errnoOf(error);
     throw new LatchkeyError('file_failed', `dh_path: ${path} cannot be read (${code})`, {
       cause: error,
       remedy: 'let the reader of the sink write its public key there',

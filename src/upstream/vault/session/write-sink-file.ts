@@ -1,8 +1,10 @@
 // Writes the file of a sink: owner and mode are right before the first byte is there, and the old file stays whole until then.
+
 import { constants } from 'node:fs';
 import { open, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { findGroup, findUser } from '../../../base/accounts.ts';
+import { errnoOf } from '../../../base/errno.ts';
 import { LatchkeyError } from '../../../base/errors.ts';
 import type { SinkConfig } from '../../../config/resolved.ts';
 
@@ -21,7 +23,7 @@ export async function writeSinkFile(sink: SinkConfig, content: Buffer): Promise<
       // The first error is the one to tell.
     });
     if (error instanceof LatchkeyError) throw error;
-    const code = (error as NodeJS.ErrnoException).code;
+    const code = errnoOf(error);
     throw new LatchkeyError('file_failed', `the sink ${path} cannot be written (${code})`, {
       cause: error,
       remedy: 'check that the folder is there and that the agent may write to it and give files away',
@@ -72,6 +74,6 @@ async function unlinkIfThere(path: string): Promise<void> {
   try {
     await unlink(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if (errnoOf(error) !== 'ENOENT') throw error;
   }
 }

@@ -1,0 +1,90 @@
+// Calls of the C library that Node does not have: the only file that loads koffi, with the first of them that is used.
+// Each returns what the C function returns; after a failure `lastErrno()` tells why.
+import { createRequire } from 'node:module';
+import type koffi from 'koffi';
+
+type Koffi = typeof koffi;
+type Argument = number | string | Buffer | number[] | null;
+
+const load = createRequire(import.meta.url);
+let loaded: { readonly koffi: Koffi; readonly library: ReturnType<Koffi['load']> } | undefined;
+
+function libc(): NonNullable<typeof loaded> {
+  if (loaded === undefined) {
+    const library = load('koffi') as Koffi;
+    loaded = { koffi: library, library: library.load(null) };
+  }
+  return loaded;
+}
+
+/** Bound at the first call; throws then where the C library has no such function. */
+function bind<const A extends readonly Argument[]>(declaration: string): (...args: A) => number {
+  let call: ((...args: A) => number) | undefined;
+  return (...args) => {
+    call ??= libc().library.func(declaration) as unknown as (...args: A) => number;
+    return call(...args);
+  };
+}
+
+/** Of the last call of this file that failed; numbers as in errno(3) of Linux. */
+export function lastErrno(): number {
+  return libc().koffi.errno();
+}
+
+/** The name of `lastErrno()`, as Node's errors have it: `ENOENT`. */
+export function lastErrnoName(): string {
+  const { koffi: library } = libc();
+  const number = library.errno();
+  const names: Readonly<Record<string, number>> = library.os.errno;
+  return Object.keys(names).find((name) => names[name] === number) ?? `errno ${number}`;
+}
+
+export const socket = bind<[domain: number, type: number, protocol: number]>('int socket(int, int, int)');
+export const sendto = bind<
+  [fd: number, message: Buffer, length: number, flags: number, address: Buffer, addressLength: number]
+>('long sendto(int, const void *, size_t, int, const void *, uint)');
+/** `length` holds the room, and afterwards what was filled. */
+export const getsockopt = bind<[fd: number, level: number, name: number, value: Buffer, length: number[]]>(
+  'int getsockopt(int, int, int, void *, _Inout_ uint32_t *)',
+);
+export const getpeername = bind<[fd: number, address: Buffer, length: number[]]>(
+  'int getpeername(int, void *, _Inout_ uint32_t *)',
+);
+/** The last argument is passed as the kernel's commands with a number take it. */
+export const fcntl = bind<[fd: number, command: number, value: number]>('int fcntl(int, int, int)');
+/** Operations: `lockExclusive`, `lockNonBlocking`. */
+export const flock = bind<[fd: number, operation: number]>('int flock(int, int)');
+export const lockExclusive = 2;
+export const lockNonBlocking = 4;
+
+export const mkfifo = bind<[path: string, mode: number]>('int mkfifo(const char *, unsigned int)');
+/** Swaps two names in one step with `renameExchange`. */
+export const renameat2 = bind<
+  [fromFolder: number, from: string, toFolder: number, to: string, flags: number]
+>('int renameat2(int, const char *, int, const char *, unsigned int)');
+export const renameExchange = 2;
+
+export const prctl = bind<[option: number, a: number, b: number, c: number, d: number]>(
+  'int prctl(int, ulong, ulong, ulong, ulong)',
+);
+/** `limit`: two 64-bit numbers, soft and hard. */
+export const setrlimit = bind<[resource: number, limit: Buffer]>('int setrlimit(int, const void *)');
+export const waitpid = bind<[pid: number, status: null, options: number]>('int waitpid(int, void *, int)');
+/** glibc only. */
+export const mallocTrim = bind<[keptBytes: number]>('int malloc_trim(size_t)');
+
+const systemCall = bind<[number: number, a: number, b: number, c: number, d: number]>(
+  'long syscall(long, long, long, long, long)',
+);
+// The numbers that all architectures share, since Linux 5.1 (asm-generic/unistd.h); glibc has names for them since 2.36.
+const pidfdSendSignalNumber = 424;
+const pidfdOpenNumber = 434;
+
+/** A descriptor that stays with this process when its number is given to another one; close-on-exec. Linux 5.3. */
+export function pidfdOpen(pid: number): number {
+  return systemCall(pidfdOpenNumber, pid, 0, 0, 0);
+}
+
+export function pidfdSendSignal(pidfd: number, signal: number): number {
+  return systemCall(pidfdSendSignalNumber, pidfd, signal, 0, 0);
+}

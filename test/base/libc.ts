@@ -1,0 +1,64 @@
+import { spawn } from 'node:child_process';
+import { closeSync, lstatSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import {
+  flock,
+  lastErrnoName,
+  lockExclusive,
+  lockNonBlocking,
+  mkfifo,
+  pidfdOpen,
+  pidfdSendSignal,
+  renameat2,
+  renameExchange,
+} from '../../src/base/libc.ts';
+import { processStartTime } from '../../src/base/process-identity.ts';
+
+t.test('tells why a call failed, by the name that Node uses', (t) => {
+  const folder = t.testdir({});
+  t.equal(mkfifo(join(folder, 'fifo'), 0o600), 0);
+  t.ok(lstatSync(join(folder, 'fifo')).isFIFO());
+  t.equal(mkfifo(join(folder, 'fifo'), 0o600), -1);
+  t.equal(lastErrnoName(), 'EEXIST');
+  t.end();
+});
+
+t.test('swaps two names in one step', (t) => {
+  const folder = t.testdir({ a: 'first' });
+  symlinkSync('/nowhere', join(folder, 'b'));
+  const fd = openSync(folder, 'r');
+  t.equal(renameat2(fd, 'a', fd, 'b', renameExchange), 0);
+  closeSync(fd);
+  t.equal(readFileSync(join(folder, 'b'), 'utf8'), 'first');
+  t.ok(lstatSync(join(folder, 'a')).isSymbolicLink());
+  t.end();
+});
+
+t.test('a second lock of a file is refused until the first is gone', (t) => {
+  const path = join(t.testdir({}), 'lock');
+  writeFileSync(path, '');
+  const [first, second] = [openSync(path, 'r'), openSync(path, 'r')];
+  t.equal(flock(first, lockExclusive | lockNonBlocking), 0);
+  t.equal(flock(second, lockExclusive | lockNonBlocking), -1);
+  t.equal(lastErrnoName(), 'EAGAIN');
+  closeSync(first);
+  t.equal(flock(second, lockExclusive | lockNonBlocking), 0);
+  closeSync(second);
+  t.end();
+});
+
+t.test('a pidfd signals its process, and never the next one with that number', async (t) => {
+  const child = spawn('sleep', ['60']);
+  const pid = child.pid ?? 0;
+  t.match(processStartTime(pid), /^\d+$/);
+  const pidfd = pidfdOpen(pid);
+  t.ok(pidfd >= 0);
+  const ended = new Promise((resolve) => child.once('exit', (_, signal) => resolve(signal)));
+  t.equal(pidfdSendSignal(pidfd, 15), 0);
+  t.equal(await ended, 'SIGTERM');
+  t.equal(pidfdSendSignal(pidfd, 15), -1);
+  t.equal(lastErrnoName(), 'ESRCH');
+  closeSync(pidfd);
+  t.equal(processStartTime(pid), undefined);
+});
