@@ -9,6 +9,7 @@ const devvault = resolve(import.meta.dirname, '../packages/devvault/src');
 /** Layer of each folder of src; siblings in a layer do not import each other. */
 const layers: Readonly<Record<string, number>> = {
   base: 0,
+  api: 1,
   template: 1,
   access: 1,
   config: 1,
@@ -22,12 +23,14 @@ const layers: Readonly<Record<string, number>> = {
   supervise: 2,
   server: 3,
   agent: 4,
+  client: 5,
   cli: 5,
 };
 /** `server` serves what is in memory; it asks the agent for the rest. `cli` sees the agent, never its parts. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
-  server: ['base', 'template', 'access', 'config', 'store', 'audit', 'metrics'],
-  cli: ['base', 'config', 'agent', 'devvault'],
+  server: ['base', 'api', 'template', 'access', 'config', 'store', 'audit', 'metrics'],
+  client: ['base', 'api'],
+  cli: ['base', 'api', 'client', 'config', 'agent', 'devvault'],
   devvault: ['base'],
   // Not yet apart: files make the consumers of their templates, and templates are read with the errors of files.
   content: ['base', 'template', 'access', 'config', 'store', 'audit', 'metrics', 'files', 'supervise'],

@@ -1,12 +1,15 @@
 // The agent's life: started in an order that loses nothing, reloaded as a whole or not at all, ended so that nothing is
 // left behind. What the parts do to each other is in wire.ts.
 import { basename, dirname } from 'node:path';
+import type { DrillAnswer, DrillKind, RefreshOutcome } from '../api/admin.ts';
+import type { AgentStatus } from '../api/status.ts';
+import { createSilentAudit } from '../audit/audit-log.ts';
 import { type Clock, createSystemClock } from '../base/clock.ts';
 import { describeError, errorCode, LatchkeyError } from '../base/errors.ts';
 import type { Logger, LogSink } from '../base/logger.ts';
 import { configFoldersOf, isConfigFileName, loadConfig } from '../config/load.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
-import type { AgentView, RefreshOutcome } from '../server/agent-view.ts';
+import type { AgentView } from '../server/agent-view.ts';
 import { type Reaper, startReaper } from '../supervise/launch/reaper.ts';
 import { createCallQueue } from './call-queue.ts';
 import { hardenProcess } from './host/harden-process.ts';
@@ -17,9 +20,9 @@ import { collectGauges } from './observe.ts';
 import { type ReloadSummary, reloadParts } from './reload.ts';
 import { stopDeadlines } from './stop-policy.ts';
 import { createVaultAccess } from './vault-access.ts';
-import { type DrillKind, drillConsumers } from './view/drill.ts';
+import { drillConsumers } from './view/drill.ts';
 import { explainSubject } from './view/explain.ts';
-import { type AgentStatus, readinessOf, type StatusSources, statusOf } from './view/status.ts';
+import { readinessOf, type StatusSources, statusOf } from './view/status.ts';
 import { type Core, type Serving, wireCore, wireServing } from './wire.ts';
 
 export interface AgentOptions {
@@ -74,6 +77,7 @@ export function createAgent(options: AgentOptions): Agent {
   let isClosing = false;
   const configFolders = configFoldersOf(options.configPaths);
   const reloads = createCallQueue();
+  const noAudit = createSilentAudit();
   const quit = Promise.withResolvers<void>();
   const watch = createFileWatch({ logger, onChange: (paths) => void changedOnDisk(paths) });
 
@@ -88,7 +92,7 @@ export function createAgent(options: AgentOptions): Agent {
     processes: () => core.supervisor.status(),
     listeners: () => serving?.server.status() ?? [],
     leases: () => core.engine.leases(),
-    audit: () => serving?.audit.status() ?? {},
+    audit: () => (serving?.audit ?? noAudit).status(),
   };
 
   async function refresh(
@@ -149,7 +153,7 @@ export function createAgent(options: AgentOptions): Agent {
     });
   }
 
-  async function drill(name: string, request: { kind: DrillKind; notify: boolean }): Promise<object> {
+  async function drill(name: string, request: { kind: DrillKind; notify: boolean }): Promise<DrillAnswer> {
     const key = core.names.find(name)?.entry.key;
     if (key === undefined) throw new LatchkeyError('not_found', `no secret is named ${name}`);
     const consumers = await drillConsumers(core, serving?.ledger, { key, ...request });

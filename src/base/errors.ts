@@ -1,4 +1,5 @@
-// The one error class of the house, and the union of its codes. Exit codes belong to cli, HTTP statuses to server.
+// The one error class of the house, and the union of its codes. What each is as an HTTP status and as an exit code is in
+// api/error-codes.ts.
 
 /** Stable identifiers of what went wrong; each is listed in docs/reference/errors.md. */
 export type ErrorCode =
@@ -24,6 +25,13 @@ export type ErrorCode =
   | 'listener_failed'
   | 'audit_failed'
   | 'request_invalid'
+  | 'method_not_allowed'
+  | 'headers_too_large'
+  | 'too_many_connections'
+  | 'upstream_denied'
+  | 'pending'
+  | 'expired'
+  | 'not_ready'
   | 'timeout'
   | 'aborted'
   | 'internal';

@@ -1,8 +1,8 @@
 // Which socket a command asks: the one it was given, else of the config the first unix listener that serves its paths.
 import { LatchkeyError } from '../base/errors.ts';
+import { socketPathFrom } from '../client/local-client.ts';
 import { loadConfig } from '../config/load.ts';
 import type { ListenerConfig } from '../config/resolved.ts';
-import { socketPathFrom } from './local-client.ts';
 
 export interface SocketOptions {
   socket?: string | undefined;

@@ -1,6 +1,8 @@
 // What the listeners need of the agent. They know names, entries and versions; how those come about is not theirs.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
+import type { DrillAnswer, DrillKind, Explanation, RefreshOutcome } from '../api/admin.ts';
+import type { AgentStatus } from '../api/status.ts';
 import type { SecretValue } from '../base/secret-value.ts';
 import type { Entry } from '../store/entry.ts';
 import type { Reference } from '../store/reference.ts';
@@ -18,12 +20,6 @@ interface Readiness {
   readonly isReady: boolean;
   /** What is not in place, one clause each: `secret stripe: pending`. */
   readonly missing: readonly string[];
-}
-
-export interface RefreshOutcome {
-  readonly name: string;
-  readonly outcome: 'changed' | 'same' | 'failed';
-  readonly error?: { readonly code: string; readonly message: string };
 }
 
 export interface ForwardedRequest {
@@ -80,20 +76,16 @@ export interface VaultAccess {
 export interface AgentView {
   readonly store: Store;
   readonly names: SecretNames;
-  /** Anything that JSON can hold; no values of secrets. */
-  status(): object;
+  status(): AgentStatus;
   readiness(): Readiness;
   /** Asks upstream now; without names for every secret. A name that does not exist gives `failed`. */
   refresh(names: readonly string[] | undefined, signal: AbortSignal): Promise<readonly RefreshOutcome[]>;
   /** Reads the configuration again; rejects and keeps the old one when it is not valid. Tells what changed. */
-  reload(): Promise<object>;
+  reload(): Promise<{ readonly changed: readonly string[] }>;
   /** What a secret, a file or a process waits for and why; undefined when nothing has this name or path. */
-  explain(subject: string): object | undefined;
+  explain(subject: string): Explanation | undefined;
   /** Rehearses a rotation, an outage or a revocation of one secret; rejects with `not_found`. */
-  drill(
-    name: string,
-    request: { kind: 'rotation' | 'outage' | 'revocation'; notify: boolean },
-  ): Promise<object>;
+  drill(name: string, request: { kind: DrillKind; notify: boolean }): Promise<DrillAnswer>;
   /** Begins the agent's orderly end. */
   quit(): void;
   /** Passes a request of the Vault dialect on to the upstream that serves it. */

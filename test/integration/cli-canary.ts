@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { AgentStatus } from '../../src/agent/view/status.ts';
+import type { AgentStatus } from '../../src/api/status.ts';
 import { runProgram, startAgent, type TestAgent } from '../support/cli.ts';
 import { startDevVault, type TestVault } from '../support/dev-vault.ts';
 import { testFolder } from '../support/test-folder.ts';

@@ -2,7 +2,8 @@
 import { readFileSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { AgentStatus } from '../../src/agent/view/status.ts';
+import type { AccessTestAnswer } from '../../src/api/admin.ts';
+import type { AgentStatus } from '../../src/api/status.ts';
 import { runProgram, startAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { testFolder } from '../support/test-folder.ts';
@@ -217,6 +218,19 @@ t.test('access test and audit verify decide by files alone', async (t) => {
   });
   t.match(await testOf('appp', '--uid', '4242'), { code: 3, stdout: /^unknown: .*\ndenied: / }, 'as get');
   t.match(await testOf('appp', '--uid', '0', '--json'), { code: 4, stdout: /"known":false,"allowed":true/ });
+  t.match(await test(), { code: 2, stderr: /expected a user, uid, gid/ });
+  for (const caller of [{ uid: 12_345 }, { uid: 1 }, { gid: 1 }, { uid: 4242 }, { user: 'daemon' }]) {
+    const words = Object.entries(caller).flatMap(([key, value]) => [`--${key}`, String(value)]);
+    const body = JSON.stringify({ ...caller, name: 'app' });
+    const told = JSON.parse(
+      (await agent.ask('/access/test', { method: 'POST', body })).text,
+    ) as AccessTestAnswer;
+    t.match(
+      JSON.parse((await test(...words, '--json')).stdout),
+      { allowed: told.decision.isAllowed, reason: told.decision.reason, rules: told.rules },
+      `the command and the API say the same of ${body}`,
+    );
+  }
   await ask('get', 'app', 'word');
   await agent.stop();
   const verify = () => runProgram(t, ['audit', 'verify', '--config', agent.configPath]);

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { AgentStatus } from '../../src/agent/view/status.ts';
+import type { AgentStatus } from '../../src/api/status.ts';
 import { askSocket, runProgram, startAgent, startProgram } from '../support/cli.ts';
 import { startDevVault, type TestVault } from '../support/dev-vault.ts';
 import { testFolder } from '../support/test-folder.ts';

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Postgres } from '@latchkey/devvault/postgres.ts';
 import t, { type Test } from 'tap';
-import type { AgentStatus } from '../../src/agent/view/status.ts';
+import type { AgentStatus } from '../../src/api/status.ts';
 import { startAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault } from '../support/dev-vault.ts';

@@ -12,7 +12,7 @@ import {
 import { Agent as HttpAgent, request } from 'node:http';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { AgentStatus } from '../../src/agent/view/status.ts';
+import type { AgentStatus } from '../../src/api/status.ts';
 import { askSocket, startAgent, startProgram, type TestAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault, type TestVault } from '../support/dev-vault.ts';

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { AgentStatus } from '../../src/agent/view/status.ts';
+import type { AgentStatus } from '../../src/api/status.ts';
 import { runProgram, startAgent, startProgram } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault } from '../support/dev-vault.ts';

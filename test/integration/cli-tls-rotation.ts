@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import t from 'tap';
-import type { AgentStatus } from '../../src/agent/view/status.ts';
+import type { AgentStatus } from '../../src/api/status.ts';
 import { startAgent } from '../support/cli.ts';
 import { startDevVault, type TestVault } from '../support/dev-vault.ts';
 import { testFolder } from '../support/test-folder.ts';

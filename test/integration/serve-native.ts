@@ -282,7 +282,7 @@ t.test('refresh, reload and status are for the admin', async (t) => {
   }
   t.equal((await ask('/refresh', { ...over, method: 'POST', body: 'x'.repeat(70_000) })).status, 400);
   t.match((await ask('/reload', { ...over, method: 'POST' })).json(), { status: 'reloaded' });
-  t.match((await ask('/status', over)).json(), { agent: 'test', audit: { state: 'off' } });
+  t.match((await ask('/status', over)).json(), { api_version: 1, version: 'test', audit: { state: 'off' } });
 });
 
 t.test('access test explains a decision', async (t) => {
@@ -297,9 +297,11 @@ t.test('access test explains a decision', async (t) => {
   t.match((await test({ token: 'listeners[1]', path: 'secret/x', method: 'PUT' })).json(), { decision: {} });
   for (const body of [
     {},
+    { name: 'plain' },
     { uid: 1 },
     { uid: 'x', name: 'a' },
     { user: 'no-such-user', name: 'a' },
+    { groups: ['no-such-group'], name: 'a' },
     { uid: 1, name: 2 },
   ]) {
     t.equal((await test(body)).status, 400, JSON.stringify(body));

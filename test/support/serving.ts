@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createAccess } from '../../src/access/access.ts';
 import type { AccessRules } from '../../src/access/access-policy.ts';
 import { createPeerReader, type PeerReader } from '../../src/access/peer.ts';
+import { type AgentStatus, apiVersion } from '../../src/api/status.ts';
 import { type AuditLog, createSilentAudit } from '../../src/audit/audit-log.ts';
 import { createLedger } from '../../src/audit/ledger.ts';
 import { createSystemClock } from '../../src/base/clock.ts';
@@ -61,12 +62,12 @@ export async function startServing(options: ServingOptions = {}) {
       all: () => [...handles].map(([name, { entry }]) => ({ config: { name }, entry })),
       namesOf: (key) => [...handles].filter(([, handle]) => handle.key === key).map(([name]) => name),
     },
-    status: () => ({ agent: 'test' }),
+    status: () => emptyStatus,
     readiness: () => ({ isReady: true, missing: [] }),
     refresh: async (names) => (names ?? [...handles.keys()]).map((name) => ({ name, outcome: 'same' })),
-    reload: async () => ({ changes: [] }),
+    reload: async () => ({ changed: [] }),
     explain: () => undefined,
-    drill: async () => ({}),
+    drill: async (name, { kind }) => ({ name, kind, consumers: [] }),
     quit() {},
     forward: () => Promise.reject(new LatchkeyError('upstream_unavailable', 'nothing to forward to')),
     ...options.view,
@@ -123,6 +124,23 @@ export async function startServing(options: ServingOptions = {}) {
     return handle;
   }
 }
+
+const emptyStatus: AgentStatus = {
+  api_version: apiVersion,
+  version: 'test',
+  pid: process.pid,
+  started_at: '2026-01-01T00:00:00.000Z',
+  config: { sources: [], loaded_at: '2026-01-01T00:00:00.000Z', reload_error: null },
+  ready: true,
+  waiting_for: [],
+  upstreams: [],
+  secrets: [],
+  files: [],
+  processes: [],
+  listeners: [],
+  leases: [],
+  audit: createSilentAudit().status(),
+};
 
 /** `data` as JSON text keeps numbers as they are written. */
 export function answerOf(

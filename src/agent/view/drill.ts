@@ -1,23 +1,12 @@
 // What a rehearsal tells of each consumer of a secret: files, processes, and callers that asked for it over a socket.
+import type { DrilledConsumer } from '../../api/admin.ts';
 import type { Ledger } from '../../audit/ledger.ts';
 import { describeError } from '../../base/errors.ts';
 import type { RehearsedEnvironment } from '../../content/process-environment.ts';
 import { makeUpOnce, simulateRotation } from '../../content/simulate.ts';
-import type { DrilledFile, DrillRequest } from '../../files/view/drill.ts';
+import type { DrillRequest } from '../../files/view/drill.ts';
 import { isSameEnvironment } from '../../supervise/environment-source.ts';
 import type { Core } from '../wire.ts';
-
-export type DrillKind = 'rotation' | 'outage' | 'revocation';
-
-interface DrilledConsumer {
-  /** `file:/etc/app.conf`, `process:analytics`, `caller:uid 1000, pid 41@8812`. */
-  readonly consumer: string;
-  /** `recovers` · `restarts` · `unknown` · `keeps` · `fails` */
-  readonly outcome: DrilledFile['outcome'];
-  /** One sentence. */
-  readonly note: string;
-  readonly steps: readonly object[];
-}
 
 type Judgement = Pick<DrilledConsumer, 'outcome' | 'note'>;
 

@@ -1,28 +1,9 @@
 // One secret, file or process in sentences: what it waits for, since when and why.
+import type { ExplainedFile, Explanation } from '../../api/admin.ts';
+import { apiMoment, apiTime } from '../../api/api-time.ts';
 import type { FileExplanation } from '../../files/view/file-status.ts';
 import type { Core } from '../wire.ts';
-import { isoTime, type SecretStatus } from './secret-status.ts';
-import { type AgentStatus, type StatusSources, statusOf } from './status.ts';
-
-export interface Explanation {
-  secrets: readonly SecretStatus[];
-  files: readonly ExplainedFile[];
-  processes: AgentStatus['processes'];
-}
-
-export interface ExplainedFile {
-  destination: string;
-  state: string;
-  since: string;
-  /** Sentences, the most important first. */
-  why: readonly string[];
-  notifications: readonly string[];
-  /** The last steps of its transactions, oldest first: `10:02:11.120Z commit`. */
-  trace: readonly string[];
-  secrets: FileExplanation['secrets'];
-  /** Hints that are no fault. */
-  notes: readonly string[];
-}
+import { type StatusSources, statusOf } from './status.ts';
 
 /** By the config's name, the path or the key of a secret, a file's destination or a process's name. */
 export function explainSubject(subject: string, core: Core, sources: StatusSources): Explanation | undefined {
@@ -41,10 +22,10 @@ function explainedFile(file: FileExplanation): ExplainedFile {
   return {
     destination,
     state,
-    since: isoTime(since),
+    since: apiTime(since),
     why,
     notifications,
-    trace: trace.map(({ step, at }) => `${isoTime(at).slice(11)} ${step}`),
+    trace: trace.map(({ step, at }) => `${apiMoment(at).slice(11)} ${step}`),
     secrets,
     notes,
   };

@@ -1,12 +1,21 @@
 // The whole agent in one answer: what it holds, waits for and plans; and whether it is ready. Never a value of a secret.
-
+import { apiMoment, apiTime } from '../../api/api-time.ts';
+import {
+  type AgentStatus,
+  type AuditStatus,
+  apiVersion,
+  type FileStatus,
+  type ListenerStatus,
+  type ProcessStatus as ProcessAnswer,
+  type UpstreamStatus as UpstreamAnswer,
+} from '../../api/status.ts';
 import type { NameTable } from '../../content/name-table.ts';
 import type { Entry } from '../../store/entry.ts';
 import type { Store } from '../../store/store.ts';
 import type { ProcessStatus } from '../../supervise/process-status.ts';
 import type { UpstreamStatus } from '../../upstream/upstream.ts';
 import { version } from '../../version.ts';
-import { isoTime, type SecretStatus, secretStatus } from './secret-status.ts';
+import { secretStatus } from './secret-status.ts';
 
 interface FileState {
   readonly destination: string;
@@ -16,37 +25,11 @@ interface FileState {
     readonly key: string;
     readonly name: string;
     readonly reason: string;
-    readonly message: string | undefined;
+    readonly message?: string | undefined;
   }[];
-  readonly failure: { readonly step: string; readonly message: string } | undefined;
+  readonly failure?: { readonly step: string; readonly message: string } | undefined;
   /** Wall time in milliseconds. */
   readonly retryAt?: number | undefined;
-}
-
-interface ListenerState {
-  readonly address: string;
-  readonly serve: readonly string[];
-}
-
-type ShownUpstream = ReturnType<typeof showUpstream>;
-type ShownFile = ReturnType<typeof showFile> & { retry_at?: string };
-type ShownProcess = ReturnType<typeof showProcess>;
-
-/** What `GET /status` answers: keys in snake_case, times as ISO 8601. */
-export interface AgentStatus {
-  version: string;
-  pid: number;
-  started_at: string;
-  config: { sources: readonly string[]; loaded_at: string; reload_error: string | null };
-  ready: boolean;
-  waiting_for: readonly string[];
-  upstreams: readonly ShownUpstream[];
-  secrets: readonly SecretStatus[];
-  files: readonly ShownFile[];
-  processes: readonly ShownProcess[];
-  listeners: readonly ListenerState[];
-  leases: readonly { key: string; state: string; expires_at: string }[];
-  audit: object;
 }
 
 export interface StatusSources {
@@ -58,9 +41,9 @@ export interface StatusSources {
   upstreams(): Iterable<{ status(): UpstreamStatus }>;
   files(): readonly FileState[];
   processes(): readonly ProcessStatus[];
-  listeners(): readonly ListenerState[];
+  listeners(): readonly ListenerStatus[];
   leases(): Iterable<{ key: string; state: string; expiresAt: number }>;
-  audit(): object;
+  audit(): AuditStatus;
 }
 
 export interface Readiness {
@@ -104,12 +87,13 @@ export function statusOf(sources: StatusSources): AgentStatus {
   const config = sources.config();
   const wallNow = sources.wallNow();
   return {
+    api_version: apiVersion,
     version,
     pid: process.pid,
-    started_at: isoTime(sources.startedAt),
+    started_at: apiMoment(sources.startedAt),
     config: {
       sources: config.sources,
-      loaded_at: isoTime(config.loadedAt),
+      loaded_at: apiMoment(config.loadedAt),
       reload_error: config.reloadError ?? null,
     },
     ready: isReady,
@@ -124,30 +108,29 @@ export function statusOf(sources: StatusSources): AgentStatus {
     leases: [...sources.leases()].map(({ key, state, expiresAt }) => ({
       key,
       state,
-      expires_at: isoTime(expiresAt),
+      expires_at: apiTime(expiresAt),
     })),
     audit: sources.audit(),
   };
 }
 
-function showUpstream({ since, login, budget, isFatal: _, ...rest }: UpstreamStatus) {
+function showUpstream({ since, login, budget, isFatal: _, ...rest }: UpstreamStatus): UpstreamAnswer {
   const { expiresAt, ...shown } = login;
   return {
     ...rest,
-    since: isoTime(since),
-    login: { ...shown, ...(expiresAt === undefined ? {} : { expires_at: isoTime(expiresAt) }) },
+    since: apiMoment(since),
+    login: { ...shown, expires_at: apiTime(expiresAt) },
     budget: { in_flight: budget.inFlight, queued: budget.queued },
   };
 }
 
-function showFile({ destination, state, isReady, missing, failure, retryAt }: FileState) {
-  const retry = retryAt === undefined ? {} : { retry_at: isoTime(retryAt) };
-  return { destination, state, ready: isReady, missing, failure, ...retry };
+function showFile({ destination, state, isReady, missing, failure, retryAt }: FileState): FileStatus {
+  return { destination, state, ready: isReady, missing, failure, retry_at: apiTime(retryAt) };
 }
 
-function showProcess({ since, lastExit, isInPlace, ...rest }: ProcessStatus) {
+function showProcess({ since, lastExit, isInPlace, ...rest }: ProcessStatus): ProcessAnswer {
   const exit = lastExit === undefined ? {} : { last_exit: lastExit };
-  return { ...rest, since: isoTime(since), ready: isInPlace, ...exit };
+  return { ...rest, since: apiTime(since), ready: isInPlace, ...exit };
 }
 
 function why(entry: Entry): string {

@@ -1,9 +1,9 @@
 // `latchkey access test NAME`: who may read a secret, and by which rule; decided from the config, asks no agent.
-import { explainAccess } from '../../agent/view/explain-access.ts';
+import { explainAccessOf } from '../../agent/view/explain-access.ts';
+import { errorCodes } from '../../api/error-codes.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { nearest } from '../../base/nearest.ts';
 import { loadConfig } from '../../config/load.ts';
-import { exitCodeOfCode } from '../exit-code.ts';
 
 interface AccessTestOptions {
   config?: string[] | undefined;
@@ -27,7 +27,7 @@ export async function runAccessTest(options: AccessTestOptions): Promise<number>
   }
   const config = loadConfig(options.config ?? [], { checks: 'none' });
   const { name, uid, gid, user, group, exe, unit, container } = options;
-  const { decision, rules } = explainAccess(
+  const { decision, rules } = explainAccessOf(
     config,
     { uid, gid, user, groups: group ?? [], exe, unit, container },
     name,
@@ -42,8 +42,8 @@ export async function runAccessTest(options: AccessTestOptions): Promise<number>
     process.stdout.write(`${isAllowed ? 'allowed' : 'denied'}: ${reason}\n`);
     for (const rule of rules) process.stdout.write(`  rule ${rule.rule}: ${rule.why}\n`);
   }
-  if (!isAllowed) return exitCodeOfCode('denied');
-  return isKnown ? 0 : exitCodeOfCode('not_found');
+  if (!isAllowed) return errorCodes.denied.exit;
+  return isKnown ? 0 : errorCodes.not_found.exit;
 }
 
 function unknownName(name: string, known: readonly string[]): string {

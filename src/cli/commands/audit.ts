@@ -2,10 +2,10 @@
 // agent is asked where the chain ends, for lines cut off the end leave a chain that is whole.
 import { verifyAuditFiles } from '../../agent/host/verify-audit-files.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import { createTypedClient } from '../../client/typed-client.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { ResolvedConfig } from '../../config/resolved.ts';
 import { socketOfListeners } from '../config-socket.ts';
-import { askAgentOrThrow } from '../local-client.ts';
 
 interface AuditVerifyOptions {
   config?: string[] | undefined;
@@ -50,9 +50,7 @@ async function endToldByAgent({ listeners, audit }: ResolvedConfig): Promise<Cha
   const socketPath = socketOfListeners(listeners);
   if (socketPath === undefined) return undefined;
   try {
-    const { body } = await askAgentOrThrow({ socketPath, path: '/status' });
-    const status = JSON.parse(body.toString('utf8')) as { audit: ChainEnd & { file: string | null } };
-    const { file, seq, hash } = status.audit;
+    const { file, seq, hash } = (await createTypedClient(socketPath).status()).audit;
     return file === audit?.file && seq > 0 ? { seq, hash } : undefined;
   } catch {
     // No agent runs, or it does not let us ask: the files alone have to do, and the last sentence says so.

@@ -1,32 +1,23 @@
 // `latchkey drill NAME`: a rehearsal by the running agent; nothing is written, programs are told only with --notify.
+import type { DrillKind } from '../../api/admin.ts';
+import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
-import { askAgentOrThrow } from '../local-client.ts';
 import { formatTable } from '../table.ts';
 
 interface DrillOptions extends SocketOptions {
   name: string;
-  kind: 'rotation' | 'outage' | 'revocation';
+  kind: DrillKind;
   notify: boolean;
   json: boolean;
-}
-
-interface DrillAnswer {
-  consumers: { consumer: string; outcome: string; note: string }[];
 }
 
 /** 0: no consumer would fail; 1: one would. */
 export async function runDrill(options: DrillOptions): Promise<number> {
   const { name, kind, notify } = options;
-  const answer = await askAgentOrThrow({
-    socketPath: await socketPathOf(options),
-    method: 'POST',
-    path: `/drill/${encodeURIComponent(name)}`,
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ kind, notify }),
-  });
-  const text = answer.body.toString('utf8').trimEnd();
-  const { consumers } = JSON.parse(text) as DrillAnswer;
-  if (options.json) process.stdout.write(`${text}\n`);
+  const client = createTypedClient(await socketPathOf(options));
+  const answer = await client.drill(name, { kind, notify });
+  const { consumers } = answer;
+  if (options.json) process.stdout.write(`${JSON.stringify(answer)}\n`);
   else if (consumers.length === 0) process.stderr.write(`nothing depends on ${name}\n`);
   else
     process.stdout.write(

@@ -1,10 +1,10 @@
 // `latchkey explain NAME|FILE`: what it waits for, since when and why, what is planned, and who holds it.
 import { resolve } from 'node:path';
-import type { ExplainedFile, Explanation } from '../../agent/view/explain.ts';
-import type { SecretStatus } from '../../agent/view/secret-status.ts';
+import type { ExplainedFile, Explanation } from '../../api/admin.ts';
+import type { SecretStatus } from '../../api/status.ts';
 import { errorCode } from '../../base/errors.ts';
+import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
-import { askAgentOrThrow } from '../local-client.ts';
 
 interface ExplainOptions extends SocketOptions {
   subject: string;
@@ -12,12 +12,12 @@ interface ExplainOptions extends SocketOptions {
 }
 
 export async function runExplain(options: ExplainOptions): Promise<number> {
-  const text = await askAbout(options.subject, await socketPathOf(options));
+  const explanation = await askAbout(options.subject, await socketPathOf(options));
   if (options.json) {
-    process.stdout.write(`${text}\n`);
+    process.stdout.write(`${JSON.stringify(explanation)}\n`);
     return 0;
   }
-  const { secrets, files, processes } = JSON.parse(text) as Explanation;
+  const { secrets, files, processes } = explanation;
   const lines = [
     ...secrets.flatMap(explainSecret),
     ...files.flatMap(explainFile),
@@ -31,11 +31,8 @@ export async function runExplain(options: ExplainOptions): Promise<number> {
 }
 
 /** What is nothing's name may be a destination as seen from the folder of the caller. */
-async function askAbout(subject: string, socketPath: string): Promise<string> {
-  const ask = async (words: string) => {
-    const path = `/explain?subject=${encodeURIComponent(words)}`;
-    return (await askAgentOrThrow({ socketPath, path })).body.toString('utf8').trimEnd();
-  };
+async function askAbout(subject: string, socketPath: string): Promise<Explanation> {
+  const ask = createTypedClient(socketPath).explain;
   return ask(subject).catch((error: unknown) => {
     if (errorCode(error) !== 'not_found') throw error;
     return ask(resolve(subject)).catch(() => {

@@ -1,9 +1,9 @@
 // `latchkey get NAME [FIELD]`: one secret from the running agent, on stdout and nothing else there.
 import { parseArgs } from 'node:util';
 import { LatchkeyError } from '../../base/errors.ts';
+import { askAgentOrThrow, socketPathFrom } from '../../client/local-client.ts';
 import { tolerateBrokenOutput } from '../broken-output.ts';
 import { reportFailure } from '../exit-code.ts';
-import { askAgentOrThrow, socketPathFrom } from '../local-client.ts';
 
 interface GetOptions {
   name: string;

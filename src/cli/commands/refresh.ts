@@ -1,29 +1,15 @@
 // `latchkey refresh [NAME…]`: upstream is asked now, not at the next poll.
+import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
-import { askAgentOrThrow } from '../local-client.ts';
 
 interface RefreshOptions extends SocketOptions {
   names: string[];
   json: boolean;
 }
 
-interface RefreshAnswer {
-  results: {
-    name: string;
-    outcome: 'changed' | 'same' | 'failed';
-    error?: { code: string; message: string };
-  }[];
-}
-
 export async function runRefresh(options: RefreshOptions): Promise<number> {
-  const answer = await askAgentOrThrow({
-    socketPath: await socketPathOf(options),
-    method: 'POST',
-    path: '/refresh',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(options.names.length > 0 ? { names: options.names } : {}),
-  });
-  const { results } = JSON.parse(answer.body.toString('utf8')) as RefreshAnswer;
+  const client = createTypedClient(await socketPathOf(options));
+  const { results } = await client.refresh(options.names.length > 0 ? { names: options.names } : {});
   if (options.json) {
     process.stdout.write(`${JSON.stringify({ results })}\n`);
   } else {

@@ -1,8 +1,8 @@
 // `latchkey render`: the files once, for CI, cron and containers; or, with --diff, what would change.
 import { type DiffOutcome, diffOnce, renderOnce } from '../../agent/one-shot/one-shot.ts';
+import { errorCodes } from '../../api/error-codes.ts';
 import { createLogger } from '../../base/logger.ts';
 import { loadConfig } from '../../config/load.ts';
-import { exitCodeOfCode } from '../exit-code.ts';
 import { stopSignal } from '../stop-signal.ts';
 import { timeoutSignal } from '../timeout-option.ts';
 
@@ -28,7 +28,7 @@ export async function runRender(options: RenderOptions): Promise<number> {
     const { failure, messages } = await renderOnce(oneShot);
     for (const line of messages) process.stderr.write(`${line}\n`);
     if (stop.signal.aborted) return stop.exitCode();
-    return failure === undefined ? 0 : exitCodeOfCode(failure);
+    return failure === undefined ? 0 : errorCodes[failure].exit;
   } finally {
     stop.dispose();
   }

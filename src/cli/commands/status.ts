@@ -1,10 +1,11 @@
 // `latchkey status`: what the agent holds, waits for and plans, for people or as JSON.
 import { setTimeout as delay } from 'node:timers/promises';
-import { type AgentStatus, whyFile } from '../../agent/view/status.ts';
+import { whyFile } from '../../agent/view/status.ts';
+import type { AgentStatus } from '../../api/status.ts';
 import { errorCode } from '../../base/errors.ts';
+import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
 import { reportFailure } from '../exit-code.ts';
-import { askAgentOrThrow } from '../local-client.ts';
 import { stopSignal } from '../stop-signal.ts';
 import { formatSpan, formatTable } from '../table.ts';
 
@@ -17,11 +18,10 @@ const watchEveryMs = 1000;
 
 /** 0: ready; 1: something is missing. */
 export async function runStatus(options: StatusOptions): Promise<number> {
-  const socketPath = await socketPathOf(options);
+  const client = createTypedClient(await socketPathOf(options));
   const clear = options.watch && !options.json && process.stdout.isTTY ? '\u001b[H\u001b[2J' : '';
   const show = async (): Promise<AgentStatus> => {
-    const answer = await askAgentOrThrow({ socketPath, path: '/status' });
-    const status = JSON.parse(answer.body.toString('utf8')) as AgentStatus;
+    const status = await client.status();
     const text = options.json ? `${JSON.stringify(status)}\n` : formatStatus(status, Date.now());
     process.stdout.write(`${clear}${text}`);
     return status;
@@ -92,7 +92,7 @@ function section<T>(
 function sayOfFile(file: AgentStatus['files'][number], now: number): string {
   const why = whyFile(file);
   if (file.state === 'current' || why === file.state) return '';
-  if (file.retry_at === undefined) return why;
+  if (file.retry_at === null || file.retry_at === undefined) return why;
   return `${why}; tried again in ${formatSpan(Math.max(0, Date.parse(file.retry_at) - now))}`;
 }
 

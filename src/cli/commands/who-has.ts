@@ -1,6 +1,6 @@
 // `latchkey who-has NAME[@VERSION]`: who got which version, and who still holds an old one.
+import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
-import { askAgentOrThrow } from '../local-client.ts';
 import { formatTable } from '../table.ts';
 
 interface WhoHasOptions extends SocketOptions {
@@ -8,26 +8,13 @@ interface WhoHasOptions extends SocketOptions {
   json: boolean;
 }
 
-interface WhoHasAnswer {
-  current_version: number | null;
-  holders: {
-    consumer: string;
-    version: number;
-    is_current: boolean;
-    exe?: string;
-    unit?: string;
-    since?: string;
-  }[];
-}
-
 export async function runWhoHas(options: WhoHasOptions): Promise<number> {
-  const path = `/who-has/${encodeURIComponent(options.name)}`;
-  const answer = await askAgentOrThrow({ socketPath: await socketPathOf(options), path });
+  const answer = await createTypedClient(await socketPathOf(options)).whoHas(options.name);
   if (options.json) {
-    process.stdout.write(`${answer.body.toString('utf8').trimEnd()}\n`);
+    process.stdout.write(`${JSON.stringify(answer)}\n`);
     return 0;
   }
-  const { holders } = JSON.parse(answer.body.toString('utf8')) as WhoHasAnswer;
+  const { holders } = answer;
   const rows = holders.map((one) => [
     one.consumer,
     String(one.version),

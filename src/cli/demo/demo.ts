@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createPostgres, type Postgres } from '@latchkey/devvault/postgres.ts';
 import { freePort } from '../../base/free-port.ts';
-import { askAgent } from '../local-client.ts';
+import { askAgent } from '../../client/local-client.ts';
 import { formatTable } from '../table.ts';
 import { type DemoPlaces, databaseTtlSeconds, demoPlaces, writeDemoFiles } from './demo-files.ts';
 import { createDemoPrograms } from './demo-programs.ts';

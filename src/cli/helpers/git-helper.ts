@@ -14,7 +14,7 @@ export async function answerGit(operation: string | undefined, context: HelperCo
   if (!isForHost(secret, context, host)) return '';
   const username = textField(secret.fields, ['username', 'user']) ?? asked.get('username') ?? 'token';
   const lines = [`username=${username}`, `password=${requiredField(secret, ['password', 'token'])}`];
-  if (secret.expiresAt !== undefined)
+  if (secret.expiresAt !== null)
     lines.push(`password_expiry_utc=${Math.floor(Date.parse(secret.expiresAt) / 1000)}`);
   return `${lines.join('\n')}\n`;
 }

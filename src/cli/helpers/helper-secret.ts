@@ -1,13 +1,14 @@
 // What every credential helper needs: the secret by name from the agent, its fields and its end.
+import { pathOf, routes } from '../../api/routes.ts';
+import type { SecretAnswer } from '../../api/secrets.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
-import { askAgentOrThrow } from '../local-client.ts';
+import { askAgentOrThrow } from '../../client/local-client.ts';
 
 export interface HelperSecret {
   readonly name: string;
   readonly fields: JsonObject;
-  /** RFC 3339; undefined: it has no end. */
-  readonly expiresAt: string | undefined;
+  readonly expiresAt: SecretAnswer['expires_at'];
 }
 
 export interface HelperContext {
@@ -22,13 +23,13 @@ export interface HelperContext {
 
 export async function fetchSecret({ socketPath, secret }: HelperContext): Promise<HelperSecret> {
   if (secret === undefined) throw new LatchkeyError('usage', 'helper: which secret? name it with --secret');
-  const answer = await askAgentOrThrow({ socketPath, path: `/secrets/${encodeURIComponent(secret)}` });
+  const answer = await askAgentOrThrow({ socketPath, path: pathOf(routes.secret, secret) });
   const body = parseJson(answer.body.toString('utf8'));
   const fields = isJsonObject(body) ? body['data'] : undefined;
   if (!isJsonObject(body) || !isJsonObject(fields))
     throw new LatchkeyError('internal', 'the agent did not answer with a secret');
   const expiresAt = body['expires_at'];
-  return { name: secret, fields, expiresAt: typeof expiresAt === 'string' ? expiresAt : undefined };
+  return { name: secret, fields, expiresAt: typeof expiresAt === 'string' ? expiresAt : null };
 }
 
 /** The first of these fields that is a text. */

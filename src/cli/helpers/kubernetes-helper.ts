@@ -15,7 +15,7 @@ export async function answerKubernetes(context: HelperContext): Promise<string> 
           clientKeyData: requiredField(secret, ['private_key', 'client_key']),
         }
       : { token };
-  const expirationTimestamp = secret.expiresAt === undefined ? {} : { expirationTimestamp: secret.expiresAt };
+  const expirationTimestamp = secret.expiresAt === null ? {} : { expirationTimestamp: secret.expiresAt };
   return `${JSON.stringify({ apiVersion, kind: 'ExecCredential', status: { ...expirationTimestamp, ...status } })}\n`;
 }
 

@@ -1,6 +1,8 @@
 // What the commands ask for: status, refresh, reload, who holds what, how access is decided. For callers with the
 // admin right only.
-
+import { explainAccess } from '../../access/described-caller.ts';
+import type { AccessTestAnswer, RefreshAnswer, ReloadAnswer, WhoHasAnswer } from '../../api/admin.ts';
+import { prefixOf, type Route, routes } from '../../api/routes.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
@@ -10,7 +12,7 @@ import { methodNotAllowed } from '../http/method-not-allowed.ts';
 import { decodeSegment } from '../http/path-segment.ts';
 import { readBody } from '../http/request-body.ts';
 import type { DialectHandler, ServerContext } from '../http/server-context.ts';
-import { askFrom, callerFrom } from './access-question.ts';
+import { askFrom, describedCallerFrom } from './access-question.ts';
 import { holdersOf } from './who-has.ts';
 
 /** A unix listener for secrets brings the admin paths along, for `latchkey status` and its kin; TCP only when told. */
@@ -32,15 +34,18 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
     exchange.response.once('close', () => ended.abort());
     const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(refreshLimitMs)]);
     const results = await view.refresh(names, signal);
-    exchange.answerJson(200, { results });
+    exchange.answerJson(200, { results } satisfies RefreshAnswer);
   }
 
   async function reload(exchange: Exchange): Promise<void> {
-    exchange.answerJson(200, { status: 'reloaded', ...(await view.reload()) });
+    const { changed } = await view.reload();
+    exchange.answerJson(200, { status: 'reloaded', changed } satisfies ReloadAnswer);
   }
 
   function whoHas(exchange: Exchange): void {
-    const [name = '', version] = decodeSegment(exchange.path.slice('/who-has/'.length)).split('@');
+    const [name = '', version] = decodeSegment(exchange.path.slice(prefixOf(routes.whoHas).length)).split(
+      '@',
+    );
     exchange.name = name;
     const entry = view.names.find(name)?.entry;
     if (entry === undefined) {
@@ -55,7 +60,7 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
       name,
       current_version: entry.current === undefined ? null : shownVersion(entry.current),
       holders: holdersOf(context, entry.key, version === undefined ? undefined : Number(version)),
-    });
+    } satisfies WhoHasAnswer);
   }
 
   function explain(exchange: Exchange): void {
@@ -69,7 +74,7 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
   }
 
   async function drill(exchange: Exchange): Promise<void> {
-    const name = decodeSegment(exchange.path.slice('/drill/'.length));
+    const name = decodeSegment(exchange.path.slice(prefixOf(routes.drill).length));
     exchange.name = name;
     const { kind = 'rotation', notify = false } = await jsonBody(exchange);
     if (kind !== 'rotation' && kind !== 'outage' && kind !== 'revocation') {
@@ -80,42 +85,44 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
 
   async function accessTest(exchange: Exchange): Promise<void> {
     const body = await jsonBody(exchange);
-    exchange.answerJson(200, context.access.explain(callerFrom(body), askFrom(body)));
+    const explained = explainAccess(context.access, describedCallerFrom(body), askFrom(body));
+    exchange.answerJson(200, explained satisfies AccessTestAnswer);
   }
 
-  const routes: readonly { method: string; owns(path: string): boolean; handle: Handler }[] = [
-    {
-      method: 'GET',
-      owns: (path) => path === '/status',
-      handle: (exchange) => exchange.answerJson(200, { ...view.status(), audit: context.audit.status() }),
-    },
-    { method: 'POST', owns: (path) => path === '/refresh', handle: refresh },
-    { method: 'POST', owns: (path) => path === '/reload', handle: reload },
-    { method: 'GET', owns: (path) => path.startsWith('/who-has/'), handle: whoHas },
-    { method: 'GET', owns: (path) => path === '/explain', handle: explain },
-    { method: 'POST', owns: (path) => path.startsWith('/drill/'), handle: drill },
-    { method: 'POST', owns: (path) => path === '/access/test', handle: accessTest },
+  const handlers: readonly { route: Route; handle: Handler }[] = [
+    { route: routes.status, handle: (exchange) => exchange.answerJson(200, view.status()) },
+    { route: routes.refresh, handle: refresh },
+    { route: routes.reload, handle: reload },
+    { route: routes.whoHas, handle: whoHas },
+    { route: routes.explain, handle: explain },
+    { route: routes.drill, handle: drill },
+    { route: routes.accessTest, handle: accessTest },
   ];
 
   return {
     name: 'admin',
-    roots: ['status', 'refresh', 'reload', 'who-has', 'explain', 'drill', 'access'],
+    roots: handlers.map(({ route }) => route.path.split('/')[1] ?? ''),
     isServedBy: isAdminServedBy,
     handle(exchange) {
-      const route = routes.find(({ owns }) => owns(exchange.path));
+      const found = handlers.find(({ route }) => owns(route, exchange.path));
       if (!exchange.permits({ kind: 'admin' })) {
         exchange.deny();
         return;
       }
-      if (route === undefined) {
+      if (found === undefined) {
         exchange.fail('not_found', 'no such path');
         return;
       }
-      const isRight =
-        exchange.method === route.method || (route.method === 'GET' && exchange.method === 'HEAD');
-      return isRight ? route.handle(exchange) : methodNotAllowed(exchange, route.method);
+      const { method } = found.route;
+      const isRight = exchange.method === method || (method === 'GET' && exchange.method === 'HEAD');
+      return isRight ? found.handle(exchange) : methodNotAllowed(exchange, method);
     },
   };
+}
+
+function owns(route: Route, path: string): boolean {
+  const prefix = prefixOf(route);
+  return prefix === route.path ? path === prefix : path.startsWith(prefix);
 }
 
 /** From `?name=` (repeated) or `{"names":[…]}`; neither: all. */

@@ -1,30 +1,12 @@
 // Who holds which version of a secret: callers by the ledger, files and processes by the store.
+import type { Holder } from '../../api/admin.ts';
 import { shownVersion } from '../../store/secret-version.ts';
 import type { ServerContext } from '../http/server-context.ts';
 
-export interface HolderLine {
-  /** `caller:…`, `file:…` or `process:…`. */
-  readonly consumer: string;
-  readonly version: number;
-  readonly is_current: boolean;
-  readonly pid?: number;
-  readonly uid?: number;
-  readonly exe?: string;
-  readonly unit?: string;
-  /** RFC 3339: when it got this version, and when it asked last. */
-  readonly since?: string;
-  readonly last_at?: string;
-  readonly deliveries?: number;
-}
-
-export function holdersOf(
-  context: ServerContext,
-  entryKey: string,
-  version: number | undefined,
-): HolderLine[] {
+export function holdersOf(context: ServerContext, entryKey: string, version: number | undefined): Holder[] {
   const { ledger, view } = context;
   const current = view.store.find(entryKey)?.current?.number;
-  const callers = ledger.whoHas(entryKey, version).map((record): HolderLine => {
+  const callers = ledger.whoHas(entryKey, version).map((record): Holder => {
     const { holder } = record;
     const process = holder.kind === 'process' ? holder : undefined;
     return {

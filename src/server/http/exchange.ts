@@ -4,11 +4,11 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { Ask, Decision } from '../../access/access-policy.ts';
 import type { AuditEntry } from '../../audit/audit-line.ts';
 import type { Recorded } from '../../audit/audit-log.ts';
-import type { LatchkeyError } from '../../base/errors.ts';
+import type { ErrorCode, LatchkeyError } from '../../base/errors.ts';
 import { type Connection, type Identity, identityOf } from '../listen/connection.ts';
 import { sendWireBytes } from '../node-internals/wire-answer.ts';
 import type { PreparedAnswer } from '../secrets/secret-reader.ts';
-import { type ApiCode, type ApiError, apiError, apiErrorOf, errorBody } from './api-error.ts';
+import { type ApiError, apiError, apiErrorOf, errorBody } from './api-error.ts';
 import type { DialectHandler, ServerContext } from './server-context.ts';
 
 /** Bytes, or a function that writes to the response itself (a stream) once the answer is recorded. */
@@ -150,7 +150,7 @@ export class Exchange implements Recorded {
     this.answer(status, jsonHeaders(body.length), body);
   }
 
-  fail(code: ApiCode, message: string): void {
+  fail(code: ErrorCode, message: string): void {
     this.failWith(apiError(code, message));
   }
 

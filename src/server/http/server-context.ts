@@ -3,6 +3,7 @@ import type { Access } from '../../access/access.ts';
 import type { AuditLog } from '../../audit/audit-log.ts';
 import type { Ledger } from '../../audit/ledger.ts';
 import type { Clock } from '../../base/clock.ts';
+import type { ErrorCode } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Dialect, ListenerConfig } from '../../config/resolved.ts';
 import type { AgentMetrics } from '../../metrics/agent-metrics.ts';
@@ -36,7 +37,7 @@ export interface DialectHandler {
   /** Answers through the exchange, now or later; what it throws becomes an error answer. */
   handle(exchange: Exchange): void | Promise<void>;
   /** The body of an error in this dialect; absent: `{"error":{"code","message"}}`. */
-  errorBody?(code: string, message: string): string;
+  errorBody?(code: ErrorCode, message: string): string;
   /** Answers a request that is refused whoever makes it; absent: 403 with `errorBody`. */
   refuse?(exchange: Exchange, refusal: { why: string; message: string }): void;
   /** The path for the audit line, where it may hold what is not for it; absent: as it came. */

@@ -1,6 +1,7 @@
 // How much of a listener one client may take: sizes, times, and the answers to those who take more.
 import type { ServerOptions } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { ErrorCode } from '../../base/errors.ts';
 import { errorBody } from '../http/api-error.ts';
 
 /** Vault Agent's: headers 10 s, body 30 s, idle 5 min. */
@@ -20,7 +21,7 @@ const lingerMs = 1000;
 let lingering = 0;
 
 /** A whole answer on a connection that never becomes one: says why, then ends. */
-export function refuseConnection(socket: Duplex, status: string, code: string, message: string): void {
+export function refuseConnection(socket: Duplex, status: string, code: ErrorCode, message: string): void {
   if (!socket.writable || lingering >= maxLingering) {
     socket.destroy();
     return;

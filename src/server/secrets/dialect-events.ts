@@ -1,5 +1,6 @@
 // Server-sent events: `rotated` with name and version, to each stream those of the names that its caller may read.
 import type { ServerResponse } from 'node:http';
+import type { RotatedEvent } from '../../api/secrets.ts';
 import type { Timer } from '../../base/clock.ts';
 import { shownVersion } from '../../store/secret-version.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -55,7 +56,7 @@ export function createEventsDialect(context: ServerContext): DialectHandler {
     changed(entry, version) {
       if (streams.size === 0) return;
       for (const name of view.names.namesOf(entry.key)) {
-        const text = `event: rotated\ndata: ${JSON.stringify({ name, version: shownVersion(version) })}\n\n`;
+        const text = `event: rotated\ndata: ${JSON.stringify({ name, version: shownVersion(version) } satisfies RotatedEvent)}\n\n`;
         for (const stream of streams) {
           if (access.decideSecret(stream.exchange.identity.caller, name).isAllowed) send(stream, text);
         }

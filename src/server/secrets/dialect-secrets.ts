@@ -1,4 +1,5 @@
 // The native dialect: names, secrets and single fields, with ETag and `wait`.
+import type { SecretsAnswer } from '../../api/secrets.ts';
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { parseDuration } from '../../base/duration.ts';
 import { LatchkeyError } from '../../base/errors.ts';
@@ -76,7 +77,7 @@ export function createSecretsDialect(context: ServerContext): DialectHandler {
       .filter(({ config }) => context.access.decideSecret(caller, config.name).isAllowed);
     exchange.answerJson(200, {
       secrets: readable.map(({ config, entry }) => secrets.summary(config.name, entry)),
-    });
+    } satisfies SecretsAnswer);
   }
 
   return {

@@ -2,13 +2,15 @@
 // a second and then only what holds it is made anew. Who may have an answer is decided before, not here.
 
 import { createHmac, randomBytes } from 'node:crypto';
+import { apiTime } from '../../api/api-time.ts';
+import type { SecretSummary } from '../../api/secrets.ts';
 import { BoundedMap } from '../../base/bounded-map.ts';
 import type { Clock } from '../../base/clock.ts';
 import { stringifyJson } from '../../base/json.ts';
 import type { Entry } from '../../store/entry.ts';
 import { fieldBytes, type SecretVersion, secretFields, shownVersion } from '../../store/secret-version.ts';
 import type { AgentView } from '../agent-view.ts';
-import { type ApiCode, type ApiError, apiError, apiStatuses } from '../http/api-error.ts';
+import { type ApiError, apiError } from '../http/api-error.ts';
 import type { Delivery } from '../http/exchange.ts';
 import { wireBytes } from '../node-internals/wire-answer.ts';
 
@@ -28,16 +30,6 @@ export interface SecretTarget {
   readonly name: string;
   /** Absent: the whole secret as JSON. */
   readonly field: string | undefined;
-}
-
-interface SecretSummary {
-  readonly name: string;
-  readonly state: Entry['state'];
-  readonly version: number | null;
-  readonly obtained_at: string | null;
-  readonly expires_at: string | null;
-  readonly age_seconds: number | null;
-  readonly stale: boolean;
 }
 
 export interface SecretReader {
@@ -130,8 +122,8 @@ export function createSecretReader(options: { view: AgentView; clock: Clock }): 
         name,
         state,
         version: current === undefined ? null : shownVersion(current),
-        obtained_at: current === undefined ? null : isoTime(current.obtainedAt),
-        expires_at: expiresAt === undefined ? null : isoTime(expiresAt),
+        obtained_at: apiTime(current?.obtainedAt),
+        expires_at: apiTime(expiresAt),
         age_seconds: current === undefined ? null : ageAt(current, clock.wall()),
         stale: state === 'stale',
       };
@@ -142,7 +134,7 @@ export function createSecretReader(options: { view: AgentView; clock: Clock }): 
 function jsonStart(name: string, data: string, version: SecretVersion): Buffer {
   return Buffer.from(
     `{"name":${JSON.stringify(name)},"data":${data},"version":${shownVersion(version)}` +
-      `,"obtained_at":"${isoTime(version.obtainedAt)}"`,
+      `,"obtained_at":${JSON.stringify(apiTime(version.obtainedAt))}`,
     'utf8',
   );
 }
@@ -174,7 +166,7 @@ function answerAt(parts: Omit<Prepared, Timed>, target: SecretTarget, wall: numb
 }
 
 function jsonEnd(expiresAt: number | undefined, ageSeconds: number, isStale: boolean): Buffer {
-  const ends = expiresAt === undefined ? 'null' : `"${isoTime(expiresAt)}"`;
+  const ends = JSON.stringify(apiTime(expiresAt));
   return Buffer.from(`,"expires_at":${ends},"age_seconds":${ageSeconds},"stale":${isStale}}\n`, 'utf8');
 }
 
@@ -189,10 +181,5 @@ function absence(name: string, entry: Entry): ApiError {
   }
   // Upstream refused the agent; to the caller that is no question of his own rights.
   if (error.code === 'denied') return apiError('upstream_denied', `secret ${name}: ${error.message}`);
-  const code = Object.hasOwn(apiStatuses, error.code) ? (error.code as ApiCode) : 'pending';
-  return apiError(code, `secret ${name}: ${error.message}`);
-}
-
-function isoTime(wall: number): string {
-  return Number.isFinite(wall) ? new Date(wall).toISOString() : '9999-12-31T23:59:59.999Z';
+  return apiError(error.code, `secret ${name}: ${error.message}`);
 }

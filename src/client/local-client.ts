@@ -1,6 +1,7 @@
 // Asks the running agent over its unix socket. Light on purpose: node:http alone, one request a connection.
 import { request } from 'node:http';
-import { type ErrorCode, LatchkeyError } from '../base/errors.ts';
+import { isErrorCode } from '../api/error-codes.ts';
+import { LatchkeyError } from '../base/errors.ts';
 
 const defaultSocketPath = '/run/latchkey/latchkey.sock';
 
@@ -52,21 +53,14 @@ export async function askAgentOrThrow(options: LocalRequest): Promise<LocalAnswe
   throw errorOf(answer);
 }
 
-/** What only the local API says, as a code of the house. */
-const houseCodes: Readonly<Record<string, ErrorCode>> = {
-  upstream_denied: 'denied',
-  pending: 'upstream_unavailable',
-  expired: 'upstream_unavailable',
-  not_ready: 'upstream_unavailable',
-};
-
 function errorOf(answer: LocalAnswer): LatchkeyError {
   const { code = 'internal', message = `the agent answered with status ${answer.status}` } = toldBy(
     answer.body,
   );
   const options =
     code === 'denied' ? { remedy: "the agent's log says why, a rule under `access` can allow it" } : {};
-  return new LatchkeyError(houseCodes[code] ?? (code as ErrorCode), message, options);
+  // An agent of another version may know codes that this program does not.
+  return new LatchkeyError(isErrorCode(code) ? code : 'internal', message, options);
 }
 
 function toldBy(body: Buffer): { code?: string; message?: string } {

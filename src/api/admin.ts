@@ -1,0 +1,119 @@
+// What the paths for administrators take and answer, beside `/status`.
+import type { ErrorCode } from '../base/errors.ts';
+import type { ProcessStatus, SecretStatus } from './status.ts';
+
+/** `POST /refresh`. Without names: every secret of the config. */
+export interface RefreshRequest {
+  readonly names?: readonly string[];
+}
+
+export interface RefreshOutcome {
+  readonly name: string;
+  readonly outcome: 'changed' | 'same' | 'failed';
+  readonly error?: { readonly code: ErrorCode; readonly message: string };
+}
+
+export interface RefreshAnswer {
+  readonly results: readonly RefreshOutcome[];
+}
+
+/** `POST /reload`. */
+export interface ReloadAnswer {
+  readonly status: 'reloaded';
+  /** The sections that differ; empty: nothing was to be done. */
+  readonly changed: readonly string[];
+}
+
+export type DrillKind = 'rotation' | 'outage' | 'revocation';
+
+/** `POST /drill/NAME`. */
+export interface DrillRequest {
+  readonly kind?: DrillKind;
+  /** Programs are told as after a rotation (default false). */
+  readonly notify?: boolean;
+}
+
+export interface DrilledConsumer {
+  /** `file:/etc/app.conf`, `process:analytics`, `caller:uid 1000, pid 41@8812`. */
+  readonly consumer: string;
+  readonly outcome: 'recovers' | 'restarts' | 'unknown' | 'keeps' | 'fails';
+  /** One sentence. */
+  readonly note: string;
+  readonly steps: readonly object[];
+}
+
+export interface DrillAnswer {
+  readonly name: string;
+  readonly kind: DrillKind;
+  readonly consumers: readonly DrilledConsumer[];
+}
+
+export interface Holder {
+  /** `caller:…`, `file:…` or `process:…`. */
+  readonly consumer: string;
+  readonly version: number;
+  readonly is_current: boolean;
+  readonly pid?: number;
+  readonly uid?: number;
+  readonly exe?: string;
+  readonly unit?: string;
+  /** When it got this version, and when it asked last. */
+  readonly since?: string;
+  readonly last_at?: string;
+  readonly deliveries?: number;
+}
+
+/** `GET /who-has/NAME`, `GET /who-has/NAME@VERSION`. */
+export interface WhoHasAnswer {
+  readonly name: string;
+  readonly current_version: number | null;
+  readonly holders: readonly Holder[];
+}
+
+/** `GET /explain?subject=…`. */
+export interface Explanation {
+  readonly secrets: readonly SecretStatus[];
+  readonly files: readonly ExplainedFile[];
+  readonly processes: readonly ProcessStatus[];
+}
+
+export interface ExplainedFile {
+  readonly destination: string;
+  readonly state: string;
+  readonly since: string | null;
+  /** Sentences, the most important first. */
+  readonly why: readonly string[];
+  readonly notifications: readonly string[];
+  /** The last steps of its transactions, oldest first: `10:02:11.120Z commit`. */
+  readonly trace: readonly string[];
+  readonly secrets: readonly {
+    readonly key: string;
+    readonly state: string;
+    readonly usedVersion: number | undefined;
+    readonly currentVersion: number | undefined;
+  }[];
+  /** Hints that are no fault. */
+  readonly notes: readonly string[];
+}
+
+/** `POST /access/test`: who would ask (one at least of the first lines), and for what. */
+export interface AccessTestRequest {
+  readonly user?: string;
+  readonly uid?: number;
+  readonly gid?: number;
+  /** Names or ids, beside those of the user's account. */
+  readonly groups?: readonly (string | number)[];
+  readonly exe?: string;
+  readonly unit?: string;
+  readonly container?: string;
+  readonly token?: string;
+  readonly name?: string;
+  readonly path?: string;
+  readonly method?: string;
+  readonly admin?: boolean;
+}
+
+export interface AccessTestAnswer {
+  readonly decision: { readonly isAllowed: boolean; readonly reason: string };
+  readonly rules: readonly { readonly rule: string; readonly why: string }[];
+}

@@ -1,0 +1,117 @@
+// What `GET /status` answers: the whole agent, without a value of any secret. Keys in snake_case, times as RFC 3339.
+import type { SecretState } from './secrets.ts';
+
+/** Counts up when an answer changes in a way that a client of before would misread. */
+export const apiVersion = 1;
+
+export interface AgentStatus {
+  readonly api_version: number;
+  /** Of the program. */
+  readonly version: string;
+  readonly pid: number;
+  readonly started_at: string;
+  readonly config: ConfigStatus;
+  readonly ready: boolean;
+  /** What is not in place, one clause each; empty when ready. */
+  readonly waiting_for: readonly string[];
+  readonly upstreams: readonly UpstreamStatus[];
+  readonly secrets: readonly SecretStatus[];
+  readonly files: readonly FileStatus[];
+  readonly processes: readonly ProcessStatus[];
+  readonly listeners: readonly ListenerStatus[];
+  readonly leases: readonly LeaseStatus[];
+  readonly audit: AuditStatus;
+}
+
+export interface ConfigStatus {
+  readonly sources: readonly string[];
+  readonly loaded_at: string;
+  /** Why the config as it is on disk is not the one in force. */
+  readonly reload_error: string | null;
+}
+
+export interface UpstreamStatus {
+  readonly name: string;
+  readonly kind: string;
+  readonly address: string;
+  readonly state: string;
+  readonly since: string;
+  readonly message?: string | undefined;
+  readonly login: {
+    readonly state: string;
+    readonly method?: string | undefined;
+    readonly accessor?: string | undefined;
+    readonly expires_at?: string | null;
+  };
+  readonly budget: { readonly in_flight: number; readonly queued: number };
+}
+
+export interface SecretStatus {
+  /** The config's names for it; empty for a path that only a template asks for. */
+  readonly names: readonly string[];
+  readonly key: string;
+  readonly upstream: string;
+  readonly path: string;
+  readonly state: SecretState;
+  readonly version: number | null;
+  readonly obtained_at: string | null;
+  readonly expires_at: string | null;
+  readonly age_seconds: number | null;
+  readonly next: { readonly action: string; readonly at: string | null; readonly why: string } | null;
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    readonly since: string | null;
+    readonly count: number;
+  } | null;
+  /** How many consumers hold which version. */
+  readonly consumers: readonly { readonly consumer: string; readonly version: number }[];
+}
+
+export interface FileStatus {
+  readonly destination: string;
+  readonly state: string;
+  readonly ready: boolean;
+  readonly missing: readonly {
+    readonly key: string;
+    readonly name: string;
+    readonly reason: string;
+    readonly message?: string | undefined;
+  }[];
+  readonly failure?: { readonly step: string; readonly message: string } | undefined;
+  readonly retry_at?: string | null;
+}
+
+export interface ProcessStatus {
+  readonly name: string;
+  readonly state: string;
+  readonly since: string | null;
+  readonly ready: boolean;
+  readonly pid?: number;
+  readonly restarts: number;
+  readonly message?: string;
+  readonly last_exit?: { readonly code: number | null; readonly signal: string | null };
+}
+
+export interface ListenerStatus {
+  readonly address: string;
+  readonly serve: readonly string[];
+}
+
+export interface LeaseStatus {
+  readonly key: string;
+  readonly state: string;
+  readonly expires_at: string | null;
+}
+
+export interface AuditStatus {
+  readonly file: string | null;
+  readonly state: 'off' | 'writing' | 'failing';
+  readonly on_failure: 'deny' | 'continue' | null;
+  /** Number and hash of the last line: `latchkey audit verify` compares them with the file's end. */
+  readonly seq: number;
+  readonly hash: string | null;
+  readonly error: string | null;
+  /** Lines not written since the start. */
+  readonly lost: number;
+}

@@ -1,0 +1,42 @@
+// The local API with its types: what each question takes and what its answer is. How it travels is local-client.ts.
+import type {
+  DrillAnswer,
+  DrillRequest,
+  Explanation,
+  RefreshAnswer,
+  RefreshRequest,
+  WhoHasAnswer,
+} from '../api/admin.ts';
+import { pathOf, type Route, routes } from '../api/routes.ts';
+import type { AgentStatus } from '../api/status.ts';
+import { askAgentOrThrow } from './local-client.ts';
+
+/** Each rejects with the error that the agent tells, or why there is no answer. */
+export interface TypedClient {
+  status(): Promise<AgentStatus>;
+  refresh(request: RefreshRequest): Promise<RefreshAnswer>;
+  drill(name: string, request: DrillRequest): Promise<DrillAnswer>;
+  /** `NAME` or `NAME@VERSION`. */
+  whoHas(subject: string): Promise<WhoHasAnswer>;
+  explain(subject: string): Promise<Explanation>;
+}
+
+export function createTypedClient(socketPath: string): TypedClient {
+  async function call<T>({ method }: Route, path: string, body?: object): Promise<T> {
+    const sent =
+      body === undefined
+        ? {}
+        : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+    const answer = await askAgentOrThrow({ socketPath, method, path, ...sent });
+    // The agent is the other end of this contract: its answers are not checked once more.
+    return JSON.parse(answer.body.toString('utf8')) as T;
+  }
+  return {
+    status: () => call(routes.status, pathOf(routes.status)),
+    refresh: (request) => call(routes.refresh, pathOf(routes.refresh), request),
+    drill: (name, request) => call(routes.drill, pathOf(routes.drill, name), request),
+    whoHas: (subject) => call(routes.whoHas, pathOf(routes.whoHas, subject)),
+    explain: (subject) =>
+      call(routes.explain, `${pathOf(routes.explain)}?subject=${encodeURIComponent(subject)}`),
+  };
+}
