@@ -43,6 +43,7 @@ export function createVaultAccess(
         if (upstream !== undefined) core.engine.leasesRevoked(upstream.name, leaseIds);
       },
       ownAccessor: () => find()?.status().login.accessor,
+      ownTokens: () => find()?.ownTokens?.() ?? [],
       holdLease({ id, path, durationSeconds }) {
         const upstream = find()?.name ?? '';
         return core.engine.hold({ upstream, id, key: `${upstream}:write ${path}`, durationSeconds });

@@ -69,6 +69,8 @@ export interface VaultAccess {
   leasesRevoked(leaseIds: readonly string[]): void;
   /** Of the agent's own token; undefined where it is not known. */
   ownAccessor(): string | undefined;
+  /** The agent's own token and those before it: no answer may hold one of them. */
+  ownTokens(): readonly SecretValue[];
   /** The lease engine keeps what a caller got by the agent's token: renews it, and revokes it at exit. */
   holdLease(lease: { id: string; path: string; durationSeconds: number }): HeldLease;
 }

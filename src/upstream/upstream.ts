@@ -125,6 +125,8 @@ export interface Upstream {
   ready(signal: AbortSignal): Promise<void>;
   /** Passes a request on as it came. Throws only when there is no answer to pass back. */
   forward(request: ForwardRequest): Promise<ForwardResponse>;
+  /** The token that the agent logged in for and a few before it: what no answer to a caller may hold. */
+  ownTokens?(): readonly SecretValue[];
   /** Takes over settings that need no new login; the rest of `config` is what it was built with. */
   update(config: UpstreamSettings): void;
   /**

@@ -66,6 +66,7 @@ async function startLatchkey() {
         refresh: async () => new Map(),
         leasesRevoked() {},
         ownAccessor: () => undefined,
+        ownTokens: () => [],
         holdLease: () => ({ endsAt: () => undefined, renew() {}, release() {} }),
       },
     },

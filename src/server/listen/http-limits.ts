@@ -48,6 +48,11 @@ export function refuseMalformed(socket: Duplex, error: NodeJS.ErrnoException): v
     socket.destroy();
     return;
   }
+  // The rest of a request that has its answer, after which the connection ends: a second answer would belong to nothing.
+  if (error.code === 'HPE_CLOSED_CONNECTION') {
+    socket.resume();
+    return;
+  }
   if (error.code === 'HPE_HEADER_OVERFLOW') {
     const message = `the headers are longer than ${httpLimits.maxHeaderSize} bytes`;
     refuseConnection(socket, '431 Request Header Fields Too Large', 'headers_too_large', message);

@@ -10,11 +10,12 @@ import type { ForwardedAnswer } from '../agent-view.ts';
 import { type ApiError, apiErrorOf } from '../http/api-error.ts';
 import { type Exchange, jsonHeaders } from '../http/exchange.ts';
 import type { DialectHandler, ServerContext } from '../http/server-context.ts';
+import { canOnlyReveal, createOwnTokenGuard, tokenInAnswer } from './own-token-guard.ts';
 import { createVaultCache, type Found, type VaultCache } from './vault-cache.ts';
 import {
   accessorIn,
   bodyOf,
-  editBack,
+  edited,
   jsonFields,
   type PassedRequest,
   passOn,
@@ -41,7 +42,12 @@ const writes = new Set(['PUT', 'POST', 'PATCH', 'DELETE']);
 export function createVaultDialect(context: ServerContext): DialectHandler {
   const { view, clock, access } = context;
   const { vault, store } = view;
-  const cache = vault && createVaultCache({ store, vault, clock });
+  const guard = createOwnTokenGuard({
+    ownTokens: () => vault?.ownTokens() ?? [],
+    keptTokens: () => held?.tokens() ?? [],
+    logger: context.logger,
+  });
+  const cache = vault && createVaultCache({ store, vault, clock, isClean: (bytes) => guard.isClean(bytes) });
   const held = vault && createVaultHeld({ forward: view.forward, vault, clock });
   const localApi = createVaultLocalApi(context, cache, held);
   const targets = new BoundedMap<string, VaultTarget>(maxRememberedUrls);
@@ -86,13 +92,43 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     return gone.signal;
   }
 
+  /** What goes by the agent's token is answered without it. */
+  function guarded(request: PassedRequest, pass: () => Promise<ForwardedAnswer>): Promise<ForwardedAnswer> {
+    if (request.token !== 'auto') return pass();
+    return guard.checked(pass, Buffer.isBuffer(request.body) ? request.body : undefined);
+  }
+
+  function ask(exchange: Exchange, target: VaultTarget, request: PassedRequest): Promise<ForwardedAnswer> {
+    return guarded(request, () => passOn(exchange, target, view, request));
+  }
+
+  /** Words of the vault may be part of what is told. */
+  function failBy(exchange: Exchange, reason: unknown): void {
+    const error = vaultErrorOf(reason);
+    exchange.failWith(guard.isClean(Buffer.from(error.message)) ? error : vaultErrorOf(tokenInAnswer()));
+  }
+
+  async function answerErrors(exchange: Exchange, pending: Promise<void>): Promise<void> {
+    try {
+      await pending;
+    } catch (error) {
+      if (exchange.response.destroyed) return;
+      if (apiErrorOf(error).code === 'internal') throw error;
+      failBy(exchange, error);
+    }
+  }
+
   function answerFrom(exchange: Exchange, found: Found): boolean {
     if (found.kind === 'pass') return false;
     if (found.kind === 'failed') {
-      exchange.failWith(vaultErrorOf(found.error));
+      failBy(exchange, found.error);
       return true;
     }
     const answer = found.secret.answer.at(found.version);
+    if (answer === undefined) {
+      failBy(exchange, tokenInAnswer());
+      return true;
+    }
     exchange.answer(200, found.secret.answer.missHeaders(answer), answer.body, answer.delivery);
     return true;
   }
@@ -138,13 +174,13 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     const asked = { ...request, method, target, caller: identity.caller };
     const isSmall = body === undefined || Buffer.isBuffer(body);
     if (held === undefined || !isSmall || !isPlain(exchange) || !held.mayKeep(asked)) {
-      return await passOn(exchange, target, view, request);
+      return await ask(exchange, target, request);
     }
     // What it gives is kept though its caller goes away meanwhile.
     const found = await held.obtain({ ...asked, body }, (signal) =>
-      passOn(exchange, target, view, { ...request, signal, isEdited: true }),
+      ask(exchange, target, { ...request, signal, isEdited: true }),
     );
-    if (found.kind === 'pass') return await passOn(exchange, target, view, request);
+    if (found.kind === 'pass') return await ask(exchange, target, request);
     if (found.kind === 'answer') return found.answer;
     exchange.answer(200, heldHeaders(found), found.body);
     return undefined;
@@ -188,12 +224,15 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
   ): Promise<void> {
     const named = textOf(jsonFields(request.body)['token']);
     const isOwn = request.token === 'auto' && (isSelf || named === undefined || named === '');
-    const answer = await passOn(exchange, target, view, { ...request, isEdited: true });
-    await editBack(exchange, answer, (json) => {
-      const accessor = accessorIn(json);
-      const isOurs = isOwn || (accessor !== undefined && vault?.ownAccessor() === accessor);
-      return isOurs ? withoutTokenIds(json) : json;
-    });
+    const pass = async () => {
+      const answer = await passOn(exchange, target, view, { ...request, isEdited: true });
+      return await edited(answer, (json) => {
+        const accessor = accessorIn(json);
+        const isOurs = isOwn || (accessor !== undefined && vault?.ownAccessor() === accessor);
+        return isOurs ? withoutTokenIds(json) : json;
+      });
+    };
+    streamBack(exchange, await guarded(request, pass));
   }
 
   /** The engine renews; a client's renewal is answered from what is left, or brings the engine's forward. */
@@ -253,15 +292,23 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
         exchange.deny();
         return undefined;
       }
+      if (canOnlyReveal(target) && tokenOf(exchange) === 'auto') {
+        exchange.refuse({
+          why: 'own_token',
+          message: "refused: by the agent's token this request could only show that token",
+        });
+        return undefined;
+      }
       const kept = cache !== undefined && mayCache(exchange, target) ? cache : undefined;
       const secret = kept?.find(target);
       const version = secret?.entry.current;
-      if (secret !== undefined && version !== undefined) {
-        exchange.answerPrepared(secret.answer.at(version));
+      const prepared = version && secret?.answer.at(version);
+      if (prepared !== undefined) {
+        exchange.answerPrepared(prepared);
         return undefined;
       }
       const ask = () => (kept === undefined ? forward(exchange, target) : obtain(exchange, target, kept));
-      return guarded(exchange, exchange.recordForward().then(ask));
+      return answerErrors(exchange, exchange.recordForward().then(ask));
     },
     errorBody: (_code, message) => `${JSON.stringify({ errors: [message] })}\n`,
     auditedPath: withoutToken,
@@ -285,17 +332,6 @@ function isPlain({ headers }: Exchange): boolean {
 function heldHeaders({ body, isHit, ageSeconds }: Obtained & { kind: 'held' }): string[] {
   const headers = [...jsonHeaders(body.length), 'X-Cache', isHit ? 'HIT' : 'MISS'];
   return isHit ? [...headers, 'Age', String(ageSeconds)] : headers;
-}
-
-async function guarded(exchange: Exchange, pending: Promise<void>): Promise<void> {
-  try {
-    await pending;
-  } catch (error) {
-    if (exchange.response.destroyed) return;
-    const known = apiErrorOf(error);
-    if (known.code === 'internal') throw error;
-    exchange.failWith(vaultErrorOf(error));
-  }
 }
 
 /** A gateway's words: 503 would mean that the vault is sealed, and 403 that the caller's token may not. */

@@ -10,8 +10,11 @@ import { numberSpan, type Span, withNumbers } from './vault-body.ts';
 
 /** One secret's answer; kept beside its entry. */
 export interface VaultAnswer {
-  /** The answer of this moment. `version` is the entry's current one, or one that was current when it was asked for. */
-  at(version: SecretVersion): PreparedAnswer;
+  /**
+   * The answer of this moment. `version` is the entry's current one, or one that was current when it was asked for.
+   * Undefined: what upstream gave may not go to a caller.
+   */
+  at(version: SecretVersion): PreparedAnswer | undefined;
   /** Its headers when the request made an upstream request, or waited for one. */
   missHeaders(answer: PreparedAnswer): string[];
 }
@@ -25,14 +28,21 @@ interface Prepared {
   readonly answer: PreparedAnswer;
 }
 
-export function createVaultAnswer(options: { entry: Entry; path: string; clock: Clock }): VaultAnswer {
-  const { entry, path, clock } = options;
+export function createVaultAnswer(options: {
+  entry: Entry;
+  path: string;
+  clock: Clock;
+  isClean(bytes: Buffer): boolean;
+}): VaultAnswer {
+  const { entry, path, clock, isClean } = options;
+  let refused: SecretVersion | undefined;
   let spansOf: { version: SecretVersion; lease: Span | undefined; ttl: Span | undefined } | undefined;
   let prepared: Prepared | undefined;
 
   function spans(version: SecretVersion) {
     if (spansOf?.version === version) return spansOf;
     const json = version.body.bytes();
+    refused = isClean(json) ? undefined : version;
     const lease = version.lease === undefined ? undefined : numberSpan(json, 'lease_duration');
     const ttl = version.kind === 'rotating' ? numberSpan(json, 'ttl', 'data') : undefined;
     spansOf = { version, lease, ttl };
@@ -95,7 +105,7 @@ export function createVaultAnswer(options: { entry: Entry; path: string; clock: 
       ) {
         prepared = prepare(version, wall);
       }
-      return prepared.answer;
+      return refused === version ? undefined : prepared.answer;
     },
     missHeaders: ({ headers }) => {
       const from = headers.indexOf('X-Cache');

@@ -57,6 +57,8 @@ interface VaultCacheOptions {
   store: Store;
   vault: VaultAccess;
   clock: Clock;
+  /** Whether upstream's own bytes may go to a caller. */
+  isClean(bytes: Buffer): boolean;
   limits?: Partial<typeof defaultLimits>;
 }
 
@@ -78,7 +80,7 @@ const maxRemembered = 4096;
 const refusals = new Set<ErrorCode>(['not_found', 'mount_not_found', 'denied', 'upstream_answer_invalid']);
 
 export function createVaultCache(options: VaultCacheOptions): VaultCache {
-  const { store, vault, clock } = options;
+  const { store, vault, clock, isClean } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const life = new AbortController();
   /** By the key of the reference as it was asked for; in order of use, oldest first. */
@@ -103,7 +105,7 @@ export function createVaultCache(options: VaultCacheOptions): VaultCache {
     const handle = store.open(twin?.reference ?? reference, twin?.policy ?? defaultEntryPolicy);
     const { entry } = handle;
     const { path } = reference;
-    const answer = createVaultAnswer({ entry, path, clock });
+    const answer = createVaultAnswer({ entry, path, clock, isClean });
     const own = { handle, reference, loading: undefined, isOpen: true };
     const slot: Slot = { entry, path, answer, usedAt: clock.now(), ...own };
     slots.set(key, slot);

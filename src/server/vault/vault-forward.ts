@@ -55,9 +55,11 @@ export function passOn(
   // Every one of them may carry the listener's token; the vault gets the token that was decided on.
   delete headers['authorization'];
   delete headers['x-aws-parameters-secrets-token'];
-  if (request.isEdited === true) {
-    delete headers['accept-encoding'];
-    delete headers['x-vault-wrap-ttl'];
+  if (request.isEdited === true) delete headers['x-vault-wrap-ttl'];
+  if (request.isEdited === true || token === 'auto') {
+    // In the clear and in one piece, for the answer is looked into.
+    headers['accept-encoding'] = 'identity';
+    for (const name of ['range', 'if-range']) delete headers[name];
   }
   return view.forward({
     method: exchange.method,
@@ -141,24 +143,18 @@ export function streamBack(exchange: Exchange, answer: ForwardedAnswer): void {
   if (!exchange.response.headersSent) exchange.response.once('close', () => answer.body.destroy());
 }
 
-/** Answers with `edit` of the JSON; anything else goes back as it is. */
-export async function editBack(
-  exchange: Exchange,
+/** The answer with `edit` of its JSON; anything else stays as it is. */
+export async function edited(
   answer: ForwardedAnswer,
   edit: (json: JsonObject) => JsonValue,
-): Promise<void> {
+): Promise<ForwardedAnswer> {
   const isSmall = Number(answer.headers['content-length'] ?? 0) <= maxEditedBytes;
-  if (answer.status !== 200 || !isSmall || answer.headers['content-encoding'] !== undefined) {
-    streamBack(exchange, answer);
-    return;
-  }
+  if (answer.status !== 200 || !isSmall || answer.headers['content-encoding'] !== undefined) return answer;
   let body = await buffer(answer.body);
   const json = jsonFields(body);
   if (Object.keys(json).length > 0) body = Buffer.from(`${stringifyJson(edit(json))}\n`, 'utf8');
-  const headers = answerHeaders(answer.headers).filter(
-    (_text, index, all) => all[index - (index % 2)]?.toLowerCase() !== 'content-length',
-  );
-  exchange.answer(answer.status, [...headers, 'Content-Length', String(body.length)], body);
+  const headers = { ...answer.headers, 'content-length': String(body.length) };
+  return { ...answer, headers, body: Readable.from([body]) };
 }
 
 /** Without id and accessor of the agent's own token, as Vault's agent leaves them out. */

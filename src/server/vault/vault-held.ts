@@ -46,6 +46,8 @@ export interface VaultHeld {
   mayKeep(request: Omit<HeldRequest, 'body'>): boolean;
   /** From memory, or by `ask`, which is called once however many make the same request. */
   obtain(request: HeldRequest, ask: (signal: AbortSignal) => Promise<ForwardedAnswer>): Promise<Obtained>;
+  /** The tokens that are kept, each for its own caller. */
+  tokens(): SecretValue[];
   /** A caller showed this token: it is in use. */
   used(token: VaultToken): void;
   /** A caller renewed this lease by itself, perhaps for a shorter time. */
@@ -286,6 +288,10 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
       );
       return await asked;
     },
+    tokens: () =>
+      table.size === 0
+        ? []
+        : table.all().flatMap(({ digest, token }) => (digest === undefined ? [] : (token ?? []))),
     used(token) {
       if (table.size > 0 && token instanceof SecretValue) table.touch(table.ofToken(tokenKey(token)));
     },

@@ -203,6 +203,7 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
     renew: (leaseId, increment, request) => bound(request, (sent) => secrets.renew(leaseId, increment, sent)),
     revoke: (leaseId, request) => bound(request, (sent) => secrets.revoke(leaseId, sent)),
     canonicalKey: secrets.canonicalKey,
+    ownTokens: () => session.recentTokens(),
     async forward(request) {
       refuseWhenClosed();
       // Not released with the promise: the answer's body ends with the upstream too.

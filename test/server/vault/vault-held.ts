@@ -40,6 +40,7 @@ function create({ ttl = 3600, maxEntries = 1000 } = {}) {
   const vault: VaultAccess = {
     upstream: () => ({ name: state.upstream, namespace: undefined }),
     ownAccessor: () => state.accessor,
+    ownTokens: () => [],
     canonicalKey: () => '',
     refresh: async () => new Map(),
     leasesRevoked() {},

@@ -4,6 +4,7 @@ import { backoffDelayMs } from '../../../base/backoff.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { describeError, LatchkeyError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
+import type { SecretValue } from '../../../base/secret-value.ts';
 import { createChangePoint, nextChange } from '../../../base/until.ts';
 import type { AuthConfig } from '../../../config/resolved.ts';
 import { UpstreamFailure } from '../../gate/failure.ts';
@@ -20,6 +21,8 @@ export interface Session {
   start(): void;
   /** The token; waits for a login that is under way, and throws the error of the last one. */
   token(signal: AbortSignal): Promise<SessionToken>;
+  /** The token of the last login and a few before it, newest first: what no answer may hold. */
+  recentTokens(): readonly SecretValue[];
   /** Was a 403 the token's fault? Then a fresh login is under way, and `token` waits for it. */
   isRefused(token: SessionToken, answer: Pick<VaultAnswer, 'body'>, path: string): Promise<boolean>;
   status(): SessionStatus;
@@ -55,6 +58,8 @@ export interface SessionOptions {
   readonly onEnding: (token: SessionToken, at: number) => void;
 }
 
+const mostRecent = 4;
+
 export function createSession(options: SessionOptions): Session {
   const { auth, client, clock, random, logger } = options;
   const lifetime = new AbortController();
@@ -73,6 +78,7 @@ export function createSession(options: SessionOptions): Session {
   });
   let method: AuthMethod | undefined;
   let current: SessionToken | undefined;
+  let recent: readonly SecretValue[] = [];
   let error: LatchkeyError | undefined;
   let isStarted = false;
   /** An attempt is under way or about to begin: requests wait for it. */
@@ -153,6 +159,7 @@ export function createSession(options: SessionOptions): Session {
       return;
     }
     current = createSessionToken(grant, clock.now());
+    recent = [current.value, ...recent].slice(0, mostRecent);
     if (before !== undefined) tellEnd(before);
     const { accessor, ttlSeconds } = grant;
     logger.info({ method: auth.method, accessor, ttl_seconds: ttlSeconds }, 'logged in');
@@ -247,6 +254,7 @@ export function createSession(options: SessionOptions): Session {
       isStarted = true;
       running = run();
     },
+    recentTokens: () => recent,
     async token(signal) {
       for (;;) {
         if (isAlive(current)) return current;
