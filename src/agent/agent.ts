@@ -11,6 +11,7 @@ import { configFoldersOf, isConfigFileName, loadConfig } from '../config/load.ts
 import type { ResolvedConfig } from '../config/resolved.ts';
 import type { AgentView } from '../server/agent-view.ts';
 import { type Reaper, startReaper } from '../supervise/launch/reaper.ts';
+import { loadKinds } from '../upstream/kinds.ts';
 import { createCallQueue } from './call-queue.ts';
 import { hardenProcess } from './host/harden-process.ts';
 import { createServiceNotifier, type ServiceNotifier } from './host/sd-notify.ts';
@@ -58,7 +59,8 @@ export interface Agent {
 
 const readyCheckMs = 250;
 
-export function createAgent(options: AgentOptions): Agent {
+export async function createAgent(options: AgentOptions): Promise<Agent> {
+  await loadKinds(options.config.upstreams);
   const { env, log } = options;
   const logger: Logger = log.logger;
   const surroundings = { clock: createSystemClock(), random: Math.random, logger, env };

@@ -3,10 +3,10 @@
 import { errorCode } from '../base/errors.ts';
 import type { NameTable } from '../content/name-table.ts';
 import type { RenderObserver } from '../files/transaction/ports.ts';
-import type { LeaseUpstream } from '../lease/lease-upstream.ts';
 import type { AgentMetrics } from '../metrics/agent-metrics.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
 import type { Entry } from '../store/entry.ts';
+import type { ReadableSource } from '../store/secret-reading.ts';
 import type { Store } from '../store/store.ts';
 import type { ProcessObserver } from '../supervise/process-status.ts';
 import { version } from '../version.ts';
@@ -49,10 +49,10 @@ export function observeProcesses(metrics: AgentMetrics): ProcessObserver {
   return { started: (name, reason) => metrics.processStarts.with(name, reason).inc() };
 }
 
-const measuredUpstreams = new WeakMap<LeaseUpstream, LeaseUpstream>();
+const measuredUpstreams = new WeakMap<ReadableSource, ReadableSource>();
 
 /** The same upstream, its requests counted and timed; of one upstream always the same object. */
-export function measureUpstream(upstream: LeaseUpstream, metrics: AgentMetrics): LeaseUpstream {
+export function measureUpstream(upstream: ReadableSource, metrics: AgentMetrics): ReadableSource {
   const known = measuredUpstreams.get(upstream);
   if (known !== undefined) return known;
   const measured = measure(upstream, metrics);
@@ -60,7 +60,8 @@ export function measureUpstream(upstream: LeaseUpstream, metrics: AgentMetrics):
   return measured;
 }
 
-function measure(upstream: LeaseUpstream, metrics: AgentMetrics): LeaseUpstream {
+function measure(upstream: ReadableSource, metrics: AgentMetrics): ReadableSource {
+  const { leases } = upstream;
   const seconds = metrics.upstreamSeconds.with(upstream.name);
   async function timed<T>(call: Promise<T>): Promise<T> {
     const begin = performance.now();
@@ -78,9 +79,15 @@ function measure(upstream: LeaseUpstream, metrics: AgentMetrics): LeaseUpstream 
   return {
     name: upstream.name,
     read: (reference, options) => timed(upstream.read(reference, options)),
-    renew: (leaseId, seconds, options) => timed(upstream.renew(leaseId, seconds, options)),
-    revoke: (leaseId, options) => timed(upstream.revoke(leaseId, options)),
     canonicalKey: (reference) => upstream.canonicalKey(reference),
+    ...(leases === undefined
+      ? {}
+      : {
+          leases: {
+            renew: (leaseId, seconds, options) => timed(leases.renew(leaseId, seconds, options)),
+            revoke: (leaseId, options) => timed(leases.revoke(leaseId, options)),
+          },
+        }),
     ...(upstream.isCurrent === undefined ? {} : { isCurrent: upstream.isCurrent.bind(upstream) }),
   };
 }

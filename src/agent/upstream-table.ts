@@ -1,15 +1,15 @@
-// The upstreams of the config by name: built, started, swapped on reload, closed. Kinds are told apart here and nowhere
-// else.
+// The upstreams of the config by name: built, started, swapped on reload, closed. Their kinds are loaded before.
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../base/clock.ts';
-import { LatchkeyError } from '../base/errors.ts';
+import type { LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import type { UpstreamConfig } from '../config/resolved.ts';
-import type { Upstream, UpstreamListener } from '../upstream/upstream.ts';
-import { createVaultUpstream } from '../upstream/vault/vault-upstream.ts';
+import type { UpstreamConfig } from '../config/upstreams/kinds.ts';
+import { createSource } from '../upstream/kinds.ts';
+import type { SecretSource, SourceListener } from '../upstream/secret-source.ts';
 
 export interface UpstreamTable {
   /** The table itself changes with `reconcile`; ask again. */
-  byName(): ReadonlyMap<string, Upstream>;
+  byName(): ReadonlyMap<string, SecretSource>;
   /** Resolves to the error of a login that failed under `exit_on_error`: of any upstream, at any time. */
   readonly failed: Promise<LatchkeyError>;
   /**
@@ -32,9 +32,9 @@ export interface UpstreamTableOptions {
   logger: Logger;
   env: NodeJS.ProcessEnv;
   /** Hears every upstream, with its name. */
-  listenerOf(name: string): UpstreamListener;
+  listenerOf(name: string): SourceListener;
   /** Whether what was issued by an upstream that is no more in the table still lives. */
-  isUsed(upstream: Upstream): boolean;
+  isUsed(upstream: SecretSource): boolean;
 }
 
 interface RemainingLease {
@@ -44,7 +44,7 @@ interface RemainingLease {
 
 interface Member {
   config: UpstreamConfig;
-  upstream: Upstream;
+  upstream: SecretSource;
   /** Of its leases it goes on to tell. */
   stopListening(): void;
 }
@@ -55,16 +55,15 @@ const closeDeadlineMs = 10_000;
 
 export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTable {
   let members = new Map<string, Member>();
-  const retired = new Set<Upstream>();
+  const retired = new Set<SecretSource>();
   const lifetime = new AbortController();
   let isStarted = false;
   const failure = Promise.withResolvers<LatchkeyError>();
   const never = new AbortController().signal;
 
   function build(config: UpstreamConfig): Member {
-    checkUpstreams([config]);
     const { clock, random, logger, env } = options;
-    const upstream = createVaultUpstream({ config, clock, random, logger, env });
+    const upstream = createSource({ config, clock, random, logger, env });
     const { leasesEnd, ...others } = options.listenerOf(config.name);
     if (leasesEnd !== undefined) upstream.listen({ leasesEnd });
     const stops = [
@@ -111,16 +110,18 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
     failed: failure.promise,
     reconcile(configs, onSwapped) {
       const next = new Map<string, Member>();
+      const commits: (() => void)[] = [];
       for (const config of configs) {
         const known = members.get(config.name);
-        const stays = known !== undefined && isSame(sessionOf(known.config), sessionOf(config));
-        next.set(config.name, stays ? known : build(config));
+        const isSame = known !== undefined && isDeepStrictEqual(known.config, config);
+        const commit = isSame ? () => {} : known?.upstream.prepareUpdate?.(config);
+        next.set(config.name, known !== undefined && commit !== undefined ? known : build(config));
+        if (commit !== undefined) commits.push(commit);
       }
+      for (const commit of commits) commit();
       for (const config of configs) {
         const member = next.get(config.name);
-        if (member === undefined || isSame(member.config, config)) continue;
-        member.upstream.update(config);
-        member.config = config;
+        if (member !== undefined) member.config = config;
       }
       const gone = [...members.values()].filter((member) => next.get(member.config.name) !== member);
       const added = [...next.values()].filter((member) => members.get(member.config.name) !== member);
@@ -142,27 +143,4 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
       );
     },
   };
-}
-
-/** Throws `config_invalid` for a kind that this release does not have. */
-export function checkUpstreams(configs: readonly UpstreamConfig[]): void {
-  for (const { name, kind } of configs) {
-    if (kind === 'vault') continue;
-    throw new LatchkeyError(
-      'config_invalid',
-      `upstreams.${name}.kind: this release has no upstream of kind ${kind}`,
-      {
-        remedy: 'use kind: vault',
-      },
-    );
-  }
-}
-
-/** What another login or another server hangs on. */
-function sessionOf({ budget, events, timeoutMs, maxBodyBytes, ...rest }: UpstreamConfig): object {
-  return rest;
-}
-
-function isSame(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }

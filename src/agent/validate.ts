@@ -5,7 +5,7 @@ import { describeError } from '../base/errors.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import { createTemplateCompiler } from '../content/template-compiler.ts';
 import { loadTemplate } from '../content/template-loader.ts';
-import { checkUpstreams } from './upstream-table.ts';
+import { loadKinds } from '../upstream/kinds.ts';
 
 /** One line for each problem; empty when there is none. Of a config for another host, templates may be missing here. */
 export async function validateParts(config: ResolvedConfig, { isElsewhere = false } = {}): Promise<string[]> {
@@ -15,7 +15,7 @@ export async function validateParts(config: ResolvedConfig, { isElsewhere = fals
     clock: createSystemClock(),
   });
   const checks: Promise<unknown>[] = [
-    ...config.upstreams.map(async (upstream) => checkUpstreams([upstream])),
+    loadKinds(config.upstreams),
     ...config.files
       .filter(({ source }) => !isElsewhere || source.kind !== 'file' || existsSync(source.path))
       .map((file) => loadTemplate(file, compiler.compile)),

@@ -2,16 +2,16 @@
 import { LatchkeyError } from '../base/errors.ts';
 import type { AgentView } from '../server/agent-view.ts';
 import { referenceKey } from '../store/reference.ts';
-import type { Upstream } from '../upstream/upstream.ts';
+import type { SecretSource } from '../upstream/secret-source.ts';
 import type { Core } from './wire.ts';
 
-/** The dialect stands for the first upstream of kind vault. */
+/** The dialect stands for the first upstream that has the API of Vault. */
 export function createVaultAccess(
   core: Pick<Core, 'upstreams' | 'engine'>,
 ): Required<Pick<AgentView, 'forward' | 'vault'>> {
-  const find = (): Upstream | undefined => {
-    for (const upstream of core.upstreams.byName().values())
-      if (upstream.status().kind === 'vault') return upstream;
+  const find = (): Required<Pick<SecretSource, 'name' | 'vault'>> | undefined => {
+    for (const { name, vault } of core.upstreams.byName().values())
+      if (vault !== undefined) return { name, vault };
     return undefined;
   };
   return {
@@ -22,12 +22,12 @@ export function createVaultAccess(
           remedy: 'name an upstream of kind vault',
         });
       }
-      return upstream.forward(request);
+      return upstream.vault.forward(request);
     },
     vault: {
       upstream() {
         const upstream = find();
-        return upstream && { name: upstream.name, namespace: upstream.status().namespace };
+        return upstream && { name: upstream.name, namespace: upstream.vault.namespace() };
       },
       canonicalKey(reference) {
         return (
@@ -42,8 +42,8 @@ export function createVaultAccess(
         const upstream = find();
         if (upstream !== undefined) core.engine.leasesRevoked(upstream.name, leaseIds);
       },
-      ownAccessor: () => find()?.status().login.accessor,
-      ownTokens: () => find()?.ownTokens?.() ?? [],
+      ownAccessor: () => find()?.vault.accessor(),
+      ownTokens: () => find()?.vault.ownTokens() ?? [],
       holdLease({ id, path, durationSeconds }) {
         const upstream = find()?.name ?? '';
         return core.engine.hold({ upstream, id, key: `${upstream}:write ${path}`, durationSeconds });

@@ -17,15 +17,15 @@ import { createDependencyResolver, type ResolveDependency } from '../content/res
 import { createTemplateCompiler, type TemplateCompiler } from '../content/template-compiler.ts';
 import { createFilePipeline, type FilePipeline } from '../files/file-pipeline.ts';
 import { createLeaseEngine, type LeaseEngine } from '../lease/lease-engine.ts';
-import type { LeaseUpstream } from '../lease/lease-upstream.ts';
 import { type AgentMetrics, defineAgentMetrics } from '../metrics/agent-metrics.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../metrics/registry.ts';
 import type { AgentView } from '../server/agent-view.ts';
 import { createServer, type LocalServer } from '../server/server.ts';
+import type { ReadableSource } from '../store/secret-reading.ts';
 import { createStore, type Store } from '../store/store.ts';
 import { createCommandRunner } from '../supervise/launch/run-command.ts';
 import { createSupervisor, type Supervisor } from '../supervise/supervisor.ts';
-import type { UpstreamStateName } from '../upstream/upstream.ts';
+import type { SourceStateName } from '../upstream/secret-source.ts';
 import { measureUpstream, observeFiles, observeProcesses, observeStore } from './observe.ts';
 import { awaitFiles } from './one-shot/await-files.ts';
 import { createUpstreamTable, type UpstreamTable } from './upstream-table.ts';
@@ -79,7 +79,7 @@ export function wireCore(
   let resolver = resolverOf(config);
   const resolve: ResolveDependency = (dependency, upstream) => resolver(dependency, upstream);
 
-  const states = new Map<string, UpstreamStateName>();
+  const states = new Map<string, SourceStateName>();
   const upstreams = createUpstreamTable({
     configs: config.upstreams,
     clock,
@@ -167,7 +167,7 @@ export function wireCore(
 export function measured(
   upstreams: UpstreamTable,
   metrics: AgentMetrics,
-): ReadonlyMap<string, LeaseUpstream> {
+): ReadonlyMap<string, ReadableSource> {
   return new Map(
     [...upstreams.byName()].map(([name, upstream]) => [name, measureUpstream(upstream, metrics)]),
   );

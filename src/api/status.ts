@@ -37,13 +37,17 @@ export interface UpstreamStatus {
   readonly state: string;
   readonly since: string;
   readonly message?: string | undefined;
-  readonly login: {
-    readonly state: string;
-    readonly method?: string | undefined;
-    readonly accessor?: string | undefined;
-    readonly expires_at?: string | null;
-  };
-  readonly budget: { readonly in_flight: number; readonly queued: number };
+  /** Absent: it wants none. */
+  readonly login?:
+    | {
+        readonly state: string;
+        readonly method?: string | undefined;
+        readonly accessor?: string | undefined;
+        readonly expires_at?: string | null;
+      }
+    | undefined;
+  /** Absent: asking it costs nobody anything. */
+  readonly budget?: { readonly in_flight: number; readonly queued: number };
 }
 
 export interface SecretStatus {

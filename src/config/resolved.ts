@@ -1,5 +1,6 @@
 // The configuration as the agent uses it: every default filled in, durations in milliseconds, modes as numbers, names
 // checked against each other. The file's own shape is in schema.ts; resolve.ts turns one into the other.
+import type { UpstreamConfig } from './upstreams/kinds.ts';
 
 export interface ResolvedConfig {
   readonly upstreams: readonly UpstreamConfig[];
@@ -15,96 +16,6 @@ export interface ResolvedConfig {
   readonly stateDir: string;
   /** The config files that this came from, for watching. */
   readonly sources: readonly string[];
-}
-
-export interface UpstreamConfig {
-  readonly name: string;
-  readonly kind: 'vault' | 'aws' | 'onepassword' | 'azure' | 'gcp' | 'env' | 'file';
-  /** Tried in order. */
-  readonly addresses: readonly string[];
-  readonly namespace: string | undefined;
-  readonly tls: TlsConfig;
-  readonly auth: AuthConfig;
-  readonly budget: BudgetConfig;
-  /** Copies of the token for other programs, as Vault Agent's sinks. */
-  readonly sinks: readonly SinkConfig[];
-  /** Subscribe to `sys/events/subscribe` where the server has it. */
-  readonly events: boolean;
-  /** Milliseconds for one request, from sending to the last byte. */
-  readonly timeoutMs: number;
-  /** Bytes of one answer. */
-  readonly maxBodyBytes: number;
-}
-
-export interface TlsConfig {
-  readonly caFile: string | undefined;
-  readonly caPath: string | undefined;
-  readonly certFile: string | undefined;
-  readonly keyFile: string | undefined;
-  readonly serverName: string | undefined;
-  readonly skipVerify: boolean;
-}
-
-export interface BudgetConfig {
-  readonly requestsPerSecond: number;
-  readonly concurrency: number;
-}
-
-/** What all auth methods share. */
-export interface AuthCommon {
-  /** Without `auth/`: `approle`. */
-  readonly mount: string;
-  readonly namespace: string | undefined;
-  readonly minBackoffMs: number;
-  readonly maxBackoffMs: number;
-  readonly exitOnError: boolean;
-  /** Seconds; the login answer is asked for wrapped, and unwrapped by the agent. */
-  readonly wrapTtlSeconds: number | undefined;
-}
-
-export type AuthConfig = AuthCommon &
-  (
-    | { readonly method: 'token' }
-    | { readonly method: 'token_file'; readonly path: string }
-    | {
-        readonly method: 'approle';
-        readonly roleId: string | undefined;
-        readonly roleIdFile: string | undefined;
-        readonly secretIdFile: string | undefined;
-        readonly removeSecretIdFile: boolean;
-        readonly secretIdWrapped: boolean;
-      }
-    | { readonly method: 'jwt'; readonly role: string; readonly path: string; readonly removeFile: boolean }
-    | { readonly method: 'kubernetes'; readonly role: string; readonly path: string }
-    | { readonly method: 'cert'; readonly name: string | undefined }
-    | { readonly method: 'userpass' | 'ldap'; readonly username: string; readonly passwordFile: string }
-    | {
-        readonly method: 'aws';
-        readonly role: string;
-        readonly region: string;
-        readonly headerValue: string | undefined;
-        /** Default `https://sts.REGION.amazonaws.com/`. */
-        readonly stsEndpoint: string | undefined;
-      }
-    | {
-        readonly method: 'gcp';
-        readonly role: string;
-        readonly type: 'gce' | 'iam';
-        readonly serviceAccount: string | undefined;
-      }
-    | { readonly method: 'azure'; readonly role: string; readonly resource: string }
-  );
-
-export interface SinkConfig {
-  readonly path: string;
-  readonly mode: number;
-  readonly owner: string | undefined;
-  readonly group: string | undefined;
-  readonly wrapTtlSeconds: number | undefined;
-  /** curve25519 key agreement and AES-GCM, as Vault Agent's `dh_type`. */
-  readonly dhPath: string | undefined;
-  readonly deriveKey: boolean;
-  readonly aad: string | undefined;
 }
 
 export interface SecretConfig {

@@ -1,17 +1,16 @@
 // How one version of a secret looks to templates, and which of its bytes must be masked wherever output is shown.
 import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../base/json.ts';
 import { SecretValue } from '../base/secret-value.ts';
-import { parseBody, type SecretVersion } from '../store/secret-version.ts';
+import { parseBody, type SecretVersion, secretFields } from '../store/secret-version.ts';
 import type { LookupSecret } from '../template/exec/lookup.ts';
 
 // Shorter values ("on", "42") are no secrets worth the name, and masking them would garble every line.
 const shortestMaskBytes = 3;
 
-/** Parses the answer of an upstream into what a template sees. */
-export function toLookupSecret(version: Pick<SecretVersion, 'body' | 'shape'>): LookupSecret {
+/** The answer of an upstream as a template sees it. */
+export function toLookupSecret(version: Pick<SecretVersion, 'content'>): LookupSecret {
   const body = parseBody(version);
   const data = objectOrNull(body['data']);
-  const inner = version.shape === 'kv2' && data !== null ? objectOrNull(data['data']) : data;
   const warnings = body['warnings'];
   return {
     requestId: textOf(body['request_id']),
@@ -22,12 +21,12 @@ export function toLookupSecret(version: Pick<SecretVersion, 'body' | 'shape'>): 
     warnings: Array.isArray(warnings) ? warnings.map(textOf) : null,
     auth: objectOrNull(body['auth']),
     wrapInfo: objectOrNull(body['wrap_info']),
-    fields: inner ?? {},
+    fields: secretFields(version),
   };
 }
 
 /** The names of a list's answer (`data.keys`). */
-export function toNames(version: Pick<SecretVersion, 'body' | 'shape'>): readonly string[] {
+export function toNames(version: Pick<SecretVersion, 'content'>): readonly string[] {
   const data = objectOrNull(parseBody(version)['data']);
   const keys = data?.['keys'];
   return Array.isArray(keys) ? keys.map(textOf) : [];

@@ -5,7 +5,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import { describeError, errorCode, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { EntryPolicy } from '../store/entry.ts';
-import type { LeaseUpstream, RequestOptions } from './lease-upstream.ts';
+import type { LeaseRequests, ReadableSource, RequestOptions } from '../store/secret-reading.ts';
 import { isAtMaxLife, renewDelayMs, type ScheduleLimits } from './schedule-policy.ts';
 import type { UpstreamCalls } from './upstream-calls.ts';
 
@@ -16,7 +16,7 @@ export interface OwnedLease {
   readonly upstream: string;
   readonly id: string;
   /** Which made it, and renews and revokes it even when another upstream has its name; undefined: any of that name. */
-  readonly issuer: LeaseUpstream | undefined;
+  readonly issuer: ReadableSource | undefined;
   /** The entry that it was made for. */
   readonly key: string;
   /** What each renewal asks for. */
@@ -38,7 +38,7 @@ export interface OwnedLease {
 export interface LeaseGrant {
   readonly upstream: string;
   /** Absent: the one that has the name. */
-  readonly issuer?: LeaseUpstream;
+  readonly issuer?: ReadableSource;
   readonly id: string;
   readonly key: string;
   readonly durationSeconds: number;
@@ -188,7 +188,7 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
       const answer = await calls.call(
         lease.upstream,
         request,
-        (upstream, own) => upstream.renew(lease.id, lease.askedSeconds, own),
+        (upstream, own) => leasesOf(upstream).renew(lease.id, lease.askedSeconds, own),
         lease.issuer,
       );
       applyRenewal(lease, answer, sentAt);
@@ -209,7 +209,7 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
       await calls.call(
         lease.upstream,
         request,
-        (upstream, own) => upstream.revoke(lease.id, own),
+        (upstream, own) => leasesOf(upstream).revoke(lease.id, own),
         lease.issuer,
       );
       logger.info({ lease: lease.key }, 'revoked a lease that nobody uses any more');
@@ -331,6 +331,11 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
   };
 }
 
+function leasesOf({ name, leases }: ReadableSource): LeaseRequests {
+  if (leases !== undefined) return leases;
+  throw new LatchkeyError('lease_lost', `upstream ${name} keeps no leases`);
+}
+
 function bookKey(upstream: string, leaseId: string): string {
   return `${upstream}\n${leaseId}`;
 }
@@ -339,7 +344,7 @@ function overlapOf({ isCondemned, policy }: OwnedLease): number {
   return isCondemned ? 0 : policy.overlapMs;
 }
 
-function createLease(grant: LeaseGrant, issuer: LeaseUpstream | undefined): OwnedLease {
+function createLease(grant: LeaseGrant, issuer: ReadableSource | undefined): OwnedLease {
   const grantedMs = grant.durationSeconds * 1000;
   return {
     upstream: grant.upstream,

@@ -5,6 +5,7 @@ import { LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Entry, EntryPolicy } from '../store/entry.ts';
 import { createReference } from '../store/reference.ts';
+import type { ReadableSource } from '../store/secret-reading.ts';
 import type { SecretVersion } from '../store/secret-version.ts';
 import type { Store } from '../store/store.ts';
 import { createClockWatch } from './clock-watch.ts';
@@ -12,7 +13,6 @@ import { sweepAtExit } from './exit-sweep.ts';
 import { type HeldGrant, type HeldLease, holdLease } from './held-lease.ts';
 import { createLastRun } from './last-run.ts';
 import { createLeaseBook, type LeaseState, type OwnedLease } from './lease-book.ts';
-import type { LeaseUpstream } from './lease-upstream.ts';
 import { createMintFloor } from './mint-floor.ts';
 import { noSuchEntry, type RotateOptions, type RotateResult, rotateTrack } from './rotate-now.ts';
 import { defaultScheduleLimits, type ScheduleLimits } from './schedule-policy.ts';
@@ -25,7 +25,7 @@ import { createUpstreamCalls } from './upstream-calls.ts';
 
 export interface LeaseEngineOptions {
   store: Store;
-  upstreams: ReadonlyMap<string, LeaseUpstream>;
+  upstreams: ReadonlyMap<string, ReadableSource>;
   clock: Clock;
   /** Numbers in [0, 1). */
   random: () => number;
@@ -91,9 +91,9 @@ export interface LeaseEngine {
   /** A caller has revoked these leases: what came with them is over, and another credential may be made at once. */
   leasesRevoked(upstream: string, leaseIds: readonly string[]): void;
   /** Leases of one that is no more, or another under its name, are renewed and revoked there until they are gone. */
-  setUpstreams(upstreams: ReadonlyMap<string, LeaseUpstream>): void;
+  setUpstreams(upstreams: ReadonlyMap<string, ReadableSource>): void;
   /** Whether a request to it is under way, or a lease of it lives. */
-  isUsed(upstream: LeaseUpstream): boolean;
+  isUsed(upstream: ReadableSource): boolean;
   leases(): Iterable<LeaseStatus>;
   /** Owns a renewable lease that was just granted to a caller's own request: renewed until released, revoked at exit. */
   hold(grant: HeldGrant): HeldLease;

@@ -127,7 +127,7 @@ function planHealthy(view: SecretView, now: number, random: () => number): Plann
   if (value === undefined) return { action: 'read', at: now, why: 'it was never read' };
   if (view.isExpired) return { action: 'read', at: now, why: 'the last value has expired' };
   if (value.kind === 'leased') return planLease(value, now, random);
-  if (value.kind === 'certificate') return planCertificate(value, now, random);
+  if (value.kind === 'expiring') return planCertificate(value, now, random);
   return planPoll(view.policy.refreshMs, value, now, random);
 }
 

@@ -2,8 +2,8 @@
 // schedule-policy.ts; what an answer changes is in track-requests.ts.
 import { LatchkeyError } from '../base/errors.ts';
 import type { Reference } from '../store/reference.ts';
+import type { Priority, Urgency } from '../store/secret-reading.ts';
 import { stateOnFailure } from './failure-policy.ts';
-import type { Priority, Urgency } from './lease-upstream.ts';
 import { chooseRequest, type RequestKind } from './schedule-policy.ts';
 import { isMinted, type SecretView } from './secret-view.ts';
 import {

@@ -50,5 +50,5 @@ export interface FailureView {
 
 /** Whether each read of it makes a new credential. */
 export function isMinted(kind: SecretKind): boolean {
-  return kind === 'leased' || kind === 'certificate';
+  return kind === 'leased' || kind === 'expiring';
 }

@@ -1,10 +1,10 @@
 // The requests of one track and what their outcomes change: the value, its lease, the failures, the store's entries.
 import { describeError, errorCode, LatchkeyError } from '../base/errors.ts';
 import type { EntryState } from '../store/entry.ts';
+import type { ReadableSource, Urgency } from '../store/secret-reading.ts';
 import type { SecretAnswer } from '../store/secret-version.ts';
 import { addFailure, isOutageError, mayHaveMinted, stateOnFailure } from './failure-policy.ts';
 import type { OwnedLease } from './lease-book.ts';
-import type { LeaseUpstream, Urgency } from './lease-upstream.ts';
 import { isMinted } from './secret-view.ts';
 import { logFields, policyOf, publishTo, shownEnd, type TrackContext, viewOf } from './track-context.ts';
 import { confirmValue, createTrackedValue, noteOutcome } from './tracked-value.ts';
@@ -13,7 +13,7 @@ import { confirmValue, createTrackedValue, noteOutcome } from './tracked-value.t
 export interface Reading {
   readonly answer: SecretAnswer;
   readonly sentAt: number;
-  readonly from: LeaseUpstream;
+  readonly from: ReadableSource;
 }
 
 export interface TrackRequests {

@@ -3,7 +3,7 @@
 import type { Clock } from '../base/clock.ts';
 import { errorCode, LatchkeyError } from '../base/errors.ts';
 import { linkSignals } from '../base/linked-signal.ts';
-import type { LeaseUpstream, Priority, RequestOptions } from './lease-upstream.ts';
+import type { Priority, ReadableSource, RequestOptions } from '../store/secret-reading.ts';
 import { createOutage, isRefusal, type Outage } from './outage.ts';
 import type { ScheduleLimits } from './schedule-policy.ts';
 
@@ -15,20 +15,20 @@ export interface UpstreamCalls {
   call<T>(
     name: string,
     options: RequestOptions,
-    send: (upstream: LeaseUpstream, options: RequestOptions) => Promise<T>,
-    via?: LeaseUpstream,
+    send: (upstream: ReadableSource, options: RequestOptions) => Promise<T>,
+    via?: ReadableSource,
   ): Promise<T>;
-  outage(name: string, via?: LeaseUpstream): Outage;
-  upstream(name: string): LeaseUpstream | undefined;
+  outage(name: string, via?: ReadableSource): Outage;
+  upstream(name: string): ReadableSource | undefined;
   /** Whether a request to it is under way. */
-  isBusy(upstream: LeaseUpstream): boolean;
-  replace(upstreams: ReadonlyMap<string, LeaseUpstream>): void;
+  isBusy(upstream: ReadableSource): boolean;
+  replace(upstreams: ReadonlyMap<string, ReadableSource>): void;
 }
 
 interface CallsOptions {
   clock: Clock;
   random: () => number;
-  upstreams: ReadonlyMap<string, LeaseUpstream>;
+  upstreams: ReadonlyMap<string, ReadableSource>;
   schedule: ScheduleLimits;
   /** Requests in flight for each upstream. */
   concurrency: number;
@@ -50,21 +50,21 @@ export function createUpstreamCalls(options: CallsOptions): UpstreamCalls {
   const { clock, random, schedule } = options;
   const lines = new Map<string, Line>();
   /** Of upstreams whose name another has now: what ails them says nothing of that one. */
-  const linesOfReplaced = new WeakMap<LeaseUpstream, Line>();
-  const busy = new Map<LeaseUpstream, number>();
+  const linesOfReplaced = new WeakMap<ReadableSource, Line>();
+  const busy = new Map<ReadableSource, number>();
   let { upstreams } = options;
 
-  function isReplaced(name: string, via: LeaseUpstream | undefined): via is LeaseUpstream {
+  function isReplaced(name: string, via: ReadableSource | undefined): via is ReadableSource {
     return via !== undefined && via !== upstreams.get(name);
   }
 
-  function count(upstream: LeaseUpstream, change: 1 | -1): void {
+  function count(upstream: ReadableSource, change: 1 | -1): void {
     const requests = (busy.get(upstream) ?? 0) + change;
     if (requests === 0) busy.delete(upstream);
     else busy.set(upstream, requests);
   }
 
-  function lineOf(name: string, via?: LeaseUpstream): Line {
+  function lineOf(name: string, via?: ReadableSource): Line {
     const isOld = isReplaced(name, via);
     let line = isOld ? linesOfReplaced.get(via) : lines.get(name);
     if (line === undefined) {

@@ -1,7 +1,15 @@
-// One obtained answer for a reference: the upstream's bytes and what is known of their life. Parsed only when used.
+// One obtained answer for a reference: what upstream gave and what is known of its life. Parsed only when used, and once.
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { isJsonObject, JsonNumber, type JsonObject, type JsonValue, parseJson } from '../base/json.ts';
-import type { SecretValue } from '../base/secret-value.ts';
+import {
+  isJsonObject,
+  JsonNumber,
+  type JsonObject,
+  type JsonValue,
+  parseJson,
+  stringifyJson,
+} from '../base/json.ts';
+import { SecretValue } from '../base/secret-value.ts';
 
 export interface SecretLease {
   /** What renew and revoke take. */
@@ -12,19 +20,25 @@ export interface SecretLease {
 
 /**
  * How an answer ages. `static`: polled. `leased`: ends with its lease. `rotating`: upstream changes it by a plan of its
- * own and says when (database static roles). `certificate`: ends at a date inside it.
+ * own and says when. `expiring`: ends at a date inside it (a certificate, a token).
  */
-export type SecretKind = 'static' | 'leased' | 'rotating' | 'certificate';
+export type SecretKind = 'static' | 'leased' | 'rotating' | 'expiring';
+
+/**
+ * What a secret consists of. `fields`: a JSON object of names and values. `bytes`: one value without a name. `vault`: a whole
+ * answer in the shape of Vault's API, with the fields in `data` (`kv2`: in `data.data`).
+ */
+export type SecretContent =
+  | { readonly form: 'fields'; readonly json: SecretValue }
+  | { readonly form: 'bytes'; readonly value: SecretValue }
+  | { readonly form: 'vault'; readonly body: SecretValue; readonly shape: 'flat' | 'kv2' };
 
 /** What an upstream answers, before the store numbers it. */
 export interface SecretAnswer {
-  /** The whole answer as JSON in the shape of Vault's API: `{request_id, lease_id, lease_duration, renewable, data, …}`. */
-  readonly body: SecretValue;
+  readonly content: SecretContent;
   readonly kind: SecretKind;
-  /** `kv2`: the secret's own fields are `data.data`; `flat`: they are `data`. */
-  readonly shape: 'flat' | 'kv2';
-  /** The upstream's own number of this version (KV version 2). */
-  readonly upstreamVersion?: number;
+  /** Upstream's own name of this version: a number (KV version 2), an id. Opaque: it is compared and shown, never counted. */
+  readonly versionId?: string;
   readonly lease?: SecretLease;
   /** Seconds until the data may differ or end, where the answer tells: a static role's `ttl`, KV 1's `ttl`, a certificate's end. */
   readonly ttlSeconds?: number;
@@ -42,22 +56,62 @@ export interface SecretVersion extends SecretAnswer {
 }
 
 /** The version people and programs see: the upstream's number where it has one, else the agent's own. */
-export function shownVersion(version: SecretVersion): number {
-  return version.upstreamVersion ?? version.number;
+export function shownVersion(version: Pick<SecretVersion, 'versionId' | 'number'>): number {
+  const { versionId } = version;
+  return versionId !== undefined && /^\d{1,15}$/.test(versionId) ? Number(versionId) : version.number;
 }
 
-/** Parses the whole answer. Throws when the body is not a JSON object; upstreams hand over only bodies that are. */
-export function parseBody(version: Pick<SecretAnswer, 'body'>): JsonObject {
-  const value = parseJson(version.body.text());
+type WithContent = Pick<SecretAnswer, 'content'>;
+
+/** Each content is parsed once, whoever asks, for as long as somebody holds it. */
+const parsedContents = new WeakMap<SecretContent, JsonObject>();
+
+/**
+ * The whole answer in the shape of Vault's API; that of another upstream is made up: `{"data": fields}`. Never changed by
+ * those who get it. Throws when the content is not a JSON object; upstreams hand over only those that are.
+ */
+export function parseBody({ content }: WithContent): JsonObject {
+  if (content.form !== 'vault') return { data: secretFields({ content }) };
+  return parseOnce(content, () => parseObject(content.body));
+}
+
+/** `parseBody` as the bytes that a client of Vault gets: upstream's own where it is a Vault. */
+export function bodyBytes({ content }: WithContent): Buffer {
+  if (content.form === 'vault') return content.body.bytes();
+  return Buffer.from(stringifyJson(parseBody({ content })), 'utf8');
+}
+
+/** The secret's own fields; empty when the answer has no data. Never changed by those who get them. */
+export function secretFields({ content }: WithContent): JsonObject {
+  if (content.form === 'fields') return parseOnce(content, () => parseObject(content.json));
+  if (content.form === 'bytes') return parseOnce(content, () => fieldOf(content.value));
+  const data = parseBody({ content })['data'];
+  const fields = content.shape === 'kv2' && isJsonObject(data) ? data['data'] : data;
+  return isJsonObject(fields) ? fields : {};
+}
+
+export function fieldsContent(fields: JsonObject): SecretContent {
+  return { form: 'fields', json: SecretValue.fromText(stringifyJson(fields)) };
+}
+
+function parseOnce(content: SecretContent, parse: () => JsonObject): JsonObject {
+  const known = parsedContents.get(content);
+  if (known !== undefined) return known;
+  const parsed = parse();
+  parsedContents.set(content, parsed);
+  return parsed;
+}
+
+function parseObject(json: SecretValue): JsonObject {
+  const value = parseJson(json.text());
   if (!isJsonObject(value)) throw new TypeError('the answer of an upstream is not a JSON object');
   return value;
 }
 
-/** The secret's own fields; empty when the answer has no data. */
-export function secretFields(version: Pick<SecretAnswer, 'body' | 'shape'>): JsonObject {
-  const data = parseBody(version)['data'];
-  const fields = version.shape === 'kv2' && isJsonObject(data) ? data['data'] : data;
-  return isJsonObject(fields) ? fields : {};
+/** A value without a name is `value`; one that is no text is `secret_binary` in base64. */
+function fieldOf(value: SecretValue): JsonObject {
+  const bytes = value.bytes();
+  return isUtf8(bytes) ? { value: value.text() } : { secret_binary: bytes.toString('base64') };
 }
 
 /**

@@ -201,12 +201,12 @@ export function createStore(options: { clock: Clock }): Store {
   };
 }
 
-/** The same data again; upstream may number it anew (a KV 2 write of equal data) and tell another `ttl`. */
+/** The same data again; upstream may name it otherwise (a KV 2 write of equal data) and tell another `ttl`. */
 function confirm(before: SecretVersion, answer: SecretAnswer): SecretVersion {
-  const { upstreamVersion: _number, ttlSeconds: _ttl, ...kept } = before;
+  const { versionId: _id, ttlSeconds: _ttl, ...kept } = before;
   return {
     ...kept,
-    ...(answer.upstreamVersion === undefined ? {} : { upstreamVersion: answer.upstreamVersion }),
+    ...(answer.versionId === undefined ? {} : { versionId: answer.versionId }),
     ...(answer.ttlSeconds === undefined ? {} : { ttlSeconds: answer.ttlSeconds }),
   };
 }

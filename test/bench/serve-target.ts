@@ -83,7 +83,8 @@ async function startLatchkey() {
     key,
     answerOf(
       { data: { key: 'sk_live_0123456789abcdefghijklmnopqrstuv', id: 'acct_1' }, metadata },
-      { shape: 'kv2', upstreamVersion: 1 },
+      { versionId: '1' },
+      'kv2',
     ),
     undefined,
   );

@@ -3,8 +3,7 @@ import { SecretValue } from '../../src/base/secret-value.ts';
 import { secretValues, toLookupSecret, toNames } from '../../src/content/lookup-secret.ts';
 
 const version = (body: object, shape: 'flat' | 'kv2' = 'flat') => ({
-  body: SecretValue.fromText(JSON.stringify(body)),
-  shape,
+  content: { form: 'vault' as const, body: SecretValue.fromText(JSON.stringify(body)), shape },
 });
 
 t.test('gives a template the parts of the answer', (t) => {

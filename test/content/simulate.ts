@@ -5,7 +5,9 @@ import { toLookupSecret } from '../../src/content/lookup-secret.ts';
 import { makeUpOnce, simulateAll, simulateRotation } from '../../src/content/simulate.ts';
 
 function secretOf(data: object, shape: 'flat' | 'kv2' = 'flat') {
-  return toLookupSecret({ body: SecretValue.fromText(JSON.stringify({ lease_id: 'a/b', data })), shape });
+  return toLookupSecret({
+    content: { form: 'vault', body: SecretValue.fromText(JSON.stringify({ lease_id: 'a/b', data })), shape },
+  });
 }
 
 t.test('every letter and digit differs, the shape stays', (t) => {

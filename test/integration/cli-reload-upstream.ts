@@ -58,7 +58,7 @@ async function setUp(t: Test, postgres: Postgres, secret: object = {}) {
     database,
     upstream,
     inFile: () => readFileSync(destination, 'utf8'),
-    login: async () => (await status()).upstreams[0]?.login.accessor,
+    login: async () => (await status()).upstreams[0]?.login?.accessor,
     async reload(upstreams: object, others: object = {}) {
       writeFileSync(agent.configPath, JSON.stringify({ ...config(upstreams), ...others }), { mode: 0o600 });
       t.equal((await agent.ask('/reload', { method: 'POST' })).status, 200);

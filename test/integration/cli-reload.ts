@@ -396,7 +396,7 @@ t.test('exit_on_error counts for an upstream that a reload adds, and for a later
     );
     const { upstreams } = JSON.parse((await agent.ask('/status')).text) as AgentStatus;
     writeFileSync(join(folder, 'secret-id'), 'wrong');
-    await vault.ask('PUT', 'auth/token/revoke-accessor', { accessor: upstreams[0]?.login.accessor });
+    await vault.ask('PUT', 'auth/token/revoke-accessor', { accessor: upstreams[0]?.login?.accessor });
     await agent.ask('/refresh', { method: 'POST' }).catch(() => undefined);
     t.match(await agent.exited, { code: 3, stderr: /login at auth\/approle\/login/ });
   });

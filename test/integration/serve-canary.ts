@@ -5,6 +5,7 @@ import t from 'tap';
 import { createAuditLog } from '../../src/audit/audit-log.ts';
 import { createSystemClock } from '../../src/base/clock.ts';
 import { LatchkeyError } from '../../src/base/errors.ts';
+import { SecretValue } from '../../src/base/secret-value.ts';
 import { recordLogs } from '../support/record-logs.ts';
 import { ask, startServing, tcpListener, unixListener } from '../support/serving.ts';
 import { loadCredential } from '../support/systemd-client.ts';
@@ -35,7 +36,13 @@ t.test('no value is in any log, audit line, metric, error or status', async (t) 
     nested: { deep: [canary] },
   });
   serving.put('huge', { key: canary.repeat(100_000) });
-  serving.put('broken', { key: canary }, { body: { text: () => `{"data": ${canary}` } as never });
+  serving.put(
+    'broken',
+    { key: canary },
+    {
+      content: { form: 'vault', body: SecretValue.fromText(`{"data": ${canary}`), shape: 'flat' },
+    },
+  );
   const port = serving.server.portOf('listeners[1]') ?? 0;
   const token = readFileSync(join(serving.folder, 'token'), 'utf8');
   const unlawful: string[] = [];

@@ -15,7 +15,7 @@ t.test('a secret is JSON with its numbers as they came', async (t) => {
     'stripe',
     '{"key":"sk_1","rate":1.50,"big":123456789012345678901234567890,"on":true,"list":[1e3]}',
     {
-      upstreamVersion: 7,
+      versionId: '7',
     },
   );
   const answer = await ask('/secrets/stripe', over);
@@ -37,10 +37,7 @@ t.test('a secret is JSON with its numbers as they came', async (t) => {
 });
 
 t.test('of KV 2 the data are the inner data', async (t) => {
-  serving.put('kv2', '{"data":{"password":"p"},"metadata":{"version":3}}', {
-    shape: 'kv2',
-    upstreamVersion: 3,
-  });
+  serving.put('kv2', '{"data":{"password":"p"},"metadata":{"version":3}}', { versionId: '3' }, 'kv2');
   t.match((await ask('/secrets/kv2', over)).json(), { data: { password: 'p' }, version: 3 });
 });
 
@@ -259,7 +256,7 @@ t.test('events tell of each rotation', async (t) => {
   stream.on('error', () => {});
   stream.end();
   await opened;
-  serving.put('watched', { key: 'two' }, { upstreamVersion: 5 });
+  serving.put('watched', { key: 'two' }, { versionId: '5' });
   await waitFor('the event', () => text.includes('event: rotated'));
   t.match(text, 'event: rotated\ndata: {"name":"watched","version":5}\n\n');
   t.notMatch(text, 'two');

@@ -282,7 +282,7 @@ t.test('replaces what ended while the host slept', async (t) => {
   const { entry } = open(creds);
   engine.start();
   await clock.advance(5 * minute);
-  for (const lease of upstream.leases.values()) upstream.revokeElsewhere(lease.id);
+  for (const lease of upstream.issued.values()) upstream.revokeElsewhere(lease.id);
   slept += 2 * hour;
   clock.jumpWall(slept);
   await clock.advance(10 * second);

@@ -60,7 +60,7 @@ t.test('whatever happens: floors hold, one request at a time, nothing leaks, and
         else if (one.kind === 'lose') {
           upstream.lose = ({ operation }) => {
             if (!one.isOn || operation !== 'read') return undefined;
-            lost.add([...upstream.leases.keys()].at(-1) ?? '');
+            lost.add([...upstream.issued.keys()].at(-1) ?? '');
             return unavailable();
           };
         } else if (one.kind === 'revoke') upstream.revokeElsewhere(handle.entry.current?.lease?.id ?? '');
@@ -84,7 +84,7 @@ t.test('whatever happens: floors hold, one request at a time, nothing leaks, and
       const gaps = times.slice(1).map((at, index) => at - (times[index] ?? 0));
       const floorMs = mintFloorMs(ttlSeconds * second, defaultScheduleLimits);
       await world.close();
-      const leaked = [...upstream.leases.keys()].filter((id) => upstream.isAlive(id) && !lost.has(id));
+      const leaked = [...upstream.issued.keys()].filter((id) => upstream.isAlive(id) && !lost.has(id));
       return (
         isAlive &&
         gaps.every((gap) => gap >= floorMs - 1) &&

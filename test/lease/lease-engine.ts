@@ -55,7 +55,7 @@ t.test('numbers a version anew when upstream has written equal data, and changes
   upstream.setStatic('secret/a', 'one');
   await clock.advance(5 * minute);
   t.equal(changes, 1);
-  t.match(entry.current, { number: 1, upstreamVersion: 2 });
+  t.match(entry.current, { number: 1, versionId: '2' });
   t.equal(upstream.count('read'), 2, 'and does not read it at each poll from then on');
   await close();
 });

@@ -242,7 +242,7 @@ t.test('shares one lease between two entries until both have left it', async (t)
   await clock.advance(second);
   const other = open('secret/data/leased', { overlapMs: second });
   await clock.advance(second);
-  t.equal(upstream.leases.size, 1);
+  t.equal(upstream.issued.size, 1);
   const id = one.entry.current?.lease?.id ?? '';
   t.equal(other.entry.current?.lease?.id, id);
   one.close();

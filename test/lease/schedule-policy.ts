@@ -181,7 +181,7 @@ const cases: readonly Case[] = [
   },
   {
     name: 'replaces a certificate at 70 to 85 % of its life',
-    view: viewWith({ kind: 'certificate', endsAt: now + 100 * hour, lifeMs: 100 * hour }),
+    view: viewWith({ kind: 'expiring', endsAt: now + 100 * hour, lifeMs: 100 * hour }),
     action: 'replace',
     from: 70 * hour,
     to: 85 * hour,
@@ -376,7 +376,7 @@ t.test('chooses what to send', async (t) => {
     'renew',
     'but one that may live is',
   );
-  t.equal(chooseRequest(viewWith({ kind: 'certificate', endsAt: now + hour }), now), 'read');
+  t.equal(chooseRequest(viewWith({ kind: 'expiring', endsAt: now + hour }), now), 'read');
   t.equal(chooseRequest(viewWith({}, { isExpired: true }), now), 'read');
 });
 

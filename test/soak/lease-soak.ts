@@ -8,10 +8,10 @@ import { LatchkeyError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { UpstreamError } from '../../src/base/upstream-error.ts';
 import { createLeaseEngine, type LeaseEngine } from '../../src/lease/lease-engine.ts';
-import type { LeaseUpstream } from '../../src/lease/lease-upstream.ts';
 import { defaultScheduleLimits, mintFloorMs } from '../../src/lease/schedule-policy.ts';
 import { defaultEntryPolicy, type Entry } from '../../src/store/entry.ts';
 import { createReference } from '../../src/store/reference.ts';
+import type { ReadableSource } from '../../src/store/secret-reading.ts';
 import { secretFields } from '../../src/store/secret-version.ts';
 import { createStore, type Store } from '../../src/store/store.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
@@ -162,7 +162,7 @@ const faults: readonly Fault[] = [
     minMs: 0,
     maxMs: 0,
     start: (world) => {
-      const alive = [...world.upstream.leases.keys()].filter((id) => world.upstream.isAlive(id));
+      const alive = [...world.upstream.issued.keys()].filter((id) => world.upstream.isAlive(id));
       const unlucky = alive[Math.floor(world.random() * alive.length)];
       if (unlucky !== undefined) world.upstream.revokeElsewhere(unlucky);
       return () => {};
@@ -203,7 +203,7 @@ const faults: readonly Fault[] = [
 function loseAnswers(world: World, error: () => Error): () => void {
   world.upstream.lose = ({ operation, target }) => {
     if (operation !== 'read' || world.random() < 0.3) return undefined;
-    const made = [...world.upstream.leases.values()].at(-1);
+    const made = [...world.upstream.issued.values()].at(-1);
     if (made?.path === target && made.mintedAt === world.trueNow()) world.unknown.add(made.id);
     return error();
   };
@@ -287,7 +287,7 @@ function startRun(world: World, statePath: string): Run {
 }
 
 /** A killed process hears no answer. */
-function guardUpstream(upstream: FakeUpstream, isDead: () => boolean): LeaseUpstream {
+function guardUpstream(upstream: FakeUpstream, isDead: () => boolean): ReadableSource {
   const never = new Promise<never>(() => {});
   const guard = <T>(answer: Promise<T>): Promise<T> =>
     answer.then(
@@ -298,8 +298,10 @@ function guardUpstream(upstream: FakeUpstream, isDead: () => boolean): LeaseUpst
     name: upstream.name,
     read: (...args) => guard(upstream.read(...args)),
     isCurrent: (...args) => guard(Promise.resolve(upstream.isCurrent?.(...args))),
-    renew: (...args) => guard(upstream.renew(...args)),
-    revoke: (...args) => guard(upstream.revoke(...args)),
+    leases: {
+      renew: (...args) => guard(upstream.leases.renew(...args)),
+      revoke: (...args) => guard(upstream.leases.revoke(...args)),
+    },
     canonicalKey: upstream.canonicalKey,
   };
 }
@@ -343,7 +345,7 @@ export async function runLeaseSoak(options: { seed: number; days: number }): Pro
     const closing = run.engine.close({ signal: new AbortController().signal });
     await world.clock.advance(30 * second);
     await closing;
-    for (const lease of world.upstream.leases.values()) {
+    for (const lease of world.upstream.issued.values()) {
       if (world.upstream.isAlive(lease.id) && !world.unknown.has(lease.id))
         breaches.push(`leaked ${lease.id}`);
     }
@@ -354,7 +356,7 @@ export async function runLeaseSoak(options: { seed: number; days: number }): Pro
     return {
       breaches,
       requests: world.upstream.requests.length,
-      mints: world.upstream.leases.size,
+      mints: world.upstream.issued.size,
       faults: counts,
       restarts,
     };
@@ -428,7 +430,7 @@ function createWatch(world: World, breaches: string[]) {
       return;
     }
     if (world.upstream.isAlive(id)) return;
-    const lease = world.upstream.leases.get(id);
+    const lease = world.upstream.issued.get(id);
     const endedMs = world.trueNow() - (lease?.endsAt ?? 0);
     if (lease?.revokedAt === undefined && endedMs > noticeMs && awakeMs() > noticeMs)
       note(`ended lease ${id} is handed out`);
@@ -442,7 +444,7 @@ function createWatch(world: World, breaches: string[]) {
   function lookForLeaks(run: Run, calmMs: number): void {
     const owned = new Set([...run.engine.leases()].map(({ leaseId }) => leaseId));
     const used = new Set(run.entries.flatMap((entry) => usedLeases(run.store, entry)));
-    for (const lease of world.upstream.leases.values()) {
+    for (const lease of world.upstream.issued.values()) {
       if (!world.upstream.isAlive(lease.id) || world.unknown.has(lease.id)) continue;
       const isEnding = lease.endsAt - world.trueNow() < noticeMs;
       if (calmMs > noticeMs && !isEnding && !owned.has(lease.id)) note(`nobody owns lease ${lease.id}`);
@@ -527,7 +529,7 @@ async function untilWritten(folder: string): Promise<void> {
 /** Mints whose answer was under way when the process died. */
 function noteOrphans(world: World, statePath: string): void {
   const known = knownLeases(statePath);
-  for (const id of world.upstream.leases.keys()) {
+  for (const id of world.upstream.issued.keys()) {
     if (world.upstream.isAlive(id) && !known.has(id)) world.unknown.add(id);
   }
 }

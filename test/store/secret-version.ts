@@ -9,7 +9,9 @@ import {
   shownVersion,
 } from '../../src/store/secret-version.ts';
 
-const of = (text: string, shape: 'flat' | 'kv2' = 'flat') => ({ body: SecretValue.fromText(text), shape });
+const of = (text: string, shape: 'flat' | 'kv2' = 'flat') => ({
+  content: { form: 'vault' as const, body: SecretValue.fromText(text), shape },
+});
 
 t.test('takes the fields from where the shape has them', async (t) => {
   t.same(Object.keys(secretFields(of('{"data":{"a":1}}'))), ['a']);
@@ -57,5 +59,5 @@ t.test('shows the number of upstream where there is one', async (t) => {
     expiresAt: undefined,
   } as const;
   t.equal(shownVersion(version), 3);
-  t.equal(shownVersion({ ...version, upstreamVersion: 8 }), 8);
+  t.equal(shownVersion({ ...version, versionId: '8' }), 8);
 });

@@ -12,9 +12,8 @@ const reference = createReference({ upstream: 'vault', path: 'secret/a' });
 function answer(value: string, more: Partial<SecretAnswer> = {}): SecretAnswer {
   const data = { value };
   return {
-    body: SecretValue.fromText(JSON.stringify({ data })),
+    content: { form: 'fields', json: SecretValue.fromText(JSON.stringify(data)) },
     kind: 'static',
-    shape: 'flat',
     dataDigest: digestData(data),
     ...more,
   };
@@ -63,9 +62,9 @@ t.test('the strictest wish counts, and goes with its opener', async (t) => {
 t.test('numbers each new answer, and tells of equal data as an update only', async (t) => {
   const { store, told } = setUp();
   const { key, entry } = store.open(reference, defaultEntryPolicy);
-  t.ok(store.publish(key, answer('one', { upstreamVersion: 4 }), undefined));
-  t.notOk(store.publish(key, answer('one', { upstreamVersion: 5, ttlSeconds: 3 }), 99));
-  t.match(entry, { expiresAt: 99, current: { number: 1, upstreamVersion: 5, ttlSeconds: 3 } });
+  t.ok(store.publish(key, answer('one', { versionId: '4' }), undefined));
+  t.notOk(store.publish(key, answer('one', { versionId: '5', ttlSeconds: 3 }), 99));
+  t.match(entry, { expiresAt: 99, current: { number: 1, versionId: '5', ttlSeconds: 3 } });
   t.ok(store.publish(key, answer('two'), undefined));
   t.match(entry, { state: 'fresh', current: { number: 2 } });
   t.same(told.slice(1), ['changed 1', 'updated fresh', 'changed 2', 'unheld 1']);

@@ -32,7 +32,7 @@ export function configJsonSchema(): JsonSchema {
   };
 }
 
-/** Each map of the schema with its path: `upstreams.NAME.tls`; each form of a login is one. */
+/** Each map of the schema with its path: `upstreams.NAME(vault).tls`; each kind of upstream and form of a login is one. */
 function sections(schema: JsonSchema, path = ''): { path: string; schema: JsonSchema }[] {
   const own = schema.properties === undefined ? [] : [{ path, schema }];
   const under = Object.entries(schema.properties ?? {}).flatMap(([key, value]) =>
@@ -45,8 +45,8 @@ function sections(schema: JsonSchema, path = ''): { path: string; schema: JsonSc
     ...(items === undefined ? [] : sections(items, `${path}[]`)),
     ...(typeof values === 'object' ? sections(values, `${path}.NAME`) : []),
     ...[...(schema.anyOf ?? []), ...(schema.oneOf ?? [])].flatMap((branch) => {
-      const method = branch.properties?.['method']?.const;
-      return sections(branch, method === undefined ? path : `${path}(${String(method)})`);
+      const form = branch.properties?.['method']?.const ?? branch.properties?.['kind']?.const;
+      return sections(branch, form === undefined ? path : `${path}(${String(form)})`);
     }),
   ];
 }
@@ -72,8 +72,9 @@ export function usedKeys(document: unknown): string[] {
     if (Array.isArray(value)) {
       for (const item of value) visit(item, `${path}[]`);
     } else if (typeof value === 'object' && value !== null && !open.test(path)) {
-      const method = path.endsWith('.auth') ? (value as { method?: string }).method : undefined;
-      const start = method === undefined ? path : `${path}(${method})`;
+      const { method, kind = 'vault' } = value as { method?: string; kind?: string };
+      const form = path.endsWith('.auth') ? method : path === 'upstreams.NAME' ? kind : undefined;
+      const start = form === undefined ? path : `${path}(${form})`;
       for (const [key, item] of Object.entries(value)) {
         const next = named.has(path) ? `${path}.NAME` : start === '' ? key : `${start}.${key}`;
         if (!named.has(path)) found.add(normalise(next));
@@ -125,7 +126,8 @@ and column.
 - Two things may not write one path, and no destination may lie inside another; paths that links make one count as one.
 
 Editors check the file against \`config/latchkey.schema.json\`; \`config/latchkey.full.yaml\` shows every key in its place.
-\`NAME\` stands for a name of your choice, \`[]\` for each item of a list, \`auth(METHOD)\` for the keys of one login method.
+\`NAME\` stands for a name of your choice, \`[]\` for each item of a list, \`auth(METHOD)\` for the keys of one login method,
+\`NAME(KIND)\` for those of one kind of upstream.
 The keys \`mount\`, \`namespace\`, \`min_backoff\`, \`max_backoff\`, \`exit_on_error\` and \`wrap_ttl\` hold for all of them.
 
 This page is made from the schema; \`TAP_SNAPSHOT=1 node test/config/documents.ts\` writes it again.

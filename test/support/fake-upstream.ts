@@ -2,11 +2,15 @@
 // keeps the books that the lease engine is checked against: every request, and every lease with its true end.
 import type { Clock } from '../../src/base/clock.ts';
 import { LatchkeyError } from '../../src/base/errors.ts';
-import { SecretValue } from '../../src/base/secret-value.ts';
 import { UpstreamError } from '../../src/base/upstream-error.ts';
-import type { LeaseUpstream, RequestOptions } from '../../src/lease/lease-upstream.ts';
 import type { Reference } from '../../src/store/reference.ts';
-import { digestData, type SecretAnswer, type SecretLease } from '../../src/store/secret-version.ts';
+import type { LeaseRequests, ReadableSource, RequestOptions } from '../../src/store/secret-reading.ts';
+import {
+  digestData,
+  fieldsContent,
+  type SecretAnswer,
+  type SecretLease,
+} from '../../src/store/secret-version.ts';
 
 export interface FakeLease {
   readonly id: string;
@@ -29,11 +33,13 @@ type FakeSecret =
   | { kind: 'static'; value: string; version: number; ttlSeconds?: number }
   | { kind: 'leased'; ttlSeconds: number; maxTtlSeconds: number; isRenewable: boolean }
   | { kind: 'rotating'; periodSeconds: number; lateMs: number; from: number }
-  | { kind: 'certificate'; ttlSeconds: number };
+  | { kind: 'expiring'; ttlSeconds: number };
 
-export interface FakeUpstream extends LeaseUpstream {
+export interface FakeUpstream extends ReadableSource {
   readonly requests: FakeRequest[];
-  readonly leases: ReadonlyMap<string, FakeLease>;
+  readonly leases: LeaseRequests;
+  /** Every lease that it ever gave. */
+  readonly issued: ReadonlyMap<string, FakeLease>;
   /** Time that a request takes. */
   latencyMs: number;
   /** Called before each request is served; what it returns is thrown. */
@@ -75,7 +81,7 @@ export function createFakeUpstream(options: FakeUpstreamOptions): FakeUpstream {
   const secrets = new Map<string, FakeSecret>();
   const leases = new Map<string, FakeLease>();
   const requests: FakeRequest[] = [];
-  let issued = 0;
+  let count = 0;
 
   async function serve<T>(
     operation: FakeRequest['operation'],
@@ -113,8 +119,8 @@ export function createFakeUpstream(options: FakeUpstreamOptions): FakeUpstream {
   }
 
   function mint(path: string, secret: FakeSecret & { kind: 'leased' }): SecretLease {
-    issued += 1;
-    const id = `${path}/${issued}`;
+    count += 1;
+    const id = `${path}/${count}`;
     const maxEndsAt = now() + secret.maxTtlSeconds * 1000;
     const endsAt = Math.min(maxEndsAt, now() + secret.ttlSeconds * 1000);
     leases.set(id, { id, path, mintedAt: now(), endsAt, maxEndsAt, revokedAt: undefined });
@@ -138,8 +144,8 @@ export function createFakeUpstream(options: FakeUpstreamOptions): FakeUpstream {
     if (secret.kind === 'leased') return leasedAnswer(mint(reference.path, secret));
     if (secret.kind === 'rotating') return rotatingAnswer(secret, now());
     if (secret.kind === 'static') return staticAnswer(secret);
-    issued += 1;
-    return answerOf('certificate', `certificate ${issued}`, { ttlSeconds: secret.ttlSeconds });
+    count += 1;
+    return answerOf('expiring', `certificate ${count}`, { ttlSeconds: secret.ttlSeconds });
   }
 
   function extend(lease: FakeLease, incrementSeconds: number) {
@@ -153,7 +159,7 @@ export function createFakeUpstream(options: FakeUpstreamOptions): FakeUpstream {
   const upstream: FakeUpstream = {
     name,
     requests,
-    leases,
+    issued: leases,
     latencyMs: 0,
     fault: undefined,
     lose: undefined,
@@ -169,16 +175,18 @@ export function createFakeUpstream(options: FakeUpstreamOptions): FakeUpstream {
           isCurrent: (reference, version, request) =>
             serve('check', reference.path, request, () => {
               const secret = secretAt(reference);
-              return secret.kind === 'static' ? secret.version === version.upstreamVersion : undefined;
+              return secret.kind === 'static' ? String(secret.version) === version.versionId : undefined;
             }),
         }
       : {}),
-    renew: (leaseId, incrementSeconds, request) =>
-      serve('renew', leaseId, request, () => extend(lookUp(leaseId), incrementSeconds)),
-    revoke: (leaseId, request) =>
-      serve('revoke', leaseId, request, () => {
-        lookUp(leaseId).revokedAt = now();
-      }),
+    leases: {
+      renew: (leaseId, incrementSeconds, request) =>
+        serve('renew', leaseId, request, () => extend(lookUp(leaseId), incrementSeconds)),
+      revoke: (leaseId, request) =>
+        serve('revoke', leaseId, request, () => {
+          lookUp(leaseId).revokedAt = now();
+        }),
+    },
     canonicalKey: (reference) =>
       `${reference.operation} ${plainPath(reference.path)}?${JSON.stringify(reference.parameters)}`,
     setStatic(path, value, ttlSeconds) {
@@ -195,7 +203,7 @@ export function createFakeUpstream(options: FakeUpstreamOptions): FakeUpstream {
       void secrets.set(path, { kind: 'leased', ttlSeconds, maxTtlSeconds, isRenewable }),
     setRotating: (path, { periodSeconds, lateMs = 0 }) =>
       void secrets.set(path, { kind: 'rotating', periodSeconds, lateMs, from: now() }),
-    setCertificate: (path, { ttlSeconds }) => void secrets.set(path, { kind: 'certificate', ttlSeconds }),
+    setCertificate: (path, { ttlSeconds }) => void secrets.set(path, { kind: 'expiring', ttlSeconds }),
     staticValue(path) {
       const secret = secrets.get(path);
       return secret?.kind === 'static' ? secret.value : undefined;
@@ -238,17 +246,19 @@ const plainPath = (path: string): string => path.replace(/^secret\/data\//, 'sec
 function answerOf(kind: SecretAnswer['kind'], value: string, more: Partial<SecretAnswer>): SecretAnswer {
   const data = { value };
   return {
-    body: SecretValue.fromText(JSON.stringify({ data })),
+    content: fieldsContent(data),
     kind,
-    shape: 'flat',
     dataDigest: digestData(data),
     ...more,
   };
 }
 
 function staticAnswer(secret: FakeSecret & { kind: 'static' }): SecretAnswer {
-  const { value, version: upstreamVersion, ttlSeconds } = secret;
-  return answerOf('static', value, { upstreamVersion, ...(ttlSeconds === undefined ? {} : { ttlSeconds }) });
+  const { value, version, ttlSeconds } = secret;
+  return answerOf('static', value, {
+    versionId: String(version),
+    ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
+  });
 }
 
 function leasedAnswer(lease: SecretLease): SecretAnswer {

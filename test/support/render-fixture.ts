@@ -168,9 +168,8 @@ export function answer(fields: Record<string, string>, leaseId?: string) {
     data: fields,
   });
   return {
-    body: SecretValue.fromText(body),
+    content: { form: 'vault' as const, body: SecretValue.fromText(body), shape: 'flat' as const },
     kind: leaseId === undefined ? ('static' as const) : ('leased' as const),
-    shape: 'flat' as const,
     dataDigest: digestData(fields),
     ...(leaseId === undefined ? {} : { lease: { id: leaseId, durationSeconds: 3600, isRenewable: true } }),
   };

@@ -97,9 +97,14 @@ export async function startServing(options: ServingOptions = {}) {
     problems,
     socketPath: join(folder, 'api.sock'),
     /** Opens the name when it is new, and publishes these fields. */
-    put(name: string, data: string | Record<string, unknown>, extra: Partial<SecretAnswer> = {}) {
+    put(
+      name: string,
+      data: string | Record<string, unknown>,
+      extra: Partial<SecretAnswer> = {},
+      shape: 'flat' | 'kv2' = 'flat',
+    ) {
       const handle = handles.get(name) ?? openName(name);
-      store.publish(handle.key, answerOf(data, extra), undefined);
+      store.publish(handle.key, answerOf(data, extra, shape), undefined);
       return handle.key;
     },
     open: (name: string) => openName(name),
@@ -146,14 +151,18 @@ const emptyStatus: AgentStatus = {
 export function answerOf(
   data: string | Record<string, unknown>,
   extra: Partial<SecretAnswer> = {},
+  shape: 'flat' | 'kv2' = 'flat',
 ): SecretAnswer {
   const text = typeof data === 'string' ? data : JSON.stringify(data);
   return {
-    body: SecretValue.fromText(
-      `{"request_id":"r","lease_id":"","lease_duration":0,"renewable":false,"data":${text}}`,
-    ),
+    content: {
+      form: 'vault',
+      body: SecretValue.fromText(
+        `{"request_id":"r","lease_id":"","lease_duration":0,"renewable":false,"data":${text}}`,
+      ),
+      shape,
+    },
     kind: 'static',
-    shape: 'flat',
     dataDigest: digestData(text),
     ...extra,
   };

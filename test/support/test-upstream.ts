@@ -1,7 +1,8 @@
 // A Vault upstream for tests: its config with defaults, and a list of what it logged.
 import { createSystemClock } from '../../src/base/clock.ts';
-import type { AuthConfig, UpstreamConfig } from '../../src/config/resolved.ts';
-import { createVaultUpstream, type VaultUpstreamOptions } from '../../src/upstream/vault/vault-upstream.ts';
+import type { AuthConfig, VaultUpstreamConfig } from '../../src/config/upstreams/vault-config.ts';
+import type { SourceOptions } from '../../src/upstream/secret-source.ts';
+import { createVaultUpstream } from '../../src/upstream/vault/vault-upstream.ts';
 import { recordLogs } from './record-logs.ts';
 
 export const authCommon = {
@@ -33,8 +34,8 @@ export const noTls = {
 } as const;
 
 export function upstreamConfig(
-  over: Partial<UpstreamConfig> & { addresses: readonly string[] },
-): UpstreamConfig {
+  over: Partial<VaultUpstreamConfig> & { addresses: readonly string[] },
+): VaultUpstreamConfig {
   return {
     name: 'vault',
     kind: 'vault',
@@ -50,8 +51,8 @@ export function upstreamConfig(
   };
 }
 
-export interface TestUpstreamOptions extends Partial<Omit<VaultUpstreamOptions, 'config'>> {
-  config: Partial<UpstreamConfig> & { addresses: readonly string[] };
+export interface TestUpstreamOptions extends Partial<Omit<SourceOptions<VaultUpstreamConfig>, 'config'>> {
+  config: Partial<VaultUpstreamConfig> & { addresses: readonly string[] };
 }
 
 export function createTestUpstream(options: TestUpstreamOptions) {

@@ -1,12 +1,12 @@
 // For one-shot use: a login that is refused does not come by waiting, other than a server that is away.
-import type { UpstreamStateName } from '../../upstream/upstream.ts';
+import type { SourceStateName } from '../../upstream/secret-source.ts';
 import type { Core } from '../wire.ts';
 
 /** What waits for the login is told of its failure, and what waits for that in turn hears of it so much later. */
 const graceMs = 50;
 /** The same where something is never told. */
 const longestGraceMs = 2000;
-const refusals: ReadonlySet<UpstreamStateName> = new Set(['login_failed', 'denied']);
+const refusals: ReadonlySet<SourceStateName> = new Set(['login_failed', 'denied']);
 
 /** Aborted when `signal` is, or soon after a login was refused. Call `dispose` in the end. */
 export function untilLoginRefused(

@@ -6,6 +6,7 @@ import type { LogSink } from '../../base/logger.ts';
 import type { ResolvedConfig } from '../../config/resolved.ts';
 import type { FileDiff } from '../../files/view/diff.ts';
 import type { RenderResult } from '../../files/view/render-once.ts';
+import { loadKinds } from '../../upstream/kinds.ts';
 import { type Core, wireCore } from '../wire.ts';
 import { untilLoginRefused } from './login-refusal.ts';
 
@@ -58,6 +59,7 @@ async function withCore<T>(
   const { config, log, env } = options;
   const surroundings = { clock: createSystemClock(), random: Math.random, logger: log.logger, env };
   const warnings: string[] = [];
+  await loadKinds(config.upstreams);
   const core = wireCore({ ...config, processes: [] }, surroundings, {
     isOneShot: true,
     onTemplateWarning: (message) => warnings.push(`warning: ${message}`),

@@ -34,7 +34,7 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
   const [word = ''] = program.command;
   if (program.env['PATH'] === undefined) findProgram(word, env['PATH'] ?? '', program.workingDir);
   const processes = config.processes.filter(({ name }) => name !== program.name);
-  const agent = createAgent({
+  const agent = await createAgent({
     config: { ...config, processes },
     configPaths: options.configPaths,
     env,

@@ -13,7 +13,7 @@ import type { NameTable } from '../../content/name-table.ts';
 import type { Entry } from '../../store/entry.ts';
 import type { Store } from '../../store/store.ts';
 import type { ProcessStatus } from '../../supervise/process-status.ts';
-import type { UpstreamStatus } from '../../upstream/upstream.ts';
+import type { LoginStatus, SourceStatus } from '../../upstream/secret-source.ts';
 import { version } from '../../version.ts';
 import { secretStatus } from './secret-status.ts';
 
@@ -38,7 +38,7 @@ export interface StatusSources {
   wallNow(): number;
   store: Store;
   names: NameTable;
-  upstreams(): Iterable<{ status(): UpstreamStatus }>;
+  upstreams(): Iterable<{ status(): SourceStatus }>;
   files(): readonly FileState[];
   processes(): readonly ProcessStatus[];
   listeners(): readonly ListenerStatus[];
@@ -61,7 +61,7 @@ export function readinessOf(sources: StatusSources): Readiness {
   const told = new Set<string>();
   for (const upstream of sources.upstreams()) {
     const { name, login, state, message } = upstream.status();
-    if (login.state === 'logged_in') continue;
+    if (login === undefined ? state === 'ready' : login.state === 'logged_in') continue;
     missing.push(`upstream ${name}: ${message ?? state}`);
     away.add(name);
   }
@@ -114,14 +114,17 @@ export function statusOf(sources: StatusSources): AgentStatus {
   };
 }
 
-function showUpstream({ since, login, budget, isFatal: _, ...rest }: UpstreamStatus): UpstreamAnswer {
-  const { expiresAt, ...shown } = login;
+function showUpstream({ since, login, budget, isFatal: _, ...rest }: SourceStatus): UpstreamAnswer {
   return {
     ...rest,
     since: apiMoment(since),
-    login: { ...shown, expires_at: apiTime(expiresAt) },
-    budget: { in_flight: budget.inFlight, queued: budget.queued },
+    ...(login === undefined ? {} : { login: showLogin(login) }),
+    ...(budget === undefined ? {} : { budget: { in_flight: budget.inFlight, queued: budget.queued } }),
   };
+}
+
+function showLogin({ expiresAt, ...shown }: LoginStatus): UpstreamAnswer['login'] {
+  return { ...shown, expires_at: apiTime(expiresAt) };
 }
 
 function showFile({ destination, state, isReady, missing, failure, retryAt }: FileState): FileStatus {

@@ -35,7 +35,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const paths = options.config ?? [];
   const config = loadConfig(paths);
   const log = createLogger(config.log);
-  const agent = createAgent({ config, configPaths: paths, env: process.env, log });
+  const agent = await createAgent({ config, configPaths: paths, env: process.env, log });
   const onHangup = () => void agent.reload({ reopenLogs: true }).catch(() => undefined); // logged by the agent
   const onUser = () => void agent.refresh().catch(() => undefined); // logged by the agent
   process.on('SIGHUP', onHangup);

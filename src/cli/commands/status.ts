@@ -50,7 +50,7 @@ export function formatStatus(status: AgentStatus, now: number): string {
       one.state,
       formatSpan(now - Date.parse(one.since)),
       one.address,
-      one.login.state,
+      one.login?.state ?? '-',
       one.message ?? '',
     ]),
     section('SECRET', ['STATE', 'VERSION', 'AGE', 'ENDS', 'NEXT', 'SAYS'], status.secrets, (one) => [

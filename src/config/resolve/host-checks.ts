@@ -69,7 +69,7 @@ export function checkAccounts(merged: MergedConfig, problems: Problems): void {
     check.group(value.client.group, place.at('client', 'group'));
   }
   for (const { value, place } of merged.upstreams) {
-    for (const [index, sink] of value.sinks.entries()) {
+    for (const [index, sink] of ('sinks' in value ? value.sinks : []).entries()) {
       check.user(sink.owner, place.at('sinks', index, 'owner'));
       check.group(sink.group, place.at('sinks', index, 'group'));
     }

@@ -3,8 +3,8 @@
 import { Place, type Problems } from '../problems.ts';
 import type { ResolvedConfig, SecretConfig } from '../resolved.ts';
 import type { SecretInput } from '../schema/schema.ts';
-import { type UpstreamInput, upstreamSchema } from '../schema/upstream-schema.ts';
 import type { MergedConfig, Named } from '../sources/merge.ts';
+import { resolveUpstream, type UpstreamInput, upstreamSchema } from '../upstreams/kinds.ts';
 import {
   checkUniqueNames,
   createResolveContext,
@@ -14,7 +14,6 @@ import {
 import { checkNesting, resolveFile } from './resolve-file.ts';
 import { resolveProcess } from './resolve-process.ts';
 import { resolveAudit, resolveListener, resolveRules } from './resolve-serving.ts';
-import { resolveUpstream } from './resolve-upstream.ts';
 
 const defaultStateDir = '/var/lib/latchkey';
 

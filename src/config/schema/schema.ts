@@ -1,11 +1,11 @@
 // The shape of latchkey.yaml: one schema gives the types, the defaults, the JSON Schema for editors and the reference page.
 // What needs more than one key to judge (unknown names, two things at one path) is in the resolve-*.ts files.
 import * as z from 'zod/mini';
+import { upstreamSchema } from '../upstreams/kinds.ts';
 import { byteSize, choice, doc, duration, flag, name, section, text, textList } from './fields.ts';
 import { fileSchema } from './file-schema.ts';
 import { processSchema } from './process-schema.ts';
 import { accessRuleSchema, accessSchema, auditSchema, listenerSchema } from './serving-schema.ts';
-import { upstreamSchema } from './upstream-schema.ts';
 
 const parameter = z.pipe(
   z.union([z.string(), z.number(), z.boolean()], 'a string, a number, true or false'),

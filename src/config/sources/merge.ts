@@ -24,7 +24,7 @@ import {
   type ListenerInput,
   listenerSchema,
 } from '../schema/serving-schema.ts';
-import { type UpstreamInput, upstreamSchema } from '../schema/upstream-schema.ts';
+import { type UpstreamInput, upstreamSchema } from '../upstreams/kinds.ts';
 import type { ConfigSource } from './read-source.ts';
 
 /** Something valid and where it stands. */

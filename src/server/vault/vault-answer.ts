@@ -2,7 +2,7 @@
 // down, and the headers that tell how old it is. Made anew once a second, and only for what is asked for.
 import type { Clock } from '../../base/clock.ts';
 import type { Entry } from '../../store/entry.ts';
-import { type SecretVersion, shownVersion } from '../../store/secret-version.ts';
+import { bodyBytes, type SecretVersion, shownVersion } from '../../store/secret-version.ts';
 import type { Delivery } from '../http/exchange.ts';
 import { wireBytes } from '../node-internals/wire-answer.ts';
 import type { PreparedAnswer } from '../secrets/secret-reader.ts';
@@ -41,7 +41,7 @@ export function createVaultAnswer(options: {
 
   function spans(version: SecretVersion) {
     if (spansOf?.version === version) return spansOf;
-    const json = version.body.bytes();
+    const json = bodyBytes(version);
     refused = isClean(json) ? undefined : version;
     const lease = version.lease === undefined ? undefined : numberSpan(json, 'lease_duration');
     const ttl = version.kind === 'rotating' ? numberSpan(json, 'ttl', 'data') : undefined;
@@ -50,7 +50,7 @@ export function createVaultAnswer(options: {
   }
 
   function bodyAt(version: SecretVersion, wall: number): Buffer {
-    const json = version.body.bytes();
+    const json = bodyBytes(version);
     const { lease, ttl } = spans(version);
     const ends = version === entry.current ? entry.expiresAt : version.expiresAt;
     if (ends === undefined || !Number.isFinite(ends)) return json;

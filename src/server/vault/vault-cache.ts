@@ -317,10 +317,14 @@ function isServable(entry: Entry): boolean {
 
 /** A lease, a credential with an end or a plan, or KV. All else that can be read is the server's own business. */
 function isKept(version: SecretVersion): boolean {
-  if (version.lease !== undefined || version.kind !== 'static' || version.shape === 'kv2') return true;
+  if (version.lease !== undefined || version.kind !== 'static' || isVersioned(version)) return true;
   // KV 1 alone tells a duration for what has no lease.
   const { lease_id: id, lease_duration: duration } = parseBody(version);
   return (id === undefined || id === '') && duration instanceof JsonNumber && Number(duration.text) > 0;
+}
+
+function isVersioned({ content }: SecretVersion): boolean {
+  return content.form === 'vault' && content.shape === 'kv2';
 }
 
 function orAborted(loading: Promise<Found>, signal: AbortSignal): Promise<Found> {

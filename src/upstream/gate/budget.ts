@@ -1,7 +1,7 @@
 // The one limit for all requests to an upstream: so many a second, so many at a time, people before background work.
 import type { Clock, Timer } from '../../base/clock.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import type { Priority, Urgency } from '../upstream.ts';
+import type { Priority, Urgency } from '../../store/secret-reading.ts';
 
 export interface Budget {
   /** Resolves when a request may go; the returned function ends it. Rejects `aborted` while it waits. */

@@ -2,11 +2,11 @@
 // whether the request can have had an effect there.
 import type { ErrorCode } from '../../base/errors.ts';
 import { UpstreamError } from '../../base/upstream-error.ts';
-import type { UpstreamStateName } from '../upstream.ts';
+import type { SourceStateName } from '../secret-source.ts';
 
 /** States in which the server as a whole does not serve. */
 export type AwayState = Extract<
-  UpstreamStateName,
+  SourceStateName,
   | 'sealed'
   | 'uninitialized'
   | 'standby'

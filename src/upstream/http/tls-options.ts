@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { errnoOf } from '../../base/errno.ts';
-import type { TlsConfig } from '../../config/resolved.ts';
+import type { TlsConfig } from '../../config/upstreams/server-config.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
 
 export interface TlsOptions {

@@ -1,7 +1,7 @@
 // Watches the TLS files of an upstream, so that renewed certificates are used without a restart.
 import { describeError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { UpstreamConfig } from '../../config/resolved.ts';
+import type { VaultUpstreamConfig } from '../../config/upstreams/vault-config.ts';
 import { tlsFiles } from './tls-options.ts';
 import { type FileWatch, watchFiles } from './watch-files.ts';
 
@@ -11,7 +11,7 @@ export interface TlsWatch {
 }
 
 export interface TlsWatchOptions {
-  readonly config: UpstreamConfig;
+  readonly config: VaultUpstreamConfig;
   readonly logger: Logger;
   /** Takes the new files; throws while they cannot be used. */
   readonly onChange: () => Promise<void>;

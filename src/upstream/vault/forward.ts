@@ -1,6 +1,6 @@
 // Passes a request of the Vault dialect on as it came, with the caller's token or the agent's own, and streams the answer.
 import { Readable } from 'node:stream';
-import type { ForwardRequest, ForwardResponse } from '../upstream.ts';
+import type { ForwardRequest, ForwardResponse } from '../secret-source.ts';
 import type { Session } from './session/session.ts';
 import type { StreamedAnswer, VaultClient } from './vault-client.ts';
 

@@ -2,7 +2,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonValue } from '../../base/json.ts';
-import type { RequestOptions } from '../upstream.ts';
+import type { RequestOptions } from '../../store/secret-reading.ts';
 import { answerJson, type VaultAnswer } from './answer-policy.ts';
 import { type Mount, mountOf } from './kv-path-policy.ts';
 

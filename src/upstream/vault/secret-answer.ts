@@ -33,16 +33,20 @@ export function toSecretAnswer(answer: VaultAnswer, context: AnswerContext): Sec
   const body = SecretValue.fromBytes(answer.body);
   const data = json['data'] ?? null;
   if (context.operation === 'read' && isVersioned(data, context.mount)) {
-    return { body, ...kv2Aging(data, context.wallMs) };
+    return { content: { form: 'vault', body, shape: 'kv2' }, ...kv2Aging(data, context.wallMs) };
   }
-  return { body, shape: 'flat', ...flatAging(json, data, context) };
+  return { content: { form: 'vault', body, shape: 'flat' }, ...flatAging(json, data, context) };
 }
 
-type Aging = Omit<SecretAnswer, 'body'>;
+type Aging = Omit<SecretAnswer, 'content'>;
 
 function emptyAnswer(): SecretAnswer {
   const body = SecretValue.fromText('{"data":null}');
-  return { body, kind: 'static', shape: 'flat', dataDigest: digestData(null) };
+  return {
+    content: { form: 'vault', body, shape: 'flat' },
+    kind: 'static',
+    dataDigest: digestData(null),
+  };
 }
 
 /** Where the server does not tell the KV version, an answer in version 2's form settles it. */
@@ -61,21 +65,20 @@ function kv2Aging(data: JsonObject, wallMs: number): Aging {
     typeof deletionTime === 'string' && deletionTime !== '' ? Date.parse(deletionTime) : Number.NaN;
   return {
     kind: 'static',
-    shape: 'kv2',
     dataDigest: digestData({ data: data['data'] ?? null, version: version ?? null }),
-    ...(version instanceof JsonNumber ? { upstreamVersion: Number(version.text) } : {}),
+    ...(version instanceof JsonNumber ? { versionId: version.text } : {}),
     ...(Number.isNaN(deletedAt) ? {} : { ttlSeconds: Math.max(0, (deletedAt - wallMs) / 1000) }),
   };
 }
 
-function flatAging(json: JsonObject, data: JsonValue, context: AnswerContext): Omit<Aging, 'shape'> {
+function flatAging(json: JsonObject, data: JsonValue, context: AnswerContext): Aging {
   const lease = leaseOf(json);
   const fields = isJsonObject(data) ? data : {};
   const leased = lease === undefined ? {} : { lease };
   const auth = json['auth'];
   if (isJsonObject(auth) && typeof auth['client_token'] === 'string') {
     const ttl = seconds(auth['lease_duration']);
-    return { kind: 'certificate', dataDigest: digestData(auth), ...(ttl ? { ttlSeconds: ttl } : {}) };
+    return { kind: 'expiring', dataDigest: digestData(auth), ...(ttl ? { ttlSeconds: ttl } : {}) };
   }
   if (context.mount?.kvVersion === 1) return { ...kv1Aging(json, fields), dataDigest: digestData(data) };
   if (rotationFields.slice(1).some((name) => name in fields) && 'ttl' in fields) {
@@ -84,13 +87,13 @@ function flatAging(json: JsonObject, data: JsonValue, context: AnswerContext): O
   }
   const certificateSeconds = certificateTtl(fields, context);
   if (certificateSeconds !== undefined) {
-    return { kind: 'certificate', dataDigest: digestData(data), ttlSeconds: certificateSeconds, ...leased };
+    return { kind: 'expiring', dataDigest: digestData(data), ttlSeconds: certificateSeconds, ...leased };
   }
   if (lease) return { kind: 'leased', dataDigest: digestData(data), lease };
   const tokenTtl =
     typeof fields['token'] === 'string' ? seconds(fields['ttl'] ?? fields['token_ttl']) : undefined;
   if (tokenTtl) {
-    return { kind: 'certificate', dataDigest: digestData(data, ['ttl', 'token_ttl']), ttlSeconds: tokenTtl };
+    return { kind: 'expiring', dataDigest: digestData(data, ['ttl', 'token_ttl']), ttlSeconds: tokenTtl };
   }
   return { kind: 'static', dataDigest: digestData(data) };
 }

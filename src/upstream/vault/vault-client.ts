@@ -7,13 +7,13 @@ import { LatchkeyError } from '../../base/errors.ts';
 import { type JsonValue, stringifyJson } from '../../base/json.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
+import type { Urgency } from '../../store/secret-reading.ts';
 import type { Budget } from '../gate/budget.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
 import { createHealth, type Health } from '../gate/health.ts';
 import { type AddressList, createAddressList } from '../http/address-list.ts';
 import { createFailback } from '../http/failback.ts';
 import type { Transport, WireStream } from '../http/transport.ts';
-import type { Urgency } from '../upstream.ts';
 import {
   invalidAnswer,
   isAborted,

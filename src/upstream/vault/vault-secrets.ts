@@ -3,8 +3,8 @@ import type { Clock } from '../../base/clock.ts';
 import { isJsonObject, JsonNumber, type JsonObject } from '../../base/json.ts';
 import { UpstreamError } from '../../base/upstream-error.ts';
 import { type Reference, referenceKey } from '../../store/reference.ts';
+import type { LeaseRenewal, ReadableSource, RequestOptions } from '../../store/secret-reading.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
-import type { RequestOptions, Upstream } from '../upstream.ts';
 import { answerJson, answerTexts, invalidAnswer, requestRefusal, type VaultAnswer } from './answer-policy.ts';
 import { apiPath, type Mount, metadataPath } from './kv-path-policy.ts';
 import { createMountTable } from './mount-table.ts';
@@ -20,7 +20,7 @@ export interface VaultSecretsOptions {
   readonly onLeaseGone: (leaseId: string) => void;
 }
 
-export type VaultSecrets = Pick<Upstream, 'read' | 'isCurrent' | 'renew' | 'revoke' | 'canonicalKey'>;
+export type VaultSecrets = Required<Pick<ReadableSource, 'read' | 'isCurrent' | 'canonicalKey' | 'leases'>>;
 
 const versionedWarning = 'Invalid path for a versioned K/V secrets engine';
 /** How long a mount whose metadata may not be read is not asked for them again. */
@@ -81,10 +81,35 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
     return remember(toSecretAnswer(answer, context), answer.token);
   }
 
+  async function renew(
+    leaseId: string,
+    incrementSeconds: number,
+    request: RequestOptions,
+  ): Promise<LeaseRenewal> {
+    const increment = new JsonNumber(String(Math.max(1, Math.round(incrementSeconds))));
+    const body = { lease_id: leaseId, increment };
+    const answer = await authorised({ method: 'PUT', path: 'sys/leases/renew', body, ...request });
+    if (answer.status >= 300) throw leaseRefusal(answer, 'renew', leaseId, options.onLeaseGone);
+    const json = answerJson(answer);
+    if (json === undefined) throw invalidAnswer(`renew ${leaseId}`, answer);
+    return {
+      durationSeconds: seconds(json['lease_duration']) ?? 0,
+      isRenewable: json['renewable'] === true,
+    };
+  }
+
+  async function revoke(leaseId: string, request: RequestOptions): Promise<void> {
+    const body = { lease_id: leaseId };
+    const answer = await authorised({ method: 'PUT', path: 'sys/leases/revoke', body, ...request });
+    options.onLeaseGone(leaseId);
+    if (answer.status < 300 || answerTexts(answer).some((text) => leaseGone.test(text))) return;
+    throw leaseRefusal(answer, 'revoke', leaseId, options.onLeaseGone);
+  }
+
   return {
     read,
     async isCurrent(reference, version, request) {
-      if (reference.operation !== 'read' || version.upstreamVersion === undefined) return undefined;
+      if (reference.operation !== 'read' || version.versionId === undefined) return undefined;
       const mount = mounts.find(reference.path);
       const path = metadataPath(reference.path, mount);
       if (mount === undefined || path === undefined) return undefined;
@@ -93,27 +118,9 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
       if (answer.status === 403) metadataDeniedUntil.set(mount.prefix, clock.now() + metadataDeniedMs);
       if (answer.status === 404) return false;
       if (answer.status !== 200) return undefined;
-      return isNewest(answer, version.upstreamVersion, reference.parameters['version'], clock.wall());
+      return isNewest(answer, version.versionId, reference.parameters['version'], clock.wall());
     },
-    async renew(leaseId, incrementSeconds, request) {
-      const increment = new JsonNumber(String(Math.max(1, Math.round(incrementSeconds))));
-      const body = { lease_id: leaseId, increment };
-      const answer = await authorised({ method: 'PUT', path: 'sys/leases/renew', body, ...request });
-      if (answer.status >= 300) throw leaseRefusal(answer, 'renew', leaseId, options.onLeaseGone);
-      const json = answerJson(answer);
-      if (json === undefined) throw invalidAnswer(`renew ${leaseId}`, answer);
-      return {
-        durationSeconds: seconds(json['lease_duration']) ?? 0,
-        isRenewable: json['renewable'] === true,
-      };
-    },
-    async revoke(leaseId, request) {
-      const body = { lease_id: leaseId };
-      const answer = await authorised({ method: 'PUT', path: 'sys/leases/revoke', body, ...request });
-      options.onLeaseGone(leaseId);
-      if (answer.status < 300 || answerTexts(answer).some((text) => leaseGone.test(text))) return;
-      throw leaseRefusal(answer, 'revoke', leaseId, options.onLeaseGone);
-    },
+    leases: { renew, revoke },
     canonicalKey(reference) {
       const path = apiPath(reference.path, mounts.find(reference.path), reference.operation);
       return referenceKey({ ...reference, path });
@@ -145,16 +152,16 @@ function refusal(answer: AuthorisedAnswer, reference: Reference, path: string, w
 /** Metadata tell of each version whether it is deleted; a date in the future is only a plan. */
 function isNewest(
   answer: VaultAnswer,
-  version: number,
+  version: string,
   pinned: string | undefined,
   wallMs: number,
 ): boolean | undefined {
   const data = answerJson(answer)?.['data'];
   if (!isJsonObject(data)) return undefined;
   const isPinned = pinned !== undefined && pinned !== '0' && pinned !== '';
-  if (!isPinned && seconds(data['current_version']) !== version) return false;
+  if (!isPinned && String(seconds(data['current_version'])) !== version) return false;
   const versions = data['versions'];
-  const entry = isJsonObject(versions) ? versions[String(version)] : undefined;
+  const entry = isJsonObject(versions) ? versions[version] : undefined;
   if (!isJsonObject(entry)) return false;
   const deletion = entry['deletion_time'];
   const isDeleted = typeof deletion === 'string' && deletion !== '' && Date.parse(deletion) <= wallMs;

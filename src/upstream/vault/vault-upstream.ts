@@ -1,21 +1,20 @@
 // Vault and OpenBao as an upstream: puts client, session, secrets and budget together, and tells how it is doing.
-import type { Clock } from '../../base/clock.ts';
 import { describeError, LatchkeyError } from '../../base/errors.ts';
 import { linkSignals } from '../../base/linked-signal.ts';
-import type { Logger } from '../../base/logger.ts';
-import type { UpstreamConfig } from '../../config/resolved.ts';
+import type { VaultUpstreamConfig } from '../../config/upstreams/vault-config.ts';
+import type { RequestOptions } from '../../store/secret-reading.ts';
 import { createBudget } from '../gate/budget.ts';
 import { createTlsWatch } from '../http/tls-watch.ts';
 import { createTransport } from '../http/transport.ts';
 import type {
-  RequestOptions,
-  Upstream,
-  UpstreamListener,
-  UpstreamSettings,
-  UpstreamStateName,
-  UpstreamStatus,
-} from '../upstream.ts';
-import type { Environment } from './auth/auth-method.ts';
+  ForwardRequest,
+  ForwardResponse,
+  SecretSource,
+  SourceListener,
+  SourceOptions,
+  SourceStateName,
+  SourceStatus,
+} from '../secret-source.ts';
 import { loadAuthMethod } from './auth/load-method.ts';
 import { createEventSubscription, type EventSubscription } from './event-subscription.ts';
 import { forwardTo } from './forward.ts';
@@ -26,22 +25,20 @@ import { createTokenSinks } from './session/token-sinks.ts';
 import { createVaultClient } from './vault-client.ts';
 import { createVaultSecrets } from './vault-secrets.ts';
 
-export interface VaultUpstreamOptions {
-  readonly config: UpstreamConfig;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Numbers in [0, 1). */
-  readonly random: () => number;
-  /** `VAULT_TOKEN`, and what the cloud methods read. */
-  readonly env: Environment;
-}
+type VaultStatus = SourceStatus & Required<Pick<SourceStatus, 'login' | 'budget'>>;
+
+/** Of the parts that some kinds lack a Vault has all. */
+type VaultSource = Omit<SecretSource, 'status'> &
+  Required<Pick<SecretSource, 'isCurrent' | 'leases' | 'vault' | 'prepareUpdate'>> & {
+    status(): VaultStatus;
+  };
 
 /** Nothing is connected before `start`. Whoever creates it closes it. */
-export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
+export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>): VaultSource {
   const { config, clock, random, env } = options;
   const logger = options.logger.child({ upstream: config.name });
-  let settings: UpstreamSettings = config;
-  const listeners = new Set<UpstreamListener>();
+  let settings = config;
+  const listeners = new Set<SourceListener>();
   const lifetime = new AbortController();
   const budget = createBudget({ ...config.budget, clock });
   const transport = createTransport({
@@ -103,7 +100,7 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
   let since = clock.wall();
   let told: string | undefined;
 
-  function state(): { state: UpstreamStateName; message: string | undefined } {
+  function state(): { state: SourceStateName; message: string | undefined } {
     if (lifetime.signal.aborted) return { state: 'closed', message: undefined };
     const away = client.health.failure();
     if (away) return { state: away.state, message: describeError(away) };
@@ -111,7 +108,7 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
     return { state: name, message: error === undefined ? undefined : describeError(error) };
   }
 
-  function status(): UpstreamStatus {
+  function status(): VaultStatus {
     const { state: name, message } = state();
     const { login, isFatal } = session.status();
     return {
@@ -183,8 +180,23 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
     }
   }
 
+  async function forward(request: ForwardRequest): Promise<ForwardResponse> {
+    refuseWhenClosed();
+    // Not released with the promise: the answer's body ends with the upstream too.
+    const signal = AbortSignal.any([request.signal, lifetime.signal]);
+    return await forwardTo({ ...request, signal }, { client, session, namespace: config.namespace });
+  }
+
+  function update(next: VaultUpstreamConfig): void {
+    settings = next;
+    budget.setLimits(next.budget);
+    transport.setLimits(next);
+    if (isStarted) void setEvents(next.events);
+  }
+
   return {
     name: config.name,
+    kind: config.kind,
     start() {
       tlsWatch.start();
       session.start();
@@ -200,21 +212,21 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
     read: (reference, request) => bound(request, (sent) => secrets.read(reference, sent)),
     isCurrent: (reference, version, request) =>
       bound(request, (sent) => secrets.isCurrent(reference, version, sent)),
-    renew: (leaseId, increment, request) => bound(request, (sent) => secrets.renew(leaseId, increment, sent)),
-    revoke: (leaseId, request) => bound(request, (sent) => secrets.revoke(leaseId, sent)),
-    canonicalKey: secrets.canonicalKey,
-    ownTokens: () => session.recentTokens(),
-    async forward(request) {
-      refuseWhenClosed();
-      // Not released with the promise: the answer's body ends with the upstream too.
-      const signal = AbortSignal.any([request.signal, lifetime.signal]);
-      return await forwardTo({ ...request, signal }, { client, session, namespace: config.namespace });
+    leases: {
+      renew: (leaseId, increment, request) =>
+        bound(request, (sent) => secrets.leases.renew(leaseId, increment, sent)),
+      revoke: (leaseId, request) => bound(request, (sent) => secrets.leases.revoke(leaseId, sent)),
     },
-    update(next) {
-      settings = next;
-      budget.setLimits(next.budget);
-      transport.setLimits(next);
-      if (isStarted) void setEvents(next.events);
+    vault: {
+      namespace: () => config.namespace,
+      accessor: () => session.status().login.accessor,
+      ownTokens: () => session.recentTokens(),
+      forward,
+    },
+    canonicalKey: secrets.canonicalKey,
+    prepareUpdate(next) {
+      if (next.kind !== 'vault' || !isSame(sessionOf(next), sessionOf(config))) return undefined;
+      return () => update(next);
     },
     async retire() {
       session.retire();
@@ -234,4 +246,13 @@ export function createVaultUpstream(options: VaultUpstreamOptions): Upstream {
       tellStatus();
     },
   };
+}
+
+/** What another login or another server hangs on. */
+function sessionOf({ budget, events, timeoutMs, maxBodyBytes, ...rest }: VaultUpstreamConfig): object {
+  return rest;
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }

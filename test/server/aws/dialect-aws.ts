@@ -21,7 +21,7 @@ async function serveAws(t: Test, options: Parameters<typeof startServing>[0] = {
 
 t.test('answers GetSecretValue by query and by path, as AWS does', async (t) => {
   const { put, get } = await serveAws(t);
-  put('stripe', '{"key":"sk_1","amount":1.50}', { upstreamVersion: 3 });
+  put('stripe', '{"key":"sk_1","amount":1.50}', { versionId: '3' });
   const answer = await get('/secretsmanager/get?secretId=stripe');
   t.match(answer, { status: 200, headers: { 'content-type': 'application/json' } });
   const value = JSON.parse(answer.text);
@@ -136,7 +136,7 @@ t.test('a caller without a rule gets nothing, and learns nothing of names', asyn
 
 t.test('parameters: the whole, or one field by its path', async (t) => {
   const { put, get } = await serveAws(t);
-  put('stripe', { key: 'sk_1', id: 'acct' }, { upstreamVersion: 7 });
+  put('stripe', { key: 'sk_1', id: 'acct' }, { versionId: '7' });
   const at = '/systemsmanager/parameters/get?withDecryption=true&name=';
   t.match(JSON.parse((await get(`${at}stripe`)).text), {
     Parameter: { Name: 'stripe', Type: 'SecureString', Value: '{"key":"sk_1","id":"acct"}', Version: 7 },

@@ -93,7 +93,7 @@ t.test('follows the redirect of a standby, with the token and the body', async (
   const { upstream } = await startUpstream(t, [standby.address]);
   await upstream.ready(patience());
   await upstream.read(reference, interactive());
-  await upstream.renew('lease/1', 60, interactive()).catch(() => {});
+  await upstream.leases.renew('lease/1', 60, interactive()).catch(() => {});
   const renewal = active.requests.find((request) => request.path === 'sys/leases/renew');
   t.match(renewal, { method: 'PUT', headers: { 'x-vault-token': 's.token-1' } });
   t.same(JSON.parse(renewal?.body ?? ''), { lease_id: 'lease/1', increment: 60 });

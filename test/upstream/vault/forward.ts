@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import { SecretValue } from '../../../src/base/secret-value.ts';
-import type { ForwardRequest } from '../../../src/upstream/upstream.ts';
+import type { ForwardRequest } from '../../../src/upstream/secret-source.ts';
 import { startStubVault } from '../../support/stub-vault.ts';
 import { createTestUpstream, shutdown } from '../../support/test-upstream.ts';
 
@@ -40,7 +40,7 @@ t.test('passes method, path, query, headers and body on as they came, and the an
     text: 'not json at all',
     headers: { 'x-answer': 'yes', 'content-type': 'text/plain' },
   }));
-  const answer = await upstream.forward(
+  const answer = await upstream.vault.forward(
     request({
       method: 'PATCH',
       path: '/v1/secret/data/a%2Fb%20c',
@@ -75,7 +75,7 @@ t.test("sends the caller's own token and namespace, or none", async (t) => {
   const { vault, upstream } = await startBoth(t);
   const token = SecretValue.fromText('of-the-caller');
   (
-    await upstream.forward(
+    await upstream.vault.forward(
       request({
         token,
         namespace: 'other',
@@ -83,7 +83,7 @@ t.test("sends the caller's own token and namespace, or none", async (t) => {
       }),
     )
   ).body.resume();
-  (await upstream.forward(request({ token: undefined }))).body.resume();
+  (await upstream.vault.forward(request({ token: undefined }))).body.resume();
   t.match(vault.requests[0]?.headers, { 'x-vault-token': 'of-the-caller', 'x-vault-namespace': 'other' });
   t.equal(vault.requests[1]?.headers['x-vault-token'], undefined);
 });
@@ -95,7 +95,7 @@ t.test('streams a body in and an answer out', async (t) => {
     setImmediate(() => response.end('done'));
   });
   const chunks = Array.from({ length: 100 }, () => Buffer.alloc(10_000, 'x'));
-  const answer = await upstream.forward(request({ method: 'POST', body: Readable.from(chunks) }));
+  const answer = await upstream.vault.forward(request({ method: 'POST', body: Readable.from(chunks) }));
   t.equal(await text(answer.body), 'got 1000000,done');
 });
 
@@ -111,7 +111,7 @@ t.test('a dead token is replaced and the request repeated; a 403 of policy comes
       ? { status: 403, json: { errors: ['1 error occurred:\n\t* permission denied\n\n'] } }
       : undefined,
   );
-  const answer = await upstream.forward(request({}));
+  const answer = await upstream.vault.forward(request({}));
   t.equal(answer.status, 403);
   t.match(JSON.parse(await text(answer.body)), { errors: [/1 error occurred/] });
   t.equal(vault.count('auth/approle/login'), 1);
@@ -125,21 +125,21 @@ t.test('a sealed node is passed over; when all are sealed the answer comes back 
   const isSealed = { status: 503, json: { errors: ['Vault is sealed'] } };
   sealed.route(() => isSealed);
   vault.route((seen) => (seen.path === 'sys/x' ? { text: 'served' } : undefined));
-  const served = await upstream.forward(request({ path: '/v1/sys/x' }));
+  const served = await upstream.vault.forward(request({ path: '/v1/sys/x' }));
   t.equal(await text(served.body), 'served');
   vault.route(() => isSealed);
-  const refused = await upstream.forward(request({ path: '/v1/sys/x' }));
+  const refused = await upstream.vault.forward(request({ path: '/v1/sys/x' }));
   t.equal(refused.status, 503);
   t.match(await text(refused.body), /Vault is sealed/);
   t.equal(upstream.status().state, 'sealed');
-  await t.rejects(upstream.forward(request({})), { code: 'upstream_sealed' });
+  await t.rejects(upstream.vault.forward(request({})), { code: 'upstream_sealed' });
 });
 
 t.test('gives up when the caller does', async (t) => {
   const { vault, upstream } = await startBoth(t);
   vault.route(() => () => {});
   const controller = new AbortController();
-  const forwarding = upstream.forward(request({ signal: controller.signal }));
+  const forwarding = upstream.vault.forward(request({ signal: controller.signal }));
   forwarding.catch(() => {});
   controller.abort();
   await t.rejects(forwarding, { code: 'aborted' });

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import type { AuthConfig } from '../../../src/config/resolved.ts';
-import type { UpstreamStateName } from '../../../src/upstream/upstream.ts';
+import type { AuthConfig } from '../../../src/config/upstreams/vault-config.ts';
+import type { SourceStateName } from '../../../src/upstream/secret-source.ts';
 
 /** Complete by type: a new state or method does not compile before it is named here. */
-const states: Record<UpstreamStateName, true> = {
+const states: Record<SourceStateName, true> = {
   starting: true,
   logging_in: true,
   ready: true,

@@ -27,8 +27,8 @@ t.test('KV 2: version, digest by data and version, end by deletion_time', async 
   const first = of({ a: '1' }, {});
   t.match(first, {
     kind: 'static',
-    shape: 'kv2',
-    upstreamVersion: 1,
+    content: { shape: 'kv2' },
+    versionId: '1',
     ttlSeconds: undefined,
     lease: undefined,
   });
@@ -41,8 +41,8 @@ t.test('KV 2: version, digest by data and version, end by deletion_time', async 
 
 t.test('without a word on the mount the form of the answer tells KV 2', async (t) => {
   const json = { data: { data: { a: 1 }, metadata: { version: 3 } } };
-  t.match(read(json, undefined), { shape: 'kv2', upstreamVersion: 3 });
-  t.match(read(json, kv1), { shape: 'flat' }, 'but a version 1 mount may hold such fields');
+  t.match(read(json, undefined), { content: { shape: 'kv2' }, versionId: '3' });
+  t.match(read(json, kv1), { content: { shape: 'flat' } }, 'but a version 1 mount may hold such fields');
 });
 
 t.test('KV 1: a ttl field makes lease_duration mean something', async (t) => {
@@ -101,17 +101,17 @@ t.test('certificate: what a write issued ends with notAfter; what is only stored
     lease_id: '',
     data: { certificate: cert, private_key: key, serial_number: '1', expiration: 1 },
   };
-  t.match(read(json, other, 'write'), { kind: 'certificate', ttlSeconds: 3600 });
+  t.match(read(json, other, 'write'), { kind: 'expiring', ttlSeconds: 3600 });
   t.match(read(json, other, 'read'), { kind: 'static', ttlSeconds: undefined });
   t.match(read({ data: { data: { certificate: cert }, metadata: { version: 1 } } }, kv2), { kind: 'static' });
   const broken = { data: { certificate: '-----BEGIN CERTIFICATE-----\nx', expiration: wallMs / 1000 + 60 } };
-  t.match(read(broken, other, 'write'), { kind: 'certificate', ttlSeconds: 60 });
+  t.match(read(broken, other, 'write'), { kind: 'expiring', ttlSeconds: 60 });
 });
 
 t.test('tokens that are issued end too', async (t) => {
   const auth = { auth: { client_token: 's.x', lease_duration: 60 } };
-  t.match(read(auth, other, 'write'), { kind: 'certificate', ttlSeconds: 60 });
-  t.match(read({ data: { token: 'ey', ttl: 30 } }, other), { kind: 'certificate', ttlSeconds: 30 });
+  t.match(read(auth, other, 'write'), { kind: 'expiring', ttlSeconds: 60 });
+  t.match(read({ data: { token: 'ey', ttl: 30 } }, other), { kind: 'expiring', ttlSeconds: 30 });
 });
 
 t.test(
@@ -119,7 +119,7 @@ t.test(
   async (t) => {
     const empty = { status: 204, headers: {}, address: 'http://vault', body: Buffer.alloc(0) };
     const context = { what: 'write x', operation: 'write', mount: other, wallMs } as const;
-    t.match(toSecretAnswer(empty, context), { kind: 'static', shape: 'flat' });
+    t.match(toSecretAnswer(empty, context), { kind: 'static', content: { shape: 'flat' } });
     for (const text of ['[]', '"canary"', '{"a": canary']) {
       const answer = { status: 200, headers: {}, address: 'http://vault', body: Buffer.from(text) };
       const error = t.throws(() => toSecretAnswer(answer, context), { code: 'upstream_answer_invalid' });

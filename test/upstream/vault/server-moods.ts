@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:net';
 import t, { type Test } from 'tap';
 import { createReference } from '../../../src/store/reference.ts';
-import type { UpstreamStateName } from '../../../src/upstream/upstream.ts';
+import type { SourceStateName } from '../../../src/upstream/secret-source.ts';
 import { createFastClock } from '../../support/fast-clock.ts';
 import { kv2, type StubAnswer, type StubVault, startStubVault } from '../../support/stub-vault.ts';
 import { createTestUpstream, interactive, shutdown } from '../../support/test-upstream.ts';
@@ -35,7 +35,7 @@ const json = (status: number, ...errors: string[]) => ({ status, json: { errors 
 interface Mood {
   name: string;
   answer(path: string): StubAnswer;
-  state: UpstreamStateName;
+  state: SourceStateName;
   code: string;
   message: RegExp;
   /** Requests fail at once and only the health poll asks. */

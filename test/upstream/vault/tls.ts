@@ -2,7 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
-import type { AuthConfig, TlsConfig, UpstreamConfig } from '../../../src/config/resolved.ts';
+import type { TlsConfig } from '../../../src/config/upstreams/server-config.ts';
+import type { AuthConfig, VaultUpstreamConfig } from '../../../src/config/upstreams/vault-config.ts';
 import { createAuthority, type PemPair } from '../../support/certificates.ts';
 import { createFastClock } from '../../support/fast-clock.ts';
 import { startStubVault } from '../../support/stub-vault.ts';
@@ -22,7 +23,7 @@ async function startTls(
   t: Test,
   server: PemPair,
   tls: Partial<TlsConfig>,
-  over: Partial<UpstreamConfig> = {},
+  over: Partial<VaultUpstreamConfig> = {},
 ) {
   const vault = await startStubVault({ tls: { cert: server.cert, key: server.key } });
   t.teardown(vault.close);

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import type { AuthConfig } from '../../../src/config/resolved.ts';
+import type { AuthConfig } from '../../../src/config/upstreams/vault-config.ts';
 import { createReference, type Operation } from '../../../src/store/reference.ts';
 import { type SecretAnswer, type SecretVersion, secretFields } from '../../../src/store/secret-version.ts';
 import { startDevVault } from '../../support/dev-vault.ts';
@@ -35,7 +35,7 @@ t.test('KV 2: reads, pins a version, lists, writes', async (t) => {
   await upstream.read(reference('secret/team/app', 'write', { password: 'first' }), interactive());
   await vault.writeSecret('secret/team/app', { password: 'second', n: 1 });
   const newest = await upstream.read(reference('secret/team/app'), interactive());
-  t.match(newest, { shape: 'kv2', upstreamVersion: 2 });
+  t.match(newest, { content: { shape: 'kv2' }, versionId: '2' });
   t.equal(secretFields(newest)['password'], 'second');
   const pinned = await upstream.read(reference('secret/team/app', 'read', { version: '1' }), interactive());
   t.equal(secretFields(pinned)['password'], 'first');
@@ -77,7 +77,7 @@ t.test('KV 1: reads and writes plainly, and takes ttl for the time to the next l
   await vault.ask('PUT', 'sys/mounts/kv1', { type: 'kv', options: { version: '1' } });
   await upstream.read(reference('kv1/data/app', 'write', { a: '1', ttl: '5m' }), interactive());
   const answer = await upstream.read(reference('kv1/data/app'), interactive());
-  t.match(answer, { shape: 'flat', kind: 'static', ttlSeconds: 300 });
+  t.match(answer, { content: { shape: 'flat' }, kind: 'static', ttlSeconds: 300 });
   t.equal(secretFields(answer)['a'], '1');
   t.equal(await upstream.isCurrent(reference('kv1/data/app'), versionOf(answer), interactive()), undefined);
 });
@@ -92,9 +92,13 @@ t.test('where the mounts may not be seen, the answers tell the version', async (
   });
   await vault.writeSecret('secret/app', { a: '1' });
   const byData = await upstream.read(reference('secret/data/app'), interactive());
-  t.match(byData, { shape: 'kv2', upstreamVersion: 1 });
+  t.match(byData, { content: { shape: 'kv2' }, versionId: '1' });
   const short = await upstream.read(reference('secret/app'), interactive());
-  t.match(short, { shape: 'kv2', upstreamVersion: 1 }, 'the warning for a versioned mount is heeded');
+  t.match(
+    short,
+    { content: { shape: 'kv2' }, versionId: '1' },
+    'the warning for a versioned mount is heeded',
+  );
   await upstream.read(reference('secret/app'), interactive());
   t.ok(vault.countRequests(/ui\/mounts/) <= 2, 'a refusal is remembered');
 });
@@ -114,18 +118,18 @@ t.test('a mount that was replaced by another version is noticed', async (t) => {
   const { vault, upstream } = await startBoth(t);
   await vault.ask('PUT', 'sys/mounts/kv', { type: 'kv', options: { version: '1' } });
   await vault.ask('PUT', 'kv/app', { a: '1' });
-  t.match(await upstream.read(reference('kv/app'), interactive()), { shape: 'flat' });
+  t.match(await upstream.read(reference('kv/app'), interactive()), { content: { shape: 'flat' } });
   await vault.ask('DELETE', 'sys/mounts/kv');
   await t.rejects(upstream.read(reference('kv/app'), interactive()), { code: 'mount_not_found' });
   await vault.ask('PUT', 'sys/mounts/kv', { type: 'kv', options: { version: '2' } });
   await vault.writeSecret('kv/app', { a: '2' });
-  t.match(await upstream.read(reference('kv/app'), interactive()), { shape: 'kv2' });
+  t.match(await upstream.read(reference('kv/app'), interactive()), { content: { shape: 'kv2' } });
 });
 
 t.test('leases: renewed, shortened by the server, gone elsewhere, revoked', async (t) => {
   const { vault, upstream } = await startBoth(t);
   const wrapped = reference('auth/token/create', 'write', { ttl: '60s' });
-  t.match(await upstream.read(wrapped, interactive()), { kind: 'certificate', ttlSeconds: 60 });
+  t.match(await upstream.read(wrapped, interactive()), { kind: 'expiring', ttlSeconds: 60 });
 
   await vault.ask('PUT', 'sys/mounts/pki', { type: 'pki' });
   await vault.ask('PUT', 'pki/root/generate/internal', { common_name: 'root', ttl: '24h' });
@@ -134,16 +138,16 @@ t.test('leases: renewed, shortened by the server, gone elsewhere, revoked', asyn
     reference('pki/issue/web', 'write', { common_name: 'web.example' }),
     interactive(),
   );
-  t.equal(issued.kind, 'certificate');
+  t.equal(issued.kind, 'expiring');
   t.ok((issued.ttlSeconds ?? 0) > 3000 && (issued.ttlSeconds ?? 0) <= 3600);
   const id = issued.lease?.id ?? '';
   t.ok(id.startsWith('pki/issue/web/'));
-  await upstream.revoke(id, interactive());
-  await t.rejects(upstream.renew(id, 60, interactive()), {
+  await upstream.leases.revoke(id, interactive());
+  await t.rejects(upstream.leases.renew(id, 60, interactive()), {
     code: 'lease_lost',
     remedy: /a new one is asked for/,
   });
-  await upstream.revoke(id, interactive());
+  await upstream.leases.revoke(id, interactive());
 });
 
 t.test('certificates: key and certificate are of one issue, and each issue is another one', async (t) => {
@@ -156,7 +160,7 @@ t.test('certificates: key and certificate are of one issue, and each issue is an
     await upstream.read(issue, interactive()),
     await upstream.read(issue, interactive()),
   ];
-  t.match(first, { kind: 'certificate', lease: undefined });
+  t.match(first, { kind: 'expiring', lease: undefined });
   t.ok((first.ttlSeconds ?? 0) > 550 && (first.ttlSeconds ?? 0) <= 630);
   t.not(first.dataDigest, second.dataDigest);
 });

@@ -21,9 +21,9 @@ t.test('logs in by approle and reads KV 2 by its short path', async (t) => {
   t.match(upstream.status(), { state: 'ready', login: { state: 'logged_in', policies: ['default', 'app'] } });
 
   const answer = await upstream.read(reference('secret/app'), interactive());
-  t.match(answer, { kind: 'static', shape: 'kv2', upstreamVersion: 7 });
+  t.match(answer, { kind: 'static', content: { form: 'vault', shape: 'kv2' }, versionId: '7' });
   t.equal(secretFields(answer)['password'], 'p');
-  t.equal(JSON.stringify(answer.body), '"[redacted]"');
+  t.equal(JSON.stringify(answer.content), '{"form":"vault","body":"[redacted]","shape":"kv2"}');
   const last = vault.requests.at(-1);
   t.match(last?.headers, {
     'x-vault-token': 's.token-1',
@@ -66,7 +66,7 @@ t.test('never has more requests under way than the budget allows, whoever asks',
   await Promise.all([
     ...Array.from({ length: 40 }, (_, index) => upstream.read(reference(`secret/${index}`), background())),
     ...Array.from({ length: 10 }, async () => {
-      const answer = await upstream.forward({
+      const answer = await upstream.vault.forward({
         method: 'GET',
         path: '/v1/secret/data/x',
         query: '',

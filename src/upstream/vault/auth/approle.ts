@@ -5,7 +5,7 @@ import { unlink } from 'node:fs/promises';
 import { errnoOf } from '../../../base/errno.ts';
 import { describeError, LatchkeyError } from '../../../base/errors.ts';
 import type { SecretValue } from '../../../base/secret-value.ts';
-import type { AuthConfig } from '../../../config/resolved.ts';
+import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
 import type { AuthContext, AuthMethod } from './auth-method.ts';
 import { readCredential, readCredentialIfThere } from './read-credential.ts';
 import { unwrapField } from './unwrap-field.ts';

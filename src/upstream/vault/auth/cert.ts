@@ -1,7 +1,8 @@
 // Method `cert`: the client certificate of the TLS connection is the identity. A new certificate is logged in with at once,
 // for Vault does not renew a token that another certificate got.
 import { LatchkeyError } from '../../../base/errors.ts';
-import type { AuthConfig, TlsConfig } from '../../../config/resolved.ts';
+import type { TlsConfig } from '../../../config/upstreams/server-config.ts';
+import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
 import type { AuthMethod } from './auth-method.ts';
 
 type CertConfig = Extract<AuthConfig, { method: 'cert' }>;

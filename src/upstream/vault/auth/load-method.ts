@@ -1,5 +1,7 @@
 // Loads the one auth method that the config names, with the watch on its files; the others, and what they need, stay unloaded.
-import type { AuthConfig, TlsConfig } from '../../../config/resolved.ts';
+
+import type { TlsConfig } from '../../../config/upstreams/server-config.ts';
+import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
 import { watchFiles } from '../../http/watch-files.ts';
 import type { AuthContext, AuthMethod } from './auth-method.ts';
 

@@ -2,7 +2,7 @@
 import { LatchkeyError } from '../../../base/errors.ts';
 import { isJsonObject, type JsonValue } from '../../../base/json.ts';
 import { SecretValue } from '../../../base/secret-value.ts';
-import type { AuthConfig } from '../../../config/resolved.ts';
+import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
 import { answerJson, answerTexts, invalidAnswer, quoteTexts, type VaultAnswer } from '../answer-policy.ts';
 import type { Credentials } from '../auth/auth-method.ts';
 import { seconds } from '../secret-answer.ts';

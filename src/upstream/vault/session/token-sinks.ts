@@ -8,7 +8,7 @@ import { describeError, LatchkeyError } from '../../../base/errors.ts';
 import { isJsonObject, stringifyJson } from '../../../base/json.ts';
 import type { Logger } from '../../../base/logger.ts';
 import type { SecretValue } from '../../../base/secret-value.ts';
-import type { SinkConfig } from '../../../config/resolved.ts';
+import type { SinkConfig } from '../../../config/upstreams/vault-config.ts';
 import { answerJson, answerTexts, quoteTexts } from '../answer-policy.ts';
 import type { VaultClient } from '../vault-client.ts';
 import { createSinkKeys, parseReaderKey, type SinkKeys, sealEnvelope } from './sink-envelope.ts';

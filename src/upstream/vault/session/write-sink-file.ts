@@ -6,7 +6,7 @@ import { basename, dirname, join } from 'node:path';
 import { findGroup, findUser } from '../../../base/accounts.ts';
 import { errnoOf } from '../../../base/errno.ts';
 import { LatchkeyError } from '../../../base/errors.ts';
-import type { SinkConfig } from '../../../config/resolved.ts';
+import type { SinkConfig } from '../../../config/upstreams/vault-config.ts';
 
 /** Throws `file_failed` that names the path. */
 export async function writeSinkFile(sink: SinkConfig, content: Buffer): Promise<void> {

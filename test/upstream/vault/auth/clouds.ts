@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { AuthConfig } from '../../../../src/config/resolved.ts';
+import type { AuthConfig } from '../../../../src/config/upstreams/vault-config.ts';
 import { stsEndpoint } from '../../../../src/upstream/cloud/aws-credentials.ts';
 import { startAws } from '../../../support/aws-stand-in.ts';
 import { startDevVault, type TestVault } from '../../../support/dev-vault.ts';

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { AuthConfig } from '../../../../src/config/resolved.ts';
+import type { AuthConfig } from '../../../../src/config/upstreams/vault-config.ts';
 import { createReference } from '../../../../src/store/reference.ts';
 import { createFastClock } from '../../../support/fast-clock.ts';
 import {

@@ -2,7 +2,7 @@ import { createDecipheriv, createPublicKey, diffieHellman, generateKeyPairSync, 
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { SinkConfig } from '../../../../src/config/resolved.ts';
+import type { SinkConfig } from '../../../../src/config/upstreams/vault-config.ts';
 import { startDevVault } from '../../../support/dev-vault.ts';
 import { isRoot, needsRoot } from '../../../support/needs-root.ts';
 import { appRole, createTestUpstream, shutdown } from '../../../support/test-upstream.ts';

@@ -1,34 +1,27 @@
-// Upstreams as the agent uses them: what the file leaves open comes from the VAULT_* variables.
+// A Vault as the agent uses it: what the file leaves open comes from the VAULT_* variables.
 import { parseDuration } from '../../base/duration.ts';
 import type { Place } from '../problems.ts';
-import type { AuthCommon, AuthConfig, SinkConfig, TlsConfig, UpstreamConfig } from '../resolved.ts';
-import type { AuthInput, UpstreamInput } from '../schema/upstream-schema.ts';
+import { oneOfKeys, type ResolveContext } from '../resolve/resolve-context.ts';
 import type { Named } from '../sources/merge.ts';
-import { oneOfKeys, type ResolveContext } from './resolve-context.ts';
+import { defaultTimeoutMs, resolveServer } from './server-resolve.ts';
+import type { AuthCommon, AuthConfig, SinkConfig, VaultUpstreamConfig } from './vault-config.ts';
+import type { AuthInput, VaultInput } from './vault-schema.ts';
 
-const defaultTimeoutMs = 60_000;
-
-export function resolveUpstream(item: Named<UpstreamInput>, context: ResolveContext): UpstreamConfig {
+export function resolveVault(item: Named<VaultInput>, context: ResolveContext): VaultUpstreamConfig {
   const { value, place, name } = item;
-  const isVault = value.kind === 'vault';
   // With several upstreams the environment speaks for those only that do not say where they are.
-  const speaks = isVault && (context.upstreamNames.size === 1 || value.address === undefined);
+  const speaks = context.upstreamNames.size === 1 || value.address === undefined;
   const variable = (key: string) => (speaks ? context.env[key] || undefined : undefined);
-  const config: UpstreamConfig = {
+  const config: VaultUpstreamConfig = {
     name,
-    kind: value.kind,
+    kind: 'vault',
     addresses: resolveAddresses(value, place, variable('VAULT_ADDR'), context),
     namespace: value.namespace ?? variable('VAULT_NAMESPACE'),
-    tls: resolveTls(value, place, variable, context),
     auth: resolveAuth(value.auth, place.at('auth'), context),
-    budget: {
-      requestsPerSecond: value.budget.requests_per_second,
-      concurrency: value.budget.concurrency,
-    },
     sinks: value.sinks.map((sink, index) => resolveSink(sink, place.at('sinks', index), context)),
     events: value.events,
+    ...resolveServer(value, place, context, variable),
     timeoutMs: value.timeout ?? timeoutOf(variable('VAULT_CLIENT_TIMEOUT')),
-    maxBodyBytes: value.max_body,
   };
   if (
     value.auth.method === 'cert' &&
@@ -43,7 +36,7 @@ export function resolveUpstream(item: Named<UpstreamInput>, context: ResolveCont
 }
 
 function resolveAddresses(
-  value: UpstreamInput,
+  value: VaultInput,
   place: Place,
   fromEnvironment: string | undefined,
   { problems }: ResolveContext,
@@ -51,7 +44,7 @@ function resolveAddresses(
   const { address } = value;
   const addresses =
     address === undefined ? [fromEnvironment].filter((url) => url !== undefined) : [address].flat();
-  if (addresses.length === 0 && value.kind === 'vault') {
+  if (addresses.length === 0) {
     problems.add(
       place,
       'missing address, expected a URL such as https://vault.example:8200; set it here or in $VAULT_ADDR',
@@ -73,33 +66,6 @@ function resolveAddresses(
   return addresses.map((text) => text.replace(/\/+$/, ''));
 }
 
-function resolveTls(
-  { tls }: UpstreamInput,
-  place: Place,
-  variable: (key: string) => string | undefined,
-  context: ResolveContext,
-): TlsConfig {
-  const at = place.at('tls');
-  const certFile = context.optionalPathAt(at, tls.cert_file) ?? variable('VAULT_CLIENT_CERT');
-  const keyFile = context.optionalPathAt(at, tls.key_file) ?? variable('VAULT_CLIENT_KEY');
-  if ((certFile === undefined) !== (keyFile === undefined)) {
-    const missing = certFile === undefined ? 'cert_file' : 'key_file';
-    context.problems.add(at, `missing ${missing}: a client certificate needs both cert_file and key_file`);
-  }
-  return {
-    caFile: context.optionalPathAt(at, tls.ca_file) ?? variable('VAULT_CACERT'),
-    caPath: context.optionalPathAt(at, tls.ca_path) ?? variable('VAULT_CAPATH'),
-    certFile,
-    keyFile,
-    serverName: tls.server_name ?? variable('VAULT_TLS_SERVER_NAME'),
-    skipVerify: tls.skip_verify ?? isTrue(variable('VAULT_SKIP_VERIFY')),
-  };
-}
-
-function isTrue(text: string | undefined): boolean {
-  return text !== undefined && /^(?:1|t|true)$/i.test(text);
-}
-
 /** `60` (seconds) or `60s`, as Vault's own tools take it. */
 function timeoutOf(text: string | undefined): number {
   if (text === undefined) return defaultTimeoutMs;
@@ -111,11 +77,7 @@ function timeoutOf(text: string | undefined): number {
   }
 }
 
-function resolveSink(
-  sink: UpstreamInput['sinks'][number],
-  place: Place,
-  context: ResolveContext,
-): SinkConfig {
+function resolveSink(sink: VaultInput['sinks'][number], place: Place, context: ResolveContext): SinkConfig {
   const path = context.pathAt(place, sink.path);
   context.claim(path, place.at('path'));
   if (sink.dh_path === undefined && (sink.derive_key || sink.aad !== undefined)) {

@@ -1,6 +1,7 @@
-// The schema of `upstreams`: where a vault is and how the agent logs in to it.
+// The schema of an upstream of kind vault: where it is and how the agent logs in to it.
 import * as z from 'zod/mini';
-import { byteSize, choice, count, doc, duration, fileMode, flag, section, text } from './fields.ts';
+import { choice, doc, duration, fileMode, flag, section, text } from '../schema/fields.ts';
+import { serverSchema } from './server-schema.ts';
 
 const common = {
   mount: doc(
@@ -107,29 +108,6 @@ const otherLogins = [
 
 const auth = z.discriminatedUnion('method', [tokenLogin, ...otherLogins], 'a map with `method`');
 
-const tls = section({
-  ca_file: doc(
-    z.optional(text()),
-    'Certificates to trust; default `$VAULT_CACERT`, else those of the system.',
-  ),
-  ca_path: doc(z.optional(text()), 'A folder of such; default `$VAULT_CAPATH`.'),
-  cert_file: doc(z.optional(text()), "The agent's certificate; default `$VAULT_CLIENT_CERT`."),
-  key_file: doc(z.optional(text()), 'Its key; default `$VAULT_CLIENT_KEY`.'),
-  server_name: doc(
-    z.optional(text()),
-    'The name to verify; default `$VAULT_TLS_SERVER_NAME`, else that of the address.',
-  ),
-  skip_verify: doc(
-    z.optional(flag()),
-    'Trust anyone: for trying out only; default `$VAULT_SKIP_VERIFY`, else false.',
-  ),
-});
-
-const budget = section({
-  requests_per_second: doc(z.prefault(count(1), 50), 'Over all consumers together.'),
-  concurrency: doc(z.prefault(count(1), 16), 'Requests under way at once.'),
-});
-
 const sink = section({
   path: doc(text(), 'The file, replaced at each login.'),
   mode: doc(z.prefault(fileMode(), '0600'), 'Its mode.'),
@@ -144,10 +122,10 @@ const sink = section({
   aad: doc(z.optional(text()), 'Additional data that the encryption authenticates.'),
 });
 
-export const upstreamSchema = section({
+export const vaultSchema = section({
   kind: doc(
-    z.prefault(choice(['vault', 'aws', 'onepassword', 'azure', 'gcp', 'env', 'file']), 'vault'),
-    'What it is; `vault` is HashiCorp Vault or OpenBao.',
+    z.optional(z.literal('vault')),
+    'HashiCorp Vault or OpenBao; what an upstream is that does not say.',
   ),
   address: doc(
     z.optional(
@@ -159,12 +137,10 @@ export const upstreamSchema = section({
     'Its URL, or several that are tried in order; default `$VAULT_ADDR`.',
   ),
   namespace: doc(z.optional(text()), 'Default `$VAULT_NAMESPACE`.'),
-  tls: doc(z.prefault(tls, {}), 'How the server is verified, and the client certificate.'),
   auth: doc(
     z.prefault(auth, { method: 'token' }),
     'How the agent logs in; default: the token of `$VAULT_TOKEN`.',
   ),
-  budget: doc(z.prefault(budget, {}), 'What all requests together may cost the server.'),
   sinks: doc(
     z.prefault(z.array(sink, 'a list of maps'), []),
     'Files that hold a copy of the token, for other programs.',
@@ -173,12 +149,12 @@ export const upstreamSchema = section({
     z.prefault(flag(), true),
     'Subscribe to changes where the server can tell of them; polling goes on.',
   ),
+  ...serverSchema,
   timeout: doc(
     z.optional(duration()),
     'For one request, to the last byte; default `$VAULT_CLIENT_TIMEOUT`, else 60s.',
   ),
-  max_body: doc(z.prefault(byteSize(), '16MiB'), 'The largest answer that is taken.'),
 });
 
-export type UpstreamInput = z.output<typeof upstreamSchema>;
-export type AuthInput = UpstreamInput['auth'];
+export type VaultInput = z.output<typeof vaultSchema>;
+export type AuthInput = VaultInput['auth'];

@@ -1,0 +1,24 @@
+// Which kinds of upstream the configuration knows. To add a kind: its file here (`KIND.ts`: schema, type, resolver; an HTTP
+// kind takes serverSchema and resolveServer too), its three lines below, its folder and line in src/upstream (kinds.ts
+// there), and its page docs/reference/upstreams/KIND.md.
+import * as z from 'zod/mini';
+import type { ResolveContext } from '../resolve/resolve-context.ts';
+import type { Named } from '../sources/merge.ts';
+import type { VaultUpstreamConfig } from './vault-config.ts';
+import { resolveVault } from './vault-resolve.ts';
+import { vaultSchema } from './vault-schema.ts';
+
+export const upstreamSchema = z.discriminatedUnion('kind', [vaultSchema], 'a map');
+
+export type UpstreamInput = z.output<typeof upstreamSchema>;
+export type UpstreamConfig = VaultUpstreamConfig;
+export type UpstreamKind = UpstreamConfig['kind'];
+
+export function resolveUpstream(item: Named<UpstreamInput>, context: ResolveContext): UpstreamConfig {
+  const { name, place, value } = item;
+  switch (value.kind) {
+    case undefined:
+    case 'vault':
+      return resolveVault({ name, place, value }, context);
+  }
+}

@@ -1,0 +1,24 @@
+// What all upstreams share that are reached over HTTP: how the server is verified, and what asking it may cost.
+
+export interface ServerConfig {
+  readonly tls: TlsConfig;
+  readonly budget: BudgetConfig;
+  /** Milliseconds for one request, from sending to the last byte. */
+  readonly timeoutMs: number;
+  /** Bytes of one answer. */
+  readonly maxBodyBytes: number;
+}
+
+export interface TlsConfig {
+  readonly caFile: string | undefined;
+  readonly caPath: string | undefined;
+  readonly certFile: string | undefined;
+  readonly keyFile: string | undefined;
+  readonly serverName: string | undefined;
+  readonly skipVerify: boolean;
+}
+
+export interface BudgetConfig {
+  readonly requestsPerSecond: number;
+  readonly concurrency: number;
+}

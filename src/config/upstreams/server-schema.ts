@@ -1,0 +1,35 @@
+// The keys that all upstreams share which are reached over HTTP.
+import * as z from 'zod/mini';
+import { byteSize, count, doc, duration, flag, section, text } from '../schema/fields.ts';
+
+const tls = section({
+  ca_file: doc(
+    z.optional(text()),
+    'Certificates to trust; default `$VAULT_CACERT`, else those of the system.',
+  ),
+  ca_path: doc(z.optional(text()), 'A folder of such; default `$VAULT_CAPATH`.'),
+  cert_file: doc(z.optional(text()), "The agent's certificate; default `$VAULT_CLIENT_CERT`."),
+  key_file: doc(z.optional(text()), 'Its key; default `$VAULT_CLIENT_KEY`.'),
+  server_name: doc(
+    z.optional(text()),
+    'The name to verify; default `$VAULT_TLS_SERVER_NAME`, else that of the address.',
+  ),
+  skip_verify: doc(
+    z.optional(flag()),
+    'Trust anyone: for trying out only; default `$VAULT_SKIP_VERIFY`, else false.',
+  ),
+});
+
+const budget = section({
+  requests_per_second: doc(z.prefault(count(1), 50), 'Over all consumers together.'),
+  concurrency: doc(z.prefault(count(1), 16), 'Requests under way at once.'),
+});
+
+export const serverSchema = {
+  tls: doc(z.prefault(tls, {}), 'How the server is verified, and the client certificate.'),
+  budget: doc(z.prefault(budget, {}), 'What all requests together may cost the server.'),
+  timeout: doc(z.optional(duration()), 'For one request, to the last byte; default 60s.'),
+  max_body: doc(z.prefault(byteSize(), '16MiB'), 'The largest answer that is taken.'),
+};
+
+export type ServerInput = z.output<z.ZodMiniObject<typeof serverSchema>>;

@@ -1,0 +1,72 @@
+// A Vault or OpenBao as the agent uses it: where it is, how to log in, what it may be asked for.
+import type { ServerConfig } from './server-config.ts';
+
+export interface VaultUpstreamConfig extends ServerConfig {
+  readonly name: string;
+  readonly kind: 'vault';
+  /** Tried in order. */
+  readonly addresses: readonly string[];
+  readonly namespace: string | undefined;
+  readonly auth: AuthConfig;
+  /** Copies of the token for other programs, as Vault Agent's sinks. */
+  readonly sinks: readonly SinkConfig[];
+  /** Subscribe to `sys/events/subscribe` where the server has it. */
+  readonly events: boolean;
+}
+
+/** What all auth methods share. */
+export interface AuthCommon {
+  /** Without `auth/`: `approle`. */
+  readonly mount: string;
+  readonly namespace: string | undefined;
+  readonly minBackoffMs: number;
+  readonly maxBackoffMs: number;
+  readonly exitOnError: boolean;
+  /** Seconds; the login answer is asked for wrapped, and unwrapped by the agent. */
+  readonly wrapTtlSeconds: number | undefined;
+}
+
+export type AuthConfig = AuthCommon &
+  (
+    | { readonly method: 'token' }
+    | { readonly method: 'token_file'; readonly path: string }
+    | {
+        readonly method: 'approle';
+        readonly roleId: string | undefined;
+        readonly roleIdFile: string | undefined;
+        readonly secretIdFile: string | undefined;
+        readonly removeSecretIdFile: boolean;
+        readonly secretIdWrapped: boolean;
+      }
+    | { readonly method: 'jwt'; readonly role: string; readonly path: string; readonly removeFile: boolean }
+    | { readonly method: 'kubernetes'; readonly role: string; readonly path: string }
+    | { readonly method: 'cert'; readonly name: string | undefined }
+    | { readonly method: 'userpass' | 'ldap'; readonly username: string; readonly passwordFile: string }
+    | {
+        readonly method: 'aws';
+        readonly role: string;
+        readonly region: string;
+        readonly headerValue: string | undefined;
+        /** Default `https://sts.REGION.amazonaws.com/`. */
+        readonly stsEndpoint: string | undefined;
+      }
+    | {
+        readonly method: 'gcp';
+        readonly role: string;
+        readonly type: 'gce' | 'iam';
+        readonly serviceAccount: string | undefined;
+      }
+    | { readonly method: 'azure'; readonly role: string; readonly resource: string }
+  );
+
+export interface SinkConfig {
+  readonly path: string;
+  readonly mode: number;
+  readonly owner: string | undefined;
+  readonly group: string | undefined;
+  readonly wrapTtlSeconds: number | undefined;
+  /** curve25519 key agreement and AES-GCM, as Vault Agent's `dh_type`. */
+  readonly dhPath: string | undefined;
+  readonly deriveKey: boolean;
+  readonly aad: string | undefined;
+}

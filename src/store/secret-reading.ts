@@ -1,0 +1,46 @@
+// How a secret is asked for, whoever asks and whatever answers: who waits for the answer, what ends the waiting, and the
+// part of an upstream that gives secrets. Shared by those who ask (lease) and those who answer (upstream).
+import type { Reference } from './reference.ts';
+import type { SecretAnswer, SecretVersion } from './secret-version.ts';
+
+/** `interactive`: somebody waits for the answer; `background`: the schedule asked. */
+export type Priority = 'interactive' | 'background';
+
+export interface Urgency {
+  readonly priority: Priority;
+  /** Aborted when somebody begins to wait for a background request: wherever it is queued, it is interactive then. */
+  readonly promoted?: AbortSignal | undefined;
+}
+
+export interface RequestOptions extends Urgency {
+  readonly signal: AbortSignal;
+}
+
+/** What a renewal gave. */
+export interface LeaseRenewal {
+  readonly durationSeconds: number;
+  readonly isRenewable: boolean;
+}
+
+/** For upstreams that lend what they give. Rejects with `lease_lost` where the lease is gone. */
+export interface LeaseRequests {
+  /** Asks for `incrementSeconds` from now on; the answer may be shorter. */
+  renew(leaseId: string, incrementSeconds: number, options: RequestOptions): Promise<LeaseRenewal>;
+  revoke(leaseId: string, options: RequestOptions): Promise<void>;
+}
+
+/** Rejects with a `LatchkeyError`. */
+export interface ReadableSource {
+  readonly name: string;
+  /** Absent: nothing that it gives is renewed or revoked. */
+  readonly leases?: LeaseRequests;
+  read(reference: Reference, options: RequestOptions): Promise<SecretAnswer>;
+  /** Whether upstream still has this version; absent or `undefined`: it cannot tell more cheaply than by a read. */
+  isCurrent?(
+    reference: Reference,
+    version: SecretVersion,
+    options: RequestOptions,
+  ): Promise<boolean | undefined>;
+  /** Equal for references that mean the same secret (`secret/app`, `secret/data/app`); may change after a read. */
+  canonicalKey(reference: Reference): string;
+}

@@ -1,0 +1,35 @@
+// The kinds of upstream by name; what a configuration does not use stays unloaded. To add a kind: a folder here whose main
+// file exports a function from SourceOptions to SecretSource, its line below, and its place in src/config/upstreams/kinds.ts.
+import { LatchkeyError } from '../base/errors.ts';
+import type { UpstreamConfig, UpstreamKind } from '../config/upstreams/kinds.ts';
+import type { SecretSource, SourceOptions } from './secret-source.ts';
+
+type ConfigOf<K extends UpstreamKind> = Extract<UpstreamConfig, { kind: K }>;
+type CreateSource<K extends UpstreamKind> = (options: SourceOptions<ConfigOf<K>>) => SecretSource;
+
+const loaders: { readonly [K in UpstreamKind]: () => Promise<CreateSource<K>> } = {
+  vault: async () => (await import('./vault/vault-upstream.ts')).createVaultUpstream,
+};
+
+/** As the runtime's own table of modules: what is loaded stays loaded. */
+const loaded = new Map<UpstreamKind, (options: SourceOptions<UpstreamConfig>) => SecretSource>();
+
+/** To be awaited before `createSource` for these configs. */
+export async function loadKinds(configs: readonly Pick<UpstreamConfig, 'kind'>[]): Promise<void> {
+  const kinds = new Set(configs.map(({ kind }) => kind));
+  await Promise.all(
+    [...kinds].map(async (kind) => {
+      // The table pairs each kind with its own config; the map cannot say so.
+      if (!loaded.has(kind)) loaded.set(kind, (await loaders[kind]()) as CreateSource<UpstreamKind>);
+    }),
+  );
+}
+
+/** Nothing is connected before `start`. Whoever creates it closes it. */
+export function createSource(options: SourceOptions<UpstreamConfig>): SecretSource {
+  const { kind, name } = options.config;
+  const create = loaded.get(kind);
+  if (create === undefined)
+    throw new LatchkeyError('internal', `upstream ${name}: kind ${kind} is not loaded`);
+  return create(options);
+}

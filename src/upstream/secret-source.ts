@@ -1,0 +1,135 @@
+// What an upstream of any kind is to the rest of the agent: something that secrets are read from, with a state for people; of
+// some kinds also leases, and the whole API of a Vault. Whose lease is renewed when is decided elsewhere.
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import type { SecretValue } from '../base/secret-value.ts';
+import type { UpstreamConfig, UpstreamKind } from '../config/upstreams/kinds.ts';
+import type { ReadableSource } from '../store/secret-reading.ts';
+
+/** Each is explained in docs/reference/upstream-states.md. */
+export type SourceStateName =
+  | 'starting'
+  | 'logging_in'
+  | 'ready'
+  | 'login_failed'
+  | 'denied'
+  | 'sealed'
+  | 'uninitialized'
+  | 'standby'
+  | 'rate_limited'
+  | 'unavailable'
+  | 'tls_failed'
+  | 'dns_failed'
+  | 'answer_invalid'
+  | 'closed';
+
+export interface LoginStatus {
+  readonly method: string;
+  readonly state: 'none' | 'logging_in' | 'logged_in' | 'failed';
+  /** Wall time in milliseconds; absent: the token has no end, or there is none. */
+  readonly expiresAt?: number;
+  readonly accessor?: string;
+  readonly policies?: readonly string[];
+}
+
+export interface SourceStatus {
+  readonly name: string;
+  readonly kind: UpstreamKind;
+  readonly state: SourceStateName;
+  /** Wall time in milliseconds at which the state began. */
+  readonly since: number;
+  /** What is wrong and what helps, for people. */
+  readonly message?: string;
+  /** Where it is asked: a URL, a path, a command. */
+  readonly address: string;
+  readonly namespace?: string;
+  /** Absent: it wants none. */
+  readonly login?: LoginStatus;
+  /** Absent: asking it costs nobody anything. */
+  readonly budget?: { readonly inFlight: number; readonly queued: number };
+  /** Login failed and the config says `exit_on_error`: the agent should end. */
+  readonly isFatal?: boolean;
+}
+
+/** Called synchronously; must not throw. */
+export interface SourceListener {
+  /** The state, the login or the address differs from before. */
+  status?(status: SourceStatus): void;
+  /** Upstream tells that what is at this path, as it spells it (`secret/data/app`), has changed. */
+  changedUpstream?(path: string): void;
+  /** The token under which these leases were issued ends at `at` (wall time, ms), and upstream revokes them with it. */
+  leasesEnd?(leaseIds: readonly string[], at: number): void;
+}
+
+export interface ForwardRequest {
+  readonly method: string;
+  /** With `/v1/`, escaped as it came, without a query. */
+  readonly path: string;
+  /** As it came, without the question mark; empty: none. */
+  readonly query: string;
+  /** Hop-by-hop headers, Host, X-Vault-Token and X-Vault-Namespace are left out by the upstream. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** Instead of any that the headers name; undefined: the upstream's own. */
+  readonly namespace: string | undefined;
+  readonly body: Buffer | Readable | undefined;
+  /** `auto`: the agent's own token; undefined: none. */
+  readonly token: SecretValue | 'auto' | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface ForwardResponse {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** To be read to its end or destroyed. */
+  readonly body: Readable;
+}
+
+/** What only a Vault has: its whole API, for clients that speak it. */
+export interface VaultSide {
+  namespace(): string | undefined;
+  /** Of the agent's own token; undefined while there is none. */
+  accessor(): string | undefined;
+  /** The token that the agent logged in for and a few before it: what no answer to a caller may hold. */
+  ownTokens(): readonly SecretValue[];
+  /** Passes a request on as it came. Throws only when there is no answer to pass back. */
+  forward(request: ForwardRequest): Promise<ForwardResponse>;
+}
+
+export interface SecretSource extends ReadableSource {
+  readonly kind: UpstreamKind;
+  /** Absent: it is no Vault. */
+  readonly vault?: VaultSide;
+  /** Logs in, connects or watches in the background, for as long as it lives; never throws. */
+  start(): void;
+  status(): SourceStatus;
+  listen(listener: SourceListener): () => void;
+  /** Resolves when it can be asked; rejects when aborted, closed, or when login failed with `exit_on_error`. */
+  ready(signal: AbortSignal): Promise<void>;
+  /**
+   * Whether `next` can be taken over with all that was got so far (login, leases): the function that does so, which cannot
+   * fail. Absent or undefined: another source must take its place. Has no effect by itself.
+   */
+  prepareUpdate?(next: UpstreamConfig): (() => void) | undefined;
+  /**
+   * Another has taken its place, or none: it hears and tells nothing more and logs in no more, but keeps alive what was
+   * issued by it.
+   */
+  retire(): Promise<void>;
+  /**
+   * Ends requests, watches and timers; `revokeToken` revokes what login made (and with it its leases) where nobody else
+   * uses it.
+   */
+  close(options: { revokeToken: boolean; signal: AbortSignal }): Promise<void>;
+}
+
+/** What every kind is built from. */
+export interface SourceOptions<Config> {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Numbers in [0, 1). */
+  readonly random: () => number;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
