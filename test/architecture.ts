@@ -16,25 +16,25 @@ const layers: Readonly<Record<string, number>> = {
   store: 1,
   audit: 1,
   metrics: 1,
-  upstream: 2,
-  lease: 2,
+  // Templates bound to the store: files and environments of processes are both made of them.
   content: 2,
-  files: 2,
-  supervise: 2,
-  server: 3,
-  agent: 4,
-  client: 5,
-  cli: 5,
+  upstream: 3,
+  lease: 3,
+  files: 3,
+  supervise: 3,
+  server: 4,
+  agent: 5,
+  client: 6,
+  cli: 6,
 };
 /** `server` serves what is in memory; it asks the agent for the rest. `cli` sees the agent, never its parts. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
+  upstream: ['base', 'config', 'store', 'metrics'],
+  lease: ['base', 'config', 'store', 'metrics'],
   server: ['base', 'api', 'template', 'access', 'config', 'store', 'audit', 'metrics'],
   client: ['base', 'api'],
   cli: ['base', 'api', 'client', 'config', 'agent', 'devvault'],
   devvault: ['base'],
-  // Not yet apart: files make the consumers of their templates, and templates are read with the errors of files.
-  content: ['base', 'template', 'access', 'config', 'store', 'audit', 'metrics', 'files', 'supervise'],
-  files: ['base', 'template', 'access', 'config', 'store', 'audit', 'metrics', 'content'],
 };
 const sizeLimit = 400;
 
@@ -117,26 +117,89 @@ t.test('what is in base has two users at least', (t) => {
   t.end();
 });
 
-t.test('no import goes in a circle between files', (t) => {
-  const graph = new Map(
-    files.map((file) => [
-      file,
-      // Types vanish at run time, lazily imported modules cannot be in a load-time circle.
-      [...readFileSync(file, 'utf8').matchAll(/^(?:import|export) (?!type)[^;]*?from '(\.[^']+)'/gm)].map(
-        (match) => resolve(dirname(file), match[1] ?? ''),
-      ),
-    ]),
-  );
-  const done = new Set<string>();
-  const circles: string[] = [];
-  const visit = (file: string, path: readonly string[]): void => {
-    if (path.includes(file))
-      circles.push([...path.slice(path.indexOf(file)), file].map((f) => relative(root, f)).join(' > '));
-    if (done.has(file) || path.includes(file)) return;
-    for (const next of graph.get(file) ?? []) visit(next, [...path, file]);
-    done.add(file);
+/** Groups of files that reach each other by imports, types included (R. E. Tarjan, 1972), each in the order of the alphabet. */
+function circles(graph: ReadonlyMap<string, readonly string[]>): string[][] {
+  const index = new Map<string, number>();
+  const low = new Map<string, number>();
+  const stack: string[] = [];
+  const found: string[][] = [];
+  const visit = (file: string): void => {
+    const own = index.size;
+    index.set(file, own);
+    low.set(file, own);
+    stack.push(file);
+    for (const next of graph.get(file) ?? []) {
+      if (!index.has(next)) visit(next);
+      if (stack.includes(next)) low.set(file, Math.min(low.get(file) ?? own, low.get(next) ?? own));
+    }
+    if (low.get(file) !== own) return;
+    const members = stack.splice(stack.indexOf(file));
+    if (members.length > 1) found.push(members.map((path) => relative(root, path)).sort());
   };
-  for (const file of files) visit(file, []);
-  t.strictSame(circles, []);
+  for (const file of graph.keys()) if (!index.has(file)) visit(file);
+  return found.sort(([a = ''], [b = '']) => (a < b ? -1 : 1));
+}
+
+/** A Go type has methods, methods take values, and a value has a type: one idea, in three files for its size. */
+const naturalCircles = [
+  // To be broken: resolvers are given the merged config, which is merged by the schemas of what they resolve.
+  [
+    'config/resolve/resolve-context.ts',
+    'config/schema/schema.ts',
+    'config/sources/merge.ts',
+    'config/upstreams/kinds.ts',
+    'config/upstreams/server-resolve.ts',
+    'config/upstreams/vault-resolve.ts',
+  ],
+  // To be broken: what every dialect is given knows the parts that it is given to.
+  [
+    'server/http/exchange.ts',
+    'server/http/server-context.ts',
+    'server/http/waits.ts',
+    'server/listen/connection.ts',
+    'server/secrets/secret-reader.ts',
+  ],
+  ['template/exec/function-table.ts', 'template/value/type.ts', 'template/value/value.ts'],
+];
+
+t.test('no import goes in a circle between files, types included', (t) => {
+  // A backend of the development vault and the server that it is in describe each other; it stands apart.
+  const inside = files.filter((file) => folderOf(file) !== 'devvault');
+  const graph = new Map(inside.map((file) => [file, importsOf(file).filter((to) => inside.includes(to))]));
+  t.strictSame(circles(graph), naturalCircles);
+  t.end();
+});
+
+/** Which folder may import which library; a library that is not named may be imported by nobody. */
+const libraries: Readonly<Record<string, readonly string[]>> = {
+  '@peculiar/x509': ['devvault'],
+  aws4fetch: ['upstream'],
+  chokidar: ['agent', 'base', 'upstream'],
+  jose: ['devvault', 'server', 'upstream'],
+  'js-yaml': ['config', 'devvault', 'upstream'],
+  koffi: ['base'],
+  pg: ['cli', 'devvault'],
+  pino: ['base'],
+  re2js: ['template'],
+  'reflect-metadata': ['devvault'],
+  undici: ['upstream'],
+  ws: ['devvault', 'upstream'],
+  yargs: ['cli'],
+  zod: ['config', 'devvault'],
+};
+
+t.test('each library is imported where it belongs, and nowhere else', (t) => {
+  const wrong = files.flatMap((file) =>
+    [
+      ...readFileSync(file, 'utf8').matchAll(
+        /(?:^(?:import|export|\}) ?[^;']*?\bfrom |^import |\bimport\()'((?:@[^/']+\/)?[^.'/][^'/]*)[^']*'/gm,
+      ),
+    ]
+      .map((match) => match[1] ?? '')
+      .filter((name) => !name.startsWith('node:') && name !== '@latchkey/devvault')
+      .filter((name) => libraries[name]?.includes(folderOf(file)) !== true)
+      .map((name) => `${relative(root, file)} imports ${name}`),
+  );
+  t.strictSame(wrong, []);
   t.end();
 });

@@ -10,14 +10,3 @@ export interface PeerReader {
   /** The address that the peer bound its end to, without a leading NUL of an abstract one; undefined: none. */
   peerAddress(fd: number): Buffer | undefined;
 }
-
-/** The reader of this platform; where there is none, every caller is unknown. Loads native code, so only on demand. */
-export async function createPeerReader(): Promise<PeerReader> {
-  if (process.platform === 'linux') return (await import('./peer-linux.ts')).createLinuxPeerReader();
-  return createBlindPeerReader(`peers cannot be told on ${process.platform}`);
-}
-
-/** For where the kernel cannot be asked. */
-export function createBlindPeerReader(why: string): PeerReader {
-  return { identify: () => ({ kind: 'unknown', why }), peerAddress: () => undefined };
-}

@@ -1,7 +1,7 @@
 // Every collaboration of the agent in one file: builds the parts and hands each what it needs of the others.
 import { join } from 'node:path';
 import { type Access, createAccess } from '../access/access.ts';
-import { createPeerReader } from '../access/peer.ts';
+import { createPeerReader } from '../access/peer-reader.ts';
 import { type AuditLog, createAuditLog, createSilentAudit } from '../audit/audit-log.ts';
 import { createLedger, type Ledger } from '../audit/ledger.ts';
 import { accountIds } from '../base/accounts.ts';

@@ -5,9 +5,9 @@ import { describeError, LatchkeyError } from '../base/errors.ts';
 import { SecretValue } from '../base/secret-value.ts';
 import type { ProcessConfig } from '../config/resolved.ts';
 import type { Store } from '../store/store.ts';
-import type { EnvironmentSource, Variables } from '../supervise/environment-source.ts';
 import type { Dependency } from '../template/exec/lookup.ts';
 import type { ConsumerIndex } from './consumer-index.ts';
+import type { EnvironmentSource, Variables } from './environment-source.ts';
 import type { ResolveDependency } from './resolve-dependency.ts';
 import type { TemplateCompiler } from './template-compiler.ts';
 import {

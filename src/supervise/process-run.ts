@@ -3,7 +3,7 @@
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import { linkSignals } from '../base/linked-signal.ts';
 import type { ProcessConfig } from '../config/resolved.ts';
-import { type EnvironmentSource, isSameEnvironment, type Variables } from './environment-source.ts';
+import { type EnvironmentSource, isSameEnvironment, type Variables } from '../content/environment-source.ts';
 import type { Child } from './launch/child.ts';
 import type { RunCommand } from './launch/run-command.ts';
 import type { StartTools } from './launch/start-process.ts';

@@ -1,6 +1,6 @@
 // A child together with what it was started with and what is still to be done with it, and whether it is healthy.
 import type { ProcessConfig } from '../config/resolved.ts';
-import type { Variables } from './environment-source.ts';
+import type { Variables } from '../content/environment-source.ts';
 import { probeHealth } from './health-probe.ts';
 import type { Child } from './launch/child.ts';
 import type { RunCommand } from './launch/run-command.ts';

@@ -7,7 +7,7 @@ import {
   type EnvironmentSource,
   isSameEnvironment,
   type Variables,
-} from './environment-source.ts';
+} from '../content/environment-source.ts';
 import type { RunCommand } from './launch/run-command.ts';
 import type { StartTools } from './launch/start-process.ts';
 import { createMailbox } from './mailbox.ts';

@@ -4,7 +4,7 @@ import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { SecretValue } from '../base/secret-value.ts';
 import type { ProcessConfig } from '../config/resolved.ts';
-import type { EnvironmentSource, Variables } from './environment-source.ts';
+import type { EnvironmentSource, Variables } from '../content/environment-source.ts';
 import { probeSetpriv } from './launch/launcher.ts';
 import { createCommandRunner } from './launch/run-command.ts';
 import { planStart } from './launch/start-process.ts';

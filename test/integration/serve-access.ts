@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import type { AccessRules } from '../../src/access/access-policy.ts';
-import { createBlindPeerReader } from '../../src/access/peer.ts';
+import { createBlindPeerReader } from '../../src/access/peer-reader.ts';
 import type { AuditEntry } from '../../src/audit/audit-line.ts';
 import { type AuditLog, createSilentAudit } from '../../src/audit/audit-log.ts';
 import { type LogFields, type Logger, silentLogger } from '../../src/base/logger.ts';

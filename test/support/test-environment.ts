@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { SecretValue } from '../../src/base/secret-value.ts';
 import type { ProcessConfig } from '../../src/config/resolved.ts';
-import type { EnvironmentSource } from '../../src/supervise/environment-source.ts';
+import type { EnvironmentSource } from '../../src/content/environment-source.ts';
 
 export interface TestEnvironment extends EnvironmentSource {
   /** Undefined: a value is missing. */

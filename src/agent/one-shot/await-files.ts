@@ -1,7 +1,8 @@
 // A process that is signalled when a file changes reads that file, so it is not started before the file is there.
+
+import type { EnvironmentSource } from '../../content/environment-source.ts';
 import type { FilePipeline } from '../../files/file-pipeline.ts';
 import type { Store } from '../../store/store.ts';
-import type { EnvironmentSource } from '../../supervise/environment-source.ts';
 
 interface AwaitedFiles {
   readonly files: Pick<FilePipeline, 'awaitedBy' | 'listen'>;

@@ -3,7 +3,7 @@
 import { type ErrorCode, LatchkeyError } from '../../base/errors.ts';
 import type { LogSink } from '../../base/logger.ts';
 import type { ProcessConfig, ResolvedConfig } from '../../config/resolved.ts';
-import type { MissingValue } from '../../supervise/environment-source.ts';
+import type { MissingValue } from '../../content/environment-source.ts';
 import { findProgram } from '../../supervise/launch/launcher.ts';
 import { type RunningChild, runChild } from '../../supervise/launch/run-child.ts';
 import { type Agent, createAgent } from '../agent.ts';

@@ -2,10 +2,10 @@
 import type { DrilledConsumer } from '../../api/admin.ts';
 import type { Ledger } from '../../audit/ledger.ts';
 import { describeError } from '../../base/errors.ts';
+import { isSameEnvironment } from '../../content/environment-source.ts';
 import type { RehearsedEnvironment } from '../../content/process-environment.ts';
 import { makeUpOnce, simulateRotation } from '../../content/simulate.ts';
 import type { DrillRequest } from '../../files/view/drill.ts';
-import { isSameEnvironment } from '../../supervise/environment-source.ts';
 import type { Core } from '../wire.ts';
 
 type Judgement = Pick<DrilledConsumer, 'outcome' | 'note'>;

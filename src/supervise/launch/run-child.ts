@@ -4,7 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import type { ProcessConfig } from '../../config/resolved.ts';
-import type { EnvironmentSource } from '../environment-source.ts';
+import type { EnvironmentSource } from '../../content/environment-source.ts';
 import type { ProcessObserver } from '../process-status.ts';
 import type { ProcessExit } from '../restart-policy.ts';
 import { createSupervisedProcess, type SupervisedProcess } from '../supervised-process.ts';

@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import type { ProcessConfig } from '../../config/resolved.ts';
-import type { Variables } from '../environment-source.ts';
+import type { Variables } from '../../content/environment-source.ts';
 import { type Child, startChild } from './child.ts';
 import { addVariables, baseEnvironment, type Environment } from './environment.ts';
 import { findProgram, launchWords, probeSetpriv, resolveIdentity } from './launcher.ts';
