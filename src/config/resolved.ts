@@ -25,6 +25,8 @@ export interface SecretConfig {
   readonly operation: 'read' | 'write';
   readonly parameters: Readonly<Record<string, string>>;
   readonly refreshMs: number;
+  /** Of a write whose answer tells no end: how often it is done again; undefined: never. */
+  readonly reissueMs: number | undefined;
   readonly maxStaleMs: number | undefined;
   readonly onStale: 'expire' | 'keep';
   readonly overlapMs: number;

@@ -67,6 +67,7 @@ export function resolveSecret(secret: SecretConfig): ResolvedDependency {
   });
   const policy: EntryPolicy = {
     refreshMs: secret.refreshMs,
+    ...(secret.reissueMs === undefined ? {} : { reissueMs: secret.reissueMs }),
     ...(secret.maxStaleMs === undefined ? {} : { maxStaleMs: secret.maxStaleMs }),
     onStale: secret.onStale,
     overlapMs: secret.overlapMs,

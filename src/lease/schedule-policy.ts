@@ -127,7 +127,7 @@ function planHealthy(view: SecretView, now: number, random: () => number): Plann
   if (value === undefined) return { action: 'read', at: now, why: 'it was never read' };
   if (view.isExpired) return { action: 'read', at: now, why: 'the last value has expired' };
   if (value.kind === 'leased') return planLease(value, now, random);
-  if (value.kind === 'expiring') return planCertificate(value, now, random);
+  if (value.kind === 'expiring') return planIssued(view.policy.reissueMs, value, now, random);
   return planPoll(view.policy.refreshMs, value, now, random);
 }
 
@@ -146,8 +146,17 @@ function planLease(value: ValueView, now: number, random: () => number): Planned
   return { action: 'replace', at, why: 'lease cannot be renewed any more and ends soon after' };
 }
 
-function planCertificate(value: ValueView, now: number, random: () => number): PlannedStep {
-  if (value.endsAt === undefined) return neverEnding;
+function planIssued(
+  reissueMs: number | undefined,
+  value: ValueView,
+  now: number,
+  random: () => number,
+): PlannedStep {
+  if (value.endsAt === undefined) {
+    if (reissueMs === undefined) return endless;
+    const at = Math.max(now, value.confirmedAt + reissueMs * (0.9 + 0.2 * random()));
+    return { action: 'replace', at, why: 'no end was told; it is made again every refresh' };
+  }
   const share = 0.15 + 0.15 * random();
   const at = Math.max(now, value.endsAt - value.lifeMs * share);
   return { action: 'replace', at, why: `certificate is at ${Math.round(100 * (1 - share))} % of its life` };
@@ -166,14 +175,30 @@ function planPoll(refreshMs: number, value: ValueView, now: number, random: () =
 function planChange(value: ValueView, now: number, random: () => number): PlannedStep | undefined {
   if (value.changesAt === undefined) return undefined;
   if (value.rotationWaits > 0) {
-    const wait = backoffDelayMs(value.rotationWaits, { minMs: 1000, maxMs: 30_000 }, random);
+    const wait = changeWaitMs(value, random);
     return { action: 'poll', at: now + wait, why: 'rotation is due, but the value has not changed yet' };
   }
-  const why = value.kind === 'rotating' ? 'upstream rotates it just before' : 'its ttl ends just before';
-  return { action: 'poll', at: Math.max(now, value.changesAt) + 500 + 2000 * random(), why };
+  const isRotating = value.kind === 'rotating';
+  const why = isRotating ? 'upstream rotates it just before' : 'its ttl ends just before';
+  const spreadMs = isRotating ? 300 + 1000 * random() : 500 + 2000 * random();
+  return { action: 'poll', at: Math.max(now, value.changesAt) + spreadMs, why };
+}
+
+/** So many reads, about a second apart, for a password that its users cannot do without; then it is somebody's fault. */
+const promptWaits = 60;
+
+function changeWaitMs({ kind, rotationWaits }: ValueView, random: () => number): number {
+  if (kind === 'rotating' && rotationWaits <= promptWaits) return 700 + 600 * random();
+  const failures = kind === 'rotating' ? rotationWaits - promptWaits : rotationWaits;
+  return backoffDelayMs(failures, { minMs: 1000, maxMs: 30_000 }, random);
 }
 
 const neverEnding: PlannedStep = { action: 'replace', at: Number.POSITIVE_INFINITY, why: 'it does not end' };
+const endless: PlannedStep = {
+  action: 'replace',
+  at: Number.POSITIVE_INFINITY,
+  why: 'it was issued by a write and tells no end, so it is not made again; `refresh` of a secret with this path sets an interval',
+};
 
 function planRetry(view: SecretView, now: number, random: () => number, limits: ScheduleLimits): PlannedStep {
   const { value, failure } = view;

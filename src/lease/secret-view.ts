@@ -26,7 +26,7 @@ export interface ValueView {
 
 /** All that the schedule of one secret depends on, beside the time and luck. */
 export interface SecretView {
-  readonly policy: Pick<EntryPolicy, 'refreshMs' | 'maxStaleMs' | 'onStale'>;
+  readonly policy: Pick<EntryPolicy, 'refreshMs' | 'reissueMs' | 'maxStaleMs' | 'onStale'>;
   /** Stays after the value has expired. */
   readonly value: ValueView | undefined;
   readonly isExpired: boolean;

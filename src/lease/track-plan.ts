@@ -30,7 +30,7 @@ export function createTrackPlan(context: TrackContext, onDue: () => void): Track
     const isOver = next === undefined || context.isStopped || context.members.size === 0;
     const at = isOver ? Number.POSITIVE_INFINITY : next.at;
     const isTimed = next !== undefined && Number.isFinite(at);
-    const shown = isTimed ? { action: next.action, at: toWall(clock, at), why: next.why } : undefined;
+    const shown = next && { action: next.action, at: toWall(clock, next.at), why: next.why };
     for (const key of context.members) store.plan(key, shown);
     if (isTimed) timer = clock.setTimer(at - clock.now(), onTimer);
   }

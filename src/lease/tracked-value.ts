@@ -55,7 +55,10 @@ export function confirmValue(value: TrackedValue, confirmedAt: number, now: numb
   if (isDue) value.rotationWaits += 1;
 }
 
-/** Compares an answer with the one before it: whether a rotation that was due has come. */
+/**
+ * Compares an answer with the one before it: whether a change that was due has come. A new `ttl` alone is none: a server
+ * may start the next period before it has changed the password.
+ */
 export function noteOutcome(
   value: TrackedValue,
   before: TrackedValue | undefined,
@@ -63,8 +66,16 @@ export function noteOutcome(
   now: number,
 ): void {
   value.isNew = before === undefined;
-  const isDue = value.kind === 'rotating' && value.changesAt !== undefined && value.changesAt <= now + 1000;
-  value.rotationWaits = isDue && !isChanged ? (before?.rotationWaits ?? 0) + 1 : 0;
+  if (before === undefined || isChanged || hasRotated(value, before)) return;
+  const wasDue = before.changesAt !== undefined && before.changesAt <= value.confirmedAt;
+  const isDue = value.changesAt !== undefined && value.changesAt <= now + 1000;
+  const isWaiting = before.rotationWaits > 0 && value.kind === 'rotating';
+  if (wasDue || isDue || isWaiting) value.rotationWaits = before.rotationWaits + 1;
+}
+
+/** Upstream says that it has, if to the same value. */
+function hasRotated({ answer }: TrackedValue, before: TrackedValue): boolean {
+  return answer.rotationMark !== undefined && answer.rotationMark !== before.answer.rotationMark;
 }
 
 /** The host slept for `jumpMs`, or its clock was set on by so much (0: it was set back). */

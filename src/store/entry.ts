@@ -10,6 +10,8 @@ export type EntryState = 'pending' | 'fresh' | 'stale' | 'expired';
 export interface EntryPolicy {
   /** How often a static secret is asked for, in milliseconds. */
   readonly refreshMs: number;
+  /** How often what a write made is made again where nothing tells its end, in milliseconds; absent: never. */
+  readonly reissueMs?: number;
   /** How long the last value is handed out when upstream fails; absent: static 24 h, leased until the lease ends. */
   readonly maxStaleMs?: number;
   /** What happens then: handed out no more, or kept for ever. */
@@ -58,8 +60,10 @@ export interface Entry {
 /** The strictest of two wishes: the shorter refresh and staleness, the longer overlap; revoke wins over keep. */
 export function mergePolicies(a: EntryPolicy, b: EntryPolicy): EntryPolicy {
   const stale = [a.maxStaleMs, b.maxStaleMs].filter((ms) => ms !== undefined);
+  const reissue = [a.reissueMs, b.reissueMs].filter((ms) => ms !== undefined);
   return {
     refreshMs: Math.min(a.refreshMs, b.refreshMs),
+    ...(reissue.length > 0 ? { reissueMs: Math.min(...reissue) } : {}),
     ...(stale.length > 0 ? { maxStaleMs: Math.min(...stale) } : {}),
     onStale: a.onStale === 'expire' || b.onStale === 'expire' ? 'expire' : 'keep',
     overlapMs: Math.max(a.overlapMs, b.overlapMs),

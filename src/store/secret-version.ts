@@ -20,7 +20,8 @@ export interface SecretLease {
 
 /**
  * How an answer ages. `static`: polled. `leased`: ends with its lease. `rotating`: upstream changes it by a plan of its
- * own and says when. `expiring`: ends at a date inside it (a certificate, a token).
+ * own and says when. `expiring`: issued by the request, so asked for again only towards its end (a certificate, a token);
+ * one without `ttlSeconds` and lease has no end that is told.
  */
 export type SecretKind = 'static' | 'leased' | 'rotating' | 'expiring';
 
@@ -42,6 +43,8 @@ export interface SecretAnswer {
   readonly lease?: SecretLease;
   /** Seconds until the data may differ or end, where the answer tells: a static role's `ttl`, KV 1's `ttl`, a certificate's end. */
   readonly ttlSeconds?: number;
+  /** When upstream last rotated it, by its own words: while it is the same, so is the password, whatever `ttl` says. */
+  readonly rotationMark?: string;
   /** Equal digests mean the same data; bookkeeping (request and lease ids, a `ttl` that counts down) left out. */
   readonly dataDigest: string;
 }

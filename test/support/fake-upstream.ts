@@ -32,8 +32,8 @@ export interface FakeRequest {
 type FakeSecret =
   | { kind: 'static'; value: string; version: number; ttlSeconds?: number }
   | { kind: 'leased'; ttlSeconds: number; maxTtlSeconds: number; isRenewable: boolean }
-  | { kind: 'rotating'; periodSeconds: number; lateMs: number; from: number }
-  | { kind: 'expiring'; ttlSeconds: number };
+  | { kind: 'rotating'; periodSeconds: number; lateMs: number; from: number; restartsTtl: boolean }
+  | { kind: 'expiring'; ttlSeconds: number | undefined };
 
 export interface FakeUpstream extends ReadableSource {
   readonly requests: FakeRequest[];
@@ -51,8 +51,8 @@ export interface FakeUpstream extends ReadableSource {
   readonly doubled: number;
   setStatic(path: string, value: string, ttlSeconds?: number): void;
   setLeased(path: string, role: { ttlSeconds: number; maxTtlSeconds?: number; isRenewable?: boolean }): void;
-  setRotating(path: string, role: { periodSeconds: number; lateMs?: number }): void;
-  setCertificate(path: string, role: { ttlSeconds: number }): void;
+  setRotating(path: string, role: { periodSeconds: number; lateMs?: number; restartsTtl?: boolean }): void;
+  setCertificate(path: string, role: { ttlSeconds: number | undefined }): void;
   staticValue(path: string): string | undefined;
   remove(path: string): void;
   /** Somebody else revokes it. */
@@ -145,7 +145,8 @@ export function createFakeUpstream(options: FakeUpstreamOptions): FakeUpstream {
     if (secret.kind === 'rotating') return rotatingAnswer(secret, now());
     if (secret.kind === 'static') return staticAnswer(secret);
     count += 1;
-    return answerOf('expiring', `certificate ${count}`, { ttlSeconds: secret.ttlSeconds });
+    const { ttlSeconds } = secret;
+    return answerOf('expiring', `certificate ${count}`, ttlSeconds === undefined ? {} : { ttlSeconds });
   }
 
   function extend(lease: FakeLease, incrementSeconds: number) {
@@ -201,8 +202,8 @@ export function createFakeUpstream(options: FakeUpstreamOptions): FakeUpstream {
     },
     setLeased: (path, { ttlSeconds, maxTtlSeconds = ttlSeconds * 24, isRenewable = true }) =>
       void secrets.set(path, { kind: 'leased', ttlSeconds, maxTtlSeconds, isRenewable }),
-    setRotating: (path, { periodSeconds, lateMs = 0 }) =>
-      void secrets.set(path, { kind: 'rotating', periodSeconds, lateMs, from: now() }),
+    setRotating: (path, { periodSeconds, lateMs = 0, restartsTtl = false }) =>
+      void secrets.set(path, { kind: 'rotating', periodSeconds, lateMs, from: now(), restartsTtl }),
     setCertificate: (path, { ttlSeconds }) => void secrets.set(path, { kind: 'expiring', ttlSeconds }),
     staticValue(path) {
       const secret = secrets.get(path);
@@ -265,13 +266,14 @@ function leasedAnswer(lease: SecretLease): SecretAnswer {
   return answerOf('leased', `credential of ${lease.id}`, { lease });
 }
 
-/** Each rotation comes `lateMs` after its time; until then the `ttl` stands at 0, as Vault's does. */
+/** Each rotation comes `lateMs` after its time; until then the `ttl` stands at 0, or is that of the next period already. */
 function rotatingAnswer(secret: FakeSecret & { kind: 'rotating' }, now: number): SecretAnswer {
   const period = secret.periodSeconds * 1000;
   const sincePlanned = (now - secret.from) % period;
   const planned = Math.floor((now - secret.from) / period);
   const isLate = planned > 0 && sincePlanned < secret.lateMs;
   return answerOf('rotating', `password ${isLate ? planned - 1 : planned}`, {
-    ttlSeconds: isLate ? 0 : Math.floor((period - sincePlanned) / 1000),
+    rotationMark: String(isLate ? planned - 1 : planned),
+    ttlSeconds: isLate && !secret.restartsTtl ? 0 : Math.floor((period - sincePlanned) / 1000),
   });
 }

@@ -150,6 +150,7 @@ export function secretConfig(name: string): SecretConfig {
     operation: 'read',
     parameters: {},
     refreshMs: 30_000,
+    reissueMs: undefined,
     maxStaleMs: undefined,
     onStale: 'expire',
     overlapMs: 30_000,

@@ -59,7 +59,7 @@ export function formatStatus(status: AgentStatus, now: number): string {
       one.version === null ? '-' : String(one.version),
       one.age_seconds === null ? '-' : formatSpan(one.age_seconds * 1000),
       until(one.expires_at, now),
-      one.next === null ? '-' : `${one.next.action} in ${until(one.next.at, now)}`,
+      one.next === null || one.next.at === 'never' ? '-' : `${one.next.action} in ${until(one.next.at, now)}`,
       one.error?.message ?? '',
     ]),
     section('FILE', ['STATE', 'SAYS'], status.files, (one) => [

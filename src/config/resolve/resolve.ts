@@ -61,6 +61,8 @@ function upstreamOfEnvironment(env: Environment): Named<UpstreamInput>[] {
   return [{ name: 'vault', value: upstreamSchema.parse({}), place }];
 }
 
+const defaultRefreshMs = 30_000;
+
 function resolveSecret({ name, value, place }: Named<SecretInput>, context: ResolveContext): SecretConfig {
   const upstream = context.upstreamOf(value.upstream, place);
   if (upstream === undefined) {
@@ -73,14 +75,16 @@ function resolveSecret({ name, value, place }: Named<SecretInput>, context: Reso
       'key',
     );
   }
-  if (value.refresh < 100) context.problems.add(place.at('refresh'), 'expected at least 100ms');
+  if (value.refresh !== undefined && value.refresh < 100)
+    context.problems.add(place.at('refresh'), 'expected at least 100ms');
   return {
     name,
     upstream: upstream ?? '',
     path: value.path,
     operation: value.operation,
     parameters: value.parameters,
-    refreshMs: value.refresh,
+    refreshMs: value.refresh ?? defaultRefreshMs,
+    reissueMs: value.operation === 'write' ? value.refresh : undefined,
     maxStaleMs: value.max_stale,
     onStale: value.on_stale,
     overlapMs: value.overlap,

@@ -23,7 +23,10 @@ export const secretSchema = section({
     z.prefault(z.record(text(), parameter, 'a map'), {}),
     'Parameters of the request; no secrets.',
   ),
-  refresh: doc(z.prefault(duration(), '30s'), 'How often a secret without a lease is asked for.'),
+  refresh: doc(
+    z.optional(duration()),
+    'How often a secret without a lease is asked for; default 30s. Of a `write` that tells no end: how often it is done again; default never.',
+  ),
   max_stale: doc(
     z.optional(duration()),
     'How long the last value is handed out when upstream is away; default 24h, with a lease until its end.',

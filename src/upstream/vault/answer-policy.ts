@@ -36,6 +36,18 @@ export function answerTexts(
   return Array.isArray(list) ? list.filter((text) => typeof text === 'string') : [];
 }
 
+/** `Date` has whole seconds, and the answer was on its way: less than this is no difference of clocks. */
+const skewToleranceMs = 3000;
+
+/**
+ * The server's wall time of an answer, by which it tells ends and deletions: `wallMs` unless its `Date` shows that the
+ * clocks differ.
+ */
+export function serverWall({ headers }: Pick<VaultAnswer, 'headers'>, wallMs: number): number {
+  const date = Date.parse(headers.date ?? '');
+  return Number.isNaN(date) || Math.abs(date - wallMs) < skewToleranceMs ? wallMs : date + 500;
+}
+
 /** An answer by which the server (or what stands before it) says that it serves nobody now; undefined for all others. */
 export function serverRefusal(answer: VaultAnswer): UpstreamFailure | undefined {
   const { status, address } = answer;

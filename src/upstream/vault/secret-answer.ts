@@ -1,10 +1,10 @@
 // Reads from an answer of Vault how its data age: static, leased, rotated by a plan, or ending at a date inside.
-import { X509Certificate } from 'node:crypto';
 import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../base/json.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import type { Operation } from '../../store/reference.ts';
 import { digestData, type SecretAnswer, type SecretLease } from '../../store/secret-version.ts';
 import { answerJson, invalidAnswer, type VaultAnswer } from './answer-policy.ts';
+import { authSeconds, issuedSeconds, issuedTokenSeconds, lifeFields, seconds } from './issued-life.ts';
 import type { Mount } from './kv-path-policy.ts';
 
 /** Fields of a static role that count down or describe the plan; a change of them alone is no new credential. */
@@ -20,14 +20,15 @@ export interface AnswerContext {
   /** For messages: `read secret/data/app`. */
   readonly what: string;
   readonly operation: Operation;
+  readonly parameters: Readonly<Record<string, string>>;
   readonly mount: Mount | undefined;
-  /** Wall time in milliseconds. */
+  /** The server's wall time in milliseconds, as far as it is known. */
   readonly wallMs: number;
 }
 
 /** Throws `answer_invalid` when the body is not a JSON object. Takes the answer's buffer as its own. */
 export function toSecretAnswer(answer: VaultAnswer, context: AnswerContext): SecretAnswer {
-  if (answer.body.length === 0 && answer.status === 204) return emptyAnswer();
+  if (answer.body.length === 0 && answer.status === 204) return emptyAnswer(context.operation);
   const json = answerJson(answer);
   if (json === undefined) throw invalidAnswer(context.what, answer);
   const body = SecretValue.fromBytes(answer.body);
@@ -40,13 +41,10 @@ export function toSecretAnswer(answer: VaultAnswer, context: AnswerContext): Sec
 
 type Aging = Omit<SecretAnswer, 'content'>;
 
-function emptyAnswer(): SecretAnswer {
+function emptyAnswer(operation: Operation): SecretAnswer {
   const body = SecretValue.fromText('{"data":null}');
-  return {
-    content: { form: 'vault', body, shape: 'flat' },
-    kind: 'static',
-    dataDigest: digestData(null),
-  };
+  const kind = operation === 'write' ? 'expiring' : 'static';
+  return { content: { form: 'vault', body, shape: 'flat' }, kind, dataDigest: digestData(null) };
 }
 
 /** Where the server does not tell the KV version, an answer in version 2's form settles it. */
@@ -74,47 +72,60 @@ function kv2Aging(data: JsonObject, wallMs: number): Aging {
 function flatAging(json: JsonObject, data: JsonValue, context: AnswerContext): Aging {
   const lease = leaseOf(json);
   const fields = isJsonObject(data) ? data : {};
-  const leased = lease === undefined ? {} : { lease };
-  const auth = json['auth'];
+  const { auth } = json;
   if (isJsonObject(auth) && typeof auth['client_token'] === 'string') {
-    const ttl = seconds(auth['lease_duration']);
-    return { kind: 'expiring', dataDigest: digestData(auth), ...(ttl ? { ttlSeconds: ttl } : {}) };
+    return { kind: 'expiring', dataDigest: digestData(auth), ...lasting(authSeconds(auth)) };
   }
+  if (context.operation === 'write') return issuedAging(data, fields, lease, context);
   if (context.mount?.kvVersion === 1) return { ...kv1Aging(json, fields), dataDigest: digestData(data) };
-  if (rotationFields.slice(1).some((name) => name in fields) && 'ttl' in fields) {
-    const ttlSeconds = seconds(fields['ttl']) ?? 0;
-    return { kind: 'rotating', dataDigest: digestData(data, rotationFields), ttlSeconds };
-  }
-  const certificateSeconds = certificateTtl(fields, context);
-  if (certificateSeconds !== undefined) {
-    return { kind: 'expiring', dataDigest: digestData(data), ttlSeconds: certificateSeconds, ...leased };
-  }
+  if (rotationFields.slice(1).some((name) => name in fields) && 'ttl' in fields) return rotatingAging(fields);
   if (lease) return { kind: 'leased', dataDigest: digestData(data), lease };
-  const tokenTtl =
-    typeof fields['token'] === 'string' ? seconds(fields['ttl'] ?? fields['token_ttl']) : undefined;
-  if (tokenTtl) {
-    return { kind: 'expiring', dataDigest: digestData(data, ['ttl', 'token_ttl']), ttlSeconds: tokenTtl };
-  }
-  return { kind: 'static', dataDigest: digestData(data) };
+  const tokenSeconds = issuedTokenSeconds(fields, context);
+  if (tokenSeconds === undefined) return { kind: 'static', dataDigest: digestData(data) };
+  return { kind: 'expiring', dataDigest: digestData(data, lifeFields), ttlSeconds: tokenSeconds };
+}
+
+/** Whatever a write answers was made by it: it is kept to its end, and for good where nothing tells one. */
+function issuedAging(
+  data: JsonValue,
+  fields: JsonObject,
+  lease: SecretLease | undefined,
+  context: AnswerContext,
+): Aging {
+  const dataDigest = digestData(data);
+  // A lease is renewed; what ends by itself is not, whatever lease it has.
+  const ownSeconds = issuedSeconds(lease === undefined ? fields : contentOf(fields), {
+    ...context,
+    parameters: lease === undefined ? context.parameters : {},
+  });
+  if (lease !== undefined && ownSeconds === undefined) return { kind: 'leased', dataDigest, lease };
+  return { kind: 'expiring', dataDigest, ...lasting(ownSeconds), ...(lease ? { lease } : {}) };
+}
+
+/** A certificate with the end that it is told with, and nothing else. */
+function contentOf(fields: JsonObject): JsonObject {
+  const { certificate, expiration } = fields;
+  return typeof certificate === 'string' ? { certificate, ...(expiration ? { expiration } : {}) } : {};
+}
+
+function lasting(ttlSeconds: number | undefined): { ttlSeconds?: number } {
+  return ttlSeconds === undefined ? {} : { ttlSeconds };
+}
+
+function rotatingAging(fields: JsonObject): Aging {
+  const mark = fields['last_vault_rotation'];
+  return {
+    kind: 'rotating',
+    dataDigest: digestData(fields, rotationFields),
+    ttlSeconds: seconds(fields['ttl']) ?? 0,
+    ...(typeof mark === 'string' && mark !== '' ? { rotationMark: mark } : {}),
+  };
 }
 
 /** KV 1 tells a lease_duration always; it means something only where the secret has a `ttl` (or `lease`) field. */
 function kv1Aging(json: JsonObject, fields: JsonObject): Pick<Aging, 'kind' | 'ttlSeconds'> {
   const ttl = 'ttl' in fields || 'lease' in fields ? seconds(json['lease_duration']) : undefined;
   return { kind: 'static', ...(ttl ? { ttlSeconds: ttl } : {}) };
-}
-
-/** Only what was issued by a write: a certificate that is merely stored or read (a CA) does not end the secret. */
-function certificateTtl(fields: JsonObject, context: AnswerContext): number | undefined {
-  const pem = fields['certificate'];
-  if (context.operation !== 'write' || typeof pem !== 'string' || !pem.includes('BEGIN CERTIFICATE'))
-    return undefined;
-  try {
-    return Math.max(0, (new X509Certificate(pem).validToDate.getTime() - context.wallMs) / 1000);
-  } catch {
-    const expiration = seconds(fields['expiration']);
-    return expiration === undefined ? undefined : Math.max(0, expiration - context.wallMs / 1000);
-  }
 }
 
 function leaseOf(json: JsonObject): SecretLease | undefined {
@@ -125,12 +136,4 @@ function leaseOf(json: JsonObject): SecretLease | undefined {
     durationSeconds: seconds(json['lease_duration']) ?? 0,
     isRenewable: json['renewable'] === true,
   };
-}
-
-/** A number of seconds, whether it came as a number or as digits in a string. */
-export function seconds(value: JsonValue | undefined): number | undefined {
-  const text = value instanceof JsonNumber ? value.text : value;
-  if (typeof text !== 'string' || text === '') return undefined;
-  const number = Number(text);
-  return Number.isFinite(number) ? number : undefined;
 }

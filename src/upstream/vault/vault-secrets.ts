@@ -5,10 +5,18 @@ import { UpstreamError } from '../../base/upstream-error.ts';
 import { type Reference, referenceKey } from '../../store/reference.ts';
 import type { LeaseRenewal, ReadableSource, RequestOptions } from '../../store/secret-reading.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
-import { answerJson, answerTexts, invalidAnswer, requestRefusal, type VaultAnswer } from './answer-policy.ts';
+import {
+  answerJson,
+  answerTexts,
+  invalidAnswer,
+  requestRefusal,
+  serverWall,
+  type VaultAnswer,
+} from './answer-policy.ts';
+import { seconds } from './issued-life.ts';
 import { apiPath, type Mount, metadataPath } from './kv-path-policy.ts';
 import { createMountTable } from './mount-table.ts';
-import { seconds, toSecretAnswer } from './secret-answer.ts';
+import { toSecretAnswer } from './secret-answer.ts';
 import type { Authorised, AuthorisedAnswer } from './session/authorised.ts';
 import type { SessionToken } from './session/session-token.ts';
 
@@ -77,7 +85,9 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
     const what = `${reference.operation} ${path}`;
     if (answer.status >= 300) throw refusal(answer, reference, path, what);
     const known = mounts.find(reference.path);
-    const context = { what, operation: reference.operation, mount: known, wallMs: clock.wall() };
+    const { operation, parameters } = reference;
+    const wallMs = serverWall(answer, clock.wall());
+    const context = { what, operation, parameters, mount: known, wallMs };
     return remember(toSecretAnswer(answer, context), answer.token);
   }
 
@@ -118,7 +128,8 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
       if (answer.status === 403) metadataDeniedUntil.set(mount.prefix, clock.now() + metadataDeniedMs);
       if (answer.status === 404) return false;
       if (answer.status !== 200) return undefined;
-      return isNewest(answer, version.versionId, reference.parameters['version'], clock.wall());
+      const wallMs = serverWall(answer, clock.wall());
+      return isNewest(answer, version.versionId, reference.parameters['version'], wallMs);
     },
     leases: { renew, revoke },
     canonicalKey(reference) {

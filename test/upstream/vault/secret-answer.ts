@@ -1,5 +1,6 @@
 import t from 'tap';
 import type { Operation } from '../../../src/store/reference.ts';
+import { serverWall } from '../../../src/upstream/vault/answer-policy.ts';
 import type { Mount } from '../../../src/upstream/vault/kv-path-policy.ts';
 import { toSecretAnswer } from '../../../src/upstream/vault/secret-answer.ts';
 import { createAuthority } from '../../support/certificates.ts';
@@ -11,14 +12,19 @@ const [kv1, kv2, other]: Mount[] = [
   { prefix: 'database/', kvVersion: 0 },
 ];
 
-function read(json: unknown, mount: Mount | undefined, operation: Operation = 'read') {
+function read(
+  json: unknown,
+  mount: Mount | undefined,
+  operation: Operation = 'read',
+  parameters: Record<string, string> = {},
+) {
   const answer = {
     status: 200,
     headers: {},
     address: 'http://vault',
     body: Buffer.from(JSON.stringify(json)),
   };
-  return toSecretAnswer(answer, { what: 'read x', operation, mount, wallMs });
+  return toSecretAnswer(answer, { what: 'read x', operation, parameters, mount, wallMs });
 }
 
 t.test('KV 2: version, digest by data and version, end by deletion_time', async (t) => {
@@ -83,7 +89,7 @@ t.test('rotating: ttl and the plan are bookkeeping', async (t) => {
       other,
     );
   const answer = of({});
-  t.match(answer, { kind: 'rotating', ttlSeconds: 86 });
+  t.match(answer, { kind: 'rotating', ttlSeconds: 86, rotationMark: '1' });
   t.equal(of({ ttl: 12, last_vault_rotation: '2' }).dataDigest, answer.dataDigest);
   t.not(of({ password: 'q' }).dataDigest, answer.dataDigest);
   const scheduled = read(
@@ -108,6 +114,64 @@ t.test('certificate: what a write issued ends with notAfter; what is only stored
   t.match(read(broken, other, 'write'), { kind: 'expiring', ttlSeconds: 60 });
 });
 
+const told: [string, object, number | undefined][] = [
+  ['a secret id', { secret_id: 'x', secret_id_ttl: 86_400 }, 86_400],
+  ['a secret id without end', { secret_id: 'x', secret_id_ttl: 0 }, undefined],
+  ['a duration in words', { key: 'x', ttl: '24h' }, 86_400],
+  ['a duration in words, with zeros', { key: 'x', ttl: '1h0m0s' }, 3600],
+  ['an end in seconds', { credential: 'x', expiration: wallMs / 1000 + 60 }, 60],
+  ['an end as digits', { credential: 'x', valid_before: String(wallMs / 1000 + 60) }, 60],
+  ['an end in milliseconds', { credential: 'x', expires_at: wallMs + 60_000 }, 60],
+  ['an end as a date', { access_key: 'x', expiration: '2030-01-01T01:00:00Z' }, 3600],
+  ['an end that is over', { access_key: 'x', expiration: '2029-01-01T01:00:00Z' }, 0],
+  ['a JSON web token', { token: jwt({ exp: wallMs / 1000 + 600 }) }, 600],
+  ['a token of its own kind', { token: 'a.b.c', ttl: 30 }, 30],
+  ['nothing that ends', { ciphertext: 'vault:v1:x' }, undefined],
+];
+
+function jwt(claims: object): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  return `${part({ alg: 'none' })}.${part(claims)}.x`;
+}
+
+for (const [what, data, ttlSeconds] of told) {
+  t.test(`what a write issued: ${what}`, async (t) => {
+    const answer = read({ lease_id: '', data }, other, 'write');
+    t.equal(answer.kind, 'expiring', 'never polled');
+    t.equal(answer.ttlSeconds, ttlSeconds);
+  });
+}
+
+t.test('the ttl that was asked for counts where the answer tells none, and nothing else does', async (t) => {
+  const data = { certificate: 'TUlJ', private_key: 'x' };
+  t.equal(read({ data }, other, 'write', { ttl: '24h' }).ttlSeconds, 86_400);
+  t.equal(
+    read({ data: { ...data, expiration: wallMs / 1000 + 5 } }, other, 'write', { ttl: '24h' }).ttlSeconds,
+    5,
+  );
+  const lease = { lease_id: 'aws/sts/a/1', lease_duration: 900, renewable: false };
+  t.match(
+    read({ ...lease, data: { access_key: 'x', ttl: 5 } }, other, 'write', { ttl: '24h' }),
+    { kind: 'leased', lease: { durationSeconds: 900 }, ttlSeconds: undefined },
+    'a lease tells more',
+  );
+});
+
+t.test('what is read stays static unless it is a token that tells its end', async (t) => {
+  t.match(read({ data: { token: jwt({ exp: wallMs / 1000 + 600 }) } }, other), { ttlSeconds: 600 });
+  t.match(read({ data: { token: 'x' } }, other), { kind: 'static' });
+  t.match(read({ data: { password: 'x', expiration: wallMs / 1000 + 60 } }, other), { kind: 'static' });
+});
+
+t.test('an end counts by the clock of the server', async (t) => {
+  const of = (date: string | undefined) =>
+    serverWall({ headers: date === undefined ? {} : { date } }, wallMs);
+  t.equal(of(undefined), wallMs);
+  t.equal(of('nonsense'), wallMs);
+  t.equal(of('Tue, 01 Jan 2030 00:00:01 GMT'), wallMs, 'no difference that counts');
+  t.equal(of('Mon, 31 Dec 2029 22:00:00 GMT'), wallMs - 7_200_000 + 500);
+});
+
 t.test('tokens that are issued end too', async (t) => {
   const auth = { auth: { client_token: 's.x', lease_duration: 60 } };
   t.match(read(auth, other, 'write'), { kind: 'expiring', ttlSeconds: 60 });
@@ -118,8 +182,12 @@ t.test(
   'an answer without a body is a secret without fields, anything but an object is refused',
   async (t) => {
     const empty = { status: 204, headers: {}, address: 'http://vault', body: Buffer.alloc(0) };
-    const context = { what: 'write x', operation: 'write', mount: other, wallMs } as const;
-    t.match(toSecretAnswer(empty, context), { kind: 'static', content: { shape: 'flat' } });
+    const context = { what: 'write x', operation: 'write', parameters: {}, mount: other, wallMs } as const;
+    t.match(toSecretAnswer(empty, context), { kind: 'expiring', ttlSeconds: undefined }, 'not done again');
+    t.match(toSecretAnswer(empty, { ...context, operation: 'read' }), {
+      kind: 'static',
+      content: { shape: 'flat' },
+    });
     for (const text of ['[]', '"canary"', '{"a": canary']) {
       const answer = { status: 200, headers: {}, address: 'http://vault', body: Buffer.from(text) };
       const error = t.throws(() => toSecretAnswer(answer, context), { code: 'upstream_answer_invalid' });

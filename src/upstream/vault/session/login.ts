@@ -5,7 +5,7 @@ import { SecretValue } from '../../../base/secret-value.ts';
 import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
 import { answerJson, answerTexts, invalidAnswer, quoteTexts, type VaultAnswer } from '../answer-policy.ts';
 import type { Credentials } from '../auth/auth-method.ts';
-import { seconds } from '../secret-answer.ts';
+import { seconds } from '../issued-life.ts';
 import type { VaultClient } from '../vault-client.ts';
 
 /** What a login brought. */

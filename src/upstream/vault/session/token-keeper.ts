@@ -4,7 +4,7 @@ import { isJsonObject } from '../../../base/json.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { UpstreamFailure } from '../../gate/failure.ts';
 import { answerJson } from '../answer-policy.ts';
-import { seconds } from '../secret-answer.ts';
+import { seconds } from '../issued-life.ts';
 import type { VaultClient } from '../vault-client.ts';
 import type { SessionToken } from './session-token.ts';
 import type { TokenCheck } from './token-check.ts';
