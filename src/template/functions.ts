@@ -60,6 +60,13 @@ const themes: readonly Theme[] = [
     load: async () => (await import('./functions/consul-template/json.ts')).json,
   },
   {
+    names: words(`
+      quoteConfigParser quoteConnString quoteDotenv quoteIni quoteMyCnf quoteNetrc quoteNpmrc quotePHP quotePgService
+      quotePgpass quoteProperties quoteShell quoteSystemd quoteURL quoteXML
+    `),
+    load: async () => (await import('./functions/quoting/quoting.ts')).quoting,
+  },
+  {
     names: words(`parseYAML toYAML`),
     load: async () => (await import('./functions/consul-template/yaml.ts')).yaml,
   },

@@ -201,7 +201,7 @@ t.test('the ready templates are read by psql and curl', async (t) => {
   await vault.writeSecret('secret/artifacts', { host: '127.0.0.1', username: 'robot', password: 'pw' });
   await vault.writeSecret('secret/npm', { host: 'npm.example', token: 'npm_x' });
   mkdirSync(join(folder, 'templates'));
-  const names = ['pgpass', 'my.cnf', 'netrc', 'npmrc'];
+  const names = ['pgpass', 'pg_service.conf', 'my.cnf', 'netrc', 'npmrc'];
   for (const name of names)
     copyFileSync(join(templates, `${name}.ctmpl`), join(folder, 'templates', `${name}.ctmpl`));
   const configPath = join(folder, 'latchkey.yaml');
@@ -224,7 +224,7 @@ t.test('the ready templates are read by psql and curl', async (t) => {
   t.equal(rendered.code, 0, rendered.stderr);
   t.equal(statSync(join(folder, 'pgpass')).mode & 0o777, 0o600);
   t.match(readFileSync(join(folder, 'my.cnf'), 'utf8'), /^\[client\]\nuser="v-[^"]+"\npassword="[^"]+"$/m);
-  t.equal(readFileSync(join(folder, 'npmrc'), 'utf8'), '//npm.example/:_authToken=npm_x\n');
+  t.equal(readFileSync(join(folder, 'npmrc'), 'utf8'), '//npm.example/:_authToken="npm_x"\n');
 
   if (isThere('psql')) {
     const user = readFileSync(join(folder, 'pgpass'), 'utf8').split(':')[3] ?? '';
@@ -246,6 +246,23 @@ t.test('the ready templates are read by psql and curl', async (t) => {
       { env: { PATH: process.env['PATH'] ?? '', PGPASSFILE: join(folder, 'pgpass') } },
     );
     t.equal(stdout.trim(), user, 'psql logs in by the file');
+    const byService = await run(
+      'psql',
+      [
+        '-w',
+        '-Atc',
+        'select current_user',
+        `host=127.0.0.1 port=${postgres.port} dbname=${postgres.database}`,
+      ],
+      {
+        env: {
+          PATH: process.env['PATH'] ?? '',
+          PGSERVICEFILE: join(folder, 'pg_service.conf'),
+          PGSERVICE: 'database',
+        },
+      },
+    );
+    t.equal(byService.stdout.trim(), user, 'psql takes user and password from the service file');
   } else t.pass('psql', { skip: 'psql is not installed' });
 
   if (isThere('curl')) {
