@@ -18,7 +18,6 @@ import { createServiceNotifier, type ServiceNotifier } from './host/sd-notify.ts
 import { startMemoryTrim } from './host/trim-memory.ts';
 import { createFileWatch } from './host/watch-files.ts';
 import { collectGauges } from './observe.ts';
-import { type ReadinessWatch, watchReadiness } from './readiness.ts';
 import { type ReloadSummary, reloadParts } from './reload.ts';
 import { stopDeadlines } from './stop-policy.ts';
 import { createVaultAccess } from './vault-access.ts';
@@ -58,6 +57,8 @@ export interface Agent {
   close(options: { isHasty: boolean; shouldRevoke?: boolean }): Promise<void>;
 }
 
+const readyCheckMs = 250;
+
 export async function createAgent(options: AgentOptions): Promise<Agent> {
   await loadKinds(options.config.upstreams);
   const { env, log } = options;
@@ -74,7 +75,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   let hasBeenReady = false;
   let reaper: Reaper | undefined;
   let stopTrimming: (() => void) | undefined;
-  let readiness: ReadinessWatch | undefined;
+  let readyTimer: NodeJS.Timeout | undefined;
   let isClosing = false;
   const configFolders = configFoldersOf(options.configPaths);
   const reloads = createCallQueue();
@@ -188,19 +189,18 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   /** Tells systemd READY=1 once everything is in place for the first time, not before. */
   function tellWhenReady(): void {
     let wasReady: boolean | undefined;
-    let told: string | undefined;
-    const look = (): void => {
+    readyTimer = setInterval(() => {
       const { isReady, missing } = readinessOf(sources);
-      const status = isReady ? 'ready' : `waits for ${missing.length}: ${missing[0] ?? ''}`;
-      if (status !== told) notifier?.send(isReady ? `READY=1\nSTATUS=${status}` : `STATUS=${status}`);
-      told = status;
       if (isReady === wasReady) return;
       if (wasReady === undefined || isReady) logger.info({ missing }, isReady ? 'ready' : 'not ready yet');
       else logger.warn({ missing }, 'not ready any more');
       wasReady = isReady;
       hasBeenReady ||= isReady;
-    };
-    readiness = watchReadiness({ changes: core.changes, clock, look });
+      notifier?.send(
+        isReady ? 'READY=1\nSTATUS=ready' : `STATUS=waits for ${missing.length}: ${missing[0] ?? ''}`,
+      );
+    }, readyCheckMs);
+    readyTimer.unref();
   }
 
   const view: AgentView = {
@@ -236,7 +236,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       collectGauges(core.registry, core.metrics, sources);
       watchPaths();
       tellWhenReady();
-      stopTrimming = startMemoryTrim(clock, core.changes);
+      stopTrimming = startMemoryTrim(clock);
       notifier.startWatchdog(() => !isClosing);
     },
     status: () => statusOf(sources),
@@ -246,7 +246,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       isClosing = true;
       const deadlines = stopDeadlines(isHasty, config);
       notifier?.send('STOPPING=1');
-      readiness?.close();
+      clearInterval(readyTimer);
       stopTrimming?.();
       // Listeners, children and commands side by side: none of them uses another on its way out.
       await Promise.all([

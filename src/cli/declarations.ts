@@ -211,6 +211,75 @@ function declareCompanions(define: Define): void {
     async (values) => (await import('./commands/helper.ts')).runHelper(values),
   );
   define(
+    'file <action> <file> [what]',
+    'keep secrets in a sealed file: make it, set, edit, import, list, give it another key',
+    (argv) =>
+      withJson(argv)
+        .positional('action', {
+          choices: ['init', 'set', 'edit', 'import', 'list', 'rotate-key'] as const,
+          demandOption: true,
+        })
+        .positional('file', {
+          type: 'string',
+          demandOption: true,
+          describe: 'NAME.env.age, .yaml.age or .json.age',
+        })
+        .positional('what', { type: 'string', describe: 'set: the secret; import: the plain file' })
+        .option('key-file', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'the age key file; default FILE.key',
+        })
+        .option('credential', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'the key as a credential of systemd',
+        })
+        .option('passphrase-file', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'the file with the passphrase',
+        })
+        .option('passphrase', { type: 'boolean', default: false, describe: 'ask for the passphrase' })
+        .option('new-key-file', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'rotate-key: seal for this key',
+        })
+        .option('new-passphrase', {
+          type: 'boolean',
+          default: false,
+          describe: 'rotate-key: ask for another one',
+        })
+        .option('owner', {
+          type: 'string',
+          requiresArg: true,
+          describe: "init: the agent's user, who reads both files",
+        })
+        .option('at', { type: 'string', requiresArg: true, describe: 'import: below this name' })
+        .option('remove', {
+          type: 'boolean',
+          default: false,
+          describe: 'import: overwrite and remove the plain file afterwards',
+        }),
+    async (values) =>
+      (await import('./commands/file.ts')).runFile({
+        action: values.action,
+        file: values.file,
+        what: values.what,
+        keyFile: values['key-file'],
+        credential: values.credential,
+        passphraseFile: values['passphrase-file'],
+        passphrase: values.passphrase,
+        newKeyFile: values['new-key-file'],
+        newPassphrase: values['new-passphrase'],
+        owner: values.owner,
+        at: values.at,
+        remove: values.remove,
+        json: values.json,
+      }),
+  );
+  define(
     'generate-config',
     'print a commented config to start from',
     (argv) => argv.option('full', { type: 'boolean', default: false, describe: 'with every key' }),

@@ -4,10 +4,9 @@ import { backoffDelayMs } from '../base/backoff.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { describeError, errorCode, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { isExhausted, renewDelayMs } from '../base/renewal-policy.ts';
 import type { EntryPolicy } from '../store/entry.ts';
 import type { LeaseRequests, ReadableSource, RequestOptions } from '../store/secret-reading.ts';
-import type { ScheduleLimits } from './schedule-policy.ts';
+import { isAtMaxLife, renewDelayMs, type ScheduleLimits } from './schedule-policy.ts';
 import type { UpstreamCalls } from './upstream-calls.ts';
 
 export type LeaseState = 'current' | 'superseded' | 'retiring';
@@ -32,8 +31,6 @@ export interface OwnedLease {
   grantedMs: number;
   canRenew: boolean;
   isDoubtful: boolean;
-  /** Its end is that of the token that it was issued under. */
-  endsWithToken: boolean;
   /** It leaked: no overlap once its users have moved. */
   isCondemned: boolean;
 }
@@ -294,7 +291,6 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
       for (const lease of leases.values()) holdToUpstream(lease);
     },
     capEnd(lease, endsAt) {
-      lease.endsWithToken ||= endsAt < lease.endsAt;
       lease.endsAt = Math.min(lease.endsAt, endsAt);
       lease.canRenew = false;
       const task = tasks.get(lease);
@@ -364,7 +360,6 @@ function createLease(grant: LeaseGrant, issuer: ReadableSource | undefined): Own
     grantedMs,
     canRenew: grant.isRenewable,
     isDoubtful: false,
-    endsWithToken: false,
     isCondemned: false,
   };
 }
@@ -377,7 +372,7 @@ function applyRenewal(
 ): void {
   const grantedMs = answer.durationSeconds * 1000;
   const endsAt = sentAt + grantedMs;
-  const isCapped = isExhausted({
+  const isCapped = isAtMaxLife({
     isRenewable: answer.isRenewable,
     askedMs: lease.askedSeconds * 1000,
     grantedMs,

@@ -9,6 +9,7 @@ type CreateSource<K extends UpstreamKind> = (options: SourceOptions<ConfigOf<K>>
 
 const loaders: { readonly [K in UpstreamKind]: () => Promise<CreateSource<K>> } = {
   vault: async () => (await import('./vault/vault-upstream.ts')).createVaultUpstream,
+  file: async () => (await import('./file/file-source.ts')).createFileSource,
 };
 
 /** As the runtime's own table of modules: what is loaded stays loaded. */

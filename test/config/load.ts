@@ -297,9 +297,11 @@ t.test('fills what the file leaves open from the VAULT_ variables', async (t) =>
 });
 
 t.test('reads each login with its parameters', async (t) => {
-  const auth = (text: string) =>
-    loadConfigText('/d/x.yaml', `upstreams: { v: { address: "http://a:1", auth: ${text} } }`, { env: {} })
-      .upstreams[0]?.auth;
+  const auth = (text: string) => {
+    const source = `upstreams: { v: { address: "http://a:1", auth: ${text} } }`;
+    const [upstream] = loadConfigText('/d/x.yaml', source, { env: {} }).upstreams;
+    return upstream?.kind === 'vault' ? upstream.auth : undefined;
+  };
   t.match(auth('{ method: token_file, path: t }'), { method: 'token_file', mount: 'token', path: '/d/t' });
   t.match(auth('{ method: approle, mount: auth/apps/, role_id: r, wrap_ttl: 90s }'), {
     mount: 'apps',

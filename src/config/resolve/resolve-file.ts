@@ -4,7 +4,8 @@ import type { Place } from '../problems.ts';
 import type { FileConfig, NotifyConfig, SettleConfig } from '../resolved.ts';
 import type { FileInput, NotificationInput, ProbeInput } from '../schema/file-schema.ts';
 import type { Item } from '../sources/merge.ts';
-import { checkKnown, oneOfKeys, type ResolveContext } from './resolve-context.ts';
+import { oneOfKeys } from './one-of-keys.ts';
+import { checkKnown, type ResolveContext } from './resolve-context.ts';
 
 export function resolveFile({ value, place }: Item<FileInput>, context: ResolveContext): FileConfig {
   const destination = context.pathAt(place, value.destination);

@@ -5,7 +5,8 @@ import type { Place } from '../problems.ts';
 import type { AccessRuleConfig, AuditConfig, ClientMatch, ListenerConfig } from '../resolved.ts';
 import type { AccessRuleInput, AuditInput, ListenerInput } from '../schema/serving-schema.ts';
 import type { Item } from '../sources/merge.ts';
-import { checkKnown, checkUniqueNames, oneOfKeys, type ResolveContext } from './resolve-context.ts';
+import { oneOfKeys } from './one-of-keys.ts';
+import { checkKnown, checkUniqueNames, type ResolveContext } from './resolve-context.ts';
 
 const unixKeys = ['mode', 'user', 'group'] as const;
 const tcpKeys = ['token_file', 'allow_remote', 'tls'] as const;

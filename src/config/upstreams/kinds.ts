@@ -4,14 +4,15 @@
 import * as z from 'zod/mini';
 import type { ResolveContext } from '../resolve/resolve-context.ts';
 import type { Named } from '../sources/merge.ts';
+import { type FileUpstreamConfig, fileSchema, resolveFile } from './file.ts';
 import type { VaultUpstreamConfig } from './vault-config.ts';
 import { resolveVault } from './vault-resolve.ts';
 import { vaultSchema } from './vault-schema.ts';
 
-export const upstreamSchema = z.discriminatedUnion('kind', [vaultSchema], 'a map');
+export const upstreamSchema = z.discriminatedUnion('kind', [vaultSchema, fileSchema], 'a map');
 
 export type UpstreamInput = z.output<typeof upstreamSchema>;
-export type UpstreamConfig = VaultUpstreamConfig;
+export type UpstreamConfig = VaultUpstreamConfig | FileUpstreamConfig;
 export type UpstreamKind = UpstreamConfig['kind'];
 
 export function resolveUpstream(item: Named<UpstreamInput>, context: ResolveContext): UpstreamConfig {
@@ -20,5 +21,7 @@ export function resolveUpstream(item: Named<UpstreamInput>, context: ResolveCont
     case undefined:
     case 'vault':
       return resolveVault({ name, place, value }, context);
+    case 'file':
+      return resolveFile({ name, place, value }, context);
   }
 }

@@ -14,7 +14,6 @@ import type { FileUnit } from '../file-group.ts';
 import type { FileRegister } from '../file-register.ts';
 import { outputsOf } from '../unit-output.ts';
 import { lineDiff } from './line-diff.ts';
-import { isKnownNotToCome, type Refusals } from './render-once.ts';
 
 export interface FileDiff {
   readonly destination: string;
@@ -30,7 +29,6 @@ interface DiffOptions {
   readonly store: Store;
   readonly accounts: Accounts;
   readonly signal: AbortSignal;
-  readonly refusals: Refusals;
 }
 
 const masked = '[masked]';
@@ -57,20 +55,15 @@ export async function diffFiles(options: DiffOptions): Promise<FileDiff[]> {
 
 async function executeAll(
   units: readonly FileUnit[],
-  { register, store, signal, refusals }: DiffOptions,
+  { register, store, signal }: DiffOptions,
 ): Promise<Map<FileUnit, Execution | Error>> {
   const executions = new Map<FileUnit, Execution | Error>();
   // Patience that has ended is an answer too: what came until then is shown.
   await until(
-    (listener) => {
-      const stops = [refusals.changes(listener), store.listen({ changed: listener, updated: listener })];
-      return () => {
-        for (const stop of stops) stop();
-      };
-    },
+    (listener) => store.listen({ changed: listener, updated: listener }),
     async () => {
       for (const unit of units) executions.set(unit, await executeUnit(unit, register));
-      return [...executions.values()].every((execution) => isDecided(execution, refusals));
+      return [...executions.values()].every(isDecided);
     },
     signal,
   ).catch((error: unknown) => {
@@ -88,9 +81,9 @@ async function executeUnit(unit: FileUnit, register: FileRegister): Promise<Exec
   }
 }
 
-function isDecided(execution: Execution | Error, refusals: Refusals): boolean {
+function isDecided(execution: Execution | Error): boolean {
   if (execution instanceof Error) return true;
-  return execution.missing.every((one) => isKnownNotToCome(one, refusals));
+  return execution.missing.every(({ reason }) => reason !== 'pending' && reason !== 'failed');
 }
 
 async function diffUnit(unit: FileUnit, execution: Execution, accounts: Accounts): Promise<FileDiff[]> {

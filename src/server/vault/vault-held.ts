@@ -6,7 +6,6 @@ import { createHmac, randomBytes } from 'node:crypto';
 import type { Caller } from '../../access/caller.ts';
 import { BoundedMap } from '../../base/bounded-map.ts';
 import type { Clock } from '../../base/clock.ts';
-import { isExhausted } from '../../base/renewal-policy.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import type { AgentView, ForwardedAnswer, VaultAccess } from '../agent-view.ts';
 import { numberSpan, withNumbers } from './vault-body.ts';
@@ -16,6 +15,7 @@ import {
   type Grant,
   grantOf,
   hasProof,
+  isAtEnd,
   isFit,
   type Keepable,
   keepableOf,
@@ -185,8 +185,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
       held.renewAt = clock.wall() + renewalDelayMs(held.endsAt - clock.wall(), true);
     } else {
       const movedMs = sentAt + left * 1000 - held.endsAt;
-      const [askedMs, grantedMs] = [grant.durationSeconds * 1000, left * 1000];
-      held.canRenew = !isExhausted({ isRenewable: left > 0, askedMs, grantedMs, movedMs });
+      held.canRenew = !isAtEnd(movedMs, left * 1000, grant.durationSeconds * 1000);
       if (left > 0) extend(held, left, sentAt);
     }
   }

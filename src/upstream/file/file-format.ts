@@ -1,0 +1,69 @@
+// Which format a file of secrets has, and its text as a tree and back: dotenv, JSON, YAML, ini, or one value as it is.
+import { isUtf8 } from 'node:buffer';
+import { LatchkeyError } from '../../base/errors.ts';
+import { JsonNumber } from '../../base/json.ts';
+import type { FileUpstreamConfig } from '../../config/upstreams/file.ts';
+import {
+  type DocumentMap,
+  findNode,
+  leafPaths,
+  parseDocument,
+  setNode,
+  writeJson,
+  writeYaml,
+} from './document.ts';
+import { parseDotenv, setInDotenv } from './dotenv.ts';
+import { parseIni } from './ini.ts';
+
+/** A folder is no document. */
+export type FileFormat = Exclude<FileUpstreamConfig['format'], 'folder'>;
+/** With values that have names. */
+export type DocumentFormat = Exclude<FileFormat, 'raw'>;
+
+/** Throws `config_invalid` with the place of what cannot be understood. */
+export function parseFormat(format: DocumentFormat, bytes: Buffer, file: string): DocumentMap {
+  if (!isUtf8(bytes)) throw new LatchkeyError('config_invalid', `${file}: not UTF-8 text`);
+  const text = bytes.toString('utf8');
+  if (format === 'dotenv') return new Map(parseDotenv(text, file));
+  return format === 'ini' ? parseIni(text, file) : parseDocument(text, file);
+}
+
+/** The text with the value at `path` changed or added. Comments stay in dotenv text, not in YAML. */
+export function setInFormat(
+  format: DocumentFormat,
+  text: string,
+  path: string,
+  value: string,
+  file: string,
+): string {
+  if (format === 'dotenv') {
+    if (!/^[A-Za-z_][A-Za-z0-9_.-]*$/.test(path)) {
+      throw new LatchkeyError('usage', `expected the name of a variable, got ${JSON.stringify(path)}`);
+    }
+    return setInDotenv(text, path, value, file);
+  }
+  if (format === 'ini') {
+    throw new LatchkeyError(
+      'usage',
+      `${file}: values of a file in the format ${format} cannot be set one by one`,
+      {
+        remedy: 'use latchkey file edit',
+      },
+    );
+  }
+  const document = parseDocument(text, file);
+  setNode(document, path, value);
+  return format === 'json' ? writeJson(document) : writeYaml(document);
+}
+
+/** All values with their paths, as text. Throws `usage` where one is a list: it has no text of its own. */
+export function toPlainText(document: DocumentMap, file: string): [path: string, value: string][] {
+  return leafPaths(document).map((path) => {
+    const node = findNode(document, path);
+    if (typeof node === 'string') return [path, node];
+    if (node instanceof JsonNumber) return [path, node.text];
+    if (typeof node === 'boolean') return [path, String(node)];
+    if (node === null) return [path, ''];
+    throw new LatchkeyError('usage', `${file}: ${path} is a list; take it over with latchkey file edit`);
+  });
+}

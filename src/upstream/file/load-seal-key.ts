@@ -1,0 +1,52 @@
+// Where the key of a sealed file is: a key file, a passphrase in a file, or either as a credential of systemd.
+import { join } from 'node:path';
+import { errorCode, LatchkeyError } from '../../base/errors.ts';
+import type { FileKeyConfig } from '../../config/upstreams/file.ts';
+import { readSecretFile } from './read-secret-file.ts';
+import { keyFromPassphrase, keyFromText, type SealKey } from './seal-key.ts';
+
+const largestKey = 64 * 1024;
+
+/** Throws `login_failed` that names the place; what is there is read again each time. */
+export async function loadSealKey(
+  config: FileKeyConfig,
+  env: Readonly<Record<string, string | undefined>>,
+  owner?: 'any',
+): Promise<SealKey> {
+  const path = keyPath(config, env);
+  let text: string;
+  try {
+    text = (
+      await readSecretFile(path, {
+        holds: 'key',
+        maxBytes: largestKey,
+        ...(owner === undefined ? {} : { owner }),
+      })
+    ).bytes.toString('utf8');
+  } catch (error) {
+    if (errorCode(error) !== 'not_found' && errorCode(error) !== 'file_failed') throw error;
+    const { message, remedy } = error as LatchkeyError;
+    throw new LatchkeyError('login_failed', `the key of the sealed file: ${message}`, {
+      cause: error,
+      ...(remedy === undefined ? {} : { remedy }),
+    });
+  }
+  if (!config.isPassphrase) return await keyFromText(text, path);
+  const passphrase = text.replace(/\r?\n$/, '');
+  if (passphrase !== '') return keyFromPassphrase(passphrase, path);
+  throw new LatchkeyError('login_failed', `${path}: the passphrase is empty`);
+}
+
+/** The file to watch, too. Throws `login_failed` where systemd gave no credentials. */
+export function keyPath(config: FileKeyConfig, env: Readonly<Record<string, string | undefined>>): string {
+  if (config.kind === 'file') return config.path;
+  const folder = env['CREDENTIALS_DIRECTORY'];
+  if (folder) return join(folder, config.name);
+  throw new LatchkeyError(
+    'login_failed',
+    `the credential ${config.name}: $CREDENTIALS_DIRECTORY is not set`,
+    {
+      remedy: `add LoadCredential=${config.name}:… or LoadCredentialEncrypted=${config.name} to the unit of the agent`,
+    },
+  );
+}

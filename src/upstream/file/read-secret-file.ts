@@ -1,0 +1,106 @@
+// Reads files that hold secrets, or the keys to them: whole, regular, of a bounded size, and not anybody's to change.
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { LatchkeyError } from '../../base/errors.ts';
+
+export interface SecretFile {
+  readonly bytes: Buffer;
+  /** Another after each change: says nothing of the content. */
+  readonly identity: string;
+}
+
+export interface ReadSecretFileOptions {
+  /** `key`: nobody else may read it either. */
+  readonly holds: 'secrets' | 'key';
+  readonly maxBytes: number;
+  /** `any`: root works on the files of the agent's user. Default: root and the user that this process is. */
+  readonly owner?: 'any';
+}
+
+const triesWhileChanging = 5;
+
+/** Throws `not_found` where there is none, and `file_failed` with the reason for all else. */
+export async function readSecretFile(path: string, options: ReadSecretFileOptions): Promise<SecretFile> {
+  let handle: FileHandle;
+  try {
+    // Without NONBLOCK a pipe in its place would stop the agent.
+    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+  try {
+    for (let attempt = 1; attempt <= triesWhileChanging; attempt += 1) {
+      const before = await fileIdentity(handle, path, options);
+      const bytes = await handle.readFile({ signal: AbortSignal.timeout(10_000) });
+      if (before === (await fileIdentity(handle, path, options))) return { bytes, identity: before };
+    }
+    throw new LatchkeyError('file_failed', `${path}: changed each time while it was read`);
+  } catch (error) {
+    throw error instanceof LatchkeyError ? error : unreadable(path, error);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The identity alone: whether what was read is still what is there. */
+export async function secretFileIdentity(path: string, options: ReadSecretFileOptions): Promise<string> {
+  try {
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    try {
+      return await fileIdentity(handle, path, options);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw error instanceof LatchkeyError ? error : unreadable(path, error);
+  }
+}
+
+async function fileIdentity(
+  handle: FileHandle,
+  path: string,
+  options: ReadSecretFileOptions,
+): Promise<string> {
+  const stat = await handle.stat({ bigint: true });
+  if (!stat.isFile()) throw new LatchkeyError('file_failed', `${path}: expected a regular file`);
+  if (stat.size > options.maxBytes) {
+    throw new LatchkeyError(
+      'file_failed',
+      `${path}: expected at most ${options.maxBytes} bytes, got ${stat.size}`,
+    );
+  }
+  const mode = Number(stat.mode) & 0o777;
+  const shown = `mode is 0${mode.toString(8).padStart(3, '0')}`;
+  if ((mode & 0o022) !== 0) {
+    throw new LatchkeyError('file_failed', `${path}: others can change it: ${shown}`, {
+      remedy: 'chmod go-w it',
+    });
+  }
+  if (options.holds === 'key' && (mode & 0o007) !== 0) {
+    throw new LatchkeyError('file_failed', `${path}: everybody can read this key: ${shown}`, {
+      remedy: 'chmod 600 it, and make another key with latchkey file rotate-key',
+    });
+  }
+  const owner = Number(stat.uid);
+  if (options.owner !== 'any' && owner !== 0 && owner !== process.getuid?.()) {
+    throw new LatchkeyError(
+      'file_failed',
+      `${path}: belongs to uid ${owner}, expected root or the agent's own user`,
+      {
+        remedy: 'chown it',
+      },
+    );
+  }
+  return `${stat.dev}.${stat.ino}.${stat.size}.${stat.mtimeNs}.${stat.ctimeNs}`;
+}
+
+function unreadable(path: string, error: unknown): LatchkeyError {
+  const code = (error as NodeJS.ErrnoException).code ?? 'unknown fault';
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    return new LatchkeyError('not_found', `${path}: there is no such file`, { cause: error });
+  }
+  return new LatchkeyError('file_failed', `${path}: cannot be read (${code})`, {
+    cause: error,
+    remedy: 'make it readable for the user of the agent',
+  });
+}

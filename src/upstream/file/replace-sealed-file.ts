@@ -1,0 +1,90 @@
+// Puts a sealed file, or the key to one, in place of the old one as a whole: who reads it sees the old or the new.
+import { constants } from 'node:fs';
+import { open, rename, stat, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LatchkeyError } from '../../base/errors.ts';
+
+export interface NewFile {
+  readonly path: string;
+  readonly content: Buffer;
+  /** For a file that is not there yet; an old one's mode and owner stay. */
+  readonly mode: number;
+  readonly owner?: { readonly uid: number; readonly gid: number };
+  /** Runs when nobody else can replace it any more: throws where the old one is not what the new one was made of. */
+  readonly confirm?: () => Promise<void>;
+}
+
+/** The staged file is the lock among those who replace: one that is older belongs to somebody who was killed. */
+const staleMs = 10_000;
+const lookEveryMs = 20;
+
+/** Throws `file_failed` that names the path; the old file is whole then. */
+export async function replaceSealedFile(file: NewFile): Promise<void> {
+  const { path } = file;
+  const staged = join(dirname(path), `.${basename(path)}.latchkey`);
+  try {
+    await stageAlone(staged, file);
+    try {
+      await file.confirm?.();
+      await rename(staged, path);
+    } catch (error) {
+      await unlink(staged).catch(() => undefined); // the first error is the one to tell
+      throw error;
+    }
+    await syncFolder(dirname(path));
+  } catch (error) {
+    if (error instanceof LatchkeyError) throw error;
+    throw new LatchkeyError('file_failed', `${path} cannot be written (${codeOf(error)})`, {
+      cause: error,
+      remedy: 'check that its folder is there and that you may write to it',
+    });
+  }
+}
+
+async function stageAlone(staged: string, file: NewFile): Promise<void> {
+  for (;;) {
+    try {
+      await stage(staged, file);
+      return;
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+      const { mtimeMs } = await stat(staged).catch(() => ({ mtimeMs: Date.now() })); // it is done already
+      if (Date.now() - mtimeMs > staleMs)
+        await unlink(staged).catch(() => undefined); // somebody else was faster
+      else await sleep(lookEveryMs);
+    }
+  }
+}
+
+async function stage(staged: string, { path, content, mode, owner }: NewFile): Promise<void> {
+  const before = await stat(path).catch(() => undefined); // there is none yet
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  const handle = await open(staged, flags, 0o600);
+  try {
+    const own = await handle.stat();
+    const { uid, gid } = before ?? owner ?? own;
+    if (uid !== own.uid || gid !== own.gid) await handle.chown(uid, gid);
+    await handle.chmod(before === undefined ? mode : before.mode & 0o777);
+    await handle.writeFile(content);
+    await handle.sync();
+  } catch (error) {
+    await unlink(staged).catch(() => undefined); // the first error is the one to tell
+    throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'unknown fault';
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

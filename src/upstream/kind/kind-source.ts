@@ -1,0 +1,237 @@
+// A source of any kind but Vault: connecting until it works, states for people, listeners, the budget, and one end for all
+// requests. How a secret is asked for is the kind's own (KindClient).
+import { backoffDelayMs } from '../../base/backoff.ts';
+import { describeError, errorCode, LatchkeyError } from '../../base/errors.ts';
+import { linkSignals } from '../../base/linked-signal.ts';
+import type { UpstreamConfig } from '../../config/upstreams/kinds.ts';
+import type { Reference } from '../../store/reference.ts';
+import type { LeaseRequests, RequestOptions } from '../../store/secret-reading.ts';
+import type { SecretAnswer, SecretVersion } from '../../store/secret-version.ts';
+import { UpstreamFailure } from '../gate/failure.ts';
+import type {
+  LoginStatus,
+  SecretSource,
+  SourceListener,
+  SourceOptions,
+  SourceStateName,
+  SourceStatus,
+} from '../secret-source.ts';
+
+/** What a kind tells its source, whenever it happens. Synchronous. */
+export interface KindHooks {
+  /** What is at this path, as references spell it, has changed. */
+  changed(path: string): void;
+  /** The state of the login, or of what is watched, is another one; with an error it does not work. */
+  state(error?: unknown): void;
+}
+
+/** One kind's way of asking. Rejections are `LatchkeyError`s that hold nothing of an answer. */
+export interface KindClient {
+  /** A URL, a path, a command: for people. */
+  readonly address: string;
+  /** Logs in, opens the key, looks whether it is there; tried again until it works. Absent: there is nothing to do before. */
+  connect?(signal: AbortSignal): Promise<void>;
+  /** Absent: it wants no login. */
+  login?(): LoginStatus;
+  read(reference: Reference, request: RequestOptions): Promise<SecretAnswer>;
+  isCurrent?(
+    reference: Reference,
+    version: SecretVersion,
+    request: RequestOptions,
+  ): Promise<boolean | undefined>;
+  /** Absent: equal paths alone are the same secret. */
+  canonicalPath?(reference: Reference): string;
+  readonly leases?: LeaseRequests;
+  /** What is under way and what waits; absent: asking costs nobody anything. */
+  budget?(): { readonly inFlight: number; readonly queued: number };
+  /** Begins to watch for changes, after it was connected. */
+  watch?(): void;
+  /** Ends what was begun; requests under way have been aborted. */
+  close(): Promise<void>;
+}
+
+const connectBackoff = { minMs: 1000, maxMs: 60_000 };
+
+export function createKindSource<C extends UpstreamConfig>(
+  options: SourceOptions<C>,
+  createClient: (hooks: KindHooks) => KindClient,
+): SecretSource {
+  const { config, clock, random } = options;
+  const logger = options.logger.child({ upstream: config.name });
+  const listeners = new Set<SourceListener>();
+  const lifetime = new AbortController();
+  const connected = Promise.withResolvers<void>();
+  // Nobody may be waiting when it closes.
+  connected.promise.catch(() => undefined);
+  let problem: unknown;
+  let state: SourceStateName = 'starting';
+  let since = clock.wall();
+  let limitedUntil: { at: number; failure: unknown } | undefined;
+  const client = createClient({
+    changed(path) {
+      for (const listener of [...listeners]) listener.changedUpstream?.(path);
+    },
+    state: noteState,
+  });
+
+  function status(): SourceStatus {
+    const login = client.login?.();
+    const budget = client.budget?.();
+    return {
+      name: config.name,
+      kind: config.kind,
+      state,
+      since,
+      address: client.address,
+      ...(problem === undefined ? {} : { message: describeError(problem) }),
+      ...(login === undefined ? {} : { login }),
+      ...(budget === undefined ? {} : { budget }),
+    };
+  }
+
+  function noteState(error?: unknown): void {
+    if (lifetime.signal.aborted) return;
+    const next = error === undefined ? 'ready' : stateOf(error);
+    if (next === state) return;
+    if (error !== undefined) logger.warn({ state: next }, describeError(error));
+    else if (problem !== undefined) logger.info({ state: next, before: state }, 'the upstream serves again');
+    setState(next, error);
+  }
+
+  function setState(next: SourceStateName, error: unknown): void {
+    state = next;
+    problem = error;
+    since = clock.wall();
+    const now = status();
+    for (const listener of [...listeners]) listener.status?.(now);
+  }
+
+  async function connect(): Promise<void> {
+    if (client.connect !== undefined) setState('logging_in', undefined);
+    for (let attempt = 1; !lifetime.signal.aborted; attempt += 1) {
+      try {
+        await client.connect?.(lifetime.signal);
+        noteState();
+        connected.resolve();
+        client.watch?.();
+        return;
+      } catch (error) {
+        noteState(error);
+        const waitMs = backoffDelayMs(attempt, connectBackoff, random);
+        await clock.sleep(waitMs, lifetime.signal).catch(() => undefined); // closed: the loop ends
+      }
+    }
+  }
+
+  /** What a request tells of the whole. */
+  function noteOutcome(error?: unknown): void {
+    if (error === undefined) {
+      noteState();
+      return;
+    }
+    if (errorCode(error) === 'upstream_rate_limited') {
+      const waitMs = (error instanceof UpstreamFailure ? error.retryAfterMs : undefined) ?? 1000;
+      limitedUntil = { at: clock.now() + waitMs, failure: error };
+    }
+    if (isAboutAll(error)) noteState(error);
+  }
+
+  async function ask<T>(request: RequestOptions, send: (request: RequestOptions) => Promise<T>): Promise<T> {
+    if (lifetime.signal.aborted) throw closed();
+    if (limitedUntil !== undefined && clock.now() < limitedUntil.at) throw limitedUntil.failure;
+    const linked = linkSignals(request.signal, lifetime.signal);
+    try {
+      const answer = await send({ ...request, signal: linked.signal });
+      noteOutcome();
+      return answer;
+    } catch (error) {
+      if (linked.signal.aborted)
+        throw new LatchkeyError('aborted', `the request to ${config.name} was given up`);
+      noteOutcome(error);
+      throw error;
+    } finally {
+      linked.release();
+    }
+  }
+
+  const closed = () => new LatchkeyError('aborted', `the upstream ${config.name} is closed`);
+  const { isCurrent, leases } = client;
+  return {
+    name: config.name,
+    kind: config.kind,
+    start: () => void connect(),
+    status,
+    listen(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async ready(signal) {
+      signal.throwIfAborted();
+      const aborted = Promise.withResolvers<never>();
+      const giveUp = () => aborted.reject(signal.reason);
+      signal.addEventListener('abort', giveUp, { once: true });
+      try {
+        await Promise.race([connected.promise, aborted.promise]);
+      } finally {
+        signal.removeEventListener('abort', giveUp);
+      }
+    },
+    async read(reference, request) {
+      if (reference.operation !== 'read') {
+        throw new LatchkeyError(
+          'request_invalid',
+          `an upstream of kind ${config.kind} is only read, got a ${reference.operation}`,
+        );
+      }
+      return await ask(request, (sent) => client.read(reference, sent));
+    },
+    ...(isCurrent === undefined
+      ? {}
+      : {
+          isCurrent: (reference: Reference, version: SecretVersion, request: RequestOptions) =>
+            ask(request, (sent) => isCurrent(reference, version, sent)),
+        }),
+    ...(leases === undefined ? {} : { leases }),
+    canonicalKey: (reference) =>
+      client.canonicalPath === undefined
+        ? keyOf(reference, reference.path)
+        : keyOf(reference, client.canonicalPath(reference)),
+    async retire() {
+      listeners.clear();
+    },
+    async close() {
+      if (lifetime.signal.aborted) return;
+      lifetime.abort();
+      connected.reject(closed());
+      await client.close();
+      setState('closed', undefined);
+    },
+  };
+}
+
+function keyOf({ upstream, parameters }: Reference, path: string): string {
+  const pairs = Object.entries(parameters).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `${upstream}:${path}?${new URLSearchParams(pairs).toString()}`;
+}
+
+/** Of one secret alone are what is not there, what is denied, and what was asked wrongly. */
+function isAboutAll(error: unknown): boolean {
+  const code = errorCode(error);
+  return (
+    code !== 'not_found' &&
+    code !== 'denied' &&
+    code !== 'request_invalid' &&
+    code !== 'aborted' &&
+    !isOneAnswer(error)
+  );
+}
+
+function isOneAnswer(error: unknown): boolean {
+  return error instanceof UpstreamFailure && error.state === 'answer_invalid';
+}
+
+function stateOf(error: unknown): SourceStateName {
+  if (error instanceof UpstreamFailure) return error.state;
+  const code = errorCode(error);
+  return code === 'login_failed' || code === 'token_invalid' ? 'login_failed' : 'unavailable';
+}
