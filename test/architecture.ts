@@ -109,6 +109,26 @@ t.test('only base/libc.ts loads koffi', (t) => {
   t.end();
 });
 
+t.test('owners and modes are set by descriptor', (t) => {
+  // Of a name it may be another's file by then. FileHandle has methods of the same names: `handle.chmod`, `sink.chown`.
+  const byName =
+    /\b(?:l?chown|l?chmod|lutimes|utimes)(?:Sync)?\b(?=[^.]*\bfrom 'node:fs)|\b(?:fs|promises)\.l?ch(?:own|mod)/;
+  const wrong = files
+    .filter((file) => folderOf(file) !== 'devvault')
+    .filter((file) =>
+      [
+        ...readFileSync(file, 'utf8').matchAll(
+          /^import [^;]*from 'node:fs(?:\/promises)?';|\b(?:fs|promises)\.\w+/gm,
+        ),
+      ].some(([text]) => byName.test(text)),
+    );
+  t.strictSame(
+    wrong.map((file) => relative(root, file)),
+    ['base/paths/socket-rights.ts'],
+  );
+  t.end();
+});
+
 t.test('what is in base has two users at least', (t) => {
   for (const file of files.filter((path) => dirname(path) === join(root, 'base'))) {
     const users = files.filter((path) => importsOf(path).includes(file)).map(folderOf);

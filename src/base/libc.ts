@@ -57,6 +57,14 @@ export const flock = bind<[fd: number, operation: number]>('int flock(int, int)'
 export const lockExclusive = 2;
 export const lockNonBlocking = 4;
 
+/** Where a symbolic link leads that is held by a descriptor (O_PATH | O_NOFOLLOW): `path` is empty then. */
+export const readlinkat = bind<[fd: number, path: string, buffer: Buffer, size: number]>(
+  'long readlinkat(int, const char *, void *, size_t)',
+);
+/** The size of the attribute with an empty buffer. */
+export const getxattr = bind<[path: string, name: string, value: Buffer, size: number]>(
+  'long getxattr(const char *, const char *, void *, size_t)',
+);
 export const mkfifo = bind<[path: string, mode: number]>('int mkfifo(const char *, unsigned int)');
 /** Swaps two names in one step with `renameExchange`. */
 export const renameat2 = bind<

@@ -1,19 +1,21 @@
 // The folders that templates may read and write by `file` and `writeToFile`: nothing outside of them, by no link either.
 
-import { closeSync, constants, fstatSync, openSync, readFileSync, realpathSync } from 'node:fs';
-import { basename, dirname, join, sep } from 'node:path';
+import { closeSync, fstatSync, openSync, readFileSync, realpathSync } from 'node:fs';
+import { join, sep } from 'node:path';
 import { errnoOf } from '../base/errno.ts';
 import { LatchkeyError } from '../base/errors.ts';
+import { contentFault, readFlags } from '../base/paths/controlled-file.ts';
+import { type HeldEntry, holdEntrySync } from '../base/paths/held-folder.ts';
+import { PathFault, readingOnly } from '../base/paths/path-trust.ts';
 
 export interface Sandbox {
   /** The bytes of a file; throws an error that may be shown. */
   read(path: string): Buffer;
-  /** The real path to write to; throws an error that may be shown. */
+  /** The real path to write to, without links; throws an error that may be shown. */
   allowWrite(path: string): string;
 }
 
 const largestFileBytes = 16 * 1024 * 1024;
-const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 
 /** With no folder both functions are refused. */
 export function createSandbox(folders: readonly string[]): Sandbox {
@@ -35,21 +37,31 @@ export function createSandbox(folders: readonly string[]): Sandbox {
     );
   }
 
-  return {
-    read(path) {
-      const fd = onDisk(path, () => openSync(inside(realpathSync(path)), O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+  /** Looks at the whole path, links followed, and does its work while the folder is held. */
+  function within<T>(path: string, work: (entry: HeldEntry, real: string) => T): T {
+    return onDisk(path, () => {
+      const entry = holdEntrySync(path, { trust: readingOnly });
       try {
-        const stats = fstatSync(fd);
-        if (!stats.isFile()) throw new LatchkeyError('template_failed', `${path} is no regular file`);
-        if (stats.size > largestFileBytes) {
-          throw new LatchkeyError('template_failed', `${path} has more than ${largestFileBytes} bytes`);
-        }
-        return readFileSync(fd);
+        return work(entry, inside(join(entry.folder.path, entry.name)));
       } finally {
-        closeSync(fd);
+        entry.folder.release();
       }
-    },
-    allowWrite: (path) => onDisk(path, () => inside(join(realpathSync(dirname(path)), basename(path)))),
+    });
+  }
+
+  return {
+    read: (path) =>
+      within(path, ({ folder, name }) => {
+        const fd = openSync(folder.entry(name), readFlags);
+        try {
+          const wrong = contentFault(path, fstatSync(fd), largestFileBytes);
+          if (wrong !== undefined) throw wrong;
+          return readFileSync(fd);
+        } finally {
+          closeSync(fd);
+        }
+      }),
+    allowWrite: (path) => within(path, (_, real) => real),
   };
 }
 
@@ -58,6 +70,8 @@ function onDisk<T>(path: string, work: () => T): T {
     return work();
   } catch (error) {
     if (error instanceof LatchkeyError) throw error;
+    if (error instanceof PathFault)
+      throw new LatchkeyError('template_failed', error.message, { cause: error, remedy: error.remedy });
     throw new LatchkeyError('template_failed', `cannot open ${path} (${errnoOf(error) ?? 'unknown'})`, {
       cause: error,
     });

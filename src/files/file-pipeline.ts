@@ -2,7 +2,7 @@
 // takes over a new config. The steps themselves are in transaction.ts.
 import type { BackoffLimits } from '../base/backoff.ts';
 import type { Clock, Timer } from '../base/clock.ts';
-import { LatchkeyError } from '../base/errors.ts';
+import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { createChangePoint, until } from '../base/until.ts';
 import type { FileConfig } from '../config/resolved.ts';
@@ -12,7 +12,7 @@ import type { CompileTemplate } from '../content/template-loader.ts';
 import type { Store } from '../store/store.ts';
 import { type Accounts, createAccounts } from './disk/accounts.ts';
 import { createFolderSync } from './disk/folder-sync.ts';
-import { recover } from './disk/recovery.ts';
+import { type OwnedDestination, recover } from './disk/recovery.ts';
 import { removeFiles } from './disk/remove-files.ts';
 import {
   type FileGroup,
@@ -48,7 +48,7 @@ export interface FilePipelineOptions {
   readonly runCommand: RunCommand;
   readonly signalProcess: SignalProcess;
   readonly observer?: RenderObserver;
-  /** For journals and the list of folders to sweep; undefined: journals lie beside the destinations. */
+  /** For journals and the list of folders to sweep; undefined: a killed agent's commit is not finished. */
   readonly stateFolder?: string;
   readonly accounts?: Accounts;
   readonly retry?: Partial<Readonly<Record<RetryKind, BackoffLimits>>>;
@@ -147,7 +147,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
 
   async function begin(): Promise<void> {
     const recovery = await recover({
-      destinations: register.units().map((unit) => unit.config.destination),
+      destinations: register.units().map((unit) => ownedDestination(unit, tools.accounts)),
       stateFolder: options.stateFolder,
       syncFolder: tools.commit.syncFolder,
       logger,
@@ -220,9 +220,19 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
       for (const group of register.groups()) group.retry?.cancel();
       await started;
       await Promise.race([Promise.all(running), aborted(signal)]);
-      await removeFiles(register.units(), logger);
+      await removeFiles(register.units(), tools);
     },
   };
+}
+
+/** An owner that does not exist now has nothing that could be recovered. */
+function ownedDestination({ config }: FileUnit, accounts: Accounts): OwnedDestination {
+  const { destination, owner, place } = config;
+  try {
+    return { destination, uid: owner === undefined ? undefined : accounts.uid(owner, place) };
+  } catch {
+    return { destination, uid: undefined };
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
@@ -245,7 +255,16 @@ function createTools(
     accounts: options.accounts ?? createAccounts({ clock: options.clock }),
     runCommand: options.runCommand,
     signalProcess: options.signalProcess,
-    commit: { stateFolder: options.stateFolder, syncFolder: createFolderSync() },
+    commit: {
+      stateFolder: options.stateFolder,
+      syncFolder: createFolderSync(),
+      onJournalFailure(error) {
+        options.logger.warn(
+          { state_dir: options.stateFolder },
+          `a commit goes on without its record, and would not be finished after a crash: ${describeError(error)}`,
+        );
+      },
+    },
     diskLimit: createLimit(groupsOnDisk),
     notifyLimit(key) {
       const known = notifyLimits.get(key) ?? createLimit(1);

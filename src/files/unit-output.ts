@@ -1,13 +1,16 @@
 // From one execution of a template to the files that shall be there: the destination, and what `writeToFile` asked for.
-import { readFile } from 'node:fs/promises';
 import { LatchkeyError } from '../base/errors.ts';
+import { readEntry } from '../base/paths/controlled-file.ts';
 import type { FileConfig } from '../config/resolved.ts';
 import type { Execution } from '../content/template-consumer.ts';
 import type { WriteFileRequest } from '../template/exec/function-table.ts';
 import type { Accounts } from './disk/accounts.ts';
+import { atDestination } from './disk/destination.ts';
 import type { Output } from './disk/stage.ts';
 
-const largestMode = 0o7777;
+/** No right to run as another. */
+const largestMode = 0o777;
+const longestAppended = 16 * 1024 * 1024;
 
 /** The first is the destination's. Throws `file_failed` when an owner or group does not exist. */
 export async function outputsOf(
@@ -42,23 +45,33 @@ async function sideOutput(
   accounts: Accounts,
 ): Promise<Output> {
   const place = `${config.place}.template: writeToFile ${request.path}`;
+  const uid = idOf(request.owner || undefined, (name) => accounts.uid(name, place));
+  const wish = { place, destination: request.path, uid, createParents: false, isReal: true };
   return {
     place,
     destination: request.path,
-    bytes: request.isAppended ? await appended(request, before) : Buffer.from(request.content),
+    bytes: request.isAppended ? await appended(request, before, wish) : Buffer.from(request.content),
     mode: modeOf(request.mode, place),
-    uid: idOf(request.owner || undefined, (name) => accounts.uid(name, place)),
+    uid,
     gid: idOf(request.group || undefined, (name) => accounts.gid(name, place)),
     createParents: false,
+    isReal: true,
     inPlace: false,
     backup: false,
   };
 }
 
 /** What ends with the content already is left as it is, or each execution would make the file longer. */
-async function appended(request: WriteFileRequest, before: Output | undefined): Promise<Buffer> {
+async function appended(
+  request: WriteFileRequest,
+  before: Output | undefined,
+  wish: Parameters<typeof atDestination>[0],
+): Promise<Buffer> {
   if (before !== undefined) return Buffer.concat([before.bytes, request.content]);
-  const existing = await readFile(request.path).catch(() => Buffer.alloc(0));
+  const existing = await atDestination(wish, async ({ name, existing: there }, folder) => {
+    if (there === undefined) return Buffer.alloc(0);
+    return (await readEntry({ folder, name, existing: there }, longestAppended)).bytes;
+  });
   const tail = existing.subarray(Math.max(0, existing.length - request.content.length));
   return tail.equals(request.content) ? existing : Buffer.concat([existing, request.content]);
 }

@@ -1,5 +1,7 @@
 // Runs a piece of JavaScript as another user, where the tests run as root.
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { promisify } from 'node:util';
 
 export const nobody = 65_534;
 
@@ -39,3 +41,18 @@ export const getScript = `
     answer.on('end', () => console.log(answer.statusCode + ' ' + text.trim()));
   }).end();
 `;
+
+/** Uids that no account of a host has, for attacks by one user on another. */
+export const [attacker, stranger] = [61_001, 61_002] as const;
+
+/** Runs a shell script as another user, by setpriv(1): no groups, no rights of root. Resolves to what it printed. */
+export function shellAs(uid: number, script: string): Promise<string> {
+  const who = [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--inh-caps=-all'];
+  return promisify(execFile)('setpriv', [...who, 'sh', '-euc', script], { cwd: '/', timeout: 20_000 }).then(
+    ({ stdout }) => stdout,
+  );
+}
+
+/** What users of their own need; for tap's `skip`. */
+export const needsOtherUsers =
+  process.getuid?.() === 0 && existsSync('/usr/bin/setpriv') ? false : 'needs root and setpriv';

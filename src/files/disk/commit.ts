@@ -1,13 +1,15 @@
 // Makes staged files the files: all of a set or none, also when a rename fails half way or the agent is killed between
 // two of them. Keeps what was there as long as a rollback may want it back.
-import { rename, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { leftoverName } from '../../base/paths/leftover-name.ts';
+import { isMaster } from '../../base/paths/path-trust.ts';
 import { keepUnder } from './copy-file.ts';
+import { type Destination, inFolder } from './destination.ts';
 import { toFileError } from './file-error.ts';
 import type { SyncFolder } from './folder-sync.ts';
-import { applyStep, type CommitStep, type Journal, writeJournal } from './journal.ts';
-import { leftoverName } from './leftover.ts';
-import { discardStaged, type StagedFile } from './stage.ts';
+import { applyStep, type CommitStep, type Journal, type JournalRecord, writeJournal } from './journal.ts';
+import { discardStaged, type Home, type StagedFile } from './stage.ts';
 
 export interface CommitPlan {
   readonly files: readonly StagedFile[];
@@ -18,9 +20,11 @@ export interface CommitPlan {
 }
 
 export interface CommitTools {
-  /** Where the journal goes; undefined or not writable: beside the first destination. */
+  /** Where the journal goes; undefined: a kill between two renames leaves a set half new until the next start. */
   readonly stateFolder: string | undefined;
   readonly syncFolder: SyncFolder;
+  /** A commit goes on without its journal. */
+  readonly onJournalFailure?: (error: unknown) => void;
 }
 
 export interface Commit {
@@ -41,7 +45,7 @@ interface Change {
   readonly file: StagedFile;
   readonly step: CommitStep;
   /** What was there, under another name. */
-  readonly previous: string | undefined;
+  readonly previous: Home | undefined;
 }
 
 /** Throws `file_failed` when nothing was changed, staged files and all; else every file is in place. */
@@ -54,8 +58,7 @@ export async function commitFiles(plan: CommitPlan, tools: CommitTools): Promise
     for (const file of files) changes.push(await prepare(file, keepsPrevious));
     const steps = changes.map((change) => change.step);
     if (files.length > 1 || plan.notify.length > 0 || steps.some((step) => step.action === 'write')) {
-      const folders = [tools.stateFolder, files[0]?.target.folder].filter((folder) => folder !== undefined);
-      journal = await writeJournal(folders, { steps, notify: plan.notify }, tools.syncFolder);
+      journal = await openJournal({ steps, notify: plan.notify }, tools);
     }
   } catch (error) {
     await abandon(changes, files, journal);
@@ -79,12 +82,7 @@ function createCommit(
       const steps = backSteps(changes);
       const record = { steps, notify: plan.notify };
       if (journal !== undefined) await journal.rewrite(record);
-      else if (steps.length > 1) {
-        const folders = [tools.stateFolder, changes[0]?.file.target.folder].filter(
-          (one) => one !== undefined,
-        );
-        journal = await writeJournal(folders, record, tools.syncFolder);
-      }
+      else if (steps.length > 1) journal = await openJournal(record, tools);
       try {
         for (const step of steps) await applyStep(step);
       } catch (error) {
@@ -99,27 +97,48 @@ function createCommit(
   };
 }
 
+/** A full or broken disk must not keep a new secret from its program: then only a kill would tell the difference. */
+async function openJournal(record: JournalRecord, tools: CommitTools): Promise<Journal | undefined> {
+  if (tools.stateFolder === undefined) return undefined;
+  return await writeJournal(tools.stateFolder, record, tools.syncFolder).catch((error: unknown) => {
+    tools.onJournalFailure?.(error);
+    return undefined;
+  });
+}
+
 async function prepare(file: StagedFile, keepsPrevious: boolean): Promise<Change> {
-  const { path: to, folder, existing } = file.target;
+  const { home, target } = file;
+  const { path: to, existing, identity } = target;
+  const owner = ownerOf(target);
   const step: CommitStep =
     file.inPlace && existing !== undefined
-      ? { action: 'write', from: file.path, to }
-      : { action: 'rename', from: file.path, to };
+      ? { action: 'write', from: file.path, to, owner, identity }
+      : { action: 'rename', from: file.path, to, owner, identity };
   if (existing?.isFile() !== true) return { file, step, previous: undefined };
   if (file.backup) await writeBackup(file);
   if (!keepsPrevious) return { file, step, previous: undefined };
   // Where the folder is closed to us the staged file lies elsewhere, and so does what was there before.
-  const home = dirname(file.path) === folder ? folder : dirname(file.path);
-  const previous = join(home, leftoverName('previous', file.destination));
-  await keepUnder(to, previous, step.action === 'write');
-  return { file, step, previous };
+  const name = leftoverName('previous', file.destination);
+  await inFolder(target, (folder) =>
+    inFolder(home, (aside) =>
+      keepUnder({ folder, name: target.name }, { folder: aside, name }, step.action === 'write'),
+    ),
+  );
+  return { file, step, previous: { ...home, name } };
 }
 
-async function writeBackup(file: StagedFile): Promise<void> {
-  const { path, folder } = file.target;
-  const fresh = join(folder, leftoverName('previous', file.destination));
-  await keepUnder(path, fresh, file.inPlace);
-  await rename(fresh, `${path}.bak`);
+function writeBackup(file: StagedFile): Promise<void> {
+  const { target } = file;
+  return inFolder(target, async (folder) => {
+    const fresh = leftoverName('previous', file.destination);
+    await keepUnder({ folder, name: target.name }, { folder, name: fresh }, file.inPlace);
+    await rename(folder.entry(fresh), folder.entry(`${target.name}.bak`));
+  });
+}
+
+/** Of those who may have a hand in the path, the one who is neither root nor the agent. */
+function ownerOf({ trust }: Destination): number | undefined {
+  return [...trust.uids].find((uid) => !isMaster(uid));
 }
 
 /** On failure what was done is undone, under a journal that says so, and the failure is thrown. */
@@ -133,7 +152,7 @@ async function applyAll(
     try {
       // An in-place write may fail in its middle, so it counts as begun.
       if (change.step.action === 'write') done.push(change);
-      await applyStep(change.step);
+      await applyStep(change.step, true);
       if (change.step.action !== 'write') done.push(change);
     } catch (error) {
       await undo(done, changes, journal, tools);
@@ -173,19 +192,21 @@ async function abandon(
 }
 
 function backSteps(changes: readonly Change[]): CommitStep[] {
-  return changes.flatMap(({ previous, step }): CommitStep[] => {
+  return changes.flatMap(({ file, previous, step }): CommitStep[] => {
+    const common = { to: step.to, owner: step.owner, identity: file.target.identity };
     if (previous !== undefined) {
-      return [{ action: step.action === 'write' ? 'write' : 'rename', from: previous, to: step.to }];
+      const from = join(previous.folder, previous.name);
+      return [{ ...common, action: step.action === 'write' ? 'write' : 'rename', from }];
     }
     // What was written in place without a copy is no regular file, and not ours to remove.
-    return step.action === 'write' ? [] : [{ action: 'remove', to: step.to }];
+    return step.action === 'write' ? [] : [{ ...common, action: 'remove' }];
   });
 }
 
 async function dropPrevious(changes: readonly Change[]): Promise<void> {
   for (const { previous } of changes) {
     // What cannot be removed now is swept at the next start.
-    if (previous !== undefined) await unlink(previous).catch(() => undefined);
+    if (previous !== undefined) await discardStaged({ home: previous });
   }
 }
 

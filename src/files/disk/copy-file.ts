@@ -1,16 +1,25 @@
-// Copies with owner and mode, where a rename or a hard link is impossible: into an existing file, or to a new one.
+// Copies with owner and mode, where a rename or a hard link is impossible: into an existing file, or to a new one. Names
+// are those of held folders.
 import { constants } from 'node:fs';
 import { type FileHandle, link, open, unlink } from 'node:fs/promises';
+import type { HeldFolder } from '../../base/paths/held-folder.ts';
+import { isMaster, isSharedFolder, PathFault } from '../../base/paths/path-trust.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 const modeBits = 0o7777;
 
+export interface HeldName {
+  readonly folder: HeldFolder;
+  readonly name: string;
+}
+
 /** Writes the bytes of `from` over those of `to`, which must exist. Not atomic: a reader may see a mixture. */
-export async function copyInto(from: string, to: string): Promise<void> {
-  const source = await open(from, O_RDONLY | O_NOFOLLOW);
+export async function copyInto(from: HeldName, to: HeldName): Promise<void> {
+  const source = await open(from.folder.entry(from.name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   let sink: FileHandle | undefined;
   try {
-    sink = await open(to, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
+    sink = await open(to.folder.entry(to.name), O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
+    await refuseBorrowed(to, sink);
     await copy(source, sink);
   } finally {
     await sink?.close();
@@ -19,10 +28,12 @@ export async function copyInto(from: string, to: string): Promise<void> {
 }
 
 /** The file under a second name that keeps its bytes, owner and mode; a copy where it cannot be linked. */
-export async function keepUnder(path: string, name: string, mustCopy: boolean): Promise<void> {
+export async function keepUnder(from: HeldName, to: HeldName, mustCopy: boolean): Promise<void> {
+  const path = from.folder.entry(from.name);
+  const kept = to.folder.entry(to.name);
   if (!mustCopy) {
     try {
-      await link(path, name);
+      await link(path, kept);
       return;
     } catch {
       // Not our file (fs.protected_hardlinks), or a file system without links.
@@ -31,10 +42,11 @@ export async function keepUnder(path: string, name: string, mustCopy: boolean): 
   const source = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   let sink: FileHandle | undefined;
   try {
-    sink = await open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    await refuseBorrowed(from, source);
+    sink = await open(kept, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
     await copy(source, sink);
   } catch (error) {
-    await unlink(name).catch(() => undefined);
+    await unlink(kept).catch(() => undefined);
     throw error;
   } finally {
     await sink?.close();
@@ -42,12 +54,32 @@ export async function keepUnder(path: string, name: string, mustCopy: boolean): 
   }
 }
 
+/** In a folder of others a name may be a second one of a file that is not theirs. */
+function mayBeBorrowed({ stats }: HeldFolder): boolean {
+  return !isMaster(stats.uid) || isSharedFolder(stats);
+}
+
+/** Throws where what was opened is no file of its own. */
+export async function refuseBorrowed({ folder, name }: HeldName, handle: FileHandle): Promise<void> {
+  if (!mayBeBorrowed(folder)) return;
+  const stats = await handle.stat();
+  if (stats.isFile() && stats.nlink === 1) return;
+  throw new PathFault(
+    `${folder.path}/${name} is ${stats.isFile() ? `a file with ${stats.nlink} names` : 'no regular file'}, in a folder of uid ${folder.stats.uid}`,
+    'remove it',
+  );
+}
+
 async function copy(source: FileHandle, sink: FileHandle): Promise<void> {
   const wanted = await source.stat();
   const now = await sink.stat();
-  if (now.uid !== wanted.uid || now.gid !== wanted.gid) await sink.chown(wanted.uid, wanted.gid);
-  if ((now.mode & modeBits) !== (wanted.mode & modeBits)) await sink.chmod(wanted.mode & modeBits);
   const bytes = await source.readFile();
+  if (now.uid !== wanted.uid || now.gid !== wanted.gid) {
+    // Its new owner must not read what it held before.
+    if (now.isFile()) await sink.truncate(0);
+    await sink.chown(wanted.uid, wanted.gid);
+  }
+  if ((now.mode & modeBits) !== (wanted.mode & modeBits)) await sink.chmod(wanted.mode & modeBits);
   for (let done = 0; done < bytes.length; ) {
     done += (await sink.write(bytes, done, bytes.length - done, done)).bytesWritten;
   }

@@ -9,6 +9,7 @@ import type { Clock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/errno.ts';
 import { describeError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { type Destination, inFolder } from './destination.ts';
 import { replaceByFifo } from './make-fifo.ts';
 
 export interface FifoValue {
@@ -29,7 +30,7 @@ export interface FifoServer {
 
 interface FifoOptions {
   /** Links followed: see findDestination. */
-  readonly path: string;
+  readonly destination: Pick<Destination, 'path' | 'folder' | 'name' | 'trust'>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -46,11 +47,16 @@ const pollMs = 40;
 const slowestReaderMs = 60_000;
 
 export function createFifoServer(options: FifoOptions): FifoServer {
-  const { path, clock, logger } = options;
+  const { destination, clock, logger } = options;
+  const { path, name } = destination;
   const stop = new AbortController();
   const writing = new Set<Socket>();
   let value: FifoValue | undefined;
   let loop: Promise<void> | undefined;
+
+  function replace(next: FifoValue): Promise<void> {
+    return inFolder(destination, (folder) => replaceByFifo(folder, name, next));
+  }
 
   async function serve(): Promise<void> {
     while (!stop.signal.aborted) {
@@ -70,18 +76,20 @@ export function createFifoServer(options: FifoOptions): FifoServer {
   async function openForReader(): Promise<number | undefined> {
     let fd: number;
     try {
-      fd = await openFile(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
+      fd = await inFolder(destination, (folder) =>
+        openFile(folder.entry(name), O_WRONLY | O_NONBLOCK | O_NOFOLLOW),
+      );
     } catch (error) {
       if (errnoOf(error) === 'ENXIO') return undefined;
       if (errnoOf(error) === 'ENOENT' && value !== undefined) {
-        await replaceByFifo(path, value);
+        await replace(value);
         return undefined;
       }
       throw error;
     }
     if ((await statFile(fd)).isFIFO()) return fd;
     await closeFile(fd);
-    if (value !== undefined) await replaceByFifo(path, value);
+    if (value !== undefined) await replace(value);
     return undefined;
   }
 
@@ -89,7 +97,7 @@ export function createFifoServer(options: FifoOptions): FifoServer {
   async function answer(fd: number): Promise<void> {
     const now = value;
     try {
-      if (now !== undefined) await replaceByFifo(path, now);
+      if (now !== undefined) await replace(now);
     } catch (error) {
       await closeFile(fd);
       throw error;
@@ -107,7 +115,7 @@ export function createFifoServer(options: FifoOptions): FifoServer {
     async offer(next) {
       const isSameFifo = value?.mode === next.mode && value.uid === next.uid && value.gid === next.gid;
       value = next;
-      if (!isSameFifo) await replaceByFifo(path, next);
+      if (!isSameFifo) await replace(next);
       loop ??= serve();
     },
     current: () => value,
@@ -115,7 +123,9 @@ export function createFifoServer(options: FifoOptions): FifoServer {
       stop.abort();
       await loop;
       for (const socket of writing) socket.destroy();
-      if (value !== undefined) await unlink(path).catch(() => undefined);
+      if (value === undefined) return;
+      // What is gone already is as it shall be.
+      await inFolder(destination, (folder) => unlink(folder.entry(name))).catch(() => undefined);
     },
   };
 }

@@ -1,6 +1,7 @@
 // What the kernel's refusals mean to an operator: one clear sentence with the place, and what to do about it.
 import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import { PathFault } from '../../base/paths/path-trust.ts';
 
 interface FileErrorContext {
   /** `files[2].destination` */
@@ -35,6 +36,13 @@ const meanings: Readonly<Record<string, readonly [string, string]>> = {
 /** A `file_failed` for anything that a file system call threw; errors of our own pass through. */
 export function toFileError(error: unknown, context: FileErrorContext): LatchkeyError {
   if (error instanceof LatchkeyError) return error;
+  if (error instanceof PathFault) {
+    return new LatchkeyError(
+      'file_failed',
+      `${context.place}: cannot ${context.verb} ${context.path}: ${error.message}`,
+      { cause: error, remedy: error.remedy },
+    );
+  }
   const code = errnoOf(error);
   const meaning = code === undefined ? undefined : meanings[code];
   const what = meaning?.[0] ?? (error instanceof Error ? error.message : String(error));

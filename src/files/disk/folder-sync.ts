@@ -1,5 +1,8 @@
 // Makes renames in a folder last through a power cut. Many files of one folder at a time cost one fsync.
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
+
+const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
 
 /** Resolves when every entry that was in the folder at the time of the call is on disk. */
 export type SyncFolder = (folder: string) => Promise<void>;
@@ -27,7 +30,7 @@ export function createFolderSync(): SyncFolder {
 }
 
 async function syncOnce(folder: string): Promise<void> {
-  const handle = await open(folder, 'r').catch(() => undefined);
+  const handle = await open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW).catch(() => undefined);
   // A folder that we may write but not read cannot be synced; the rename itself is done.
   if (handle === undefined) return;
   try {

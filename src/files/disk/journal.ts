@@ -1,15 +1,27 @@
 // The intent of a commit, on disk before the first destination changes: what the next start needs to finish it when the
-// agent is killed in the middle, and whom it then still has to notify. Holds paths, never content.
-
-import { mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+// agent is killed in the middle, and whom it then still has to notify. Holds paths, never content; lies where nobody else
+// can write, because it is obeyed.
+import { lstat, readdir, rename, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { errnoOf } from '../../base/errno.ts';
+import { readEntry } from '../../base/paths/controlled-file.ts';
+import type { HeldFolder } from '../../base/paths/held-folder.ts';
+import { isLeftover, leftoverName } from '../../base/paths/leftover-name.ts';
+import { isMaster, trusting } from '../../base/paths/path-trust.ts';
+import { replaceFile } from '../../base/paths/replace-file.ts';
 import { copyInto } from './copy-file.ts';
+import { type FolderIdentity, inFolder } from './destination.ts';
 import type { SyncFolder } from './folder-sync.ts';
-import { findLeftovers, leftoverName } from './leftover.ts';
 
 /** One change of one destination. Doing it twice is the same as once, so that it can be redone after a crash. */
-export type CommitStep =
+export type CommitStep = StepPaths & {
+  /** Who else may have a hand in the paths. */
+  readonly owner?: number | undefined;
+  /** Which folder `to` is in: not in the record, because a restart of the host may number it otherwise. */
+  readonly identity?: FolderIdentity;
+};
+
+type StepPaths =
   | { readonly action: 'rename'; readonly from: string; readonly to: string }
   /** In place: bytes, owner and mode of `from`, which is removed afterwards. */
   | { readonly action: 'write'; readonly from: string; readonly to: string }
@@ -37,64 +49,60 @@ export interface RecoveredJournal {
   readonly failure: unknown;
 }
 
-const unfinished = '.new';
-
-/** Lasting when it resolves. `folders` are tried in order. */
+/** Lasting when it resolves. */
 export async function writeJournal(
-  folders: readonly string[],
+  folder: string,
   record: JournalRecord,
   syncFolder: SyncFolder,
 ): Promise<Journal> {
-  let failure: unknown;
-  for (const folder of folders) {
-    const path = join(folder, leftoverName('journal', 'intent.json'));
-    try {
-      await put(path, record, syncFolder);
-      return {
-        path,
-        rewrite: (next) => put(path, next, syncFolder),
-        remove: () => removeIfThere(path),
-      };
-    } catch (error) {
-      failure = error;
-    }
-  }
-  throw failure;
-}
-
-/** Does what a step says; a step whose source is gone has been done. Tells whether there was anything to do. */
-export async function applyStep(step: CommitStep): Promise<boolean> {
-  try {
-    if (step.action === 'remove') await unlink(step.to);
-    else if (step.action === 'rename') await rename(step.from, step.to);
-    else {
-      await copyInto(step.from, step.to);
-      await unlink(step.from);
-    }
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT' && (await isDone(step))) return false;
-    throw error;
-  }
+  const path = join(folder, leftoverName('journal', 'intent.json'));
+  await put(path, record, syncFolder);
+  return {
+    path,
+    rewrite: (next) => put(path, next, syncFolder),
+    remove: () => removeJournal(path),
+  };
 }
 
 /**
- * Finishes what dead processes had begun to commit, in these folders. The journals stay where notifications are owed;
- * whoever sends them removes the path then.
+ * Does what a step says; a step whose source is gone has been done, unless it `mustBeThere`. Tells whether there was
+ * anything to do.
+ */
+export async function applyStep(step: CommitStep, mustBeThere = false): Promise<boolean> {
+  const trust = trusting(step.owner);
+  return await inFolder({ folder: dirname(step.to), trust, identity: step.identity }, async (folder) => {
+    const to = { folder, name: basename(step.to) };
+    if (step.action === 'remove') return await removeIfThere(folder.entry(to.name));
+    return await inFolder({ folder: dirname(step.from), trust }, async (source) => {
+      const from = source.entry(basename(step.from));
+      if (!mustBeThere && !(await isThere(from))) return false;
+      if (step.action === 'rename') await rename(from, folder.entry(to.name));
+      else {
+        await copyInto({ folder: source, name: basename(step.from) }, to);
+        await unlink(from);
+      }
+      return true;
+    });
+  });
+}
+
+/**
+ * Finishes what dead processes had begun to commit, by the journals in the state folder. They stay where notifications
+ * are owed; whoever sends them removes the path then.
  */
 export async function recoverJournals(
-  folders: Iterable<string>,
+  stateFolder: string,
   syncFolder: SyncFolder,
 ): Promise<RecoveredJournal[]> {
   const recovered: RecoveredJournal[] = [];
-  for (const folder of new Set(folders)) {
-    for (const path of await findLeftovers(folder, 'journal')) {
-      // One that was not renamed yet says what had not begun.
-      const record = path.endsWith(unfinished) ? undefined : await readRecord(path);
+  await inFolder({ folder: stateFolder, trust: trusting() }, async (folder) => {
+    const names = await readdir(folder.entry('.'));
+    for (const name of names.filter((one) => isLeftover(one, 'journal') && !one.endsWith(unfinished))) {
+      const record = await readRecord(folder, name);
       // A torn journal was never synced, so no destination had changed yet.
-      if (record !== undefined) recovered.push(await redo(path, record, syncFolder));
+      if (record !== undefined) recovered.push(await redo(join(stateFolder, name), record, syncFolder));
     }
-  }
+  });
   return recovered;
 }
 
@@ -105,7 +113,8 @@ async function redo(path: string, record: JournalRecord, syncFolder: SyncFolder)
     try {
       if (await applyStep(step)) redone += 1;
     } catch (error) {
-      failure ??= error;
+      // The folder is gone, and what was in it.
+      if (errnoOf(error) !== 'ENOENT') failure ??= error;
     }
   }
   if (redone > 0)
@@ -114,42 +123,57 @@ async function redo(path: string, record: JournalRecord, syncFolder: SyncFolder)
 }
 
 async function put(path: string, record: JournalRecord, syncFolder: SyncFolder): Promise<void> {
-  const fresh = path + unfinished;
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const handle = await open(fresh, 'w', 0o600);
-  try {
-    await handle.writeFile(JSON.stringify({ format: 1, ...record }));
-    await handle.sync();
-  } catch (error) {
-    await unlink(fresh).catch(() => undefined);
-    throw error;
-  } finally {
-    await handle.close();
-  }
-  await rename(fresh, path);
-  await syncFolder(dirname(path));
+  const steps = record.steps.map(({ identity: _, ...step }) => step);
+  const text = JSON.stringify({ format: 1, steps, notify: record.notify });
+  await replaceFile(path, text, {
+    mode: 0o600,
+    createMode: 0o700,
+    sync: (folder) => syncFolder(folder.path),
+  });
 }
 
-async function readRecord(path: string): Promise<JournalRecord | undefined> {
+/** Only what nobody but root and the agent can have written. */
+async function readRecord(folder: HeldFolder, name: string): Promise<JournalRecord | undefined> {
   try {
-    const record = JSON.parse(await readFile(path, 'utf8')) as Partial<JournalRecord>;
+    const entry = { folder, name, existing: undefined };
+    const { bytes, stats } = await readEntry(entry, longestJournal);
+    if (!isMaster(stats.uid) || (stats.mode & 0o022) !== 0 || stats.nlink !== 1) return undefined;
+    const record = JSON.parse(bytes.toString('utf8')) as Partial<JournalRecord>;
     const { steps, notify } = record;
     return Array.isArray(steps) && Array.isArray(notify) ? { steps, notify } : undefined;
   } catch {
-    // Torn or unreadable: see recoverJournals.
+    // Torn, unreadable, or none of ours: see recoverJournals.
     return undefined;
   }
 }
 
-async function isDone(step: CommitStep): Promise<boolean> {
-  if (step.action === 'remove') return true;
-  const source = await open(step.from, 'r').catch(() => undefined);
-  await source?.close();
-  return source === undefined;
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    return false;
+  }
 }
 
-async function removeIfThere(path: string): Promise<void> {
-  await unlink(path).catch((error: unknown) => {
-    if (errnoOf(error) !== 'ENOENT') throw error;
-  });
+/** Of the agent's own state folder, by the path that `recoverJournals` or `writeJournal` gave. */
+export async function removeJournal(path: string): Promise<void> {
+  await inFolder({ folder: dirname(path), trust: trusting() }, (folder) =>
+    removeIfThere(folder.entry(basename(path))),
+  );
 }
+
+async function removeIfThere(path: string): Promise<boolean> {
+  try {
+    await unlink(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    return false;
+  }
+}
+
+/** Of 0.1.0: one that was not renamed yet says what had not begun. */
+const unfinished = '.new';
+const longestJournal = 16 * 1024 * 1024;

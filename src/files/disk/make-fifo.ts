@@ -1,9 +1,12 @@
-// mkfifo(3), which Node does not have.
-import { chmod, lchown, rename, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+// Makes FIFOs: mkfifo(3), which Node does not have. Their owner and mode are set by descriptor, because in a folder of
+// others the name may lead to something else a moment later.
+import { constants } from 'node:fs';
+import { open, rename, unlink } from 'node:fs/promises';
 import { LatchkeyError } from '../../base/errors.ts';
-import { mkfifo } from '../../base/libc.ts';
-import { leftoverName } from './leftover.ts';
+import { lastErrnoName, mkfifo } from '../../base/libc.ts';
+import type { HeldFolder } from '../../base/paths/held-folder.ts';
+import { leftoverName } from '../../base/paths/leftover-name.ts';
+import { PathFault } from '../../base/paths/path-trust.ts';
 
 interface FifoAttributes {
   readonly mode: number;
@@ -11,22 +14,42 @@ interface FifoAttributes {
   readonly gid: number | undefined;
 }
 
-/** Puts a new FIFO at `path` in one step, over whatever file is there. */
-export async function replaceByFifo(path: string, attributes: FifoAttributes): Promise<void> {
-  const fresh = join(dirname(path), leftoverName('staged', path));
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+
+/** Puts a new FIFO at `name` in one step, over whatever file is there. */
+export async function replaceByFifo(
+  folder: HeldFolder,
+  name: string,
+  attributes: FifoAttributes,
+): Promise<void> {
+  const fresh = folder.entry(leftoverName('staged', name));
   if (mkfifo(fresh, 0o600) !== 0) {
-    throw new LatchkeyError('file_failed', `cannot make a FIFO in ${dirname(path)}`, {
+    throw new LatchkeyError('file_failed', `cannot make a FIFO in ${folder.path} (${lastErrnoName()})`, {
       remedy: 'let the agent write to the folder, on a file system that knows FIFOs',
     });
   }
   try {
-    if (attributes.uid !== undefined || attributes.gid !== undefined) {
-      await lchown(fresh, attributes.uid ?? -1, attributes.gid ?? -1);
-    }
-    await chmod(fresh, attributes.mode);
-    await rename(fresh, path);
+    await setAttributes(fresh, folder, attributes);
+    await rename(fresh, folder.entry(name));
   } catch (error) {
     await unlink(fresh).catch(() => undefined);
     throw error;
+  }
+}
+
+/** A FIFO of our own can be opened for reading without a writer; what was put in its place is not ours. */
+async function setAttributes(path: string, folder: HeldFolder, wanted: FifoAttributes): Promise<void> {
+  const handle = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    const stats = await handle.stat();
+    if (!stats.isFIFO() || stats.uid !== process.geteuid?.() || stats.nlink !== 1) {
+      throw new PathFault(`the new FIFO in ${folder.path} was replaced`, 'it is tried again');
+    }
+    if (wanted.uid !== undefined || wanted.gid !== undefined) {
+      await handle.chown(wanted.uid ?? -1, wanted.gid ?? -1);
+    }
+    await handle.chmod(wanted.mode & 0o777);
+  } finally {
+    await handle.close();
   }
 }

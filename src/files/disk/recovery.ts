@@ -1,13 +1,15 @@
 // The first thing at every start: finishes what a killed agent had begun to commit, removes what it left behind, and tells
-// which programs it did not get to notify.
-import { lstat, mkdir, open, readFile, realpath, rename, unlink } from 'node:fs/promises';
+// which programs it did not get to notify. Obeys what lies in the state folder only.
 import { dirname, join } from 'node:path';
 import { describeError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { readControlledFile } from '../../base/paths/controlled-file.ts';
+import { trusting } from '../../base/paths/path-trust.ts';
+import { replaceFile } from '../../base/paths/replace-file.ts';
 import { findDestination } from './destination.ts';
 import type { SyncFolder } from './folder-sync.ts';
 import { recoverJournals } from './journal.ts';
-import { sweepLeftovers } from './leftover.ts';
+import { type LeftoverFolder, sweepLeftovers } from './leftover.ts';
 
 export interface Recovery {
   /** Destinations whose notifications are owed, with the journals that say so and are to be removed then. */
@@ -16,8 +18,15 @@ export interface Recovery {
   readonly redone: number;
 }
 
+/** A destination and whose it is. */
+export interface OwnedDestination {
+  readonly destination: string;
+  readonly uid: number | undefined;
+}
+
 interface RecoveryOptions {
-  readonly destinations: readonly string[];
+  readonly destinations: readonly OwnedDestination[];
+  /** Undefined: there is none, and nothing is known of the last run. */
   readonly stateFolder: string | undefined;
   readonly syncFolder: SyncFolder;
   readonly logger: Logger;
@@ -27,15 +36,15 @@ interface RecoveryOptions {
 const folderList = 'folders.json';
 
 export async function recover(options: RecoveryOptions): Promise<Recovery> {
-  const { destinations, stateFolder, syncFolder, logger } = options;
+  const { destinations, stateFolder, logger } = options;
   const current = await foldersOf(destinations);
-  const folders = new Set([...current, ...(await readFolderList(stateFolder))]);
-  if (stateFolder !== undefined) folders.add(stateFolder);
-  const known = new Set(destinations);
+  const folders = [...current, ...(await readFolderList(stateFolder))];
+  if (stateFolder !== undefined) folders.push({ path: stateFolder, uid: undefined });
+  const known = new Set(destinations.map(({ destination }) => destination));
   const owed = new Map<string, string[]>();
   const kept = new Set<string>();
   let redone = 0;
-  for (const journal of await recoverJournals(folders, syncFolder)) {
+  for (const journal of await findJournals(options)) {
     redone += journal.redone;
     if (journal.failure !== undefined) {
       logger.error({ journal: journal.path }, `cannot finish a commit: ${describeError(journal.failure)}`);
@@ -52,49 +61,67 @@ export async function recover(options: RecoveryOptions): Promise<Recovery> {
   return { owed, swept, redone };
 }
 
-async function foldersOf(destinations: readonly string[]): Promise<string[]> {
-  const plain = [...new Set(destinations.map((destination) => dirname(destination)))];
-  const folders = await Promise.all(plain.map((folder) => realpath(folder).catch(() => folder)));
-  const targets = await Promise.all(
-    destinations.map(async (destination) => {
-      // A link's target has its leftovers in its own folder; what is no file yet has none.
-      const isLink = (await lstat(destination).catch(() => undefined))?.isSymbolicLink() === true;
-      if (!isLink) return undefined;
-      return findDestination({ place: '', destination, createParents: false }).catch(() => undefined);
-    }),
-  );
-  for (const target of targets) if (target !== undefined) folders.push(target.folder);
-  return [...new Set(folders)].sort();
-}
-
-async function readFolderList(stateFolder: string | undefined): Promise<string[]> {
+async function findJournals({ stateFolder, syncFolder, logger }: RecoveryOptions) {
   if (stateFolder === undefined) return [];
   try {
-    const list: unknown = JSON.parse(await readFile(join(stateFolder, folderList), 'utf8'));
-    return Array.isArray(list) ? list.filter((item) => typeof item === 'string') : [];
+    return await recoverJournals(stateFolder, syncFolder);
+  } catch (error) {
+    logger.error(
+      { state_dir: stateFolder },
+      `cannot look for commits of the last run: ${describeError(error)}`,
+    );
+    return [];
+  }
+}
+
+async function foldersOf(destinations: readonly OwnedDestination[]): Promise<LeftoverFolder[]> {
+  const folders = new Map<string, LeftoverFolder>();
+  await Promise.all(
+    destinations.map(async ({ destination, uid }) => {
+      // A link's target has its leftovers in its own folder; where nothing can be written nothing was.
+      const wish = { place: '', destination, uid, createParents: false };
+      const path = await findDestination(wish).then(
+        ({ folder }) => folder,
+        () => dirname(destination),
+      );
+      folders.set(`${path} ${uid}`, { path, uid });
+    }),
+  );
+  return [...folders.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+async function readFolderList(stateFolder: string | undefined): Promise<LeftoverFolder[]> {
+  if (stateFolder === undefined) return [];
+  try {
+    const { bytes } = await readControlledFile(join(stateFolder, folderList), {
+      trust: trusting(),
+      maxBytes: 16 * 1024 * 1024,
+    });
+    const list: unknown = JSON.parse(bytes.toString('utf8'));
+    return Array.isArray(list) ? list.flatMap(toLeftoverFolder) : [];
   } catch {
     // The first start, or a list that was torn: the folders of this config are swept in any case.
     return [];
   }
 }
 
+/** Earlier versions wrote the path alone. */
+function toLeftoverFolder(item: unknown): LeftoverFolder[] {
+  if (typeof item === 'string') return [{ path: item, uid: undefined }];
+  const { path, uid } = (item ?? {}) as Partial<Record<keyof LeftoverFolder, unknown>>;
+  return typeof path === 'string' ? [{ path, uid: typeof uid === 'number' ? uid : undefined }] : [];
+}
+
 async function writeFolderList(
   stateFolder: string | undefined,
-  folders: readonly string[],
+  folders: readonly LeftoverFolder[],
   logger: Logger,
 ): Promise<void> {
   if (stateFolder === undefined) return;
   const path = join(stateFolder, folderList);
-  const text = JSON.stringify(folders);
-  if ((await readFile(path, 'utf8').catch(() => '')) === text) return;
-  const fresh = `${path}.new`;
   try {
-    await mkdir(stateFolder, { recursive: true, mode: 0o700 });
-    const handle = await open(fresh, 'w', 0o600);
-    await handle.writeFile(text).finally(() => handle.close());
-    await rename(fresh, path);
+    await replaceFile(path, JSON.stringify(folders), { mode: 0o600, createMode: 0o700 });
   } catch (error) {
-    await unlink(fresh).catch(() => undefined);
     logger.debug({ path }, `cannot note the folders of the files: ${describeError(error)}`);
   }
 }

@@ -1,20 +1,28 @@
 // What the agent takes away when it ends: FIFOs, which nobody would serve any more, and files that say `remove_on_exit`.
-
-import { truncate, unlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, unlink } from 'node:fs/promises';
 import { errnoOf } from '../../base/errno.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { HeldFolder } from '../../base/paths/held-folder.ts';
 import type { FileUnit } from '../file-group.ts';
-import { findDestination } from './destination.ts';
+import type { Accounts } from './accounts.ts';
+import { refuseBorrowed } from './copy-file.ts';
+import { atDestination } from './destination.ts';
 import { toFileError } from './file-error.ts';
 
+const { O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
+
 /** Only what this run of the agent knows to be its own: a file that was never current is left alone. */
-export async function removeFiles(units: readonly FileUnit[], logger: Logger): Promise<void> {
+export async function removeFiles(
+  units: readonly FileUnit[],
+  { logger, accounts }: { readonly logger: Logger; readonly accounts: Accounts },
+): Promise<void> {
   await Promise.all(
     units.map(async (unit) => {
       await unit.fifo?.close();
       if (unit.config.fifo || !unit.config.removeOnExit || unit.consumer === undefined) return;
       try {
-        await removeFile(unit);
+        await removeFile(unit, accounts);
       } catch (error) {
         logger.warn({ destination: unit.config.destination }, toFileError(error, contextOf(unit)).message);
       }
@@ -22,15 +30,28 @@ export async function removeFiles(units: readonly FileUnit[], logger: Logger): P
   );
 }
 
-async function removeFile(unit: FileUnit): Promise<void> {
-  const { path } = await findDestination(unit.config);
-  if (unit.config.backup) await unlinkIfThere(`${path}.bak`);
+async function removeFile({ config }: FileUnit, accounts: Accounts): Promise<void> {
+  const uid = config.owner === undefined ? undefined : accounts.uid(config.owner, `${config.place}.owner`);
+  const { place, destination } = config;
+  await atDestination({ place, destination, uid, createParents: false }, async ({ name }, folder) => {
+    if (config.backup) await unlinkIfThere(folder.entry(`${name}.bak`));
+    try {
+      await unlinkIfThere(folder.entry(name));
+    } catch (error) {
+      // A mount point stays; its bytes do not.
+      if (errnoOf(error) !== 'EBUSY') throw error;
+      await empty(folder, name);
+    }
+  });
+}
+
+async function empty(folder: HeldFolder, name: string): Promise<void> {
+  const handle = await open(folder.entry(name), O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
-    await unlinkIfThere(path);
-  } catch (error) {
-    // A mount point stays; its bytes do not.
-    if (errnoOf(error) !== 'EBUSY') throw error;
-    await truncate(path, 0);
+    await refuseBorrowed({ folder, name }, handle);
+    await handle.truncate(0);
+  } finally {
+    await handle.close();
   }
 }
 

@@ -5,9 +5,12 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf } from '../../base/errno.ts';
-import { type Destination, findDestination } from './destination.ts';
+import type { HeldFolder } from '../../base/paths/held-folder.ts';
+import { leftoverName } from '../../base/paths/leftover-name.ts';
+import { type PathTrust, trusting } from '../../base/paths/path-trust.ts';
+import { refuseBorrowed } from './copy-file.ts';
+import { atDestination, type Destination, type FolderIdentity, inFolder } from './destination.ts';
 import { toFileError } from './file-error.ts';
-import { leftoverName } from './leftover.ts';
 
 /** What shall be at a destination. */
 export interface Output {
@@ -20,6 +23,8 @@ export interface Output {
   readonly uid: number | undefined;
   readonly gid: number | undefined;
   readonly createParents: boolean;
+  /** Its links were followed before, and none may come after. */
+  readonly isReal?: boolean;
   readonly inPlace: boolean;
   readonly backup: boolean;
 }
@@ -28,10 +33,19 @@ export interface StagedFile {
   readonly place: string;
   readonly destination: string;
   readonly target: Destination;
-  /** The staged file. */
+  /** The staged file: beside the destination, or in the spare folder. */
+  readonly home: Home;
+  /** The same as a path, for checks. */
   readonly path: string;
   readonly inPlace: boolean;
   readonly backup: boolean;
+}
+
+export interface Home {
+  readonly folder: string;
+  readonly name: string;
+  readonly trust: PathTrust;
+  readonly identity: FolderIdentity | undefined;
 }
 
 export interface SameFile {
@@ -48,22 +62,19 @@ interface StageOptions {
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 const modeBits = 0o7777;
+/** No secret is a program that runs with another's rights. */
+const plainModeBits = 0o777;
 
 /** Throws `file_failed`, and leaves nothing behind then. */
-export async function stageOutput(output: Output, options: StageOptions): Promise<StagedFile | SameFile> {
-  const target = await findDestination(output);
-  if (options.always !== true && (await hasSameBytes(target, output.bytes))) {
-    return { destination: output.destination, wasMended: await mend(output, target) };
-  }
-  const path = await writeBeside(output, target, options.spareFolder);
-  return {
-    place: output.place,
-    destination: output.destination,
-    target,
-    path,
-    inPlace: output.inPlace,
-    backup: output.backup,
-  };
+export function stageOutput(output: Output, options: StageOptions): Promise<StagedFile | SameFile> {
+  return atDestination(output, async (target, folder) => {
+    if (options.always !== true && (await hasSameBytes(target, folder, output.bytes))) {
+      return { destination: output.destination, wasMended: await mend(output, target, folder) };
+    }
+    const { place, destination, inPlace, backup } = output;
+    const home = await writeBeside(output, target, folder, options.spareFolder);
+    return { place, destination, target, home, path: join(home.folder, home.name), inPlace, backup };
+  });
 }
 
 export function isStaged(result: StagedFile | SameFile): result is StagedFile {
@@ -71,26 +82,27 @@ export function isStaged(result: StagedFile | SameFile): result is StagedFile {
 }
 
 /** Removes a staged file; one that is gone already is fine. */
-export async function discardStaged(file: Pick<StagedFile, 'path'>): Promise<void> {
+export async function discardStaged({ home }: Pick<StagedFile, 'home'>): Promise<void> {
   // What cannot be removed now is swept at the next start.
-  await unlink(file.path).catch(() => undefined);
+  await inFolder(home, (folder) => unlink(folder.entry(home.name))).catch(() => undefined);
 }
 
-async function hasSameBytes(target: Destination, bytes: Buffer): Promise<boolean> {
+async function hasSameBytes(target: Destination, folder: HeldFolder, bytes: Buffer): Promise<boolean> {
   if (!target.existing?.isFile() || target.existing.size !== bytes.length) return false;
   let handle: FileHandle | undefined;
   try {
-    handle = await open(target.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    handle = await open(folder.entry(target.name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    await refuseBorrowed({ folder, name: target.name }, handle);
     return (await handle.readFile()).equals(bytes);
   } catch {
-    // Unreadable to us: write it anew, and let that tell what is wrong.
+    // Unreadable to us, or a second name of another file: write a new one, and let that tell what is wrong.
     return false;
   } finally {
     await handle?.close();
   }
 }
 
-async function mend(output: Output, target: Destination): Promise<boolean> {
+async function mend(output: Output, target: Destination, folder: HeldFolder): Promise<boolean> {
   const { existing } = target;
   if (existing === undefined) return false;
   const wrongOwner =
@@ -98,7 +110,11 @@ async function mend(output: Output, target: Destination): Promise<boolean> {
   if (!wrongOwner && (existing.mode & modeBits) === output.mode) return false;
   let handle: FileHandle | undefined;
   try {
-    handle = await open(target.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    handle = await open(folder.entry(target.name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    // Of the file that was compared, and of no other that came in its place.
+    const { dev, ino } = await handle.stat();
+    if (dev !== existing.dev || ino !== existing.ino) return false;
+    await refuseBorrowed({ folder, name: target.name }, handle);
     await setAttributes(handle, output);
     return true;
   } catch (error) {
@@ -111,32 +127,37 @@ async function mend(output: Output, target: Destination): Promise<boolean> {
 async function writeBeside(
   output: Output,
   target: Destination,
+  folder: HeldFolder,
   spareFolder: string | undefined,
-): Promise<string> {
+): Promise<Home> {
   const context = { place: `${output.place}.destination`, path: output.destination, verb: 'write' };
+  const { trust, identity } = target;
   try {
-    return await writeStaged(target.folder, output);
+    return { folder: folder.path, trust, identity, name: await writeStaged(folder, output) };
   } catch (error) {
     const code = errnoOf(error);
     const isClosed = code === 'EROFS' || code === 'EACCES' || code === 'EPERM';
     if (!output.inPlace || !isClosed || spareFolder === undefined) throw toFileError(error, context);
   }
+  const spare = { folder: spareFolder, trust: trusting(), identity: undefined };
   try {
-    return await writeStaged(spareFolder, output);
+    return { ...spare, name: await inFolder(spare, (held) => writeStaged(held, output)) };
   } catch (error) {
     throw toFileError(error, { ...context, path: spareFolder });
   }
 }
 
-async function writeStaged(folder: string, output: Output): Promise<string> {
-  const path = join(folder, leftoverName('staged', output.destination));
+/** The name of the staged file. */
+async function writeStaged(folder: HeldFolder, output: Output): Promise<string> {
+  const name = leftoverName('staged', output.destination);
+  const path = folder.entry(name);
   const handle = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   try {
     await setAttributes(handle, output);
     await handle.writeFile(output.bytes);
     await handle.sync();
     await handle.close();
-    return path;
+    return name;
   } catch (error) {
     await handle.close().catch(() => undefined);
     await unlink(path).catch(() => undefined);
@@ -149,5 +170,5 @@ async function setAttributes(handle: FileHandle, output: Output): Promise<void> 
     // -1 leaves the one that is not named as it is (chown(2)).
     await handle.chown(output.uid ?? -1, output.gid ?? -1);
   }
-  await handle.chmod(output.mode);
+  await handle.chmod(output.mode & plainModeBits);
 }

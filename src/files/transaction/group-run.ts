@@ -177,8 +177,8 @@ async function stageFifo(
   output: Output,
   tools: TransactionTools,
 ): Promise<boolean> {
-  const { path } = await findDestination(output);
-  unit.fifo ??= createFifoServer({ path, clock: tools.clock, logger: tools.logger });
+  const destination = await findDestination(output);
+  unit.fifo ??= createFifoServer({ destination, clock: tools.clock, logger: tools.logger });
   const previous = unit.fifo.current();
   const { bytes, mode, uid, gid } = output;
   const isSame =

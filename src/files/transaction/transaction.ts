@@ -1,7 +1,7 @@
 // One transaction over groups of files, from stage to retire. Which groups belong together and when it starts is for the
 // pipeline to say; the order of the steps is in transaction-policy.ts.
-import { unlink } from 'node:fs/promises';
 import { errorCode } from '../../base/errors.ts';
+import { removeJournal } from '../disk/journal.ts';
 import { enterStep, type FileGroup, noteFailure } from '../file-group.ts';
 import { notifyGroups, rollBackGroups, settleGroups } from './announce.ts';
 import {
@@ -73,7 +73,7 @@ async function retire(run: GroupRun, tools: TransactionTools): Promise<void> {
   }
   // A file that cannot be removed now is swept at the next start; a journal then only repeats a notification.
   await run.commit?.finish(true).catch(() => undefined);
-  for (const path of group.journals) await unlink(path).catch(() => undefined);
+  for (const path of group.journals) await removeJournal(path).catch(() => undefined);
   group.journals.clear();
   await finishFailedRollbacks(group);
   group.attempts = 0;

@@ -1,14 +1,16 @@
 // What a rendering would change, without changing it: a unified diff for each destination in which no secret is readable,
 // neither a new one nor one that an earlier rendering left in the file.
+import type { Stats } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { describeError } from '../../base/errors.ts';
+import { readEntry } from '../../base/paths/controlled-file.ts';
 import { until } from '../../base/until.ts';
 import { makeUpOnce, simulateAll } from '../../content/simulate.ts';
 import { type Execution, type MissingDependency, valuesOf } from '../../content/template-consumer.ts';
 import type { Store } from '../../store/store.ts';
 import type { Accounts } from '../disk/accounts.ts';
-import { findDestination } from '../disk/destination.ts';
+import { atDestination } from '../disk/destination.ts';
 import type { Output } from '../disk/stage.ts';
 import type { FileUnit } from '../file-group.ts';
 import type { FileRegister } from '../file-register.ts';
@@ -34,6 +36,7 @@ interface DiffOptions {
 const masked = '[masked]';
 const token = /[\p{L}\p{N}]+/gu;
 const modeBits = 0o7777;
+const mostCompared = 256 * 1024 * 1024;
 
 /** Waits for the secrets that are still to come, until `signal` is aborted. */
 export async function diffFiles(options: DiffOptions): Promise<FileDiff[]> {
@@ -106,10 +109,9 @@ async function diffOutput(output: Output, show: (line: string) => string): Promi
   // Parents that a rendering would make are not made for a look.
   const isNew =
     output.createParents && (await stat(dirname(destination)).catch(() => undefined)) === undefined;
-  const { path, existing } = isNew
-    ? { path: destination, existing: undefined }
-    : await findDestination({ ...output, createParents: false });
-  const before = existing?.isFile() === true ? await readFile(path) : Buffer.alloc(0);
+  const { existing, before } = isNew
+    ? { existing: undefined, before: Buffer.alloc(0) }
+    : await readDestination(output);
   const attributes = existing === undefined ? [] : changedAttributes(output, existing);
   const message = attributes.length === 0 ? undefined : attributes.join(', ');
   if (existing !== undefined && before.equals(output.bytes)) {
@@ -123,6 +125,14 @@ async function diffOutput(output: Output, show: (line: string) => string): Promi
     diff: `--- ${from}\n+++ ${destination}\n${body}`,
     message,
   };
+}
+
+function readDestination(output: Output): Promise<{ existing: Stats | undefined; before: Buffer }> {
+  return atDestination({ ...output, createParents: false }, async ({ existing, name }, folder) => {
+    if (existing?.isFile() !== true) return { existing, before: Buffer.alloc(0) };
+    const { bytes } = await readEntry({ folder, name, existing }, mostCompared);
+    return { existing, before: bytes };
+  });
 }
 
 function changedAttributes(

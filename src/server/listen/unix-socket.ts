@@ -1,22 +1,15 @@
 // Binds unix sockets: never with wider rights than wanted, never over a socket that somebody listens on. Abstract
 // names (`@name`, a leading NUL) have neither file nor rights.
 
-import {
-  chmodSync,
-  chownSync,
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  unlinkSync,
-} from 'node:fs';
+import { lstatSync, unlinkSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { findGroup, findUser } from '../../base/accounts.ts';
 import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import { type HeldFolder, holdFolderSync } from '../../base/paths/held-folder.ts';
+import { PathFault, pathErrorText, trusting } from '../../base/paths/path-trust.ts';
+import { setSocketRights } from '../../base/paths/socket-rights.ts';
 
 export interface UnixAddress {
   /** `listeners[0]`, for messages. */
@@ -30,8 +23,6 @@ export interface UnixAddress {
 
 /** sizeof(sockaddr_un.sun_path) with its final NUL. */
 const longestPathBytes = 107;
-/** O_PATH, which Node does not name: a socket cannot be opened otherwise. */
-const openPath = 0o10000000;
 const connectTimeoutMs = 2000;
 /** A full queue gives clients of unix sockets EAGAIN at once; the kernel cuts this to its somaxconn (4096). */
 export const listenBacklog = 4096;
@@ -43,8 +34,12 @@ export async function listenOnUnixSocket(server: Server, address: UnixAddress): 
     throw failed(place, `${path} is longer than ${longestPathBytes} bytes`, 'choose a shorter path');
   }
   if (path.startsWith('@')) return listenOn(server, `\0${path.slice(1)}`, address);
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-  await removeStaleSocket(address);
+  const folder = hold(address, 0o755);
+  try {
+    await removeStaleSocket(address, folder);
+  } finally {
+    folder.release();
+  }
   // bind(2) creates the file within listen(), under this umask: closed to all others until owner and mode are right.
   const umask = process.umask(0o177);
   let listening: Promise<void>;
@@ -58,39 +53,36 @@ export async function listenOnUnixSocket(server: Server, address: UnixAddress): 
 }
 
 /** Owner first: with the final mode in place first, the agent's own group could connect for a moment. */
-export function applyRights({ place, path, mode, user, group }: UnixAddress): void {
+export function applyRights(address: UnixAddress): void {
+  const { place, path, mode, user, group } = address;
   if (path.startsWith('@')) return;
-  const uid = user === undefined ? -1 : findUser(user)?.uid;
+  const uid = uidOf(place, user);
   const gid = group === undefined ? -1 : findGroup(group)?.gid;
-  if (uid === undefined) throw failed(place, `user: there is no user ${JSON.stringify(user)}`);
   if (gid === undefined) throw failed(place, `group: there is no group ${JSON.stringify(group)}`);
-  let fd: number;
+  const folder = hold(address);
   try {
-    fd = openSync(path, openPath | constants.O_NOFOLLOW);
+    setSocketRights(folder, basename(path), { uid, gid, mode });
   } catch (error) {
-    throw failed(
-      place,
-      `${path}: cannot set owner and mode: ${errnoOf(error) ?? 'unknown error'}`,
-      undefined,
-      error,
-    );
-  }
-  try {
-    if (!fstatSync(fd).isSocket()) throw failed(place, `${path} is not the socket any more`);
-    // The folder may be another user's, who could have put a link in this place: this name leads to what was opened.
-    const opened = `/proc/self/fd/${fd}`;
-    if (uid !== -1 || gid !== -1) chownSync(opened, uid, gid);
-    chmodSync(opened, mode);
-  } catch (error) {
-    if (error instanceof LatchkeyError) throw error;
-    throw failed(
-      place,
-      `${path}: cannot set owner and mode: ${errnoOf(error) ?? 'unknown error'}`,
-      undefined,
-      error,
-    );
+    throw failed(place, `${path}: cannot set owner and mode: ${pathErrorText(error)}`, undefined, error);
   } finally {
-    closeSync(fd);
+    folder.release();
+  }
+}
+
+function uidOf(place: string, user: string | undefined): number {
+  const uid = user === undefined ? -1 : findUser(user)?.uid;
+  if (uid === undefined) throw failed(place, `user: there is no user ${JSON.stringify(user)}`);
+  return uid;
+}
+
+/** The socket's user may have a hand in its path; nobody else beside root and the agent. */
+function hold({ place, path, user }: UnixAddress, createMode?: number): HeldFolder {
+  const trust = trusting(uidOf(place, user));
+  try {
+    return holdFolderSync(dirname(path), createMode === undefined ? { trust } : { trust, createMode });
+  } catch (error) {
+    const remedy = error instanceof PathFault ? error.remedy : undefined;
+    throw failed(place, `${path}: ${pathErrorText(error)}`, remedy, error);
   }
 }
 
@@ -111,10 +103,11 @@ function listenOn(server: Server, path: string, { place, path: shown }: UnixAddr
   return promise;
 }
 
-async function removeStaleSocket({ place, path }: UnixAddress): Promise<void> {
+async function removeStaleSocket({ place, path }: UnixAddress, folder: HeldFolder): Promise<void> {
+  const entry = folder.entry(basename(path));
   let status: ReturnType<typeof lstatSync>;
   try {
-    status = lstatSync(path);
+    status = lstatSync(entry);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return;
     throw failed(place, `cannot look at ${path}: ${errnoOf(error) ?? 'unknown error'}`, undefined, error);
@@ -122,7 +115,7 @@ async function removeStaleSocket({ place, path }: UnixAddress): Promise<void> {
   if (!status?.isSocket()) {
     throw failed(place, `${path} exists and is no socket`, 'remove it or choose another path');
   }
-  const answer = await tryConnect(path);
+  const answer = await tryConnect(entry);
   if (answer === 'ENOENT') return;
   if (answer !== 'ECONNREFUSED') {
     const what =
@@ -130,7 +123,7 @@ async function removeStaleSocket({ place, path }: UnixAddress): Promise<void> {
     throw failed(place, `${path} is ${what}`, 'stop it or choose another path');
   }
   try {
-    unlinkSync(path);
+    unlinkSync(entry);
   } catch (error) {
     throw failed(
       place,

@@ -9,6 +9,7 @@ const wish = (destination: string, createParents = false) => ({
   place: 'files[0]',
   destination,
   createParents,
+  uid: undefined,
 });
 
 t.test('a file that is not there yet is where the config says', async (t) => {

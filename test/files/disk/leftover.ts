@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { isLeftover, leftoverName, sweepLeftovers } from '../../../src/files/disk/leftover.ts';
+import { isLeftover, leftoverName } from '../../../src/base/paths/leftover-name.ts';
+import { sweepLeftovers } from '../../../src/files/disk/leftover.ts';
 import { testFolder } from '../../support/test-folder.ts';
 
 /** A name as a process that is dead would have given it. */
@@ -53,7 +54,13 @@ t.test('sweeps leftovers and nothing else', async (t) => {
   ];
   for (const name of names) writeFileSync(join(folder, name), '');
   writeFileSync(kept, '');
-  t.equal(await sweepLeftovers([folder, folder, join(folder, 'none')], new Set([kept])), 3);
+  t.equal(
+    await sweepLeftovers(
+      [folder, folder, join(folder, 'none')].map((path) => ({ path, uid: undefined })),
+      new Set([kept]),
+    ),
+    3,
+  );
   t.strictSame(
     names.map((name) => existsSync(join(folder, name))),
     [false, false, false, true, true],

@@ -19,7 +19,12 @@ function prepare(
   mkdirSync(state, { recursive: true });
   writeFileSync(join(state, name), JSON.stringify({ format: 1, steps, notify }));
   return (destinations: string[]) =>
-    recover({ destinations, stateFolder: state, syncFolder: createFolderSync(), logger: silentLogger });
+    recover({
+      destinations: destinations.map((destination) => ({ destination, uid: undefined })),
+      stateFolder: state,
+      syncFolder: createFolderSync(),
+      logger: silentLogger,
+    });
 }
 
 t.test('finishes a commit that had begun, wherever it was', async (t) => {

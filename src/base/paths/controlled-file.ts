@@ -1,0 +1,85 @@
+// Reads files whose names others control: never waits for a FIFO or a device, follows no link of a stranger's to what is
+// not theirs, takes in no more than a limit, and waits no longer than a limit.
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { type HeldEntry, holdEntry } from './held-folder.ts';
+import { PathFault, type PathTrust, readingOnly } from './path-trust.ts';
+
+export interface ControlledFile {
+  readonly bytes: Buffer;
+  readonly stats: Stats;
+}
+
+interface ReadOptions {
+  readonly maxBytes?: number;
+  readonly timeoutMs?: number;
+  readonly trust?: PathTrust;
+}
+
+const defaultMaxBytes = 1024 * 1024;
+const defaultTimeoutMs = 10_000;
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+export const readFlags: number = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+
+/** Of reads that a dead file system holds up: each of them keeps a thread, and a second try would keep another one. */
+const stuck = new Set<string>();
+
+/** Throws a PathFault, or what the kernel says. */
+export async function readControlledFile(path: string, options: ReadOptions = {}): Promise<ControlledFile> {
+  const { maxBytes = defaultMaxBytes, timeoutMs = defaultTimeoutMs, trust = readingOnly } = options;
+  if (stuck.has(path)) throw tooSlow(path);
+  const reading = holdEntry(path, { trust }).then((entry) =>
+    readEntry(entry, maxBytes).finally(() => entry.folder.release()),
+  );
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    stuck.add(path);
+    // Whatever it ends with comes too late; the thread is free again.
+    reading.catch(() => undefined).finally(() => stuck.delete(path));
+    reject(tooSlow(path));
+  }, timeoutMs);
+  try {
+    return await Promise.race([reading, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The bytes of a held name, if it is a regular file of at most `maxBytes`. */
+export async function readEntry({ folder, name }: HeldEntry, maxBytes: number): Promise<ControlledFile> {
+  const handle = await open(folder.entry(name), readFlags);
+  try {
+    const stats = await handle.stat();
+    const wrong = contentFault(`${folder.path}/${name}`, stats, maxBytes);
+    if (wrong !== undefined) throw wrong;
+    return { bytes: await readAtMost(handle, `${folder.path}/${name}`, maxBytes), stats };
+  } finally {
+    await handle.close();
+  }
+}
+
+export function contentFault(path: string, stats: Stats, maxBytes: number): PathFault | undefined {
+  if (!stats.isFile()) return new PathFault(`${path} is no regular file`, 'name a regular file');
+  return stats.size > maxBytes ? tooLong(path, maxBytes) : undefined;
+}
+
+/** The size that was told may be less than what comes: /proc says 0, and a file may grow. */
+async function readAtMost(handle: FileHandle, path: string, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for (let length = 0; ; ) {
+    const chunk = Buffer.allocUnsafe(16 * 1024);
+    const { bytesRead } = await handle.read(chunk, 0, chunk.length, null);
+    if (bytesRead === 0) return Buffer.concat(chunks);
+    length += bytesRead;
+    if (length > maxBytes) throw tooLong(path, maxBytes);
+    chunks.push(chunk.subarray(0, bytesRead));
+  }
+}
+
+function tooLong(path: string, maxBytes: number): PathFault {
+  return new PathFault(`${path} has more than ${maxBytes} bytes`, 'name a smaller file');
+}
+
+function tooSlow(path: string): PathFault {
+  return new PathFault(`${path} could not be read in time`, 'look at the file system that it is on');
+}

@@ -1,0 +1,33 @@
+// Names of files that are there for a moment only, and who made them: what a process that is gone has left is swept at the
+// next start, what one that lives has made is not touched.
+import { randomBytes } from 'node:crypto';
+import { basename, extname } from 'node:path';
+import { processStartTime } from '../process-identity.ts';
+
+export type LeftoverKind = 'staged' | 'previous' | 'journal';
+
+const pattern = /^\.latchkey-(staged|previous|journal)-(\d+)\.([0-9a-z]+)-[0-9a-f]{12}(?:-|\.|$)/;
+const longestName = 255;
+let ownStamp: string | undefined;
+
+/** `.latchkey-staged-PID.START-RANDOM-app.conf`: hidden, unique, with the destination's own ending. */
+export function leftoverName(kind: LeftoverKind, name: string): string {
+  ownStamp ??= `${process.pid}.${startTime(process.pid) ?? '0'}`;
+  const start = `.latchkey-${kind}-${ownStamp}-${randomBytes(6).toString('hex')}-`;
+  const room = longestName - Buffer.byteLength(start);
+  const last = basename(name);
+  return start + (Buffer.byteLength(last) <= room ? last : extname(last).slice(0, 32));
+}
+
+/** Whether the name is one of ours, made by a process that does not run any more. */
+export function isLeftover(name: string, kind?: LeftoverKind): boolean {
+  const [, found, pid, start] = pattern.exec(name) ?? [];
+  if (found === undefined || (kind !== undefined && found !== kind)) return false;
+  return startTime(Number(pid)) !== start;
+}
+
+/** The start time in base 36, as names hold it. */
+function startTime(pid: number): string | undefined {
+  const ticks = processStartTime(pid);
+  return ticks === undefined ? undefined : Number(ticks).toString(36);
+}

@@ -1,0 +1,84 @@
+// Writes a small file of the agent's own in one step: owner and mode are right before the first byte is there, readers see
+// the old bytes or the new ones, whole, and so does the next start after a loss of power.
+import { constants } from 'node:fs';
+import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { type HeldFolder, holdFolder } from './held-folder.ts';
+import { isLeftover, leftoverName } from './leftover-name.ts';
+import { type PathTrust, trusting } from './path-trust.ts';
+
+interface ReplaceOptions {
+  readonly mode: number;
+  /** Absent: as it comes, the agent's own. */
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
+  /** Who else may have a hand in the path; default: nobody but root and the agent. */
+  readonly trust?: PathTrust;
+  /** Makes the folders that are not there, with this mode. */
+  readonly createMode?: number;
+  /** Makes the new name last; for those who share it between many files. */
+  readonly sync?: (folder: HeldFolder) => Promise<void>;
+  /** Removes what killed agents left of this very file; where nothing else sweeps the folder. */
+  readonly sweeps?: boolean;
+}
+
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
+
+/** A link in its place is replaced, not followed. Throws a PathFault, or what the kernel says. */
+export async function replaceFile(
+  path: string,
+  content: Buffer | string,
+  options: ReplaceOptions,
+): Promise<void> {
+  const { trust = trusting(options.uid), createMode } = options;
+  const folder = await holdFolder(dirname(path), {
+    trust,
+    ...(createMode === undefined ? {} : { createMode }),
+  });
+  try {
+    if (options.sweeps === true) await sweep(folder, basename(path));
+    const staged = folder.entry(leftoverName('staged', path));
+    const handle = await open(staged, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    try {
+      await fill(handle, content, options).finally(() => handle.close());
+      await rename(staged, folder.entry(basename(path)));
+    } catch (error) {
+      // The first error is the one to tell.
+      await unlink(staged).catch(() => undefined);
+      throw error;
+    }
+    await (options.sync ?? syncFolder)(folder);
+  } finally {
+    folder.release();
+  }
+}
+
+async function fill(handle: FileHandle, content: Buffer | string, options: ReplaceOptions): Promise<void> {
+  const { uid, gid, mode } = options;
+  // -1 leaves the one that is not named as it is (chown(2)).
+  if (uid !== undefined || gid !== undefined) await handle.chown(uid ?? -1, gid ?? -1);
+  await handle.chmod(mode);
+  await handle.writeFile(content);
+  await handle.sync();
+}
+
+/** Makes the names in a folder last through a power cut. */
+async function syncFolder(folder: HeldFolder): Promise<void> {
+  // A folder that we may write but not read cannot be synced; the rename itself is done.
+  const handle = await open(folder.entry('.'), O_RDONLY | O_DIRECTORY).catch(() => undefined);
+  try {
+    await handle?.sync();
+  } catch {
+    // Some file systems (network, FUSE) refuse to sync a folder.
+  } finally {
+    await handle?.close();
+  }
+}
+
+async function sweep(folder: HeldFolder, name: string): Promise<void> {
+  // A folder that cannot be read holds nothing that we could find.
+  const names = await readdir(folder.entry('.')).catch(() => []);
+  const mine = names.filter((other) => other.endsWith(`-${name}`) && isLeftover(other, 'staged'));
+  // What cannot be removed now is found again next time.
+  for (const other of mine) await unlink(folder.entry(other)).catch(() => undefined);
+}
