@@ -6,8 +6,12 @@ import { defineConfig } from 'rolldown';
 // heap that is collected when it has grown by a fifth (V8 would let it double and more on a large machine), and an
 // allocator that gives memory back. docs/BENCHMARKS.md has what they save.
 const malloc = 'MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=65536 MALLOC_MMAP_THRESHOLD_=65536';
-const nodeFlags = '--max-semi-space-size=1 --no-maglev --no-sparkplug --heap-growing-percent=20';
-const shebang = `#!/usr/bin/env -S ${malloc} node ${nodeFlags}`;
+// No debugger by signal. What else Node would load or keep for the environment's sake is taken out of it: variables of the
+// one who starts us for their own programs, with sudo for somebody else's. A line of a kernel has 255 bytes for all this.
+const without = '-u NODE_OPTIONS -u NODE_PATH -u NODE_COMPILE_CACHE';
+const nodeFlags =
+  '--disable-sigusr1 --max-semi-space-size=1 --no-maglev --no-sparkplug --heap-growing-percent=20';
+const shebang = `#!/usr/bin/env -S ${without} ${malloc} node ${nodeFlags}`;
 
 const httpNames = Object.keys(http).filter((name) => !/^(?:WebSocket|CloseEvent|MessageEvent)$/.test(name));
 const lazyHttp = `const http = process.getBuiltinModule('node:http');

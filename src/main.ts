@@ -1,7 +1,5 @@
 // The entry of the `latchkey` command. `get` runs in scripts and loops, and the agent should start fast and stay small:
 // both go without the parser of all the other commands, unless their words are not plain: then it has the word.
-// A default import: an older Node has no such name to import, and must get as far as the message.
-import module from 'node:module';
 
 const oldestNode = 24;
 const [command, ...args] = process.argv.slice(2);
@@ -10,12 +8,21 @@ if (Number.parseInt(process.versions.node, 10) < oldestNode) {
   process.stderr.write(`latchkey: needs Node ${oldestNode} or newer, this is ${process.versions.node}\n`);
   process.exitCode = 1;
 } else {
-  module.enableCompileCache();
-  process.exitCode = (await runLightly()) ?? (await runWithParser());
+  // Before anything is read that could be a secret: Node's own handler of this signal opens a debugger.
+  process.on('SIGUSR1', () => undefined);
+  delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
+  const { closeDoors } = await import('./cli/close-doors.ts');
+  process.exitCode = closeDoors(command) ?? (await run());
+}
+
+async function run(): Promise<number> {
+  return (await runLightly()) ?? (await runWithParser());
 }
 
 async function runLightly(): Promise<number | undefined> {
+  // One small chunk: to look for compiled code would cost as much as compiling it.
   if (command === 'get') return (await import('./cli/commands/get.ts')).runGetFrom(args);
+  (await import('./cli/compile-cache.ts')).useCompileCache(process.env);
   if (command === 'agent') return (await import('./cli/commands/agent.ts')).runAgentFrom(args);
   return undefined;
 }

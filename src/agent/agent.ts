@@ -18,6 +18,7 @@ import { createServiceNotifier, type ServiceNotifier } from './host/sd-notify.ts
 import { startMemoryTrim } from './host/trim-memory.ts';
 import { createFileWatch } from './host/watch-files.ts';
 import { collectGauges } from './observe.ts';
+import { type ReadinessWatch, watchReadiness } from './readiness.ts';
 import { type ReloadSummary, reloadParts } from './reload.ts';
 import { stopDeadlines } from './stop-policy.ts';
 import { createVaultAccess } from './vault-access.ts';
@@ -57,8 +58,6 @@ export interface Agent {
   close(options: { isHasty: boolean; shouldRevoke?: boolean }): Promise<void>;
 }
 
-const readyCheckMs = 250;
-
 export async function createAgent(options: AgentOptions): Promise<Agent> {
   await loadKinds(options.config.upstreams);
   const { env, log } = options;
@@ -75,7 +74,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   let hasBeenReady = false;
   let reaper: Reaper | undefined;
   let stopTrimming: (() => void) | undefined;
-  let readyTimer: NodeJS.Timeout | undefined;
+  let readiness: ReadinessWatch | undefined;
   let isClosing = false;
   const configFolders = configFoldersOf(options.configPaths);
   const reloads = createCallQueue();
@@ -189,18 +188,19 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   /** Tells systemd READY=1 once everything is in place for the first time, not before. */
   function tellWhenReady(): void {
     let wasReady: boolean | undefined;
-    readyTimer = setInterval(() => {
+    let told: string | undefined;
+    const look = (): void => {
       const { isReady, missing } = readinessOf(sources);
+      const status = isReady ? 'ready' : `waits for ${missing.length}: ${missing[0] ?? ''}`;
+      if (status !== told) notifier?.send(isReady ? `READY=1\nSTATUS=${status}` : `STATUS=${status}`);
+      told = status;
       if (isReady === wasReady) return;
       if (wasReady === undefined || isReady) logger.info({ missing }, isReady ? 'ready' : 'not ready yet');
       else logger.warn({ missing }, 'not ready any more');
       wasReady = isReady;
       hasBeenReady ||= isReady;
-      notifier?.send(
-        isReady ? 'READY=1\nSTATUS=ready' : `STATUS=waits for ${missing.length}: ${missing[0] ?? ''}`,
-      );
-    }, readyCheckMs);
-    readyTimer.unref();
+    };
+    readiness = watchReadiness({ changes: core.changes, clock, look });
   }
 
   const view: AgentView = {
@@ -236,7 +236,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       collectGauges(core.registry, core.metrics, sources);
       watchPaths();
       tellWhenReady();
-      stopTrimming = startMemoryTrim(clock);
+      stopTrimming = startMemoryTrim(clock, core.changes);
       notifier.startWatchdog(() => !isClosing);
     },
     status: () => statusOf(sources),
@@ -246,7 +246,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       isClosing = true;
       const deadlines = stopDeadlines(isHasty, config);
       notifier?.send('STOPPING=1');
-      clearInterval(readyTimer);
+      readiness?.close();
       stopTrimming?.();
       // Listeners, children and commands side by side: none of them uses another on its way out.
       await Promise.all([

@@ -9,6 +9,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { processStartTime } from '../base/process-identity.ts';
 import type { SecretValue } from '../base/secret-value.ts';
+import { type Changes, createChangePoint } from '../base/until.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import { type ConsumerIndex, createConsumerIndex } from '../content/consumer-index.ts';
 import { createNameTable, type NameTable } from '../content/name-table.ts';
@@ -61,6 +62,8 @@ export interface Core {
   readonly valuesInUse: () => readonly SecretValue[];
   readonly registry: MetricsRegistry;
   readonly metrics: AgentMetrics;
+  /** Told of whatever readiness may hang on: secrets, files, processes, logins. */
+  readonly changes: Changes;
   /** Names and paths of templates mean something else from now on. */
   setResolver(config: ResolvedConfig): void;
 }
@@ -79,6 +82,7 @@ export function wireCore(
   let resolver = resolverOf(config);
   const resolve: ResolveDependency = (dependency, upstream) => resolver(dependency, upstream);
 
+  const news = createChangePoint();
   const states = new Map<string, SourceStateName>();
   const upstreams = createUpstreamTable({
     configs: config.upstreams,
@@ -91,6 +95,7 @@ export function wireCore(
         const before = states.get(name);
         states.set(name, state);
         if (state === 'ready' && before !== 'ready') engine.upstreamRecovered(name);
+        news.tell();
       },
       changedUpstream: (path) => engine.changedUpstream(name, path),
       leasesEnd: (leaseIds, at) => engine.leasesEnd(name, leaseIds, at),
@@ -126,7 +131,7 @@ export function wireCore(
     logger,
     env,
     valuesInUse,
-    observer: observeProcesses(metrics),
+    observer: { ...observeProcesses(metrics), changed: news.tell },
   });
   const files = createFilePipeline({
     files: config.files,
@@ -144,6 +149,8 @@ export function wireCore(
   });
   const names = createNameTable({ store, secrets: isOneShot ? [] : config.secrets });
   observeStore(store, names, metrics);
+  store.listen({ opened: news.tell, closed: news.tell, changed: news.tell, updated: news.tell });
+  files.listen(news.tell);
   return {
     store,
     names,
@@ -157,6 +164,7 @@ export function wireCore(
     valuesInUse,
     registry,
     metrics,
+    changes: news.changes,
     setResolver(next) {
       resolver = resolverOf(next);
     },

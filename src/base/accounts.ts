@@ -2,6 +2,7 @@
 // NSS knows (LDAP, systemd's dynamic users; 3 ms). Nothing is cached: an account may come or go while the agent runs.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { findSystemProgram } from './system-program.ts';
 
 export interface UserAccount {
   readonly name: string;
@@ -58,7 +59,7 @@ export function membersOfGroup(gid: number): Set<number> | undefined {
 
 /** The ids of all groups that a user is a member of, his own first; empty when there is no such user. */
 export function groupsOfUser(name: string): number[] {
-  const { status, stdout } = spawnSync('id', ['-G', '--', name], { encoding: 'utf8', timeout: 5000 });
+  const { status, stdout } = ask('id', ['-G', '--', name]);
   return status === 0 ? stdout.trim().split(' ').map(Number) : [];
 }
 
@@ -87,6 +88,15 @@ function readDatabase(database: string): string {
 }
 
 function askNss(database: string, key: string): string {
-  const answer = spawnSync('getent', [database, '--', key], { encoding: 'utf8', timeout: 5000 });
+  const answer = ask('getent', [database, '--', key]);
   return answer.status === 0 ? answer.stdout : '';
+}
+
+function ask(
+  name: string,
+  args: readonly string[],
+): { readonly status: number | null; readonly stdout: string } {
+  const program = findSystemProgram(name);
+  if (program === undefined) return { status: null, stdout: '' };
+  return spawnSync(program, args, { encoding: 'utf8', timeout: 5000, env: {} });
 }

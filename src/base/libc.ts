@@ -1,5 +1,6 @@
 // Calls of the C library that Node does not have: the only file that loads koffi, with the first of them that is used.
 // Each returns what the C function returns; after a failure `lastErrno()` tells why.
+import { closeSync, openSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type koffi from 'koffi';
 
@@ -11,10 +12,37 @@ let loaded: { readonly koffi: Koffi; readonly library: ReturnType<Koffi['load']>
 
 function libc(): NonNullable<typeof loaded> {
   if (loaded === undefined) {
-    const library = load('koffi') as Koffi;
+    const library = loadKoffi();
     loaded = { koffi: library, library: library.load(null) };
   }
   return loaded;
+}
+
+/**
+ * The binary itself where it is the plain case: koffi's own way to it looks at the platform in 10 KB of JavaScript, which
+ * costs a short command as much as all the rest of it.
+ */
+function loadKoffi(): Koffi {
+  const { platform, arch } = process;
+  try {
+    if (isMusl()) return load('koffi') as Koffi;
+    const native = load(`@koromix/koffi-${platform}-${arch}/${platform}_${arch}/koffi.node`) as Koffi;
+    if (typeof native.load === 'function') return native;
+  } catch {
+    // Another platform, or another layout of node_modules: koffi knows them all.
+  }
+  return load('koffi') as Koffi;
+}
+
+/** The loader's name stands in the first page of a program; a binary for another C library may load and then crash. */
+function isMusl(): boolean {
+  const page = Buffer.alloc(4096);
+  const file = openSync(process.execPath, 'r');
+  try {
+    return page.toString('latin1', 0, readSync(file, page)).includes('ld-musl-');
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Bound at the first call; throws then where the C library has no such function. */
@@ -77,6 +105,10 @@ export const prctl = bind<[option: number, a: number, b: number, c: number, d: n
 );
 /** `limit`: two 64-bit numbers, soft and hard. */
 export const setrlimit = bind<[resource: number, limit: Buffer]>('int setrlimit(int, const void *)');
+/** `set`: 128 bytes, a bit for each signal but 0. */
+export const pthreadSigmask = bind<[how: number, set: Buffer, old: null]>(
+  'int pthread_sigmask(int, const void *, void *)',
+);
 export const waitpid = bind<[pid: number, status: null, options: number]>('int waitpid(int, void *, int)');
 /** glibc only. */
 export const mallocTrim = bind<[keptBytes: number]>('int malloc_trim(size_t)');

@@ -1,4 +1,5 @@
 // What supervision wants to know of a process's variables; who makes them is wired elsewhere.
+import type { ErrorCode } from '../base/errors.ts';
 import type { SecretValue } from '../base/secret-value.ts';
 
 export interface MissingValue {
@@ -7,6 +8,8 @@ export interface MissingValue {
   /** What the config calls it. */
   readonly name: string;
   readonly reason: string;
+  /** A template or a value that no waiting mends, as long as the secrets are what they are. */
+  readonly code?: ErrorCode;
 }
 
 export interface EnvironmentSource {

@@ -1,7 +1,7 @@
 // The environment of each supervised process as one consumer of the store: its variables are executed together, so that
 // a child sees them all of one moment.
 import { createHash } from 'node:crypto';
-import { describeError, LatchkeyError } from '../base/errors.ts';
+import { describeError, type ErrorCode, errorCode, LatchkeyError } from '../base/errors.ts';
 import { SecretValue } from '../base/secret-value.ts';
 import type { ProcessConfig } from '../config/resolved.ts';
 import type { Store } from '../store/store.ts';
@@ -81,7 +81,7 @@ async function createSource(config: ProcessConfig, options: EnvironmentOptions):
   const listeners = new Set<() => void>();
   const values = new Map<string, SecretValue>();
   let execution: Execution | undefined;
-  let failure: string | undefined;
+  let failure: { readonly code: ErrorCode; readonly message: string } | undefined;
   let shown: string | undefined;
 
   const consumer: TemplateConsumer = createTemplateConsumer({
@@ -95,16 +95,16 @@ async function createSource(config: ProcessConfig, options: EnvironmentOptions):
   });
 
   function update(): void {
-    const before = failure;
+    const before = failure?.message;
     try {
       execution = consumer.execute();
       failure = undefined;
     } catch (error) {
       execution = undefined;
-      failure = describeError(error);
+      failure = { code: errorCode(error), message: describeError(error) };
     }
     const text = isComplete() ? fingerprint(values) : undefined;
-    if (text === shown && failure === before) {
+    if (text === shown && failure?.message === before) {
       // Other versions with the same values: whoever runs with them is current.
       if (text !== undefined && execution !== undefined && holds) consumer.hold(execution, 'settled');
       return;
@@ -126,7 +126,7 @@ async function createSource(config: ProcessConfig, options: EnvironmentOptions):
         ? consumer
             .missing()
             .map(({ key, name, reason, message }) => ({ key, name, reason: message ?? reason }))
-        : [{ key: '', name: `processes.${config.name}.env`, reason: failure }],
+        : [{ key: '', name: `processes.${config.name}.env`, reason: failure.message, code: failure.code }],
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

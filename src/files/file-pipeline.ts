@@ -32,7 +32,7 @@ import { type GroupOutcome, runTransaction } from './transaction/transaction.ts'
 import { diffFiles, type FileDiff } from './view/diff.ts';
 import { type DrilledFile, type DrillRequest, drillFiles } from './view/drill.ts';
 import { explainFile, type FileExplanation, type FileStatus, fileStatus } from './view/file-status.ts';
-import { type RenderResult, watchUntilRendered } from './view/render-once.ts';
+import { noRefusals, type Refusals, type RenderResult, watchUntilRendered } from './view/render-once.ts';
 
 export interface FilePipelineOptions {
   readonly files: readonly FileConfig[];
@@ -71,7 +71,7 @@ export interface FilePipeline {
   /** The files of templates, for watching. */
   templatePaths(): string[];
   /** Starts if need be, and resolves when every file is current, has failed, or waits for what is known not to come. */
-  renderOnce(signal: AbortSignal): Promise<RenderResult[]>;
+  renderOnce(signal: AbortSignal, refusals?: Refusals): Promise<RenderResult[]>;
   /** Resolves when no transaction runs or is about to; tries that wait for their time do not count. */
   idle(): Promise<void>;
   /** The first destination that this supervised process is signalled for and that is not in place yet. */
@@ -79,7 +79,7 @@ export interface FilePipeline {
   /** Calls it at each step of a transaction and for each new list of files, until what it returns is called. */
   listen(listener: () => void): () => void;
   /** What `renderOnce` would change, secrets masked. Only on a pipeline that is not started. */
-  diff(signal: AbortSignal): Promise<FileDiff[]>;
+  diff(signal: AbortSignal, refusals?: Refusals): Promise<FileDiff[]>;
   /** Rehearses on staged copies; throws `not_found` when nothing uses the secret. */
   drill(request: DrillRequest): Promise<DrilledFile[]>;
   /**
@@ -199,9 +199,9 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
     },
     reloadTemplates: register.reloadTemplates,
     templatePaths: () => register.templatePaths(),
-    async renderOnce(signal) {
+    async renderOnce(signal, refusals = noRefusals) {
       await start();
-      return watchUntilRendered({ register, store, idle, changes: changed.changes, signal });
+      return watchUntilRendered({ register, store, idle, changes: changed.changes, signal, refusals });
     },
     idle,
     awaitedBy: (process) =>
@@ -210,7 +210,8 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
         .filter((group) => signalsProcess(group, process))
         .find((group) => !isInPlace(group))?.units[0]?.config.destination,
     listen: changed.changes,
-    diff: (signal) => diffFiles({ register, store, accounts: tools.accounts, signal }),
+    diff: (signal, refusals = noRefusals) =>
+      diffFiles({ register, store, accounts: tools.accounts, signal, refusals }),
     drill: (request) => drillFiles(request, { register, store, tools }),
     async close({ signal }) {
       abort.abort(new LatchkeyError('aborted', 'the agent stops'));

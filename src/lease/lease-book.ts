@@ -4,9 +4,10 @@ import { backoffDelayMs } from '../base/backoff.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { describeError, errorCode, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { isExhausted, renewDelayMs } from '../base/renewal-policy.ts';
 import type { EntryPolicy } from '../store/entry.ts';
 import type { LeaseRequests, ReadableSource, RequestOptions } from '../store/secret-reading.ts';
-import { isAtMaxLife, renewDelayMs, type ScheduleLimits } from './schedule-policy.ts';
+import type { ScheduleLimits } from './schedule-policy.ts';
 import type { UpstreamCalls } from './upstream-calls.ts';
 
 export type LeaseState = 'current' | 'superseded' | 'retiring';
@@ -31,6 +32,8 @@ export interface OwnedLease {
   grantedMs: number;
   canRenew: boolean;
   isDoubtful: boolean;
+  /** Its end is that of the token that it was issued under. */
+  endsWithToken: boolean;
   /** It leaked: no overlap once its users have moved. */
   isCondemned: boolean;
 }
@@ -291,6 +294,7 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
       for (const lease of leases.values()) holdToUpstream(lease);
     },
     capEnd(lease, endsAt) {
+      lease.endsWithToken ||= endsAt < lease.endsAt;
       lease.endsAt = Math.min(lease.endsAt, endsAt);
       lease.canRenew = false;
       const task = tasks.get(lease);
@@ -360,6 +364,7 @@ function createLease(grant: LeaseGrant, issuer: ReadableSource | undefined): Own
     grantedMs,
     canRenew: grant.isRenewable,
     isDoubtful: false,
+    endsWithToken: false,
     isCondemned: false,
   };
 }
@@ -372,7 +377,7 @@ function applyRenewal(
 ): void {
   const grantedMs = answer.durationSeconds * 1000;
   const endsAt = sentAt + grantedMs;
-  const isCapped = isAtMaxLife({
+  const isCapped = isExhausted({
     isRenewable: answer.isRenewable,
     askedMs: lease.askedSeconds * 1000,
     grantedMs,

@@ -226,11 +226,8 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     for (const track of tracks.ofUpstream(upstream)) track.upstreamRecovered();
   }
 
-  function forgive({ users }: OwnedLease): void {
-    for (const user of users) {
-      const track = tracks.ofEntry(user);
-      if (track !== undefined) floor.forgive(track.canonicalKey());
-    }
+  function keysOf({ users }: OwnedLease): string[] {
+    return [...users].flatMap((user) => tracks.ofEntry(user)?.canonicalKey() ?? []);
   }
 
   function leasesEnd(upstream: string, leaseIds: readonly string[], endsAt: number): void {
@@ -239,8 +236,12 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
       const lease = book.find(upstream, leaseId);
       if (lease === undefined) continue;
       book.capEnd(lease, end);
-      // No loop of mints: a reload made this upstream end, once.
-      if (lease.issuer !== calls.upstream(upstream)) forgive(lease);
+      for (const key of keysOf(lease)) {
+        // No loop of mints: a reload made this upstream end, once; and a token whose end is told ahead lived its life. One
+        // that was refused may be refused again in a moment.
+        if (lease.issuer !== calls.upstream(upstream)) floor.forgive(key);
+        else if (end > clock.now()) floor.shorten(key, end);
+      }
     }
     for (const track of tracks.ofUpstream(upstream)) track.replan();
   }
@@ -322,7 +323,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     leasesRevoked(upstream, leaseIds) {
       for (const leaseId of leaseIds) {
         const lease = book.find(upstream, leaseId);
-        if (lease !== undefined) forgive(lease);
+        for (const key of lease === undefined ? [] : keysOf(lease)) floor.forgive(key);
       }
       leasesEnd(upstream, leaseIds, clock.wall());
     },

@@ -7,6 +7,8 @@ export interface MintFloor {
   allowedAt(key: string): number;
   /** A credential that lives so long (0: not told) was made. */
   note(key: string, lifeMs: number, now: number): void;
+  /** What it gave ends at `endsAt`, sooner than it said: the floor is that of a life so short. */
+  shorten(key: string, endsAt: number): void;
   /** One may have been made. Where the path never gave any, it is taken for one that gives none. */
   noteDoubt(key: string, now: number): void;
   /** What it gave was revoked on purpose, by one who wants another. */
@@ -17,12 +19,12 @@ export interface MintFloor {
 const most = 10_000;
 
 export function createMintFloor(limits: ScheduleLimits): MintFloor {
-  const paths = new Map<string, { lifeMs: number; allowedAt: number }>();
+  const paths = new Map<string, { lifeMs: number; notedAt: number; allowedAt: number }>();
 
   function note(key: string, lifeMs: number, now: number): void {
     const allowedAt = now + mintFloorMs(lifeMs > 0 ? lifeMs : Number.POSITIVE_INFINITY, limits);
     paths.delete(key);
-    paths.set(key, { lifeMs, allowedAt });
+    paths.set(key, { lifeMs, notedAt: now, allowedAt });
     const [oldest] = paths.keys();
     if (paths.size > most && oldest !== undefined) paths.delete(oldest);
   }
@@ -30,6 +32,12 @@ export function createMintFloor(limits: ScheduleLimits): MintFloor {
   return {
     allowedAt: (key) => paths.get(key)?.allowedAt ?? 0,
     note,
+    shorten(key, endsAt) {
+      const path = paths.get(key);
+      if (path === undefined) return;
+      const lifeMs = Math.max(0, endsAt - path.notedAt);
+      path.allowedAt = Math.min(path.allowedAt, path.notedAt + mintFloorMs(lifeMs, limits));
+    },
     noteDoubt(key, now) {
       const path = paths.get(key);
       if (path !== undefined) note(key, path.lifeMs, now);

@@ -2,6 +2,7 @@
 // means is in failure-policy.ts; who carries the plan out is secret-track.ts. In words: docs/reference/schedule.md.
 import type { BackoffLimits } from '../base/backoff.ts';
 import { backoffDelayMs } from '../base/backoff.ts';
+import { renewDelayMs } from '../base/renewal-policy.ts';
 import type { PlannedAction } from '../store/entry.ts';
 import { expiryAt, retryDelayMs } from './failure-policy.ts';
 import { type FailureView, isMinted, type SecretView, type ValueView } from './secret-view.ts';
@@ -94,26 +95,6 @@ export function mintFloorMs(lifeMs: number, limits: ScheduleLimits): number {
   return Math.max(Math.min(1000, limits.mintFloorMs), Math.min(limits.mintFloorMs, lifeMs / 20));
 }
 
-/** A moment at about two thirds of what remains. */
-export function renewDelayMs(remainingMs: number, random: () => number): number {
-  return Math.max(0, remainingMs) * (2 / 3) * (0.9 + 0.2 * random());
-}
-
-/**
- * Whether a renewal shows that the lease has reached its longest life: it is not renewable any more, or it was given
- * less than asked and its end stays where it was. An end that moves, if less than asked, is a shortened TTL.
- */
-export function isAtMaxLife(renewal: {
-  readonly isRenewable: boolean;
-  readonly askedMs: number;
-  readonly grantedMs: number;
-  readonly movedMs: number;
-}): boolean {
-  const toleranceMs = Math.max(1000, renewal.askedMs / 20);
-  const isShort = renewal.grantedMs < renewal.askedMs - toleranceMs;
-  return !renewal.isRenewable || (isShort && Math.abs(renewal.movedMs) <= toleranceMs);
-}
-
 /**
  * How long before its end a credential is replaced, so that its users have time to move: 10 to 20 % of its life, but
  * about 10 s (or a quarter of a very short life) at least. `share` in [0, 1) chooses between.
@@ -143,7 +124,11 @@ function planLease(value: ValueView, now: number, random: () => number): Planned
   }
   const lead = leadMs(value.lifeMs, random());
   const at = Math.max(now, value.endsAt - lead);
-  return { action: 'replace', at, why: 'lease cannot be renewed any more and ends soon after' };
+  const why =
+    value.endsWith === 'token'
+      ? 'the login token that it was issued under ends, and the lease with it'
+      : 'lease cannot be renewed any more and ends soon after';
+  return { action: 'replace', at, why };
 }
 
 function planIssued(

@@ -10,6 +10,8 @@ export interface ValueView {
   readonly confirmedAt: number;
   /** The end of a lease or a certificate. */
   readonly endsAt: number | undefined;
+  /** What makes it end, where that is not the credential itself. */
+  readonly endsWith?: 'token' | undefined;
   /** How long a fresh one of it lives; 0 where it does not end. */
   readonly lifeMs: number;
   /** When upstream said that the data may differ: a rotation by plan, a `ttl` without a lease. */

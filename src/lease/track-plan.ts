@@ -61,7 +61,7 @@ export function createTrackPlan(context: TrackContext, onDue: () => void): Track
     const at = expiryAt(viewOf(context));
     if (!context.isExpired && at !== undefined && at <= clock.now()) {
       context.isExpired = true;
-      const error = context.lastError ?? endedError(context.canonicalKey);
+      const error = context.lastError ?? endedError(context);
       const fields = { ...logFields(context), code: errorCode(error) };
       context.logger.warn(fields, 'the secret has expired and is handed out no more');
       for (const key of [...context.members]) store.fail(key, error, 'expired');
@@ -90,6 +90,11 @@ export function createTrackPlan(context: TrackContext, onDue: () => void): Track
   };
 }
 
-function endedError(canonicalKey: string): LatchkeyError {
-  return new LatchkeyError('lease_lost', `${canonicalKey}: the credential ended before there was another`);
+function endedError({ canonicalKey, floor, clock }: TrackContext): LatchkeyError {
+  const seconds = Math.ceil((floor.allowedAt(canonicalKey) - clock.now()) / 1000);
+  const limit = seconds > 0 ? `; the mint floor lets the next one be made in ${seconds} s` : '';
+  return new LatchkeyError(
+    'lease_lost',
+    `${canonicalKey}: the credential ended before there was another${limit}`,
+  );
 }

@@ -94,6 +94,7 @@ export function valueView(value: TrackedValue): ValueView {
     kind,
     confirmedAt: isLeased ? lease.confirmedAt : value.confirmedAt,
     endsAt: ends.length > 0 ? Math.min(...ends) : undefined,
+    endsWith: lease?.endsWithToken === true ? 'token' : undefined,
     // A last renewal grants a rest: its users still need the time that a credential of this kind gives them to move. While
     // it is renewed on, what the server grants now counts, for it may have shortened the TTL.
     lifeMs: isLeased && lease.canRenew ? lease.grantedMs : Math.max(lease?.grantedMs ?? 0, value.lifeMs),

@@ -73,7 +73,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   }
 
   async function startAll(): Promise<void> {
-    if (slots.size > 0 && (await probeSetpriv()) === 'missing') {
+    if (slots.size > 0 && (await probeSetpriv()) === undefined) {
       logger.warn(
         {},
         'setpriv (util-linux) is missing: children outlive an agent that is killed, and may gain privileges',

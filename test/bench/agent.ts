@@ -58,8 +58,12 @@ async function setUp(): Promise<Bench> {
       const configPath = join(folder, `${runs}.yaml`);
       writeFileSync(configPath, JSON.stringify(config));
       const child = spawn(program, ['agent', '--config', configPath], {
-        // By its shebang line, as users start it.
-        env: { PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`, VAULT_TOKEN: 'root' },
+        // By its shebang line, as users start it, with a folder for compiled code as the unit gives it.
+        env: {
+          PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
+          VAULT_TOKEN: 'root',
+          CACHE_DIRECTORY: folder,
+        },
         stdio: ['ignore', 'inherit', 'inherit'],
       });
       return { child, files };

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { program, runProgram, startAgent, startProgram } from '../support/cli.ts';
+import { nodeOptions, program, runProgram, startAgent, startProgram } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -81,7 +81,7 @@ t.test('a full disk behind stdout is one line and exit code 1', async (t) => {
     ['get', 'app', 'word'],
     ['status', '--json'],
   ]) {
-    const child = spawn(process.execPath, [program, ...args], {
+    const child = spawn(process.execPath, [...nodeOptions, program, ...args], {
       env: { LATCHKEY_SOCKET: agent.socket },
       stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe'],
     });

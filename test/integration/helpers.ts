@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
-import { program, runProgram, startAgent } from '../support/cli.ts';
+import { nodeOptions, program, runProgram, startAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { startPostgres } from '../support/postgres.ts';
@@ -30,11 +30,15 @@ async function setUp(t: import('tap').Test, secrets: Record<string, Record<strin
   const agent = startAgent(t, { folder, vault, config: { secrets: config } });
   await agent.untilReady();
   const helper = async (args: string[], input = '', env: Record<string, string> = {}) => {
-    const started = spawnSync(process.execPath, [program, 'helper', ...args, '--socket', agent.socket], {
-      input,
-      env: { PATH: process.env['PATH'] ?? '', ...env },
-      encoding: 'utf8',
-    });
+    const started = spawnSync(
+      process.execPath,
+      [...nodeOptions, program, 'helper', ...args, '--socket', agent.socket],
+      {
+        input,
+        env: { PATH: process.env['PATH'] ?? '', ...env },
+        encoding: 'utf8',
+      },
+    );
     return { code: started.status, stdout: started.stdout, stderr: started.stderr };
   };
   return { folder, vault, agent, helper };
@@ -47,7 +51,7 @@ t.test(
     const { folder, vault, agent } = await setUp(t, {
       gitlab: { username: 'robot', password: 'first', host: 'git.example' },
     });
-    const helper = `!${process.execPath} ${program} helper git --secret gitlab --socket ${agent.socket}`;
+    const helper = `!${process.execPath} --disable-sigusr1 ${program} helper git --secret gitlab --socket ${agent.socket}`;
     const fill = (url: string) => {
       const asked = spawnSync(
         'git',
@@ -134,7 +138,7 @@ t.test('git clones with it from a server that wants a password', { skip: without
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   t.teardown(() => server.close());
   const { port } = server.address() as AddressInfo;
-  const helper = `!${process.execPath} ${program} helper git --secret gitlab --host 127.0.0.1:${port} --socket ${agent.socket}`;
+  const helper = `!${process.execPath} --disable-sigusr1 ${program} helper git --secret gitlab --host 127.0.0.1:${port} --socket ${agent.socket}`;
   await git(
     '-c',
     `credential.helper=${helper}`,

@@ -432,12 +432,45 @@ t.test('mints within the floor where the token of a replaced upstream ends', asy
   engine.start();
   await clock.advance(second);
   const first = entry.current?.lease?.id ?? '';
-  engine.leasesEnd('vault', [first], clock.wall() + 5 * second);
-  await clock.advance(second);
-  t.equal(entry.current?.lease?.id, first, 'the floor holds where nothing was replaced');
   engine.setUpstreams(new Map([['vault', next]]));
-  engine.leasesEnd('vault', [first], clock.wall() + 3 * second);
-  await clock.advance(2.9 * second);
-  t.ok(next.isAlive(entry.current?.lease?.id ?? ''), 'there is another before it ends');
+  engine.leasesEnd('vault', [first], clock.wall());
+  await clock.advance(second);
+  t.ok(next.isAlive(entry.current?.lease?.id ?? ''), 'there is another at once');
+  await close();
+});
+
+t.test('the floor holds where a token was refused, and the error says so', async (t) => {
+  const { clock, upstream, engine, open, close } = createLeaseHarness();
+  upstream.setLeased(creds, { ttlSeconds: 3600 });
+  const { entry } = open(creds);
+  engine.start();
+  await clock.advance(second);
+  engine.leasesEnd('vault', [entry.current?.lease?.id ?? ''], clock.wall());
+  await clock.advance(second);
+  t.match(entry, {
+    state: 'expired',
+    error: { message: /the mint floor lets the next one be made in 5\d s/ },
+  });
+  await clock.advance(minute);
+  t.equal(entry.state, 'fresh');
+  await close();
+});
+
+t.test('a token that ends before the floor of its lease starves nobody', async (t) => {
+  const { clock, upstream, engine, open, isCurrentAlive, close } = createLeaseHarness();
+  upstream.setLeased(creds, { ttlSeconds: 3600 });
+  const { entry } = open(creds);
+  engine.start();
+  await clock.advance(second);
+  for (let token = 1; token <= 5; token += 1) {
+    const lease = entry.current?.lease?.id ?? '';
+    await clock.advance(6 * second);
+    engine.leasesEnd('vault', [lease], clock.wall() + 3 * second);
+    t.match(entry.next?.why, /login token .* ends/);
+    await clock.advance(second);
+    t.not(entry.current?.lease?.id, lease, 'another in time');
+    t.ok(isCurrentAlive(entry));
+  }
+  t.equal(upstream.mints(creds).length, 6);
   await close();
 });

@@ -33,3 +33,14 @@ t.test('lets another be made at once where the last was revoked on purpose', asy
   floor.noteDoubt('a', 2000);
   t.equal(floor.allowedAt('a'), 32_000, 'and still knows the path');
 });
+
+t.test('is that of the life that is left where that is shorter than what was told', async (t) => {
+  const floor = createMintFloor(defaultScheduleLimits);
+  floor.shorten('a', 5000);
+  t.equal(floor.allowedAt('a'), 0, 'nothing was made there');
+  floor.note('a', 3_600_000, 1000);
+  floor.shorten('a', 41_000);
+  t.equal(floor.allowedAt('a'), 3000);
+  floor.shorten('a', 7_200_000);
+  t.equal(floor.allowedAt('a'), 3000, 'and never longer again');
+});

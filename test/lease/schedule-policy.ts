@@ -5,7 +5,6 @@ import { addFailure } from '../../src/lease/failure-policy.ts';
 import {
   chooseRequest,
   defaultScheduleLimits,
-  isAtMaxLife,
   leadMs,
   mintFloorMs,
   planAfterRecovery,
@@ -405,21 +404,6 @@ t.test('chooses what to send', async (t) => {
   );
   t.equal(chooseRequest(viewWith({ kind: 'expiring', endsAt: now + hour }), now), 'read');
   t.equal(chooseRequest(viewWith({}, { isExpired: true }), now), 'read');
-});
-
-t.test('tells a lease at its longest life from a shortened TTL', async (t) => {
-  const renewal = { isRenewable: true, askedMs: hour, grantedMs: hour, movedMs: 40 * minute };
-  t.equal(isAtMaxLife(renewal), false);
-  t.equal(isAtMaxLife({ ...renewal, isRenewable: false }), true);
-  t.equal(isAtMaxLife({ ...renewal, grantedMs: 20 * minute, movedMs: 0 }), true);
-  t.equal(isAtMaxLife({ ...renewal, grantedMs: 20 * minute, movedMs: -900 }), true, 'whole seconds');
-  t.equal(
-    isAtMaxLife({ ...renewal, grantedMs: 30 * minute, movedMs: 10 * minute }),
-    false,
-    'less, but it moved',
-  );
-  t.equal(isAtMaxLife({ ...renewal, grantedMs: 5 * minute, movedMs: -15 * minute }), false, 'shortened');
-  t.equal(isAtMaxLife({ ...renewal, movedMs: 500 }), false, 'asked twice in a row');
 });
 
 t.test('the lead holds two mints of the floor at any length of life', async (t) => {

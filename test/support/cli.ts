@@ -8,6 +8,9 @@ import { waitFor } from './wait-for.ts';
 
 export const program = resolve(import.meta.dirname, '../../dist/main.js');
 
+/** As the shebang line of the program has it. */
+export const nodeOptions = ['--disable-sigusr1'];
+
 export interface Finished {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -33,7 +36,7 @@ interface StartOptions {
 /** Starts `latchkey ARGS` with a clean environment; killed at the end of the test if it still runs. */
 export function startProgram(t: Test, args: readonly string[], options: StartOptions = {}): RunningProgram {
   const { env = {}, ...rest } = options;
-  const child = spawn(process.execPath, [program, ...args], {
+  const child = spawn(process.execPath, [...nodeOptions, program, ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...rest,

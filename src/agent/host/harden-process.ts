@@ -1,9 +1,11 @@
-// Keeps the agent's memory from other processes of its user and from core files: prctl(2) PR_SET_DUMPABLE and
+// Keeps the memory of this process from other processes of its user and from core files: prctl(2) PR_SET_DUMPABLE and
 // setrlimit(2) RLIMIT_CORE. Best effort: a platform without them goes on without.
-import { prctl, setrlimit } from '../../base/libc.ts';
+import { constants } from 'node:os';
+import { prctl, pthreadSigmask, setrlimit } from '../../base/libc.ts';
 
 const prSetDumpable = 4;
 const rlimitCore = 4;
+const sigUnblock = 1;
 
 /** Whether both took effect. Undone by nothing; children start dumpable again when they execute a program. */
 export function hardenProcess(): boolean {
@@ -14,5 +16,17 @@ export function hardenProcess(): boolean {
   } catch {
     // Another C library, or none of these calls.
     return false;
+  }
+}
+
+/** Node's --disable-sigusr1 blocks the signal: without this, handlers of ours would not get it either. Call it once one is there. */
+export function unblockUserSignal(): void {
+  const set = Buffer.alloc(128);
+  const bit = constants.signals.SIGUSR1 - 1;
+  set.writeUInt8(1 << (bit % 8), bit >> 3);
+  try {
+    pthreadSigmask(sigUnblock, set, null);
+  } catch {
+    // No such call: USR1 does nothing here, HUP and the admin API still do.
   }
 }

@@ -1,23 +1,31 @@
-// Gives memory that starting took back to the system: glibc keeps what was freed until malloc_trim(3) is called. An agent
-// is at rest for hours, so it is worth a few milliseconds now and then.
+// Gives memory that work took back to the system: glibc keeps what was freed until malloc_trim(3) is called. An agent is
+// at rest for hours after a start or a rotation, so it is worth a few milliseconds once it is.
 import type { Clock, Timer } from '../../base/clock.ts';
 import { mallocTrim } from '../../base/libc.ts';
+import type { Changes } from '../../base/until.ts';
 
 const firstMs = 2000;
-const everyMs = 600_000;
+const laterMs = 60_000;
 
-/** Returns what ends it. Does nothing where the C library has no malloc_trim (musl). */
-export function startMemoryTrim(clock: Clock): () => void {
-  let timer: Timer;
+/** Trims soon after the start, and a while after changes. Returns what ends it. Nothing where libc cannot (musl). */
+export function startMemoryTrim(clock: Clock, changes: Changes): () => void {
+  let timer: Timer | undefined;
+  let stop: () => void = () => undefined;
   const run = (): void => {
+    timer = undefined;
     try {
       mallocTrim(0);
     } catch {
       // Another C library: it gives memory back by itself, or not.
-      return;
+      stop();
     }
-    timer = clock.setTimer(everyMs, run);
   };
   timer = clock.setTimer(firstMs, run);
-  return () => timer.cancel();
+  stop = changes(() => {
+    timer ??= clock.setTimer(laterMs, run);
+  });
+  return () => {
+    stop();
+    timer?.cancel();
+  };
 }

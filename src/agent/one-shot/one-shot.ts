@@ -7,8 +7,8 @@ import type { ResolvedConfig } from '../../config/resolved.ts';
 import type { FileDiff } from '../../files/view/diff.ts';
 import type { RenderResult } from '../../files/view/render-once.ts';
 import { loadKinds } from '../../upstream/kinds.ts';
+import { refusalOf, refusalsOf } from '../readiness.ts';
 import { type Core, wireCore } from '../wire.ts';
-import { untilLoginRefused } from './login-refusal.ts';
 
 export interface OneShotOptions {
   config: ResolvedConfig;
@@ -34,11 +34,11 @@ const closeDeadlineMs = 10_000;
 
 export function renderOnce(options: OneShotOptions): Promise<RenderOutcome> {
   return withCore(options, 'keep', async (core, signal, warnings) => {
-    const results = await core.files.renderOnce(signal);
+    const results = await core.files.renderOnce(signal, refusalsOf(core));
     const failed = results.find(({ outcome }) => outcome === 'failed' || outcome === 'missing');
     return {
       failure: failed === undefined ? undefined : codeOf(failed, core),
-      messages: [...warnings, ...results.map(describeResult)],
+      messages: [...warnings, ...results.map((result) => describeResult(result, core))],
     };
   });
 }
@@ -46,7 +46,7 @@ export function renderOnce(options: OneShotOptions): Promise<RenderOutcome> {
 /** Writes nothing; the diffs mask every secret. */
 export function diffOnce(options: OneShotOptions): Promise<DiffOutcome> {
   return withCore(options, 'revoke', async (core, signal, warnings) => ({
-    files: await core.files.diff(signal),
+    files: await core.files.diff(signal, refusalsOf(core)),
     warnings,
   }));
 }
@@ -64,13 +64,11 @@ async function withCore<T>(
     isOneShot: true,
     onTemplateWarning: (message) => warnings.push(`warning: ${message}`),
   });
-  const wait = untilLoginRefused(core, options.signal);
   core.engine.start();
   core.upstreams.start();
   try {
-    return await work(core, wait.signal, warnings);
+    return await work(core, options.signal, warnings);
   } finally {
-    wait.dispose();
     const deadline = AbortSignal.timeout(closeDeadlineMs);
     // Before the files let go of their secrets: their leases would be revoked.
     await core.engine.close({ signal: deadline, onExit });
@@ -80,16 +78,18 @@ async function withCore<T>(
   }
 }
 
-function describeResult({ destination, outcome, message, missing }: RenderResult): string {
-  const reasons = missing.map((one) => `${one.key}: ${one.message ?? one.reason}`);
+function describeResult({ destination, outcome, message, missing }: RenderResult, core: Core): string {
+  const reasons = missing.map(
+    (one) => `${one.key}: ${one.message ?? refusalOf(core, one.key)?.message ?? one.reason}`,
+  );
   // Of a set, the file that waits may be another one: then there is a message alone.
   const why = outcome === 'missing' && reasons.length > 0 ? reasons.join('; ') : message;
   return why === undefined ? `${destination}: ${outcome}` : `${destination}: ${outcome}: ${why}`;
 }
 
 /** What upstream said of the secret tells more than that it is missing. */
-function codeOf({ missing, code }: RenderResult, core: Core): ErrorCode {
-  const first = missing[0]?.key;
-  const said = first === undefined ? undefined : core.store.find(first)?.error?.code;
+export function codeOf({ missing, code }: RenderResult, core: Core): ErrorCode {
+  const first = missing[0]?.key ?? '';
+  const said = core.store.find(first)?.error?.code ?? refusalOf(core, first)?.code;
   return said ?? (code === undefined || code === 'timeout' ? 'upstream_unavailable' : code);
 }

@@ -1,13 +1,13 @@
 // `latchkey run`: an agent around one program. The program starts when every file and variable is there, gets the
 // agent's signals, and its end is the agent's end.
-import { type ErrorCode, LatchkeyError } from '../../base/errors.ts';
+import { LatchkeyError } from '../../base/errors.ts';
 import type { LogSink } from '../../base/logger.ts';
 import type { ProcessConfig, ResolvedConfig } from '../../config/resolved.ts';
-import type { MissingValue } from '../../content/environment-source.ts';
 import { findProgram } from '../../supervise/launch/launcher.ts';
 import { type RunningChild, runChild } from '../../supervise/launch/run-child.ts';
 import { type Agent, createAgent } from '../agent.ts';
-import { untilLoginRefused } from './login-refusal.ts';
+import { refusalOf, refusalsOf, untilInPlace } from '../readiness.ts';
+import { codeOf } from './one-shot.ts';
 
 export interface RunOptions {
   config: ResolvedConfig;
@@ -24,7 +24,6 @@ export interface RunOptions {
 }
 
 const stopDeadlineMs = 20_000;
-const checkEveryMs = 50;
 
 /** Resolves to the program's exit code. Throws when its values cannot be had. */
 export async function runWithSecrets(options: RunOptions): Promise<number> {
@@ -43,18 +42,17 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
   });
   let child: RunningChild | undefined;
   agent.core.supervisor.attach(program.name, (signal) => child?.process.signal(signal));
-  const wait = untilLoginRefused(agent.core, options.signal);
   try {
     await agent.start();
-    await untilFilesAreThere(agent, wait.signal);
+    await untilFilesAreThere(agent, options.signal);
     const { core } = agent;
     const source = await core.environments.sourceOf(program);
     try {
-      while (source.current() === undefined) {
-        throwIfHopeless(agent, source.missing());
-        if (wait.signal.aborted) throw notInTime(source.missing());
-        await agent.clock.sleep(checkEveryMs, wait.signal).catch(() => undefined); // aborted: seen above
-      }
+      await untilInPlace(core, {
+        changes: source.onChange,
+        signal: options.signal,
+        look: () => (source.current() === undefined ? source.missing() : []),
+      });
       options.onStart();
       const { clock } = agent;
       child = runChild({
@@ -73,7 +71,6 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
       source.close();
     }
   } finally {
-    wait.dispose();
     // No next start would take its leases over.
     await agent.close({ isHasty: false, shouldRevoke: true });
   }
@@ -121,35 +118,13 @@ const bareProcess: ProcessConfig = {
 };
 
 async function untilFilesAreThere({ core }: Agent, signal: AbortSignal): Promise<void> {
-  const results = await core.files.renderOnce(signal);
+  const results = await core.files.renderOnce(signal, refusalsOf(core));
   const failed = results.find(({ outcome }) => outcome === 'failed' || outcome === 'missing');
   if (failed === undefined) return;
-  const { destination, message, missing, code } = failed;
-  const said = core.store.find(missing[0]?.key ?? '')?.error;
+  const { destination, message, missing } = failed;
+  const said = refusalOf(core, missing[0]?.key ?? '');
   throw new LatchkeyError(
-    said?.code ?? (code === 'timeout' || code === undefined ? 'upstream_unavailable' : code),
-    `${destination}: ${message ?? said?.message ?? 'its secrets did not come'}`,
-  );
-}
-
-/** What upstream refuses does not come by waiting. */
-const hopeless: ReadonlySet<ErrorCode> = new Set(['not_found', 'mount_not_found', 'denied', 'login_failed']);
-
-function throwIfHopeless({ core }: Agent, missing: readonly MissingValue[]): void {
-  for (const { key, name, reason } of missing) {
-    const code = core.store.find(key)?.error?.code;
-    if (code !== undefined && hopeless.has(code)) throw new LatchkeyError(code, `${name}: ${reason}`);
-  }
-}
-
-function notInTime(missing: readonly MissingValue[]): LatchkeyError {
-  const [first] = missing;
-  const what = first === undefined ? 'its values' : `${first.name} (${first.reason})`;
-  return new LatchkeyError(
-    'upstream_unavailable',
-    `the program was not started: ${what} did not come in time`,
-    {
-      remedy: 'look whether the upstream answers, or give it longer with --timeout',
-    },
+    codeOf(failed, core),
+    `${destination}: ${said?.message ?? message ?? 'its secrets did not come'}`,
   );
 }

@@ -16,6 +16,7 @@ import type { FileUnit } from '../file-group.ts';
 import type { FileRegister } from '../file-register.ts';
 import { outputsOf } from '../unit-output.ts';
 import { lineDiff } from './line-diff.ts';
+import { isKnownNotToCome, type Refusals } from './render-once.ts';
 
 export interface FileDiff {
   readonly destination: string;
@@ -31,6 +32,7 @@ interface DiffOptions {
   readonly store: Store;
   readonly accounts: Accounts;
   readonly signal: AbortSignal;
+  readonly refusals: Refusals;
 }
 
 const masked = '[masked]';
@@ -58,15 +60,20 @@ export async function diffFiles(options: DiffOptions): Promise<FileDiff[]> {
 
 async function executeAll(
   units: readonly FileUnit[],
-  { register, store, signal }: DiffOptions,
+  { register, store, signal, refusals }: DiffOptions,
 ): Promise<Map<FileUnit, Execution | Error>> {
   const executions = new Map<FileUnit, Execution | Error>();
   // Patience that has ended is an answer too: what came until then is shown.
   await until(
-    (listener) => store.listen({ changed: listener, updated: listener }),
+    (listener) => {
+      const stops = [refusals.changes(listener), store.listen({ changed: listener, updated: listener })];
+      return () => {
+        for (const stop of stops) stop();
+      };
+    },
     async () => {
       for (const unit of units) executions.set(unit, await executeUnit(unit, register));
-      return [...executions.values()].every(isDecided);
+      return [...executions.values()].every((execution) => isDecided(execution, refusals));
     },
     signal,
   ).catch((error: unknown) => {
@@ -84,9 +91,9 @@ async function executeUnit(unit: FileUnit, register: FileRegister): Promise<Exec
   }
 }
 
-function isDecided(execution: Execution | Error): boolean {
+function isDecided(execution: Execution | Error, refusals: Refusals): boolean {
   if (execution instanceof Error) return true;
-  return execution.missing.every(({ reason }) => reason !== 'pending' && reason !== 'failed');
+  return execution.missing.every((one) => isKnownNotToCome(one, refusals));
 }
 
 async function diffUnit(unit: FileUnit, execution: Execution, accounts: Accounts): Promise<FileDiff[]> {

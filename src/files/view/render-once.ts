@@ -16,6 +16,14 @@ export interface RenderResult {
   readonly code: ErrorCode | undefined;
 }
 
+/** What does not come by waiting, though nobody says so of the secret itself: its upstream refuses the login. */
+export interface Refusals {
+  isRefused(key: string): boolean;
+  readonly changes: Changes;
+}
+
+export const noRefusals: Refusals = { isRefused: () => false, changes: () => () => undefined };
+
 interface WatchOptions {
   readonly register: FileRegister;
   readonly store: Store;
@@ -23,20 +31,25 @@ interface WatchOptions {
   /** After each transaction. */
   readonly changes: Changes;
   readonly signal: AbortSignal;
+  readonly refusals: Refusals;
 }
 
 /** Resolves early with what there is when the signal is aborted. */
 export async function watchUntilRendered(options: WatchOptions): Promise<RenderResult[]> {
-  const { register, store, idle, changes, signal } = options;
+  const { register, store, idle, changes, signal, refusals } = options;
   const listen: Changes = (listener) => {
-    const stops = [changes(listener), store.listen({ changed: listener, updated: listener })];
+    const stops = [
+      changes(listener),
+      refusals.changes(listener),
+      store.listen({ changed: listener, updated: listener }),
+    ];
     return () => {
       for (const stop of stops) stop();
     };
   };
   const isRendered = async (): Promise<boolean> => {
     await Promise.race([idle(), nextChange(listen, signal).catch(() => undefined)]);
-    return register.units().every((unit) => isDecided(unit, register.groupOf(unit)));
+    return register.units().every((unit) => isDecided(unit, register.groupOf(unit), refusals));
   };
   await until(listen, isRendered, signal).catch((error: unknown) => {
     if (!signal.aborted) throw error;
@@ -44,13 +57,17 @@ export async function watchUntilRendered(options: WatchOptions): Promise<RenderR
   return register.units().map((unit) => resultOf(unit, register.groupOf(unit)));
 }
 
-function isDecided(unit: FileUnit, group: FileGroup): boolean {
+function isDecided(unit: FileUnit, group: FileGroup, refusals: Refusals): boolean {
   if (group.isRunning) return false;
   if (group.step === 'current' || group.step === 'failing' || group.step === 'owed')
     return !hasNews(unit, group);
   if (group.step !== 'waiting') return false;
   const missing = group.units.flatMap((one) => one.consumer?.missing() ?? []);
-  return missing.length > 0 && missing.every(({ reason }) => reason !== 'pending' && reason !== 'failed');
+  return missing.length > 0 && missing.every((one) => isKnownNotToCome(one, refusals));
+}
+
+export function isKnownNotToCome({ key, reason }: MissingDependency, refusals: Refusals): boolean {
+  return (reason !== 'pending' && reason !== 'failed') || refusals.isRefused(key);
 }
 
 /** A change that came while the transaction ran. */

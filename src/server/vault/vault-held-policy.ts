@@ -2,6 +2,7 @@
 // and for how long they do. Pure. As Vault's agent: only what can be renewed; who asks again for the rest wants another.
 import type { Caller } from '../../access/caller.ts';
 import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../base/json.ts';
+import { renewDelayMs } from '../../base/renewal-policy.ts';
 import { neverCached, type VaultTarget } from './vault-path-policy.ts';
 
 export type Keepable = 'login' | 'create' | 'lease';
@@ -88,12 +89,7 @@ export function isFit(remainingMs: number, grantedMs: number): boolean {
 
 /** Milliseconds until the next renewal, or the next try of one that failed. */
 export function renewalDelayMs(remainingMs: number, hasFailed: boolean): number {
-  return Math.max(1000, hasFailed ? remainingMs / 4 : (remainingMs * 2) / 3);
-}
-
-/** A renewal that leaves less than was granted and hardly moves the end has met the longest life. */
-export function isAtEnd(movedMs: number, leftMs: number, grantedMs: number): boolean {
-  return movedMs < grantedMs / 10 && leftMs < grantedMs * 0.9;
+  return Math.max(1000, hasFailed ? remainingMs / 4 : renewDelayMs(remainingMs, () => 0.5));
 }
 
 function secondsOf(part: JsonObject): number {

@@ -6,6 +6,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import type { Caller } from '../../access/caller.ts';
 import { BoundedMap } from '../../base/bounded-map.ts';
 import type { Clock } from '../../base/clock.ts';
+import { isExhausted } from '../../base/renewal-policy.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import type { AgentView, ForwardedAnswer, VaultAccess } from '../agent-view.ts';
 import { numberSpan, withNumbers } from './vault-body.ts';
@@ -15,7 +16,6 @@ import {
   type Grant,
   grantOf,
   hasProof,
-  isAtEnd,
   isFit,
   type Keepable,
   keepableOf,
@@ -185,7 +185,8 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
       held.renewAt = clock.wall() + renewalDelayMs(held.endsAt - clock.wall(), true);
     } else {
       const movedMs = sentAt + left * 1000 - held.endsAt;
-      held.canRenew = !isAtEnd(movedMs, left * 1000, grant.durationSeconds * 1000);
+      const [askedMs, grantedMs] = [grant.durationSeconds * 1000, left * 1000];
+      held.canRenew = !isExhausted({ isRenewable: left > 0, askedMs, grantedMs, movedMs });
       if (left > 0) extend(held, left, sentAt);
     }
   }

@@ -1,11 +1,13 @@
 // One running program: its process group, its output, its end. When and why it runs is for others to decide.
 
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import type { Writable } from 'node:stream';
 import type { Clock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { ProcessExit } from '../restart-policy.ts';
 import type { Environment } from './environment.ts';
+import type { Handover } from './handover.ts';
 import { createLineReader, type OutputMask } from './output-mask.ts';
 
 type OutputStream = 'stdout' | 'stderr';
@@ -14,6 +16,8 @@ export interface ChildOptions {
   /** The program (a path or a name in PATH of `env`) and its arguments. */
   readonly words: readonly string[];
   readonly env: Environment;
+  /** What is passed on over a pipe, to a step that becomes the program. */
+  readonly handover?: Handover | undefined;
   readonly workingDir?: string | undefined;
   /** `inherit`: the agent's own; else each line, masked. */
   readonly output: 'inherit' | ((line: string, stream: OutputStream) => void);
@@ -111,13 +115,19 @@ function send(pid: number, signal: NodeJS.Signals): boolean {
 function spawned(options: ChildOptions, isLeader: boolean): Promise<ChildProcess> {
   const [program = '', ...args] = options.words;
   const pipe = options.output === 'inherit' ? 'inherit' : 'pipe';
+  const runtime = options.handover?.openRuntime();
   const settings: SpawnOptions = {
     env: options.env,
     detached: isLeader,
-    stdio: [options.stdin ?? 'ignore', pipe, pipe],
+    stdio: [
+      options.stdin ?? 'ignore',
+      pipe,
+      pipe,
+      ...(runtime === undefined ? [] : ['pipe' as const, runtime.descriptor]),
+    ],
     ...(options.workingDir === undefined ? {} : { cwd: options.workingDir }),
   };
-  return new Promise((resolve, reject) => {
+  return new Promise<ChildProcess>((resolve, reject) => {
     let child: ChildProcess;
     try {
       child = spawn(program, args, settings);
@@ -127,7 +137,14 @@ function spawned(options: ChildOptions, isLeader: boolean): Promise<ChildProcess
     }
     child.once('spawn', () => resolve(child));
     child.once('error', (error) => reject(cannotStart(program, error)));
-  });
+    if (options.handover !== undefined) passOn(child, options.handover.text);
+  }).finally(() => runtime?.close());
+}
+
+function passOn(child: ChildProcess, text: string): void {
+  const pipe = child.stdio[3] as Writable | null | undefined;
+  pipe?.on('error', () => undefined); // it ended before: its exit tells
+  pipe?.end(text);
 }
 
 /** Of spawn's errors only the code is told: message and fields hold arguments and may hold the environment. */

@@ -1,18 +1,21 @@
 // How a program is started with the right user and with what must hold for every child: no new privileges, and death with
-// the agent. setpriv (util-linux) does it; Node's own uid and gid would drop supplementary groups and keep group 0.
+// the agent. setpriv (util-linux) does it; Node's own uid and gid would drop supplementary groups.
 import { execFile } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { findGroup, findUser, type UserAccount } from '../../base/accounts.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isExecutable } from '../../base/executable.ts';
+import { findSystemProgram } from '../../base/system-program.ts';
+import type { Environment } from './environment.ts';
+import { type Handover, handOver } from './handover.ts';
 
 export interface Identity {
   readonly user: UserAccount | undefined;
   readonly groupId: number | undefined;
 }
 
-/** Looks the accounts up anew at each start. Throws `process_failed` when one does not exist or cannot be taken on. */
+/** Looks the accounts up again at each start. Throws `process_failed` when one does not exist or cannot be taken on. */
 export function resolveIdentity(user: string | undefined, group: string | undefined): Identity {
   const account = user === undefined ? undefined : findUser(user);
   if (user !== undefined && account === undefined) {
@@ -38,30 +41,53 @@ export function resolveIdentity(user: string | undefined, group: string | undefi
   return { user: account, groupId: groupAccount?.gid };
 }
 
-/** What the setpriv of this host can do: busybox has one that can do next to nothing. */
-export type Setpriv = 'full' | 'missing';
+let probed: Promise<string | undefined> | undefined;
 
-let probed: Promise<Setpriv> | undefined;
-
-/** Asks once; the answer holds while the agent runs. */
-export function probeSetpriv(): Promise<Setpriv> {
+/**
+ * The path of the system's setpriv; undefined where it is missing or, as busybox's, can do next to nothing. Asks once;
+ * the answer holds while the agent runs.
+ */
+export function probeSetpriv(): Promise<string | undefined> {
   probed ??= new Promise((resolve) => {
-    execFile('setpriv', ['--help'], { timeout: 5000 }, (error, stdout) => {
+    const path = findSystemProgram('setpriv');
+    if (path === undefined) {
+      resolve(undefined);
+      return;
+    }
+    execFile(path, ['--help'], { timeout: 5000, env: {} }, (error, stdout) => {
       const canAll = ['--reuid', '--init-groups', '--no-new-privs', '--pdeathsig'].every((option) =>
         stdout.includes(option),
       );
-      resolve(error === null && canAll ? 'full' : 'missing');
+      resolve(error === null && canAll ? path : undefined);
     });
   });
   return probed;
 }
 
-/** The words to start; the pid stays the program's, as setpriv replaces itself. */
-export function launchWords(command: readonly string[], identity: Identity, setpriv: Setpriv): string[] {
-  const { user, groupId } = identity;
-  const isChange = user !== undefined || groupId !== undefined;
-  if (setpriv === 'missing') {
-    if (!isChange || !isRoot()) return [...command];
+export interface Launch {
+  /** To spawn; the pid stays the program's, as each step replaces itself. */
+  readonly words: readonly string[];
+  /** Of the first step; empty where that has rights which the program must not have. */
+  readonly env: Environment;
+  /** What the last step before the program gets over a pipe. */
+  readonly handover?: Handover;
+}
+
+/**
+ * `command` begins with the program's path, or, for another user, with what that user's PATH is to be searched for.
+ * A program of the agent's own user has its environment from the start. For another user or group setpriv starts with no
+ * environment at all, and the program's own comes after the drop: what it says (LD_PRELOAD, PATH, GLIBC_TUNABLES) must
+ * never be in force while anything runs as root.
+ */
+export function planLaunch(
+  command: readonly string[],
+  env: Environment,
+  identity: Identity,
+  setpriv: string | undefined,
+): Launch {
+  const isChange = isRoot() && (identity.user !== undefined || identity.groupId !== undefined);
+  if (setpriv === undefined) {
+    if (!isChange) return { words: command, env };
     throw new LatchkeyError(
       'process_failed',
       'a program for another user needs setpriv, which this host lacks',
@@ -70,16 +96,16 @@ export function launchWords(command: readonly string[], identity: Identity, setp
       },
     );
   }
-  return ['setpriv', ...identityOptions(identity), '--no-new-privs', '--pdeathsig', 'KILL', '--', ...command];
+  const always = ['--no-new-privs', '--pdeathsig', 'KILL'];
+  if (!isChange) return { words: [setpriv, ...always, '--', ...command], env };
+  const { words, handover } = handOver([setpriv, ...always, '--', ...command], env);
+  return { words: [setpriv, ...identityOptions(identity), ...always, '--', ...words], env: {}, handover };
 }
 
 function identityOptions({ user, groupId }: Identity): string[] {
-  if (!isRoot()) return []; // resolveIdentity has seen to it that nothing is to change
-  if (user !== undefined) {
-    const gid = groupId ?? user.gid;
-    return ['--reuid', String(user.uid), '--regid', String(gid), '--init-groups', '--inh-caps=-all'];
-  }
-  return groupId === undefined ? [] : ['--regid', String(groupId), '--clear-groups'];
+  if (user === undefined) return ['--regid', String(groupId), '--clear-groups'];
+  const gid = groupId ?? user.gid;
+  return ['--reuid', String(user.uid), '--regid', String(gid), '--init-groups', '--inh-caps=-all'];
 }
 
 function isRoot(): boolean {

@@ -19,40 +19,35 @@ interface ReaperOptions {
 /** Node reaps a child of its own in the turn in which it ends; what is still a zombie after this was somebody else's. */
 const settleMs = 1000;
 const noHang = 1;
-const scanMs = 5000;
 
 /** Does nothing unless the agent is pid 1. */
 export function startReaper({ clock, logger }: ReaperOptions): Reaper {
   if (process.pid !== 1) return { close: () => undefined };
   let suspects = new Set<string>();
   let timer: Timer | undefined;
-  let isSoon = false;
 
   function scan(): void {
+    timer = undefined;
     const zombies = findZombies().filter(({ pid }) => !isOwnChild(pid));
     // Twice seen, with turns of the event loop in between: waiting for one of Node's own would lose its exit.
     const sure = zombies.filter(({ key }) => suspects.has(key));
     for (const { pid } of sure) waitpid(pid, null, noHang);
     if (sure.length > 0) logger.debug({ count: sure.length }, 'orphans were reaped');
     suspects = new Set(zombies.map(({ key }) => key));
-    schedule(suspects.size > 0);
+    if (suspects.size > 0) schedule();
   }
 
-  function schedule(soon: boolean): void {
-    timer?.cancel();
-    isSoon = soon;
-    timer = clock.setTimer(soon ? settleMs : scanMs, scan);
+  /** The kernel sends CHLD for each orphan that ends, and for those that had ended when they became ours. */
+  function schedule(): void {
+    timer ??= clock.setTimer(settleMs, scan);
   }
 
-  const onChild = () => {
-    if (!isSoon) schedule(true);
-  };
-  process.on('SIGCHLD', onChild);
-  schedule(true);
+  process.on('SIGCHLD', schedule);
+  schedule();
   return {
     close() {
       timer?.cancel();
-      process.off('SIGCHLD', onChild);
+      process.off('SIGCHLD', schedule);
     },
   };
 }

@@ -5,8 +5,8 @@ import type { SecretValue } from '../../base/secret-value.ts';
 import type { ProcessConfig } from '../../config/resolved.ts';
 import type { Variables } from '../../content/environment-source.ts';
 import { type Child, startChild } from './child.ts';
-import { addVariables, baseEnvironment, type Environment } from './environment.ts';
-import { findProgram, launchWords, probeSetpriv, resolveIdentity } from './launcher.ts';
+import { addVariables, baseEnvironment } from './environment.ts';
+import { findProgram, type Launch, planLaunch, probeSetpriv, resolveIdentity } from './launcher.ts';
 import { createLiveMask } from './output-mask.ts';
 
 export interface StartTools {
@@ -27,13 +27,15 @@ export async function planStart(
   config: ProcessConfig,
   variables: Variables,
   ownEnv: Readonly<NodeJS.ProcessEnv>,
-): Promise<{ readonly words: readonly string[]; readonly env: Environment }> {
+): Promise<Launch> {
   const setpriv = await probeSetpriv();
   const identity = resolveIdentity(config.user, config.group);
   const env = addVariables(baseEnvironment(ownEnv, config.passEnv, identity.user), variables);
   const [program = '', ...args] = config.command;
   const path = findProgram(program, env['PATH'] ?? '', config.workingDir);
-  return { words: launchWords([path, ...args], identity, setpriv), env };
+  // What is found here is what root can reach; another user's own look-up comes when the program is started.
+  const isOther = identity.user !== undefined || identity.groupId !== undefined;
+  return planLaunch([isOther ? program : path, ...args], env, identity, setpriv);
 }
 
 /** Rejects with `process_failed` when the program cannot be started. */

@@ -1,13 +1,7 @@
 import t from 'tap';
 import type { ProcessCaller } from '../../../src/access/caller.ts';
 import { isJsonObject, parseJson } from '../../../src/base/json.ts';
-import {
-  callerKey,
-  grantOf,
-  hasProof,
-  isAtEnd,
-  keepableOf,
-} from '../../../src/server/vault/vault-held-policy.ts';
+import { callerKey, grantOf, hasProof, keepableOf } from '../../../src/server/vault/vault-held-policy.ts';
 import { vaultTarget } from '../../../src/server/vault/vault-path-policy.ts';
 
 const parsed = (value: object) => {
@@ -90,10 +84,4 @@ t.test('processes are one caller where user, program, unit and container are', a
   ]) {
     t.not(callerKey({ ...caller, ...over }), callerKey(caller), JSON.stringify(over));
   }
-});
-
-t.test('a renewal has met the longest life where it gives less and moves little', async (t) => {
-  t.notOk(isAtEnd(40_000, 60_000, 60_000));
-  t.notOk(isAtEnd(100, 60_000, 60_000), 'right after another one');
-  t.ok(isAtEnd(100, 20_000, 60_000));
 });

@@ -1,7 +1,7 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { findProgram, launchWords, resolveIdentity } from '../../../src/supervise/launch/launcher.ts';
+import { findProgram, planLaunch, resolveIdentity } from '../../../src/supervise/launch/launcher.ts';
 import { needsRoot } from '../../support/needs-root.ts';
 
 const own = { user: undefined, groupId: undefined };
@@ -9,28 +9,61 @@ const other = {
   user: { name: 'app', uid: 4711, gid: 4712, home: '/', shell: '/bin/sh' },
   groupId: undefined,
 };
+const setpriv = '/usr/bin/setpriv';
+const env = { PATH: '/home/app/bin', LD_PRELOAD: '/home/app/x.so', 'a.b-c': 'canary value' };
 
 t.test('every child dies with the agent and gains no privileges', async (t) => {
-  t.strictSame(launchWords(['a', 'b c'], own, 'full'), [
-    ...['setpriv', '--no-new-privs', '--pdeathsig', 'KILL', '--', 'a', 'b c'],
-  ]);
+  t.strictSame(planLaunch(['a', 'b c'], env, own, setpriv), {
+    words: [setpriv, '--no-new-privs', '--pdeathsig', 'KILL', '--', 'a', 'b c'],
+    env,
+  });
 });
 
 t.test('without setpriv the own user still works', async (t) => {
-  t.strictSame(launchWords(['a'], own, 'missing'), ['a']);
+  t.strictSame(planLaunch(['a'], env, own, undefined), { words: ['a'], env });
 });
 
 t.test('without setpriv another user is refused', { skip: needsRoot }, async (t) => {
-  t.throws(() => launchWords(['a'], other, 'missing'), {
+  t.throws(() => planLaunch(['a'], env, other, undefined), {
     code: 'process_failed',
     message: /needs setpriv, which this host lacks/,
   });
 });
 
 t.test('takes on the user with all ids and groups', { skip: needsRoot }, async (t) => {
-  const words = launchWords(['a'], other, 'full').join(' ');
-  t.match(words, '--reuid 4711 --regid 4712 --init-groups --inh-caps=-all --no-new-privs');
-  t.match(launchWords(['a'], { ...other, groupId: 5 }, 'full').join(' '), '--reuid 4711 --regid 5');
+  const words = planLaunch(['a'], env, other, setpriv).words.join(' ');
+  t.match(words, `${setpriv} --reuid 4711 --regid 4712 --init-groups --inh-caps=-all --no-new-privs`);
+  t.match(
+    planLaunch(['a'], env, { ...other, groupId: 5 }, setpriv).words.join(' '),
+    '--reuid 4711 --regid 5',
+  );
+  t.match(
+    planLaunch(['a'], env, { user: undefined, groupId: 5 }, setpriv).words.join(' '),
+    '--regid 5 --clear-groups',
+  );
+});
+
+t.test(
+  'the environment of another user is in no argument and not there before the drop',
+  { skip: needsRoot },
+  async (t) => {
+    const launch = planLaunch(['a'], env, other, setpriv);
+    t.strictSame(launch.env, {});
+    t.notMatch(launch.words.join('\n'), /canary|LD_PRELOAD|home/);
+    t.strictSame(JSON.parse(launch.handover?.text ?? ''), {
+      words: [setpriv, '--no-new-privs', '--pdeathsig', 'KILL', '--', 'a'],
+      env,
+    });
+  },
+);
+
+t.test('what no kernel starts is told before', { skip: needsRoot }, async (t) => {
+  const long = { message: /too long for the kernel/ };
+  t.throws(() => planLaunch(['a'], { LONG: 'x'.repeat(131_072) }, other, setpriv), long);
+  const many = Object.fromEntries(
+    Array.from({ length: 20 }, (_, index) => [`V${index}`, 'x'.repeat(120_000)]),
+  );
+  t.throws(() => planLaunch(['a'], many, other, setpriv), long);
 });
 
 t.test('tells which account does not exist', async (t) => {

@@ -92,11 +92,14 @@ function grantOf(answer: VaultAnswer, path: string): Grant {
     }
     throw invalidAnswer(`login at ${path}`, answer);
   }
+  const ttlSeconds = seconds(auth['lease_duration']) ?? 0;
+  // Taken for a life that is over, it would be followed by another login, and so on.
+  if (ttlSeconds < 0) throw invalidAnswer(`login at ${path}: a negative lease_duration`, answer);
   return {
     token: SecretValue.fromText(auth['client_token']),
     accessor: text(auth['accessor']),
     policies: texts(auth['policies'] ?? auth['token_policies']),
-    ttlSeconds: seconds(auth['lease_duration']) ?? 0,
+    ttlSeconds,
     isRenewable: auth['renewable'] === true,
     isOwn: true,
   };
@@ -117,12 +120,14 @@ async function lookUp(token: SecretValue, options: LoginOptions): Promise<Grant>
   if (answer.status !== 200) throw refusedLogin(answer, path, auth, [token.text()]);
   const data = answerJson(answer)?.['data'];
   if (!isJsonObject(data)) throw invalidAnswer(path, answer);
+  const ttlSeconds = seconds(data['ttl']);
+  if (ttlSeconds !== undefined && ttlSeconds < 0) throw invalidAnswer(`${path}: a negative ttl`, answer);
   return {
     token,
     accessor: text(data['accessor']),
     policies: [...texts(data['policies']), ...texts(data['identity_policies'])],
     // In its last second a token has a TTL of 0 as endless ones have, but also an end.
-    ttlSeconds: seconds(data['ttl']) || (text(data['expire_time']) === undefined ? 0 : 1),
+    ttlSeconds: ttlSeconds || (text(data['expire_time']) === undefined ? 0 : 1),
     isRenewable: data['renewable'] === true,
     isOwn: false,
   };

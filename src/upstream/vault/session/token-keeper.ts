@@ -58,8 +58,8 @@ export function createTokenKeeper(options: TokenKeeperOptions): TokenKeeper {
         priority: 'interactive',
       });
       const granted = answer.status === 200 ? answerJson(answer)?.['auth'] : undefined;
-      if (isJsonObject(granted)) {
-        const grantedMs = (seconds(granted['lease_duration']) ?? 0) * 1000;
+      const grantedMs = isJsonObject(granted) ? (seconds(granted['lease_duration']) ?? 0) * 1000 : -1;
+      if (isJsonObject(granted) && grantedMs >= 0) {
         token.life = renewedLife(before, grantedMs, granted['renewable'] === true, clock.now());
         options.onRenewed();
         return;

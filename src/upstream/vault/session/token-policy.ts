@@ -1,13 +1,14 @@
 // When the agent's own token is renewed and when it is replaced by a fresh login. Pure: takes the time and the randomness.
 import { backoffDelayMs } from '../../../base/backoff.ts';
+import { isExhausted, renewDelayMs } from '../../../base/renewal-policy.ts';
 
 export interface TokenLife {
   /** Monotonic milliseconds; Infinity: no end. */
   readonly expiresAt: number;
-  /** What the login granted, in milliseconds: a renewal that grants less has met the token's max TTL. */
+  /** What the login granted, in milliseconds, and what each renewal asks for. */
   readonly periodMs: number;
   readonly isRenewable: boolean;
-  /** The last renewal granted less than was asked for. */
+  /** The last renewal showed that no other moves its end. */
   readonly isCapped: boolean;
   /** Renewals that failed in a row. */
   readonly failures: number;
@@ -23,18 +24,19 @@ export interface TokenPlan {
 const retryBackoff = { minMs: 1000, maxMs: 60_000 };
 
 /**
- * Renews, or replaces what cannot be renewed, at 60 to 73 % of what remains: before the leases that end with the token are
- * replaced, so that these are not made under it once more. Replaces at once in the last tenth.
+ * Renews at 60 to 73 % of what remains. What cannot be renewed any more is replaced at 60 to 73 % of a whole life, at once
+ * where that is over: before the leases that end with the token are replaced, so that these are not made under it once
+ * more, and with time left to hand the new ones to their users. Replaces at once in the last tenth.
  */
 export function planToken(life: TokenLife, now: number, random: () => number): TokenPlan {
   if (life.expiresAt === Number.POSITIVE_INFINITY) {
     return { action: 'none', at: Number.POSITIVE_INFINITY, why: 'the token has no end' };
   }
   const remaining = Math.max(0, life.expiresAt - now);
-  const at = now + remaining * (0.6 + 0.1333 * random());
   if (!life.isRenewable || life.isCapped) {
     const why = life.isCapped ? 'the token nears its max TTL' : 'the token cannot be renewed';
-    return { action: 'replace', at, why };
+    const lead = life.periodMs - renewDelayMs(life.periodMs, random);
+    return { action: 'replace', at: Math.max(now, life.expiresAt - lead), why };
   }
   if (remaining <= life.periodMs / 10) {
     return { action: 'replace', at: now, why: 'the token was not renewed in time' };
@@ -43,7 +45,10 @@ export function planToken(life: TokenLife, now: number, random: () => number): T
     const wait = Math.min(backoffDelayMs(life.failures, retryBackoff, random), remaining / 3);
     return { action: 'renew', at: now + wait, why: 'the last renewal failed' };
   }
-  return { action: 'renew', at, why: 'two thirds of its life are over' };
+  // A renewal that gave less than a whole life may have met the longest one: the next tells, while there is time.
+  const isShort = remaining < life.periodMs * 0.9;
+  const wait = isShort ? remaining / 2 : renewDelayMs(remaining, random);
+  return { action: 'renew', at: now + wait, why: 'two thirds of its life are over' };
 }
 
 /** The life after a renewal that granted `grantedMs`. */
@@ -57,7 +62,14 @@ export function renewedLife(
     ...before,
     expiresAt: grantedMs === 0 ? Number.POSITIVE_INFINITY : now + grantedMs,
     isRenewable,
-    isCapped: grantedMs !== 0 && grantedMs < before.periodMs * 0.98 - 1000,
+    isCapped:
+      grantedMs !== 0 &&
+      isExhausted({
+        isRenewable,
+        askedMs: before.periodMs,
+        grantedMs,
+        movedMs: now + grantedMs - before.expiresAt,
+      }),
     failures: 0,
   };
 }

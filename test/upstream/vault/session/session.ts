@@ -124,12 +124,14 @@ t.test('renews its token again and again, and logs in anew at the max TTL', asyn
     }
     if (request.path !== 'auth/token/renew-self') return undefined;
     renewals += 1;
-    return { json: { auth: grantedAuth('x', { lease_duration: renewals < 3 ? 60 : 20 }) } };
+    return {
+      json: { auth: grantedAuth('x', { lease_duration: renewals < 3 ? 60 : renewals === 3 ? 20 : 10 }) },
+    };
   });
   const { upstream } = await start(t, vault, { clock: createFastClock(200), config: slow(vault) });
   await upstream.ready(ready());
   await waitFor('a second login', () => vault.count('auth/approle/login') === 2);
-  t.equal(renewals, 3);
+  t.ok(renewals === 3 || renewals === 4, 'the third, or the next, has moved its end no further');
   t.equal(upstream.status().state, 'ready');
   const renewal = vault.requests.find((request) => request.path === 'auth/token/renew-self');
   t.same(JSON.parse(renewal?.body ?? ''), { increment: '60s' });

@@ -5,6 +5,7 @@ import {
   renewedLife,
   type TokenLife,
 } from '../../../../src/upstream/vault/session/token-policy.ts';
+import { createSeededRandom } from '../../../support/seeded-random.ts';
 
 const hour = 3_600_000;
 const life: TokenLife = { expiresAt: hour, periodMs: hour, isRenewable: true, isCapped: false, failures: 0 };
@@ -42,8 +43,42 @@ t.test('leaves a token without an end alone', async (t) => {
 });
 
 t.test('takes a renewal that grants less for the max TTL', async (t) => {
-  const capped = renewedLife(life, hour / 2, true, 1000);
-  t.match(capped, { expiresAt: 1000 + hour / 2, isCapped: true, failures: 0 });
+  const capped = renewedLife(life, hour / 2, true, hour / 2);
+  t.match(capped, { expiresAt: hour, isCapped: true, failures: 0 });
+  t.match(
+    renewedLife(life, hour / 2, true, 0.7 * hour),
+    { expiresAt: 1.2 * hour, isCapped: false },
+    'its end moved',
+  );
   t.match(renewedLife({ ...life, failures: 3 }, hour, true, 1000), { isCapped: false, failures: 0 });
   t.equal(renewedLife(life, 0, true, 1000).expiresAt, Number.POSITIVE_INFINITY);
+});
+
+/** The token's life as the vault and the keeper make it; gives its end and when its successor is asked for. */
+function simulate(ttlMs: number, maxMs: number, random: () => number) {
+  let now = 0;
+  let token: TokenLife = {
+    expiresAt: Math.min(ttlMs, maxMs),
+    periodMs: Math.min(ttlMs, maxMs),
+    isRenewable: true,
+    isCapped: false,
+    failures: 0,
+  };
+  for (;;) {
+    const plan = planToken(token, now, random);
+    now = plan.at;
+    if (plan.action === 'replace') return { at: now, endsAt: token.expiresAt };
+    token = renewedLife(token, Math.floor(Math.min(ttlMs, maxMs - now) / 1000) * 1000, true, now);
+  }
+}
+
+t.test('whatever its lives, a token is replaced with time left to hand its leases over', async (t) => {
+  const random = createSeededRandom(5);
+  for (let round = 0; round < 2000; round += 1) {
+    const ttlMs = 10_000 + Math.floor(random() * 60) * 1000;
+    const maxMs = ttlMs + Math.floor(random() * 200) * 1000;
+    const { at, endsAt } = simulate(ttlMs, maxMs, random);
+    t.ok(endsAt - at >= 2000, `ttl ${ttlMs}, max ${maxMs}: ${endsAt - at} ms left`);
+    if (endsAt - at < 2000) break;
+  }
 });

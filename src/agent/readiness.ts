@@ -1,0 +1,117 @@
+// Readiness as events: who waits until something is in place is woken by what may have put it there, never by a clock.
+import type { Clock, Timer } from '../base/clock.ts';
+import { type ErrorCode, LatchkeyError } from '../base/errors.ts';
+import { type Changes, until } from '../base/until.ts';
+import type { Refusals } from '../files/view/render-once.ts';
+import type { SourceStateName } from '../upstream/secret-source.ts';
+import type { Core } from './wire.ts';
+
+export interface ReadinessWatch {
+  close(): void;
+}
+
+interface WatchOptions {
+  readonly changes: Changes;
+  readonly clock: Clock;
+  /** Called soon after changes, however many they are. */
+  look(): void;
+}
+
+/** A start of a thousand files is many events: they are looked at together. */
+const gatherMs = 50;
+
+/** Looks soon, and soon after each change. Nothing runs while nothing changes. */
+export function watchReadiness({ changes, clock, look }: WatchOptions): ReadinessWatch {
+  let timer: Timer | undefined;
+  const stir = (): void => {
+    timer ??= clock.setTimer(gatherMs, () => {
+      timer = undefined;
+      look();
+    });
+  };
+  const stop = changes(stir);
+  stir();
+  return {
+    close() {
+      stop();
+      timer?.cancel();
+    },
+  };
+}
+
+export interface Refusal {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+const refusedStates: Partial<Record<SourceStateName, ErrorCode>> = {
+  login_failed: 'login_failed',
+  denied: 'denied',
+};
+/** What upstream says of a secret that waiting does not mend. */
+const lasting: ReadonlySet<ErrorCode> = new Set(['not_found', 'mount_not_found', 'denied', 'login_failed']);
+
+/** Why waiting for this secret is in vain: upstream said so, or refuses the login. Undefined: it may come. */
+export function refusalOf(
+  { store, upstreams }: Pick<Core, 'store' | 'upstreams'>,
+  key: string,
+): Refusal | undefined {
+  const entry = store.find(key);
+  if (entry === undefined || entry.current !== undefined) return undefined;
+  if (entry.error !== undefined && lasting.has(entry.error.code)) return entry.error;
+  const upstream = upstreams.byName().get(entry.reference.upstream)?.status();
+  const code = upstream && refusedStates[upstream.state];
+  if (upstream === undefined || code === undefined) return undefined;
+  return { code, message: upstream.message ?? `upstream ${upstream.name} refuses the login` };
+}
+
+export function refusalsOf(core: Core): Refusals {
+  return { changes: core.changes, isRefused: (key) => refusalOf(core, key) !== undefined };
+}
+
+/** What is not there yet. */
+export interface Waiting {
+  /** Of a secret's entry; empty for what is no secret. */
+  readonly key: string;
+  readonly name: string;
+  readonly reason: string;
+  /** It will not come by waiting. */
+  readonly code?: ErrorCode;
+}
+
+/**
+ * Resolves when `look` finds nothing that is missing. Rejects as soon as something is refused, with its code, and with
+ * `upstream_unavailable` when the signal comes first.
+ */
+export async function untilInPlace(
+  core: Core,
+  options: { readonly changes: Changes; readonly signal: AbortSignal; look(): readonly Waiting[] },
+): Promise<void> {
+  const { changes, signal, look } = options;
+  const either: Changes = (listener) => {
+    const stops = [changes(listener), core.changes(listener)];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  };
+  const isInPlace = (): boolean => {
+    const missing = look();
+    for (const { key, name, reason, code } of missing) {
+      const refusal = code === undefined ? refusalOf(core, key) : { code, message: reason };
+      if (refusal !== undefined) throw new LatchkeyError(refusal.code, `${name}: ${refusal.message}`);
+    }
+    return missing.length === 0;
+  };
+  await until(either, isInPlace, signal).catch((error: unknown) => {
+    throw signal.aborted ? notInTime(look()) : error;
+  });
+}
+
+function notInTime([first]: readonly Waiting[]): LatchkeyError {
+  const what = first === undefined ? 'its values' : `${first.name} (${first.reason})`;
+  return new LatchkeyError(
+    'upstream_unavailable',
+    `the program was not started: ${what} did not come in time`,
+    { remedy: 'look whether the upstream answers, or give it longer with --timeout' },
+  );
+}

@@ -1,0 +1,25 @@
+// What a renewal shows, for everything that is lent: leases, the agent's own token, tokens of callers. One notion of when
+// it can be renewed no further, and of when to renew. Pure; times in milliseconds.
+
+export interface Renewal {
+  readonly isRenewable: boolean;
+  readonly askedMs: number;
+  readonly grantedMs: number;
+  /** By how much its end is later than before. */
+  readonly movedMs: number;
+}
+
+/**
+ * Whether no further renewal will move its end: it says so, or it was given less than asked and its end stays where it
+ * was. An end that moves, if less than asked, is a shortened TTL, or will show at the next renewal.
+ */
+export function isExhausted({ isRenewable, askedMs, grantedMs, movedMs }: Renewal): boolean {
+  const toleranceMs = Math.max(1000, askedMs / 20);
+  const isShort = grantedMs < askedMs - toleranceMs;
+  return !isRenewable || (isShort && Math.abs(movedMs) <= toleranceMs);
+}
+
+/** A moment at about two thirds of what remains: 60 to 73 %. */
+export function renewDelayMs(remainingMs: number, random: () => number): number {
+  return Math.max(0, remainingMs) * (2 / 3) * (0.9 + 0.2 * random());
+}

@@ -1,0 +1,76 @@
+// Who can change what is found at a path: walks from / and names the first part that somebody other than root and this
+// process's user owns or may write. As sshd's StrictModes; opening a file safely is for those who open it.
+import { lstatSync, readlinkSync, type Stats } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+
+export interface PathFault {
+  /** The part that is not as it should be: the file, a folder above it, or a link on the way. */
+  readonly path: string;
+  /** `can be written by everybody (mode 0666)` and so on. */
+  readonly what: string;
+  readonly remedy: string;
+}
+
+export interface TrustOptions {
+  /** Users beside root and this process's own that may own it. */
+  readonly owners?: readonly number[];
+  /** Whether a group may write: true where it has nobody in it who is not trusted anyway. The default: none may. */
+  readonly isTrustedGroup?: (gid: number) => boolean;
+  /** For what holds a secret: that not everybody may read it, either. */
+  readonly isSecret?: boolean;
+}
+
+const mostLinks = 40;
+const writableByGroup = 0o020;
+const writableByOthers = 0o002;
+const readableByOthers = 0o004;
+const searchableByOthers = 0o001;
+const sticky = 0o1000;
+
+/** Undefined when nobody else can change it. A path that is not there is judged by the folders above it. */
+export function findPathFault(path: string, options: TrustOptions = {}): PathFault | undefined {
+  const owners = new Set([0, process.geteuid?.() ?? 0, ...(options.owners ?? [])]);
+  let rest = resolve(path).split('/').filter(Boolean);
+  let current = '/';
+  let links = 0;
+  let isInReach = true;
+  for (;;) {
+    const stats = lstatSync(current, { throwIfNoEntry: false });
+    if (stats === undefined) return undefined;
+    const isLast = rest.length === 0 && !stats.isSymbolicLink();
+    const fault = faultOf(current, stats, isLast);
+    if (fault !== undefined || isLast) return fault;
+    if (stats.isSymbolicLink()) {
+      links += 1;
+      if (links > mostLinks) return { path, what: 'leads through too many links', remedy: 'remove the loop' };
+      rest = [...resolve(dirname(current), readlinkSync(current)).split('/').filter(Boolean), ...rest];
+      current = '/';
+      isInReach = true;
+      continue;
+    }
+    isInReach &&= (stats.mode & searchableByOthers) !== 0;
+    current = join(current, rest.shift() ?? '');
+  }
+
+  function faultOf(part: string, stats: Stats, isLast: boolean): PathFault | undefined {
+    if (!owners.has(stats.uid)) {
+      return { path: part, what: `belongs to uid ${stats.uid}`, remedy: `chown root ${part}` };
+    }
+    if (stats.isSymbolicLink()) return undefined; // the mode of a link means nothing
+    const mode = (stats.mode & 0o7777).toString(8).padStart(4, '0');
+    // In a sticky folder only its owner may replace an entry, and the entry itself is looked at next.
+    const isSafeFolder = !isLast && (stats.mode & sticky) !== 0;
+    if ((stats.mode & writableByOthers) !== 0 && !isSafeFolder) {
+      return { path: part, what: `can be written by everybody (mode ${mode})`, remedy: `chmod o-w ${part}` };
+    }
+    const isGroupTrusted = stats.gid === 0 || options.isTrustedGroup?.(stats.gid) === true;
+    if ((stats.mode & writableByGroup) !== 0 && !isSafeFolder && !isGroupTrusted) {
+      const what = `can be written by group ${stats.gid} (mode ${mode})`;
+      return { path: part, what, remedy: `chmod g-w ${part}` };
+    }
+    if (isLast && options.isSecret === true && isInReach && (stats.mode & readableByOthers) !== 0) {
+      return { path: part, what: `can be read by everybody (mode ${mode})`, remedy: `chmod o= ${part}` };
+    }
+    return undefined;
+  }
+}
