@@ -131,6 +131,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       if (hasBeenReady) notifier?.send(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
       try {
         const next = loadConfig(options.configPaths, { env });
+        tellWarnings(next, logger);
         const { changed } = await reloadParts({ before: config, next, core, serving, log });
         config = next;
         const isTemplateNew = (await rereadTemplates()) && !changed.includes('files');
@@ -267,4 +268,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       logger.info({}, 'stopped');
     },
   };
+}
+
+function tellWarnings({ warnings }: ResolvedConfig, logger: Logger): void {
+  for (const warning of warnings) logger.warn({}, `others can change what is trusted: ${warning}`);
 }

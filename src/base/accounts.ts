@@ -63,6 +63,25 @@ export function groupsOfUser(name: string): number[] {
   return status === 0 ? stdout.trim().split(' ').map(Number) : [];
 }
 
+/**
+ * The uids of all who are in a group, by its list or as their own group; undefined for what cannot be known. Users whom
+ * only NSS knows and who have it as their own group are not seen.
+ */
+export function groupMembers(gid: number): number[] | undefined {
+  const [, , , list = ''] = findRecord('group', String(gid)) ?? [];
+  const listed = list
+    .split(',')
+    .filter(Boolean)
+    .map((name) => findUser(name)?.uid);
+  const own = readDatabase('passwd')
+    .split('\n')
+    .map((line) => line.split(':'))
+    .filter((fields) => fields[3] === String(gid))
+    .map((fields) => Number(fields[2]));
+  const members = [...listed, ...own];
+  return members.includes(undefined) ? undefined : members.filter((uid) => uid !== undefined);
+}
+
 function findRecord(database: 'passwd' | 'group', key: string): string[] | undefined {
   if (key === '' || /[:\n]/.test(key)) return undefined;
   return matchRecord(readDatabase(database), key) ?? matchRecord(askNss(database, key), key);

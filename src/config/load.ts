@@ -2,6 +2,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createProblems, type Problems } from './problems.ts';
+import { checkModes } from './resolve/check-modes.ts';
 import { checkAccounts, checkLinkedDestinations, checkTemplateFiles } from './resolve/host-checks.ts';
 import { resolveConfig } from './resolve/resolve.ts';
 import type { Environment } from './resolve/resolve-context.ts';
@@ -18,7 +19,7 @@ export interface LoadOptions {
   /**
    * What to look at beside the text. `none`: nothing, for a command that only wants to know where the agent listens.
    * `text`: nothing of the host, for a config that is meant for another one. `files` (the default): template files are
-   * there, and no two destinations are one. `host`: users and groups exist too.
+   * there, no two destinations are one, and nobody else can change what is trusted. `host`: users and groups exist too.
    */
   readonly checks?: 'none' | 'text' | 'files' | 'host';
 }
@@ -57,13 +58,15 @@ function resolveSources(
     sources.map((source) => source.file),
   );
   if (checks !== 'none') checkNotEmpty(sources, problems);
-  if (checks === 'files' || checks === 'host') {
+  const looksAtHost = checks === 'files' || checks === 'host';
+  if (looksAtHost) {
     checkTemplateFiles(config, merged, problems);
     checkLinkedDestinations(config, merged, problems);
   }
   if (checks === 'host') checkAccounts(merged, problems);
+  const warnings = looksAtHost ? checkModes(config, merged, sources, env, problems) : [];
   problems.throwIfAny();
-  return config;
+  return { ...config, warnings };
 }
 
 /** A file that is being written is empty for a moment: taken for a config, it would end all that runs. */

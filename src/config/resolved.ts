@@ -16,6 +16,8 @@ export interface ResolvedConfig {
   readonly stateDir: string;
   /** The config files that this came from, for watching. */
   readonly sources: readonly string[];
+  /** What is not as it should be and is put up with (`strict_modes: false`), for the log. */
+  readonly warnings: readonly string[];
 }
 
 export interface SecretConfig {

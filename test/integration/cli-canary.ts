@@ -228,7 +228,7 @@ t.test('credentials of the login are in no message', async (t) => {
   const folder = testFolder(t);
   const vault = await startDevVault(t);
   const { roleId } = await vault.createAppRole('app');
-  writeFileSync(join(folder, 'secret-id'), 'CANARY-secret-id-that-is-wrong');
+  writeFileSync(join(folder, 'secret-id'), 'CANARY-secret-id-that-is-wrong', { mode: 0o600 });
   const agent = startAgent(t, {
     folder,
     vault,

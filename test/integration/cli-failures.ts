@@ -146,7 +146,7 @@ t.test('a wrong role id: told with the remedy, everything else serves, and it re
   const { folder, vault } = await setUp(t);
   const { roleId, secretId } = await vault.createAppRole('app', { policies: ['agent'] });
   writeFileSync(join(folder, 'role-id'), 'no-such-role');
-  writeFileSync(join(folder, 'secret-id'), secretId);
+  writeFileSync(join(folder, 'secret-id'), secretId, { mode: 0o600 });
   const auth = {
     method: 'approle',
     role_id_file: join(folder, 'role-id'),

@@ -128,7 +128,7 @@ async function loginOf({ folder }: { folder: string }, policy: string) {
   await vault.writePolicy('app', policy);
   const { roleId, secretId } = await vault.createAppRole('app', { policies: ['app'] });
   const path = join(folder, 'secret-id');
-  writeFileSync(path, secretId);
+  writeFileSync(path, secretId, { mode: 0o600 });
   const auth = { method: 'approle', role_id: roleId, secret_id_file: path, remove_secret_id_file: false };
   return { vault: { kind: 'vault', address: vault.address, events: false, auth } };
 }

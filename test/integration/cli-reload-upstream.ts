@@ -25,7 +25,7 @@ async function setUp(t: Test, postgres: Postgres, secret: object = {}) {
   for (const name of ['one', 'two']) {
     const { roleId, secretId } = await vault.createAppRole(name, { policies: ['app'], token_ttl: '3s' });
     roleIds[name] = roleId;
-    writeFileSync(join(folder, name), secretId);
+    writeFileSync(join(folder, name), secretId, { mode: 0o600 });
   }
   const upstream = (name: string, changes: object = {}) => ({
     address: vault.address,

@@ -359,7 +359,7 @@ t.test('exit_on_error counts for an upstream that a reload adds, and for a later
   const login = async ({ vault, folder }: Pick<Scene, 'vault' | 'folder'>, secretId?: string) => {
     const made = await vault.createAppRole('app');
     const path = join(folder, 'secret-id');
-    writeFileSync(path, secretId ?? made.secretId);
+    writeFileSync(path, secretId ?? made.secretId, { mode: 0o600 });
     return {
       address: vault.address,
       auth: {
@@ -395,7 +395,7 @@ t.test('exit_on_error counts for an upstream that a reload adds, and for a later
       /"logged_in"/.test((await agent.ask('/status').catch(() => ({ text: '' }))).text),
     );
     const { upstreams } = JSON.parse((await agent.ask('/status')).text) as AgentStatus;
-    writeFileSync(join(folder, 'secret-id'), 'wrong');
+    writeFileSync(join(folder, 'secret-id'), 'wrong', { mode: 0o600 });
     await vault.ask('PUT', 'auth/token/revoke-accessor', { accessor: upstreams[0]?.login?.accessor });
     await agent.ask('/refresh', { method: 'POST' }).catch(() => undefined);
     t.match(await agent.exited, { code: 3, stderr: /login at auth\/approle\/login/ });

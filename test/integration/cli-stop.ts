@@ -228,7 +228,7 @@ t.test('leases that should be revoked are, while a child and a notify hang', asy
   const database = await mountDatabase(vault, postgres, { defaultTtl: '1h', maxTtl: '24h' });
   const { roleId, secretId } = await vault.createAppRole('agent', { policies: ['agent'] });
   await vault.writePolicy('agent', 'path "*" { capabilities = ["read", "update", "list"] }');
-  writeFileSync(join(folder, 'secret-id'), secretId);
+  writeFileSync(join(folder, 'secret-id'), secretId, { mode: 0o600 });
   for (const [signal, onExit] of [
     ['SIGINT', 'revoke'],
     ['SIGTERM', 'revoke'],

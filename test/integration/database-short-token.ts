@@ -27,7 +27,7 @@ t.test('no login fails, however short the life of the token', { jobs: 3 }, async
       const { roleId, secretId } = await vault.createAppRole('app', { ...role, token_policies: 'app' });
       const folder = testFolder(t);
       writeFileSync(join(folder, 'role-id'), roleId);
-      writeFileSync(join(folder, 'secret-id'), secretId);
+      writeFileSync(join(folder, 'secret-id'), secretId, { mode: 0o600 });
       const destination = join(folder, 'database.json');
       const agent = startAgent(t, {
         folder,

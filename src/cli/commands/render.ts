@@ -21,6 +21,7 @@ export async function runRender(options: RenderOptions): Promise<number> {
     // Each file gets its line in the end: on stderr the log would say it twice.
     level: config.log.file === undefined ? 'error' : config.log.level,
   });
+  for (const warning of config.warnings) process.stderr.write(`latchkey: warning: ${warning}\n`);
   const timeout = timeoutSignal(options.timeout);
   const oneShot = { config, log, env: process.env, signal: AbortSignal.any([stop.signal, timeout]) };
   try {

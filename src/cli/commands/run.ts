@@ -24,6 +24,7 @@ export async function runRun(options: RunOptions, command: readonly string[]): P
     ...config.log,
     level: config.log.file === undefined ? 'warn' : config.log.level,
   });
+  for (const warning of config.warnings) process.stderr.write(`latchkey: warning: ${warning}\n`);
   const timeout = timeoutSignal(options.timeout);
   const stop = stopSignal();
   try {

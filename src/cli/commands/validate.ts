@@ -12,24 +12,33 @@ interface ValidateOptions {
 }
 
 export async function runValidate(options: ValidateOptions): Promise<number> {
-  const { summary, problems } = await validate(options);
-  if (options.json) process.stdout.write(`${JSON.stringify({ valid: problems.length === 0, problems })}\n`);
+  const { summary, problems, warnings } = await validate(options);
+  if (options.json)
+    process.stdout.write(`${JSON.stringify({ valid: problems.length === 0, problems, warnings })}\n`);
   for (const problem of problems) process.stderr.write(`${problem}\n`);
+  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   if (problems.length > 0) return 2;
   process.stderr.write(`valid: ${summary}\n`);
   return 0;
 }
 
-async function validate(options: ValidateOptions): Promise<{ summary: string; problems: string[] }> {
+interface Verdict {
+  summary: string;
+  problems: string[];
+  warnings: readonly string[];
+}
+
+async function validate(options: ValidateOptions): Promise<Verdict> {
   const { syntaxOnly } = options;
   let config: ResolvedConfig;
   try {
     config = loadConfig(options.config ?? [], { checks: syntaxOnly ? 'text' : 'host' });
   } catch (error) {
     if (errorCode(error) !== 'config_invalid') throw error;
-    return { summary: '', problems: describeError(error).split('\n') };
+    return { summary: '', problems: describeError(error).split('\n'), warnings: [] };
   }
   const parts = ['upstreams', 'secrets', 'files', 'processes', 'listeners'] as const;
   const summary = parts.map((part) => `${config[part].length} ${part}`).join(', ');
-  return { summary, problems: await validateParts(config, { isElsewhere: syntaxOnly }) };
+  const problems = await validateParts(config, { isElsewhere: syntaxOnly });
+  return { summary, problems, warnings: config.warnings };
 }

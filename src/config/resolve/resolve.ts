@@ -48,6 +48,7 @@ export function resolveConfig(
     },
     stateDir: resolveStateDir(merged, context),
     sources,
+    warnings: [],
   };
   checkNesting(context);
   checkTemplates(config, merged, context);

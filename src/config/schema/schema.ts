@@ -79,6 +79,10 @@ export const rootSchema = section({
   audit: doc(z.optional(auditSchema), 'What is recorded; absent: nothing.'),
   log: doc(z.optional(logSchema), 'The log of the agent.'),
   template: doc(z.optional(templateSchema), 'What templates may do.'),
+  strict_modes: doc(
+    z.optional(flag()),
+    'Config, templates, programs, credentials and state that others can change, or credentials that all can read, are errors (default); with false warnings. It counts in a file that is itself as it should be.',
+  ),
   state_dir: doc(
     z.optional(text()),
     'A folder for what must survive a restart (lease ids, no secrets); default `$STATE_DIRECTORY`, else /var/lib/latchkey.',

@@ -3,7 +3,7 @@
 import * as z from 'zod/mini';
 import { Place, type Problems, reportTwice } from '../problems.ts';
 import { addIssues, describeUnknownKey } from '../schema/describe-issue.ts';
-import { name as nameSchema } from '../schema/fields.ts';
+import { flag, name as nameSchema } from '../schema/fields.ts';
 import { type FileInput, fileSchema } from '../schema/file-schema.ts';
 import { type ProcessInput, processSchema } from '../schema/process-schema.ts';
 import {
@@ -48,6 +48,8 @@ export interface MergedConfig {
   readonly log: Item<LogInput>;
   readonly template: Item<TemplateInput>;
   readonly stateDir: Item<string> | undefined;
+  /** Each file may say it; it counts where the file itself is as it should be. */
+  readonly strictModes: Item<boolean>[];
   /** All names, those of invalid items too, so that one mistake is told once. */
   readonly names: {
     upstreams: Set<string>;
@@ -73,6 +75,7 @@ export function mergeSources(sources: readonly ConfigSource[], problems: Problem
     log: readSection(roots, 'log', logSchema, problems) ?? emptySection(roots, logSchema),
     template: readSection(roots, 'template', templateSchema, problems) ?? emptySection(roots, templateSchema),
     stateDir: stateDir && validate(z.string('a path').check(z.minLength(1, 'a path')), stateDir, problems),
+    strictModes: items(roots, 'strict_modes').flatMap((item) => validate(flag(), item, problems) ?? []),
     names: {
       upstreams: new Set(items(roots, 'upstreams').flatMap(keysOf)),
       secrets: new Set(items(roots, 'secrets').flatMap(keysOf)),

@@ -1,0 +1,168 @@
+// Who else can change what the agent trusts: its config, templates, programs, credentials and state, and the folders above
+// them. As sshd's StrictModes: an error, or with `strict_modes: false` a warning.
+import { statSync } from 'node:fs';
+import { basename, isAbsolute, join } from 'node:path';
+import { findUser, groupMembers } from '../../base/accounts.ts';
+import { isExecutable } from '../../base/executable.ts';
+import { findPathFault, type TrustOptions } from '../../base/trusted-path.ts';
+import { Place, type Problems } from '../problems.ts';
+import type { NotifyConfig, ProcessConfig, ResolvedConfig, SettleConfig } from '../resolved.ts';
+import type { MergedConfig } from '../sources/merge.ts';
+import type { ConfigSource } from '../sources/read-source.ts';
+import type { Environment } from './resolve-context.ts';
+
+interface Trusted {
+  readonly path: string;
+  readonly place: Place;
+  /** `template`, `program`: what it is for, for messages. */
+  readonly role: string;
+  readonly options?: TrustOptions;
+}
+
+/** Faults go to `problems`, or, where the config puts up with them, are returned for the log. */
+export function checkModes(
+  config: ResolvedConfig,
+  merged: MergedConfig,
+  sources: readonly ConfigSource[],
+  env: Environment,
+  problems: Problems,
+): string[] {
+  const isTrustedGroup = createGroupTrust();
+  const warnings = new Set<string>();
+  const fault = ({ path, role, options }: Trusted) => {
+    const found = findPathFault(path, { isTrustedGroup, ...options });
+    if (found === undefined) return undefined;
+    const what = found.path === path ? path : `${path}: ${found.path}`;
+    return `${role} ${what} ${found.what}; ${found.remedy}`;
+  };
+  const configs = sources.map((source) => {
+    const trusted = { path: source.file, place: new Place(source, []), role: 'config' };
+    return { ...trusted, source, fault: fault(trusted) };
+  });
+  const isSaidIn = (source: ConfigSource) =>
+    merged.strictModes.some(({ value, place }) => !value && place.source === source);
+  // Whoever can write a file can write this line into it, so there it says nothing.
+  const isLenient = configs.some((item) => item.fault === undefined && isSaidIn(item.source));
+  const tell = (place: Place, message: string | undefined, hint = '') => {
+    if (message === undefined) return;
+    if (isLenient) warnings.add(message);
+    else problems.add(place, `${message}${hint}`);
+  };
+  for (const { place, source, fault } of configs) {
+    const hint = ' (strict_modes: false does not count in a file that others can write: say it in another)';
+    tell(place, fault, isSaidIn(source) ? hint : '');
+  }
+  for (const item of trustedPaths(config, merged, env)) tell(item.place, fault(item));
+  return [...warnings];
+}
+
+function* trustedPaths(config: ResolvedConfig, merged: MergedConfig, env: Environment): Generator<Trusted> {
+  for (const [index, file] of config.files.entries()) {
+    const place = merged.files[index]?.place;
+    if (place === undefined) continue;
+    if (file.source.kind === 'file')
+      yield { path: file.source.path, place: place.at('template'), role: 'template' };
+    for (const command of commandsOf([file.check, ...file.notify, file.settle]))
+      yield* programs(command, env, place);
+  }
+  for (const [index, process] of config.processes.entries()) {
+    const place = merged.processes[index]?.place;
+    if (place === undefined) continue;
+    // Of another user it may be that user's own affair; what only root starts is not.
+    if (isOwnUser(process)) yield* programs(process.command, env, place.at('command'));
+    for (const command of commandsOf([process.health])) yield* programs(command, env, place.at('health'));
+  }
+  yield* credentials(config, merged);
+  const state = merged.stateDir?.place ?? merged.log.place;
+  yield { path: config.stateDir, place: state, role: 'state_dir' };
+  // Distributions give /var/log to a group of their logging program.
+  const options = { isTrustedGroup: () => true };
+  const { audit, log } = config;
+  if (audit !== undefined && merged.audit !== undefined)
+    yield { path: audit.file, place: merged.audit.place.at('file'), role: 'audit file', options };
+  if (log.file !== undefined)
+    yield { path: log.file, place: merged.log.place.at('file'), role: 'log file', options };
+}
+
+function* credentials(config: ResolvedConfig, merged: MergedConfig): Generator<Trusted> {
+  for (const [index, upstream] of config.upstreams.entries()) {
+    const place = merged.upstreams[index]?.place;
+    if (place === undefined) continue;
+    for (const [key, path] of filesOf(upstream)) {
+      // The id of a role is a name, of which Vault keeps no secret.
+      const isSecret = !/^(?:ca|cert|roleId)/.test(key) && !isOfKubelet(path);
+      yield {
+        path,
+        place,
+        role: /^(?:ca|cert)/.test(key) ? 'certificate' : 'credential',
+        options: { isSecret },
+      };
+    }
+  }
+  for (const [index, listener] of config.listeners.entries()) {
+    const place = merged.listeners[index]?.place;
+    if (place === undefined || listener.kind !== 'tcp' || listener.tls === undefined) continue;
+    yield { path: listener.tls.keyFile, place, role: 'key', options: { isSecret: true } };
+    yield { path: listener.tls.certFile, place, role: 'certificate' };
+  }
+}
+
+/** The files that an upstream of any kind names: keys that end in `File`, `Path` or are `path`. Sinks are written, not read. */
+function* filesOf(part: object): Generator<[key: string, path: string]> {
+  for (const [key, value] of Object.entries(part)) {
+    if (key === 'sinks') continue;
+    if (typeof value === 'string' && isAbsolute(value) && /(?:File|Path|^path)$/.test(key))
+      yield [key, value];
+    else if (typeof value === 'object' && value !== null) yield* filesOf(value);
+  }
+}
+
+/** Kubernetes gives mounted tokens mode 0644 in a container where nobody else is; it is not the operator's to choose. */
+function isOfKubelet(path: string): boolean {
+  return path.startsWith('/var/run/secrets/') || path.startsWith('/run/secrets/');
+}
+
+function* commandsOf(
+  parts: readonly (NotifyConfig | SettleConfig | { command: readonly string[] } | undefined)[],
+): Generator<readonly string[]> {
+  for (const part of parts) if (part !== undefined && 'command' in part) yield part.command;
+}
+
+const interpreters = /^(?:[bdkz]?a?sh|python[\d.]*|perl|php[\d.]*|ruby|node|env)$/;
+const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** The program of a command, and, where it is an interpreter, the script. */
+function* programs(command: readonly string[], env: Environment, place: Place): Generator<Trusted> {
+  const [program = '', ...args] = command;
+  const path = isAbsolute(program) ? program : lookUp(program, env['PATH'] ?? defaultPath);
+  if (path !== undefined) yield { path, place, role: 'program' };
+  if (!interpreters.test(basename(program))) return;
+  for (const arg of args) {
+    const isScript = isAbsolute(arg) && statSync(arg, { throwIfNoEntry: false })?.isFile() === true;
+    if (isScript) yield { path: arg, place, role: 'script' };
+  }
+}
+
+function lookUp(program: string, searchPath: string): string | undefined {
+  if (program.includes('/')) return undefined; // relative to a working folder
+  return searchPath
+    .split(':')
+    .filter(isAbsolute)
+    .map((folder) => join(folder, program))
+    .find(isExecutable);
+}
+
+function isOwnUser({ user }: ProcessConfig): boolean {
+  return user === undefined || findUser(user)?.uid === process.geteuid?.();
+}
+
+/** A group in which there is nobody but root and this process's user: a user's private group, an empty one. */
+function createGroupTrust(): (gid: number) => boolean {
+  const known = new Map<number, boolean>();
+  return (gid) => {
+    const own = process.geteuid?.();
+    const isTrusted = known.get(gid) ?? groupMembers(gid)?.every((uid) => uid === 0 || uid === own) === true;
+    known.set(gid, isTrusted);
+    return isTrusted;
+  };
+}

@@ -1,0 +1,225 @@
+// What others can write decides nothing: config, templates, programs, credentials, state and the folders above them.
+import { chmodSync, chownSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { findPathFault } from '../../src/base/trusted-path.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { ResolvedConfig } from '../../src/config/resolved.ts';
+import { startAgent } from '../support/cli.ts';
+import { startDevVault } from '../support/dev-vault.ts';
+import { needsRoot } from '../support/needs-root.ts';
+import { nobody } from '../support/other-user.ts';
+import { testFolder } from '../support/test-folder.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+interface Host {
+  readonly folder: string;
+  path(name: string): string;
+  /** Writes a file, mode 0600. */
+  write(name: string, text: string, mode?: number): string;
+  load(config?: Record<string, unknown>): ResolvedConfig;
+}
+
+function host(t: Test): Host {
+  const folder = testFolder(t);
+  const path = (name: string) => join(folder, name);
+  const write = (name: string, text: string, mode = 0o600) => {
+    mkdirSync(join(path(name), '..'), { recursive: true, mode: 0o755 });
+    writeFileSync(path(name), text);
+    chmodSync(path(name), mode);
+    return path(name);
+  };
+  return {
+    folder,
+    path,
+    write,
+    load(config = {}) {
+      const upstreams = { vault: { address: 'http://127.0.0.1:1', auth: { method: 'token' } } };
+      write('conf/latchkey.yaml', JSON.stringify({ upstreams, state_dir: path('state'), ...config }));
+      return loadConfig([path('conf/latchkey.yaml')], { env: { PATH: '/usr/bin:/bin' } });
+    },
+  };
+}
+
+const refused = (message: RegExp) => ({ code: 'config_invalid', message });
+
+t.test('a config that others can write is refused, with path, mode and remedy', async (t) => {
+  const { path, load } = host(t);
+  load();
+  const read = () => loadConfig([path('conf/latchkey.yaml')], { env: {} });
+  for (const mode of [0o666, 0o602, 0o606]) {
+    chmodSync(path('conf/latchkey.yaml'), mode);
+    const told = `config ${path('conf/latchkey.yaml')} can be written by everybody (mode 0${mode.toString(8)}); chmod o-w `;
+    t.throws(read, { code: 'config_invalid', message: new RegExp(told.replaceAll(/[()]/g, '\\$&')) });
+  }
+  chmodSync(path('conf/latchkey.yaml'), 0o644);
+  t.doesNotThrow(read, 'to be read by all is no fault of a config');
+  chmodSync(path('conf'), 0o777);
+  t.throws(read, refused(/conf can be written by everybody \(mode 0777\); chmod o-w /), 'the folder above');
+  chmodSync(path('conf'), 0o1777);
+  t.doesNotThrow(read, 'in a sticky folder nobody else can replace it');
+});
+
+t.test('a folder of config files, each of them and the folder', async (t) => {
+  const { path, write } = host(t);
+  write('conf/a.yaml', '{"upstreams":{"vault":{"address":"http://127.0.0.1:1","auth":{"method":"token"}}}}');
+  write('conf/b.yaml', JSON.stringify({ state_dir: path('state') }), 0o666);
+  t.throws(() => loadConfig([path('conf')], { env: {} }), refused(/b\.yaml can be written by everybody/));
+});
+
+t.test('templates, programs, scripts and state', async (t) => {
+  const { path, write, load } = host(t);
+  const file = { destination: path('out'), contents: 'x' };
+  const template = write('t/app.ctmpl', 'x', 0o666);
+  t.throws(
+    () => load({ files: [{ destination: path('out'), template }] }),
+    refused(/files\[0\]\.template: template .*0666/),
+  );
+  chmodSync(template, 0o644);
+  chmodSync(path('t'), 0o777);
+  t.throws(
+    () => load({ files: [{ destination: path('out'), template }] }),
+    refused(/template .*: .*\/t can be written/),
+  );
+
+  const program = write('p/notify', '#!/bin/sh\n', 0o777);
+  for (const part of [
+    { notify: { command: [program] } },
+    { check: { command: [program] } },
+    { settle: { command: [program] } },
+    { notify: [{ command: ['true'] }, { command: ['sh', program] }] },
+    { notify: { command: ['/usr/bin/env', 'sh', program] } },
+  ])
+    t.throws(
+      () => load({ files: [{ ...file, ...part }] }),
+      refused(/(?:program|script) .*notify can be written by everybody \(mode 0777\)/),
+    );
+  t.throws(
+    () => load({ processes: [{ name: 'a', command: [program] }] }),
+    refused(/processes\[0\]\.command: program/),
+  );
+  chmodSync(program, 0o755);
+  t.doesNotThrow(() => load({ files: [{ ...file, notify: { command: [program] } }] }));
+
+  mkdirSync(path('state'));
+  chmodSync(path('state'), 0o777);
+  t.throws(() => load(), refused(/state_dir .*state can be written by everybody/));
+  chmodSync(path('state'), 0o1777);
+  t.throws(
+    () => load(),
+    refused(/state_dir .*state can be written by everybody/),
+    'sticky is not enough: names could be taken',
+  );
+});
+
+t.test('credentials may not be read by all, either, where all come there', async (t) => {
+  const { path, write, load } = host(t);
+  const upstreams = {
+    vault: { address: 'http://127.0.0.1:1', auth: { method: 'token_file', path: path('c/token') } },
+  };
+  write('c/token', 'canary-value', 0o644);
+  t.throws(
+    () => load({ upstreams }),
+    refused(/credential .*token can be read by everybody \(mode 0644\); chmod o= /),
+  );
+  chmodSync(path('c'), 0o700);
+  t.doesNotThrow(() => load({ upstreams }), 'the folder is closed');
+  chmodSync(path('c'), 0o755);
+  chmodSync(path('c/token'), 0o640);
+  t.doesNotThrow(() => load({ upstreams }), 'a group is a decision');
+  const tls = { cert_file: write('c/crt', '', 0o644), key_file: write('c/key', '', 0o644) };
+  t.throws(
+    () => load({ upstreams: { vault: { ...upstreams.vault, tls } } }),
+    refused(/credential .*key can be read/),
+  );
+});
+
+t.test('links are followed only where nobody else made them', { skip: needsRoot }, async (t) => {
+  const { path, write, load } = host(t);
+  const template = write('t/real.ctmpl', 'x', 0o644);
+  symlinkSync(template, path('t/linked.ctmpl'));
+  const files = (name: string) => ({ files: [{ destination: path('out'), template: path(name) }] });
+  t.doesNotThrow(() => load(files('t/linked.ctmpl')), 'one of ours');
+  mkdirSync(path('sticky'));
+  chmodSync(path('sticky'), 0o1777);
+  symlinkSync(template, path('sticky/theirs.ctmpl'));
+  const { lchownSync } = await import('node:fs');
+  lchownSync(path('sticky/theirs.ctmpl'), nobody, nobody);
+  t.throws(
+    () => load(files('sticky/theirs.ctmpl')),
+    refused(new RegExp(`theirs.ctmpl belongs to uid ${nobody}`)),
+  );
+  write('theirs/real.ctmpl', 'x', 0o644);
+  symlinkSync(path('theirs/real.ctmpl'), path('t/out.ctmpl'));
+  chownSync(path('theirs'), nobody, nobody);
+  t.throws(
+    () => load(files('t/out.ctmpl')),
+    refused(/theirs belongs to uid/),
+    'where the link leads counts too',
+  );
+});
+
+t.test("files and folders of another user's own are theirs to change", { skip: needsRoot }, async (t) => {
+  const { path, write, load } = host(t);
+  const template = write('t/app.ctmpl', 'x', 0o600);
+  chownSync(template, nobody, nobody);
+  t.throws(
+    () => load({ files: [{ destination: path('out'), template }] }),
+    refused(/belongs to uid 65534; chown root/),
+  );
+});
+
+t.test('a group may write only when nobody else is in it', { skip: needsRoot }, async (t) => {
+  const folder = testFolder(t);
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  chownSync(file, 0, nobody);
+  chmodSync(file, 0o660);
+  t.match(findPathFault(file), { what: `can be written by group ${nobody} (mode 0660)` });
+  t.equal(findPathFault(file, { isTrustedGroup: () => true }), undefined);
+  const { load, path, write } = host(t);
+  const template = write('t/app.ctmpl', 'x', 0o664);
+  chownSync(template, 0, nobody);
+  t.throws(
+    () => load({ files: [{ destination: path('out'), template }] }),
+    refused(/can be written by group/),
+  );
+});
+
+t.test('strict_modes: false makes warnings of it, but not in a file that others can write', async (t) => {
+  const { path, write, load } = host(t);
+  const template = write('t/app.ctmpl', 'x', 0o666);
+  const { warnings } = load({ strict_modes: false, files: [{ destination: path('out'), template }] });
+  t.match(warnings, [/template .*app\.ctmpl can be written by everybody \(mode 0666\); chmod o-w/]);
+  chmodSync(path('conf/latchkey.yaml'), 0o666);
+  const read = () => loadConfig([path('conf/latchkey.yaml')], { env: {} });
+  t.throws(read, refused(/strict_modes: false does not count in a file that others can write/));
+  write('more/strict.yaml', 'strict_modes: false\n');
+  const both = loadConfig([path('conf/latchkey.yaml'), path('more/strict.yaml')], { env: {} });
+  t.equal(both.warnings.length, 2, 'another file, that only we can write, may say it');
+});
+
+t.test('a running agent does not reload what a stranger wrote', async (t) => {
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  const agent = startAgent(t, { folder, vault, config: {} });
+  await agent.untilReady();
+  const planted = join(folder, 'planted');
+  const config = {
+    upstreams: { vault: { kind: 'vault', address: vault.address, auth: { method: 'token' } } },
+    listeners: [{ unix: agent.socket, serve: ['secrets', 'admin'] }],
+    state_dir: join(folder, 'state'),
+    strict_modes: false,
+    files: [{ contents: 'x', destination: join(folder, 'x'), notify: { command: ['touch', planted] } }],
+  };
+  writeFileSync(`${agent.configPath}.new`, JSON.stringify(config));
+  chmodSync(`${agent.configPath}.new`, 0o666);
+  renameSync(`${agent.configPath}.new`, agent.configPath);
+  const answer = await agent.ask('/reload', { method: 'POST' });
+  t.not(answer.status, 200);
+  await waitFor('the log', () => /can be written by everybody \(mode 0666\)/.test(agent.log()));
+  t.match(agent.log(), /config was not reloaded: the old one stays/);
+  t.equal((await agent.ask('/readyz')).status, 200, 'it goes on as before');
+  await agent.stop();
+  t.throws(() => chmodSync(planted, 0o600), { code: 'ENOENT' }, 'the command has not run');
+});
