@@ -95,6 +95,30 @@ t.test('over plain http a credential goes to this machine alone', async (t) => {
     t.equal(await answer(host), '', host);
 });
 
+t.test('git is given nothing that its protocol cannot carry', async (t) => {
+  const { helper } = await setUp(t, {
+    broken: { username: 'u', password: 'pw\nhost=evil.example', host: 'git.example' },
+    user: { username: 'u\0x', password: 'pw', host: 'git.example' },
+    number: { username: 'u', password: 12345678, host: 'git.example' },
+  });
+  const ask = (secret: string, more = '', host = 'git.example') =>
+    helper(['git', 'get', '--secret', secret], `protocol=https\nhost=${host}\n${more}\n`);
+  for (const secret of ['broken', 'user']) {
+    const { code, stdout, stderr } = await ask(secret);
+    t.equal(stdout, '', `${secret}: nothing`);
+    t.not(code, 0);
+    t.match(stderr, /line break or a NUL, which git's protocol cannot carry/);
+    t.notMatch(stderr, /evil/);
+  }
+  t.match((await ask('number')).stdout, /password=12345678\n/, 'a number is a password too');
+  t.equal((await ask('number', 'username=alice\n')).stdout, '', "another account's question is not answered");
+  t.match(
+    (await ask('number', '', 'git.example:8443')).stderr,
+    /put the port into/,
+    'a port that is not said is told',
+  );
+});
+
 t.test('git clones with it from a server that wants a password', { skip: without('git') }, async (t) => {
   const { folder, agent } = await setUp(t, {
     gitlab: { username: 'robot', password: 'pa:ss', host: '127.0.0.1' },
@@ -168,7 +192,11 @@ t.test('docker, AWS and Kubernetes are answered in their own words', async (t) =
     stdout: 'credentials not found in native keychain\n',
     stderr: '',
   });
-  t.match(await helper(['docker', 'store', '--secret', 'registry'], '{}'), { code: 3, stdout: '' });
+  t.match(
+    await helper(['docker', 'store', '--secret', 'registry'], '{}'),
+    { code: 3, stdout: /docker cannot change them/ },
+    'docker shows what a helper says on standard output',
+  );
   t.match(await helper(['docker', 'get', '--secret', 'anywhere'], 'x\n'), { code: 2, stderr: /use --host/ });
   const asked = Date.now();
   const aws = JSON.parse((await helper(['aws', 'aws'])).stdout);

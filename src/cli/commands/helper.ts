@@ -1,4 +1,5 @@
 // `latchkey helper`: speaks the credential helper protocols of git, docker, the AWS tools and kubectl.
+import { describeError } from '../../base/errors.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
 import { answerAws } from '../helpers/aws-helper.ts';
 import { answerDocker, notFoundMessage } from '../helpers/docker-helper.ts';
@@ -24,7 +25,14 @@ export async function runHelper(options: HelperOptions): Promise<number> {
     input: speaksOnInput ? await readInput() : '',
     env: process.env,
   };
-  const answer = await answerOf(kind, operation, context);
+  let answer: string | undefined;
+  try {
+    answer = await answerOf(kind, operation, context);
+  } catch (error) {
+    // docker and its libraries show what a helper says on standard output, and nothing else.
+    if (kind === 'docker') process.stdout.write(`${describeError(error)}\n`);
+    throw error;
+  }
   process.stdout.write(answer ?? `${notFoundMessage}\n`);
   return answer === undefined ? 1 : 0;
 }

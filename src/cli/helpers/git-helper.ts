@@ -1,6 +1,14 @@
 // git's credential helper protocol (gitcredentials(7), git-credential(1)): asked at every operation, so a rotation needs
 // nothing else.
-import { fetchSecret, type HelperContext, isForHost, requiredField, textField } from './helper-secret.ts';
+import { LatchkeyError } from '../../base/errors.ts';
+import {
+  fetchSecret,
+  type HelperContext,
+  type HelperSecret,
+  isForHost,
+  requiredField,
+  textField,
+} from './helper-secret.ts';
 
 /** `get` answers or stays silent, so that git asks the next helper; `store` and `erase` are not ours to do. */
 export async function answerGit(operation: string | undefined, context: HelperContext): Promise<string> {
@@ -12,11 +20,29 @@ export async function answerGit(operation: string | undefined, context: HelperCo
   if (asked.get('protocol') !== 'https' && !isLocal) return '';
   const secret = await fetchSecret(context);
   if (!isForHost(secret, context, host)) return '';
-  const username = textField(secret.fields, ['username', 'user']) ?? asked.get('username') ?? 'token';
-  const lines = [`username=${username}`, `password=${requiredField(secret, ['password', 'token'])}`];
+  const own = textField(secret.fields, ['username', 'user']);
+  const wanted = asked.get('username');
+  // Another account's credential is not ours to give: git asks the next helper.
+  if (own !== undefined && wanted !== undefined && wanted !== own) return '';
+  const lines = [
+    lineOf(secret, 'username', own ?? wanted ?? 'token'),
+    lineOf(secret, 'password', requiredField(secret, ['password', 'token'])),
+  ];
   if (secret.expiresAt !== null)
     lines.push(`password_expiry_utc=${Math.floor(Date.parse(secret.expiresAt) / 1000)}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** A line break would begin another line of the protocol, and git would believe it (git-credential(1), INPUT/OUTPUT FORMAT). */
+function lineOf(secret: HelperSecret, key: string, value: string): string {
+  if (/[\0\r\n]/.test(value)) {
+    throw new LatchkeyError(
+      'request_invalid',
+      `helper git: the ${key} of secret ${secret.name} has a line break or a NUL, which git's protocol cannot carry`,
+      { remedy: 'write it to the vault without, or use it in a file' },
+    );
+  }
+  return `${key}=${value}`;
 }
 
 function pairOf(line: string): [string, string][] {

@@ -2,7 +2,7 @@
 import { pathOf, routes } from '../../api/routes.ts';
 import type { SecretAnswer } from '../../api/secrets.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
+import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/json.ts';
 import { askAgentOrThrow } from '../../client/local-client.ts';
 
 export interface HelperSecret {
@@ -32,11 +32,12 @@ export async function fetchSecret({ socketPath, secret }: HelperContext): Promis
   return { name: secret, fields, expiresAt: typeof expiresAt === 'string' ? expiresAt : null };
 }
 
-/** The first of these fields that is a text. */
+/** The first of these fields that is a text or a number, as text. */
 export function textField(fields: JsonObject, names: readonly string[]): string | undefined {
   for (const name of names) {
     const value = fields[name];
     if (typeof value === 'string' && value !== '') return value;
+    if (value instanceof JsonNumber) return value.text;
   }
   return undefined;
 }
@@ -60,7 +61,17 @@ export function isForHost(secret: HelperSecret, context: HelperContext, asked: s
       remedy: 'give the secret a field host, or use --host',
     });
   }
-  return hostOf(own) === hostOf(asked);
+  if (hostOf(own) === hostOf(asked)) return true;
+  if (withoutPort(hostOf(own)) !== withoutPort(hostOf(asked))) return false;
+  throw new LatchkeyError(
+    'denied',
+    `helper: secret ${secret.name} is for ${hostOf(own)}, and ${hostOf(asked)} is another server`,
+    { remedy: "if it is meant, put the port into the secret's host or into --host" },
+  );
+}
+
+function withoutPort(host: string): string {
+  return host.replace(/:\d+$/, '');
 }
 
 /** `https://registry.example:5000/v2/` is `registry.example:5000`; 443 is where they are without a port. */

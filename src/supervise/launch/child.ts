@@ -8,7 +8,8 @@ import { LatchkeyError } from '../../base/errors.ts';
 import type { ProcessExit } from '../restart-policy.ts';
 import type { Environment } from './environment.ts';
 import type { Handover } from './handover.ts';
-import { createLineReader, type OutputMask } from './output-mask.ts';
+import { createLineReader } from './line-reader.ts';
+import type { OutputMask } from './output-mask.ts';
 
 type OutputStream = 'stdout' | 'stderr';
 

@@ -1,6 +1,7 @@
-// Takes secrets out of what programs print, line by line, across chunk boundaries. The forms that are looked for are kept
-// as bytes, not as strings: a heap snapshot shows strings.
+// Takes secrets out of what programs print, however they spell them. The forms that are looked for are kept as bytes, not
+// as strings: a heap snapshot shows strings. Lines are cut in line-reader.ts.
 import type { SecretValue } from '../../base/secret-value.ts';
+import { foldedBytes, type PlainText, plainText } from './plain-spelling.ts';
 
 /** Masks whole lines; what it was not told of it cannot know. */
 export interface OutputMask {
@@ -12,35 +13,61 @@ export interface OutputMask {
   lastBytes(line: Buffer): Buffer;
 }
 
+/** What to look for, of one value or several. */
+interface Forms {
+  /** As they stand. */
+  readonly literal: readonly Buffer[];
+  /** In the plain spelling of a line. */
+  readonly plain: readonly Buffer[];
+  /** In a line with its letters in lower case. */
+  readonly hex: readonly Buffer[];
+}
+
+/** Where a secret stands in a line: from, up to but not including to. */
+type Range = readonly [from: number, to: number];
+
 const redacted = Buffer.from('[redacted]');
 /** Shorter values (`1`, `yes`) are no secrets, and masking them would make the output unreadable. */
 const shortestValue = 4;
-/** A line of a value with several lines, another spelling of a value, a piece at the end. */
+/** A line of a value with several lines, an encoding of a value, a piece at the end. */
 const shortestPart = 8;
+/** `\u0041` for one byte. */
+const longestSpelling = 6;
+const mostHeldBack = 64 * 1024;
 
-/** A mask for many values is made anew for each that changes. */
-const knownForms = new WeakMap<SecretValue, readonly Buffer[]>();
+/** A mask for many values is made again for each that changes. */
+const knownForms = new WeakMap<SecretValue, Forms>();
 
-/** Looks for each value as it is, line by line, and as JSON, URLs and base64 spell it. */
+/**
+ * Looks for each value and each of its lines, as they are and as programs spell them: percent-encoded by any language, with
+ * the escapes of JSON, C and XML, quoted for shells and SQL, in hexadecimal, and in base64 wherever in a longer text it begins.
+ */
 export function createOutputMask(values: Iterable<SecretValue>): OutputMask {
-  const forms = new Map<string, Buffer>();
+  const all: Forms[] = [];
+  let longest = 0;
   for (const value of values) {
-    const all = knownForms.get(value) ?? [...formsOf(value.bytes())];
-    knownForms.set(value, all);
-    for (const form of all) forms.set(form.toString('latin1'), form);
+    const forms = knownForms.get(value) ?? formsOf(value.bytes());
+    knownForms.set(value, forms);
+    all.push(forms);
+    const { byteLength } = value;
+    longest = Math.max(longest, Math.min(byteLength * longestSpelling, byteLength + mostHeldBack));
   }
-  const longestFirst = [...forms.values()].sort((a, b) => b.length - a.length);
-  forms.clear();
-  const bytes = (line: Buffer) => longestFirst.reduce(replaceAll, line);
+  const forms: Forms = {
+    literal: distinct(all.flatMap(({ literal }) => literal)),
+    plain: distinct(all.flatMap(({ plain }) => plain)),
+    hex: distinct(all.flatMap(({ hex }) => hex)),
+  };
+  const isEmpty = forms.literal.length === 0;
+  const bytes = (line: Buffer) => (isEmpty ? line : redact(line, rangesOf(line, forms)));
   return {
     bytes,
-    text: (line) => (longestFirst.length === 0 ? line : bytes(Buffer.from(line)).toString()),
-    longest: longestFirst[0]?.length ?? 0,
-    lastBytes: (line) => maskEnd(bytes(line), longestFirst),
+    text: (line) => (isEmpty ? line : bytes(Buffer.from(line)).toString()),
+    longest,
+    lastBytes: (line) => (isEmpty ? line : redact(line, [...rangesOf(line, forms), ...endOf(line, forms)])),
   };
 }
 
-/** The mask of this moment for some values and those in use: made anew when `inUse` answers with another array. */
+/** The mask of this moment for some values and those in use: made again when `inUse` answers with another array. */
 export function createLiveMask(
   own: readonly SecretValue[],
   inUse: () => readonly SecretValue[],
@@ -55,88 +82,125 @@ export function createLiveMask(
   };
 }
 
-function* formsOf(value: Buffer): Generator<Buffer> {
-  if (value.length < shortestValue) return;
-  yield Buffer.from(value);
-  if (value.length < shortestPart) return;
-  const text = value.toString('utf8');
-  for (const line of text.split(/\r?\n/)) {
-    if (line.length >= shortestPart) yield Buffer.from(line);
-  }
-  yield Buffer.from(JSON.stringify(text).slice(1, -1));
-  yield Buffer.from(encodeURIComponent(text.toWellFormed()));
-  const base64 = value.toString('base64').replace(/=+$/, '');
-  yield Buffer.from(base64);
-  yield Buffer.from(value.toString('base64url'));
+function formsOf(value: Buffer): Forms {
+  if (value.length < shortestValue) return { literal: [], plain: [], hex: [] };
+  const literal = [Buffer.from(value), ...linesOf(value)];
+  const spelled = literal.flatMap((part) => [plainText(part).bytes, foldedBytes(part)]);
+  const base64 = literal.flatMap(base64Forms).map(foldedBytes);
+  return {
+    literal,
+    plain: [
+      ...spelled.filter((part) => part.length >= shortestValue),
+      ...base64.filter((part) => part.length >= shortestPart),
+    ],
+    hex: literal.map((part) => Buffer.from(part.toString('hex'))),
+  };
 }
 
-function replaceAll(line: Buffer, form: Buffer): Buffer {
-  let at = line.indexOf(form);
-  if (at < 0) return line;
-  const parts: Buffer[] = [];
+/** Programs print texts of several lines line by line. */
+function linesOf(value: Buffer): Buffer[] {
+  const lines: Buffer[] = [];
   let from = 0;
-  while (at >= 0) {
-    parts.push(line.subarray(from, at), redacted);
-    from = at + form.length;
-    at = line.indexOf(form, from);
+  for (let at = value.indexOf(10); at >= 0; at = value.indexOf(10, from)) {
+    lines.push(value.subarray(from, at > from && value[at - 1] === 13 ? at - 1 : at));
+    from = at + 1;
   }
-  parts.push(line.subarray(from));
-  return Buffer.concat(parts);
+  if (from > 0) lines.push(value.subarray(from));
+  return lines.filter((line) => line.length >= shortestPart).map((line) => Buffer.from(line));
 }
 
-function maskEnd(line: Buffer, forms: readonly Buffer[]): Buffer {
+/**
+ * base64 (RFC 4648, 4 and 5) writes three bytes as four characters: three beginnings are possible in a longer text, and
+ * the characters at both ends depend on what stands beside the value.
+ */
+function base64Forms(value: Buffer): Buffer[] {
+  return [0, 1, 2].flatMap((before) => {
+    const bits = (before + value.length) * 8;
+    const first = Math.ceil((before * 8) / 6);
+    const text = Buffer.concat([Buffer.alloc(before), value])
+      .toString('base64')
+      .slice(first, Math.floor(bits / 6));
+    return [Buffer.from(text), Buffer.from(text.replaceAll('+', '-').replaceAll('/', '_'))];
+  });
+}
+
+function distinct(forms: readonly Buffer[]): Buffer[] {
+  const found = new Map(forms.map((form) => [form.toString('latin1'), form]));
+  const longestFirst = [...found.values()].sort((a, b) => b.length - a.length);
+  found.clear();
+  return longestFirst;
+}
+
+function rangesOf(line: Buffer, forms: Forms): Range[] {
+  const ranges: Range[] = [];
+  for (const form of forms.literal) find(line, form, (at) => ranges.push([at, at + form.length]));
+  const plain = plainText(line);
+  for (const form of forms.plain)
+    find(plain.bytes, form, (at) => ranges.push(originOf(plain, at, form.length)));
+  const lower = lowerCase(line);
+  for (const form of forms.hex) find(lower, form, (at) => ranges.push([at, at + form.length]));
+  return ranges;
+}
+
+function find(line: Buffer, form: Buffer, onFound: (at: number) => void): void {
+  for (let at = line.indexOf(form); at >= 0; at = line.indexOf(form, at + form.length)) onFound(at);
+}
+
+function originOf({ starts, ends }: PlainText, at: number, length: number): Range {
+  return [starts[at] ?? 0, ends[at + length - 1] ?? 0];
+}
+
+/** Letters of ASCII only: the bytes stay where they are. */
+function lowerCase(line: Buffer): Buffer {
+  return Buffer.from(
+    line.toString('latin1').replace(/[A-Z]+/g, (letters) => letters.toLowerCase()),
+    'latin1',
+  );
+}
+
+/** The longest piece of a form, from its beginning, that the line ends with. */
+function endOf(line: Buffer, forms: Forms): Range[] {
+  const plain = plainText(line);
+  const inLine = pieceAtEnd(line, forms.literal);
+  const inPlain = pieceAtEnd(plain.bytes, forms.plain);
+  return [
+    ...(inLine === undefined ? [] : [[inLine, line.length] as const]),
+    ...(inPlain === undefined ? [] : [[plain.starts[inPlain] ?? 0, line.length] as const]),
+  ];
+}
+
+function pieceAtEnd(line: Buffer, forms: readonly Buffer[]): number | undefined {
+  let earliest: number | undefined;
   for (const form of forms) {
     for (let length = Math.min(form.length - 1, line.length); length >= shortestPart; length--) {
       const start = line.length - length;
-      if (line.subarray(start).equals(form.subarray(0, length))) {
-        return Buffer.concat([line.subarray(0, start), redacted]);
-      }
+      if (earliest !== undefined && start >= earliest) break;
+      if (line.subarray(start).equals(form.subarray(0, length))) earliest = start;
     }
   }
-  return line;
+  return earliest;
 }
 
-export interface LineReader {
-  push(chunk: Buffer): void;
-  /** The output is over: what stands after the last newline is a line too. */
-  end(): void;
-}
-
-const newline = 10;
-const longestLine = 16 * 1024;
-
-/**
- * Cuts bytes into lines, masked, without the newline; a line of more than 16 KiB is cut into several. The mask is asked for
- * with each piece of output, because secrets come while a program runs.
- */
-export function createLineReader(currentMask: () => OutputMask, onLine: (line: string) => void): LineReader {
-  let pending: Buffer = Buffer.alloc(0);
-  const emit = (line: Buffer) => onLine(line.toString('utf8').replace(/\r$/, ''));
-  return {
-    push(chunk) {
-      const mask = currentMask();
-      let from = 0;
-      for (let at = chunk.indexOf(newline); at >= 0; at = chunk.indexOf(newline, from)) {
-        emit(mask.bytes(Buffer.concat([pending, chunk.subarray(from, at)])));
-        pending = Buffer.alloc(0);
-        from = at + 1;
-      }
-      pending = Buffer.concat([pending, chunk.subarray(from)]);
-      // What may be the beginning of a secret stays behind the cut until it is whole.
-      while (pending.length > longestLine + mask.longest) {
-        const masked = mask.bytes(pending);
-        const cut = Math.min(longestLine, Math.max(0, masked.length - mask.longest));
-        if (cut === 0) {
-          pending = masked;
-          break;
-        }
-        emit(masked.subarray(0, cut));
-        pending = masked.subarray(cut);
-      }
-    },
-    end() {
-      if (pending.length > 0) emit(currentMask().lastBytes(pending));
-      pending = Buffer.alloc(0);
-    },
+function redact(line: Buffer, ranges: readonly Range[]): Buffer {
+  if (ranges.length === 0) return line;
+  const parts: Buffer[] = [];
+  let done = 0;
+  let from = -1;
+  let to = -1;
+  const put = () => {
+    if (from < 0) return;
+    parts.push(line.subarray(done, from), redacted);
+    done = to;
   };
+  for (const [start, end] of [...ranges].sort(([a], [b]) => a - b)) {
+    if (from >= 0 && start < to) to = Math.max(to, end);
+    else {
+      put();
+      from = start;
+      to = end;
+    }
+  }
+  put();
+  parts.push(line.subarray(done));
+  return Buffer.concat(parts);
 }

@@ -1,10 +1,7 @@
 import t from 'tap';
 import { SecretValue } from '../../../src/base/secret-value.ts';
-import {
-  createLineReader,
-  createLiveMask,
-  createOutputMask,
-} from '../../../src/supervise/launch/output-mask.ts';
+import { createLineReader } from '../../../src/supervise/launch/line-reader.ts';
+import { createLiveMask, createOutputMask } from '../../../src/supervise/launch/output-mask.ts';
 
 const maskOf = (...values: string[]) => createOutputMask(values.map((value) => SecretValue.fromText(value)));
 const secret = maskOf('hunter2-secret');
@@ -28,6 +25,87 @@ t.test('masks a value as JSON, URLs and base64 spell it', async (t) => {
   ]) {
     t.match(mask.text(`a ${form} b`), /^a "?\[redacted\]"?=* b$/, form);
   }
+});
+
+t.test('masks a value as any language and format spells it', async (t) => {
+  const percent = (text: string, kept: RegExp, blank = '%20') =>
+    [...Buffer.from(text)]
+      .map((byte) => String.fromCharCode(byte))
+      .map((sign) => {
+        if (kept.test(sign)) return sign;
+        return sign === ' ' ? blank : `%${sign.charCodeAt(0).toString(16).padStart(2, '0')}`;
+      })
+      .join('');
+  const spellings: Readonly<Record<string, (text: string) => string>> = {
+    'as it is': (text) => text,
+    'Python quote': (text) => percent(text, /[A-Za-z0-9_.~/-]/),
+    'Python urlencode, Go QueryEscape': (text) => percent(text, /[A-Za-z0-9_.~-]/, '+'),
+    'Java URLEncoder': (text) =>
+      percent(text, /[A-Za-z0-9.*_-]/, '+').replace(/%../g, (code) => code.toUpperCase()),
+    'PHP rawurlencode': (text) => percent(text, /[A-Za-z0-9_.~-]/),
+    'JavaScript encodeURIComponent': encodeURIComponent,
+    'PHP json_encode': (text) => JSON.stringify(text).replaceAll('/', '\\/'),
+    'Python json.dumps': (text) =>
+      JSON.stringify(text).replace(
+        /[^\x20-\x7e]/g,
+        (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`,
+      ),
+    'Go json.Marshal': (text) =>
+      JSON.stringify(text).replace(/[<>&]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`),
+    'a shell': (text) => `'${text.replaceAll("'", "'\\''")}'`,
+    'a shell, by %q': (text) => text.replace(/[^A-Za-z0-9\u0080-\uffff]/g, '\\$&'),
+    SQL: (text) => `'${text.replaceAll("'", "''")}'`,
+    'XML by name': (text) =>
+      text
+        .replaceAll('&', '&amp;')
+        .replaceAll('<', '&lt;')
+        .replaceAll('>', '&gt;')
+        .replaceAll('"', '&quot;')
+        .replaceAll("'", '&apos;'),
+    'XML by number': (text) => text.replace(/[^A-Za-z0-9]/gu, (sign) => `&#${sign.codePointAt(0)};`),
+    'XML in hexadecimal': (text) =>
+      text.replace(/[^A-Za-z0-9]/gu, (sign) => `&#x${sign.codePointAt(0)?.toString(16)};`),
+    'C in hexadecimal': (text) =>
+      [...Buffer.from(text)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join(''),
+    'C in octal': (text) =>
+      [...Buffer.from(text)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join(''),
+    hexadecimal: (text) => Buffer.from(text).toString('hex'),
+    'hexadecimal, upper case': (text) => Buffer.from(text).toString('hex').toUpperCase(),
+    ...Object.fromEntries(
+      [0, 1, 2, 3, 7].flatMap((before) =>
+        (['base64', 'base64url'] as const).map((encoding) => [
+          `${encoding} of a longer text, from byte ${before}`,
+          (text: string) => Buffer.from(`${'u'.repeat(before)}${text}:more`).toString(encoding),
+        ]),
+      ),
+    ),
+  };
+  const values = [
+    'Tr0ub4dor!',
+    'my pass phrase',
+    "it's(me)*x",
+    'AbC/dEf/GhI=',
+    'pässwörd-ünï 🔑',
+    'r&d<x>"quoted"',
+    'a+b=c%41 100%',
+    'back\\slash\\n',
+    '$5 `now`; #x',
+  ];
+  for (const value of values) {
+    const mask = maskOf(value);
+    for (const [name, spell] of Object.entries(spellings)) {
+      const masked = mask.text(`before ${spell(value)} after`);
+      t.match(masked, /^before .{0,14}\[redacted\].{0,12} after$/s, `${name}: ${value}`);
+    }
+    t.equal(mask.text('nothing of it: %41 & "quoted" \\n'), 'nothing of it: %41 & "quoted" \\n');
+  }
+});
+
+t.test('leaves the quotes around a value, and what stands beside it', async (t) => {
+  const mask = maskOf('hunter2-secret');
+  t.equal(mask.text('{"a":"hunter2-secret","b":"x"}'), '{"a":"[redacted]","b":"x"}');
+  t.equal(mask.text('https://u:hunter2%2dsecret@h/?q=%20'), 'https://u:[redacted]@h/?q=%20');
+  t.equal(mask.text('\\nhunter2-secret\\n'), '\\n[redacted]\\n');
 });
 
 t.test('masks each line of a value with several lines', async (t) => {
