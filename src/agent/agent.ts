@@ -24,7 +24,7 @@ import { stopDeadlines } from './stop-policy.ts';
 import { createVaultAccess } from './vault-access.ts';
 import { drillConsumers } from './view/drill.ts';
 import { explainSubject } from './view/explain.ts';
-import { readinessOf, type StatusSources, statusOf } from './view/status.ts';
+import { type Readiness, readinessOf, type StatusSources, statusOf } from './view/status.ts';
 import { type Core, type Serving, wireCore, wireServing } from './wire.ts';
 
 export interface AgentOptions {
@@ -57,6 +57,9 @@ export interface Agent {
    */
   close(options: { isHasty: boolean; shouldRevoke?: boolean }): Promise<void>;
 }
+
+/** EINVAL, for systemd. */
+const invalidArgument = 22;
 
 export async function createAgent(options: AgentOptions): Promise<Agent> {
   await loadKinds(options.config.upstreams);
@@ -132,25 +135,25 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       try {
         const next = loadConfig(options.configPaths, { env });
         tellWarnings(next, logger);
-        const { changed } = await reloadParts({ before: config, next, core, serving, log });
+        const summary = await reloadParts({ before: config, next, core, serving, log });
         config = next;
-        const isTemplateNew = (await rereadTemplates()) && !changed.includes('files');
-        const summary = { changed: isTemplateNew ? [...changed, 'files'] : changed };
+        const wasRefused = loaded.reloadError !== undefined;
         loaded = { loadedAt: clock.wall(), reloadError: undefined };
         core.metrics.reloads.with('done').inc();
-        logger.info(
-          { changed: summary.changed },
-          summary.changed.length === 0 ? 'config is the same' : 'config was reloaded',
-        );
+        const { changed } = summary;
+        logger.info({ changed }, changed.length === 0 ? 'config is the same' : 'config was reloaded');
         watchPaths();
+        if (hasBeenReady) notifier?.send(wasRefused ? 'READY=1\nERRNO=0' : 'READY=1');
         return summary;
       } catch (error) {
         loaded = { ...loaded, reloadError: describeError(error) };
         core.metrics.reloads.with('failed').inc();
         logger.error({ error: describeError(error) }, 'config was not reloaded: the old one stays');
+        // The reload is over for systemd too; what it is told stays in `systemctl status` until the next good one.
+        if (hasBeenReady) notifier?.send(`READY=1\nERRNO=${invalidArgument}`);
         throw error;
       } finally {
-        if (hasBeenReady) notifier?.send('READY=1');
+        readiness?.look();
       }
     });
   }
@@ -192,7 +195,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     let told: string | undefined;
     const look = (): void => {
       const { isReady, missing } = readinessOf(sources);
-      const status = isReady ? 'ready' : `waits for ${missing.length}: ${missing[0] ?? ''}`;
+      const status = serviceStatus({ isReady, missing, reloadError: loaded.reloadError });
       if (status !== told) notifier?.send(isReady ? `READY=1\nSTATUS=${status}` : `STATUS=${status}`);
       told = status;
       if (isReady === wasReady) return;
@@ -272,4 +275,12 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
 
 function tellWarnings({ warnings }: ResolvedConfig, logger: Logger): void {
   for (const warning of warnings) logger.warn({}, `others can change what is trusted: ${warning}`);
+}
+
+/** One line for `systemctl status`. */
+function serviceStatus(state: Readiness & { reloadError: string | undefined }): string {
+  const { isReady, missing, reloadError } = state;
+  const text = isReady ? 'ready' : `waits for ${missing.length}: ${missing[0] ?? ''}`;
+  if (reloadError === undefined) return text;
+  return `${text}; the config on disk was refused, the one before is in force: ${reloadError.split('\n')[0]}`;
 }

@@ -7,6 +7,8 @@ import type { SourceStateName } from '../upstream/secret-source.ts';
 import type { Core } from './wire.ts';
 
 export interface ReadinessWatch {
+  /** For what no change tells. */
+  look(): void;
   close(): void;
 }
 
@@ -32,6 +34,7 @@ export function watchReadiness({ changes, clock, look }: WatchOptions): Readines
   const stop = changes(stir);
   stir();
   return {
+    look: stir,
     close() {
       stop();
       timer?.cancel();

@@ -1,10 +1,11 @@
-// Hot reload: decode strictly → build → start → swap → stop the old. What could fail comes first, so that a bad config
-// changes nothing; a section that is the same is not touched.
+// Hot reload as one machine: each part prepares the next config (which may fail and changes nothing), then all commit
+// (which cannot fail). A bad config is refused as a whole, with all that is wrong with it.
 import { isDeepStrictEqual } from 'node:util';
-import { LatchkeyError } from '../base/errors.ts';
+import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { LogSink } from '../base/logger.ts';
+import type { Prepared } from '../base/prepared.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
-import { validateParts } from './validate.ts';
+import { loadKinds } from '../upstream/kinds.ts';
 import { type Core, measured, type Serving } from './wire.ts';
 
 export interface ReloadSummary {
@@ -20,64 +21,113 @@ interface ReloadOptions {
   log: LogSink;
 }
 
-const sections = [
-  'upstreams',
-  'secrets',
-  'files',
-  'processes',
-  'listeners',
-  'access',
-  'audit',
-  'log',
-  'templates',
-  'stateDir',
-] as const;
-/** What is wired once, at the start. */
-const fixedParts: Readonly<Record<string, (config: ResolvedConfig) => unknown>> = {
-  audit: ({ audit }) => audit,
-  'log.file': ({ log }) => log.file,
-  'log.format': ({ log }) => log.format,
-  state_dir: ({ stateDir }) => stateDir,
-  template: ({ templates }) => templates,
-};
+type Section = keyof ResolvedConfig;
+type Has = (...sections: Section[]) => boolean;
 
+type Prepare = (has: Has) => Prepared<unknown> | Promise<Prepared<unknown>>;
+
+/** A section of the config that no part reads would be reloaded by nobody: the compiler asks for each. */
+const sections: Readonly<Record<Section, { readonly isShown: boolean }>> = {
+  upstreams: { isShown: true },
+  secrets: { isShown: true },
+  files: { isShown: true },
+  processes: { isShown: true },
+  listeners: { isShown: true },
+  access: { isShown: true },
+  audit: { isShown: true },
+  log: { isShown: true },
+  templates: { isShown: true },
+  stateDir: { isShown: true },
+  sources: { isShown: false },
+  warnings: { isShown: false },
+};
+const nothing: Prepared = { commit() {}, abandon() {} };
+
+/** Rejects with all problems, and nothing has changed then. */
 export async function reloadParts(options: ReloadOptions): Promise<ReloadSummary> {
-  const { before, next, core, serving, log } = options;
-  const changed = sections.filter(
-    (section) => JSON.stringify(before[section]) !== JSON.stringify(next[section]),
+  const { before, next } = options;
+  const changed = (Object.keys(sections) as Section[]).filter(
+    (section) => sections[section].isShown && !isDeepStrictEqual(before[section], next[section]),
   );
-  if (changed.length === 0) {
-    // Users and groups that rules name may be others by now.
-    serving?.access.replace(next.access);
-    return { changed };
+  const has: Has = (...wanted) => wanted.some((section) => changed.includes(section));
+  const { parts, hasOtherTemplate } = partsOf(options);
+  const prepared: Prepared<unknown>[] = [];
+  const failures: unknown[] = [];
+  for (const prepare of parts) {
+    try {
+      prepared.push(await prepare(has));
+    } catch (error) {
+      failures.push(error);
+    }
   }
-  const has = (section: (typeof sections)[number]) => changed.includes(section);
-  for (const [part, of] of Object.entries(fixedParts)) {
-    if (!isDeepStrictEqual(of(before), of(next)))
-      log.logger.warn({ part }, `${part} changes only with a restart of the agent`);
+  if (failures.length > 0) {
+    for (const one of prepared) await one.abandon();
+    if (failures.length === 1) throw failures[0];
+    throw new LatchkeyError('config_invalid', failures.map(describeError).join('\n'));
   }
-  const problems = await validateParts(next);
-  if (problems.length > 0) throw new LatchkeyError('config_invalid', problems.join('\n'));
-  // May throw, and then nothing has changed: sockets that cannot be had, templates that cannot be parsed.
-  if (has('listeners')) await serving?.server.reconcile(next.listeners);
-  core.setResolver(next);
-  try {
-    if (has('files') || has('secrets')) await core.files.reconcile(next.files, { force: has('secrets') });
-  } catch (error) {
-    core.setResolver(before);
-    if (has('listeners')) await serving?.server.reconcile(before.listeners);
-    throw error;
-  }
-  if (has('upstreams')) {
-    core.upstreams.reconcile(next.upstreams, () =>
-      core.engine.setUpstreams(measured(core.upstreams, core.metrics)),
-    );
-  }
-  if (has('secrets')) core.names.reconcile(next.secrets);
-  if (has('processes') || has('secrets')) {
-    await core.supervisor.reconcile(next.processes, { force: has('secrets') });
-  }
-  serving?.access.replace(next.access);
-  if (has('log')) log.setLevel(next.log.level);
-  return { changed };
+  for (const one of prepared) await one.commit();
+  return { changed: changed.includes('files') || !hasOtherTemplate() ? changed : [...changed, 'files'] };
+}
+
+/** In the order in which they commit: what names and paths mean, before what uses them. */
+function partsOf({ before, next, core, serving, log }: ReloadOptions): {
+  parts: readonly Prepare[];
+  /** Once all have committed: a file whose template has another text. */
+  hasOtherTemplate(): boolean;
+} {
+  let isTemplateOther = false;
+  const compiler = core.compilerOf(next);
+  const namesAreOther: Section[] = ['secrets', 'upstreams'];
+  const parts: Prepare[] = [
+    () => mustStay(before, next),
+    () => log.prepare(next.log),
+    () => serving?.audit.prepare(next.audit) ?? nothing,
+    // Also when the rules are the same: users and groups that they name may be others by now.
+    () => committing(() => serving?.access.replace(next.access)),
+    () => committing(() => core.setResolver(next)),
+    (has) => committing(() => has('templates') && core.setCompiler(compiler)),
+    async (has) => {
+      const prepared = await core.files.prepare(next.files, {
+        force: has(...namesAreOther),
+        compile: has('templates') ? compiler.compile : undefined,
+      });
+      return {
+        ...prepared,
+        async commit() {
+          isTemplateOther = (await prepared.commit()).changed.length > 0;
+        },
+      };
+    },
+    async (has) => {
+      if (!has('upstreams')) return nothing;
+      await loadKinds(next.upstreams);
+      return core.upstreams.prepare(next.upstreams, () =>
+        core.engine.setUpstreams(measured(core.upstreams, core.metrics)),
+      );
+    },
+    () => committing(() => core.names.reconcile(next.secrets)),
+    (has) =>
+      has('processes', 'templates', ...namesAreOther)
+        ? core.supervisor.prepare(next.processes, {
+            force: has('templates', ...namesAreOther),
+            environmentOf: core.environmentsBy(compiler),
+          })
+        : nothing,
+    // Last: a new socket answers from here on, and what it is asked for is about to be there.
+    (has) => (has('listeners') ? serving?.server.prepare(next.listeners) : undefined) ?? nothing,
+  ];
+  return { parts, hasOtherTemplate: () => isTemplateOther };
+}
+
+function committing(commit: () => unknown): Prepared {
+  return { commit: () => void commit(), abandon() {} };
+}
+
+function mustStay(before: ResolvedConfig, next: ResolvedConfig): Prepared {
+  if (before.stateDir === next.stateDir) return nothing;
+  throw new LatchkeyError(
+    'config_invalid',
+    `state_dir: cannot change from ${before.stateDir} to ${next.stateDir} while the agent runs: its leases are recorded there`,
+    { remedy: 'put it back, or start the agent again' },
+  );
 }

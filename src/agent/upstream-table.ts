@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../base/clock.ts';
 import type { LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import type { Prepared } from '../base/prepared.ts';
 import type { UpstreamConfig } from '../config/upstreams/kinds.ts';
 import { createSource } from '../upstream/kinds.ts';
 import type { SecretSource, SourceListener } from '../upstream/secret-source.ts';
@@ -16,7 +17,7 @@ export interface UpstreamTable {
    * Upstreams whose session would be another one are built anew and started, and `onSwapped` is called; the old ones are
    * closed once `isUsed` says that nothing of them is used. The others stay, with their new limits.
    */
-  reconcile(configs: readonly UpstreamConfig[], onSwapped: () => void): void;
+  prepare(configs: readonly UpstreamConfig[], onSwapped: () => void): Prepared;
   start(): void;
   /**
    * Revokes the tokens that logins made, and with them what is left of their leases: but not where one of `leases` is to
@@ -108,27 +109,40 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
   return {
     byName: () => new Map([...members].map(([name, { upstream }]) => [name, upstream])),
     failed: failure.promise,
-    reconcile(configs, onSwapped) {
+    prepare(configs, onSwapped) {
       const next = new Map<string, Member>();
-      const commits: (() => void)[] = [];
+      const updates: (() => void)[] = [];
+      const built: Member[] = [];
       for (const config of configs) {
         const known = members.get(config.name);
         const isSame = known !== undefined && isDeepStrictEqual(known.config, config);
-        const commit = isSame ? () => {} : known?.upstream.prepareUpdate?.(config);
-        next.set(config.name, known !== undefined && commit !== undefined ? known : build(config));
-        if (commit !== undefined) commits.push(commit);
+        const update = isSame ? () => {} : known?.upstream.prepareUpdate?.(config);
+        if (known !== undefined && update !== undefined) {
+          next.set(config.name, known);
+          updates.push(update, () => Object.assign(known, { config }));
+        } else {
+          const member = build(config);
+          built.push(member);
+          next.set(config.name, member);
+        }
       }
-      for (const commit of commits) commit();
-      for (const config of configs) {
-        const member = next.get(config.name);
-        if (member !== undefined) member.config = config;
-      }
-      const gone = [...members.values()].filter((member) => next.get(member.config.name) !== member);
-      const added = [...next.values()].filter((member) => members.get(member.config.name) !== member);
-      members = next;
-      if (isStarted) for (const { upstream } of added) upstream.start();
-      onSwapped();
-      for (const member of gone) void retire(member, !next.has(member.config.name));
+      return {
+        commit() {
+          for (const update of updates) update();
+          const gone = [...members.values()].filter((member) => next.get(member.config.name) !== member);
+          members = next;
+          if (isStarted) for (const { upstream } of built) upstream.start();
+          onSwapped();
+          for (const member of gone) void retire(member, !next.has(member.config.name));
+        },
+        async abandon() {
+          const signal = AbortSignal.timeout(closeDeadlineMs);
+          for (const member of built) {
+            member.stopListening();
+            await member.upstream.close({ revokeToken: false, signal });
+          }
+        },
+      };
     },
     start() {
       isStarted = true;

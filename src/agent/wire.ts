@@ -2,8 +2,9 @@
 import { join } from 'node:path';
 import { type Access, createAccess } from '../access/access.ts';
 import { createPeerReader } from '../access/peer-reader.ts';
-import { type AuditLog, createAuditLog, createSilentAudit } from '../audit/audit-log.ts';
+import { createAuditLog } from '../audit/audit-log.ts';
 import { createLedger, type Ledger } from '../audit/ledger.ts';
+import { createSwitchableAudit, type SwitchableAudit } from '../audit/switchable-audit.ts';
 import { accountIds } from '../base/accounts.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
@@ -25,7 +26,7 @@ import { createServer, type LocalServer } from '../server/server.ts';
 import type { ReadableSource } from '../store/secret-reading.ts';
 import { createStore, type Store } from '../store/store.ts';
 import { createCommandRunner } from '../supervise/launch/run-command.ts';
-import { createSupervisor, type Supervisor } from '../supervise/supervisor.ts';
+import { createSupervisor, type Supervisor, type SupervisorOptions } from '../supervise/supervisor.ts';
 import type { SourceStateName } from '../upstream/secret-source.ts';
 import { measureUpstream, observeFiles, observeProcesses, observeStore } from './observe.ts';
 import { awaitFiles } from './one-shot/await-files.ts';
@@ -54,7 +55,12 @@ export interface Core {
   readonly upstreams: UpstreamTable;
   readonly engine: LeaseEngine;
   readonly index: ConsumerIndex;
-  readonly templates: TemplateCompiler;
+  /** By the rules of `template` in force. */
+  compiler(): TemplateCompiler;
+  compilerOf(config: Pick<ResolvedConfig, 'templates'>): TemplateCompiler;
+  setCompiler(next: TemplateCompiler): void;
+  /** Variables whose templates are parsed by this compiler, or by the one in force. */
+  environmentsBy(compiler?: TemplateCompiler): SupervisorOptions['environmentOf'];
   readonly supervisor: Supervisor;
   readonly environments: ProcessEnvironments;
   readonly files: FilePipeline;
@@ -111,21 +117,28 @@ export function wireCore(
     namesOf: (key) => names.namesOf(key),
     ...(isOneShot ? {} : { statePath: join(config.stateDir, 'leases.json') }),
   });
-  const templates = createTemplateCompiler({
-    templates: config.templates,
-    env,
-    clock,
-    onWarning(message) {
-      logger.warn({}, message);
-      onTemplateWarning?.(message);
-    },
-  });
+  const compilerOf = ({ templates }: Pick<ResolvedConfig, 'templates'>): TemplateCompiler =>
+    createTemplateCompiler({
+      templates,
+      env,
+      clock,
+      onWarning(message) {
+        logger.warn({}, message);
+        onTemplateWarning?.(message);
+      },
+    });
+  let compiler = compilerOf(config);
   const valuesInUse = createValuesInUse(store);
-  const environments = createProcessEnvironments({ store, index, resolve, templates });
+  const environments = createProcessEnvironments({ store, index, resolve });
+  const environmentsBy =
+    (templates?: TemplateCompiler): SupervisorOptions['environmentOf'] =>
+    async (config) => {
+      const bind = await environments.prepare(config, templates ?? compiler);
+      return () => awaitFiles(bind(), config.name, { files, store });
+    };
   const supervisor = createSupervisor({
     processes: config.processes,
-    environmentOf: async (config) =>
-      awaitFiles(await environments.sourceOf(config), config.name, { files, store }),
+    environmentOf: environmentsBy(),
     clock,
     random,
     logger,
@@ -138,7 +151,7 @@ export function wireCore(
     store,
     index,
     resolve,
-    compile: templates.compile,
+    compile: (file, text) => compiler.compile(file, text),
     clock,
     random,
     logger,
@@ -157,7 +170,12 @@ export function wireCore(
     upstreams,
     engine,
     index,
-    templates,
+    compiler: () => compiler,
+    compilerOf,
+    setCompiler(next) {
+      compiler = next;
+    },
+    environmentsBy,
     supervisor,
     environments,
     files,
@@ -184,7 +202,7 @@ export function measured(
 export interface Serving {
   readonly server: LocalServer;
   readonly access: Access;
-  readonly audit: AuditLog;
+  readonly audit: SwitchableAudit;
   readonly ledger: Ledger;
 }
 
@@ -199,15 +217,14 @@ export async function wireServing(
   const { registry, metrics, store } = core;
   const ownUid = process.getuid?.() ?? 0;
   const access = createAccess({ rules: config.access, accounts: accountIds, ownUid });
-  const audit =
-    config.audit === undefined
-      ? createSilentAudit()
-      : createAuditLog({
-          settings: config.audit,
-          clock,
-          logger,
-          counters: { lines: metrics.auditLines.with(), failures: metrics.auditFailures.with() },
-        });
+  const audit = createSwitchableAudit(config.audit, (settings) =>
+    createAuditLog({
+      settings,
+      clock,
+      logger,
+      counters: { lines: metrics.auditLines.with(), failures: metrics.auditFailures.with() },
+    }),
+  );
   const ledger = createLedger({
     holds: store,
     clock,

@@ -1,6 +1,7 @@
 // Structured logs by pino. Fields hold names, counts, times and codes; never a value of a secret.
 import pino from 'pino';
 import { LatchkeyError } from './errors.ts';
+import type { Prepared } from './prepared.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -23,7 +24,8 @@ export interface LoggerOptions {
 
 export interface LogSink {
   readonly logger: Logger;
-  setLevel(level: LogLevel): void;
+  /** Opens where the log is to go; throws when it cannot be opened. The commit sends what comes from then on there. */
+  prepare(options: LoggerOptions): Prepared;
   /** Opens the file again, after logrotate has moved it away. */
   reopen(): void;
 }
@@ -39,25 +41,69 @@ const levelNames: Readonly<Record<number, string>> = {
 /** Lines that cannot be written, on a full disk, wait for room up to this many bytes; then they are dropped. */
 const mostUnwritten = 256 * 1024;
 
+type Destination = ReturnType<typeof pino.destination>;
+
 /** Logs synchronously, so that the last line before an exit is there. Throws when the file cannot be opened. */
 export function createLogger(options: LoggerOptions): LogSink {
-  const destination = openDestination(options.file);
-  tellOnce(destination, options.file ?? 'stderr');
-  const stream =
-    options.format === 'json' ? destination : { write: (line: string) => destination.write(textLine(line)) };
-  const logger = pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream);
+  let current = openOutput(options);
+  const stream = { write: (line: string) => current.write(line) };
+  const settings = { level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  const logger = pino(settings, stream);
   return {
-    logger,
-    setLevel: (level) => {
-      logger.level = level;
+    logger: loggerOn(logger, () => logger.level),
+    prepare(next) {
+      const isSame = next.file === current.file && next.format === current.format;
+      const output = isSame ? current : openOutput(next);
+      return {
+        commit() {
+          logger.level = next.level;
+          if (output === current) return;
+          current.destination.end();
+          current = output;
+        },
+        abandon() {
+          if (output !== current) output.destination.end();
+        },
+      };
     },
     reopen: () => {
-      if (options.file !== undefined) destination.reopen();
+      if (current.file !== undefined) current.destination.reopen();
     },
   };
 }
 
-function openDestination(file: string | undefined): ReturnType<typeof pino.destination> {
+/** Children follow the level of the root: pino gives each the level that the root had when it was made. */
+function loggerOn(logger: pino.Logger, levelNow: () => string): Logger {
+  const at =
+    (level: 'debug' | 'info' | 'warn' | 'error') =>
+    (fields: LogFields, message: string): void => {
+      if (logger.level !== levelNow()) logger.level = levelNow();
+      logger[level](fields, message);
+    };
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    child: (fields) => loggerOn(logger.child(fields), levelNow),
+  };
+}
+
+interface Output {
+  readonly file: string | undefined;
+  readonly format: LoggerOptions['format'];
+  readonly destination: Destination;
+  write(line: string): void;
+}
+
+function openOutput({ file, format }: LoggerOptions): Output {
+  const destination = openDestination(file);
+  tellOnce(destination, file ?? 'stderr');
+  const write = (line: string): void => void destination.write(format === 'json' ? line : textLine(line));
+  return { file, format, destination, write };
+}
+
+function openDestination(file: string | undefined): Destination {
   const settings = { sync: true, maxLength: mostUnwritten };
   if (file === undefined) return pino.destination({ ...settings, fd: 2 });
   try {
@@ -72,7 +118,7 @@ function openDestination(file: string | undefined): ReturnType<typeof pino.desti
 }
 
 /** A log that cannot be written ends nothing: once a trouble, stderr says so, where that is not the log itself. */
-function tellOnce(destination: ReturnType<typeof pino.destination>, name: string): void {
+function tellOnce(destination: Destination, name: string): void {
   let isFailing = false;
   destination.on('write', () => {
     isFailing = false;

@@ -19,7 +19,8 @@ import {
 } from './template-consumer.ts';
 
 export interface ProcessEnvironments {
-  sourceOf(config: ProcessConfig): Promise<EnvironmentSource>;
+  /** Parses its templates, by the rules of this compiler. What it gives begins to ask for their secrets when called. */
+  prepare(config: ProcessConfig, templates: TemplateCompiler): Promise<() => EnvironmentSource>;
   /** What the variables of every process that uses this entry would be with other secrets in their place. */
   rehearse(key: string, override: SecretOverride): RehearsedEnvironment[];
   close(): void;
@@ -38,21 +39,23 @@ interface EnvironmentOptions {
   store: Store;
   index: ConsumerIndex;
   resolve: ResolveDependency;
-  templates: TemplateCompiler;
 }
 
 export function createProcessEnvironments(options: EnvironmentOptions): ProcessEnvironments {
   const open = new Map<OpenSource, ProcessConfig>();
   return {
-    async sourceOf(config) {
-      const source = await createSource(config, options);
-      open.set(source, config);
-      return {
-        ...source,
-        close() {
-          open.delete(source);
-          source.close();
-        },
+    async prepare(config, templates) {
+      const variables = await compileVariables(config, templates);
+      return () => {
+        const source = createSource(config, variables, options);
+        open.set(source, config);
+        return {
+          ...source,
+          close() {
+            open.delete(source);
+            source.close();
+          },
+        };
       };
     },
     rehearse: (key, override) =>
@@ -71,13 +74,26 @@ interface OpenSource extends EnvironmentSource {
   rehearse(override: SecretOverride): Pick<RehearsedEnvironment, 'after' | 'failure'>;
 }
 
-async function createSource(config: ProcessConfig, options: EnvironmentOptions): Promise<OpenSource> {
-  const { store, index, resolve, templates } = options;
+type VariableTemplates = ReadonlyMap<string, ExecutableTemplate>;
+
+async function compileVariables(
+  config: ProcessConfig,
+  templates: TemplateCompiler,
+): Promise<VariableTemplates> {
   const variables = new Map<string, ExecutableTemplate>();
   for (const [name, text] of Object.entries(config.env)) {
     const place = `processes.${config.name}.env.${name}`;
     variables.set(name, await templates.compileText({ name: place, place, text }));
   }
+  return variables;
+}
+
+function createSource(
+  config: ProcessConfig,
+  variables: VariableTemplates,
+  options: EnvironmentOptions,
+): OpenSource {
+  const { store, index, resolve } = options;
   const listeners = new Set<() => void>();
   const values = new Map<string, SecretValue>();
   let execution: Execution | undefined;

@@ -4,6 +4,7 @@ import type { BackoffLimits } from '../base/backoff.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import type { Prepared } from '../base/prepared.ts';
 import { createChangePoint, until } from '../base/until.ts';
 import type { FileConfig } from '../config/resolved.ts';
 import type { ConsumerIndex } from '../content/consumer-index.ts';
@@ -22,7 +23,7 @@ import {
   signalsProcess,
 } from './file-group.ts';
 import { createFileRegister, type FileRegister } from './file-register.ts';
-import { type ReconcileResult, reconcileFiles } from './reconcile.ts';
+import { prepareFiles, type ReconcileResult } from './reconcile.ts';
 import type { TransactionTools } from './transaction/group-run.ts';
 import { createLimit, type Limit } from './transaction/limit.ts';
 import { partitionBySharedKeys } from './transaction/partition-policy.ts';
@@ -54,6 +55,11 @@ export interface FilePipelineOptions {
   readonly retry?: Partial<Readonly<Record<RetryKind, BackoffLimits>>>;
 }
 
+interface PrepareOptions {
+  readonly force?: boolean;
+  readonly compile?: CompileTemplate | undefined;
+}
+
 export interface FilePipeline {
   /** Sweeps, opens every reference and begins to render. Never throws. */
   start(): void;
@@ -63,9 +69,10 @@ export interface FilePipeline {
   explain(destination: string): FileExplanation | undefined;
   /**
    * Takes over another list of files; those that are the same keep their state. Throws `template_invalid` before
-   * anything has changed. `force`: execute every template again, because `secrets` or folders of templates changed.
+   * anything has changed. `force`: execute every template again, because `secrets` changed. `compile`: parse every one
+   * again, by these rules.
    */
-  reconcile(files: readonly FileConfig[], options?: { readonly force?: boolean }): Promise<ReconcileResult>;
+  prepare(files: readonly FileConfig[], options?: PrepareOptions): Promise<Prepared<ReconcileResult>>;
   /** Reads the templates again, or the one at `path`; tells the destinations of those that have another text. */
   reloadTemplates(path?: string): Promise<string[]>;
   /** The files of templates, for watching. */
@@ -191,11 +198,23 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
       const unit = register.find(destination);
       return unit && explainFile(unit, register.groupOf(unit), store, clock.wall());
     },
-    async reconcile(files, { force = false } = {}) {
-      const tools = { register, compile: options.compile, lock, queue, isForced: force };
-      const result = await reconcileFiles(files, tools);
-      changed.tell();
-      return result;
+    async prepare(files, { force = false, compile } = {}) {
+      const prepared = await prepareFiles(files, {
+        register,
+        compile: compile ?? options.compile,
+        lock,
+        queue,
+        isForced: force,
+        isRecompiled: compile !== undefined,
+      });
+      return {
+        abandon: prepared.abandon,
+        async commit() {
+          const result = await prepared.commit();
+          changed.tell();
+          return result;
+        },
+      };
     },
     reloadTemplates: register.reloadTemplates,
     templatePaths: () => register.templatePaths(),

@@ -1,6 +1,8 @@
-// Takes another list of files over: parses every template that is new first, so that a bad one changes nothing; then adds,
+// Takes another list of files over: every template is read and parsed first, so that a bad one changes nothing; then adds,
 // changes and removes, and leaves the rest alone.
 import { isDeepStrictEqual } from 'node:util';
+import { describeError, LatchkeyError } from '../base/errors.ts';
+import type { Prepared } from '../base/prepared.ts';
 import type { FileConfig } from '../config/resolved.ts';
 import { type CompileTemplate, type LoadedTemplate, loadTemplate } from '../content/template-loader.ts';
 import type { FileGroup, FileUnit } from './file-group.ts';
@@ -20,19 +22,44 @@ interface ReconcileTools {
   /** Waits until nothing works on these groups; the answer lets them go on. */
   readonly lock: (groups: Iterable<FileGroup>) => Promise<() => void>;
   readonly queue: (group: FileGroup) => void;
+  /** Every template is to be executed again: names mean something else. */
   readonly isForced: boolean;
+  /** Every template is to be parsed again: the rules of `template` are others. */
+  readonly isRecompiled: boolean;
 }
 
-export async function reconcileFiles(
+/** Throws `template_invalid` with all that is wrong with the templates. */
+export async function prepareFiles(
   files: readonly FileConfig[],
+  tools: ReconcileTools,
+): Promise<Prepared<ReconcileResult>> {
+  const templates = await loadAll(files, tools.compile);
+  return { commit: () => commitFiles(files, templates, tools), abandon() {} };
+}
+
+type Templates = ReadonlyMap<FileConfig, LoadedTemplate>;
+
+async function loadAll(files: readonly FileConfig[], compile: CompileTemplate): Promise<Templates> {
+  const templates = new Map<FileConfig, LoadedTemplate>();
+  const problems: string[] = [];
+  for (const config of files) {
+    try {
+      templates.set(config, await loadTemplate(config, compile));
+    } catch (error) {
+      problems.push(describeError(error));
+    }
+  }
+  if (problems.length > 0) throw new LatchkeyError('template_invalid', problems.join('\n'));
+  return templates;
+}
+
+async function commitFiles(
+  files: readonly FileConfig[],
+  templates: Templates,
   tools: ReconcileTools,
 ): Promise<ReconcileResult> {
   const { register } = tools;
-  const plan = compare(files, register);
-  const templates = new Map<FileConfig, LoadedTemplate>();
-  for (const { config } of [...plan.added, ...plan.changed]) {
-    templates.set(config, await loadTemplate(config, tools.compile));
-  }
+  const plan = compare(files, tools, templates);
   const touched = new Set<FileGroup>();
   for (const { unit, config } of [...plan.changed, ...plan.removed, ...plan.added]) {
     if (unit !== undefined) touched.add(register.groupOf(unit));
@@ -73,20 +100,31 @@ interface Plan {
   readonly kept: { readonly unit: FileUnit; readonly config: FileConfig; readonly order: number }[];
 }
 
-function compare(files: readonly FileConfig[], register: FileRegister): Plan {
+function compare(
+  files: readonly FileConfig[],
+  { register, isRecompiled }: ReconcileTools,
+  templates: Templates,
+): Plan {
   const plan: Plan = { added: [], changed: [], removed: [], kept: [] };
   const wanted = new Set<string>();
   for (const [order, config] of files.entries()) {
     wanted.add(config.destination);
     const unit = register.find(config.destination);
     if (unit === undefined) plan.added.push({ config, order });
-    else if (isSame(unit.config, config)) plan.kept.push({ unit, config, order });
+    else if (!isRecompiled && isSame(unit.config, config) && hasText(unit, templates.get(config)))
+      plan.kept.push({ unit, config, order });
     else plan.changed.push({ unit, config, order });
   }
   for (const unit of register.units()) {
     if (!wanted.has(unit.config.destination)) plan.removed.push({ unit });
   }
   return plan;
+}
+
+/** A unit that was never loaded has no text yet: it reads its template when it begins. */
+function hasText(unit: FileUnit, template: LoadedTemplate | undefined): boolean {
+  const isProblem = unit.templateProblem !== undefined;
+  return !isProblem && (unit.templateText === undefined || template?.text.equals(unit.templateText) === true);
 }
 
 /** The place moves when a file before it goes, and means nothing to the file itself. */

@@ -6,6 +6,7 @@ import type { Ledger } from '../audit/ledger.ts';
 import type { Clock } from '../base/clock.ts';
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import type { Prepared } from '../base/prepared.ts';
 import type { ListenerConfig } from '../config/resolved.ts';
 import type { AgentMetrics } from '../metrics/agent-metrics.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
@@ -49,10 +50,10 @@ export interface LocalServer {
   /** Starts every listener; resolves to the problems of those that could not (the others serve). */
   start(): Promise<readonly LatchkeyError[]>;
   /**
-   * Hot reload: what stays is updated in place, what is new started; what is gone listens no more and drains. Rejects
-   * with the first problem and keeps the old listeners then.
+   * Starts what is new and takes over what stays with other settings; rejects with the first problem and the old ones
+   * as they were. The commit lets what is gone listen no more and drain.
    */
-  reconcile(listeners: readonly ListenerConfig[]): Promise<void>;
+  prepare(listeners: readonly ListenerConfig[]): Promise<Prepared>;
   status(): ListenerStatus[];
   /** The port of a TCP listener that asked for port 0, by its place. */
   portOf(place: string): number | undefined;
@@ -99,6 +100,16 @@ export function createServer(options: ServerOptions): LocalServer {
     return listener;
   }
 
+  function replaceAll(staying: ReadonlySet<Listener>, started: readonly Listener[]): void {
+    const gone = listeners.filter((listener) => !staying.has(listener));
+    listeners = [...staying, ...started];
+    failed = [];
+    for (const listener of gone) {
+      draining.add(listener);
+      void listener.close(drainOnReloadMs).finally(() => draining.delete(listener));
+    }
+  }
+
   return {
     async start() {
       failed = [];
@@ -113,10 +124,14 @@ export function createServer(options: ServerOptions): LocalServer {
         logger.error({ error: describeError(error) }, 'a listener does not start');
       return failed.map(({ error }) => error);
     },
-    async reconcile(wanted) {
+    async prepare(wanted) {
       const old = new Map(listeners.map((listener) => [addressOf(listener.config), listener]));
       const kept: { listener: Listener; before: ListenerConfig; config: ListenerConfig }[] = [];
       const started: Listener[] = [];
+      const abandon = async (): Promise<void> => {
+        for (const { listener, before } of kept) listener.update(before);
+        await Promise.all(started.map((listener) => listener.close(0)));
+      };
       try {
         for (const config of wanted) {
           const listener = old.get(addressOf(config));
@@ -128,18 +143,11 @@ export function createServer(options: ServerOptions): LocalServer {
           listener.update(config);
         }
       } catch (error) {
-        for (const { listener, before } of kept) listener.update(before);
-        await Promise.all(started.map((listener) => listener.close(0)));
+        await abandon();
         throw error;
       }
       const staying = new Set(kept.map(({ listener }) => listener));
-      const gone = listeners.filter((listener) => !staying.has(listener));
-      listeners = [...staying, ...started];
-      failed = [];
-      for (const listener of gone) {
-        draining.add(listener);
-        void listener.close(drainOnReloadMs).finally(() => draining.delete(listener));
-      }
+      return { abandon, commit: () => replaceAll(staying, started) };
     },
     status: () => [
       ...listeners.map((listener) => ({

@@ -2,6 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import type { Prepared } from '../base/prepared.ts';
 import type { SecretValue } from '../base/secret-value.ts';
 import type { ProcessConfig } from '../config/resolved.ts';
 import type { EnvironmentSource, Variables } from '../content/environment-source.ts';
@@ -13,8 +14,8 @@ import { createSupervisedProcess, type SupervisedProcess } from './supervised-pr
 
 export interface SupervisorOptions {
   readonly processes: readonly ProcessConfig[];
-  /** May reject: a template that cannot be parsed. */
-  readonly environmentOf: (config: ProcessConfig) => EnvironmentSource | Promise<EnvironmentSource>;
+  /** May reject: a template that cannot be parsed. What it gives begins to ask for the values when it is called. */
+  readonly environmentOf: (config: ProcessConfig) => Promise<() => EnvironmentSource>;
   readonly clock: Clock;
   /** Numbers in [0, 1). */
   readonly random: () => number;
@@ -40,11 +41,14 @@ export interface Supervisor {
   /** Looks whether the program could be started with these variables, without doing it; rejects when it could not. */
   rehearse(config: ProcessConfig, variables: Variables): Promise<void>;
   /**
-   * Builds what is new first, and rejects with nothing changed when that fails; then stops what is gone, starts what is
-   * new and restarts what differs. Children whose config is the same go on; with `force` their variables are made anew
-   * (the names in them mean something else), and they are restarted only if the values differ.
+   * Builds what is new, and rejects when that fails. The commit stops what is gone, starts what is new and restarts what
+   * differs. Children whose config is the same go on; with `force` their variables are made again (the names in them
+   * mean something else), and they are restarted only if the values differ.
    */
-  reconcile(processes: readonly ProcessConfig[], options?: { force?: boolean }): Promise<void>;
+  prepare(
+    processes: readonly ProcessConfig[],
+    options?: { force?: boolean; environmentOf?: SupervisorOptions['environmentOf'] | undefined },
+  ): Promise<Prepared>;
   /** Stops all at once; when `signal` is aborted, kills them. */
   close(options: { signal: AbortSignal }): Promise<void>;
 }
@@ -82,12 +86,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     for (const slot of slots.values()) {
       const { config } = slot;
       try {
-        const source = await options.environmentOf(config);
-        if (isClosed) source.close();
-        else {
-          slot.process = create(config, source);
-          slot.process.start();
-        }
+        const bind = await options.environmentOf(config);
+        if (isClosed) return;
+        slot.process = create(config, bind());
+        slot.process.start();
       } catch (error) {
         slot.error = asProcessError(config.name, error);
         logger.error({ process: config.name, error: describeError(error) }, 'process cannot be started');
@@ -131,6 +133,27 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     };
   }
 
+  function replaceAll(processes: readonly ProcessConfig[], binders: Binders): void {
+    const wanted = new Set(processes.map((config) => config.name));
+    for (const [name, slot] of slots) {
+      if (wanted.has(name)) continue;
+      slots.delete(name);
+      if (slot.process !== undefined) leave(name, slot.process);
+    }
+    for (const config of processes) {
+      const source = binders.get(config.name)?.();
+      const slot = slots.get(config.name);
+      if (slot?.process !== undefined) {
+        slot.config = config;
+        slot.process.reconfigure(config, source);
+      } else if (source !== undefined) {
+        const process = create(config, source);
+        slots.set(config.name, { config, process, error: undefined });
+        startAfterItsNamesake(config.name, process);
+      }
+    }
+  }
+
   return {
     start() {
       starting ??= startAll();
@@ -149,30 +172,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     attach(name, send) {
       attached.set(name, send);
     },
-    async reconcile(processes, { force = false } = {}) {
+    async prepare(processes, { force = false, environmentOf = options.environmentOf } = {}) {
       await starting;
-      const sources = await buildSources(
+      const binders = await prepareSources(
         processes.filter((config) => wantsSource(slots.get(config.name), config, force)),
-        options,
+        environmentOf,
       );
-      const wanted = new Set(processes.map((config) => config.name));
-      for (const [name, slot] of slots) {
-        if (wanted.has(name)) continue;
-        slots.delete(name);
-        if (slot.process !== undefined) leave(name, slot.process);
-      }
-      for (const config of processes) {
-        const source = sources.get(config.name);
-        const slot = slots.get(config.name);
-        if (slot?.process !== undefined) {
-          slot.config = config;
-          slot.process.reconfigure(config, source);
-        } else if (source !== undefined) {
-          const process = create(config, source);
-          slots.set(config.name, { config, process, error: undefined });
-          startAfterItsNamesake(config.name, process);
-        }
-      }
+      return { commit: () => replaceAll(processes, binders), abandon() {} };
     },
     async close({ signal }) {
       isClosed = true;
@@ -189,19 +195,24 @@ function wantsSource(slot: Slot | undefined, config: ProcessConfig, force: boole
   return JSON.stringify([env, upstream]) !== JSON.stringify([config.env, config.upstream]);
 }
 
-/** All or none: what was made is closed again when one fails. */
-async function buildSources(
+type Binders = ReadonlyMap<string, () => EnvironmentSource>;
+
+/** Throws `template_invalid` with all that is wrong with the variables. */
+async function prepareSources(
   processes: readonly ProcessConfig[],
-  { environmentOf }: SupervisorOptions,
-): Promise<Map<string, EnvironmentSource>> {
-  const sources = new Map<string, EnvironmentSource>();
-  try {
-    for (const config of processes) sources.set(config.name, await environmentOf(config));
-    return sources;
-  } catch (error) {
-    for (const source of sources.values()) source.close();
-    throw error;
+  environmentOf: SupervisorOptions['environmentOf'],
+): Promise<Binders> {
+  const binders = new Map<string, () => EnvironmentSource>();
+  const problems: string[] = [];
+  for (const config of processes) {
+    try {
+      binders.set(config.name, await environmentOf(config));
+    } catch (error) {
+      problems.push(describeError(error));
+    }
   }
+  if (problems.length > 0) throw new LatchkeyError('template_invalid', problems.join('\n'));
+  return binders;
 }
 
 function asProcessError(name: string, error: unknown): LatchkeyError {

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import t from 'tap';
+import { apply } from '../support/apply.ts';
 import { createRenderFixture } from '../support/render-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -16,11 +17,13 @@ t.test('keeps what is the same, and takes over what is new, changed and gone', a
   const closed: string[] = [];
   f.store.listen({ closed: ({ key }) => closed.push(key), unheld: () => closed.push('unheld') });
   f.executed.length = 0;
-  const result = await pipeline.reconcile([
-    { ...changed, place: 'files[0]', mode: 0o640 },
-    { ...kept, place: 'files[1]' },
-    { ...f.file('new', text), place: 'files[2]' },
-  ]);
+  const result = await apply(
+    pipeline.prepare([
+      { ...changed, place: 'files[0]', mode: 0o640 },
+      { ...kept, place: 'files[1]' },
+      { ...f.file('new', text), place: 'files[2]' },
+    ]),
+  );
   await pipeline.idle();
   t.strictSame(result, {
     added: [f.path('new')],
@@ -51,10 +54,10 @@ t.test('an identical config does nothing', async (t) => {
   f.publish('db', { password: 'one' });
   await pipeline.idle();
   f.executed.length = 0;
-  await pipeline.reconcile(structuredClone(files));
+  await apply(pipeline.prepare(structuredClone(files)));
   await pipeline.idle();
   t.strictSame(f.executed, []);
-  await pipeline.reconcile(structuredClone(files), { force: true });
+  await apply(pipeline.prepare(structuredClone(files), { force: true }));
   await pipeline.idle();
   t.strictSame(f.executed.length, 2);
   t.strictSame(f.committed.length, 2, 'same bytes');
@@ -66,10 +69,9 @@ t.test('a template that cannot be parsed changes nothing', async (t) => {
   const pipeline = f.createPipeline([file]);
   pipeline.start();
   await pipeline.idle();
-  const bad = pipeline.reconcile([
-    f.file('b', text),
-    { ...file, source: { kind: 'inline', text: '{{ if }}' } },
-  ]);
+  const bad = apply(
+    pipeline.prepare([f.file('b', text), { ...file, source: { kind: 'inline', text: '{{ if }}' } }]),
+  );
   await t.rejects(bad, { code: 'template_invalid' });
   t.strictSame(
     pipeline.status().map(({ destination }) => destination),
@@ -87,7 +89,7 @@ t.test('a change of the config waits for the transaction that runs', async (t) =
   await pipeline.idle();
   f.publish('db', { password: 'one' });
   await waitFor('the check', () => pipeline.status()[0]?.state === 'check');
-  const reconciled = pipeline.reconcile([{ ...file, source: { kind: 'inline', text: `new ${text}` } }]);
+  const reconciled = apply(pipeline.prepare([{ ...file, source: { kind: 'inline', text: `new ${text}` } }]));
   writeFileSync(gate, '');
   await reconciled;
   await pipeline.idle();

@@ -13,7 +13,7 @@ import { Agent as HttpAgent, request } from 'node:http';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { AgentStatus } from '../../src/api/status.ts';
-import { askSocket, startAgent, startProgram, type TestAgent } from '../support/cli.ts';
+import { askSocket, runProgram, startAgent, startProgram, type TestAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault, type TestVault } from '../support/dev-vault.ts';
 import { startPostgres } from '../support/postgres.ts';
@@ -197,6 +197,39 @@ t.test('a bad config changes nothing and says why, in log, status and answer', a
       /taken\.sock exists and is no socket/,
     ],
     [
+      'a folder of state that is elsewhere',
+      { ...base, state_dir: join(folder, 'else') },
+      /state_dir: cannot change/,
+    ],
+    [
+      'a log that cannot be opened',
+      { ...base, log: { file: join(folder, 'no', 'such', 'folder.log') } },
+      /log\.file: .*cannot be opened/,
+    ],
+    [
+      'an audit file that cannot be written',
+      { ...base, audit: { file: join(folder, 'no', 'such', 'audit.jsonl') } },
+      /audit\.file: .*cannot be written/,
+    ],
+    [
+      'a function that is denied from now on',
+      { ...base, template: { deny_functions: ['field'] } },
+      /the function field is denied/,
+    ],
+    [
+      'several things at once',
+      {
+        ...base,
+        state_dir: join(folder, 'else'),
+        files: [
+          { contents: '{{ if }}', destination: join(folder, 'app.conf') },
+          { contents: '{{ end }}', destination: join(folder, 'too.conf') },
+        ],
+        processes: [sleeper('first', '{{ nosuch }}')],
+      },
+      /state_dir[\s\S]*missing value for if[\s\S]*unexpected \{\{end\}\}[\s\S]*nosuch/,
+    ],
+    [
       'a kind of upstream that is not there',
       { ...base, files: [], upstreams: { vault: { kind: 'aws' } } },
       /kind/,
@@ -222,6 +255,39 @@ t.test('a bad config changes nothing and says why, in log, status and answer', a
   const after = await status();
   t.equal(after.config.reload_error, null, 'and the error is gone');
   t.equal(pidOf(after, 'first'), pidOf(before, 'first'));
+});
+
+t.test('audit, log and the rules of templates are taken over as everything else', async (t) => {
+  const { folder, agent, base, write, post } = await setUp(t);
+  const [audit, moved, log] = ['audit.jsonl', 'moved.jsonl', 'second.log'].map((name) =>
+    join(folder, name),
+  ) as [string, string, string];
+  const lines = (file: string) => readFileSync(file, 'utf8').trimEnd().split('\n');
+  write({ ...base, audit: { file: audit } });
+  t.match((await post()).body.changed, ['audit']);
+  await agent.ask('/secrets/app/word');
+  t.match(lines(audit).join('\n'), /"name":"app"/);
+
+  write({ ...base, audit: { file: moved, on_failure: 'continue' } });
+  await post();
+  await agent.ask('/secrets/app/word');
+  t.match(lines(moved).join('\n'), /"name":"app"/, 'the new file is written');
+  t.match(lines(audit).at(-1), /"stopped"/, 'the old one was closed in order');
+
+  write({ ...base, audit: { file: moved, keep_files: 3 } });
+  await post();
+  await agent.ask('/secrets/app/word');
+  const verified = await runProgram(t, ['audit', 'verify', moved]);
+  t.match(verified, { code: 0, stderr: /^intact/ }, 'other settings of one file go on with its chain');
+
+  write({ ...base, log: { level: 'info', format: 'text', file: log } });
+  t.match((await post()).body.changed, ['audit', 'log']);
+  await agent.ask('/refresh', { method: 'POST' });
+  t.match(readFileSync(log, 'utf8'), /INFO {2}refresh was asked for/);
+
+  write({ ...base, template: { deny_functions: ['plugin', 'timestamp'] } });
+  t.match((await post()).body.changed, ['log', 'templates']);
+  t.match(await post(), { body: { changed: [] } });
 });
 
 t.test('the config and its templates are watched', async (t) => {

@@ -1,5 +1,6 @@
 // The agent as a service of Type=notify: what it tells systemd, received on a socket of the test's own.
 import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import t, { type Test } from 'tap';
 import { startAgent } from '../support/cli.ts';
@@ -59,6 +60,20 @@ for (const kind of ['path', 'abstract name'] as const) {
     t.ok(
       BigInt(at ?? 0) >= before,
       'the time is that of the monotonic clock, as Type=notify-reload wants it',
+    );
+
+    const config = readFileSync(agent.configPath, 'utf8');
+    writeFileSync(agent.configPath, `${config} not: [yaml`);
+    await waitFor('the refusal', () => has(/^READY=1\nERRNO=22$/));
+    await waitFor('what stays in systemctl status', () =>
+      /^READY=1\nSTATUS=ready; the config on disk was refused, the one before is in force: .*latchkey\.yaml/.test(
+        received().findLast((message) => message.includes('STATUS=')) ?? '',
+      ),
+    );
+    writeFileSync(agent.configPath, config);
+    await waitFor('the next good one', () => has(/^READY=1\nERRNO=0$/));
+    await waitFor('no word of it', () =>
+      /STATUS=ready$/.test(received().findLast((message) => message.includes('STATUS=')) ?? ''),
     );
 
     t.equal((await agent.stop()).code, 0);

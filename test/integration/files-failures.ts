@@ -15,6 +15,7 @@ import t from 'tap';
 import { createSystemClock } from '../../src/base/clock.ts';
 import { createAccounts } from '../../src/files/disk/accounts.ts';
 import type { FilePipeline } from '../../src/files/file-pipeline.ts';
+import { apply } from '../support/apply.ts';
 import { mount, remount } from '../support/mounts.ts';
 import { needsRoot } from '../support/needs-root.ts';
 import { createRenderFixture, type RenderFixture } from '../support/render-fixture.ts';
@@ -166,7 +167,7 @@ t.test('a bind-mounted file cannot be renamed over; in place it can be written',
   t.match(await failed(pipeline), /mount point, which cannot be renamed over \(EBUSY\).*in_place: true/);
   t.equal(read(f.path('app.conf')), 'old');
   t.strictSame(litter(f.folder), []);
-  await pipeline.reconcile([{ ...file, inPlace: true }]);
+  await apply(pipeline.prepare([{ ...file, inPlace: true }]));
   await current(pipeline);
   t.equal(read(f.path('outside')), 'password=one\n');
 });

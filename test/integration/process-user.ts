@@ -30,7 +30,7 @@ async function statusOfChild(t: Test, changes: Partial<ProcessConfig>) {
         ...changes,
       }),
     ],
-    environmentOf: () => createTestEnvironment({}),
+    environmentOf: async () => () => createTestEnvironment({}),
     clock: createSystemClock(),
     random: () => 0,
     logger: silentLogger,

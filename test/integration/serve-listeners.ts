@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
 import type { ListenerConfig } from '../../src/config/resolved.ts';
+import { apply } from '../support/apply.ts';
 import { isRoot, needsRoot } from '../support/needs-root.ts';
 import { ask, type Serving, startServing, tcpListener, unixListener } from '../support/serving.ts';
 import { testFolder } from '../support/test-folder.ts';
@@ -264,10 +265,12 @@ t.test('a reload keeps connections of what stays, starts what is new, drains wha
   ]);
   const path = (name: string): string => join(serving.folder, name);
   const kept = await keptAlive(serving.socketPath);
-  await serving.server.reconcile([
-    unixListener(path('api.sock'), ['metrics'], { mode: 0o666 }),
-    unixListener(path('new.sock'), ['secrets'], { place: 'listeners[1]' }),
-  ]);
+  await apply(
+    serving.server.prepare([
+      unixListener(path('api.sock'), ['metrics'], { mode: 0o666 }),
+      unixListener(path('new.sock'), ['secrets'], { place: 'listeners[1]' }),
+    ]),
+  );
   t.equal(mode(path('api.sock')), '666');
   t.match(await kept.get('/secrets/stripe'), /^HTTP\/1\.1 404/, 'the dialect is not served any more');
   t.match(await kept.get('/metrics'), /^HTTP\/1\.1 200/);
@@ -280,14 +283,16 @@ t.test('a reload that fails keeps everything as it was', async (t) => {
   const serving = await withServing(t, (folder) => [unixListener(join(folder, 'api.sock'))]);
   const api = serving.socketPath;
   await t.rejects(
-    serving.server.reconcile([
-      unixListener(api, ['metrics']),
-      unixListener(join(serving.folder, 'new.sock'), ['secrets'], { place: 'listeners[1]' }),
-      unixListener(join(serving.folder, 'bad.sock'), ['secrets'], {
-        place: 'listeners[2]',
-        user: 'no-such-user',
-      }),
-    ]),
+    apply(
+      serving.server.prepare([
+        unixListener(api, ['metrics']),
+        unixListener(join(serving.folder, 'new.sock'), ['secrets'], { place: 'listeners[1]' }),
+        unixListener(join(serving.folder, 'bad.sock'), ['secrets'], {
+          place: 'listeners[2]',
+          user: 'no-such-user',
+        }),
+      ]),
+    ),
     { code: 'listener_failed', message: /^listeners\[2\]/ },
   );
   t.equal((await ask('/secrets/stripe/key', { socketPath: api })).text, 'sk_1');
@@ -300,7 +305,7 @@ t.test('a reload sets the rights of the socket and of nothing that was put in it
   const other = join(serving.folder, 'other');
   writeFileSync(other, '', { mode: 0o600 });
   const reload = () =>
-    serving.server.reconcile([unixListener(serving.socketPath, ['metrics'], { mode: 0o666 })]);
+    apply(serving.server.prepare([unixListener(serving.socketPath, ['metrics'], { mode: 0o666 })]));
   renameSync(serving.socketPath, `${serving.socketPath}.away`);
   symlinkSync(other, serving.socketPath);
   await t.rejects(reload(), { code: 'listener_failed', message: /api\.sock is not the socket any more/ });

@@ -25,10 +25,12 @@ export function startSupervisor(
   const sources: TestEnvironment[] = [];
   const supervisor = createSupervisor({
     processes,
-    environmentOf: (config) => {
+    environmentOf: async (config) => {
       const source = environmentOf(config);
-      sources.push(source);
-      return source;
+      return () => {
+        sources.push(source);
+        return source;
+      };
     },
     clock: createSystemClock(),
     random: () => 0,

@@ -32,7 +32,7 @@ if (mode === 'supervise') {
   const supervisor = createSupervisor({
     ...surroundings,
     processes: [config],
-    environmentOf: () => createTestEnvironment({}),
+    environmentOf: async () => () => createTestEnvironment({}),
   });
   supervisor.start();
   const pid = await waitFor('the child', () => supervisor.status()[0]?.pid);

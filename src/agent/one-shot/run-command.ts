@@ -46,7 +46,7 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
     await agent.start();
     await untilFilesAreThere(agent, options.signal);
     const { core } = agent;
-    const source = await core.environments.sourceOf(program);
+    const source = (await core.environments.prepare(program, core.compiler()))();
     try {
       await untilInPlace(core, {
         changes: source.onChange,
