@@ -1,10 +1,12 @@
 // Gets the text of a file's template, from its own file or from the config, and has it parsed.
 
-import { readFile } from 'node:fs/promises';
-import { errnoOf } from '../base/errno.ts';
 import { LatchkeyError } from '../base/errors.ts';
+import { readControlledFile } from '../base/paths/controlled-file.ts';
+import { pathErrorText } from '../base/paths/path-trust.ts';
 import type { FileConfig } from '../config/resolved.ts';
 import type { ExecutableTemplate } from './template-consumer.ts';
+
+const longestTemplate = 16 * 1024 * 1024;
 
 /** Parses; throws `template_invalid` with the template's name, line and column. */
 export type CompileTemplate = (config: FileConfig, text: Buffer) => Promise<ExecutableTemplate>;
@@ -24,11 +26,13 @@ export async function loadTemplate(config: FileConfig, compile: CompileTemplate)
 async function readTemplate(config: FileConfig): Promise<Buffer> {
   if (config.source.kind === 'inline') return Buffer.from(config.source.text);
   const { path } = config.source;
-  return readFile(path).catch((error: unknown) => {
-    const code = errnoOf(error);
-    throw new LatchkeyError('template_invalid', `${config.place}.template: cannot read ${path} (${code})`, {
+  try {
+    return (await readControlledFile(path, { maxBytes: longestTemplate })).bytes;
+  } catch (error) {
+    const why = pathErrorText(error);
+    throw new LatchkeyError('template_invalid', `${config.place}.template: cannot read ${path} (${why})`, {
       cause: error,
-      remedy: code === 'ENOENT' ? 'correct the path' : 'let the agent read it',
+      remedy: why === 'ENOENT' ? 'correct the path' : 'let the agent read it',
     });
-  });
+  }
 }

@@ -1,12 +1,11 @@
 // Remembers the leases beyond the process, so that the next run can revoke what this one had to leave. Ids and times
 // only, never a secret; mode 0600; replaced as a whole. It belongs to the process that wrote it while that lives.
 
-import { randomBytes } from 'node:crypto';
 import { copyFileSync, readFileSync } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { errnoOf } from '../base/errno.ts';
 import type { Logger } from '../base/logger.ts';
+import { pathErrorText } from '../base/paths/path-trust.ts';
+import { replaceFile } from '../base/paths/replace-file.ts';
 import { processStartTime } from '../base/process-identity.ts';
 
 /** One lease as the file holds it; `expiresAt` is wall time in milliseconds. */
@@ -62,12 +61,13 @@ export function createStateFile(options: { path: string; logger: Logger }): Stat
     if (records === undefined || isAnothers(parseState(readQuietly(path)))) return;
     try {
       const content = { version: 1, owner: self, leases: records() };
-      await replaceFile(path, `${JSON.stringify(content, undefined, 1)}\n`);
+      const text = `${JSON.stringify(content, undefined, 1)}\n`;
+      await replaceFile(path, text, { mode: 0o600, createMode: 0o700 });
       isFailing = false;
     } catch (error) {
       if (!isFailing)
         logger.warn(
-          { path, code: errnoOf(error) ?? 'unknown' },
+          { path, code: pathErrorText(error) },
           'cannot write the state file; leases would be left to their end after a crash',
         );
       isFailing = true;
@@ -93,7 +93,7 @@ function readState(path: string, logger: Logger): StateContent | undefined {
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT')
       logger.warn(
-        { path, code: errnoOf(error) ?? 'unknown' },
+        { path, code: pathErrorText(error) },
         'cannot read the state file; leases of the last run are left to their end',
       );
     return undefined;
@@ -107,7 +107,7 @@ function readState(path: string, logger: Logger): StateContent | undefined {
   try {
     copyFileSync(path, `${path}.corrupt`);
   } catch (error) {
-    logger.warn({ path, code: errnoOf(error) ?? 'unknown' }, 'cannot keep a copy of the state file');
+    logger.warn({ path, code: pathErrorText(error) }, 'cannot keep a copy of the state file');
   }
   return undefined;
 }
@@ -160,23 +160,4 @@ function isRecord(value: unknown): value is LeaseRecord {
     typeof isRenewable === 'boolean' &&
     (onExit === 'revoke' || onExit === 'keep')
   );
-}
-
-/** Readers see the old bytes or the new ones, whole, also after a loss of power. */
-async function replaceFile(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const staged = `${path}.${randomBytes(6).toString('hex')}`;
-  try {
-    const file = await open(staged, 'wx', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(staged, path);
-  } catch (error) {
-    await rm(staged, { force: true });
-    throw error;
-  }
 }

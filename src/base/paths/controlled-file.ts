@@ -1,8 +1,8 @@
 // Reads files whose names others control: never waits for a FIFO or a device, follows no link of a stranger's to what is
 // not theirs, takes in no more than a limit, and waits no longer than a limit.
-import { constants, type Stats } from 'node:fs';
+import fs, { type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { type HeldEntry, holdEntry } from './held-folder.ts';
+import { type HeldEntry, holdEntry, holdEntrySync } from './held-folder.ts';
 import { PathFault, type PathTrust, readingOnly } from './path-trust.ts';
 
 export interface ControlledFile {
@@ -18,7 +18,7 @@ interface ReadOptions {
 
 const defaultMaxBytes = 1024 * 1024;
 const defaultTimeoutMs = 10_000;
-const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = fs.constants;
 export const readFlags: number = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 
 /** Of reads that a dead file system holds up: each of them keeps a thread, and a second try would keep another one. */
@@ -42,6 +42,23 @@ export async function readControlledFile(path: string, options: ReadOptions = {}
     return await Promise.race([reading, promise]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** The same at once, without a limit of time: for what the configuration of the agent itself names. */
+export function readControlledFileSync(path: string, options: ReadOptions = {}): ControlledFile {
+  const { maxBytes = defaultMaxBytes, trust = readingOnly } = options;
+  const { folder, name } = holdEntrySync(path, { trust });
+  let fd: number | undefined;
+  try {
+    fd = fs.openSync(folder.entry(name), readFlags);
+    const stats = fs.fstatSync(fd);
+    const wrong = contentFault(path, stats, maxBytes);
+    if (wrong !== undefined) throw wrong;
+    return { bytes: fs.readFileSync(fd), stats };
+  } finally {
+    if (fd !== undefined) fs.closeSync(fd);
+    folder.release();
   }
 }
 

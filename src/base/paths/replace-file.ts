@@ -1,9 +1,9 @@
 // Writes a small file of the agent's own in one step: owner and mode are right before the first byte is there, readers see
 // the old bytes or the new ones, whole, and so does the next start after a loss of power.
-import { constants } from 'node:fs';
+import fs from 'node:fs';
 import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { type HeldFolder, holdFolder } from './held-folder.ts';
+import { type HeldFolder, holdFolder, holdFolderSync } from './held-folder.ts';
 import { isLeftover, leftoverName } from './leftover-name.ts';
 import { type PathTrust, trusting } from './path-trust.ts';
 
@@ -22,7 +22,8 @@ interface ReplaceOptions {
   readonly sweeps?: boolean;
 }
 
-const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = fs.constants;
+const stagedFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 
 /** A link in its place is replaced, not followed. Throws a PathFault, or what the kernel says. */
 export async function replaceFile(
@@ -38,7 +39,7 @@ export async function replaceFile(
   try {
     if (options.sweeps === true) await sweep(folder, basename(path));
     const staged = folder.entry(leftoverName('staged', path));
-    const handle = await open(staged, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    const handle = await open(staged, stagedFlags, 0o600);
     try {
       await fill(handle, content, options).finally(() => handle.close());
       await rename(staged, folder.entry(basename(path)));
@@ -48,6 +49,35 @@ export async function replaceFile(
       throw error;
     }
     await (options.sync ?? syncFolder)(folder);
+  } finally {
+    folder.release();
+  }
+}
+
+/** The same at once, for small files and where nothing else goes on yet. Leaves the folder's sync to the kernel. */
+export function replaceFileSync(path: string, content: Buffer | string, options: ReplaceOptions): void {
+  const { trust = trusting(options.uid), createMode, uid, gid, mode } = options;
+  const folder = holdFolderSync(dirname(path), {
+    trust,
+    ...(createMode === undefined ? {} : { createMode }),
+  });
+  const staged = folder.entry(leftoverName('staged', path));
+  try {
+    if (options.sweeps === true) sweepSync(folder, basename(path));
+    const fd = fs.openSync(staged, stagedFlags, 0o600);
+    try {
+      if (uid !== undefined || gid !== undefined) fs.fchownSync(fd, uid ?? -1, gid ?? -1);
+      fs.fchmodSync(fd, mode);
+      fs.writeFileSync(fd, content);
+      fs.fsyncSync(fd);
+      fs.renameSync(staged, folder.entry(basename(path)));
+    } catch (error) {
+      // The first error is the one to tell; what stays is swept.
+      fs.rmSync(staged, { force: true });
+      throw error;
+    } finally {
+      fs.closeSync(fd);
+    }
   } finally {
     folder.release();
   }
@@ -78,7 +108,19 @@ async function syncFolder(folder: HeldFolder): Promise<void> {
 async function sweep(folder: HeldFolder, name: string): Promise<void> {
   // A folder that cannot be read holds nothing that we could find.
   const names = await readdir(folder.entry('.')).catch(() => []);
-  const mine = names.filter((other) => other.endsWith(`-${name}`) && isLeftover(other, 'staged'));
   // What cannot be removed now is found again next time.
-  for (const other of mine) await unlink(folder.entry(other)).catch(() => undefined);
+  for (const left of leftOf(name, names)) await unlink(folder.entry(left)).catch(() => undefined);
+}
+
+function sweepSync(folder: HeldFolder, name: string): void {
+  try {
+    const names = fs.readdirSync(folder.entry('.'));
+    for (const left of leftOf(name, names)) fs.rmSync(folder.entry(left), { force: true });
+  } catch {
+    // As above.
+  }
+}
+
+function leftOf(name: string, names: readonly string[]): string[] {
+  return names.filter((other) => other.endsWith(`-${name}`) && isLeftover(other, 'staged'));
 }

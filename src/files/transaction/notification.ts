@@ -1,13 +1,12 @@
 // Tells programs that their files changed: by a command, a signal to the process in a pid file or to a supervised one, or
 // through systemd. Identical notifications are one; who decides when and how often is the transaction.
 
-import { readFile } from 'node:fs/promises';
-import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import type { NotifyConfig } from '../../config/resolved.ts';
 import { runChecked } from './checked-command.ts';
 import type { RunCommand, SignalProcess } from './ports.ts';
+import { signalByPidFile } from './signal-by-pid-file.ts';
 
 export interface Notification {
   /** Equal keys mean the same effect. */
@@ -49,7 +48,7 @@ export async function sendNotification(
 ): Promise<void> {
   const { config, place, placeholders } = notification;
   if (config.kind === 'signal') {
-    if ('pidFile' in config) await signalByPidFile(config.pidFile, config.signal, place);
+    if ('pidFile' in config) await signalByPidFile({ pidFile: config.pidFile, signal: config.signal, place });
     else await signalByName(config.process, config.signal, place, tools.signalProcess);
     return;
   }
@@ -62,42 +61,6 @@ export async function sendNotification(
     code: 'notify_failed',
     ...options,
   });
-}
-
-/** Reads the file anew, so that a program that was restarted meanwhile gets the signal. */
-async function signalByPidFile(pidFile: string, signal: NodeJS.Signals, place: string): Promise<void> {
-  const pid = await readPid(pidFile, place);
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    const code = errnoOf(error);
-    if (code === 'ESRCH') {
-      throw new LatchkeyError('notify_failed', `${place}: ${pidFile} is stale: no process ${pid} runs`, {
-        remedy: 'start the program, or name the pid file that it writes',
-      });
-    }
-    throw new LatchkeyError('notify_failed', `${place}: cannot send ${signal} to process ${pid} (${code})`, {
-      cause: error,
-      remedy: 'run the agent as root or as the user of that process',
-    });
-  }
-}
-
-async function readPid(pidFile: string, place: string): Promise<number> {
-  const text = await readFile(pidFile, 'latin1').catch((error: unknown) => {
-    throw new LatchkeyError('notify_failed', `${place}: cannot read ${pidFile} (${errnoOf(error)})`, {
-      cause: error,
-      remedy: 'start the program, or name the pid file that it writes',
-    });
-  });
-  const pid = /^\s*(\d{1,10})\s*(?:\n|$)/.exec(text)?.[1];
-  // 0 and negative numbers would reach whole process groups, our own number ourselves.
-  if (pid === undefined || Number(pid) === 0 || Number(pid) === process.pid) {
-    throw new LatchkeyError('notify_failed', `${place}: ${pidFile} holds no process id of another program`, {
-      remedy: 'name the pid file that the program writes',
-    });
-  }
-  return Number(pid);
 }
 
 async function signalByName(

@@ -1,10 +1,10 @@
 // What a listener calls itself: its certificate, and the Host names under which it may be asked.
 
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import { readControlledFileSync } from '../../base/paths/controlled-file.ts';
+import { pathErrorText } from '../../base/paths/path-trust.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
 import type { HostRules } from '../http/refusal-policy.ts';
 
@@ -39,9 +39,9 @@ export function hostRulesOf(config: ListenerConfig): HostRules {
 
 function readTlsFile(place: string, path: string): Buffer {
   try {
-    return readFileSync(path);
+    return readControlledFileSync(path).bytes;
   } catch (error) {
-    const code = errnoOf(error) ?? 'unknown error';
+    const code = pathErrorText(error);
     throw new LatchkeyError('listener_failed', `${place}: cannot read ${path}: ${code}`, { cause: error });
   }
 }

@@ -1,11 +1,11 @@
 // Finds AWS credentials as AWS's own SDKs do: environment, shared file, web identity, container endpoint, instance (IMDSv2).
 
-import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { JsonObject } from '../../base/json.ts';
+import { readControlledFile } from '../../base/paths/controlled-file.ts';
+import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import { metadataJson, metadataText } from './metadata-request.ts';
 
@@ -48,10 +48,10 @@ async function fromSharedFile({ env }: AwsCredentialSource): Promise<AwsCredenti
   const profile = env['AWS_PROFILE'] ?? 'default';
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = (await readControlledFile(path)).bytes.toString('utf8');
   } catch (error) {
     if (env['AWS_SHARED_CREDENTIALS_FILE'] === undefined) return undefined;
-    const code = errnoOf(error);
+    const code = pathErrorText(error);
     throw new LatchkeyError(
       'login_failed',
       `$AWS_SHARED_CREDENTIALS_FILE: ${path} cannot be read (${code})`,
@@ -80,9 +80,9 @@ async function fromWebIdentity({ env, signal }: AwsCredentialSource): Promise<Aw
   if (!path || !role) return undefined;
   let token: string;
   try {
-    token = (await readFile(path, 'utf8')).trim();
+    token = (await readControlledFile(path)).bytes.toString('utf8').trim();
   } catch (error) {
-    const code = errnoOf(error);
+    const code = pathErrorText(error);
     throw new LatchkeyError(
       'login_failed',
       `$AWS_WEB_IDENTITY_TOKEN_FILE: ${path} cannot be read (${code})`,
@@ -118,7 +118,9 @@ async function fromContainer({ env, signal }: AwsCredentialSource): Promise<AwsC
   if (!url) return undefined;
   assertContainerHost(url);
   const file = env['AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE'];
-  const token = file ? (await readFile(file, 'utf8')).trim() : env['AWS_CONTAINER_AUTHORIZATION_TOKEN'];
+  const token = file
+    ? (await readControlledFile(file)).bytes.toString('utf8').trim()
+    : env['AWS_CONTAINER_AUTHORIZATION_TOKEN'];
   const service = 'the AWS container endpoint';
   const json = await metadataJson({
     service,

@@ -1,9 +1,9 @@
 // Azure identities: workload identity, the identity endpoint of App Service, or the metadata service of a virtual machine.
 
-import { readFile } from 'node:fs/promises';
-import { errnoOf } from '../../base/errno.ts';
 import { errorCode, LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject } from '../../base/json.ts';
+import { readControlledFile } from '../../base/paths/controlled-file.ts';
+import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import { type MetadataRequest, metadataJson } from './metadata-request.ts';
 
@@ -94,9 +94,9 @@ async function workloadRequest(
   if (!path || !tenant || !clientId) return undefined;
   let assertion: string;
   try {
-    assertion = (await readFile(path, 'utf8')).trim();
+    assertion = (await readControlledFile(path)).bytes.toString('utf8').trim();
   } catch (error) {
-    const code = errnoOf(error);
+    const code = pathErrorText(error);
     throw new LatchkeyError('login_failed', `$AZURE_FEDERATED_TOKEN_FILE: ${path} cannot be read (${code})`, {
       cause: error,
       remedy,

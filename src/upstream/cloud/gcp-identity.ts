@@ -1,9 +1,9 @@
 // Google Cloud identities: the metadata server of the instance, or a service account's key file; JWTs signed by either.
 
-import { readFile } from 'node:fs/promises';
-import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
+import { readControlledFile } from '../../base/paths/controlled-file.ts';
+import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import { metadataJson, metadataText } from './metadata-request.ts';
 
@@ -96,9 +96,9 @@ async function keyFile({ env }: GcpSource): Promise<ServiceAccountKey | undefine
   if (!path) return undefined;
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = (await readControlledFile(path)).bytes.toString('utf8');
   } catch (error) {
-    const code = errnoOf(error);
+    const code = pathErrorText(error);
     throw new LatchkeyError(
       'login_failed',
       `$GOOGLE_APPLICATION_CREDENTIALS: ${path} cannot be read (${code})`,

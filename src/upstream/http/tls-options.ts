@@ -1,9 +1,10 @@
 // Reads the files of the `tls` config into what a connection needs. When they are read again is the transport's matter.
 
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import tls from 'node:tls';
-import { errnoOf } from '../../base/errno.ts';
+import { readControlledFile } from '../../base/paths/controlled-file.ts';
+import { pathErrorText } from '../../base/paths/path-trust.ts';
 import type { TlsConfig } from '../../config/upstreams/server-config.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
 
@@ -62,7 +63,7 @@ async function readFolder(path: string): Promise<Buffer[]> {
   try {
     const entries = await readdir(path, { withFileTypes: true });
     const files = entries.filter((entry) => !entry.isDirectory()).map((entry) => join(path, entry.name));
-    const contents = await Promise.all(files.map((name) => readFile(name)));
+    const contents = await Promise.all(files.map(async (name) => (await readControlledFile(name)).bytes));
     return contents.filter((content) => content.includes('-----BEGIN CERTIFICATE-----'));
   } catch (error) {
     throw unreadable('tls.ca_path', path, error);
@@ -72,14 +73,14 @@ async function readFolder(path: string): Promise<Buffer[]> {
 async function readOptional(option: string, path: string | undefined): Promise<Buffer | undefined> {
   if (path === undefined) return undefined;
   try {
-    return await readFile(path);
+    return (await readControlledFile(path)).bytes;
   } catch (error) {
     throw unreadable(option, path, error);
   }
 }
 
 function unreadable(option: string, path: string, error: unknown): UpstreamFailure {
-  const code = errnoOf(error) ?? 'unknown fault';
+  const code = pathErrorText(error);
   return new UpstreamFailure('tls_failed', `${option} cannot be read: ${path}: ${code}`, {
     cause: error,
     remedy: 'make the file readable for the user of the agent',

@@ -1,8 +1,9 @@
 // Reads one credential from a file, without the newline that editors put at its end.
 
-import { readFile } from 'node:fs/promises';
 import { errnoOf } from '../../../base/errno.ts';
 import { LatchkeyError } from '../../../base/errors.ts';
+import { readControlledFile } from '../../../base/paths/controlled-file.ts';
+import { pathErrorText } from '../../../base/paths/path-trust.ts';
 import { SecretValue } from '../../../base/secret-value.ts';
 
 const newline = 0x0a;
@@ -21,11 +22,10 @@ export async function readCredential(option: string, path: string): Promise<Secr
 export async function readCredentialIfThere(option: string, path: string): Promise<SecretValue | undefined> {
   let bytes: Buffer;
   try {
-    bytes = await readFile(path);
+    bytes = (await readControlledFile(path)).bytes;
   } catch (error) {
-    const code = errnoOf(error);
-    if (code === 'ENOENT') return undefined;
-    throw new LatchkeyError('login_failed', `${option}: ${path} cannot be read (${code})`, {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw new LatchkeyError('login_failed', `${option}: ${path} cannot be read (${pathErrorText(error)})`, {
       cause: error,
       remedy: 'make it a file that the user of the agent may read',
     });

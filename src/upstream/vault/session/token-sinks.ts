@@ -1,12 +1,12 @@
 // Copies of the token for other programs: each new token goes to every sink, again and again until it is written or replaced.
 
-import { readFile } from 'node:fs/promises';
 import { backoffDelayMs } from '../../../base/backoff.ts';
 import type { Clock } from '../../../base/clock.ts';
-import { errnoOf } from '../../../base/errno.ts';
 import { describeError, LatchkeyError } from '../../../base/errors.ts';
 import { isJsonObject, stringifyJson } from '../../../base/json.ts';
 import type { Logger } from '../../../base/logger.ts';
+import { readControlledFile } from '../../../base/paths/controlled-file.ts';
+import { pathErrorText } from '../../../base/paths/path-trust.ts';
 import type { SecretValue } from '../../../base/secret-value.ts';
 import type { SinkConfig } from '../../../config/upstreams/vault-config.ts';
 import { answerJson, answerTexts, quoteTexts } from '../answer-policy.ts';
@@ -28,6 +28,7 @@ export interface TokenSinksOptions {
   readonly logger: Logger;
 }
 
+const longestKey = 16 * 1024;
 const retryBackoff = { minMs: 1000, maxMs: 60_000 };
 
 interface SinkState {
@@ -109,10 +110,9 @@ export function createTokenSinks(options: TokenSinksOptions): TokenSinks {
 
 async function readKeyFile(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return (await readControlledFile(path, { maxBytes: longestKey })).bytes.toString('utf8');
   } catch (error) {
-    const code = errnoOf(error);
-    throw new LatchkeyError('file_failed', `dh_path: ${path} cannot be read (${code})`, {
+    throw new LatchkeyError('file_failed', `dh_path: ${path} cannot be read (${pathErrorText(error)})`, {
       cause: error,
       remedy: 'let the reader of the sink write its public key there',
     });

@@ -1,0 +1,173 @@
+// Attacks by names that others control: pid files that point at other users' processes, pipes in the place of files, files
+// without end, tokens and copies of tokens in folders of others.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { mkfifo } from '../../src/base/libc.ts';
+import { readControlledFile } from '../../src/base/paths/controlled-file.ts';
+import { signalByPidFile } from '../../src/files/transaction/signal-by-pid-file.ts';
+import { provideTokenFile } from '../../src/server/listen/token-file.ts';
+import { readCredential } from '../../src/upstream/vault/auth/read-credential.ts';
+import { writeSinkFile } from '../../src/upstream/vault/session/write-sink-file.ts';
+import { attacker, needsOtherUsers, shellAs, stranger } from '../support/other-user.ts';
+import { testFolder } from '../support/test-folder.ts';
+
+const skip = needsOtherUsers;
+
+function appFolder(t: Test): string {
+  const folder = join(testFolder(t), 'app');
+  mkdirSync(folder);
+  chownSync(folder, attacker, attacker);
+  return folder;
+}
+
+/** A process of this uid that HUP ends. */
+function victim(t: Test, uid: number): { pid: number; ended: Promise<unknown[]> } {
+  const child = spawn('sleep', ['60'], { uid, gid: uid, cwd: '/', stdio: 'ignore' });
+  t.teardown(() => child.kill('SIGKILL'));
+  return { pid: child.pid ?? 0, ended: once(child, 'exit') };
+}
+
+const hangUp = (pidFile: string) =>
+  signalByPidFile({ pidFile, signal: 'SIGHUP', place: 'files[0].notify[0]' });
+
+t.test('a pid file of another user signals their own processes only', { skip }, async (t) => {
+  const folder = appFolder(t);
+  const [roots, others, own] = [0, stranger, attacker].map((uid) => victim(t, uid));
+  const write = (pid: number | undefined) => shellAs(attacker, `echo ${pid} > ${folder}/app.pid`);
+  for (const target of [roots, others]) {
+    await write(target?.pid);
+    await t.rejects(hangUp(join(folder, 'app.pid')), {
+      code: 'notify_failed',
+      message: /app\.pid belongs to uid 61001, and process \d+ is not theirs/,
+    });
+    process.kill(target?.pid ?? 0, 0);
+  }
+  await write(1);
+  await t.rejects(hangUp(join(folder, 'app.pid')), { message: /process 1 is not theirs/ });
+  await write(own?.pid);
+  await hangUp(join(folder, 'app.pid'));
+  t.match(await own?.ended, [null, 'SIGHUP']);
+});
+
+t.test('a pid file of root signals whom it names, unless others can write it', { skip }, async (t) => {
+  const folder = appFolder(t);
+  const file = join(folder, 'root.pid');
+  const target = victim(t, stranger);
+  writeFileSync(file, String(target.pid));
+  chmodSync(file, 0o666);
+  await t.rejects(hangUp(file), { message: /can be written by others than its owner/ });
+  chmodSync(file, 0o644);
+  await hangUp(file);
+  t.match(await target.ended, [null, 'SIGHUP']);
+});
+
+t.test('a link of theirs to a pid file of root signals nobody', { skip }, async (t) => {
+  const folder = appFolder(t);
+  const target = victim(t, 0);
+  const real = join(folder, '../real.pid');
+  writeFileSync(real, String(target.pid));
+  await shellAs(attacker, `ln -s ${real} ${folder}/app.pid`);
+  await t.rejects(hangUp(join(folder, 'app.pid')), { message: /what it leads to is not theirs/ });
+  process.kill(target.pid, 0);
+});
+
+t.test('a pipe, a folder, a device and a file without end are refused at once', async (t) => {
+  const folder = testFolder(t);
+  const pipe = join(folder, 'pipe');
+  mkfifo(pipe, 0o666);
+  writeFileSync(join(folder, 'long'), Buffer.alloc(100_000));
+  for (const path of [pipe, '/dev/zero']) {
+    await t.rejects(readControlledFile(path), { message: /no regular file/ }, path);
+  }
+  await t.rejects(readControlledFile(folder), { code: 'EISDIR' });
+  await t.rejects(readControlledFile(join(folder, 'long'), { maxBytes: 99_999 }), {
+    message: /more than 99999/,
+  });
+  await t.rejects(readControlledFile('/proc/kallsyms', { maxBytes: 1000 }), { message: /more than 1000/ });
+  t.equal((await readControlledFile(join(folder, 'long'))).bytes.length, 100_000);
+  await t.rejects(hangUp(pipe), { code: 'notify_failed', message: /no regular file/ });
+  await t.rejects(readCredential('auth.path', pipe), { code: 'login_failed', message: /no regular file/ });
+});
+
+t.test(
+  'links as Kubernetes makes them are followed: those of root, in a folder that all can write',
+  async (t) => {
+    const folder = testFolder(t);
+    chmodSync(folder, 0o1777);
+    mkdirSync(join(folder, '..2026'));
+    writeFileSync(join(folder, '..2026/token'), 'abc\n');
+    symlinkSync('..2026', join(folder, '..data'));
+    symlinkSync('..data/token', join(folder, 'token'));
+    t.equal((await readCredential('auth.path', join(folder, 'token'))).text(), 'abc');
+  },
+);
+
+t.test(
+  'a listener takes no token that others could know, and makes none where they could',
+  { skip },
+  async (t) => {
+    const folder = appFolder(t);
+    t.throws(() => provideTokenFile('listeners[0]', join(folder, 'token')), {
+      code: 'listener_failed',
+      message: /app belongs to uid 61001/,
+    });
+    const own = testFolder(t);
+    const path = join(own, 'token');
+    writeFileSync(path, 'A'.repeat(43), { mode: 0o644 });
+    const first = provideTokenFile('listeners[0]', path);
+    t.not(first, 'A'.repeat(43), 'one that others could read is not taken');
+    t.equal(provideTokenFile('listeners[0]', path), first);
+    chownSync(path, attacker, attacker);
+    t.not(provideTokenFile('listeners[0]', path), first);
+    t.match(statSync(path), { uid: 0 });
+    linkSync(path, join(own, 'second'));
+    const renewed = provideTokenFile('listeners[0]', path);
+    t.not(readFileSync(join(own, 'second'), 'utf8'), renewed, 'nor one that has a second name');
+    t.strictSame(readdirSync(own).sort(), ['second', 'token']);
+  },
+);
+
+t.test('a copy of the token goes where its owner lives, over no link', { skip }, async (t) => {
+  const folder = appFolder(t);
+  const outside = join(folder, '../outside');
+  mkdirSync(outside, { mode: 0o700 });
+  const sink = (path: string, owner: string | undefined) => ({
+    path,
+    mode: 0o640,
+    owner,
+    group: undefined,
+    wrapTtlSeconds: undefined,
+    dhPath: undefined,
+    deriveKey: false,
+    aad: undefined,
+  });
+  const token = Buffer.from('token');
+  await t.rejects(writeSinkFile(sink(join(folder, 'token'), undefined), token), {
+    message: /belongs to uid 61001/,
+  });
+  await t.rejects(writeSinkFile(sink(join(folder, 'token'), String(stranger)), token), { message: /61001/ });
+  await shellAs(attacker, `ln -s ${outside} ${folder}/conf; ln -s ${outside}/x ${folder}/token`);
+  await t.rejects(writeSinkFile(sink(join(folder, 'conf/token'), String(attacker)), token), {
+    message: /not theirs/,
+  });
+  t.strictSame(readdirSync(outside), []);
+  await writeSinkFile(sink(join(folder, 'token'), String(attacker)), token);
+  t.ok(lstatSync(join(folder, 'token')).isFile(), 'the link was replaced');
+  t.match(statSync(join(folder, 'token')), { uid: attacker });
+  t.notOk(existsSync(join(outside, 'x')));
+});
