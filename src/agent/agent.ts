@@ -7,6 +7,7 @@ import { createSilentAudit } from '../audit/audit-log.ts';
 import { type Clock, createSystemClock } from '../base/clock.ts';
 import { describeError, errorCode, LatchkeyError } from '../base/errors.ts';
 import type { Logger, LogSink } from '../base/logger.ts';
+import { printable } from '../base/printable.ts';
 import { configFoldersOf, isConfigFileName, loadConfig } from '../config/load.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import type { AgentView } from '../server/agent-view.ts';
@@ -195,7 +196,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     let told: string | undefined;
     const look = (): void => {
       const { isReady, missing } = readinessOf(sources);
-      const status = serviceStatus({ isReady, missing, reloadError: loaded.reloadError });
+      const status = printable(serviceStatus({ isReady, missing, reloadError: loaded.reloadError }));
       if (status !== told) notifier?.send(isReady ? `READY=1\nSTATUS=${status}` : `STATUS=${status}`);
       told = status;
       if (isReady === wasReady) return;

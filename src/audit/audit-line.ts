@@ -2,6 +2,7 @@
 
 import { hash } from 'node:crypto';
 import { BoundedMap } from '../base/bounded-map.ts';
+import { printableJson } from '../base/printable.ts';
 
 /** Who asked, encoded once a connection: a line is built for every answer. */
 export type EncodedCaller = string & { readonly encodedCaller: unique symbol };
@@ -47,7 +48,7 @@ export interface ChainHead {
 export const emptyChain: ChainHead = { seq: 0, hash: null };
 
 export function encodeCaller(caller: AuditCaller): EncodedCaller {
-  return JSON.stringify(caller) as EncodedCaller;
+  return printableJson(JSON.stringify(caller)) as EncodedCaller;
 }
 
 /** The members of a request's line, without braces. */
@@ -88,7 +89,7 @@ const quoted = new BoundedMap<string, string>(maxQuoted);
 function quote(text: string): string {
   let known = quoted.get(text);
   if (known !== undefined) return known;
-  known = JSON.stringify(text.length > longestText ? `${text.slice(0, longestText)}…` : text);
+  known = printableJson(JSON.stringify(text.length > longestText ? `${text.slice(0, longestText)}…` : text));
   if (text.length <= longestText) quoted.set(text, known);
   return known;
 }

@@ -2,6 +2,7 @@
 import pino from 'pino';
 import { LatchkeyError } from './errors.ts';
 import type { Prepared } from './prepared.ts';
+import { printable, printableJson } from './printable.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -99,7 +100,8 @@ interface Output {
 function openOutput({ file, format }: LoggerOptions): Output {
   const destination = openDestination(file);
   tellOnce(destination, file ?? 'stderr');
-  const write = (line: string): void => void destination.write(format === 'json' ? line : textLine(line));
+  const form = format === 'json' ? printableJson : textLine;
+  const write = (line: string): void => void destination.write(form(line));
   return { file, format, destination, write };
 }
 
@@ -146,5 +148,6 @@ function textLine(line: string): string {
     ([key, value]) =>
       ` ${key}=${typeof value === 'string' && !/[\s"=]/.test(value) ? value : JSON.stringify(value)}`,
   );
-  return `${String(time)} ${(levelNames[Number(level)] ?? 'INFO').padEnd(5)} ${String(msg)}${rest.join('')}\n`;
+  const name = (levelNames[Number(level)] ?? 'INFO').padEnd(5);
+  return `${printable(`${String(time)} ${name} ${String(msg)}${rest.join('')}`)}\n`;
 }

@@ -1,9 +1,12 @@
 // How a command says that it failed: a sentence for people, an exit code for programs.
 import { errorCodes } from '../api/error-codes.ts';
 import { describeError, errorCode } from '../base/errors.ts';
+import { printable, printableLines } from '../base/printable.ts';
 
 /** Says on stderr what went wrong, and gives the exit code. */
 export function reportFailure(error: unknown): number {
-  process.stderr.write(`latchkey: ${describeError(error)}\n`);
+  // Problems of a config are a line each; elsewhere a line's end is of somebody else's making.
+  const written = errorCode(error) === 'config_invalid' ? printableLines : printable;
+  process.stderr.write(`latchkey: ${written(describeError(error))}\n`);
   return errorCodes[errorCode(error)].exit;
 }

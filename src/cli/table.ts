@@ -1,7 +1,8 @@
 // Columns for people: as wide as their widest cell, two spaces between.
+import { printable } from '../base/printable.ts';
 
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [header, ...rows];
+  const lines = [header, ...rows].map((line) => line.map(printable));
   const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   return lines
     .map((line) =>

@@ -4,6 +4,7 @@ import { errorCodes } from '../../api/error-codes.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { nearest } from '../../base/nearest.ts';
 import { loadConfig } from '../../config/load.ts';
+import { print, printJson } from '../output.ts';
 
 interface AccessTestOptions {
   config?: string[] | undefined;
@@ -36,11 +37,11 @@ export async function runAccessTest(options: AccessTestOptions): Promise<number>
   const isKnown = names.includes(name);
   const { isAllowed, reason } = decision;
   if (options.json) {
-    process.stdout.write(`${JSON.stringify({ name, known: isKnown, allowed: isAllowed, reason, rules })}\n`);
+    printJson({ name, known: isKnown, allowed: isAllowed, reason, rules });
   } else {
-    if (!isKnown) process.stdout.write(`${unknownName(name, names)}; for the rules it would be\n`);
-    process.stdout.write(`${isAllowed ? 'allowed' : 'denied'}: ${reason}\n`);
-    for (const rule of rules) process.stdout.write(`  rule ${rule.rule}: ${rule.why}\n`);
+    if (!isKnown) print(`${unknownName(name, names)}; for the rules it would be`);
+    print(`${isAllowed ? 'allowed' : 'denied'}: ${reason}`);
+    for (const rule of rules) print(`  rule ${rule.rule}: ${rule.why}`);
   }
   if (!isAllowed) return errorCodes.denied.exit;
   return isKnown ? 0 : errorCodes.not_found.exit;

@@ -6,6 +6,7 @@ import { createTypedClient } from '../../client/typed-client.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { ResolvedConfig } from '../../config/resolved.ts';
 import { socketOfListeners } from '../config-socket.ts';
+import { printJson, say } from '../output.ts';
 
 interface AuditVerifyOptions {
   config?: string[] | undefined;
@@ -30,12 +31,12 @@ export async function runAuditVerify({ config, files, json }: AuditVerifyOptions
   // First the end, then the files: the agent goes on writing meanwhile.
   const told = fromConfig === undefined ? undefined : await endToldByAgent(fromConfig);
   const result = await verifyAuditFiles(path ?? files, told);
-  if (json) process.stdout.write(`${JSON.stringify({ ...result, comparedWithAgent: told !== undefined })}\n`);
-  for (const { file, line, what } of result.problems) process.stderr.write(`${file}:${line}: ${what}\n`);
+  if (json) printJson({ ...result, comparedWithAgent: told !== undefined });
+  for (const { file, line, what } of result.problems) say(`${file}:${line}: ${what}`);
   const { isIntact, lines, firstSeq = 1, head, endsOrderly } = result;
   const start = firstSeq > 1 ? `, the first is number ${firstSeq}` : '';
-  process.stderr.write(
-    `${isIntact ? 'intact' : 'NOT intact'}: ${lines} lines${start}, the last is number ${head.seq}${endOf(endsOrderly, told)}\n`,
+  say(
+    `${isIntact ? 'intact' : 'NOT intact'}: ${lines} lines${start}, the last is number ${head.seq}${endOf(endsOrderly, told)}`,
   );
   return isIntact ? 0 : 1;
 }

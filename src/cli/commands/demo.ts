@@ -1,12 +1,13 @@
 // `latchkey demo`: one vault, one agent, four legacy services, one rotation; nothing but this program is needed.
 import { LatchkeyError } from '../../base/errors.ts';
 import { createDemo } from '../demo/demo.ts';
+import { printText } from '../output.ts';
 import { stopSignal } from '../stop-signal.ts';
 
 export async function runDemo(options: { once: boolean }): Promise<number> {
   const stop = stopSignal({ output: process.stdout, withTerminal: true });
   const staysForKeys = !options.once && process.stdin.isTTY === true;
-  const demo = createDemo({ say: (line) => process.stdout.write(`${line}\n`), signal: stop.signal });
+  const demo = createDemo({ say: (line) => printText(`${line}\n`), signal: stop.signal });
   try {
     await demo.start();
     let isFine = await demo.rotate();
@@ -28,7 +29,7 @@ export async function runDemo(options: { once: boolean }): Promise<number> {
 async function rotateOnKeys(rotate: () => Promise<boolean>, signal: AbortSignal): Promise<boolean> {
   let isFine = true;
   for (;;) {
-    process.stdout.write('\npress r to rotate again, q to end\n');
+    printText('\npress r to rotate again, q to end\n');
     const key = await nextKey(signal);
     if (key === undefined || 'q\u0003\u0004'.includes(key)) return isFine;
     isFine = (await rotate()) && isFine;

@@ -2,6 +2,7 @@
 
 import { createDevVault } from '@latchkey/devvault/dev-vault.ts';
 import { createLogger } from '../../base/logger.ts';
+import { say } from '../output.ts';
 import { stopSignal, untilAborted } from '../stop-signal.ts';
 
 interface DevOptions {
@@ -24,7 +25,7 @@ export async function runDev(options: DevOptions): Promise<number> {
       const { seedFromFile } = await import('@latchkey/devvault/seed.ts');
       await seedFromFile(vault, options.seed);
     }
-    process.stderr.write(`${vault.banner()}\n`);
+    for (const line of vault.banner().split('\n')) say(line);
     await untilAborted(stop.signal);
     return 0;
   } finally {

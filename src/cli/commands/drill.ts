@@ -2,6 +2,7 @@
 import type { DrillKind } from '../../api/admin.ts';
 import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
+import { printJson, printText, say } from '../output.ts';
 import { formatTable } from '../table.ts';
 
 interface DrillOptions extends SocketOptions {
@@ -17,10 +18,10 @@ export async function runDrill(options: DrillOptions): Promise<number> {
   const client = createTypedClient(await socketPathOf(options));
   const answer = await client.drill(name, { kind, notify });
   const { consumers } = answer;
-  if (options.json) process.stdout.write(`${JSON.stringify(answer)}\n`);
-  else if (consumers.length === 0) process.stderr.write(`nothing depends on ${name}\n`);
+  if (options.json) printJson(answer);
+  else if (consumers.length === 0) say(`nothing depends on ${name}`);
   else
-    process.stdout.write(
+    printText(
       formatTable(
         ['CONSUMER', 'OUTCOME', 'WHY'],
         consumers.map((one) => [one.consumer, one.outcome, one.note]),

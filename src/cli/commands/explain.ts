@@ -5,6 +5,7 @@ import type { SecretStatus } from '../../api/status.ts';
 import { errorCode } from '../../base/errors.ts';
 import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
+import { print, printJson } from '../output.ts';
 
 interface ExplainOptions extends SocketOptions {
   subject: string;
@@ -14,7 +15,7 @@ interface ExplainOptions extends SocketOptions {
 export async function runExplain(options: ExplainOptions): Promise<number> {
   const explanation = await askAbout(options.subject, await socketPathOf(options));
   if (options.json) {
-    process.stdout.write(`${JSON.stringify(explanation)}\n`);
+    printJson(explanation);
     return 0;
   }
   const { secrets, files, processes } = explanation;
@@ -26,7 +27,7 @@ export async function runExplain(options: ExplainOptions): Promise<number> {
       return `process ${name}: ${state}${which}, ${restarts} restarts${message === undefined ? '' : `: ${message}`}`;
     }),
   ];
-  process.stdout.write(`${lines.join('\n')}\n`);
+  for (const line of lines) print(line);
   return 0;
 }
 

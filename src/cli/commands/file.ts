@@ -13,6 +13,7 @@ import {
   setInSealedFile,
 } from '../../agent/sealed-file.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import { print, printJson, say } from '../output.ts';
 import { askHidden, confirm, readValue } from '../sealed/ask-hidden.ts';
 import { editInMemory } from '../sealed/edit-in-memory.ts';
 
@@ -45,7 +46,7 @@ const actions: { readonly [A in FileOptions['action']]: (options: FileOptions) =
 /** What was done goes to stderr, what programs read to stdout. */
 export async function runFile(options: FileOptions): Promise<number> {
   const told = await actions[options.action](options);
-  if (told !== '') process.stderr.write(`${told}\n`);
+  if (told !== '') say(told);
   return 0;
 }
 
@@ -107,9 +108,8 @@ async function takeOver(options: FileOptions): Promise<string> {
 async function list(options: FileOptions): Promise<string> {
   if (options.what !== undefined) throw tooMany(options);
   const paths = await listSealedFile(await sealedFile(options));
-  process.stdout.write(
-    options.json ? `${JSON.stringify(paths)}\n` : paths.map((path) => `${path}\n`).join(''),
-  );
+  if (options.json) printJson(paths);
+  else for (const path of paths) print(path);
   return '';
 }
 

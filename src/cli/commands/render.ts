@@ -3,6 +3,7 @@ import { type DiffOutcome, diffOnce, renderOnce } from '../../agent/one-shot/one
 import { errorCodes } from '../../api/error-codes.ts';
 import { createLogger } from '../../base/logger.ts';
 import { loadConfig } from '../../config/load.ts';
+import { printText, say } from '../output.ts';
 import { stopSignal } from '../stop-signal.ts';
 import { timeoutSignal } from '../timeout-option.ts';
 
@@ -21,13 +22,13 @@ export async function runRender(options: RenderOptions): Promise<number> {
     // Each file gets its line in the end: on stderr the log would say it twice.
     level: config.log.file === undefined ? 'error' : config.log.level,
   });
-  for (const warning of config.warnings) process.stderr.write(`latchkey: warning: ${warning}\n`);
+  for (const warning of config.warnings) say(`latchkey: warning: ${warning}`);
   const timeout = timeoutSignal(options.timeout);
   const oneShot = { config, log, env: process.env, signal: AbortSignal.any([stop.signal, timeout]) };
   try {
     if (options.diff) return showDiffs(await diffOnce(oneShot));
     const { failure, messages } = await renderOnce(oneShot);
-    for (const line of messages) process.stderr.write(`${line}\n`);
+    for (const line of messages) say(line);
     if (stop.signal.aborted) return stop.exitCode();
     return failure === undefined ? 0 : errorCodes[failure].exit;
   } finally {
@@ -36,11 +37,11 @@ export async function runRender(options: RenderOptions): Promise<number> {
 }
 
 function showDiffs({ files, warnings }: DiffOutcome): number {
-  for (const warning of warnings) process.stderr.write(`${warning}\n`);
+  for (const warning of warnings) say(warning);
   for (const { destination, change, diff, message } of files) {
-    process.stdout.write(diff);
+    printText(diff);
     const why = message === undefined ? '' : `: ${message}`;
-    process.stderr.write(`${destination}: ${change === 'none' ? 'no change' : change}${why}\n`);
+    say(`${destination}: ${change === 'none' ? 'no change' : change}${why}`);
   }
   return files.some(({ change }) => change === 'failed' || change === 'missing') ? 1 : 0;
 }

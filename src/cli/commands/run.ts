@@ -3,6 +3,7 @@ import { runWithSecrets } from '../../agent/one-shot/run-command.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { createLogger } from '../../base/logger.ts';
 import { loadConfig } from '../../config/load.ts';
+import { say } from '../output.ts';
 import { stopSignal } from '../stop-signal.ts';
 import { timeoutSignal } from '../timeout-option.ts';
 
@@ -24,7 +25,7 @@ export async function runRun(options: RunOptions, command: readonly string[]): P
     ...config.log,
     level: config.log.file === undefined ? 'warn' : config.log.level,
   });
-  for (const warning of config.warnings) process.stderr.write(`latchkey: warning: ${warning}\n`);
+  for (const warning of config.warnings) say(`latchkey: warning: ${warning}`);
   const timeout = timeoutSignal(options.timeout);
   const stop = stopSignal();
   try {

@@ -6,6 +6,7 @@ import { errorCode } from '../../base/errors.ts';
 import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
 import { reportFailure } from '../exit-code.ts';
+import { printJson, printText } from '../output.ts';
 import { stopSignal } from '../stop-signal.ts';
 import { formatSpan, formatTable } from '../table.ts';
 
@@ -22,8 +23,11 @@ export async function runStatus(options: StatusOptions): Promise<number> {
   const clear = options.watch && !options.json && process.stdout.isTTY ? '\u001b[H\u001b[2J' : '';
   const show = async (): Promise<AgentStatus> => {
     const status = await client.status();
-    const text = options.json ? `${JSON.stringify(status)}\n` : formatStatus(status, Date.now());
-    process.stdout.write(`${clear}${text}`);
+    if (options.json) printJson(status);
+    else {
+      process.stdout.write(clear);
+      printText(formatStatus(status, Date.now()));
+    }
     return status;
   };
   if (!options.watch) return (await show()).ready ? 0 : 1;

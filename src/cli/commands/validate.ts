@@ -3,6 +3,7 @@ import { validateParts } from '../../agent/validate.ts';
 import { describeError, errorCode } from '../../base/errors.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { ResolvedConfig } from '../../config/resolved.ts';
+import { printJson, say } from '../output.ts';
 
 interface ValidateOptions {
   config?: string[] | undefined;
@@ -13,12 +14,11 @@ interface ValidateOptions {
 
 export async function runValidate(options: ValidateOptions): Promise<number> {
   const { summary, problems, warnings } = await validate(options);
-  if (options.json)
-    process.stdout.write(`${JSON.stringify({ valid: problems.length === 0, problems, warnings })}\n`);
-  for (const problem of problems) process.stderr.write(`${problem}\n`);
-  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
+  if (options.json) printJson({ valid: problems.length === 0, problems, warnings });
+  for (const problem of problems) say(problem);
+  for (const warning of warnings) say(`warning: ${warning}`);
   if (problems.length > 0) return 2;
-  process.stderr.write(`valid: ${summary}\n`);
+  say(`valid: ${summary}`);
   return 0;
 }
 

@@ -1,5 +1,6 @@
 // `latchkey version`
 import { version } from '../../version.ts';
+import { print, printJson } from '../output.ts';
 
 const told = { version, node: process.versions.node, platform: `${process.platform}-${process.arch}` };
 
@@ -8,6 +9,7 @@ export function versionLine(): string {
 }
 
 export async function runVersion(options: { json: boolean }): Promise<number> {
-  process.stdout.write(`${options.json ? JSON.stringify(told) : versionLine()}\n`);
+  if (options.json) printJson(told);
+  else print(versionLine());
   return 0;
 }

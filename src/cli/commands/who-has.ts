@@ -1,6 +1,7 @@
 // `latchkey who-has NAME[@VERSION]`: who got which version, and who still holds an old one.
 import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
+import { printJson, printText, say } from '../output.ts';
 import { formatTable } from '../table.ts';
 
 interface WhoHasOptions extends SocketOptions {
@@ -11,7 +12,7 @@ interface WhoHasOptions extends SocketOptions {
 export async function runWhoHas(options: WhoHasOptions): Promise<number> {
   const answer = await createTypedClient(await socketPathOf(options)).whoHas(options.name);
   if (options.json) {
-    process.stdout.write(`${JSON.stringify(answer)}\n`);
+    printJson(answer);
     return 0;
   }
   const { holders } = answer;
@@ -22,7 +23,7 @@ export async function runWhoHas(options: WhoHasOptions): Promise<number> {
     one.unit ?? one.exe ?? '-',
     one.since ?? '-',
   ]);
-  if (rows.length === 0) process.stderr.write(`nobody is known to hold ${options.name}\n`);
-  else process.stdout.write(formatTable(['HOLDER', 'VERSION', 'IS', 'PROGRAM', 'SINCE'], rows));
+  if (rows.length === 0) say(`nobody is known to hold ${options.name}`);
+  else printText(formatTable(['HOLDER', 'VERSION', 'IS', 'PROGRAM', 'SINCE'], rows));
   return 0;
 }

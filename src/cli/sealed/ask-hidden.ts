@@ -1,7 +1,9 @@
 // Reads a value from standard input: typed at a terminal without an echo, or all that a pipe gives.
+
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { LatchkeyError } from '../../base/errors.ts';
+import { printable } from '../../base/printable.ts';
 
 /** Of a pipe one line end at its end is left out: `echo` and editors put it there. */
 export async function readValue(prompt: string): Promise<string> {
@@ -20,7 +22,7 @@ export async function askHidden(prompt: string): Promise<string> {
       remedy: 'name a file with --passphrase-file',
     });
   }
-  process.stderr.write(`${prompt}: `);
+  process.stderr.write(`${printable(prompt)}: `);
   const output = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: process.stdin, output, terminal: true });
   const { promise, resolve, reject } = Promise.withResolvers<string>();

@@ -1,0 +1,22 @@
+// What commands say: for people on stderr, for programs and pipes on stdout. Nothing that others have named or written
+// reaches a terminal as anything but letters; a secret that was asked for (`get`) goes its own way, byte for byte.
+import { printable, printableJson, printableLines } from '../base/printable.ts';
+
+/** One line on stderr. */
+export function say(line: string): void {
+  process.stderr.write(`${printable(line)}\n`);
+}
+
+/** One line on stdout. */
+export function print(line: string): void {
+  process.stdout.write(`${printable(line)}\n`);
+}
+
+/** Lines that were put together here, with their ends: a table, a diff. */
+export function printText(text: string): void {
+  process.stdout.write(printableLines(text));
+}
+
+export function printJson(value: unknown): void {
+  process.stdout.write(`${printableJson(JSON.stringify(value))}\n`);
+}
