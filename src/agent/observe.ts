@@ -1,14 +1,13 @@
 // Turns what happens into metrics: listens to the store and the files, times requests to upstreams, and reads gauges
 // when somebody asks for them.
-import { errorCode } from '../base/errors.ts';
 import type { NameTable } from '../content/name-table.ts';
 import type { RenderObserver } from '../files/transaction/ports.ts';
 import type { AgentMetrics } from '../metrics/agent-metrics.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
 import type { Entry } from '../store/entry.ts';
-import type { ReadableSource } from '../store/secret-reading.ts';
 import type { Store } from '../store/store.ts';
 import type { ProcessObserver } from '../supervise/process-status.ts';
+import type { GateObserver } from '../upstream/gate/gate.ts';
 import { version } from '../version.ts';
 import { readinessOf, type StatusSources } from './view/status.ts';
 
@@ -49,46 +48,15 @@ export function observeProcesses(metrics: AgentMetrics): ProcessObserver {
   return { started: (name, reason) => metrics.processStarts.with(name, reason).inc() };
 }
 
-const measuredUpstreams = new WeakMap<ReadableSource, ReadableSource>();
-
-/** The same upstream, its requests counted and timed; of one upstream always the same object. */
-export function measureUpstream(upstream: ReadableSource, metrics: AgentMetrics): ReadableSource {
-  const known = measuredUpstreams.get(upstream);
-  if (known !== undefined) return known;
-  const measured = measure(upstream, metrics);
-  measuredUpstreams.set(upstream, measured);
-  return measured;
-}
-
-function measure(upstream: ReadableSource, metrics: AgentMetrics): ReadableSource {
-  const { leases } = upstream;
-  const seconds = metrics.upstreamSeconds.with(upstream.name);
-  async function timed<T>(call: Promise<T>): Promise<T> {
-    const begin = performance.now();
-    try {
-      const result = await call;
-      metrics.upstreamRequests.with(upstream.name, 'ok').inc();
-      return result;
-    } catch (error) {
-      metrics.upstreamRequests.with(upstream.name, errorCode(error)).inc();
-      throw error;
-    } finally {
-      seconds.observe((performance.now() - begin) / 1000);
-    }
-  }
+/** Counts what the gate of an upstream sends, each request and login of it. */
+export function observeUpstream(name: string, metrics: AgentMetrics): GateObserver {
+  const seconds = metrics.upstreamSeconds.with(name);
   return {
-    name: upstream.name,
-    read: (reference, options) => timed(upstream.read(reference, options)),
-    canonicalKey: (reference) => upstream.canonicalKey(reference),
-    ...(leases === undefined
-      ? {}
-      : {
-          leases: {
-            renew: (leaseId, seconds, options) => timed(leases.renew(leaseId, seconds, options)),
-            revoke: (leaseId, options) => timed(leases.revoke(leaseId, options)),
-          },
-        }),
-    ...(upstream.isCurrent === undefined ? {} : { isCurrent: upstream.isCurrent.bind(upstream) }),
+    requested(outcome, took) {
+      metrics.upstreamRequests.with(name, outcome).inc();
+      seconds.observe(took);
+    },
+    loggedIn: (outcome) => metrics.upstreamLogins.with(name, outcome).inc(),
   };
 }
 

@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import { type ErrorCode, LatchkeyError } from '../base/errors.ts';
 import { type Changes, until } from '../base/until.ts';
 import type { Refusals } from '../files/view/render-once.ts';
-import type { SourceStateName } from '../upstream/secret-source.ts';
+import type { SourceStateName } from '../upstream/source-state.ts';
 import type { Core } from './wire.ts';
 
 export interface ReadinessWatch {

@@ -6,7 +6,7 @@ import type { LogSink } from '../base/logger.ts';
 import type { Prepared } from '../base/prepared.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import { loadKinds } from '../upstream/kinds.ts';
-import { type Core, measured, type Serving } from './wire.ts';
+import type { Core, Serving } from './wire.ts';
 
 export interface ReloadSummary {
   /** The sections that differ; empty: nothing was done. */
@@ -101,9 +101,7 @@ function partsOf({ before, next, core, serving, log }: ReloadOptions): {
     async (has) => {
       if (!has('upstreams')) return nothing;
       await loadKinds(next.upstreams);
-      return core.upstreams.prepare(next.upstreams, () =>
-        core.engine.setUpstreams(measured(core.upstreams, core.metrics)),
-      );
+      return core.upstreams.prepare(next.upstreams, () => core.engine.setUpstreams(core.upstreams.byName()));
     },
     () => committing(() => core.names.reconcile(next.secrets)),
     (has) =>

@@ -5,6 +5,7 @@ import type { LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Prepared } from '../base/prepared.ts';
 import type { UpstreamConfig } from '../config/upstreams/kinds.ts';
+import type { GateObserver } from '../upstream/gate/gate.ts';
 import { createSource } from '../upstream/kinds.ts';
 import type { SecretSource, SourceListener } from '../upstream/secret-source.ts';
 
@@ -34,6 +35,8 @@ export interface UpstreamTableOptions {
   env: NodeJS.ProcessEnv;
   /** Hears every upstream, with its name. */
   listenerOf(name: string): SourceListener;
+  /** Counts what an upstream is asked; absent: nobody does. */
+  observerOf?(name: string): GateObserver;
   /** Whether what was issued by an upstream that is no more in the table still lives. */
   isUsed(upstream: SecretSource): boolean;
 }
@@ -64,7 +67,14 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
 
   function build(config: UpstreamConfig): Member {
     const { clock, random, logger, env } = options;
-    const upstream = createSource({ config, clock, random, logger, env });
+    const upstream = createSource({
+      config,
+      clock,
+      random,
+      logger,
+      env,
+      observer: options.observerOf?.(config.name),
+    });
     const { leasesEnd, ...others } = options.listenerOf(config.name);
     if (leasesEnd !== undefined) upstream.listen({ leasesEnd });
     const stops = [

@@ -23,12 +23,11 @@ import { type AgentMetrics, defineAgentMetrics } from '../metrics/agent-metrics.
 import { createMetricsRegistry, type MetricsRegistry } from '../metrics/registry.ts';
 import type { AgentView } from '../server/agent-view.ts';
 import { createServer, type LocalServer } from '../server/server.ts';
-import type { ReadableSource } from '../store/secret-reading.ts';
 import { createStore, type Store } from '../store/store.ts';
 import { createCommandRunner } from '../supervise/launch/run-command.ts';
 import { createSupervisor, type Supervisor, type SupervisorOptions } from '../supervise/supervisor.ts';
-import type { SourceStateName } from '../upstream/secret-source.ts';
-import { measureUpstream, observeFiles, observeProcesses, observeStore } from './observe.ts';
+import type { SourceStateName } from '../upstream/source-state.ts';
+import { observeFiles, observeProcesses, observeStore, observeUpstream } from './observe.ts';
 import { awaitFiles } from './one-shot/await-files.ts';
 import { createUpstreamTable, type UpstreamTable } from './upstream-table.ts';
 import { createValuesInUse } from './view/values-in-use.ts';
@@ -106,11 +105,12 @@ export function wireCore(
       changedUpstream: (path) => engine.changedUpstream(name, path),
       leasesEnd: (leaseIds, at) => engine.leasesEnd(name, leaseIds, at),
     }),
-    isUsed: (upstream) => engine.isUsed(measureUpstream(upstream, metrics)),
+    observerOf: (name) => observeUpstream(name, metrics),
+    isUsed: (upstream) => engine.isUsed(upstream),
   });
   const engine = createLeaseEngine({
     store,
-    upstreams: measured(upstreams, metrics),
+    upstreams: upstreams.byName(),
     clock,
     random,
     logger,
@@ -187,16 +187,6 @@ export function wireCore(
       resolver = resolverOf(next);
     },
   };
-}
-
-/** The upstreams of this moment as the lease engine sees them. */
-export function measured(
-  upstreams: UpstreamTable,
-  metrics: AgentMetrics,
-): ReadonlyMap<string, ReadableSource> {
-  return new Map(
-    [...upstreams.byName()].map(([name, upstream]) => [name, measureUpstream(upstream, metrics)]),
-  );
 }
 
 export interface Serving {

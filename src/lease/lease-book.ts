@@ -8,7 +8,7 @@ import { isExhausted, renewDelayMs } from '../base/renewal-policy.ts';
 import type { EntryPolicy } from '../store/entry.ts';
 import type { LeaseRequests, ReadableSource, RequestOptions } from '../store/secret-reading.ts';
 import type { ScheduleLimits } from './schedule-policy.ts';
-import type { UpstreamCalls } from './upstream-calls.ts';
+import type { SourceTable } from './source-table.ts';
 
 export type LeaseState = 'current' | 'superseded' | 'retiring';
 
@@ -91,7 +91,7 @@ interface BookOptions {
   clock: Clock;
   random: () => number;
   limits: ScheduleLimits;
-  calls: UpstreamCalls;
+  sources: SourceTable;
   logger: Logger;
   signal: AbortSignal;
   onChange: () => void;
@@ -106,7 +106,7 @@ interface Task {
 }
 
 export function createLeaseBook(options: BookOptions): LeaseBook {
-  const { clock, random, limits, calls, logger, signal, onChange } = options;
+  const { clock, random, limits, sources, logger, signal, onChange } = options;
   const leases = new Map<string, OwnedLease>();
   const tasks = new Map<OwnedLease, Task>();
   const awaited = new Map<OwnedLease, PromiseWithResolvers<void>>();
@@ -141,9 +141,8 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
     const canTell = lease.isDoubtful && (lease.state === 'retiring' || lease.canRenew);
     if (isEnded && !canTell) return forget(lease);
     if (now < task.dueAt && !isEnded) return schedule(lease, task.dueAt, task.failures);
-    const outage = calls.outage(lease.upstream, lease.issuer);
-    if (!outage.admit(now)) {
-      return schedule(lease, (outage.nextProbeAt() ?? now) + 1000 * (1 + random()), task.failures);
+    if (sources.isAway(lease.upstream, lease.issuer)) {
+      return schedule(lease, now + limits.retry.minMs * (4 + 6 * random()), task.failures);
     }
     try {
       task.isRevoking = lease.state === 'retiring';
@@ -188,10 +187,9 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
   async function renew(lease: OwnedLease, request: RequestOptions): Promise<void> {
     const sentAt = clock.now();
     try {
-      const answer = await calls.call(
+      const answer = await sources.call(
         lease.upstream,
-        request,
-        (upstream, own) => leasesOf(upstream).renew(lease.id, lease.askedSeconds, own),
+        (source) => leasesOf(source).renew(lease.id, lease.askedSeconds, request),
         lease.issuer,
       );
       applyRenewal(lease, answer, sentAt);
@@ -209,10 +207,9 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
 
   async function revoke(lease: OwnedLease, request: RequestOptions): Promise<void> {
     try {
-      await calls.call(
+      await sources.call(
         lease.upstream,
-        request,
-        (upstream, own) => leasesOf(upstream).revoke(lease.id, own),
+        (source) => leasesOf(source).revoke(lease.id, request),
         lease.issuer,
       );
       logger.info({ lease: lease.key }, 'revoked a lease that nobody uses any more');
@@ -223,7 +220,7 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
   }
 
   function holdToUpstream(lease: OwnedLease): void {
-    if (lease.state === 'current' && lease.issuer !== calls.upstream(lease.upstream)) lease.canRenew = false;
+    if (lease.state === 'current' && lease.issuer !== sources.find(lease.upstream)) lease.canRenew = false;
   }
 
   function retire(lease: OwnedLease, delayMs: number): void {
@@ -237,7 +234,7 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
     add(grant) {
       const key = bookKey(grant.upstream, grant.id);
       const lease = leases.get(key);
-      const renewed = createLease(grant, grant.issuer ?? calls.upstream(grant.upstream));
+      const renewed = createLease(grant, grant.issuer ?? sources.find(grant.upstream));
       holdToUpstream(renewed);
       if (lease !== undefined) {
         const { endsAt, confirmedAt, grantedMs, canRenew } = renewed;
@@ -315,11 +312,7 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
           await revoke(lease, { signal: until, priority: 'interactive' });
           return true;
         } catch (error) {
-          if (
-            until.aborted ||
-            attempt === 3 ||
-            calls.outage(lease.upstream, lease.issuer).nextProbeAt() !== undefined
-          ) {
+          if (until.aborted || attempt === 3 || sources.isAway(lease.upstream, lease.issuer)) {
             logger.warn({ lease: lease.key, code: errorCode(error) }, 'could not revoke a lease at exit');
             return false;
           }

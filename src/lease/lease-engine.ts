@@ -18,10 +18,10 @@ import { noSuchEntry, type RotateOptions, type RotateResult, rotateTrack } from 
 import { defaultScheduleLimits, type ScheduleLimits } from './schedule-policy.ts';
 import type { AskMode, AskResult, SecretTrack } from './secret-track.ts';
 import { isMinted } from './secret-view.ts';
+import { createSourceTable } from './source-table.ts';
 import { createStateFile, type LeaseRecord, type StateFile } from './state-file.ts';
 import { toWall } from './track-context.ts';
 import { createTrackTable } from './track-table.ts';
-import { createUpstreamCalls } from './upstream-calls.ts';
 
 export interface LeaseEngineOptions {
   store: Store;
@@ -39,10 +39,6 @@ export interface LeaseEngineOptions {
 
 export interface EngineLimits {
   readonly schedule: ScheduleLimits;
-  /** Requests in flight for each upstream (default 16). */
-  readonly concurrency: number;
-  /** Milliseconds after which a request is given up, whatever the upstream's own limit is (default 2 min). */
-  readonly requestTimeoutMs: number;
   /** How often wall time is compared with monotonic time, and what difference counts (default 5 s, 2 s). */
   readonly watchIntervalMs: number;
   readonly jumpThresholdMs: number;
@@ -106,8 +102,6 @@ export interface LeaseEngine {
 
 const defaultLimits: EngineLimits = {
   schedule: defaultScheduleLimits,
-  concurrency: 16,
-  requestTimeoutMs: 120_000,
   watchIntervalMs: 5000,
   jumpThresholdMs: 2000,
   lastRunGraceMs: 300_000,
@@ -121,20 +115,12 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     options.statePath === undefined ? undefined : createStateFile({ path: options.statePath, logger });
   let stopListening: (() => void) | undefined;
 
-  const calls = createUpstreamCalls({
-    clock,
-    random,
-    upstreams: options.upstreams,
-    schedule: limits.schedule,
-    concurrency: limits.concurrency,
-    requestTimeoutMs: limits.requestTimeoutMs,
-    onRecovered: upstreamRecovered,
-  });
+  const sources = createSourceTable(options.upstreams);
   const book = createLeaseBook({
     clock,
     random,
     limits: limits.schedule,
-    calls,
+    sources,
     logger,
     signal: life.signal,
     onChange: () => {
@@ -156,7 +142,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     random,
     limits: limits.schedule,
     logger,
-    calls,
+    sources,
     book,
     floor,
     namesOf: options.namesOf ?? (() => []),
@@ -222,7 +208,6 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
   }
 
   function upstreamRecovered(upstream: string): void {
-    calls.outage(upstream).answered();
     for (const track of tracks.ofUpstream(upstream)) track.upstreamRecovered();
   }
 
@@ -239,7 +224,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
       for (const key of keysOf(lease)) {
         // No loop of mints: a reload made this upstream end, once; and a token whose end is told ahead lived its life. One
         // that was refused may be refused again in a moment.
-        if (lease.issuer !== calls.upstream(upstream)) floor.forgive(key);
+        if (lease.issuer !== sources.find(upstream)) floor.forgive(key);
         else if (end > clock.now()) floor.shorten(key, end);
       }
     }
@@ -309,9 +294,9 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     refresh,
     rotate,
     changedUpstream(upstream, path) {
-      const canonical = calls.upstream(upstream)?.canonicalKey(createReference({ upstream, path }));
+      const canonical = sources.find(upstream)?.canonicalKey(createReference({ upstream, path }));
       for (const track of tracks.ofUpstream(upstream)) {
-        const plain = calls.upstream(upstream)?.canonicalKey({ ...track.reference, parameters: {} });
+        const plain = sources.find(upstream)?.canonicalKey({ ...track.reference, parameters: {} });
         if (plain !== canonical && track.reference.path !== path) continue;
         const { value } = track.view();
         if (value !== undefined && isMinted(value.kind)) continue;
@@ -329,9 +314,9 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     },
     setUpstreams(upstreams) {
       const affected = [...tracks.all()].filter(
-        ({ reference: { upstream } }) => upstreams.get(upstream) !== calls.upstream(upstream),
+        ({ reference: { upstream } }) => upstreams.get(upstream) !== sources.find(upstream),
       );
-      calls.replace(upstreams);
+      sources.replace(upstreams);
       book.upstreamsReplaced();
       for (const track of affected) {
         const isMissed = track.view().failure?.code === 'config_invalid';
@@ -340,7 +325,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
       }
     },
     isUsed: (upstream) =>
-      calls.isBusy(upstream) ||
+      sources.isBusy(upstream) ||
       [...book.leases()].some((lease) => lease.issuer === upstream && lease.endsAt > clock.now()),
     *leases() {
       for (const lease of book.leases()) {

@@ -64,7 +64,7 @@ interface TrackOptions extends TrackParts {
 export function createSecretTrack(options: TrackOptions): SecretTrack {
   const { settleKey, reference, ...parts } = options;
   const context = createTrackContext(reference, options.canonicalKey, parts);
-  const { store, clock, calls, members } = context;
+  const { store, clock, sources, members } = context;
   const requests = createTrackRequests(context, route);
   const plan = createTrackPlan(context, () => {
     void asking.ask('due', context.value === undefined ? 'interactive' : 'background');
@@ -82,7 +82,7 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
 
   function route(reading: Reading): boolean {
     const { answer } = reading;
-    const canonical = calls.upstream(reference.upstream)?.canonicalKey(reference) ?? context.canonicalKey;
+    const canonical = sources.find(reference.upstream)?.canonicalKey(reference) ?? context.canonicalKey;
     const owner = canonical === context.canonicalKey ? track : settleKey(track, canonical);
     if (isMinted(answer.kind)) context.floor.note(canonical, lifeOf(answer), clock.now());
     if (owner === track) return requests.accept(reading);

@@ -9,8 +9,8 @@ import type { LeaseBook } from './lease-book.ts';
 import type { MintFloor } from './mint-floor.ts';
 import type { ScheduleLimits } from './schedule-policy.ts';
 import type { FailureView, SecretView } from './secret-view.ts';
+import type { SourceTable } from './source-table.ts';
 import { type TrackedValue, valueView } from './tracked-value.ts';
-import type { UpstreamCalls } from './upstream-calls.ts';
 
 /** What all tracks share. */
 export interface TrackParts {
@@ -19,7 +19,7 @@ export interface TrackParts {
   readonly random: () => number;
   readonly limits: ScheduleLimits;
   readonly logger: Logger;
-  readonly calls: UpstreamCalls;
+  readonly sources: SourceTable;
   readonly book: LeaseBook;
   readonly floor: MintFloor;
   /** What the config calls an entry. */

@@ -16,7 +16,7 @@ export interface TrackPlan {
 
 /** `onDue` is called when upstream should be asked. */
 export function createTrackPlan(context: TrackContext, onDue: () => void): TrackPlan {
-  const { store, clock, random, limits, calls, reference } = context;
+  const { store, clock, random, limits, sources, reference } = context;
   let plan: PlannedStep | undefined;
   let timer: Timer | undefined;
   let isAwaiting = false;
@@ -45,13 +45,13 @@ export function createTrackPlan(context: TrackContext, onDue: () => void): Track
     // Timers of the platform may be early, and are shorter than some plans.
     if (plan === undefined || now < plan.at) set(plan);
     else if (plan.action === 'expire') expire();
-    else if (calls.outage(reference.upstream).admit(now)) onDue();
+    else if (!sources.isAway(reference.upstream)) onDue();
     else park(now);
   }
 
-  /** Upstream is away and another request probes it. */
+  /** Upstream is away: its gate finds out when it is back, and the engine is told. */
   function park(now: number): void {
-    const at = (calls.outage(reference.upstream).nextProbeAt() ?? now) + 1000 * random();
+    const at = now + limits.retry.maxMs * (0.5 + random() / 2);
     const why = `waits for upstream ${reference.upstream} to answer again`;
     set(orExpire(viewOf(context), { action: 'retry', at, why }, now));
     isParked = true;

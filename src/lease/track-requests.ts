@@ -5,7 +5,7 @@ import type { ReadableSource, Urgency } from '../store/secret-reading.ts';
 import type { SecretAnswer } from '../store/secret-version.ts';
 import { addFailure, isOutageError, mayHaveMinted, stateOnFailure } from './failure-policy.ts';
 import type { OwnedLease } from './lease-book.ts';
-import { isMinted } from './secret-view.ts';
+import { type FailureView, isMinted } from './secret-view.ts';
 import { logFields, policyOf, publishTo, shownEnd, type TrackContext, viewOf } from './track-context.ts';
 import { confirmValue, createTrackedValue, noteOutcome } from './tracked-value.ts';
 
@@ -34,7 +34,7 @@ export function createTrackRequests(
   context: TrackContext,
   route: (reading: Reading) => boolean,
 ): TrackRequests {
-  const { store, clock, calls, book, floor, reference, logger, members } = context;
+  const { store, clock, sources, book, floor, reference, logger, members } = context;
 
   async function renew(lease: OwnedLease, urgency: Urgency): Promise<boolean> {
     context.askedAt = clock.now();
@@ -63,13 +63,13 @@ export function createTrackRequests(
     const { value } = context;
     const [key] = members;
     const version = key === undefined ? undefined : store.find(key)?.current;
-    const canTell = calls.upstream(reference.upstream)?.isCurrent !== undefined;
+    const canTell = sources.find(reference.upstream)?.isCurrent !== undefined;
     if (!canTell || version === undefined || value === undefined) return read(urgency);
     const sentAt = clock.now();
     context.askedAt = sentAt;
     const options = { signal: context.repeatable.signal, ...urgency };
-    const isCurrent = await calls.call(reference.upstream, options, async (upstream, own) =>
-      upstream.isCurrent?.(reference, version, own),
+    const isCurrent = await sources.call(reference.upstream, async (source) =>
+      source.isCurrent?.(reference, version, options),
     );
     if (isCurrent !== true) return read(urgency);
     confirmValue(value, sentAt, clock.now());
@@ -89,8 +89,8 @@ export function createTrackRequests(
     const signal = mints ? context.signal : context.repeatable.signal;
     let reading: Reading;
     try {
-      reading = await calls.call(reference.upstream, { signal, ...urgency }, async (from, own) => ({
-        answer: await from.read(reference, own),
+      reading = await sources.call(reference.upstream, async (from) => ({
+        answer: await from.read(reference, { signal, ...urgency }),
         sentAt,
         from,
       }));
@@ -146,12 +146,15 @@ export function createTrackRequests(
     });
   }
 
-  /** An upstream that is away says so itself: one of its secrets as an example is enough. */
-  function tellFailure(error: unknown, state: EntryState): void {
-    const isNews = !isOutageError(error) || calls.outage(reference.upstream).isNews();
+  /** An upstream that is away or limits requests says so itself, once for all its secrets. */
+  function tellFailure(before: FailureView | undefined, error: unknown, state: EntryState): void {
+    const code = errorCode(error);
+    const isAgain = before?.code === code;
+    const isOwn = !isOutageError(error) || (isAgain && !sources.isAway(reference.upstream));
+    const isNews = isOwn && code !== 'upstream_rate_limited' && !(isAgain && context.isFailureTold);
+    if (isAgain && !isNews) return;
     context.isFailureTold ||= isNews;
-    const fields = { ...logFields(context), code: errorCode(error), state };
-    logger[isNews ? 'warn' : 'debug'](fields, describeError(error));
+    logger[isNews ? 'warn' : 'debug']({ ...logFields(context), code, state }, describeError(error));
   }
 
   return {
@@ -170,7 +173,7 @@ export function createTrackRequests(
       context.lastError = error;
       const state = stateOnFailure(viewOf(context), clock.now());
       context.isExpired = state === 'expired';
-      if (before?.code !== context.failure.code) tellFailure(error, state);
+      tellFailure(before, error, state);
       for (const key of [...members]) store.fail(key, error, state);
     },
   };

@@ -39,7 +39,7 @@ export function createTrackTable(parts: TrackParts): TrackTable {
 
   return {
     join({ key, reference }) {
-      const canonicalKey = parts.calls.upstream(reference.upstream)?.canonicalKey(reference) ?? key;
+      const canonicalKey = parts.sources.find(reference.upstream)?.canonicalKey(reference) ?? key;
       const full = trackKey(reference.upstream, canonicalKey);
       const track = tracks.get(full) ?? createSecretTrack({ ...parts, settleKey, reference, canonicalKey });
       tracks.set(full, track);

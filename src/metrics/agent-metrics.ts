@@ -92,16 +92,17 @@ function defineUpstreams(registry: MetricsRegistry) {
     upstreamUp: registry.gauge('latchkey_upstream_up', '1 when logged in and answering, else 0.', [
       'upstream',
     ]),
-    upstreamRequests: registry.counter('latchkey_upstream_requests_total', 'Requests to an upstream.', [
-      'upstream',
-      'outcome',
-    ]),
+    upstreamRequests: registry.counter(
+      'latchkey_upstream_requests_total',
+      'Requests that were sent to an upstream, logins, looks at its health and what is passed on included.',
+      ['upstream', 'outcome'],
+    ),
     upstreamSeconds: registry.histogram(
       'latchkey_upstream_request_seconds',
       'Time of a request to an upstream, with its wait for the budget.',
       ['upstream'],
     ),
-    upstreamLogins: registry.counter('latchkey_upstream_logins_total', 'Logins at an upstream.', [
+    upstreamLogins: registry.counter('latchkey_upstream_logins_total', 'Logins that an upstream answered.', [
       'upstream',
       'outcome',
     ]),

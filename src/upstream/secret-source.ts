@@ -7,23 +7,8 @@ import type { Logger } from '../base/logger.ts';
 import type { SecretValue } from '../base/secret-value.ts';
 import type { UpstreamConfig, UpstreamKind } from '../config/upstreams/kinds.ts';
 import type { ReadableSource } from '../store/secret-reading.ts';
-
-/** Each is explained in docs/reference/upstream-states.md. */
-export type SourceStateName =
-  | 'starting'
-  | 'logging_in'
-  | 'ready'
-  | 'login_failed'
-  | 'denied'
-  | 'sealed'
-  | 'uninitialized'
-  | 'standby'
-  | 'rate_limited'
-  | 'unavailable'
-  | 'tls_failed'
-  | 'dns_failed'
-  | 'answer_invalid'
-  | 'closed';
+import type { GateObserver } from './gate/gate.ts';
+import type { SourceStateName } from './source-state.ts';
 
 export interface LoginStatus {
   readonly method: string;
@@ -132,4 +117,6 @@ export interface SourceOptions<Config> {
   /** Numbers in [0, 1). */
   readonly random: () => number;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Told of every request; absent: nobody counts. */
+  readonly observer?: GateObserver | undefined;
 }

@@ -3,7 +3,6 @@
 // `node test/bench/schedule-simulation.ts [agents]`; the figures are in docs/BENCHMARKS.md.
 import { UpstreamError } from '../../src/base/upstream-error.ts';
 import { addFailure, isOutage } from '../../src/lease/failure-policy.ts';
-import { createOutage, type Outage } from '../../src/lease/outage.ts';
 import {
   chooseRequest,
   defaultScheduleLimits,
@@ -13,6 +12,7 @@ import {
 } from '../../src/lease/schedule-policy.ts';
 import type { FailureView, SecretView, ValueView } from '../../src/lease/secret-view.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
+import { createOutage, type Outage } from './simulated-outage.ts';
 
 const second = 1000;
 const minute = 60 * second;

@@ -21,9 +21,11 @@ t.test('sends one request probing an upstream that is away, and none of the othe
   await clock.advance(30 * second);
   const before = upstream.requests.length;
   await clock.advance(10 * minute);
+  const sent = upstream.requests.slice(before);
+  t.ok(sent.length < 100, `${sent.length} requests in ten minutes`);
   t.ok(
-    upstream.requests.length - before < 45,
-    `${upstream.requests.length - before} requests in ten minutes`,
+    sent.every(({ operation }) => operation === 'probe'),
+    'and all of them look whether it is back',
   );
   t.ok(entries.some(({ state }) => state === 'stale'));
   t.ok(entries.some(({ next }) => next?.why === 'waits for upstream vault to answer again'));
@@ -36,7 +38,7 @@ t.test('sends one request probing an upstream that is away, and none of the othe
   await close();
 });
 
-t.test('recovers sooner when it is told so', async (t) => {
+t.test('asks again as soon as upstream is found back', async (t) => {
   const { clock, upstream, engine, open, close } = createLeaseHarness();
   upstream.setStatic('secret/a', 'x');
   upstream.fault = () => new UpstreamError('upstream_sealed', 'sealed', { status: 503 });
@@ -45,8 +47,7 @@ t.test('recovers sooner when it is told so', async (t) => {
   await clock.advance(20 * minute);
   t.match(entry, { state: 'pending', error: { code: 'upstream_sealed' } });
   upstream.fault = undefined;
-  engine.upstreamRecovered('vault');
-  await clock.advance(5 * second);
+  await clock.advance(15 * second);
   t.equal(entry.state, 'fresh');
   await close();
 });
@@ -318,22 +319,6 @@ t.test('does not hand a doubtful lease out for long while upstream is away', asy
   clock.jumpWall(2 * hour);
   await clock.advance(20 * second);
   t.match(entry, { state: 'expired', current: undefined });
-  await close();
-});
-
-t.test('gives a request up that never ends', async (t) => {
-  const { clock, upstream, engine, open, close } = createLeaseHarness({
-    limits: { requestTimeoutMs: 10 * second },
-  });
-  upstream.setStatic('secret/a', 'x');
-  upstream.latencyMs = hour;
-  const { entry } = open('secret/a');
-  engine.start();
-  await clock.advance(11 * second);
-  t.match(entry, { state: 'pending', error: { code: 'timeout', message: /no answer within 10 s/ } });
-  upstream.latencyMs = 0;
-  await clock.advance(20 * second);
-  t.equal(entry.state, 'fresh');
   await close();
 });
 

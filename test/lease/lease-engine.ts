@@ -310,7 +310,7 @@ t.test('a shorter wish for an open entry counts at once', async (t) => {
 });
 
 t.test('asks for what somebody waits for ahead of what the schedule wants', async (t) => {
-  const { clock, upstream, engine, open, close } = createLeaseHarness({ limits: { concurrency: 1 } });
+  const { clock, upstream, engine, open, close } = createLeaseHarness({ concurrency: 1 });
   for (let index = 0; index < 20; index += 1) {
     upstream.setStatic(`secret/${index}`, 'x');
     open(`secret/${index}`, { refreshMs: second });
@@ -328,9 +328,7 @@ t.test('asks for what somebody waits for ahead of what the schedule wants', asyn
 });
 
 t.test('keeps a bound on what is in flight', async (t) => {
-  const { clock, upstream, engine, open, close } = createLeaseHarness({
-    limits: { concurrency: 4 },
-  });
+  const { clock, upstream, engine, open, close } = createLeaseHarness({ concurrency: 4 });
   upstream.latencyMs = 100;
   for (let index = 0; index < 100; index += 1) {
     upstream.setStatic(`secret/${index}`, 'x');
@@ -364,9 +362,7 @@ t.test('names the upstream that a reload has taken away', async (t) => {
 t.test(
   'lets a refresh overtake the queue where the own poll of its secret waits in it already',
   async (t) => {
-    const { clock, upstream, engine, open, during, close } = createLeaseHarness({
-      limits: { concurrency: 1 },
-    });
+    const { clock, upstream, engine, open, during, close } = createLeaseHarness({ concurrency: 1 });
     const paths = Array.from({ length: 20 }, (_, index) => `secret/${index}`);
     for (const path of paths) upstream.setStatic(path, 'one');
     const handles = paths.map((path) => open(path, { refreshMs: 30 * second }));

@@ -264,6 +264,7 @@ function startRun(world: World, statePath: string): Run {
     logger: silentLogger,
     statePath,
   });
+  world.upstream.onRecovered = () => void (isDead || engine.upstreamRecovered('vault'));
   const entries = [...leasedPaths, ...staticPaths].map(
     (path) => store.open(createReference({ upstream: 'vault', path }), defaultEntryPolicy).entry,
   );
@@ -303,6 +304,7 @@ function guardUpstream(upstream: FakeUpstream, isDead: () => boolean): ReadableS
       revoke: (...args) => guard(upstream.leases.revoke(...args)),
     },
     canonicalKey: upstream.canonicalKey,
+    isAway: () => upstream.isAway?.() === true,
   };
 }
 

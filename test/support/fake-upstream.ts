@@ -2,7 +2,9 @@
 // keeps the books that the lease engine is checked against: every request, and every lease with its true end.
 import type { Clock } from '../../src/base/clock.ts';
 import { LatchkeyError } from '../../src/base/errors.ts';
+import { silentLogger } from '../../src/base/logger.ts';
 import { UpstreamError } from '../../src/base/upstream-error.ts';
+import { isOutageError } from '../../src/lease/failure-policy.ts';
 import type { Reference } from '../../src/store/reference.ts';
 import type { LeaseRequests, ReadableSource, RequestOptions } from '../../src/store/secret-reading.ts';
 import {
@@ -11,6 +13,8 @@ import {
   type SecretAnswer,
   type SecretLease,
 } from '../../src/store/secret-version.ts';
+import { UpstreamFailure } from '../../src/upstream/gate/failure.ts';
+import { createGate } from '../../src/upstream/gate/gate.ts';
 
 export interface FakeLease {
   readonly id: string;
@@ -24,7 +28,8 @@ export interface FakeLease {
 
 export interface FakeRequest {
   readonly at: number;
-  readonly operation: 'read' | 'renew' | 'revoke' | 'check';
+  /** `probe`: the look at whether it is back. */
+  readonly operation: 'read' | 'renew' | 'revoke' | 'check' | 'probe';
   readonly target: string;
   readonly priority: RequestOptions['priority'];
 }
@@ -46,6 +51,10 @@ export interface FakeUpstream extends ReadableSource {
   fault: ((request: FakeRequest) => Error | undefined) | undefined;
   /** Called after it was served: the answer is lost, the effect is not. */
   lose: ((request: FakeRequest) => Error | undefined) | undefined;
+  /** Called when it serves again. */
+  onRecovered: (() => void) | undefined;
+  /** Ends the looks at whether it is back. */
+  close(): void;
   /** The most requests that were ever in flight, and how often one secret was read twice at a time. */
   readonly peakInFlight: number;
   readonly doubled: number;
@@ -67,6 +76,8 @@ interface FakeUpstreamOptions {
   name?: string;
   /** Whether it has `isCurrent`. */
   canCheck?: boolean;
+  /** Requests in flight at a time (default 16). */
+  concurrency?: number;
   /** The time by which leases end, where it is not the clock's: time goes on while a host sleeps. */
   now?: () => number;
 }
@@ -83,7 +94,43 @@ export function createFakeUpstream(options: FakeUpstreamOptions): FakeUpstream {
   const requests: FakeRequest[] = [];
   let count = 0;
 
+  const gate = createGate({
+    limits: { requestsPerSecond: 1_000_000, concurrency: options.concurrency ?? 16 },
+    clock,
+    random: () => 0.5,
+    logger: silentLogger,
+    async probe() {
+      const request = { at: now(), operation: 'probe', target: '', priority: 'interactive' } as const;
+      requests.push(request);
+      return upstream.fault?.(request) === undefined ? undefined : away();
+    },
+    onChange() {
+      if (!gate.health.isAway()) upstream.onRecovered?.();
+    },
+  });
+
   async function serve<T>(
+    operation: FakeRequest['operation'],
+    target: string,
+    request: RequestOptions,
+    effect: () => T,
+  ): Promise<T> {
+    gate.health.check();
+    const { priority: lane, promoted, signal } = request;
+    try {
+      const { value } = await gate.pass({ lane, promoted, signal }, async () => ({
+        status: 200,
+        value: await serveOne(operation, target, request, effect),
+      }));
+      gate.health.reached(target);
+      return value;
+    } catch (error) {
+      if (isOutageError(error) && !signal.aborted) gate.health.away(away(), target);
+      throw error;
+    }
+  }
+
+  async function serveOne<T>(
     operation: FakeRequest['operation'],
     target: string,
     request: RequestOptions,
@@ -164,6 +211,9 @@ export function createFakeUpstream(options: FakeUpstreamOptions): FakeUpstream {
     latencyMs: 0,
     fault: undefined,
     lose: undefined,
+    onRecovered: undefined,
+    isAway: gate.health.isAway,
+    close: gate.close,
     get peakInFlight() {
       return peakInFlight;
     },
@@ -237,6 +287,8 @@ export function unavailable(status?: number): UpstreamError {
 
 /** Sums of fractions may lack a hair. */
 const wholeSeconds = (ms: number): number => Math.floor(ms / 1000 + 1e-6);
+
+const away = () => new UpstreamFailure('unavailable', 'vault: no connection');
 
 function giveUp(): never {
   throw new LatchkeyError('aborted', 'the request was given up');

@@ -11,6 +11,8 @@ import { createSeededRandom } from './seeded-random.ts';
 
 interface HarnessOptions extends Partial<LeaseEngineOptions> {
   canCheck?: boolean;
+  /** Requests in flight at a time. */
+  concurrency?: number;
   seed?: number;
   clock?: FakeClock;
   upstream?: ReturnType<typeof createFakeUpstream>;
@@ -18,10 +20,10 @@ interface HarnessOptions extends Partial<LeaseEngineOptions> {
 
 /** Nothing is started; `close` lets the clock run while the engine closes. */
 export function createLeaseHarness(options: HarnessOptions = {}) {
-  const { canCheck = false, seed = 7, ...rest } = options;
+  const { canCheck = false, seed = 7, concurrency = 16, ...rest } = options;
   const clock = rest.clock ?? createFakeClock();
   const store = createStore({ clock });
-  const upstream = rest.upstream ?? createFakeUpstream({ clock, canCheck });
+  const upstream = rest.upstream ?? createFakeUpstream({ clock, canCheck, concurrency });
   const engine = createLeaseEngine({
     store,
     random: createSeededRandom(seed),
@@ -30,6 +32,7 @@ export function createLeaseHarness(options: HarnessOptions = {}) {
     ...rest,
     clock,
   });
+  upstream.onRecovered = () => engine.upstreamRecovered('vault');
   return {
     clock,
     store,
@@ -48,6 +51,7 @@ export function createLeaseHarness(options: HarnessOptions = {}) {
       const closing = engine.close({ signal });
       await clock.advance(10_000);
       await closing;
+      upstream.close();
     },
   };
 }

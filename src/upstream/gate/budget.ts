@@ -1,11 +1,19 @@
-// The one limit for all requests to an upstream: so many a second, so many at a time, people before background work.
+// The one limit for all requests to an upstream: so many a second, so many at a time. Who goes next is shared out: those that
+// somebody waits for, the callers' own, the background; a flood of one kind delays the others and never stops them.
 import type { Clock, Timer } from '../../base/clock.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { Priority, Urgency } from '../../store/secret-reading.ts';
 
+/** `callers`: requests that local callers make and the agent only passes on. */
+export type Lane = Priority | 'callers';
+
+export interface Turn extends Pick<Urgency, 'promoted'> {
+  readonly lane: Lane;
+}
+
 export interface Budget {
   /** Resolves when a request may go; the returned function ends it. Rejects `aborted` while it waits. */
-  acquire(urgency: Urgency, signal: AbortSignal): Promise<() => void>;
+  acquire(turn: Turn, signal: AbortSignal): Promise<() => void>;
   /** From now on; what is under way goes on. */
   setLimits(limits: BudgetLimits): void;
   status(): { inFlight: number; queued: number };
@@ -24,67 +32,77 @@ interface Waiter {
   grant(release: () => void): void;
 }
 
-/** After so many interactive requests in a row a waiting background request goes, so that none starves. */
-const interactiveInARow = 4;
+/** How many turns each has while all wait. Where turns fall together the first goes first. */
+const weights: Readonly<Record<Lane, number>> = { interactive: 4, callers: 2, background: 1 };
+const lanes = Object.keys(weights) as Lane[];
 
 /** A token bucket that holds as many tokens as requests may run at once: a quiet agent answers at once, a start-up is spread. */
 export function createBudget(options: BudgetOptions): Budget {
   const { clock } = options;
-  let { concurrency, requestsPerSecond } = options;
-  const waiting: Record<Priority, Set<Waiter>> = { interactive: new Set(), background: new Set() };
-  let tokens = concurrency;
-  let filledAt = clock.now();
-  let inFlight = 0;
-  let streak = 0;
+  const limits: { concurrency: number; requestsPerSecond: number } = { ...options };
+  const queues: Record<Lane, Set<Waiter>> = {
+    interactive: new Set(),
+    callers: new Set(),
+    background: new Set(),
+  };
+  const running: Record<Lane, number> = { interactive: 0, callers: 0, background: 0 };
+  const turns = createTurns();
+  let bucket = { tokens: limits.concurrency, at: clock.now() };
   let timer: Timer | undefined;
+
+  const inFlight = (): number => running.interactive + running.callers + running.background;
+  const queued = (): number => lanes.reduce((sum, lane) => sum + queues[lane].size, 0);
 
   function refill(): void {
     const now = clock.now();
-    tokens = Math.min(concurrency, tokens + ((now - filledAt) / 1000) * requestsPerSecond);
-    filledAt = now;
+    const gained = ((now - bucket.at) / 1000) * limits.requestsPerSecond;
+    bucket = { tokens: Math.min(limits.concurrency, bucket.tokens + gained), at: now };
   }
 
-  function next(): Waiter | undefined {
-    const { interactive, background } = waiting;
-    const isBackgroundDue = interactive.size === 0 || streak >= interactiveInARow;
-    const from = isBackgroundDue && background.size > 0 ? background : interactive;
-    const [waiter] = from;
-    if (waiter === undefined) return undefined;
-    from.delete(waiter);
-    streak = from === interactive && background.size > 0 ? streak + 1 : 0;
-    return waiter;
-  }
-
-  function release(): void {
-    inFlight -= 1;
-    pump();
+  /** A place in four stays free for the agent, however slow the answers to callers are. */
+  function mayGo(lane: Lane): boolean {
+    if (queues[lane].size === 0 || inFlight() >= limits.concurrency) return false;
+    return lane !== 'callers' || running.callers < Math.max(1, Math.floor(limits.concurrency * 0.75));
   }
 
   function pump(): void {
     refill();
-    while (inFlight < concurrency && tokens >= 1) {
-      const waiter = next();
+    while (bucket.tokens >= 1) {
+      const lane = turns.next(lanes.filter(mayGo));
+      if (lane === undefined) return;
+      const [waiter] = queues[lane];
       if (waiter === undefined) return;
-      tokens -= 1;
-      inFlight += 1;
-      waiter.grant(once(release));
+      queues[lane].delete(waiter);
+      bucket.tokens -= 1;
+      running[lane] += 1;
+      waiter.grant(
+        once(() => {
+          running[lane] -= 1;
+          pump();
+        }),
+      );
     }
-    const isRateTheLimit = inFlight < concurrency && waiting.interactive.size + waiting.background.size > 0;
-    if (!isRateTheLimit || timer !== undefined) return;
-    const waitMs = Math.ceil(((1 - tokens) / requestsPerSecond) * 1000);
+    if (!lanes.some(mayGo) || timer !== undefined) return;
+    const waitMs = Math.ceil(((1 - bucket.tokens) / limits.requestsPerSecond) * 1000);
     timer = clock.setTimer(waitMs, () => {
       timer = undefined;
       pump();
     });
   }
 
+  function enter(lane: Lane, waiter: Waiter): void {
+    if (queues[lane].size === 0) turns.begin(lane);
+    queues[lane].add(waiter);
+  }
+
   return {
-    acquire({ priority, promoted }, signal) {
+    acquire(turn, signal) {
+      const { promoted } = turn;
       return new Promise((resolve, reject) => {
         if (signal.aborted) return reject(givenUp());
-        let queue = waiting[promoted?.aborted === true ? 'interactive' : priority];
+        let lane: Lane = promoted?.aborted === true ? 'interactive' : turn.lane;
         const leave = () => {
-          queue.delete(waiter);
+          queues[lane].delete(waiter);
           signal.removeEventListener('abort', giveUp);
           promoted?.removeEventListener('abort', promote);
         };
@@ -99,24 +117,46 @@ export function createBudget(options: BudgetOptions): Budget {
           reject(givenUp());
         };
         const promote = () => {
-          queue.delete(waiter);
-          queue = waiting.interactive;
-          queue.add(waiter);
+          queues[lane].delete(waiter);
+          lane = 'interactive';
+          enter(lane, waiter);
         };
         signal.addEventListener('abort', giveUp, { once: true });
         promoted?.addEventListener('abort', promote, { once: true });
-        queue.add(waiter);
+        enter(lane, waiter);
         pump();
       });
     },
-    setLimits(limits) {
+    setLimits(next) {
       refill();
-      ({ concurrency, requestsPerSecond } = limits);
+      Object.assign(limits, { concurrency: next.concurrency, requestsPerSecond: next.requestsPerSecond });
       timer?.cancel();
       timer = undefined;
       pump();
     },
-    status: () => ({ inFlight, queued: waiting.interactive.size + waiting.background.size }),
+    status: () => ({ inFlight: inFlight(), queued: queued() }),
+  };
+}
+
+/** Stride scheduling: each turn costs a lane the inverse of its weight, and the lane that has paid least goes next. */
+function createTurns() {
+  const paid: Record<Lane, number> = { interactive: 0, callers: 0, background: 0 };
+  let level = 0;
+  return {
+    /** A lane that was idle has saved nothing up. */
+    begin(lane: Lane): void {
+      paid[lane] = Math.max(paid[lane], level + 1 / weights[lane]);
+    },
+    next(ready: readonly Lane[]): Lane | undefined {
+      const lane = ready.reduce<Lane | undefined>(
+        (best, one) => (best === undefined || paid[one] < paid[best] ? one : best),
+        undefined,
+      );
+      if (lane === undefined) return undefined;
+      level = paid[lane];
+      paid[lane] += 1 / weights[lane];
+      return lane;
+    },
   };
 }
 

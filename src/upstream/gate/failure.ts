@@ -1,8 +1,8 @@
 // A failed request as the upstream itself sees it: beside the error's code, whether the whole server is concerned and
 // whether the request can have had an effect there.
-import type { ErrorCode } from '../../base/errors.ts';
+import { type ErrorCode, LatchkeyError } from '../../base/errors.ts';
 import { UpstreamError } from '../../base/upstream-error.ts';
-import type { SourceStateName } from '../secret-source.ts';
+import type { SourceStateName } from '../source-state.ts';
 
 /** States in which the server as a whole does not serve. */
 export type AwayState = Extract<
@@ -33,6 +33,7 @@ interface FailureOptions {
   remedy?: string;
   retryAfterMs?: number;
   status?: number;
+  answerHeaders?: Readonly<Record<string, string>>;
   /** The server may have acted on the request: it must not be repeated elsewhere. Default false. */
   wasSent?: boolean;
 }
@@ -48,4 +49,8 @@ export class UpstreamFailure extends UpstreamError {
     this.state = state;
     this.wasSent = wasSent ?? false;
   }
+}
+
+export function isAborted(error: unknown): boolean {
+  return error instanceof LatchkeyError && error.code === 'aborted';
 }

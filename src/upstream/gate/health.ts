@@ -1,11 +1,11 @@
 // Whether the server as a whole serves: remembers why not, so that requests fail at once, and asks gently until it does again.
 import { backoffDelayMs } from '../../base/backoff.ts';
-import type { Clock, Timer } from '../../base/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import { describeError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { createChangePoint, until } from '../../base/until.ts';
-import { isAborted } from '../vault/answer-policy.ts';
 import type { AwayState, UpstreamFailure } from './failure.ts';
+import { isAborted } from './failure.ts';
 
 export interface Health {
   /** Why the server does not serve; undefined while it does. */
@@ -35,8 +35,6 @@ export interface HealthOptions {
 }
 
 const pollBackoff = { minMs: 500, maxMs: 10_000 };
-/** A limit without Retry-After is waited out this long. */
-const defaultLimitMs = 1000;
 /** A bad answer counts until the same question is answered well, or for this long where nobody repeats the question. */
 const invalidMs = 60_000;
 /** One bad answer does not silence an upstream whose other answers are good. */
@@ -48,27 +46,47 @@ export function createHealth(options: HealthOptions): Health {
   const changed = createChangePoint();
   let failure: UpstreamFailure | undefined;
   let isPolling = false;
-  let limitTimer: Timer | undefined;
+  /** Looks since a request was last answered well: the waits go on growing while the health alone is good. */
+  let attempts = 0;
+  /** How often it went away again before any request was answered. */
+  let flaps = 0;
+  let isUnproven = false;
+  let told: AwayState | undefined;
   let invalid: { target: string | undefined; at: number } | undefined;
 
   function set(next: UpstreamFailure | undefined): void {
     const before = failure?.state;
     failure = next;
     if (before === next?.state) return;
-    if (next) logger.warn({ state: next.state }, describeError(next));
-    else logger.info({ state: 'serving', before }, 'the upstream serves again');
+    tell(before, next);
     if (next === undefined) changed.tell();
     onChange();
+  }
+
+  /** One line a state, and not one for each turn of a server that comes and goes: then only what lasts is told. */
+  function tell(before: AwayState | undefined, next: UpstreamFailure | undefined): void {
+    if (next === undefined && flaps === 0) tellServing(before);
+    if (next === undefined || next.state === told) return;
+    told = next.state;
+    logger.warn({ state: next.state }, describeError(next));
+  }
+
+  function tellServing(before: AwayState | undefined): void {
+    if (told === undefined) return;
+    told = undefined;
+    logger.info({ state: 'serving', before }, 'the upstream serves again');
   }
 
   async function poll(): Promise<void> {
     if (isPolling) return;
     isPolling = true;
     try {
-      for (let attempt = 1; failure !== undefined; attempt += 1) {
-        await clock.sleep(backoffDelayMs(attempt, pollBackoff, random), lifetime.signal);
+      while (failure !== undefined) {
+        attempts += 1;
+        await clock.sleep(backoffDelayMs(attempts, pollBackoff, random), lifetime.signal);
         set(await probe(lifetime.signal));
       }
+      isUnproven = true;
     } catch (error) {
       if (!lifetime.signal.aborted && !isAborted(error)) throw error;
     } finally {
@@ -89,19 +107,13 @@ export function createHealth(options: HealthOptions): Health {
     }
   }
 
-  function waitLimitOut(limit: UpstreamFailure): void {
-    limitTimer?.cancel();
-    limitTimer = clock.setTimer(limit.retryAfterMs ?? defaultLimitMs, () => {
-      if (failure?.state === 'rate_limited') set(undefined);
-    });
-  }
-
   function away(next: UpstreamFailure, target?: string): void {
     if (lifetime.signal.aborted) return;
+    if (failure === undefined && isUnproven) flaps += 1;
+    isUnproven = false;
     invalid = next.state === 'answer_invalid' ? { target, at: clock.now() } : undefined;
     set(next);
-    if (next.state === 'rate_limited') waitLimitOut(next);
-    else if (!isGateOpen[next.state]) void poll();
+    if (!isGateOpen[next.state]) void poll();
   }
 
   function isAway(): boolean {
@@ -119,7 +131,11 @@ export function createHealth(options: HealthOptions): Health {
       if (!isPolling && failure === undefined && !lifetime.signal.aborted) void probeNow();
     },
     reached(target) {
-      if (failure === undefined || failure.state === 'rate_limited') return;
+      if (failure === undefined) {
+        tellServing(told);
+        [attempts, flaps, isUnproven] = [0, 0, false];
+        return;
+      }
       const isOther = invalid?.target !== undefined && invalid.target !== target;
       if (isOther && clock.now() < (invalid?.at ?? 0) + invalidMs) return;
       set(undefined);
@@ -129,7 +145,6 @@ export function createHealth(options: HealthOptions): Health {
     },
     close() {
       lifetime.abort();
-      limitTimer?.cancel();
     },
   };
 }

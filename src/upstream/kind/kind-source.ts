@@ -13,9 +13,9 @@ import type {
   SecretSource,
   SourceListener,
   SourceOptions,
-  SourceStateName,
   SourceStatus,
 } from '../secret-source.ts';
+import type { SourceStateName } from '../source-state.ts';
 
 /** What a kind tells its source, whenever it happens. Synchronous. */
 export interface KindHooks {

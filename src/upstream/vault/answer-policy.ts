@@ -1,6 +1,5 @@
 // What Vault's answers mean: is the server as a whole away, or is it this request that is refused, and why.
 import type { IncomingHttpHeaders } from 'node:http';
-import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
 import { UpstreamError } from '../../base/upstream-error.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
@@ -34,18 +33,6 @@ export function answerTexts(
 ): string[] {
   const list = answerJson(answer)?.[key];
   return Array.isArray(list) ? list.filter((text) => typeof text === 'string') : [];
-}
-
-/** `Date` has whole seconds, and the answer was on its way: less than this is no difference of clocks. */
-const skewToleranceMs = 3000;
-
-/**
- * The server's wall time of an answer, by which it tells ends and deletions: `wallMs` unless its `Date` shows that the
- * clocks differ.
- */
-export function serverWall({ headers }: Pick<VaultAnswer, 'headers'>, wallMs: number): number {
-  const date = Date.parse(headers.date ?? '');
-  return Number.isNaN(date) || Math.abs(date - wallMs) < skewToleranceMs ? wallMs : date + 500;
 }
 
 /** An answer by which the server (or what stands before it) says that it serves nobody now; undefined for all others. */
@@ -93,14 +80,26 @@ function rateLimited(answer: VaultAnswer): UpstreamFailure {
   return new UpstreamFailure('rate_limited', `${answer.address} limits the rate of requests`, {
     status: 429,
     remedy: 'lower budget.requests_per_second, or raise the quota in the vault',
+    answerHeaders: quotaHeaders(answer.headers),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   });
 }
 
-/** Retry-After in seconds, as Vault sends it; at most five minutes, so that no answer silences the agent for days. */
+/** Retry-After as seconds or as a date; at most five minutes, so that no answer silences the agent for days. */
 function retryAfter(headers: IncomingHttpHeaders): number | undefined {
-  const seconds = Number(headers['retry-after'] ?? Number.NaN);
-  return Number.isFinite(seconds) && seconds >= 0 ? Math.min(seconds * 1000, longestRetryAfterMs) : undefined;
+  const told = headers['retry-after'];
+  if (told === undefined) return undefined;
+  const from = Date.parse(headers.date ?? '') || Date.now();
+  const ms = /^\d+(?:\.\d+)?$/.test(told.trim()) ? Number(told) * 1000 : Date.parse(told) - from;
+  return Number.isFinite(ms) ? Math.min(Math.max(0, ms), longestRetryAfterMs) : undefined;
+}
+
+/** What a client needs to wait as the server wants it to. */
+function quotaHeaders(headers: IncomingHttpHeaders): Record<string, string> {
+  const kept = Object.entries(headers).filter(
+    ([name, value]) => /^(?:retry-after$|x-ratelimit-|ratelimit)/.test(name) && typeof value === 'string',
+  );
+  return Object.fromEntries(kept) as Record<string, string>;
 }
 
 export interface RefusalContext {
@@ -193,8 +192,4 @@ export function quoteTexts(texts: readonly string[], secrets: readonly string[])
   for (const secret of secrets) if (secret.length >= 3) text = text.replaceAll(secret, '[redacted]');
   if (text === '') return '';
   return ` (${text.length > longestMessage ? `${text.slice(0, longestMessage)}…` : text})`;
-}
-
-export function isAborted(error: unknown): boolean {
-  return error instanceof LatchkeyError && error.code === 'aborted';
 }

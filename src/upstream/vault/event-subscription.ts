@@ -5,6 +5,7 @@ import { backoffDelayMs } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { Gate } from '../gate/gate.ts';
 import type { Transport } from '../http/transport.ts';
 import type { Session } from './session/session.ts';
 import type { VaultClient } from './vault-client.ts';
@@ -16,6 +17,7 @@ export interface EventSubscription {
 
 export interface EventSubscriptionOptions {
   readonly client: VaultClient;
+  readonly gate: Gate;
   readonly transport: Transport;
   readonly session: Session;
   readonly namespace: string | undefined;
@@ -29,6 +31,7 @@ export interface EventSubscriptionOptions {
 const refusedBackoff = { minMs: 5000, maxMs: 600_000 };
 const lostBackoff = { minMs: 500, maxMs: 30_000 };
 const openMs = 15_000;
+const openStatus = 101;
 const largestEventBytes = 1 << 20;
 
 export function createEventSubscription(options: EventSubscriptionOptions): EventSubscription {
@@ -40,34 +43,28 @@ export function createEventSubscription(options: EventSubscriptionOptions): Even
   async function subscribe(): Promise<boolean> {
     const token = await session.token(lifetime.signal);
     const address = client.addresses.current();
-    const url = `${address.replace(/^http/, 'ws')}/v1/sys/events/subscribe/kv*?json=true`;
     const { namespace } = options;
     const headers = {
       'x-vault-token': token.value.text(),
       ...(namespace === undefined ? {} : { 'x-vault-namespace': namespace }),
     };
     const tls = await transport.tlsOptions(address);
-    const socket = new WebSocket(url, {
-      ...tls,
-      headers,
-      handshakeTimeout: openMs,
-      maxPayload: largestEventBytes,
-    });
-    let wasOpen = false;
-    const abort = () => socket.terminate();
-    lifetime.signal.addEventListener('abort', abort, { once: true });
-    socket.on('message', (data, isBinary) => isBinary || hear(String(data)));
-    await new Promise<void>((resolve) => {
-      socket.on('open', () => {
-        wasOpen = true;
-        logger.debug({ address }, 'changes of KV secrets are told by events');
+    let socket: WebSocket | undefined;
+    const turn = { lane: 'background', signal: lifetime.signal } as const;
+    const { status } = await options.gate.pass(turn, async () => {
+      socket = new WebSocket(`${address.replace(/^http/, 'ws')}/v1/sys/events/subscribe/kv*?json=true`, {
+        ...tls,
+        headers,
+        handshakeTimeout: openMs,
+        maxPayload: largestEventBytes,
       });
-      socket.on('close', () => resolve());
-      // A close follows every error; without a listener it would be thrown.
-      socket.on('error', () => undefined);
+      socket.on('message', (data, isBinary) => isBinary || hear(String(data)));
+      return { status: await handshake(socket) };
     });
-    lifetime.signal.removeEventListener('abort', abort);
-    return wasOpen;
+    if (socket === undefined || status !== openStatus) return false;
+    logger.debug({ address }, 'changes of KV secrets are told by events');
+    await untilClosed(socket, lifetime.signal);
+    return true;
   }
 
   function hear(text: string): void {
@@ -103,6 +100,31 @@ export function createEventSubscription(options: EventSubscriptionOptions): Even
       await running;
     },
   };
+}
+
+/** The status with which the server answered: 101, or its refusal; 503 where there was no answer. */
+function handshake(socket: WebSocket): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  socket.once('open', () => resolve(openStatus));
+  socket.once('unexpected-response', (request, { statusCode }) => {
+    resolve(statusCode ?? 503);
+    request.destroy();
+  });
+  // A close follows every error; without a listener it would be thrown.
+  socket.on('error', () => resolve(503));
+  socket.once('close', () => resolve(503));
+  return promise;
+}
+
+async function untilClosed(socket: WebSocket, signal: AbortSignal): Promise<void> {
+  const abort = () => socket.terminate();
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  await new Promise<void>((resolve) => {
+    socket.on('close', () => resolve());
+    if (socket.readyState === WebSocket.CLOSED) resolve();
+  });
+  signal.removeEventListener('abort', abort);
 }
 
 /** The API path in a CloudEvents envelope, `secret/data/app`; undefined for events that change nothing. */

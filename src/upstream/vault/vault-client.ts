@@ -1,49 +1,27 @@
-// Requests to the cluster: namespace and token headers, failover between addresses, redirects to the active node, the
-// budget, and the verdict on the server's health. Which token, and what an answer means to the asker, is left to others.
+// Requests to the cluster, each through the gate: namespace and token headers, failover between addresses, redirects to the
+// active node, and the verdict on the server's health. Which token, and what an answer means to the asker, is left to others.
 import type { IncomingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Clock } from '../../base/clock.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { type JsonValue, stringifyJson } from '../../base/json.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { SecretValue } from '../../base/secret-value.ts';
-import type { Urgency } from '../../store/secret-reading.ts';
-import type { Budget } from '../gate/budget.ts';
-import { UpstreamFailure } from '../gate/failure.ts';
-import { createHealth, type Health } from '../gate/health.ts';
+import { isAborted, UpstreamFailure } from '../gate/failure.ts';
+import type { Gate } from '../gate/gate.ts';
+import type { Health } from '../gate/health.ts';
 import { type AddressList, createAddressList } from '../http/address-list.ts';
 import { createFailback } from '../http/failback.ts';
+import type { ServerClock } from '../http/server-clock.ts';
 import type { Transport, WireStream } from '../http/transport.ts';
 import {
+  answerJson,
   invalidAnswer,
-  isAborted,
   isForeign,
   sealed,
   serverRefusal,
   type VaultAnswer,
 } from './answer-policy.ts';
-
-export interface VaultRequest extends Urgency {
-  readonly method: string;
-  /** Without `/v1/`; each segment is escaped here. */
-  readonly path: string;
-  readonly query?: Readonly<Record<string, string>>;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: JsonValue;
-  readonly token?: SecretValue | undefined;
-  /** Instead of the upstream's own. */
-  readonly namespace?: string | undefined;
-  readonly signal: AbortSignal;
-}
-
-interface RawRequest {
-  readonly method: string;
-  /** Path and query as they go on the wire. */
-  readonly target: string;
-  readonly headers: Readonly<Record<string, string | string[]>>;
-  readonly body: Buffer | Readable | undefined;
-  readonly signal: AbortSignal;
-}
+import { createLeaderTable } from './leader.ts';
+import { type RawRequest, rawRequest, scopeOf, type VaultRequest } from './vault-request.ts';
 
 export interface StreamedAnswer extends WireStream {
   readonly address: string;
@@ -54,7 +32,9 @@ export interface VaultClient {
   readonly addresses: AddressList;
   /** Any answer that is not the server's refusal to serve at all. Throws `UpstreamFailure` or `aborted`. */
   request(request: VaultRequest): Promise<VaultAnswer>;
-  /** As `request`, unread; refusals of the server are passed on too. */
+  /** Asks every address until one serves; resolves to what is wrong with the first, or undefined. */
+  probe(signal: AbortSignal): Promise<UpstreamFailure | undefined>;
+  /** As `request`, for a local caller and unread; refusals of the server are passed on too. */
   stream(request: RawRequest): Promise<StreamedAnswer>;
   close(): void;
 }
@@ -63,24 +43,56 @@ export interface VaultClientOptions {
   readonly transport: Transport;
   readonly addresses: readonly string[];
   readonly namespace: string | undefined;
-  readonly budget: Budget;
+  readonly gate: Gate;
+  readonly serverClock: ServerClock;
+  /** The mount of a path where it is known, with a slash at the end. */
+  readonly mountOf: (path: string) => string | undefined;
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
   readonly onChange: () => void;
 }
 
+type Answered = { status: number; headers: IncomingHttpHeaders; body: Buffer | Readable };
+
 const mostRedirects = 3;
 /** 412: the node that answers is behind the one that was written to (HashiCorp Vault's consistency headers). */
 const mostRepeats = 4;
 const repeatPauseMs = 100;
 const longestRefusal = 64 * 1024;
+const healthTarget = '/v1/sys/health?drsecondarycode=472&performancestandbycode=473';
+/** Open to everybody, changes nothing, and answered by the active node alone. */
+const reachTarget = '/v1/sys/internal/ui/mounts';
 
 export function createVaultClient(options: VaultClientOptions): VaultClient {
-  const { transport, budget, clock, random, logger } = options;
+  const { transport, gate, serverClock, clock, random, logger } = options;
+  const { health } = gate;
   const addresses = createAddressList(options.addresses);
-  const health = createHealth({ clock, random, logger, onChange: options.onChange, probe: probeAll });
+  const leaders = createLeaderTable({ clock, addresses: options.addresses, askLeader });
   const failback = createFailback({ addresses, clock, random, probe, onReturn: options.onChange, logger });
+
+  const plain = (target: string, signal: AbortSignal): RawRequest => ({
+    method: 'GET',
+    target,
+    headers: {},
+    body: undefined,
+    signal,
+  });
+
+  async function exchange(address: string, request: RawRequest): Promise<VaultAnswer> {
+    const sentAt = clock.wall();
+    const answer = await transport.exchange(address, request);
+    serverClock.note(answer.headers.date, sentAt);
+    return { ...answer, address };
+  }
+
+  const ask = (address: string, target: string, signal: AbortSignal): Promise<VaultAnswer> =>
+    gate.pass({ lane: 'interactive', signal }, () => exchange(address, plain(target, signal)));
+
+  async function askLeader(address: string, signal: AbortSignal): Promise<string | undefined> {
+    const told = answerJson(await ask(address, '/v1/sys/leader', signal))?.['leader_address'];
+    return typeof told === 'string' && told !== '' ? told : undefined;
+  }
 
   async function probeAll(signal: AbortSignal): Promise<UpstreamFailure | undefined> {
     let first: UpstreamFailure | undefined;
@@ -95,17 +107,17 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
     return first;
   }
 
+  /** A standby is as good as the active node that it leads to: its own health says nothing of that. */
   async function probe(address: string, signal: AbortSignal): Promise<UpstreamFailure | undefined> {
-    const release = await budget.acquire({ priority: 'interactive' }, signal);
     try {
-      const target = '/v1/sys/health?drsecondarycode=472&performancestandbycode=473';
-      const answer = await transport.exchange(address, { method: 'GET', target, headers: {}, signal });
-      return healthVerdict({ ...answer, address });
+      const answer = await ask(address, healthTarget, signal);
+      const verdict = healthVerdict(answer);
+      if (verdict !== undefined || answer.status === 200) return verdict;
+      const turn = { lane: 'interactive', signal } as const;
+      return serverRefusal(await attempt(address, plain(reachTarget, signal), turn, exchange));
     } catch (error) {
       if (error instanceof UpstreamFailure) return error;
       throw error;
-    } finally {
-      release();
     }
   }
 
@@ -116,29 +128,40 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
     options.onChange();
   }
 
-  /** One try at one address; budget and redirects included. */
-  async function attempt<T extends { status: number; headers: IncomingHttpHeaders }>(
+  /** One try at one address; the gate and redirects included. */
+  async function attempt<T extends Answered>(
     address: string,
     request: RawRequest,
-    urgency: Urgency,
+    turn: Omit<Parameters<Gate['pass']>[0], 'signal'>,
     send: (address: string, request: RawRequest) => Promise<T>,
   ): Promise<T & { address: string }> {
-    let [origin, target] = [address, request.target];
+    const { signal } = request;
+    let origin = isRepeatable(request.body) ? address : await whereToSend(address, signal);
+    let { target } = request;
     for (let hop = 0; ; hop += 1) {
-      const release = await budget.acquire(urgency, request.signal);
       let answer: T;
       try {
-        answer = await send(origin, { ...request, target });
+        answer = await gate.pass({ ...turn, signal }, () => send(origin, { ...request, target }));
       } catch (error) {
         throw hop > 0 && error instanceof UpstreamFailure ? lostOnRedirect(address, origin, error) : error;
-      } finally {
-        release();
       }
-      const next = redirectOf(answer, origin);
-      if (next === undefined || !isRepeatable(request.body)) return { ...answer, address: origin };
+      const next = await leaders.follow(answer, origin, signal).finally(() => discardRedirect(answer));
+      if (next === undefined) {
+        leaders.note(address, origin);
+        return { ...answer, address: origin };
+      }
+      if (!isRepeatable(request.body)) throw leaderMoved(origin);
       if (hop === mostRedirects) throw redirectLoop(address);
       [origin, target] = next;
     }
+  }
+
+  /** A body that comes as a stream is gone when it was sent: who takes it is found out before. */
+  async function whereToSend(address: string, signal: AbortSignal): Promise<string> {
+    const known = leaders.find(address);
+    if (known !== undefined) return known;
+    const turn = { lane: 'interactive', signal } as const;
+    return (await attempt(address, plain(reachTarget, signal), turn, exchange)).address;
   }
 
   async function eachAddress<T>(target: string, tryOne: (address: string) => Promise<T>): Promise<T> {
@@ -157,13 +180,14 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
     }
     if (last === undefined) throw new LatchkeyError('usage', 'the upstream has no address');
     if (last.wasSent && last.state === 'unavailable') health.suspect();
-    else health.away(last, target);
+    else if (last.state !== 'rate_limited') health.away(last, target);
     throw last;
   }
 
   async function once(request: VaultRequest, raw: RawRequest): Promise<VaultAnswer> {
+    const turn = { lane: request.priority, promoted: request.promoted };
     return await eachAddress(raw.target, async (address) => {
-      const answer = await attempt(address, raw, request, (origin, sent) => transport.exchange(origin, sent));
+      const answer = await attempt(address, raw, turn, exchange);
       const refusal = serverRefusal(answer);
       if (refusal) throw refusal;
       if (isForeign(answer)) throw invalidAnswer(`${raw.method} ${request.path}`, answer);
@@ -174,22 +198,26 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
   return {
     health,
     addresses,
+    probe: probeAll,
     async request(request) {
       const raw = rawRequest(request, options.namespace);
+      const scope = scopeOf(request, options.namespace, options.mountOf);
+      const { priority, signal } = request;
       for (let repeat = 0; ; repeat += 1) {
-        const answer = await once(request, raw);
+        const answer = await gate.quota.within({ scope, priority, signal }, () => once(request, raw));
         if (answer.status !== 412 || repeat === mostRepeats) {
           if (answer.status < 300) health.reached(raw.target);
           return answer;
         }
-        await sleepOrAbort(clock, repeatPauseMs * 2 ** repeat * (0.5 + random()), request.signal);
+        await sleepOrAbort(clock, repeatPauseMs * 2 ** repeat * (0.5 + random()), signal);
       }
     },
     async stream(request) {
       let refused: StreamedAnswer | undefined;
+      const turn = { lane: 'callers' } as const;
       try {
         return await eachAddress(request.target, async (address) => {
-          const answer = await attempt(address, request, { priority: 'interactive' }, (origin, sent) =>
+          const answer = await attempt(address, request, turn, (origin, sent) =>
             transport.open(origin, sent),
           );
           if (answer.status !== 500 && answer.status !== 501 && answer.status !== 503) return answer;
@@ -204,10 +232,7 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
         throw error;
       }
     },
-    close() {
-      health.close();
-      failback.close();
-    },
+    close: () => failback.close(),
   };
 }
 
@@ -225,48 +250,6 @@ function healthVerdict(answer: VaultAnswer): UpstreamFailure | undefined {
   return serverRefusal(answer) ?? invalidAnswer('health', answer);
 }
 
-function rawRequest(request: VaultRequest, ownNamespace: string | undefined): RawRequest {
-  const namespace = request.namespace ?? ownNamespace;
-  const query = new URLSearchParams(request.query).toString();
-  const path = request.path.split('/').map(encodeURIComponent).join('/');
-  return {
-    method: request.method,
-    target: `/v1/${path}${query === '' ? '' : `?${query}`}`,
-    headers: {
-      'x-vault-request': 'true',
-      accept: 'application/json',
-      ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
-      ...(namespace === undefined ? {} : { 'x-vault-namespace': namespace }),
-      ...(request.token === undefined ? {} : { 'x-vault-token': request.token.text() }),
-      ...request.headers,
-    },
-    body: request.body === undefined ? undefined : Buffer.from(stringifyJson(request.body), 'utf8'),
-    signal: request.signal,
-  };
-}
-
-/** Where a 307 or 308 leads: origin and target. The scheme must not fall from https to http, for the token goes along. */
-function redirectOf(
-  answer: { status: number; headers: IncomingHttpHeaders },
-  origin: string,
-): [string, string] | undefined {
-  const { location } = answer.headers;
-  if ((answer.status !== 307 && answer.status !== 308) || location === undefined) return undefined;
-  const url = URL.parse(location, origin);
-  if (url === null || (url.protocol !== 'https:' && url.protocol !== new URL(origin).protocol)) {
-    throw new UpstreamFailure(
-      'answer_invalid',
-      `${origin} redirects to where no vault can be reached safely`,
-      {
-        status: answer.status,
-        remedy: 'set api_addr of every node to its https:// address',
-        wasSent: true,
-      },
-    );
-  }
-  return [url.origin, `${url.pathname}${url.search}`];
-}
-
 function lostOnRedirect(address: string, origin: string, failure: UpstreamFailure): UpstreamFailure {
   const message = `the standby ${address} redirects to ${origin}, and there ${failure.message}`;
   return new UpstreamFailure(failure.wasSent ? failure.state : 'standby', message, {
@@ -274,6 +257,18 @@ function lostOnRedirect(address: string, origin: string, failure: UpstreamFailur
     remedy: failure.remedy ?? 'set api_addr of every node to an address that its clients reach',
     wasSent: failure.wasSent,
   });
+}
+
+function leaderMoved(origin: string): UpstreamFailure {
+  return new UpstreamFailure('unavailable', `${origin} became a standby while the request was sent`, {
+    remedy: 'send the request again',
+    wasSent: true,
+  });
+}
+
+/** Nobody reads what a redirect says beside its address. */
+function discardRedirect({ status, body }: Answered): void {
+  if ((status === 307 || status === 308) && !Buffer.isBuffer(body)) body.destroy();
 }
 
 function redirectLoop(address: string): UpstreamFailure {

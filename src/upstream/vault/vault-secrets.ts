@@ -1,18 +1,13 @@
 // The agent's questions in Vault's terms: secrets by reference, KV versions, leases. Logins and servers are left to others.
+
 import type { Clock } from '../../base/clock.ts';
 import { isJsonObject, JsonNumber, type JsonObject } from '../../base/json.ts';
 import { UpstreamError } from '../../base/upstream-error.ts';
 import { type Reference, referenceKey } from '../../store/reference.ts';
 import type { LeaseRenewal, ReadableSource, RequestOptions } from '../../store/secret-reading.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
-import {
-  answerJson,
-  answerTexts,
-  invalidAnswer,
-  requestRefusal,
-  serverWall,
-  type VaultAnswer,
-} from './answer-policy.ts';
+import type { ServerClock } from '../http/server-clock.ts';
+import { answerJson, answerTexts, invalidAnswer, requestRefusal, type VaultAnswer } from './answer-policy.ts';
 import { seconds } from './issued-life.ts';
 import { apiPath, type Mount, metadataPath } from './kv-path-policy.ts';
 import { createMountTable } from './mount-table.ts';
@@ -23,12 +18,17 @@ import type { SessionToken } from './session/session-token.ts';
 export interface VaultSecretsOptions {
   readonly authorised: Authorised;
   readonly clock: Clock;
+  readonly serverClock: ServerClock;
   /** A lease was issued under this token. */
   readonly onLease: (leaseId: string, token: SessionToken) => void;
   readonly onLeaseGone: (leaseId: string) => void;
 }
 
-export type VaultSecrets = Required<Pick<ReadableSource, 'read' | 'isCurrent' | 'canonicalKey' | 'leases'>>;
+export interface VaultSecrets
+  extends Required<Pick<ReadableSource, 'read' | 'isCurrent' | 'canonicalKey' | 'leases'>> {
+  /** With a slash at the end; undefined while it is not known. */
+  mountOf(path: string): string | undefined;
+}
 
 const versionedWarning = 'Invalid path for a versioned K/V secrets engine';
 /** How long a mount whose metadata may not be read is not asked for them again. */
@@ -36,7 +36,7 @@ const metadataDeniedMs = 600_000;
 const leaseGone = /lease (?:not found|expired)|invalid lease/i;
 
 export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
-  const { authorised, clock } = options;
+  const { authorised, clock, serverClock } = options;
   const metadataDeniedUntil = new Map<string, number>();
   const mounts = createMountTable({
     clock,
@@ -86,7 +86,7 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
     if (answer.status >= 300) throw refusal(answer, reference, path, what);
     const known = mounts.find(reference.path);
     const { operation, parameters } = reference;
-    const wallMs = serverWall(answer, clock.wall());
+    const wallMs = serverClock.wall();
     const context = { what, operation, parameters, mount: known, wallMs };
     return remember(toSecretAnswer(answer, context), answer.token);
   }
@@ -128,10 +128,11 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
       if (answer.status === 403) metadataDeniedUntil.set(mount.prefix, clock.now() + metadataDeniedMs);
       if (answer.status === 404) return false;
       if (answer.status !== 200) return undefined;
-      const wallMs = serverWall(answer, clock.wall());
+      const wallMs = serverClock.wall();
       return isNewest(answer, version.versionId, reference.parameters['version'], wallMs);
     },
     leases: { renew, revoke },
+    mountOf: (path) => mounts.find(path)?.prefix,
     canonicalKey(reference) {
       const path = apiPath(reference.path, mounts.find(reference.path), reference.operation);
       return referenceKey({ ...reference, path });

@@ -3,7 +3,9 @@ import { describeError, LatchkeyError } from '../../base/errors.ts';
 import { linkSignals } from '../../base/linked-signal.ts';
 import type { VaultUpstreamConfig } from '../../config/upstreams/vault-config.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
-import { createBudget } from '../gate/budget.ts';
+import { createGate } from '../gate/gate.ts';
+import type { Quota } from '../gate/quota.ts';
+import { createServerClock } from '../http/server-clock.ts';
 import { createTlsWatch } from '../http/tls-watch.ts';
 import { createTransport } from '../http/transport.ts';
 import type {
@@ -12,9 +14,9 @@ import type {
   SecretSource,
   SourceListener,
   SourceOptions,
-  SourceStateName,
   SourceStatus,
 } from '../secret-source.ts';
+import type { SourceStateName } from '../source-state.ts';
 import { loadAuthMethod } from './auth/load-method.ts';
 import { createEventSubscription, type EventSubscription } from './event-subscription.ts';
 import { forwardTo } from './forward.ts';
@@ -40,18 +42,29 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
   let settings = config;
   const listeners = new Set<SourceListener>();
   const lifetime = new AbortController();
-  const budget = createBudget({ ...config.budget, clock });
   const transport = createTransport({
     tls: config.tls,
     timeoutMs: config.timeoutMs,
     maxBodyBytes: config.maxBodyBytes,
     clock,
   });
+  const serverClock = createServerClock({ clock, logger });
+  const gate = createGate({
+    limits: config.budget,
+    clock,
+    random,
+    logger,
+    observer: options.observer,
+    probe: (signal) => client.probe(signal),
+    onChange: tellStatus,
+  });
   const client = createVaultClient({
     transport,
     addresses: config.addresses,
     namespace: config.namespace,
-    budget,
+    gate,
+    serverClock,
+    mountOf: (path) => secrets.mountOf(path),
     clock,
     random,
     logger,
@@ -63,6 +76,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
   const session = createSession({
     auth: config.auth,
     client,
+    onLogin: gate.loggedIn,
     clock,
     random,
     logger,
@@ -83,6 +97,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
   const secrets = createVaultSecrets({
     authorised: createAuthorised(client, session),
     clock,
+    serverClock,
     onLease: origins.add,
     onLeaseGone: origins.remove,
   });
@@ -102,10 +117,13 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
 
   function state(): { state: SourceStateName; message: string | undefined } {
     if (lifetime.signal.aborted) return { state: 'closed', message: undefined };
-    const away = client.health.failure();
+    const away = gate.health.failure();
     if (away) return { state: away.state, message: describeError(away) };
     const { state: name, error } = session.status();
-    return { state: name, message: error === undefined ? undefined : describeError(error) };
+    const isLimited = name === 'login_failed' && error?.code === 'upstream_rate_limited';
+    const message =
+      error === undefined ? describeLimits(gate.quota.status(), clock.wall()) : describeError(error);
+    return { state: isLimited ? 'rate_limited' : name, message };
   }
 
   function status(): VaultStatus {
@@ -118,7 +136,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       since,
       address: client.addresses.current(),
       login,
-      budget: budget.status(),
+      budget: gate.status(),
       ...(message === undefined ? {} : { message }),
       ...(config.namespace === undefined ? {} : { namespace: config.namespace }),
       ...(isFatal ? { isFatal } : {}),
@@ -145,6 +163,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
   function subscribe(): EventSubscription {
     return createEventSubscription({
       client,
+      gate,
       transport,
       session,
       namespace: config.namespace,
@@ -189,7 +208,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
 
   function update(next: VaultUpstreamConfig): void {
     settings = next;
-    budget.setLimits(next.budget);
+    gate.setLimits(next.budget);
     transport.setLimits(next);
     if (isStarted) void setEvents(next.events);
   }
@@ -224,6 +243,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       forward,
     },
     canonicalKey: secrets.canonicalKey,
+    isAway: gate.health.isAway,
     prepareUpdate(next) {
       if (next.kind !== 'vault' || !isSame(sessionOf(next), sessionOf(config))) return undefined;
       return () => update(next);
@@ -242,10 +262,18 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       await session.close({ revokeToken: revokeToken && config.sinks.length === 0, signal });
       await tlsWatch.close();
       client.close();
+      gate.close();
       await transport.close();
       tellStatus();
     },
   };
+}
+
+function describeLimits(limits: ReturnType<Quota['status']>, wallMs: number): string | undefined {
+  if (limits.length === 0) return undefined;
+  const mounts = limits.map(({ mount }) => mount).join(', ');
+  const seconds = Math.ceil((Math.max(...limits.map(({ until }) => until)) - wallMs) / 1000);
+  return `the server limits the rate of requests at ${mounts} for ${seconds} s more`;
 }
 
 /** What another login or another server hangs on. */

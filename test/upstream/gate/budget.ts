@@ -9,7 +9,7 @@ t.test('lets a burst as large as the concurrency go, then keeps to the rate', as
   const budget = createBudget({ requestsPerSecond: 10, concurrency: 4, clock });
   const starts: number[] = [];
   for (let index = 0; index < 24; index += 1) {
-    void budget.acquire({ priority: 'background' }, never).then((release) => {
+    void budget.acquire({ lane: 'background' }, never).then((release) => {
       starts.push(clock.now());
       release();
     });
@@ -28,7 +28,7 @@ t.test('never runs more at a time than the concurrency', async (t) => {
   const budget = createBudget({ requestsPerSecond: 1000, concurrency: 2, clock });
   const releases: (() => void)[] = [];
   for (let index = 0; index < 5; index += 1) {
-    void budget.acquire({ priority: 'interactive' }, never).then((release) => releases.push(release));
+    void budget.acquire({ lane: 'interactive' }, never).then((release) => releases.push(release));
   }
   await clock.advance(1000);
   t.same(budget.status(), { inFlight: 2, queued: 3 });
@@ -41,10 +41,10 @@ t.test('never runs more at a time than the concurrency', async (t) => {
 t.test('puts people before background work, and still starves nobody', async (t) => {
   const clock = createFakeClock();
   const budget = createBudget({ requestsPerSecond: 1000, concurrency: 1, clock });
-  const first = await budget.acquire({ priority: 'background' }, never);
+  const first = await budget.acquire({ lane: 'background' }, never);
   const order: string[] = [];
   const ask = (priority: 'interactive' | 'background') =>
-    void budget.acquire({ priority }, never).then((release) => {
+    void budget.acquire({ lane: priority }, never).then((release) => {
       order.push(priority === 'interactive' ? 'i' : 'b');
       release();
     });
@@ -58,10 +58,10 @@ t.test('puts people before background work, and still starves nobody', async (t)
 t.test('moves a background request that somebody begins to wait for ahead of the others', async (t) => {
   const clock = createFakeClock();
   const budget = createBudget({ requestsPerSecond: 1000, concurrency: 1, clock });
-  const first = await budget.acquire({ priority: 'background' }, never);
+  const first = await budget.acquire({ lane: 'background' }, never);
   const order: string[] = [];
   const ask = (name: string, promoted?: AbortSignal) =>
-    void budget.acquire({ priority: 'background', promoted }, never).then((release) => {
+    void budget.acquire({ lane: 'background', promoted }, never).then((release) => {
       order.push(name);
       release();
     });
@@ -80,12 +80,12 @@ t.test('moves a background request that somebody begins to wait for ahead of the
 t.test('gives a place in the queue up when aborted', async (t) => {
   const clock = createFakeClock();
   const budget = createBudget({ requestsPerSecond: 1000, concurrency: 1, clock });
-  const release = await budget.acquire({ priority: 'interactive' }, never);
+  const release = await budget.acquire({ lane: 'interactive' }, never);
   const controller = new AbortController();
-  const waiting = budget.acquire({ priority: 'interactive' }, controller.signal);
+  const waiting = budget.acquire({ lane: 'interactive' }, controller.signal);
   controller.abort();
   await t.rejects(waiting, { code: 'aborted' });
-  await t.rejects(budget.acquire({ priority: 'interactive' }, AbortSignal.abort()), { code: 'aborted' });
+  await t.rejects(budget.acquire({ lane: 'interactive' }, AbortSignal.abort()), { code: 'aborted' });
   t.same(budget.status(), { inFlight: 1, queued: 0 });
   release();
 });

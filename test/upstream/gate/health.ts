@@ -66,11 +66,13 @@ t.test('Retry-After of days is cut to five minutes', async (t) => {
   const after = (seconds: string) =>
     serverRefusal({
       status: 429,
-      headers: { 'retry-after': seconds },
+      headers: { 'retry-after': seconds, date: 'Wed, 21 Oct 2026 07:28:00 GMT' },
       body: Buffer.alloc(0),
       address: 'http://127.0.0.1',
     })?.retryAfterMs;
   t.equal(after('86400'), 300_000);
   t.equal(after('7'), 7000);
-  t.equal(after('Wed, 21 Oct 2026 07:28:00 GMT'), undefined);
+  t.equal(after('Wed, 21 Oct 2026 07:28:20 GMT'), 20_000, 'as a date, by the clock of the server');
+  t.equal(after('Wed, 21 Oct 2026 07:27:00 GMT'), 0);
+  t.equal(after('soon'), undefined);
 });

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import t, { type Test } from 'tap';
 import { createReference } from '../../../src/store/reference.ts';
 import { createFastClock } from '../../support/fast-clock.ts';
@@ -89,7 +90,10 @@ t.test('a half-open node is left for another one by the look at its health', asy
 
 t.test('follows the redirect of a standby, with the token and the body', async (t) => {
   const [standby, active] = [await startNode(t), await startNode(t)];
-  standby.route((request) => ({ status: 307, headers: { location: `${active.address}${request.url}` } }));
+  standby.route((request) => {
+    if (request.path === 'sys/leader') return { json: { leader_address: active.address } };
+    return { status: 307, headers: { location: `${active.address}${request.url}` } };
+  });
   const { upstream } = await startUpstream(t, [standby.address]);
   await upstream.ready(patience());
   await upstream.read(reference, interactive());
@@ -106,6 +110,7 @@ t.test('a standby that redirects into a void or in a circle is a state with a re
   let location = gone.address;
   standby.route((request) => {
     if (request.path === 'sys/health') return { status: 472, json: {} };
+    if (request.path === 'sys/leader') return { json: { leader_address: location } };
     return { status: 307, headers: { location: `${location}${request.url}` } };
   });
   const { upstream } = await startUpstream(t, [standby.address]);
@@ -126,3 +131,65 @@ t.test('never follows a redirect away from TLS or to another kind of address', a
   await waitFor('the state', () => upstream.status().state === 'answer_invalid');
   t.match(upstream.status().message, /redirects to where no vault can be reached safely/);
 });
+
+t.test('a redirect to where nobody announced a leader is not followed, and nothing goes there', async (t) => {
+  const [standby, stranger] = [await startNode(t), await startNode(t)];
+  standby.route((request) => {
+    if (request.path === 'sys/health') return { status: 429, json: { standby: true } };
+    if (request.path === 'sys/leader') return { json: { leader_address: 'https://active.example:8200' } };
+    return { status: 307, headers: { location: `${stranger.address}${request.url}` } };
+  });
+  const { upstream } = await startUpstream(t, [standby.address]);
+  await waitFor('the state', () => upstream.status().state === 'standby');
+  t.match(upstream.status().message, /which is no address of the config nor the leader that it announces/);
+  t.equal(stranger.requests.length, 0);
+});
+
+t.test('a redirect to another address of the config is followed', async (t) => {
+  const [standby, active] = [await startNode(t), await startNode(t)];
+  standby.route((request) => ({ status: 307, headers: { location: `${active.address}${request.url}` } }));
+  const { upstream } = await startUpstream(t, [standby.address, active.address]);
+  await upstream.ready(patience());
+  t.ok(await upstream.read(reference, interactive()));
+});
+
+t.test('a standby that leads into a void is asked less and less often, in one log line', async (t) => {
+  const standby = await startNode(t);
+  standby.route((request) => {
+    if (request.path === 'sys/health') return { status: 429, json: { standby: true } };
+    if (request.path === 'sys/leader') return { json: { leader_address: 'http://127.0.0.1:9' } };
+    return { status: 307, headers: { location: `http://127.0.0.1:9${request.url}` } };
+  });
+  const { upstream, logs } = await startUpstream(t, [standby.address], 100);
+  await waitFor('ten looks', () => standby.count('sys/health') >= 10);
+  t.equal(upstream.status().state, 'standby');
+  t.equal(standby.count('auth/approle/login'), 1, 'only the looks ask');
+  t.equal(logs.lines.filter(({ fields }) => 'state' in fields).length, 1);
+});
+
+for (const size of [1000, 300_000, 5_000_000]) {
+  t.test(`a body of ${size} bytes that can be sent only once reaches the active node`, async (t) => {
+    const [standby, active] = [await startNode(t), await startNode(t)];
+    standby.route((request) => {
+      if (request.path === 'sys/leader') return { json: { leader_address: active.address } };
+      return { status: 307, headers: { location: `${active.address}${request.url}` } };
+    });
+    active.route((request) =>
+      request.path === 'secret/data/big' ? { json: { size: request.body.length } } : undefined,
+    );
+    const { upstream } = await startUpstream(t, [standby.address]);
+    await upstream.ready(patience());
+    const answer = await upstream.vault.forward({
+      method: 'POST',
+      path: '/v1/secret/data/big',
+      query: '',
+      headers: {},
+      namespace: undefined,
+      body: Readable.from([Buffer.alloc(size, 'x')]),
+      token: 'auto',
+      signal: patience(),
+    });
+    t.equal(answer.status, 200);
+    t.match(JSON.parse((await answer.body.toArray()).join('')), { size });
+  });
+}

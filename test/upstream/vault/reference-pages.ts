@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import type { AuthConfig } from '../../../src/config/upstreams/vault-config.ts';
-import type { SourceStateName } from '../../../src/upstream/secret-source.ts';
+import type { SourceStateName } from '../../../src/upstream/source-state.ts';
 
 /** Complete by type: a new state or method does not compile before it is named here. */
 const states: Record<SourceStateName, true> = {
@@ -35,7 +35,7 @@ const methods: Record<AuthConfig['method'], true> = {
 };
 
 function firstColumn(page: string): string[] {
-  const text = readFileSync(new URL(`../../docs/reference/${page}`, import.meta.url), 'utf8');
+  const text = readFileSync(new URL(`../../../docs/reference/${page}`, import.meta.url), 'utf8');
   return [...text.matchAll(/^\| `(\w+)` *\|/gm)].map(([, name = '']) => name).sort();
 }
 

@@ -1,6 +1,5 @@
 import t from 'tap';
 import type { Operation } from '../../../src/store/reference.ts';
-import { serverWall } from '../../../src/upstream/vault/answer-policy.ts';
 import type { Mount } from '../../../src/upstream/vault/kv-path-policy.ts';
 import { toSecretAnswer } from '../../../src/upstream/vault/secret-answer.ts';
 import { createAuthority } from '../../support/certificates.ts';
@@ -161,15 +160,6 @@ t.test('what is read stays static unless it is a token that tells its end', asyn
   t.match(read({ data: { token: jwt({ exp: wallMs / 1000 + 600 }) } }, other), { ttlSeconds: 600 });
   t.match(read({ data: { token: 'x' } }, other), { kind: 'static' });
   t.match(read({ data: { password: 'x', expiration: wallMs / 1000 + 60 } }, other), { kind: 'static' });
-});
-
-t.test('an end counts by the clock of the server', async (t) => {
-  const of = (date: string | undefined) =>
-    serverWall({ headers: date === undefined ? {} : { date } }, wallMs);
-  t.equal(of(undefined), wallMs);
-  t.equal(of('nonsense'), wallMs);
-  t.equal(of('Tue, 01 Jan 2030 00:00:01 GMT'), wallMs, 'no difference that counts');
-  t.equal(of('Mon, 31 Dec 2029 22:00:00 GMT'), wallMs - 7_200_000 + 500);
 });
 
 t.test('tokens that are issued end too', async (t) => {

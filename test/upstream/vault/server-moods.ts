@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:net';
 import t, { type Test } from 'tap';
 import { createReference } from '../../../src/store/reference.ts';
-import type { SourceStateName } from '../../../src/upstream/secret-source.ts';
+import type { SourceStateName } from '../../../src/upstream/source-state.ts';
 import { createFastClock } from '../../support/fast-clock.ts';
 import { kv2, type StubAnswer, type StubVault, startStubVault } from '../../support/stub-vault.ts';
 import { createTestUpstream, interactive, shutdown } from '../../support/test-upstream.ts';
@@ -142,38 +142,92 @@ for (const mood of moods) {
   });
 }
 
-t.test('429: waits as long as Retry-After says, and asks nothing meanwhile', async (t) => {
-  const moody = await startMoody(t);
-  const { vault } = moody;
-  const { upstream } = await startUpstream(t, [vault.address], { timeoutMs: 20_000 });
-  await upstream.ready(patience());
-  moody.mood = () => ({
-    status: 429,
-    json: { errors: ['rate limit quota exceeded'] },
-    headers: { 'retry-after': '3' },
-  });
-  const refused = upstream.read(reference, interactive());
-  await t.rejects(refused, { code: 'upstream_rate_limited', retryAfterMs: 3000, status: 429 });
-  moody.mood = undefined;
-  t.equal(upstream.status().state, 'rate_limited');
-  const asked = vault.requests.length;
-  await t.rejects(upstream.read(reference, interactive()), { code: 'upstream_rate_limited' });
-  t.equal(vault.requests.length, asked);
-  await waitFor('the end of the limit', () => upstream.status().state === 'ready');
-  t.ok(await upstream.read(reference, interactive()));
+const limited = (headers: Record<string, string> = {}) => ({
+  status: 429,
+  json: { errors: ['rate limit quota exceeded'] },
+  headers,
 });
 
-t.test('429 without Retry-After is waited out for a second', async (t) => {
+t.test('429: the path is left alone as long as Retry-After says, and all else goes on', async (t) => {
+  const moody = await startMoody(t);
+  const { vault } = moody;
+  const { upstream, logs } = await startUpstream(t, [vault.address], { timeoutMs: 20_000 });
+  await upstream.ready(patience());
+  logs.lines.length = 0;
+  moody.mood = (path) => {
+    if (path === 'secret/data/app') return limited({ 'retry-after': '3', 'x-ratelimit-limit': '5' });
+    return path === 'secret/data/other' ? { json: kv2({}) } : undefined;
+  };
+  await t.rejects(upstream.read(reference, interactive()), {
+    code: 'upstream_rate_limited',
+    retryAfterMs: 3000,
+    status: 429,
+    answerHeaders: { 'retry-after': '3', 'x-ratelimit-limit': '5' },
+  });
+  const asked = vault.count('secret/data/app');
+  await t.rejects(upstream.read(reference, interactive()), { code: 'upstream_rate_limited' });
+  t.equal(vault.count('secret/data/app'), asked);
+  t.match(upstream.status(), { state: 'ready', message: /limits the rate of requests at secret\/ for/ });
+  const other = createReference({ upstream: 'vault', path: 'secret/other' });
+  t.ok(await upstream.read(other, interactive()), 'another path of the mount');
+  await upstream.leases.renew('lease/1', 60, interactive()).catch(() => {});
+  t.equal(vault.count('sys/leases/renew'), 1, 'a renewal');
+  const passed = await upstream.vault.forward({
+    method: 'GET',
+    path: '/v1/secret/data/app',
+    query: '',
+    headers: {},
+    namespace: undefined,
+    body: undefined,
+    token: undefined,
+    signal: AbortSignal.timeout(5000),
+  });
+  t.match(passed, { status: 429, headers: { 'retry-after': '3', 'x-ratelimit-limit': '5' } });
+  passed.body.resume();
+  moody.mood = undefined;
+  await waitFor('the end of the limit', async () => {
+    const answer = await upstream.read(reference, interactive()).catch(() => undefined);
+    return answer !== undefined;
+  });
+  t.equal(upstream.status().message, undefined);
+  t.equal(logs.lines.filter(({ message }) => message.includes('rate of requests')).length, 1, 'one line');
+});
+
+t.test('what a caller is limited to holds nothing of the agent back', async (t) => {
   const moody = await startMoody(t);
   const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 20_000 });
   await upstream.ready(patience());
-  moody.mood = () => json(429, 'lease count quota exceeded');
-  await t.rejects(upstream.read(reference, interactive()), {
-    code: 'upstream_rate_limited',
-    retryAfterMs: undefined,
+  let isLimited = true;
+  moody.mood = (path) =>
+    path === 'secret/data/app' && isLimited ? limited({ 'retry-after': '60' }) : undefined;
+  const passed = await upstream.vault.forward({
+    method: 'GET',
+    path: '/v1/secret/data/app',
+    query: '',
+    headers: {},
+    namespace: undefined,
+    body: undefined,
+    token: 'auto',
+    signal: AbortSignal.timeout(5000),
   });
-  moody.mood = undefined;
-  await waitFor('the end of the limit', () => upstream.status().state === 'ready');
+  t.equal(passed.status, 429);
+  passed.body.resume();
+  isLimited = false;
+  t.ok(await upstream.read(reference, interactive()));
+});
+
+t.test('a login that is limited waits as long as it is told', async (t) => {
+  const moody = await startMoody(t);
+  let refused = 0;
+  moody.mood = (path) => {
+    if (!path.startsWith('auth/') || refused === 2) return undefined;
+    refused += 1;
+    return limited({ 'retry-after': '2' });
+  };
+  const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 20_000 });
+  await waitFor('the state', () => upstream.status().state === 'rate_limited');
+  await upstream.ready(patience());
+  t.equal(moody.vault.count('auth/approle/login'), 3);
 });
 
 t.test('a standby and a performance standby take requests: their health counts as good', async (t) => {

@@ -1,7 +1,8 @@
 // Requests with the session's token. One that is refused because the token is dead is repeated once with the next token.
 
 import type { VaultAnswer } from '../answer-policy.ts';
-import type { VaultClient, VaultRequest } from '../vault-client.ts';
+import type { VaultClient } from '../vault-client.ts';
+import type { VaultRequest } from '../vault-request.ts';
 import type { Session } from './session.ts';
 import type { SessionToken } from './session-token.ts';
 

@@ -1,5 +1,5 @@
 // One login: sends the credentials, opens a wrapped answer, reads the grant. When it happens is the session's matter.
-import { LatchkeyError } from '../../../base/errors.ts';
+import { type ErrorCode, LatchkeyError } from '../../../base/errors.ts';
 import { isJsonObject, type JsonValue } from '../../../base/json.ts';
 import { SecretValue } from '../../../base/secret-value.ts';
 import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
@@ -35,6 +35,8 @@ export class LoginError extends LatchkeyError {
 export interface LoginOptions {
   readonly client: VaultClient;
   readonly auth: AuthConfig;
+  /** Told of each login that was answered, and how. */
+  readonly onLogin: (outcome: 'ok' | ErrorCode) => void;
   readonly signal: AbortSignal;
 }
 
@@ -54,6 +56,7 @@ export async function logIn(credentials: Credentials, options: LoginOptions): Pr
       : { headers: { 'x-vault-wrap-ttl': `${auth.wrapTtlSeconds}s` } }),
   });
   const secrets = Object.values(credentials.body).filter((value) => typeof value === 'string');
+  options.onLogin(answer.status === 200 ? 'ok' : 'login_failed');
   if (answer.status !== 200) throw refusedLogin(answer, path, auth, secrets);
   return grantOf(auth.wrapTtlSeconds === undefined ? answer : await unwrap(answer, path, options), path);
 }

@@ -2,10 +2,11 @@
 // requests. Whoever waits for a login waits for the same one. Renewal is left to the keeper.
 import { backoffDelayMs } from '../../../base/backoff.ts';
 import type { Clock } from '../../../base/clock.ts';
-import { describeError, LatchkeyError } from '../../../base/errors.ts';
+import { describeError, type ErrorCode, LatchkeyError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
 import type { SecretValue } from '../../../base/secret-value.ts';
 import { createChangePoint, nextChange } from '../../../base/until.ts';
+import { UpstreamError } from '../../../base/upstream-error.ts';
 import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
 import { UpstreamFailure } from '../../gate/failure.ts';
 import type { LoginStatus } from '../../secret-source.ts';
@@ -53,6 +54,8 @@ export interface SessionOptions {
     signal: AbortSignal,
   ) => Promise<AuthMethod>;
   readonly onChange: () => void;
+  /** A login was answered. */
+  readonly onLogin: (outcome: 'ok' | ErrorCode) => void;
   readonly onToken: (token: SessionToken) => void;
   /** The token, and all that was issued under it, ends at `at` (wall time): told when there is another, or none. */
   readonly onEnding: (token: SessionToken, at: number) => void;
@@ -135,7 +138,7 @@ export function createSession(options: SessionOptions): Session {
     try {
       method ??= await options.loadMethod(heardOfCredentials, lifetime.signal);
       const credentials = await method.credentials(lifetime.signal);
-      adopt(await logIn(credentials, { client, auth, signal: lifetime.signal }));
+      adopt(await logIn(credentials, { client, auth, onLogin: options.onLogin, signal: lifetime.signal }));
       await method.accepted?.();
     } catch (reason) {
       if (reason instanceof LoginError) method?.rejected?.();
@@ -209,7 +212,8 @@ export function createSession(options: SessionOptions): Session {
       } else {
         const backoff = { minMs: auth.minBackoffMs, maxMs: auth.maxBackoffMs };
         const leftMs = isAlive(current) ? current.life.expiresAt - clock.now() : Number.POSITIVE_INFINITY;
-        await pause(Math.min(backoffDelayMs(failures, backoff, random), leftMs));
+        const told = error instanceof UpstreamError ? (error.retryAfterMs ?? 0) : 0;
+        await pause(Math.min(Math.max(told, backoffDelayMs(failures, backoff, random)), leftMs));
       }
       if (isRetired) return;
     }

@@ -2,8 +2,8 @@
 // up, once for all who ask at a time, a few times at once at most, and not again soon for a path that policy denies.
 import { BoundedMap } from '../../../base/bounded-map.ts';
 import type { Clock } from '../../../base/clock.ts';
-import { UpstreamFailure } from '../../gate/failure.ts';
-import { answerTexts, isAborted, type VaultAnswer } from '../answer-policy.ts';
+import { isAborted, UpstreamFailure } from '../../gate/failure.ts';
+import { answerTexts, type VaultAnswer } from '../answer-policy.ts';
 import type { VaultClient } from '../vault-client.ts';
 import type { SessionToken } from './session-token.ts';
 

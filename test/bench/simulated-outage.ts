@@ -1,9 +1,8 @@
-// Whether an upstream as a whole is away: then one request at a time probes it, with backoff, in place of every secret
+// The gate of an upstream as the simulation has it: while it is away one request at a time probes it, with backoff, in place of every secret
 // retrying on its own. An answer of any kind, also a refusal, ends the outage.
-import type { BackoffLimits } from '../base/backoff.ts';
-import { backoffDelayMs } from '../base/backoff.ts';
-import { errorCode } from '../base/errors.ts';
-import { isOutageError } from './failure-policy.ts';
+import type { BackoffLimits } from '../../src/base/backoff.ts';
+import { backoffDelayMs } from '../../src/base/backoff.ts';
+import { isOutageError } from '../../src/lease/failure-policy.ts';
 
 export interface Outage {
   /** Whether scheduled work may send a request now; while away only the probe may. */
@@ -13,13 +12,11 @@ export interface Outage {
   failed(error: unknown, startedAt: number, now: number): void;
   /** Returns whether this ended an outage. */
   answered(): boolean;
-  /** Whether a failure is to be told: of those that one outage brings only the first. */
-  isNews(): boolean;
 }
 
 export function createOutage(options: { limits: BackoffLimits; random: () => number }): Outage {
   const { limits, random } = options;
-  let away: { since: number; failures: number; probeAt: number; isTold: boolean } | undefined;
+  let away: { since: number; failures: number; probeAt: number } | undefined;
   const answered = (): boolean => {
     const wasAway = away !== undefined;
     away = undefined;
@@ -37,23 +34,12 @@ export function createOutage(options: { limits: BackoffLimits; random: () => num
     failed(error, startedAt, now) {
       if (!isOutageError(error)) return;
       if (away === undefined) {
-        away = { since: now, failures: 1, probeAt: now + backoffDelayMs(1, limits, random), isTold: false };
+        away = { since: now, failures: 1, probeAt: now + backoffDelayMs(1, limits, random) };
       } else if (startedAt >= away.since) {
         away.failures += 1;
         away.probeAt = now + backoffDelayMs(away.failures, limits, random);
       }
     },
     answered,
-    isNews() {
-      const isNews = away?.isTold !== true;
-      if (away !== undefined) away.isTold = true;
-      return isNews;
-    },
   };
-}
-
-/** Whether a failure shows that upstream is there: it understood the request and refused it. */
-export function isRefusal(error: unknown): boolean {
-  const code = errorCode(error);
-  return code === 'not_found' || code === 'mount_not_found' || code === 'denied' || code === 'lease_lost';
 }

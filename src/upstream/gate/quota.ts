@@ -1,0 +1,181 @@
+// Where the server has answered 429, and how far that reaches: the path that was asked for, and its mount once a second path
+// of it is limited too. What is held back fails at once until the server's time is over; then one request at a time of the
+// mount tries, those first that have no value yet.
+import { backoffDelayMs } from '../../base/backoff.ts';
+import type { Clock } from '../../base/clock.ts';
+import { LatchkeyError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { Priority } from '../../store/secret-reading.ts';
+import { UpstreamFailure } from './failure.ts';
+
+export interface Scope {
+  /** With the namespace: `team/secret/data/app`. */
+  readonly path: string;
+  /** With the namespace and a slash at the end: `team/secret/`. */
+  readonly mount: string;
+}
+
+export interface QuotaRequest {
+  readonly scope: Scope;
+  readonly priority: Priority;
+  readonly signal: AbortSignal;
+}
+
+export interface Quota {
+  /** Throws at once what the server last said while it holds; else does the work, and heeds what comes of it. */
+  within<T>(request: QuotaRequest, work: () => Promise<T>): Promise<T>;
+  /** The mounts that are limited now, with the wall time until which nothing of them is asked for. */
+  status(): readonly { readonly mount: string; readonly until: number }[];
+}
+
+export interface QuotaOptions {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+}
+
+interface Hold {
+  until: number;
+  failures: number;
+  failure: UpstreamFailure;
+}
+
+interface Mount {
+  readonly paths: Map<string, Hold>;
+  /** Of all its paths. */
+  hold: Hold | undefined;
+  limitedAt: number;
+  waitMs: number;
+  /** Paths without a value that were refused, and when. */
+  readonly wanting: Map<string, number>;
+  /** The trial that is under way; the others wait for its outcome. */
+  trial: Promise<void> | undefined;
+}
+
+const unsaid = { minMs: 1000, maxMs: 60_000 };
+/** Without another 429 for so long the limit is over. */
+const quietMs = 60_000;
+const mostPaths = 10_000;
+
+export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
+  const mounts = new Map<string, Mount>();
+
+  function check({ scope, priority }: QuotaRequest, mount: Mount): void {
+    const now = clock.now();
+    const holds = [mount.paths.get(scope.path), mount.hold].filter((hold) => hold !== undefined);
+    const held = holds.find((hold) => now < hold.until);
+    if (held !== undefined) throw refuse(scope, priority, mount, held);
+    if (mount.hold === undefined || priority === 'interactive') return;
+    // One that asks in vain for its first value goes before those that ask whether theirs is still the newest.
+    for (const [path, since] of mount.wanting)
+      if (now - since > 3 * mount.waitMs + quietMs) mount.wanting.delete(path);
+    if (mount.wanting.size > 0)
+      throw refuse(scope, priority, mount, { ...mount.hold, until: now + mount.waitMs });
+  }
+
+  function refuse({ path }: Scope, priority: Priority, mount: Mount, hold: Hold): UpstreamFailure {
+    if (priority === 'interactive' && mount.wanting.size < mostPaths) mount.wanting.set(path, clock.now());
+    const { message, remedy, status, answerHeaders } = hold.failure;
+    const retryAfterMs = Math.max(0, hold.until - clock.now());
+    return new UpstreamFailure('rate_limited', message, {
+      retryAfterMs,
+      ...(remedy === undefined ? {} : { remedy }),
+      ...(status === undefined ? {} : { status }),
+      ...(answerHeaders === undefined ? {} : { answerHeaders }),
+    });
+  }
+
+  function limited({ scope, priority }: QuotaRequest, failure: UpstreamFailure): void {
+    const now = clock.now();
+    let mount = mounts.get(scope.mount);
+    if (mount === undefined) {
+      mount = {
+        paths: new Map(),
+        hold: undefined,
+        limitedAt: now,
+        waitMs: 0,
+        wanting: new Map(),
+        trial: undefined,
+      };
+      mounts.set(scope.mount, mount);
+      logger.warn(
+        {
+          mount: scope.mount,
+          ...(failure.retryAfterMs === undefined ? {} : { wait_ms: failure.retryAfterMs }),
+        },
+        'the upstream limits the rate of requests here: what is asked for waits its turn',
+      );
+    }
+    const before = mount.paths.get(scope.path);
+    const failures = (before?.failures ?? 0) + 1;
+    const waitMs = failure.retryAfterMs ?? backoffDelayMs(failures, unsaid, random);
+    const hold = { until: now + waitMs, failures, failure };
+    if (mount.paths.size >= mostPaths) mount.paths.clear();
+    mount.paths.set(scope.path, hold);
+    if (mount.hold !== undefined || mount.paths.size > 1) mount.hold = hold;
+    Object.assign(mount, { limitedAt: now, waitMs });
+    if (priority === 'interactive') mount.wanting.set(scope.path, now);
+  }
+
+  function served(scope: Scope, mount: Mount): void {
+    mount.paths.delete(scope.path);
+    mount.wanting.delete(scope.path);
+    if (clock.now() - mount.limitedAt < Math.max(quietMs, 2 * mount.waitMs)) return;
+    mounts.delete(scope.mount);
+    logger.info({ mount: scope.mount }, 'the upstream limits the rate of requests here no more');
+  }
+
+  async function attempt<T>(request: QuotaRequest, work: () => Promise<T>): Promise<T> {
+    try {
+      const answer = await work();
+      const mount = mounts.get(request.scope.mount);
+      if (mount !== undefined) served(request.scope, mount);
+      return answer;
+    } catch (error) {
+      if (error instanceof UpstreamFailure && error.state === 'rate_limited') limited(request, error);
+      throw error;
+    }
+  }
+
+  async function tryAlone<T>(request: QuotaRequest, mount: Mount, work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      check(request, mount);
+      if (mount.trial === undefined) break;
+      await orAborted(mount.trial, request.signal);
+    }
+    const done = Promise.withResolvers<void>();
+    mount.trial = done.promise;
+    try {
+      return await attempt(request, work);
+    } finally {
+      mount.trial = undefined;
+      done.resolve();
+    }
+  }
+
+  return {
+    async within(request, work) {
+      const mount = mounts.get(request.scope.mount);
+      if (mount === undefined) return await attempt(request, work);
+      if (mount.hold !== undefined) return await tryAlone(request, mount, work);
+      check(request, mount);
+      return await attempt(request, work);
+    },
+    status() {
+      const now = clock.now();
+      return [...mounts].flatMap(([mount, { paths, hold }]) => {
+        const until = Math.max(hold?.until ?? 0, ...[...paths.values()].map((one) => one.until));
+        return until > now ? [{ mount, until: clock.wall() + until - now }] : [];
+      });
+    },
+  };
+}
+
+async function orAborted(trial: Promise<void>, signal: AbortSignal): Promise<void> {
+  const aborted = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => aborted.resolve(), { once: true });
+  if (signal.aborted) aborted.resolve();
+  await Promise.race([trial, aborted.promise]);
+  if (signal.aborted)
+    throw new LatchkeyError('aborted', 'the request was given up while it waited for its turn');
+}

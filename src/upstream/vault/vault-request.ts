@@ -1,0 +1,63 @@
+// A request in Vault's terms, how it looks on the wire, and which path and mount it concerns.
+import { Buffer } from 'node:buffer';
+import type { Readable } from 'node:stream';
+import { type JsonValue, stringifyJson } from '../../base/json.ts';
+import type { SecretValue } from '../../base/secret-value.ts';
+import type { Urgency } from '../../store/secret-reading.ts';
+import type { Scope } from '../gate/quota.ts';
+
+export interface VaultRequest extends Urgency {
+  readonly method: string;
+  /** Without `/v1/`; each segment is escaped here. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: JsonValue;
+  readonly token?: SecretValue | undefined;
+  /** Instead of the upstream's own. */
+  readonly namespace?: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface RawRequest {
+  readonly method: string;
+  /** Path and query as they go on the wire. */
+  readonly target: string;
+  readonly headers: Readonly<Record<string, string | string[]>>;
+  readonly body: Buffer | Readable | undefined;
+  readonly signal: AbortSignal;
+}
+
+export function rawRequest(request: VaultRequest, ownNamespace: string | undefined): RawRequest {
+  const namespace = request.namespace ?? ownNamespace;
+  const query = new URLSearchParams(request.query).toString();
+  const path = request.path.split('/').map(encodeURIComponent).join('/');
+  return {
+    method: request.method,
+    target: `/v1/${path}${query === '' ? '' : `?${query}`}`,
+    headers: {
+      'x-vault-request': 'true',
+      accept: 'application/json',
+      ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(namespace === undefined ? {} : { 'x-vault-namespace': namespace }),
+      ...(request.token === undefined ? {} : { 'x-vault-token': request.token.text() }),
+      ...request.headers,
+    },
+    body: request.body === undefined ? undefined : Buffer.from(stringifyJson(request.body), 'utf8'),
+    signal: request.signal,
+  };
+}
+
+/** What a limit on this request may reach. A mount that is not known is taken for the first segment. */
+export function scopeOf(
+  { path, namespace }: Pick<VaultRequest, 'path' | 'namespace'>,
+  ownNamespace: string | undefined,
+  mountOf: (path: string) => string | undefined,
+): Scope {
+  const start = namespace ?? ownNamespace ?? '';
+  const inside = start === '' ? '' : `${start.replace(/^\/+|\/+$/g, '')}/`;
+  const segments = path.split('/');
+  const isOfTwo = segments[0] === 'auth' || segments[0] === 'sys';
+  const guess = `${segments.slice(0, isOfTwo ? 2 : 1).join('/')}/`;
+  return { path: `${inside}${path}`, mount: `${inside}${mountOf(path) ?? guess}` };
+}

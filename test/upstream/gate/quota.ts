@@ -1,0 +1,129 @@
+import t from 'tap';
+import { UpstreamFailure } from '../../../src/upstream/gate/failure.ts';
+import { createQuota } from '../../../src/upstream/gate/quota.ts';
+import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
+import { recordLogs } from '../../support/record-logs.ts';
+
+const { signal } = new AbortController();
+const second = 1000;
+
+/** A server that answers so many requests of each window and refuses the rest, as Vault's rate limit quotas do. */
+function createServer(clock: FakeClock, options: { most: number; windowMs: number }) {
+  const logs = recordLogs();
+  const quota = createQuota({ clock, random: () => 0.5, logger: logs.logger });
+  let [windowAt, left] = [clock.now(), options.most];
+  let refused = 0;
+  const served: string[] = [];
+
+  async function ask(path: string, priority: 'interactive' | 'background' = 'interactive', mount = 'kv/') {
+    const scope = { path: `${mount}${path}`, mount };
+    return await quota.within({ scope, priority, signal }, async () => {
+      if (clock.now() - windowAt >= options.windowMs) [windowAt, left] = [clock.now(), options.most];
+      if (left === 0) {
+        refused += 1;
+        const retryAfterMs = options.windowMs - (clock.now() - windowAt);
+        throw new UpstreamFailure('rate_limited', 'too many', { retryAfterMs, status: 429 });
+      }
+      left -= 1;
+      served.push(path);
+    });
+  }
+  return { ask, quota, served, logs, refused: () => refused };
+}
+
+const isRefused = (promise: Promise<unknown>) =>
+  promise.then(
+    () => false,
+    () => true,
+  );
+
+t.test('one path that is limited holds back that path alone', async (t) => {
+  const clock = createFakeClock();
+  const quota = createQuota({ clock, random: () => 0.5, logger: recordLogs().logger });
+  const ask = (path: string, work: () => Promise<string>) =>
+    quota.within({ scope: { path, mount: 'kv/' }, priority: 'interactive', signal }, work);
+  await t.rejects(
+    ask('kv/a', () => Promise.reject(new UpstreamFailure('rate_limited', 'x', { retryAfterMs: 5000 }))),
+  );
+  await t.rejects(
+    ask('kv/a', async () => 'asked'),
+    { code: 'upstream_rate_limited', retryAfterMs: 5000 },
+  );
+  t.equal(await ask('kv/b', async () => 'asked'), 'asked');
+  await clock.advance(5000);
+  t.equal(await ask('kv/a', async () => 'asked'), 'asked');
+});
+
+t.test('without a word of how long, the waits grow', async (t) => {
+  const clock = createFakeClock();
+  const quota = createQuota({ clock, random: () => 0.5, logger: recordLogs().logger });
+  const waits: number[] = [];
+  for (let round = 0; round < 6; round += 1) {
+    const ask = () =>
+      quota.within({ scope: { path: 'kv/a', mount: 'kv/' }, priority: 'interactive', signal }, () =>
+        Promise.reject(new UpstreamFailure('rate_limited', 'x')),
+      );
+    await t.rejects(ask());
+    const { retryAfterMs = 0 } = await ask().catch((error: UpstreamFailure) => error);
+    waits.push(Number(retryAfterMs));
+    await clock.advance(Number(retryAfterMs));
+  }
+  t.strictSame(
+    [...waits].sort((a, b) => a - b),
+    waits,
+  );
+  t.ok((waits[5] ?? 0) > 10 * (waits[0] ?? 0));
+});
+
+t.test('under one quota every secret gets its first value before any is polled again', async (t) => {
+  const clock = createFakeClock();
+  const server = createServer(clock, { most: 3, windowMs: 10 * second });
+  const names = Array.from({ length: 20 }, (_, index) => `s${index}`);
+  const first = new Set<string>();
+  const early: string[] = [];
+  for (let tick = 0; tick < 200; tick += 1) {
+    for (const name of names) {
+      const priority = first.has(name) ? 'background' : 'interactive';
+      const isNew = !first.has(name);
+      const hasWaiting = first.size >= 4 && first.size < names.length;
+      const wasRefused = await isRefused(server.ask(name, priority));
+      if (wasRefused) continue;
+      if (!isNew && hasWaiting) early.push(name);
+      first.add(name);
+    }
+    await clock.advance(second);
+    if (first.size === names.length) break;
+  }
+  t.equal(first.size, 20);
+  t.ok(clock.now() <= 80 * second, `in ${clock.now() / second} s, at 3 every 10 s`);
+  t.strictSame(early, [], 'nobody was polled while another had nothing');
+  t.ok(server.refused() <= 12, `${server.refused()} requests in vain`);
+});
+
+t.test('a limit is one log line when it begins and one when it is over', async (t) => {
+  const clock = createFakeClock();
+  const { ask, logs, quota } = createServer(clock, { most: 2, windowMs: 5 * second });
+  const told = new Set<string>();
+  for (let round = 0; round < 60; round += 1) {
+    for (const name of ['a', 'b', 'c', 'd']) await isRefused(ask(name, 'background'));
+    for (const { mount } of quota.status()) told.add(mount);
+    await clock.advance(second);
+  }
+  t.equal(logs.lines.length, 1);
+  t.strictSame([...told], ['kv/']);
+  await clock.advance(120 * second);
+  await ask('a');
+  t.equal(logs.lines.length, 2);
+  t.strictSame(quota.status(), []);
+});
+
+t.test('other mounts go on', async (t) => {
+  const clock = createFakeClock();
+  const { ask } = createServer(clock, { most: 1, windowMs: 60 * second });
+  t.notOk(await isRefused(ask('a')));
+  for (const name of ['b', 'c']) t.ok(await isRefused(ask(name)));
+  const quota = ask('renew', 'background', 'sys/leases/');
+  t.ok(await isRefused(quota), 'the server alone decides there');
+  await clock.advance(60 * second);
+  t.notOk(await isRefused(ask('renew', 'background', 'sys/leases/')));
+});
