@@ -253,6 +253,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       notifier?.send('STOPPING=1');
       readiness?.close();
       stopTrimming?.();
+      core.engine.quiesce();
       // Listeners, children and commands side by side: none of them uses another on its way out.
       await Promise.all([
         watch.close(),

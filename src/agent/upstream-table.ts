@@ -1,4 +1,5 @@
 // The upstreams of the config by name: built, started, swapped on reload, closed. Their kinds are loaded before.
+import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../base/clock.ts';
 import type { LatchkeyError } from '../base/errors.ts';
@@ -20,6 +21,8 @@ export interface UpstreamTable {
    */
   prepare(configs: readonly UpstreamConfig[], onSwapped: () => void): Prepared;
   start(): void;
+  /** Another where what the upstream of this name gave may mean nothing any more: another server, login or namespace. */
+  originOf(name: string): string;
   /**
    * Revokes the tokens that logins made, and with them what is left of their leases: but not where one of `leases` is to
    * live on.
@@ -53,6 +56,8 @@ interface Member {
   stopListening(): void;
 }
 
+/** Of any kind: what bounds the asking, and changes nothing of what is got. */
+const limitKeys: ReadonlySet<string> = new Set(['budget', 'events', 'timeoutMs', 'maxBodyBytes', 'sinks']);
 const lookEveryMs = 1000;
 /** How long a replaced upstream may take to revoke its token. */
 const closeDeadlineMs = 10_000;
@@ -157,6 +162,10 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
     start() {
       isStarted = true;
       for (const { upstream } of members.values()) upstream.start();
+    },
+    originOf(name) {
+      const config = Object.entries(members.get(name)?.config ?? {}).filter(([key]) => !limitKeys.has(key));
+      return createHash('sha256').update(JSON.stringify(config)).digest('base64');
     },
     async close({ leases, signal }) {
       lifetime.abort();

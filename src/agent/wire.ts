@@ -18,7 +18,8 @@ import { createProcessEnvironments, type ProcessEnvironments } from '../content/
 import { createDependencyResolver, type ResolveDependency } from '../content/resolve-dependency.ts';
 import { createTemplateCompiler, type TemplateCompiler } from '../content/template-compiler.ts';
 import { createFilePipeline, type FilePipeline } from '../files/file-pipeline.ts';
-import { createLeaseEngine, type LeaseEngine } from '../lease/lease-engine.ts';
+import { createLeaseEngine, type LeaseEngine, type LeaseEngineOptions } from '../lease/lease-engine.ts';
+import { loadMemoryKey } from '../lease/memory-key.ts';
 import { type AgentMetrics, defineAgentMetrics } from '../metrics/agent-metrics.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../metrics/registry.ts';
 import type { AgentView } from '../server/agent-view.ts';
@@ -108,6 +109,11 @@ export function wireCore(
     observerOf: (name) => observeUpstream(name, metrics),
     isUsed: (upstream) => engine.isUsed(upstream),
   });
+  function rememberedIn(statePath: string): Pick<LeaseEngineOptions, 'statePath' | 'handOver'> {
+    const key = loadMemoryKey({ statePath, env, logger });
+    return { statePath, handOver: key && { key, originOf: upstreams.originOf } };
+  }
+
   const engine = createLeaseEngine({
     store,
     upstreams: upstreams.byName(),
@@ -115,7 +121,7 @@ export function wireCore(
     random,
     logger,
     namesOf: (key) => names.namesOf(key),
-    ...(isOneShot ? {} : { statePath: join(config.stateDir, 'leases.json') }),
+    ...(isOneShot ? {} : rememberedIn(join(config.stateDir, 'leases.json'))),
   });
   const compilerOf = ({ templates }: Pick<ResolvedConfig, 'templates'>): TemplateCompiler =>
     createTemplateCompiler({

@@ -28,8 +28,8 @@ interface Parts {
 
 /** `grant` must be renewable and fresh. */
 export function holdLease(grant: HeldGrant, { book, clock, signal }: Parts): HeldLease {
-  const { overlapMs, onExit } = defaultEntryPolicy;
-  const policy = { overlapMs, onExit };
+  // The next start knows nothing of the caller's request.
+  const policy = { overlapMs: defaultEntryPolicy.overlapMs, onExit: 'revoke' } as const;
   const lease = book.add({ ...grant, isRenewable: true, users: ['callers'], policy, grantedAt: clock.now() });
   book.supersede(lease);
   const isKept = (): boolean => book.find(lease.upstream, lease.id) === lease;

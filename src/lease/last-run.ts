@@ -45,13 +45,12 @@ export function createLastRun(options: LastRunOptions): LastRun {
     else later(lookEveryMs, () => waitForUsers(entryKey, leases, until));
   }
 
-  /** Entries that nobody opens any more: their leases are revoked, or left where the config said so. */
+  /** Entries that nobody opens any more: `on_exit` spoke of the exit, and here is somebody who can revoke. */
   function sortOut(): void {
     for (const [entryKey, leases] of waiting) {
       if (store.find(entryKey) !== undefined) continue;
       waiting.delete(entryKey);
-      for (const lease of leases) if (lease.policy.onExit === 'keep') book.leaveAlive(lease);
-      letGo(leases.filter((lease) => lease.policy.onExit === 'revoke'));
+      letGo(leases);
     }
     if (waiting.size > 0) later(graceMs, sortOut);
   }
@@ -61,7 +60,10 @@ export function createLastRun(options: LastRunOptions): LastRun {
       for (const record of records) {
         const remainingMs = record.expiresAt - clock.wall();
         // The last renewal may not have come into the file any more.
-        if (remainingMs <= (record.isRenewable ? -1000 * record.durationSeconds : 0)) continue;
+        const tokenMs =
+          record.tokenEndsAt === undefined ? Number.POSITIVE_INFINITY : record.tokenEndsAt - clock.wall();
+        if (tokenMs <= 0 || remainingMs <= (record.isRenewable ? -1000 * record.durationSeconds : 0))
+          continue;
         const lease = book.add({
           upstream: record.upstream,
           id: record.leaseId,
@@ -72,6 +74,7 @@ export function createLastRun(options: LastRunOptions): LastRun {
           policy: { overlapMs: record.overlapMs, onExit: record.onExit },
           grantedAt: clock.now(),
           endsAt: clock.now() + remainingMs,
+          latestEnd: clock.now() + tokenMs,
         });
         lease.isDoubtful = true;
         book.supersede(lease);

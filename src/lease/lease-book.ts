@@ -22,7 +22,7 @@ export interface OwnedLease {
   readonly key: string;
   /** What each renewal asks for. */
   readonly askedSeconds: number;
-  /** Who may still use it: keys of entries, or a mark of the last run. */
+  /** Keys of entries that may still use it, or a mark of the last run. */
   readonly users: Set<string>;
   policy: Pick<EntryPolicy, 'overlapMs' | 'onExit'>;
   state: LeaseState;
@@ -32,6 +32,8 @@ export interface OwnedLease {
   grantedMs: number;
   canRenew: boolean;
   isDoubtful: boolean;
+  /** No renewal moves its end beyond: the token that it was issued under ends. Infinity: none is known. */
+  latestEnd: number;
   /** Its end is that of the token that it was issued under. */
   endsWithToken: boolean;
   /** It leaked: no overlap once its users have moved. */
@@ -51,6 +53,8 @@ export interface LeaseGrant {
   readonly grantedAt: number;
   /** For one that was granted by the last run. */
   readonly endsAt?: number;
+  /** When the token that it was issued under ends. */
+  readonly latestEnd?: number;
 }
 
 export interface LeaseBook {
@@ -77,7 +81,7 @@ export interface LeaseBook {
   leases(): IterableIterator<OwnedLease>;
   /** Current leases of upstreams that are no more are renewed no more: they are replaced before they end. */
   upstreamsReplaced(): void;
-  /** It ends at `endsAt` (monotonic) at the latest, and no renewal moves that. */
+  /** Its end at the latest, whatever is renewed. */
   capEnd(lease: OwnedLease, endsAt: number): void;
   /** The wall clock ran on by `jumpMs` while the monotonic one stood. */
   shift(jumpMs: number): void;
@@ -292,6 +296,7 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
     },
     capEnd(lease, endsAt) {
       lease.endsWithToken ||= endsAt < lease.endsAt;
+      lease.latestEnd = Math.min(lease.latestEnd, endsAt);
       lease.endsAt = Math.min(lease.endsAt, endsAt);
       lease.canRenew = false;
       const task = tasks.get(lease);
@@ -300,6 +305,7 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
     shift(jumpMs) {
       for (const lease of leases.values()) {
         lease.endsAt -= jumpMs;
+        lease.latestEnd -= jumpMs;
         lease.confirmedAt -= jumpMs;
         lease.isDoubtful = true;
         const task = tasks.get(lease);
@@ -343,6 +349,7 @@ function overlapOf({ isCondemned, policy }: OwnedLease): number {
 
 function createLease(grant: LeaseGrant, issuer: ReadableSource | undefined): OwnedLease {
   const grantedMs = grant.durationSeconds * 1000;
+  const { latestEnd = Number.POSITIVE_INFINITY, endsAt = grant.grantedAt + grantedMs } = grant;
   return {
     upstream: grant.upstream,
     issuer,
@@ -352,12 +359,13 @@ function createLease(grant: LeaseGrant, issuer: ReadableSource | undefined): Own
     users: new Set(grant.users),
     policy: grant.policy,
     state: 'current',
-    endsAt: grant.endsAt ?? grant.grantedAt + grantedMs,
+    endsAt: Math.min(endsAt, latestEnd),
+    latestEnd,
     confirmedAt: grant.grantedAt,
     grantedMs,
     canRenew: grant.isRenewable,
     isDoubtful: false,
-    endsWithToken: false,
+    endsWithToken: latestEnd < endsAt,
     isCondemned: false,
   };
 }
@@ -369,12 +377,14 @@ function applyRenewal(
   sentAt: number,
 ): void {
   const grantedMs = answer.durationSeconds * 1000;
-  const endsAt = sentAt + grantedMs;
+  const endsAt = Math.min(sentAt + grantedMs, lease.latestEnd);
+  const endsWithToken = endsAt === lease.latestEnd;
   const isCapped = isExhausted({
     isRenewable: answer.isRenewable,
     askedMs: lease.askedSeconds * 1000,
     grantedMs,
     movedMs: endsAt - lease.endsAt,
   });
-  Object.assign(lease, { endsAt, grantedMs, confirmedAt: sentAt, canRenew: !isCapped, isDoubtful: false });
+  const [canRenew, confirmedAt] = [!isCapped && !endsWithToken, sentAt];
+  Object.assign(lease, { endsAt, endsWithToken, grantedMs, canRenew, confirmedAt, isDoubtful: false });
 }

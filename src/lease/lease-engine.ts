@@ -10,16 +10,18 @@ import type { SecretVersion } from '../store/secret-version.ts';
 import type { Store } from '../store/store.ts';
 import { createClockWatch } from './clock-watch.ts';
 import { sweepAtExit } from './exit-sweep.ts';
+import { createHandOver } from './hand-over.ts';
 import { type HeldGrant, type HeldLease, holdLease } from './held-lease.ts';
 import { createLastRun } from './last-run.ts';
 import { createLeaseBook, type LeaseState, type OwnedLease } from './lease-book.ts';
 import { createMintFloor } from './mint-floor.ts';
 import { noSuchEntry, type RotateOptions, type RotateResult, rotateTrack } from './rotate-now.ts';
+import { createRunMemory } from './run-memory.ts';
 import { defaultScheduleLimits, type ScheduleLimits } from './schedule-policy.ts';
 import type { AskMode, AskResult, SecretTrack } from './secret-track.ts';
 import { isMinted } from './secret-view.ts';
 import { createSourceTable } from './source-table.ts';
-import { createStateFile, type LeaseRecord, type StateFile } from './state-file.ts';
+import { createStateFile, type StateFile } from './state-file.ts';
 import { toWall } from './track-context.ts';
 import { createTrackTable } from './track-table.ts';
 
@@ -34,6 +36,8 @@ export interface LeaseEngineOptions {
   namesOf?: (entryKey: string) => readonly string[];
   /** Absent: nothing is remembered beyond the process. */
   statePath?: string;
+  /** What seals the credentials and certificates for the next start; absent: they are made again by it. */
+  handOver?: { readonly key: Buffer; readonly originOf: (upstream: string) => string } | undefined;
   limits?: Partial<EngineLimits>;
 }
 
@@ -93,6 +97,8 @@ export interface LeaseEngine {
   leases(): Iterable<LeaseStatus>;
   /** Owns a renewable lease that was just granted to a caller's own request: renewed until released, revoked at exit. */
   hold(grant: HeldGrant): HeldLease;
+  /** The consumers are about to close: what they give up from now on is not given back to upstream. */
+  quiesce(): void;
   /**
    * Stops and revokes where `on_exit: revoke` says so; gives up when the signal comes or upstream does not answer for a
    * second. What lives on is in `leases` and in the state file. `onExit` counts instead of each lease's own.
@@ -113,6 +119,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
   const life = new AbortController();
   const state: StateFile | undefined =
     options.statePath === undefined ? undefined : createStateFile({ path: options.statePath, logger });
+  const handOver = options.handOver && createHandOver(options.handOver);
   let stopListening: (() => void) | undefined;
 
   const sources = createSourceTable(options.upstreams);
@@ -124,9 +131,14 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     logger,
     signal: life.signal,
     onChange: () => {
-      state?.save(records);
+      memory.save();
       tracks.sweep();
     },
+  });
+  const memory = createRunMemory({
+    ...{ clock, book, sources, file: state, handOver },
+    tracks: () => tracks,
+    restUntil: clock.now() + limits.lastRunGraceMs,
   });
   const lastRun = createLastRun({ clock, store, book, graceMs: limits.lastRunGraceMs });
   const watch = createClockWatch({
@@ -145,22 +157,10 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     sources,
     book,
     floor,
+    handOver,
     namesOf: options.namesOf ?? (() => []),
     signal: life.signal,
   });
-
-  function records(): LeaseRecord[] {
-    return [...book.leases()].map((lease) => ({
-      upstream: lease.upstream,
-      key: lease.key,
-      leaseId: lease.id,
-      durationSeconds: lease.askedSeconds,
-      isRenewable: lease.canRenew,
-      expiresAt: toWall(clock, lease.endsAt),
-      overlapMs: lease.policy.overlapMs,
-      onExit: lease.policy.onExit,
-    }));
-  }
 
   function closed(entry: Entry, versions: readonly SecretVersion[]): void {
     tracks.leave(entry);
@@ -175,8 +175,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     lease.policy = entry.policy;
     lease.users.delete(entry.key);
     if (lease.users.size > 0) return;
-    if (entry.policy.onExit === 'revoke') book.retire(lease, entry.policy.overlapMs);
-    else book.leaveAlive(lease);
+    book.retire(lease, entry.policy.overlapMs);
   }
 
   function leaseOf(entry: Entry, version: SecretVersion): OwnedLease | undefined {
@@ -193,7 +192,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
   function policyChanged(entry: Entry): void {
     for (const lease of book.leases()) if (lease.users.has(entry.key)) lease.policy = entry.policy;
     tracks.ofEntry(entry.key)?.replan();
-    state?.save(records);
+    memory.save();
   }
 
   function jumped(jumpMs: number): void {
@@ -204,7 +203,13 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     const forwardMs = Math.max(0, jumpMs);
     if (forwardMs > 0) book.shift(forwardMs);
     for (const track of tracks.all()) track.shift(forwardMs);
-    state?.save(records);
+    memory.save();
+  }
+
+  function quiesce(): void {
+    memory.freeze();
+    stopListening?.();
+    stopListening = undefined;
   }
 
   function upstreamRecovered(upstream: string): void {
@@ -279,14 +284,18 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
 
   return {
     start() {
-      const left = state?.load() ?? [];
-      lastRun.adopt(left);
+      const left = state?.load();
+      lastRun.adopt(left?.leases ?? []);
+      handOver?.adopt(left?.values ?? []);
       for (const entry of store.entries()) tracks.join(entry);
       stopListening = store.listen({
         opened: tracks.join,
         closed,
         unheld,
-        changed: (entry) => lastRun.published(entry.key),
+        changed(entry) {
+          lastRun.published(entry.key);
+          if (handOver !== undefined) memory.save();
+        },
         policyChanged,
       });
       watch.start();
@@ -335,8 +344,9 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
       }
     },
     hold: (grant) => holdLease(grant, { book, clock, signal: life.signal }),
+    quiesce,
     async close({ signal, onExit }) {
-      stopListening?.();
+      quiesce();
       watch.close();
       lastRun.close();
       book.stop();
@@ -348,8 +358,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
         stopTracks: () => Promise.all(Array.from(tracks.all(), (track) => track.stop())),
         giveUp: () => life.abort(new LatchkeyError('aborted', 'the agent is closing')),
       });
-      state?.save(records);
-      await state?.flush();
+      await memory.finish({ forgetsValues: onExit === 'revoke' });
     },
   };
 }

@@ -4,10 +4,12 @@ import { LatchkeyError } from '../base/errors.ts';
 import type { Reference } from '../store/reference.ts';
 import type { Priority, Urgency } from '../store/secret-reading.ts';
 import { stateOnFailure } from './failure-policy.ts';
+import type { IssuedValue } from './hand-over.ts';
 import { chooseRequest, type RequestKind } from './schedule-policy.ts';
 import { isMinted, type SecretView } from './secret-view.ts';
 import {
   createTrackContext,
+  issuedValues,
   publishTo,
   shownEnd,
   type TrackContext,
@@ -16,7 +18,7 @@ import {
 } from './track-context.ts';
 import { createTrackPlan } from './track-plan.ts';
 import { createTrackRequests, type Reading, type TrackRequests } from './track-requests.ts';
-import { lifeOf, shiftValue } from './tracked-value.ts';
+import { lifeOf, restoreValue, shiftValue } from './tracked-value.ts';
 
 /**
  * `due`: what the schedule wants; `check`: ask upstream now, keep a living lease; `replace`: another credential, within
@@ -50,6 +52,7 @@ export interface SecretTrack {
   shift(jumpMs: number): void;
   upstreamRecovered(): void;
   view(): SecretView;
+  issued(): IssuedValue[];
   /** Stops the schedule and gives up what can be repeated; resolves when nothing is in flight. */
   stop(): Promise<void>;
 }
@@ -113,6 +116,20 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
     Object.assign(context, { value: undefined, isExpired: false, failure: undefined, lastError: undefined });
   }
 
+  /** Goes on with what the last run was issued; upstream is asked whether its lease still lives. */
+  function restore(entryKey: string): boolean {
+    const issued = context.handOver?.take(entryKey);
+    if (issued === undefined) return false;
+    const { lease: granted, kind } = issued.answer;
+    const lease = granted && context.book.find(reference.upstream, granted.id);
+    if (granted !== undefined && (lease === undefined || !context.book.reclaim(lease))) return false;
+    const value = restoreValue(issued, lease, { now: clock.now(), wall: clock.wall() });
+    if (value.ownEnd !== undefined && value.ownEnd <= clock.now()) return false;
+    context.value = value;
+    if (isMinted(kind)) context.floor.note(context.canonicalKey, value.lifeMs, value.confirmedAt);
+    return true;
+  }
+
   const track: SecretTrack = {
     canonicalKey: () => context.canonicalKey,
     reference,
@@ -125,8 +142,11 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
       const isFirst = members.size === 0;
       members.add(entryKey);
       if (isFirst) wake();
+      const isRestored = isFirst && context.value === undefined && restore(entryKey);
       if (isFirst && context.value === undefined) plan.replan();
       else queueMicrotask(() => mirror(entryKey));
+      if (isRestored && context.value?.lease?.canRenew === true)
+        queueMicrotask(() => void asking.ask('check', 'background'));
     },
     leave(entryKey) {
       members.delete(entryKey);
@@ -156,6 +176,7 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
     },
     upstreamRecovered: plan.upstreamRecovered,
     view: () => viewOf(context),
+    issued: () => issuedValues(context),
     async stop() {
       context.isStopped = true;
       plan.clear();

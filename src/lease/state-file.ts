@@ -1,5 +1,6 @@
-// Remembers the leases beyond the process, so that the next run can revoke what this one had to leave. Ids and times
-// only, never a secret; mode 0600; replaced as a whole. It belongs to the process that wrote it while that lives.
+// Remembers the leases beyond the process, so that the next run goes on with them or revokes them: ids and times, and
+// sealed what they gave (hand-over.ts); mode 0600; replaced as a whole. It belongs to the process that wrote it while that
+// lives.
 
 import { copyFileSync, readFileSync } from 'node:fs';
 import { errnoOf } from '../base/errno.ts';
@@ -18,6 +19,23 @@ export interface LeaseRecord {
   readonly expiresAt: number;
   readonly overlapMs: number;
   readonly onExit: 'revoke' | 'keep';
+  /** When the token that it was issued under ends unless somebody renews it; absent: never, or not known. */
+  readonly tokenEndsAt?: number;
+}
+
+/** A credential or certificate of an entry; `sealed` is nothing that a reader of the file can open. Times are wall time. */
+export interface ValueRecord {
+  readonly upstream: string;
+  readonly key: string;
+  readonly obtainedAt: number;
+  readonly ownEnd: number | null;
+  readonly lifeMs: number;
+  readonly sealed: string;
+}
+
+export interface SavedState {
+  readonly leases: readonly LeaseRecord[];
+  readonly values: readonly ValueRecord[];
 }
 
 export interface StateFile {
@@ -25,16 +43,16 @@ export interface StateFile {
    * What the last run left; nothing where there is no file, it cannot be understood (it is kept as `.corrupt`), or a
    * living process uses it: then its leases are none of ours, and nothing is written either.
    */
-  load(): LeaseRecord[];
-  /** Writes `records()` soon; several calls make one write. */
-  save(records: () => readonly LeaseRecord[]): void;
+  load(): SavedState;
+  /** Writes `state()` soon; several calls make one write. */
+  save(state: () => SavedState): void;
   /** Resolves when all that was saved is in the file, or could not be written. */
   flush(): Promise<void>;
 }
 
 export function createStateFile(options: { path: string; logger: Logger }): StateFile {
   const { path, logger } = options;
-  let wanted: (() => readonly LeaseRecord[]) | undefined;
+  let wanted: (() => SavedState) | undefined;
   let writing: Promise<void> = Promise.resolve();
   let isFailing = false;
   let isShared = false;
@@ -50,17 +68,18 @@ export function createStateFile(options: { path: string; logger: Logger }): Stat
     return true;
   }
 
-  function load(): LeaseRecord[] {
+  function load(): SavedState {
     const file = readState(path, logger);
-    return file === undefined || isAnothers(file) ? [] : file.leases;
+    if (file === undefined || isAnothers(file)) return { leases: [], values: [] };
+    return { leases: file.leases, values: file.values };
   }
 
   async function writeWanted(): Promise<void> {
-    const records = wanted;
+    const state = wanted;
     wanted = undefined;
-    if (records === undefined || isAnothers(parseState(readQuietly(path)))) return;
+    if (state === undefined || isAnothers(parseState(readQuietly(path)))) return;
     try {
-      const content = { version: 1, owner: self, leases: records() };
+      const content = { version: 1, owner: self, ...state() };
       const text = `${JSON.stringify(content, undefined, 1)}\n`;
       await replaceFile(path, text, { mode: 0o600, createMode: 0o700 });
       isFailing = false;
@@ -76,9 +95,9 @@ export function createStateFile(options: { path: string; logger: Logger }): Stat
 
   return {
     load,
-    save(records) {
+    save(state) {
       const isPlanned = wanted !== undefined;
-      wanted = records;
+      wanted = state;
       if (!isPlanned) writing = writing.then(writeWanted);
     },
     flush: () => writing,
@@ -126,9 +145,8 @@ interface Owner {
   readonly startTime: string;
 }
 
-interface StateContent {
+interface StateContent extends SavedState {
   readonly owner: Owner | undefined;
-  readonly leases: LeaseRecord[];
 }
 
 const self: Owner = { pid: process.pid, startTime: processStartTime(process.pid) ?? '' };
@@ -141,9 +159,14 @@ function isOther({ pid, startTime }: Owner): boolean {
 
 function parseState(text: string): StateContent | undefined {
   try {
-    const file = JSON.parse(text) as { version?: unknown; owner?: Owner; leases?: unknown } | null;
-    if (file?.version !== 1 || !Array.isArray(file.leases)) return undefined;
-    return file.leases.every(isRecord) ? { owner: file.owner, leases: file.leases } : undefined;
+    const file = JSON.parse(text) as Partial<Record<'version' | 'leases' | 'values', unknown>> & {
+      owner?: Owner;
+    };
+    const { version, owner, leases, values = [] } = file ?? {};
+    if (version !== 1 || !Array.isArray(leases) || !Array.isArray(values)) return undefined;
+    if (!leases.every(isRecord)) return undefined;
+    // Values of another release are asked for again; their leases count.
+    return { owner, leases, values: values.filter(isValueRecord) };
   } catch {
     // Not JSON: told by `undefined`.
     return undefined;
@@ -152,12 +175,23 @@ function parseState(text: string): StateContent | undefined {
 
 function isRecord(value: unknown): value is LeaseRecord {
   if (typeof value !== 'object' || value === null) return false;
-  const { upstream, key, leaseId, durationSeconds, isRenewable, expiresAt, overlapMs, onExit } =
+  const { upstream, key, leaseId, durationSeconds, isRenewable, expiresAt, overlapMs, onExit, tokenEndsAt } =
     value as Record<keyof LeaseRecord, unknown>;
   return (
     [upstream, key, leaseId].every((text) => typeof text === 'string') &&
     [durationSeconds, expiresAt, overlapMs].every((number) => typeof number === 'number') &&
     typeof isRenewable === 'boolean' &&
-    (onExit === 'revoke' || onExit === 'keep')
+    (onExit === 'revoke' || onExit === 'keep') &&
+    (tokenEndsAt === undefined || typeof tokenEndsAt === 'number')
+  );
+}
+
+function isValueRecord(value: unknown): value is ValueRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const { upstream, key, obtainedAt, ownEnd, lifeMs, sealed } = value as Record<keyof ValueRecord, unknown>;
+  return (
+    [upstream, key, sealed].every((text) => typeof text === 'string') &&
+    [obtainedAt, lifeMs].every((number) => typeof number === 'number') &&
+    (ownEnd === null || typeof ownEnd === 'number')
   );
 }

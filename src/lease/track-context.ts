@@ -5,10 +5,11 @@ import { type EntryPolicy, mergePolicies } from '../store/entry.ts';
 import type { Reference } from '../store/reference.ts';
 import type { SecretAnswer } from '../store/secret-version.ts';
 import type { Store } from '../store/store.ts';
+import type { HandOver, IssuedValue } from './hand-over.ts';
 import type { LeaseBook } from './lease-book.ts';
 import type { MintFloor } from './mint-floor.ts';
 import type { ScheduleLimits } from './schedule-policy.ts';
-import type { FailureView, SecretView } from './secret-view.ts';
+import { type FailureView, isMinted, type SecretView } from './secret-view.ts';
 import type { SourceTable } from './source-table.ts';
 import { type TrackedValue, valueView } from './tracked-value.ts';
 
@@ -22,6 +23,8 @@ export interface TrackParts {
   readonly sources: SourceTable;
   readonly book: LeaseBook;
   readonly floor: MintFloor;
+  /** Absent: nothing is handed from run to run. */
+  readonly handOver: HandOver | undefined;
   /** What the config calls an entry. */
   readonly namesOf: (entryKey: string) => readonly string[];
   /** Ends with the engine. */
@@ -108,4 +111,17 @@ export function shownEnd({ clock, value }: TrackContext): number | undefined {
 export function publishTo(context: TrackContext, entryKey: string, answer: SecretAnswer): boolean {
   context.value?.lease?.users.add(entryKey);
   return context.store.publish(entryKey, answer, shownEnd(context));
+}
+
+/** What the next run may go on with: what was issued and lives, for each entry. */
+export function issuedValues(context: TrackContext): IssuedValue[] {
+  const { value, isExpired, members, reference, clock, book } = context;
+  if (value === undefined || isExpired || !isMinted(value.kind)) return [];
+  const { answer, lease, lifeMs } = value;
+  if (lease !== undefined && !book.has(lease)) return [];
+  if (policyOf(context)?.onExit !== 'keep') return [];
+  const obtainedAt = toWall(clock, value.confirmedAt);
+  const ownEnd = value.ownEnd === undefined ? undefined : toWall(clock, value.ownEnd);
+  const { upstream } = reference;
+  return [...members].map((key) => ({ upstream, key, answer, obtainedAt, ownEnd, lifeMs }));
 }

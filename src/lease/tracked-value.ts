@@ -1,5 +1,6 @@
 // What a track keeps of the last answer, and the facts that the policies see of it.
 import type { SecretAnswer, SecretKind } from '../store/secret-version.ts';
+import type { IssuedValue } from './hand-over.ts';
 import type { OwnedLease } from './lease-book.ts';
 import { isMinted, type ValueView } from './secret-view.ts';
 
@@ -40,6 +41,26 @@ export function createTrackedValue(
     rotationWaits: 0,
     doubtUntil: undefined,
     isNew: true,
+  };
+}
+
+/** What the last run was issued, when the clock was not this one. */
+export function restoreValue(
+  issued: IssuedValue,
+  lease: OwnedLease | undefined,
+  { now, wall }: { now: number; wall: number },
+): TrackedValue {
+  const { answer, obtainedAt, ownEnd, lifeMs } = issued;
+  const { kind } = answer;
+  const at = (wallMs: number): number => now + (wallMs - wall);
+  return {
+    ...{ answer, kind, lease, lifeMs },
+    confirmedAt: at(obtainedAt),
+    ownEnd: ownEnd === undefined ? undefined : at(ownEnd),
+    changesAt: undefined,
+    rotationWaits: 0,
+    doubtUntil: undefined,
+    isNew: false,
   };
 }
 

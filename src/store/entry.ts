@@ -18,6 +18,7 @@ export interface EntryPolicy {
   readonly onStale: 'expire' | 'keep';
   /** How long a superseded lease lives after its last consumer has moved. */
   readonly overlapMs: number;
+  /** When the agent ends: `keep` leaves what was issued alive for the next start to go on with. */
   readonly onExit: 'revoke' | 'keep';
 }
 
@@ -25,7 +26,7 @@ export const defaultEntryPolicy: EntryPolicy = {
   refreshMs: 30_000,
   onStale: 'expire',
   overlapMs: 30_000,
-  onExit: 'revoke',
+  onExit: 'keep',
 };
 
 export interface PlannedAction {

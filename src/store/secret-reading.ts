@@ -27,6 +27,11 @@ export interface LeaseRequests {
   /** Asks for `incrementSeconds` from now on; the answer may be shorter. */
   renew(leaseId: string, incrementSeconds: number, options: RequestOptions): Promise<LeaseRenewal>;
   revoke(leaseId: string, options: RequestOptions): Promise<void>;
+  /**
+   * Wall time in milliseconds at which upstream ends the lease whatever is renewed of it: the end of the token that it was
+   * issued under, as it is now. Undefined: none, or none is known.
+   */
+  issuerEndsAt?(leaseId: string): number | undefined;
 }
 
 /** Rejects with a `LatchkeyError`. */

@@ -121,21 +121,3 @@ t.test('an upstream that a reload removes is closed when its leases are gone', a
   await waitFor('the end of the first', async () => (await database.roles()).join() === inFile());
   await waitFor('the end of its token', async () => !(await isToken(accessor)));
 });
-
-t.test('a lease that is to be kept outlives its upstream in the config', async (t) => {
-  const postgres = await startPostgres(t);
-  if (postgres === undefined) return;
-  const kept = await setUp(t, postgres, { on_exit: 'keep' });
-  const { vault, agent, database, upstream, inFile, login, reload, isToken } = kept;
-  const [accessor, first] = [await login(), inFile()];
-  await reload({ other: upstream('two') }, { secrets: {}, files: [] });
-  const renewals = vault.countRequests(/auth\/token\/renew-self/);
-  await waitFor(
-    'renewals of both tokens, beyond the life of the old one',
-    () => vault.countRequests(/auth\/token\/renew-self/) >= renewals + 4,
-  );
-  t.ok(await isToken(accessor));
-  t.strictSame(await database.roles(), [first]);
-  await agent.stop();
-  t.strictSame(await database.roles(), [first], 'also the end of the agent');
-});

@@ -26,7 +26,7 @@ t.test('no login fails, however short the life of the token', { jobs: 3 }, async
       await vault.writePolicy('app', 'path "database/creds/*" { capabilities = ["read"] }');
       const { roleId, secretId } = await vault.createAppRole('app', { ...role, token_policies: 'app' });
       const folder = testFolder(t);
-      writeFileSync(join(folder, 'role-id'), roleId);
+      writeFileSync(join(folder, 'role-id'), roleId, { mode: 0o600 });
       writeFileSync(join(folder, 'secret-id'), secretId, { mode: 0o600 });
       const destination = join(folder, 'database.json');
       const agent = startAgent(t, {

@@ -81,15 +81,15 @@ t.test('renews it while the new one cannot be had', async (t) => {
   await next.close();
 });
 
-t.test('revokes what is configured no more, and leaves what was to be kept', async (t) => {
+t.test('revokes what is configured no more', async (t) => {
   for (const onExit of ['revoke', 'keep'] as const) {
     const { statePath, id, clock, upstream } = await crash(t.testdir(), { onExit });
     const next = createLeaseHarness({ clock, upstream, statePath });
     next.engine.start();
-    await clock.advance(10 * minute);
-    t.equal(upstream.isAlive(id), onExit === 'keep');
-    await clock.advance(3 * 60 * minute);
-    t.equal(upstream.isAlive(id), false, 'nobody renews what nobody answers for');
+    await clock.advance(4 * minute);
+    t.equal(upstream.isAlive(id), true, 'it may come back with the next reload');
+    await clock.advance(6 * minute);
+    t.equal(upstream.isAlive(id), false, 'nobody answers for it');
     await next.close();
   }
 });
@@ -120,4 +120,21 @@ t.test('asks for a lease whose end has passed only where a renewal may have move
     await next.close();
     t.equal(upstream.isAlive(id), !isRenewable, 'what is known is revoked at exit');
   }
+});
+
+t.test('a lease ends with the token of the last run, and is not renewed beyond it', async (t) => {
+  const { statePath, clock, upstream, id } = await crash(t.testdir());
+  const state = JSON.parse(readFileSync(statePath, 'utf8'));
+  Object.assign(state.leases[0], { tokenEndsAt: clock.wall() + 20 * minute });
+  writeFileSync(statePath, JSON.stringify(state));
+  const next = createLeaseHarness({ clock, upstream, statePath });
+  next.engine.start();
+  t.match([...next.engine.leases()], [{ leaseId: id, expiresAt: clock.wall() + 20 * minute }]);
+  await next.close();
+  Object.assign(state.leases[0], { tokenEndsAt: clock.wall() - 1 });
+  writeFileSync(statePath, JSON.stringify(state));
+  const late = createLeaseHarness({ clock, upstream, statePath });
+  late.engine.start();
+  t.strictSame([...late.engine.leases()], [], 'it ended with its token');
+  await late.close();
 });

@@ -187,20 +187,28 @@ t.test('asks once to revoke a lease that may not be revoked, and says what is mi
   await close();
 });
 
-t.test('leaves the lease of a closed entry where on_exit says keep, and still knows of it', async (t) => {
-  const { clock, upstream, engine, open, close } = createLeaseHarness();
-  upstream.setLeased(creds, { ttlSeconds: 3600 });
-  const handle = open(creds, { onExit: 'keep' });
-  engine.start();
-  await clock.advance(second);
-  handle.close();
-  await clock.advance(10 * minute);
-  t.equal(upstream.count('revoke'), 0);
-  t.equal([...engine.leases()].length, 1);
-  await close();
-  t.equal(upstream.count('revoke'), 0);
-  t.equal([...engine.leases()].length, 1, 'so that its token is not revoked either');
-});
+t.test(
+  'revokes the lease of a closed entry after its overlap, and keeps what is open at the exit',
+  async (t) => {
+    const { clock, upstream, engine, open, close } = createLeaseHarness();
+    upstream.setLeased(creds, { ttlSeconds: 3600 });
+    upstream.setLeased('database/creds/other', { ttlSeconds: 3600 });
+    const handle = open(creds, { onExit: 'keep', overlapMs: minute });
+    const kept = open('database/creds/other', { onExit: 'keep' });
+    engine.start();
+    await clock.advance(second);
+    handle.close();
+    await clock.advance(59 * second);
+    t.equal(upstream.count('revoke'), 0);
+    await clock.advance(2 * second);
+    t.equal(upstream.count('revoke'), 1, 'on_exit speaks of the exit: nobody uses this one any more');
+    engine.quiesce();
+    kept.close();
+    await close();
+    t.equal(upstream.count('revoke'), 1, 'a consumer that closes with the agent gives nothing back');
+    t.equal([...engine.leases()].length, 1, 'so that its token is not revoked either');
+  },
+);
 
 t.test('takes a lease back that is wanted again before it was revoked', async (t) => {
   const { clock, upstream, engine, open, close } = createLeaseHarness();

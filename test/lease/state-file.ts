@@ -18,6 +18,11 @@ const record: LeaseRecord = {
   onExit: 'revoke',
 };
 
+const state = {
+  leases: [record],
+  values: [{ upstream: 'vault', key: record.key, obtainedAt: 1, ownEnd: null, lifeMs: 60_000, sealed: 'x' }],
+};
+
 function listening(): Logger & { warnings: string[] } {
   const warnings: string[] = [];
   return { ...silentLogger, warn: (_fields, message) => warnings.push(message), warnings };
@@ -26,13 +31,13 @@ function listening(): Logger & { warnings: string[] } {
 t.test('gives back what was saved, from a file that only its owner reads', async (t) => {
   const path = join(t.testdir(), 'new', 'leases.json');
   const file = createStateFile({ path, logger: silentLogger });
-  t.same(file.load(), []);
-  file.save(() => []);
-  file.save(() => [record]);
+  t.same(file.load(), { leases: [], values: [] });
+  file.save(() => ({ leases: [], values: [] }));
+  file.save(() => state);
   await file.flush();
   t.equal(statSync(path).mode & 0o777, 0o600);
   t.same(readdirSync(join(path, '..')), ['leases.json'], 'nothing staged is left');
-  t.same(createStateFile({ path, logger: silentLogger }).load(), [record]);
+  t.same(createStateFile({ path, logger: silentLogger }).load(), state);
 });
 
 for (const [what, text] of [
@@ -44,7 +49,7 @@ for (const [what, text] of [
   t.test(`starts afresh and keeps a copy when the file ${what}`, async (t) => {
     const path = join(t.testdir({ 'leases.json': text }), 'leases.json');
     const logger = listening();
-    t.same(createStateFile({ path, logger }).load(), []);
+    t.same(createStateFile({ path, logger }).load(), { leases: [], values: [] });
     t.equal(readFileSync(`${path}.corrupt`, 'utf8'), text);
     t.equal(logger.warnings.length, 1);
   });
@@ -57,7 +62,7 @@ t.test('warns once when it cannot write, and goes on', async (t) => {
   const logger = listening();
   const file = createStateFile({ path, logger });
   for (let round = 0; round < 3; round += 1) {
-    file.save(() => [record]);
+    file.save(() => state);
     await file.flush();
   }
   t.equal(logger.warnings.length, 1);
@@ -68,7 +73,7 @@ t.test('warns of a file that it cannot read', async (t) => {
   const path = join(t.testdir(), 'leases.json');
   mkdirSync(path);
   const logger = listening();
-  t.same(createStateFile({ path, logger }).load(), []);
+  t.same(createStateFile({ path, logger }).load(), { leases: [], values: [] });
   t.equal(logger.warnings.length, 1);
 });
 
@@ -81,14 +86,18 @@ t.test(
     const text = JSON.stringify({ version: 1, owner, leases: [record] });
     const path = join(t.testdir({ 'leases.json': text }), 'leases.json');
     const file = createStateFile({ path, logger: silentLogger });
-    t.same(file.load(), []);
-    file.save(() => []);
+    t.same(file.load(), { leases: [], values: [] });
+    file.save(() => ({ leases: [], values: [] }));
     await file.flush();
     t.equal(readFileSync(path, 'utf8'), text);
 
     writeFileSync(path, text.replace(/"startTime":"\d+"/, '"startTime":"1"'));
-    t.same(createStateFile({ path, logger: silentLogger }).load(), [record], 'the pid is somebody else now');
-    writeFileSync(path, JSON.stringify({ version: 1, owner: {}, leases: [record] }));
-    t.same(createStateFile({ path, logger: silentLogger }).load(), [record]);
+    t.same(
+      createStateFile({ path, logger: silentLogger }).load(),
+      { leases: [record], values: [] },
+      'the pid is somebody else now',
+    );
+    writeFileSync(path, JSON.stringify({ version: 1, owner: {}, ...state }));
+    t.same(createStateFile({ path, logger: silentLogger }).load(), state);
   },
 );

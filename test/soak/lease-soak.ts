@@ -247,6 +247,9 @@ interface Run {
   kill(): void;
 }
 
+/** As of a host that stays on while its agent is killed again and again. */
+const sealKey = Buffer.alloc(32, 7);
+
 function startRun(world: World, statePath: string): Run {
   const { clock, random } = world;
   let isDead = false;
@@ -263,6 +266,7 @@ function startRun(world: World, statePath: string): Run {
     random,
     logger: silentLogger,
     statePath,
+    handOver: { key: sealKey, originOf: () => 'vault' },
   });
   world.upstream.onRecovered = () => void (isDead || engine.upstreamRecovered('vault'));
   const entries = [...leasedPaths, ...staticPaths].map(
@@ -344,7 +348,7 @@ export async function runLeaseSoak(options: { seed: number; days: number }): Pro
     }
     plan.stop();
     await world.clock.advance(10 * minute);
-    const closing = run.engine.close({ signal: new AbortController().signal });
+    const closing = run.engine.close({ signal: new AbortController().signal, onExit: 'revoke' });
     await world.clock.advance(30 * second);
     await closing;
     for (const lease of world.upstream.issued.values()) {

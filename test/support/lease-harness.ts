@@ -39,7 +39,11 @@ export function createLeaseHarness(options: HarnessOptions = {}) {
     upstream,
     engine,
     open: (path: string, policy: Partial<EntryPolicy> = {}) =>
-      store.open(createReference({ upstream: 'vault', path }), { ...defaultEntryPolicy, ...policy }),
+      store.open(createReference({ upstream: 'vault', path }), {
+        ...defaultEntryPolicy,
+        onExit: 'revoke',
+        ...policy,
+      }),
     shown: (entry: Entry) => entry.current && secretFields(entry.current)['value'],
     isCurrentAlive: (entry: Entry) => upstream.isAlive(entry.current?.lease?.id ?? ''),
     /** Waits for `promise` while simulated time passes. */

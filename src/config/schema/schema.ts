@@ -40,8 +40,8 @@ export const secretSchema = section({
     'The old credential lives this long after all consumers have moved.',
   ),
   on_exit: doc(
-    z.prefault(choice(['revoke', 'keep']), 'revoke'),
-    'What happens to its lease when the agent ends.',
+    z.prefault(choice(['keep', 'revoke']), 'keep'),
+    'What happens to its lease when the agent ends: kept, for the next start to go on with, or revoked; `latchkey run` revokes at its end.',
   ),
   required: doc(z.prefault(flag(), true), 'The agent is ready only when it has a value.'),
 });

@@ -235,6 +235,10 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       renew: (leaseId, increment, request) =>
         bound(request, (sent) => secrets.leases.renew(leaseId, increment, sent)),
       revoke: (leaseId, request) => bound(request, (sent) => secrets.leases.revoke(leaseId, sent)),
+      issuerEndsAt(leaseId) {
+        const expiresAt = origins.tokenOf(leaseId)?.life.expiresAt;
+        return expiresAt === undefined ? undefined : clock.wall() + (expiresAt - clock.now());
+      },
     },
     vault: {
       namespace: () => config.namespace,

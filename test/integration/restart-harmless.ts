@@ -1,0 +1,122 @@
+// A restart changes nothing: twenty starts with the same configuration, real PostgreSQL logins all the while, no new
+// credential, certificate, commit or notification.
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { startAgent } from '../support/cli.ts';
+import { mountDatabase } from '../support/database-engine.ts';
+import { startDevVault, type TestVault } from '../support/dev-vault.ts';
+import { queryPostgres, startPostgres } from '../support/postgres.ts';
+import { testFolder } from '../support/test-folder.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const skip = existsSync('/dev/shm') ? false : 'no file system in memory here';
+
+async function prepare(t: Test) {
+  const postgres = await startPostgres(t);
+  if (postgres === undefined) return undefined;
+  const vault = await startDevVault(t);
+  const database = await mountDatabase(vault, postgres, { defaultTtl: '1h', maxTtl: '24h' });
+  await mountPki(vault);
+  await vault.writeSecret('secret/app', { key: 'one' });
+  await vault.writePolicy(
+    'app',
+    ['database/creds/*', 'secret/*', 'pki/*']
+      .map((path) => `path "${path}" { capabilities = ["read", "update", "create", "list"] }`)
+      .join('\n'),
+  );
+  const { roleId, secretId } = await vault.createAppRole('app', { token_ttl: '1h', token_policies: 'app' });
+  const folder = testFolder(t);
+  writeFileSync(join(folder, 'role-id'), roleId, { mode: 0o600 });
+  writeFileSync(join(folder, 'secret-id'), secretId, { mode: 0o600 });
+  const notified = join(folder, 'notified');
+  const auth = {
+    method: 'approle',
+    role_id_file: 'role-id',
+    secret_id_file: 'secret-id',
+    remove_secret_id_file: false,
+  };
+  const file = (name: string, contents: string) => ({
+    ...{ destination: join(folder, name), contents },
+    notify: { command: ['sh', '-c', `echo ${name} >> ${notified}`] },
+  });
+  const config = {
+    upstreams: { vault: { kind: 'vault', address: vault.address, auth } },
+    secrets: { db: { path: 'database/creds/app' }, app: { path: 'secret/app' } },
+    files: [
+      file(
+        'db.json',
+        '{"user":{{ field "db" "username" | toJSON }},"password":{{ field "db" "password" | toJSON }}}',
+      ),
+      file('app', '{{ field "app" "key" }}'),
+      file(
+        'web.pem',
+        '{{ with pkiCert "pki/issue/web" "common_name=web.example.com" "ttl=24h" }}{{ .Cert }}{{ .Key }}{{ end }}',
+      ),
+      file(
+        'web.der',
+        '{{ with secret "pki/issue/web" "common_name=der.example.com" "format=der" "ttl=24h" }}{{ .Data.certificate }}{{ end }}',
+      ),
+    ],
+  };
+  const start = () => startAgent(t, { folder, vault, config });
+  const notifications = () =>
+    existsSync(notified) ? readFileSync(notified, 'utf8').trim().split('\n').sort() : [];
+  return { postgres, vault, database, folder, start, notifications };
+}
+
+async function mountPki(vault: TestVault): Promise<void> {
+  await vault.ask('PUT', 'sys/mounts/pki', { type: 'pki' });
+  await vault.ask('PUT', 'pki/root/generate/internal', { common_name: 'Test root', ttl: '87600h' });
+  await vault.ask('PUT', 'pki/roles/web', { allow_any_name: true, max_ttl: '72h' });
+}
+
+t.test('twenty restarts, by TERM and by KILL', { skip, timeout: 180_000 }, async (t) => {
+  const host = await prepare(t);
+  if (host === undefined) return;
+  const { postgres, vault, database, folder, start, notifications } = host;
+  const names = ['db.json', 'app', 'web.pem', 'web.der'];
+  const look = () =>
+    names.map((name) => [name, readFileSync(join(folder, name), 'utf8'), statSync(join(folder, name)).ino]);
+  let agent = start();
+  await agent.untilReady();
+  const before = look();
+  await waitFor('the end of the first notifications', async () => {
+    const { files } = JSON.parse((await agent.ask('/status')).text) as { files: { state: string }[] };
+    return files.length === names.length && files.every(({ state }) => state === 'current');
+  });
+  t.strictSame(notifications(), [...names].sort());
+  const failures: string[] = [];
+  let logins = 0;
+  let isOver = false;
+  const loop = (async () => {
+    for (; !isOver; await delay(25)) {
+      const login = JSON.parse(readFileSync(join(folder, 'db.json'), 'utf8'));
+      await queryPostgres(postgres, 'select 1', [], login).then(
+        () => (logins += 1),
+        (error: unknown) => failures.push(String(error)),
+      );
+    }
+  })();
+  for (let restart = 0; restart < 20; restart += 1) {
+    if (restart % 4 === 3) agent.child.kill('SIGKILL');
+    else agent.child.kill('SIGTERM');
+    await agent.exited;
+    agent = start();
+    await agent.untilReady();
+  }
+  isOver = true;
+  await loop;
+  t.strictSame(failures, []);
+  t.ok(logins > 50, `${logins} logins`);
+  t.strictSame(look(), before, 'no file was written again');
+  t.strictSame(notifications(), [...names].sort(), 'nothing was notified again');
+  t.equal((await database.roles()).length, 1, 'one database user');
+  t.equal(vault.countRequests(/^PUT pki\/issue/), 2, 'one certificate of each kind');
+  t.notMatch(
+    readFileSync(join(folder, 'state', 'leases.json'), 'utf8'),
+    JSON.parse(String(before[0]?.[1])).password,
+  );
+  await agent.stop();
+});
