@@ -70,7 +70,7 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
   const failure = Promise.withResolvers<LatchkeyError>();
   const never = new AbortController().signal;
 
-  function build(config: UpstreamConfig): Member {
+  function build(config: UpstreamConfig, predecessor?: SecretSource): Member {
     const { clock, random, logger, env } = options;
     const upstream = createSource({
       config,
@@ -79,6 +79,7 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
       logger,
       env,
       observer: options.observerOf?.(config.name),
+      predecessor,
     });
     const { leasesEnd, ...others } = options.listenerOf(config.name);
     if (leasesEnd !== undefined) upstream.listen({ leasesEnd });
@@ -136,7 +137,7 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
           next.set(config.name, known);
           updates.push(update, () => Object.assign(known, { config }));
         } else {
-          const member = build(config);
+          const member = build(config, known?.upstream);
           built.push(member);
           next.set(config.name, member);
         }

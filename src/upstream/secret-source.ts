@@ -119,4 +119,6 @@ export interface SourceOptions<Config> {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Told of every request; absent: nobody counts. */
   readonly observer?: GateObserver | undefined;
+  /** The one whose place it takes: what was used up to log in there (a secret id) may serve here too. */
+  readonly predecessor?: SecretSource | undefined;
 }

@@ -9,10 +9,12 @@ export interface AddressList {
   preferred(): readonly string[];
   /** Returns whether another one served before. */
   use(address: string): boolean;
+  /** The config names others now; the one that serves goes on serving if it is among them. */
+  replace(configured: readonly string[]): void;
 }
 
 export function createAddressList(configured: readonly string[]): AddressList {
-  const addresses = [...new Set(configured.map((address) => address.replace(/\/+$/, '')))];
+  let addresses = unique(configured);
   let current = addresses[0] ?? '';
   return {
     current: () => current,
@@ -23,5 +25,13 @@ export function createAddressList(configured: readonly string[]): AddressList {
       if (isOther) current = address;
       return isOther;
     },
+    replace(next) {
+      addresses = unique(next);
+      if (!addresses.includes(current)) current = addresses[0] ?? '';
+    },
   };
+}
+
+function unique(addresses: readonly string[]): string[] {
+  return [...new Set(addresses.map((address) => address.replace(/\/+$/, '')))];
 }

@@ -1,7 +1,7 @@
 // Watches the TLS files of an upstream, so that renewed certificates are used without a restart.
 import { describeError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { VaultUpstreamConfig } from '../../config/upstreams/vault-config.ts';
+import type { TlsConfig } from '../../config/upstreams/server-config.ts';
 import { tlsFiles } from './tls-options.ts';
 import { type FileWatch, watchFiles } from './watch-files.ts';
 
@@ -11,7 +11,7 @@ export interface TlsWatch {
 }
 
 export interface TlsWatchOptions {
-  readonly config: VaultUpstreamConfig;
+  readonly config: { readonly tls: TlsConfig; readonly addresses: readonly string[] };
   readonly logger: Logger;
   /** Takes the new files; throws while they cannot be used. */
   readonly onChange: () => Promise<void>;

@@ -44,6 +44,8 @@ export interface Transport {
    * ones, while the files do not fit together.
    */
   reload(): Promise<void>;
+  /** Another config of TLS, for connections from now on; requests in flight end on the old ones. */
+  setTls(config: TlsConfig): void;
   /** Of requests from now on; those in flight keep theirs. */
   setLimits(limits: TransportLimits): void;
   close(): Promise<void>;
@@ -68,10 +70,11 @@ export function createTransport(options: TransportOptions): Transport {
   const pools = new Map<string, Promise<Pool>>();
   let tls: Promise<TlsOptions> | undefined;
   let limits: TransportLimits = options;
+  let tlsConfig = options.tls;
   let isClosed = false;
 
   async function loadTls(): Promise<TlsOptions> {
-    tls ??= loadTlsOptions(options.tls);
+    tls ??= loadTlsOptions(tlsConfig);
     try {
       return await tls;
     } catch (error) {
@@ -131,9 +134,14 @@ export function createTransport(options: TransportOptions): Transport {
     },
     tlsOptions: async (address) => (address.startsWith('https:') ? loadTls() : {}),
     async reload() {
-      const loaded = await loadTlsOptions(options.tls);
+      const loaded = await loadTlsOptions(tlsConfig);
       if (isClosed) return;
       tls = Promise.resolve(loaded);
+      renewPools();
+    },
+    setTls(next) {
+      tlsConfig = next;
+      tls = undefined;
       renewPools();
     },
     setLimits(next) {

@@ -22,7 +22,8 @@ interface RedirectAnswer {
 
 export interface LeaderTableOptions {
   readonly clock: Clock;
-  readonly addresses: readonly string[];
+  /** Those of the config. */
+  readonly addresses: () => readonly string[];
   /** `leader_address` of the node's `sys/leader`; undefined where it tells none. */
   readonly askLeader: (origin: string, signal: AbortSignal) => Promise<string | undefined>;
 }
@@ -32,7 +33,8 @@ const believedMs = 10_000;
 const mostNodes = 64;
 
 export function createLeaderTable({ clock, addresses, askLeader }: LeaderTableOptions): LeaderTable {
-  const configured = new Set(addresses.map(originOf));
+  const isConfigured = (origin: string): boolean =>
+    addresses().some((address) => originOf(address) === origin);
   const announced = new BoundedMap<string, { leader: string | undefined; at: number }>(mostNodes);
   const answered = new BoundedMap<string, { origin: string; at: number }>(mostNodes);
 
@@ -48,7 +50,7 @@ export function createLeaderTable({ clock, addresses, askLeader }: LeaderTableOp
   return {
     async follow(answer, origin, signal) {
       const next = redirectOf(answer, origin);
-      if (next === undefined || next[0] === originOf(origin) || configured.has(next[0])) return next;
+      if (next === undefined || next[0] === originOf(origin) || isConfigured(next[0])) return next;
       if ((await leaderOf(origin, signal)) === next[0]) return next;
       throw new UpstreamFailure(
         'standby',

@@ -68,7 +68,7 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
   const { transport, gate, serverClock, clock, random, logger } = options;
   const { health } = gate;
   const addresses = createAddressList(options.addresses);
-  const leaders = createLeaderTable({ clock, addresses: options.addresses, askLeader });
+  const leaders = createLeaderTable({ clock, addresses: addresses.candidates, askLeader });
   const failback = createFailback({ addresses, clock, random, probe, onReturn: options.onChange, logger });
 
   const plain = (target: string, signal: AbortSignal): RawRequest => ({

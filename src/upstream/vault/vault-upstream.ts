@@ -1,7 +1,7 @@
 // Vault and OpenBao as an upstream: puts client, session, secrets and budget together, and tells how it is doing.
 import { describeError, LatchkeyError } from '../../base/errors.ts';
 import { linkSignals } from '../../base/linked-signal.ts';
-import type { VaultUpstreamConfig } from '../../config/upstreams/vault-config.ts';
+import type { AuthConfig, SinkConfig, VaultUpstreamConfig } from '../../config/upstreams/vault-config.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import { createGate } from '../gate/gate.ts';
 import type { Quota } from '../gate/quota.ts';
@@ -17,6 +17,7 @@ import type {
   SourceStatus,
 } from '../secret-source.ts';
 import type { SourceStateName } from '../source-state.ts';
+import type { CredentialMemory } from './auth/auth-method.ts';
 import { loadAuthMethod } from './auth/load-method.ts';
 import { createEventSubscription, type EventSubscription } from './event-subscription.ts';
 import { forwardTo } from './forward.ts';
@@ -40,6 +41,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
   const { config, clock, random, env } = options;
   const logger = options.logger.child({ upstream: config.name });
   let settings = config;
+  const memory = memoryFrom(options.predecessor, config.auth);
   const listeners = new Set<SourceListener>();
   const lifetime = new AbortController();
   const transport = createTransport({
@@ -81,7 +83,8 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     random,
     logger,
     loadMethod: (onCredentials) =>
-      loadAuthMethod(config.auth, config.tls, {
+      loadAuthMethod(config.auth, settings.tls, {
+        memory,
         clock,
         logger,
         env,
@@ -101,15 +104,18 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     onLease: origins.add,
     onLeaseGone: origins.remove,
   });
-  const sinks = createTokenSinks({
-    sinks: config.sinks,
-    client,
-    namespace: config.auth.namespace ?? config.namespace,
-    clock,
-    random,
-    logger,
-  });
-  const tlsWatch = createTlsWatch({ config, logger, onChange: tlsChanged });
+  const makeSinks = (sinks: readonly SinkConfig[]) =>
+    createTokenSinks({
+      sinks,
+      client,
+      namespace: config.auth.namespace ?? config.namespace,
+      clock,
+      random,
+      logger,
+    });
+  const makeTlsWatch = () => createTlsWatch({ config: settings, logger, onChange: tlsChanged });
+  let sinks = makeSinks(config.sinks);
+  let tlsWatch = makeTlsWatch();
   let events: EventSubscription | undefined;
   let isStarted = false;
   let since = clock.wall();
@@ -207,13 +213,31 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
   }
 
   function update(next: VaultUpstreamConfig): void {
+    const before = settings;
     settings = next;
+    client.addresses.replace(next.addresses);
     gate.setLimits(next.budget);
+    if (!isSame(before.tls, next.tls)) transport.setTls(next.tls);
     transport.setLimits(next);
-    if (isStarted) void setEvents(next.events);
+    if (!isStarted) return;
+    void setEvents(next.events);
+    if (!isSame(before.sinks, next.sinks)) replaceSinks();
+    if (isSame([before.tls, before.addresses], [next.tls, next.addresses])) return;
+    void tlsWatch.close();
+    tlsWatch = makeTlsWatch();
+    tlsWatch.start();
+    if (next.auth.method === 'cert' && !isSame(before.tls, next.tls)) session.replace();
   }
 
-  return {
+  function replaceSinks(): void {
+    const before = sinks;
+    sinks = makeSinks(settings.sinks);
+    void before.close();
+    const [token] = session.recentTokens();
+    if (session.status().state === 'ready' && token !== undefined) sinks.write(token);
+  }
+
+  const source: VaultSource = {
     name: config.name,
     kind: config.kind,
     start() {
@@ -249,8 +273,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     canonicalKey: secrets.canonicalKey,
     isAway: gate.health.isAway,
     prepareUpdate(next) {
-      if (next.kind !== 'vault' || !isSame(sessionOf(next), sessionOf(config))) return undefined;
-      return () => update(next);
+      return next.kind === 'vault' && isSameLogin(next, settings) ? () => update(next) : undefined;
     },
     async retire() {
       session.retire();
@@ -263,7 +286,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       await setEvents(false);
       await sinks.close();
       // The programs that read it from a sink go on with it.
-      await session.close({ revokeToken: revokeToken && config.sinks.length === 0, signal });
+      await session.close({ revokeToken: revokeToken && settings.sinks.length === 0, signal });
       await tlsWatch.close();
       client.close();
       gate.close();
@@ -271,6 +294,8 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       tellStatus();
     },
   };
+  memories.set(source, { auth: config.auth, memory });
+  return source;
 }
 
 function describeLimits(limits: ReturnType<Quota['status']>, wallMs: number): string | undefined {
@@ -280,9 +305,18 @@ function describeLimits(limits: ReturnType<Quota['status']>, wallMs: number): st
   return `the server limits the rate of requests at ${mounts} for ${seconds} s more`;
 }
 
-/** What another login or another server hangs on. */
-function sessionOf({ budget, events, timeoutMs, maxBodyBytes, ...rest }: VaultUpstreamConfig): object {
-  return rest;
+/** The login goes on where it is the same and the server is: one address that stays is enough, the others are of its cluster. */
+function isSameLogin(next: VaultUpstreamConfig, before: VaultUpstreamConfig): boolean {
+  const isSameServer = next.addresses.some((address) => before.addresses.includes(address));
+  return isSameServer && isSame(next.auth, before.auth) && next.namespace === before.namespace;
+}
+
+/** By upstream: a successor with the same auth goes on with what was used up for the login. */
+const memories = new WeakMap<SecretSource, { auth: AuthConfig; memory: CredentialMemory }>();
+
+function memoryFrom(predecessor: SecretSource | undefined, auth: AuthConfig): CredentialMemory {
+  const known = predecessor && memories.get(predecessor);
+  return known !== undefined && isSame(known.auth, auth) ? known.memory : {};
 }
 
 function isSame(a: unknown, b: unknown): boolean {

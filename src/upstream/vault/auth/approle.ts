@@ -13,7 +13,7 @@ import { unwrapField } from './unwrap-field.ts';
 type AppRoleConfig = Extract<AuthConfig, { method: 'approle' }>;
 
 export function createAppRoleMethod(config: AppRoleConfig, context: AuthContext): AuthMethod {
-  let kept: SecretValue | undefined;
+  const { memory } = context;
   let hasRemoveFailed = false;
 
   async function roleId(): Promise<string> {
@@ -31,16 +31,16 @@ export function createAppRoleMethod(config: AppRoleConfig, context: AuthContext)
     if (path === undefined) return undefined;
     const found = await readCredentialIfThere('auth.secret_id_file', path);
     if (found === undefined) {
-      if (kept !== undefined) return kept;
+      if (memory.secret !== undefined) return memory.secret;
       throw new LatchkeyError('login_failed', `auth.secret_id_file: ${path} does not exist`, {
         remedy: 'put a new secret id there; the agent goes on by itself',
       });
     }
     if (!config.secretIdWrapped) {
-      kept = found;
+      memory.secret = found;
       return found;
     }
-    kept = await unwrapField(found, {
+    memory.secret = await unwrapField(found, {
       context,
       field: 'secret_id',
       isExpectedPath: (created) =>
@@ -50,7 +50,7 @@ export function createAppRoleMethod(config: AppRoleConfig, context: AuthContext)
     });
     // The wrapping token is used up: left there, it would look like a theft at the next start.
     await remove(path);
-    return kept;
+    return memory.secret;
   }
 
   async function remove(path: string): Promise<void> {

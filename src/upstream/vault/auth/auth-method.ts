@@ -31,7 +31,13 @@ export interface AuthMethod {
   close?(): Promise<void>;
 }
 
+/** What a login has used up at its source (the file is removed) and later logins need. Shared with a successor of the same auth. */
+export interface CredentialMemory {
+  secret?: SecretValue | undefined;
+}
+
 export interface AuthContext {
+  readonly memory: CredentialMemory;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly env: Environment;

@@ -12,13 +12,13 @@ type JwtConfig = Extract<AuthConfig, { method: 'jwt' | 'kubernetes' }>;
 
 export function createJwtMethod(config: JwtConfig, context: AuthContext): AuthMethod {
   const isRemoved = config.method === 'jwt' && config.removeFile;
-  let kept: SecretValue | undefined;
+  const { memory } = context;
 
   async function read(): Promise<SecretValue> {
     if (!isRemoved) return await readCredential('auth.path', config.path);
     // After its file is removed the last one serves until it ends, or until another comes.
-    kept = (await readCredentialIfThere('auth.path', config.path)) ?? kept;
-    return kept ?? (await readCredential('auth.path', config.path));
+    memory.secret = (await readCredentialIfThere('auth.path', config.path)) ?? memory.secret;
+    return memory.secret ?? (await readCredential('auth.path', config.path));
   }
 
   return {
@@ -40,7 +40,7 @@ export function createJwtMethod(config: JwtConfig, context: AuthContext): AuthMe
       }
     },
     rejected() {
-      kept = undefined;
+      memory.secret = undefined;
     },
   };
 }
