@@ -50,6 +50,9 @@ export interface Decision {
   readonly rule: string | undefined;
 }
 
+/** `owner`: may do all without a rule. `ruled`: a rule speaks of them. `stranger`: all others. */
+export type Standing = 'owner' | 'ruled' | 'stranger';
+
 export interface AccessPolicy {
   readonly isStrict: boolean;
   readonly ownUid: number;
@@ -104,9 +107,15 @@ export function decide(policy: AccessPolicy, caller: Caller, ask: Ask): Decision
   if (allowing !== undefined) {
     return { isAllowed: true, reason: `rule ${allowing.name}`, rule: allowing.name };
   }
-  if (matching.length === 0) return denied('no rule matches the caller');
+  if (matching.length === 0) return denied(`no rule matches the caller${foreignness(policy, caller)}`);
   const names = matching.map((rule) => rule.name).join(', ');
   return denied(`no rule that matches the caller (${names}) allows ${describeAsk(ask)}`);
+}
+
+export function standingOf(policy: AccessPolicy, caller: Caller): Standing {
+  const { isAllowed, rule } = decide(policy, caller, { kind: 'list' });
+  if (!isAllowed) return 'stranger';
+  return rule === undefined ? 'owner' : 'ruled';
 }
 
 /** Why each rule does or does not allow it, in the config's order, for `latchkey access test`. */
@@ -125,12 +134,14 @@ export function explainDecision(policy: AccessPolicy, caller: Caller, ask: Ask):
 }
 
 /**
- * Root and the agent's own user may do all, for they could read the agent's memory. The token file is theirs alone, so
+ * Root and the agent's own user, in the agent's own pid and user namespace, may do all: they could read its memory. The token file is theirs alone, so
  * its holder counts as one of them, unless a rule speaks of that token: then it was given away and the rules hold.
  */
 function ownerReason(policy: AccessPolicy, caller: Exclude<Caller, { kind: 'unknown' }>): string | undefined {
   if (policy.isStrict) return undefined;
   if (caller.kind === 'process') {
+    // Their like of another namespace (a container's, most often) is nobody's owner here.
+    if (caller.isForeign) return undefined;
     if (caller.uid === 0) return 'root';
     return caller.uid === policy.ownUid ? "the agent's own user" : undefined;
   }
@@ -140,6 +151,12 @@ function ownerReason(policy: AccessPolicy, caller: Exclude<Caller, { kind: 'unkn
     (rule) => rule.token !== undefined && caller.tokens.includes(rule.token),
   );
   return isGoverned ? undefined : 'holder of the token file';
+}
+
+function foreignness({ ownUid }: AccessPolicy, caller: Caller): string {
+  if (caller.kind !== 'process' || !caller.isForeign || (caller.uid !== 0 && caller.uid !== ownUid))
+    return '';
+  return `, who is uid ${caller.uid} of another namespace than the agent's`;
 }
 
 function mismatch(rule: CompiledRule, caller: Caller): string | undefined {

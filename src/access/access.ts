@@ -10,6 +10,8 @@ import {
   decide,
   explainDecision,
   type RuleExplanation,
+  type Standing,
+  standingOf,
 } from './access-policy.ts';
 import type { Caller } from './caller.ts';
 
@@ -17,6 +19,8 @@ export interface Access {
   decide(caller: Caller, ask: Ask): Decision;
   /** Shortcut for the commonest question; the same as `decide` with `kind: 'secret'`. */
   decideSecret(caller: Caller, name: string): Decision;
+  /** Of this moment: what is set aside for whom. */
+  standingOf(caller: Caller): Standing;
   explain(caller: Caller, ask: Ask): { decision: Decision; rules: RuleExplanation[] };
   /** Holds for the very next decision. */
   replace(rules: AccessRules): void;
@@ -35,6 +39,8 @@ type Remembered = WeakMap<Caller, Map<string, Decision>>;
 
 /** Decisions remembered of one caller; a caller who asks for more than that starts afresh. */
 const mostRemembered = 256;
+/** What is longer is decided each time: the caller chose its length, and it would stay. */
+const longestRemembered = 512;
 
 export function createAccess(options: AccessOptions): Access {
   const { accounts, ownUid } = options;
@@ -53,7 +59,7 @@ export function createAccess(options: AccessOptions): Access {
     let decision = decisions.get(about);
     if (decision === undefined) {
       decision = decide(policy, caller, ask);
-      decisions.set(about, decision);
+      if (about.length <= longestRemembered) decisions.set(about, decision);
     }
     return decision;
   }
@@ -70,6 +76,7 @@ export function createAccess(options: AccessOptions): Access {
       // No method has a line break in it.
       return remember(requests, caller, `${ask.method}\n${ask.path}`, ask);
     },
+    standingOf: (caller) => standingOf(policy, caller),
     explain: (caller, ask) => ({
       decision: decide(policy, caller, ask),
       rules: explainDecision(policy, caller, ask),

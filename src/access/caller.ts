@@ -15,6 +15,8 @@ export interface ProcessCaller {
   readonly exe: string | undefined;
   /** The unit of the system's manager that the process runs in: `billing.service`. */
   readonly unit: string | undefined;
+  /** In another pid or user namespace than the agent: uid 0 is not the host's root there, nor the agent's uid the agent's. */
+  readonly isForeign: boolean;
   /** The container's id, 64 hexadecimal digits. */
   readonly container: string | undefined;
 }

@@ -1,9 +1,13 @@
-// Reads unit and container out of /proc/PID/cgroup. Only what the system's manager itself set up counts: below
-// user@UID.service a user names cgroups as he likes.
+// Reads unit and container out of /proc/PID/cgroup. Only what root itself set up counts: below a cgroup that was given
+// away (user@UID.service, Delegate=) its owner names cgroups at will.
+import { statSync } from 'node:fs';
 
 export interface CgroupIdentity {
   readonly unit: string | undefined;
+  /** Whether it is one says `isMadeByRoot`. */
   readonly container: string | undefined;
+  /** The folders above the container's own, outermost first: `/system.slice`. */
+  readonly above: readonly string[];
 }
 
 const unitName = /^[^/]+\.(?:service|scope|socket|mount|swap)$/;
@@ -20,15 +24,33 @@ export function parseCgroup(text: string): CgroupIdentity {
   const first = parts.find((part) => !part.endsWith('.slice'));
   const unit = first !== undefined && unitName.test(first) ? unescapeCgroup(first) : undefined;
   const isUserOwned = unit !== undefined && userManager.test(unit);
-  const id = isUserOwned ? undefined : parts.map((part) => containerId.exec(part)?.[1]).findLast(isText);
-  return { unit, container: id };
+  // The first one: what stands below it is the container's own word. A path from outside our namespace cannot be looked at.
+  const at = isUserOwned || path.includes('/../') ? -1 : parts.findIndex((part) => containerId.test(part));
+  const above = parts
+    .slice(0, Math.max(at, 0))
+    .map((_part, index) => `/${parts.slice(0, index + 1).join('/')}`);
+  return { unit, container: containerId.exec(parts[at] ?? '')?.[1], above };
+}
+
+/** Where the hierarchy is mounted that `parseCgroup` reads: the one, the hybrid's, the old one of systemd. */
+const mounts = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified', '/sys/fs/cgroup/systemd'];
+
+/** Whether nobody but root can make a cgroup in these folders, so that the name below them is no claim of a user's. */
+export function isMadeByRoot(above: readonly string[], roots: readonly string[] = mounts): boolean {
+  return roots.some((root) => ['', ...above].every((folder) => isOfRootAlone(`${root}${folder}`)));
+}
+
+function isOfRootAlone(path: string): boolean {
+  try {
+    const { uid, mode } = statSync(path);
+    return uid === 0 && (mode & 0o022) === 0;
+  } catch {
+    // Not this hierarchy, or none that can be seen.
+    return false;
+  }
 }
 
 /** systemd puts `_` before names that would clash with the kernel's own files (systemd.unit, cg_escape). */
 function unescapeCgroup(name: string): string {
   return name.startsWith('_') ? name.slice(1) : name;
-}
-
-function isText(value: string | undefined): value is string {
-  return value !== undefined;
 }

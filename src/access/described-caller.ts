@@ -55,6 +55,7 @@ function callerOf(described: DescribedCaller): Caller {
     exe,
     unit,
     container,
+    isForeign: false,
   };
 }
 

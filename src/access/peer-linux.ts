@@ -1,10 +1,10 @@
 // Peers on Linux: SO_PEERCRED, SO_PEERPIDFD, SO_PEERGROUPS and /proc, against the reuse of pids.
 import { closeSync, readFileSync, readlinkSync } from 'node:fs';
-import { getpeername, getsockopt, lastErrno, lastErrnoName } from '../base/libc.ts';
+import { getpeername, getsockopt, lastErrno, lastErrnoName, pidfdOpen, poll } from '../base/libc.ts';
 import { processStartTime } from '../base/process-identity.ts';
-import { type Caller, type ProcessCaller, unknownCaller } from './caller.ts';
-import { parseCgroup } from './cgroup.ts';
-import type { PeerReader } from './peer.ts';
+import { type ProcessCaller, unknownCaller } from './caller.ts';
+import { isMadeByRoot, parseCgroup } from './cgroup.ts';
+import type { PeerReader, ProcessWatch } from './peer.ts';
 
 // asm-generic/socket.h; the same on x86-64 and arm64.
 const solSocket = 1;
@@ -32,23 +32,32 @@ export function createLinuxPeerReader(): PeerReader {
     return Array.from({ length: length / 4 }, (_, index) => buffer.readUInt32LE(index * 4));
   }
 
+  function follow(fd: number): Peer {
+    const credentials = Buffer.alloc(12);
+    if (option(fd, soPeerCred, credentials) === undefined) {
+      return unknown(`the kernel does not tell the peer (${lastErrnoName()})`);
+    }
+    const pid = credentials.readInt32LE(0);
+    const uid = credentials.readUInt32LE(4);
+    const gid = credentials.readUInt32LE(8);
+    if (uid === noUid) return unknown('the kernel does not know the peer');
+    const groups = groupsOf(fd) ?? [];
+    const identity = { kind: 'process' as const, uid, gid, groups, pid: Math.max(0, pid) };
+    const pidfd = Buffer.alloc(4);
+    if (option(fd, soPeerPidfd, pidfd) !== undefined) return heldByPidfd(identity, pidfd.readInt32LE(0));
+    // Kernels before 6.5 have no SO_PEERPIDFD; any other failure means that the process is gone.
+    if (lastErrno() !== enoprotoopt) return unknown(ended);
+    return pid <= 0
+      ? { caller: { ...identity, ...nothingMore }, watch: undefined }
+      : heldByStartTime(identity);
+  }
+
   return {
+    follow,
     identify(fd) {
-      const credentials = Buffer.alloc(12);
-      if (option(fd, soPeerCred, credentials) === undefined) {
-        return unknownCaller(`the kernel does not tell the peer (${lastErrnoName()})`);
-      }
-      const pid = credentials.readInt32LE(0);
-      const uid = credentials.readUInt32LE(4);
-      const gid = credentials.readUInt32LE(8);
-      if (uid === noUid) return unknownCaller('the kernel does not know the peer');
-      const groups = groupsOf(fd) ?? [];
-      const identity = { kind: 'process' as const, uid, gid, groups, pid };
-      if (pid <= 0) return { ...identity, pid: 0, ...nothingMore };
-      const pidfd = Buffer.alloc(4);
-      if (option(fd, soPeerPidfd, pidfd) !== undefined) return heldByPidfd(identity, pidfd.readInt32LE(0));
-      // Kernels before 6.5 have no SO_PEERPIDFD; any other failure means that the process is gone.
-      return lastErrno() === enoprotoopt ? heldByStartTime(identity) : unknownCaller(ended);
+      const { caller, watch } = follow(fd);
+      watch?.close();
+      return caller;
     },
     peerAddress(fd) {
       const buffer = Buffer.alloc(sockaddrUnSize);
@@ -64,41 +73,110 @@ export function createLinuxPeerReader(): PeerReader {
 }
 
 const ended = 'the process that connected has ended';
-const nothingMore = { startTime: undefined, exe: undefined, unit: undefined, container: undefined };
+/** Of a process that the agent cannot look at, for it is outside of the agent's pid namespace. */
+const nothingMore = {
+  startTime: undefined,
+  exe: undefined,
+  unit: undefined,
+  container: undefined,
+  isForeign: true,
+};
 
 type Credentials = Pick<ProcessCaller, 'kind' | 'uid' | 'gid' | 'groups' | 'pid'>;
+type Peer = ReturnType<PeerReader['follow']>;
 
-/** Reads /proc between two looks at a pidfd: if that still names the pid afterwards, what was read is of this process. */
-function heldByPidfd(identity: Credentials, pidfd: number): Caller {
+function unknown(why: string): Peer {
+  return { caller: unknownCaller(why), watch: undefined };
+}
+
+/** Reads /proc between two looks at a pidfd: if the process still lives afterwards, what was read is of it. */
+function heldByPidfd(identity: Credentials, pidfd: number): Peer {
+  const watch = createWatch(pidfd);
+  const { pid } = identity;
   try {
-    const details = readProcess(identity.pid);
-    const info = readFileSync(`/proc/self/fdinfo/${pidfd}`, 'latin1');
-    const isAlive = Number(/^Pid:\s*(-?\d+)$/m.exec(info)?.[1]) === identity.pid;
-    if (!isAlive) return unknownCaller(ended);
+    const details = pid === 0 ? nothingMore : readProcess(pid);
+    if (!watch.isAlive() || (pid !== 0 && pidOf(pidfd) !== pid)) {
+      watch.close();
+      return unknown(ended);
+    }
     // Alive and yet not in /proc: mounted with hidepid. The ids come from the kernel and stay true.
-    return { ...identity, ...(details ?? nothingMore) };
+    return { caller: { ...identity, ...(details ?? nothingMore) }, watch };
   } catch {
-    return unknownCaller('the process cannot be looked up in /proc');
-  } finally {
-    closeSync(pidfd);
+    watch.close();
+    return unknown('the process cannot be looked up in /proc');
   }
 }
 
+function pidOf(pidfd: number): number {
+  return Number(/^Pid:\s*(-?\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${pidfd}`, 'latin1'))?.[1]);
+}
+
 /** Without a pidfd: the start time before and after must be one, and the process must still have the peer's uid and gid. */
-function heldByStartTime(identity: Credentials): Caller {
-  const before = processStartTime(identity.pid);
-  const details = readProcess(identity.pid);
-  const ids = readStatusIds(identity.pid);
-  if (before === undefined || details === undefined || details.startTime !== before)
-    return unknownCaller(ended);
-  if (ids?.uid !== identity.uid || ids.gid !== identity.gid) return unknownCaller(ended);
-  return { ...identity, ...details };
+function heldByStartTime(identity: Credentials): Peer {
+  const { pid } = identity;
+  const before = processStartTime(pid);
+  const pidfd = pidfdOpen(pid);
+  const watch = pidfd < 0 ? undefined : createWatch(pidfd);
+  const details = readProcess(pid);
+  const ids = readStatusIds(pid);
+  const isSame = before !== undefined && details?.startTime === before;
+  if (details === undefined || !isSame || ids?.uid !== identity.uid || ids.gid !== identity.gid) {
+    watch?.close();
+    return unknown(ended);
+  }
+  const isAlive = (): boolean => processStartTime(pid) === before;
+  return {
+    caller: { ...identity, ...details },
+    watch: watch ?? { isAlive, close: () => undefined },
+  };
+}
+
+const pollIn = 1;
+
+/** A pidfd is readable from the end of its process on (pidfd_open(2)). */
+function createWatch(pidfd: number): ProcessWatch {
+  const request = Buffer.alloc(8);
+  request.writeInt32LE(pidfd, 0);
+  request.writeInt16LE(pollIn, 4);
+  let hasEnded = false;
+  let isClosed = false;
+  return {
+    isAlive() {
+      if (!hasEnded && !isClosed) hasEnded = poll(request, 1, 0) !== 0;
+      return !hasEnded;
+    },
+    close() {
+      if (!isClosed) closeSync(pidfd);
+      isClosed = true;
+    },
+  };
 }
 
 function readProcess(pid: number): Omit<ProcessCaller, keyof Credentials> | undefined {
   const startTime = processStartTime(pid);
   if (startTime === undefined) return undefined;
-  return { startTime, exe: readExe(pid), ...parseCgroup(readOrEmpty(`/proc/${pid}/cgroup`)) };
+  const { unit, container, above } = parseCgroup(readOrEmpty(`/proc/${pid}/cgroup`));
+  return {
+    startTime,
+    exe: readExe(pid),
+    unit,
+    container: container !== undefined && isMadeByRoot(above) ? container : undefined,
+    isForeign: !(isInOwn('user', pid) && isInOwn('pid', pid)),
+  };
+}
+
+/** A namespace that may not be looked at (another user's process) is told by what everybody may read of the process. */
+function isInOwn(kind: 'user' | 'pid', pid: number): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/${kind}`) === readlinkSync(`/proc/self/ns/${kind}`);
+  } catch {
+    if (kind === 'user') {
+      const map = readOrEmpty(`/proc/${pid}/uid_map`);
+      return map !== '' && map === readOrEmpty('/proc/self/uid_map');
+    }
+    // One pid for each namespace from ours down to the process's own.
+    return /^NSpid:\s+\d+$/m.test(readOrEmpty(`/proc/${pid}/status`));
+  }
 }
 
 function readExe(pid: number): string | undefined {

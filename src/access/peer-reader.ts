@@ -1,4 +1,5 @@
 // Which file answers the questions about peers on this platform.
+import { unknownCaller } from './caller.ts';
 import type { PeerReader } from './peer.ts';
 
 /** The reader of this platform; where there is none, every caller is unknown. Loads native code, so only on demand. */
@@ -9,5 +10,10 @@ export async function createPeerReader(): Promise<PeerReader> {
 
 /** For where the kernel cannot be asked. */
 export function createBlindPeerReader(why: string): PeerReader {
-  return { identify: () => ({ kind: 'unknown', why }), peerAddress: () => undefined };
+  const caller = unknownCaller(why);
+  return {
+    identify: () => caller,
+    follow: () => ({ caller, watch: undefined }),
+    peerAddress: () => undefined,
+  };
 }

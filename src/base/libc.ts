@@ -109,6 +109,10 @@ export const setrlimit = bind<[resource: number, limit: Buffer]>('int setrlimit(
 export const pthreadSigmask = bind<[how: number, set: Buffer, old: null]>(
   'int pthread_sigmask(int, const void *, void *)',
 );
+/** `requests` as poll(2) has them, 8 bytes each; `timeoutMs` 0 does not wait. */
+export const poll = bind<[requests: Buffer, count: number, timeoutMs: number]>(
+  'int poll(void *, ulong, int)',
+);
 export const waitpid = bind<[pid: number, status: null, options: number]>('int waitpid(int, void *, int)');
 /** glibc only. */
 export const mallocTrim = bind<[keptBytes: number]>('int malloc_trim(size_t)');

@@ -56,12 +56,28 @@ export function handleRequest(exchange: Exchange): void {
     handleStray(exchange);
     return;
   }
+  if (exchange.connection.waiting >= mostWaiting) {
+    const message = `more than ${mostWaiting} requests of this connection wait for their answers`;
+    exchange.fail('too_many_connections', message);
+    return;
+  }
   try {
     const pending = dialect.handle(exchange);
+    if (!exchange.isAnswered) countWaiting(exchange);
     if (pending !== undefined) pending.catch((error: unknown) => exchange.failFrom(error));
   } catch (error) {
     exchange.failFrom(error);
   }
+}
+
+/** Clients that send one request after another without an answer pay with their own connection. */
+const mostWaiting = 64;
+
+function countWaiting({ connection, response }: Exchange): void {
+  connection.waiting += 1;
+  response.once('close', () => {
+    connection.waiting -= 1;
+  });
 }
 
 /** RFC 9112, 3.2. Node keeps the first alone, and a proxy in between might have gone by another. */

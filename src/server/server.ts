@@ -15,6 +15,7 @@ import { withDenialLog } from './http/denial-log.ts';
 import { createHttpListener } from './http/http-listener.ts';
 import type { ServerContext } from './http/server-context.ts';
 import { createWaits } from './http/waits.ts';
+import { createDescriptorBudget } from './listen/connection-shares.ts';
 import { addressOf, type Listener } from './listen/listener.ts';
 import { readActivatedSockets } from './listen/socket-activation.ts';
 import { createDialects } from './routes.ts';
@@ -73,6 +74,7 @@ export function createServer(options: ServerOptions): LocalServer {
   const ledgerRecords = metrics.ledgerRecords.with();
   const stopCollecting = options.registry.onRender(() => ledgerRecords.set(options.ledger.size));
   const sockets = readActivatedSockets();
+  const budget = createDescriptorBudget();
   let listeners: Listener[] = [];
   /** Listeners that a reload has taken away. */
   const draining = new Set<Listener>();
@@ -82,7 +84,7 @@ export function createServer(options: ServerOptions): LocalServer {
 
   function create(config: ListenerConfig): Listener {
     if (!config.serve.includes('systemd')) {
-      return createHttpListener({ config, context, dialects, peers, sockets });
+      return createHttpListener({ config, context, dialects, peers, sockets, budget });
     }
     if (config.serve.length === 1 && config.kind !== 'tcp') {
       return createSystemdListener({ config, context, peers, ownUid, sockets });

@@ -29,6 +29,7 @@ function process(more: Partial<ProcessCaller> = {}): ProcessCaller {
     exe: '/usr/bin/php',
     unit: 'billing.service',
     container: undefined,
+    isForeign: false,
     ...more,
   };
 }

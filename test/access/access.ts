@@ -12,6 +12,7 @@ const caller: Caller = {
   exe: undefined,
   unit: undefined,
   container: undefined,
+  isForeign: false,
 };
 const accounts = { uidOf: () => undefined, gidOf: () => undefined };
 const allowing = {

@@ -4,8 +4,9 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { Ask, Decision } from '../../access/access-policy.ts';
 import type { AuditEntry } from '../../audit/audit-line.ts';
 import type { Recorded } from '../../audit/audit-log.ts';
-import type { ErrorCode, LatchkeyError } from '../../base/errors.ts';
-import { type Connection, type Identity, identityOf } from '../listen/connection.ts';
+import { type ErrorCode, errorCode, type LatchkeyError } from '../../base/errors.ts';
+import { type Connection, identityOf } from '../listen/connection.ts';
+import type { Identity } from '../listen/identity.ts';
 import { sendWireBytes } from '../node-internals/wire-answer.ts';
 import type { PreparedAnswer } from '../secrets/secret-reader.ts';
 import { type ApiError, apiError, apiErrorOf, errorBody } from './api-error.ts';
@@ -27,6 +28,7 @@ export interface Delivery {
 /** Until somebody decides: also of what is refused for its form, whoever asks. */
 const undecided: Decision = { isAllowed: false, reason: 'not decided', rule: undefined };
 const noHeaders: readonly string[] = [];
+const longestKeptUrl = 1024;
 
 export class Exchange implements Recorded {
   readonly request: IncomingMessage;
@@ -53,6 +55,7 @@ export class Exchange implements Recorded {
   #body: AnswerBody = '';
   #wire: Buffer | undefined;
   #isAnswered = false;
+  #isRefusal = false;
 
   constructor(
     context: ServerContext,
@@ -67,9 +70,9 @@ export class Exchange implements Recorded {
     this.startedAt = context.clock.now();
     const url = request.url ?? '/';
     const mark = url.indexOf('?');
-    this.path = mark < 0 ? url : url.slice(0, mark);
+    this.path = apart(mark < 0 ? url : url.slice(0, mark), url);
     this.query = mark < 0 ? '' : url.slice(mark + 1);
-    this.identity = identityOf(connection, request.headers);
+    this.identity = identityOf(connection, request.headers, this.startedAt);
   }
 
   get method(): string {
@@ -163,12 +166,14 @@ export class Exchange implements Recorded {
   deny(): void {
     this.isAudited = true;
     this.context.metrics.denials.with('access').inc();
+    this.#isRefusal = true;
     this.failWith(apiError('denied', 'not allowed'));
   }
 
   /** For a request that no program of this host makes, whoever asks. */
   refuse(refusal: { why: string; message: string }): void {
     this.context.metrics.denials.with(refusal.why).inc();
+    this.#isRefusal = true;
     this.decision = { isAllowed: false, reason: refusal.message, rule: undefined };
     this.isAudited = true;
     if (this.dialect?.refuse !== undefined) this.dialect.refuse(this, refusal);
@@ -178,6 +183,11 @@ export class Exchange implements Recorded {
   /** For what a handler threw. */
   failFrom(error: unknown): void {
     const known = apiErrorOf(error);
+    // The client went away, and with it what was done for it.
+    if (this.response.destroyed && isAbort(error)) {
+      this.failWith(apiError('aborted', 'the client went away'));
+      return;
+    }
     if (known.code === 'internal') {
       const { name, stack } = error instanceof Error ? error : { name: 'unknown', stack: undefined };
       // Only where it happened: the message may quote what it worked on.
@@ -213,7 +223,7 @@ export class Exchange implements Recorded {
     const { response, context } = this;
     if (!response.destroyed) {
       if (this.#delivery !== undefined) context.ledger.delivered(this.identity.caller, this.#delivery);
-      if (this.connection.scope.isDraining || this.#hasUnreadBody()) response.shouldKeepAlive = false;
+      if (this.#isLast()) response.shouldKeepAlive = false;
       if (this.#wire === undefined || !sendWireBytes(this.request, response, this.#wire)) this.#sendApart();
     }
     const dialect = this.dialect?.name ?? 'none';
@@ -230,6 +240,12 @@ export class Exchange implements Recorded {
     else response.end(this.#body);
   }
 
+  /** Who was refused, or may have nothing, keeps no connection. */
+  #isLast(): boolean {
+    const { scope, standing } = this.connection;
+    return scope.isDraining || standing === 'stranger' || this.#isRefusal || this.#hasUnreadBody();
+  }
+
   /** A body that nobody read would be taken in to its end; the connection ends instead. */
   #hasUnreadBody(): boolean {
     const { request } = this;
@@ -237,6 +253,15 @@ export class Exchange implements Recorded {
     const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
     return encoding !== undefined || (length !== undefined && length !== '0');
   }
+}
+
+/** A slice holds on to the text that it is of; caches that keep a short path must not keep a long query with it. */
+function apart(path: string, url: string): string {
+  return url.length <= longestKeptUrl ? path : Buffer.from(path, 'latin1').toString('latin1');
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'AbortError' || errorCode(error) === 'aborted');
 }
 
 export function jsonHeaders(length: number): string[] {

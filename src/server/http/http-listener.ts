@@ -7,20 +7,18 @@ import {
 } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
-import { type Caller, unknownCaller } from '../../access/caller.ts';
+import type { Standing } from '../../access/access-policy.ts';
+import type { Caller } from '../../access/caller.ts';
 import type { PeerReader } from '../../access/peer.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
 import { type BindContext, bindListener, refreshBinding } from '../listen/bind-listener.ts';
-import {
-  type Connection,
-  createIdentity,
-  createIdentityTable,
-  fdOf,
-  type ListenerScope,
-} from '../listen/connection.ts';
+import { type Connection, fdOf, type ListenerScope } from '../listen/connection.ts';
+import { createConnectionShares, type DescriptorBudget } from '../listen/connection-shares.ts';
 import { httpLimits, refuseConnection, refuseMalformed } from '../listen/http-limits.ts';
+import { createIdentity } from '../listen/identity.ts';
 import type { Listener } from '../listen/listener.ts';
 import { hostRulesOf, tlsOptionsOf } from '../listen/listener-identity.ts';
+import { createPeerTable, ofNobody } from '../listen/peer-table.ts';
 import { provideTokenFile } from '../listen/token-file.ts';
 import { takeListMethod } from '../node-internals/vault-list-method.ts';
 import { dialectsOf, handleRequest } from '../routes.ts';
@@ -28,22 +26,24 @@ import { Exchange } from './exchange.ts';
 import type { DialectHandler, ServerContext } from './server-context.ts';
 
 interface HttpListenerOptions extends BindContext {
+  budget: DescriptorBudget;
   config: ListenerConfig;
   context: ServerContext;
   dialects: readonly DialectHandler[];
   peers: PeerReader;
 }
 
-const noPeer = createIdentity(unknownCaller('TCP tells nothing of who connects'));
+const noPeer = ofNobody('TCP tells nothing of who connects');
+/** TCP connections that have not shown the token yet; beyond a quarter of all the oldest of them goes. */
+const leastUnproven = 16;
 const drainCheckMs = 20;
 
 export function createHttpListener(options: HttpListenerOptions): Listener {
   const { context, dialects, peers } = options;
   const { metrics, clock, logger } = context;
   const connections = new WeakMap<Socket, Connection>();
-  const identityFor = createIdentityTable();
+  const peerTable = createPeerTable(peers);
   const open = metrics.connections.with(options.config.place);
-  let count = 0;
   const scope: ListenerScope = {
     config: options.config,
     hostRules: hostRulesOf(options.config),
@@ -51,33 +51,57 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
     token: undefined,
     isDraining: false,
   };
+  const shares = createConnectionShares(() => scope.config.maxConnections, options.budget);
+  const unproven = new Set<Socket>();
   const server = createNodeServer(options.config);
   // Node would drop headers beyond 2000 unseen, an Origin among them; their size is limited anyway.
   server.maxHeadersCount = 0;
 
-  function admit(socket: Socket, serve: (socket: Socket) => void): void {
-    if (count >= scope.config.maxConnections) {
-      metrics.connectionsRefused.with(scope.config.place).inc();
-      refuseConnection(
-        socket,
-        '503 Service Unavailable',
-        'too_many_connections',
-        `this listener serves at most ${scope.config.maxConnections} connections at once`,
-      );
+  /** Puts the parser on the socket by `serve`, if there is a place for whoever connected. */
+  function admit(socket: Socket, serve: () => void): void {
+    const isTcp = scope.config.kind === 'tcp';
+    const peer = isTcp ? noPeer : peerTable.peerOf(fdOf(socket));
+    const { caller } = peer.identity;
+    // Whoever connects by TCP will have to show the token: one caller as far as this listener goes.
+    const standing = isTcp ? 'owner' : context.access.standingOf(caller);
+    const give = shares.take(caller.kind === 'process' ? String(caller.uid) : caller.kind, standing);
+    if (give === undefined) {
+      peer.release();
+      refuse(socket, standing);
       return;
     }
-    count += 1;
-    open.set(count);
+    open.set(shares.count);
+    const connection: Connection = {
+      ...{ scope, peer, standing: isTcp ? 'ruled' : standing, waiting: 0 },
+      ...{ provedBy: undefined, provenHeader: undefined, onProof: undefined },
+    };
     socket.once('close', () => {
-      count -= 1;
-      open.set(count);
+      give();
+      peer.release();
+      unproven.delete(socket);
+      open.set(shares.count);
     });
-    serve(socket);
+    if (isTcp) awaitProof(socket, connection);
+    connections.set(socket, connection);
+    serve();
   }
 
-  function enter(socket: Socket): void {
-    const peer = scope.config.kind === 'tcp' ? noPeer : identityFor(peerOf(socket, peers));
-    connections.set(socket, { scope, peer, provedBy: undefined, provenHeader: undefined });
+  function refuse(socket: Socket, standing: Standing): void {
+    metrics.connectionsRefused.with(scope.config.place).inc();
+    const most = scope.config.maxConnections;
+    const message =
+      standing === 'owner'
+        ? `this listener serves at most ${most} connections at once`
+        : `this listener serves at most ${most} connections at once, and you have your share of them`;
+    refuseConnection(socket, '503 Service Unavailable', 'too_many_connections', message);
+  }
+
+  function awaitProof(socket: Socket, connection: Connection): void {
+    unproven.add(socket);
+    connection.onProof = () => unproven.delete(socket);
+    const most = Math.min(scope.config.maxConnections, options.budget.most);
+    const [oldest] = unproven;
+    if (unproven.size > Math.max(leastUnproven, most / 4)) oldest?.destroy();
   }
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
@@ -91,10 +115,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   const parse = server.listeners(event)[0] as (this: Server, socket: Socket) => void;
   server.removeAllListeners(event);
   server.on(event, (socket: Socket) => {
-    admit(socket, () => {
-      enter(socket);
-      parse.call(server, socket);
-    });
+    admit(socket, () => parse.call(server, socket));
   });
   server.on('request', onRequest);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
@@ -122,7 +143,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
       return scope.config;
     },
     get connectionCount() {
-      return count;
+      return shares.count;
     },
     async start() {
       provideToken(scope.config);
@@ -151,9 +172,9 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
       for (const dialect of new Set(dialects)) dialect.drain?.(scope);
       context.waits.finish((exchange) => exchange.connection.scope === scope);
       const end = clock.now() + drainMs;
-      while (count > 0 && clock.now() < end) {
+      while (shares.count > 0 && clock.now() < end) {
         server.closeIdleConnections();
-        if (count > 0) await clock.sleep(drainCheckMs);
+        if (shares.count > 0) await clock.sleep(drainCheckMs);
       }
       server.closeAllConnections();
       await closed;
@@ -168,9 +189,4 @@ function createNodeServer(config: ListenerConfig): Server | HttpsServer {
 
 function isTls(server: Server | HttpsServer): server is HttpsServer {
   return 'setSecureContext' in server;
-}
-
-function peerOf(socket: Socket, peers: PeerReader): Caller {
-  const fd = fdOf(socket);
-  return fd === undefined ? unknownCaller('the connection is gone') : peers.identify(fd);
 }

@@ -3,12 +3,13 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
-import { type Caller, unknownCaller } from '../../access/caller.ts';
-import { type EncodedCaller, encodeCaller } from '../../audit/audit-line.ts';
-import { BoundedMap } from '../../base/bounded-map.ts';
+import type { Standing } from '../../access/access-policy.ts';
+import { unknownCaller } from '../../access/caller.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
 import type { HostRules } from '../http/refusal-policy.ts';
 import type { DialectHandler } from '../http/server-context.ts';
+import { createIdentity, type Identity } from './identity.ts';
+import type { Peer } from './peer-table.ts';
 
 /** What the connections of a listener share; changes with a reload. */
 export interface ListenerScope {
@@ -27,48 +28,19 @@ interface ListenerToken {
   readonly caller: Identity;
 }
 
-export interface Identity {
-  readonly caller: Caller;
-  readonly encoded: EncodedCaller;
-}
-
 export interface Connection {
   readonly scope: ListenerScope;
   /** Of a unix socket: the peer. Of TCP: nobody, until a request shows the token. */
-  readonly peer: Identity;
+  readonly peer: Peer;
+  /** When it began. A stranger's connection ends with its first answer. */
+  readonly standing: Standing;
+  /** Requests that wait for their answer. */
+  waiting: number;
   /** The token that a request of this connection has shown, and the header's value that did. */
   provedBy: ListenerToken | undefined;
   provenHeader: string | undefined;
-}
-
-export function createIdentity(caller: Caller): Identity {
-  return { caller, encoded: encodeCaller(auditCaller(caller)) };
-}
-
-/** More different callers than that at once start afresh. */
-const maxShared = 1024;
-
-/** Makes identities, one and the same for all connections of a process: ten thousand of them cost no memory then. */
-export function createIdentityTable(): (caller: Caller) => Identity {
-  const known = new BoundedMap<string, Identity>(maxShared);
-  return (caller) => {
-    if (caller.kind !== 'process') return createIdentity(caller);
-    const key = JSON.stringify(caller);
-    let identity = known.get(key);
-    if (identity === undefined) {
-      identity = createIdentity(caller);
-      known.set(key, identity);
-    }
-    return identity;
-  };
-}
-
-function auditCaller(caller: Caller) {
-  if (caller.kind === 'unknown') return { unknown: caller.why };
-  if (caller.kind === 'token') return { token: caller.tokens[0] ?? '' };
-  if (caller.kind === 'unit') return { uid: caller.uid, unit: caller.unit };
-  const { uid, gid, pid, exe, unit, container } = caller;
-  return { uid, gid, pid, exe, unit, container };
+  /** Called when the token is shown for the first time. */
+  onProof: (() => void) | undefined;
 }
 
 const withoutToken = createIdentity(unknownCaller('no token was shown'));
@@ -81,9 +53,9 @@ export function fdOf(socket: Socket): number | undefined {
 }
 
 /** Who makes this request: the peer, or of TCP whoever shows the listener's token in one of its headers. */
-export function identityOf(connection: Connection, headers: IncomingHttpHeaders): Identity {
+export function identityOf(connection: Connection, headers: IncomingHttpHeaders, now: number): Identity {
   const { token } = connection.scope;
-  if (token === undefined) return connection.peer;
+  if (token === undefined) return connection.peer.at(now);
   const { authorization, 'x-vault-token': vaultToken } = headers;
   if (isProven(connection, authorization) || isProven(connection, vaultToken)) return token.caller;
   let hasShown = false;
@@ -92,6 +64,8 @@ export function identityOf(connection: Connection, headers: IncomingHttpHeaders)
     hasShown = true;
     if (!isListenerToken(connection, shown)) continue;
     Object.assign(connection, { provedBy: token, provenHeader: shown });
+    connection.onProof?.();
+    connection.onProof = undefined;
     return token.caller;
   }
   return hasShown ? withWrongToken : withoutToken;

@@ -9,9 +9,17 @@ interface ParserError extends Error {
   readonly bytesParsed?: number;
 }
 
+/** As Node lets go of one in its freeParser, which nobody else can call. */
+interface OldParser {
+  unconsume?(): void;
+  /** Out of the server's list, which would keep it for ever. */
+  remove?(): void;
+  close?(): void;
+}
+
 /** What Node keeps on a server's socket; not in its documented types. */
 interface ParsedSocket extends Duplex {
-  parser?: { unconsume?(): void } | null;
+  parser?: OldParser | null;
   /** The response that is not finished yet. */
   _httpMessage?: object | null;
 }
@@ -25,16 +33,25 @@ export function takeListMethod(error: ParserError, socket: ParsedSocket, parse: 
   const packet = error.code === 'HPE_INVALID_METHOD' ? rewritten(error) : undefined;
   // A fresh parser knows nothing of an answer that is still owed before this one.
   if (packet === undefined || socket._httpMessage) return false;
-  socket.parser?.unconsume?.();
+  const { parser } = socket;
+  parser?.unconsume?.();
   for (const event of ['data', 'end', 'close', 'drain', 'timeout', 'error']) {
     for (const listener of socket.listeners(event)) {
       if (ofParser.test(listener.name)) socket.removeListener(event, listener as () => void);
     }
   }
+  if (parser) letGo(parser);
   parse();
   socket.unshift(packet);
   socket.resume();
   return true;
+}
+
+/** It is at work still: what called us is its own report of the method. */
+function letGo(parser: OldParser): void {
+  Object.assign(parser, { socket: null, incoming: null, outgoing: null, onIncoming: null });
+  parser.remove?.();
+  setImmediate(() => parser.close?.());
 }
 
 /** Only where the refused method begins the packet: what came before it belongs to another request. */

@@ -16,23 +16,16 @@ const maxRememberedPaths = 4096;
 
 export function createSecretsDialect(context: ServerContext): DialectHandler {
   const { secrets, waits, view } = context;
+  /** Equal paths give the same target: the prepared answers are kept by it. */
   const targets = new BoundedMap<string, SecretTarget>(maxRememberedPaths);
 
-  /** Equal paths give the same target: the prepared answers are kept by it. */
-  function targetOf(path: string): SecretTarget | undefined {
-    let target = targets.get(path);
-    if (target !== undefined) return target;
-    target = parseTarget(path);
-    if (target === undefined) return undefined;
-    targets.set(path, target);
-    return target;
-  }
-
-  function respond(exchange: Exchange, target: SecretTarget): void {
+  function respond(exchange: Exchange, target: SecretTarget, isNew: boolean): void {
     if (!exchange.permitsSecret(target.name)) {
       exchange.deny();
       return;
     }
+    // Not before: whoever may have nothing must not choose what is kept.
+    if (isNew && view.names.find(target.name) !== undefined) targets.set(exchange.path, target);
     const found = secrets.read(target);
     const etag = exchange.headers['if-none-match'];
     if ('body' in found && !isSame(etag, found.etag)) {
@@ -94,11 +87,12 @@ export function createSecretsDialect(context: ServerContext): DialectHandler {
         list(exchange);
         return;
       }
-      const target = targetOf(path);
+      const known = targets.get(path);
+      const target = known ?? parseTarget(path);
       if (target === undefined)
         return exchange.fail('request_invalid', 'expected /secrets/NAME or /secrets/NAME/FIELD');
       exchange.field = target.field;
-      respond(exchange, target);
+      respond(exchange, target, known === undefined);
     },
   };
 }

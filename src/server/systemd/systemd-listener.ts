@@ -2,7 +2,7 @@
 // There is no way to say no: an early close would be an empty credential, so a refusal is more than the 1 MiB that
 // systemd takes, which makes the unit fail.
 import { createServer, type Socket } from 'node:net';
-import { unitCaller, unknownCaller } from '../../access/caller.ts';
+import { type ProcessCaller, unitCaller, unknownCaller } from '../../access/caller.ts';
 import type { PeerReader } from '../../access/peer.ts';
 import type { LatchkeyError } from '../../base/errors.ts';
 import { stringifyJson } from '../../base/json.ts';
@@ -10,7 +10,8 @@ import type { ListenerConfig } from '../../config/resolved.ts';
 import { fieldBytes, secretFields, shownVersion } from '../../store/secret-version.ts';
 import type { ServerContext } from '../http/server-context.ts';
 import { type BindContext, bindListener, refreshBinding } from '../listen/bind-listener.ts';
-import { createIdentity, fdOf, type Identity } from '../listen/connection.ts';
+import { fdOf } from '../listen/connection.ts';
+import { createIdentity, type Identity } from '../listen/identity.ts';
 import type { Listener } from '../listen/listener.ts';
 
 interface SystemdListenerOptions extends BindContext {
@@ -75,13 +76,17 @@ export function createSystemdListener(options: SystemdListenerOptions): Listener
     else serve(socket);
   }
 
+  /** The address is the client's own choice: only root's (systemd's) word for it counts, or our own user's. */
+  function isSystemd({ uid, isForeign }: ProcessCaller): boolean {
+    return !isForeign && (uid === 0 || uid === ownUid);
+  }
+
   function serve(socket: Socket): void {
     const fd = fdOf(socket);
     const peer = fd === undefined ? unknownCaller('the connection is gone') : peers.identify(fd);
     const asked = fd === undefined ? undefined : parseAddress(peers.peerAddress(fd));
     const startedAt = clock.now();
-    // The address is the client's own choice: only root's (systemd's) word for it counts, or our own user's.
-    if (peer.kind !== 'process' || (peer.uid !== 0 && peer.uid !== ownUid) || asked === undefined) {
+    if (peer.kind !== 'process' || !isSystemd(peer) || asked === undefined) {
       metrics.denials.with('systemd_peer').inc();
       const reason = 'not a systemd that loads a credential';
       record(

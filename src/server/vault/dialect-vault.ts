@@ -50,17 +50,8 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
   const cache = vault && createVaultCache({ store, vault, clock, isClean: (bytes) => guard.isClean(bytes) });
   const held = vault && createVaultHeld({ forward: view.forward, vault, clock });
   const localApi = createVaultLocalApi(context, cache, held);
-  const targets = new BoundedMap<string, VaultTarget>(maxRememberedUrls);
-
   /** Equal URLs give the same target: the cache knows it again. */
-  function targetOf(exchange: Exchange): VaultTarget {
-    const url = exchange.request.url ?? '';
-    let target = targets.get(url);
-    if (target !== undefined) return target;
-    target = vaultTarget(exchange.path, exchange.query);
-    targets.set(url, target);
-    return target;
-  }
+  const targets = new BoundedMap<string, VaultTarget>(maxRememberedUrls);
 
   function namespaceOf({ headers }: Exchange): string | undefined {
     const header = headers['x-vault-namespace'];
@@ -287,7 +278,9 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
         return undefined;
       }
       if (!exchange.path.startsWith('/v1/')) return localApi.handle(exchange);
-      const target = targetOf(exchange);
+      const url = exchange.request.url ?? '';
+      const known = targets.get(url);
+      const target = known ?? vaultTarget(exchange.path, exchange.query);
       if (!mayPass(exchange, target)) {
         exchange.deny();
         return undefined;
@@ -299,6 +292,8 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
         });
         return undefined;
       }
+      // Not before: whoever may have nothing must not choose what is kept.
+      if (known === undefined && target.parameters !== undefined) targets.set(url, target);
       const kept = cache !== undefined && mayCache(exchange, target) ? cache : undefined;
       const secret = kept?.find(target);
       const version = secret?.entry.current;

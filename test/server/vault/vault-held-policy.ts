@@ -72,7 +72,7 @@ t.test('a credential in the body proves, a name or what can be guessed does not'
 t.test('processes are one caller where user, program, unit and container are', async (t) => {
   const caller: ProcessCaller = {
     ...{ kind: 'process', uid: 1, gid: 1, groups: [], pid: 10, startTime: '5' },
-    ...{ exe: '/usr/bin/app', unit: 'app.service', container: undefined },
+    ...{ exe: '/usr/bin/app', unit: 'app.service', container: undefined, isForeign: false },
   };
   t.equal(callerKey({ ...caller, pid: 11, startTime: '6' }), callerKey(caller));
   for (const over of [

@@ -9,7 +9,7 @@ import { createFakeClock } from '../../support/fake-clock.ts';
 
 const caller: ProcessCaller = {
   ...{ kind: 'process', uid: 1, gid: 1, groups: [], pid: 10, startTime: '5' },
-  ...{ exe: undefined, unit: undefined, container: undefined },
+  ...{ exe: undefined, unit: undefined, container: undefined, isForeign: false },
 };
 const hour = 3_600_000;
 

@@ -1,0 +1,168 @@
+// One user cannot take the connections of the others: floods as real other users, against callers with a rule and root.
+import { chmodSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { AccessRules } from '../../src/access/access-policy.ts';
+import {
+  createConnectionShares,
+  createDescriptorBudget,
+  sharesOf,
+} from '../../src/server/listen/connection-shares.ts';
+import { needsRoot } from '../support/needs-root.ts';
+import { getScript, runAs } from '../support/other-user.ts';
+import { ask, type ServingOptions, startServing, tcpListener, unixListener } from '../support/serving.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const [attacker, app] = [61_001, 61_002];
+const rules: AccessRules = {
+  strict: false,
+  rules: [{ name: 'app', client: { uid: app }, allow: ['stripe'], vault: [], admin: false }],
+};
+
+async function withServing(t: Test, options: ServingOptions) {
+  const serving = await startServing({ rules, ...options });
+  t.teardown(serving.close);
+  chmodSync(serving.folder, 0o755);
+  serving.put('stripe', { key: 'k' });
+  return serving;
+}
+
+/** Opens many connections, sends what `send` is, and prints how many of them live once they are down to `most`. */
+const floodScript = `
+  import { connect } from 'node:net';
+  const [path, count, most, send] = process.argv.slice(1);
+  let open = 0;
+  for (let i = 0; i < Number(count); i += 1) {
+    const socket = connect(path, () => { if (send) socket.write(send); });
+    open += 1;
+    socket.on('error', () => {});
+    socket.on('close', () => { open -= 1; });
+    socket.resume();
+  }
+  const end = Date.now() + 10_000;
+  setInterval(() => {
+    if (open > Number(most) && Date.now() < end) return;
+    setTimeout(() => { console.log(open); process.exit(); }, 500);
+  }, 50);
+`;
+
+t.test(
+  'a user without a rule holds few connections, others and root are served',
+  { skip: needsRoot },
+  async (t) => {
+    const most = 640;
+    const serving = await withServing(t, {
+      listeners: (folder) => [
+        unixListener(join(folder, 'api.sock'), ['secrets', 'admin'], { mode: 0o666, maxConnections: most }),
+      ],
+    });
+    const path = serving.socketPath;
+    const flood = runAs(attacker, floodScript, [path, '2000', String(sharesOf(most).oneStranger), '']);
+    await waitFor(
+      'the flood',
+      () => (serving.server.status()[0]?.connections ?? 0) >= sharesOf(most).oneStranger,
+    );
+    t.match(await runAs(app, getScript, [path, '/secrets/stripe/key']), /^200 k/);
+    t.equal((await ask('/status', { socketPath: path })).status, 200);
+    t.ok((serving.server.status()[0]?.connections ?? 0) <= sharesOf(most).oneStranger + 2);
+    t.ok(Number(await flood) <= sharesOf(most).oneStranger, 'the rest was closed');
+  },
+);
+
+t.test('a user with a rule leaves some to others, and to root', { skip: needsRoot }, async (t) => {
+  const most = 64;
+  const serving = await withServing(t, {
+    listeners: (folder) => [
+      unixListener(join(folder, 'api.sock'), ['secrets', 'admin'], { mode: 0o666, maxConnections: most }),
+    ],
+  });
+  const path = serving.socketPath;
+  const flood = runAs(app, floodScript, [
+    path,
+    '500',
+    String(sharesOf(most).oneUser),
+    'GET /secrets/stripe HTTP/1.1\r\nHost: localhost\r\n\r\n',
+  ]);
+  await waitFor('the flood', () => (serving.server.status()[0]?.connections ?? 0) >= sharesOf(most).oneUser);
+  t.equal((await ask('/status', { socketPath: path })).status, 200);
+  t.match(await runAs(attacker, getScript, [path, '/healthz']), /^200/, 'a probe of another user');
+  t.equal(Number(await flood), sharesOf(most).oneUser);
+});
+
+t.test(
+  'whoever is refused keeps no connection, nor does a stranger who probes',
+  { skip: needsRoot },
+  async (t) => {
+    const serving = await withServing(t, {
+      listeners: (folder) => [unixListener(join(folder, 'api.sock'), ['secrets'], { mode: 0o666 })],
+    });
+    for (const path of ['/secrets/stripe', '/healthz']) {
+      const send = `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+      t.equal(Number(await runAs(attacker, floodScript, [serving.socketPath, '50', '0', send])), 0, path);
+    }
+  },
+);
+
+t.test('TCP connections that show no token give way to those that do', async (t) => {
+  const serving = await withServing(t, {
+    listeners: (folder) => [tcpListener(join(folder, 'token'), ['secrets'], { maxConnections: 100 })],
+  });
+  const { readFileSync } = await import('node:fs');
+  const token = readFileSync(join(serving.folder, 'token'), 'utf8');
+  const port = serving.server.portOf('listeners[1]') ?? 0;
+  const sockets: Socket[] = [];
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  for (let count = 0; count < 400; count += 1) {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.on('error', () => undefined);
+    sockets.push(socket);
+  }
+  await waitFor(
+    'the flood to be cut',
+    () => sockets.filter(({ destroyed, closed }) => destroyed || closed).length > 300,
+  );
+  const answer = await ask('/secrets/stripe/key', { port, headers: { authorization: `Bearer ${token}` } });
+  t.equal(answer.status, 200);
+});
+
+t.test('requests that wait are bounded on each connection', async (t) => {
+  const serving = await withServing(t, {});
+  const { etag = '' } = (await ask('/secrets/stripe', { socketPath: serving.socketPath })).headers;
+  const socket = connect(serving.socketPath);
+  let text = '';
+  socket.on('data', (chunk) => {
+    text += String(chunk);
+  });
+  const one = `GET /secrets/stripe?wait=60s HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: ${etag}\r\n\r\n`;
+  socket.write(one.repeat(200));
+  await waitFor('the waits', () => serving.registry.render().includes('latchkey_open_waits 64'));
+  serving.put('stripe', { key: 'other' });
+  await waitFor('the answers', () => text.includes('503'));
+  t.equal(text.match(/HTTP\/1\.1 200/g)?.length, 64);
+  socket.destroy();
+});
+
+t.test('the process never opens more connections than it has descriptors for', (t) => {
+  const budget = createDescriptorBudget(64);
+  t.equal(budget.most, 16, 'half of the descriptors is for files, and each connection may take two');
+  const first = createConnectionShares(() => 1000, budget);
+  const second = createConnectionShares(() => 1000, budget);
+  const places = [];
+  for (let count = 0; count < 100; count += 1) {
+    const place = (count % 2 === 0 ? first : second).take('0', 'owner');
+    if (place !== undefined) places.push(place);
+  }
+  t.equal(places.length, 16);
+  t.equal(second.take('1', 'ruled'), undefined);
+  for (const give of places) give();
+  t.equal(first.count + second.count + budget.count, 0);
+  let ruled = 0;
+  while (first.take('1', 'ruled') !== undefined) ruled += 1;
+  t.equal(ruled, 12, 'one user: three quarters');
+  t.ok(second.take('2', 'ruled'));
+  t.ok(second.take('0', 'owner'));
+  t.end();
+});
