@@ -168,7 +168,6 @@ const naturalCircles = [
     'config/schema/schema.ts',
     'config/sources/merge.ts',
     'config/upstreams/kinds.ts',
-    'config/upstreams/server-resolve.ts',
     'config/upstreams/vault-resolve.ts',
   ],
   // To be broken: what every dialect is given knows the parts that it is given to.

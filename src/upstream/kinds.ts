@@ -10,6 +10,9 @@ type CreateSource<K extends UpstreamKind> = (options: SourceOptions<ConfigOf<K>>
 const loaders: { readonly [K in UpstreamKind]: () => Promise<CreateSource<K>> } = {
   vault: async () => (await import('./vault/vault-upstream.ts')).createVaultUpstream,
   file: async () => (await import('./file/file-source.ts')).createFileSource,
+  env: async () => (await import('./env/env-source.ts')).createEnvSource,
+  exec: async () => (await import('./exec/exec-source.ts')).createExecSource,
+  http: async () => (await import('./endpoint/endpoint-source.ts')).createEndpointSource,
 };
 
 /** As the runtime's own table of modules: what is loaded stays loaded. */

@@ -28,6 +28,7 @@ export async function startKindSource(
   const { env = {}, clock = createSystemClock() } = options;
   const [resolved] = loadConfigText('/x/latchkey.yaml', JSON.stringify({ upstreams: { up: config } }), {
     env,
+    checks: 'none',
   }).upstreams;
   if (resolved === undefined) throw new Error('the config has no upstream');
   await loadKinds([resolved]);

@@ -129,8 +129,6 @@ export function fileConfig(
     notify: [],
     settle: undefined,
     onFailure: 'keep',
-    wait: { minMs: 0, maxMs: 0 },
-    onDrift: 'repair',
     createParents: false,
     backup: false,
     inPlace: false,

@@ -9,6 +9,7 @@ import { Place, type Problems } from '../problems.ts';
 import type { NotifyConfig, ProcessConfig, ResolvedConfig, SettleConfig } from '../resolved.ts';
 import type { MergedConfig } from '../sources/merge.ts';
 import type { ConfigSource } from '../sources/read-source.ts';
+import type { UpstreamConfig } from '../upstreams/kinds.ts';
 import type { Environment } from './resolve-context.ts';
 
 interface Trusted {
@@ -72,7 +73,7 @@ function* trustedPaths(config: ResolvedConfig, merged: MergedConfig, env: Enviro
     if (isOwnUser(process)) yield* programs(process.command, env, place.at('command'));
     for (const command of commandsOf([process.health])) yield* programs(command, env, place.at('health'));
   }
-  yield* credentials(config, merged);
+  yield* credentials(config, merged, env);
   const state = merged.stateDir?.place ?? merged.log.place;
   yield { path: config.stateDir, place: state, role: 'state_dir' };
   // Distributions give /var/log to a group of their logging program.
@@ -84,13 +85,15 @@ function* trustedPaths(config: ResolvedConfig, merged: MergedConfig, env: Enviro
     yield { path: log.file, place: merged.log.place.at('file'), role: 'log file', options };
 }
 
-function* credentials(config: ResolvedConfig, merged: MergedConfig): Generator<Trusted> {
+function* credentials(config: ResolvedConfig, merged: MergedConfig, env: Environment): Generator<Trusted> {
   for (const [index, upstream] of config.upstreams.entries()) {
     const place = merged.upstreams[index]?.place;
     if (place === undefined) continue;
+    if (upstream.kind === 'exec') yield* programs(upstream.command, env, place.at('command'));
     for (const [key, path] of filesOf(upstream)) {
       // The id of a role is a name, of which Vault keeps no secret.
-      const isSecret = !/^(?:ca|cert|roleId)/.test(key) && !isOfKubelet(path);
+      const isSecret =
+        !/^(?:ca|cert|roleId)/.test(key) && !isOfKubelet(path) && !isMeantForOthers(upstream, path);
       yield {
         path,
         place,
@@ -115,6 +118,12 @@ function* filesOf(part: object): Generator<[key: string, path: string]> {
       yield [key, value];
     else if (typeof value === 'object' && value !== null) yield* filesOf(value);
   }
+}
+
+/** What is sealed may be read by all; folders of secrets are mounted with the modes of others' choice. */
+function isMeantForOthers(upstream: UpstreamConfig, path: string): boolean {
+  if (upstream.kind !== 'file' || upstream.path !== path) return false;
+  return upstream.key !== undefined || upstream.format === 'folder';
 }
 
 /** Kubernetes gives mounted tokens mode 0644 in a container where nobody else is; it is not the operator's to choose. */

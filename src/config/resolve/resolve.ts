@@ -4,7 +4,13 @@ import { Place, type Problems } from '../problems.ts';
 import type { ResolvedConfig, SecretConfig } from '../resolved.ts';
 import type { SecretInput } from '../schema/schema.ts';
 import type { MergedConfig, Named } from '../sources/merge.ts';
-import { resolveUpstream, type UpstreamInput, upstreamSchema } from '../upstreams/kinds.ts';
+import {
+  defaultRefreshMs,
+  resolveUpstream,
+  type UpstreamConfig,
+  type UpstreamInput,
+  upstreamSchema,
+} from '../upstreams/kinds.ts';
 import {
   checkUniqueNames,
   createResolveContext,
@@ -29,9 +35,10 @@ export function resolveConfig(
   const context = createResolveContext(merged, names, env, problems, sources.length);
   const listeners = merged.listeners.flatMap((item) => resolveListener(item, context) ?? []);
   checkUniqueNames(problems, merged.processes);
+  const resolvedUpstreams = upstreams.map((item) => resolveUpstream(item, context));
   const config: ResolvedConfig = {
-    upstreams: upstreams.map((item) => resolveUpstream(item, context)),
-    secrets: merged.secrets.map((item) => resolveSecret(item, context)),
+    upstreams: resolvedUpstreams,
+    secrets: merged.secrets.map((item) => resolveSecret(item, resolvedUpstreams, context)),
     files: merged.files.map((item) => resolveFile(item, context)),
     processes: merged.processes.map((item) => resolveProcess(item, context)),
     listeners,
@@ -62,9 +69,11 @@ function upstreamOfEnvironment(env: Environment): Named<UpstreamInput>[] {
   return [{ name: 'vault', value: upstreamSchema.parse({}), place }];
 }
 
-const defaultRefreshMs = 30_000;
-
-function resolveSecret({ name, value, place }: Named<SecretInput>, context: ResolveContext): SecretConfig {
+function resolveSecret(
+  { name, value, place }: Named<SecretInput>,
+  upstreams: readonly UpstreamConfig[],
+  context: ResolveContext,
+): SecretConfig {
   const upstream = context.upstreamOf(value.upstream, place);
   if (upstream === undefined) {
     const known = [...context.upstreamNames];
@@ -78,13 +87,14 @@ function resolveSecret({ name, value, place }: Named<SecretInput>, context: Reso
   }
   if (value.refresh !== undefined && value.refresh < 100)
     context.problems.add(place.at('refresh'), 'expected at least 100ms');
+  const kind = upstreams.find((one) => one.name === upstream)?.kind ?? 'vault';
   return {
     name,
     upstream: upstream ?? '',
     path: value.path,
     operation: value.operation,
     parameters: value.parameters,
-    refreshMs: value.refresh ?? defaultRefreshMs,
+    refreshMs: value.refresh ?? defaultRefreshMs[kind],
     reissueMs: value.operation === 'write' ? value.refresh : undefined,
     maxStaleMs: value.max_stale,
     onStale: value.on_stale,

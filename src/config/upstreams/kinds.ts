@@ -4,15 +4,27 @@
 import * as z from 'zod/mini';
 import type { ResolveContext } from '../resolve/resolve-context.ts';
 import type { Named } from '../sources/merge.ts';
+import { type EnvUpstreamConfig, envSchema, resolveEnv } from './env.ts';
+import { type ExecUpstreamConfig, execSchema, resolveExec } from './exec.ts';
 import { type FileUpstreamConfig, fileSchema, resolveFile } from './file.ts';
+import { type HttpUpstreamConfig, httpSchema, resolveHttp } from './http.ts';
 import type { VaultUpstreamConfig } from './vault-config.ts';
 import { resolveVault } from './vault-resolve.ts';
 import { vaultSchema } from './vault-schema.ts';
 
-export const upstreamSchema = z.discriminatedUnion('kind', [vaultSchema, fileSchema], 'a map');
+export const upstreamSchema = z.discriminatedUnion(
+  'kind',
+  [vaultSchema, fileSchema, envSchema, execSchema, httpSchema],
+  'a map',
+);
 
 export type UpstreamInput = z.output<typeof upstreamSchema>;
-export type UpstreamConfig = VaultUpstreamConfig | FileUpstreamConfig;
+export type UpstreamConfig =
+  | VaultUpstreamConfig
+  | FileUpstreamConfig
+  | EnvUpstreamConfig
+  | ExecUpstreamConfig
+  | HttpUpstreamConfig;
 export type UpstreamKind = UpstreamConfig['kind'];
 
 export function resolveUpstream(item: Named<UpstreamInput>, context: ResolveContext): UpstreamConfig {
@@ -23,5 +35,20 @@ export function resolveUpstream(item: Named<UpstreamInput>, context: ResolveCont
       return resolveVault({ name, place, value }, context);
     case 'file':
       return resolveFile({ name, place, value }, context);
+    case 'env':
+      return resolveEnv({ name, place, value });
+    case 'exec':
+      return resolveExec({ name, place, value }, context);
+    case 'http':
+      return resolveHttp({ name, place, value }, context);
   }
 }
+
+/** How often a static secret is asked for unless it says otherwise, by what asking costs there. */
+export const defaultRefreshMs: Readonly<Record<UpstreamKind, number>> = {
+  vault: 30_000,
+  file: 30_000,
+  env: 86_400_000,
+  exec: 60_000,
+  http: 60_000,
+};

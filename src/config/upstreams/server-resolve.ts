@@ -1,6 +1,6 @@
 // The resolved form of the keys in server-schema.ts.
 import type { Place } from '../problems.ts';
-import type { ResolveContext } from '../resolve/resolve-context.ts';
+import type { KindContext } from './kind-context.ts';
 import type { ServerConfig, TlsConfig } from './server-config.ts';
 import type { ServerInput } from './server-schema.ts';
 
@@ -10,7 +10,7 @@ export const defaultTimeoutMs = 60_000;
 export function resolveServer(
   value: ServerInput,
   place: Place,
-  context: ResolveContext,
+  context: KindContext,
   variable: (key: string) => string | undefined = () => undefined,
 ): ServerConfig {
   return {
@@ -28,7 +28,7 @@ function resolveTls(
   { tls }: Pick<ServerInput, 'tls'>,
   place: Place,
   variable: (key: string) => string | undefined,
-  context: ResolveContext,
+  context: KindContext,
 ): TlsConfig {
   const at = place.at('tls');
   const certFile = context.optionalPathAt(at, tls.cert_file) ?? variable('VAULT_CLIENT_CERT');

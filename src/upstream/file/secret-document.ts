@@ -72,18 +72,29 @@ export function createSecretDocument(options: SecretDocumentOptions): SecretDocu
     timer = undefined;
   }
 
+  function openOnce(): Promise<OpenedDocument> {
+    if (opening !== undefined) return opening;
+    const mine = open();
+    opening = mine;
+    const done = () => {
+      if (opening === mine) timer = clock.setTimer(keptMs, forget);
+    };
+    mine.then(done, () => opening === mine && forget());
+    return mine;
+  }
+
+  const identity = () => secretFileIdentity(path, { holds: 'secrets', maxBytes });
+
   return {
-    open() {
-      if (opening !== undefined) return opening;
-      const mine = open();
-      opening = mine;
-      const done = () => {
-        if (opening === mine) timer = clock.setTimer(keptMs, forget);
-      };
-      mine.then(done, () => opening === mine && forget());
-      return mine;
+    async open() {
+      const isShared = opening !== undefined;
+      const opened = await openOnce();
+      // It may have changed since, and nothing told it yet.
+      if (!isShared || (await identity()) === opened.identity) return opened;
+      forget();
+      return await openOnce();
     },
-    identity: () => secretFileIdentity(path, { holds: 'secrets', maxBytes }),
+    identity,
     forget,
   };
 }

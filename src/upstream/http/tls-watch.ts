@@ -11,7 +11,8 @@ export interface TlsWatch {
 }
 
 export interface TlsWatchOptions {
-  readonly config: { readonly tls: TlsConfig; readonly addresses: readonly string[] };
+  /** Without addresses: some of them may be https. */
+  readonly config: { readonly tls: TlsConfig; readonly addresses?: readonly string[] };
   readonly logger: Logger;
   /** Takes the new files; throws while they cannot be used. */
   readonly onChange: () => Promise<void>;
@@ -36,7 +37,8 @@ export function createTlsWatch({ config, logger, onChange }: TlsWatchOptions): T
   return {
     start() {
       const paths = tlsFiles(config.tls);
-      if (paths.length === 0 || !config.addresses.some((address) => address.startsWith('https:'))) return;
+      const { addresses } = config;
+      if (paths.length === 0 || addresses?.every((address) => !address.startsWith('https:'))) return;
       watch = watchFiles({
         paths,
         logger,

@@ -1,5 +1,6 @@
-// Answers of kinds that are no Vault: fields, or one value without a name.
-import type { JsonObject } from '../../base/json.ts';
+// Answers of kinds that are no Vault: fields, one value, or a value that is fields when it is a JSON object.
+import { isUtf8 } from 'node:buffer';
+import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import { digestData, fieldsContent, type SecretAnswer } from '../../store/secret-version.ts';
 
@@ -13,4 +14,22 @@ export function fieldsAnswer(fields: JsonObject, life: Life): SecretAnswer {
 export function valueAnswer(value: Buffer, life: Life): SecretAnswer {
   const content = { form: 'bytes', value: SecretValue.fromBytes(value) } as const;
   return { kind: 'static', ...life, content, dataDigest: digestData(value.toString('base64')) };
+}
+
+/** The fields of a value that is a JSON object, as databases' credentials mostly are; else the value. */
+export function documentAnswer(value: Buffer, life: Life): SecretAnswer {
+  const fields = jsonFields(value);
+  return fields === undefined ? valueAnswer(value, life) : fieldsAnswer(fields, life);
+}
+
+/** Undefined where the value is no JSON object. */
+function jsonFields(value: Buffer): JsonObject | undefined {
+  if (!/^\s*\{/.test(value.subarray(0, 64).toString('latin1')) || !isUtf8(value)) return undefined;
+  try {
+    const parsed = parseJson(value.toString('utf8'));
+    return isJsonObject(parsed) ? parsed : undefined;
+  } catch {
+    // Text that begins with a brace is text.
+    return undefined;
+  }
 }

@@ -1,0 +1,22 @@
+// The agent's own environment as an upstream: the keys of `kind: env`.
+import * as z from 'zod/mini';
+import { doc, section, text } from '../schema/fields.ts';
+import type { KindItem } from './kind-context.ts';
+
+export const envSchema = section({
+  kind: doc(z.literal('env'), "Variables of the agent's own environment."),
+  prefix: doc(
+    z.optional(text()),
+    'What names begin with, left out in paths; with it the path `/` is all of them.',
+  ),
+});
+
+export interface EnvUpstreamConfig {
+  readonly name: string;
+  readonly kind: 'env';
+  readonly prefix: string;
+}
+
+export function resolveEnv({ name, value }: KindItem<z.output<typeof envSchema>>): EnvUpstreamConfig {
+  return { name, kind: 'env', prefix: value.prefix ?? '' };
+}

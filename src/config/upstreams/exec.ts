@@ -1,0 +1,64 @@
+// A command as an upstream: the keys of `kind: exec`, and what they mean resolved.
+import { isAbsolute } from 'node:path';
+import * as z from 'zod/mini';
+import { byteSize, commandLine, count, doc, duration, section, text, textList } from '../schema/fields.ts';
+import type { KindContext, KindItem } from './kind-context.ts';
+
+export const execSchema = section({
+  kind: doc(
+    z.literal('exec'),
+    'A command that is asked: JSON on its standard input, JSON on its standard output.',
+  ),
+  command: doc(commandLine(), 'The program by its whole path, and its arguments; never a line for a shell.'),
+  user: doc(z.optional(text()), 'Who it runs as, without further groups; default: the user of the agent.'),
+  group: doc(z.optional(text()), "Its group; default: that user's."),
+  env: doc(z.prefault(z.record(text(), z.string('a string'), 'a map'), {}), 'Variables for it; no secrets.'),
+  pass_env: doc(
+    z.prefault(textList(), []),
+    "Names of variables that it gets from the agent's environment, beside PATH and LANG.",
+  ),
+  working_dir: doc(z.prefault(text(), '/'), 'Where it runs.'),
+  timeout: doc(z.prefault(duration(), '30s'), 'Then its whole process group is killed.'),
+  concurrency: doc(z.prefault(count(1), 1), 'How many of it run at a time.'),
+  max_output: doc(z.prefault(byteSize(), '1MiB'), 'The most that it may answer.'),
+});
+
+export interface ExecUpstreamConfig {
+  readonly name: string;
+  readonly kind: 'exec';
+  readonly command: readonly string[];
+  readonly user: string | undefined;
+  readonly group: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  readonly passEnv: readonly string[];
+  readonly workingDir: string;
+  readonly timeoutMs: number;
+  readonly concurrency: number;
+  readonly maxBytes: number;
+}
+
+export function resolveExec(
+  { name, place, value }: KindItem<z.output<typeof execSchema>>,
+  { problems }: KindContext,
+): ExecUpstreamConfig {
+  const [program = ''] = value.command;
+  if (!isAbsolute(program)) {
+    problems.add(
+      place.at('command', 0),
+      `expected the whole path of a program, got ${JSON.stringify(program)}`,
+    );
+  }
+  return {
+    name,
+    kind: 'exec',
+    command: value.command,
+    user: value.user,
+    group: value.group,
+    env: value.env,
+    passEnv: value.pass_env,
+    workingDir: value.working_dir,
+    timeoutMs: value.timeout,
+    concurrency: value.concurrency,
+    maxBytes: value.max_output,
+  };
+}

@@ -1,0 +1,100 @@
+// The protocol of `kind: exec`: the request on standard input, and what exit code and standard output mean.
+import { errorCode, LatchkeyError } from '../../base/errors.ts';
+import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/json.ts';
+import type { Reference } from '../../store/reference.ts';
+import type { SecretAnswer } from '../../store/secret-version.ts';
+import { fieldsAnswer, valueAnswer } from '../kind/kind-answer.ts';
+import type { ProgramEnd } from './run-program.ts';
+
+export type ExecRequest =
+  | { readonly operation: 'read'; readonly reference: Reference }
+  | { readonly operation: 'renew'; readonly leaseId: string; readonly incrementSeconds: number }
+  | { readonly operation: 'revoke'; readonly leaseId: string };
+
+export function requestText(request: ExecRequest): string {
+  const words =
+    request.operation === 'read'
+      ? { name: request.reference.path, parameters: request.reference.parameters }
+      : request.operation === 'renew'
+        ? { lease_id: request.leaseId, increment_seconds: request.incrementSeconds }
+        : { lease_id: request.leaseId };
+  return `${JSON.stringify({ version: 1, operation: request.operation, ...words })}\n`;
+}
+
+/** What it printed, as an object; empty where it printed nothing. Throws by the exit code. */
+export function answerObject(end: ProgramEnd, program: string, what: string): JsonObject {
+  const { code, stdout } = end;
+  if (code === 3) throw new LatchkeyError('not_found', `${program} knows no ${what}`);
+  if (code === 4) throw new LatchkeyError('denied', `${program} may not give ${what}`);
+  if (code !== 0) {
+    throw new LatchkeyError(
+      'upstream_unavailable',
+      `${program} ended with ${code === undefined ? 'a signal' : `code ${code}`}`,
+      {
+        remedy: 'its standard error is in the log',
+      },
+    );
+  }
+  if (stdout.length === 0) return {};
+  try {
+    const value = parseJson(stdout.toString('utf8'));
+    if (isJsonObject(value)) return value;
+  } catch {
+    // The parser's error would quote the answer.
+  }
+  throw invalid(program, 'expected a JSON object');
+}
+
+/** `value` or `values`, with what is said of their life. */
+export function secretAnswer(answer: JsonObject, program: string, wallMs: number): SecretAnswer {
+  const { value, values, version, lease_id: leaseId, renewable } = answer;
+  const seconds = secondsLeft(answer, program, wallMs);
+  const versionId = version instanceof JsonNumber ? version.text : version;
+  const life = {
+    ...(typeof versionId === 'string' ? { versionId } : {}),
+    ...lifeOf(leaseId, renewable === true, seconds, program),
+  };
+  if (isJsonObject(values)) return fieldsAnswer(values, life);
+  if (typeof value === 'string') {
+    return valueAnswer(Buffer.from(value, answer['encoding'] === 'base64' ? 'base64' : 'utf8'), life);
+  }
+  throw invalid(program, 'expected value, a string, or values, a map');
+}
+
+/** What a renewal gave. */
+export function renewal(answer: JsonObject, program: string, wallMs: number) {
+  const durationSeconds = secondsLeft(answer, program, wallMs);
+  if (durationSeconds === undefined) throw invalid(program, 'expected expires_at');
+  return { durationSeconds, isRenewable: answer['renewable'] !== false };
+}
+
+/** The program's word for a lease that is gone. */
+export function asLeaseLost(error: unknown): unknown {
+  return errorCode(error) === 'not_found' ? new LatchkeyError('lease_lost', (error as Error).message) : error;
+}
+
+function lifeOf(leaseId: unknown, isRenewable: boolean, seconds: number | undefined, program: string) {
+  if (leaseId === undefined || leaseId === null) {
+    return seconds === undefined ? {} : ({ kind: 'expiring', ttlSeconds: seconds } as const);
+  }
+  if (typeof leaseId !== 'string' || leaseId === '') throw invalid(program, 'expected lease_id, a string');
+  if (seconds === undefined) throw invalid(program, 'expected expires_at with a lease_id');
+  return { kind: 'leased', lease: { id: leaseId, durationSeconds: seconds, isRenewable } } as const;
+}
+
+function secondsLeft({ expires_at: end }: JsonObject, program: string, wallMs: number): number | undefined {
+  if (end === undefined || end === null) return undefined;
+  const at =
+    end instanceof JsonNumber
+      ? Number(end.text) * 1000
+      : typeof end === 'string'
+        ? Date.parse(end)
+        : Number.NaN;
+  if (!Number.isFinite(at))
+    throw invalid(program, 'expected expires_at, seconds since 1970 or a date of ISO 8601');
+  return Math.max(0, Math.round((at - wallMs) / 1000));
+}
+
+function invalid(program: string, what: string): LatchkeyError {
+  return new LatchkeyError('upstream_answer_invalid', `${program} answers something else: ${what}`);
+}

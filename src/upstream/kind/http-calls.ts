@@ -1,0 +1,130 @@
+// Requests of a kind that is asked over HTTP: within the budget, over the transport, and with one meaning for statuses.
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Clock } from '../../base/clock.ts';
+import { LatchkeyError } from '../../base/errors.ts';
+import type { ServerConfig } from '../../config/upstreams/server-config.ts';
+import type { RequestOptions } from '../../store/secret-reading.ts';
+import { UpstreamFailure } from '../gate/failure.ts';
+import { createTlsWatch } from '../http/tls-watch.ts';
+import { createTransport, type WireStream } from '../http/transport.ts';
+import type { SourceOptions } from '../secret-source.ts';
+import { createKindGate } from './kind-gate.ts';
+
+export interface HttpCall {
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** Absolute. */
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Buffer;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  /** For messages: without the query, which may hold credentials. */
+  readonly where: string;
+}
+
+export interface HttpCalls {
+  send(call: HttpCall, request: RequestOptions): Promise<HttpAnswer>;
+  /** The answer as it comes, outside the budget: for watches. */
+  open(call: HttpCall, signal: AbortSignal): Promise<WireStream>;
+  budget(): { readonly inFlight: number; readonly queued: number };
+  close(): Promise<void>;
+}
+
+const longestRetryAfterMs = 3_600_000;
+
+export function createHttpCalls(options: SourceOptions<ServerConfig>): HttpCalls {
+  const { config, clock, logger } = options;
+  const gate = createKindGate(options, config.budget);
+  const { tls, timeoutMs, maxBodyBytes } = config;
+  const transport = createTransport({ tls, timeoutMs, maxBodyBytes, clock });
+  const tlsWatch = createTlsWatch({ config, logger, onChange: transport.reload });
+  tlsWatch.start();
+
+  return {
+    async send(call, { priority, promoted, signal }) {
+      const { address, target, where } = placeOf(call.url);
+      const answer = await gate.pass({ lane: priority, promoted, signal }, () =>
+        transport.exchange(address, { ...wireOf(call), target, signal }),
+      );
+      return { ...answer, where };
+    },
+    open(call, signal) {
+      const { address, target } = placeOf(call.url);
+      return transport.open(address, { ...wireOf(call), target, signal });
+    },
+    budget: gate.status,
+    async close() {
+      gate.close();
+      await tlsWatch.close();
+      await transport.close();
+    },
+  };
+}
+
+function wireOf({ method = 'GET', headers = {}, body }: HttpCall) {
+  return {
+    method,
+    headers: { 'user-agent': 'latchkey', ...headers },
+    body: typeof body === 'string' ? Buffer.from(body) : body,
+  };
+}
+
+function placeOf(url: string): { address: string; target: string; where: string } {
+  const { origin, pathname, search } = new URL(url);
+  return { address: origin, target: `${pathname}${search}`, where: `${origin}${pathname}` };
+}
+
+/**
+ * What a status means where the kind knows nothing better: throws for all but 2xx and 304. `what` is what was asked for;
+ * `detail` is the kind's reading of the answer, and holds nothing secret.
+ */
+export function checkStatus(answer: HttpAnswer, what: string, clock: Clock, detail = ''): void {
+  const { status, where } = answer;
+  if ((status >= 200 && status < 300) || status === 304) return;
+  const told = detail === '' ? '' : `: ${detail}`;
+  const retryAfterMs = retryAfter(answer.headers, clock.wall());
+  const more = { status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  if (status === 429) {
+    throw new UpstreamFailure('rate_limited', `${where} answers 429, too many requests${told}`, {
+      ...more,
+      remedy: 'raise refresh of the secrets, or lower budget',
+    });
+  }
+  if (status === 401)
+    throw new LatchkeyError('token_invalid', `${where} does not accept the credentials (401)${told}`);
+  if (status === 403) throw new LatchkeyError('denied', `${where} does not allow ${what} (403)${told}`);
+  if (status === 404 || status === 410)
+    throw new LatchkeyError('not_found', `there is no ${what} at ${where}${told}`);
+  if (status === 408 || status >= 500) {
+    throw new UpstreamFailure('unavailable', `${where} answers ${status}${told}`, { ...more, wasSent: true });
+  }
+  if (status >= 300 && status < 400) {
+    throw new UpstreamFailure(
+      'answer_invalid',
+      `${where} answers ${status}: redirects are not followed with credentials`,
+      {
+        ...more,
+        remedy: 'correct the address',
+      },
+    );
+  }
+  throw new LatchkeyError('request_invalid', `${where} answers ${status} to the request for ${what}${told}`);
+}
+
+/** Seconds or a date; undefined where there is none, or nobody could mean it. */
+function retryAfter(headers: IncomingHttpHeaders, wallMs: number): number | undefined {
+  const text = headers['retry-after'];
+  if (text === undefined) return undefined;
+  const seconds = /^\d+(?:\.\d+)?$/.test(text.trim()) ? Number(text) * 1000 : dateIn(text, headers, wallMs);
+  return Number.isFinite(seconds) ? Math.min(longestRetryAfterMs, Math.max(0, seconds)) : undefined;
+}
+
+/** By the clock of the server, where it tells. */
+function dateIn(text: string, headers: IncomingHttpHeaders, wallMs: number): number {
+  const now = Date.parse(headers.date ?? '');
+  return Date.parse(text) - (Number.isNaN(now) ? wallMs : now);
+}

@@ -1,0 +1,200 @@
+// The contract of every kind of upstream but Vault (test/contract has that): one suite, over fakes of one frame and real things.
+import t, { type Test } from 'tap';
+import { type SecretAnswer, secretFields } from '../../src/store/secret-version.ts';
+import type { FakeFault } from '../support/fake-service.ts';
+import { startKindSource } from '../support/kind-source.ts';
+import { httpKind } from '../support/kinds/http-kind.ts';
+import type { KindCase, KindFixture } from '../support/kinds/kind-fixture.ts';
+import { localKinds } from '../support/kinds/local-kinds.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const cases: readonly KindCase[] = [...localKinds, httpKind];
+const canary = 'canary-5f1d';
+
+async function setUp(t: Test, kind: KindCase, options?: { timeout?: string }) {
+  const fixture = await kind.start(t, options);
+  const up = await startKindSource(t, fixture.config, fixture.env === undefined ? {} : { env: fixture.env });
+  await up.source.ready(AbortSignal.timeout(10_000));
+  t.teardown(() => {
+    const told = JSON.stringify([up.logs, up.source.status()]);
+    if (told.includes(canary)) throw new Error(`${kind.kind}: a value is in the log or the status`);
+  });
+  return { ...up, fixture };
+}
+
+function valueIn(answer: SecretAnswer): Buffer {
+  const { content } = answer;
+  if (content.form === 'bytes') return Buffer.from(content.value.bytes());
+  return Buffer.from(String(secretFields(answer)['value']));
+}
+
+async function codeOf(reading: Promise<unknown>): Promise<string> {
+  return await reading.then(
+    () => 'fine',
+    (error: { code?: string; message?: string; stack?: string }) => {
+      if (`${error.message}`.includes(canary)) throw new Error('a value is in an error');
+      return error.code ?? 'no code';
+    },
+  );
+}
+
+for (const kind of cases) {
+  t.test(
+    `${kind.kind}: reads values and fields, sees a rotation, removal and denial`,
+    { skip: kind.skip ?? false },
+    async (t) => {
+      const { fixture, read, isCurrent, fields, source } = await setUp(t, kind);
+      const path = await fixture.put('plain', `${canary} one`);
+      const first = await read(path);
+      t.equal(valueIn(first).toString(), `${canary} one`);
+      t.not(await isCurrent(path, first), false, 'it is still that one');
+      t.equal((await read(path)).dataDigest, first.dataDigest, 'the same data is the same');
+      await fixture.put('plain', `${canary} two`);
+      await waitFor('the rotation is seen', async () => (await isCurrent(path, first)) !== true);
+      const second = await read(path);
+      t.equal(valueIn(second).toString(), `${canary} two`);
+      t.not(second.dataDigest, first.dataDigest);
+      if (second.versionId !== undefined) t.not(second.versionId, first.versionId);
+      if (fixture.putFields !== undefined) {
+        t.match(await fields(await fixture.putFields('fields', { user: 'joe', password: canary })), {
+          user: 'joe',
+          password: canary,
+        });
+      }
+      t.equal(await codeOf(read(`${path}-none`)), 'not_found');
+      t.equal(source.status().state, 'ready', 'what is not there says nothing of the rest');
+      await fixture.remove?.('plain');
+      if (fixture.remove) t.equal(await codeOf(read(path)), 'not_found', 'removed is not away');
+      if (fixture.deny) {
+        const denied = await fixture.put('denied', canary);
+        await read(denied);
+        await fixture.deny('denied');
+        t.equal(await codeOf(read(denied)), 'denied');
+        t.equal(source.status().state, 'ready');
+      }
+    },
+  );
+
+  t.test(
+    `${kind.kind}: carries binary, large and oddly named values`,
+    { skip: kind.skip ?? false },
+    async (t) => {
+      const { fixture, read } = await setUp(t, kind);
+      const bytes = Buffer.from(Array.from({ length: 256 }, (_, index) => index));
+      if (fixture.hasBinary) t.same(valueIn(await read(await fixture.put('binary', bytes))), bytes);
+      const large = `${'x'.repeat(fixture.largest - 10)}the end`;
+      t.equal(valueIn(await read(await fixture.put('large', large))).toString(), large);
+      t.equal(valueIn(await read(await fixture.put('empty-line', 'a\n'))).toString(), 'a\n');
+      t.equal(valueIn(await read(await fixture.put('text', 'ä€😀 "q" \\ $x'))).toString(), 'ä€😀 "q" \\ $x');
+      if (!fixture.hasUnicodeNames) return;
+      for (const name of ['Passwörter', 'with space', 'a+b&c=d%20', 'q.r-s_t']) {
+        t.equal(valueIn(await read(await fixture.put(name, name))).toString(), name);
+      }
+    },
+  );
+
+  t.test(`${kind.kind}: pushes, and knows names of one secret`, { skip: kind.skip ?? false }, async (t) => {
+    const { fixture, read, changed, source } = await setUp(t, kind);
+    const path = await fixture.put('pushed', 'one');
+    await read(path);
+    if (fixture.isPushed) {
+      await fixture.put('pushed', 'two');
+      await waitFor('the change is told', () => changed.includes(path), 5000);
+      t.equal(valueIn(await read(path)).toString(), 'two');
+    }
+    const other = fixture.alias?.(path);
+    if (other === undefined) return;
+    await read(other);
+    const reference = (name: string) => ({
+      upstream: 'up',
+      operation: 'read' as const,
+      path: name,
+      parameters: {},
+    });
+    t.equal(source.canonicalKey(reference(other)), source.canonicalKey(reference(path)));
+    t.not(source.canonicalKey(reference('other')), source.canonicalKey(reference(path)));
+  });
+
+  t.test(
+    `${kind.kind}: tells limits, outages and nonsense apart, and comes back`,
+    { skip: kind.skip ?? false },
+    async (t) => {
+      const { fixture, read, source, logs } = await setUp(t, kind, { timeout: '500ms' });
+      const { service } = fixture;
+      if (service === undefined) return;
+      const path = await fixture.put('app', canary);
+      await read(path);
+      const faults: readonly [string, FakeFault, string | RegExp][] = [
+        ['500', { status: 500, text: canary }, 'upstream_unavailable'],
+        ['503', { status: 503, text: `<html>${canary}` }, 'upstream_unavailable'],
+        ['hang', { how: 'hang' }, 'upstream_unavailable'],
+        ['slow', { how: 'slow' }, /^(?:upstream_unavailable|fine)$/],
+        ['cut', { how: 'cut' }, 'upstream_unavailable'],
+        ['reset', { how: 'reset' }, 'upstream_unavailable'],
+        [
+          'redirect',
+          { status: 302, headers: { location: 'http://127.0.0.1:1/' } },
+          'upstream_answer_invalid',
+        ],
+        ['clock', { skewMs: 600_000 }, 'fine'],
+      ];
+      for (const [name, fault, code] of faults) {
+        service.fault = { ...fault, ...matching(fixture) };
+        t.match(await codeOf(read(path)), code, name);
+        service.fault = undefined;
+        await waitFor(`it is back after ${name}`, async () => (await codeOf(read(path))) === 'fine');
+        t.equal(source.status().state, 'ready');
+      }
+      await service.down();
+      t.equal(await codeOf(read(path)), 'upstream_unavailable', 'down');
+      t.equal(source.status().state, 'unavailable');
+      await service.up();
+      await waitFor('it is back', async () => (await codeOf(read(path))) === 'fine');
+      t.equal(
+        logs.filter(({ level }) => level === 'warn').length < 40,
+        true,
+        'a line a change of state, no more',
+      );
+    },
+  );
+
+  t.test(
+    `${kind.kind}: leaves a service that limits it alone, as long as that says`,
+    { skip: kind.skip ?? false },
+    async (t) => {
+      const { fixture, read, source } = await setUp(t, kind);
+      const { service } = fixture;
+      if (service === undefined) return;
+      const path = await fixture.put('app', canary);
+      await read(path);
+      const inTwoSeconds = () => new Date(Date.now() + 2000).toUTCString();
+      for (const [form, value] of [
+        ['seconds', () => '1'],
+        ['a date', inTwoSeconds],
+      ] as const) {
+        service.fault = { status: 429, headers: { 'retry-after': value() }, ...matching(fixture) };
+        t.equal(await codeOf(read(path)), 'upstream_rate_limited', form);
+        t.equal(source.status().state, 'rate_limited');
+        service.fault = undefined;
+        const before = service.requests.length;
+        t.equal(await codeOf(read(path)), 'upstream_rate_limited');
+        t.equal(service.requests.length, before, 'nothing is asked meanwhile');
+        await waitFor('it is asked again', async () => (await codeOf(read(path))) === 'fine');
+      }
+    },
+  );
+
+  t.test(`${kind.kind}: logs in again when its login has ended`, { skip: kind.skip ?? false }, async (t) => {
+    const { fixture, read } = await setUp(t, kind);
+    if (fixture.expireLogin === undefined) return;
+    const path = await fixture.put('app', canary);
+    await read(path);
+    fixture.expireLogin();
+    t.equal(valueIn(await read(path)).toString(), canary);
+  });
+}
+
+function matching(fixture: KindFixture): Pick<FakeFault, 'matches'> {
+  const { isRead } = fixture;
+  return isRead === undefined ? {} : { matches: isRead };
+}
