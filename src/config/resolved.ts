@@ -31,6 +31,8 @@ export interface SecretConfig {
   readonly reissueMs: number | undefined;
   readonly maxStaleMs: number | undefined;
   readonly onStale: 'expire' | 'keep';
+  readonly onRemoved: 'keep' | 'fail';
+  readonly onDenied: 'keep' | 'fail';
   readonly overlapMs: number;
   readonly onExit: 'revoke' | 'keep';
   /** Not ready before it is there (default true). */

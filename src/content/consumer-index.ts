@@ -54,7 +54,7 @@ export function createConsumerIndex(options: { store: Store }): ConsumerIndex {
       const version = entry.current;
       if (version === undefined) return withoutValue(entry);
       if (entry.reference.operation === 'list') return { status: 'ready-list', names: toNames(version) };
-      return { status: 'ready', secret: parse(entry, version) };
+      return { status: 'ready', secret: parse(entry, version), isRemoved: entry.isRemoved };
     },
     parsed: parse,
     close: stop,
@@ -63,8 +63,7 @@ export function createConsumerIndex(options: { store: Store }): ConsumerIndex {
 
 /** `absent` when upstream said that there is no such secret. */
 export function isAbsent(entry: Entry): boolean {
-  const code = entry.error?.code;
-  return entry.current === undefined && (code === 'not_found' || code === 'mount_not_found');
+  return entry.current === undefined && entry.isRemoved;
 }
 
 function withoutValue(entry: Entry): LookupAnswer {

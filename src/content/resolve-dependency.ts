@@ -70,6 +70,8 @@ export function resolveSecret(secret: SecretConfig): ResolvedDependency {
     ...(secret.reissueMs === undefined ? {} : { reissueMs: secret.reissueMs }),
     ...(secret.maxStaleMs === undefined ? {} : { maxStaleMs: secret.maxStaleMs }),
     onStale: secret.onStale,
+    onRemoved: secret.onRemoved,
+    onDenied: secret.onDenied,
     overlapMs: secret.overlapMs,
     onExit: secret.onExit,
   };

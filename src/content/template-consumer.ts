@@ -236,7 +236,7 @@ function holder(id: string, stage: HoldStage): string {
 }
 
 function appearance(entry: Entry): string {
-  if (entry.current !== undefined) return String(entry.current.number);
+  if (entry.current !== undefined) return `${entry.current.number}${entry.isRemoved ? ' removed' : ''}`;
   return isAbsent(entry) ? 'absent' : 'pending';
 }
 

@@ -4,7 +4,7 @@ import { type BackoffLimits, backoffDelayMs } from '../base/backoff.ts';
 import { type ErrorCode, errorCode } from '../base/errors.ts';
 import { UpstreamError } from '../base/upstream-error.ts';
 import type { EntryState } from '../store/entry.ts';
-import type { FailureView, SecretView } from './secret-view.ts';
+import type { FailureView, SecretView, ValueView } from './secret-view.ts';
 
 /** A static secret is handed out this long without upstream, unless `max_stale` says otherwise. */
 const defaultMaxStaleMs = 24 * 3_600_000;
@@ -16,6 +16,7 @@ export function addFailure(before: FailureView | undefined, error: unknown, now:
     count: (before?.count ?? 0) + 1,
     since: before?.since ?? now,
     at: now,
+    refusal: refusalOf(errorCode(error)) ?? (isOutageError(error) ? before?.refusal : undefined),
     retryAfterMs: error instanceof UpstreamError ? error.retryAfterMs : undefined,
   };
 }
@@ -54,6 +55,10 @@ function isUnsent(error: unknown): boolean {
   return error instanceof Error && 'wasSent' in error && error.wasSent === false;
 }
 
+function isMissing({ code }: FailureView): boolean {
+  return refusalOf(code) === 'removed';
+}
+
 /** The wait after a failure, from the moment of that failure. */
 export function retryDelayMs(
   failure: FailureView,
@@ -64,15 +69,22 @@ export function retryDelayMs(
   const backoff = backoffDelayMs(failure.count, limits, random);
   if (failure.retryAfterMs !== undefined) return failure.retryAfterMs * (1 + random() / 2) + backoff / 2;
   // A path that is not there may be made at any time: found within `refresh`, as a change of it would be.
-  const isMissing = failure.code === 'not_found' || failure.code === 'mount_not_found';
-  return isMissing ? Math.min(backoff, refreshMs * (0.8 + 0.4 * random())) : backoff;
+  return isMissing(failure) ? Math.min(backoff, refreshMs * (0.8 + 0.4 * random())) : backoff;
 }
 
-/** When the value must not be handed out any more; undefined: never. */
+/**
+ * When the value must not be handed out any more; undefined: never. That upstream says no is no outage: `on_stale: keep`
+ * hands nothing out for ever that it has removed or denies.
+ */
 export function expiryAt(view: SecretView): number | undefined {
   const { value, failure, policy } = view;
-  if (value === undefined || policy.onStale === 'keep') return undefined;
-  if (value.endsAt !== undefined) {
+  if (value === undefined) return undefined;
+  if (failure?.refusal !== undefined && !endsByItself(value)) {
+    const isFatal = (failure.refusal === 'removed' ? policy.onRemoved : policy.onDenied) === 'fail';
+    return isFatal ? failure.at : value.confirmedAt + (policy.maxStaleMs ?? defaultMaxStaleMs);
+  }
+  if (policy.onStale === 'keep') return undefined;
+  if (endsByItself(value)) {
     const end = failure === undefined ? Math.max(value.endsAt, value.doubtUntil ?? 0) : value.endsAt;
     const byStaleness =
       failure === undefined || policy.maxStaleMs === undefined
@@ -81,6 +93,16 @@ export function expiryAt(view: SecretView): number | undefined {
     return Math.min(end, byStaleness);
   }
   return failure === undefined ? undefined : value.confirmedAt + (policy.maxStaleMs ?? defaultMaxStaleMs);
+}
+
+/** A credential is good to its own end, whatever becomes of the path that gave it. */
+function endsByItself(value: ValueView): value is ValueView & { endsAt: number } {
+  return value.endsAt !== undefined;
+}
+
+function refusalOf(code: ErrorCode): FailureView['refusal'] {
+  if (code === 'denied') return 'denied';
+  return code === 'not_found' || code === 'mount_not_found' ? 'removed' : undefined;
 }
 
 /** What is left of the value while upstream fails. */

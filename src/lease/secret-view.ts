@@ -28,7 +28,7 @@ export interface ValueView {
 
 /** All that the schedule of one secret depends on, beside the time and luck. */
 export interface SecretView {
-  readonly policy: Pick<EntryPolicy, 'refreshMs' | 'reissueMs' | 'maxStaleMs' | 'onStale'>;
+  readonly policy: Omit<EntryPolicy, 'overlapMs' | 'onExit'>;
   /** Stays after the value has expired. */
   readonly value: ValueView | undefined;
   readonly isExpired: boolean;
@@ -46,6 +46,8 @@ export interface FailureView {
   /** Monotonic milliseconds of the first and of the last one. */
   readonly since: number;
   readonly at: number;
+  /** Upstream's last word on the secret itself: no outage takes it back. */
+  readonly refusal?: 'removed' | 'denied' | undefined;
   /** How long upstream asked to be left alone. */
   readonly retryAfterMs: number | undefined;
 }

@@ -1,7 +1,7 @@
 // What the parts of one track share: its record, and the view of it that the policies get.
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
-import { type EntryPolicy, mergePolicies } from '../store/entry.ts';
+import { defaultEntryPolicy, type EntryPolicy, mergePolicies } from '../store/entry.ts';
 import type { Reference } from '../store/reference.ts';
 import type { SecretAnswer } from '../store/secret-version.ts';
 import type { Store } from '../store/store.ts';
@@ -79,7 +79,7 @@ export function policyOf({ store, members }: TrackContext): EntryPolicy | undefi
 
 export function viewOf(context: TrackContext): SecretView {
   return {
-    policy: policyOf(context) ?? { refreshMs: 30_000, onStale: 'expire' },
+    policy: policyOf(context) ?? defaultEntryPolicy,
     value: context.value && valueView(context.value),
     isExpired: context.isExpired,
     failure: context.failure,

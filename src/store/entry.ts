@@ -16,6 +16,10 @@ export interface EntryPolicy {
   readonly maxStaleMs?: number;
   /** What happens then: handed out no more, or kept for ever. */
   readonly onStale: 'expire' | 'keep';
+  /** Upstream says after a success that it is there no more: kept until `maxStaleMs`, or handed out no more at once. */
+  readonly onRemoved: 'keep' | 'fail';
+  /** The same where upstream denies it. */
+  readonly onDenied: 'keep' | 'fail';
   /** How long a superseded lease lives after its last consumer has moved. */
   readonly overlapMs: number;
   /** When the agent ends: `keep` leaves what was issued alive for the next start to go on with. */
@@ -25,6 +29,8 @@ export interface EntryPolicy {
 export const defaultEntryPolicy: EntryPolicy = {
   refreshMs: 30_000,
   onStale: 'expire',
+  onRemoved: 'keep',
+  onDenied: 'keep',
   overlapMs: 30_000,
   onExit: 'keep',
 };
@@ -56,9 +62,11 @@ export interface Entry {
   readonly expiresAt: number | undefined;
   readonly next: PlannedAction | undefined;
   readonly error: EntryError | undefined;
+  /** Upstream's last word is that there is no such secret; an outage does not take it back. `current` may be here all the same. */
+  readonly isRemoved: boolean;
 }
 
-/** The strictest of two wishes: the shorter refresh and staleness, the longer overlap; revoke wins over keep. */
+/** The strictest of two wishes: the shorter refresh and staleness, the longer overlap; fail and revoke win over keep. */
 export function mergePolicies(a: EntryPolicy, b: EntryPolicy): EntryPolicy {
   const stale = [a.maxStaleMs, b.maxStaleMs].filter((ms) => ms !== undefined);
   const reissue = [a.reissueMs, b.reissueMs].filter((ms) => ms !== undefined);
@@ -67,6 +75,8 @@ export function mergePolicies(a: EntryPolicy, b: EntryPolicy): EntryPolicy {
     ...(reissue.length > 0 ? { reissueMs: Math.min(...reissue) } : {}),
     ...(stale.length > 0 ? { maxStaleMs: Math.min(...stale) } : {}),
     onStale: a.onStale === 'expire' || b.onStale === 'expire' ? 'expire' : 'keep',
+    onRemoved: a.onRemoved === 'fail' || b.onRemoved === 'fail' ? 'fail' : 'keep',
+    onDenied: a.onDenied === 'fail' || b.onDenied === 'fail' ? 'fail' : 'keep',
     overlapMs: Math.max(a.overlapMs, b.overlapMs),
     onExit: a.onExit === 'revoke' || b.onExit === 'revoke' ? 'revoke' : 'keep',
   };

@@ -70,6 +70,7 @@ interface Cell {
   expiresAt: number | undefined;
   next: PlannedAction | undefined;
   error: EntryError | undefined;
+  isRemoved: boolean;
   lastNumber: number;
   wishes: Map<symbol, EntryPolicy>;
   held: Map<string, SecretVersion>;
@@ -144,7 +145,12 @@ export function createStore(options: { clock: Clock }): Store {
         before !== undefined &&
         before.dataDigest === answer.dataDigest &&
         before.lease?.id === answer.lease?.id;
-      Object.assign(cell, { state: 'fresh', expiresAt, error: undefined } satisfies Partial<Cell>);
+      Object.assign(cell, {
+        state: 'fresh',
+        expiresAt,
+        error: undefined,
+        isRemoved: false,
+      } satisfies Partial<Cell>);
       if (isSame) {
         cell.current = confirm(before, answer);
         tell((listener) => listener.updated?.(cell));
@@ -166,7 +172,12 @@ export function createStore(options: { clock: Clock }): Store {
     extend(key, expiresAt) {
       const cell = cells.get(key);
       if (cell === undefined) return;
-      Object.assign(cell, { state: 'fresh', expiresAt, error: undefined } satisfies Partial<Cell>);
+      Object.assign(cell, {
+        state: 'fresh',
+        expiresAt,
+        error: undefined,
+        isRemoved: false,
+      } satisfies Partial<Cell>);
       tell((listener) => listener.updated?.(cell));
     },
     fail(key, error, state) {
@@ -174,6 +185,7 @@ export function createStore(options: { clock: Clock }): Store {
       if (cell === undefined) return;
       cell.error = nextError(cell.error, errorCode(error), error, clock.wall());
       cell.state = state;
+      if (cell.error.code === 'not_found' || cell.error.code === 'mount_not_found') cell.isRemoved = true;
       if (state === 'expired' && cell.current !== undefined) {
         cell.superseded.set(cell.current.number, cell.current);
         cell.current = undefined;
@@ -221,6 +233,7 @@ function createCell(key: string, reference: Reference, policy: EntryPolicy): Cel
     expiresAt: undefined,
     next: undefined,
     error: undefined,
+    isRemoved: false,
     lastNumber: 0,
     wishes: new Map(),
     held: new Map(),

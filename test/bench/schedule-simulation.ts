@@ -214,7 +214,7 @@ function createAgent(random: () => number): Agent {
 
 function view(reference: Reference): SecretView {
   const { value, isExpired, failure } = reference;
-  const policy = { refreshMs, onStale: 'expire' } as const;
+  const policy = { refreshMs, onStale: 'expire', onRemoved: 'keep', onDenied: 'keep' } as const;
   return { policy, value, isExpired, failure, askedAt: undefined, mintAllowedAt: 0 };
 }
 

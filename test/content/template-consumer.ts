@@ -59,6 +59,28 @@ t.test(
   },
 );
 
+t.test(
+  'a secret that was removed is not there, as to an agent that starts now, and its value may be used on',
+  async (t) => {
+    const f = await createFixture(
+      '{{ if secretExists "a" }}on{{ else }}off{{ end }} {{ secretOrDefault "a" "x" "none" }} {{ field "b" "x" }}',
+    );
+    const shown = () => f.consumer.execute().output.toString();
+    shown();
+    f.publish('a', { x: '1' });
+    f.publish('b', { x: '2' });
+    t.equal(shown(), 'on 1 2');
+    const before = f.changes.length;
+    for (const name of ['a', 'b']) f.store.fail(f.key(name), new LatchkeyError('not_found', 'none'), 'stale');
+    t.ok(f.changes.length > before, 'told at once');
+    t.equal(shown(), 'off none 2');
+    f.store.fail(f.key('a'), new LatchkeyError('upstream_unavailable', 'away'), 'stale');
+    t.equal(shown(), 'off none 2', 'an outage does not bring it back');
+    f.publish('a', { x: '1' });
+    t.equal(shown(), 'on 1 2');
+  },
+);
+
 t.test('is told of what its last execution could see, and of nothing else', async (t) => {
   const f = await createFixture('{{ secretOrDefault "secret/a" "x" "none" }}');
   f.consumer.execute();

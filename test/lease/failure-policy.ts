@@ -37,7 +37,7 @@ t.test('takes a lost or broken answer for a credential that was made', async (t)
 t.test('tells what is left of a value', async (t) => {
   const failure = addFailure(undefined, unavailable(), 1000);
   const view: SecretView = {
-    policy: { refreshMs: 1000, onStale: 'expire' },
+    policy: { refreshMs: 1000, onStale: 'expire', onRemoved: 'keep', onDenied: 'keep' },
     value: {
       kind: 'leased',
       confirmedAt: 0,
@@ -58,7 +58,13 @@ t.test('tells what is left of a value', async (t) => {
   t.equal(stateOnFailure(view, 1000), 'stale');
   t.equal(stateOnFailure(view, 5000), 'expired');
   t.equal(stateOnFailure({ ...view, isExpired: true }, 1000), 'expired');
-  t.equal(stateOnFailure({ ...view, policy: { ...view.policy, onStale: 'keep' } }, 9000), 'stale');
+  t.equal(
+    stateOnFailure(
+      { ...view, policy: { ...view.policy, onStale: 'keep', onRemoved: 'keep', onDenied: 'keep' } },
+      9000,
+    ),
+    'stale',
+  );
   const impatient = { ...view, policy: { ...view.policy, maxStaleMs: 500 } };
   t.equal(stateOnFailure(impatient, 1400), 'stale');
   t.equal(stateOnFailure(impatient, 1500), 'expired', 'max_stale shortens what a lease may still be used');

@@ -37,7 +37,7 @@ function valueWith(value: Partial<ValueView> = {}): ValueView {
 
 function viewWith(value?: Partial<ValueView>, view: Partial<SecretView> = {}): SecretView {
   return {
-    policy: { refreshMs: 30 * second, onStale: 'expire' },
+    policy: { refreshMs: 30 * second, onStale: 'expire', onRemoved: 'keep', onDenied: 'keep' },
     value: value && valueWith(value),
     isExpired: false,
     failure: undefined,
@@ -156,7 +156,7 @@ const cases: readonly Case[] = [
     name: 'asks again where an interval was set for it',
     view: {
       ...viewWith({ kind: 'expiring' }),
-      policy: { refreshMs: second, reissueMs: hour, onStale: 'expire' },
+      policy: { refreshMs: second, reissueMs: hour, onStale: 'expire', onRemoved: 'keep', onDenied: 'keep' },
     },
     action: 'replace',
     from: 54 * minute,
@@ -302,7 +302,16 @@ const cases: readonly Case[] = [
     name: 'expires a static secret when upstream failed for max_stale',
     view: viewWith(
       { confirmedAt: now - 50 * second },
-      { failure: failed(away, 9), policy: { refreshMs: 30 * second, maxStaleMs: minute, onStale: 'expire' } },
+      {
+        failure: failed(away, 9),
+        policy: {
+          refreshMs: 30 * second,
+          maxStaleMs: minute,
+          onStale: 'expire',
+          onRemoved: 'keep',
+          onDenied: 'keep',
+        },
+      },
     ),
     action: 'expire',
     from: 10 * second,
@@ -313,7 +322,16 @@ const cases: readonly Case[] = [
     name: 'keeps a static secret for ever where that is wished',
     view: viewWith(
       { confirmedAt: now - 50 * hour },
-      { failure: failed(away, 9), policy: { refreshMs: 30 * second, maxStaleMs: minute, onStale: 'keep' } },
+      {
+        failure: failed(away, 9),
+        policy: {
+          refreshMs: 30 * second,
+          maxStaleMs: minute,
+          onStale: 'keep',
+          onRemoved: 'keep',
+          onDenied: 'keep',
+        },
+      },
     ),
     action: 'retry',
     from: 30 * second,
@@ -332,7 +350,7 @@ const cases: readonly Case[] = [
     name: 'does not hammer for a lease that is kept after its end',
     view: viewWith(leased(-hour), {
       failure: failed(away, 9),
-      policy: { refreshMs: 30 * second, onStale: 'keep' },
+      policy: { refreshMs: 30 * second, onStale: 'keep', onRemoved: 'keep', onDenied: 'keep' },
     }),
     action: 'retry',
     from: 30 * second,
@@ -343,7 +361,7 @@ const cases: readonly Case[] = [
     name: 'never asks more often than the floor',
     view: viewWith(
       { confirmedAt: now - minute },
-      { askedAt: now, policy: { refreshMs: 1, onStale: 'expire' } },
+      { askedAt: now, policy: { refreshMs: 1, onStale: 'expire', onRemoved: 'keep', onDenied: 'keep' } },
     ),
     action: 'poll',
     from: limits.minIntervalMs,

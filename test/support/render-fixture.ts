@@ -153,6 +153,8 @@ export function secretConfig(name: string): SecretConfig {
     reissueMs: undefined,
     maxStaleMs: undefined,
     onStale: 'expire',
+    onRemoved: 'keep',
+    onDenied: 'keep',
     overlapMs: 30_000,
     onExit: 'revoke',
     isRequired: true,

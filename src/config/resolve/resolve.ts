@@ -98,6 +98,8 @@ function resolveSecret(
     reissueMs: value.operation === 'write' ? value.refresh : undefined,
     maxStaleMs: value.max_stale,
     onStale: value.on_stale,
+    onRemoved: value.on_removed,
+    onDenied: value.on_denied,
     overlapMs: value.overlap,
     onExit: value.on_exit,
     isRequired: value.required,

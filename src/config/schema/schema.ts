@@ -35,6 +35,11 @@ export const secretSchema = section({
     z.prefault(choice(['expire', 'keep']), 'expire'),
     'What happens then: handed out no more, or kept.',
   ),
+  on_removed: doc(
+    z.prefault(choice(['keep', 'fail']), 'keep'),
+    'After upstream had it, it says that it is there no more: the last value is kept until `max_stale`, or handed out no more at once.',
+  ),
+  on_denied: doc(z.prefault(choice(['keep', 'fail']), 'keep'), 'The same when upstream denies it.'),
   overlap: doc(
     z.prefault(duration(), '30s'),
     'The old credential lives this long after all consumers have moved.',

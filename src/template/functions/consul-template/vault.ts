@@ -80,7 +80,7 @@ export function ask(context: CallContext, dependency: Dependency): LookupSecret 
 /** As `ask`, but a secret that upstream says there is not is an answer. */
 function askOptional(context: CallContext, dependency: Dependency): LookupSecret | null {
   const answer: LookupAnswer = context.lookup(dependency);
-  if (answer.status === 'ready') return answer.secret;
+  if (answer.status === 'ready') return answer.isRemoved === true ? null : answer.secret;
   if (answer.status !== 'absent') context.reportMissing(dependency, answer);
   return null;
 }
