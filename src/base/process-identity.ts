@@ -5,6 +5,8 @@ export interface ProcessStat {
   /** `R`, `S`, `Z`, …: see proc_pid_stat(5). */
   readonly state: string;
   readonly parent: number;
+  /** Of its session leader; daemons have one that nobody else has. */
+  readonly session: number;
   /** Field 22, in clock ticks since boot. */
   readonly startTime: string;
 }
@@ -19,7 +21,7 @@ export function readProcessStat(pid: number): ProcessStat | undefined {
   }
   // Counted after the last `)`, for the name before it may hold anything.
   const [state = '', parent = '', ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return { state, parent: Number(parent), startTime: fields[17] ?? '' };
+  return { state, parent: Number(parent), session: Number(fields[1]), startTime: fields[17] ?? '' };
 }
 
 /** Undefined when there is no such process, or only what its parent has not yet collected. */

@@ -18,14 +18,25 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   };
   try {
     tolerateBrokenOutput();
-    await createParser(args, finish).parseAsync([...args]);
+    const { words, rest } = divide(args);
+    await createParser(words, rest, finish).parseAsync([...words]);
     return exitCode;
   } catch (error) {
     return reportFailure(error);
   }
 }
 
-function createParser(args: readonly string[], finish: (code: number) => void): Argv {
+/** What follows `--` of `run` is another program's: no parser may see it, and none can change it. */
+function divide(args: readonly string[]): { words: readonly string[]; rest: readonly string[] } {
+  const mark = args[0] === 'run' ? args.indexOf('--') : -1;
+  return mark < 0 ? { words: args, rest: [] } : { words: args.slice(0, mark), rest: args.slice(mark + 1) };
+}
+
+function createParser(
+  args: readonly string[],
+  rest: readonly string[],
+  finish: (code: number) => void,
+): Argv {
   const parser = yargs();
   const commands: string[] = [];
   let understood: UnderstoodWords = { args, signature: undefined, commands, options: [] };
@@ -37,7 +48,7 @@ function createParser(args: readonly string[], finish: (code: number) => void): 
       understood = { ...understood, signature: command, options: optionsOf(built) };
       return built;
     };
-    parser.command(command, describe, build, async (values) => finish(await run(values)));
+    parser.command(command, describe, build, async (values) => finish(await run(values, rest)));
   };
 
   declareCommands(define);
@@ -46,7 +57,7 @@ function createParser(args: readonly string[], finish: (code: number) => void): 
     .scriptName('latchkey')
     .usage(usage)
     .detectLocale(false)
-    .parserConfiguration({ 'populate--': true })
+    .parserConfiguration({ 'parse-numbers': false, 'parse-positional-numbers': false })
     .strict()
     .demandCommand(1, 'expected a command, got none')
     .version(versionLine())

@@ -7,7 +7,8 @@ export type Define = <T>(
   command: string,
   describe: string,
   builder: (argv: Argv) => Argv<T>,
-  run: (values: ArgumentsCamelCase<T>) => Promise<number>,
+  /** `rest`: the words after `--`, as they came. */
+  run: (values: ArgumentsCamelCase<T>, rest: readonly string[]) => Promise<number>,
 ) => void;
 
 /** In the order of the help. */
@@ -41,8 +42,13 @@ function declareWork(define: Define): void {
           requiresArg: true,
           default: '60s',
           describe: 'give up after this long when the secrets do not come',
+        })
+        .option('watch', {
+          type: 'boolean',
+          default: false,
+          describe: 'stop and start the program when a value changes; the default is that it goes on',
         }),
-    async (values) => (await import('./commands/run.ts')).runRun(values, commandAfterDashes(values)),
+    async (values, rest) => (await import('./commands/run.ts')).runRun(values, rest),
   );
   define(
     'render',
@@ -312,9 +318,4 @@ function withSocket<T>(argv: Argv<T>) {
 
 function withJson<T>(argv: Argv<T>) {
   return argv.option('json', { type: 'boolean', default: false, describe: 'print JSON' });
-}
-
-function commandAfterDashes(values: object): string[] {
-  const rest = (values as { '--'?: unknown[] })['--'] ?? [];
-  return rest.map(String);
 }

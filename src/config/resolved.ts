@@ -105,9 +105,16 @@ export interface ProcessConfig {
     | { readonly kind: 'restart' }
     | { readonly kind: 'signal'; readonly signal: NodeJS.Signals }
     | { readonly kind: 'none' };
+  /** False: `on_rotation` is its default. */
+  readonly isRotationWritten?: boolean;
   /** A restart after a rotation waits a random part of this. */
   readonly splayMs: number;
-  readonly stop: { readonly signal: NodeJS.Signals; readonly timeoutMs: number };
+  readonly stop: {
+    readonly signal: NodeJS.Signals;
+    readonly timeoutMs: number;
+    /** The signal goes to the whole process group, and all of it has the time (default false). */
+    readonly isGroup?: boolean;
+  };
   readonly restart: {
     readonly onExit: 'always' | 'on-failure' | 'never';
     readonly minBackoffMs: number;

@@ -79,7 +79,8 @@ export function createProcessRun(options: ProcessRunOptions): ProcessRun {
     try {
       running = await begin(variables, reason);
     } catch (error) {
-      logger.error({ error: describeError(error) }, 'process cannot be started');
+      if (options.isForeground !== true)
+        logger.error({ error: describeError(error) }, 'process cannot be started');
       show('backoff', describeError(error));
       return { kind: 'not_started' };
     }

@@ -1,10 +1,13 @@
 // Decides what happens after a process has ended by itself: start it again, when, or leave it.
 import { backoffDelayMs } from '../base/backoff.ts';
 import type { ProcessConfig } from '../config/resolved.ts';
+import type { BackgroundProcess } from './launch/find-background.ts';
 
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
+  /** It ended well, but went on in the background, out of reach. */
+  readonly background?: BackgroundProcess | undefined;
 }
 
 export type RestartDecision =

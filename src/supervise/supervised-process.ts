@@ -8,6 +8,7 @@ import {
   isSameEnvironment,
   type Variables,
 } from '../content/environment-source.ts';
+import type { BackgroundProcess } from './launch/find-background.ts';
 import type { RunCommand } from './launch/run-command.ts';
 import type { StartTools } from './launch/start-process.ts';
 import { createMailbox } from './mailbox.ts';
@@ -108,6 +109,7 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
     const wasLooping = isLooping(row);
     row.attempts = decision.attempts;
     row.isProven = false;
+    if (exit.background !== undefined) return wentAway(exit.background, exit, had);
     const what = couldStart ? `ended with ${describeExit(exit)}` : (view.message ?? 'cannot be started');
     if (decision.action === 'restart') {
       const fields = { exit: describeExit(exit), restart_in_ms: decision.delayMs };
@@ -121,10 +123,20 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
     const isGivenUp = decision.action === 'give_up';
     const isFine = !isGivenUp && isSuccess(exit);
     const message = isGivenUp ? `${what}; given up after ${row.attempts} in a row` : what;
-    logger[isFine ? 'info' : 'error']({ exit: describeExit(exit) }, `process ${message}`);
+    const level = options.isForeground === true ? 'debug' : isFine ? 'info' : 'error';
+    logger[level]({ exit: describeExit(exit) }, `process ${message}`);
     show(isGivenUp || !couldStart ? 'failed' : 'exited', message);
     ended.resolve(exit);
     return rest(isGivenUp, had);
+  }
+
+  /** Started again it would meet itself; what it left behind is nobody's here. */
+  function wentAway({ pid, name: left }: BackgroundProcess, exit: ProcessExit, had: Variables) {
+    const message = `went into the background as pid ${pid} (${left}), where nothing supervises it; start it in the foreground`;
+    logger.error({ pid }, `process ${message}`);
+    show('failed', message);
+    ended.resolve(exit);
+    return rest(false, had);
   }
 
   /** Until the config changes or, where it was given up, the values do: they may have been the reason. */

@@ -108,7 +108,7 @@ t.test('the old role lives until the new child runs', { timeout: 60_000 }, async
     folder,
     vault,
     config: {
-      secrets: { db: { path: 'database/creds/app', overlap: '1s' } },
+      secrets: { db: { path: 'database/creds/app', overlap: '1s', on_exit: 'revoke' } },
       processes: [
         {
           name: 'slow',
@@ -208,7 +208,29 @@ t.test('run passes every signal on, and leaves no zombie', async (t) => {
   t.notOk(isAlive(Number(up[1])));
   t.match(
     await runProgram(t, ['run', '--config', configPath, '--', '/nowhere/program'], { env }),
-    { code: 1, stderr: /^latchkey: \/nowhere\/program does not exist\n$/ },
+    { code: 127, stderr: /^latchkey: \/nowhere\/program does not exist\n$/ },
     'one line for a program that is not there',
   );
+});
+
+t.test('a program that puts itself into the background is told, and is not ready', async (t) => {
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  const pidFile = join(folder, 'pid');
+  const script = `setsid sh -c 'echo $$ > ${pidFile}; exec sleep 601' < /dev/null > /dev/null 2>&1 & while [ ! -s ${pidFile} ]; do sleep 0.02; done`;
+  const agent = startAgent(t, {
+    folder,
+    vault,
+    config: { processes: [{ name: 'daemon', command: ['sh', '-c', script] }] },
+  });
+  t.teardown(() => process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL'));
+  const found = async () =>
+    (JSON.parse((await agent.ask('/status')).text) as AgentStatus).processes.find(
+      ({ state }) => state === 'failed',
+    );
+  const told = await waitFor('the verdict', () => found().catch(() => undefined));
+  const pid = readFileSync(pidFile, 'utf8').trim();
+  t.match(told, { ready: false, message: new RegExp(`went into the background as pid ${pid} \\(sleep\\)`) });
+  t.equal((await agent.ask('/readyz')).status, 503);
+  t.match(agent.log(), /start it in the foreground/);
 });

@@ -31,7 +31,7 @@ t.test('passes the exit code back, and the environment on', async (t) => {
     t.strictSame(await once(child, 'exit'), [code, null], script);
   }
   const { child } = start(t, 'run', 'no-such-program');
-  t.strictSame(await once(child, 'exit'), [1, null], 'a program that does not exist');
+  t.strictSame(await once(child, 'exit'), [126, null], 'a program that cannot be started');
 });
 
 t.test('passes signals on', async (t) => {

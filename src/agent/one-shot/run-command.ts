@@ -3,7 +3,7 @@
 import { LatchkeyError } from '../../base/errors.ts';
 import type { LogSink } from '../../base/logger.ts';
 import type { ProcessConfig, ResolvedConfig } from '../../config/resolved.ts';
-import { findProgram } from '../../supervise/launch/launcher.ts';
+import { findProgram, NoProgramError } from '../../supervise/launch/launcher.ts';
 import { type RunningChild, runChild } from '../../supervise/launch/run-child.ts';
 import { type Agent, createAgent } from '../agent.ts';
 import { refusalOf, refusalsOf, untilInPlace } from '../readiness.ts';
@@ -15,6 +15,8 @@ export interface RunOptions {
   command: readonly string[];
   /** Whose variables the program gets; undefined: of the only process, or none. */
   processName: string | undefined;
+  /** A rotation restarts the program, though the config does not say so. */
+  isWatching: boolean;
   env: NodeJS.ProcessEnv;
   log: LogSink;
   /** Ends the wait for values: then what is still missing is thrown as `upstream_unavailable`. */
@@ -23,9 +25,7 @@ export interface RunOptions {
   onStart(): void;
 }
 
-const stopDeadlineMs = 20_000;
-
-/** Resolves to the program's exit code. Throws when its values cannot be had. */
+/** Resolves to the program's exit code. Throws when its values cannot be had, or when it cannot be started. */
 export async function runWithSecrets(options: RunOptions): Promise<number> {
   const { config, env, log } = options;
   const program = programOf(options);
@@ -54,18 +54,24 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
         look: () => (source.current() === undefined ? source.missing() : []),
       });
       options.onStart();
-      const { clock } = agent;
       child = runChild({
         config: program,
         source,
-        clock,
+        clock: agent.clock,
         random: Math.random,
         logger: log.logger,
         env,
         valuesInUse: core.valuesInUse,
+        // A log of its own is where the config wants the lines; else they would be lost among ours, or not be shown.
+        ...(config.log.file === undefined ? { writeLine } : {}),
+        killAfterMs: config.processes.some(({ name }) => name === program.name)
+          ? program.stop.timeoutMs
+          : undefined,
       });
       const code = await child.exitCode;
-      await child.process.close({ signal: AbortSignal.timeout(stopDeadlineMs) });
+      const { lastExit, message } = child.process.status();
+      await child.process.close({ signal: AbortSignal.timeout(program.stop.timeoutMs) });
+      if (lastExit === undefined && message !== undefined) throw new CannotStartError(message);
       return code;
     } finally {
       source.close();
@@ -76,7 +82,25 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
   }
 }
 
-function programOf({ config, command, processName }: RunOptions): ProcessConfig {
+/** As shells, env(1) and nohup(1) tell a program that is not there from one that cannot be started. */
+export function exitCodeOfFailure(error: unknown): number | undefined {
+  if (error instanceof NoProgramError) return error.isThere ? 126 : 127;
+  return error instanceof CannotStartError ? 126 : undefined;
+}
+
+/** The program is there, but the system does not start it. */
+class CannotStartError extends LatchkeyError {
+  constructor(message: string) {
+    super('process_failed', message);
+    this.name = 'CannotStartError';
+  }
+}
+
+function writeLine(line: string, stream: 'stdout' | 'stderr'): void {
+  process[stream].write(`${line}\n`);
+}
+
+function programOf({ config, command, processName, isWatching }: RunOptions): ProcessConfig {
   const [only, ...others] = config.processes;
   const base =
     processName === undefined
@@ -90,9 +114,12 @@ function programOf({ config, command, processName }: RunOptions): ProcessConfig 
     });
   }
   if (base === undefined) return { ...bareProcess, command };
+  // A backup or an import that a rotation begins again has run twice: only who asks for that gets it.
+  const isAsked = isWatching || base.isRotationWritten === true;
   return {
     ...base,
     command: command.length > 0 ? command : base.command,
+    onRotation: isAsked ? base.onRotation : { kind: 'none' },
     restart: { ...base.restart, onExit: 'never' },
   };
 }

@@ -1,8 +1,9 @@
 // `latchkey run -- CMD…`: the program's exit code is ours.
-import { runWithSecrets } from '../../agent/one-shot/run-command.ts';
+import { exitCodeOfFailure, runWithSecrets } from '../../agent/one-shot/run-command.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { createLogger } from '../../base/logger.ts';
 import { loadConfig } from '../../config/load.ts';
+import { reportFailure } from '../exit-code.ts';
 import { say } from '../output.ts';
 import { stopSignal } from '../stop-signal.ts';
 import { timeoutSignal } from '../timeout-option.ts';
@@ -11,6 +12,7 @@ interface RunOptions {
   config?: string[] | undefined;
   process?: string | undefined;
   timeout: string;
+  watch: boolean;
 }
 
 export async function runRun(options: RunOptions, command: readonly string[]): Promise<number> {
@@ -34,6 +36,7 @@ export async function runRun(options: RunOptions, command: readonly string[]): P
       configPaths,
       command,
       processName: options.process,
+      isWatching: options.watch,
       env: process.env,
       log,
       signal: AbortSignal.any([stop.signal, timeout]),
@@ -42,7 +45,10 @@ export async function runRun(options: RunOptions, command: readonly string[]): P
   } catch (error) {
     // Told to stop before the program ran: nothing has failed.
     if (stop.signal.aborted) return stop.exitCode();
-    throw error;
+    const code = exitCodeOfFailure(error);
+    if (code === undefined) throw error;
+    reportFailure(error);
+    return code;
   } finally {
     stop.dispose();
   }

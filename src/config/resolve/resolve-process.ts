@@ -17,9 +17,10 @@ export function resolveProcess({ value, place }: Item<ProcessInput>, context: Re
     workingDir: context.optionalPathAt(place, value.working_dir),
     user: value.user,
     group: value.group,
-    onRotation: value.on_rotation,
+    onRotation: value.on_rotation ?? { kind: 'restart' },
+    isRotationWritten: value.on_rotation !== undefined,
     splayMs: value.splay,
-    stop: { signal: value.stop.signal, timeoutMs: value.stop.timeout },
+    stop: { signal: value.stop.signal, timeoutMs: value.stop.timeout, isGroup: value.stop.group },
     restart: {
       onExit: value.restart.on_exit,
       minBackoffMs: value.restart.backoff.minMs,
@@ -43,7 +44,7 @@ function checkKeys(value: ProcessInput, place: Place, { problems }: ResolveConte
   if (value.health === undefined) {
     problems.add(place.at('overlap_start'), 'needs health, to know when the old one may be stopped');
   }
-  if (value.on_rotation.kind !== 'restart') {
+  if (value.on_rotation !== undefined && value.on_rotation.kind !== 'restart') {
     problems.add(place.at('overlap_start'), 'is about restarts; set on_rotation to restart or remove this');
   }
 }

@@ -50,6 +50,10 @@ const passed = z
 const stop = section({
   signal: doc(z.prefault(signalName(), 'TERM'), 'What asks it to end.'),
   timeout: doc(z.prefault(duration(), '30s'), 'Then its whole process group is killed.'),
+  group: doc(
+    z.prefault(flag(), false),
+    'The signal goes to its whole process group, and the rest of the group has until `timeout` too, as with KillMode of systemd.',
+  ),
 });
 
 const restart = section({
@@ -82,8 +86,8 @@ export const processSchema = section({
   ),
   group: doc(z.optional(text()), "Its group; default: the user's."),
   on_rotation: doc(
-    z.prefault(onRotation, 'restart'),
-    'restart, signal NAME or none: what happens when a value changes.',
+    z.optional(onRotation),
+    'restart, signal NAME or none: what happens when a value changes; default: restart, under `latchkey run` none.',
   ),
   splay: doc(z.prefault(duration(), '0s'), 'A restart after a rotation waits a random part of this.'),
   stop: doc(z.prefault(stop, {}), 'How it is ended.'),

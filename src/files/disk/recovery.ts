@@ -1,6 +1,7 @@
 // The first thing at every start: finishes what a killed agent had begun to commit, removes what it left behind, and tells
 // which programs it did not get to notify. Obeys what lies in the state folder only.
 import { dirname, join } from 'node:path';
+import { errnoOf } from '../../base/errno.ts';
 import { describeError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { readControlledFile } from '../../base/paths/controlled-file.ts';
@@ -66,6 +67,8 @@ async function findJournals({ stateFolder, syncFolder, logger }: RecoveryOptions
   try {
     return await recoverJournals(stateFolder, syncFolder);
   } catch (error) {
+    // A first start: nothing was begun.
+    if (errnoOf(error) === 'ENOENT') return [];
     logger.error(
       { state_dir: stateFolder },
       `cannot look for commits of the last run: ${describeError(error)}`,

@@ -5,8 +5,10 @@ import type { Writable } from 'node:stream';
 import type { Clock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import { processStartTime } from '../../base/process-identity.ts';
 import type { ProcessExit } from '../restart-policy.ts';
 import type { Environment } from './environment.ts';
+import { findBackground } from './find-background.ts';
 import type { Handover } from './handover.ts';
 import { createLineReader } from './line-reader.ts';
 import type { OutputMask } from './output-mask.ts';
@@ -29,6 +31,8 @@ export interface ChildOptions {
   readonly isLeader?: boolean;
   /** Asked at the end of the program: whether what is left of its process group is killed (the default). */
   readonly shouldKillRest?: () => boolean;
+  /** Whether an end with code 0 is looked into: the program may have gone into the background (default false). */
+  readonly looksForBackground?: boolean;
   readonly clock: Clock;
 }
 
@@ -44,9 +48,22 @@ export interface Child {
   signal(signal: NodeJS.Signals): boolean;
   /** To the whole process group. */
   signalGroup(signal: NodeJS.Signals): boolean;
-  /** Asks with `signal`, and kills the group after `timeoutMs` or when `abort` is aborted. */
-  stop(options: { signal: NodeJS.Signals; timeoutMs: number; abort?: AbortSignal }): Promise<ProcessExit>;
+  /**
+   * Asks the program with `signal`, or its whole group, and kills the group after `timeoutMs` or when `abort` is aborted.
+   * A group that was asked has the time until all of it have ended.
+   */
+  stop(options: StopOptions): Promise<ProcessExit>;
 }
+
+interface StopOptions {
+  readonly signal: NodeJS.Signals;
+  readonly timeoutMs: number;
+  readonly isGroup?: boolean;
+  readonly abort?: AbortSignal;
+}
+
+/** How often it is looked whether anybody of a group that is ending is left. */
+const groupLookMs = 20;
 
 /** By pid: what to kill when the agent exits without having stopped them (a second signal, a defect). */
 const ownPids = new Map<number, number>();
@@ -68,13 +85,19 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   ownPids.set(pid, isLeader ? -pid : pid);
   const { clock } = options;
   let exit: ProcessExit | undefined;
+  let isGroupEnding = false;
+  const startTime = options.looksForBackground === true ? processStartTime(pid) : undefined;
   const killGroup = (signal: NodeJS.Signals) => send(isLeader ? -pid : pid, signal);
   const exited = new Promise<ProcessExit>((resolve) => {
     child.once('exit', (code, signal) => {
       exit = { code, signal };
+      if (code === 0 && startTime !== undefined) {
+        const background = findBackground(startTime, isOwnChild);
+        if (background !== undefined) exit = { ...exit, background };
+      }
       ownPids.delete(pid);
       // At once: as long as the group has members its number cannot be given to another one.
-      if (isLeader && options.shouldKillRest?.() !== false) killGroup('SIGKILL');
+      if (isLeader && !isGroupEnding && options.shouldKillRest?.() !== false) killGroup('SIGKILL');
       resolve(exit);
     });
   });
@@ -88,21 +111,36 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     },
     signal: (signal) => exit === undefined && send(pid, signal),
     signalGroup: (signal) => exit === undefined && killGroup(signal),
-    async stop({ signal, timeoutMs, abort }) {
+    async stop({ signal, timeoutMs, isGroup = false, abort }) {
       if (exit !== undefined) return exit;
-      const kill = () => exit === undefined && killGroup('SIGKILL');
+      isGroupEnding = isGroup && isLeader;
+      let isKilled = false;
+      const kill = () => {
+        isKilled = true;
+        if (exit === undefined || isGroupEnding) killGroup('SIGKILL');
+      };
       const timer = clock.setTimer(timeoutMs, kill);
       abort?.addEventListener('abort', kill, { once: true });
-      send(pid, signal);
+      send(isGroupEnding ? -pid : pid, signal);
       if (abort?.aborted === true) kill();
       try {
-        return await exited;
+        const ended = await exited;
+        while (isGroupEnding && !isKilled && hasMembers(pid)) await clock.sleep(groupLookMs);
+        return ended;
       } finally {
         timer.cancel();
         abort?.removeEventListener('abort', kill);
       }
     },
   };
+}
+
+function hasMembers(group: number): boolean {
+  try {
+    return process.kill(-group, 0);
+  } catch (error) {
+    return errnoOf(error) === 'EPERM'; // others than we may signal are left; ESRCH: nobody is
+  }
 }
 
 function send(pid: number, signal: NodeJS.Signals): boolean {

@@ -112,19 +112,36 @@ function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
 
+/** There is no program of that name, or it is there and is none. */
+export class NoProgramError extends LatchkeyError {
+  readonly isThere: boolean;
+
+  constructor(message: string, isThere: boolean, remedy?: string) {
+    super('process_failed', message, remedy === undefined ? {} : { remedy });
+    this.name = 'NoProgramError';
+    this.isThere = isThere;
+  }
+}
+
 /** The program's path, looked up as execvp does. Throws `process_failed` when there is none. */
 export function findProgram(program: string, searchPath: string, workingDir: string | undefined): string {
   if (program.includes('/')) {
     const path = isAbsolute(program) ? program : resolve(workingDir ?? '.', program);
     if (isExecutable(path)) return path;
     const exists = statSync(path, { throwIfNoEntry: false }) !== undefined;
-    throw new LatchkeyError('process_failed', `${path} ${exists ? 'is not executable' : 'does not exist'}`);
+    throw new NoProgramError(`${path} ${exists ? 'is not executable' : 'does not exist'}`, exists);
   }
   for (const folder of searchPath.split(delimiter)) {
     const path = join(folder === '' ? '.' : folder, program);
     if (isExecutable(path)) return path;
   }
-  throw new LatchkeyError('process_failed', `there is no program ${program} in ${searchPath}`, {
-    remedy: 'write its whole path',
+  const isThere = searchPath.split(delimiter).some((folder) => {
+    return (
+      statSync(join(folder === '' ? '.' : folder, program), { throwIfNoEntry: false })?.isFile() === true
+    );
   });
+  const what = isThere
+    ? `${program} in ${searchPath} is not executable`
+    : `there is no program ${program} in ${searchPath}`;
+  throw new NoProgramError(what, isThere, 'write its whole path');
 }

@@ -1,6 +1,7 @@
 // `latchkey run -- CMD`: one program in the foreground of the agent, with its signals passed on and its exit code passed back.
+import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
-import type { Clock } from '../../base/clock.ts';
+import type { Clock, Timer } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import type { ProcessConfig } from '../../config/resolved.ts';
@@ -9,6 +10,7 @@ import type { ProcessObserver } from '../process-status.ts';
 import type { ProcessExit } from '../restart-policy.ts';
 import { createSupervisedProcess, type SupervisedProcess } from '../supervised-process.ts';
 import { createCommandRunner } from './run-command.ts';
+import type { StartTools } from './start-process.ts';
 
 export interface RunChildOptions {
   /** `restart` says whether it is started again; for a run as a shell does it, `never`. */
@@ -21,6 +23,10 @@ export interface RunChildOptions {
   readonly env: Readonly<NodeJS.ProcessEnv>;
   readonly valuesInUse: () => readonly SecretValue[];
   readonly observer?: ProcessObserver;
+  /** Where masked lines of `output: log` go; default: to the log. */
+  readonly writeLine?: NonNullable<StartTools['writeLine']>;
+  /** How long the program may take after a TERM before its group is killed; undefined: as long as it likes. */
+  readonly killAfterMs?: number | undefined;
 }
 
 export interface RunningChild {
@@ -43,26 +49,43 @@ const passedOn = [
 const fromTerminal: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGWINCH', 'SIGCONT'];
 
 /**
- * Starts the program as soon as its values are there. With a terminal it stays in the agent's process group, so that it
- * may read from it. Until it has ended, the signals of the agent go to it; before it runs, INT and TERM end the wait
- * with 130 and 143.
+ * Starts the program as soon as its values are there. Where there is a terminal it stays in the agent's session and group,
+ * whatever its input is: it may ask there for a password. Until it has ended, the signals of the agent go to it; before
+ * it runs, INT and TERM end the wait with 130 and 143.
  */
 export function runChild(options: RunChildOptions): RunningChild {
   const { logger, clock, env, valuesInUse } = options;
-  const isTerminal = process.stdin.isTTY;
+  const isTerminal = hasTerminal();
   const child = createSupervisedProcess({
     ...options,
     stdin: 'inherit',
     isLeader: !isTerminal,
+    isForeground: true,
     runCommand: createCommandRunner({ logger, clock, env, valuesInUse }),
   });
   const stopped = Promise.withResolvers<ProcessExit>();
+  const killing = new AbortController();
+  let killTimer: Timer | undefined;
   const wanted = passedOn.filter((signal) => !isTerminal || !fromTerminal.includes(signal));
   const ignored = passedOn.filter((signal) => !wanted.includes(signal));
   const passOn = (signal: NodeJS.Signals) => {
-    if (child.status().pid !== undefined) child.signal(signal);
-    else if (signal === 'SIGINT' || signal === 'SIGTERM') stopped.resolve({ code: null, signal });
+    if (child.status().pid === undefined) {
+      if (signal === 'SIGINT' || signal === 'SIGTERM') stopped.resolve({ code: null, signal });
+      return;
+    }
+    // A group has its time only when it is stopped, not when it is signalled.
+    if (signal === 'SIGTERM' && options.config.stop.isGroup === true)
+      void child.close({ signal: killing.signal });
+    else child.signal(signal);
+    if (signal === 'SIGTERM') stopInTime();
   };
+  function stopInTime(): void {
+    if (options.killAfterMs === undefined) return;
+    killTimer ??= clock.setTimer(options.killAfterMs, () => {
+      killing.abort();
+      void child.close({ signal: killing.signal });
+    });
+  }
   const ignore = (signal: NodeJS.Signals) => {
     if (child.status().pid === undefined) passOn(signal);
   };
@@ -72,6 +95,7 @@ export function runChild(options: RunChildOptions): RunningChild {
   return {
     process: child,
     exitCode: Promise.race([child.ended, stopped.promise]).then((exit) => {
+      killTimer?.cancel();
       for (const signal of wanted) process.off(signal, passOn);
       for (const signal of ignored) process.off(signal, ignore);
       return exitCodeOf(exit);
@@ -79,8 +103,18 @@ export function runChild(options: RunChildOptions): RunningChild {
   };
 }
 
-/** As shells have it; 1 for a program that could not be started. */
+/** A controlling terminal, not only input from one: `… | latchkey run -- ssh HOST` asks for the password there. */
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r+'));
+    return true;
+  } catch {
+    return false; // ENXIO: there is none
+  }
+}
+
+/** As shells have it; 126 for a program that could not be started. */
 function exitCodeOf({ code, signal }: ProcessExit): number {
   if (code !== null) return code;
-  return signal === null ? 1 : 128 + constants.signals[signal];
+  return signal === null ? 126 : 128 + constants.signals[signal];
 }

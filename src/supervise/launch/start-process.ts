@@ -20,6 +20,10 @@ export interface StartTools {
   readonly stdin?: 'ignore' | 'inherit';
   /** For a child that shares the terminal: no session of its own. */
   readonly isLeader?: boolean;
+  /** Where masked lines go, where not to the log. */
+  readonly writeLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+  /** Somebody who waits in front of it sees its end by themselves: no line of ours about it. */
+  readonly isForeground?: boolean;
 }
 
 /** What would be started. Rejects with `process_failed` when the program, its user or its environment cannot be had. */
@@ -48,7 +52,11 @@ export async function startProcess(
   return startChild({
     ...(await planStart(config, variables, tools.env)),
     workingDir: config.workingDir,
-    output: config.output === 'inherit' ? 'inherit' : (line, stream) => logger.info({ stream }, line),
+    output:
+      config.output === 'inherit'
+        ? 'inherit'
+        : (tools.writeLine ?? ((line, stream) => logger.info({ stream }, line))),
+    looksForBackground: tools.isForeground !== true,
     mask: createLiveMask([...secretsOf(config, variables)], tools.valuesInUse),
     clock,
     ...(stdin === undefined ? {} : { stdin }),
