@@ -100,6 +100,7 @@ export function compilePolicy(config: AccessRules, accounts: AccountNames, ownUi
 /** The first rule, in the config's order, that matches the caller and allows what he asks; without one: denied. */
 export function decide(policy: AccessPolicy, caller: Caller, ask: Ask): Decision {
   if (caller.kind === 'unknown') return denied(`the caller is unknown: ${caller.why}`);
+  if (caller.kind === 'open') return decideOpen(ask);
   const owner = ownerReason(policy, caller);
   if (owner !== undefined) return { isAllowed: true, reason: owner, rule: undefined };
   const matching = policy.rules.filter((rule) => mismatch(rule, caller) === undefined);
@@ -116,6 +117,12 @@ export function standingOf(policy: AccessPolicy, caller: Caller): Standing {
   const { isAllowed, rule } = decide(policy, caller, { kind: 'list' });
   if (!isAllowed) return 'stranger';
   return rule === undefined ? 'owner' : 'ruled';
+}
+
+/** The listener serves no other dialects than these; secrets have names, and names have rules. */
+function decideOpen(ask: Ask): Decision {
+  if (ask.kind === 'secret') return denied('an open listener serves no secrets by name');
+  return { isAllowed: true, reason: 'the listener is open', rule: undefined };
 }
 
 /** Why each rule does or does not allow it, in the config's order, for `latchkey access test`. */
@@ -137,7 +144,10 @@ export function explainDecision(policy: AccessPolicy, caller: Caller, ask: Ask):
  * Root and the agent's own user, in the agent's own pid and user namespace, may do all: they could read its memory. The token file is theirs alone, so
  * its holder counts as one of them, unless a rule speaks of that token: then it was given away and the rules hold.
  */
-function ownerReason(policy: AccessPolicy, caller: Exclude<Caller, { kind: 'unknown' }>): string | undefined {
+function ownerReason(
+  policy: AccessPolicy,
+  caller: Exclude<Caller, { kind: 'unknown' | 'open' }>,
+): string | undefined {
   if (policy.isStrict) return undefined;
   if (caller.kind === 'process') {
     // Their like of another namespace (a container's, most often) is nobody's owner here.

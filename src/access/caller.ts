@@ -36,16 +36,27 @@ export interface UnitCaller {
   readonly uid: number;
 }
 
+/** Whoever reached a listener that is open to all. */
+interface OpenCaller {
+  readonly kind: 'open';
+  /** Where the config says the listener. */
+  readonly listener: string;
+}
+
 export interface UnknownCaller {
   readonly kind: 'unknown';
   /** One clause: `no token was shown`. */
   readonly why: string;
 }
 
-export type Caller = ProcessCaller | TokenCaller | UnitCaller | UnknownCaller;
+export type Caller = ProcessCaller | TokenCaller | UnitCaller | OpenCaller | UnknownCaller;
 
 export function unknownCaller(why: string): UnknownCaller {
   return { kind: 'unknown', why };
+}
+
+export function openCaller(listener: string): OpenCaller {
+  return { kind: 'open', listener };
 }
 
 export function unitCaller(unit: string, uid: number): UnitCaller {

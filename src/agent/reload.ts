@@ -38,6 +38,7 @@ const sections: Readonly<Record<Section, { readonly isShown: boolean }>> = {
   log: { isShown: true },
   templates: { isShown: true },
   stateDir: { isShown: true },
+  life: { isShown: true },
   sources: { isShown: false },
   warnings: { isShown: false },
 };
@@ -122,6 +123,11 @@ function committing(commit: () => unknown): Prepared {
 }
 
 function mustStay(before: ResolvedConfig, next: ResolvedConfig): Prepared {
+  if (!isDeepStrictEqual(before.life, next.life)) {
+    throw new LatchkeyError('config_invalid', 'agent: cannot change while the agent runs', {
+      remedy: 'put it back, or start the agent again',
+    });
+  }
   if (before.stateDir === next.stateDir) return nothing;
   throw new LatchkeyError(
     'config_invalid',

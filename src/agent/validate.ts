@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { createSystemClock } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
+import { variableText } from '../content/process-environment.ts';
 import { createTemplateCompiler } from '../content/template-compiler.ts';
 import { loadTemplate } from '../content/template-loader.ts';
 import { loadKinds } from '../upstream/kinds.ts';
@@ -20,9 +21,9 @@ export async function validateParts(config: ResolvedConfig, { isElsewhere = fals
       .filter(({ source }) => !isElsewhere || source.kind !== 'file' || existsSync(source.path))
       .map((file) => loadTemplate(file, compiler.compile)),
     ...config.processes.flatMap((process) =>
-      Object.entries(process.env).map(([variable, text]) => {
+      Object.entries(process.env).map(([variable, wish]) => {
         const place = `processes.${process.name}.env.${variable}`;
-        return compiler.compileText({ name: place, place, text });
+        return compiler.compileText({ name: place, place, ...variableText(wish) });
       }),
     ),
   ];

@@ -161,7 +161,13 @@ export function wireCore(
     clock,
     random,
     logger,
-    runCommand: createCommandRunner({ logger, clock, env, valuesInUse }),
+    runCommand: createCommandRunner({
+      logger,
+      clock,
+      env: config.templates.passesEnvironment ? { ...env, ...config.templates.env } : env,
+      passEnv: config.templates.passesEnvironment ? ['*'] : [],
+      valuesInUse,
+    }),
     signalProcess: supervisor.signal,
     observer: observeFiles(metrics),
     stateFolder: config.stateDir,
@@ -250,6 +256,7 @@ function resolverOf(config: ResolvedConfig): ResolveDependency {
   const [only, ...others] = config.upstreams;
   return createDependencyResolver({
     secrets: config.secrets,
+    refreshMs: config.templates.refreshMs,
     defaultUpstream: others.length === 0 ? only?.name : undefined,
   });
 }

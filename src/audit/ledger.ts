@@ -15,7 +15,9 @@ export type Holder =
   | { readonly kind: 'token'; readonly tokens: readonly string[] }
   /** A unit that got a credential before it began. */
   | { readonly kind: 'unit'; readonly unit: string }
-  | { readonly kind: 'unknown' };
+  /** Nobody in particular. */
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'open' };
 
 interface DeliveredVersion {
   readonly name: string;
@@ -152,7 +154,7 @@ export function createLedger(options: LedgerOptions): Ledger {
 
   return {
     delivered(holder, delivered) {
-      if (holder.kind === 'unknown') return;
+      if (holder.kind === 'unknown' || holder.kind === 'open') return;
       const row = known.get(holder)?.rows.get(delivered.entryKey);
       if (row?.number !== delivered.number || !accounts.has(row.consumer)) {
         add(holder, delivered);
@@ -180,6 +182,6 @@ export function createLedger(options: LedgerOptions): Ledger {
 function consumerOf(holder: Holder): string {
   if (holder.kind === 'token') return `caller:token ${holder.tokens[0] ?? ''}`;
   if (holder.kind === 'unit') return `caller:unit ${holder.unit}`;
-  if (holder.kind === 'unknown') return 'caller:unknown';
+  if (holder.kind === 'unknown' || holder.kind === 'open') return 'caller:unknown';
   return `caller:uid ${holder.uid}, pid ${holder.pid}@${holder.startTime ?? '?'}`;
 }

@@ -7,9 +7,10 @@ import { checkAccounts, checkLinkedDestinations, checkTemplateFiles } from './re
 import { resolveConfig } from './resolve/resolve.ts';
 import type { Environment } from './resolve/resolve-context.ts';
 import type { ResolvedConfig } from './resolved.ts';
+import { type ForeignOptions, isForeignFile, readForeign, type TextFile } from './sources/foreign.ts';
 import { checkLiterals } from './sources/literals.ts';
 import { isMap, mergeSources } from './sources/merge.ts';
-import { type ConfigSource, describeReadError, parseSource, readSource } from './sources/read-source.ts';
+import { type ConfigSource, describeReadError, parseSource, readText } from './sources/read-source.ts';
 
 const defaultConfigPath = '/etc/latchkey/latchkey.yaml';
 
@@ -22,10 +23,12 @@ export interface LoadOptions {
    * there, no two destinations are one, and nobody else can change what is trusted. `host`: users and groups exist too.
    */
   readonly checks?: 'none' | 'text' | 'files' | 'host';
+  /** Of files of another tool: which one, and what its command line says. */
+  readonly foreign?: Partial<ForeignOptions>;
 }
 
 /**
- * Loads files or folders (of which *.yaml, *.yml and *.json, sorted by name) as one configuration; none means
+ * Loads files or folders (of which *.yaml, *.yml, *.json and *.hcl, sorted by name) as one configuration; none means
  * /etc/latchkey/latchkey.yaml. Throws a ConfigError with every problem and its place.
  */
 export function loadConfig(paths: readonly string[], options: LoadOptions = {}): ResolvedConfig {
@@ -33,15 +36,44 @@ export function loadConfig(paths: readonly string[], options: LoadOptions = {}):
   const files = (paths.length === 0 ? [defaultConfigPath] : paths).flatMap((path) =>
     expandPath(resolve(path), problems),
   );
-  const sources = [...new Set(files)].flatMap((file) => readSource(file, problems) ?? []);
-  return resolveSources(sources, problems, options);
+  return resolveSources(readSources([...new Set(files)], problems, options), problems, options);
 }
 
 /** The same for text at hand; `file` is what messages call it and where relative paths start. */
 export function loadConfigText(file: string, text: string, options: LoadOptions = {}): ResolvedConfig {
   const problems = createProblems();
-  const source = parseSource(resolve(file), text, problems);
+  const path = resolve(file);
+  if (isForeignFile({ file: path, text })) {
+    const read = readForeign(
+      [{ file: path, text }],
+      { env: options.env ?? process.env, folder: process.cwd(), ...options.foreign },
+      problems,
+    );
+    return resolveSources(read === undefined ? [] : [read.source], problems, options);
+  }
+  const source = parseSource(path, text, problems);
   return resolveSources(source === undefined ? [] : [source], problems, options);
+}
+
+/** Those of another tool make one source, whatever their number. */
+function readSources(
+  files: readonly string[],
+  problems: Problems,
+  { env = process.env, foreign = {} }: LoadOptions,
+): ConfigSource[] {
+  const texts = files.flatMap((file): TextFile[] => {
+    const text = readText(file, problems);
+    return text === undefined ? [] : [{ file, text }];
+  });
+  const theirs = foreign.tool === undefined ? texts.filter(isForeignFile) : texts;
+  const own = texts.filter((text) => !theirs.includes(text));
+  const sources = own.flatMap(({ file, text }) => parseSource(file, text, problems) ?? []);
+  const hasForeign = theirs.length > 0 || foreign.tool !== undefined;
+  const read =
+    hasForeign && texts.length === files.length
+      ? readForeign(theirs, { env, folder: process.cwd(), ...foreign }, problems)
+      : undefined;
+  return read === undefined ? sources : [read.source, ...sources];
 }
 
 function resolveSources(
@@ -49,13 +81,13 @@ function resolveSources(
   problems: Problems,
   { env = process.env, checks = 'files' }: LoadOptions,
 ): ResolvedConfig {
-  for (const source of sources) checkLiterals(source, problems);
+  for (const source of sources) if (source.isForeign !== true) checkLiterals(source, problems);
   const merged = mergeSources(sources, problems);
   const config = resolveConfig(
     merged,
     env,
     problems,
-    sources.map((source) => source.file),
+    sources.flatMap((source) => source.files ?? source.file),
   );
   if (checks !== 'none') checkNotEmpty(sources, problems);
   const looksAtHost = checks === 'files' || checks === 'host';
@@ -66,7 +98,7 @@ function resolveSources(
   if (checks === 'host') checkAccounts(merged, problems);
   const warnings = looksAtHost ? checkModes(config, merged, sources, env, problems) : [];
   problems.throwIfAny();
-  return { ...config, warnings };
+  return { ...config, warnings: [...problems.warnings, ...warnings] };
 }
 
 /** A file that is being written is empty for a moment: taken for a config, it would end all that runs. */
@@ -84,7 +116,7 @@ function checkNotEmpty(sources: readonly ConfigSource[], problems: Problems): vo
 
 /** Whether a file of this name, in a folder that is given as config, is a part of it. */
 export function isConfigFileName(name: string): boolean {
-  return /^[^.].*\.(?:ya?ml|json)$/.test(name);
+  return /^[^.#].*\.(?:ya?ml|json|hcl)$/.test(name);
 }
 
 /** Those of the paths that are folders. */
@@ -98,7 +130,8 @@ function expandPath(path: string, problems: Problems): string[] {
   try {
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return [path];
     const names = readdirSync(path).filter(isConfigFileName);
-    if (names.length === 0) problems.addAt(path, undefined, 'no *.yaml, *.yml or *.json file in this folder');
+    if (names.length === 0)
+      problems.addAt(path, undefined, 'no *.yaml, *.yml, *.json or *.hcl file in this folder');
     return names.sort().map((name) => join(path, name));
   } catch (error) {
     problems.addAt(path, undefined, describeReadError(error));

@@ -1,11 +1,14 @@
 // Collects everything that is wrong with a configuration, each with its place, so that all is told at once.
 import { LatchkeyError } from '../base/errors.ts';
+import type { SecretValue } from '../base/secret-value.ts';
 
 export type Path = readonly (string | number)[];
 
 export interface Position {
   readonly line: number;
   readonly column: number;
+  /** Where it is not the file that was asked: a source may be made of several. */
+  readonly file?: string;
 }
 
 /** A file of the configuration, able to say where in it a path is. */
@@ -13,6 +16,12 @@ export interface Located {
   readonly file: string;
   /** Of the value at the path (of its key with `key`), or of the nearest thing around it that exists. */
   locate(path: Path, part?: 'key' | 'value'): Position | undefined;
+  /** What the file itself calls it, where its keys are not ours. */
+  nameOf?(path: Path): string | undefined;
+  /** A token that the file of another tool holds: its own rules allow that. */
+  readonly token?: SecretValue | undefined;
+  /** Where relative paths start; default: the folder of the file. */
+  readonly folder?: string;
 }
 
 /** Somewhere in a file: messages and relative paths start from it. */
@@ -31,7 +40,7 @@ export class Place {
 
   /** `files[2].mode` */
   get name(): string {
-    return formatPath(this.path);
+    return this.source.nameOf?.(this.path) ?? formatPath(this.path);
   }
 
   /** `/etc/latchkey/latchkey.yaml:12:5`, for naming the other place of two. */
@@ -39,7 +48,7 @@ export class Place {
     const position = this.source.locate(this.path, 'key');
     return position === undefined
       ? this.source.file
-      : `${this.source.file}:${position.line}:${position.column}`;
+      : `${position.file ?? this.source.file}:${position.line}:${position.column}`;
   }
 }
 
@@ -67,7 +76,10 @@ export class ConfigError extends LatchkeyError {
 export interface Problems {
   add(place: Place, message: string, part?: 'key' | 'value'): void;
   /** For what has no path: a file that cannot be read, bad YAML. */
-  addAt(file: string, position: Position | undefined, message: string): void;
+  addAt(file: string, position: Position | undefined, message: string, path?: string): void;
+  /** What is worth knowing, and stops nothing. */
+  warn(file: string, position: Position | undefined, message: string, path?: string): void;
+  readonly warnings: readonly string[];
   /** Throws a ConfigError when there is any. */
   throwIfAny(): void;
 }
@@ -75,14 +87,21 @@ export interface Problems {
 export function createProblems(): Problems {
   const found = new Map<string, ConfigProblem>();
   const put = (problem: ConfigProblem) => found.set(formatProblem(problem), problem);
+  const warnings = new Set<string>();
   return {
     add(place, message, part = 'value') {
       const position = place.source.locate(place.path, part);
-      const { file } = place.source;
+      const file = position?.file ?? place.source.file;
       put({ file, line: position?.line, column: position?.column, path: place.name, message });
     },
-    addAt(file, position, message) {
-      put({ file, line: position?.line, column: position?.column, path: '', message });
+    addAt(file, position, message, path = '') {
+      put({ file, line: position?.line, column: position?.column, path, message });
+    },
+    warn(file, position, message, path = '') {
+      warnings.add(formatProblem({ file, line: position?.line, column: position?.column, path, message }));
+    },
+    get warnings() {
+      return [...warnings];
     },
     throwIfAny() {
       if (found.size > 0) throw new ConfigError(inOrder([...found.values()]));

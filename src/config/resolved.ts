@@ -14,10 +14,23 @@ export interface ResolvedConfig {
   readonly templates: TemplateConfig;
   /** The folder for the state file (lease ids only) and the sweep list: default /var/lib/latchkey, `$STATE_DIRECTORY`. */
   readonly stateDir: string;
+  readonly life: LifeConfig;
   /** The config files that this came from, for watching. */
   readonly sources: readonly string[];
-  /** What is not as it should be and is put up with (`strict_modes: false`), for the log. */
+  /** What is worth knowing, or not as it should be and put up with (`strict_modes: false`), for the log. */
   readonly warnings: readonly string[];
+}
+
+/** How the agent itself begins and ends. */
+export interface LifeConfig {
+  /** Holds the agent's pid while it runs. */
+  readonly pidFile: string | undefined;
+  /** Ends with 0 once the token is in every sink and every file is written. */
+  readonly exitAfterAuth: boolean;
+  /** Ends with 1 when a file could not be made for so long; undefined: never. */
+  readonly giveUpAfterMs: number | undefined;
+  /** The process whose end is the agent's end, with its exit code. */
+  readonly mainProcess: string | undefined;
 }
 
 export interface SecretConfig {
@@ -48,7 +61,8 @@ export interface CommandConfig {
 export type NotifyConfig =
   | ({ readonly kind: 'command' } & CommandConfig)
   | { readonly kind: 'signal'; readonly signal: NodeJS.Signals; readonly pidFile: string }
-  | { readonly kind: 'signal'; readonly signal: NodeJS.Signals; readonly process: string }
+  /** `restart`: it is stopped and started again. */
+  | { readonly kind: 'signal'; readonly signal: NodeJS.Signals | 'restart'; readonly process: string }
   | {
       readonly kind: 'unit';
       readonly unit: string;
@@ -94,8 +108,9 @@ export interface FileConfig {
 export interface ProcessConfig {
   readonly name: string;
   readonly command: readonly string[];
-  /** Variables by template text. */
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string | VariableConfig>>;
+  /** Variables from all the fields of secrets. */
+  readonly envFrom: readonly EnvFromConfig[];
   /** Names taken over from the agent's own environment, beside PATH, HOME, LANG, LC_*, TZ, TERM. */
   readonly passEnv: readonly string[];
   readonly workingDir: string | undefined;
@@ -130,6 +145,31 @@ export interface ProcessConfig {
   readonly isRequired: boolean;
 }
 
+/** The template of one variable. */
+export interface VariableConfig {
+  readonly template: string;
+  readonly leftDelimiter: string;
+  readonly rightDelimiter: string;
+  readonly errorOnMissingKey: boolean;
+}
+
+/** Each field of a secret as a variable. */
+export interface EnvFromConfig {
+  /** Gives a JSON object: the variables by name. */
+  readonly template: string;
+  /** What messages call it. */
+  readonly name: string;
+  /** What makes the names of the variables. */
+  readonly prefix: string;
+  readonly isUpperCase: boolean;
+  /** Each character but letters, digits and underscores becomes an underscore. */
+  readonly isSanitized: boolean;
+  /** Only these fields, each under the names given here; undefined: all. */
+  readonly only: Readonly<Record<string, readonly string[]>> | undefined;
+  /** The text of each name, in which `{{ key }}` is the name so far. */
+  readonly format: string | undefined;
+}
+
 export type Dialect = 'secrets' | 'vault' | 'aws' | 'metrics' | 'admin' | 'systemd';
 
 interface ListenerCommon {
@@ -141,6 +181,8 @@ interface ListenerCommon {
   readonly requireRequestHeader: boolean;
   /** `POST /agent/v1/quit` works (else 404). */
   readonly enableQuit: boolean;
+  /** Whoever reaches it is served, unknown: as the listeners of Vault Agent. */
+  readonly isOpen: boolean;
   /** The Vault dialect adds the agent's token: when the caller brings none, never, or in any case. */
   readonly useAutoAuthToken: 'fallback' | 'never' | 'force';
 }
@@ -159,8 +201,8 @@ export type ListenerConfig = ListenerCommon &
         readonly kind: 'tcp';
         readonly host: string;
         readonly port: number;
-        /** Written by the agent, 0600. */
-        readonly tokenFile: string;
+        /** Written by the agent, 0600; undefined: the listener is open. */
+        readonly tokenFile: string | undefined;
         readonly allowRemote: boolean;
         readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
       }
@@ -213,6 +255,14 @@ export interface LogConfig {
 }
 
 export interface TemplateConfig {
+  /** How often a static secret is asked for that templates name by its path. */
+  readonly refreshMs: number;
+  /** Where relative paths of `file` and `writeToFile` start: where those of the config do. */
+  readonly folder: string;
+  /** What `env` in templates and the commands see beside the agent's own environment, and before it. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Commands get the whole environment of the agent, and `env`. */
+  readonly passesEnvironment: boolean;
   /** Folders that `file` may read and `writeToFile` may write; empty: those functions are refused. */
   readonly sandboxPaths: readonly string[];
   readonly allowPlugin: boolean;

@@ -3,11 +3,12 @@
 import { createHash } from 'node:crypto';
 import { describeError, type ErrorCode, errorCode, LatchkeyError } from '../base/errors.ts';
 import { SecretValue } from '../base/secret-value.ts';
-import type { ProcessConfig } from '../config/resolved.ts';
+import type { ProcessConfig, VariableConfig } from '../config/resolved.ts';
 import type { Store } from '../store/store.ts';
 import type { Dependency } from '../template/exec/lookup.ts';
 import type { ConsumerIndex } from './consumer-index.ts';
 import type { EnvironmentSource, Variables } from './environment-source.ts';
+import { compileFields, type FieldVariables } from './field-variables.ts';
 import type { ResolveDependency } from './resolve-dependency.ts';
 import type { TemplateCompiler } from './template-compiler.ts';
 import {
@@ -74,18 +75,26 @@ interface OpenSource extends EnvironmentSource {
   rehearse(override: SecretOverride): Pick<RehearsedEnvironment, 'after' | 'failure'>;
 }
 
-type VariableTemplates = ReadonlyMap<string, ExecutableTemplate>;
+interface VariableTemplates {
+  readonly fields: readonly FieldVariables[];
+  readonly named: ReadonlyMap<string, ExecutableTemplate>;
+}
 
 async function compileVariables(
   config: ProcessConfig,
   templates: TemplateCompiler,
 ): Promise<VariableTemplates> {
   const variables = new Map<string, ExecutableTemplate>();
-  for (const [name, text] of Object.entries(config.env)) {
+  for (const [name, wish] of Object.entries(config.env)) {
     const place = `processes.${config.name}.env.${name}`;
-    variables.set(name, await templates.compileText({ name: place, place, text }));
+    variables.set(name, await templates.compileText({ name: place, place, ...variableText(wish) }));
   }
-  return variables;
+  const fields: FieldVariables[] = [];
+  for (const [index, from] of config.envFrom.entries()) {
+    const place = `processes.${config.name}.env_from[${index}]`;
+    fields.push(await compileFields(from, place, templates));
+  }
+  return { fields, named: variables };
 }
 
 function createSource(
@@ -172,26 +181,40 @@ function createSource(
 
 /** Executes all variables as if they were one template; leaves their values in `values`. */
 function joinTemplates(
-  variables: ReadonlyMap<string, ExecutableTemplate>,
+  { fields, named }: VariableTemplates,
   values: Map<string, SecretValue>,
 ): ExecutableTemplate {
   return {
     execute(lookup) {
       const missing: Dependency[] = [];
-      for (const [name, template] of variables) {
+      values.clear();
+      for (const one of fields) {
+        const result = one.execute(lookup);
+        missing.push(...result.missing);
+        for (const [name, text] of result.variables) setValue(name, Buffer.from(text, 'utf8'));
+      }
+      for (const [name, template] of named) {
         const result = template.execute(lookup);
         missing.push(...result.missing);
-        if (result.output.includes(0)) {
-          throw new LatchkeyError(
-            'template_failed',
-            `${name}: an environment variable cannot hold a NUL byte`,
-          );
-        }
-        values.set(name, SecretValue.fromBytes(result.output));
+        setValue(name, result.output);
       }
       return { output: Buffer.alloc(0), missing, writes: [] };
     },
   };
+
+  function setValue(name: string, bytes: Buffer): void {
+    if (bytes.includes(0)) {
+      throw new LatchkeyError('template_failed', `${name}: an environment variable cannot hold a NUL byte`);
+    }
+    values.set(name, SecretValue.fromBytes(bytes));
+  }
+}
+
+/** What the compiler of templates takes. */
+export function variableText(wish: string | VariableConfig) {
+  if (typeof wish === 'string') return { text: wish };
+  const { template: text, leftDelimiter, rightDelimiter, errorOnMissingKey } = wish;
+  return { text, leftDelimiter, rightDelimiter, errorOnMissingKey };
 }
 
 /** Equal for equal values; holds none of them. */

@@ -24,12 +24,18 @@ export type ResolveDependency = (
 
 interface ResolverOptions {
   readonly secrets: readonly SecretConfig[];
+  /** How often what is asked for by a path is asked for, where it has no lease. */
+  readonly refreshMs?: number;
   /** What raw paths mean where a file names no upstream; undefined: such a path is a problem that is told. */
   readonly defaultUpstream: string | undefined;
 }
 
 /** A raw path that means the same reference as a configured secret follows that secret's policy. */
 export function createDependencyResolver(options: ResolverOptions): ResolveDependency {
+  const policy: EntryPolicy = {
+    ...defaultEntryPolicy,
+    refreshMs: options.refreshMs ?? defaultEntryPolicy.refreshMs,
+  };
   const byName = new Map<string, ResolvedDependency>();
   const byKey = new Map<string, ResolvedDependency>();
   for (const secret of options.secrets) {
@@ -53,7 +59,7 @@ export function createDependencyResolver(options: ResolverOptions): ResolveDepen
       parameters: dependency.parameters,
     });
     const key = referenceKey(reference);
-    return byKey.get(key) ?? { key, reference, policy: defaultEntryPolicy };
+    return byKey.get(key) ?? { key, reference, policy };
   };
 }
 

@@ -1,7 +1,7 @@
 // The folders that templates may read and write by `file` and `writeToFile`: nothing outside of them, by no link either.
 
-import { closeSync, fstatSync, openSync, readFileSync, realpathSync } from 'node:fs';
-import { join, sep } from 'node:path';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import { errnoOf } from '../base/errno.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import { contentFault, readFlags } from '../base/paths/controlled-file.ts';
@@ -17,8 +17,8 @@ export interface Sandbox {
 
 const largestFileBytes = 16 * 1024 * 1024;
 
-/** With no folder both functions are refused. */
-export function createSandbox(folders: readonly string[]): Sandbox {
+/** With no folder both functions are refused. Relative paths start at `base`. */
+export function createSandbox(folders: readonly string[], base = process.cwd()): Sandbox {
   function inside(path: string): string {
     if (folders.length === 0) {
       throw new LatchkeyError('template_failed', 'no folder is open to templates', {
@@ -51,7 +51,7 @@ export function createSandbox(folders: readonly string[]): Sandbox {
 
   return {
     read: (path) =>
-      within(path, ({ folder, name }) => {
+      within(resolve(base, path), ({ folder, name }) => {
         const fd = openSync(folder.entry(name), readFlags);
         try {
           const wrong = contentFault(path, fstatSync(fd), largestFileBytes);
@@ -61,8 +61,22 @@ export function createSandbox(folders: readonly string[]): Sandbox {
           closeSync(fd);
         }
       }),
-    allowWrite: (path) => within(path, (_, real) => real),
+    allowWrite(path) {
+      const { there, missing } = splitAtMissing(resolve(base, path));
+      return within(there, (_, real) => (missing.length === 0 ? real : inside(join(real, ...missing))));
+    },
   };
+}
+
+/** Folders that are missing are made when the file is written: here the rest of the path is judged without them. */
+function splitAtMissing(path: string): { there: string; missing: string[] } {
+  const missing: string[] = [];
+  let there = path;
+  while (dirname(there) !== there && !existsSync(dirname(there))) {
+    missing.unshift(basename(there));
+    there = dirname(there);
+  }
+  return { there, missing };
 }
 
 function onDisk<T>(path: string, work: () => T): T {

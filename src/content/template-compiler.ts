@@ -48,7 +48,7 @@ const pluginOutputBytes = 1024 * 1024;
 
 export function createTemplateCompiler(options: CompilerOptions): TemplateCompiler {
   const { templates, env, clock } = options;
-  const sandbox = createSandbox(templates.sandboxPaths);
+  const sandbox = createSandbox(templates.sandboxPaths, templates.folder);
 
   async function compileText(wish: TextOptions): Promise<ExecutableTemplate> {
     const { name, place, text, leftDelimiter = '', rightDelimiter = '' } = wish;
@@ -94,7 +94,7 @@ export function createTemplateCompiler(options: CompilerOptions): TemplateCompil
 
   function createHost(writes: WriteFileRequest[]): Host {
     return {
-      env: (name) => env[name],
+      env: (name) => templates.env[name] ?? env[name],
       now: () => new Date(clock.wall()),
       readFile: (path) => sandbox.read(path),
       writeFile: (request) => writes.push(placed(request, sandbox)),

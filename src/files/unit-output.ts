@@ -46,7 +46,7 @@ async function sideOutput(
 ): Promise<Output> {
   const place = `${config.place}.template: writeToFile ${request.path}`;
   const uid = idOf(request.owner || undefined, (name) => accounts.uid(name, place));
-  const wish = { place, destination: request.path, uid, createParents: false, isReal: true };
+  const wish = { place, destination: request.path, uid, createParents: true, isReal: true };
   return {
     place,
     destination: request.path,
@@ -54,7 +54,7 @@ async function sideOutput(
     mode: modeOf(request.mode, place),
     uid,
     gid: idOf(request.group || undefined, (name) => accounts.gid(name, place)),
-    createParents: false,
+    createParents: true,
     isReal: true,
     inPlace: false,
     backup: false,

@@ -32,7 +32,12 @@ export function isLooping({ attempts, isProven }: ExitRow): boolean {
 export interface ProcessRunOptions extends StartTools {
   readonly name: string;
   /** What it is to be; may be another at each look. */
-  readonly wanted: { readonly config: ProcessConfig; readonly source: EnvironmentSource };
+  readonly wanted: {
+    readonly config: ProcessConfig;
+    readonly source: EnvironmentSource;
+    /** Somebody asked for it; not any more once it was started since. */
+    isRestart: boolean;
+  };
   readonly random: () => number;
   readonly runCommand: RunCommand;
   readonly observer?: ProcessObserver;
@@ -76,6 +81,7 @@ export function createProcessRun(options: ProcessRunOptions): ProcessRun {
   async function run(variables: Variables, reason: StartReason): Promise<Ending> {
     // Before the start, while the values are those that were read: it may take a moment, and then they may be others.
     wanted.source.hold();
+    wanted.isRestart = false;
     try {
       running = await begin(variables, reason);
     } catch (error) {
@@ -111,6 +117,11 @@ export function createProcessRun(options: ProcessRunOptions): ProcessRun {
       if (closing.aborted || isOutdated) {
         await stop(current);
         return { kind: 'again', reason: 'config' };
+      }
+      if (wanted.isRestart) {
+        logger.info({ pid: child.pid }, 'its files changed: process is restarted');
+        await stop(current);
+        return { kind: 'again', reason: 'rotation' };
       }
       const decision = rotationOf(current);
       current.rotateAt = decision.rotateAt;

@@ -31,9 +31,9 @@ export interface SupervisedProcess {
   status(): ProcessStatus;
   /**
    * To the program. Before its first start and between two it need not be told of anything; throws `process_failed` when
-   * it has ended for good.
+   * it has ended for good. `restart` stops it and starts it again.
    */
-  signal(signal: NodeJS.Signals): void;
+  signal(signal: NodeJS.Signals | 'restart'): void;
   /** Takes a new config and, where given, a new source; restarts the child only if what it was started with differs. */
   reconfigure(config: ProcessConfig, source?: EnvironmentSource): void;
   /** Resolves with the last exit when it has ended and will not be started again by itself; never rejects. */
@@ -49,7 +49,7 @@ const noExit: ProcessExit = { code: null, signal: null };
 export function createSupervisedProcess(options: SupervisedProcessOptions): SupervisedProcess {
   const { clock, random, logger, observer } = options;
   const { name } = options.config;
-  const wanted = { config: options.config, source: options.source };
+  const wanted = { config: options.config, source: options.source, isRestart: false };
   const row: ExitRow = { attempts: 0, isProven: false, waitedMs: 0 };
   let loop: Promise<void> | undefined;
   const mailbox = createMailbox();
@@ -167,6 +167,10 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
     if (!isSameStart(before, wanted.config)) row.attempts = 0;
   }
 
+  function notRunning(): LatchkeyError {
+    return new LatchkeyError('process_failed', `process ${name} does not run (${view.state})`);
+  }
+
   return {
     ended: ended.promise,
     status,
@@ -177,8 +181,14 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
       });
     },
     signal(signal) {
+      if (signal === 'restart') {
+        if (program.running === undefined && !isStartedSoon.has(view.state)) throw notRunning();
+        wanted.isRestart = program.running !== undefined;
+        mailbox.poke();
+        return;
+      }
       if (program.running?.child.signal(signal) === true || isStartedSoon.has(view.state)) return;
-      throw new LatchkeyError('process_failed', `process ${name} does not run (${view.state})`);
+      throw notRunning();
     },
     reconfigure(next, nextSource) {
       wanted.config = next;

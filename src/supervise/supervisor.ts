@@ -35,9 +35,9 @@ export interface Supervisor {
    * To the program of that name; nothing is to be done for one that is started later. Rejects with `process_failed` when
    * it has ended for good or is not known.
    */
-  signal(name: string, signal: NodeJS.Signals): Promise<void>;
+  signal(name: string, signal: NodeJS.Signals | 'restart'): Promise<void>;
   /** A program that somebody else runs takes the signals for this name. */
-  attach(name: string, send: (signal: NodeJS.Signals) => void): void;
+  attach(name: string, send: (signal: NodeJS.Signals | 'restart') => void): void;
   /** Looks whether the program could be started with these variables, without doing it; rejects when it could not. */
   rehearse(config: ProcessConfig, variables: Variables): Promise<void>;
   /**
@@ -65,7 +65,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const slots = new Map<string, Slot>(
     options.processes.map((config) => [config.name, { config, process: undefined, error: undefined }]),
   );
-  const attached = new Map<string, (signal: NodeJS.Signals) => void>();
+  const attached = new Map<string, (signal: NodeJS.Signals | 'restart') => void>();
   const since = clock.wall();
   let starting: Promise<void> | undefined;
   let isClosed = false;

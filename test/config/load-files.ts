@@ -86,7 +86,10 @@ t.test('says why a file cannot be read', async (t) => {
     message(join(folder, 'none.yaml')),
     `${folder}/none.yaml: no such file; write one, or name another with --config`,
   );
-  t.equal(message(join(folder, 'empty')), `${folder}/empty: no *.yaml, *.yml or *.json file in this folder`);
+  t.equal(
+    message(join(folder, 'empty')),
+    `${folder}/empty: no *.yaml, *.yml, *.json or *.hcl file in this folder`,
+  );
   t.match(message(join(folder, 'a.yaml')), /a\.yaml: nothing is configured here; `latchkey generate-config`/);
   writeFileSync(join(folder, 'a.yaml'), '# to come\nfiles:\n');
   t.match(message(join(folder, 'a.yaml')), /nothing is configured here/);

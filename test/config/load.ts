@@ -23,7 +23,7 @@ t.test('says what is wrong, where, what was expected and what to do', async (t) 
     ['secretz: {}', '1:1: secretz: unknown key; did you mean secrets?'],
     [
       'zzz: {}',
-      '1:1: zzz: unknown key; known here: upstreams, secrets, files, processes, listeners, access, audit, log, template, strict_modes, state_dir',
+      '1:1: zzz: unknown key; known here: upstreams, secrets, files, processes, listeners, access, audit, log, template, strict_modes, agent, state_dir',
     ],
     [
       'upstreams: { v: { adress: "https://a:1" } }',
@@ -331,7 +331,7 @@ t.test('reads each login with its parameters', async (t) => {
   );
   t.match(
     problemsOf('upstreams: { v: { address: "http://a:1", auth: { mount: x } } }')[0],
-    /auth\.method: missing, expected one of token, token_file/,
+    /auth\.method: missing, expected one of token, none, token_file/,
   );
 });
 

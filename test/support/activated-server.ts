@@ -12,6 +12,7 @@ const serving = await startServing({
       maxConnections: 100,
       requireRequestHeader: false,
       enableQuit: false,
+      isOpen: false,
       useAutoAuthToken: 'fallback',
     })),
 });

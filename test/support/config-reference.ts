@@ -66,8 +66,8 @@ function normalise(path: string): string {
 /** The keys that a config document uses, named as `configKeys` names them. */
 export function usedKeys(document: unknown): string[] {
   const found = new Set<string>();
-  const named = new Set(['upstreams', 'secrets']);
-  const open = /\.(?:env|parameters)$/;
+  const named = new Set(['upstreams', 'secrets', 'processes[].env']);
+  const open = /\.(?:parameters|only)$|^template\.env$/;
   const visit = (value: unknown, path: string): void => {
     if (Array.isArray(value)) {
       for (const item of value) visit(item, `${path}[]`);
@@ -109,7 +109,7 @@ export function configReference(): string {
 
 const introduction = `# Configuration reference
 
-One file or several, YAML 1.2 or JSON: \`--config PATH\`, repeatable; of a folder all \`*.yaml\`, \`*.yml\` and \`*.json\` are
+One file or several, YAML 1.2 or JSON: \`--config PATH\`, repeatable; of a folder all \`*.yaml\`, \`*.yml\`, \`*.json\` and \`*.hcl\` are
 read in the order of their names. Default: \`/etc/latchkey/latchkey.yaml\`. With several files lists are appended and maps
 merged; the same name or key in two files is an error. \`latchkey validate\` checks a configuration without starting
 anything, this host's users, groups and template files included, and tells all that is wrong at once, with file, line

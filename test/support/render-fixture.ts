@@ -20,6 +20,10 @@ import { type LogLine, recordLogs } from './record-logs.ts';
 import { testFolder } from './test-folder.ts';
 
 export const templateConfig: TemplateConfig = {
+  refreshMs: 30_000,
+  folder: process.cwd(),
+  env: {},
+  passesEnvironment: false,
   sandboxPaths: [],
   allowPlugin: false,
   deniedFunctions: [],

@@ -173,6 +173,7 @@ const listenerDefaults = {
   maxConnections: 20_000,
   requireRequestHeader: false,
   enableQuit: false,
+  isOpen: false,
   useAutoAuthToken: 'fallback',
 } as const;
 

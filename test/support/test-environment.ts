@@ -47,6 +47,7 @@ export function processConfig(
   return {
     name: 'child',
     env: {},
+    envFrom: [],
     passEnv: [],
     workingDir: undefined,
     user: undefined,

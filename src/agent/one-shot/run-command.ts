@@ -129,6 +129,7 @@ const bareProcess: ProcessConfig = {
   name: 'run',
   command: [],
   env: {},
+  envFrom: [],
   passEnv: [],
   workingDir: undefined,
   user: undefined,

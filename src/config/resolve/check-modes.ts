@@ -43,7 +43,10 @@ export function checkModes(
   const isSaidIn = (source: ConfigSource) =>
     merged.strictModes.some(({ value, place }) => !value && place.source === source);
   // Whoever can write a file can write this line into it, so there it says nothing.
-  const isLenient = configs.some((item) => item.fault === undefined && isSaidIn(item.source));
+  // The tools whose files these are look at no modes, and there is no key for it.
+  const isLenient = configs.some(
+    (item) => item.source.isForeign === true || (item.fault === undefined && isSaidIn(item.source)),
+  );
   const tell = (place: Place, message: string | undefined, hint = '') => {
     if (message === undefined) return;
     if (isLenient) warnings.add(message);

@@ -33,7 +33,8 @@ export function createResolveContext(
   sourceCount: number,
 ): ResolveContext {
   const claims = new Map<string, Place>();
-  const pathAt = (place: Place, path: string) => resolve(dirname(place.source.file), path);
+  const pathAt = (place: Place, path: string) =>
+    resolve(place.source.folder ?? dirname(place.source.file), path);
   return {
     env,
     problems,

@@ -1,4 +1,5 @@
 // Files as the agent uses them, and the rules between their keys.
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Place } from '../problems.ts';
 import type { FileConfig, NotifyConfig, SettleConfig } from '../resolved.ts';
@@ -14,6 +15,7 @@ export function resolveFile({ value, place }: Item<FileInput>, context: ResolveC
   checkKeys(value, place, context);
   oneOfKeys(context.problems, place, value, ['template', 'contents']);
   const notify = value.notify === undefined ? [] : [value.notify].flat();
+  const kept = value.mode === 'keep' ? keptAttributes(destination) : undefined;
   return {
     place: context.nameOf(place),
     source:
@@ -21,9 +23,9 @@ export function resolveFile({ value, place }: Item<FileInput>, context: ResolveC
         ? { kind: 'inline', text: value.contents ?? '' }
         : { kind: 'file', path: context.pathAt(place, value.template) },
     destination,
-    mode: value.mode,
-    owner: value.owner,
-    group: value.group,
+    mode: value.mode === 'keep' ? (kept?.mode ?? newFileMode) : value.mode,
+    owner: value.owner ?? kept?.owner,
+    group: value.group ?? kept?.group,
     set: value.set,
     check: value.check && { command: value.check.command, timeoutMs: value.check.timeout },
     notify: notify.flatMap((notification, index) => {
@@ -42,6 +44,17 @@ export function resolveFile({ value, place }: Item<FileInput>, context: ResolveC
     rightDelimiter: value.right_delimiter,
     upstream: context.upstreamOf(value.upstream, place),
   };
+}
+
+/** Of a file that is to keep its mode where there is none yet. */
+const newFileMode = 0o644;
+
+/** Of the file that is there. Its owner is another one's to keep only where the agent may give files away. */
+function keptAttributes(path: string): { mode: number; owner?: string; group?: string } | undefined {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats?.isFile() !== true) return undefined;
+  const mode = stats.mode & 0o777;
+  return process.geteuid?.() === 0 ? { mode, owner: String(stats.uid), group: String(stats.gid) } : { mode };
 }
 
 function checkKeys(value: FileInput, place: Place, { problems }: ResolveContext): void {
@@ -81,6 +94,16 @@ function resolveNotification(
 ): NotifyConfig | undefined {
   const { problems } = context;
   const { command, signal, pid_file: pidFile, process, unit, timeout: timeoutMs } = value;
+  if (
+    process !== undefined &&
+    value.action === 'restart' &&
+    unit === undefined &&
+    signal === undefined &&
+    command === undefined
+  ) {
+    checkKnown(problems, place.at('process'), 'process', process, context.merged.names.processes);
+    return { kind: 'signal', signal: 'restart', process };
+  }
   const kind = oneOfKeys(problems, place, value.unit === undefined ? value : { unit, command }, [
     'command',
     'signal',

@@ -1,10 +1,12 @@
 // Processes as the agent uses them, and the rules between their keys.
 
+import { compileNameFormat } from '../name-format.ts';
 import type { Place } from '../problems.ts';
-import type { ProcessConfig } from '../resolved.ts';
-import type { ProcessInput } from '../schema/process-schema.ts';
+import type { EnvFromConfig, ProcessConfig, VariableConfig } from '../resolved.ts';
+import type { EnvFromInput, ProcessInput } from '../schema/process-schema.ts';
 import type { Item } from '../sources/merge.ts';
-import type { ResolveContext } from './resolve-context.ts';
+import { oneOfKeys } from './one-of-keys.ts';
+import { checkKnown, type ResolveContext } from './resolve-context.ts';
 import { resolveProbe } from './resolve-file.ts';
 
 export function resolveProcess({ value, place }: Item<ProcessInput>, context: ResolveContext): ProcessConfig {
@@ -12,7 +14,8 @@ export function resolveProcess({ value, place }: Item<ProcessInput>, context: Re
   return {
     name: value.name,
     command: value.command,
-    env: value.env,
+    env: Object.fromEntries(Object.entries(value.env).map(([name, text]) => [name, resolveVariable(text)])),
+    envFrom: value.env_from.map((from, index) => resolveEnvFrom(from, place.at('env_from', index), context)),
     passEnv: value.pass_env,
     workingDir: context.optionalPathAt(place, value.working_dir),
     user: value.user,
@@ -32,6 +35,42 @@ export function resolveProcess({ value, place }: Item<ProcessInput>, context: Re
     output: value.output,
     upstream: context.upstreamOf(value.upstream, place),
     isRequired: value.required,
+  };
+}
+
+function resolveVariable(value: ProcessInput['env'][string]): string | VariableConfig {
+  if (typeof value === 'string') return value;
+  return {
+    template: value.template,
+    leftDelimiter: value.left_delimiter,
+    rightDelimiter: value.right_delimiter,
+    errorOnMissingKey: value.error_on_missing_key,
+  };
+}
+
+/** A template that gives all fields is what fetches them: the version of a KV engine is found out as in any other. */
+function resolveEnvFrom(value: EnvFromInput, place: Place, context: ResolveContext): EnvFromConfig {
+  const { problems, merged } = context;
+  oneOfKeys(problems, place, value, ['secret', 'path']);
+  if (value.secret !== undefined)
+    checkKnown(problems, place.at('secret'), 'secret', value.secret, merged.names.secrets);
+  const formats = [value.format, ...Object.values(value.only ?? {}).flat()];
+  if (formats.some((format) => format !== undefined && compileNameFormat(format) === undefined)) {
+    problems.add(
+      place.at('format'),
+      'expected a text with no other action than {{ key }} and replaceKey in it',
+    );
+  }
+  const { secret, path } = value;
+  const ofPath = `{{ with secret ${JSON.stringify(path ?? '')} }}{{ if and .Data.metadata .Data.data }}{{ .Data.data | toJSON }}{{ else }}{{ .Data | toJSON }}{{ end }}{{ end }}`;
+  return {
+    name: secret ?? path ?? '',
+    template: secret === undefined ? ofPath : `{{ fields ${JSON.stringify(secret)} | toJSON }}`,
+    prefix: value.prefix,
+    isUpperCase: value.upper_case,
+    isSanitized: value.sanitize,
+    only: value.only,
+    format: value.format,
   };
 }
 

@@ -23,8 +23,10 @@ export function resolveListener(
     maxConnections: value.max_connections,
     requireRequestHeader: value.require_request_header,
     enableQuit: value.enable_quit,
+    isOpen: value.open,
     useAutoAuthToken: tokenUse(value.use_auto_auth_token),
   };
+  if (value.open) checkOpen(value, place, context);
   const kind = oneOfKeys(context.problems, place, value, ['unix', 'tcp', 'systemd']);
   if (kind !== 'unix') refuseKeys(value, unixKeys, 'unix', place, context);
   if (kind !== 'tcp') refuseKeys(value, tcpKeys, 'tcp', place, context);
@@ -32,6 +34,20 @@ export function resolveListener(
   if (kind === 'systemd') return { ...common, kind, name: value.systemd ?? '' };
   const tcp = kind === 'tcp' ? resolveTcp(value, place, context) : undefined;
   return tcp && { ...common, ...tcp };
+}
+
+/** Whoever reaches an open listener is nobody that rules could speak of. */
+function checkOpen(value: ListenerInput, place: Place, { problems }: ResolveContext): void {
+  const [other] = value.serve.filter((dialect) => dialect !== 'vault' && dialect !== 'metrics');
+  if (other !== undefined) {
+    problems.add(
+      place.at('serve'),
+      `an open listener serves vault and metrics alone, got ${other}; give it a listener of its own`,
+    );
+  }
+  if (value.token_file !== undefined) {
+    problems.add(place.at('token_file'), 'an open listener asks for no token; remove this or open', 'key');
+  }
 }
 
 function tokenUse(value: boolean | 'force'): 'fallback' | 'never' | 'force' {
@@ -86,7 +102,8 @@ function resolveTcp(value: ListenerInput, place: Place, context: ResolveContext)
     problems.add(place.at('tcp'), 'expected ADDRESS:PORT such as 127.0.0.1:8100 or [::1]:8100');
     return undefined;
   }
-  if (!isLoopback(host) && !(value.allow_remote === true && value.tls !== undefined)) {
+  const isMeant = value.allow_remote === true && (value.tls !== undefined || value.open);
+  if (!isLoopback(host) && !isMeant) {
     problems.add(
       place.at('tcp'),
       `${host} is not loopback: secrets leave this host only with allow_remote: true and tls`,
@@ -98,7 +115,7 @@ function resolveTcp(value: ListenerInput, place: Place, context: ResolveContext)
       'systemd asks over unix sockets only; move this dialect to a unix listener',
     );
   }
-  if (value.token_file === undefined) {
+  if (value.token_file === undefined && !value.open) {
     problems.add(
       place,
       'missing token_file, expected a path: the agent writes the token there that tcp callers show',
@@ -106,8 +123,8 @@ function resolveTcp(value: ListenerInput, place: Place, context: ResolveContext)
     );
     return undefined;
   }
-  const tokenFile = context.pathAt(place, value.token_file);
-  context.claim(tokenFile, place.at('token_file'));
+  const tokenFile = context.optionalPathAt(place, value.token_file);
+  if (tokenFile !== undefined) context.claim(tokenFile, place.at('token_file'));
   if (port !== 0) context.claim(`tcp ${host}:${port}`, place.at('tcp'));
   return {
     kind: 'tcp' as const,

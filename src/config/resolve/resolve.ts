@@ -1,7 +1,7 @@
 // From the merged file shape to the resolved configuration, with all checks that look at more than one item.
 
 import { Place, type Problems } from '../problems.ts';
-import type { ResolvedConfig, SecretConfig } from '../resolved.ts';
+import type { LifeConfig, ResolvedConfig, SecretConfig } from '../resolved.ts';
 import type { SecretInput } from '../schema/schema.ts';
 import type { MergedConfig, Named } from '../sources/merge.ts';
 import {
@@ -12,6 +12,7 @@ import {
   upstreamSchema,
 } from '../upstreams/kinds.ts';
 import {
+  checkKnown,
   checkUniqueNames,
   createResolveContext,
   type Environment,
@@ -46,6 +47,10 @@ export function resolveConfig(
     audit: resolveAudit(merged.audit, context),
     log: resolveLog(merged, context),
     templates: {
+      refreshMs: merged.template.value.refresh,
+      folder: context.pathAt(merged.template.place, '.'),
+      env: merged.template.value.env,
+      passesEnvironment: merged.template.value.pass_environment,
       sandboxPaths: merged.template.value.sandbox_paths.map((path) =>
         context.pathAt(merged.template.place, path),
       ),
@@ -54,6 +59,7 @@ export function resolveConfig(
       maxOutputBytes: merged.template.value.max_output,
     },
     stateDir: resolveStateDir(merged, context),
+    life: resolveLife(merged, context),
     sources,
     warnings: [],
   };
@@ -111,6 +117,17 @@ function resolveLog({ log }: MergedConfig, context: ResolveContext): ResolvedCon
   const file = context.optionalPathAt(log.place, log.value.file);
   if (file !== undefined) context.claim(file, log.place.at('file'));
   return { level, format, file };
+}
+
+function resolveLife({ agent, names }: MergedConfig, context: ResolveContext): LifeConfig {
+  const { value, place } = agent;
+  const pidFile = context.optionalPathAt(place, value.pid_file);
+  if (pidFile !== undefined) context.claim(pidFile, place.at('pid_file'));
+  const { main_process: mainProcess } = value;
+  if (mainProcess !== undefined) {
+    checkKnown(context.problems, place.at('main_process'), 'process', mainProcess, names.processes);
+  }
+  return { pidFile, exitAfterAuth: value.exit_after_auth, giveUpAfterMs: value.give_up_after, mainProcess };
 }
 
 /** systemd gives several folders separated by colons; the first is ours. */

@@ -65,6 +65,12 @@ export const durationRange = () =>
 export const octalExpected = 'an octal string such as "0640"';
 export const fileMode = () => formed(octalExpected, /^0?[0-7]{3}$/, (octal) => Number.parseInt(octal, 8));
 
+/** A mode, or `keep`: that of the file that is there. */
+export const fileModeOrKeep = () =>
+  formed(octalExpected, /^(?:0?[0-7]{3}|keep)$/, (text) =>
+    text === 'keep' ? ('keep' as const) : Number.parseInt(text, 8),
+  );
+
 const sizeUnits: Readonly<Record<string, number>> = { '': 1, B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
 
 /** Bytes: `64KiB`, `16MiB`. */

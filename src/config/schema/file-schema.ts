@@ -5,7 +5,7 @@ import {
   commandLine,
   doc,
   duration,
-  fileMode,
+  fileModeOrKeep,
   flag,
   name,
   section,
@@ -25,7 +25,7 @@ const notification = section({
   unit: doc(z.optional(text()), 'A unit of systemd.'),
   action: doc(
     z.optional(choice(['reload', 'restart', 'reload-or-restart', 'kill'])),
-    'What systemd does to the unit; default reload.',
+    'What systemd does to the unit; default reload. With `process`: `restart`.',
   ),
   timeout: doc(z.prefault(duration(), '30s'), 'For a command or a unit.'),
 });
@@ -44,7 +44,10 @@ export const fileSchema = section({
   ),
   contents: doc(z.optional(z.string('a string')), 'Or the template itself.'),
   destination: doc(text(), 'What is written.'),
-  mode: doc(z.prefault(fileMode(), '0600'), 'Its mode from the first byte: a quoted octal number.'),
+  mode: doc(
+    z.prefault(fileModeOrKeep(), '0600'),
+    'Its mode from the first byte: a quoted octal number; `keep`: that of the file that is there, its owner too, for a new one 0644.',
+  ),
   owner: doc(z.optional(text()), 'Its owner, by name or uid; default: the user of the agent.'),
   group: doc(z.optional(text()), 'Its group, by name or gid.'),
   set: doc(z.optional(name()), 'Files of one set are committed all or none.'),

@@ -39,13 +39,43 @@ const onRotation = z.pipe(
   z.transform((value): OnRotation => parseOnRotation(value) ?? { kind: 'restart' }),
 );
 
-const variableExpected = 'a name of letters, digits and underscores';
-const variable = z.string(variableExpected).check(z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, variableExpected));
+const variableValue = z.union(
+  [
+    z.string('a string (a template)'),
+    section({
+      template: doc(z.string('a string (a template)'), 'The template.'),
+      left_delimiter: doc(z.prefault(text(), '{{'), 'What opens an action of the template.'),
+      right_delimiter: doc(z.prefault(text(), '}}'), 'What closes it.'),
+      error_on_missing_key: doc(z.prefault(flag(), false), 'A missing key fails the template.'),
+    }),
+  ],
+  'a string (a template), or a map with `template`',
+);
+
+const envFrom = section({
+  secret: doc(z.optional(name()), 'A name from `secrets`.'),
+  path: doc(z.optional(text()), 'Or a path of the upstream.'),
+  prefix: doc(z.prefault(z.string('a string'), ''), 'What each name begins with.'),
+  upper_case: doc(z.prefault(flag(), false), 'Names in capital letters.'),
+  sanitize: doc(
+    z.prefault(flag(), false),
+    'Each character that is no letter, digit or underscore becomes an underscore.',
+  ),
+  format: doc(
+    z.optional(text()),
+    'The text of each name, in which `{{ key }}` is the name so far, and `{{ key | replaceKey "-" "_" }}` changes it.',
+  ),
+  only: doc(
+    z.optional(z.record(text(), z.array(text(), 'a list of names'), 'a map of fields')),
+    'These fields alone, each under the names that are listed for it; an empty list: under its own.',
+  ),
+});
+
+const variableExpected = 'the name of a variable, without =';
+const variable = z.string(variableExpected).check(z.regex(/^[^=\0]+$/, variableExpected));
 const passed = z
   .string(variableExpected)
-  .check(
-    z.regex(/^[A-Za-z_][A-Za-z0-9_]*\*?$/, 'the name of a variable, or the start of names with * at its end'),
-  );
+  .check(z.regex(/^[^=\0*]*\*?$/, 'the name of a variable, or the start of names with * at its end'));
 
 const stop = section({
   signal: doc(z.prefault(signalName(), 'TERM'), 'What asks it to end.'),
@@ -72,8 +102,12 @@ export const processSchema = section({
   name: doc(name(), 'What it is called in status, logs and `notify`.'),
   command: doc(commandLine(), 'The program and its arguments, without a shell.'),
   env: doc(
-    z.prefault(z.record(variable, z.string('a string (a template)'), 'a map of variables'), {}),
+    z.prefault(z.record(variable, variableValue, 'a map of variables'), {}),
     'Variables; each value is a template. It starts when all have a value.',
+  ),
+  env_from: doc(
+    z.prefault(z.array(envFrom, 'a list of maps'), []),
+    'Secrets whose fields become variables, all of them or those in `only`.',
   ),
   pass_env: doc(
     z.prefault(z.array(passed, 'a list of names'), []),
@@ -105,4 +139,5 @@ export const processSchema = section({
   required: doc(z.prefault(flag(), true), 'The agent is ready only when it runs.'),
 });
 
+export type EnvFromInput = z.output<typeof envFrom>;
 export type ProcessInput = z.output<typeof processSchema>;

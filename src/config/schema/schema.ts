@@ -57,7 +57,23 @@ export const logSchema = section({
   file: doc(z.optional(text()), 'Opened again on HUP; default: stderr.'),
 });
 
+const variableName = z
+  .string('a name of a variable')
+  .check(z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of a variable'));
+
 export const templateSchema = section({
+  refresh: doc(
+    z.prefault(duration(), '30s'),
+    'How often a secret without a lease is asked for that a template names by its path, not by a name of `secrets`.',
+  ),
+  env: doc(
+    z.prefault(z.record(variableName, z.string('a string'), 'a map of variables'), {}),
+    "What `env` in templates sees beside the agent's own environment, and before it.",
+  ),
+  pass_environment: doc(
+    z.prefault(flag(), false),
+    'Give the commands of files the whole environment of the agent and `env`, not PATH, HOME, LANG, LC_*, TZ and TERM alone.',
+  ),
   sandbox_paths: doc(
     z.prefault(textList(), []),
     'Folders that `file` may read and `writeToFile` may write; with none both are refused.',
@@ -65,6 +81,22 @@ export const templateSchema = section({
   allow_plugin: doc(z.prefault(flag(), false), 'Templates may run programs by `plugin`.'),
   deny_functions: doc(z.prefault(textList(), []), 'Functions that templates may not use.'),
   max_output: doc(z.prefault(byteSize(), '16MiB'), 'The most that one template may give.'),
+});
+
+export const agentSchema = section({
+  pid_file: doc(z.optional(text()), 'Holds the pid of the agent while it runs.'),
+  exit_after_auth: doc(
+    z.prefault(flag(), false),
+    'End with 0 once the token is in every sink and every file is written.',
+  ),
+  give_up_after: doc(
+    z.optional(duration()),
+    'End with 1 when a file could not be made for so long; default: never, it is tried again.',
+  ),
+  main_process: doc(
+    z.optional(name()),
+    'The name from `processes` whose end is the end of the agent, with its exit code.',
+  ),
 });
 
 /** Each top-level key, and how its values are told apart: maps by name, lists, and single sections. */
@@ -88,6 +120,7 @@ export const rootSchema = section({
     z.optional(flag()),
     'Config, templates, programs, credentials and state that others can change, or credentials that all can read, are errors (default); with false warnings. It counts in a file that is itself as it should be.',
   ),
+  agent: doc(z.optional(agentSchema), 'How the agent itself begins and ends.'),
   state_dir: doc(
     z.optional(text()),
     'A folder for what must survive a restart (lease ids, no secrets); default `$STATE_DIRECTORY`, else /var/lib/latchkey.',
@@ -96,4 +129,5 @@ export const rootSchema = section({
 
 export type SecretInput = z.output<typeof secretSchema>;
 export type LogInput = z.output<typeof logSchema>;
+export type AgentInput = z.output<typeof agentSchema>;
 export type TemplateInput = z.output<typeof templateSchema>;

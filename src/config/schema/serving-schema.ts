@@ -31,6 +31,10 @@ export const listenerSchema = section({
     ),
     'For tcp: serve HTTPS.',
   ),
+  open: doc(
+    z.prefault(flag(), false),
+    'Serve whoever reaches it, without a token or a rule, as the listeners of Vault Agent do; for `vault` and `metrics` alone.',
+  ),
   max_connections: doc(z.prefault(count(1), 16_384), 'More are refused with 503.'),
   require_request_header: doc(
     z.prefault(flag(), false),

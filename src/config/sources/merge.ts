@@ -7,6 +7,8 @@ import { flag, name as nameSchema } from '../schema/fields.ts';
 import { type FileInput, fileSchema } from '../schema/file-schema.ts';
 import { type ProcessInput, processSchema } from '../schema/process-schema.ts';
 import {
+  type AgentInput,
+  agentSchema,
   type LogInput,
   logSchema,
   rootSchema,
@@ -47,6 +49,7 @@ export interface MergedConfig {
   readonly audit: Item<AuditInput> | undefined;
   readonly log: Item<LogInput>;
   readonly template: Item<TemplateInput>;
+  readonly agent: Item<AgentInput>;
   readonly stateDir: Item<string> | undefined;
   /** Each file may say it; it counts where the file itself is as it should be. */
   readonly strictModes: Item<boolean>[];
@@ -74,6 +77,7 @@ export function mergeSources(sources: readonly ConfigSource[], problems: Problem
     audit: readSection(roots, 'audit', auditSchema, problems),
     log: readSection(roots, 'log', logSchema, problems) ?? emptySection(roots, logSchema),
     template: readSection(roots, 'template', templateSchema, problems) ?? emptySection(roots, templateSchema),
+    agent: readSection(roots, 'agent', agentSchema, problems) ?? emptySection(roots, agentSchema),
     stateDir: stateDir && validate(z.string('a path').check(z.minLength(1, 'a path')), stateDir, problems),
     strictModes: items(roots, 'strict_modes').flatMap((item) => validate(flag(), item, problems) ?? []),
     names: {

@@ -17,37 +17,28 @@ import { type Located, type Path, Place, type Position, type Problems } from '..
 
 export interface ConfigSource extends Located {
   readonly value: unknown;
+  /** Made of the files of another tool, whose own rules say what may stand in them. */
+  readonly isForeign?: boolean;
+  /** All files that it was made of, where that is not `file` alone. */
+  readonly files?: readonly string[];
 }
 
 const maxBytes = 16 * 2 ** 20;
 const maxAliases = 1000;
 
-/** Undefined when the file cannot be read or is no YAML; the reason is among the problems then. */
-export function readSource(file: string, problems: Problems): ConfigSource | undefined {
-  if (file.endsWith('.hcl')) {
-    problems.addAt(
-      file,
-      undefined,
-      'expected YAML or JSON, got the name of an HCL file; write it as latchkey.yaml',
-    );
-    return undefined;
-  }
-  let source: string;
+/** Undefined when the file cannot be read; the reason is among the problems then. */
+export function readText(file: string, problems: Problems): string | undefined {
   try {
     const bytes = readFileSync(file);
-    if (bytes.length > maxBytes) {
-      problems.addAt(file, undefined, `expected at most 16 MiB, got ${bytes.length} bytes`);
-      return undefined;
-    }
-    source = bytes.toString('utf8');
+    if (bytes.length <= maxBytes) return bytes.toString('utf8');
+    problems.addAt(file, undefined, `expected at most 16 MiB, got ${bytes.length} bytes`);
   } catch (error) {
     problems.addAt(file, undefined, describeReadError(error));
-    return undefined;
   }
-  return parseSource(file, source, problems);
+  return undefined;
 }
 
-/** The same for text that is at hand; `file` is what messages call it. */
+/** Undefined when it is no YAML; the reason is among the problems then. `file` is what messages call it. */
 export function parseSource(file: string, text: string, problems: Problems): ConfigSource | undefined {
   const source = text.replace(/^\uFEFF/, '');
   try {

@@ -1,4 +1,5 @@
 // A Vault or OpenBao as the agent uses it: where it is, how to log in, what it may be asked for.
+import type { SecretValue } from '../../base/secret-value.ts';
 import type { ServerConfig } from './server-config.ts';
 
 export interface VaultUpstreamConfig extends ServerConfig {
@@ -27,9 +28,11 @@ export interface AuthCommon {
 }
 
 export type AuthConfig = AuthCommon &
+  /** `token`: where another tool's file holds it; else `$VAULT_TOKEN`. */
   (
-    | { readonly method: 'token' }
-    | { readonly method: 'token_file'; readonly path: string }
+    | { readonly method: 'token'; readonly isWrapped?: boolean; readonly token?: SecretValue | undefined }
+    | { readonly method: 'none' }
+    | { readonly method: 'token_file'; readonly path: string; readonly isWrapped?: boolean }
     | {
         readonly method: 'approle';
         readonly roleId: string | undefined;

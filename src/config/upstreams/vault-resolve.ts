@@ -116,9 +116,16 @@ function resolveAuth(auth: AuthInput, place: Place, context: ResolveContext): Au
   };
   switch (auth.method) {
     case 'token':
-      return { ...common, method: 'token' };
+      return { ...common, method: 'token', isWrapped: auth.unwrap, token: place.source.token };
+    case 'none':
+      return { ...common, method: 'none' };
     case 'token_file':
-      return { ...common, method: 'token_file', path: context.pathAt(place, auth.path) };
+      return {
+        ...common,
+        method: 'token_file',
+        path: context.pathAt(place, auth.path),
+        isWrapped: auth.unwrap,
+      };
     case 'approle':
       return { ...common, ...resolveApprole(auth, place, context) };
     case 'jwt': {

@@ -25,15 +25,26 @@ const passwordLogin = {
   ...common,
 };
 
+const unwrapped = doc(
+  z.prefault(flag(), false),
+  'It is a response-wrapping token, for the token to work with.',
+);
+
 const tokenLogin = section({
   method: doc(z.literal('token'), 'The token of `$VAULT_TOKEN`.'),
+  unwrap: unwrapped,
   ...common,
 });
 
 const otherLogins = [
   section({
+    method: doc(z.literal('none'), 'No login: callers of a listener bring tokens of their own.'),
+    ...common,
+  }),
+  section({
     method: doc(z.literal('token_file'), 'A token that something else keeps in a file; the file is watched.'),
     path: doc(text(), 'The file with the token.'),
+    unwrap: unwrapped,
     ...common,
   }),
   section({

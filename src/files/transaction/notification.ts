@@ -65,7 +65,7 @@ export async function sendNotification(
 
 async function signalByName(
   name: string,
-  signal: NodeJS.Signals,
+  signal: NodeJS.Signals | 'restart',
   place: string,
   signalProcess: SignalProcess,
 ): Promise<void> {
@@ -98,5 +98,5 @@ function textOf(config: NotifyConfig): string {
   if (config.kind === 'command') return config.command.join(' ');
   if (config.kind === 'unit') return unitCommand(config).join(' ');
   const whom = 'pidFile' in config ? `the process in ${config.pidFile}` : config.process;
-  return `${config.signal} to ${whom}`;
+  return config.signal === 'restart' ? `restart of ${whom}` : `${config.signal} to ${whom}`;
 }

@@ -24,8 +24,8 @@ export interface CommandResult {
 /** Runs without a shell; the whole process group is ended on timeout and when `signal` is aborted. */
 export type RunCommand = (request: CommandRequest) => Promise<CommandResult>;
 
-/** Sends a signal to a supervised process by its name in the config; rejects when it does not run. */
-export type SignalProcess = (name: string, signal: NodeJS.Signals) => Promise<void>;
+/** Sends a signal to a supervised process by its name in the config, or restarts it; rejects when it does not run. */
+export type SignalProcess = (name: string, signal: NodeJS.Signals | 'restart') => Promise<void>;
 
 /** Told of what happens, for metrics and for tests; must not throw. */
 export interface RenderObserver {

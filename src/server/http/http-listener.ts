@@ -18,7 +18,7 @@ import { httpLimits, refuseConnection, refuseMalformed } from '../listen/http-li
 import { createIdentity } from '../listen/identity.ts';
 import type { Listener } from '../listen/listener.ts';
 import { hostRulesOf, tlsOptionsOf } from '../listen/listener-identity.ts';
-import { createPeerTable, ofNobody } from '../listen/peer-table.ts';
+import { createPeerTable, ofNobody, ofOpenListener, type Peer } from '../listen/peer-table.ts';
 import { provideTokenFile } from '../listen/token-file.ts';
 import { takeListMethod } from '../node-internals/vault-list-method.ts';
 import { dialectsOf, handleRequest } from '../routes.ts';
@@ -53,6 +53,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   };
   const shares = createConnectionShares(() => scope.config.maxConnections, options.budget);
   const unproven = new Set<Socket>();
+  let openPeer: Peer | undefined;
   const server = createNodeServer(options.config);
   // Node would drop headers beyond 2000 unseen, an Origin among them; their size is limited anyway.
   server.maxHeadersCount = 0;
@@ -60,7 +61,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   /** Puts the parser on the socket by `serve`, if there is a place for whoever connected. */
   function admit(socket: Socket, serve: () => void): void {
     const isTcp = scope.config.kind === 'tcp';
-    const peer = isTcp ? noPeer : peerTable.peerOf(fdOf(socket));
+    const peer = openPeer ?? (isTcp ? noPeer : peerTable.peerOf(fdOf(socket)));
     const { caller } = peer.identity;
     // Whoever connects by TCP will have to show the token: one caller as far as this listener goes.
     const standing = isTcp ? 'owner' : context.access.standingOf(caller);
@@ -81,7 +82,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
       unproven.delete(socket);
       open.set(shares.count);
     });
-    if (isTcp) awaitProof(socket, connection);
+    if (isTcp && openPeer === undefined) awaitProof(socket, connection);
     connections.set(socket, connection);
     serve();
   }
@@ -130,7 +131,11 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   );
 
   function provideToken(config: ListenerConfig): void {
-    if (config.kind !== 'tcp') return;
+    openPeer = config.isOpen ? ofOpenListener(config.place) : undefined;
+    if (config.kind !== 'tcp' || config.tokenFile === undefined) {
+      scope.token = undefined;
+      return;
+    }
     const text = provideTokenFile(config.place, config.tokenFile);
     const caller: Caller = { kind: 'token', tokens: [config.place, config.tokenFile] };
     const bytes = Buffer.from(text, 'utf8');

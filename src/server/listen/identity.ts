@@ -13,6 +13,7 @@ export function createIdentity(caller: Caller): Identity {
 
 function auditCaller(caller: Caller) {
   if (caller.kind === 'unknown') return { unknown: caller.why };
+  if (caller.kind === 'open') return { unknown: `the listener ${caller.listener} is open` };
   if (caller.kind === 'token') return { token: caller.tokens[0] ?? '' };
   if (caller.kind === 'unit') return { uid: caller.uid, unit: caller.unit };
   const { uid, gid, pid, exe, unit, container } = caller;

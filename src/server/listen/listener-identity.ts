@@ -27,6 +27,8 @@ export function tlsOptionsOf(config: ListenerConfig & { kind: 'tcp' }): {
 export function hostRulesOf(config: ListenerConfig): HostRules {
   if (config.kind !== 'tcp') return { isUnix: true, accepts: () => false };
   const own = config.host.toLowerCase();
+  // Open to the network, it is asked for by names that nobody told us.
+  if (config.isOpen && config.allowRemote) return { isUnix: false, accepts: () => true };
   if (config.tls === undefined) return { isUnix: false, accepts: (hostname) => hostname === own };
   const certificate = new X509Certificate(tlsOptionsOf(config).cert);
   return {

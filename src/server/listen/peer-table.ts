@@ -1,6 +1,6 @@
 // Who is at the other end of unix sockets: one record for all connections of a process, with the watch that tells when it
 // has ended. From then on its connections are nobody's, whoever holds them.
-import { type Caller, unknownCaller } from '../../access/caller.ts';
+import { type Caller, openCaller, unknownCaller } from '../../access/caller.ts';
 import type { PeerReader, ProcessWatch } from '../../access/peer.ts';
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { createIdentity, type Identity } from './identity.ts';
@@ -28,6 +28,12 @@ const gone: Peer = ofNobody('the connection is gone');
 /** Of callers who are not told by a process. */
 export function ofNobody(why: string): Peer {
   const identity = createIdentity(unknownCaller(why));
+  return { identity, at: () => identity, release: () => undefined };
+}
+
+/** Whoever connects to a listener that is open to all. */
+export function ofOpenListener(place: string): Peer {
+  const identity = createIdentity(openCaller(place));
   return { identity, at: () => identity, release: () => undefined };
 }
 

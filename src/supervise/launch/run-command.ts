@@ -33,6 +33,8 @@ interface CommandRunnerOptions {
   readonly clock?: Clock;
   /** The agent's own environment, of which commands get the harmless part. */
   readonly env?: Readonly<NodeJS.ProcessEnv>;
+  /** Names of it that they get beside; `*` is all. */
+  readonly passEnv?: readonly string[];
   /** Values that must not be seen in any output, beside the `masks` of a request; see createLiveMask. */
   readonly valuesInUse?: () => readonly SecretValue[];
 }
@@ -54,7 +56,7 @@ const none: readonly SecretValue[] = [];
 export function createCommandRunner(options: CommandRunnerOptions = {}): RunCommand {
   const { logger = silentLogger, clock = createSystemClock(), env = process.env } = options;
   const { valuesInUse = noValues } = options;
-  const environment = baseEnvironment(env);
+  const environment = baseEnvironment(env, options.passEnv);
   return async (request) => {
     if (request.signal?.aborted === true)
       throw new LatchkeyError('aborted', 'the command was not started: aborted');

@@ -67,6 +67,7 @@ export async function startProcess(
 /** Plain text from the config (`LEVEL: debug`) is no secret; what a template made may be one. */
 function* secretsOf(config: ProcessConfig, variables: Variables): Generator<SecretValue> {
   for (const [name, value] of variables) {
-    if (config.env[name] === undefined || config.env[name].includes('{{')) yield value;
+    const plain = config.env[name];
+    if (typeof plain !== 'string' || plain.includes('{{')) yield value;
   }
 }

@@ -22,6 +22,7 @@ const states: Record<SourceStateName, true> = {
 };
 const methods: Record<AuthConfig['method'], true> = {
   token: true,
+  none: true,
   token_file: true,
   approle: true,
   jwt: true,

@@ -28,10 +28,12 @@ export async function loadAuthMethod(
 
 async function createMethod(config: AuthConfig, tls: TlsConfig, context: AuthContext): Promise<AuthMethod> {
   switch (config.method) {
+    case 'none':
+      return (await import('./none.ts')).createNoMethod();
     case 'token':
-      return (await import('./token.ts')).createTokenMethod(context);
+      return (await import('./token.ts')).createTokenMethod(config, context);
     case 'token_file':
-      return (await import('./token-file.ts')).createTokenFileMethod(config);
+      return (await import('./token-file.ts')).createTokenFileMethod(config, context);
     case 'approle':
       return (await import('./approle.ts')).createAppRoleMethod(config, context);
     case 'jwt':

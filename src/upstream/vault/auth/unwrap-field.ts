@@ -43,7 +43,8 @@ export async function unwrapField(token: SecretValue, options: UnwrapOptions): P
   return SecretValue.fromText(value);
 }
 
-function unusable(source: string, answer: VaultAnswer, token: SecretValue): LatchkeyError {
+/** Why a wrapping token gave nothing. */
+export function unusable(source: string, answer: VaultAnswer, token: SecretValue): LatchkeyError {
   const said = quoteTexts(answerTexts(answer), [token.text()]);
   return new LatchkeyError('login_failed', `${source} holds a wrapping token that cannot be opened${said}`, {
     remedy:

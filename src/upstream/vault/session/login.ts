@@ -139,6 +139,7 @@ async function lookUp(token: SecretValue, options: LoginOptions): Promise<Grant>
 const remedies: Readonly<Record<AuthConfig['method'], string>> = {
   token:
     'put a living token that may look itself up (policy default) into VAULT_TOKEN and start the agent again',
+  none: 'show a token with each request, or choose another auth.method',
   token_file: 'write a living token to the file of auth.path',
   approle: 'check role id and secret id: a secret id may have ended or be used up',
   jwt: 'check auth.role, and issuer, audience and end of the token in auth.path',

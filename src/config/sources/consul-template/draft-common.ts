@@ -1,0 +1,229 @@
+// What consul-template and envconsul share, in the shape of latchkey.yaml: the vault and its token, the program that is run,
+// the log, the life.
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { SecretValue } from '../../../base/secret-value.ts';
+import { compileNameFormat } from '../../name-format.ts';
+import type { DraftContext } from '../draft.ts';
+import type { Said } from '../hcl/block.ts';
+import { formatMs } from '../hcl/duration.ts';
+import type { Origin, Report } from '../hcl/report.ts';
+import type { SaidExec } from './read-template.ts';
+import type { SaidCommon, SaidVaultClient } from './said-consul-template.ts';
+import { shellWords } from './shell-words.ts';
+
+const upstream = ['upstreams', 'vault'];
+const defaultStaticMs = 300_000;
+const kubernetesTokenPath = '/var/run/secrets/kubernetes.io/serviceaccount/token';
+
+export function nowhereIn({ file }: Pick<DraftContext, 'file'>): Origin {
+  return { file, position: undefined, name: '' };
+}
+
+/** Undefined where empty. */
+export function said(value: Said<string> | undefined): Said<string> | undefined {
+  return value?.value === '' ? undefined : value;
+}
+
+/** Without an address there is no vault to ask. */
+export function draftVaultClient(vault: SaidVaultClient | undefined, context: DraftContext): void {
+  const { draft, env, folder } = context;
+  const origin = vault?.origin ?? nowhereIn(context);
+  const address = said(vault?.address)?.value ?? env['VAULT_ADDR'];
+  if (address === undefined || address === '' || vault?.enabled?.value === false) return;
+  const set = (path: readonly string[], value: Said<string> | undefined, isPath = false) => {
+    const text = said(value)?.value;
+    draft.set([...upstream, ...path], text && isPath ? resolve(folder, text) : text, value?.origin ?? origin);
+  };
+  draft.set([...upstream, 'kind'], 'vault', origin);
+  draft.set([...upstream, 'address'], address, vault?.address?.origin ?? origin);
+  set(['namespace'], vault?.namespace);
+  const ssl = vault?.ssl;
+  set(['tls', 'ca_file'], ssl?.caCert, true);
+  set(['tls', 'ca_path'], ssl?.caPath, true);
+  set(['tls', 'cert_file'], ssl?.cert, true);
+  set(['tls', 'key_file'], ssl?.key, true);
+  set(['tls', 'server_name'], ssl?.serverName);
+  if (ssl?.verify?.value === false) draft.set([...upstream, 'tls', 'skip_verify'], true, ssl.verify.origin);
+  draftToken(vault, context, origin);
+}
+
+function draftToken(vault: SaidVaultClient | undefined, context: DraftContext, origin: Origin): void {
+  const { draft, env, folder, report } = context;
+  const set = (key: string, value: unknown, at: Origin = origin) =>
+    draft.set([...upstream, 'auth', key], value, at);
+  const isWrapped = vault?.unwrapToken?.value ?? /^(?:1|t|true)$/i.test(env['VAULT_UNWRAP_TOKEN'] ?? '');
+  const role = said(vault?.kubernetesRole)?.value ?? env['VAULT_K8S_AUTH_ROLE_NAME'];
+  const file = said(vault?.tokenFile);
+  const token = said(vault?.token);
+  const own = join(homedir(), '.vault-token');
+  if (isWrapped) set('unwrap', true, vault?.unwrapToken?.origin);
+  if (file !== undefined) {
+    set('method', 'token_file', file.origin);
+    set('path', resolve(folder, file.value), file.origin);
+    return;
+  }
+  if (token !== undefined) {
+    set('method', 'token', token.origin);
+    draft.keepToken(SecretValue.fromText(token.value));
+    report.note(
+      'advice',
+      token.origin,
+      'the token stands in the file for all who may read it; keep it in a file of its own, or let the agent log in',
+    );
+    return;
+  }
+  if (role !== undefined && role !== '' && !env['VAULT_TOKEN']) {
+    set('method', 'kubernetes', vault?.kubernetesRole?.origin);
+    set('role', role);
+    set('path', resolve(folder, said(vault?.kubernetesTokenPath)?.value ?? kubernetesTokenPath));
+    set('mount', (said(vault?.kubernetesMount)?.value ?? 'auth/kubernetes').replace(/^auth\//, ''));
+    return;
+  }
+  if (!env['VAULT_TOKEN'] && existsSync(own)) {
+    set('method', 'token_file');
+    set('path', own);
+    return;
+  }
+  set('method', 'token');
+}
+
+export function draftTemplateSettings(common: SaidCommon, context: DraftContext): void {
+  const { draft, report, env } = context;
+  const { vault } = common;
+  const origin = vault?.origin ?? nowhereIn(context);
+  const lease = vault?.defaultLease;
+  const ms = lease !== undefined && lease.value > 0 ? lease.value : defaultStaticMs;
+  draft.set(['template', 'refresh'], formatMs(ms), lease?.origin ?? origin);
+  if (ms > 60_000) {
+    report.note(
+      'advice',
+      lease?.origin ?? origin,
+      `a secret without a lease is asked for every ${formatMs(ms)}, as there; default_lease_duration = "30s" costs little here`,
+    );
+  }
+  draft.set(['template', 'allow_plugin'], true, origin);
+  draft.set(['template', 'pass_environment'], true, origin);
+  const set = (name: string, value: string | undefined) =>
+    draft.set(['template', 'env', name], value || undefined, origin);
+  set('CONSUL_HTTP_ADDR', said(common.consulAddress)?.value ?? env['CONSUL_HTTP_ADDR']);
+  set('CONSUL_HTTP_SSL', 'false');
+  set('CONSUL_HTTP_SSL_VERIFY', 'true');
+  set('VAULT_ADDR', said(vault?.address)?.value ?? env['VAULT_ADDR']);
+  if (vault?.ssl?.verify?.value === false) set('VAULT_SKIP_VERIFY', 'true');
+  set('VAULT_CLIENT_CERT', vault?.ssl?.cert?.value);
+  set('VAULT_CLIENT_KEY', vault?.ssl?.key?.value);
+  set('VAULT_CAPATH', vault?.ssl?.caPath?.value);
+  set('VAULT_CACERT', vault?.ssl?.caCert?.value);
+  set('VAULT_TLS_SERVER_NAME', vault?.ssl?.serverName?.value);
+}
+
+/** The one program that both run; its end is the agent's. Undefined when there is none. */
+export function draftProgram(
+  exec: SaidExec | undefined,
+  command: readonly string[] | undefined,
+  isPristine: boolean,
+  context: DraftContext,
+): readonly (string | number)[] | undefined {
+  const { draft, report } = context;
+  const words = shellWords(command ?? exec?.command?.value ?? []);
+  if (words === undefined || exec?.enabled?.value === false) return undefined;
+  const origin = exec?.origin ?? nowhereIn(context);
+  const path = draft.add(['processes'], origin);
+  const set = (key: string, value: unknown, at: Origin = origin) => draft.set([...path, key], value, at);
+  set('name', 'exec');
+  set('command', words, exec?.command?.origin);
+  const env = exec?.env;
+  const allowed = env?.allowed?.value ?? [];
+  const isClean = isPristine || env?.pristine?.value === true;
+  set('pass_env', isClean ? [] : allowed.length > 0 ? [...allowed] : ['*'], env?.pristine?.origin);
+  for (const pair of env?.custom?.value ?? []) {
+    const at = pair.indexOf('=');
+    if (at > 0)
+      draft.set([...path, 'env', pair.slice(0, at)], pair.slice(at + 1), env?.custom?.origin ?? origin);
+  }
+  if (env?.denied !== undefined && env.denied.value.length > 0) {
+    report.note(
+      'differs',
+      env.denied.origin,
+      'is ignored: name what the program may have with allowlist instead',
+    );
+  }
+  const reload = said(exec?.reloadSignal);
+  set(
+    'on_rotation',
+    reload === undefined ? 'restart' : `signal ${reload.value.replace(/^SIG/, '')}`,
+    reload?.origin,
+  );
+  const timeoutMs = exec?.killTimeout?.value ?? 30_000;
+  const kill = said(exec?.killSignal)?.value ?? 'SIGINT';
+  set(
+    'stop',
+    { signal: kill.replace(/^SIG/, ''), timeout: formatMs(Math.max(timeoutMs, 1)) },
+    exec?.killSignal?.origin,
+  );
+  set('restart', { on_exit: 'never' });
+  if (exec?.splay !== undefined && exec.splay.value > 0)
+    set('splay', formatMs(exec.splay.value), exec.splay.origin);
+  draft.set(['agent', 'main_process'], 'exec', origin);
+  return path;
+}
+
+const levels: Readonly<Record<string, string>> = {
+  trace: 'debug',
+  debug: 'debug',
+  info: 'info',
+  warn: 'warn',
+  err: 'error',
+  error: 'error',
+};
+
+export function draftCommonLife(
+  common: SaidCommon,
+  logFile: Said<string> | undefined,
+  context: DraftContext,
+): void {
+  const { draft, report, env, folder } = context;
+  const origin = nowhereIn(context);
+  const level = (
+    said(common.logLevel)?.value ??
+    env['CT_LOG'] ??
+    env['CONSUL_TEMPLATE_LOG'] ??
+    'warn'
+  ).toLowerCase();
+  const known = levels[level];
+  if (known === undefined)
+    report.problem(
+      common.logLevel?.origin ?? origin,
+      `expected trace, debug, info, warn or err, got ${JSON.stringify(level)}`,
+    );
+  draft.set(['log', 'level'], known ?? 'warn', common.logLevel?.origin ?? origin);
+  draft.set(['log', 'format'], 'text', origin);
+  if (said(logFile) !== undefined)
+    draft.set(['log', 'file'], resolve(folder, logFile?.value ?? ''), logFile?.origin ?? origin);
+  const pid = said(common.pidFile);
+  if (pid !== undefined) draft.set(['agent', 'pid_file'], resolve(folder, pid.value), pid.origin);
+  if (common.syslog !== undefined)
+    report.note(
+      'differs',
+      common.syslog,
+      'is ignored: the log goes to stderr, from where the journal has it',
+    );
+  const signals = [
+    [common.killSignal, 'SIGINT', 'SIGTERM'],
+    [common.reloadSignal, 'SIGHUP', 'SIGHUP'],
+  ] as const;
+  for (const [signal, usual, other] of signals) {
+    if (signal === undefined || signal.value === usual || signal.value === other || signal.value === '')
+      continue;
+    report.note('differs', signal.origin, `is ignored: INT and TERM end the agent, HUP reloads it`);
+  }
+}
+
+/** A format of envconsul that is more than a name with the key in it. */
+export function checkFormat(format: Said<string> | undefined, report: Report): void {
+  if (format !== undefined && compileNameFormat(format.value) === undefined) {
+    report.problem(format.origin, 'expected a text with no other action than {{ key }} and replaceKey in it');
+  }
+}

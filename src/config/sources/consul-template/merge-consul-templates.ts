@@ -1,0 +1,52 @@
+// Several files of consul-template make one: what is said later counts, key by key; templates add up.
+import type { SaidCommon, SaidConsulTemplate } from './said-consul-template.ts';
+
+export function mergeConsulTemplates(all: readonly SaidConsulTemplate[]): SaidConsulTemplate {
+  return {
+    ...mergeCommon(all),
+    templates: all.flatMap(({ templates }) => templates),
+    leftDelimiter: all.findLast(({ leftDelimiter }) => leftDelimiter !== undefined)?.leftDelimiter,
+    rightDelimiter: all.findLast(({ rightDelimiter }) => rightDelimiter !== undefined)?.rightDelimiter,
+    logFile: all.findLast(({ logFile }) => logFile !== undefined)?.logFile,
+  };
+}
+
+export function mergeCommon(all: readonly SaidCommon[]): SaidCommon {
+  const last = <K extends keyof SaidCommon>(key: K): SaidCommon[K] | undefined =>
+    all.findLast((one) => one[key] !== undefined)?.[key];
+  return {
+    vault: mergeBlocks(all.map(({ vault }) => vault)),
+    exec: mergeBlocks(all.map(({ exec }) => exec)),
+    killSignal: last('killSignal'),
+    reloadSignal: last('reloadSignal'),
+    logLevel: last('logLevel'),
+    pidFile: last('pidFile'),
+    syslog: last('syslog'),
+    wait: last('wait'),
+    consulAddress: last('consulAddress'),
+  };
+}
+
+/** Later keys over earlier ones, in blocks within them too. */
+function mergeBlocks<T extends object>(blocks: readonly (T | undefined)[]): T | undefined {
+  const there = blocks.filter((block) => block !== undefined);
+  const [first, ...others] = there;
+  if (first === undefined) return undefined;
+  return others.reduce((merged, block) => mergeTwo(merged, block), first);
+}
+
+function mergeTwo<T extends object>(before: T, after: T): T {
+  const defined = Object.entries(after).filter(([, value]) => value !== undefined);
+  const merged = Object.fromEntries(
+    defined.map(([key, value]) => {
+      const old: unknown = Reflect.get(before, key);
+      return [key, isBlock(old) && isBlock(value) ? mergeTwo(old, value) : value];
+    }),
+  );
+  return { ...before, ...merged };
+}
+
+/** What has keys of its own, and is no value with its place. */
+function isBlock(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && 'origin' in value && !('value' in value);
+}

@@ -1,0 +1,134 @@
+// A `template` block, as consul-template and every agent that is built on it read it.
+import type { Said } from '../hcl/block.ts';
+import type { Record, Wait } from '../hcl/record.ts';
+import type { Origin } from '../hcl/report.ts';
+
+export interface SaidTemplate {
+  readonly origin: Origin;
+  readonly source: Said<string> | undefined;
+  readonly contents: Said<string> | undefined;
+  readonly destination: Said<string> | undefined;
+  readonly createDestDirs: Said<boolean> | undefined;
+  readonly perms: Said<number> | undefined;
+  readonly user: Said<string> | undefined;
+  readonly group: Said<string> | undefined;
+  readonly backup: Said<boolean> | undefined;
+  readonly command: Said<readonly string[]> | undefined;
+  readonly commandTimeout: Said<number> | undefined;
+  readonly exec: SaidExec | undefined;
+  readonly errorOnMissingKey: Said<boolean> | undefined;
+  readonly errorFatal: Said<boolean> | undefined;
+  readonly leftDelimiter: Said<string> | undefined;
+  readonly rightDelimiter: Said<string> | undefined;
+  readonly deniedFunctions: Said<readonly string[]> | undefined;
+  readonly sandboxPath: Said<string> | undefined;
+  readonly wait: Said<Wait> | undefined;
+  /** The keys that are there. */
+  readonly keys: readonly string[];
+}
+
+const templateKeys = [
+  'backup',
+  'command',
+  'command_timeout',
+  'contents',
+  'create_dest_dirs',
+  'destination',
+  'error_on_missing_key',
+  'error_fatal',
+  'exec',
+  'perms',
+  'user',
+  'uid',
+  'group',
+  'gid',
+  'source',
+  'wait',
+  'left_delimiter',
+  'right_delimiter',
+  'function_denylist',
+  'function_blacklist',
+  'sandbox_path',
+] as const;
+
+export function readTemplate(record: Record): SaidTemplate {
+  const keys = templateKeys.filter((key) => record.has(key));
+  const exec = record.record('exec');
+  const template: SaidTemplate = {
+    origin: record.origin,
+    keys,
+    source: record.text('source'),
+    contents: record.text('contents'),
+    destination: record.text('destination'),
+    createDestDirs: record.flag('create_dest_dirs'),
+    perms: record.mode('perms'),
+    user: record.text('user') ?? idOf(record.integer('uid')),
+    group: record.text('group') ?? idOf(record.integer('gid')),
+    backup: record.flag('backup'),
+    command: record.words('command'),
+    commandTimeout: record.duration('command_timeout'),
+    exec: exec && readExec(exec),
+    errorOnMissingKey: record.flag('error_on_missing_key'),
+    errorFatal: record.flag('error_fatal'),
+    leftDelimiter: record.text('left_delimiter'),
+    rightDelimiter: record.text('right_delimiter'),
+    deniedFunctions: record.words('function_denylist') ?? record.words('function_blacklist'),
+    sandboxPath: record.text('sandbox_path'),
+    wait: record.wait('wait'),
+  };
+  record.end();
+  return template;
+}
+
+function idOf(said: Said<number> | undefined): Said<string> | undefined {
+  return said && { ...said, value: String(said.value) };
+}
+
+export interface SaidExec {
+  readonly origin: Origin;
+  readonly command: Said<readonly string[]> | undefined;
+  readonly enabled: Said<boolean> | undefined;
+  readonly killSignal: Said<string> | undefined;
+  readonly killTimeout: Said<number> | undefined;
+  readonly reloadSignal: Said<string> | undefined;
+  readonly splay: Said<number> | undefined;
+  readonly timeout: Said<number> | undefined;
+  readonly env: SaidExecEnv | undefined;
+}
+
+interface SaidExecEnv {
+  readonly origin: Origin;
+  readonly pristine: Said<boolean> | undefined;
+  readonly allowed: Said<readonly string[]> | undefined;
+  readonly denied: Said<readonly string[]> | undefined;
+  readonly custom: Said<readonly string[]> | undefined;
+}
+
+export function readExec(record: Record): SaidExec {
+  const env = record.record('env');
+  const exec: SaidExec = {
+    origin: record.origin,
+    command: record.words('command'),
+    enabled: record.flag('enabled'),
+    killSignal: record.signal('kill_signal'),
+    killTimeout: record.duration('kill_timeout'),
+    reloadSignal: record.signal('reload_signal'),
+    splay: record.duration('splay'),
+    timeout: record.duration('timeout'),
+    env: env && readExecEnv(env),
+  };
+  record.end();
+  return exec;
+}
+
+function readExecEnv(record: Record): SaidExecEnv {
+  const env: SaidExecEnv = {
+    origin: record.origin,
+    pristine: record.flag('pristine'),
+    allowed: record.words('allowlist') ?? record.words('whitelist'),
+    denied: record.words('denylist') ?? record.words('blacklist'),
+    custom: record.words('custom'),
+  };
+  record.end();
+  return env;
+}

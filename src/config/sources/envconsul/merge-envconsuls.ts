@@ -1,0 +1,17 @@
+// Several files of envconsul make one: what is said later counts; secrets add up.
+import { mergeCommon } from '../consul-template/merge-consul-templates.ts';
+import type { SaidEnvconsul } from './read-envconsul.ts';
+
+export function mergeEnvconsuls(all: readonly SaidEnvconsul[]): SaidEnvconsul {
+  const last = <K extends keyof SaidEnvconsul>(key: K): SaidEnvconsul[K] | undefined =>
+    all.findLast((one) => one[key] !== undefined)?.[key];
+  return {
+    ...mergeCommon(all),
+    secrets: all.flatMap(({ secrets }) => secrets),
+    prefixes: all.flatMap(({ prefixes }) => prefixes),
+    services: all.flatMap(({ services }) => services),
+    pristine: last('pristine'),
+    sanitize: last('sanitize'),
+    upcase: last('upcase'),
+  };
+}

@@ -1,0 +1,149 @@
+// The files of other tools: which tool's they are, and what they say in the shape of latchkey.yaml.
+
+import type { Problems } from '../problems.ts';
+import type { Environment } from '../resolve/resolve-context.ts';
+import { draftConsulTemplate } from './consul-template/draft-consul-template.ts';
+import { mergeConsulTemplates } from './consul-template/merge-consul-templates.ts';
+import { readConsulTemplate } from './consul-template/read-consul-template.ts';
+import type { SaidConsulTemplate } from './consul-template/said-consul-template.ts';
+import { createDraft } from './draft.ts';
+import { draftEnvconsul } from './envconsul/draft-envconsul.ts';
+import { mergeEnvconsuls } from './envconsul/merge-envconsuls.ts';
+import { readEnvconsul, type SaidEnvconsul } from './envconsul/read-envconsul.ts';
+import { HclError, type HclObject } from './hcl/node.ts';
+import { parseHcl } from './hcl/parse.ts';
+import { describePlaceholder } from './hcl/placeholder.ts';
+import type { Note, Report } from './hcl/report.ts';
+import type { ConfigSource } from './read-source.ts';
+import { draftAgent } from './vault-agent/draft-agent.ts';
+import { checkAgent, mergeAgents } from './vault-agent/merge-agents.ts';
+import { readAgent } from './vault-agent/read-agent.ts';
+
+export type Tool = 'vault-agent' | 'consul-template' | 'envconsul';
+
+export interface TextFile {
+  readonly file: string;
+  readonly text: string;
+}
+
+export interface ForeignOptions {
+  readonly env: Environment;
+  /** Undefined: found out by their keys. */
+  readonly tool?: Tool | undefined;
+  /** Where relative paths start: the folder that the tool would be started in. */
+  readonly folder: string;
+  /** What the command line says of templates, secrets and the like; it counts more than the files. */
+  readonly consulTemplate?: SaidConsulTemplate | undefined;
+  readonly envconsul?: SaidEnvconsul | undefined;
+  /** The program of envconsul, from its command line. */
+  readonly command?: readonly string[] | undefined;
+}
+
+export interface ForeignConfig {
+  readonly source: ConfigSource;
+  readonly tool: Tool;
+  readonly notes: readonly Note[];
+}
+
+const agentKeys =
+  /^(?:auto_auth|cache|api_proxy|listener|env_template|template_config|exit_after_auth|disable_idle_connections|disable_keep_alives)$/i;
+const envconsulKeys = /^(?:secret|prefix|service|upcase|sanitize|pristine)$/i;
+const otherKeys =
+  /^(?:vault|template|exec|consul|nomad|pid_file|syslog|wait|kill_signal|reload_signal|max_stale|deduplicate|default_delimiters)$/i;
+const ourKeys = /^(?:upstreams|secrets|files|processes|listeners|access|audit|agent|state_dir)$/;
+
+/** Whether a file is of another tool: by its name, of JSON by its keys. */
+export function isForeignFile({ file, text }: TextFile): boolean {
+  if (file.endsWith('.hcl')) return true;
+  if (!/^\s*\{/.test(text)) return false;
+  try {
+    const keys = Object.keys(JSON.parse(text) as object);
+    const isTheirs = (key: string) =>
+      agentKeys.test(key) || envconsulKeys.test(key) || (otherKeys.test(key) && key !== 'template');
+    const isTemplateList =
+      keys.includes('template') && !keys.some((key) => ourKeys.test(key) || key === 'log');
+    return !keys.some((key) => ourKeys.test(key)) && (keys.some(isTheirs) || isTemplateList);
+  } catch {
+    return false;
+  }
+}
+
+/** Undefined when a file cannot be read; what is wrong is among the problems then. */
+export function readForeign(
+  files: readonly TextFile[],
+  options: ForeignOptions,
+  problems: Problems,
+): ForeignConfig | undefined {
+  const notes: Note[] = [];
+  let count = 0;
+  const report: Report = {
+    problem(origin, message) {
+      count++;
+      problems.addAt(origin.file, origin.position, message, origin.name);
+    },
+    note: (kind, origin, message) => notes.push({ kind, origin, message }),
+  };
+  const roots = files.flatMap((file) => parse(file, report) ?? []);
+  const [first] = files;
+  if (roots.length < files.length) return undefined;
+  const tool = options.tool ?? toolOf(roots.map(({ root }) => root));
+  const name = first?.file ?? `${options.folder}/${tool}`;
+  const draft = createDraft(name, options.folder);
+  const context = { draft, report, env: options.env, folder: options.folder, file: name };
+  if (tool === 'vault-agent') {
+    const agents = roots.map(({ file, root }) => readAgent(file, root, report));
+    const agent = mergeAgents(agents);
+    if (count === 0) checkAgent(agent, name, report);
+    if (count === 0) draftAgent(agent, context);
+  } else if (tool === 'consul-template') {
+    const said = roots.flatMap(({ file, root }) =>
+      guarded(file, report, () => readConsulTemplate(file, root, report)),
+    );
+    if (count === 0)
+      draftConsulTemplate(mergeConsulTemplates([...said, ...listOf(options.consulTemplate)]), context);
+  } else {
+    const said = roots.flatMap(({ file, root }) =>
+      guarded(file, report, () => readEnvconsul(file, root, report)),
+    );
+    if (count === 0)
+      draftEnvconsul(mergeEnvconsuls([...said, ...listOf(options.envconsul)]), options.command, context);
+  }
+  if (count > 0) return undefined;
+  for (const { kind, origin, message } of notes) {
+    if (kind !== 'advice') problems.warn(origin.file, origin.position, message, origin.name);
+  }
+  return { source: draft.source(files.map(({ file }) => file)), tool, notes };
+}
+
+function listOf<T>(value: T | undefined): T[] {
+  return value === undefined ? [] : [value];
+}
+
+function parse({ file, text }: TextFile, report: Report): { file: string; root: HclObject } | undefined {
+  try {
+    return { file, root: parseHcl(text) };
+  } catch (error) {
+    if (!(error instanceof HclError)) throw error;
+    const { position } = error;
+    const why = describePlaceholder(text, position);
+    report.problem({ file, position, name: '' }, why ?? error.message);
+    return undefined;
+  }
+}
+
+function guarded<T>(file: string, report: Report, read: () => T): T[] {
+  try {
+    return [read()];
+  } catch (error) {
+    if (!(error instanceof HclError)) throw error;
+    report.problem({ file, position: error.position, name: '' }, error.message);
+    return [];
+  }
+}
+
+/** What is only one tool's decides; what several have is taken for consul-template's. */
+function toolOf(roots: readonly HclObject[]): Tool {
+  const keys = roots.flatMap(({ items }) => items.map((item) => item.keys[0]?.name ?? ''));
+  if (keys.some((key) => agentKeys.test(key))) return 'vault-agent';
+  return keys.some((key) => envconsulKeys.test(key)) ? 'envconsul' : 'consul-template';
+}

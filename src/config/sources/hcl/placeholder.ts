@@ -1,0 +1,34 @@
+// A file that is itself a template that nobody filled in: what kind it is, by what stands where it cannot be read.
+import type { Position } from '../../problems.ts';
+
+const kinds: readonly (readonly [RegExp, string])[] = [
+  [/\{%-?.*?-?%\}/, 'of Jinja, as Ansible fills in'],
+  [/\{\{-?\s*(?:\.Values|\.Release|include|tpl|toYaml)\b.*?\}\}/, 'of Helm'],
+  [/\{\{.*?\}\}/, 'as Ansible, Helm or Go fill in'],
+  [/<%[=-]?.*?%>/, 'of ERB, as Chef and Puppet fill in'],
+  [/\$\{[^}]*\}/, 'as Terraform or a shell fill in'],
+  [/%\{[^}]*\}/, 'of Terraform'],
+  [/__[A-Z][A-Z0-9_]*__/, 'as a script fills in'],
+  [/@[A-Z][A-Z0-9_]*@/, 'as a script fills in'],
+];
+const notHcl: readonly (readonly [RegExp, string])[] = [
+  [/^\s*---\s*$/m, 'is YAML'],
+  [/^\s*[A-Za-z_-]+:\s/m, 'looks like YAML'],
+  [/^\s*<\?xml|^\s*<!DOCTYPE|^\s*<[a-z]+>/i, 'looks like XML or HTML'],
+  [/^\s*#!/, 'is a script'],
+  [/^\s*\[[A-Za-z_. -]+\]\s*$/m, 'looks like TOML or an INI file'],
+];
+
+/** Undefined where nothing tells why the file cannot be read. `position` is where that stopped. */
+export function describePlaceholder(text: string, position: Position): string | undefined {
+  const line = text.split('\n')[position.line - 1] ?? '';
+  for (const [pattern, kind] of kinds) {
+    const found = pattern.exec(line)?.[0];
+    if (found !== undefined) {
+      const shown = found.length > 40 ? `${found.slice(0, 40)}…` : found;
+      return `${shown} stands where a value is expected: this file is a template ${kind}; give the one that was filled in`;
+    }
+  }
+  const other = position.line <= 3 ? notHcl.find(([pattern]) => pattern.test(text)) : undefined;
+  return other && `expected HCL or JSON: this file ${other[1]}`;
+}

@@ -1,0 +1,266 @@
+// A Vault Agent or OpenBao agent or proxy in the shape of latchkey.yaml, with its defaults, and its environment first.
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describeError } from '../../../base/errors.ts';
+import { draftTemplate } from '../consul-template/draft-template.ts';
+import { shellWords } from '../consul-template/shell-words.ts';
+import type { DraftContext } from '../draft.ts';
+import type { Said } from '../hcl/block.ts';
+import { formatMs } from '../hcl/duration.ts';
+import type { Origin } from '../hcl/report.ts';
+import { draftAutoAuth } from './draft-auth.ts';
+import { draftListener } from './draft-listener.ts';
+import type { SaidAgent, SaidEnvTemplate, SaidVault } from './said-agent.ts';
+
+const defaultAddress = 'https://127.0.0.1:8200';
+const defaultStaticMs = 300_000;
+const defaultRetries = 12;
+const upstream = ['upstreams', 'vault'];
+
+export function draftAgent(agent: SaidAgent, context: DraftContext): void {
+  const { draft } = context;
+  const nowhere: Origin = { file: context.file, position: undefined, name: '' };
+  draftVault(agent, context);
+  if (agent.autoAuth === undefined)
+    draft.set([...upstream, 'auth', 'method'], 'none', agent.vault?.origin ?? nowhere);
+  else draftAutoAuth(agent.autoAuth, { ...context, path: upstream });
+  for (const template of agent.templates) {
+    draftTemplate(
+      template,
+      draft,
+      { leftDelimiter: undefined, rightDelimiter: undefined, folder: context.folder },
+      context.report,
+    );
+  }
+  for (const listener of agent.listeners) draftListener(listener, agent, context);
+  draftExec(agent, context);
+  draftTemplateSettings(agent, context, nowhere);
+  draftLife(agent, context);
+  draftLog(agent, context);
+  if (agent.cache?.persist !== undefined) {
+    context.report.note(
+      'differs',
+      agent.cache.persist.origin,
+      'is ignored: leases that this agent made are found again by the next one without it',
+    );
+  }
+}
+
+/** Empty counts as not said. */
+function said(value: Said<string> | undefined): Said<string> | undefined {
+  return value?.value === '' ? undefined : value;
+}
+
+function draftVault({ vault, autoAuth }: SaidAgent, context: DraftContext): void {
+  const { draft, env, folder, file } = context;
+  const origin = vault?.origin ?? { file, position: undefined, name: '' };
+  const set = (
+    path: readonly string[],
+    variable: string,
+    value: Said<string> | undefined,
+    isPath = false,
+  ) => {
+    const fromEnvironment = variableOf(env, variable);
+    const text = fromEnvironment ?? said(value)?.value;
+    if (text === undefined || text === '') return;
+    const from =
+      fromEnvironment === undefined
+        ? (value?.origin ?? origin)
+        : { file: `$${variable}`, position: undefined, name: '' };
+    draft.set([...upstream, ...path], isPath ? resolve(folder, text) : text, from);
+  };
+  draft.set([...upstream, 'kind'], 'vault', origin);
+  draft.set([...upstream, 'address'], defaultAddress, origin);
+  set(['address'], 'VAULT_ADDR', vault?.address);
+  set(['namespace'], 'VAULT_NAMESPACE', vault?.namespace ?? namespaceOf(autoAuth?.method.namespace));
+  set(['tls', 'ca_file'], 'VAULT_CACERT', vault?.caCert, true);
+  set(['tls', 'ca_path'], 'VAULT_CAPATH', vault?.caPath, true);
+  set(['tls', 'cert_file'], 'VAULT_CLIENT_CERT', vault?.clientCert, true);
+  set(['tls', 'key_file'], 'VAULT_CLIENT_KEY', vault?.clientKey, true);
+  set(['tls', 'server_name'], 'VAULT_TLS_SERVER_NAME', vault?.tlsServerName);
+  const skip = variableOf(env, 'VAULT_SKIP_VERIFY');
+  const isSkipped = skip === undefined ? vault?.tlsSkipVerify?.value : /^(?:1|t|true)$/i.test(skip);
+  if (isSkipped === true)
+    draft.set([...upstream, 'tls', 'skip_verify'], true, vault?.tlsSkipVerify?.origin ?? origin);
+}
+
+function namespaceOf(namespace: Said<string> | undefined): Said<string> | undefined {
+  return namespace && { ...namespace, value: namespace.value.replace(/^\/+|\/+$/g, '') };
+}
+
+/** `BAO_X` before `VAULT_X`, as OpenBao has it. */
+function variableOf(env: DraftContext['env'], name: string): string | undefined {
+  return env[name.replace(/^VAULT_/, 'BAO_')] ?? env[name];
+}
+
+function draftTemplateSettings(
+  agent: SaidAgent,
+  { draft, report, env, folder }: DraftContext,
+  nowhere: Origin,
+): void {
+  const { templates, envTemplates, templateConfig, vault } = agent;
+  const [first] = [...templates, ...envTemplates.map(({ template }) => template)];
+  if (first === undefined) return;
+  const sandboxes = templates.map(({ sandboxPath }) => said(sandboxPath));
+  const isClosed = sandboxes.length > 0 && sandboxes.every((one) => one !== undefined);
+  const paths = isClosed ? [...new Set(sandboxes.map((one) => resolve(folder, one?.value ?? '')))] : ['/'];
+  draft.set(['template', 'sandbox_paths'], paths, sandboxes[0]?.origin ?? first.origin);
+  draft.set(['template', 'allow_plugin'], true, first.origin);
+  const denied = [...new Set(templates.flatMap(({ deniedFunctions }) => deniedFunctions?.value ?? []))];
+  if (denied.length > 0)
+    draft.set(
+      ['template', 'deny_functions'],
+      denied,
+      templates.find(({ deniedFunctions }) => deniedFunctions)?.deniedFunctions?.origin ?? first.origin,
+    );
+  const interval = templateConfig?.staticInterval;
+  const intervalMs = interval !== undefined && interval.value > 0 ? interval.value : defaultStaticMs;
+  draft.set(
+    ['template', 'refresh'],
+    formatMs(intervalMs),
+    interval?.origin ?? templateConfig?.origin ?? first.origin,
+  );
+  if (intervalMs > 60_000) {
+    report.note(
+      'advice',
+      interval?.origin ?? nowhere,
+      `a secret without a lease is asked for every ${formatMs(intervalMs)}, as there; static_secret_render_interval = "30s" costs little here`,
+    );
+  }
+  draftEnvironment(vault, { draft, env }, first.origin);
+}
+
+/** What `env` in a template and the commands see of the settings. */
+function draftEnvironment(
+  vault: SaidVault | undefined,
+  { draft, env }: Pick<DraftContext, 'draft' | 'env'>,
+  origin: Origin,
+): void {
+  const address = variableOf(env, 'VAULT_ADDR') ?? said(vault?.address)?.value ?? defaultAddress;
+  const isTls = address.startsWith('https') || said(vault?.caCert) !== undefined;
+  const set = (name: string, value: string | undefined) =>
+    draft.set(['template', 'env', name], value, origin);
+  set('VAULT_ADDR', address);
+  set('CONSUL_HTTP_SSL', 'false');
+  set('CONSUL_HTTP_SSL_VERIFY', 'true');
+  if (!isTls || vault?.tlsSkipVerify?.value === true) set('VAULT_SKIP_VERIFY', 'true');
+  if (!isTls) return;
+  set('VAULT_CLIENT_CERT', said(vault?.clientCert)?.value);
+  set('VAULT_CLIENT_KEY', said(vault?.clientKey)?.value);
+  set('VAULT_CAPATH', said(vault?.caPath)?.value);
+  set('VAULT_CACERT', said(vault?.caCert)?.value);
+  set('VAULT_TLS_SERVER_NAME', said(vault?.tlsServerName)?.value);
+}
+
+function draftExec({ exec, envTemplates }: SaidAgent, context: DraftContext): void {
+  if (exec === undefined) return;
+  const { draft } = context;
+  const words = shellWords(exec.command?.value ?? []);
+  if (words === undefined) return;
+  const path = draft.add(['processes'], exec.origin);
+  const set = (key: string, value: unknown, origin: Origin = exec.origin) =>
+    draft.set([...path, key], value, origin);
+  set('name', 'exec');
+  set('command', words, exec.command?.origin);
+  set('pass_env', ['*']);
+  set('on_rotation', exec.restart?.value === 'never' ? 'none' : 'restart', exec.restart?.origin);
+  set(
+    'stop',
+    { signal: (exec.stopSignal?.value || 'SIGTERM').replace(/^SIG/, ''), timeout: '30s' },
+    exec.stopSignal?.origin,
+  );
+  set('restart', { on_exit: 'never' });
+  for (const one of envTemplates) draftVariable(one, [...path, 'env'], context);
+  draft.set(['agent', 'main_process'], 'exec', exec.origin);
+}
+
+function draftVariable(
+  { name, template }: SaidEnvTemplate,
+  path: readonly (string | number)[],
+  context: DraftContext,
+): void {
+  const { draft, report, folder } = context;
+  const source = said(template.source);
+  let text = template.contents?.value ?? '';
+  if (source !== undefined) {
+    try {
+      text = readFileSync(resolve(folder, source.value), 'utf8');
+    } catch (error) {
+      report.problem(source.origin, `the template cannot be read: ${describeError(error)}`);
+    }
+  }
+  const variable: Record<string, unknown> = { template: text };
+  if (said(template.leftDelimiter) !== undefined) variable['left_delimiter'] = template.leftDelimiter?.value;
+  if (said(template.rightDelimiter) !== undefined)
+    variable['right_delimiter'] = template.rightDelimiter?.value;
+  if (template.errorOnMissingKey?.value === true) variable['error_on_missing_key'] = true;
+  draft.set(
+    [...path, name.value],
+    Object.keys(variable).length === 1 ? text : variable,
+    template.contents?.origin ?? template.origin,
+  );
+}
+
+function draftLife(
+  { exitAfterAuth, pidFile, templateConfig, vault }: SaidAgent,
+  { draft, folder, report }: DraftContext,
+): void {
+  if (exitAfterAuth?.value === true) draft.set(['agent', 'exit_after_auth'], true, exitAfterAuth.origin);
+  if (said(pidFile) !== undefined)
+    draft.set(
+      ['agent', 'pid_file'],
+      resolve(folder, pidFile?.value ?? ''),
+      pidFile?.origin ?? { file: '', position: undefined, name: '' },
+    );
+  const retries = vault?.retries;
+  const attempts = retries === undefined || retries.value === 0 ? defaultRetries : Math.max(retries.value, 0);
+  const exits = templateConfig?.exitOnRetryFailure;
+  if (exits?.value === true) draft.set(['agent', 'give_up_after'], formatMs(retryMs(attempts)), exits.origin);
+  else if (retries !== undefined)
+    report.note(
+      'differs',
+      retries.origin,
+      'an upstream that is away is asked again for as long as it takes, ever less often',
+    );
+}
+
+/** How long so many tries take: 250 ms after the first, doubling to a minute. */
+function retryMs(attempts: number): number {
+  let ms = 0;
+  for (let tried = 0; tried < attempts; tried++) ms += Math.min(250 * 2 ** tried, 60_000);
+  return Math.max(ms, 1000);
+}
+
+const levels: Readonly<Record<string, string>> = {
+  trace: 'debug',
+  debug: 'debug',
+  info: 'info',
+  notice: 'info',
+  warn: 'warn',
+  warning: 'warn',
+  err: 'error',
+  error: 'error',
+};
+
+function draftLog(
+  { logLevel, logFormat, logFile }: Pick<SaidAgent, 'logLevel' | 'logFormat' | 'logFile'>,
+  { draft, report, env, folder, file }: DraftContext,
+): void {
+  const nowhere: Origin = { file, position: undefined, name: '' };
+  const level = variableOf(env, 'VAULT_LOG_LEVEL') ?? said(logLevel)?.value;
+  if (level !== undefined && level !== '') {
+    const known = levels[level.trim().toLowerCase()];
+    if (known === undefined)
+      report.problem(
+        logLevel?.origin ?? nowhere,
+        `expected trace, debug, info, warn or error, got ${JSON.stringify(level)}`,
+      );
+    draft.set(['log', 'level'], known ?? 'info', logLevel?.origin ?? nowhere);
+  }
+  const format = (variableOf(env, 'VAULT_LOG_FORMAT') ?? said(logFormat)?.value ?? 'standard').toLowerCase();
+  if (format !== 'standard' && format !== 'json')
+    report.problem(logFormat?.origin ?? nowhere, `expected standard or json, got ${JSON.stringify(format)}`);
+  draft.set(['log', 'format'], format === 'json' ? 'json' : 'text', logFormat?.origin ?? nowhere);
+  if (said(logFile) !== undefined)
+    draft.set(['log', 'file'], resolve(folder, logFile?.value ?? ''), logFile?.origin ?? nowhere);
+}

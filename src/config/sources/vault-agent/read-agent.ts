@@ -1,0 +1,273 @@
+// Reads one file of a Vault Agent or OpenBao agent or proxy: its types, and what is strict there, are strict here.
+import { readTemplate } from '../consul-template/read-template.ts';
+import { type Block, createBlock, describeNode, type LabelledBlock } from '../hcl/block.ts';
+import { HclError, type HclNode, type HclObject } from '../hcl/node.ts';
+import { createRecord } from '../hcl/record.ts';
+import type { Origin, Report } from '../hcl/report.ts';
+import { decodeTree } from '../hcl/tree.ts';
+import { noteUnknownKeys } from './note-unknown.ts';
+import { readAutoAuth } from './read-auto-auth.ts';
+import { readListener } from './read-listener.ts';
+import type {
+  SaidAgent,
+  SaidAgentExec,
+  SaidApiProxy,
+  SaidCache,
+  SaidEnvTemplate,
+  SaidTemplateConfig,
+  SaidVault,
+} from './said-agent.ts';
+
+export function readAgent(file: string, root: HclObject, report: Report): SaidAgent {
+  const origin: Origin = { file, position: root.position, name: '' };
+  const block = createBlock(root.items, origin, report);
+  const agent: SaidAgent = {
+    vault: map(block.only('vault'), ({ block: inner }) => readVault(inner, report)),
+    autoAuth: map(block.only('auto_auth'), ({ block: inner }) => readAutoAuth(inner, report)),
+    cache: map(block.only('cache'), ({ block: inner }) => readCache(inner, report)),
+    apiProxy: map(block.only('api_proxy'), ({ block: inner }) => readApiProxy(inner, report)),
+    listeners: block.blocks('listener').flatMap((listener) => readListener(listener, report) ?? []),
+    templates: block.blocks('template').flatMap(({ block: { origin: at } }, index) => {
+      const node = block.nodes('template')[index];
+      return node?.kind === 'object' ? (readStrict(node, at, report, readTemplate) ?? []) : [];
+    }),
+    templateConfig: map(block.only('template_config'), ({ block: inner }) =>
+      readTemplateConfig(inner, report),
+    ),
+    envTemplates: readEnvTemplates(block, report),
+    exec: map(block.only('exec'), (exec) => readAgentExec(exec, block, report)),
+    exitAfterAuth: block.flag('exit_after_auth'),
+    pidFile: block.text('pid_file'),
+    logLevel: block.text('log_level'),
+    logFormat: block.text('log_format'),
+    logFile: block.text('log_file'),
+  };
+  readTheRest(block, report);
+  return { ...agent, apiProxy: agent.apiProxy ?? proxyOfCache(agent.cache) };
+}
+
+/** The older place of `use_auto_auth_token` stands for a block api_proxy. */
+function proxyOfCache(cache: SaidCache | undefined): SaidApiProxy | undefined {
+  const use = cache?.useAutoAuthToken;
+  if (cache === undefined || use === undefined || use.value === false) return undefined;
+  return { origin: use.origin, useAutoAuthToken: use, prependNamespace: undefined, isImplied: true };
+}
+
+function map<T, U>(value: T | undefined, convert: (value: T) => U): U | undefined {
+  return value === undefined ? undefined : convert(value);
+}
+
+/** What has its types there, and nothing comes of here. */
+function readTheRest(block: Block, report: Report): void {
+  for (const key of ['disable_idle_connections', 'disable_keep_alives']) {
+    const said = block.texts(key);
+    for (const system of said?.value ?? []) {
+      if (said !== undefined && !['auto-auth', 'caching', 'proxying', 'templating', ''].includes(system)) {
+        report.problem(
+          said.origin,
+          `expected auto-auth, caching, proxying or templating, got ${JSON.stringify(system)}`,
+        );
+      }
+    }
+    if (said !== undefined)
+      report.note('ignored', said.origin, 'does nothing here: connections are few and looked after');
+  }
+  const rotation = [
+    block.integer('log_rotate_bytes'),
+    block.text('log_rotate_duration'),
+    block.integer('log_rotate_max_files'),
+  ];
+  for (const said of rotation) {
+    if (said !== undefined)
+      report.note('ignored', said.origin, 'is ignored: leave rotation to logrotate; HUP opens the log again');
+  }
+  const mlock = block.looseFlag('disable_mlock');
+  if (mlock?.value === false)
+    report.problem(mlock.origin, 'memory is not locked; remove this key and switch swap off or encrypt it');
+  for (const { block: inner } of block.blocks('telemetry')) {
+    report.note(
+      'differs',
+      inner.origin,
+      'metrics are at GET /metrics of a listener that serves them; nothing is sent to others',
+    );
+  }
+  const others = ['cluster_name', 'default_max_request_duration', 'templates'];
+  for (const key of others) {
+    const said = block.node(key);
+    if (said !== undefined) report.note('ignored', said.origin, 'does nothing in an agent');
+  }
+  for (const key of ['seal', 'kms', 'hsm', 'user_lockout']) {
+    for (const { block: inner } of block.blocks(key))
+      report.note('ignored', inner.origin, 'is for a server: an agent ignores it');
+  }
+  noteUnknownKeys(block, report);
+}
+
+function readVault(block: Block, report: Report): SaidVault {
+  const retry = block.only('retry');
+  const skip = block.looseFlag('tls_skip_verify');
+  const vault: SaidVault = {
+    origin: block.origin,
+    address: block.text('address'),
+    namespace: block.text('namespace'),
+    caCert: block.text('ca_cert'),
+    caPath: block.text('ca_path'),
+    clientCert: block.text('client_cert'),
+    clientKey: block.text('client_key'),
+    tlsServerName: block.text('tls_server_name'),
+    tlsSkipVerify: skip as SaidVault['tlsSkipVerify'],
+    retries: retry?.block.integer('num_retries'),
+  };
+  if (retry !== undefined) noteUnknownKeys(retry.block, report);
+  noteUnknownKeys(block, report);
+  return vault;
+}
+
+function readCache(block: Block, report: Report): SaidCache {
+  const persist = block.only('persist');
+  const type = persist === undefined ? undefined : readPersist(persist, report);
+  for (const key of [
+    'cache_static_secrets',
+    'static_secret_token_capability_refresh_interval',
+    'static_secret_token_capability_refresh_behavior',
+    'disable_caching_dynamic_secrets',
+  ]) {
+    const said = block.node(key);
+    if (said !== undefined)
+      report.note(
+        'differs',
+        said.origin,
+        'is ignored: what is asked for through `secrets` is always kept, static or not',
+      );
+  }
+  const cache: SaidCache = {
+    origin: block.origin,
+    useAutoAuthToken: block.looseFlag('use_auto_auth_token', ['force']),
+    persist: type && persist && { type, origin: persist.block.origin },
+  };
+  noteUnknownKeys(block, report);
+  return cache;
+}
+
+function readPersist({ labels, block }: LabelledBlock, report: Report) {
+  const said = block.text('type');
+  const [label] = labels;
+  block.text('path');
+  block.flag('keep_after_import');
+  block.flag('exit_on_err');
+  block.text('service_account_token_file');
+  noteUnknownKeys(block, report);
+  if (said !== undefined && said.value !== '') return said;
+  if (label !== undefined && labels.length === 1)
+    return { value: label.name.toLowerCase(), origin: block.origin };
+  report.problem(block.origin, 'expected a type: persist "kubernetes" {');
+  return undefined;
+}
+
+function readApiProxy(block: Block, report: Report): SaidApiProxy {
+  for (const key of ['enforce_consistency', 'when_inconsistent']) {
+    const said = block.text(key);
+    if (said !== undefined)
+      report.note('ignored', said.origin, 'is ignored: one server is asked, and it says when it is behind');
+  }
+  const proxy: SaidApiProxy = {
+    origin: block.origin,
+    useAutoAuthToken: block.looseFlag('use_auto_auth_token', ['force']),
+    prependNamespace: block.looseFlag('prepend_configured_namespace') as SaidApiProxy['prependNamespace'],
+    isImplied: false,
+  };
+  noteUnknownKeys(block, report);
+  return proxy;
+}
+
+function readTemplateConfig(block: Block, report: Report): SaidTemplateConfig {
+  const config: SaidTemplateConfig = {
+    origin: block.origin,
+    exitOnRetryFailure: block.flag('exit_on_retry_failure'),
+    staticInterval: block.duration('static_secret_render_interval'),
+  };
+  const connections = block.integer('max_connections_per_host');
+  if (connections !== undefined) {
+    report.note(
+      'differs',
+      connections.origin,
+      'is ignored: the budget of the upstream says how many requests are under way at once',
+    );
+  }
+  const threshold = block.float('lease_renewal_threshold');
+  if (threshold !== undefined) {
+    report.note(
+      'differs',
+      threshold.origin,
+      'is ignored: a lease is renewed at two thirds, and what cannot be renewed is read again early enough',
+    );
+  }
+  noteUnknownKeys(block, report);
+  return config;
+}
+
+/** A block that takes no unknown key. */
+function readStrict<T>(
+  node: HclNode & { kind: 'object' },
+  origin: Origin,
+  report: Report,
+  read: (record: ReturnType<typeof createRecord>) => T,
+): T | undefined {
+  try {
+    return read(createRecord(decodeTree(node), origin, report));
+  } catch (error) {
+    if (!(error instanceof HclError)) throw error;
+    report.problem({ ...origin, position: error.position }, error.message);
+    return undefined;
+  }
+}
+
+function readEnvTemplates(block: Block, report: Report): SaidEnvTemplate[] {
+  const nodes = block.nodes('env_template');
+  return block.blocks('env_template').flatMap(({ labels, block: { origin } }, index) => {
+    const [label, ...more] = labels;
+    const node = nodes[index];
+    if (label === undefined || more.length > 0) {
+      report.problem(origin, `expected one name of a variable: env_template "NAME" {, got ${labels.length}`);
+    }
+    if (node?.kind !== 'object') return [];
+    const command = createBlock(node.items, origin, silent).node('command');
+    if (command !== undefined && command.value.kind !== 'list') {
+      report.problem(
+        { ...command.origin, file: origin.file },
+        `expected a list, got ${describeNode(command.value)}; and a command is not allowed here`,
+      );
+    }
+    const template = readStrict(node, origin, report, readTemplate);
+    if (label === undefined || template === undefined) return [];
+    return [{ name: { value: label.name, origin: { ...origin, position: label.position } }, template }];
+  });
+}
+
+function readAgentExec(
+  { block: { origin } }: LabelledBlock,
+  root: Block,
+  report: Report,
+): SaidAgentExec | undefined {
+  const [node] = root.nodes('exec');
+  if (node?.kind !== 'object') return undefined;
+  const command = createBlock(node.items, origin, silent).node('command');
+  if (command !== undefined && command.value.kind !== 'list') {
+    report.problem(
+      { ...command.origin, file: origin.file },
+      `expected a list: the program and its arguments, got ${describeNode(command.value)}`,
+    );
+  }
+  return readStrict(node, origin, report, (record) => {
+    const exec: SaidAgentExec = {
+      origin,
+      command: record.words('command'),
+      restart: record.text('restart_on_secret_changes'),
+      stopSignal: record.signal('restart_stop_signal'),
+    };
+    record.end();
+    return exec;
+  });
+}
+
+const silent: Report = { problem: () => undefined, note: () => undefined };
