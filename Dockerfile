@@ -3,7 +3,12 @@
 # Run: docker run --read-only -v /etc/latchkey:/etc/latchkey:ro -v latchkey-run:/run/latchkey -v latchkey-state:/var/lib/latchkey …
 # Other containers reach the socket through the volume of /run/latchkey; the state keeps lease ids over a restart.
 
-FROM node:24-trixie-slim AS build
+# Tags move. A build that is to be the same tomorrow names what it stands on by digest, as `docker buildx imagetools inspect TAG` tells it:
+#   docker build --build-arg BUILD_IMAGE=node:24-trixie-slim@sha256:… --build-arg RUN_IMAGE=gcr.io/distroless/nodejs24-debian13:nonroot@sha256:… -t latchkey .
+ARG BUILD_IMAGE=node:24-trixie-slim
+ARG RUN_IMAGE=gcr.io/distroless/nodejs24-debian13:nonroot
+
+FROM ${BUILD_IMAGE} AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
 COPY packages packages
@@ -20,7 +25,7 @@ RUN npm ci --ignore-scripts --omit=dev \
  && rm -rf /image/node_modules/@koromix/*/musl_* \
  && mkdir /empty
 
-FROM gcr.io/distroless/nodejs24-debian13:nonroot
+FROM ${RUN_IMAGE}
 COPY --from=build --chown=0:0 /image /opt/latchkey
 COPY --from=build --chown=65532:65532 /empty /run/latchkey
 COPY --from=build --chown=65532:65532 /empty /var/lib/latchkey

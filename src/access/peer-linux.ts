@@ -1,6 +1,15 @@
 // Peers on Linux: SO_PEERCRED, SO_PEERPIDFD, SO_PEERGROUPS and /proc, against the reuse of pids.
 import { closeSync, readFileSync, readlinkSync } from 'node:fs';
-import { getpeername, getsockopt, lastErrno, lastErrnoName, pidfdOpen, poll } from '../base/libc.ts';
+import {
+  getpeername,
+  getsockopt,
+  lastErrno,
+  lastErrnoName,
+  pidfdOpen,
+  poll,
+  setfsgid,
+  setfsuid,
+} from '../base/libc.ts';
 import { processStartTime } from '../base/process-identity.ts';
 import { type ProcessCaller, unknownCaller } from './caller.ts';
 import { isMadeByRoot, parseCgroup } from './cgroup.ts';
@@ -94,7 +103,7 @@ function heldByPidfd(identity: Credentials, pidfd: number): Peer {
   const watch = createWatch(pidfd);
   const { pid } = identity;
   try {
-    const details = pid === 0 ? nothingMore : readProcess(pid);
+    const details = pid === 0 ? nothingMore : readProcess(identity);
     if (!watch.isAlive() || (pid !== 0 && pidOf(pidfd) !== pid)) {
       watch.close();
       return unknown(ended);
@@ -117,7 +126,7 @@ function heldByStartTime(identity: Credentials): Peer {
   const before = processStartTime(pid);
   const pidfd = pidfdOpen(pid);
   const watch = pidfd < 0 ? undefined : createWatch(pidfd);
-  const details = readProcess(pid);
+  const details = readProcess(identity);
   const ids = readStatusIds(pid);
   const isSame = before !== undefined && details?.startTime === before;
   if (details === undefined || !isSame || ids?.uid !== identity.uid || ids.gid !== identity.gid) {
@@ -152,13 +161,13 @@ function createWatch(pidfd: number): ProcessWatch {
   };
 }
 
-function readProcess(pid: number): Omit<ProcessCaller, keyof Credentials> | undefined {
+function readProcess({ pid, uid, gid }: Credentials): Omit<ProcessCaller, keyof Credentials> | undefined {
   const startTime = processStartTime(pid);
   if (startTime === undefined) return undefined;
   const { unit, container, above } = parseCgroup(readOrEmpty(`/proc/${pid}/cgroup`));
   return {
     startTime,
-    exe: readExe(pid),
+    exe: readExe(pid) ?? withRightsOf({ uid, gid }, () => readExe(pid)),
     unit,
     container: container !== undefined && isMadeByRoot(above) ? container : undefined,
     isForeign: !(isInOwn('user', pid) && isInOwn('pid', pid)),
@@ -183,8 +192,29 @@ function readExe(pid: number): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/exe`);
   } catch {
-    // EACCES: another user's process and we are not root. Rules that name an exe then do not match.
+    // EACCES: another user's process, and we may not trace it. Rules that name an exe then do not match.
     return undefined;
+  }
+}
+
+/**
+ * Root without CAP_SYS_PTRACE may not see a program's path, its own user may: the rights of this thread for files become
+ * the caller's for one look. Real and saved ids stay, so nobody can signal or trace the agent meanwhile.
+ */
+function withRightsOf<T>({ uid, gid }: { uid: number; gid: number }, look: () => T): T | undefined {
+  const [ownUid, ownGid] = [process.geteuid?.(), process.getegid?.()];
+  if (ownUid !== 0 || ownGid === undefined || uid === 0) return undefined;
+  try {
+    setfsgid(gid);
+  } catch {
+    return undefined; // a C library without it
+  }
+  try {
+    setfsuid(uid);
+    return look();
+  } finally {
+    setfsuid(ownUid);
+    setfsgid(ownGid);
   }
 }
 

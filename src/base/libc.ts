@@ -114,6 +114,9 @@ export const poll = bind<[requests: Buffer, count: number, timeoutMs: number]>(
   'int poll(void *, ulong, int)',
 );
 export const waitpid = bind<[pid: number, status: null, options: number]>('int waitpid(int, void *, int)');
+/** Of this thread alone, by which the kernel judges what files it may look at; both return what was before. */
+export const setfsuid = bind<[uid: number]>('int setfsuid(unsigned int)');
+export const setfsgid = bind<[gid: number]>('int setfsgid(unsigned int)');
 /** glibc only. */
 export const mallocTrim = bind<[keptBytes: number]>('int malloc_trim(size_t)');
 

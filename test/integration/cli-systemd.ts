@@ -91,7 +91,7 @@ t.test(
     const { stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', unit], { encoding: 'utf8' });
     const about = stderr.split('\n').filter((line) => line.includes('latchkey.service'));
     t.strictSame(
-      about.filter((line) => !line.includes('/usr/bin/latchkey is not executable')),
+      about.filter((line) => !line.includes('/usr/local/bin/latchkey is not executable')),
       [],
     );
     t.end();
