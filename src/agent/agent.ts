@@ -16,6 +16,7 @@ import { loadKinds } from '../upstream/kinds.ts';
 import { createCallQueue } from './call-queue.ts';
 import { hardenProcess } from './host/harden-process.ts';
 import { createServiceNotifier, type ServiceNotifier } from './host/sd-notify.ts';
+import { claimStateFolder } from './host/state-folder.ts';
 import { startMemoryTrim } from './host/trim-memory.ts';
 import { createFileWatch } from './host/watch-files.ts';
 import { collectGauges } from './observe.ts';
@@ -34,7 +35,7 @@ export interface AgentOptions {
   configPaths: readonly string[];
   env: NodeJS.ProcessEnv;
   log: LogSink;
-  /** False: neither the config nor its templates are watched, and `reload` does nothing (default true). */
+  /** False: it is there for one program only, beside the host's agent; neither config nor templates are watched (default true). */
   canReload?: boolean;
 }
 
@@ -71,7 +72,13 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const startedAt = clock.wall();
   let config = options.config;
   let loaded = { loadedAt: startedAt, reloadError: undefined as string | undefined };
-  const core = wireCore(config, surroundings);
+  const state = await claimStateFolder({
+    path: config.stateDir,
+    isShared: options.canReload === false,
+    socket: config.listeners.find((listener) => listener.kind === 'unix')?.path,
+    logger,
+  });
+  const core = wireCore(config, surroundings, { stateFolder: state.path });
   let serving: Serving | undefined;
   let notifier: ServiceNotifier | undefined;
   /** Until then systemd waits for the start, and a reload is not the end of it. */
@@ -270,6 +277,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       serving?.audit.close();
       notifier?.close();
       reaper?.close();
+      state.release();
       logger.info({}, 'stopped');
     },
   };

@@ -43,6 +43,8 @@ export interface Surroundings {
 }
 
 interface WireOptions {
+  /** Undefined: there is none, and nothing is known or kept beyond this run. */
+  readonly stateFolder: string | undefined;
   /** Secrets that no file uses are not asked for, and the state file is left to the agent that it belongs to. */
   isOneShot?: boolean;
   /** Told what is logged of a template that most likely is mistaken. */
@@ -78,7 +80,7 @@ export interface Core {
 export function wireCore(
   config: ResolvedConfig,
   surroundings: Surroundings,
-  { isOneShot = false, onTemplateWarning }: WireOptions = {},
+  { stateFolder, isOneShot = false, onTemplateWarning }: WireOptions,
 ): Core {
   const { clock, random, logger, env } = surroundings;
   const registry = createMetricsRegistry();
@@ -121,7 +123,7 @@ export function wireCore(
     random,
     logger,
     namesOf: (key) => names.namesOf(key),
-    ...(isOneShot ? {} : rememberedIn(join(config.stateDir, 'leases.json'))),
+    ...(isOneShot || stateFolder === undefined ? {} : rememberedIn(join(stateFolder, 'leases.json'))),
   });
   const compilerOf = ({ templates }: Pick<ResolvedConfig, 'templates'>): TemplateCompiler =>
     createTemplateCompiler({
@@ -170,7 +172,7 @@ export function wireCore(
     }),
     signalProcess: supervisor.signal,
     observer: observeFiles(metrics),
-    stateFolder: config.stateDir,
+    ...(stateFolder === undefined ? {} : { stateFolder }),
   });
   const names = createNameTable({ store, secrets: isOneShot ? [] : config.secrets });
   observeStore(store, names, metrics);

@@ -37,26 +37,6 @@ export const accountIds = {
   gidOf: (group: string): number | undefined => findGroup(group)?.gid,
 };
 
-/**
- * The uids of all members of a group, those too whose own group it is; undefined where nobody can tell: a group that
- * only NSS knows, or none at all.
- */
-export function membersOfGroup(gid: number): Set<number> | undefined {
-  const group = matchRecord(readDatabase('group'), String(gid));
-  if (group === undefined) return undefined;
-  const members = new Set<number>();
-  for (const name of (group[3] ?? '').split(',')) {
-    if (name === '') continue;
-    const user = findUser(name);
-    if (user !== undefined) members.add(user.uid);
-  }
-  for (const line of readDatabase('passwd').split('\n')) {
-    const [, , uid, own] = line.split(':');
-    if (own === String(gid)) members.add(Number(uid));
-  }
-  return members;
-}
-
 /** The ids of all groups that a user is a member of, his own first; empty when there is no such user. */
 export function groupsOfUser(name: string): number[] {
   const { status, stdout } = ask('id', ['-G', '--', name]);
@@ -68,7 +48,10 @@ export function groupsOfUser(name: string): number[] {
  * only NSS knows and who have it as their own group are not seen.
  */
 export function groupMembers(gid: number): number[] | undefined {
-  const [, , , list = ''] = findRecord('group', String(gid)) ?? [];
+  const record = findRecord('group', String(gid));
+  // Of a bare number anybody may have been started with it.
+  if (record === undefined) return undefined;
+  const [, , , list = ''] = record;
   const listed = list
     .split(',')
     .filter(Boolean)

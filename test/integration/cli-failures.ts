@@ -169,7 +169,7 @@ t.test('a wrong role id: told with the remedy, everything else serves, and it re
   });
   const answer = await waitFor('the refusal', async () => {
     const ready = await agent.ask('/readyz').catch(() => undefined);
-    return ready?.text.includes('refused') ? ready : undefined;
+    return ready?.text.includes('refused') && ready.text.includes('waits for app') ? ready : undefined;
   });
   t.equal(answer.status, 503);
   t.match(answer.text, /upstream vault: login at auth\/approle\/login: refused with 400.*check role id/);
@@ -389,9 +389,12 @@ t.test('a stale socket file is replaced; one in use by a live agent is left to i
 
   const agent = startAgent(t, { folder, vault, config });
   await agent.untilReady();
-  const rival = startProgram(t, ['agent', '--config', agent.configPath], {
-    env: { VAULT_TOKEN: vault.rootToken },
+  const rivalConfig = JSON.parse(readFileSync(agent.configPath, 'utf8')) as Record<string, unknown>;
+  const rivalPath = join(folder, 'rival.yaml');
+  writeFileSync(rivalPath, JSON.stringify({ ...rivalConfig, state_dir: join(folder, 'other') }), {
+    mode: 0o600,
   });
+  const rival = startProgram(t, ['agent', '--config', rivalPath], { env: { VAULT_TOKEN: vault.rootToken } });
   t.match(await rival.exited, {
     code: 1,
     stderr: /^latchkey: listeners\[0\]\.unix: .*latchkey\.sock is in use by another process; stop it.*\n$/,

@@ -7,6 +7,7 @@ import type { ResolvedConfig } from '../../config/resolved.ts';
 import type { FileDiff } from '../../files/view/diff.ts';
 import type { RenderResult } from '../../files/view/render-once.ts';
 import { loadKinds } from '../../upstream/kinds.ts';
+import { claimStateFolder } from '../host/state-folder.ts';
 import { refusalOf, refusalsOf } from '../readiness.ts';
 import { type Core, wireCore } from '../wire.ts';
 
@@ -60,7 +61,14 @@ async function withCore<T>(
   const surroundings = { clock: createSystemClock(), random: Math.random, logger: log.logger, env };
   const warnings: string[] = [];
   await loadKinds(config.upstreams);
+  const state = await claimStateFolder({
+    path: config.stateDir,
+    isShared: true,
+    socket: undefined,
+    logger: log.logger,
+  });
   const core = wireCore({ ...config, processes: [] }, surroundings, {
+    stateFolder: state.path,
     isOneShot: true,
     onTemplateWarning: (message) => warnings.push(`warning: ${message}`),
   });

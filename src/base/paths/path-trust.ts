@@ -1,7 +1,8 @@
 // Who may have a hand in where a path leads: root, the agent's own user, and the users that are named for a file. A folder
 // that anybody else can write may hold tomorrow what they like, and so may a link of theirs.
 import type { Stats } from 'node:fs';
-import { membersOfGroup } from '../accounts.ts';
+import { groupMembers } from '../accounts.ts';
+import { BoundedMap } from '../bounded-map.ts';
 import { errnoOf } from '../errno.ts';
 import { getxattr } from '../libc.ts';
 
@@ -102,9 +103,22 @@ export function isSharedFolder(stats: Stats): boolean {
 }
 
 function isGroupHarmless(gid: number, trust: PathTrust): boolean {
-  if (gid === 0) return true;
-  const members = membersOfGroup(gid);
-  return members !== undefined && [...members].every((uid) => trust.uids.has(uid));
+  return gid === 0 || membersOf(gid)?.every((uid) => trust.uids.has(uid)) === true;
+}
+
+/** Groups of NSS cost a process; who is in one changes seldom. */
+const rememberedMs = 5000;
+const known = new BoundedMap<
+  number,
+  { readonly members: readonly number[] | undefined; readonly until: number }
+>(256);
+
+function membersOf(gid: number): readonly number[] | undefined {
+  const before = known.get(gid);
+  if (before !== undefined && performance.now() < before.until) return before.members;
+  const members = groupMembers(gid);
+  known.set(gid, { members, until: performance.now() + rememberedMs });
+  return members;
 }
 
 /** Access lists of single users show as rights of the group: stat(2) tells their mask. */

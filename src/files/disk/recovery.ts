@@ -1,6 +1,7 @@
 // The first thing at every start: finishes what a killed agent had begun to commit, removes what it left behind, and tells
 // which programs it did not get to notify. Obeys what lies in the state folder only.
 import { dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { errnoOf } from '../../base/errno.ts';
 import { describeError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -39,7 +40,8 @@ const folderList = 'folders.json';
 export async function recover(options: RecoveryOptions): Promise<Recovery> {
   const { destinations, stateFolder, logger } = options;
   const current = await foldersOf(destinations);
-  const folders = [...current, ...(await readFolderList(stateFolder))];
+  const before = await readFolderList(stateFolder);
+  const folders = [...current, ...before];
   if (stateFolder !== undefined) folders.push({ path: stateFolder, uid: undefined });
   const known = new Set(destinations.map(({ destination }) => destination));
   const owed = new Map<string, string[]>();
@@ -58,7 +60,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovery> {
   }
   const swept = await sweepLeftovers(folders, kept);
   if (swept > 0 || redone > 0) logger.info({ swept, redone }, 'finished what a killed agent had begun');
-  await writeFolderList(stateFolder, current, logger);
+  if (!isDeepStrictEqual(before, current)) await writeFolderList(stateFolder, current, logger);
   return { owed, swept, redone };
 }
 

@@ -1,0 +1,87 @@
+// The agent's own folder on disk: what lies in it is obeyed by the next start, so nobody else may be able to write there,
+// and two agents must not take it for their own at a time.
+import fs from 'node:fs';
+import { describeError, LatchkeyError } from '../../base/errors.ts';
+import { flock, lastErrnoName, lockExclusive, lockNonBlocking } from '../../base/libc.ts';
+import type { Logger } from '../../base/logger.ts';
+import { type HeldFolder, holdFolder } from '../../base/paths/held-folder.ts';
+import { isSharedFolder, PathFault, trusting } from '../../base/paths/path-trust.ts';
+
+export interface StateFolder {
+  /** Undefined: there is none that can be used. */
+  readonly path: string | undefined;
+  release(): void;
+}
+
+interface ClaimOptions {
+  readonly path: string;
+  /** For those who come while an agent runs, and only for a moment: they neither claim it nor are refused. */
+  readonly isShared: boolean;
+  /** How this agent can be asked, for the message to the second one. */
+  readonly socket: string | undefined;
+  readonly logger: Logger;
+}
+
+const lockName = 'lock';
+const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = fs.constants;
+const notRecovered =
+  'after a crash its leases are left to their end, a commit that had begun is not finished, and notifications that are owed are not sent';
+
+/** Throws `config_invalid` when another agent has it; where it cannot be used, says so and what that means. */
+export async function claimStateFolder(options: ClaimOptions): Promise<StateFolder> {
+  const { path, logger } = options;
+  let folder: HeldFolder;
+  try {
+    folder = await holdFolder(path, { trust: trusting(), createMode: 0o700 });
+  } catch (error) {
+    return unusable(path, error, logger);
+  }
+  try {
+    if (isSharedFolder(folder.stats)) {
+      throw new PathFault(`${path} can be written by everybody`, 'name a folder of the agent alone');
+    }
+    // The path without links: it was looked at, and none may come after.
+    if (options.isShared) return { path: folder.path, release: () => undefined };
+    const fd = lock(folder, options);
+    return { path: folder.path, release: () => fs.closeSync(fd) };
+  } catch (error) {
+    if (error instanceof LatchkeyError) throw error;
+    return unusable(path, error, logger);
+  } finally {
+    folder.release();
+  }
+}
+
+function unusable(path: string, error: unknown, logger: Logger): StateFolder {
+  const remedy = error instanceof PathFault ? `; ${error.remedy}` : '';
+  logger.warn(
+    { state_dir: path },
+    `state_dir is not used: ${describeError(error)}${remedy}; ${notRecovered}`,
+  );
+  return { path: undefined, release: () => undefined };
+}
+
+/** The lock goes with the process, however it ends. */
+function lock(folder: HeldFolder, { path, socket }: ClaimOptions): number {
+  const fd = fs.openSync(folder.entry(lockName), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+  try {
+    if (flock(fd, lockExclusive | lockNonBlocking) === 0) {
+      fs.ftruncateSync(fd);
+      fs.writeSync(fd, `${process.pid}${socket === undefined ? '' : ` at ${socket}`}\n`, 0);
+      return fd;
+    }
+    const code = lastErrnoName();
+    if (code !== 'EAGAIN') throw Object.assign(new Error(`it cannot be locked (${code})`), { code });
+    const holder = fs.readFileSync(fd, 'latin1').trim().slice(0, 200);
+    throw new LatchkeyError(
+      'config_invalid',
+      `state_dir: ${path} is in use by another agent, pid ${holder}`,
+      {
+        remedy: 'stop that one, or give each a state_dir of its own',
+      },
+    );
+  } catch (error) {
+    fs.closeSync(fd);
+    throw error;
+  }
+}
