@@ -36,7 +36,8 @@ export async function sweepAtExit({
   signal.addEventListener('abort', giveUp, { once: true });
   await stopTracks();
   grace.cancel();
-  if (onExit !== undefined) for (const lease of book.leases()) lease.policy = { ...lease.policy, onExit };
+  if (onExit !== undefined)
+    for (const lease of book.leases()) book.setPolicy(lease, { ...lease.policy, onExit });
   await revokeAll(clock, book, signal);
   signal.removeEventListener('abort', giveUp);
   giveUp();

@@ -2,7 +2,8 @@
 // here anew and its users have moved; then it goes the way of any superseded lease.
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Store } from '../store/store.ts';
-import type { LeaseBook, OwnedLease } from './lease-book.ts';
+import type { LeaseBook } from './lease-book.ts';
+import type { OwnedLease } from './owned-lease.ts';
 import type { LeaseRecord } from './state-file.ts';
 
 export interface LastRun {
@@ -76,7 +77,6 @@ export function createLastRun(options: LastRunOptions): LastRun {
           endsAt: clock.now() + remainingMs,
           latestEnd: clock.now() + tokenMs,
         });
-        lease.isDoubtful = true;
         book.supersede(lease);
         waiting.set(record.key, [...(waiting.get(record.key) ?? []), lease]);
       }

@@ -1,61 +1,25 @@
 // Every lease that the agent answers for, from the grant to its end. The current lease of a secret is renewed by its
 // track; here the superseded ones are kept alive while somebody still holds them, and those that nobody holds are revoked.
+// Nobody else writes a lease.
 import { backoffDelayMs } from '../base/backoff.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { describeError, errorCode, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { isExhausted, renewDelayMs } from '../base/renewal-policy.ts';
-import type { EntryPolicy } from '../store/entry.ts';
+import { renewDelayMs } from '../base/renewal-policy.ts';
 import type { LeaseRequests, ReadableSource, RequestOptions } from '../store/secret-reading.ts';
+import {
+  applyGrant,
+  applyRenewal,
+  capEnd,
+  createLease,
+  type KeptLease,
+  type LeaseGrant,
+  type OwnedLease,
+  overlapOf,
+  shiftLease,
+} from './owned-lease.ts';
 import type { ScheduleLimits } from './schedule-policy.ts';
 import type { SourceTable } from './source-table.ts';
-
-export type LeaseState = 'current' | 'superseded' | 'retiring';
-
-/** Times are monotonic milliseconds. */
-export interface OwnedLease {
-  readonly upstream: string;
-  readonly id: string;
-  /** Which made it, and renews and revokes it even when another upstream has its name; undefined: any of that name. */
-  readonly issuer: ReadableSource | undefined;
-  /** The entry that it was made for. */
-  readonly key: string;
-  /** What each renewal asks for. */
-  readonly askedSeconds: number;
-  /** Keys of entries that may still use it, or a mark of the last run. */
-  readonly users: Set<string>;
-  policy: Pick<EntryPolicy, 'overlapMs' | 'onExit'>;
-  state: LeaseState;
-  endsAt: number;
-  /** The last grant or renewal, and what it gave. */
-  confirmedAt: number;
-  grantedMs: number;
-  canRenew: boolean;
-  isDoubtful: boolean;
-  /** No renewal moves its end beyond: the token that it was issued under ends. Infinity: none is known. */
-  latestEnd: number;
-  /** Its end is that of the token that it was issued under. */
-  endsWithToken: boolean;
-  /** It leaked: no overlap once its users have moved. */
-  isCondemned: boolean;
-}
-
-export interface LeaseGrant {
-  readonly upstream: string;
-  /** Absent: the one that has the name. */
-  readonly issuer?: ReadableSource;
-  readonly id: string;
-  readonly key: string;
-  readonly durationSeconds: number;
-  readonly isRenewable: boolean;
-  readonly users: Iterable<string>;
-  readonly policy: OwnedLease['policy'];
-  readonly grantedAt: number;
-  /** For one that was granted by the last run. */
-  readonly endsAt?: number;
-  /** When the token that it was issued under ends. */
-  readonly latestEnd?: number;
-}
 
 export interface LeaseBook {
   /** A new current lease; the same lease once more moves its end. */
@@ -68,6 +32,12 @@ export interface LeaseBook {
   supersede(lease: OwnedLease): void;
   /** `user` does not use it any more; the last one leaving a lease that is not current retires it after its overlap. */
   leave(lease: OwnedLease, user: string): void;
+  use(lease: OwnedLease, user: string): void;
+  /** The last user of it, and of its secret, has gone: retired after its overlap, whatever its state. */
+  abandon(lease: OwnedLease, user: string): void;
+  setPolicy(lease: OwnedLease, policy: OwnedLease['policy']): void;
+  /** No request for more time is sent any more; it is good to its end. */
+  stopRenewing(lease: OwnedLease): void;
   /** Revoked after `delayMs`, again and again until upstream has done so or it has ended by itself. */
   retire(lease: OwnedLease, delayMs: number): void;
   /** Gives it no overlap: revoked as soon as nobody uses it. Resolves when it is gone. */
@@ -111,11 +81,16 @@ interface Task {
 
 export function createLeaseBook(options: BookOptions): LeaseBook {
   const { clock, random, limits, sources, logger, signal, onChange } = options;
-  const leases = new Map<string, OwnedLease>();
+  const leases = new Map<string, KeptLease>();
   const tasks = new Map<OwnedLease, Task>();
   const awaited = new Map<OwnedLease, PromiseWithResolvers<void>>();
 
-  const has = (lease: OwnedLease): boolean => leases.get(bookKey(lease.upstream, lease.id)) === lease;
+  /** To write it. */
+  function kept(lease: OwnedLease): KeptLease | undefined {
+    const found = leases.get(bookKey(lease.upstream, lease.id));
+    return found === lease ? found : undefined;
+  }
+  const has = (lease: OwnedLease): boolean => kept(lease) !== undefined;
 
   function schedule(lease: OwnedLease, dueAt: number, failures: number): void {
     tasks.get(lease)?.timer?.cancel();
@@ -136,6 +111,13 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
     awaited.get(lease)?.resolve();
     awaited.delete(lease);
     onChange();
+  }
+
+  /** Upstream does not have it any more: whoever looks at it from now on sees that it has ended. */
+  function lose(lease: OwnedLease): void {
+    const own = kept(lease);
+    if (own !== undefined) Object.assign(own, { endsAt: Math.min(own.endsAt, clock.now()), canRenew: false });
+    forget(lease);
   }
 
   async function run(lease: OwnedLease, task: Task): Promise<void> {
@@ -196,15 +178,18 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
         (source) => leasesOf(source).renew(lease.id, lease.askedSeconds, request),
         lease.issuer,
       );
-      applyRenewal(lease, answer, sentAt);
-      holdToUpstream(lease);
+      const own = kept(lease);
+      if (own !== undefined) {
+        applyRenewal(own, answer, sentAt);
+        holdToUpstream(own);
+      }
       onChange();
     } catch (error) {
-      if (errorCode(error) === 'lease_lost') forget(lease);
+      if (errorCode(error) === 'lease_lost') lose(lease);
       throw error;
     }
     if (lease.endsAt <= clock.now()) {
-      forget(lease);
+      lose(lease);
       throw new LatchkeyError('lease_lost', `the lease of ${lease.key} was renewed for no time at all`);
     }
   }
@@ -223,13 +208,14 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
     forget(lease);
   }
 
-  function holdToUpstream(lease: OwnedLease): void {
+  function holdToUpstream(lease: KeptLease): void {
     if (lease.state === 'current' && lease.issuer !== sources.find(lease.upstream)) lease.canRenew = false;
   }
 
   function retire(lease: OwnedLease, delayMs: number): void {
-    if (!has(lease)) return;
-    lease.state = 'retiring';
+    const own = kept(lease);
+    if (own === undefined) return;
+    own.state = 'retiring';
     schedule(lease, clock.now() + delayMs, 0);
     onChange();
   }
@@ -241,9 +227,7 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
       const renewed = createLease(grant, grant.issuer ?? sources.find(grant.upstream));
       holdToUpstream(renewed);
       if (lease !== undefined) {
-        const { endsAt, confirmedAt, grantedMs, canRenew } = renewed;
-        Object.assign(lease, { endsAt, confirmedAt, grantedMs, canRenew, isDoubtful: false });
-        for (const user of renewed.users) lease.users.add(user);
+        applyGrant(lease, renewed);
         return lease;
       }
       leases.set(key, renewed);
@@ -254,20 +238,37 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
     has,
     renew,
     supersede(lease) {
-      if (lease.state !== 'current' || !has(lease)) return;
-      lease.state = 'superseded';
+      const own = kept(lease);
+      if (own?.state !== 'current') return;
+      own.state = 'superseded';
       if (lease.users.size === 0) retire(lease, overlapOf(lease));
       else schedule(lease, renewalAt(lease), 0);
       onChange();
     },
     leave(lease, user) {
-      if (!lease.users.delete(user) || lease.users.size > 0 || lease.state !== 'superseded') return;
+      const own = kept(lease);
+      if (own?.users.delete(user) !== true || own.users.size > 0 || own.state !== 'superseded') return;
       retire(lease, overlapOf(lease));
+    },
+    use: (lease, user) => void kept(lease)?.users.add(user),
+    abandon(lease, user) {
+      const own = kept(lease);
+      own?.users.delete(user);
+      if (own?.users.size === 0) retire(lease, overlapOf(lease));
+    },
+    setPolicy(lease, { overlapMs, onExit }) {
+      const own = kept(lease);
+      if (own !== undefined) own.policy = { overlapMs, onExit };
+    },
+    stopRenewing(lease) {
+      const own = kept(lease);
+      if (own !== undefined) own.canRenew = false;
     },
     retire,
     condemn(lease) {
-      if (!has(lease)) return Promise.resolve();
-      lease.isCondemned = true;
+      const own = kept(lease);
+      if (own === undefined) return Promise.resolve();
+      own.isCondemned = true;
       if (lease.state === 'retiring' || (lease.state === 'superseded' && lease.users.size === 0))
         retire(lease, 0);
       const gone = awaited.get(lease) ?? Promise.withResolvers<void>();
@@ -275,17 +276,18 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
       return gone.promise;
     },
     reclaim(lease) {
-      const task = tasks.get(lease);
-      if (!has(lease) || lease.endsAt <= clock.now() || task?.isRevoking === true) return false;
+      const [own, task] = [kept(lease), tasks.get(lease)];
+      if (own === undefined || own.endsAt <= clock.now() || task?.isRevoking === true) return false;
       task?.timer?.cancel();
       tasks.delete(lease);
-      lease.state = 'current';
+      own.state = 'current';
       onChange();
       return true;
     },
     leaveAlive(lease) {
-      if (!has(lease)) return;
-      lease.state = 'superseded';
+      const own = kept(lease);
+      if (own === undefined) return;
+      own.state = 'superseded';
       schedule(lease, Number.POSITIVE_INFINITY, 0);
       onChange();
     },
@@ -295,19 +297,14 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
       for (const lease of leases.values()) holdToUpstream(lease);
     },
     capEnd(lease, endsAt) {
-      lease.endsWithToken ||= endsAt < lease.endsAt;
-      lease.latestEnd = Math.min(lease.latestEnd, endsAt);
-      lease.endsAt = Math.min(lease.endsAt, endsAt);
-      lease.canRenew = false;
+      const own = kept(lease);
+      if (own !== undefined) capEnd(own, endsAt);
       const task = tasks.get(lease);
       if (task !== undefined) schedule(lease, lease.state === 'superseded' ? lease.endsAt : task.dueAt, 0);
     },
     shift(jumpMs) {
       for (const lease of leases.values()) {
-        lease.endsAt -= jumpMs;
-        lease.latestEnd -= jumpMs;
-        lease.confirmedAt -= jumpMs;
-        lease.isDoubtful = true;
+        shiftLease(lease, jumpMs);
         const task = tasks.get(lease);
         if (task !== undefined) schedule(lease, task.dueAt - jumpMs, task.failures);
       }
@@ -341,50 +338,4 @@ function leasesOf({ name, leases }: ReadableSource): LeaseRequests {
 
 function bookKey(upstream: string, leaseId: string): string {
   return `${upstream}\n${leaseId}`;
-}
-
-function overlapOf({ isCondemned, policy }: OwnedLease): number {
-  return isCondemned ? 0 : policy.overlapMs;
-}
-
-function createLease(grant: LeaseGrant, issuer: ReadableSource | undefined): OwnedLease {
-  const grantedMs = grant.durationSeconds * 1000;
-  const { latestEnd = Number.POSITIVE_INFINITY, endsAt = grant.grantedAt + grantedMs } = grant;
-  return {
-    upstream: grant.upstream,
-    issuer,
-    id: grant.id,
-    key: grant.key,
-    askedSeconds: grant.durationSeconds,
-    users: new Set(grant.users),
-    policy: grant.policy,
-    state: 'current',
-    endsAt: Math.min(endsAt, latestEnd),
-    latestEnd,
-    confirmedAt: grant.grantedAt,
-    grantedMs,
-    canRenew: grant.isRenewable,
-    isDoubtful: false,
-    endsWithToken: latestEnd < endsAt,
-    isCondemned: false,
-  };
-}
-
-/** The time counts from the sending: upstream cannot have given it earlier. */
-function applyRenewal(
-  lease: OwnedLease,
-  answer: { durationSeconds: number; isRenewable: boolean },
-  sentAt: number,
-): void {
-  const grantedMs = answer.durationSeconds * 1000;
-  const endsAt = Math.min(sentAt + grantedMs, lease.latestEnd);
-  const endsWithToken = endsAt === lease.latestEnd;
-  const isCapped = isExhausted({
-    isRenewable: answer.isRenewable,
-    askedMs: lease.askedSeconds * 1000,
-    grantedMs,
-    movedMs: endsAt - lease.endsAt,
-  });
-  const [canRenew, confirmedAt] = [!isCapped && !endsWithToken, sentAt];
-  Object.assign(lease, { endsAt, endsWithToken, grantedMs, canRenew, confirmedAt, isDoubtful: false });
 }

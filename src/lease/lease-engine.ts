@@ -13,8 +13,9 @@ import { sweepAtExit } from './exit-sweep.ts';
 import { createHandOver } from './hand-over.ts';
 import { type HeldGrant, type HeldLease, holdLease } from './held-lease.ts';
 import { createLastRun } from './last-run.ts';
-import { createLeaseBook, type LeaseState, type OwnedLease } from './lease-book.ts';
+import { createLeaseBook } from './lease-book.ts';
 import { createMintFloor } from './mint-floor.ts';
+import type { LeaseState, OwnedLease } from './owned-lease.ts';
 import { noSuchEntry, type RotateOptions, type RotateResult, rotateTrack } from './rotate-now.ts';
 import { createRunMemory } from './run-memory.ts';
 import { defaultScheduleLimits, type ScheduleLimits } from './schedule-policy.ts';
@@ -172,10 +173,8 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
   }
 
   function abandon(lease: OwnedLease, entry: Entry): void {
-    lease.policy = entry.policy;
-    lease.users.delete(entry.key);
-    if (lease.users.size > 0) return;
-    book.retire(lease, entry.policy.overlapMs);
+    book.setPolicy(lease, entry.policy);
+    book.abandon(lease, entry.key);
   }
 
   function leaseOf(entry: Entry, version: SecretVersion): OwnedLease | undefined {
@@ -185,12 +184,12 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
   function unheld(entry: Entry, version: SecretVersion): void {
     const lease = leaseOf(entry, version);
     if (lease === undefined) return;
-    lease.policy = entry.policy;
+    book.setPolicy(lease, entry.policy);
     book.leave(lease, entry.key);
   }
 
   function policyChanged(entry: Entry): void {
-    for (const lease of book.leases()) if (lease.users.has(entry.key)) lease.policy = entry.policy;
+    for (const lease of book.leases()) if (lease.users.has(entry.key)) book.setPolicy(lease, entry.policy);
     tracks.ofEntry(entry.key)?.replan();
     memory.save();
   }

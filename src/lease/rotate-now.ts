@@ -4,7 +4,8 @@ import type { Clock } from '../base/clock.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import type { Entry } from '../store/entry.ts';
 import type { Store } from '../store/store.ts';
-import type { LeaseBook, OwnedLease } from './lease-book.ts';
+import type { LeaseBook } from './lease-book.ts';
+import type { OwnedLease } from './owned-lease.ts';
 import type { SecretTrack } from './secret-track.ts';
 import { isMinted } from './secret-view.ts';
 

@@ -2,7 +2,8 @@
 // left there.
 import type { Clock } from '../base/clock.ts';
 import type { HandOver } from './hand-over.ts';
-import type { LeaseBook, OwnedLease } from './lease-book.ts';
+import type { LeaseBook } from './lease-book.ts';
+import type { OwnedLease } from './owned-lease.ts';
 import type { SourceTable } from './source-table.ts';
 import type { LeaseRecord, SavedState, StateFile, ValueRecord } from './state-file.ts';
 import { toWall } from './track-context.ts';

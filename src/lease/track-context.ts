@@ -109,7 +109,7 @@ export function shownEnd({ clock, value }: TrackContext): number | undefined {
 
 /** Gives an entry the value that the others have; returns whether that is news to it. */
 export function publishTo(context: TrackContext, entryKey: string, answer: SecretAnswer): boolean {
-  context.value?.lease?.users.add(entryKey);
+  if (context.value?.lease !== undefined) context.book.use(context.value.lease, entryKey);
   return context.store.publish(entryKey, answer, shownEnd(context));
 }
 

@@ -4,7 +4,7 @@ import type { EntryState } from '../store/entry.ts';
 import type { ReadableSource, Urgency } from '../store/secret-reading.ts';
 import type { SecretAnswer } from '../store/secret-version.ts';
 import { addFailure, isOutageError, mayHaveMinted, stateOnFailure } from './failure-policy.ts';
-import type { OwnedLease } from './lease-book.ts';
+import type { OwnedLease } from './owned-lease.ts';
 import { type FailureView, isMinted } from './secret-view.ts';
 import { logFields, policyOf, publishTo, shownEnd, type TrackContext, viewOf } from './track-context.ts';
 import { confirmValue, createTrackedValue, noteOutcome } from './tracked-value.ts';
@@ -43,8 +43,6 @@ export function createTrackRequests(
     } catch (error) {
       if (errorCode(error) === 'lease_lost') {
         logger.warn(logFields(context), 'the lease is gone upstream; another one is asked for');
-        // Whatever comes of the read, this one is not to be used.
-        Object.assign(lease, { endsAt: Math.min(lease.endsAt, clock.now()), canRenew: false });
         return read(urgency);
       }
       if (errorCode(error) !== 'denied') throw error;
@@ -52,7 +50,7 @@ export function createTrackRequests(
         logFields(context),
         'upstream denies the renewal of this lease; it is replaced before it ends',
       );
-      lease.canRenew = false;
+      book.stopRenewing(lease);
     }
     succeed();
     for (const key of members) store.extend(key, shownEnd(context));

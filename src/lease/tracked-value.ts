@@ -1,7 +1,7 @@
 // What a track keeps of the last answer, and the facts that the policies see of it.
 import type { SecretAnswer, SecretKind } from '../store/secret-version.ts';
 import type { IssuedValue } from './hand-over.ts';
-import type { OwnedLease } from './lease-book.ts';
+import type { OwnedLease } from './owned-lease.ts';
 import { isMinted, type ValueView } from './secret-view.ts';
 
 /** Long enough to ask upstream once. */
