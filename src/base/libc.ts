@@ -93,6 +93,12 @@ export const readlinkat = bind<[fd: number, path: string, buffer: Buffer, size: 
 export const getxattr = bind<[path: string, name: string, value: Buffer, size: number]>(
   'long getxattr(const char *, const char *, void *, size_t)',
 );
+/** `request` says what the last argument is. */
+export const ioctlNumber = bind<[fd: number, request: number, value: number]>('int ioctl(int, ulong, long)');
+export const ioctlBuffer = bind<[fd: number, request: number, value: Buffer]>(
+  'int ioctl(int, ulong, void *)',
+);
+
 export const mkfifo = bind<[path: string, mode: number]>('int mkfifo(const char *, unsigned int)');
 /** Swaps two names in one step with `renameExchange`. */
 export const renameat2 = bind<

@@ -38,8 +38,11 @@ async function run(
     { clock: createSystemClock(), logger, env: {}, valuesInUse: () => [] },
   );
   t.teardown(() => child.signalGroup('SIGKILL'));
+  // The pipes of a program that has ended do not hold the process, and nothing else does here.
+  const alive = setInterval(() => undefined, 1000);
   const { code } = await child.exited;
   await child.outputEnded;
+  clearInterval(alive);
   return { code, lines, pid: child.pid };
 }
 

@@ -29,6 +29,9 @@ export interface ChildOptions {
   readonly stdin?: 'ignore' | 'inherit';
   /** In a session and process group of its own (the default); without, it shares the terminal with the agent. */
   readonly isLeader?: boolean;
+  /** Its own, with which of its standard streams it has there; its first step makes the session. */
+  readonly terminal?: { readonly descriptor: number };
+  readonly isTty?: readonly boolean[];
   /** Asked at the end of the program: whether what is left of its process group is killed (the default). */
   readonly shouldKillRest?: () => boolean;
   /** Whether an end with code 0 is looked into: the program may have gone into the background (default false). */
@@ -87,7 +90,9 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   let exit: ProcessExit | undefined;
   let isGroupEnding = false;
   const startTime = options.looksForBackground === true ? processStartTime(pid) : undefined;
-  const killGroup = (signal: NodeJS.Signals) => send(isLeader ? -pid : pid, signal);
+  // With a terminal of its own the group is there a moment later than the process.
+  const killGroup = (signal: NodeJS.Signals) =>
+    send(isLeader ? -pid : pid, signal) || (options.terminal !== undefined && send(pid, signal));
   const exited = new Promise<ProcessExit>((resolve) => {
     child.once('exit', (code, signal) => {
       exit = { code, signal };
@@ -154,14 +159,16 @@ function send(pid: number, signal: NodeJS.Signals): boolean {
 function spawned(options: ChildOptions, isLeader: boolean): Promise<ChildProcess> {
   const [program = '', ...args] = options.words;
   const pipe = options.output === 'inherit' ? 'inherit' : 'pipe';
+  const onTerminal = (index: number) =>
+    options.isTty?.[index] === true ? options.terminal?.descriptor : undefined;
   const runtime = options.handover?.openRuntime();
   const settings: SpawnOptions = {
     env: options.env,
-    detached: isLeader,
+    detached: isLeader && options.terminal === undefined,
     stdio: [
-      options.stdin ?? 'ignore',
-      pipe,
-      pipe,
+      onTerminal(0) ?? options.stdin ?? 'ignore',
+      onTerminal(1) ?? pipe,
+      onTerminal(2) ?? pipe,
       ...(runtime === undefined ? [] : ['pipe' as const, runtime.descriptor]),
     ],
     ...(options.workingDir === undefined ? {} : { cwd: options.workingDir }),

@@ -85,7 +85,7 @@ export function planLaunch(
   identity: Identity,
   setpriv: string | undefined,
 ): Launch {
-  const isChange = isRoot() && (identity.user !== undefined || identity.groupId !== undefined);
+  const isChange = isOther(identity);
   if (setpriv === undefined) {
     if (!isChange) return { words: command, env };
     throw new LatchkeyError(
@@ -100,6 +100,11 @@ export function planLaunch(
   if (!isChange) return { words: [setpriv, ...always, '--', ...command], env };
   const { words, handover } = handOver([setpriv, ...always, '--', ...command], env);
   return { words: [setpriv, ...identityOptions(identity), ...always, '--', ...words], env: {}, handover };
+}
+
+/** Whether root is to be given up for it. */
+export function isOther(identity: { readonly user?: unknown; readonly groupId?: unknown }): boolean {
+  return isRoot() && (identity.user !== undefined || identity.groupId !== undefined);
 }
 
 function identityOptions({ user, groupId }: Identity): string[] {

@@ -9,6 +9,7 @@ import type { EnvironmentSource } from '../../content/environment-source.ts';
 import type { ProcessObserver } from '../process-status.ts';
 import type { ProcessExit } from '../restart-policy.ts';
 import { createSupervisedProcess, type SupervisedProcess } from '../supervised-process.ts';
+import { isOther } from './launcher.ts';
 import { createCommandRunner } from './run-command.ts';
 import type { StartTools } from './start-process.ts';
 
@@ -55,7 +56,9 @@ const fromTerminal: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGWINCH'
  */
 export function runChild(options: RunChildOptions): RunningChild {
   const { logger, clock, env, valuesInUse } = options;
-  const isTerminal = hasTerminal();
+  const { user, group } = options.config;
+  // A program of another user is in a session of its own: a terminal's signals come to us alone.
+  const isTerminal = hasTerminal() && !isOther({ user, groupId: group });
   const child = createSupervisedProcess({
     ...options,
     stdin: 'inherit',

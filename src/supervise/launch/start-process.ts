@@ -1,13 +1,15 @@
 // From a process's config and its variables to a running child: who it runs as, its environment, where its output goes.
+import { findUser } from '../../base/accounts.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import type { ProcessConfig } from '../../config/resolved.ts';
 import type { Variables } from '../../content/environment-source.ts';
-import { type Child, startChild } from './child.ts';
+import { type Child, type ChildOptions, startChild } from './child.ts';
 import { addVariables, baseEnvironment } from './environment.ts';
 import { findProgram, type Launch, planLaunch, probeSetpriv, resolveIdentity } from './launcher.ts';
 import { createLiveMask } from './output-mask.ts';
+import { openTerminal, terminalsAmong } from './terminal.ts';
 
 export interface StartTools {
   readonly clock: Clock;
@@ -49,8 +51,8 @@ export async function startProcess(
   tools: StartTools,
 ): Promise<Child> {
   const { logger, clock, stdin, isLeader } = tools;
-  return startChild({
-    ...(await planStart(config, variables, tools.env)),
+  const launch = await planStart(config, variables, tools.env);
+  return startOnTerminal(config, launch, tools, {
     workingDir: config.workingDir,
     output:
       config.output === 'inherit'
@@ -62,6 +64,30 @@ export async function startProcess(
     ...(stdin === undefined ? {} : { stdin }),
     ...(isLeader === undefined ? {} : { isLeader }),
   });
+}
+
+/** A program of another user has a session of its own in any case, and a terminal of its own where it would have ours. */
+async function startOnTerminal(
+  config: ProcessConfig,
+  launch: Launch,
+  { stdin }: StartTools,
+  options: Omit<ChildOptions, keyof Launch>,
+): Promise<Child> {
+  if (launch.handover === undefined) return startChild({ ...options, ...launch });
+  const isInherited = options.output === 'inherit';
+  const isTty = terminalsAmong([stdin === 'inherit', isInherited, isInherited]);
+  if (!isTty.includes(true)) return startChild({ ...options, ...launch, isLeader: true });
+  const uid = config.user === undefined ? 0 : (findUser(config.user)?.uid ?? 0);
+  const terminal = openTerminal(uid, isTty);
+  const words = terminal.lead(launch.words);
+  try {
+    const child = await startChild({ ...options, ...launch, words, isLeader: true, terminal, isTty });
+    terminal.attach(child.exited);
+    return child;
+  } catch (error) {
+    terminal.abandon();
+    throw error;
+  }
 }
 
 /** Plain text from the config (`LEVEL: debug`) is no secret; what a template made may be one. */
