@@ -8,7 +8,7 @@ import { type Clock, createSystemClock } from '../base/clock.ts';
 import { describeError, errorCode, LatchkeyError } from '../base/errors.ts';
 import type { Logger, LogSink } from '../base/logger.ts';
 import { printable } from '../base/printable.ts';
-import { configFoldersOf, isConfigFileName, loadConfig } from '../config/load.ts';
+import { configFoldersOf, isConfigFileName, type LoadOptions, loadConfig } from '../config/load.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import type { AgentView } from '../server/agent-view.ts';
 import { type Reaper, startReaper } from '../supervise/launch/reaper.ts';
@@ -33,6 +33,8 @@ export interface AgentOptions {
   config: ResolvedConfig;
   /** What `config` was loaded from, for reloads. */
   configPaths: readonly string[];
+  /** How it was loaded from them. */
+  load?: LoadOptions;
   env: NodeJS.ProcessEnv;
   log: LogSink;
   /** False: it is there for one program only, beside the host's agent; neither config nor templates are watched (default true). */
@@ -141,7 +143,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     return reloads.run(async () => {
       if (hasBeenReady) notifier?.send(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
       try {
-        const next = loadConfig(options.configPaths, { env });
+        const next = loadConfig(options.configPaths, { env, ...options.load });
         tellWarnings(next, logger);
         const summary = await reloadParts({ before: config, next, core, serving, log });
         config = next;

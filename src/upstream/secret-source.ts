@@ -76,6 +76,8 @@ export interface VaultSide {
   namespace(): string | undefined;
   /** Of the agent's own token; undefined while there is none. */
   accessor(): string | undefined;
+  /** Resolves when the token of the last login is in every sink. */
+  handedOn(): Promise<void>;
   /** The token that the agent logged in for and a few before it: what no answer to a caller may hold. */
   ownTokens(): readonly SecretValue[];
   /** Passes a request on as it came. Throws only when there is no answer to pass back. */

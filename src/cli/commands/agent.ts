@@ -1,8 +1,11 @@
-// `latchkey agent`: runs until TERM or INT. HUP reloads, USR1 asks upstream for everything now.
+// `latchkey agent`: runs until TERM or INT, or until its config says that it is done. HUP reloads, USR1 asks upstream for
+// everything now.
 import { parseArgs } from 'node:util';
 import { createAgent } from '../../agent/agent.ts';
+import { writePidFile } from '../../agent/host/pid-file.ts';
+import { untilLifeEnds } from '../../agent/life.ts';
 import { createLogger } from '../../base/logger.ts';
-import { loadConfig } from '../../config/load.ts';
+import { type LoadOptions, loadConfig } from '../../config/load.ts';
 import { reportFailure } from '../exit-code.ts';
 import { stopSignal, untilAborted } from '../stop-signal.ts';
 
@@ -30,22 +33,30 @@ function parsePlain(args: readonly string[]): AgentOptions | undefined {
   }
 }
 
-export async function runAgent(options: AgentOptions): Promise<number> {
+export async function runAgent(options: AgentOptions, load: LoadOptions = {}): Promise<number> {
   const stop = stopSignal();
   const paths = options.config ?? [];
-  const config = loadConfig(paths);
+  const config = loadConfig(paths, load);
   const log = createLogger(config.log);
-  const agent = await createAgent({ config, configPaths: paths, env: process.env, log });
+  const agent = await createAgent({ config, configPaths: paths, load, env: process.env, log });
   const onHangup = () => void agent.reload({ reopenLogs: true }).catch(() => undefined); // logged by the agent
   const onUser = () => void agent.refresh().catch(() => undefined); // logged by the agent
+  const over = new AbortController();
+  let removePidFile: (() => void) | undefined;
   process.on('SIGHUP', onHangup);
   process.on('SIGUSR1', onUser);
   try {
     await agent.start();
-    const failure = await Promise.race([agent.failed, agent.quitting, untilAborted(stop.signal)]);
-    return failure instanceof Error ? reportFailure(failure) : 0;
+    removePidFile = writePidFile(config.life.pidFile);
+    const lifeEnds = untilLifeEnds(agent, config.life, over.signal);
+    lifeEnds.catch(() => undefined); // aborted below, when something else came first
+    const end = await Promise.race([agent.failed, agent.quitting, untilAborted(stop.signal), lifeEnds]);
+    if (typeof end === 'number') return end;
+    return end instanceof Error ? reportFailure(end) : 0;
   } finally {
+    over.abort();
     await agent.close({ isHasty: stop.signal.reason === 'SIGINT' });
+    removePidFile?.();
     process.off('SIGHUP', onHangup);
     process.off('SIGUSR1', onUser);
     stop.dispose();

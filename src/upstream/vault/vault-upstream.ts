@@ -267,6 +267,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     vault: {
       namespace: () => config.namespace,
       accessor: () => session.status().login.accessor,
+      handedOn: () => sinks.written(),
       ownTokens: () => session.recentTokens(),
       forward,
     },

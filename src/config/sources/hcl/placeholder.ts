@@ -21,10 +21,14 @@ const notHcl: readonly (readonly [RegExp, string])[] = [
 
 /** Undefined where nothing tells why the file cannot be read. `position` is where that stopped. */
 export function describePlaceholder(text: string, position: Position): string | undefined {
-  const line = text.split('\n')[position.line - 1] ?? '';
+  const line = [...(text.split('\n')[position.line - 1] ?? '')]
+    .slice(Math.max(0, position.column - 2))
+    .join('');
   for (const [pattern, kind] of kinds) {
-    const found = pattern.exec(line)?.[0];
-    if (found !== undefined) {
+    const match = pattern.exec(line);
+    // Where it stopped, or one brace before: what stands in a string further on is no reason.
+    if (match !== null && match.index <= 1) {
+      const [found] = match;
       const shown = found.length > 40 ? `${found.slice(0, 40)}…` : found;
       return `${shown} stands where a value is expected: this file is a template ${kind}; give the one that was filled in`;
     }

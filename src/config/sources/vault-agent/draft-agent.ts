@@ -106,6 +106,7 @@ function draftTemplateSettings(
   const paths = isClosed ? [...new Set(sandboxes.map((one) => resolve(folder, one?.value ?? '')))] : ['/'];
   draft.set(['template', 'sandbox_paths'], paths, sandboxes[0]?.origin ?? first.origin);
   draft.set(['template', 'allow_plugin'], true, first.origin);
+  draft.set(['template', 'pass_environment'], true, first.origin);
   const denied = [...new Set(templates.flatMap(({ deniedFunctions }) => deniedFunctions?.value ?? []))];
   if (denied.length > 0)
     draft.set(
@@ -138,8 +139,12 @@ function draftEnvironment(
 ): void {
   const address = variableOf(env, 'VAULT_ADDR') ?? said(vault?.address)?.value ?? defaultAddress;
   const isTls = address.startsWith('https') || said(vault?.caCert) !== undefined;
-  const set = (name: string, value: string | undefined) =>
+  // OpenBao gives each its own name beside the old one.
+  const set = (name: string, value: string | undefined) => {
     draft.set(['template', 'env', name], value, origin);
+    if (name.startsWith('VAULT_'))
+      draft.set(['template', 'env', name.replace('VAULT', 'BAO')], value, origin);
+  };
   set('VAULT_ADDR', address);
   set('CONSUL_HTTP_SSL', 'false');
   set('CONSUL_HTTP_SSL_VERIFY', 'true');

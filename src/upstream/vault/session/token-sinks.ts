@@ -16,6 +16,8 @@ import { writeSinkFile } from './write-sink-file.ts';
 
 export interface TokenSinks {
   write(token: SecretValue): void;
+  /** Resolves when the last token is in every sink. */
+  written(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -100,6 +102,9 @@ export function createTokenSinks(options: TokenSinksOptions): TokenSinks {
       const before = writing;
       // One round at a time: an older token never overwrites a newer one.
       writing = before.then(() => Promise.all(sinks.map((sink) => writeUntilDone(sink, token, signal))));
+    },
+    async written() {
+      await writing;
     },
     async close() {
       round.abort();
