@@ -16,7 +16,7 @@ import { loadKinds } from '../upstream/kinds.ts';
 import { createCallQueue } from './call-queue.ts';
 import { hardenProcess } from './host/harden-process.ts';
 import { createServiceNotifier, type ServiceNotifier } from './host/sd-notify.ts';
-import { claimStateFolder } from './host/state-folder.ts';
+import { claimStateFolder, noStateFolder } from './host/state-folder.ts';
 import { startMemoryTrim } from './host/trim-memory.ts';
 import { createFileWatch } from './host/watch-files.ts';
 import { collectGauges } from './observe.ts';
@@ -39,6 +39,8 @@ export interface AgentOptions {
   log: LogSink;
   /** False: it is there for one program only, beside the host's agent; neither config nor templates are watched (default true). */
   canReload?: boolean;
+  /** False: another agent has the folder of the state, and this one writes no files (default true). */
+  hasState?: boolean;
 }
 
 export interface Agent {
@@ -67,19 +69,14 @@ const invalidArgument = 22;
 
 export async function createAgent(options: AgentOptions): Promise<Agent> {
   await loadKinds(options.config.upstreams);
-  const { env, log } = options;
+  const { env, log, hasState = true } = options;
   const logger: Logger = log.logger;
   const surroundings = { clock: createSystemClock(), random: Math.random, logger, env };
   const { clock } = surroundings;
   const startedAt = clock.wall();
   let config = options.config;
   let loaded = { loadedAt: startedAt, reloadError: undefined as string | undefined };
-  const state = await claimStateFolder({
-    path: config.stateDir,
-    isShared: options.canReload === false,
-    socket: config.listeners.find((listener) => listener.kind === 'unix')?.path,
-    logger,
-  });
+  const state = hasState ? await claimStateFolder({ config, logger }) : noStateFolder;
   const core = wireCore(config, surroundings, { stateFolder: state.path });
   let serving: Serving | undefined;
   let notifier: ServiceNotifier | undefined;
@@ -240,7 +237,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       notifier = createServiceNotifier({ env, logger });
       reaper = startReaper({ clock, logger });
       serving = await wireServing(config, core, view, surroundings);
-      // First of all: an agent that finds another one at its sockets must not log in, mint or write anything.
+      // The same for one that finds another at its sockets.
       const [problem] = await serving.server.start();
       if (problem !== undefined) throw problem;
       core.engine.start();

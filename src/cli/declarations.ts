@@ -32,6 +32,11 @@ function declareWork(define: Define): void {
     'run one command with secrets in its environment and files: latchkey run -- CMD…',
     (argv) =>
       withConfig(argv)
+        .option('socket', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'take the secrets from the agent at this socket, and write no files',
+        })
         .option('process', {
           type: 'string',
           requiresArg: true,

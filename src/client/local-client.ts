@@ -1,23 +1,10 @@
-// Asks the running agent over its unix socket. Light on purpose: node:http alone, one request a connection.
-import { request } from 'node:http';
+// Asks the running agent over its unix socket, and tells in its words why there is no answer.
 import { isErrorCode } from '../api/error-codes.ts';
+import { askSocket, type SocketAnswer, type SocketRequest } from '../base/ask-socket.ts';
+import { errnoOf } from '../base/errno.ts';
 import { LatchkeyError } from '../base/errors.ts';
 
 const defaultSocketPath = '/run/latchkey/latchkey.sock';
-
-export interface LocalAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: Buffer;
-}
-
-export interface LocalRequest {
-  socketPath: string;
-  method?: 'GET' | 'POST';
-  path: string;
-  headers?: Readonly<Record<string, string>>;
-  body?: string;
-}
 
 /** The path to ask: what was given, else `$LATCHKEY_SOCKET`, else the default. */
 export function socketPathFrom(given: string | undefined): string {
@@ -25,35 +12,22 @@ export function socketPathFrom(given: string | undefined): string {
 }
 
 /** Gives any answer as it came; throws only when there is none. */
-export function askAgent(options: LocalRequest): Promise<LocalAnswer> {
-  const { socketPath, method = 'GET', path, headers = {}, body } = options;
-  const { promise, resolve, reject } = Promise.withResolvers<LocalAnswer>();
-  // An abstract address is written @name, as in the config and by ss(8).
-  const address = socketPath.startsWith('@') ? `\0${socketPath.slice(1)}` : socketPath;
-  const sent = request(
-    { socketPath: address, method, path, headers: { host: 'localhost', ...headers }, agent: false },
-    (answer) => {
-      const chunks: Buffer[] = [];
-      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-      answer.on('error', reject);
-      answer.on('end', () =>
-        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(chunks) }),
-      );
-    },
-  );
-  sent.on('error', (error) => reject(unreachable(socketPath, error)));
-  sent.end(body);
-  return promise;
+export async function askAgent(options: SocketRequest): Promise<SocketAnswer> {
+  try {
+    return await askSocket(options);
+  } catch (error) {
+    throw unreachable(options.socketPath, error);
+  }
 }
 
 /** As `askAgent`, but an answer outside 2xx is thrown as the error that it tells. */
-export async function askAgentOrThrow(options: LocalRequest): Promise<LocalAnswer> {
+export async function askAgentOrThrow(options: SocketRequest): Promise<SocketAnswer> {
   const answer = await askAgent(options);
   if (answer.status >= 200 && answer.status < 300) return answer;
   throw errorOf(answer);
 }
 
-function errorOf(answer: LocalAnswer): LatchkeyError {
+function errorOf(answer: SocketAnswer): LatchkeyError {
   const { code = 'internal', message = `the agent answered with status ${answer.status}` } = toldBy(
     answer.body,
   );
@@ -73,17 +47,17 @@ function toldBy(body: Buffer): { code?: string; message?: string } {
   }
 }
 
-function unreachable(socketPath: string, cause: NodeJS.ErrnoException): LatchkeyError {
+function unreachable(socketPath: string, cause: unknown): LatchkeyError {
   const remedies: Record<string, string> = {
     ENOENT: 'start the agent, or name its socket with --socket or $LATCHKEY_SOCKET',
     ECONNREFUSED: 'start the agent: nobody listens on this socket',
     EACCES: "join the socket's group, or ask its owner for access",
   };
-  const code = cause.code ?? '';
+  const code = errnoOf(cause) ?? '';
   const remedy = remedies[code];
   return new LatchkeyError(
     code === 'EACCES' ? 'denied' : 'internal',
-    `cannot reach the agent at ${socketPath}: ${code || cause.message}`,
+    `cannot reach the agent at ${socketPath}: ${code || String(cause)}`,
     {
       cause,
       ...(remedy === undefined ? {} : { remedy }),

@@ -12,6 +12,7 @@ const loaders: { readonly [K in UpstreamKind]: () => Promise<CreateSource<K>> } 
   file: async () => (await import('./file/file-source.ts')).createFileSource,
   env: async () => (await import('./env/env-source.ts')).createEnvSource,
   exec: async () => (await import('./exec/exec-source.ts')).createExecSource,
+  agent: async () => (await import('./agent/agent-source.ts')).createAgentSource,
   http: async () => (await import('./endpoint/endpoint-source.ts')).createEndpointSource,
 };
 

@@ -6,6 +6,7 @@ import { flock, lastErrnoName, lockExclusive, lockNonBlocking } from '../../base
 import type { Logger } from '../../base/logger.ts';
 import { type HeldFolder, holdFolder } from '../../base/paths/held-folder.ts';
 import { isSharedFolder, PathFault, trusting } from '../../base/paths/path-trust.ts';
+import type { ListenerConfig, ResolvedConfig } from '../../config/resolved.ts';
 
 export interface StateFolder {
   /** Undefined: there is none that can be used. */
@@ -13,13 +14,26 @@ export interface StateFolder {
   release(): void;
 }
 
-interface ClaimOptions {
-  readonly path: string;
-  /** For those who come while an agent runs, and only for a moment: they neither claim it nor are refused. */
-  readonly isShared: boolean;
-  /** How this agent can be asked, for the message to the second one. */
+/** For those who neither keep nor write anything. */
+export const noStateFolder: StateFolder = { path: undefined, release() {} };
+
+/** Another process has it, and with it the files and the leases. */
+export class StateInUseError extends LatchkeyError {
+  /** Where it can be asked. */
   readonly socket: string | undefined;
+
+  constructor(path: string, holder: string, remedy: string) {
+    super('config_invalid', `state_dir: ${path} is in use by another agent, pid ${holder}`, { remedy });
+    this.name = 'StateInUseError';
+    this.socket = / at (.+)$/.exec(holder)?.[1];
+  }
+}
+
+interface ClaimOptions {
+  readonly config: Pick<ResolvedConfig, 'stateDir' | 'listeners'>;
   readonly logger: Logger;
+  /** What one who comes second can do. */
+  readonly remedy?: string;
 }
 
 const lockName = 'lock';
@@ -27,9 +41,10 @@ const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = fs.constants;
 const notRecovered =
   'after a crash its leases are left to their end, a commit that had begun is not finished, and notifications that are owed are not sent';
 
-/** Throws `config_invalid` when another agent has it; where it cannot be used, says so and what that means. */
+/** Throws `StateInUseError` when another agent has it; where it cannot be used, says so and what that means. */
 export async function claimStateFolder(options: ClaimOptions): Promise<StateFolder> {
-  const { path, logger } = options;
+  const { config, logger } = options;
+  const path = config.stateDir;
   let folder: HeldFolder;
   try {
     folder = await holdFolder(path, { trust: trusting(), createMode: 0o700 });
@@ -40,9 +55,8 @@ export async function claimStateFolder(options: ClaimOptions): Promise<StateFold
     if (isSharedFolder(folder.stats)) {
       throw new PathFault(`${path} can be written by everybody`, 'name a folder of the agent alone');
     }
-    // The path without links: it was looked at, and none may come after.
-    if (options.isShared) return { path: folder.path, release: () => undefined };
     const fd = lock(folder, options);
+    // The path without links: it was looked at, and none may come after.
     return { path: folder.path, release: () => fs.closeSync(fd) };
   } catch (error) {
     if (error instanceof LatchkeyError) throw error;
@@ -62,7 +76,9 @@ function unusable(path: string, error: unknown, logger: Logger): StateFolder {
 }
 
 /** The lock goes with the process, however it ends. */
-function lock(folder: HeldFolder, { path, socket }: ClaimOptions): number {
+function lock(folder: HeldFolder, options: ClaimOptions): number {
+  const { config, remedy = 'stop that one, or give each a state_dir of its own' } = options;
+  const socket = socketOf(config.listeners);
   const fd = fs.openSync(folder.entry(lockName), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
   try {
     if (flock(fd, lockExclusive | lockNonBlocking) === 0) {
@@ -73,15 +89,15 @@ function lock(folder: HeldFolder, { path, socket }: ClaimOptions): number {
     const code = lastErrnoName();
     if (code !== 'EAGAIN') throw Object.assign(new Error(`it cannot be locked (${code})`), { code });
     const holder = fs.readFileSync(fd, 'latin1').trim().slice(0, 200);
-    throw new LatchkeyError(
-      'config_invalid',
-      `state_dir: ${path} is in use by another agent, pid ${holder}`,
-      {
-        remedy: 'stop that one, or give each a state_dir of its own',
-      },
-    );
+    throw new StateInUseError(config.stateDir, holder, remedy);
   } catch (error) {
     fs.closeSync(fd);
     throw error;
   }
+}
+
+/** Where the holder can be asked, told to those who come second. */
+function socketOf(listeners: readonly ListenerConfig[]): string | undefined {
+  const unix = listeners.filter((listener) => listener.kind === 'unix');
+  return (unix.find(({ serve }) => serve.includes('secrets')) ?? unix[0])?.path;
 }

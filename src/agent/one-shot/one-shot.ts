@@ -7,7 +7,7 @@ import type { ResolvedConfig } from '../../config/resolved.ts';
 import type { FileDiff } from '../../files/view/diff.ts';
 import type { RenderResult } from '../../files/view/render-once.ts';
 import { loadKinds } from '../../upstream/kinds.ts';
-import { claimStateFolder } from '../host/state-folder.ts';
+import { claimStateFolder, noStateFolder, type StateFolder } from '../host/state-folder.ts';
 import { refusalOf, refusalsOf } from '../readiness.ts';
 import { type Core, wireCore } from '../wire.ts';
 
@@ -33,8 +33,10 @@ export interface DiffOutcome {
 
 const closeDeadlineMs = 10_000;
 
-export function renderOnce(options: OneShotOptions): Promise<RenderOutcome> {
-  return withCore(options, 'keep', async (core, signal, warnings) => {
+export async function renderOnce(options: OneShotOptions): Promise<RenderOutcome> {
+  const { config, log } = options;
+  const state = await claimStateFolder({ config, logger: log.logger, remedy: askTheAgent });
+  const rendered = withCore(options, { state, onExit: 'keep' }, async (core, signal, warnings) => {
     const results = await core.files.renderOnce(signal, refusalsOf(core));
     const failed = results.find(({ outcome }) => outcome === 'failed' || outcome === 'missing');
     return {
@@ -42,31 +44,35 @@ export function renderOnce(options: OneShotOptions): Promise<RenderOutcome> {
       messages: [...warnings, ...results.map((result) => describeResult(result, core))],
     };
   });
+  return rendered.finally(state.release);
 }
+
+const askTheAgent =
+  'it keeps these files current: `latchkey refresh` asks it to look again, `render --diff` writes nothing';
 
 /** Writes nothing; the diffs mask every secret. */
 export function diffOnce(options: OneShotOptions): Promise<DiffOutcome> {
-  return withCore(options, 'revoke', async (core, signal, warnings) => ({
+  const mode = { state: noStateFolder, onExit: 'revoke' } as const;
+  return withCore(options, mode, async (core, signal, warnings) => ({
     files: await core.files.diff(signal, refusalsOf(core)),
     warnings,
   }));
 }
 
+interface Mode {
+  readonly state: StateFolder;
+  readonly onExit: 'keep' | 'revoke';
+}
+
 async function withCore<T>(
   options: OneShotOptions,
-  onExit: 'keep' | 'revoke',
+  { state, onExit }: Mode,
   work: (core: Core, signal: AbortSignal, warnings: readonly string[]) => Promise<T>,
 ): Promise<T> {
   const { config, log, env } = options;
   const surroundings = { clock: createSystemClock(), random: Math.random, logger: log.logger, env };
   const warnings: string[] = [];
   await loadKinds(config.upstreams);
-  const state = await claimStateFolder({
-    path: config.stateDir,
-    isShared: true,
-    socket: undefined,
-    logger: log.logger,
-  });
   const core = wireCore({ ...config, processes: [] }, surroundings, {
     stateFolder: state.path,
     isOneShot: true,

@@ -5,7 +5,8 @@ import type { LogSink } from '../../base/logger.ts';
 import type { ProcessConfig, ResolvedConfig } from '../../config/resolved.ts';
 import { findProgram, NoProgramError } from '../../supervise/launch/launcher.ts';
 import { type RunningChild, runChild } from '../../supervise/launch/run-child.ts';
-import { type Agent, createAgent } from '../agent.ts';
+import { type Agent, type AgentOptions, createAgent } from '../agent.ts';
+import { claimStateFolder, StateInUseError } from '../host/state-folder.ts';
 import { refusalOf, refusalsOf, untilInPlace } from '../readiness.ts';
 import { codeOf } from './one-shot.ts';
 
@@ -15,6 +16,8 @@ export interface RunOptions {
   command: readonly string[];
   /** Whose variables the program gets; undefined: of the only process, or none. */
   processName: string | undefined;
+  /** Of an agent that runs: secrets come from it, and nothing is written. */
+  socket: string | undefined;
   /** A rotation restarts the program, though the config does not say so. */
   isWatching: boolean;
   env: NodeJS.ProcessEnv;
@@ -25,16 +28,23 @@ export interface RunOptions {
   onStart(): void;
 }
 
+/** How soon a change at the agent that serves is seen. */
+const askAgainMs = 5000;
+
 /** Resolves to the program's exit code. Throws when its values cannot be had, or when it cannot be started. */
 export async function runWithSecrets(options: RunOptions): Promise<number> {
   const { config, env, log } = options;
-  const program = programOf(options);
+  const place = await placeOf(options);
+  const program = programOf({ ...options, config: place.config });
   // Told before anything is asked for; with a PATH of its own only the start can tell.
   const [word = ''] = program.command;
   if (program.env['PATH'] === undefined) findProgram(word, env['PATH'] ?? '', program.workingDir);
-  const processes = config.processes.filter(({ name }) => name !== program.name);
   const agent = await createAgent({
-    config: { ...config, processes },
+    ...place,
+    config: {
+      ...place.config,
+      processes: place.config.processes.filter(({ name }) => name !== program.name),
+    },
     configPaths: options.configPaths,
     env,
     log,
@@ -98,6 +108,46 @@ class CannotStartError extends LatchkeyError {
 
 function writeLine(line: string, stream: 'stdout' | 'stderr'): void {
   process[stream].write(`${line}\n`);
+}
+
+/** Beside an agent that lives it writes nothing: what it needs it is given by that agent, where that can be asked. */
+async function placeOf({
+  config,
+  socket,
+  log,
+}: RunOptions): Promise<Pick<AgentOptions, 'config' | 'hasState'>> {
+  if (socket !== undefined) return { config: servedBy(socket, config), hasState: false };
+  try {
+    const remedy = 'give it a unix listener, so that run can ask it for the secrets';
+    (await claimStateFolder({ config, logger: log.logger, remedy })).release();
+    return { config };
+  } catch (error) {
+    if (!(error instanceof StateInUseError)) throw error;
+    if (error.socket !== undefined) return { config: servedBy(error.socket, config), hasState: false };
+    if (config.files.length > 0) throw error;
+    return { config: { ...config, listeners: [] }, hasState: false };
+  }
+}
+
+/** The same names, of the agent at this socket: files and listeners are its own. */
+function servedBy(socket: string, config: ResolvedConfig): ResolvedConfig {
+  return {
+    ...config,
+    upstreams: [{ name: 'agent', kind: 'agent', socket }],
+    secrets: config.secrets.map((secret) => ({
+      ...secret,
+      upstream: 'agent',
+      path: secret.name,
+      operation: 'read',
+      parameters: {},
+      reissueMs: undefined,
+      refreshMs: askAgainMs,
+    })),
+    processes: config.processes.map((process) => ({ ...process, upstream: undefined })),
+    files: [],
+    listeners: [],
+    audit: undefined,
+  };
 }
 
 function programOf({ config, command, processName, isWatching }: RunOptions): ProcessConfig {

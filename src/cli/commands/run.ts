@@ -13,6 +13,7 @@ interface RunOptions {
   process?: string | undefined;
   timeout: string;
   watch: boolean;
+  socket?: string | undefined;
 }
 
 export async function runRun(options: RunOptions, command: readonly string[]): Promise<number> {
@@ -37,6 +38,7 @@ export async function runRun(options: RunOptions, command: readonly string[]): P
       command,
       processName: options.process,
       isWatching: options.watch,
+      socket: options.socket,
       env: process.env,
       log,
       signal: AbortSignal.any([stop.signal, timeout]),

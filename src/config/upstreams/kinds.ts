@@ -4,6 +4,7 @@
 import * as z from 'zod/mini';
 import type { ResolveContext } from '../resolve/resolve-context.ts';
 import type { Named } from '../sources/merge.ts';
+import { type AgentUpstreamConfig, agentSchema, resolveAgent } from './agent.ts';
 import { type EnvUpstreamConfig, envSchema, resolveEnv } from './env.ts';
 import { type ExecUpstreamConfig, execSchema, resolveExec } from './exec.ts';
 import { type FileUpstreamConfig, fileSchema, resolveFile } from './file.ts';
@@ -14,7 +15,7 @@ import { vaultSchema } from './vault-schema.ts';
 
 export const upstreamSchema = z.discriminatedUnion(
   'kind',
-  [vaultSchema, fileSchema, envSchema, execSchema, httpSchema],
+  [vaultSchema, fileSchema, envSchema, execSchema, httpSchema, agentSchema],
   'a map',
 );
 
@@ -24,7 +25,8 @@ export type UpstreamConfig =
   | FileUpstreamConfig
   | EnvUpstreamConfig
   | ExecUpstreamConfig
-  | HttpUpstreamConfig;
+  | HttpUpstreamConfig
+  | AgentUpstreamConfig;
 export type UpstreamKind = UpstreamConfig['kind'];
 
 export function resolveUpstream(item: Named<UpstreamInput>, context: ResolveContext): UpstreamConfig {
@@ -41,6 +43,8 @@ export function resolveUpstream(item: Named<UpstreamInput>, context: ResolveCont
       return resolveExec({ name, place, value }, context);
     case 'http':
       return resolveHttp({ name, place, value }, context);
+    case 'agent':
+      return resolveAgent({ name, place, value });
   }
 }
 
@@ -51,4 +55,5 @@ export const defaultRefreshMs: Readonly<Record<UpstreamKind, number>> = {
   env: 86_400_000,
   exec: 60_000,
   http: 60_000,
+  agent: 5000,
 };

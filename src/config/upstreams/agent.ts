@@ -1,0 +1,22 @@
+// Another agent of this host as an upstream: the keys of `kind: agent`.
+import * as z from 'zod/mini';
+import { doc, section, text } from '../schema/fields.ts';
+import type { KindItem } from './kind-context.ts';
+
+export const agentSchema = section({
+  kind: doc(z.literal('agent'), 'Another agent of this host, asked over its unix socket.'),
+  socket: doc(
+    z.prefault(text(), '/run/latchkey/latchkey.sock'),
+    'Its unix listener with `serve: [secrets]`; `@name` is an abstract address.',
+  ),
+});
+
+export interface AgentUpstreamConfig {
+  readonly name: string;
+  readonly kind: 'agent';
+  readonly socket: string;
+}
+
+export function resolveAgent({ name, value }: KindItem<z.output<typeof agentSchema>>): AgentUpstreamConfig {
+  return { name, kind: 'agent', socket: value.socket };
+}
