@@ -91,6 +91,10 @@ export interface FileConfig {
   readonly notify: readonly NotifyConfig[];
   readonly settle: SettleConfig | undefined;
   readonly onFailure: 'keep' | 'rollback';
+  /** Quiescence: how long nothing of its secrets must have changed before it is rendered again, and for how long at most. */
+  readonly wait: { readonly minMs: number; readonly maxMs: number };
+  /** What is done when somebody else deletes or changes the file, its mode or owner. */
+  readonly onDrift: 'repair' | 'report';
   readonly createParents: boolean;
   /** Keep the previous file beside it as `.bak`. */
   readonly backup: boolean;

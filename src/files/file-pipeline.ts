@@ -23,6 +23,7 @@ import {
   signalsProcess,
 } from './file-group.ts';
 import { createFileRegister, type FileRegister } from './file-register.ts';
+import { createQuietTime } from './quiet-time.ts';
 import { prepareFiles, type ReconcileResult } from './reconcile.ts';
 import type { TransactionTools } from './transaction/group-run.ts';
 import { createLimit, type Limit } from './transaction/limit.ts';
@@ -79,7 +80,10 @@ export interface FilePipeline {
   templatePaths(): string[];
   /** Starts if need be, and resolves when every file is current, has failed, or waits for what is known not to come. */
   renderOnce(signal: AbortSignal, refusals?: Refusals): Promise<RenderResult[]>;
-  /** Resolves when no transaction runs or is about to; tries that wait for their time do not count. */
+  /**
+   * Lets what waits for quiet go ahead, and resolves when no transaction runs or is about to; tries that wait for their time
+   * do not count.
+   */
   idle(): Promise<void>;
   /** The first destination that this supervised process is signalled for and that is not in place yet. */
   awaitedBy(process: string): string | undefined;
@@ -105,7 +109,8 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
   const limits = { ...defaultRetryLimits, ...options.retry };
   const abort = new AbortController();
   const changed = createChangePoint();
-  const register = createFileRegister({ ...options, onChange: queue });
+  const quiet = createQuietTime(clock, queue);
+  const register = createFileRegister({ ...options, onChange: quiet.noteChange });
   const tools = createTools(options, register, abort.signal, changed.tell);
   const queued = new Set<FileGroup>();
   const running = new Set<Promise<void>>();
@@ -177,6 +182,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
 
   async function idle(): Promise<void> {
     await started;
+    quiet.flush();
     await until(changed.changes, () => pumpTimer === undefined && running.size === 0);
   }
 
@@ -234,6 +240,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
     drill: (request) => drillFiles(request, { register, store, tools }),
     async close({ signal }) {
       abort.abort(new LatchkeyError('aborted', 'the agent stops'));
+      quiet.close();
       pumpTimer?.cancel();
       pumpTimer = undefined;
       changed.tell();

@@ -133,6 +133,8 @@ export function fileConfig(
     notify: [],
     settle: undefined,
     onFailure: 'keep',
+    wait: { minMs: 0, maxMs: 0 },
+    onDrift: 'repair',
     createParents: false,
     backup: false,
     inPlace: false,

@@ -34,6 +34,8 @@ export function resolveFile({ value, place }: Item<FileInput>, context: ResolveC
     }),
     settle: value.settle && resolveProbe(value.settle, place.at('settle'), context),
     onFailure: value.on_failure,
+    wait: value.wait,
+    onDrift: value.on_drift,
     createParents: value.create_parents,
     backup: value.backup,
     inPlace: value.in_place,
@@ -69,6 +71,9 @@ function checkKeys(value: FileInput, place: Place, { problems }: ResolveContext)
       place.at('in_place'),
       'a file of a set is renamed into place, so that all change at once; remove this or set',
     );
+  }
+  if (value.wait.minMs > value.wait.maxMs) {
+    problems.add(place.at('wait'), 'expected the first duration to be at most the second');
   }
   if (value.left_delimiter === value.right_delimiter) {
     problems.add(place.at('left_delimiter'), 'expected another text than right_delimiter');

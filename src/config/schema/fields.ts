@@ -62,6 +62,18 @@ export const durationRange = () =>
     },
   );
 
+/** `1s..10s`; `2s` is `2s..8s`, as consul-template has it. */
+export const quietTime = () =>
+  formed(
+    'a duration or a range of durations such as 1s..10s',
+    /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+(?:\.\.(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+)?$/,
+    (range) => {
+      const [from = '0s', to] = range.split('..');
+      const minMs = parseDuration(from);
+      return { minMs, maxMs: to === undefined ? 4 * minMs : parseDuration(to) };
+    },
+  );
+
 export const octalExpected = 'an octal string such as "0640"';
 export const fileMode = () => formed(octalExpected, /^0?[0-7]{3}$/, (octal) => Number.parseInt(octal, 8));
 

@@ -8,6 +8,7 @@ import {
   fileModeOrKeep,
   flag,
   name,
+  quietTime,
   section,
   signalName,
   text,
@@ -60,6 +61,14 @@ export const fileSchema = section({
   on_failure: doc(
     z.prefault(choice(['keep', 'rollback']), 'keep'),
     'When notify or settle fails: keep the new file, or put the old one back and notify again.',
+  ),
+  wait: doc(
+    z.prefault(quietTime(), '100ms..1s'),
+    'Secrets that change together give one commit: it waits until nothing has changed for the first time, at most for the second; `0s..0s`: no wait.',
+  ),
+  on_drift: doc(
+    z.prefault(choice(['repair', 'report']), 'repair'),
+    'When somebody else deletes or changes the file, its mode or owner: put it right and tell its programs, or only say so.',
   ),
   create_parents: doc(z.prefault(flag(), false), 'Make missing folders, with mode 0755.'),
   backup: doc(z.prefault(flag(), false), 'Keep the previous file beside it, with `.bak` at the end.'),
