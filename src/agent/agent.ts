@@ -114,7 +114,10 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     const keys =
       names === undefined ? undefined : wanted.flatMap((name) => core.names.find(name)?.entry.key ?? []);
     logger.info({ names: names ?? 'all' }, 'refresh was asked for');
-    const results = await core.engine.refresh(keys, signal === undefined ? {} : { signal });
+    const [results] = await Promise.all([
+      core.engine.refresh(keys, signal === undefined ? {} : { signal }),
+      core.files.verify(),
+    ]);
     const byKey = new Map(results.map((result) => [result.key, result]));
     await core.files.idle();
     return wanted.map((name) => {
@@ -150,6 +153,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
         const { changed } = summary;
         logger.info({ changed }, changed.length === 0 ? 'config is the same' : 'config was reloaded');
         watchPaths();
+        await core.files.verify();
         if (hasBeenReady) notifier?.send(wasRefused ? 'READY=1\nERRNO=0' : 'READY=1');
         return summary;
       } catch (error) {

@@ -34,10 +34,9 @@ export function observeStore(store: Store, names: NameTable, metrics: AgentMetri
 
 export function observeFiles(metrics: AgentMetrics): RenderObserver {
   return {
-    committed(destination, latencyMs) {
-      metrics.filesWritten.with(destination).inc();
-      if (latencyMs !== undefined) metrics.rotationSeconds.with().observe(latencyMs / 1000);
-    },
+    committed: (destination) => metrics.filesWritten.with(destination).inc(),
+    rotated: (_destination, ms) => metrics.rotationSeconds.with().observe(ms / 1000),
+    drifted: (destination, what) => metrics.fileDrifts.with(destination, what).inc(),
     concluded(destination, step, failure) {
       if (failure !== undefined) metrics.fileFailures.with(destination, step).inc();
     },
@@ -79,8 +78,8 @@ export function collectGauges(
     metrics.leases.clear();
     for (const { state } of sources.leases()) metrics.leases.with(state).inc();
     metrics.fileUpToDate.clear();
-    for (const { destination, state } of sources.files()) {
-      metrics.fileUpToDate.with(destination).set(state === 'current' ? 1 : 0);
+    for (const { destination, state, drift } of sources.files()) {
+      metrics.fileUpToDate.with(destination).set(state === 'current' && drift?.isOpen !== true ? 1 : 0);
     }
     metrics.processUp.clear();
     for (const { name, pid } of sources.processes())

@@ -173,6 +173,7 @@ export function wireCore(
     signalProcess: supervisor.signal,
     observer: observeFiles(metrics),
     ...(stateFolder === undefined ? {} : { stateFolder }),
+    isOneShot,
   });
   const names = createNameTable({ store, secrets: isOneShot ? [] : config.secrets });
   observeStore(store, names, metrics);

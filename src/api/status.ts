@@ -84,6 +84,15 @@ export interface FileStatus {
   }[];
   readonly failure?: { readonly step: string; readonly message: string } | undefined;
   readonly retry_at?: string | null;
+  /** What somebody else did to it last: `deleted`, `content`, `mode`, `owner`; how often in a row; whether it is still so. */
+  readonly drift?:
+    | {
+        readonly what: string;
+        readonly at: string | null;
+        readonly count: number;
+        readonly open: boolean;
+      }
+    | undefined;
 }
 
 export interface ProcessStatus {

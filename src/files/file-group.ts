@@ -6,6 +6,8 @@ import type { FileConfig } from '../config/resolved.ts';
 import type { Execution, TemplateConsumer } from '../content/template-consumer.ts';
 import type { Commit } from './disk/commit.ts';
 import type { FifoServer } from './disk/fifo-server.ts';
+import type { Drift } from './drift/drift-policy.ts';
+import type { DriftKind, Fingerprint } from './drift/fingerprint.ts';
 import { type Notification, notificationsOf } from './transaction/notification.ts';
 import type { Step } from './transaction/transaction-policy.ts';
 
@@ -26,6 +28,12 @@ export interface FileUnit {
   committedAt: number | undefined;
   /** Versions in the destination, by entry key. */
   versions: ReadonlyMap<string, number>;
+  /** How what it has put in place is, by destination: a file that is another one was changed by somebody else. */
+  prints: Map<string, Fingerprint | undefined>;
+  /** Why it is rendered again although no secret has changed. */
+  suspicion: DriftKind | undefined;
+  /** What somebody else did to it last. */
+  drift: Drift | undefined;
   /** A later text of its template that could not be parsed: the one before goes on. */
   templateProblem: string | undefined;
 }
@@ -80,6 +88,9 @@ export function createUnit(config: FileConfig, order: number): FileUnit {
     fifo: undefined,
     committedAt: undefined,
     versions: new Map(),
+    prints: new Map(),
+    suspicion: undefined,
+    drift: undefined,
     templateProblem: undefined,
   };
 }

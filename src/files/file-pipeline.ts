@@ -15,6 +15,8 @@ import { type Accounts, createAccounts } from './disk/accounts.ts';
 import { createFolderSync } from './disk/folder-sync.ts';
 import { type OwnedDestination, recover } from './disk/recovery.ts';
 import { removeFiles } from './disk/remove-files.ts';
+import { isInPlace as isOutputInPlace } from './disk/stage.ts';
+import { createDriftWatch } from './drift/drift-watch.ts';
 import {
   type FileGroup,
   type FileUnit,
@@ -31,6 +33,7 @@ import { partitionBySharedKeys } from './transaction/partition-policy.ts';
 import type { RenderObserver, RunCommand, SignalProcess } from './transaction/ports.ts';
 import { defaultRetryLimits, type RetryKind, retryDelayMs, retryKind } from './transaction/retry-policy.ts';
 import { type GroupOutcome, runTransaction } from './transaction/transaction.ts';
+import { outputsOf } from './unit-output.ts';
 import { diffFiles, type FileDiff } from './view/diff.ts';
 import { type DrilledFile, type DrillRequest, drillFiles } from './view/drill.ts';
 import { explainFile, type FileExplanation, type FileStatus, fileStatus } from './view/file-status.ts';
@@ -53,6 +56,8 @@ export interface FilePipelineOptions {
   /** For journals and the list of folders to sweep; undefined: a killed agent's commit is not finished. */
   readonly stateFolder?: string;
   readonly accounts?: Accounts;
+  /** Nothing stays that could watch what becomes of the files. */
+  readonly isOneShot?: boolean;
   readonly retry?: Partial<Readonly<Record<RetryKind, BackoffLimits>>>;
 }
 
@@ -74,6 +79,8 @@ export interface FilePipeline {
    * again, by these rules.
    */
   prepare(files: readonly FileConfig[], options?: PrepareOptions): Promise<Prepared<ReconcileResult>>;
+  /** Looks at every destination: what somebody else changed or deleted is put right, or told. */
+  verify(): Promise<void>;
   /** Reads the templates again, or the one at `path`; tells the destinations of those that have another text. */
   reloadTemplates(path?: string): Promise<string[]>;
   /** The files of templates, for watching. */
@@ -112,6 +119,13 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
   const quiet = createQuietTime(clock, queue);
   const register = createFileRegister({ ...options, onChange: quiet.noteChange });
   const tools = createTools(options, register, abort.signal, changed.tell);
+  const drift = createDriftWatch({
+    ...tools,
+    register,
+    random: options.random,
+    repair: queue,
+    isSame: (unit) => isAsRendered(unit, tools.accounts),
+  });
   const queued = new Set<FileGroup>();
   const running = new Set<Promise<void>>();
   const locked = new Set<FileGroup>();
@@ -149,6 +163,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
 
   function conclude({ group, shouldRetry, wasRolledBack, isUnrendered }: GroupOutcome): void {
     group.isRunning = false;
+    if (!options.isOneShot) drift.ended(group);
     if (isUnrendered) queue(group);
     if (!shouldRetry || group.failure === undefined || abort.signal.aborted) return;
     const kind = retryKind(group.failure.step, wasRolledBack);
@@ -222,6 +237,10 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
         },
       };
     },
+    async verify() {
+      await started;
+      await drift.look();
+    },
     reloadTemplates: register.reloadTemplates,
     templatePaths: () => register.templatePaths(),
     async renderOnce(signal, refusals = noRefusals) {
@@ -241,6 +260,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
     async close({ signal }) {
       abort.abort(new LatchkeyError('aborted', 'the agent stops'));
       quiet.close();
+      drift.close();
       pumpTimer?.cancel();
       pumpTimer = undefined;
       changed.tell();
@@ -250,6 +270,16 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
       await removeFiles(register.units(), tools);
     },
   };
+}
+
+/** Whether every output of the unit, rendered from what is known now, stands at its destination. */
+async function isAsRendered(unit: FileUnit, accounts: Accounts): Promise<boolean> {
+  const execution = unit.consumer?.rehearse(() => undefined);
+  if (execution === undefined || execution.missing.length > 0) return false;
+  for (const output of await outputsOf(unit.config, execution, accounts)) {
+    if (!(await isOutputInPlace(output))) return false;
+  }
+  return true;
 }
 
 /** An owner that does not exist now has nothing that could be recovered. */

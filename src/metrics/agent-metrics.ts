@@ -19,6 +19,7 @@ export interface AgentMetrics {
   readonly upstreamLogins: Family<Counter>;
   readonly leases: Family<Gauge>;
   readonly filesWritten: Family<Counter>;
+  readonly fileDrifts: Family<Counter>;
   readonly fileFailures: Family<Counter>;
   readonly fileUpToDate: Family<Gauge>;
   readonly rotationSeconds: Family<Histogram>;
@@ -114,6 +115,11 @@ function defineConsumers(registry: MetricsRegistry) {
     filesWritten: registry.counter('latchkey_file_writes_total', 'Files committed with other bytes.', [
       'destination',
     ]),
+    fileDrifts: registry.counter(
+      'latchkey_file_drifts_total',
+      'Files that somebody else deleted or changed.',
+      ['destination', 'what'],
+    ),
     fileFailures: registry.counter('latchkey_file_failures_total', 'Failed steps of files.', [
       'destination',
       'step',

@@ -30,6 +30,9 @@ interface FileState {
   readonly failure?: { readonly step: string; readonly message: string } | undefined;
   /** Wall time in milliseconds. */
   readonly retryAt?: number | undefined;
+  readonly drift?:
+    | { readonly what: string; readonly at: number; readonly count: number; readonly isOpen: boolean }
+    | undefined;
 }
 
 export interface StatusSources {
@@ -127,8 +130,9 @@ function showLogin({ expiresAt, ...shown }: LoginStatus): UpstreamAnswer['login'
   return { ...shown, expires_at: apiTime(expiresAt) };
 }
 
-function showFile({ destination, state, isReady, missing, failure, retryAt }: FileState): FileStatus {
-  return { destination, state, ready: isReady, missing, failure, retry_at: apiTime(retryAt) };
+function showFile({ destination, state, isReady, missing, failure, retryAt, drift }: FileState): FileStatus {
+  const shown = drift && { what: drift.what, at: apiTime(drift.at), count: drift.count, open: drift.isOpen };
+  return { destination, state, ready: isReady, missing, failure, retry_at: apiTime(retryAt), drift: shown };
 }
 
 function showProcess({ since, lastExit, isInPlace, ...rest }: ProcessStatus): ProcessAnswer {
@@ -142,10 +146,13 @@ function why(entry: Entry): string {
 
 /** One clause: the failure, else the first secret that it waits for (and why, unless that was `told`), else its state. */
 export function whyFile(
-  file: Pick<FileState, 'state' | 'missing' | 'failure'>,
+  file: Pick<FileState, 'state' | 'missing' | 'failure'> & {
+    readonly drift?: { readonly what: string; readonly isOpen: boolean } | undefined;
+  },
   told: ReadonlySet<string> = new Set(),
 ): string {
   if (file.failure !== undefined) return `${file.failure.step} failed: ${file.failure.message}`;
+  if (file.drift?.isOpen === true) return `somebody else changed it: ${file.drift.what}`;
   const [first] = file.missing;
   if (first === undefined) return file.state;
   return `waits for ${first.name}${told.has(first.key) ? '' : `: ${first.message ?? first.reason}`}`;

@@ -94,8 +94,9 @@ function section<T>(
 
 /** Nothing where the state tells it all. */
 function sayOfFile(file: AgentStatus['files'][number], now: number): string {
-  const why = whyFile(file);
-  if (file.state === 'current' || why === file.state) return '';
+  const drift = file.drift && { what: file.drift.what, isOpen: file.drift.open };
+  const why = whyFile({ ...file, drift });
+  if (why === file.state || (file.state === 'current' && drift?.isOpen !== true)) return '';
   if (file.retry_at === null || file.retry_at === undefined) return why;
   return `${why}; tried again in ${formatSpan(Math.max(0, Date.parse(file.retry_at) - now))}`;
 }

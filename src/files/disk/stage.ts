@@ -8,6 +8,7 @@ import { errnoOf } from '../../base/errno.ts';
 import type { HeldFolder } from '../../base/paths/held-folder.ts';
 import { leftoverName } from '../../base/paths/leftover-name.ts';
 import { type PathTrust, trusting } from '../../base/paths/path-trust.ts';
+import type { FileIdentity } from '../drift/fingerprint.ts';
 import { refuseBorrowed } from './copy-file.ts';
 import { atDestination, type Destination, type FolderIdentity, inFolder } from './destination.ts';
 import { toFileError } from './file-error.ts';
@@ -39,6 +40,7 @@ export interface StagedFile {
   readonly path: string;
   readonly inPlace: boolean;
   readonly backup: boolean;
+  readonly identity: FileIdentity;
 }
 
 export interface Home {
@@ -51,6 +53,7 @@ export interface Home {
 export interface SameFile {
   readonly destination: string;
   readonly wasMended: boolean;
+  readonly identity: FileIdentity;
 }
 
 interface StageOptions {
@@ -68,12 +71,24 @@ const plainModeBits = 0o777;
 /** Throws `file_failed`, and leaves nothing behind then. */
 export function stageOutput(output: Output, options: StageOptions): Promise<StagedFile | SameFile> {
   return atDestination(output, async (target, folder) => {
-    if (options.always !== true && (await hasSameBytes(target, folder, output.bytes))) {
-      return { destination: output.destination, wasMended: await mend(output, target, folder) };
+    const same = options.always === true ? undefined : await sameFile(target, folder, output.bytes);
+    if (same !== undefined) {
+      const wasMended = await mend(output, target, folder);
+      const identity = wasMended ? { ...same, ...wishedAttributes(output, same) } : same;
+      return { destination: output.destination, wasMended, identity };
     }
     const { place, destination, inPlace, backup } = output;
-    const home = await writeBeside(output, target, folder, options.spareFolder);
-    return { place, destination, target, home, path: join(home.folder, home.name), inPlace, backup };
+    const { home, identity } = await writeBeside(output, target, folder, options.spareFolder);
+    return {
+      place,
+      destination,
+      target,
+      home,
+      path: join(home.folder, home.name),
+      inPlace,
+      backup,
+      identity,
+    };
   });
 }
 
@@ -87,16 +102,30 @@ export async function discardStaged({ home }: Pick<StagedFile, 'home'>): Promise
   await inFolder(home, (folder) => unlink(folder.entry(home.name))).catch(() => undefined);
 }
 
-async function hasSameBytes(target: Destination, folder: HeldFolder, bytes: Buffer): Promise<boolean> {
-  if (!target.existing?.isFile() || target.existing.size !== bytes.length) return false;
+/** Whether the destination has these bytes. Throws `file_failed` when it cannot hold a file. */
+export function isInPlace(output: Output): Promise<boolean> {
+  return atDestination(
+    output,
+    async (target, folder) => (await sameFile(target, folder, output.bytes)) !== undefined,
+  );
+}
+
+/** The file that has these bytes. */
+async function sameFile(
+  target: Destination,
+  folder: HeldFolder,
+  bytes: Buffer,
+): Promise<FileIdentity | undefined> {
+  if (!target.existing?.isFile() || target.existing.size !== bytes.length) return undefined;
   let handle: FileHandle | undefined;
   try {
     handle = await open(folder.entry(target.name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     await refuseBorrowed({ folder, name: target.name }, handle);
-    return (await handle.readFile()).equals(bytes);
+    const identity = await identityOf(handle);
+    return (await handle.readFile()).equals(bytes) ? identity : undefined;
   } catch {
     // Unreadable to us, or a second name of another file: write a new one, and let that tell what is wrong.
-    return false;
+    return undefined;
   } finally {
     await handle?.close();
   }
@@ -129,11 +158,12 @@ async function writeBeside(
   target: Destination,
   folder: HeldFolder,
   spareFolder: string | undefined,
-): Promise<Home> {
+): Promise<{ home: Home; identity: FileIdentity }> {
   const context = { place: `${output.place}.destination`, path: output.destination, verb: 'write' };
   const { trust, identity } = target;
   try {
-    return { folder: folder.path, trust, identity, name: await writeStaged(folder, output) };
+    const { name, identity: written } = await writeStaged(folder, output);
+    return { home: { folder: folder.path, trust, identity, name }, identity: written };
   } catch (error) {
     const code = errnoOf(error);
     const isClosed = code === 'EROFS' || code === 'EACCES' || code === 'EPERM';
@@ -141,14 +171,17 @@ async function writeBeside(
   }
   const spare = { folder: spareFolder, trust: trusting(), identity: undefined };
   try {
-    return { ...spare, name: await inFolder(spare, (held) => writeStaged(held, output)) };
+    const { name, identity: written } = await inFolder(spare, (held) => writeStaged(held, output));
+    return { home: { ...spare, name }, identity: written };
   } catch (error) {
     throw toFileError(error, { ...context, path: spareFolder });
   }
 }
 
-/** The name of the staged file. */
-async function writeStaged(folder: HeldFolder, output: Output): Promise<string> {
+async function writeStaged(
+  folder: HeldFolder,
+  output: Output,
+): Promise<{ name: string; identity: FileIdentity }> {
   const name = leftoverName('staged', output.destination);
   const path = folder.entry(name);
   const handle = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
@@ -156,13 +189,27 @@ async function writeStaged(folder: HeldFolder, output: Output): Promise<string> 
     await setAttributes(handle, output);
     await handle.writeFile(output.bytes);
     await handle.sync();
+    const identity = await identityOf(handle);
     await handle.close();
-    return name;
+    return { name, identity };
   } catch (error) {
     await handle.close().catch(() => undefined);
     await unlink(path).catch(() => undefined);
     throw toFileError(error, { place: output.place, path: output.destination, verb: 'write' });
   }
+}
+
+async function identityOf(handle: FileHandle): Promise<FileIdentity> {
+  const { dev, ino, size, mtimeNs, mode, uid, gid } = await handle.stat({ bigint: true });
+  return { dev, ino, size, mtimeNs, mode, uid, gid };
+}
+
+function wishedAttributes(output: Output, now: FileIdentity): Pick<FileIdentity, 'mode' | 'uid' | 'gid'> {
+  return {
+    mode: (now.mode & ~BigInt(modeBits)) | BigInt(output.mode & plainModeBits),
+    uid: output.uid === undefined ? now.uid : BigInt(output.uid),
+    gid: output.gid === undefined ? now.gid : BigInt(output.gid),
+  };
 }
 
 async function setAttributes(handle: FileHandle, output: Output): Promise<void> {

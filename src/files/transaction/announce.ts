@@ -73,6 +73,8 @@ async function restore(run: GroupRun): Promise<void> {
     unit.versions = new Map();
   }
   run.wasRolledBack = true;
+  // What is there now is not what the unit renders to: it is left alone until the next commit.
+  for (const unit of run.group.units) unit.prints = new Map();
 }
 
 /** The failures by notification key; what was sent is owed no more. */

@@ -10,6 +10,8 @@ import { type Commit, type CommitTools, commitFiles } from '../disk/commit.ts';
 import { findDestination } from '../disk/destination.ts';
 import { createFifoServer, type FifoValue } from '../disk/fifo-server.ts';
 import { discardStaged, isStaged, type Output, type StagedFile, stageOutput } from '../disk/stage.ts';
+import { type Fingerprint, fingerprintAt } from '../drift/fingerprint.ts';
+import { noteDrift } from '../drift/note-drift.ts';
 import { enterStep, type FileGroup, type FileUnit, groupNotifications, inOrder } from '../file-group.ts';
 import { outputsOf } from '../unit-output.ts';
 import { runChecked } from './checked-command.ts';
@@ -42,8 +44,12 @@ export interface GroupRun {
   step: Step;
   readonly executions: Map<FileUnit, Execution>;
   readonly staged: Map<FileUnit, StagedFile[]>;
+  /** How the files are that have their bytes already, and those that were committed. */
+  readonly prints: Map<FileUnit, Map<string, Fingerprint | undefined>>;
   readonly fifos: Map<FileUnit, { readonly next: FifoValue; readonly previous: FifoValue | undefined }>;
   commit: Commit | undefined;
+  /** When the newest secret of each file that was committed was obtained, in wall time. */
+  readonly obtainedAt: Map<FileUnit, number>;
   failure: { readonly step: Step; readonly error: unknown } | undefined;
   wasRolledBack: boolean;
   /** Sends what is owed from before, although files are to be rendered: that comes next. */
@@ -69,8 +75,10 @@ export function createRehearsal(group: FileGroup): GroupRun {
     step: 'stage',
     executions: new Map(),
     staged: new Map(),
+    prints: new Map(),
     fifos: new Map(),
     commit: undefined,
+    obtainedAt: new Map(),
     failure: undefined,
     wasRolledBack: false,
     isNotifyOnly: false,
@@ -128,7 +136,9 @@ async function stageGroup(run: GroupRun, tools: TransactionTools): Promise<StepR
   );
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
-  return run.staged.size > 0 || run.fifos.size > 0 ? 'ok' : 'same';
+  if (run.staged.size > 0 || run.fifos.size > 0) return 'ok';
+  takePrints(run);
+  return 'same';
 }
 
 function execute(run: GroupRun, unit: FileUnit, tools: TransactionTools): void {
@@ -154,6 +164,8 @@ async function stageUnit(
 ): Promise<void> {
   const outputs = await outputsOf(unit.config, execution, tools.accounts);
   const staged: StagedFile[] = [];
+  const prints = new Map<string, Fingerprint | undefined>();
+  let wasMended = false;
   // Noted before the first is written, so that a failure of the second discards it.
   run.staged.set(unit, staged);
   for (const output of outputs) {
@@ -162,12 +174,25 @@ async function stageUnit(
     if (isFifo && unit.config.check === undefined) continue;
     const result = await stageOutput(output, { spareFolder: tools.commit.stateFolder, always: isFifo });
     if (isStaged(result)) staged.push(result);
-    else if (result.wasMended) {
-      tools.logger.info({ destination: result.destination }, 'owner or mode of the file mended');
+    else {
+      prints.set(result.destination, await fingerprintAt(result.destination, result.identity));
+      wasMended ||= result.wasMended;
     }
     if (!isFifo) output.bytes.fill(0);
   }
-  if (staged.length === 0) run.staged.delete(unit);
+  run.prints.set(unit, prints);
+  if (staged.length > 0) return;
+  run.staged.delete(unit);
+  // The bytes were right, so it was no more than that.
+  if (wasMended && unit.suspicion !== undefined)
+    noteDrift(unit, unit.suspicion === 'owner' ? 'owner' : 'mode', false, tools);
+  else if (wasMended)
+    tools.logger.info({ destination: unit.config.destination }, 'owner or mode of the file mended');
+  unit.suspicion = undefined;
+}
+
+function takePrints(run: GroupRun): void {
+  for (const [unit, prints] of run.prints) unit.prints = prints;
 }
 
 /** Whether the value differs from what readers of the FIFO get now. */
@@ -235,7 +260,14 @@ async function commitGroup(run: GroupRun, tools: TransactionTools): Promise<Step
     const canRestore = group.units.some((unit) => unit.config.onFailure === 'rollback');
     const notify = notifications.size > 0 || owesSettle ? files.map((file) => file.destination) : [];
     run.commit = await commitFiles({ files, canRestore, notify }, tools.commit);
+    for (const [unit, staged] of run.staged) {
+      const prints = run.prints.get(unit);
+      for (const { destination, inPlace, identity } of staged) {
+        prints?.set(destination, await fingerprintAt(destination, inPlace ? undefined : identity));
+      }
+    }
   }
+  takePrints(run);
   await finishFailedRollbacks(group);
   for (const [unit, { next }] of run.fifos) await unit.fifo?.offer(next);
   group.owed.clear();
@@ -260,11 +292,14 @@ function noteCommit(run: GroupRun, unit: FileUnit, execution: Execution, tools: 
   unit.unsettled = execution;
   unit.versions = new Map([...execution.versions].map(([key, version]) => [key, version.number]));
   if (!run.staged.has(unit) && !run.fifos.has(unit)) return;
+  if (unit.suspicion !== undefined) noteDrift(unit, unit.suspicion, false, tools);
+  unit.suspicion = undefined;
   const now = tools.clock.wall();
   unit.committedAt = now;
   const newest = Math.max(...[...execution.versions.values()].map((version) => version.obtainedAt));
   const latencyMs = Number.isFinite(newest) ? Math.max(0, now - newest) : undefined;
-  tools.observer.committed?.(unit.config.destination, latencyMs);
+  if (latencyMs !== undefined) run.obtainedAt.set(unit, newest);
+  tools.observer.committed?.(unit.config.destination);
   tools.logger.info(
     {
       destination: unit.config.destination,

@@ -31,10 +31,14 @@ export type SignalProcess = (name: string, signal: NodeJS.Signals | 'restart') =
 export interface RenderObserver {
   /** A template was executed. */
   executed?(destination: string): void;
-  /** A file was written; `latencyMs` counts from the moment the newest secret in it was obtained. */
-  committed?(destination: string, latencyMs: number | undefined): void;
+  /** A file was written. */
+  committed?(destination: string): void;
+  /** It is in place and its programs know it, so long after the newest secret in it was obtained. */
+  rotated?(destination: string, ms: number): void;
   /** A transaction came to its end for this file: its last step, and the code where it failed. */
   concluded?(destination: string, step: string, failure: ErrorCode | undefined): void;
+  /** Somebody else did this to the file. */
+  drifted?(destination: string, what: string): void;
   /** A notification was sent, or failed. */
   notified?(notification: string, failure: ErrorCode | undefined): void;
 }

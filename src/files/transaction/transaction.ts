@@ -102,6 +102,9 @@ function report(run: GroupRun, tools: TransactionTools): void {
   const { group, failure } = run;
   if (failure === undefined) {
     for (const unit of group.units) tools.observer.concluded?.(unit.config.destination, run.step, undefined);
+    for (const [unit, at] of run.step === 'current' ? run.obtainedAt : []) {
+      tools.observer.rotated?.(unit.config.destination, Math.max(0, tools.clock.wall() - at));
+    }
     return;
   }
   if (isAbort(failure.error, tools.signal)) return;

@@ -4,6 +4,8 @@ import { dirname } from 'node:path';
 import { formatDuration } from '../../base/duration.ts';
 import type { MissingDependency } from '../../content/template-consumer.ts';
 import type { Store } from '../../store/store.ts';
+import type { Drift } from '../drift/drift-policy.ts';
+import { driftWords } from '../drift/note-drift.ts';
 import type { FileGroup, FileUnit, GroupFailure } from '../file-group.ts';
 import { groupNotifications } from '../file-group.ts';
 import { busySteps, type Step } from '../transaction/transaction-policy.ts';
@@ -29,6 +31,8 @@ export interface FileStatus {
   readonly versions: Readonly<Record<string, number>>;
   /** Notifications that still must be sent. */
   readonly owed: readonly string[];
+  /** What somebody else did to it last; `isOpen`: it is still so. */
+  readonly drift: Drift | undefined;
   /** A later text of the template that could not be parsed. */
   readonly templateProblem: string | undefined;
 }
@@ -60,13 +64,16 @@ export function fileStatus(unit: FileUnit, group: FileGroup): FileStatus {
     set: group.set,
     state: group.step,
     since: group.since,
-    isReady: group.step === 'current' || (isWellSoFar(group) && unit.committedAt !== undefined),
+    isReady:
+      unit.drift?.isOpen !== true &&
+      (group.step === 'current' || (isWellSoFar(group) && unit.committedAt !== undefined)),
     missing: unit.consumer?.missing() ?? [],
     failure: group.failure,
     retryAt: group.retryAt,
     committedAt: unit.committedAt,
     versions: Object.fromEntries(unit.versions),
     owed: [...group.owed.values()].map((notification) => notification.text),
+    drift: unit.drift,
     templateProblem: unit.templateProblem,
   };
 }
@@ -119,6 +126,7 @@ function isOnDisk(path: string): boolean | undefined {
 function reasons(unit: FileUnit, group: FileGroup, status: FileStatus, wall: number): string[] {
   const { failure } = group;
   const why = [headline(unit, group, wall)];
+  if (unit.drift !== undefined) why.push(driftSentence(unit.drift, wall));
   for (const missing of status.missing) why.push(missingSentence(missing, wall));
   for (const other of group.units) {
     if (other === unit || group.step !== 'waiting') continue;
@@ -172,6 +180,12 @@ function missingSentence(missing: MissingDependency, wall: number): string {
     unknown: 'the config does not know it',
   };
   return `${missing.name}: ${what[missing.reason]}${since}${message}`;
+}
+
+function driftSentence({ what, at, count, isOpen }: Drift, wall: number): string {
+  const times = count === 1 ? '' : `, ${count} times in a row`;
+  const end = isOpen ? 'it is left so (on_drift: report)' : 'it was put right';
+  return `somebody else ${driftWords[what]} ${ago(at, wall)}${times}: ${end}`;
 }
 
 function ago(at: number, wall: number): string {

@@ -1,0 +1,188 @@
+// Notices when somebody else has deleted or changed what was committed: by watching, when it is asked to look, and by a slow
+// sweep. Putting right is an ordinary transaction, with its check, its notifications and its failures.
+import { realpathSync } from 'node:fs';
+import type { Timer } from '../../base/clock.ts';
+import { describeError } from '../../base/errors.ts';
+import type { FileGroup, FileUnit } from '../file-group.ts';
+import type { FileRegister } from '../file-register.ts';
+import { nextDrift, repairDelayMs } from './drift-policy.ts';
+import { type DriftKind, differenceOf, fingerprintOf } from './fingerprint.ts';
+import { createFolderWatch } from './folder-watch.ts';
+import { type DriftTools, noteDrift } from './note-drift.ts';
+
+export interface DriftWatch {
+  /** A transaction of the group is over: what it left is what is watched. */
+  ended(group: FileGroup): void;
+  /** Looks at every file now. Transactions that put something right have begun when it resolves. */
+  look(): Promise<void>;
+  close(): void;
+}
+
+export interface DriftOptions extends DriftTools {
+  readonly register: FileRegister;
+  /** Numbers in [0, 1). */
+  readonly random: () => number;
+  /** Begins a transaction of the group. */
+  readonly repair: (group: FileGroup) => void;
+  /** Whether the bytes in place are those that the unit renders to now. */
+  readonly isSame: (unit: FileUnit) => Promise<boolean>;
+}
+
+/** Editors and package managers write in several steps. */
+const calmMs = 50;
+const sweepMs = 5 * 60_000;
+const inPlace: ReadonlySet<FileGroup['step']> = new Set(['current', 'owed']);
+
+export function createDriftWatch(options: DriftOptions): DriftWatch {
+  const { register, clock, logger } = options;
+  const watch = createFolderWatch({ logger, onEvent: noteEvent });
+  const watched = createWatchedPaths();
+  const suspects = new Set<string>();
+  const timers = new Map<'calm' | 'renewal' | 'sweep' | FileUnit, Timer>();
+  let isClosed = false;
+
+  /** At most one of a kind at a time. */
+  function later(key: 'calm' | 'renewal' | 'sweep' | FileUnit, delayMs: number, work: () => void): void {
+    if (isClosed || timers.has(key)) return;
+    const timer = clock.setTimer(delayMs, () => {
+      timers.delete(key);
+      work();
+    });
+    timers.set(key, timer);
+  }
+
+  function noteEvent(path: string): void {
+    suspects.add(path);
+    later('calm', calmMs, () => {
+      const units = new Set([...suspects].flatMap((suspect) => watched.ownerOf(suspect) ?? []));
+      suspects.clear();
+      void lookAt(units);
+    });
+  }
+
+  function sweepLater(): void {
+    later(
+      'sweep',
+      sweepMs * (0.8 + 0.4 * options.random()),
+      () => void lookAt(register.units()).then(sweepLater),
+    );
+  }
+
+  async function lookAt(units: Iterable<FileUnit>): Promise<void> {
+    for (const unit of units) {
+      await lookAtUnit(unit).catch((error: unknown) =>
+        logger.debug(
+          { destination: unit.config.destination },
+          `cannot look at the file: ${describeError(error)}`,
+        ),
+      );
+    }
+  }
+
+  async function lookAtUnit(unit: FileUnit): Promise<void> {
+    const group = register.groupOf(unit);
+    // A transaction looks at the files itself, and tells when it is over.
+    if (group.isRunning || isClosed) return;
+    // What kept it from being written may have gone.
+    if (group.step === 'failing' && group.failure?.code === 'file_failed') return options.repair(group);
+    const what = unit.isDirty ? undefined : await differenceAt(unit);
+    if (what === undefined || group.isRunning || isClosed) return;
+    if (unit.config.onDrift === 'report') return report(unit, what);
+    const delayMs = repairDelayMs(nextDrift(unit.drift, what, clock.wall()));
+    if (delayMs === 0) putRight(unit, what);
+    else later(unit, delayMs, () => putRight(unit, what));
+  }
+
+  function putRight(unit: FileUnit, what: DriftKind): void {
+    const group = register.groupOf(unit);
+    unit.suspicion = what;
+    unit.isDirty = true;
+    // A change that was refused is not tried again for this, or it would be with every look.
+    if (inPlace.has(group.step)) options.repair(group);
+  }
+
+  async function report(unit: FileUnit, what: DriftKind): Promise<void> {
+    if (what === 'content' && (await options.isSame(unit))) {
+      await takePrints(unit);
+      return noteRight(unit);
+    }
+    if (unit.drift?.isOpen !== true || unit.drift.what !== what) noteDrift(unit, what, true, options);
+  }
+
+  return {
+    ended(group) {
+      for (const unit of group.units) {
+        if (watched.update(unit)) later('renewal', calmMs, () => watch.set(watched.all()));
+        // Somebody was faster than the look at what was just put in place.
+        if ([...unit.prints.values()].includes(undefined)) noteEvent(unit.config.destination);
+      }
+      sweepLater();
+    },
+    look: () => lookAt(register.units()),
+    close() {
+      isClosed = true;
+      for (const timer of timers.values()) timer.cancel();
+      watch.close();
+    },
+  };
+}
+
+/** The first difference of what the unit has put in place. */
+async function differenceAt(unit: FileUnit): Promise<DriftKind | undefined> {
+  for (const [destination, print] of unit.prints) {
+    const what = differenceOf(print, await fingerprintOf(destination));
+    if (what !== undefined) return what;
+  }
+  noteRight(unit);
+  return undefined;
+}
+
+/** Somebody put it right. */
+function noteRight(unit: FileUnit): void {
+  if (unit.drift?.isOpen === true) unit.drift = { ...unit.drift, isOpen: false };
+}
+
+/** What is there now is what was meant. */
+async function takePrints(unit: FileUnit): Promise<void> {
+  for (const destination of unit.prints.keys())
+    unit.prints.set(destination, await fingerprintOf(destination));
+}
+
+interface WatchedPaths {
+  /** Whether the unit's paths are others than before. */
+  update(unit: FileUnit): boolean;
+  ownerOf(path: string): FileUnit | undefined;
+  all(): Iterable<string>;
+}
+
+function createWatchedPaths(): WatchedPaths {
+  const paths = new WeakMap<FileUnit, readonly string[]>();
+  const owners = new Map<string, FileUnit>();
+  return {
+    update(unit) {
+      const before = paths.get(unit) ?? [];
+      const now = unit.config.fifo ? [] : pathsOf(unit);
+      if (now.length === before.length && now.every((path, index) => path === before[index])) return false;
+      for (const path of before) owners.delete(path);
+      for (const path of now) owners.set(path, unit);
+      paths.set(unit, now);
+      return true;
+    },
+    ownerOf: (path) => owners.get(path),
+    all: () => owners.keys(),
+  };
+}
+
+/** The destinations and, where one is a link, what it leads to. */
+function pathsOf(unit: FileUnit): string[] {
+  const destinations = new Set([unit.config.destination, ...unit.prints.keys()]);
+  return [...destinations].flatMap((destination) => {
+    try {
+      const real = realpathSync(destination);
+      return real === destination ? [destination] : [destination, real];
+    } catch {
+      // Not there: waited for by its own name.
+      return [destination];
+    }
+  });
+}

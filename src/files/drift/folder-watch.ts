@@ -1,0 +1,121 @@
+// Tells when something happens to names in folders, with one watch a folder (inotify(7)). A folder that is not there, or goes
+// away, is waited for in the nearest one above that is.
+import { type FSWatcher, statSync, watch } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { describeError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+
+export interface FolderWatch {
+  /** From now on these paths, and no others. */
+  set(paths: Iterable<string>): void;
+  close(): void;
+}
+
+interface Options {
+  /** Something happened to one of the paths, or to a folder above it. */
+  readonly onEvent: (path: string) => void;
+  readonly logger: Logger;
+}
+
+interface Watched {
+  readonly watcher: FSWatcher;
+  readonly inode: number;
+}
+
+export function createFolderWatch({ onEvent, logger }: Options): FolderWatch {
+  /** By folder, the names that are wanted of it. */
+  let wanted = new Map<string, Set<string>>();
+  const open = new Map<string, Watched>();
+  /** By watched folder, the missing ones that are waited for in it. */
+  let awaited = new Map<string, Set<string>>();
+  let hasFailed = false;
+
+  function onChange(folder: string, name: string | null): void {
+    const names = wanted.get(folder);
+    // The folder itself has gone or moved, or the kernel does not tell what it was.
+    const isStructural =
+      name === null || name === basename(folder) || awaited.get(folder)?.has(name) === true;
+    if (isStructural) tellAll(sync());
+    if (names === undefined) return;
+    if (name === null) tellAll([folder]);
+    else if (names.has(name)) onEvent(join(folder, name));
+  }
+
+  function watchFolder(folder: string, inode: number): void {
+    try {
+      const watcher = watch(folder, (_event, name) => onChange(folder, name));
+      watcher.on('error', () => forget(folder));
+      open.set(folder, { watcher, inode });
+      hasFailed = false;
+    } catch (error) {
+      if (!hasFailed) {
+        logger.warn(
+          { folder },
+          `cannot watch the folder, it is looked at now and then: ${describeError(error)}`,
+        );
+      }
+      hasFailed = true;
+    }
+  }
+
+  function forget(folder: string): void {
+    open.get(folder)?.watcher.close();
+    open.delete(folder);
+  }
+
+  function tellAll(folders: Iterable<string>): void {
+    for (const folder of folders) for (const name of wanted.get(folder) ?? []) onEvent(join(folder, name));
+  }
+
+  /** Brings the watches in line with what is wanted and what is there; the folders that came or went. */
+  function sync(): Set<string> {
+    const other = new Set<string>();
+    const needed = new Map<string, number>();
+    awaited = new Map();
+    for (const folder of wanted.keys()) {
+      const { path, inode, missing } = nearestThere(folder);
+      needed.set(path, inode);
+      if (missing !== undefined) awaited.set(path, (awaited.get(path) ?? new Set()).add(missing));
+    }
+    for (const [folder, { inode }] of open) if (needed.get(folder) !== inode) forget(folder);
+    for (const [folder, inode] of needed) {
+      if (open.has(folder)) continue;
+      watchFolder(folder, inode);
+      other.add(folder);
+    }
+    for (const folder of wanted.keys()) if (!needed.has(folder)) other.add(folder);
+    return other;
+  }
+
+  return {
+    set(paths) {
+      const before = wanted;
+      wanted = new Map();
+      for (const path of paths) {
+        const folder = dirname(path);
+        wanted.set(folder, (wanted.get(folder) ?? new Set()).add(basename(path)));
+      }
+      sync();
+      // What happened before the watch was there told nobody.
+      for (const [folder, names] of wanted) {
+        for (const name of names) if (before.get(folder)?.has(name) !== true) onEvent(join(folder, name));
+      }
+    },
+    close() {
+      wanted = new Map();
+      for (const folder of [...open.keys()]) forget(folder);
+    },
+  };
+}
+
+/** The folder itself or the nearest one above it, and the name in it that is missing. */
+function nearestThere(folder: string): { path: string; inode: number; missing: string | undefined } {
+  let missing: string | undefined;
+  for (let path = folder; ; path = dirname(path)) {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats?.isDirectory() === true || path === dirname(path)) {
+      return { path, inode: stats?.ino ?? 0, missing };
+    }
+    missing = basename(path);
+  }
+}

@@ -1,0 +1,33 @@
+// The record of what somebody else did to a file: for the log, the counters, and `explain`.
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { FileUnit } from '../file-group.ts';
+import type { RenderObserver } from '../transaction/ports.ts';
+import { isWorthTelling, nextDrift } from './drift-policy.ts';
+import type { DriftKind } from './fingerprint.ts';
+
+export interface DriftTools {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly observer: RenderObserver;
+}
+
+/** What was done, in words that follow `somebody else`. */
+export const driftWords: Readonly<Record<DriftKind, string>> = {
+  deleted: 'deleted the file',
+  content: 'changed the content of the file',
+  mode: 'changed the mode of the file',
+  owner: 'changed the owner of the file',
+};
+
+/** `isOpen`: it is left so. */
+export function noteDrift(unit: FileUnit, what: DriftKind, isOpen: boolean, tools: DriftTools): void {
+  const { destination } = unit.config;
+  unit.drift = { ...nextDrift(unit.drift, what, tools.clock.wall()), isOpen };
+  tools.observer.drifted?.(destination, what);
+  if (!isWorthTelling(unit.drift)) return;
+  tools.logger.warn(
+    { destination, what, count: unit.drift.count },
+    `somebody else ${driftWords[what]}: ${isOpen ? 'it is left so (on_drift: report)' : 'it was put right'}`,
+  );
+}
