@@ -30,3 +30,25 @@ t.test('every test that SECURITY.md and ARCHITECTURE.md name is there', (t) => {
   }
   t.end();
 });
+
+t.test('every promise of SECURITY.md, and every kind of fault, names a test that holds it', (t) => {
+  const text = readFileSync(join(root, 'SECURITY.md'), 'utf8');
+  for (const [heading, least] of [
+    ['Kinds of fault', 10],
+    ['Promises', 25],
+  ] as const) {
+    const section = text.split(/^## /m).find((part) => part.startsWith(heading)) ?? '';
+    const rows = section
+      .split('\n')
+      .filter((line) => /^\| (?!---)/.test(line))
+      .slice(1);
+    t.ok(rows.length >= least, `${heading}: ${rows.length} rows`);
+    for (const row of rows) {
+      const tests = [...row.matchAll(/`(test\/[^`]+)`/g)].map((match) => match[1] ?? '');
+      t.ok(tests.length > 0 && tests.every((name) => existsSync(join(root, name))), row.slice(0, 100));
+    }
+  }
+  for (const name of readdirSync(join(root, 'test/security')))
+    t.ok(text.includes(`test/security/${name}`), name);
+  t.end();
+});

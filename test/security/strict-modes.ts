@@ -134,6 +134,18 @@ t.test('credentials may not be read by all, either, where all come there', async
   );
 });
 
+t.test('programs and credentials of upstreams of every kind', async (t) => {
+  const { write, load } = host(t);
+  const program = write('x/ask', '#!/bin/sh\n', 0o777);
+  t.throws(
+    () => load({ upstreams: { cmd: { kind: 'exec', command: [program] } } }),
+    refused(/program .*ask can be written/),
+  );
+  const header_files = { Authorization: write('x/key', 'k', 0o644) };
+  const http = { kind: 'http', url: 'http://127.0.0.1:1/', header_files };
+  t.throws(() => load({ upstreams: { api: http } }), refused(/credential .*key can be read by everybody/));
+});
+
 t.test('links are followed only where nobody else made them', { skip: needsRoot }, async (t) => {
   const { path, write, load } = host(t);
   const template = write('t/real.ctmpl', 'x', 0o644);

@@ -113,13 +113,18 @@ function* credentials(config: ResolvedConfig, merged: MergedConfig, env: Environ
   }
 }
 
-/** The files that an upstream of any kind names: keys that end in `File`, `Path` or are `path`. Sinks are written, not read. */
+/**
+ * The files that an upstream of any kind names: keys that end in `File`, `Path` or are `path`, and all in maps whose key ends
+ * in `Files`. Sinks are written, not read.
+ */
 function* filesOf(part: object): Generator<[key: string, path: string]> {
   for (const [key, value] of Object.entries(part)) {
     if (key === 'sinks') continue;
     if (typeof value === 'string' && isAbsolute(value) && /(?:File|Path|^path)$/.test(key))
       yield [key, value];
-    else if (typeof value === 'object' && value !== null) yield* filesOf(value);
+    else if (typeof value !== 'object' || value === null) continue;
+    else if (key.endsWith('Files')) yield* Object.values(value).filter(isPath).map(secretFile);
+    else yield* filesOf(value);
   }
 }
 
@@ -128,6 +133,9 @@ function isMeantForOthers(upstream: UpstreamConfig, path: string): boolean {
   if (upstream.kind !== 'file' || upstream.path !== path) return false;
   return upstream.key !== undefined || upstream.format === 'folder';
 }
+
+const isPath = (value: unknown): value is string => typeof value === 'string' && isAbsolute(value);
+const secretFile = (path: string): [key: string, path: string] => ['file', path];
 
 /** Kubernetes gives mounted tokens mode 0644 in a container where nobody else is; it is not the operator's to choose. */
 function isOfKubelet(path: string): boolean {
