@@ -127,4 +127,6 @@ export interface AuditStatus {
   readonly error: string | null;
   /** Lines not written since the start. */
   readonly lost: number;
+  /** The same of the file that has the refusals. */
+  readonly denied: { readonly file: string | null; readonly seq: number; readonly hash: string | null };
 }

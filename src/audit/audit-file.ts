@@ -9,6 +9,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   readSync,
   renameSync,
   rmSync,
@@ -17,6 +18,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { LatchkeyError } from '../base/errors.ts';
+import { flock, lastErrnoName, lockExclusive, lockNonBlocking } from '../base/libc.ts';
 import { type ChainHead, emptyChain, lineHash } from './audit-line.ts';
 
 export interface AuditFile {
@@ -44,6 +46,7 @@ export function openAuditFile(path: string): OpenedAuditFile {
   const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
   const fd = openSync(path, flags, 0o600);
   try {
+    lockFile(fd, path);
     const status = fstatSync(fd);
     if (!status.isFile()) {
       throw new LatchkeyError('audit_failed', `${path} is no regular file`, {
@@ -61,6 +64,39 @@ export function openAuditFile(path: string): OpenedAuditFile {
   } catch (error) {
     closeSync(fd);
     throw error;
+  }
+}
+
+/** Two chains in one file are none: the lock lives as long as the descriptor. */
+function lockFile(fd: number, path: string): void {
+  if (flock(fd, lockExclusive | lockNonBlocking) === 0) {
+    // Between opening and locking its owner may have rotated it away.
+    const [open, there] = [fstatSync(fd), statSync(path)];
+    if (open.ino === there.ino && open.dev === there.dev) return;
+  } else if (lastErrnoName() !== 'EAGAIN' && lastErrnoName() !== 'EWOULDBLOCK') {
+    return; // a file system without locks
+  }
+  const owner = ownerOfLock(fd);
+  throw new LatchkeyError('audit_failed', `${path} is written by another process${owner}`, {
+    remedy: 'stop that one, or name another file in audit.file',
+  });
+}
+
+/** From /proc/locks: `1: FLOCK  ADVISORY  WRITE 812 08:01:1234 0 EOF`. */
+function ownerOfLock(fd: number): string {
+  const { ino } = fstatSync(fd);
+  const pid = new RegExp(`FLOCK +ADVISORY +WRITE (\\d+) [0-9a-f]+:[0-9a-f]+:${ino} `).exec(
+    readOrNothing('/proc/locks'),
+  )?.[1];
+  return pid === undefined ? '' : ` (pid ${pid})`;
+}
+
+function readOrNothing(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    // No /proc, or not this part of it.
+    return '';
   }
 }
 

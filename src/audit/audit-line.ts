@@ -81,6 +81,7 @@ export function lineHash(line: string | Buffer): string {
 }
 
 const longestText = 256;
+const longestQuoted = 384;
 
 /** The same few names and reasons come again and again. */
 const maxQuoted = 1024;
@@ -89,7 +90,15 @@ const quoted = new BoundedMap<string, string>(maxQuoted);
 function quote(text: string): string {
   let known = quoted.get(text);
   if (known !== undefined) return known;
-  known = printableJson(JSON.stringify(text.length > longestText ? `${text.slice(0, longestText)}…` : text));
+  known = shortened(text);
   if (text.length <= longestText) quoted.set(text, known);
   return known;
+}
+
+/** What needs an escape for each character is cut sooner: the line has its length from the caller, but not its limit. */
+function shortened(text: string): string {
+  for (let most = longestText; ; most = Math.floor(most / 2)) {
+    const known = printableJson(JSON.stringify(text.length > most ? `${text.slice(0, most)}…` : text));
+    if (known.length <= longestQuoted) return known;
+  }
 }

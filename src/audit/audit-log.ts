@@ -6,7 +6,8 @@ import { errnoOf } from '../base/errno.ts';
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { type AuditSettings, createAuditChain } from './audit-chain.ts';
-import { type AuditEntry, eventMembers, requestMembers } from './audit-line.ts';
+import { type AuditEntry, type ChainHead, eventMembers, requestMembers } from './audit-line.ts';
+import { createRefusalTrail, refusalFileOf } from './refusal-trail.ts';
 
 /** Told once its line is with the kernel, or that it cannot be written and nothing may be served. */
 export interface Recorded {
@@ -23,6 +24,8 @@ interface AuditStatus {
   readonly error: string | null;
   /** Lines not written since the start. */
   readonly lost: number;
+  /** The same of the file that has the refusals. */
+  readonly denied: { readonly file: string | null } & ChainHead;
 }
 
 export interface AuditLog {
@@ -58,7 +61,16 @@ export function createSilentAudit(): AuditLog {
   return {
     append: (_entry, recipient) => recipient.recorded(undefined),
     reopen() {},
-    status: () => ({ file: null, state: 'off', on_failure: null, seq: 0, hash: null, error: null, lost: 0 }),
+    status: () => ({
+      file: null,
+      state: 'off',
+      on_failure: null,
+      seq: 0,
+      hash: null,
+      error: null,
+      lost: 0,
+      denied: { file: null, seq: 0, hash: null },
+    }),
     close() {},
   };
 }
@@ -68,6 +80,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
   const { settings, logger, counters } = options;
   const isDenying = settings.onFailure === 'deny';
   const chain = createAuditChain(options);
+  const refusals = createRefusalTrail(options);
   let failure: LatchkeyError | undefined;
   let lost = 0;
   /** Lost since the last line that was written: the next one tells. */
@@ -143,6 +156,16 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     setImmediate(flushTurn);
   }
 
+  const statusNow = (): AuditStatus => ({
+    file: settings.file,
+    state: failure === undefined ? 'writing' : 'failing',
+    on_failure: settings.onFailure,
+    ...chain.head(),
+    error: failure?.message ?? null,
+    lost,
+    denied: { file: refusalFileOf(settings.file), ...refusals.head() },
+  });
+
   write([eventMembers('started', { pid: process.pid })]);
 
   return {
@@ -150,6 +173,11 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       if (isClosed) {
         const refusal = new LatchkeyError('audit_failed', 'the audit file is closed');
         recipient.recorded(isDenying ? refusal : undefined);
+        return;
+      }
+      if (!entry.isAllowed && entry.status !== undefined) {
+        refusals.refused(entry);
+        recipient.recorded(undefined);
         return;
       }
       const members = requestMembers(entry);
@@ -161,22 +189,21 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     },
     reopen() {
       flush();
+      refusals.reopen();
       chain.reopen();
       write([eventMembers('reopened', { pid: process.pid })]);
     },
-    status: () => ({
-      file: settings.file,
-      state: failure === undefined ? 'writing' : 'failing',
-      on_failure: settings.onFailure,
-      ...chain.head(),
-      error: failure?.message ?? null,
-      lost,
-    }),
+    status() {
+      // It may work again, and whoever waits to be told so before they ask for anything would wait for ever.
+      if (failure !== undefined && !isClosed) write([]);
+      return statusNow();
+    },
     close() {
       if (isClosed) return;
       flush();
       write([eventMembers('stopped', { pid: process.pid })]);
       isClosed = true;
+      refusals.close();
       chain.close();
     },
   };

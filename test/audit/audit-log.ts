@@ -1,4 +1,5 @@
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -112,8 +113,10 @@ t.test('many lines at once and one after the other make one chain', async (t) =>
 
 t.test('the chain goes on over restarts, and over a line that a crash has torn', async (t) => {
   const file = join(t.testdir(), 'audit.jsonl');
-  const first = open(file);
-  await append(first);
+  const crashed = open(`${file}.crashed`);
+  await append(crashed);
+  // Its lock would have gone with it.
+  copyFileSync(`${file}.crashed`, file);
   writeFileSync(file, '{"seq":4,"time":"2026-', { flag: 'a' });
   t.match((await verifyAudit([file])).problems, [{ line: 4, what: /cut short/ }]);
   const second = open(file);

@@ -1,6 +1,6 @@
 // `latchkey audit verify`: the hash chain of the audit files, from the config or by name. With the config the running
 // agent is asked where the chain ends, for lines cut off the end leave a chain that is whole.
-import { verifyAuditFiles } from '../../agent/host/verify-audit-files.ts';
+import { verifyAuditFiles, verifyRefusals } from '../../agent/host/verify-audit-files.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { createTypedClient } from '../../client/typed-client.ts';
 import { loadConfig } from '../../config/load.ts';
@@ -31,14 +31,26 @@ export async function runAuditVerify({ config, files, json }: AuditVerifyOptions
   // First the end, then the files: the agent goes on writing meanwhile.
   const told = fromConfig === undefined ? undefined : await endToldByAgent(fromConfig);
   const result = await verifyAuditFiles(path ?? files, told);
-  if (json) printJson({ ...result, comparedWithAgent: told !== undefined });
-  for (const { file, line, what } of result.problems) say(`${file}:${line}: ${what}`);
-  const { isIntact, lines, firstSeq = 1, head, endsOrderly } = result;
-  const start = firstSeq > 1 ? `, the first is number ${firstSeq}` : '';
-  say(
-    `${isIntact ? 'intact' : 'NOT intact'}: ${lines} lines${start}, the last is number ${head.seq}${endOf(endsOrderly, told)}`,
-  );
-  return isIntact ? 0 : 1;
+  const refusals = path === undefined ? undefined : await verifyRefusals(path);
+  if (json) printJson({ ...result, comparedWithAgent: told !== undefined, refusals });
+  for (const { file, line, what } of [...result.problems, ...(refusals?.problems ?? [])]) {
+    say(`${file}:${line}: ${what}`);
+  }
+  say(`${verdictOn(result)}${endOf(result.endsOrderly, told)}`);
+  if (refusals !== undefined) say(`refusals ${verdictOn(refusals)}`);
+  return result.isIntact && refusals?.isIntact !== false ? 0 : 1;
+}
+
+function verdictOn({
+  isIntact,
+  lines,
+  firstSeq = 1,
+  head,
+}: Awaited<ReturnType<typeof verifyAuditFiles>>): string {
+  const missing = firstSeq - 1;
+  const verdict = `${isIntact ? 'intact' : 'NOT intact'}: ${lines} lines, the last is number ${head.seq}`;
+  if (missing === 0) return verdict;
+  return `${verdict}; ${missing} ${missing === 1 ? 'line' : 'lines'} before number ${firstSeq} are gone with rotated files`;
 }
 
 function endOf(endsOrderly: boolean, told: ChainEnd | undefined): string {

@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { Ask, Decision } from '../../access/access-policy.ts';
 import type { AuditEntry } from '../../audit/audit-line.ts';
 import type { Recorded } from '../../audit/audit-log.ts';
-import { type ErrorCode, errorCode, type LatchkeyError } from '../../base/errors.ts';
+import { describeError, type ErrorCode, errorCode, type LatchkeyError } from '../../base/errors.ts';
 import { type Connection, identityOf } from '../listen/connection.ts';
 import type { Identity } from '../listen/identity.ts';
 import { sendWireBytes } from '../node-internals/wire-answer.ts';
@@ -209,7 +209,10 @@ export class Exchange implements Recorded {
     if (failure !== undefined) {
       this.context.metrics.denials.with('audit').inc();
       const error = apiErrorOf(failure);
-      const body = (this.dialect?.errorBody ?? errorBody)('audit_failed', 'the audit file cannot be written');
+      // Path and remedy are for those who could do something about it.
+      const isOwner = this.connection.standing === 'owner';
+      const message = isOwner ? describeError(failure) : 'the audit file cannot be written';
+      const body = (this.dialect?.errorBody ?? errorBody)('audit_failed', message);
       this.#status = error.status;
       this.#body = Buffer.from(body, 'utf8');
       this.#headers = jsonHeaders(this.#body.length);
