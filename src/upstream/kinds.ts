@@ -14,6 +14,7 @@ const loaders: { readonly [K in UpstreamKind]: () => Promise<CreateSource<K>> } 
   exec: async () => (await import('./exec/exec-source.ts')).createExecSource,
   agent: async () => (await import('./agent/agent-source.ts')).createAgentSource,
   http: async () => (await import('./endpoint/endpoint-source.ts')).createEndpointSource,
+  aws: async () => (await import('./aws/aws-source.ts')).createAwsSource,
 };
 
 /** As the runtime's own table of modules: what is loaded stays loaded. */

@@ -5,6 +5,7 @@ import * as z from 'zod/mini';
 import type { ResolveContext } from '../resolve/resolve-context.ts';
 import type { Named } from '../sources/merge.ts';
 import { type AgentUpstreamConfig, agentSchema, resolveAgent } from './agent.ts';
+import { type AwsUpstreamConfig, awsSchema, resolveAws } from './aws.ts';
 import { type EnvUpstreamConfig, envSchema, resolveEnv } from './env.ts';
 import { type ExecUpstreamConfig, execSchema, resolveExec } from './exec.ts';
 import { type FileUpstreamConfig, fileSchema, resolveFile } from './file.ts';
@@ -15,7 +16,7 @@ import { vaultSchema } from './vault-schema.ts';
 
 export const upstreamSchema = z.discriminatedUnion(
   'kind',
-  [vaultSchema, fileSchema, envSchema, execSchema, httpSchema, agentSchema],
+  [vaultSchema, fileSchema, envSchema, execSchema, httpSchema, agentSchema, awsSchema],
   'a map',
 );
 
@@ -26,7 +27,8 @@ export type UpstreamConfig =
   | EnvUpstreamConfig
   | ExecUpstreamConfig
   | HttpUpstreamConfig
-  | AgentUpstreamConfig;
+  | AgentUpstreamConfig
+  | AwsUpstreamConfig;
 export type UpstreamKind = UpstreamConfig['kind'];
 
 export function resolveUpstream(item: Named<UpstreamInput>, context: ResolveContext): UpstreamConfig {
@@ -45,6 +47,8 @@ export function resolveUpstream(item: Named<UpstreamInput>, context: ResolveCont
       return resolveHttp({ name, place, value }, context);
     case 'agent':
       return resolveAgent({ name, place, value });
+    case 'aws':
+      return resolveAws({ name, place, value }, context);
   }
 }
 
@@ -56,4 +60,5 @@ export const defaultRefreshMs: Readonly<Record<UpstreamKind, number>> = {
   exec: 60_000,
   http: 60_000,
   agent: 5000,
+  aws: 300_000,
 };

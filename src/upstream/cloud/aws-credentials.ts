@@ -1,35 +1,26 @@
 // Finds AWS credentials as AWS's own SDKs do: environment, shared file, web identity, container endpoint, instance (IMDSv2).
 
-import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { LatchkeyError } from '../../base/errors.ts';
-import type { JsonObject } from '../../base/json.ts';
+import { errorCode, LatchkeyError } from '../../base/errors.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
 import { readControlledFile } from '../../base/paths/controlled-file.ts';
 import { pathErrorText } from '../../base/paths/path-trust.ts';
-import { SecretValue } from '../../base/secret-value.ts';
+import {
+  type AwsCredentialSource,
+  type AwsCredentials,
+  awsKeys,
+  awsRemedy,
+  keysFromJson,
+  keysFromXml,
+  noKeys,
+} from './aws-keys.ts';
+import { keysOfProfile } from './aws-profile.ts';
 import { metadataJson, metadataText } from './metadata-request.ts';
-
-export interface AwsCredentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: SecretValue;
-  readonly sessionToken: SecretValue | undefined;
-  /** Wall time in milliseconds. */
-  readonly expiresAt: number | undefined;
-}
-
-export interface AwsCredentialSource {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly signal: AbortSignal;
-}
-
-const remedy =
-  'give the host a role (instance profile, task role, service account), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
 
 /** Asks the sources in the order of the SDKs; the first that is configured counts. Throws `login_failed`. */
 export async function findAwsCredentials(source: AwsCredentialSource): Promise<AwsCredentials> {
   return (
     fromEnvironment(source) ??
-    (await fromSharedFile(source)) ??
+    (await fromProfile(source)) ??
     (await fromWebIdentity(source)) ??
     (await fromContainer(source)) ??
     (await fromInstance(source))
@@ -39,33 +30,23 @@ export async function findAwsCredentials(source: AwsCredentialSource): Promise<A
 function fromEnvironment({ env }: AwsCredentialSource): AwsCredentials | undefined {
   const accessKeyId = env['AWS_ACCESS_KEY_ID'];
   const secret = env['AWS_SECRET_ACCESS_KEY'];
-  if (!accessKeyId || !secret) return undefined;
-  return credentials(accessKeyId, secret, env['AWS_SESSION_TOKEN'], undefined);
+  // Who names a profile means it, as with the SDKs.
+  if (!accessKeyId || !secret || env['AWS_PROFILE']) return undefined;
+  return awsKeys(accessKeyId, secret, env['AWS_SESSION_TOKEN'], env['AWS_CREDENTIAL_EXPIRATION']);
 }
 
-async function fromSharedFile({ env }: AwsCredentialSource): Promise<AwsCredentials | undefined> {
-  const path = env['AWS_SHARED_CREDENTIALS_FILE'] ?? join(env['HOME'] ?? homedir(), '.aws', 'credentials');
-  const profile = env['AWS_PROFILE'] ?? 'default';
-  let text: string;
-  try {
-    text = (await readControlledFile(path)).bytes.toString('utf8');
-  } catch (error) {
-    if (env['AWS_SHARED_CREDENTIALS_FILE'] === undefined) return undefined;
-    const code = pathErrorText(error);
-    throw new LatchkeyError(
-      'login_failed',
-      `$AWS_SHARED_CREDENTIALS_FILE: ${path} cannot be read (${code})`,
-      {
-        cause: error,
-        remedy,
-      },
-    );
-  }
-  const fields = iniSection(text, profile);
-  const accessKeyId = fields.get('aws_access_key_id');
-  const secret = fields.get('aws_secret_access_key');
-  if (accessKeyId === undefined || secret === undefined) return undefined;
-  return credentials(accessKeyId, secret, fields.get('aws_session_token'), undefined);
+function fromProfile(source: AwsCredentialSource): Promise<AwsCredentials | undefined> {
+  return keysOfProfile(source, {
+    webIdentity: (env) => fromWebIdentity({ ...source, env }),
+    stsEndpoint: (region) =>
+      source.env['AWS_ENDPOINT_URL_STS'] ?? source.env['AWS_ENDPOINT_URL'] ?? stsEndpoint(region),
+    async named(name) {
+      if (name === 'Environment')
+        return fromEnvironment({ ...source, env: { ...source.env, AWS_PROFILE: undefined } });
+      if (name === 'EcsContainer') return await fromContainer(source);
+      return name === 'Ec2InstanceMetadata' ? await fromInstance(source) : undefined;
+    },
+  });
 }
 
 /** Without a region, and for us-east-1, the global endpoint: the one that a mount of Vault asks unless it is told otherwise. */
@@ -88,13 +69,16 @@ async function fromWebIdentity({ env, signal }: AwsCredentialSource): Promise<Aw
       `$AWS_WEB_IDENTITY_TOKEN_FILE: ${path} cannot be read (${code})`,
       {
         cause: error,
-        remedy,
+        remedy: awsRemedy,
       },
     );
   }
   const xml = await metadataText({
     service: 'AWS STS',
-    url: env['AWS_ENDPOINT_URL_STS'] ?? stsEndpoint(env['AWS_REGION'] || env['AWS_DEFAULT_REGION']),
+    url:
+      env['AWS_ENDPOINT_URL_STS'] ??
+      env['AWS_ENDPOINT_URL'] ??
+      stsEndpoint(env['AWS_REGION'] || env['AWS_DEFAULT_REGION']),
     method: 'POST',
     headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/xml' },
     body: new URLSearchParams({
@@ -107,9 +91,7 @@ async function fromWebIdentity({ env, signal }: AwsCredentialSource): Promise<Aw
     remedy: 'check AWS_ROLE_ARN, and that the role trusts the issuer of the token',
     signal,
   });
-  const [id, secret] = [xmlText(xml, 'AccessKeyId'), xmlText(xml, 'SecretAccessKey')];
-  if (id === undefined || secret === undefined) throw incomplete('AWS STS');
-  return credentials(id, secret, xmlText(xml, 'SessionToken'), xmlText(xml, 'Expiration'));
+  return keysFromXml(xml, 'AWS STS');
 }
 
 async function fromContainer({ env, signal }: AwsCredentialSource): Promise<AwsCredentials | undefined> {
@@ -126,10 +108,10 @@ async function fromContainer({ env, signal }: AwsCredentialSource): Promise<AwsC
     service,
     url,
     headers: token ? { authorization: token } : {},
-    remedy,
+    remedy: awsRemedy,
     signal,
   });
-  return fromJson(json, service);
+  return keysFromJson(json, service);
 }
 
 async function fromInstance({ env, signal }: AwsCredentialSource): Promise<AwsCredentials> {
@@ -138,28 +120,28 @@ async function fromInstance({ env, signal }: AwsCredentialSource): Promise<AwsCr
       'login_failed',
       'there are no AWS credentials, and the metadata service is switched off',
       {
-        remedy,
+        remedy: awsRemedy,
       },
     );
   }
   const service = 'the AWS metadata service';
-  const base = (env['AWS_EC2_METADATA_SERVICE_ENDPOINT'] ?? 'http://169.254.169.254').replace(/\/+$/, '');
-  const token = await metadataText({
+  const folder = '/latest/meta-data/iam/security-credentials/';
+  const role = (await instanceText(folder, env, signal)).split('\n', 1)[0]?.trim();
+  if (!role) throw noKeys(service);
+  return keysFromJson(
+    jsonOf(await instanceText(`${folder}${encodeURIComponent(role)}`, env, signal), service),
     service,
-    url: `${base}/latest/api/token`,
-    method: 'PUT',
-    headers: { 'x-aws-ec2-metadata-token-ttl-seconds': '21600' },
-    remedy,
-    signal,
-  });
-  const headers = { 'x-aws-ec2-metadata-token': token };
-  const folder = `${base}/latest/meta-data/iam/security-credentials/`;
-  const role = (await metadataText({ service, url: folder, headers, remedy, signal }))
-    .split('\n', 1)[0]
-    ?.trim();
-  if (!role) throw incomplete(service);
-  const url = `${folder}${encodeURIComponent(role)}`;
-  return fromJson(await metadataJson({ service, url, headers, remedy, signal }), service);
+  );
+}
+
+function jsonOf(text: string, service: string): JsonObject {
+  try {
+    const value = parseJson(text);
+    if (isJsonObject(value)) return value;
+  } catch {
+    // The parser's error would quote the answer.
+  }
+  throw noKeys(service);
 }
 
 /** The token in the environment must not travel: loopback and the link-local addresses of ECS and EKS, or https. */
@@ -177,44 +159,32 @@ function assertContainerHost(url: string): void {
   );
 }
 
-function fromJson(json: JsonObject, service: string): AwsCredentials {
-  const { AccessKeyId: id, SecretAccessKey: secret, Token: token, Expiration: expiration } = json;
-  if (typeof id !== 'string' || typeof secret !== 'string') throw incomplete(service);
-  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
-  return credentials(id, secret, text(token), text(expiration));
-}
-
-function credentials(
-  accessKeyId: string,
-  secret: string,
-  token: string | undefined,
-  expiration: string | undefined,
-): AwsCredentials {
-  const expiresAt = expiration === undefined ? Number.NaN : Date.parse(expiration);
-  return {
-    accessKeyId,
-    secretAccessKey: SecretValue.fromText(secret),
-    sessionToken: token ? SecretValue.fromText(token) : undefined,
-    expiresAt: Number.isNaN(expiresAt) ? undefined : expiresAt,
-  };
-}
-
-function iniSection(text: string, wanted: string): Map<string, string> {
-  const fields = new Map<string, string>();
-  let section = '';
-  for (const line of text.split('\n')) {
-    const header = /^\s*\[\s*(?:profile\s+)?([^\]]*?)\s*\]/.exec(line);
-    if (header) section = header[1] ?? '';
-    const pair = /^\s*([a-z_]+)\s*=\s*(.*?)\s*$/.exec(line);
-    if (pair && section === wanted) fields.set(pair[1] ?? '', pair[2] ?? '');
+/** Of the machine that this is; undefined where nobody tells. */
+export async function instanceRegion({ env, signal }: AwsCredentialSource): Promise<string | undefined> {
+  if (env['AWS_EC2_METADATA_DISABLED'] === 'true') return undefined;
+  try {
+    return (await instanceText('/latest/meta-data/placement/region', env, signal)).trim() || undefined;
+  } catch (error) {
+    if (errorCode(error) === 'login_failed') return undefined;
+    throw error;
   }
-  return fields;
 }
 
-function xmlText(xml: string, tag: string): string | undefined {
-  return new RegExp(`<${tag}>([^<]+)</${tag}>`).exec(xml)?.[1];
-}
-
-function incomplete(service: string): LatchkeyError {
-  return new LatchkeyError('login_failed', `${service} has no credentials for this host`, { remedy });
+async function instanceText(
+  path: string,
+  env: AwsCredentialSource['env'],
+  signal: AbortSignal,
+): Promise<string> {
+  const service = 'the AWS metadata service';
+  const base = (env['AWS_EC2_METADATA_SERVICE_ENDPOINT'] ?? 'http://169.254.169.254').replace(/\/+$/, '');
+  const token = await metadataText({
+    service,
+    url: `${base}/latest/api/token`,
+    method: 'PUT',
+    headers: { 'x-aws-ec2-metadata-token-ttl-seconds': '21600' },
+    remedy: `${awsRemedy}; in a container the instance must allow two hops`,
+    signal,
+  });
+  const headers = { 'x-aws-ec2-metadata-token': token };
+  return await metadataText({ service, url: `${base}${path}`, headers, remedy: awsRemedy, signal });
 }

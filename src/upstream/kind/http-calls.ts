@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Clock } from '../../base/clock.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
 import type { ServerConfig } from '../../config/upstreams/server-config.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
@@ -113,6 +114,19 @@ export function checkStatus(answer: HttpAnswer, what: string, clock: Clock, deta
     );
   }
   throw new LatchkeyError('request_invalid', `${where} answers ${status} to the request for ${what}${told}`);
+}
+
+/** The body as a JSON object. Throws `upstream_answer_invalid`, without a word of it. */
+export function jsonBody({ body, where }: Pick<HttpAnswer, 'body' | 'where'>): JsonObject {
+  try {
+    const value = parseJson(body.toString('utf8'));
+    if (isJsonObject(value)) return value;
+  } catch {
+    // The parser's error would quote the answer.
+  }
+  throw new UpstreamFailure('answer_invalid', `${where} answers something else than a JSON object`, {
+    remedy: 'check the address, and what stands between',
+  });
 }
 
 /** Seconds or a date; undefined where there is none, or nobody could mean it. */

@@ -1,5 +1,6 @@
 // Answers of kinds that are no Vault: fields, one value, or a value that is fields when it is a JSON object.
 import { isUtf8 } from 'node:buffer';
+import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import { digestData, fieldsContent, type SecretAnswer } from '../../store/secret-version.ts';
@@ -22,8 +23,21 @@ export function documentAnswer(value: Buffer, life: Life): SecretAnswer {
   return fields === undefined ? valueAnswer(value, life) : fieldsAnswer(fields, life);
 }
 
+/** One field of a value that is a JSON object; without a name of one the whole, as `documentAnswer`. */
+export function partAnswer(value: Buffer, key: string | undefined, what: string, life: Life): SecretAnswer {
+  if (key === undefined) return documentAnswer(value, life);
+  const fields = jsonFields(value);
+  const part = fields !== undefined && Object.hasOwn(fields, key) ? fields[key] : undefined;
+  if (part === undefined || part === null)
+    throw new LatchkeyError('not_found', `${what}: there is no such field in the secret`);
+  if (isJsonObject(part)) return fieldsAnswer(part, life);
+  return typeof part === 'string'
+    ? valueAnswer(Buffer.from(part), life)
+    : fieldsAnswer({ value: part }, life);
+}
+
 /** Undefined where the value is no JSON object. */
-function jsonFields(value: Buffer): JsonObject | undefined {
+export function jsonFields(value: Buffer): JsonObject | undefined {
   if (!/^\s*\{/.test(value.subarray(0, 64).toString('latin1')) || !isUtf8(value)) return undefined;
   try {
     const parsed = parseJson(value.toString('utf8'));

@@ -1,0 +1,68 @@
+// AWS as an upstream (Secrets Manager, Parameter Store, STS): the keys of `kind: aws`, and what they mean resolved.
+import * as z from 'zod/mini';
+import type { Place } from '../problems.ts';
+import { doc, section, text } from '../schema/fields.ts';
+import type { KindContext, KindItem } from './kind-context.ts';
+import type { ServerConfig } from './server-config.ts';
+import { resolveServer } from './server-resolve.ts';
+import { serverSchema } from './server-schema.ts';
+
+export const awsSchema = section({
+  kind: doc(z.literal('aws'), 'AWS Secrets Manager, Systems Manager Parameter Store, and roles of STS.'),
+  region: doc(
+    z.optional(text()),
+    'Default `$AWS_REGION`, `$AWS_DEFAULT_REGION`, that of the profile, else that of the instance.',
+  ),
+  profile: doc(z.optional(text()), 'A profile of the shared files; default `$AWS_PROFILE`, else `default`.'),
+  role_arn: doc(z.optional(text()), 'A role to take for all requests, with the credentials that are found.'),
+  external_id: doc(z.optional(text()), 'What that role wants to be told.'),
+  endpoint: doc(
+    z.optional(text()),
+    'Another address for all services: an interface endpoint, an emulator; default `$AWS_ENDPOINT_URL`, else that of AWS.',
+  ),
+  events_queue: doc(
+    z.optional(text()),
+    'The URL of an SQS queue that EventBridge sends changes to; one queue for each host.',
+  ),
+  ...serverSchema,
+});
+
+export interface AwsUpstreamConfig extends ServerConfig {
+  readonly name: string;
+  readonly kind: 'aws';
+  readonly region: string | undefined;
+  readonly profile: string | undefined;
+  readonly roleArn: string | undefined;
+  readonly externalId: string | undefined;
+  readonly endpoint: string | undefined;
+  readonly eventsQueue: string | undefined;
+}
+
+export function resolveAws(
+  { name, place, value }: KindItem<z.output<typeof awsSchema>>,
+  context: KindContext,
+): AwsUpstreamConfig {
+  checkUrl(value.endpoint, place.at('endpoint'), context);
+  checkUrl(value.events_queue, place.at('events_queue'), context);
+  if (value.external_id !== undefined && value.role_arn === undefined) {
+    context.problems.add(place.at('external_id'), 'needs role_arn, the role that wants it');
+  }
+  return {
+    name,
+    kind: 'aws',
+    region: value.region,
+    profile: value.profile,
+    roleArn: value.role_arn,
+    externalId: value.external_id,
+    endpoint: value.endpoint,
+    eventsQueue: value.events_queue,
+    ...resolveServer(value, place, context),
+  };
+}
+
+function checkUrl(said: string | undefined, place: Place, { problems }: KindContext): void {
+  const url = said === undefined ? undefined : URL.parse(said);
+  if (url === null || (url !== undefined && !/^https?:$/.test(url.protocol))) {
+    problems.add(place, 'expected a URL that starts with https:// or http://');
+  }
+}

@@ -1,0 +1,191 @@
+// AWS as an upstream: Secrets Manager, Parameter Store and roles of STS behind one identity.
+import { BoundedMap } from '../../base/bounded-map.ts';
+import { LatchkeyError } from '../../base/errors.ts';
+import type { AwsUpstreamConfig } from '../../config/upstreams/aws.ts';
+import type { Reference } from '../../store/reference.ts';
+import type { RequestOptions } from '../../store/secret-reading.ts';
+import type { SecretAnswer } from '../../store/secret-version.ts';
+import { findAwsCredentials, instanceRegion } from '../cloud/aws-credentials.ts';
+import { regionOfProfile } from '../cloud/aws-profile.ts';
+import { assumeRole } from '../cloud/aws-roles.ts';
+import { createIdentityKeeper } from '../cloud/identity-keeper.ts';
+import { createHttpCalls } from '../kind/http-calls.ts';
+import { fieldsAnswer, partAnswer } from '../kind/kind-answer.ts';
+import { createKindSource, type KindClient, type KindHooks } from '../kind/kind-source.ts';
+import type { SecretSource, SourceOptions } from '../secret-source.ts';
+import { type AwsService, createAwsCalls } from './aws-calls.ts';
+import { parseAwsPath } from './aws-path.ts';
+import { type LabelEvents, startLabelEvents } from './label-events.ts';
+import { createParameterStore } from './parameter-store.ts';
+import { createSecretsManager } from './secrets-manager.ts';
+
+export function createAwsSource(options: SourceOptions<AwsUpstreamConfig>): SecretSource {
+  return createKindSource(options, (hooks) => createAwsClient(options, hooks));
+}
+
+function createAwsClient(options: SourceOptions<AwsUpstreamConfig>, hooks: KindHooks): KindClient {
+  const { config, clock } = options;
+  const logger = options.logger.child({ upstream: config.name });
+  const env = config.profile === undefined ? options.env : { ...options.env, AWS_PROFILE: config.profile };
+  let region = config.region ?? (env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || undefined);
+  const http = createHttpCalls(options);
+  const endpointOf = (service: AwsService) => endpoint(service, region ?? 'us-east-1', config, env);
+  const identity = createIdentityKeeper({
+    clock,
+    logger,
+    async fetch(signal) {
+      const keys = await findAwsCredentials({ env, signal });
+      const { roleArn, externalId } = config;
+      if (roleArn === undefined) return keys;
+      const place = { region: region ?? 'us-east-1', endpoint: endpointOf('sts'), signal };
+      return await assumeRole(keys, { roleArn, externalId }, place);
+    },
+  });
+  const calls = createAwsCalls({ http, identity, clock, region: () => region ?? 'us-east-1', endpointOf });
+  const secrets = createSecretsManager(calls, clock);
+  const parameters = createParameterStore(calls, clock);
+  /** Names and ARNs that were seen to be one secret: to the ARN. */
+  const arns = new BoundedMap<string, string>(20_000);
+  const paths = new Set<string>();
+  let events: LabelEvents | undefined;
+
+  async function read(reference: Reference, request: RequestOptions): Promise<SecretAnswer> {
+    const path = parseAwsPath(reference);
+    const { version_id: versionId, version_stage: stage, tag } = reference.parameters;
+    if (path.service === 'sts') return await roleSession(path.roleArn, reference, request);
+    if ('prefix' in path) {
+      const all =
+        path.service === 'ssm'
+          ? parameters.readAll(path.prefix, request)
+          : secrets.readAll(path.prefix, tag, request);
+      return fieldsAnswer(await all, {});
+    }
+    if (path.service === 'ssm') {
+      const { value, version, arn } = await parameters.read(path.id, request);
+      noteArn(path.id, arn);
+      return partAnswer(
+        Buffer.from(value),
+        path.key,
+        reference.path,
+        version === undefined ? {} : { versionId: version },
+      );
+    }
+    const secret = await secrets.read(path.id, { versionId, stage }, request);
+    noteArn(path.id, secret.arn);
+    noteArn(secret.name ?? '', secret.arn);
+    return partAnswer(
+      secret.value,
+      path.key,
+      reference.path,
+      secret.versionId === undefined ? {} : { versionId: secret.versionId },
+    );
+  }
+
+  function noteArn(id: string, arn: string | undefined): void {
+    if (arn !== undefined && id !== '') arns.set(id, arn);
+  }
+
+  /** Credentials of a role, as a lease that ends by itself. */
+  async function roleSession(
+    roleArn: string,
+    { parameters: said }: Reference,
+    { signal }: RequestOptions,
+  ): Promise<SecretAnswer> {
+    const keys = await assumeRole(
+      await identity.get(signal),
+      {
+        roleArn,
+        sessionName: said['session_name'],
+        externalId: said['external_id'],
+        policy: said['policy'],
+        durationSeconds: said['duration'] === undefined ? undefined : Number(said['duration']),
+      },
+      { region: region ?? 'us-east-1', endpoint: endpointOf('sts'), signal },
+    );
+    const durationSeconds = Math.max(1, Math.round(((keys.expiresAt ?? 0) - clock.wall()) / 1000));
+    const fields = {
+      access_key: keys.accessKeyId,
+      secret_key: keys.secretAccessKey.text(),
+      security_token: keys.sessionToken?.text() ?? '',
+      expiration: new Date(keys.expiresAt ?? 0).toISOString(),
+    };
+    return fieldsAnswer(fields, {
+      kind: 'leased',
+      lease: { id: `sts/${keys.accessKeyId}`, durationSeconds, isRenewable: false },
+    });
+  }
+
+  return {
+    address: config.endpoint ?? `AWS ${region ?? '(its region is looked up)'}`,
+    budget: http.budget,
+    login: () => ({
+      method: 'aws',
+      state: identity.current() === undefined ? 'none' : 'logged_in',
+      ...endOf(identity.current()?.expiresAt),
+    }),
+    async connect(signal) {
+      region ??= (await regionOfProfile(env)) ?? (await instanceRegion({ env, signal }));
+      await identity.get(signal);
+    },
+    read(reference, request) {
+      paths.add(reference.path);
+      return read(reference, request);
+    },
+    canonicalPath(reference) {
+      const path = parseAwsPath(reference);
+      if (!('id' in path)) return reference.path;
+      return `${path.service}:${arns.get(path.id) ?? path.id}${path.key === undefined ? '' : `#${path.key}`}`;
+    },
+    leases: {
+      async renew(leaseId) {
+        throw new LatchkeyError(
+          'lease_lost',
+          `${leaseId}: sessions of AWS roles are not renewed, but replaced`,
+        );
+      },
+      // A session cannot be ended before its time.
+      revoke: async () => undefined,
+    },
+    watch() {
+      if (config.eventsQueue === undefined) return;
+      events = startLabelEvents({
+        ...options,
+        logger,
+        calls,
+        queue: config.eventsQueue,
+        onChange(names) {
+          const changed = new Set(names.flatMap((name) => [name, arns.get(name) ?? name]));
+          for (const path of paths) if (isOneOf(path, changed, arns)) hooks.changed(path);
+        },
+      });
+    },
+    async close() {
+      await events?.close();
+      await http.close();
+    },
+  };
+}
+
+function isOneOf(text: string, changed: ReadonlySet<string>, arns: ReadonlyMap<string, string>): boolean {
+  const path = parseAwsPath({ path: text });
+  if ('prefix' in path) return [...changed].some((name) => name.startsWith(path.prefix));
+  return 'id' in path && (changed.has(path.id) || changed.has(arns.get(path.id) ?? ''));
+}
+
+function endOf(expiresAt: number | undefined): { expiresAt?: number } {
+  return expiresAt === undefined ? {} : { expiresAt };
+}
+
+function endpoint(
+  service: AwsService,
+  region: string,
+  config: AwsUpstreamConfig,
+  env: SourceOptions<unknown>['env'],
+): string {
+  const variable = `AWS_ENDPOINT_URL_${service === 'secretsmanager' ? 'SECRETS_MANAGER' : service.toUpperCase()}`;
+  const said = config.endpoint ?? (env[variable] || env['AWS_ENDPOINT_URL'] || undefined);
+  if (said !== undefined) return `${said.replace(/\/+$/, '')}/`;
+  const fips = env['AWS_USE_FIPS_ENDPOINT'] === 'true' ? '-fips' : '';
+  if (env['AWS_USE_DUALSTACK_ENDPOINT'] === 'true') return `https://${service}${fips}.${region}.api.aws/`;
+  return `https://${service}${fips}.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}/`;
+}

@@ -1,0 +1,110 @@
+// Parameter Store: parameters by name, version or label, ten in a request, and all of a path.
+import type { Clock } from '../../base/clock.ts';
+import { LatchkeyError } from '../../base/errors.ts';
+import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../base/json.ts';
+import type { RequestOptions } from '../../store/secret-reading.ts';
+import { createBatcher } from '../kind/batcher.ts';
+import type { AwsCalls } from './aws-calls.ts';
+
+export interface AwsParameter {
+  readonly value: string;
+  readonly version: string | undefined;
+  readonly arn: string | undefined;
+}
+
+export interface ParameterStore {
+  /** `name`, `name:3` or `name:label`. */
+  read(name: string, request: RequestOptions): Promise<AwsParameter>;
+  /** By the rest of their names after `path`. */
+  readAll(path: string, request: RequestOptions): Promise<JsonObject>;
+}
+
+/** The most of GetParameters and of a page of GetParametersByPath. */
+const mostInBatch = 10;
+const mostPages = 200;
+
+export function createParameterStore({ call }: AwsCalls, clock: Clock): ParameterStore {
+  const batcher = createBatcher<AwsParameter>({
+    clock,
+    most: mostInBatch,
+    async run(names, request) {
+      const body = { Names: names, WithDecryption: true };
+      const answer = await call(
+        'ssm',
+        'AmazonSSM.GetParameters',
+        body,
+        `parameter ${names.join(', ')}`,
+        request,
+      );
+      const found = objectsIn(answer['Parameters']);
+      return new Map<string, AwsParameter | Error>(
+        names.map((name) => {
+          const one = found.find((parameter) => isNamed(parameter, name));
+          return [
+            name,
+            one === undefined
+              ? new LatchkeyError('not_found', `AWS has no parameter ${name}`)
+              : toParameter(one),
+          ];
+        }),
+      );
+    },
+  });
+
+  return {
+    read: batcher.ask,
+    async readAll(path, request) {
+      const fields: JsonObject = {};
+      let next: JsonValue | undefined;
+      for (let page = 0; page < mostPages; page += 1) {
+        const body = {
+          Path: path.replace(/(.)\/$/, '$1'),
+          Recursive: true,
+          WithDecryption: true,
+          MaxResults: mostInBatch,
+          ...(typeof next === 'string' ? { NextToken: next } : {}),
+        };
+        const answer = await call(
+          'ssm',
+          'AmazonSSM.GetParametersByPath',
+          body,
+          `the parameters ${path}*`,
+          request,
+        );
+        for (const parameter of objectsIn(answer['Parameters'])) {
+          const { Name: name } = parameter;
+          if (typeof name === 'string') fields[name.slice(path.length)] = toParameter(parameter).value;
+        }
+        // An empty page with a token is a page.
+        next = answer['NextToken'];
+        if (typeof next !== 'string' || next === '') return fields;
+      }
+      throw new LatchkeyError(
+        'request_invalid',
+        `there are more than ${mostPages * mostInBatch} parameters ${path}*`,
+      );
+    },
+  };
+}
+
+/** A version or label is asked for behind a colon, and is beside the name in the answer. */
+function isNamed(parameter: JsonObject, wanted: string): boolean {
+  const { Name: name, Selector: selector, ARN: arn, Version: version } = parameter;
+  if (name === wanted || arn === wanted) return typeof selector !== 'string' || selector === '';
+  const [, plain, choice = ''] = /^(\/?[^:]+):([^:]+)$/.exec(wanted) ?? [];
+  if (plain === undefined || name !== plain) return false;
+  if (typeof selector === 'string') return selector === `:${choice}`;
+  return !/^\d+$/.test(choice) || (version instanceof JsonNumber && version.text === choice);
+}
+
+function toParameter({ Value: value, Version: version, ARN: arn }: JsonObject): AwsParameter {
+  return {
+    value: typeof value === 'string' ? value : '',
+    version: version instanceof JsonNumber ? version.text : undefined,
+    arn: typeof arn === 'string' ? arn : undefined,
+  };
+}
+
+function objectsIn(value: JsonValue | undefined): JsonObject[] {
+  return Array.isArray(value) ? value.filter(isJsonObject) : [];
+}

@@ -1,0 +1,189 @@
+// Profiles of AWS's shared files: keys, roles with a source profile, web identities and credential processes.
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { createSystemClock } from '../../base/clock.ts';
+import { LatchkeyError } from '../../base/errors.ts';
+import { isJsonObject, parseJson } from '../../base/json.ts';
+import { readControlledFile } from '../../base/paths/controlled-file.ts';
+import { pathErrorText } from '../../base/paths/path-trust.ts';
+import { runProgram } from '../exec/run-program.ts';
+import {
+  type AwsCredentialSource,
+  type AwsCredentials,
+  awsKeys,
+  awsRemedy,
+  keysFromJson,
+} from './aws-keys.ts';
+import { assumeRole } from './aws-roles.ts';
+
+type Fields = ReadonlyMap<string, string>;
+type Profiles = ReadonlyMap<string, Fields>;
+
+/** What else a profile may name as the source of its credentials. */
+export interface OtherSources {
+  webIdentity(env: AwsCredentialSource['env']): Promise<AwsCredentials | undefined>;
+  named(source: string): Promise<AwsCredentials | undefined>;
+  stsEndpoint(region: string | undefined): string;
+}
+
+const mostHops = 5;
+
+/** Undefined: there is no such profile, or it has no credentials. Throws `login_failed`. */
+export async function keysOfProfile(
+  source: AwsCredentialSource,
+  others: OtherSources,
+): Promise<AwsCredentials | undefined> {
+  const profiles = await readProfiles(source.env);
+  const name = source.env['AWS_PROFILE'] ?? 'default';
+  if (source.env['AWS_PROFILE'] !== undefined && !profiles.has(name))
+    throw wrong(name, 'is in no shared file');
+  return await resolve(name, profiles, source, others, []);
+}
+
+/** The region of the profile that is meant. */
+export async function regionOfProfile(env: AwsCredentialSource['env']): Promise<string | undefined> {
+  return (await readProfiles(env)).get(env['AWS_PROFILE'] ?? 'default')?.get('region');
+}
+
+async function resolve(
+  name: string,
+  profiles: Profiles,
+  source: AwsCredentialSource,
+  others: OtherSources,
+  seen: readonly string[],
+): Promise<AwsCredentials | undefined> {
+  const fields = profiles.get(name);
+  if (fields === undefined) return undefined;
+  const [id, secret] = [fields.get('aws_access_key_id'), fields.get('aws_secret_access_key')];
+  const roleArn = fields.get('role_arn');
+  const isOwnSource = seen.at(-1) === name;
+  if (roleArn !== undefined && !isOwnSource)
+    return await ofRole(name, roleArn, fields, profiles, source, others, seen);
+  if (id !== undefined && secret !== undefined)
+    return awsKeys(id, secret, fields.get('aws_session_token'), undefined);
+  const command = fields.get('credential_process');
+  return command === undefined ? undefined : await ofProcess(command, name, source);
+}
+
+async function ofRole(
+  name: string,
+  roleArn: string,
+  fields: Fields,
+  profiles: Profiles,
+  source: AwsCredentialSource,
+  others: OtherSources,
+  seen: readonly string[],
+): Promise<AwsCredentials> {
+  const tokenFile = fields.get('web_identity_token_file');
+  const sessionName = fields.get('role_session_name');
+  if (tokenFile !== undefined) {
+    const env = {
+      ...source.env,
+      AWS_WEB_IDENTITY_TOKEN_FILE: tokenFile,
+      AWS_ROLE_ARN: roleArn,
+      AWS_ROLE_SESSION_NAME: sessionName,
+    };
+    const keys = await others.webIdentity(env);
+    if (keys !== undefined) return keys;
+  }
+  const [from, other] = [fields.get('source_profile'), fields.get('credential_source')];
+  if (seen.length >= mostHops || (from !== undefined && from !== name && seen.includes(from)))
+    throw wrong(name, 'leads back to itself');
+  const keys =
+    from === undefined
+      ? await others.named(other ?? '')
+      : await resolve(from, profiles, source, others, [...seen, name]);
+  if (keys === undefined) throw wrong(name, 'has a role_arn, and no credentials to take it with');
+  const region = source.env['AWS_REGION'] || source.env['AWS_DEFAULT_REGION'] || fields.get('region');
+  const duration = Number(fields.get('duration_seconds') ?? Number.NaN);
+  return await assumeRole(
+    keys,
+    {
+      roleArn,
+      sessionName,
+      externalId: fields.get('external_id'),
+      ...(Number.isNaN(duration) ? {} : { durationSeconds: duration }),
+    },
+    { region: region ?? 'us-east-1', endpoint: others.stsEndpoint(region), signal: source.signal },
+  );
+}
+
+/** Words as a shell has them, and no shell. */
+async function ofProcess(
+  command: string,
+  name: string,
+  { env, signal }: AwsCredentialSource,
+): Promise<AwsCredentials> {
+  const words = [...command.matchAll(/"((?:[^"\\]|\\.)*)"|'([^']*)'|(\S+)/g)].map(
+    ([, double, single, plain]) => double?.replace(/\\(.)/g, '$1') ?? single ?? plain ?? '',
+  );
+  const given = Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  const end = await runProgram({
+    command: words,
+    input: '',
+    env: Object.fromEntries(given),
+    workingDir: '/',
+    uid: undefined,
+    gid: undefined,
+    timeoutMs: 60_000,
+    maxBytes: 64 * 1024,
+    clock: createSystemClock(),
+    signal,
+  });
+  try {
+    const answer = parseJson(end.stdout.toString('utf8'));
+    if (end.code === 0 && isJsonObject(answer))
+      return keysFromJson(answer, `credential_process of ${name}`, 'SessionToken');
+  } catch {
+    // The parser's error would quote the answer.
+  }
+  throw wrong(name, `: credential_process ended with ${end.code ?? 'a signal'} and without credentials`);
+}
+
+async function readProfiles(env: AwsCredentialSource['env']): Promise<Profiles> {
+  const folder = join(env['HOME'] ?? homedir(), '.aws');
+  const profiles = new Map<string, Map<string, string>>();
+  const sources = [
+    { path: env['AWS_CONFIG_FILE'], fallback: 'config' },
+    { path: env['AWS_SHARED_CREDENTIALS_FILE'], fallback: 'credentials' },
+  ];
+  for (const { path, fallback } of sources) {
+    for (const [name, field, value] of fieldsIn(await textOf(path, join(folder, fallback)))) {
+      const fields = profiles.get(name) ?? new Map<string, string>();
+      profiles.set(name, fields.set(field, value));
+    }
+  }
+  return profiles;
+}
+
+/** What the environment names must be there. */
+async function textOf(named: string | undefined, fallback: string): Promise<string> {
+  const path = named || fallback;
+  try {
+    return (await readControlledFile(path)).bytes.toString('utf8');
+  } catch (error) {
+    if (!named) return '';
+    throw new LatchkeyError(
+      'login_failed',
+      `the shared file ${path} cannot be read (${pathErrorText(error)})`,
+      {
+        cause: error,
+        remedy: awsRemedy,
+      },
+    );
+  }
+}
+
+function* fieldsIn(text: string): Generator<[profile: string, field: string, value: string]> {
+  let section = '';
+  for (const line of text.split('\n')) {
+    const header = /^\s*\[\s*(?:profile\s+)?([^\]]*?)\s*\]/.exec(line);
+    if (header) section = (header[1] ?? '').replace(/^"(.*)"$/, '$1');
+    const pair = /^([a-z_]+)\s*=\s*(.*?)\s*$/.exec(line);
+    if (pair && section !== '') yield [section, pair[1] ?? '', pair[2] ?? ''];
+  }
+}
+
+function wrong(profile: string, what: string): LatchkeyError {
+  return new LatchkeyError('login_failed', `the AWS profile ${profile} ${what}`, { remedy: awsRemedy });
+}

@@ -1,0 +1,74 @@
+// Keeps a cloud identity (keys, an access token) for its life: one refresh at a time, well before its end, and the old one for
+// as long as it is good when that fails.
+import type { Clock } from '../../base/clock.ts';
+import { describeError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+
+export interface CloudIdentity {
+  /** Wall time in milliseconds; undefined: it has no end. */
+  readonly expiresAt: number | undefined;
+}
+
+export interface IdentityKeeper<T extends CloudIdentity> {
+  /** Rejects with `login_failed` where there is none and none can be had. */
+  get(signal: AbortSignal): Promise<T>;
+  /** It was refused: the next one asks for another. */
+  forget(identity: T): void;
+  current(): T | undefined;
+}
+
+export interface IdentityKeeperOptions<T extends CloudIdentity> {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Its signal is that of the first who asked. */
+  fetch(signal: AbortSignal): Promise<T>;
+}
+
+/** Replaced at 80 % of its life, or so long before its end where that is later. */
+const leadMs = 300_000;
+/** After a refresh that failed, while the old one is still good. */
+const retryMs = 30_000;
+
+export function createIdentityKeeper<T extends CloudIdentity>(
+  options: IdentityKeeperOptions<T>,
+): IdentityKeeper<T> {
+  const { clock, logger } = options;
+  let held: { identity: T; refreshAt: number } | undefined;
+  let fetching: Promise<T> | undefined;
+
+  function keep(identity: T): T {
+    const { expiresAt } = identity;
+    const lifeMs = expiresAt === undefined ? Number.POSITIVE_INFINITY : expiresAt - clock.wall();
+    held = { identity, refreshAt: clock.wall() + Math.max(lifeMs - leadMs, Math.min(lifeMs * 0.8, lifeMs)) };
+    return identity;
+  }
+
+  async function refresh(signal: AbortSignal): Promise<T> {
+    try {
+      return keep(await options.fetch(signal));
+    } catch (error) {
+      const end = held?.identity.expiresAt;
+      if (held === undefined || (end !== undefined && end <= clock.wall())) throw error;
+      logger.warn(
+        { error: describeError(error) },
+        'credentials cannot be renewed, the old ones are good for some time',
+      );
+      held.refreshAt = clock.wall() + retryMs;
+      return held.identity;
+    }
+  }
+
+  return {
+    async get(signal) {
+      if (held !== undefined && clock.wall() < held.refreshAt) return held.identity;
+      fetching ??= refresh(signal).finally(() => {
+        fetching = undefined;
+      });
+      return await fetching;
+    },
+    forget(identity) {
+      if (held?.identity === identity) held = undefined;
+    },
+    current: () => held?.identity,
+  };
+}

@@ -1,0 +1,84 @@
+// Gathers questions that come at about the same time into one request; each asker gets its own answer or error.
+import type { Clock, Timer } from '../../base/clock.ts';
+import type { RequestOptions } from '../../store/secret-reading.ts';
+
+export interface Batcher<A> {
+  ask(id: string, request: RequestOptions): Promise<A>;
+}
+
+export interface BatcherOptions<A> {
+  readonly clock: Clock;
+  /** The most ids of one request. */
+  readonly most: number;
+  /** Each id's answer or what is wrong with it; a rejection is everybody's. */
+  run(ids: readonly string[], request: RequestOptions): Promise<ReadonlyMap<string, A | Error>>;
+}
+
+interface Asker<A> {
+  readonly request: RequestOptions;
+  resolve(answer: A): void;
+  reject(error: unknown): void;
+}
+
+/** Somebody waits: only what comes in the same moment shares the request. The schedule does not mind a second. */
+const windowMs = { interactive: 5, background: 1000 };
+
+export function createBatcher<A>({ clock, most, run }: BatcherOptions<A>): Batcher<A> {
+  let waiting = new Map<string, Asker<A>[]>();
+  let timer: { at: number; timer: Timer } | undefined;
+
+  function plan(delayMs: number): void {
+    const at = clock.now() + delayMs;
+    if (timer !== undefined && timer.at <= at) return;
+    timer?.timer.cancel();
+    timer = { at, timer: clock.setTimer(delayMs, flush) };
+  }
+
+  function flush(): void {
+    timer?.timer.cancel();
+    timer = undefined;
+    const all = [...waiting];
+    waiting = new Map();
+    for (let from = 0; from < all.length; from += most) void send(all.slice(from, from + most));
+  }
+
+  async function send(batch: readonly [string, readonly Asker<A>[]][]): Promise<void> {
+    const askers = batch.flatMap(([, some]) => some);
+    const isUrgent = askers.some(({ request }) => request.priority === 'interactive');
+    const ending = new AbortController();
+    // It ends when the last of those who ask has given up.
+    const note = () => {
+      if (askers.every(({ request }) => request.signal.aborted)) ending.abort();
+    };
+    for (const { request } of askers) request.signal.addEventListener('abort', note, { once: true });
+    try {
+      const answers = await run(
+        batch.map(([id]) => id),
+        { priority: isUrgent ? 'interactive' : 'background', signal: ending.signal },
+      );
+      for (const [id, some] of batch) {
+        const answer = answers.get(id) ?? new Error(`the answer lacks ${id}`);
+        for (const one of some) {
+          if (answer instanceof Error) one.reject(answer);
+          else one.resolve(answer);
+        }
+      }
+    } catch (error) {
+      for (const one of askers) one.reject(error);
+    } finally {
+      for (const { request } of askers) request.signal.removeEventListener('abort', note);
+    }
+  }
+
+  return {
+    ask(id, request) {
+      const { promise, resolve, reject } = Promise.withResolvers<A>();
+      const askers = waiting.get(id) ?? [];
+      waiting.set(id, [...askers, { request, resolve, reject }]);
+      request.promoted?.addEventListener('abort', flush, { once: true });
+      plan(windowMs[request.promoted?.aborted === true ? 'interactive' : request.priority]);
+      if (waiting.size >= most) flush();
+      return promise;
+    },
+  };
+}
