@@ -12,6 +12,7 @@ import { processStartTime } from '../base/process-identity.ts';
 import type { SecretValue } from '../base/secret-value.ts';
 import { type Changes, createChangePoint } from '../base/until.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
+import { watchChangedTogether } from '../content/changed-together.ts';
 import { type ConsumerIndex, createConsumerIndex } from '../content/consumer-index.ts';
 import { createNameTable, type NameTable } from '../content/name-table.ts';
 import { createProcessEnvironments, type ProcessEnvironments } from '../content/process-environment.ts';
@@ -177,6 +178,7 @@ export function wireCore(
   });
   const names = createNameTable({ store, secrets: isOneShot ? [] : config.secrets });
   observeStore(store, names, metrics);
+  watchChangedTogether({ store, index, clock, lookAgain: engine.lookAgain });
   store.listen({ opened: news.tell, closed: news.tell, changed: news.tell, updated: news.tell });
   files.listen(news.tell);
   return {

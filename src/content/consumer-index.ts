@@ -9,11 +9,15 @@ import { toLookupSecret, toNames } from './lookup-secret.ts';
 export interface IndexedConsumer {
   /** The answer to a lookup of this key may differ now; called synchronously from the store. */
   noteChange(entry: Entry): void;
+  /** What else it uses. */
+  keys(): readonly string[];
 }
 
 export interface ConsumerIndex {
   add(key: string, consumer: IndexedConsumer): void;
   remove(key: string, consumer: IndexedConsumer): void;
+  /** The other entries of the consumers of this one. */
+  siblings(key: string): readonly string[];
   /** What a template gets that asks for this entry now. */
   answer(entry: Entry): LookupAnswer;
   /** The parsed form of a version, kept while it is current. */
@@ -49,6 +53,11 @@ export function createConsumerIndex(options: { store: Store }): ConsumerIndex {
       const known = consumers.get(key);
       known?.delete(consumer);
       if (known?.size === 0) consumers.delete(key);
+    },
+    siblings(key) {
+      const keys = new Set([...(consumers.get(key) ?? [])].flatMap((consumer) => consumer.keys()));
+      keys.delete(key);
+      return [...keys];
     },
     answer(entry) {
       const version = entry.current;

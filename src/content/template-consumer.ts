@@ -98,6 +98,7 @@ export function createTemplateConsumer(options: TemplateConsumerOptions): Templa
       const before = seen.get(entry.key);
       if (before !== undefined && before !== appearance(entry)) options.onChange();
     },
+    keys: () => [...handles.keys()],
   };
 
   function open(dependency: Dependency): Entry | { problem: string } {

@@ -85,6 +85,8 @@ export interface LeaseEngine {
   rotate(keys: readonly string[], options?: RotateOptions): Promise<RotateResult[]>;
   /** An event says that `path` (as the API spells it) changed. */
   changedUpstream(upstream: string, path: string): void;
+  /** These may have changed too: static ones are polled now, nothing is renewed or made. */
+  lookAgain(keys: readonly string[]): void;
   /** What failed because upstream was away is tried again soon: most urgent first, the rest spread. */
   upstreamRecovered(upstream: string): void;
   /** These leases end at `endsAt` (wall time) at the latest, and no renewal moves that: the token behind them ends. */
@@ -309,6 +311,12 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
         const { value } = track.view();
         if (value !== undefined && isMinted(value.kind)) continue;
         clock.setTimer(300 * random(), () => void track.ask('check', 'background'));
+      }
+    },
+    lookAgain(keys) {
+      for (const track of new Set(keys.map((key) => tracks.ofEntry(key)))) {
+        const value = track?.view().value;
+        if (value !== undefined && !isMinted(value.kind)) void track?.ask('check', 'background');
       }
     },
     upstreamRecovered,

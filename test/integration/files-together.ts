@@ -1,0 +1,52 @@
+// Eight secrets of one file, polled each at its own time, that are all changed at once: one commit, one notification.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { startAgent } from '../support/cli.ts';
+import { startDevVault } from '../support/dev-vault.ts';
+import { testFolder } from '../support/test-folder.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const names = Array.from({ length: 8 }, (_, index) => `s${index}`);
+
+t.test('secrets that are changed together are taken over together', async (t) => {
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  const writeAll = async (value: string) => {
+    await Promise.all(names.map((name) => vault.writeSecret(`secret/${name}`, { v: value })));
+  };
+  await writeAll('one');
+  const [app, told] = [join(folder, 'app.conf'), join(folder, 'told')];
+  const agent = startAgent(t, {
+    folder,
+    vault,
+    config: {
+      // Without events each is found by its own poll.
+      upstreams: { vault: { address: vault.address, auth: { method: 'token' }, events: false } },
+      secrets: Object.fromEntries(names.map((name) => [name, { path: `secret/${name}`, refresh: '4s' }])),
+      files: [
+        {
+          contents: names.map((name) => `{{ field "${name}" "v" }}`).join(' '),
+          destination: app,
+          notify: { command: ['sh', '-c', `cat ${app} >> ${told}; echo >> ${told}`] },
+        },
+      ],
+    },
+  });
+  await agent.untilReady();
+  await waitFor(
+    'the first notification',
+    () => existsSync(told) && readFileSync(told, 'utf8').endsWith('\n'),
+  );
+  await writeAll('two');
+  await waitFor('the new values', () => readFileSync(told, 'utf8').split('\n').length > 2, 30_000);
+  await waitFor('all of them', () => readFileSync(app, 'utf8') === names.map(() => 'two').join(' '), 30_000);
+  await agent.ask('/refresh', { method: 'POST' });
+  const lines = readFileSync(told, 'utf8').trim().split('\n');
+  t.equal(lines[0], names.map(() => 'one').join(' '));
+  t.equal(lines.at(-1), names.map(() => 'two').join(' '));
+  t.ok(
+    lines.length <= 3,
+    `one notification, or two where a poll fell between the writes: ${lines.length - 1}`,
+  );
+});
