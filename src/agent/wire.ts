@@ -20,7 +20,7 @@ import { createDependencyResolver, type ResolveDependency } from '../content/res
 import { createTemplateCompiler, type TemplateCompiler } from '../content/template-compiler.ts';
 import { createFilePipeline, type FilePipeline } from '../files/file-pipeline.ts';
 import { createLeaseEngine, type LeaseEngine, type LeaseEngineOptions } from '../lease/lease-engine.ts';
-import { loadMemoryKey } from '../lease/memory-key.ts';
+import { loadMemoryKey } from '../lease/run/memory-key.ts';
 import { type AgentMetrics, defineAgentMetrics } from '../metrics/agent-metrics.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../metrics/registry.ts';
 import type { AgentView } from '../server/agent-view.ts';

@@ -17,6 +17,11 @@ export interface Clock {
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** The wall time of a monotonic moment. */
+export function wallAt(clock: Clock, at: number): number {
+  return clock.wall() + (at - clock.now());
+}
+
 const longestTimerMs = 2 ** 31 - 1;
 
 export function createSystemClock(): Clock {

@@ -1,6 +1,6 @@
 // Keeps every entry of the store current: one track for each secret, one owner for each lease, from the first read to
 // the revocation. Composes the parts of this folder; the times are decided in schedule-policy.ts.
-import type { Clock } from '../base/clock.ts';
+import { type Clock, wallAt } from '../base/clock.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Entry, EntryPolicy } from '../store/entry.ts';
@@ -8,23 +8,23 @@ import { createReference } from '../store/reference.ts';
 import type { ReadableSource } from '../store/secret-reading.ts';
 import type { SecretVersion } from '../store/secret-version.ts';
 import type { Store } from '../store/store.ts';
+import { sweepAtExit } from './book/exit-sweep.ts';
+import { type HeldGrant, type HeldLease, holdLease } from './book/held-lease.ts';
+import { createLeaseBook } from './book/lease-book.ts';
+import type { LeaseState, OwnedLease } from './book/owned-lease.ts';
 import { createClockWatch } from './clock-watch.ts';
-import { sweepAtExit } from './exit-sweep.ts';
-import { createHandOver } from './hand-over.ts';
-import { type HeldGrant, type HeldLease, holdLease } from './held-lease.ts';
-import { createLastRun } from './last-run.ts';
-import { createLeaseBook } from './lease-book.ts';
-import { createMintFloor } from './mint-floor.ts';
-import type { LeaseState, OwnedLease } from './owned-lease.ts';
-import { noSuchEntry, type RotateOptions, type RotateResult, rotateTrack } from './rotate-now.ts';
-import { createRunMemory } from './run-memory.ts';
-import { defaultScheduleLimits, type ScheduleLimits } from './schedule-policy.ts';
-import type { AskMode, AskResult, SecretTrack } from './secret-track.ts';
-import { isMinted } from './secret-view.ts';
+import { createHandOver } from './run/hand-over.ts';
+import { createLastRun } from './run/last-run.ts';
+import { createRunMemory } from './run/run-memory.ts';
+import { createStateFile, type StateFile } from './run/state-file.ts';
 import { createSourceTable } from './source-table.ts';
-import { createStateFile, type StateFile } from './state-file.ts';
-import { toWall } from './track-context.ts';
-import { createTrackTable } from './track-table.ts';
+import { createMintFloor } from './track/mint-floor.ts';
+import type { AskMode, AskResult } from './track/one-at-a-time.ts';
+import { noSuchEntry, type RotateOptions, type RotateResult, rotateTrack } from './track/rotate-now.ts';
+import { defaultScheduleLimits, type ScheduleLimits } from './track/schedule-policy.ts';
+import type { SecretTrack } from './track/secret-track.ts';
+import { isMinted } from './track/secret-view.ts';
+import { createTrackTable } from './track/track-table.ts';
 
 export interface LeaseEngineOptions {
   store: Store;
@@ -346,7 +346,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     *leases() {
       for (const lease of book.leases()) {
         const { key, upstream, id: leaseId, state: leaseState, endsAt, policy } = lease;
-        const expiresAt = toWall(clock, endsAt);
+        const expiresAt = wallAt(clock, endsAt);
         yield { key, upstream, leaseId, state: leaseState, expiresAt, onExit: policy.onExit };
       }
     },

@@ -2,15 +2,15 @@
 // the request rate peaks above the steady one when the vault restarts, a secret of all rotates, or the vault is away.
 // `node test/bench/schedule-simulation.ts [agents]`; the figures are in docs/BENCHMARKS.md.
 import { UpstreamError } from '../../src/base/upstream-error.ts';
-import { addFailure, isOutage } from '../../src/lease/failure-policy.ts';
+import { addFailure, isOutage } from '../../src/lease/track/failure-policy.ts';
 import {
   chooseRequest,
   defaultScheduleLimits,
   type PlannedStep,
   planAfterRecovery,
   planNext,
-} from '../../src/lease/schedule-policy.ts';
-import type { FailureView, SecretView, ValueView } from '../../src/lease/secret-view.ts';
+} from '../../src/lease/track/schedule-policy.ts';
+import type { FailureView, SecretView, ValueView } from '../../src/lease/track/secret-view.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
 import { createOutage, type Outage } from './simulated-outage.ts';
 

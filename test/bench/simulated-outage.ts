@@ -2,7 +2,7 @@
 // retrying on its own. An answer of any kind, also a refusal, ends the outage.
 import type { BackoffLimits } from '../../src/base/backoff.ts';
 import { backoffDelayMs } from '../../src/base/backoff.ts';
-import { isOutageError } from '../../src/lease/failure-policy.ts';
+import { isOutageError } from '../../src/lease/track/failure-policy.ts';
 
 export interface Outage {
   /** Whether scheduled work may send a request now; while away only the probe may. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { UpstreamError } from '../../src/base/upstream-error.ts';
-import { defaultScheduleLimits, mintFloorMs } from '../../src/lease/schedule-policy.ts';
+import { defaultScheduleLimits, mintFloorMs } from '../../src/lease/track/schedule-policy.ts';
 import { type FakeRequest, unavailable } from '../support/fake-upstream.ts';
 import { createLeaseHarness } from '../support/lease-harness.ts';
 

@@ -8,7 +8,7 @@ import { LatchkeyError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { UpstreamError } from '../../src/base/upstream-error.ts';
 import { createLeaseEngine, type LeaseEngine } from '../../src/lease/lease-engine.ts';
-import { defaultScheduleLimits, mintFloorMs } from '../../src/lease/schedule-policy.ts';
+import { defaultScheduleLimits, mintFloorMs } from '../../src/lease/track/schedule-policy.ts';
 import { defaultEntryPolicy, type Entry } from '../../src/store/entry.ts';
 import { createReference } from '../../src/store/reference.ts';
 import type { ReadableSource } from '../../src/store/secret-reading.ts';

@@ -4,7 +4,7 @@ import type { Clock } from '../../src/base/clock.ts';
 import { LatchkeyError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { UpstreamError } from '../../src/base/upstream-error.ts';
-import { isOutageError } from '../../src/lease/failure-policy.ts';
+import { isOutageError } from '../../src/lease/track/failure-policy.ts';
 import type { Reference } from '../../src/store/reference.ts';
 import type { LeaseRequests, ReadableSource, RequestOptions } from '../../src/store/secret-reading.ts';
 import {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { leadMs } from '../../../../src/lease/schedule-policy.ts';
+import { leadMs } from '../../../../src/lease/track/schedule-policy.ts';
 import {
   planToken,
   renewedLife,

@@ -1,0 +1,59 @@
+// The end of the engine: waits a moment for credentials that are being made, then revokes what must not outlive it. An
+// upstream that does not answer holds nobody up: what it leaves is in the state file.
+import type { Clock } from '../../base/clock.ts';
+import type { EntryPolicy } from '../../store/entry.ts';
+import type { LeaseBook } from './lease-book.ts';
+
+/** How long a read under way may still bring a credential, that somebody would else have to revoke. */
+const readGraceMs = 500;
+/** With no revocation done for so long the rest is given up. */
+const stallMs = 1000;
+
+interface ExitSweepOptions {
+  clock: Clock;
+  book: LeaseBook;
+  /** Ends the whole of it early. */
+  signal: AbortSignal;
+  /** For every lease, in place of its own. */
+  onExit: EntryPolicy['onExit'] | undefined;
+  /** Resolves when no request of a track is under way. */
+  stopTracks: () => Promise<unknown>;
+  /** Gives every request under way up. */
+  giveUp: () => void;
+}
+
+/** Resolves when nothing is under way any more; what could not be revoked is still in the book. */
+export async function sweepAtExit({
+  clock,
+  book,
+  signal,
+  onExit,
+  stopTracks,
+  giveUp,
+}: ExitSweepOptions): Promise<void> {
+  const grace = clock.setTimer(readGraceMs, giveUp);
+  if (signal.aborted) giveUp();
+  signal.addEventListener('abort', giveUp, { once: true });
+  await stopTracks();
+  grace.cancel();
+  if (onExit !== undefined)
+    for (const lease of book.leases()) book.setPolicy(lease, { ...lease.policy, onExit });
+  await revokeAll(clock, book, signal);
+  signal.removeEventListener('abort', giveUp);
+  giveUp();
+}
+
+async function revokeAll(clock: Clock, book: LeaseBook, signal: AbortSignal): Promise<void> {
+  const stalled = new AbortController();
+  const until = AbortSignal.any([signal, stalled.signal]);
+  let timer = clock.setTimer(stallMs, () => stalled.abort());
+  const due = [...book.leases()].filter((lease) => lease.policy.onExit === 'revoke');
+  await Promise.all(
+    due.map(async (lease) => {
+      if (!(await book.revokeNow(lease, until))) return;
+      timer.cancel();
+      timer = clock.setTimer(stallMs, () => stalled.abort());
+    }),
+  );
+  timer.cancel();
+}

@@ -1,0 +1,341 @@
+// Every lease that the agent answers for, from the grant to its end. The current lease of a secret is renewed by its
+// track; here the superseded ones are kept alive while somebody still holds them, and those that nobody holds are revoked.
+// Nobody else writes a lease.
+import { backoffDelayMs } from '../../base/backoff.ts';
+import type { Clock, Timer } from '../../base/clock.ts';
+import { describeError, errorCode, LatchkeyError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { renewDelayMs } from '../../base/renewal-policy.ts';
+import type { LeaseRequests, ReadableSource, RequestOptions } from '../../store/secret-reading.ts';
+import type { SourceTable } from '../source-table.ts';
+import type { ScheduleLimits } from '../track/schedule-policy.ts';
+import {
+  applyGrant,
+  applyRenewal,
+  capEnd,
+  createLease,
+  type KeptLease,
+  type LeaseGrant,
+  type OwnedLease,
+  overlapOf,
+  shiftLease,
+} from './owned-lease.ts';
+
+export interface LeaseBook {
+  /** A new current lease; the same lease once more moves its end. */
+  add(grant: LeaseGrant): OwnedLease;
+  find(upstream: string, leaseId: string): OwnedLease | undefined;
+  has(lease: OwnedLease): boolean;
+  /** Asks upstream for more time. A lease that is lost leaves the book. Rejects as upstream does. */
+  renew(lease: OwnedLease, options: RequestOptions): Promise<void>;
+  /** Its secret has another one now: kept alive here for those who still use it. */
+  supersede(lease: OwnedLease): void;
+  /** `user` does not use it any more; the last one leaving a lease that is not current retires it after its overlap. */
+  leave(lease: OwnedLease, user: string): void;
+  use(lease: OwnedLease, user: string): void;
+  /** The last user of it, and of its secret, has gone: retired after its overlap, whatever its state. */
+  abandon(lease: OwnedLease, user: string): void;
+  setPolicy(lease: OwnedLease, policy: OwnedLease['policy']): void;
+  /** No request for more time is sent any more; it is good to its end. */
+  stopRenewing(lease: OwnedLease): void;
+  /** Revoked after `delayMs`, again and again until upstream has done so or it has ended by itself. */
+  retire(lease: OwnedLease, delayMs: number): void;
+  /** Gives it no overlap: revoked as soon as nobody uses it. Resolves when it is gone. */
+  condemn(lease: OwnedLease): Promise<void>;
+  /** Its secret is wanted again before it was revoked: current once more; returns false where that comes too late. */
+  reclaim(lease: OwnedLease): boolean;
+  /** Nobody uses it here, but somebody else may: left to its own end. */
+  leaveAlive(lease: OwnedLease): void;
+  /** It is gone. */
+  forget(lease: OwnedLease): void;
+  leases(): IterableIterator<OwnedLease>;
+  /** Current leases of upstreams that are no more are renewed no more: they are replaced before they end. */
+  upstreamsReplaced(): void;
+  /** Its end at the latest, whatever is renewed. */
+  capEnd(lease: OwnedLease, endsAt: number): void;
+  /** The wall clock ran on by `jumpMs` while the monotonic one stood. */
+  shift(jumpMs: number): void;
+  /** Revokes `lease` now, with a few tries until `signal`; resolves with whether it is gone. */
+  revokeNow(lease: OwnedLease, signal: AbortSignal): Promise<boolean>;
+  /** Stops every timer; the book stays readable. */
+  stop(): void;
+}
+
+interface BookOptions {
+  clock: Clock;
+  random: () => number;
+  limits: ScheduleLimits;
+  sources: SourceTable;
+  logger: Logger;
+  signal: AbortSignal;
+  onChange: () => void;
+}
+
+interface Task {
+  timer: Timer | undefined;
+  dueAt: number;
+  failures: number;
+  /** Upstream was asked to revoke it: from then on it may be gone. */
+  isRevoking: boolean;
+}
+
+export function createLeaseBook(options: BookOptions): LeaseBook {
+  const { clock, random, limits, sources, logger, signal, onChange } = options;
+  const leases = new Map<string, KeptLease>();
+  const tasks = new Map<OwnedLease, Task>();
+  const awaited = new Map<OwnedLease, PromiseWithResolvers<void>>();
+
+  /** To write it. */
+  function kept(lease: OwnedLease): KeptLease | undefined {
+    const found = leases.get(bookKey(lease.upstream, lease.id));
+    return found === lease ? found : undefined;
+  }
+  const has = (lease: OwnedLease): boolean => kept(lease) !== undefined;
+
+  function schedule(lease: OwnedLease, dueAt: number, failures: number): void {
+    tasks.get(lease)?.timer?.cancel();
+    if (signal.aborted) return;
+    const isRevoking = tasks.get(lease)?.isRevoking ?? false;
+    const task: Task = { timer: undefined, dueAt, failures, isRevoking };
+    const now = clock.now();
+    const wakeAt = lease.endsAt > now ? Math.min(dueAt, lease.endsAt) : dueAt;
+    task.timer = clock.setTimer(wakeAt - now, () => void run(lease, task));
+    tasks.set(lease, task);
+  }
+
+  function forget(lease: OwnedLease): void {
+    tasks.get(lease)?.timer?.cancel();
+    tasks.delete(lease);
+    if (!has(lease)) return;
+    leases.delete(bookKey(lease.upstream, lease.id));
+    awaited.get(lease)?.resolve();
+    awaited.delete(lease);
+    onChange();
+  }
+
+  /** Upstream does not have it any more: whoever looks at it from now on sees that it has ended. */
+  function lose(lease: OwnedLease): void {
+    const own = kept(lease);
+    if (own !== undefined) Object.assign(own, { endsAt: Math.min(own.endsAt, clock.now()), canRenew: false });
+    forget(lease);
+  }
+
+  async function run(lease: OwnedLease, task: Task): Promise<void> {
+    const now = clock.now();
+    const isEnded = now >= lease.endsAt;
+    // After a jump of the clock the end is a guess, so a last request makes sure where there is one to send.
+    const canTell = lease.isDoubtful && (lease.state === 'retiring' || lease.canRenew);
+    if (isEnded && !canTell) return forget(lease);
+    if (now < task.dueAt && !isEnded) return schedule(lease, task.dueAt, task.failures);
+    if (sources.isAway(lease.upstream, lease.issuer)) {
+      return schedule(lease, now + limits.retry.minMs * (4 + 6 * random()), task.failures);
+    }
+    try {
+      task.isRevoking = lease.state === 'retiring';
+      if (task.isRevoking) await revoke(lease, { signal, priority: 'background' });
+      else await keepAlive(lease);
+    } catch (error) {
+      if (signal.aborted || tasks.get(lease) !== task) return;
+      if (isEnded) return forget(lease);
+      if (task.isRevoking && errorCode(error) === 'denied') {
+        logger.warn(
+          { lease: lease.key },
+          `a lease that nobody uses any more is left to its end: ${describeError(error)}`,
+        );
+        return schedule(lease, Number.POSITIVE_INFINITY, 0);
+      }
+      logger.debug(
+        { lease: lease.key, code: errorCode(error) },
+        `could not ${lease.state === 'retiring' ? 'revoke' : 'renew'} a superseded lease`,
+      );
+      schedule(
+        lease,
+        clock.now() + backoffDelayMs(task.failures + 1, limits.retry, random),
+        task.failures + 1,
+      );
+    }
+  }
+
+  async function keepAlive(lease: OwnedLease): Promise<void> {
+    if (lease.canRenew) await renew(lease, { signal, priority: 'background' });
+    if (lease.state === 'superseded') schedule(lease, renewalAt(lease), 0);
+  }
+
+  /** Never where it cannot be renewed: then only its end counts. */
+  function renewalAt(lease: OwnedLease): number {
+    if (!lease.canRenew) return Number.POSITIVE_INFINITY;
+    return Math.max(
+      clock.now() + limits.minIntervalMs,
+      lease.confirmedAt + renewDelayMs(lease.endsAt - lease.confirmedAt, random),
+    );
+  }
+
+  async function renew(lease: OwnedLease, request: RequestOptions): Promise<void> {
+    const sentAt = clock.now();
+    try {
+      const answer = await sources.call(
+        lease.upstream,
+        (source) => leasesOf(source).renew(lease.id, lease.askedSeconds, request),
+        lease.issuer,
+      );
+      const own = kept(lease);
+      if (own !== undefined) {
+        applyRenewal(own, answer, sentAt);
+        holdToUpstream(own);
+      }
+      onChange();
+    } catch (error) {
+      if (errorCode(error) === 'lease_lost') lose(lease);
+      throw error;
+    }
+    if (lease.endsAt <= clock.now()) {
+      lose(lease);
+      throw new LatchkeyError('lease_lost', `the lease of ${lease.key} was renewed for no time at all`);
+    }
+  }
+
+  async function revoke(lease: OwnedLease, request: RequestOptions): Promise<void> {
+    try {
+      await sources.call(
+        lease.upstream,
+        (source) => leasesOf(source).revoke(lease.id, request),
+        lease.issuer,
+      );
+      logger.info({ lease: lease.key }, 'revoked a lease that nobody uses any more');
+    } catch (error) {
+      if (errorCode(error) !== 'lease_lost') throw error;
+    }
+    forget(lease);
+  }
+
+  function holdToUpstream(lease: KeptLease): void {
+    if (lease.state === 'current' && lease.issuer !== sources.find(lease.upstream)) lease.canRenew = false;
+  }
+
+  function retire(lease: OwnedLease, delayMs: number): void {
+    const own = kept(lease);
+    if (own === undefined) return;
+    own.state = 'retiring';
+    schedule(lease, clock.now() + delayMs, 0);
+    onChange();
+  }
+
+  return {
+    add(grant) {
+      const key = bookKey(grant.upstream, grant.id);
+      const lease = leases.get(key);
+      const renewed = createLease(grant, grant.issuer ?? sources.find(grant.upstream));
+      holdToUpstream(renewed);
+      if (lease !== undefined) {
+        applyGrant(lease, renewed);
+        return lease;
+      }
+      leases.set(key, renewed);
+      onChange();
+      return renewed;
+    },
+    find: (upstream, leaseId) => leases.get(bookKey(upstream, leaseId)),
+    has,
+    renew,
+    supersede(lease) {
+      const own = kept(lease);
+      if (own?.state !== 'current') return;
+      own.state = 'superseded';
+      if (lease.users.size === 0) retire(lease, overlapOf(lease));
+      else schedule(lease, renewalAt(lease), 0);
+      onChange();
+    },
+    leave(lease, user) {
+      const own = kept(lease);
+      if (own?.users.delete(user) !== true || own.users.size > 0 || own.state !== 'superseded') return;
+      retire(lease, overlapOf(lease));
+    },
+    use: (lease, user) => void kept(lease)?.users.add(user),
+    abandon(lease, user) {
+      const own = kept(lease);
+      own?.users.delete(user);
+      if (own?.users.size === 0) retire(lease, overlapOf(lease));
+    },
+    setPolicy(lease, { overlapMs, onExit }) {
+      const own = kept(lease);
+      if (own !== undefined) own.policy = { overlapMs, onExit };
+    },
+    stopRenewing(lease) {
+      const own = kept(lease);
+      if (own !== undefined) own.canRenew = false;
+    },
+    retire,
+    condemn(lease) {
+      const own = kept(lease);
+      if (own === undefined) return Promise.resolve();
+      own.isCondemned = true;
+      if (lease.state === 'retiring' || (lease.state === 'superseded' && lease.users.size === 0))
+        retire(lease, 0);
+      const gone = awaited.get(lease) ?? Promise.withResolvers<void>();
+      awaited.set(lease, gone);
+      return gone.promise;
+    },
+    reclaim(lease) {
+      const [own, task] = [kept(lease), tasks.get(lease)];
+      if (own === undefined || own.endsAt <= clock.now() || task?.isRevoking === true) return false;
+      task?.timer?.cancel();
+      tasks.delete(lease);
+      own.state = 'current';
+      onChange();
+      return true;
+    },
+    leaveAlive(lease) {
+      const own = kept(lease);
+      if (own === undefined) return;
+      own.state = 'superseded';
+      schedule(lease, Number.POSITIVE_INFINITY, 0);
+      onChange();
+    },
+    forget,
+    leases: () => leases.values(),
+    upstreamsReplaced() {
+      for (const lease of leases.values()) holdToUpstream(lease);
+    },
+    capEnd(lease, endsAt) {
+      const own = kept(lease);
+      if (own !== undefined) capEnd(own, endsAt);
+      const task = tasks.get(lease);
+      if (task !== undefined) schedule(lease, lease.state === 'superseded' ? lease.endsAt : task.dueAt, 0);
+    },
+    shift(jumpMs) {
+      for (const lease of leases.values()) {
+        shiftLease(lease, jumpMs);
+        const task = tasks.get(lease);
+        if (task !== undefined) schedule(lease, task.dueAt - jumpMs, task.failures);
+      }
+    },
+    async revokeNow(lease, until) {
+      for (let attempt = 1; attempt <= 3; attempt += 1) {
+        try {
+          await revoke(lease, { signal: until, priority: 'interactive' });
+          return true;
+        } catch (error) {
+          if (until.aborted || attempt === 3 || sources.isAway(lease.upstream, lease.issuer)) {
+            logger.warn({ lease: lease.key, code: errorCode(error) }, 'could not revoke a lease at exit');
+            return false;
+          }
+          await clock.sleep(100 * attempt * (1 + random()), until).catch(() => undefined);
+        }
+      }
+      return false;
+    },
+    stop() {
+      for (const task of tasks.values()) task.timer?.cancel();
+      tasks.clear();
+    },
+  };
+}
+
+function leasesOf({ name, leases }: ReadableSource): LeaseRequests {
+  if (leases !== undefined) return leases;
+  throw new LatchkeyError('lease_lost', `upstream ${name} keeps no leases`);
+}
+
+function bookKey(upstream: string, leaseId: string): string {
+  return `${upstream}\n${leaseId}`;
+}

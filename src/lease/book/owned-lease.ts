@@ -1,0 +1,123 @@
+// One lease as the book keeps it: what is known of it, and what a grant, a renewal, the end of its token and a jump of the
+// clock make of that. Pure; times are monotonic milliseconds.
+import { isExhausted } from '../../base/renewal-policy.ts';
+import type { EntryPolicy } from '../../store/entry.ts';
+import type { LeaseRenewal, ReadableSource } from '../../store/secret-reading.ts';
+
+export type LeaseState = 'current' | 'superseded' | 'retiring';
+
+/** Only the book writes it; everybody else sees it so. */
+export interface OwnedLease {
+  readonly upstream: string;
+  readonly id: string;
+  /** Which made it, and renews and revokes it even when another upstream has its name; undefined: any of that name. */
+  readonly issuer: ReadableSource | undefined;
+  /** The entry that it was made for. */
+  readonly key: string;
+  /** What each renewal asks for. */
+  readonly askedSeconds: number;
+  /** Keys of entries that may still use it, or a mark of the last run. */
+  readonly users: ReadonlySet<string>;
+  readonly policy: Pick<EntryPolicy, 'overlapMs' | 'onExit'>;
+  readonly state: LeaseState;
+  readonly endsAt: number;
+  /** The last grant or renewal, and what it gave. */
+  readonly confirmedAt: number;
+  readonly grantedMs: number;
+  readonly canRenew: boolean;
+  /** The clock jumped, or another run was granted it: its end is a guess. */
+  readonly isDoubtful: boolean;
+  /** No renewal moves its end beyond: the token that it was issued under ends. Infinity: none is known. */
+  readonly latestEnd: number;
+  /** Its end is that of the token that it was issued under. */
+  readonly endsWithToken: boolean;
+  /** It leaked: no overlap once its users have moved. */
+  readonly isCondemned: boolean;
+}
+
+/** As the book holds it. */
+export type KeptLease = { -readonly [K in keyof OwnedLease]: OwnedLease[K] } & {
+  readonly users: Set<string>;
+};
+
+export interface LeaseGrant {
+  readonly upstream: string;
+  /** Absent: the one that has the name. */
+  readonly issuer?: ReadableSource;
+  readonly id: string;
+  readonly key: string;
+  readonly durationSeconds: number;
+  readonly isRenewable: boolean;
+  readonly users: Iterable<string>;
+  readonly policy: OwnedLease['policy'];
+  readonly grantedAt: number;
+  /** For one that was granted by the last run, whose end is a guess. */
+  readonly endsAt?: number;
+  /** When the token that it was issued under ends. */
+  readonly latestEnd?: number;
+}
+
+export function createLease(grant: LeaseGrant, issuer: ReadableSource | undefined): KeptLease {
+  const grantedMs = grant.durationSeconds * 1000;
+  const { latestEnd = Number.POSITIVE_INFINITY, endsAt = grant.grantedAt + grantedMs } = grant;
+  return {
+    upstream: grant.upstream,
+    issuer,
+    id: grant.id,
+    key: grant.key,
+    askedSeconds: grant.durationSeconds,
+    users: new Set(grant.users),
+    policy: grant.policy,
+    state: 'current',
+    endsAt: Math.min(endsAt, latestEnd),
+    latestEnd,
+    confirmedAt: grant.grantedAt,
+    grantedMs,
+    canRenew: grant.isRenewable,
+    isDoubtful: grant.endsAt !== undefined,
+    endsWithToken: latestEnd < endsAt,
+    isCondemned: false,
+  };
+}
+
+/** The time counts from the sending: upstream cannot have given it earlier. */
+export function applyRenewal(lease: KeptLease, answer: LeaseRenewal, sentAt: number): void {
+  const grantedMs = answer.durationSeconds * 1000;
+  const endsAt = Math.min(sentAt + grantedMs, lease.latestEnd);
+  const endsWithToken = endsAt === lease.latestEnd;
+  const isCapped = isExhausted({
+    isRenewable: answer.isRenewable,
+    askedMs: lease.askedSeconds * 1000,
+    grantedMs,
+    movedMs: endsAt - lease.endsAt,
+  });
+  const [canRenew, confirmedAt] = [!isCapped && !endsWithToken, sentAt];
+  Object.assign(lease, { endsAt, endsWithToken, grantedMs, canRenew, confirmedAt, isDoubtful: false });
+}
+
+/** The same lease was granted once more, to further users. */
+export function applyGrant(lease: KeptLease, again: KeptLease): void {
+  const { endsAt, confirmedAt, grantedMs, canRenew } = again;
+  Object.assign(lease, { endsAt, confirmedAt, grantedMs, canRenew, isDoubtful: false });
+  for (const user of again.users) lease.users.add(user);
+}
+
+/** It ends at `endsAt` at the latest, and is renewed no more. */
+export function capEnd(lease: KeptLease, endsAt: number): void {
+  lease.endsWithToken ||= endsAt < lease.endsAt;
+  lease.latestEnd = Math.min(lease.latestEnd, endsAt);
+  lease.endsAt = Math.min(lease.endsAt, endsAt);
+  lease.canRenew = false;
+}
+
+export function shiftLease(lease: KeptLease, jumpMs: number): void {
+  lease.endsAt -= jumpMs;
+  lease.latestEnd -= jumpMs;
+  lease.confirmedAt -= jumpMs;
+  lease.isDoubtful = true;
+}
+
+/** How long it lives when nobody uses it any more. */
+export function overlapOf({ isCondemned, policy }: OwnedLease): number {
+  return isCondemned ? 0 : policy.overlapMs;
+}

@@ -1,0 +1,197 @@
+// Remembers the leases beyond the process, so that the next run goes on with them or revokes them: ids and times, and
+// sealed what they gave (hand-over.ts); mode 0600; replaced as a whole. It belongs to the process that wrote it while that
+// lives.
+
+import { copyFileSync, readFileSync } from 'node:fs';
+import { errnoOf } from '../../base/errno.ts';
+import type { Logger } from '../../base/logger.ts';
+import { pathErrorText } from '../../base/paths/path-trust.ts';
+import { replaceFile } from '../../base/paths/replace-file.ts';
+import { processStartTime } from '../../base/process-identity.ts';
+
+/** One lease as the file holds it; `expiresAt` is wall time in milliseconds. */
+export interface LeaseRecord {
+  readonly upstream: string;
+  readonly key: string;
+  readonly leaseId: string;
+  readonly durationSeconds: number;
+  readonly isRenewable: boolean;
+  readonly expiresAt: number;
+  readonly overlapMs: number;
+  readonly onExit: 'revoke' | 'keep';
+  /** When the token that it was issued under ends unless somebody renews it; absent: never, or not known. */
+  readonly tokenEndsAt?: number;
+}
+
+/** A credential or certificate of an entry; `sealed` is nothing that a reader of the file can open. Times are wall time. */
+export interface ValueRecord {
+  readonly upstream: string;
+  readonly key: string;
+  readonly obtainedAt: number;
+  readonly ownEnd: number | null;
+  readonly lifeMs: number;
+  readonly sealed: string;
+}
+
+export interface SavedState {
+  readonly leases: readonly LeaseRecord[];
+  readonly values: readonly ValueRecord[];
+}
+
+export interface StateFile {
+  /**
+   * What the last run left; nothing where there is no file, it cannot be understood (it is kept as `.corrupt`), or a
+   * living process uses it: then its leases are none of ours, and nothing is written either.
+   */
+  load(): SavedState;
+  /** Writes `state()` soon; several calls make one write. */
+  save(state: () => SavedState): void;
+  /** Resolves when all that was saved is in the file, or could not be written. */
+  flush(): Promise<void>;
+}
+
+export function createStateFile(options: { path: string; logger: Logger }): StateFile {
+  const { path, logger } = options;
+  let wanted: (() => SavedState) | undefined;
+  let writing: Promise<void> = Promise.resolve();
+  let isFailing = false;
+  let isShared = false;
+
+  function isAnothers(file: StateContent | undefined): boolean {
+    if (file?.owner === undefined || !isOther(file.owner)) return false;
+    if (!isShared)
+      logger.info(
+        { path, pid: file.owner.pid },
+        'another agent uses this state file; leases of this one would be left to their end after a crash',
+      );
+    isShared = true;
+    return true;
+  }
+
+  function load(): SavedState {
+    const file = readState(path, logger);
+    if (file === undefined || isAnothers(file)) return { leases: [], values: [] };
+    return { leases: file.leases, values: file.values };
+  }
+
+  async function writeWanted(): Promise<void> {
+    const state = wanted;
+    wanted = undefined;
+    if (state === undefined || isAnothers(parseState(readQuietly(path)))) return;
+    try {
+      const content = { version: 1, owner: self, ...state() };
+      const text = `${JSON.stringify(content, undefined, 1)}\n`;
+      await replaceFile(path, text, { mode: 0o600, createMode: 0o700 });
+      isFailing = false;
+    } catch (error) {
+      if (!isFailing)
+        logger.warn(
+          { path, code: pathErrorText(error) },
+          'cannot write the state file; leases would be left to their end after a crash',
+        );
+      isFailing = true;
+    }
+  }
+
+  return {
+    load,
+    save(state) {
+      const isPlanned = wanted !== undefined;
+      wanted = state;
+      if (!isPlanned) writing = writing.then(writeWanted);
+    },
+    flush: () => writing,
+  };
+}
+
+/** Undefined: there is none, or none that can be used; all but its absence is told. */
+function readState(path: string, logger: Logger): StateContent | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT')
+      logger.warn(
+        { path, code: pathErrorText(error) },
+        'cannot read the state file; leases of the last run are left to their end',
+      );
+    return undefined;
+  }
+  const content = parseState(text);
+  if (content !== undefined) return content;
+  logger.warn(
+    { path, kept: `${path}.corrupt` },
+    'the state file is not what this program writes; leases of the last run are left to their end',
+  );
+  try {
+    copyFileSync(path, `${path}.corrupt`);
+  } catch (error) {
+    logger.warn({ path, code: pathErrorText(error) }, 'cannot keep a copy of the state file');
+  }
+  return undefined;
+}
+
+function readQuietly(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    // Not there yet, or not to be read: the write tells.
+    return '';
+  }
+}
+
+interface Owner {
+  readonly pid: number;
+  readonly startTime: string;
+}
+
+interface StateContent extends SavedState {
+  readonly owner: Owner | undefined;
+}
+
+const self: Owner = { pid: process.pid, startTime: processStartTime(process.pid) ?? '' };
+
+/** By the start time too, for a pid is soon somebody else's. */
+function isOther({ pid, startTime }: Owner): boolean {
+  const started = processStartTime(pid);
+  return pid !== self.pid && started !== undefined && started === startTime;
+}
+
+function parseState(text: string): StateContent | undefined {
+  try {
+    const file = JSON.parse(text) as Partial<Record<'version' | 'leases' | 'values', unknown>> & {
+      owner?: Owner;
+    };
+    const { version, owner, leases, values = [] } = file ?? {};
+    if (version !== 1 || !Array.isArray(leases) || !Array.isArray(values)) return undefined;
+    if (!leases.every(isRecord)) return undefined;
+    // Values of another release are asked for again; their leases count.
+    return { owner, leases, values: values.filter(isValueRecord) };
+  } catch {
+    // Not JSON: told by `undefined`.
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is LeaseRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const { upstream, key, leaseId, durationSeconds, isRenewable, expiresAt, overlapMs, onExit, tokenEndsAt } =
+    value as Record<keyof LeaseRecord, unknown>;
+  return (
+    [upstream, key, leaseId].every((text) => typeof text === 'string') &&
+    [durationSeconds, expiresAt, overlapMs].every((number) => typeof number === 'number') &&
+    typeof isRenewable === 'boolean' &&
+    (onExit === 'revoke' || onExit === 'keep') &&
+    (tokenEndsAt === undefined || typeof tokenEndsAt === 'number')
+  );
+}
+
+function isValueRecord(value: unknown): value is ValueRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const { upstream, key, obtainedAt, ownEnd, lifeMs, sealed } = value as Record<keyof ValueRecord, unknown>;
+  return (
+    [upstream, key, sealed].every((text) => typeof text === 'string') &&
+    [obtainedAt, lifeMs].every((number) => typeof number === 'number') &&
+    (ownEnd === null || typeof ownEnd === 'number')
+  );
+}

@@ -1,0 +1,113 @@
+// What a failed request means for a secret: how soon it is tried again, what is left of the value, and whether upstream
+// as a whole is away. Pure, on monotonic milliseconds.
+import { type BackoffLimits, backoffDelayMs } from '../../base/backoff.ts';
+import { type ErrorCode, errorCode } from '../../base/errors.ts';
+import { UpstreamError } from '../../base/upstream-error.ts';
+import type { EntryState } from '../../store/entry.ts';
+import type { FailureView, SecretView, ValueView } from './secret-view.ts';
+
+/** A static secret is handed out this long without upstream, unless `max_stale` says otherwise. */
+const defaultMaxStaleMs = 24 * 3_600_000;
+
+/** One more failure on top of those before. */
+export function addFailure(before: FailureView | undefined, error: unknown, now: number): FailureView {
+  return {
+    code: errorCode(error),
+    count: (before?.count ?? 0) + 1,
+    since: before?.since ?? now,
+    at: now,
+    refusal: refusalOf(errorCode(error)) ?? (isOutageError(error) ? before?.refusal : undefined),
+    retryAfterMs: error instanceof UpstreamError ? error.retryAfterMs : undefined,
+  };
+}
+
+/** Codes that say that upstream as a whole cannot serve, whatever it is asked for. */
+export function isOutage(code: ErrorCode): boolean {
+  return (
+    code === 'upstream_unavailable' ||
+    code === 'upstream_sealed' ||
+    code === 'login_failed' ||
+    code === 'token_invalid' ||
+    code === 'timeout'
+  );
+}
+
+/** Whether an error tells of upstream as a whole: an answered 500 may be about one path only (a broken database). */
+export function isOutageError(error: unknown): boolean {
+  const status = error instanceof UpstreamError ? error.status : undefined;
+  return isOutage(errorCode(error)) && status !== 500;
+}
+
+/**
+ * Whether a failed read may have made a credential all the same: its answer could not be understood, was lost, or a
+ * gateway gave up waiting for it. Not when the vault refused, nor when nothing was sent.
+ */
+export function mayHaveMinted(error: unknown): boolean {
+  const code = errorCode(error);
+  if (code === 'upstream_answer_invalid' || code === 'timeout') return true;
+  if (code !== 'upstream_unavailable' || isUnsent(error)) return false;
+  const status = error instanceof UpstreamError ? error.status : undefined;
+  return status === undefined || status === 502 || status === 504;
+}
+
+/** Upstreams that know tell by `wasSent`. */
+function isUnsent(error: unknown): boolean {
+  return error instanceof Error && 'wasSent' in error && error.wasSent === false;
+}
+
+function isMissing({ code }: FailureView): boolean {
+  return refusalOf(code) === 'removed';
+}
+
+/** The wait after a failure, from the moment of that failure. */
+export function retryDelayMs(
+  failure: FailureView,
+  refreshMs: number,
+  random: () => number,
+  limits: BackoffLimits,
+): number {
+  const backoff = backoffDelayMs(failure.count, limits, random);
+  if (failure.retryAfterMs !== undefined) return failure.retryAfterMs * (1 + random() / 2) + backoff / 2;
+  // A path that is not there may be made at any time: found within `refresh`, as a change of it would be.
+  return isMissing(failure) ? Math.min(backoff, refreshMs * (0.8 + 0.4 * random())) : backoff;
+}
+
+/**
+ * When the value must not be handed out any more; undefined: never. That upstream says no is no outage: `on_stale: keep`
+ * hands nothing out for ever that it has removed or denies.
+ */
+export function expiryAt(view: SecretView): number | undefined {
+  const { value, failure, policy } = view;
+  if (value === undefined) return undefined;
+  if (failure?.refusal !== undefined && !endsByItself(value)) {
+    const isFatal = (failure.refusal === 'removed' ? policy.onRemoved : policy.onDenied) === 'fail';
+    return isFatal ? failure.at : value.confirmedAt + (policy.maxStaleMs ?? defaultMaxStaleMs);
+  }
+  if (policy.onStale === 'keep') return undefined;
+  if (endsByItself(value)) {
+    const end = failure === undefined ? Math.max(value.endsAt, value.doubtUntil ?? 0) : value.endsAt;
+    const byStaleness =
+      failure === undefined || policy.maxStaleMs === undefined
+        ? Number.POSITIVE_INFINITY
+        : failure.since + policy.maxStaleMs;
+    return Math.min(end, byStaleness);
+  }
+  return failure === undefined ? undefined : value.confirmedAt + (policy.maxStaleMs ?? defaultMaxStaleMs);
+}
+
+/** A credential is good to its own end, whatever becomes of the path that gave it. */
+function endsByItself(value: ValueView): value is ValueView & { endsAt: number } {
+  return value.endsAt !== undefined;
+}
+
+function refusalOf(code: ErrorCode): FailureView['refusal'] {
+  if (code === 'denied') return 'denied';
+  return code === 'not_found' || code === 'mount_not_found' ? 'removed' : undefined;
+}
+
+/** What is left of the value while upstream fails. */
+export function stateOnFailure(view: SecretView, now: number): EntryState {
+  if (view.value === undefined) return 'pending';
+  const expiry = expiryAt(view);
+  return view.isExpired || (expiry !== undefined && expiry <= now) ? 'expired' : 'stale';
+}

@@ -1,0 +1,246 @@
+// When to ask upstream for a secret again, and for what: pure decisions on monotonic milliseconds. What a failure
+// means is in failure-policy.ts; who carries the plan out is secret-track.ts. In words: docs/reference/schedule.md.
+import type { BackoffLimits } from '../../base/backoff.ts';
+import { backoffDelayMs } from '../../base/backoff.ts';
+import { renewDelayMs } from '../../base/renewal-policy.ts';
+import type { PlannedAction } from '../../store/entry.ts';
+import { expiryAt, retryDelayMs } from './failure-policy.ts';
+import type { AskMode } from './one-at-a-time.ts';
+import { type FailureView, isMinted, type SecretView, type ValueView } from './secret-view.ts';
+
+export interface ScheduleLimits {
+  /** A secret is never asked for more often than this. */
+  readonly minIntervalMs: number;
+  /** A path gives at most one credential in this time, or in a twentieth of its life where that is shorter. */
+  readonly mintFloorMs: number;
+  readonly retry: BackoffLimits;
+  /** After an outage what can wait is spread over at most this time. */
+  readonly recoverySpreadMs: number;
+}
+
+export const defaultScheduleLimits: ScheduleLimits = {
+  minIntervalMs: 250,
+  mintFloorMs: 60_000,
+  retry: { minMs: 1000, maxMs: 60_000 },
+  recoverySpreadMs: 300_000,
+};
+
+/** `PlannedAction` on the monotonic clock. */
+export interface PlannedStep {
+  readonly action: PlannedAction['action'];
+  readonly at: number;
+  readonly why: string;
+}
+
+export type RequestKind = 'read' | 'renew' | 'poll';
+
+/** The next step for a secret. `random` gives numbers in [0, 1). */
+export function planNext(
+  view: SecretView,
+  now: number,
+  random: () => number,
+  limits: ScheduleLimits,
+): PlannedStep {
+  const isHealthy = view.failure === undefined;
+  const wanted = isHealthy ? planHealthy(view, now, random) : planRetry(view, now, random, limits);
+  return orExpire(view, holdToFloors(view, wanted, now, limits), now);
+}
+
+/** The step, or the end of the value where that comes before. */
+export function orExpire(view: SecretView, step: PlannedStep, now: number): PlannedStep {
+  const expiry = view.isExpired ? undefined : expiryAt(view);
+  if (expiry === undefined || expiry > step.at) return step;
+  return { action: 'expire', at: Math.max(now, expiry), why: expiryReason(view) };
+}
+
+/**
+ * The next step of a secret whose upstream has just come back. What is needed most comes first; what can wait is spread,
+ * so that a fleet does not arrive at once.
+ */
+export function planAfterRecovery(
+  view: SecretView,
+  now: number,
+  random: () => number,
+  limits: ScheduleLimits,
+): PlannedStep {
+  const why = 'upstream answers again';
+  const { value } = view;
+  if (value === undefined || view.isExpired) {
+    const at = now + random() * Math.min(5000, limits.recoverySpreadMs);
+    return orExpire(view, holdToFloors(view, { action: 'retry', at, why }, now, limits), now);
+  }
+  const slack =
+    value.endsAt === undefined
+      ? Math.min(view.policy.refreshMs, limits.retry.maxMs)
+      : Math.max(0, value.endsAt - now - leadMs(value.lifeMs, 0));
+  const at = now + random() * Math.min(slack, limits.recoverySpreadMs);
+  return orExpire(view, holdToFloors(view, { action: 'retry', at, why }, now, limits), now);
+}
+
+/** What to send when the time of a `retry`, `renew`, `replace`, `poll` or `read` has come. */
+export function chooseRequest(view: SecretView, now: number): RequestKind {
+  const { value, failure } = view;
+  if (value === undefined || view.isExpired) return 'read';
+  if (!isMinted(value.kind)) return 'poll';
+  if (!value.canRenew || value.endsAt === undefined) return 'read';
+  if (failure === undefined) return value.doubtUntil !== undefined || value.endsAt > now ? 'renew' : 'read';
+  // A renewal that has failed so far leaves the rest of the life to a replacement.
+  return value.endsAt - now > leadMs(value.lifeMs, 0) ? 'renew' : 'read';
+}
+
+/** The same for somebody who asks; `none`: what there is is kept. */
+export function requestFor(mode: AskMode, view: SecretView, now: number): RequestKind | 'none' {
+  const { value, isExpired, failure } = view;
+  const request = chooseRequest(view, now);
+  if (mode === 'due' || value === undefined || isExpired) return request;
+  if (mode === 'replace' || mode === 'rotate' || !isMinted(value.kind)) return 'read';
+  // A lease that cannot be renewed cannot be asked for either: it is kept.
+  return request === 'renew' || failure !== undefined ? request : 'none';
+}
+
+/**
+ * How long after a mint the same path gives no other credential: a twentieth of its life, so that the lead before its end
+ * holds two tries; 1 s at least, `mintFloorMs` at most.
+ */
+export function mintFloorMs(lifeMs: number, limits: ScheduleLimits): number {
+  return Math.max(Math.min(1000, limits.mintFloorMs), Math.min(limits.mintFloorMs, lifeMs / 20));
+}
+
+/**
+ * How long before its end a credential is replaced, so that its users have time to move: 10 to 20 % of its life, but
+ * about 10 s (or a quarter of a very short life) at least. `share` in [0, 1) chooses between.
+ */
+export function leadMs(lifeMs: number, share: number): number {
+  return Math.max(lifeMs * (0.1 + 0.1 * share), Math.min(10_000, lifeMs / 4) * (0.8 + 0.2 * share));
+}
+
+function planHealthy(view: SecretView, now: number, random: () => number): PlannedStep {
+  const { value } = view;
+  if (value === undefined) return { action: 'read', at: now, why: 'it was never read' };
+  if (view.isExpired) return { action: 'read', at: now, why: 'the last value has expired' };
+  if (value.kind === 'leased') return planLease(value, now, random);
+  if (value.kind === 'expiring') return planIssued(view.policy.reissueMs, value, now, random);
+  return planPoll(view.policy.refreshMs, value, now, random);
+}
+
+function planLease(value: ValueView, now: number, random: () => number): PlannedStep {
+  if (value.endsAt === undefined) return neverEnding;
+  if (value.canRenew) {
+    const at = value.confirmedAt + renewDelayMs(value.endsAt - value.confirmedAt, random);
+    const why =
+      value.doubtUntil !== undefined
+        ? 'the clock jumped, the lease may have ended'
+        : 'lease is at two thirds of what remains';
+    return { action: 'renew', at: Math.max(now, at), why };
+  }
+  const lead = leadMs(value.lifeMs, random());
+  const at = Math.max(now, value.endsAt - lead);
+  const why =
+    value.endsWith === 'token'
+      ? 'the login token that it was issued under ends, and the lease with it'
+      : 'lease cannot be renewed any more and ends soon after';
+  return { action: 'replace', at, why };
+}
+
+function planIssued(
+  reissueMs: number | undefined,
+  value: ValueView,
+  now: number,
+  random: () => number,
+): PlannedStep {
+  if (value.endsAt === undefined) {
+    if (reissueMs === undefined) return endless;
+    const at = Math.max(now, value.confirmedAt + reissueMs * (0.9 + 0.2 * random()));
+    return { action: 'replace', at, why: 'no end was told; it is made again every refresh' };
+  }
+  const share = 0.15 + 0.15 * random();
+  const at = Math.max(now, value.endsAt - value.lifeMs * share);
+  return { action: 'replace', at, why: `certificate is at ${Math.round(100 * (1 - share))} % of its life` };
+}
+
+function planPoll(refreshMs: number, value: ValueView, now: number, random: () => number): PlannedStep {
+  // The first poll of secrets that were read together comes anywhere in a refresh; so they stay apart from then on.
+  const share = value.isNew ? 0.2 + random() : 0.8 + 0.4 * random();
+  const at = Math.max(now, value.confirmedAt + refreshMs * share);
+  const change = planChange(value, now, random);
+  return change !== undefined && change.at < at
+    ? change
+    : { action: 'poll', at, why: 'static secret is polled every refresh' };
+}
+
+function planChange(value: ValueView, now: number, random: () => number): PlannedStep | undefined {
+  if (value.changesAt === undefined) return undefined;
+  if (value.rotationWaits > 0) {
+    const wait = changeWaitMs(value, random);
+    return { action: 'poll', at: now + wait, why: 'rotation is due, but the value has not changed yet' };
+  }
+  const isRotating = value.kind === 'rotating';
+  const why = isRotating ? 'upstream rotates it just before' : 'its ttl ends just before';
+  const spreadMs = isRotating ? 300 + 1000 * random() : 500 + 2000 * random();
+  return { action: 'poll', at: Math.max(now, value.changesAt) + spreadMs, why };
+}
+
+/** So many reads, about a second apart, for a password that its users cannot do without; then it is somebody's fault. */
+const promptWaits = 60;
+
+function changeWaitMs({ kind, rotationWaits }: ValueView, random: () => number): number {
+  if (kind === 'rotating' && rotationWaits <= promptWaits) return 700 + 600 * random();
+  const failures = kind === 'rotating' ? rotationWaits - promptWaits : rotationWaits;
+  return backoffDelayMs(failures, { minMs: 1000, maxMs: 30_000 }, random);
+}
+
+const neverEnding: PlannedStep = { action: 'replace', at: Number.POSITIVE_INFINITY, why: 'it does not end' };
+const endless: PlannedStep = {
+  action: 'replace',
+  at: Number.POSITIVE_INFINITY,
+  why: 'it was issued by a write and tells no end, so it is not made again; `refresh` of a secret with this path sets an interval',
+};
+
+function planRetry(view: SecretView, now: number, random: () => number, limits: ScheduleLimits): PlannedStep {
+  const { value, failure } = view;
+  if (failure === undefined) return planHealthy(view, now, random);
+  const delay = retryDelayMs(failure, view.policy.refreshMs, random, limits.retry);
+  const step: PlannedStep = {
+    action: 'retry',
+    at: Math.max(now, failure.at + delay),
+    why: retryReason(failure),
+  };
+  if (value?.endsAt === undefined || value.endsAt <= failure.at || view.isExpired) return step;
+  if (failure.retryAfterMs !== undefined) return step;
+  // The nearer the end, the sooner the next try; and a failing renewal leaves time for a replacement.
+  const urgentAt = failure.at + Math.max(limits.retry.minMs, (value.endsAt - failure.at) / 4);
+  const replaceAt = value.canRenew ? value.endsAt - leadMs(value.lifeMs, 0) : Number.POSITIVE_INFINITY;
+  if (replaceAt > failure.at && replaceAt < Math.min(step.at, urgentAt)) {
+    return {
+      action: 'replace',
+      at: Math.max(now, replaceAt),
+      why: 'renewal failed and the lease ends soon after',
+    };
+  }
+  return { ...step, at: Math.max(now, Math.min(step.at, urgentAt)) };
+}
+
+function holdToFloors(view: SecretView, step: PlannedStep, now: number, limits: ScheduleLimits): PlannedStep {
+  const byInterval =
+    view.askedAt === undefined ? step.at : Math.max(step.at, view.askedAt + limits.minIntervalMs);
+  const mints =
+    (view.value === undefined || isMinted(view.value.kind)) && chooseRequest(view, byInterval) === 'read';
+  if (!mints || byInterval >= view.mintAllowedAt) return { ...step, at: Math.max(now, byInterval) };
+  return {
+    ...step,
+    at: view.mintAllowedAt,
+    why: `${step.why}; the mint floor lets no other credential be made before`,
+  };
+}
+
+function expiryReason(view: SecretView): string {
+  return view.value?.endsAt === undefined ? 'upstream failed for max_stale' : 'the credential ends';
+}
+
+function retryReason(failure: FailureView): string {
+  if (failure.code === 'not_found') return 'upstream has no such secret; it is looked for again';
+  if (failure.code === 'mount_not_found') return 'upstream has no such mount; it is looked for again';
+  if (failure.code === 'denied') return 'upstream denies it; it is tried again';
+  if (failure.retryAfterMs !== undefined) return 'upstream asked to be left alone until then';
+  return `try ${failure.count} failed (${failure.code})`;
+}

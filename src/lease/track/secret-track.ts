@@ -1,0 +1,398 @@
+// Runs the state of one secret: its members in the store, its timer, its requests. What an event means is decided in
+// track-state.ts, when to ask in schedule-policy.ts.
+import { type Clock, type Timer, wallAt } from '../../base/clock.ts';
+import { describeError, errorCode } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { defaultEntryPolicy, type EntryPolicy, mergePolicies } from '../../store/entry.ts';
+import type { Reference } from '../../store/reference.ts';
+import type { Priority, Urgency } from '../../store/secret-reading.ts';
+import type { SecretAnswer } from '../../store/secret-version.ts';
+import type { Store } from '../../store/store.ts';
+import type { LeaseBook } from '../book/lease-book.ts';
+import type { OwnedLease } from '../book/owned-lease.ts';
+import { type HandOver, type IssuedValue, issuedValue, restoredValue } from '../run/hand-over.ts';
+import type { SourceTable } from '../source-table.ts';
+import { expiryAt, isOutage, stateOnFailure } from './failure-policy.ts';
+import type { MintFloor } from './mint-floor.ts';
+import { type AskMode, type AskResult, closing, createAsking } from './one-at-a-time.ts';
+import {
+  orExpire,
+  type PlannedStep,
+  planAfterRecovery,
+  planNext,
+  requestFor,
+  type ScheduleLimits,
+} from './schedule-policy.ts';
+import { createSecretRequests, type Reading } from './secret-requests.ts';
+import { isMinted, type SecretView } from './secret-view.ts';
+import {
+  initialState,
+  lifeOf,
+  shownEndOf,
+  type TrackEvent,
+  type TrackFacts,
+  type TrackState,
+  type TrackWish,
+  transition,
+  viewOf,
+} from './track-state.ts';
+
+/** What all tracks share. */
+export interface TrackParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly limits: ScheduleLimits;
+  readonly logger: Logger;
+  readonly sources: SourceTable;
+  readonly book: LeaseBook;
+  readonly floor: MintFloor;
+  /** Absent: nothing is handed from run to run. */
+  readonly handOver: HandOver | undefined;
+  /** What the config calls an entry. */
+  readonly namesOf: (entryKey: string) => readonly string[];
+  /** Ends with the engine. */
+  readonly signal: AbortSignal;
+}
+
+export interface SecretTrack {
+  canonicalKey(): string;
+  readonly reference: Reference;
+  /** Keys of the entries that mean this secret. */
+  readonly members: ReadonlySet<string>;
+  /** Nobody wants it, nothing is under way and its lease is gone: until then an entry that comes back finds it here. */
+  isOver(): boolean;
+  rename(canonicalKey: string): void;
+  join(entryKey: string): void;
+  leave(entryKey: string): void;
+  /** One request at a time: asked during one, a single further one follows it, shared by all who asked. */
+  ask(mode: AskMode, priority: Priority): Promise<AskResult>;
+  /** Takes over the entries of another track that turned out to mean the same secret, and what it has just read. */
+  absorb(entryKeys: readonly string[], reading: Reading): boolean;
+  replan(): void;
+  /** The host slept for `jumpMs`; 0: only the wall clock was set back. */
+  shift(jumpMs: number): void;
+  upstreamRecovered(): void;
+  view(): SecretView;
+  /** What the next run may go on with: what was issued and lives, for each entry. */
+  issued(): IssuedValue[];
+  /** Stops the schedule and gives up what can be repeated; resolves when nothing is in flight. */
+  stop(): Promise<void>;
+}
+
+interface TrackOptions extends TrackParts {
+  reference: Reference;
+  canonicalKey: string;
+  /** Returns the track that owns a canonical key that `track` has just learnt: itself or an older one. */
+  settleKey(track: SecretTrack, canonicalKey: string): SecretTrack;
+}
+
+export function createSecretTrack(options: TrackOptions): SecretTrack {
+  const { store, clock, random, limits, logger, sources, book, floor, reference } = options;
+  const members = new Set<string>();
+  /** For requests that lose nothing by it when the engine closes. */
+  const repeatable = new AbortController();
+  let { canonicalKey } = options;
+  let state: TrackState = initialState;
+  let plan: PlannedStep | undefined;
+  let timer: Timer | undefined;
+  /** `parked`: its time had come while upstream was away. */
+  let phase: 'idle' | 'awaiting' | 'parked' | 'stopped' = 'idle';
+
+  const requests = createSecretRequests({ ...options, repeatable: repeatable.signal });
+  const asking = createAsking({
+    isStopped: () => phase === 'stopped',
+    send,
+    onStart: awaitAnswer,
+    onEnd(error) {
+      const isAway = sources.isAway(reference.upstream);
+      if (error !== undefined && phase !== 'stopped') apply({ type: 'failed', error, isAway });
+      settle();
+      replan();
+    },
+  });
+
+  // What is known, and what an event makes of it.
+
+  /** The strictest wish of all entries; undefined where there is none left. */
+  function policy(): EntryPolicy | undefined {
+    const policies = [...members].flatMap((key) => store.find(key)?.policy ?? []);
+    return policies.length > 0 ? policies.reduce(mergePolicies) : undefined;
+  }
+
+  function facts(): TrackFacts {
+    const mintAllowedAt = floor.allowedAt(canonicalKey);
+    return { now: clock.now(), policy: policy() ?? defaultEntryPolicy, mintAllowedAt, canonicalKey };
+  }
+
+  const view = (): SecretView => viewOf(state, facts());
+
+  function shownEnd(): number | undefined {
+    const at = shownEndOf(state);
+    return at === undefined ? undefined : wallAt(clock, at);
+  }
+
+  /** Returns whether the data of an entry changed. */
+  function apply(event: TrackEvent): boolean {
+    const { state: next, wishes } = transition(state, event, facts());
+    state = next;
+    let isChanged = false;
+    for (const wish of wishes) isChanged = fulfil(wish) || isChanged;
+    return isChanged;
+  }
+
+  function fulfil(wish: TrackWish): boolean {
+    const keys = [...members];
+    if (wish.do === 'publish') return keys.map((key) => publishTo(key, wish.answer)).includes(true);
+    if (wish.do === 'supersede') book.supersede(wish.lease);
+    else if (wish.do === 'tell') tell(wish);
+    else if (wish.do === 'fail') for (const key of keys) store.fail(key, wish.error, wish.state);
+    else for (const key of keys) store.extend(key, wish.keepsEnd ? store.find(key)?.expiresAt : shownEnd());
+    return false;
+  }
+
+  function publishTo(entryKey: string, answer: SecretAnswer): boolean {
+    if (state.value?.lease !== undefined) book.use(state.value.lease, entryKey);
+    return store.publish(entryKey, answer, shownEnd());
+  }
+
+  /** By the config's name where it has one, and by the key that status shows. */
+  function logFields(): { secret: string; key: string } {
+    const [key = canonicalKey] = members;
+    const names = [...members].flatMap(options.namesOf);
+    return { secret: names.length > 0 ? names.join(', ') : key, key };
+  }
+
+  function tell(wish: Extract<TrackWish, { do: 'tell' }>): void {
+    const fields = logFields();
+    if (wish.news === 'recovered') logger.info(fields, 'upstream answers for this secret again');
+    else if (wish.news === 'expired') {
+      const code = errorCode(wish.error);
+      logger.warn({ ...fields, code }, 'the secret has expired and is handed out no more');
+    } else {
+      const told = { ...fields, code: errorCode(state.lastError), state: wish.state };
+      logger[wish.isNews ? 'warn' : 'debug'](told, describeError(state.lastError));
+    }
+  }
+
+  // The timer.
+
+  function set(next: PlannedStep | undefined): void {
+    timer?.cancel();
+    timer = undefined;
+    if (phase === 'parked') phase = 'idle';
+    plan = next;
+    const shown = next && { action: next.action, at: wallAt(clock, next.at), why: next.why };
+    for (const key of members) store.plan(key, shown);
+    const isTimed = next !== undefined && Number.isFinite(next.at) && phase !== 'stopped' && members.size > 0;
+    if (isTimed) timer = clock.setTimer(next.at - clock.now(), onTimer);
+  }
+
+  function replan(): void {
+    if (phase !== 'awaiting') set(planNext(view(), clock.now(), random, limits));
+  }
+
+  /** No answer is awaited, and nothing is planned. */
+  function settle(): void {
+    if (phase === 'awaiting') phase = 'idle';
+    set(undefined);
+  }
+
+  /** While a request is under way only the end of the value counts. */
+  function awaitAnswer(): void {
+    phase = 'awaiting';
+    const at = state.isExpired ? undefined : expiryAt(view());
+    set(at === undefined ? undefined : { action: 'expire', at, why: 'the answer of upstream is awaited' });
+  }
+
+  function onTimer(): void {
+    const now = clock.now();
+    // Timers of the platform may be early, and are shorter than some plans.
+    if (plan === undefined || now < plan.at) set(plan);
+    else if (plan.action === 'expire') {
+      apply({ type: 'ended' });
+      if (phase === 'awaiting') set(undefined);
+      else replan();
+    } else if (sources.isAway(reference.upstream)) park(now);
+    else void asking.ask('due', state.value === undefined ? 'interactive' : 'background');
+  }
+
+  /** Upstream is away: its gate finds out when it is back, and the engine is told. */
+  function park(now: number): void {
+    const at = now + limits.retry.maxMs * (0.5 + random() / 2);
+    const why = `waits for upstream ${reference.upstream} to answer again`;
+    set(orExpire(view(), { action: 'retry', at, why }, now));
+    phase = 'parked';
+  }
+
+  // The requests. All resolve with whether the data changed, and reject as upstream does.
+
+  async function send(mode: AskMode, urgency: Urgency): Promise<boolean> {
+    if (mode === 'rotate') floor.forgive(canonicalKey);
+    const request = requestFor(mode, view(), clock.now());
+    const lease = state.value?.lease;
+    if (request === 'none') return false;
+    if (request === 'renew' && lease !== undefined) return renew(lease, urgency);
+    return request === 'poll' ? poll(urgency) : read(urgency);
+  }
+
+  async function renew(lease: OwnedLease, urgency: Urgency): Promise<boolean> {
+    apply({ type: 'asked' });
+    const outcome = await requests.renew(lease, urgency);
+    if (outcome === 'lost') {
+      logger.warn(logFields(), 'the lease is gone upstream; another one is asked for');
+      return read(urgency);
+    }
+    if (outcome === 'denied')
+      logger.warn(logFields(), 'upstream denies the renewal of this lease; it is replaced before it ends');
+    return apply({ type: 'renewed' });
+  }
+
+  /** Asks for no more than whether the value still holds, where upstream can tell; reads otherwise. */
+  async function poll(urgency: Urgency): Promise<boolean> {
+    const [key] = members;
+    const version = key === undefined ? undefined : store.find(key)?.current;
+    const canTell = sources.find(reference.upstream)?.isCurrent !== undefined;
+    if (!canTell || version === undefined || state.value === undefined) return read(urgency);
+    const sentAt = clock.now();
+    apply({ type: 'asked' });
+    const isCurrent = await requests.isCurrent(version, urgency);
+    return isCurrent === true ? apply({ type: 'confirmed', sentAt }) : read(urgency);
+  }
+
+  async function read(urgency: Urgency): Promise<boolean> {
+    const mints = state.value === undefined || isMinted(state.value.answer.kind);
+    apply({ type: 'asked' });
+    return route(await requests.read(canonicalKey, mints, urgency));
+  }
+
+  /** To the track that owns the secret by now. */
+  function route(reading: Reading): boolean {
+    const canonical = sources.find(reference.upstream)?.canonicalKey(reference) ?? canonicalKey;
+    const owner = canonical === canonicalKey ? track : options.settleKey(track, canonical);
+    if (isMinted(reading.answer.kind)) floor.note(canonical, lifeOf(reading.answer), clock.now());
+    if (owner === track) return accept(reading);
+    const moving = [...members];
+    members.clear();
+    return owner.absorb(moving, reading);
+  }
+
+  function accept(reading: Reading): boolean {
+    const lease = own(reading, members);
+    const { answer, sentAt } = reading;
+    if (members.size > 0) return apply({ type: 'answered', answer, lease, sentAt });
+    if (lease !== undefined) book.retire(lease, 0);
+    return false;
+  }
+
+  function own({ answer, sentAt, from }: Reading, users: Iterable<string>): OwnedLease | undefined {
+    const { lease } = answer;
+    if (lease === undefined || lease.durationSeconds <= 0) return undefined;
+    const [key = canonicalKey] = members;
+    const { id, durationSeconds, isRenewable } = lease;
+    return book.add({
+      ...{ upstream: reference.upstream, issuer: from, id, key, durationSeconds, isRenewable, users },
+      policy: policy() ?? { overlapMs: 0, onExit: 'revoke' },
+      grantedAt: sentAt,
+    });
+  }
+
+  // Entries that come and go.
+
+  /** An entry that comes later gets what the others have; not before its opener has the handle. */
+  function mirror(entryKey: string): void {
+    if (!members.has(entryKey)) return;
+    if (state.value !== undefined && !state.isExpired) publishTo(entryKey, state.value.answer);
+    if (state.failure !== undefined)
+      store.fail(entryKey, state.lastError, stateOnFailure(view(), clock.now()));
+    replan();
+  }
+
+  /** What it had before everybody left counts only where its lease can be had back. */
+  function wake(entryKey: string): void {
+    const lease = state.value?.lease;
+    if (lease !== undefined && book.reclaim(lease)) return;
+    apply({ type: 'reset' });
+    restore(entryKey);
+  }
+
+  /** Goes on with what the last run was issued; upstream is asked whether its lease still lives. */
+  function restore(entryKey: string): void {
+    const issued = options.handOver?.take(entryKey);
+    if (issued === undefined) return;
+    const { lease: granted } = issued.answer;
+    const lease = granted && book.find(reference.upstream, granted.id);
+    if (granted !== undefined && (lease === undefined || !book.reclaim(lease))) return;
+    const value = restoredValue(issued, lease, clock);
+    if (value.ownEnd !== undefined && value.ownEnd <= clock.now()) return;
+    apply({ type: 'restored', value });
+    floor.note(canonicalKey, value.lifeMs, value.confirmedAt);
+    if (lease?.canRenew === true) queueMicrotask(() => void asking.ask('check', 'background'));
+  }
+
+  function hasLivingLease(): boolean {
+    return state.value?.lease !== undefined && book.has(state.value.lease);
+  }
+
+  function issued(): IssuedValue[] {
+    const { value, isExpired } = state;
+    if (value === undefined || isExpired || !isMinted(value.answer.kind)) return [];
+    if ((value.lease !== undefined && !hasLivingLease()) || policy()?.onExit !== 'keep') return [];
+    return [...members].map((key) => issuedValue(reference.upstream, key, value, clock));
+  }
+
+  const track: SecretTrack = {
+    canonicalKey: () => canonicalKey,
+    reference,
+    members,
+    isOver: () => members.size === 0 && !asking.isBusy() && !hasLivingLease(),
+    rename(next) {
+      canonicalKey = next;
+    },
+    join(entryKey) {
+      const isFirst = members.size === 0;
+      members.add(entryKey);
+      if (isFirst) wake(entryKey);
+      if (isFirst && state.value === undefined) replan();
+      else queueMicrotask(() => mirror(entryKey));
+    },
+    leave(entryKey) {
+      members.delete(entryKey);
+      if (members.size === 0) settle();
+    },
+    ask: asking.ask,
+    absorb(entryKeys, reading) {
+      for (const key of entryKeys) members.add(key);
+      const hasOne = state.value !== undefined && !state.isExpired;
+      if (!hasOne || !isMinted(reading.answer.kind)) {
+        const isChanged = accept(reading);
+        // The newcomers may want it fresher.
+        replan();
+        return isChanged;
+      }
+      // Minted twice: the lease of the newcomer goes at once.
+      const lease = own(reading, []);
+      if (lease !== undefined && lease !== state.value?.lease) book.retire(lease, 0);
+      for (const key of entryKeys) mirror(key);
+      return true;
+    },
+    replan,
+    shift(jumpMs) {
+      apply({ type: 'jumped', jumpMs });
+      replan();
+    },
+    upstreamRecovered() {
+      const isHit = phase === 'parked' || (state.failure !== undefined && isOutage(state.failure.code));
+      if (phase !== 'awaiting' && isHit) set(planAfterRecovery(view(), clock.now(), random, limits));
+    },
+    view,
+    issued,
+    async stop() {
+      phase = 'stopped';
+      set(undefined);
+      repeatable.abort(closing());
+      await asking.idle();
+    },
+  };
+  return track;
+}

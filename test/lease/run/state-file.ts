@@ -1,0 +1,103 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import type { Logger } from '../../../src/base/logger.ts';
+import { silentLogger } from '../../../src/base/logger.ts';
+import { processStartTime } from '../../../src/base/process-identity.ts';
+import { createStateFile, type LeaseRecord } from '../../../src/lease/run/state-file.ts';
+
+const record: LeaseRecord = {
+  upstream: 'vault',
+  key: 'vault:read database/creds/app',
+  leaseId: 'database/creds/app/1',
+  durationSeconds: 60,
+  isRenewable: true,
+  expiresAt: 5,
+  overlapMs: 30_000,
+  onExit: 'revoke',
+};
+
+const state = {
+  leases: [record],
+  values: [{ upstream: 'vault', key: record.key, obtainedAt: 1, ownEnd: null, lifeMs: 60_000, sealed: 'x' }],
+};
+
+function listening(): Logger & { warnings: string[] } {
+  const warnings: string[] = [];
+  return { ...silentLogger, warn: (_fields, message) => warnings.push(message), warnings };
+}
+
+t.test('gives back what was saved, from a file that only its owner reads', async (t) => {
+  const path = join(t.testdir(), 'new', 'leases.json');
+  const file = createStateFile({ path, logger: silentLogger });
+  t.same(file.load(), { leases: [], values: [] });
+  file.save(() => ({ leases: [], values: [] }));
+  file.save(() => state);
+  await file.flush();
+  t.equal(statSync(path).mode & 0o777, 0o600);
+  t.same(readdirSync(join(path, '..')), ['leases.json'], 'nothing staged is left');
+  t.same(createStateFile({ path, logger: silentLogger }).load(), state);
+});
+
+for (const [what, text] of [
+  ['is cut off', '{"version":1,"leas'],
+  ['is of another version', '{"version":9,"leases":[]}'],
+  ['lacks a field', '{"version":1,"leases":[{"upstream":"vault"}]}'],
+  ['is null', 'null'],
+] as const) {
+  t.test(`starts afresh and keeps a copy when the file ${what}`, async (t) => {
+    const path = join(t.testdir({ 'leases.json': text }), 'leases.json');
+    const logger = listening();
+    t.same(createStateFile({ path, logger }).load(), { leases: [], values: [] });
+    t.equal(readFileSync(`${path}.corrupt`, 'utf8'), text);
+    t.equal(logger.warnings.length, 1);
+  });
+}
+
+t.test('warns once when it cannot write, and goes on', async (t) => {
+  const folder = t.testdir();
+  writeFileSync(join(folder, 'file'), '');
+  const path = join(folder, 'file', 'leases.json');
+  const logger = listening();
+  const file = createStateFile({ path, logger });
+  for (let round = 0; round < 3; round += 1) {
+    file.save(() => state);
+    await file.flush();
+  }
+  t.equal(logger.warnings.length, 1);
+  t.notOk(existsSync(path));
+});
+
+t.test('warns of a file that it cannot read', async (t) => {
+  const path = join(t.testdir(), 'leases.json');
+  mkdirSync(path);
+  const logger = listening();
+  t.same(createStateFile({ path, logger }).load(), { leases: [], values: [] });
+  t.equal(logger.warnings.length, 1);
+});
+
+t.test(
+  'leaves the file to a living process that wrote it, and takes over what a dead one left',
+  async (t) => {
+    const other = spawn('sleep', ['60']);
+    t.teardown(() => void other.kill());
+    const owner = { pid: other.pid ?? 0, startTime: processStartTime(other.pid ?? 0) };
+    const text = JSON.stringify({ version: 1, owner, leases: [record] });
+    const path = join(t.testdir({ 'leases.json': text }), 'leases.json');
+    const file = createStateFile({ path, logger: silentLogger });
+    t.same(file.load(), { leases: [], values: [] });
+    file.save(() => ({ leases: [], values: [] }));
+    await file.flush();
+    t.equal(readFileSync(path, 'utf8'), text);
+
+    writeFileSync(path, text.replace(/"startTime":"\d+"/, '"startTime":"1"'));
+    t.same(
+      createStateFile({ path, logger: silentLogger }).load(),
+      { leases: [record], values: [] },
+      'the pid is somebody else now',
+    );
+    writeFileSync(path, JSON.stringify({ version: 1, owner: {}, ...state }));
+    t.same(createStateFile({ path, logger: silentLogger }).load(), state);
+  },
+);
