@@ -23,6 +23,9 @@ async function runLightly(): Promise<number | undefined> {
   // One small chunk: to look for compiled code would cost as much as compiling it.
   if (command === 'get') return (await import('./cli/commands/get.ts')).runGetFrom(args);
   (await import('./cli/compile-cache.ts')).useCompileCache(process.env);
+  if (command === 'consul-template')
+    return (await import('./cli/commands/consul-template.ts')).runConsulTemplate(args);
+  if (command === 'envconsul') return (await import('./cli/commands/envconsul.ts')).runEnvconsul(args);
   if (command === 'agent') return (await import('./cli/commands/agent.ts')).runAgentFrom(args);
   return undefined;
 }

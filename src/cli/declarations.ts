@@ -180,6 +180,37 @@ function declareChecks(define: Define): void {
 /** What is beside the agent. */
 function declareCompanions(define: Define): void {
   define(
+    'migrate <files..>',
+    'print what the files of another tool are in latchkey.yaml',
+    (argv) =>
+      argv
+        .positional('files', { type: 'string', array: true, default: [] as string[] })
+        .option('from', {
+          choices: ['vault-agent', 'consul-template', 'envconsul'] as const,
+          describe: 'whose files they are; found out by default',
+        })
+        .option('check', {
+          type: 'boolean',
+          default: false,
+          describe: 'read both again, and show that they mean the same',
+        })
+        .option('output', { type: 'string', requiresArg: true, describe: 'write it to this new file' }),
+    async (values) => (await import('./commands/migrate.ts')).runMigrate(values),
+  );
+  // Their words are those of other tools, and are read without this parser (main.ts); here they have their place in the help.
+  define(
+    'consul-template [options..]',
+    'render templates by the command line of consul-template',
+    (argv) => argv.positional('options', { type: 'string', array: true, default: [] as string[] }),
+    async (values) => (await import('./commands/consul-template.ts')).runConsulTemplate(values.options),
+  );
+  define(
+    'envconsul [options..]',
+    'run a program with secrets as variables by the command line of envconsul',
+    (argv) => argv.positional('options', { type: 'string', array: true, default: [] as string[] }),
+    async (values) => (await import('./commands/envconsul.ts')).runEnvconsul(values.options),
+  );
+  define(
     'dev',
     'run the embedded development vault (in memory, never for production)',
     (argv) =>

@@ -33,7 +33,9 @@ export interface LoadOptions {
  */
 export function loadConfig(paths: readonly string[], options: LoadOptions = {}): ResolvedConfig {
   const problems = createProblems();
-  const files = (paths.length === 0 ? [defaultConfigPath] : paths).flatMap((path) =>
+  // A tool of which everything stands on the command line needs no file.
+  const isFileNeeded = paths.length === 0 && options.foreign?.more === undefined;
+  const files = (isFileNeeded ? [defaultConfigPath] : paths).flatMap((path) =>
     expandPath(resolve(path), problems),
   );
   return resolveSources(readSources([...new Set(files)], problems, options), problems, options);

@@ -36,10 +36,12 @@ export function checkModes(
     const what = found.path === path ? path : `${path}: ${found.path}`;
     return `${role} ${what} ${found.what}; ${found.remedy}`;
   };
-  const configs = sources.map((source) => {
-    const trusted = { path: source.file, place: new Place(source, []), role: 'config' };
-    return { ...trusted, source, fault: fault(trusted) };
-  });
+  const configs = sources.flatMap((source) =>
+    (source.files ?? [source.file]).map((path) => {
+      const trusted = { path, place: new Place(source, []), role: 'config' };
+      return { ...trusted, source, fault: fault(trusted) };
+    }),
+  );
   const isSaidIn = (source: ConfigSource) =>
     merged.strictModes.some(({ value, place }) => !value && place.source === source);
   // Whoever can write a file can write this line into it, so there it says nothing.

@@ -5,11 +5,10 @@ import type { Environment } from '../resolve/resolve-context.ts';
 import { draftConsulTemplate } from './consul-template/draft-consul-template.ts';
 import { mergeConsulTemplates } from './consul-template/merge-consul-templates.ts';
 import { readConsulTemplate } from './consul-template/read-consul-template.ts';
-import type { SaidConsulTemplate } from './consul-template/said-consul-template.ts';
 import { createDraft } from './draft.ts';
 import { draftEnvconsul } from './envconsul/draft-envconsul.ts';
 import { mergeEnvconsuls } from './envconsul/merge-envconsuls.ts';
-import { readEnvconsul, type SaidEnvconsul } from './envconsul/read-envconsul.ts';
+import { readEnvconsul } from './envconsul/read-envconsul.ts';
 import { HclError, type HclObject } from './hcl/node.ts';
 import { parseHcl } from './hcl/parse.ts';
 import { describePlaceholder } from './hcl/placeholder.ts';
@@ -32,9 +31,10 @@ export interface ForeignOptions {
   readonly tool?: Tool | undefined;
   /** Where relative paths start: the folder that the tool would be started in. */
   readonly folder: string;
-  /** What the command line says of templates, secrets and the like; it counts more than the files. */
-  readonly consulTemplate?: SaidConsulTemplate | undefined;
-  readonly envconsul?: SaidEnvconsul | undefined;
+  /** What the command line says, as a file: it counts after all others. */
+  readonly more?: readonly TextFile[];
+  /** envconsul's program is not started again when a secret changes. */
+  readonly isOnce?: boolean;
   /** The program of envconsul, from its command line. */
   readonly command?: readonly string[] | undefined;
 }
@@ -83,9 +83,10 @@ export function readForeign(
     },
     note: (kind, origin, message) => notes.push({ kind, origin, message }),
   };
-  const roots = files.flatMap((file) => parse(file, report) ?? []);
+  const all = [...files, ...(options.more ?? [])];
+  const roots = all.flatMap((file) => parse(file, report) ?? []);
   const [first] = files;
-  if (roots.length < files.length) return undefined;
+  if (roots.length < all.length) return undefined;
   const tool = options.tool ?? toolOf(roots.map(({ root }) => root));
   const name = first?.file ?? `${options.folder}/${tool}`;
   const draft = createDraft(name, options.folder);
@@ -99,24 +100,18 @@ export function readForeign(
     const said = roots.flatMap(({ file, root }) =>
       guarded(file, report, () => readConsulTemplate(file, root, report)),
     );
-    if (count === 0)
-      draftConsulTemplate(mergeConsulTemplates([...said, ...listOf(options.consulTemplate)]), context);
+    if (count === 0) draftConsulTemplate(mergeConsulTemplates(said), context);
   } else {
     const said = roots.flatMap(({ file, root }) =>
       guarded(file, report, () => readEnvconsul(file, root, report)),
     );
-    if (count === 0)
-      draftEnvconsul(mergeEnvconsuls([...said, ...listOf(options.envconsul)]), options.command, context);
+    if (count === 0) draftEnvconsul(mergeEnvconsuls(said), options, context);
   }
   if (count > 0) return undefined;
   for (const { kind, origin, message } of notes) {
     if (kind !== 'advice') problems.warn(origin.file, origin.position, message, origin.name);
   }
   return { source: draft.source(files.map(({ file }) => file)), tool, notes };
-}
-
-function listOf<T>(value: T | undefined): T[] {
-  return value === undefined ? [] : [value];
 }
 
 function parse({ file, text }: TextFile, report: Report): { file: string; root: HclObject } | undefined {

@@ -11,10 +11,15 @@ import {
 import type { DraftContext } from '../draft.ts';
 import type { SaidEnvconsul, SaidPrefix } from './read-envconsul.ts';
 
-/** `command` is what stands on the command line. */
+/** What the command line says beside. */
+export interface EnvconsulOptions {
+  readonly command?: readonly string[] | undefined;
+  readonly isOnce?: boolean;
+}
+
 export function draftEnvconsul(
   agent: SaidEnvconsul,
-  command: readonly string[] | undefined,
+  { command, isOnce = false }: EnvconsulOptions,
   context: DraftContext,
 ): void {
   const { report } = context;
@@ -29,7 +34,9 @@ export function draftEnvconsul(
       agent.exec?.origin ?? nowhereIn(context),
       'expected a command: in a block exec, or on the command line',
     );
-  else for (const secret of agent.secrets) draftSecret(secret, agent, [...path, 'env_from'], context);
+  if (path !== undefined && isOnce) context.draft.set([...path, 'on_rotation'], 'none', nowhereIn(context));
+  if (path !== undefined)
+    for (const secret of agent.secrets) draftSecret(secret, agent, [...path, 'env_from'], context);
   draftCommonLife(agent, undefined, context);
 }
 

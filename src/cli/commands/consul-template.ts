@@ -1,0 +1,126 @@
+// `latchkey consul-template -template SOURCE:DESTINATION:COMMAND …`: its command line, its exit codes, our agent.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { renderOnce } from '../../agent/one-shot/one-shot.ts';
+import { describeError, errorCode } from '../../base/errors.ts';
+import { createLogger } from '../../base/logger.ts';
+import { type LoadOptions, loadConfig } from '../../config/load.ts';
+import type { ResolvedConfig } from '../../config/resolved.ts';
+import { configFiles } from '../foreign/config-files.ts';
+import { consulTemplateTargets, flagsToHcl, kindsOf, literal } from '../foreign/flags-to-hcl.ts';
+import { type GoFlags, parseGoFlags } from '../foreign/go-flags.ts';
+import { stopSignal } from '../stop-signal.ts';
+import { runAgent } from './agent.ts';
+import { versionLine } from './version.ts';
+
+/** As consul-template has them. */
+const exits = { interrupted: 12, flags: 13, runner: 14, config: 15 };
+
+export async function runConsulTemplate(args: readonly string[]): Promise<number> {
+  let flags: GoFlags;
+  try {
+    flags = parseGoFlags(args, {
+      ...kindsOf(consulTemplateTargets),
+      ...{ config: 'text', template: 'text', once: 'flag', dry: 'flag', 'parse-only': 'flag' },
+      ...{ v: 'flag', version: 'flag', h: 'flag', help: 'flag', 'vault-grace': 'text' },
+    });
+  } catch (error) {
+    return fail(error, exits.flags);
+  }
+  const isSet = (name: string) => flags.said.findLast((flag) => flag.name === name)?.value === 'true';
+  if (isSet('v') || isSet('version')) return print(`${versionLine()}\n`);
+  if (isSet('h') || isSet('help')) return print(help);
+  const paths = configFiles(flags.said.filter(({ name }) => name === 'config').map(({ value }) => value));
+  const load: LoadOptions = {
+    foreign: { tool: 'consul-template', more: [{ file: 'command line', text: hclOf(flags) }] },
+  };
+  try {
+    const config = loadConfig(paths, load);
+    for (const warning of config.warnings) process.stderr.write(`latchkey: warning: ${warning}\n`);
+    if (isSet('parse-only')) return 0;
+    if (isSet('dry')) return await render(config, true);
+    if (isSet('once')) return await render(config, false);
+  } catch (error) {
+    return fail(error, errorCode(error) === 'config_invalid' ? exits.config : exits.runner);
+  }
+  return await runAgent({ config: paths }, load).catch((error: unknown) => fail(error, exits.runner));
+}
+
+function hclOf(flags: GoFlags): string {
+  const templates = flags.said
+    .filter(({ name }) => name === 'template')
+    .map(({ value }) => templateOf(value));
+  return [flagsToHcl(flags, consulTemplateTargets), ...templates].join('\n');
+}
+
+/** `SOURCE:DESTINATION:COMMAND`; the command may have colons. */
+function templateOf(text: string): string {
+  const [source = '', destination = '', ...command] = text.split(':').filter((part) => part !== '');
+  const lines = [`source = ${literal(source)}`];
+  if (destination !== '') lines.push(`destination = ${literal(destination)}`);
+  if (command.length > 0) lines.push(`command = [${literal(command.join(':'))}]`);
+  return `template {\n${lines.join('\n')}\n}`;
+}
+
+/** Each file once; `isDry` prints what it would be, and writes and tells nothing. */
+async function render(config: ResolvedConfig, isDry: boolean): Promise<number> {
+  const stop = stopSignal({ withTerminal: true });
+  const log = createLogger(config.log);
+  const folder = isDry ? mkdtempSync(join(tmpdir(), 'latchkey-dry-')) : undefined;
+  const wanted = folder === undefined ? config : dryConfig(config, folder);
+  try {
+    const { failure, messages } = await renderOnce({
+      config: wanted,
+      log,
+      env: process.env,
+      signal: stop.signal,
+    });
+    if (stop.signal.aborted) return exits.interrupted;
+    if (failure !== undefined) {
+      for (const message of messages) process.stderr.write(`${message}\n`);
+      return exits.runner;
+    }
+    for (const [index, { destination }] of config.files.entries()) {
+      const written = folder === undefined ? undefined : readFileSync(wanted.files[index]?.destination ?? '');
+      if (written !== undefined)
+        process.stdout.write(Buffer.concat([Buffer.from(`> ${destination}\n`), written]));
+    }
+    return 0;
+  } finally {
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    stop.dispose();
+  }
+}
+
+/** Into a folder of our own, which is gone in the end. */
+function dryConfig(config: ResolvedConfig, folder: string): ResolvedConfig {
+  const files = config.files.map((file, index) => ({
+    ...file,
+    ...{ destination: join(folder, String(index)), mode: 0o600, owner: undefined, group: undefined },
+    ...{ notify: [], check: undefined, settle: undefined, backup: false },
+  }));
+  return { ...config, files, stateDir: folder };
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+function fail(error: unknown, code: number): number {
+  process.stderr.write(`latchkey: ${describeError(error)}\n`);
+  return code;
+}
+
+const help = `latchkey consul-template [OPTIONS]
+
+Renders templates as consul-template does, from a vault. Its options are known; the usual ones:
+  -template SOURCE:DESTINATION:COMMAND   a template, the file it makes, what is run after a change; repeatable
+  -config PATH                           a configuration of consul-template, or a folder; repeatable
+  -once                                  render each file once and end
+  -dry                                   print what the files would be
+  -exec COMMAND                          run a program; its end is the end
+  -vault-addr URL  -vault-token TOKEN  -vault-agent-token-file PATH  -vault-renew-token  -vault-unwrap-token
+  -log-level LEVEL  -pid-file PATH  -wait MIN:MAX
+`;

@@ -1,0 +1,73 @@
+// `latchkey migrate FILE…`: what the files of another tool are in latchkey.yaml. Nothing is written without --output.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { LatchkeyError } from '../../base/errors.ts';
+import { differences, type Migration, migrate } from '../../config/migrate.ts';
+import type { Note, NoteKind } from '../../config/sources/hcl/report.ts';
+import { configFiles } from '../foreign/config-files.ts';
+
+interface MigrateOptions {
+  files: readonly string[];
+  check: boolean;
+  output?: string | undefined;
+  from?: 'vault-agent' | 'consul-template' | 'envconsul' | undefined;
+}
+
+/** 0; with --check 1 when the two do not mean the same. */
+export async function runMigrate({ files, check, output, from }: MigrateOptions): Promise<number> {
+  const paths = configFiles(files);
+  if (paths.length === 0) throw new LatchkeyError('usage', 'migrate: expected the name of a file, got none');
+  const target = output === undefined ? undefined : resolve(output);
+  if (target !== undefined && existsSync(target)) {
+    throw new LatchkeyError('usage', `--output: ${target} is there already`, { remedy: 'name another file' });
+  }
+  const texts = paths.map((file) => ({ file, text: readText(file) }));
+  const result = migrate(texts, { tool: from });
+  if (target === undefined) process.stdout.write(result.yaml);
+  else writeFileSync(target, result.yaml, { mode: 0o640, flag: 'wx' });
+  report(result);
+  return check ? compare(paths, result, from) : 0;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new LatchkeyError('usage', `${file}: cannot be read`, { cause: error });
+  }
+}
+
+const titles: Readonly<Record<NoteKind, string>> = {
+  ignored: 'Without a counterpart here',
+  differs: 'Done in another way',
+  advice: 'Better left behind',
+};
+
+/** On stderr: the text on stdout is for a file. */
+function report({ notes, tool }: Migration): void {
+  process.stderr.write(`read as ${tool}\n`);
+  for (const kind of ['ignored', 'differs', 'advice'] as const) {
+    const some = notes.filter((note) => note.kind === kind);
+    if (some.length === 0) continue;
+    process.stderr.write(`\n${titles[kind]}:\n`);
+    for (const note of some) process.stderr.write(`  ${placeOf(note)}${note.message}\n`);
+  }
+}
+
+function placeOf({ origin }: Note): string {
+  const { file, position, name } = origin;
+  const place = position === undefined ? file : `${file}:${position.line}:${position.column}`;
+  return `${place}: ${name === '' ? '' : `${name}: `}`;
+}
+
+function compare(paths: readonly string[], { yaml }: Migration, tool: MigrateOptions['from']): number {
+  const found = differences(paths, yaml, { tool });
+  if (found.length === 0) {
+    process.stderr.write('\nchecked: both mean the same\n');
+    return 0;
+  }
+  process.stderr.write(
+    `\nchecked: they do not mean the same:\n${found.map((line) => `  ${line}\n`).join('')}`,
+  );
+  return 1;
+}

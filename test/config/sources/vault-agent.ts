@@ -1,0 +1,121 @@
+// The files of Vault Agent as latchkey's resolved config, and what is told where they are wrong: in their own words.
+import { join } from 'node:path';
+import t from 'tap';
+import { loadConfig, loadConfigText } from '../../../src/config/load.ts';
+import { ConfigError } from '../../../src/config/problems.ts';
+
+const login =
+  'auto_auth { method "token_file" { config = { token_file_path = "t" } } sink "file" { config = { path = "s" } } }\n';
+const load = (text: string, env: Record<string, string> = {}) =>
+  loadConfigText('/agent/agent.hcl', text, { env, checks: 'text' });
+const problemsOf = (text: string) => {
+  try {
+    load(text);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message.replaceAll('/agent/agent.hcl:', '').split('\n');
+    throw error;
+  }
+  return [];
+};
+
+t.test('the environment counts before the file, and its own names before the old ones', async (t) => {
+  const file = `vault { address = "https://file.example" }\n${login}`;
+  const addressOf = (env: Record<string, string>) => {
+    const [upstream] = load(file, env).upstreams;
+    return upstream?.kind === 'vault' ? upstream.addresses[0] : undefined;
+  };
+  t.equal(addressOf({}), 'https://file.example');
+  t.equal(addressOf({ VAULT_ADDR: 'https://vault.example' }), 'https://vault.example');
+  t.equal(
+    addressOf({ VAULT_ADDR: 'https://vault.example', BAO_ADDR: 'https://bao.example' }),
+    'https://bao.example',
+  );
+  t.match(load(login).upstreams, [{ addresses: ['https://127.0.0.1:8200'] }], 'their default');
+});
+
+t.test('their defaults are kept', async (t) => {
+  const config = load(
+    `${login}template { contents = "x" destination = "out" }\nlistener "unix" { address = "/run/a.sock" tls_disable = true }\ncache {}`,
+  );
+  t.match(config.files, [{ mode: 0o644, createParents: true, destination: join(process.cwd(), 'out') }]);
+  t.match(config.upstreams, [{ sinks: [{ mode: 0o640, path: join(process.cwd(), 's') }] }]);
+  t.match(config.templates, { refreshMs: 300_000, sandboxPaths: ['/'], passesEnvironment: true });
+  t.match(config.listeners, [
+    { isOpen: true, mode: 0o755, useAutoAuthToken: 'never', serve: ['vault', 'metrics'] },
+  ]);
+});
+
+t.test('what is wrong is told with the line, the column and the key of the file', async (t) => {
+  t.strictSame(
+    problemsOf(`${login}vault {\n}\nvault {}\n`),
+    ['4:7: vault[1]: is there twice; expected one block vault'],
+    'two blocks',
+  );
+  t.match(problemsOf(`${login}template {\n  contents = "x"\n  destnation = "y"\n}`), [
+    /4:3: template\.destnation: unknown key; did you mean destination\?/,
+  ]);
+  t.match(problemsOf(`${login}exit_after_auth = "true"`), [
+    /2:19: exit_after_auth: expected true or false, without quotes, got a string/,
+  ]);
+  t.match(problemsOf(`${login}template { contents = "x" destination = "y" perms = "0999" }`), [
+    /perms: expected a mode such as "0640"/,
+  ]);
+  t.match(
+    problemsOf('auto_auth { method "approle" {\n config = {} } sink "file" { config = { path = "s" } } }'),
+    [/2:11: auto_auth\.method "approle"\.config: expected role_id_file_path in config/],
+  );
+});
+
+t.test('a file that is itself a template, or no HCL, is called that', async (t) => {
+  t.match(problemsOf('vault {\n  address = {{ vault_addr }}\n}'), [
+    /2:1\d: \{\{ vault_addr \}\} stands where a value is expected: this file is a template as Ansible/,
+  ]);
+  t.match(problemsOf(['a = $', '{var.x}'].join('')), [
+    /1:5: \$\{var\.x\} stands where a value is expected: this file is a template as Terraform/,
+  ]);
+  t.match(problemsOf('{% if x %}\nvault {}\n{% endif %}'), [/1:\d: \{% if x %\} stands where .*Jinja/]);
+  t.match(problemsOf('vault { num = __NUM__ }'), [/__NUM__ stands where/]);
+  t.match(problemsOf('---\nupstreams: {}\n'), [/1:1: expected HCL or JSON: this file is YAML/]);
+});
+
+t.test('unknown keys elsewhere are warnings with the likely name', async (t) => {
+  const { warnings } = load(
+    `${login}cache {\n  use_auth_auth_token = true\n}\nlistener "tcp" { tls_disable = true }`,
+  );
+  t.match(warnings, [
+    /agent\.hcl:3:3: cache\.use_auth_auth_token: is no key of this block and is ignored; did you mean use_auto_auth_token\?/,
+  ]);
+});
+
+t.test('JSON and folders are recognised', async (t) => {
+  const folder = t.testdir({
+    conf: {
+      'a.hcl': login,
+      'b.json':
+        '{"template": [{"contents": "x", "destination": "/x"}, {"contents": "y", "destination": "/y", "perms": 416}]}',
+      '.#a.hcl': 'of an editor',
+    },
+  });
+  const config = loadConfig([join(folder, 'conf')], { env: {}, checks: 'text' });
+  t.match(config.files, [{ destination: '/x' }, { destination: '/y', mode: 0o640 }]);
+  t.equal(config.sources.length, 2);
+});
+
+t.test('the other tool is found out by its keys', async (t) => {
+  const config = loadConfigText(
+    '/x/c.hcl',
+    'vault { address = "http://a:1" token = "hvs.abc" }\ntemplate { source = "a" destination = "b" }',
+    { env: {}, checks: 'text' },
+  );
+  t.match(config.upstreams, [{ auth: { method: 'token' } }]);
+  t.notMatch(JSON.stringify(config), /hvs\.abc/, 'the token is shown nowhere');
+  t.match(config.templates.env, { VAULT_ADDR: 'http://a:1' });
+  const variables = loadConfigText(
+    '/x/e.hcl',
+    'vault { address = "http://a:1" }\nsecret { path = "secret/a/b" }\nupcase = true\nexec { command = "run me" }',
+    { env: {}, checks: 'text' },
+  );
+  t.match(variables.processes, [
+    { command: ['sh', '-c', 'run me'], envFrom: [{ prefix: 'secret_a_b_', isUpperCase: true }] },
+  ]);
+});

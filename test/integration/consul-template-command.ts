@@ -1,0 +1,135 @@
+// `latchkey consul-template` and `latchkey envconsul`: their command lines, files and exit codes.
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { startDevVault } from '../support/dev-vault.ts';
+import { runCli } from '../support/run-foreign.ts';
+
+async function prepare(t: Test) {
+  const vault = await startDevVault(t);
+  await vault.writeSecret('secret/app', { user: 'u1', 'pass-word': 'p1' });
+  const folder = t.testdir({
+    'a.ctmpl': '{{ with secret "secret/app" }}{{ .Data.data.user }}{{ end }} {{ env "VAULT_ADDR" }}\n',
+  });
+  const run = (...args: string[]) => runCli(args, { folder, env: { VAULT_TOKEN: vault.rootToken } });
+  return { vault, folder, run };
+}
+
+t.test('renders once, with the command that follows the destination', async (t) => {
+  const { vault, folder, run } = await prepare(t);
+  const { code, stderr } = await run(
+    'consul-template',
+    ...[
+      '-vault-addr',
+      vault.address,
+      '-template',
+      'a.ctmpl:new/a.conf:cat new/a.conf > ran; echo a, b >> ran',
+      '-once',
+    ],
+  );
+  t.equal(code, 0, stderr);
+  t.equal(readFileSync(join(folder, 'new/a.conf'), 'utf8'), `u1 ${vault.address}\n`);
+  t.equal(statSync(join(folder, 'new/a.conf')).mode & 0o777, 0o644);
+  t.equal(
+    readFileSync(join(folder, 'ran'), 'utf8'),
+    `u1 ${vault.address}\na, b\n`,
+    'commas of a command line stay',
+  );
+});
+
+t.test('prints what the files would be', async (t) => {
+  const { vault, folder, run } = await prepare(t);
+  const { code, stdout } = await run(
+    'consul-template',
+    `-vault-addr=${vault.address}`,
+    '-template=a.ctmpl:out',
+    '-dry',
+  );
+  t.equal(code, 0);
+  t.equal(stdout, `> ${join(folder, 'out')}\nu1 ${vault.address}\n`);
+  t.notOk(existsSync(join(folder, 'out')));
+});
+
+t.test('reads folders of configurations, and what the command line says after them', async (t) => {
+  const { vault, folder, run } = await prepare(t);
+  mkdirSync(join(folder, 'conf/inner'), { recursive: true });
+  writeFileSync(join(folder, 'conf/a'), 'vault { address = "http://127.0.0.1:1" }');
+  writeFileSync(join(folder, 'conf/inner/b.hcl'), 'template { source = "a.ctmpl" destination = "b.conf" }');
+  const { code, stderr } = await run(
+    'consul-template',
+    '-config',
+    'conf',
+    '-vault-addr',
+    vault.address,
+    '-once',
+  );
+  t.equal(code, 0, stderr);
+  t.match(readFileSync(join(folder, 'b.conf'), 'utf8'), /^u1 /);
+});
+
+t.test('ends as consul-template does where something is wrong', async (t) => {
+  const { folder, run } = await prepare(t);
+  t.match(await run('consul-template', '-vault-adr=x'), {
+    code: 13,
+    stderr: /-vault-adr: unknown option; did you mean -vault-addr\?/,
+  });
+  writeFileSync(join(folder, 'bad.hcl'), 'vault {\n  renew = true\n}\n');
+  t.match(await run('consul-template', '-config=bad.hcl', '-once'), {
+    code: 15,
+    stderr: /bad\.hcl:2:3: vault\.renew: unknown key/,
+  });
+});
+
+t.test('runs a program with the fields of secrets as variables', async (t) => {
+  const { vault, run } = await prepare(t);
+  const address = `-vault-addr=${vault.address}`;
+  const named = await run(
+    'envconsul',
+    address,
+    '-secret',
+    'secret/app',
+    '-upcase',
+    '-sanitize',
+    'sh',
+    '-c',
+    'echo $SECRET_APP_PASS_WORD $SECRET_APP_USER; exit 7',
+  );
+  t.match(named, { code: 7, stdout: 'p1 u1\n' });
+  const bare = await run(
+    'envconsul',
+    address,
+    '-secret',
+    'secret/app',
+    '-no-prefix',
+    '-pristine',
+    'sh',
+    '-c',
+    'echo $user$VAULT_TOKEN',
+  );
+  t.match(bare, { code: 0, stdout: 'u1\n' });
+});
+
+t.test('takes formats and single keys from a file', async (t) => {
+  const { vault, folder, run } = await prepare(t);
+  writeFileSync(
+    join(folder, 'e.hcl'),
+    `secret {
+  path = "secret/app"
+  no_prefix = true
+  key { name = "user" format = "app_{{ key }}" }
+  key { name = "user" }
+}
+upcase = true
+`,
+  );
+  const { stdout, stderr } = await run(
+    'envconsul',
+    '-config',
+    'e.hcl',
+    `-vault-addr=${vault.address}`,
+    'sh',
+    '-c',
+    'env | grep -i user; env | grep -c PASS',
+  );
+  t.equal(stdout, 'APP_USER=u1\n0\n', stderr);
+});
