@@ -369,7 +369,7 @@ t.test('takes over a socket that systemd hands over, by its name', async (t) => 
     });`;
   const inner = `${import.meta.dirname}/../support/activated-server.ts`;
   const output = await run(process.execPath, ['--input-type=module', '-e', script, inner, name]);
-  t.equal(output.trim(), '200 listening; no socket named other; environment clean; closed on exec');
+  t.equal(output.trim(), '200 200 listening; no socket named other; environment clean; closed on exec');
 });
 
 function needsOpenssl(): string | false {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { AccessRules } from '../../src/access/access-policy.ts';
 import { createAuditLog } from '../../src/audit/audit-log.ts';
+import { refusalFileOf } from '../../src/audit/refusal-trail.ts';
 import { createSystemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { needsRoot } from '../support/needs-root.ts';
@@ -141,11 +142,13 @@ t.test('each delivery is audited and in the ledger; what cannot be recorded is n
   const { serving, path } = await open(t, { audit });
   await loadCredential(path, 'billing.service', 'stripe.key');
   await loadCredential(path, 'other.service', 'stripe.key');
-  const lines = readFileSync(file, 'utf8')
-    .trimEnd()
-    .split('\n')
-    .slice(2)
-    .map((line) => JSON.parse(line) as object);
+  const requestsIn = (name: string): object[] =>
+    readFileSync(name, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { event: string })
+      .filter(({ event }) => event === 'request');
+  const lines = [...requestsIn(file), ...requestsIn(refusalFileOf(file))];
   const common = { dialect: 'systemd', method: 'LoadCredential', name: 'stripe', field: 'key' };
   t.match(lines, [
     {

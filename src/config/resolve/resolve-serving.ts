@@ -155,7 +155,7 @@ export function resolveRules(
       name: value.name,
       client: resolveClient(value.client, place.at('client'), listeners, context),
       allow: value.allow,
-      vault: value.vault.map(({ path, methods }) => ({ path: path.replace(/^\/?(?:v1\/)?/, ''), methods })),
+      vault: value.vault.map(({ path, methods }) => ({ path: ruledPath(path), methods })),
       admin: value.admin,
     };
   });
@@ -221,4 +221,9 @@ export function resolveAudit(
   const file = context.pathAt(place, value.file);
   context.claim(file, place.at('file'));
   return { file, onFailure: value.on_failure, maxBytes: value.max_size, keepFiles: value.keep };
+}
+
+/** `//NAMESPACE/PATH` stays: it names what is outside of the upstream's own namespace. */
+function ruledPath(path: string): string {
+  return path.startsWith('//') ? path : path.replace(/^\/?(?:v1\/)?/, '');
 }

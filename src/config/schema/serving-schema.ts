@@ -71,7 +71,10 @@ export const accessRuleSchema = section({
     z.prefault(
       z.array(
         section({
-          path: doc(text(), 'A path of the Vault API without /v1/; `*` at its end stands for any rest.'),
+          path: doc(
+            text(),
+            "A path of the Vault API without /v1/, seen from the upstream's namespace (outside of it: `//NAMESPACE/PATH`); `*` at its end stands for any rest.",
+          ),
           methods: doc(z.prefault(z.array(method, 'a list of methods'), ['GET']), 'The methods.'),
         }),
         'a list of maps',

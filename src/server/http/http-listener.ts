@@ -53,6 +53,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   };
   const shares = createConnectionShares(() => scope.config.maxConnections, options.budget);
   const unproven = new Set<Socket>();
+  let letGo = (): void => undefined;
   let openPeer: Peer | undefined;
   const server = createNodeServer(options.config);
   // Node would drop headers beyond 2000 unseen, an Origin among them; their size is limited anyway.
@@ -153,7 +154,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
     async start() {
       provideToken(scope.config);
       try {
-        await bindListener(server, scope.config, options);
+        letGo = await bindListener(server, scope.config, options);
       } catch (error) {
         server.close();
         throw error;
@@ -174,6 +175,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
     async close(drainMs) {
       scope.isDraining = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      letGo();
       for (const dialect of new Set(dialects)) dialect.drain?.(scope);
       context.waits.finish((exchange) => exchange.connection.scope === scope);
       const end = clock.now() + drainMs;

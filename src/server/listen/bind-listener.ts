@@ -10,17 +10,24 @@ export interface BindContext {
   readonly sockets: ActivatedSockets;
 }
 
-/** Rejects with `listener_failed`, naming the place in the config and the remedy. */
+/** Rejects with `listener_failed`, naming the place in the config and the remedy. What it gives is called after the close. */
 export async function bindListener(
   server: Server,
   config: ListenerConfig,
   { sockets }: BindContext,
-): Promise<void> {
-  if (config.kind === 'unix') return listenOnUnixSocket(server, config);
-  if (config.kind === 'tcp') return listenOnPort(server, config);
-  const fd = sockets.take(config.place, config.name);
-  await listen(server, { fd }, config.place, `the socket ${config.name}`);
-  if (typeof server.address() === 'string' || server.address() === null) return;
+): Promise<() => void> {
+  if (config.kind === 'unix') await listenOnUnixSocket(server, config);
+  if (config.kind === 'tcp') await listenOnPort(server, config);
+  if (config.kind !== 'systemd') return () => undefined;
+  const { fd, giveBack } = sockets.take(config.place, config.name);
+  try {
+    await listen(server, { fd }, config.place, `the socket ${config.name}`);
+  } catch (error) {
+    giveBack();
+    throw error;
+  }
+  if (typeof server.address() === 'string' || server.address() === null) return giveBack;
+  giveBack();
   throw new LatchkeyError(
     'listener_failed',
     `${config.place}.systemd: ${config.name} is a TCP socket, expected a unix one`,

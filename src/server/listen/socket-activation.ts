@@ -1,18 +1,24 @@
-// Sockets that systemd hands over (sd_listen_fds(3)): descriptors from 3 on, named by LISTEN_FDNAMES. Each is given out
-// once; what is left over stays open, for a reload may ask for it.
+// Sockets that systemd hands over (sd_listen_fds(3)): descriptors from 3 on, named by LISTEN_FDNAMES. They stay
+// open as long as the agent runs and are lent as duplicates: a reload may take a listener away and another bring it back.
 import { LatchkeyError } from '../../base/errors.ts';
 import { fcntl } from '../../base/libc.ts';
 
+interface LentSocket {
+  /** To be closed by whoever took it. */
+  readonly fd: number;
+  /** After that: another listener may take the socket. */
+  giveBack(): void;
+}
+
 export interface ActivatedSockets {
-  /** The descriptor of that name. Throws `listener_failed` when there is none (any more). */
-  take(place: string, name: string): number;
-  /** Gives a descriptor back that could not be used. */
-  giveBack(name: string, fd: number): void;
+  /** A socket of that name that no other listener has. Throws `listener_failed` when there is none. */
+  take(place: string, name: string): LentSocket;
 }
 
 const firstFd = 3;
 const fcntlSetFd = 2;
 const closeOnExec = 1;
+const fcntlDuplicate = 1030; // F_DUPFD_CLOEXEC
 
 /** Reads and removes the variables, so that no child takes them for its own. */
 export function readActivatedSockets(environment: NodeJS.ProcessEnv = process.env): ActivatedSockets {
@@ -29,10 +35,14 @@ export function readActivatedSockets(environment: NodeJS.ProcessEnv = process.en
   }
   return {
     take(place, name) {
-      const fd = sockets.get(name)?.shift();
-      if (fd !== undefined) return fd;
+      const those = sockets.get(name);
+      const socket = those?.shift();
+      if (those !== undefined && socket !== undefined) {
+        return { fd: fcntl(socket, fcntlDuplicate, firstFd), giveBack: () => void those.unshift(socket) };
+      }
       const known = [...sockets.keys()];
-      const got = known.length === 0 ? 'none was handed over' : `got ${known.join(', ')}`;
+      const listed = known.length === 0 ? 'none was handed over' : `got ${known.join(', ')}`;
+      const got = those === undefined ? listed : 'all of that name are taken by other listeners';
       throw new LatchkeyError(
         'listener_failed',
         `${place}.systemd: expected a socket named ${name}, ${got}`,
@@ -40,9 +50,6 @@ export function readActivatedSockets(environment: NodeJS.ProcessEnv = process.en
           remedy: `set FileDescriptorName=${name} in the .socket unit and start that unit`,
         },
       );
-    },
-    giveBack(name, fd) {
-      sockets.get(name)?.unshift(fd);
     },
   };
 }

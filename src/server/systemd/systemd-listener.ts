@@ -52,6 +52,7 @@ export function createSystemdListener(options: SystemdListenerOptions): Listener
   /** Requests for secrets that are not there yet. */
   const waiting = new Set<() => void>();
   let isClosing = false;
+  let letGo = (): void => undefined;
   const connections = metrics.connections.with(config.place);
   // The client half-closes at once; Node would close our side too before the answer is there.
   const server = createServer({ allowHalfOpen: true }, accept);
@@ -208,7 +209,9 @@ export function createSystemdListener(options: SystemdListenerOptions): Listener
     get connectionCount() {
       return sockets.size;
     },
-    start: () => bindListener(server, config, options),
+    async start() {
+      letGo = await bindListener(server, config, options);
+    },
     address: () => server.address(),
     update(next) {
       refreshBinding(next);
@@ -216,6 +219,7 @@ export function createSystemdListener(options: SystemdListenerOptions): Listener
     },
     async close(drainMs) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      letGo();
       isClosing = true;
       // Cut off they would take an empty credential for theirs.
       for (const again of [...waiting]) again();

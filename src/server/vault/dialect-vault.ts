@@ -29,6 +29,7 @@ import {
   namespaceAsked,
   operationOf,
   pathsWritten,
+  ruledPath,
   type VaultTarget,
   vaultTarget,
   withoutToken,
@@ -58,12 +59,11 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     return header === undefined ? undefined : namespaceAsked(String(header), vault?.upstream()?.namespace);
   }
 
-  /** Rules know a request within another namespace than the upstream's own by that one and the path. */
   function mayPass(exchange: Exchange, target: VaultTarget): boolean {
     const { method } = exchange;
     const wanted = method === 'HEAD' ? 'GET' : method === 'GET' && target.isList ? 'LIST' : method;
     const namespace = namespaceOf(exchange);
-    const path = namespace === undefined ? target.path : `${namespace}/${target.path}`;
+    const path = ruledPath(target.path, namespace, vault?.upstream()?.namespace);
     return exchange.permits({ kind: 'vault', method: wanted, path });
   }
 

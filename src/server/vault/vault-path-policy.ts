@@ -73,6 +73,18 @@ export function namespaceAsked(header: string | undefined, own: string | undefin
   return asked;
 }
 
+/**
+ * The path as rules know it, one for every spelling: seen from the upstream's own namespace, whether the header or the
+ * path names one within it; what is outside of that begins with two slashes and the whole namespace.
+ */
+export function ruledPath(path: string, namespace: string | undefined, own: string | undefined): string {
+  if (namespace === undefined) return path;
+  const base = trimSlashes(own ?? '');
+  if (base === '') return `${namespace}/${path}`;
+  if (namespace.startsWith(`${base}/`)) return `${namespace.slice(base.length + 1)}/${path}`;
+  return `//${namespace}/${path}`;
+}
+
 function trimSlashes(text: string): string {
   return text.replace(/^\/+|\/+$/g, '');
 }

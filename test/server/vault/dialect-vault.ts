@@ -419,7 +419,8 @@ t.test('goes to the namespace that the rules were asked about', async (t) => {
             name: 'team',
             client: { uid: process.getuid?.() ?? 0 },
             vault: [
-              { path: 'team/*', methods: ['GET'] },
+              { path: '//team/*', methods: ['GET'] },
+              { path: 'inner/*', methods: ['GET'] },
               { path: 'secret/data/app', methods: ['GET'] },
             ],
           },
@@ -438,6 +439,12 @@ t.test('goes to the namespace that the rules were asked about', async (t) => {
   const asked = { 'x-vault-namespace': 'team' };
   t.match(await seen('db', asked), { status: 200, namespace: 'team' });
   t.match(await seen('db', { 'x-vault-namespace': '/team/' }), { status: 200, namespace: 'team' });
+  t.match(await seen('db', { 'x-vault-namespace': 'own/inner' }), { status: 200, namespace: 'own/inner' });
+  t.match(
+    await seen('db', { 'x-vault-namespace': 'inner' }),
+    { status: 403, namespace: undefined },
+    'another of that name',
+  );
   t.match(
     await seen('db', { ...asked, connection: 'keep-alive, x-vault-namespace' }),
     { status: 200, namespace: 'team' },
