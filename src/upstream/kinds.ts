@@ -15,6 +15,7 @@ const loaders: { readonly [K in UpstreamKind]: () => Promise<CreateSource<K>> } 
   agent: async () => (await import('./agent/agent-source.ts')).createAgentSource,
   http: async () => (await import('./endpoint/endpoint-source.ts')).createEndpointSource,
   aws: async () => (await import('./aws/aws-source.ts')).createAwsSource,
+  kubernetes: async () => (await import('./kubernetes/kubernetes-source.ts')).createKubernetesSource,
 };
 
 /** As the runtime's own table of modules: what is loaded stays loaded. */

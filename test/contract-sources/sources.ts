@@ -6,10 +6,11 @@ import { startKindSource } from '../support/kind-source.ts';
 import { awsKinds } from '../support/kinds/aws-kinds.ts';
 import { httpKind } from '../support/kinds/http-kind.ts';
 import type { KindCase, KindFixture } from '../support/kinds/kind-fixture.ts';
+import { kubernetesKind } from '../support/kinds/kubernetes-kind.ts';
 import { localKinds } from '../support/kinds/local-kinds.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const cases: readonly KindCase[] = [...localKinds, httpKind, ...awsKinds(t)];
+const cases: readonly KindCase[] = [...localKinds, httpKind, kubernetesKind, ...awsKinds(t)];
 const canary = 'canary-5f1d';
 
 async function setUp(t: Test, kind: KindCase, options?: { timeout?: string }) {

@@ -10,13 +10,14 @@ import { type EnvUpstreamConfig, envSchema, resolveEnv } from './env.ts';
 import { type ExecUpstreamConfig, execSchema, resolveExec } from './exec.ts';
 import { type FileUpstreamConfig, fileSchema, resolveFile } from './file.ts';
 import { type HttpUpstreamConfig, httpSchema, resolveHttp } from './http.ts';
+import { type KubernetesUpstreamConfig, kubernetesSchema, resolveKubernetes } from './kubernetes.ts';
 import type { VaultUpstreamConfig } from './vault-config.ts';
 import { resolveVault } from './vault-resolve.ts';
 import { vaultSchema } from './vault-schema.ts';
 
 export const upstreamSchema = z.discriminatedUnion(
   'kind',
-  [vaultSchema, fileSchema, envSchema, execSchema, httpSchema, agentSchema, awsSchema],
+  [vaultSchema, fileSchema, envSchema, execSchema, httpSchema, agentSchema, awsSchema, kubernetesSchema],
   'a map',
 );
 
@@ -28,7 +29,8 @@ export type UpstreamConfig =
   | ExecUpstreamConfig
   | HttpUpstreamConfig
   | AgentUpstreamConfig
-  | AwsUpstreamConfig;
+  | AwsUpstreamConfig
+  | KubernetesUpstreamConfig;
 export type UpstreamKind = UpstreamConfig['kind'];
 
 export function resolveUpstream(item: Named<UpstreamInput>, context: ResolveContext): UpstreamConfig {
@@ -49,6 +51,8 @@ export function resolveUpstream(item: Named<UpstreamInput>, context: ResolveCont
       return resolveAgent({ name, place, value });
     case 'aws':
       return resolveAws({ name, place, value }, context);
+    case 'kubernetes':
+      return resolveKubernetes({ name, place, value }, context);
   }
 }
 
@@ -61,4 +65,5 @@ export const defaultRefreshMs: Readonly<Record<UpstreamKind, number>> = {
   http: 60_000,
   agent: 5000,
   aws: 300_000,
+  kubernetes: 30_000,
 };

@@ -16,6 +16,8 @@ export interface TlsConfig {
   readonly keyFile: string | undefined;
   readonly serverName: string | undefined;
   readonly skipVerify: boolean;
+  /** PEM that a kind has found elsewhere than in files of this config (a kubeconfig); goes before the files. */
+  readonly inline?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
 }
 
 export interface BudgetConfig {

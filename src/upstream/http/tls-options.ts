@@ -21,9 +21,10 @@ export function tlsFiles(config: TlsConfig): string[] {
 
 /** Throws a `tls_failed` failure that names the file; certificate and key must belong together. */
 export async function loadTlsOptions(config: TlsConfig): Promise<TlsOptions> {
-  const ca = await authorities(config);
-  const cert = await readOptional('tls.cert_file', config.certFile);
-  const key = await readOptional('tls.key_file', config.keyFile);
+  const { inline } = config;
+  const ca = inline?.ca === undefined ? await authorities(config) : [inline.ca];
+  const cert = inline?.cert ?? (await readOptional('tls.cert_file', config.certFile));
+  const key = inline?.key ?? (await readOptional('tls.key_file', config.keyFile));
   try {
     const secureContext = tls.createSecureContext({
       ca,

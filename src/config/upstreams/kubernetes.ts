@@ -1,0 +1,44 @@
+// Secrets of Kubernetes as an upstream: the keys of `kind: kubernetes`, and what they mean resolved.
+import * as z from 'zod/mini';
+import { doc, flag, section, text } from '../schema/fields.ts';
+import type { KindContext, KindItem } from './kind-context.ts';
+import type { ServerConfig } from './server-config.ts';
+import { resolveServer } from './server-resolve.ts';
+import { serverSchema } from './server-schema.ts';
+
+export const kubernetesSchema = section({
+  kind: doc(z.literal('kubernetes'), 'Secrets of a Kubernetes cluster.'),
+  kubeconfig: doc(
+    z.optional(text()),
+    'A kubeconfig file; default: the service account of this pod, else `$KUBECONFIG`.',
+  ),
+  context: doc(z.optional(text()), 'Its context; default: the current one.'),
+  namespace: doc(z.optional(text()), 'Of paths without one; default: that of the pod or the context.'),
+  watch: doc(z.prefault(flag(), true), 'Watch each secret that is used; polling goes on.'),
+  ...serverSchema,
+});
+
+export interface KubernetesUpstreamConfig extends ServerConfig {
+  readonly name: string;
+  readonly kind: 'kubernetes';
+  readonly kubeconfigFile: string | undefined;
+  readonly context: string | undefined;
+  readonly namespace: string | undefined;
+  readonly isWatched: boolean;
+}
+
+export function resolveKubernetes(
+  { name, place, value }: KindItem<z.output<typeof kubernetesSchema>>,
+  context: KindContext,
+): KubernetesUpstreamConfig {
+  return {
+    name,
+    kind: 'kubernetes',
+    kubeconfigFile:
+      context.optionalPathAt(place, value.kubeconfig) ?? (context.env['KUBECONFIG'] || undefined),
+    context: value.context,
+    namespace: value.namespace,
+    isWatched: value.watch,
+    ...resolveServer(value, place, context),
+  };
+}

@@ -1,0 +1,163 @@
+// Where the API server is and who the agent is there: the service account of the pod, or a kubeconfig file.
+import { dirname, resolve } from 'node:path';
+import { load } from 'js-yaml';
+import { createSystemClock } from '../../base/clock.ts';
+import { LatchkeyError } from '../../base/errors.ts';
+import { isJsonObject, parseJson } from '../../base/json.ts';
+import { readControlledFile } from '../../base/paths/controlled-file.ts';
+import { pathErrorText } from '../../base/paths/path-trust.ts';
+import type { KubernetesUpstreamConfig } from '../../config/upstreams/kubernetes.ts';
+import type { TlsConfig } from '../../config/upstreams/server-config.ts';
+import { runProgram } from '../exec/run-program.ts';
+
+export interface Cluster {
+  readonly address: string;
+  readonly tls: TlsConfig;
+  readonly namespace: string;
+  /** Read again each time: tokens turn hourly. Undefined: the client certificate is all. */
+  token(signal: AbortSignal): Promise<string | undefined>;
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Throws `login_failed` that names the file. */
+export async function findCluster(config: KubernetesUpstreamConfig, env: Env): Promise<Cluster> {
+  if (config.kubeconfigFile !== undefined) return await fromKubeconfig(config.kubeconfigFile, config, env);
+  const [host, port] = [env['KUBERNETES_SERVICE_HOST'], env['KUBERNETES_SERVICE_PORT'] ?? '443'];
+  if (!host) {
+    throw new LatchkeyError(
+      'login_failed',
+      'this is no pod ($KUBERNETES_SERVICE_HOST is not set), and no kubeconfig is named',
+      {
+        remedy: 'set kubeconfig at this upstream',
+      },
+    );
+  }
+  const folder = env['KUBERNETES_SERVICEACCOUNT_DIR'] ?? '/var/run/secrets/kubernetes.io/serviceaccount';
+  const { caFile, ...tls } = config.tls;
+  return {
+    address: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    tls: { ...tls, caFile: caFile ?? `${folder}/ca.crt` },
+    namespace: config.namespace ?? (await readText(`${folder}/namespace`)).trim(),
+    token: async () => (await readText(`${folder}/token`)).trim(),
+  };
+}
+
+async function fromKubeconfig(path: string, config: KubernetesUpstreamConfig, env: Env): Promise<Cluster> {
+  const file = objectOf(parseYaml(await readText(path), path));
+  const wanted = config.context ?? textOf(file['current-context']);
+  const context = named(file['contexts'], wanted, 'context', path);
+  const cluster = named(file['clusters'], textOf(context['cluster']), 'cluster', path);
+  const user = named(file['users'], textOf(context['user']), 'user', path);
+  const at = (name: unknown) => (typeof name === 'string' ? resolve(dirname(path), name) : undefined);
+  const pem = (data: unknown) =>
+    typeof data === 'string' ? Buffer.from(data, 'base64').toString('utf8') : undefined;
+  const inline = {
+    ca: pem(cluster['certificate-authority-data']),
+    cert: pem(user['client-certificate-data']),
+    key: pem(user['client-key-data']),
+  };
+  return {
+    address: (textOf(cluster['server']) ?? '').replace(/\/+$/, ''),
+    tls: {
+      ...config.tls,
+      caFile: at(cluster['certificate-authority']) ?? config.tls.caFile,
+      certFile: at(user['client-certificate']) ?? config.tls.certFile,
+      keyFile: at(user['client-key']) ?? config.tls.keyFile,
+      serverName: textOf(cluster['tls-server-name']) ?? config.tls.serverName,
+      skipVerify: config.tls.skipVerify || cluster['insecure-skip-tls-verify'] === true,
+      inline: Object.fromEntries(Object.entries(inline).filter(([, text]) => text !== undefined)),
+    },
+    namespace: config.namespace ?? textOf(context['namespace']) ?? 'default',
+    async token(signal) {
+      const tokenFile = at(user['tokenFile']);
+      if (tokenFile !== undefined) return (await readText(tokenFile)).trim();
+      const plugin = user['exec'];
+      return plugin === undefined || plugin === null
+        ? textOf(user['token'])
+        : await tokenOfPlugin(objectOf(plugin), path, env, signal);
+    },
+  };
+}
+
+/** A credential plugin of client-go; only tokens are taken of it. */
+async function tokenOfPlugin(plugin: Fields, path: string, env: Env, signal: AbortSignal): Promise<string> {
+  const command = textOf(plugin['command']) ?? '';
+  const args = Array.isArray(plugin['args']) ? plugin['args'].map(String) : [];
+  const own = Array.isArray(plugin['env'])
+    ? plugin['env'].map(objectOf).map(({ name, value }) => [String(name), String(value)] as const)
+    : [];
+  const given = Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  const info = {
+    apiVersion: plugin['apiVersion'] ?? 'client.authentication.k8s.io/v1',
+    kind: 'ExecCredential',
+    spec: { interactive: false },
+  };
+  const end = await runProgram({
+    command: [command.includes('/') ? resolve(dirname(path), command) : command, ...args],
+    input: '',
+    env: {
+      ...Object.fromEntries(given),
+      ...Object.fromEntries(own),
+      KUBERNETES_EXEC_INFO: JSON.stringify(info),
+    },
+    workingDir: '/',
+    uid: undefined,
+    gid: undefined,
+    timeoutMs: 60_000,
+    maxBytes: 1 << 20,
+    clock: createSystemClock(),
+    signal,
+  });
+  try {
+    const answer = parseJson(end.stdout.toString('utf8'));
+    const status = isJsonObject(answer) ? answer['status'] : undefined;
+    const token = isJsonObject(status) ? status['token'] : undefined;
+    if (end.code === 0 && typeof token === 'string') return token;
+  } catch {
+    // The parser's error would quote the answer.
+  }
+  throw new LatchkeyError(
+    'login_failed',
+    `${path}: ${command} ended with ${end.code ?? 'a signal'} and without a token`,
+  );
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return (await readControlledFile(path)).bytes.toString('utf8');
+  } catch (error) {
+    throw new LatchkeyError('login_failed', `${path} cannot be read (${pathErrorText(error)})`, {
+      cause: error,
+    });
+  }
+}
+
+function parseYaml(text: string, path: string): unknown {
+  try {
+    return load(text);
+  } catch {
+    // No cause: the parser's error quotes the text.
+    throw new LatchkeyError('login_failed', `${path}: not valid YAML`);
+  }
+}
+
+function named(
+  list: unknown,
+  name: string | undefined,
+  what: 'context' | 'cluster' | 'user',
+  path: string,
+): Fields {
+  const found = (Array.isArray(list) ? list : []).map(objectOf).find((one) => one['name'] === name);
+  if (found !== undefined) return objectOf(found[what]);
+  throw new LatchkeyError('login_failed', `${path}: there is no ${what} ${name ?? '(none is named)'}`);
+}
+
+function objectOf(value: unknown): Fields {
+  return typeof value === 'object' && value !== null ? (value as Fields) : {};
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
