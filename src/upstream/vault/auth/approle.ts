@@ -1,9 +1,9 @@
 // Method `approle`: role id and secret id, from files; the secret id may come response-wrapped. The file is removed only
 // when the login has succeeded, so that nothing is lost before; later logins use the secret id kept in memory.
 
-import { unlink } from 'node:fs/promises';
 import { errnoOf } from '../../../base/errno.ts';
 import { describeError, LatchkeyError } from '../../../base/errors.ts';
+import { removeFile } from '../../../base/paths/remove-file.ts';
 import type { SecretValue } from '../../../base/secret-value.ts';
 import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
 import type { AuthContext, AuthMethod } from './auth-method.ts';
@@ -56,7 +56,7 @@ export function createAppRoleMethod(config: AppRoleConfig, context: AuthContext)
   async function remove(path: string): Promise<void> {
     if (!config.removeSecretIdFile) return;
     try {
-      await unlink(path);
+      await removeFile(path);
     } catch (error) {
       if (errnoOf(error) === 'ENOENT' || hasRemoveFailed) return;
       hasRemoveFailed = true;

@@ -1,8 +1,8 @@
 // Methods `jwt` and `kubernetes`: a signed token from a file, read anew for each login, for its issuer replaces it often.
 
-import { unlink } from 'node:fs/promises';
 import { errnoOf } from '../../../base/errno.ts';
 import { describeError } from '../../../base/errors.ts';
+import { removeFile } from '../../../base/paths/remove-file.ts';
 import type { SecretValue } from '../../../base/secret-value.ts';
 import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
 import type { AuthContext, AuthMethod } from './auth-method.ts';
@@ -30,7 +30,7 @@ export function createJwtMethod(config: JwtConfig, context: AuthContext): AuthMe
     async accepted() {
       if (!isRemoved) return;
       try {
-        await unlink(config.path);
+        await removeFile(config.path);
       } catch (error) {
         if (errnoOf(error) === 'ENOENT') return;
         context.logger.warn(
