@@ -180,7 +180,7 @@ t.test('a folder that is put in the place of another after staging is refused', 
   t.match(await write(output(join(home, 'conf/app.conf')), swap), /another folder was put in the place/);
   t.equal(readFileSync(join(home, 'conf/app.conf'), 'utf8'), 'mine\n');
   const link = () => shellAs(attacker, `mv ${home}/conf ${home}/older; ln -s ${rootOnly} ${home}/conf`);
-  t.match(await write(output(join(home, 'conf/app.conf')), link), /not theirs/);
+  t.match(await write(output(join(home, 'conf/app.conf')), link), /another folder|not theirs/);
   isUntouched(t);
 });
 

@@ -31,46 +31,52 @@ export interface HeldEntry {
   readonly existing: Stats | undefined;
 }
 
-/** Several at a time hold one descriptor together; one that is older than this is walked to again for the next. */
+/** Several hold one descriptor, at a time or one after another; after this a path is walked again for the next one. */
 const freshMs = 100;
+/** How many folders are kept so at a time: descriptors are few. */
+const mostKept = 64;
+
 interface Shared {
   readonly walked: Promise<WalkedFolder>;
-  readonly since: number;
   users: number;
+  isKept: boolean;
 }
-const shared = new Map<string, Shared>();
+const kept = new Map<string, Shared>();
 
 /** Throws a PathFault, or what the kernel says. */
 export async function holdFolder(path: string, options: WalkOptions): Promise<HeldFolder> {
-  const key = JSON.stringify([
-    path,
-    [...options.trust.uids],
-    options.trust.isForReading,
-    options.createMode,
-    options.isReal,
-  ]);
-  let one = shared.get(key);
-  if (one === undefined || performance.now() - one.since > freshMs) {
-    one = { walked: drive(walkToFolder(path, options)), since: performance.now(), users: 0 };
-    shared.set(key, one);
-  }
-  const mine = one;
-  mine.users += 1;
-  const letGo = (): void => {
-    mine.users -= 1;
-    if (mine.users === 0 && shared.get(key) === mine) shared.delete(key);
-  };
-  let walked: WalkedFolder;
-  try {
-    walked = await mine.walked;
-  } catch (error) {
-    letGo();
-    throw error;
-  }
+  const one = sharedFor(path, options);
+  one.users += 1;
+  const walked = await one.walked;
   return held(walked, () => {
-    letGo();
-    if (mine.users === 0) fs.closeSync(walked.fd);
+    one.users -= 1;
+    closeUnused(one, walked);
   });
+}
+
+function sharedFor(path: string, options: WalkOptions): Shared {
+  const { trust, createMode, isReal } = options;
+  const key = JSON.stringify([path, [...trust.uids], trust.isForReading, createMode, isReal]);
+  const before = kept.get(key);
+  if (before !== undefined) return before;
+  const one = { walked: drive(walkToFolder(path, options)), users: 0, isKept: kept.size < mostKept };
+  if (!one.isKept) return one;
+  kept.set(key, one);
+  const drop = (walked?: WalkedFolder): void => {
+    if (kept.get(key) === one) kept.delete(key);
+    one.isKept = false;
+    if (walked !== undefined) closeUnused(one, walked);
+  };
+  one.walked.then(
+    (walked) => setTimeout(drop, freshMs, walked).unref(),
+    // What was refused may be mended the next moment.
+    () => drop(),
+  );
+  return one;
+}
+
+function closeUnused(one: Shared, { fd }: WalkedFolder): void {
+  if (one.users === 0 && !one.isKept) fs.closeSync(fd);
 }
 
 /** The folder of a path that need not be there, links of it followed. */

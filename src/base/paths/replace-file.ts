@@ -87,7 +87,8 @@ async function fill(handle: FileHandle, content: Buffer | string, options: Repla
   const { uid, gid, mode } = options;
   // -1 leaves the one that is not named as it is (chown(2)).
   if (uid !== undefined || gid !== undefined) await handle.chown(uid ?? -1, gid ?? -1);
-  await handle.chmod(mode);
+  // It was made with 0600, and no umask takes from that what its owner needs.
+  if (mode !== 0o600) await handle.chmod(mode);
   await handle.writeFile(content);
   await handle.sync();
 }

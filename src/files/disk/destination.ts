@@ -1,6 +1,7 @@
 // Where the bytes of a file really go: follows a symlinked destination to its target, makes parents on request, refuses
 // folders and what strangers have a hand in. Looks only; writing is for stage and commit.
 import type { Stats } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type HeldFolder, holdEntry, holdFolder } from '../../base/paths/held-folder.ts';
 import { PathFault, type PathTrust, trusting } from '../../base/paths/path-trust.ts';
@@ -81,11 +82,17 @@ export async function inFolder<T>(
   const { identity } = place;
   const folder = await holdFolder(place.folder, { trust: place.trust });
   try {
-    if (identity !== undefined && (folder.stats.dev !== identity.dev || folder.stats.ino !== identity.ino)) {
+    if (identity !== undefined && !(await isStill(identity, place.folder, folder))) {
       throw new PathFault(`another folder was put in the place of ${place.folder}`, 'it is tried again');
     }
     return await work(folder);
   } finally {
     folder.release();
   }
+}
+
+/** Of the path too: what is held may have been moved away. */
+async function isStill(identity: FolderIdentity, path: string, { stats }: HeldFolder): Promise<boolean> {
+  const now = await stat(path);
+  return [stats, now].every(({ dev, ino }) => dev === identity.dev && ino === identity.ino);
 }
