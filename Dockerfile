@@ -32,7 +32,7 @@ COPY --from=build --chown=65532:65532 /empty /var/lib/latchkey
 USER 65532:65532
 # As the shebang line of dist/main.js.
 ENV NODE_ENV=production MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=65536 MALLOC_MMAP_THRESHOLD_=65536
-ENTRYPOINT ["/nodejs/bin/node", "--disable-sigusr1", "--max-semi-space-size=1", "--no-maglev", "--no-sparkplug", "--heap-growing-percent=20", "/opt/latchkey/dist/main.js"]
+ENTRYPOINT ["/nodejs/bin/node", "--disable-sigusr1", "--max-semi-space-size=1", "/opt/latchkey/dist/main.js"]
 # Healthy is ready. It asks /run/latchkey/latchkey.sock ($LATCHKEY_SOCKET names another) for `admin`'s status; for a
 # config without such a listener: docker run --no-healthcheck.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["/nodejs/bin/node", "--disable-sigusr1", "/opt/latchkey/dist/main.js", "status"]

@@ -2,15 +2,13 @@
 import http from 'node:http';
 import { defineConfig } from 'rolldown';
 
-// An agent keeps little, allocates in bursts and rests for hours: a small young generation, one optimizing compiler, a
-// heap that is collected when it has grown by a fifth (V8 would let it double and more on a large machine), and an
-// allocator that gives memory back. docs/BENCHMARKS.md has what they save.
+// An agent keeps little, allocates in bursts and rests for hours: a small young generation, and an allocator that gives
+// memory back. docs/BENCHMARKS.md has what they save. Other options of V8 would cost each start (tune-heap.ts).
 const malloc = 'MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=65536 MALLOC_MMAP_THRESHOLD_=65536';
 // No debugger by signal. What else Node would load or keep for the environment's sake is taken out of it: variables of the
 // one who starts us for their own programs, with sudo for somebody else's. A line of a kernel has 255 bytes for all this.
 const without = '-u NODE_OPTIONS -u NODE_PATH -u NODE_COMPILE_CACHE';
-const nodeFlags =
-  '--disable-sigusr1 --max-semi-space-size=1 --no-maglev --no-sparkplug --heap-growing-percent=20';
+const nodeFlags = '--disable-sigusr1 --max-semi-space-size=1';
 const shebang = `#!/usr/bin/env -S ${without} ${malloc} node ${nodeFlags}`;
 
 const httpNames = Object.keys(http).filter((name) => !/^(?:WebSocket|CloseEvent|MessageEvent)$/.test(name));

@@ -153,7 +153,9 @@ function titled(headers: Readonly<Record<string, unknown>>): Record<string, stri
 /** The flags for Node in the built command's first line. */
 function shippedFlags(): string[] {
   const [shebang = ''] = readFileSync(`${folder}/../../dist/main.js`, 'utf8').split('\n');
-  return shebang.split(' ').filter((word) => word.startsWith('--'));
+  // Those that an agent sets by itself: src/agent/host/tune-heap.ts.
+  const own = ['--heap-growing-percent=20', '--no-maglev', '--no-sparkplug'];
+  return [...shebang.split(' ').filter((word) => word.startsWith('--')), ...own];
 }
 
 function startPart(file: string, args: readonly string[], nodeFlags: readonly string[] = []) {
