@@ -274,8 +274,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       serving?.ledger.close();
       core.environments.close();
       const signal = AbortSignal.timeout(deadlines.upstreamMs);
-      await core.engine.close({ signal, onExit: shouldRevoke ? 'revoke' : undefined });
-      await core.upstreams.close({ leases: core.engine.leases(), signal });
+      const { logins } = await core.engine.close({ signal, onExit: shouldRevoke ? 'revoke' : undefined });
+      await core.upstreams.close({ leases: core.engine.leases(), logins, signal });
       core.index.close();
       serving?.audit.close();
       notifier?.close();

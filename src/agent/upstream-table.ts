@@ -25,9 +25,13 @@ export interface UpstreamTable {
   originOf(name: string): string;
   /**
    * Revokes the tokens that logins made, and with them what is left of their leases: but not where one of `leases` is to
-   * live on.
+   * live on, nor of an upstream in `logins`, whose login the next run goes on with.
    */
-  close(options: { leases: Iterable<RemainingLease>; signal: AbortSignal }): Promise<void>;
+  close(options: {
+    leases: Iterable<RemainingLease>;
+    logins?: Iterable<string>;
+    signal: AbortSignal;
+  }): Promise<void>;
 }
 
 export interface UpstreamTableOptions {
@@ -168,9 +172,10 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
       const config = Object.entries(members.get(name)?.config ?? {}).filter(([key]) => !limitKeys.has(key));
       return createHash('sha256').update(JSON.stringify(config)).digest('base64');
     },
-    async close({ leases, signal }) {
+    async close({ leases, logins = [], signal }) {
       lifetime.abort();
-      const kept = new Set([...leases].filter(({ onExit }) => onExit === 'keep').map((one) => one.upstream));
+      const lent = [...leases].filter(({ onExit }) => onExit === 'keep').map((one) => one.upstream);
+      const kept = new Set([...lent, ...logins]);
       const all = [...retired, ...[...members.values()].map(({ upstream }) => upstream)];
       await Promise.all(
         all.map((upstream) => upstream.close({ revokeToken: !kept.has(upstream.name), signal })),

@@ -104,9 +104,13 @@ export interface LeaseEngine {
   quiesce(): void;
   /**
    * Stops and revokes where `on_exit: revoke` says so; gives up when the signal comes or upstream does not answer for a
-   * second. What lives on is in `leases` and in the state file. `onExit` counts instead of each lease's own.
+   * second. What lives on is in `leases` and in the state file. `onExit` counts instead of each lease's own. Resolves with
+   * the upstreams whose login the next run goes on with.
    */
-  close(options: { signal: AbortSignal; onExit?: EntryPolicy['onExit'] | undefined }): Promise<void>;
+  close(options: {
+    signal: AbortSignal;
+    onExit?: EntryPolicy['onExit'] | undefined;
+  }): Promise<{ logins: ReadonlySet<string> }>;
 }
 
 const defaultLimits: EngineLimits = {
@@ -286,8 +290,10 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
   return {
     start() {
       const left = state?.load();
-      lastRun.adopt(left?.leases ?? []);
-      handOver?.adopt(left?.values ?? []);
+      if (left !== undefined) {
+        lastRun.adopt(left.leases, memory.resumeLogins(left));
+        handOver?.adopt(left.values);
+      }
       for (const entry of store.entries()) tracks.join(entry);
       stopListening = store.listen({
         opened: tracks.join,
@@ -365,7 +371,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
         stopTracks: () => Promise.all(Array.from(tracks.all(), (track) => track.stop())),
         giveUp: () => life.abort(new LatchkeyError('aborted', 'the agent is closing')),
       });
-      await memory.finish({ forgetsValues: onExit === 'revoke' });
+      return { logins: await memory.finish({ forgetsAll: onExit === 'revoke' }) };
     },
   };
 }

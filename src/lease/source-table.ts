@@ -7,6 +7,7 @@ export interface SourceTable {
   /** To the upstream of this name, or to `via` whatever has its name by now. Rejects with `config_invalid` when there is none. */
   call<T>(name: string, send: (source: ReadableSource) => Promise<T>, via?: ReadableSource): Promise<T>;
   find(name: string): ReadableSource | undefined;
+  all(): IterableIterator<[string, ReadableSource]>;
   /** Asking it (or `via`) is pointless until it is told that it serves again. */
   isAway(name: string, via?: ReadableSource): boolean;
   /** Whether a request to it is under way. */
@@ -26,6 +27,7 @@ export function createSourceTable(initial: ReadonlyMap<string, ReadableSource>):
 
   return {
     find: (name) => sources.get(name),
+    all: () => sources.entries(),
     isAway: (name, via) => (via ?? sources.get(name))?.isAway?.() === true,
     isBusy: (source) => busy.has(source),
     replace(next) {

@@ -1,5 +1,6 @@
 // How a secret is asked for, whoever asks and whatever answers: who waits for the answer, what ends the waiting, and the
 // part of an upstream that gives secrets. Shared by those who ask (lease) and those who answer (upstream).
+import type { SecretValue } from '../base/secret-value.ts';
 import type { Reference } from './reference.ts';
 import type { SecretAnswer, SecretVersion } from './secret-version.ts';
 
@@ -34,11 +35,23 @@ export interface LeaseRequests {
   issuerEndsAt?(leaseId: string): number | undefined;
 }
 
+/** For upstreams that are logged in to: what the next run of the agent may go on with. */
+export interface LoginHandOver {
+  /** A secret text for `resume`; undefined: there is no login, or it is not the agent's own. */
+  handOn(): SecretValue | undefined;
+  /** What it was logged in with is used up: the next run cannot log in by itself. */
+  isSpent(): boolean;
+  /** To be called before the start: goes on with the login of the last run, under which these leases were issued. */
+  resume(login: SecretValue, leaseIds: readonly string[]): void;
+}
+
 /** Rejects with a `LatchkeyError`. */
 export interface ReadableSource {
   readonly name: string;
   /** Absent: nothing that it gives is renewed or revoked. */
   readonly leases?: LeaseRequests;
+  /** Absent: there is none, or it is repeated by every run. */
+  readonly login?: LoginHandOver;
   read(reference: Reference, options: RequestOptions): Promise<SecretAnswer>;
   /** Whether upstream still has this version; absent or `undefined`: it cannot tell more cheaply than by a read. */
   isCurrent?(

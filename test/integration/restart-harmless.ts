@@ -3,6 +3,7 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Postgres } from '@latchkey/devvault/postgres.ts';
 import t, { type Test } from 'tap';
 import { startAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
@@ -13,7 +14,11 @@ import { waitFor } from '../support/wait-for.ts';
 
 const skip = existsSync('/dev/shm') ? false : 'no file system in memory here';
 
-async function prepare(t: Test) {
+async function prepare(
+  t: Test,
+  role: object = { token_ttl: '1h' },
+  login: object = { remove_secret_id_file: false },
+) {
   const postgres = await startPostgres(t);
   if (postgres === undefined) return undefined;
   const vault = await startDevVault(t);
@@ -26,17 +31,13 @@ async function prepare(t: Test) {
       .map((path) => `path "${path}" { capabilities = ["read", "update", "create", "list"] }`)
       .join('\n'),
   );
-  const { roleId, secretId } = await vault.createAppRole('app', { token_ttl: '1h', token_policies: 'app' });
+  const { roleId, secretId } = await vault.createAppRole('app', { ...role, token_policies: 'app' });
   const folder = testFolder(t);
   writeFileSync(join(folder, 'role-id'), roleId, { mode: 0o600 });
   writeFileSync(join(folder, 'secret-id'), secretId, { mode: 0o600 });
   const notified = join(folder, 'notified');
-  const auth = {
-    method: 'approle',
-    role_id_file: 'role-id',
-    secret_id_file: 'secret-id',
-    remove_secret_id_file: false,
-  };
+  const files = { role_id_file: 'role-id', secret_id_file: 'secret-id' };
+  const auth = { method: 'approle', ...files, ...login };
   const file = (name: string, contents: string) => ({
     ...{ destination: join(folder, name), contents },
     notify: { command: ['sh', '-c', `echo ${name} >> ${notified}`] },
@@ -72,6 +73,30 @@ async function mountPki(vault: TestVault): Promise<void> {
   await vault.ask('PUT', 'pki/roles/web', { allow_any_name: true, max_ttl: '72h' });
 }
 
+/** A program that reads the file at each login. */
+function startLogins(postgres: Postgres, path: string) {
+  const failures: string[] = [];
+  let logins = 0;
+  let isOver = false;
+  const loop = (async () => {
+    for (; !isOver; await delay(25)) {
+      const login = JSON.parse(readFileSync(path, 'utf8'));
+      await queryPostgres(postgres, 'select 1', [], login).then(
+        () => (logins += 1),
+        (error: unknown) => failures.push(String(error)),
+      );
+    }
+  })();
+  return {
+    logins: () => logins,
+    async end() {
+      isOver = true;
+      await loop;
+      return { failures, logins };
+    },
+  };
+}
+
 t.test('twenty restarts, by TERM and by KILL', { skip, timeout: 180_000 }, async (t) => {
   const host = await prepare(t);
   if (host === undefined) return;
@@ -87,18 +112,7 @@ t.test('twenty restarts, by TERM and by KILL', { skip, timeout: 180_000 }, async
     return files.length === names.length && files.every(({ state }) => state === 'current');
   });
   t.strictSame(notifications(), [...names].sort());
-  const failures: string[] = [];
-  let logins = 0;
-  let isOver = false;
-  const loop = (async () => {
-    for (; !isOver; await delay(25)) {
-      const login = JSON.parse(readFileSync(join(folder, 'db.json'), 'utf8'));
-      await queryPostgres(postgres, 'select 1', [], login).then(
-        () => (logins += 1),
-        (error: unknown) => failures.push(String(error)),
-      );
-    }
-  })();
+  const loop = startLogins(postgres, join(folder, 'db.json'));
   for (let restart = 0; restart < 20; restart += 1) {
     if (restart % 4 === 3) agent.child.kill('SIGKILL');
     else agent.child.kill('SIGTERM');
@@ -106,8 +120,7 @@ t.test('twenty restarts, by TERM and by KILL', { skip, timeout: 180_000 }, async
     agent = start();
     await agent.untilReady();
   }
-  isOver = true;
-  await loop;
+  const { failures, logins } = await loop.end();
   t.strictSame(failures, []);
   t.ok(logins > 50, `${logins} logins`);
   t.strictSame(look(), before, 'no file was written again');
@@ -120,3 +133,34 @@ t.test('twenty restarts, by TERM and by KILL', { skip, timeout: 180_000 }, async
   );
   await agent.stop();
 });
+
+t.test(
+  'a secret id that was used up is not missed, for longer than its token would live',
+  { skip, timeout: 90_000 },
+  async (t) => {
+    const host = await prepare(t, { token_ttl: '6s', token_max_ttl: '10m', secret_id_num_uses: 1 }, {});
+    if (host === undefined) return;
+    const { postgres, vault, database, folder, start } = host;
+    let agent = start();
+    await agent.untilReady();
+    t.notOk(existsSync(join(folder, 'secret-id')), 'removed, as by default');
+    const loop = startLogins(postgres, join(folder, 'db.json'));
+    const renewals = () => vault.countRequests(/auth\/token\/renew-self/);
+    for (const signal of ['SIGTERM', 'SIGKILL', 'SIGTERM'] as const) {
+      const before = renewals();
+      agent.child.kill(signal);
+      await agent.exited;
+      agent = start();
+      await agent.untilReady();
+      await waitFor('two more lives of the token', () => renewals() >= before + 3, 30_000);
+    }
+    const { failures, logins } = await loop.end();
+    t.strictSame(failures, []);
+    t.ok(logins > 50, `${logins} logins`);
+    t.equal(vault.countRequests(/auth\/approle\/login/), 1, 'one login');
+    t.equal((await database.roles()).length, 1, 'one database user');
+    const state = readFileSync(join(folder, 'state', 'leases.json'), 'utf8');
+    t.notMatch(state, /hvs\.|s\.[A-Za-z0-9]{20}/, 'no token in the file');
+    await agent.stop();
+  },
+);

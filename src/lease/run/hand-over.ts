@@ -6,7 +6,7 @@ import { SecretValue } from '../../base/secret-value.ts';
 import type { SecretAnswer, SecretContent } from '../../store/secret-version.ts';
 import type { OwnedLease } from '../book/owned-lease.ts';
 import type { TrackedValue } from '../track/track-state.ts';
-import type { ValueRecord } from './state-file.ts';
+import type { LoginRecord, ValueRecord } from './state-file.ts';
 
 export interface IssuedValue {
   readonly upstream: string;
@@ -24,6 +24,9 @@ export interface HandOver {
   seal(value: IssuedValue): ValueRecord;
   /** What the last run left for this entry; given once. */
   take(entryKey: string): IssuedValue | undefined;
+  sealLogin(upstream: string, login: SecretValue): LoginRecord;
+  /** Undefined where it was sealed with another key, or the upstream is another one. */
+  openLogin(record: LoginRecord): SecretValue | undefined;
   /** What nobody has taken so far, as it was left. */
   rest(): ValueRecord[];
   /** What `take` gives from now on. What another key or upstream sealed is left out. */
@@ -69,6 +72,9 @@ export function createHandOver({ key, originOf }: HandOverOptions): HandOver {
   const bindingOf = (upstream: string, entryKey: string): Buffer =>
     Buffer.from(JSON.stringify([upstream, originOf(upstream), entryKey]));
 
+  const loginBinding = (upstream: string): Buffer =>
+    Buffer.from(JSON.stringify(['login', upstream, originOf(upstream)]));
+
   function sealOnce({ answer, upstream, key: entryKey }: IssuedValue): string {
     const binding = bindingOf(upstream, entryKey);
     const known = sealed.get(answer.content) ?? new Map<string, string>();
@@ -84,6 +90,11 @@ export function createHandOver({ key, originOf }: HandOverOptions): HandOver {
       const { upstream, key: entryKey, obtainedAt, ownEnd, lifeMs } = value;
       const sealedAnswer = sealOnce(value);
       return { upstream, key: entryKey, obtainedAt, ownEnd: ownEnd ?? null, lifeMs, sealed: sealedAnswer };
+    },
+    sealLogin: (upstream, login) => ({ upstream, sealed: seal(key, loginBinding(upstream), login.text()) }),
+    openLogin({ upstream, sealed: text }) {
+      const login = open(key, loginBinding(upstream), text);
+      return login === undefined ? undefined : SecretValue.fromText(login);
     },
     take(entryKey) {
       const value = left.get(entryKey)?.value;

@@ -7,7 +7,8 @@ import type { OwnedLease } from '../book/owned-lease.ts';
 import type { LeaseRecord } from './state-file.ts';
 
 export interface LastRun {
-  adopt(records: readonly LeaseRecord[]): void;
+  /** `resumed`: upstreams that go on with the login of the last run, so that its leases do not end with it. */
+  adopt(records: readonly LeaseRecord[], resumed: ReadonlySet<string>): void;
   /** The entry has a value of this run. */
   published(entryKey: string): void;
   close(): void;
@@ -57,12 +58,14 @@ export function createLastRun(options: LastRunOptions): LastRun {
   }
 
   return {
-    adopt(records) {
+    adopt(records, resumed) {
       for (const record of records) {
         const remainingMs = record.expiresAt - clock.wall();
         // The last renewal may not have come into the file any more.
         const tokenMs =
-          record.tokenEndsAt === undefined ? Number.POSITIVE_INFINITY : record.tokenEndsAt - clock.wall();
+          record.tokenEndsAt === undefined || (record.isOfLogin === true && resumed.has(record.upstream))
+            ? Number.POSITIVE_INFINITY
+            : record.tokenEndsAt - clock.wall();
         if (tokenMs <= 0 || remainingMs <= (record.isRenewable ? -1000 * record.durationSeconds : 0))
           continue;
         const lease = book.add({

@@ -6,15 +6,20 @@ import type { OwnedLease } from '../book/owned-lease.ts';
 import type { SourceTable } from '../source-table.ts';
 import type { TrackTable } from '../track/track-table.ts';
 import type { HandOver } from './hand-over.ts';
-import type { LeaseRecord, SavedState, StateFile, ValueRecord } from './state-file.ts';
+import type { LeaseRecord, LoginRecord, SavedState, StateFile, ValueRecord } from './state-file.ts';
 
 export interface RunMemory {
   /** Soon, as things are then. */
   save(): void;
   /** The values stay those of this moment: their entries are about to close. */
   freeze(): void;
-  /** Writes the last state. `forgetsValues`: nothing comes after this run. */
-  finish(options: { forgetsValues: boolean }): Promise<void>;
+  /** Gives the logins of the last run back to their upstreams; returns the names of those that go on with them. */
+  resumeLogins(left: SavedState): ReadonlySet<string>;
+  /**
+   * Writes the last state. `forgetsAll`: nothing comes after this run. Resolves with the upstreams whose login the next run
+   * goes on with: those of leases that live on, and those that it could not log in to by itself.
+   */
+  finish(options: { forgetsAll: boolean }): Promise<ReadonlySet<string>>;
 }
 
 interface RunMemoryOptions {
@@ -31,6 +36,8 @@ interface RunMemoryOptions {
 export function createRunMemory(options: RunMemoryOptions): RunMemory {
   const { clock, book, sources, file, handOver } = options;
   let frozen: ValueRecord[] | undefined;
+  /** Of these upstreams alone logins are written; undefined: of all. */
+  let kept: ReadonlySet<string> | undefined;
 
   function values(): ValueRecord[] {
     if (handOver === undefined) return [];
@@ -41,7 +48,22 @@ export function createRunMemory(options: RunMemoryOptions): RunMemory {
   }
 
   function stateNow(): SavedState {
-    return { leases: Array.from(book.leases(), recordOf), values: frozen ?? values() };
+    return { leases: Array.from(book.leases(), recordOf), values: frozen ?? values(), logins: logins() };
+  }
+
+  function logins(): LoginRecord[] {
+    if (handOver === undefined) return [];
+    return [...sources.all()].flatMap(([name, source]) => {
+      const login = kept?.has(name) === false ? undefined : source.login?.handOn();
+      return login === undefined ? [] : [handOver.sealLogin(name, login)];
+    });
+  }
+
+  function keptLogins(): ReadonlySet<string> {
+    if (handOver === undefined) return new Set();
+    const ofLeases = [...book.leases()].filter(({ policy }) => policy.onExit === 'keep');
+    const spent = [...sources.all()].filter(([, source]) => source.login?.isSpent() === true);
+    return new Set([...ofLeases.map(({ upstream }) => upstream), ...spent.map(([name]) => name)]);
   }
 
   function recordOf(lease: OwnedLease): LeaseRecord {
@@ -55,6 +77,7 @@ export function createRunMemory(options: RunMemoryOptions): RunMemory {
       overlapMs: lease.policy.overlapMs,
       onExit: lease.policy.onExit,
       ...tokenEndOf(lease),
+      isOfLogin: lease.latestEnd === Number.POSITIVE_INFINITY,
     };
   }
 
@@ -71,10 +94,27 @@ export function createRunMemory(options: RunMemoryOptions): RunMemory {
     freeze() {
       frozen ??= values();
     },
-    async finish({ forgetsValues }) {
-      if (forgetsValues) frozen = [];
+    resumeLogins({ logins: left, leases }) {
+      const resumed = new Set<string>();
+      for (const record of left) {
+        const { upstream } = record;
+        const [login, source] = [handOver?.openLogin(record), sources.find(upstream)?.login];
+        if (login === undefined || source === undefined) continue;
+        const own = leases.filter((lease) => lease.upstream === upstream && lease.isOfLogin === true);
+        source.resume(
+          login,
+          own.map(({ leaseId }) => leaseId),
+        );
+        resumed.add(upstream);
+      }
+      return resumed;
+    },
+    async finish({ forgetsAll }) {
+      if (forgetsAll) frozen = [];
+      kept = forgetsAll ? new Set() : keptLogins();
       file?.save(stateNow);
       await file?.flush();
+      return kept;
     },
   };
 }

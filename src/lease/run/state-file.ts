@@ -21,6 +21,8 @@ export interface LeaseRecord {
   readonly onExit: 'revoke' | 'keep';
   /** When the token that it was issued under ends unless somebody renews it; absent: never, or not known. */
   readonly tokenEndsAt?: number;
+  /** That token is the login in use, and lives on with it. */
+  readonly isOfLogin?: boolean;
 }
 
 /** A credential or certificate of an entry; `sealed` is nothing that a reader of the file can open. Times are wall time. */
@@ -33,9 +35,16 @@ export interface ValueRecord {
   readonly sealed: string;
 }
 
+/** The login of an upstream, sealed as values are. */
+export interface LoginRecord {
+  readonly upstream: string;
+  readonly sealed: string;
+}
+
 export interface SavedState {
   readonly leases: readonly LeaseRecord[];
   readonly values: readonly ValueRecord[];
+  readonly logins: readonly LoginRecord[];
 }
 
 export interface StateFile {
@@ -49,6 +58,8 @@ export interface StateFile {
   /** Resolves when all that was saved is in the file, or could not be written. */
   flush(): Promise<void>;
 }
+
+const noState: SavedState = { leases: [], values: [], logins: [] };
 
 export function createStateFile(options: { path: string; logger: Logger }): StateFile {
   const { path, logger } = options;
@@ -70,8 +81,9 @@ export function createStateFile(options: { path: string; logger: Logger }): Stat
 
   function load(): SavedState {
     const file = readState(path, logger);
-    if (file === undefined || isAnothers(file)) return { leases: [], values: [] };
-    return { leases: file.leases, values: file.values };
+    if (file === undefined || isAnothers(file)) return noState;
+    const { leases, values, logins } = file;
+    return { leases, values, logins };
   }
 
   async function writeWanted(): Promise<void> {
@@ -159,14 +171,15 @@ function isOther({ pid, startTime }: Owner): boolean {
 
 function parseState(text: string): StateContent | undefined {
   try {
-    const file = JSON.parse(text) as Partial<Record<'version' | 'leases' | 'values', unknown>> & {
+    const file = JSON.parse(text) as Partial<Record<'version' | 'leases' | 'values' | 'logins', unknown>> & {
       owner?: Owner;
     };
-    const { version, owner, leases, values = [] } = file ?? {};
-    if (version !== 1 || !Array.isArray(leases) || !Array.isArray(values)) return undefined;
+    const { version, owner, leases, values = [], logins = [] } = file ?? {};
+    if (version !== 1 || !Array.isArray(leases)) return undefined;
+    if (!Array.isArray(values) || !Array.isArray(logins)) return undefined;
     if (!leases.every(isRecord)) return undefined;
     // Values of another release are asked for again; their leases count.
-    return { owner, leases, values: values.filter(isValueRecord) };
+    return { owner, leases, values: values.filter(isValueRecord), logins: logins.filter(isLoginRecord) };
   } catch {
     // Not JSON: told by `undefined`.
     return undefined;
@@ -184,6 +197,12 @@ function isRecord(value: unknown): value is LeaseRecord {
     (onExit === 'revoke' || onExit === 'keep') &&
     (tokenEndsAt === undefined || typeof tokenEndsAt === 'number')
   );
+}
+
+function isLoginRecord(value: unknown): value is LoginRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const { upstream, sealed } = value as Record<keyof LoginRecord, unknown>;
+  return typeof upstream === 'string' && typeof sealed === 'string';
 }
 
 function isValueRecord(value: unknown): value is ValueRecord {

@@ -23,6 +23,7 @@ import { createEventSubscription, type EventSubscription } from './event-subscri
 import { forwardTo } from './forward.ts';
 import { createAuthorised } from './session/authorised.ts';
 import { createLeaseOrigins } from './session/lease-origins.ts';
+import { isUsedUp, readLogin, writeLogin } from './session/login-hand-over.ts';
 import { createSession } from './session/session.ts';
 import { createTokenSinks } from './session/token-sinks.ts';
 import { createVaultClient } from './vault-client.ts';
@@ -79,6 +80,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     auth: config.auth,
     client,
     onLogin: gate.loggedIn,
+    canRepeat: !isUsedUp(config.auth),
     clock,
     random,
     logger,
@@ -255,6 +257,18 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     read: (reference, request) => bound(request, (sent) => secrets.read(reference, sent)),
     isCurrent: (reference, version, request) =>
       bound(request, (sent) => secrets.isCurrent(reference, version, sent)),
+    login: {
+      handOn() {
+        const token = session.ownToken();
+        return token && writeLogin(token, clock);
+      },
+      isSpent: () => isUsedUp(config.auth) && session.ownToken() !== undefined,
+      resume(login, leaseIds) {
+        const token = readLogin(login, clock);
+        session.resume(token);
+        for (const leaseId of leaseIds) origins.add(leaseId, token);
+      },
+    },
     leases: {
       renew: (leaseId, increment, request) =>
         bound(request, (sent) => secrets.leases.renew(leaseId, increment, sent)),

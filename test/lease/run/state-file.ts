@@ -21,7 +21,9 @@ const record: LeaseRecord = {
 const state = {
   leases: [record],
   values: [{ upstream: 'vault', key: record.key, obtainedAt: 1, ownEnd: null, lifeMs: 60_000, sealed: 'x' }],
+  logins: [{ upstream: 'vault', sealed: 'y' }],
 };
+const noState = { leases: [], values: [], logins: [] };
 
 function listening(): Logger & { warnings: string[] } {
   const warnings: string[] = [];
@@ -31,8 +33,8 @@ function listening(): Logger & { warnings: string[] } {
 t.test('gives back what was saved, from a file that only its owner reads', async (t) => {
   const path = join(t.testdir(), 'new', 'leases.json');
   const file = createStateFile({ path, logger: silentLogger });
-  t.same(file.load(), { leases: [], values: [] });
-  file.save(() => ({ leases: [], values: [] }));
+  t.same(file.load(), noState);
+  file.save(() => noState);
   file.save(() => state);
   await file.flush();
   t.equal(statSync(path).mode & 0o777, 0o600);
@@ -49,7 +51,7 @@ for (const [what, text] of [
   t.test(`starts afresh and keeps a copy when the file ${what}`, async (t) => {
     const path = join(t.testdir({ 'leases.json': text }), 'leases.json');
     const logger = listening();
-    t.same(createStateFile({ path, logger }).load(), { leases: [], values: [] });
+    t.same(createStateFile({ path, logger }).load(), noState);
     t.equal(readFileSync(`${path}.corrupt`, 'utf8'), text);
     t.equal(logger.warnings.length, 1);
   });
@@ -73,7 +75,7 @@ t.test('warns of a file that it cannot read', async (t) => {
   const path = join(t.testdir(), 'leases.json');
   mkdirSync(path);
   const logger = listening();
-  t.same(createStateFile({ path, logger }).load(), { leases: [], values: [] });
+  t.same(createStateFile({ path, logger }).load(), noState);
   t.equal(logger.warnings.length, 1);
 });
 
@@ -86,15 +88,15 @@ t.test(
     const text = JSON.stringify({ version: 1, owner, leases: [record] });
     const path = join(t.testdir({ 'leases.json': text }), 'leases.json');
     const file = createStateFile({ path, logger: silentLogger });
-    t.same(file.load(), { leases: [], values: [] });
-    file.save(() => ({ leases: [], values: [] }));
+    t.same(file.load(), noState);
+    file.save(() => noState);
     await file.flush();
     t.equal(readFileSync(path, 'utf8'), text);
 
     writeFileSync(path, text.replace(/"startTime":"\d+"/, '"startTime":"1"'));
     t.same(
       createStateFile({ path, logger: silentLogger }).load(),
-      { leases: [record], values: [] },
+      { ...noState, leases: [record] },
       'the pid is somebody else now',
     );
     writeFileSync(path, JSON.stringify({ version: 1, owner: {}, ...state }));

@@ -20,6 +20,10 @@ import { createTokenKeeper } from './token-keeper.ts';
 
 export interface Session {
   start(): void;
+  /** Before `start`: goes on with this token of the last run where it still lives, in place of a login. */
+  resume(token: SessionToken): void;
+  /** The token where a login of the agent made it; undefined: there is none. */
+  ownToken(): SessionToken | undefined;
   /** The token; waits for a login that is under way, and throws the error of the last one. */
   token(signal: AbortSignal): Promise<SessionToken>;
   /** The token of the last login and a few before it, newest first: what no answer may hold. */
@@ -54,6 +58,8 @@ export interface SessionOptions {
     signal: AbortSignal,
   ) => Promise<AuthMethod>;
   readonly onChange: () => void;
+  /** A login can be repeated: what it is done with is not used up. */
+  readonly canRepeat: boolean;
   /** A login was answered. */
   readonly onLogin: (outcome: 'ok' | ErrorCode) => void;
   readonly onToken: (token: SessionToken) => void;
@@ -92,6 +98,8 @@ export function createSession(options: SessionOptions): Session {
   /** Aborted to end the pause after a failed login, or the keeping of a token; each attempt begins with a new one. */
   let interrupt = new AbortController();
   let running: Promise<void> = Promise.resolve();
+  /** Of the last run, as long as it is not known whether it lives; then the token in use that came from there. */
+  let last: SessionToken | undefined;
 
   function isAlive(token: SessionToken | undefined): token is SessionToken {
     return token !== undefined && clock.now() < token.life.expiresAt;
@@ -136,6 +144,7 @@ export function createSession(options: SessionOptions): Session {
     isAttempting = true;
     options.onChange();
     try {
+      if (current === undefined && last !== undefined && (await goOn(last))) return;
       method ??= await options.loadMethod(heardOfCredentials, lifetime.signal);
       const credentials = await method.credentials(lifetime.signal);
       adopt(await logIn(credentials, { client, auth, onLogin: options.onLogin, signal: lifetime.signal }));
@@ -146,6 +155,41 @@ export function createSession(options: SessionOptions): Session {
     } finally {
       isAttempting = false;
     }
+  }
+
+  /** Whether the token of the last run is the one to go on with. */
+  async function goOn(token: SessionToken): Promise<boolean> {
+    let found: Grant | undefined;
+    try {
+      const credentials = { kind: 'token', token: token.value } as const;
+      found = await logIn(credentials, { client, auth, onLogin: options.onLogin, signal: lifetime.signal });
+    } catch (reason) {
+      if (!(reason instanceof LoginError)) throw reason;
+      // It is dead, or may not look itself up: then it is believed to live as long as it was told.
+    }
+    if (found !== undefined) {
+      const { life } = createSessionToken(found, clock.now());
+      token.life = { ...life, periodMs: Math.max(life.periodMs, token.life.periodMs) };
+    }
+    if (!isAlive(token)) {
+      last = undefined;
+      options.onEnding(token, clock.wall());
+      return false;
+    }
+    current = token;
+    recent = [token.value, ...recent].slice(0, mostRecent);
+    error = undefined;
+    logger.info({ accessor: token.grant.accessor }, 'the login of the last run goes on');
+    options.onToken(token);
+    settle();
+    return true;
+  }
+
+  /** Its policies may be those of yesterday, and a restart is how people have them read again. */
+  function doubtResumed(token: SessionToken): void {
+    if (token !== last || token !== current || !options.canRepeat) return;
+    last = undefined;
+    heardOfCredentials({ isReplacement: true });
   }
 
   function heardOfCredentials({ isReplacement }: { isReplacement: boolean }): void {
@@ -258,6 +302,10 @@ export function createSession(options: SessionOptions): Session {
       isStarted = true;
       running = run();
     },
+    resume(token) {
+      last = token;
+    },
+    ownToken: () => (isAlive(current) && current.grant.isOwn ? current : undefined),
     recentTokens: () => recent,
     async token(signal) {
       for (;;) {
@@ -273,7 +321,10 @@ export function createSession(options: SessionOptions): Session {
     },
     async isRefused(token, answer, path) {
       if (current !== token) return true;
-      if (!(await check.isDead(token, answer, path))) return false;
+      if (!(await check.isDead(token, answer, path))) {
+        doubtResumed(token);
+        return false;
+      }
       drop(token);
       return true;
     },

@@ -115,24 +115,26 @@ t.test('a token that may not look itself up is not replaced for every 403', asyn
 
 t.test('renews its token again and again, and logs in anew at the max TTL', async (t) => {
   const vault = await startStubVault();
+  const clock = createFastClock(50);
+  let endsAt = 0;
   let renewals = 0;
   vault.route((request) => {
     if (/login$/.test(request.path)) {
+      endsAt = clock.now() + 150_000;
       return {
         json: { auth: grantedAuth(`s.${vault.count('auth/approle/login')}`, { lease_duration: 60 }) },
       };
     }
     if (request.path !== 'auth/token/renew-self') return undefined;
     renewals += 1;
-    return {
-      json: { auth: grantedAuth('x', { lease_duration: renewals < 3 ? 60 : renewals === 3 ? 20 : 10 }) },
-    };
+    const left = Math.floor((endsAt - clock.now()) / 1000);
+    return { json: { auth: grantedAuth('x', { lease_duration: Math.min(60, left) }) } };
   });
-  const { upstream } = await start(t, vault, { clock: createFastClock(200), config: slow(vault) });
+  const { upstream } = await start(t, vault, { clock, config: slow(vault) });
   await upstream.ready(ready());
   await waitFor('a second login', () => vault.count('auth/approle/login') === 2);
-  t.ok(renewals === 3 || renewals === 4, 'the third, or the next, has moved its end no further');
-  t.equal(upstream.status().state, 'ready');
+  t.ok(renewals >= 3, `${renewals} renewals`);
+  await upstream.ready(ready());
   const renewal = vault.requests.find((request) => request.path === 'auth/token/renew-self');
   t.same(JSON.parse(renewal?.body ?? ''), { increment: '60s' });
 });

@@ -1,0 +1,55 @@
+// A login as it is handed from one run of the agent to the next: the token, and what is known of its life in wall time.
+import type { Clock } from '../../../base/clock.ts';
+import { wallAt } from '../../../base/clock.ts';
+import { SecretValue } from '../../../base/secret-value.ts';
+import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
+import type { SessionToken } from './session-token.ts';
+
+interface HandedLogin {
+  readonly token: string;
+  readonly accessor: string | null;
+  readonly policies: readonly string[];
+  readonly isRenewable: boolean;
+  readonly periodMs: number;
+  /** Wall time in milliseconds; null: no end. */
+  readonly endsAt: number | null;
+}
+
+export function writeLogin({ value, grant, life }: SessionToken, clock: Clock): SecretValue {
+  const handed: HandedLogin = {
+    token: value.text(),
+    accessor: grant.accessor ?? null,
+    policies: grant.policies,
+    isRenewable: life.isRenewable && !life.isCapped,
+    periodMs: life.periodMs,
+    endsAt: Number.isFinite(life.expiresAt) ? wallAt(clock, life.expiresAt) : null,
+  };
+  return SecretValue.fromText(JSON.stringify(handed));
+}
+
+/** Only what `writeLogin` made gets here: it was sealed. */
+export function readLogin(login: SecretValue, clock: Clock): SessionToken {
+  const handed = JSON.parse(login.text()) as HandedLogin;
+  const { accessor, policies, isRenewable, periodMs, endsAt } = handed;
+  const value = SecretValue.fromText(handed.token);
+  const expiresAt = endsAt === null ? Number.POSITIVE_INFINITY : clock.now() + (endsAt - clock.wall());
+  return {
+    value,
+    grant: {
+      token: value,
+      accessor: accessor ?? undefined,
+      policies,
+      ttlSeconds: periodMs / 1000,
+      isRenewable,
+      isOwn: true,
+    },
+    life: { expiresAt, periodMs, isRenewable, isCapped: false, failures: 0 },
+  };
+}
+
+/** Whether what is logged in with is gone once it was used, so that a later run cannot do so again. */
+export function isUsedUp(auth: AuthConfig): boolean {
+  if (auth.method === 'approle')
+    return auth.secretIdWrapped || (auth.removeSecretIdFile && auth.secretIdFile !== undefined);
+  return auth.method === 'jwt' && auth.removeFile;
+}
