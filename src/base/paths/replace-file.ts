@@ -1,6 +1,6 @@
 // Writes a small file of the agent's own in one step: owner and mode are right before the first byte is there, readers see
 // the old bytes or the new ones, whole, and so does the next start after a loss of power.
-import fs from 'node:fs';
+import fs, { type BigIntStats } from 'node:fs';
 import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { type HeldFolder, holdFolder, holdFolderSync } from './held-folder.ts';
@@ -25,12 +25,14 @@ interface ReplaceOptions {
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = fs.constants;
 const stagedFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 
-/** A link in its place is replaced, not followed. Throws a PathFault, or what the kernel says. */
+/**
+ * Resolves to what the new file is, so that a change by somebody else can be told from it. A link in its place is replaced,
+ * not followed. Throws a PathFault, or what the kernel says. */
 export async function replaceFile(
   path: string,
   content: Buffer | string,
   options: ReplaceOptions,
-): Promise<void> {
+): Promise<BigIntStats> {
   const { trust = trusting(options.uid), createMode } = options;
   const folder = await holdFolder(dirname(path), {
     trust,
@@ -40,8 +42,9 @@ export async function replaceFile(
     if (options.sweeps === true) await sweep(folder, basename(path));
     const staged = folder.entry(leftoverName('staged', path));
     const handle = await open(staged, stagedFlags, 0o600);
+    let written: BigIntStats;
     try {
-      await fill(handle, content, options).finally(() => handle.close());
+      written = await fill(handle, content, options).finally(() => handle.close());
       await rename(staged, folder.entry(basename(path)));
     } catch (error) {
       // The first error is the one to tell.
@@ -49,6 +52,7 @@ export async function replaceFile(
       throw error;
     }
     await (options.sync ?? syncFolder)(folder);
+    return written;
   } finally {
     folder.release();
   }
@@ -83,7 +87,11 @@ export function replaceFileSync(path: string, content: Buffer | string, options:
   }
 }
 
-async function fill(handle: FileHandle, content: Buffer | string, options: ReplaceOptions): Promise<void> {
+async function fill(
+  handle: FileHandle,
+  content: Buffer | string,
+  options: ReplaceOptions,
+): Promise<BigIntStats> {
   const { uid, gid, mode } = options;
   // -1 leaves the one that is not named as it is (chown(2)).
   if (uid !== undefined || gid !== undefined) await handle.chown(uid ?? -1, gid ?? -1);
@@ -91,6 +99,7 @@ async function fill(handle: FileHandle, content: Buffer | string, options: Repla
   if (mode !== 0o600) await handle.chmod(mode);
   await handle.writeFile(content);
   await handle.sync();
+  return handle.stat({ bigint: true });
 }
 
 /** Makes the names in a folder last through a power cut. */

@@ -3,11 +3,11 @@
 import { realpathSync } from 'node:fs';
 import type { Timer } from '../../base/clock.ts';
 import { describeError } from '../../base/errors.ts';
+import { createFolderWatch } from '../../base/folder-watch.ts';
 import type { FileGroup, FileUnit } from '../file-group.ts';
 import type { FileRegister } from '../file-register.ts';
 import { nextDrift, repairDelayMs } from './drift-policy.ts';
 import { type DriftKind, differenceOf, fingerprintOf } from './fingerprint.ts';
-import { createFolderWatch } from './folder-watch.ts';
 import { type DriftTools, noteDrift } from './note-drift.ts';
 
 export interface DriftWatch {

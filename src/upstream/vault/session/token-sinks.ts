@@ -1,8 +1,12 @@
 // Copies of the token for other programs: each new token goes to every sink, again and again until it is written or replaced.
 
+import type { BigIntStats } from 'node:fs';
+import { lstat } from 'node:fs/promises';
 import { backoffDelayMs } from '../../../base/backoff.ts';
 import type { Clock } from '../../../base/clock.ts';
+import { errnoOf } from '../../../base/errno.ts';
 import { describeError, LatchkeyError } from '../../../base/errors.ts';
+import { createFolderWatch } from '../../../base/folder-watch.ts';
 import { isJsonObject, stringifyJson } from '../../../base/json.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { readControlledFile } from '../../../base/paths/controlled-file.ts';
@@ -15,6 +19,7 @@ import { createSinkKeys, parseReaderKey, type SinkKeys, sealEnvelope } from './s
 import { writeSinkFile } from './write-sink-file.ts';
 
 export interface TokenSinks {
+  /** What each sink shall hold from now on: written again when somebody removes or changes it. */
   write(token: SecretValue): void;
   /** Resolves when the last token is in every sink. */
   written(): Promise<void>;
@@ -35,6 +40,8 @@ const retryBackoff = { minMs: 1000, maxMs: 60_000 };
 
 interface SinkState {
   readonly config: SinkConfig;
+  /** As it was written last. */
+  print?: string | undefined;
   keys?: SinkKeys;
   /** Kept, because readers may remove the file once it was read. */
   reader?: Buffer;
@@ -45,6 +52,27 @@ export function createTokenSinks(options: TokenSinksOptions): TokenSinks {
   const sinks: SinkState[] = options.sinks.map((config) => ({ config }));
   let round = new AbortController();
   let writing: Promise<unknown> = Promise.resolve();
+  let current: SecretValue | undefined;
+  // A wrapped token is taken once, and whoever took it may remove the file.
+  const lasting = new Map(
+    sinks.flatMap((sink) =>
+      sink.config.wrapTtlSeconds === undefined ? [[sink.config.path, sink] as const] : [],
+    ),
+  );
+  const watch = createFolderWatch({ logger, onEvent: (path) => void lookAt(path) });
+
+  /** Events of our own writing find nothing. */
+  async function lookAt(path: string): Promise<void> {
+    const sink = lasting.get(path);
+    const { signal } = round;
+    if (sink === undefined || current === undefined) return;
+    await writing;
+    if (signal.aborted || sink.print === undefined || sink.print === (await printOf(path))) return;
+    sink.print = undefined;
+    logger.warn({ path }, 'somebody else removed or changed a sink: the token is written again');
+    const token = current;
+    writing = writing.then(() => writeUntilDone(sink, token, signal));
+  }
 
   async function writeUntilDone(sink: SinkState, token: SecretValue, signal: AbortSignal): Promise<void> {
     const { path } = sink.config;
@@ -52,7 +80,7 @@ export function createTokenSinks(options: TokenSinksOptions): TokenSinks {
       try {
         const content = await contentFor(sink, token, signal);
         if (signal.aborted) return;
-        await writeSinkFile(sink.config, content);
+        sink.print = printed(await writeSinkFile(sink.config, content));
         logger.debug({ path }, 'the token is in the sink');
         return;
       } catch (error) {
@@ -96,6 +124,8 @@ export function createTokenSinks(options: TokenSinksOptions): TokenSinks {
 
   return {
     write(token) {
+      current = token;
+      watch.set(lasting.keys());
       round.abort();
       round = new AbortController();
       const { signal } = round;
@@ -107,10 +137,25 @@ export function createTokenSinks(options: TokenSinksOptions): TokenSinks {
       await writing;
     },
     async close() {
+      watch.close();
       round.abort();
       await writing;
     },
   };
+}
+
+function printed({ dev, ino, size, mtimeNs, mode, uid, gid }: BigIntStats): string {
+  return [dev, ino, size, mtimeNs, mode, uid, gid].join(' ');
+}
+
+/** What differs when it is another file, or has another mode or owner; undefined: nothing is there. */
+async function printOf(path: string): Promise<string | undefined> {
+  try {
+    return printed(await lstat(path, { bigint: true }));
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return undefined;
+  }
 }
 
 async function readKeyFile(path: string): Promise<string> {

@@ -1,17 +1,18 @@
 // Writes the file of a sink: owner and mode are right before the first byte is there, and the old file stays whole until then.
 
+import type { BigIntStats } from 'node:fs';
 import { findGroup, findUser } from '../../../base/accounts.ts';
 import { LatchkeyError } from '../../../base/errors.ts';
 import { PathFault, pathErrorText } from '../../../base/paths/path-trust.ts';
 import { replaceFile } from '../../../base/paths/replace-file.ts';
 import type { SinkConfig } from '../../../config/upstreams/vault-config.ts';
 
-/** Throws `file_failed` that names the path. */
-export async function writeSinkFile(sink: SinkConfig, content: Buffer): Promise<void> {
+/** Resolves to what the new file is. Throws `file_failed` that names the path. */
+export async function writeSinkFile(sink: SinkConfig, content: Buffer): Promise<BigIntStats> {
   const { path, mode } = sink;
   const { uid, gid } = ids(sink);
   try {
-    await replaceFile(path, content, { uid, gid, mode, sweeps: true });
+    return await replaceFile(path, content, { uid, gid, mode, sweeps: true });
   } catch (error) {
     throw new LatchkeyError('file_failed', `the sink ${path} cannot be written (${pathErrorText(error)})`, {
       cause: error,

@@ -1,10 +1,20 @@
 import { createDecipheriv, createPublicKey, diffieHellman, generateKeyPairSync, hkdfSync } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { SinkConfig } from '../../../../src/config/upstreams/vault-config.ts';
 import { startDevVault } from '../../../support/dev-vault.ts';
 import { isRoot, needsRoot } from '../../../support/needs-root.ts';
+import { testFolder } from '../../../support/test-folder.ts';
 import { appRole, createTestUpstream, shutdown } from '../../../support/test-upstream.ts';
 import { waitFor } from '../../../support/wait-for.ts';
 
@@ -26,7 +36,7 @@ async function startWith(t: Test, sinks: SinkConfig[]) {
   const vault = await startDevVault(t);
   const { roleId } = await vault.createAppRole('web', { secret_id_num_uses: 0 });
   const { secret_id: secretId } = (await vault.ask('PUT', 'auth/approle/role/web/secret-id')).data;
-  const secretIdFile = join(t.testdirName, 'secret-id');
+  const secretIdFile = join(testFolder(t), 'secret-id');
   writeFileSync(secretIdFile, secretId);
   const { upstream, logs } = createTestUpstream({
     config: {
@@ -104,7 +114,8 @@ t.test('encrypted: opens with the private key, the derived key and the additiona
   ]) {
     const { privateKey, publicKey } = generateKeyPairSync('x25519');
     const ours = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
-    const folder = t.testdir({ dh: JSON.stringify({ curve25519_public_key: ours.toString('base64') }) });
+    const folder = testFolder(t);
+    writeFileSync(join(folder, 'dh'), JSON.stringify({ curve25519_public_key: ours.toString('base64') }));
     const path = join(folder, 'token');
     const sink = sinkAt(path, { dhPath: join(folder, 'dh'), deriveKey, aad, wrapTtlSeconds });
     const { lookUp } = await startWith(t, [sink]);
@@ -161,3 +172,37 @@ t.test('a token that is in a sink outlives the agent', async (t) => {
   await upstream.close({ revokeToken: true, signal: AbortSignal.timeout(5000) });
   t.equal((await lookUp(token)).status, 200);
 });
+
+t.test(
+  'a sink that somebody removes or changes is written again; a wrapped token that was taken is not',
+  async (t) => {
+    const folder = testFolder(t);
+    const [plain, wrapped] = [join(folder, 'app', 'token'), join(folder, 'wrapped')];
+    mkdirSync(join(folder, 'app'));
+    const { lookUp } = await startWith(t, [sinkAt(plain), sinkAt(wrapped, { wrapTtlSeconds: 60 })]);
+    const token = await content(plain);
+    await content(wrapped);
+    const isRight = () =>
+      statSync(plain, { throwIfNoEntry: false })?.mode === 0o100640 && readFileSync(plain, 'utf8') === token;
+    const changes = [
+      () => rmSync(plain),
+      () => writeFileSync(plain, 'tampered'),
+      () => chmodSync(plain, 0o666),
+      () => {
+        rmSync(join(folder, 'app'), { recursive: true });
+        mkdirSync(join(folder, 'app'));
+      },
+    ];
+    for (const change of changes) {
+      await waitFor('the sink to be as it was written', isRight);
+      change();
+      t.notOk(isRight());
+      await waitFor('the sink to be written again', isRight);
+    }
+    t.equal((await lookUp(token)).status, 200);
+    rmSync(wrapped);
+    rmSync(plain);
+    await waitFor('the plain one to be there again', isRight);
+    t.notOk(existsSync(wrapped), 'its reader has taken it');
+  },
+);
