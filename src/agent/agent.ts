@@ -2,6 +2,7 @@
 // left behind. What the parts do to each other is in wire.ts.
 import { basename, dirname } from 'node:path';
 import type { DrillAnswer, DrillKind, RefreshOutcome } from '../api/admin.ts';
+import { headlineOf } from '../api/headline.ts';
 import type { AgentStatus } from '../api/status.ts';
 import { createSilentAudit } from '../audit/audit-log.ts';
 import { type Clock, createSystemClock } from '../base/clock.ts';
@@ -26,7 +27,9 @@ import { stopDeadlines } from './stop-policy.ts';
 import { createVaultAccess } from './vault-access.ts';
 import { drillConsumers } from './view/drill.ts';
 import { explainSubject } from './view/explain.ts';
-import { type Readiness, readinessOf, type StatusSources, statusOf } from './view/status.ts';
+import { degradedOf, type Readiness, readinessOf } from './view/readiness-of.ts';
+import { statusOf } from './view/status.ts';
+import type { StatusSources } from './view/status-sources.ts';
 import { type Core, type Serving, wireCore, wireServing } from './wire.ts';
 
 export interface AgentOptions {
@@ -205,8 +208,9 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     let wasReady: boolean | undefined;
     let told: string | undefined;
     const look = (): void => {
-      const { isReady, missing } = readinessOf(sources);
-      const status = printable(serviceStatus({ isReady, missing, reloadError: loaded.reloadError }));
+      const now = readinessOf(sources);
+      const { isReady, missing } = now;
+      const status = printable(serviceStatus(now, degradedOf(sources), loaded.reloadError));
       if (status !== told) notifier?.send(isReady ? `READY=1\nSTATUS=${status}` : `STATUS=${status}`);
       told = status;
       if (isReady === wasReady) return;
@@ -291,9 +295,9 @@ function tellWarnings({ warnings }: ResolvedConfig, logger: Logger): void {
 }
 
 /** One line for `systemctl status`. */
-function serviceStatus(state: Readiness & { reloadError: string | undefined }): string {
-  const { isReady, missing, reloadError } = state;
-  const text = isReady ? 'ready' : `waits for ${missing.length}: ${missing[0] ?? ''}`;
+function serviceStatus({ isReady, missing }: Readiness, degraded: string[], reloadError?: string): string {
+  const waits = `waits for ${missing.length}: ${missing[0] ?? ''}`;
+  const text = isReady ? headlineOf({ ready: true, degraded }) : waits;
   if (reloadError === undefined) return text;
-  return `${text}; the config on disk was refused, the one before is in force: ${reloadError.split('\n')[0]}`;
+  return `${text}; the config before the one on disk is in force: ${reloadError.split('\n')[0]}`;
 }

@@ -9,7 +9,8 @@ import type { Store } from '../store/store.ts';
 import type { ProcessObserver } from '../supervise/process-status.ts';
 import type { GateObserver } from '../upstream/gate/gate.ts';
 import { version } from '../version.ts';
-import { readinessOf, type StatusSources } from './view/status.ts';
+import { readinessOf } from './view/readiness-of.ts';
+import type { StatusSources } from './view/status-sources.ts';
 
 /** Counts rotations and failures of secrets, by name; a path without a name counts under its path. */
 export function observeStore(store: Store, names: NameTable, metrics: AgentMetrics): () => void {

@@ -88,6 +88,7 @@ export interface ExplainedFile {
   readonly trace: readonly string[];
   readonly secrets: readonly {
     readonly key: string;
+    readonly name: string;
     readonly state: string;
     readonly usedVersion: number | undefined;
     readonly currentVersion: number | undefined;

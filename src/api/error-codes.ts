@@ -22,6 +22,7 @@ export const errorCodes: Readonly<Record<ErrorCode, CodeMeaning>> = {
   pending: { status: 503, exit: 5 },
   expired: { status: 503, exit: 5 },
   not_ready: { status: 503, exit: 1 },
+  agent_unreachable: { status: 503, exit: 5 },
   upstream_denied: { status: 502, exit: 3 },
   upstream_answer_invalid: { status: 502, exit: 5 },
   upstream_unavailable: { status: 503, exit: 5 },

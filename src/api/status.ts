@@ -14,6 +14,10 @@ export interface AgentStatus {
   readonly ready: boolean;
   /** What is not in place, one clause each; empty when ready. */
   readonly waiting_for: readonly string[];
+  /** The same in parts: what waits for another of the list names it. */
+  readonly waits: readonly WaitStatus[];
+  /** What is wrong although all is in place, in a few words each: `vault sealed`, `4 secrets stale`. */
+  readonly degraded: readonly string[];
   readonly upstreams: readonly UpstreamStatus[];
   readonly secrets: readonly SecretStatus[];
   readonly files: readonly FileStatus[];
@@ -21,6 +25,14 @@ export interface AgentStatus {
   readonly listeners: readonly ListenerStatus[];
   readonly leases: readonly LeaseStatus[];
   readonly audit: AuditStatus;
+}
+
+export interface WaitStatus {
+  /** `upstream vault`, `secret stripe`, `file /etc/app.conf`, `process legacy`, `audit` */
+  readonly subject: string;
+  readonly message: string;
+  /** The subject that it waits for; `null`: it is a cause itself. */
+  readonly cause: string | null;
 }
 
 export interface ConfigStatus {
@@ -83,6 +95,10 @@ export interface FileStatus {
     readonly message?: string | undefined;
   }[];
   readonly failure?: { readonly step: string; readonly message: string } | undefined;
+  /** A later text of the template that could not be parsed: the one before goes on. */
+  readonly template_problem: string | null;
+  /** One clause: the failure, what it waits for, or its state. */
+  readonly says: string;
   readonly retry_at?: string | null;
   /** What somebody else did to it last: `deleted`, `content`, `mode`, `owner`; how often in a row; whether it is still so. */
   readonly drift?:

@@ -32,6 +32,7 @@ export type ErrorCode =
   | 'pending'
   | 'expired'
   | 'not_ready'
+  | 'agent_unreachable'
   | 'timeout'
   | 'aborted'
   | 'internal';

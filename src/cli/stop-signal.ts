@@ -4,6 +4,8 @@ import { constants } from 'node:os';
 export interface StopSignal {
   /** Fires with the signal's name as its reason. */
   readonly signal: AbortSignal;
+  /** Ends it as a signal does. */
+  end(): void;
   /** 128 and the signal's number, as shells count. */
   exitCode(): number;
   /** Gives the signals back. */
@@ -28,6 +30,7 @@ export function stopSignal({ output, withTerminal = false }: StopOptions = {}): 
   output?.once('error', () => controller.abort('SIGPIPE'));
   return {
     signal: controller.signal,
+    end: () => controller.abort('SIGINT'),
     exitCode: () => 128 + constants.signals[controller.signal.reason as NodeJS.Signals],
     dispose() {
       for (const name of names) process.off(name, stop);

@@ -56,7 +56,7 @@ function unreachable(socketPath: string, cause: unknown): LatchkeyError {
   const code = errnoOf(cause) ?? '';
   const remedy = remedies[code];
   return new LatchkeyError(
-    code === 'EACCES' ? 'denied' : 'internal',
+    code === 'EACCES' ? 'denied' : 'agent_unreachable',
     `cannot reach the agent at ${socketPath}: ${code || String(cause)}`,
     {
       cause,

@@ -56,7 +56,7 @@ t.test('get prints the raw bytes of a field, or the whole as one line of JSON', 
   t.match(await ask('get', '--nonsense', 'app'), { code: 2 });
   t.match(await ask('get', '--config', agent.configPath, 'app', 'number'), { code: 0, stdout: '1.5' });
   const away = await runProgram(t, ['get', '--socket', '/nowhere/latchkey.sock', 'app']);
-  t.match(away, { code: 1, stdout: '', stderr: /cannot reach the agent.*ENOENT; start the agent/ });
+  t.match(away, { code: 5, stdout: '', stderr: /cannot reach the agent.*ENOENT; start the agent/ });
 });
 
 t.test('get loads neither the parser of the other commands nor an HTTP client', async (t) => {

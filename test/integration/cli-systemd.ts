@@ -66,7 +66,7 @@ for (const kind of ['path', 'abstract name'] as const) {
     writeFileSync(agent.configPath, `${config} not: [yaml`);
     await waitFor('the refusal', () => has(/^READY=1\nERRNO=22$/));
     await waitFor('what stays in systemctl status', () =>
-      /^READY=1\nSTATUS=ready; the config on disk was refused, the one before is in force: .*latchkey\.yaml/.test(
+      /^READY=1\nSTATUS=ready, degraded: config on disk refused; the config before .* is in force: .*latchkey\.yaml/.test(
         received().findLast((message) => message.includes('STATUS=')) ?? '',
       ),
     );

@@ -139,6 +139,8 @@ const emptyStatus: AgentStatus = {
   config: { sources: [], loaded_at: '2026-01-01T00:00:00.000Z', reload_error: null },
   ready: true,
   waiting_for: [],
+  waits: [],
+  degraded: [],
   upstreams: [],
   secrets: [],
   files: [],

@@ -2,8 +2,10 @@
 import type { ExplainedFile, Explanation } from '../../api/admin.ts';
 import { apiMoment, apiTime } from '../../api/api-time.ts';
 import type { FileExplanation } from '../../files/view/file-status.ts';
+import { shownVersion } from '../../store/secret-version.ts';
 import type { Core } from '../wire.ts';
-import { type StatusSources, statusOf } from './status.ts';
+import { statusOf } from './status.ts';
+import type { StatusSources } from './status-sources.ts';
 
 /** By the config's name, the path or the key of a secret, a file's destination or a process's name. */
 export function explainSubject(subject: string, core: Core, sources: StatusSources): Explanation | undefined {
@@ -14,10 +16,10 @@ export function explainSubject(subject: string, core: Core, sources: StatusSourc
   const file = core.files.explain(subject);
   const processes = status.processes.filter((one) => one.name === subject);
   if (secrets.length + processes.length === 0 && file === undefined) return undefined;
-  return { secrets, files: file === undefined ? [] : [explainedFile(file)], processes };
+  return { secrets, files: file === undefined ? [] : [explainedFile(file, core)], processes };
 }
 
-function explainedFile(file: FileExplanation): ExplainedFile {
+function explainedFile(file: FileExplanation, core: Core): ExplainedFile {
   const { destination, state, since, why, notifications, trace, secrets, notes } = file;
   return {
     destination,
@@ -26,7 +28,27 @@ function explainedFile(file: FileExplanation): ExplainedFile {
     why,
     notifications,
     trace: trace.map(({ step, at }) => `${apiMoment(at).slice(11)} ${step}`),
-    secrets,
+    secrets: secrets.map((use) => explainedUse(use, core)),
     notes,
+  };
+}
+
+/** Versions as everywhere else: upstream's number where it has one. Of one that nobody holds only the store's is left. */
+function explainedUse(
+  { key, state, usedVersion, currentVersion }: FileExplanation['secrets'][number],
+  { store, names }: Core,
+): ExplainedFile['secrets'][number] {
+  const entry = store.find(key);
+  const known = [...store.holders(key).values(), ...(entry?.current === undefined ? [] : [entry.current])];
+  const shown = (number: number | undefined): number | undefined => {
+    const version = known.find((one) => one.number === number);
+    return version === undefined ? number : shownVersion(version);
+  };
+  return {
+    key,
+    name: names.namesOf(key)[0] ?? entry?.reference.path ?? key,
+    state,
+    usedVersion: shown(usedVersion),
+    currentVersion: shown(currentVersion),
   };
 }

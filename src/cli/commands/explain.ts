@@ -62,8 +62,8 @@ function explainFile(file: ExplainedFile): string[] {
     ...file.why.map((sentence) => `  ${sentence}`),
     ...file.notifications.map((text) => `  notifies: ${text}`),
     ...file.secrets.map(
-      ({ key, state, usedVersion, currentVersion }) =>
-        `  uses ${key} (${state}): version ${usedVersion ?? 'none'} in the file, ${currentVersion ?? 'none'} now`,
+      ({ name, state, usedVersion, currentVersion }) =>
+        `  uses ${name} (${state}): version ${usedVersion ?? 'none'} in the file, ${currentVersion ?? 'none'} now`,
     ),
     ...file.notes.map((note) => `  note: ${note}`),
     ...(file.trace.length === 0 ? [] : [`  last steps: ${file.trace.join(', ')}`]),

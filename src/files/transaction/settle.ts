@@ -21,12 +21,14 @@ interface SettleTools {
   readonly clock: Clock;
 }
 
-const pauseMs = 200;
+const firstPauseMs = 200;
+const longestPauseMs = 2000;
 
 /** Resolves with the first good answer; throws `settle_failed` with the last bad one when the time is up. */
 export async function settle(probe: Probe, tools: SettleTools, signal: AbortSignal): Promise<void> {
   const { clock } = tools;
   const end = clock.now() + probe.config.timeoutMs;
+  let pauseMs = firstPauseMs;
   for (;;) {
     const leftMs = end - clock.now();
     try {
@@ -37,6 +39,7 @@ export async function settle(probe: Probe, tools: SettleTools, signal: AbortSign
       if (clock.now() + pauseMs >= end) throw notSettled(probe, error);
     }
     await clock.sleep(pauseMs, signal);
+    pauseMs = Math.min(longestPauseMs, pauseMs * 2);
   }
 }
 

@@ -1,4 +1,6 @@
 // Runs the check, notify and settle commands of others: no shell, an end in bounded time, output in the log.
+
+import { BoundedMap } from '../../base/bounded-map.ts';
 import { type Clock, createSystemClock, type Timer } from '../../base/clock.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { type Logger, silentLogger } from '../../base/logger.ts';
@@ -45,6 +47,8 @@ const killAfterAbortMs = 300;
 /** How long the output may come in after the end; then a grandchild holds the pipe, and what it says is only logged. */
 const drainMs = 250;
 const longestLastLine = 500;
+const mostComplaints = 256;
+const mostLines = 64;
 const noValues = (): readonly SecretValue[] => none;
 const none: readonly SecretValue[] = [];
 
@@ -57,11 +61,15 @@ export function createCommandRunner(options: CommandRunnerOptions = {}): RunComm
   const { logger = silentLogger, clock = createSystemClock(), env = process.env } = options;
   const { valuesInUse = noValues } = options;
   const environment = baseEnvironment(env, options.passEnv);
+  /** By command: what it printed when it failed the last time. Tried again and again it is told once. */
+  const complaints = new BoundedMap<string, ReadonlySet<string>>(mostComplaints);
   return async (request) => {
     if (request.signal?.aborted === true)
       throw new LatchkeyError('aborted', 'the command was not started: aborted');
     const words = request.command.map((word) => fillIn(word, request.placeholders ?? {}));
     const program = words[0] ?? '';
+    const before = complaints.get(words.join('\0'));
+    const said = new Set<string>();
     let lastLine = '';
     const course = { timedOut: false, isEnded: false };
     const child = await startChild({
@@ -73,12 +81,15 @@ export function createCommandRunner(options: CommandRunnerOptions = {}): RunComm
       output(line, stream) {
         if (line.trim() === '') return;
         lastLine = readable(line);
-        logger.info({ command: program, stream }, readable(line));
+        if (said.size < mostLines) said.add(lastLine);
+        logger[before?.has(lastLine) === true ? 'debug' : 'info']({ command: program, stream }, lastLine);
       },
     });
     await bounded(child, request, clock, course);
     const { code, signal } = await child.exited;
     await outputWithin(drainMs, child, clock);
+    if (code === 0) complaints.delete(words.join('\0'));
+    else complaints.set(words.join('\0'), said);
     return { code, signal, lastLine: lastLine.slice(0, longestLastLine), timedOut: course.timedOut };
   };
 }

@@ -1,0 +1,133 @@
+// Whether the agent is ready and, where it is not, what waits for what; and what is wrong though it is ready. Each cause is
+// there once: what waits for it names it.
+import type { WaitStatus } from '../../api/status.ts';
+import type { Entry } from '../../store/entry.ts';
+import type { FileState, StatusSources } from './status-sources.ts';
+
+export interface Readiness {
+  readonly isReady: boolean;
+  /** One clause for each that is not in place. */
+  readonly missing: readonly string[];
+  readonly waits: readonly WaitStatus[];
+}
+
+/** Ready: logged in everywhere, what is served can be recorded, and every required secret, file and process is in place. */
+export function readinessOf(sources: StatusSources): Readiness {
+  const away = upstreamsAway(sources);
+  const secrets = secretsMissing(sources, away);
+  const files = filesMissing(sources, secrets);
+  const waits = [
+    ...away.values(),
+    ...secrets.values(),
+    ...files,
+    ...processesMissing(sources, [...files, ...secrets.values(), ...away.values()]),
+    ...auditFailing(sources),
+  ];
+  const missing = waits.map(({ subject, message }) => `${subject}: ${message}`);
+  return { isReady: missing.length === 0, missing, waits };
+}
+
+function upstreamsAway(sources: StatusSources): Map<string, WaitStatus> {
+  const away = new Map<string, WaitStatus>();
+  for (const upstream of sources.upstreams()) {
+    const { name, login, state, message } = upstream.status();
+    if (login === undefined ? state === 'ready' : login.state === 'logged_in') continue;
+    away.set(name, { subject: `upstream ${name}`, message: message ?? state, cause: null });
+  }
+  return away;
+}
+
+/** By the key of the entry. */
+function secretsMissing(
+  sources: StatusSources,
+  away: ReadonlyMap<string, WaitStatus>,
+): Map<string, WaitStatus> {
+  const missing = new Map<string, WaitStatus>();
+  for (const { config, entry } of sources.names.all()) {
+    if (!config.isRequired || entry.current !== undefined) continue;
+    const { upstream } = entry.reference;
+    const cause = away.get(upstream)?.subject ?? null;
+    const message = cause === null ? why(entry) : `${entry.state}: waits for upstream ${upstream}`;
+    missing.set(entry.key, { subject: `secret ${config.name}`, message, cause });
+  }
+  return missing;
+}
+
+function filesMissing(sources: StatusSources, secrets: ReadonlyMap<string, WaitStatus>): WaitStatus[] {
+  return sources
+    .files()
+    .filter(({ isReady }) => !isReady)
+    .map((file) => {
+      const cause = file.failure === undefined ? secrets.get(file.missing[0]?.key ?? '')?.subject : undefined;
+      return {
+        subject: `file ${file.destination}`,
+        message: whyFile(file, secrets),
+        cause: cause ?? null,
+      };
+    });
+}
+
+/** A process says in its message what it waits for: a file or a variable. */
+function processesMissing(sources: StatusSources, before: readonly WaitStatus[]): WaitStatus[] {
+  return sources
+    .processes()
+    .filter(({ isInPlace }) => !isInPlace)
+    .map(({ name, state, message = state }) => {
+      const isWaiting = state === 'waiting';
+      const named = before.find(({ subject }) => message.includes(subject.slice(subject.indexOf(' ') + 1)));
+      return {
+        subject: `process ${name}`,
+        message,
+        cause: isWaiting ? ((named ?? before.at(-1))?.subject ?? null) : null,
+      };
+    });
+}
+
+/** Nothing is handed out that is not recorded: to those who ask the agent is not there. */
+function auditFailing(sources: StatusSources): WaitStatus[] {
+  const { state, on_failure, error, file } = sources.audit();
+  if (state !== 'failing' || on_failure !== 'deny') return [];
+  return [
+    { subject: 'audit', message: `nothing is served: ${error ?? `${file} cannot be written`}`, cause: null },
+  ];
+}
+
+/** What is wrong although everything is in place, in a few words each. */
+export function degradedOf(sources: StatusSources): string[] {
+  const entries = [...sources.store.entries()];
+  const files = sources.files();
+  return [
+    ...[...sources.upstreams()]
+      .map((upstream) => upstream.status())
+      .filter(({ state, login }) => state !== 'ready' && login?.state === 'logged_in')
+      .map(({ name, state }) => `${name} ${state.replaceAll('_', ' ')}`),
+    ...counted(entries.filter(({ state }) => state === 'stale').length, 'secret', 'stale'),
+    ...counted(entries.filter(({ state }) => state === 'expired').length, 'secret', 'expired'),
+    ...counted(files.filter(({ failure }) => failure !== undefined).length, 'file', 'failing'),
+    ...counted(files.filter(({ drift }) => drift?.isOpen === true).length, 'file', 'changed by others'),
+    ...counted(
+      files.filter(({ templateProblem }) => templateProblem !== undefined).length,
+      'template',
+      'broken',
+    ),
+    ...(sources.config().reloadError === undefined ? [] : ['config on disk refused']),
+    ...(sources.audit().state === 'failing' ? ['audit failing'] : []),
+  ];
+}
+
+function counted(count: number, what: string, how: string): string[] {
+  return count === 0 ? [] : [`${count} ${what}${count === 1 ? '' : 's'} ${how}`];
+}
+
+function why(entry: Entry): string {
+  return entry.error === undefined ? entry.state : `${entry.state}: ${entry.error.message}`;
+}
+
+/** One clause: the failure, else the first secret that it waits for (and why, unless that was told), else its state. */
+export function whyFile(file: FileState, told: ReadonlyMap<string, unknown> = new Map()): string {
+  if (file.failure !== undefined) return `${file.failure.step} failed: ${file.failure.message}`;
+  if (file.drift?.isOpen === true) return `somebody else changed it: ${file.drift.what}`;
+  const [first] = file.missing;
+  if (first === undefined) return file.state;
+  return `waits for ${first.name}${told.has(first.key) ? '' : `: ${first.message ?? first.reason}`}`;
+}

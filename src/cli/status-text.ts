@@ -1,0 +1,112 @@
+// `latchkey status` for people: the verdict first, each cause once with how much waits for it, then the tables.
+import { headlineOf } from '../api/headline.ts';
+import type { AgentStatus, FileStatus, WaitStatus } from '../api/status.ts';
+import { formatSpan, formatTable } from './table.ts';
+
+export interface TextOptions {
+  /** Wall time in milliseconds. */
+  readonly now: number;
+  /** Columns of the terminal; undefined: lines are as long as they are. */
+  readonly width: number | undefined;
+}
+
+export function formatStatus(status: AgentStatus, { now, width }: TextOptions): string {
+  const section = <T>(
+    title: string,
+    columns: readonly string[],
+    items: readonly T[],
+    row: (item: T) => string[],
+  ): string => (items.length === 0 ? '' : `\n${formatTable([title, ...columns], items.map(row), width)}`);
+  const since = formatSpan(now - Date.parse(status.started_at));
+  const parts = [
+    `latchkey ${status.version}, pid ${status.pid}, up ${since}, ${headlineOf(status)}\n`,
+    ...causes(status.waits),
+    ...faults(status),
+    section('UPSTREAM', ['STATE', 'SINCE', 'ADDRESS', 'LOGIN', 'SAYS'], status.upstreams, (one) => [
+      one.name,
+      one.state,
+      formatSpan(now - Date.parse(one.since)),
+      one.address,
+      one.login?.state ?? '-',
+      one.message ?? '',
+    ]),
+    section('SECRET', ['STATE', 'VERSION', 'AGE', 'ENDS', 'NEXT', 'SAYS'], status.secrets, (one) => [
+      one.names.join(',') || one.path,
+      one.state,
+      one.version === null ? '-' : String(one.version),
+      one.age_seconds === null ? '-' : formatSpan(one.age_seconds * 1000),
+      until(one.expires_at, now),
+      one.next === null ? '-' : planned(one.next, now),
+      one.error?.message ?? '',
+    ]),
+    section('FILE', ['STATE', 'SAYS'], status.files, (one) => [
+      one.destination,
+      one.state,
+      sayOfFile(one, now),
+    ]),
+    section('PROCESS', ['STATE', 'PID', 'RESTARTS', 'SAYS'], status.processes, (one) => [
+      one.name,
+      one.state,
+      one.pid === undefined ? '-' : String(one.pid),
+      String(one.restarts),
+      one.message ?? '',
+    ]),
+    section('LISTENER', ['SERVES'], status.listeners, (one) => [one.address, one.serve.join(',')]),
+  ];
+  return parts.filter((part) => part !== '').join('');
+}
+
+/** What waits for another of the list is counted there, and not told again. */
+function causes(waits: readonly WaitStatus[]): string[] {
+  const bySubject = new Map(waits.map((one) => [one.subject, one]));
+  const rootOf = (one: WaitStatus, depth = 0): WaitStatus => {
+    const next = one.cause === null ? undefined : bySubject.get(one.cause);
+    return next === undefined || depth > waits.length ? one : rootOf(next, depth + 1);
+  };
+  const counts = new Map<WaitStatus, number>();
+  for (const one of waits) {
+    const root = rootOf(one);
+    counts.set(root, (counts.get(root) ?? 0) + (root === one ? 0 : 1));
+  }
+  return [...counts].map(([{ subject, message }, count]) => {
+    const others = count === 0 ? '' : ` (${count} ${count === 1 ? 'thing waits' : 'things wait'} for it)`;
+    return `  ${subject}: ${message}${others}\n`;
+  });
+}
+
+/** Wrong, though everything is in place: the next start would not go as this one does. */
+function faults({ config, files }: AgentStatus): string[] {
+  const broken = files.filter(({ template_problem: problem }) => problem !== null);
+  const refused = config.reload_error?.split('\n').map((line) => `    ${line}\n`) ?? [];
+  return [
+    ...(refused.length === 0
+      ? []
+      : [
+          '  the config on disk is refused, the one before is in force; the next start would fail:\n',
+          ...refused,
+        ]),
+    ...broken.map(
+      ({ destination, template_problem: problem }) =>
+        `  ${destination}: the template on disk is broken, the one before is in force: ${problem}\n`,
+    ),
+  ];
+}
+
+/** Nothing where the state tells it all. */
+function sayOfFile(file: FileStatus, now: number): string {
+  if (file.says === file.state || (file.state === 'current' && file.drift?.open !== true)) return '';
+  if (file.retry_at === null || file.retry_at === undefined) return file.says;
+  return `${file.says}; tried again in ${formatSpan(Math.max(0, Date.parse(file.retry_at) - now))}`;
+}
+
+function until(time: string | null, now: number): string {
+  if (time === null) return '-';
+  const ms = Date.parse(time) - now;
+  return ms < 0 ? `${formatSpan(ms)} ago` : formatSpan(ms);
+}
+
+/** A clock that was set may have left the time of it behind. */
+function planned({ action, at }: { action: string; at: string | null }, now: number): string {
+  const ms = at === null ? 0 : Date.parse(at) - now;
+  return ms < 0 ? `${action} now` : `${action} in ${formatSpan(ms)}`;
+}
