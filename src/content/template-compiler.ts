@@ -5,6 +5,7 @@ import { networkInterfaces } from 'node:os';
 import { basename } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { LatchkeyError } from '../base/errors.ts';
+import { harmlessEnvironment } from '../base/harmless-environment.ts';
 import type { FileConfig, TemplateConfig } from '../config/resolved.ts';
 import type { Host, WriteFileRequest } from '../template/exec/function-table.ts';
 import type { Lookup } from '../template/exec/lookup.ts';
@@ -130,6 +131,7 @@ function nameOf(config: FileConfig): string {
 function runPlugin(command: string, args: readonly string[]): string {
   return execFileSync(command, [...args], {
     encoding: 'utf8',
+    env: harmlessEnvironment(process.env),
     timeout: pluginTimeoutMs,
     maxBuffer: pluginOutputBytes,
     stdio: ['ignore', 'pipe', 'ignore'],

@@ -2,34 +2,24 @@
 // process. Everything else (a token, a notify socket) stays with the agent.
 import type { UserAccount } from '../../base/accounts.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import { harmlessEnvironment } from '../../base/harmless-environment.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 
 export type Environment = Record<string, string>;
 
-const passedOn = ['PATH', 'HOME', 'LANG', 'LC_*', 'TZ', 'TERM'];
-const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-
 /**
  * PATH, HOME, LANG, LC_*, TZ, TERM and the names in `passEnv` (`AWS_*` is all that start so) of the agent's own
- * environment. For another user HOME, USER, LOGNAME and SHELL are his.
+ * environment. For another user HOME, USER, LOGNAME and SHELL are theirs.
  */
 export function baseEnvironment(
   own: Readonly<NodeJS.ProcessEnv>,
   passEnv: readonly string[] = [],
   user?: UserAccount,
 ): Environment {
-  const wanted = [...passedOn, ...passEnv];
-  const environment: Environment = { PATH: defaultPath };
-  for (const [name, value] of Object.entries(own)) {
-    if (value !== undefined && wanted.some((pattern) => fits(name, pattern))) environment[name] = value;
-  }
+  const environment = harmlessEnvironment(own, passEnv);
   if (user === undefined) return environment;
   const { name, home, shell } = user;
   return { ...environment, HOME: home, USER: name, LOGNAME: name, SHELL: shell };
-}
-
-function fits(name: string, pattern: string): boolean {
-  return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
 }
 
 /**

@@ -1,0 +1,61 @@
+// No program that the agent starts gets the agent's token by its environment, whichever way it is started.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { runProgram, startAgent } from '../support/cli.ts';
+import { startDevVault } from '../support/dev-vault.ts';
+import { testFolder } from '../support/test-folder.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const canary = { LATCHKEY_CANARY: 'canary-of-the-agent', NODE_EXTRA: 'canary-too', NOTIFY_SOCKET: '' };
+
+t.test('plugins, checks, notifications, settling, probes and processes', async (t) => {
+  const folder = testFolder(t);
+  const at = (name: string) => join(folder, name);
+  const vault = await startDevVault(t);
+  const write = (name: string) => ['sh', '-c', `env > ${at(name)}.new && mv ${at(name)}.new ${at(name)}`];
+  const agent = startAgent(t, {
+    folder,
+    vault,
+    env: canary,
+    config: {
+      template: { allow_plugin: true },
+      files: [
+        {
+          contents: '{{ plugin "env" }}',
+          destination: at('plugin'),
+          check: { command: write('check') },
+          notify: { command: write('notify') },
+          settle: { command: write('settle') },
+        },
+      ],
+      processes: [{ name: 'child', command: ['sh', '-c', `${write('process')[2]}; exec sleep 600`] }],
+    },
+  });
+  for (const name of ['plugin', 'check', 'notify', 'settle', 'process']) {
+    await waitFor(name, () => existsSync(at(name)));
+    const text = readFileSync(at(name), 'utf8');
+    t.match(text, /^PATH=/m, name);
+    t.notMatch(text, /canary|VAULT_TOKEN/, name);
+    t.notOk(text.includes(vault.rootToken), `${name}: no token`);
+  }
+  await agent.stop();
+});
+
+t.test('a template rendered once', async (t) => {
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  const config = join(folder, 'latchkey.json');
+  const settings = {
+    upstreams: { vault: { address: vault.address, auth: { method: 'token' } } },
+    template: { allow_plugin: true },
+    files: [{ contents: '{{ plugin "env" }}', destination: join(folder, 'out') }],
+    state_dir: join(folder, 'state'),
+  };
+  writeFileSync(config, JSON.stringify(settings), { mode: 0o600 });
+  const { code } = await runProgram(t, ['render', '--config', config], {
+    env: { ...canary, VAULT_TOKEN: vault.rootToken },
+  });
+  t.equal(code, 0);
+  t.notMatch(readFileSync(join(folder, 'out'), 'utf8'), /canary|VAULT_TOKEN/);
+});
