@@ -14,6 +14,7 @@ export async function validateParts(config: ResolvedConfig, { isElsewhere = fals
     templates: config.templates,
     env: process.env,
     clock: createSystemClock(),
+    isStrict: true,
   });
   const checks: Promise<unknown>[] = [
     loadKinds(config.upstreams),
@@ -29,6 +30,6 @@ export async function validateParts(config: ResolvedConfig, { isElsewhere = fals
   ];
   const outcomes = await Promise.allSettled(checks);
   return outcomes.flatMap((outcome) =>
-    outcome.status === 'rejected' ? [describeError(outcome.reason)] : [],
+    outcome.status === 'rejected' ? describeError(outcome.reason).split('\n') : [],
   );
 }

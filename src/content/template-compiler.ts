@@ -10,6 +10,7 @@ import type { FileConfig, TemplateConfig } from '../config/resolved.ts';
 import type { Host, WriteFileRequest } from '../template/exec/function-table.ts';
 import type { Lookup } from '../template/exec/lookup.ts';
 import type { TemplateWarning } from '../template/exec/state.ts';
+import { absentSourceOf } from '../template/functions/consul-template/absent-sources.ts';
 import { parseTemplate, type Template } from '../template/template.ts';
 import { defaultRouteInterface } from './default-route.ts';
 import { createSandbox, type Sandbox } from './sandbox.ts';
@@ -20,6 +21,8 @@ interface CompilerOptions {
   readonly templates: TemplateConfig;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
+  /** What can never work with this config is an error at once, as who validates it wants: a run may not come by it. */
+  readonly isStrict?: boolean;
   /** Told once for each place of a template that most likely is a mistake, when it is executed with all it asks for. */
   readonly onWarning?: (message: string) => void;
 }
@@ -64,6 +67,7 @@ export function createTemplateCompiler(options: CompilerOptions): TemplateCompil
         },
       );
     }
+    if (options.isStrict === true) checkUses(template, templates);
     const isMissingKeyError = wish.errorOnMissingKey ?? false;
     const told = new Set<string>();
     return {
@@ -117,6 +121,27 @@ export function createTemplateCompiler(options: CompilerOptions): TemplateCompil
         errorOnMissingKey: config.errorOnMissingKey,
       }),
   };
+}
+
+/** Throws `template_invalid` with a line for each function that has no source, or no permission. */
+function checkUses(template: Template, config: TemplateConfig): void {
+  const problems = [...template.usedFunctions].flatMap((name) => {
+    const why = refusalOf(name, config);
+    if (why === undefined) return [];
+    const { line, column } = template.placeOfUse(name);
+    return [`template: ${template.name}:${line}:${column}: ${name} ${why}`];
+  });
+  if (problems.length > 0) throw new LatchkeyError('template_invalid', problems.join('\n'));
+}
+
+function refusalOf(name: string, { allowPlugin, sandboxPaths }: TemplateConfig): string | undefined {
+  const source = absentSourceOf(name);
+  if (source !== undefined) return `asks ${source}, which is no source here; keep the value in a secret`;
+  if (name === 'plugin' && !allowPlugin) return 'is not allowed; template.allow_plugin allows it';
+  if ((name === 'file' || name === 'writeToFile') && sandboxPaths.length === 0) {
+    return 'has no folder that it may use; name one in template.sandbox_paths';
+  }
+  return undefined;
 }
 
 /** Written with the file itself, in its transaction: here only the path is judged. */

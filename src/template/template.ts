@@ -50,6 +50,8 @@ export interface Template {
   readonly name: string;
   /** Names of the functions that are called anywhere in it. */
   readonly usedFunctions: ReadonlySet<string>;
+  /** Where a function is called for the first time: line (from 1) and column (bytes from 0). */
+  placeOfUse(name: string): { readonly line: number; readonly column: number };
   /** Throws a TemplateError `template_failed`, unless something is missing: then the failure is part of the result. */
   execute(options: ExecuteOptions): Execution;
 }
@@ -71,11 +73,13 @@ export async function parseTemplate(source: TemplateSource): Promise<Template> {
       functionNames,
     }),
   );
-  const functions = await loadFunctions(usedFunctions);
+  const names = new Set(usedFunctions.keys());
+  const functions = await loadFunctions(names);
   const program: Program = { name, text, lists, functions };
   return {
     name: source.name,
-    usedFunctions,
+    usedFunctions: names,
+    placeOfUse: (used) => placeOf(text, usedFunctions.get(used) ?? 0),
     execute: (options) => inBounds(name, text, 'template_failed', () => executeProgram(program, options)),
   };
 }

@@ -198,7 +198,7 @@ function identifier(t: Tree, { pos, value }: Item): Operand {
     const hint = functionHint(value, options.isFunction, options.functionNames());
     fail(t, `function ${quoteString(value)} not defined`, hint);
   }
-  usedFunctions.add(value);
+  if (!usedFunctions.has(value)) usedFunctions.set(value, pos);
   return { kind: 'identifier', pos, name: value };
 }
 

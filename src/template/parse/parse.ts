@@ -37,7 +37,7 @@ import {
 export interface ParsedTemplates {
   /** By name; the top-level template has the name that was given. */
   readonly lists: ReadonlyMap<string, ListNode>;
-  readonly usedFunctions: ReadonlySet<string>;
+  readonly usedFunctions: ReadonlyMap<string, number>;
 }
 
 /** What an {{end}} is wanted for. */
@@ -51,7 +51,7 @@ type EndNode = { readonly kind: 'end' | 'else'; readonly pos: number };
 /** Parses a text with all that it defines. Throws a TemplateError `template_invalid` at the first mistake. */
 export function parse(options: ParseOptions): ParsedTemplates {
   const lexer = createLexer(options.text, options.leftDelimiter, options.rightDelimiter);
-  const source: Source = { options, lexer, lists: new Map(), usedFunctions: new Set(), depth: 0 };
+  const source: Source = { options, lexer, lists: new Map(), usedFunctions: new Map(), depth: 0 };
   const t = newTree(source);
   add(t, options.name, parseTop(t));
   return { lists: source.lists, usedFunctions: source.usedFunctions };

@@ -27,7 +27,7 @@ export interface Source {
   readonly options: ParseOptions;
   readonly lexer: Lexer;
   readonly lists: Map<string, ListNode>;
-  readonly usedFunctions: Set<string>;
+  readonly usedFunctions: Map<string, number>;
   /** Blocks and parentheses that are open. */
   depth: number;
 }

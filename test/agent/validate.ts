@@ -1,0 +1,37 @@
+// `latchkey validate` of templates: what can never work is a problem with its place, and so is each of several.
+import { join } from 'node:path';
+import t from 'tap';
+import { validateParts } from '../../src/agent/validate.ts';
+import { loadConfigText } from '../../src/config/load.ts';
+
+const upstream = 'upstreams: { v: { address: "http://a:1" } }\n';
+
+t.test('functions that have no source or no permission are named with line and column', async (t) => {
+  const folder = t.testdir({
+    'a.ctmpl':
+      'x={{ key "a" }}\n{{ range service "b" }}{{ end }}{{ nomadVar "c" }}\n{{ plugin "d" }}{{ file "e" }}{{ "f" | writeToFile "g" "" "" "0600" }}',
+  });
+  const file = join(folder, 'latchkey.yaml');
+  const files = 'files: [{ template: a.ctmpl, destination: out }]\n';
+  const problemsOf = async (text: string) =>
+    (await validateParts(loadConfigText(file, text, { env: {}, checks: 'text' }))).map((line) =>
+      line.replaceAll(`${folder}/`, ''),
+    );
+  t.strictSame(await problemsOf(upstream + files), [
+    'template: a.ctmpl:1:5: key asks Consul, which is no source here; keep the value in a secret',
+    'template: a.ctmpl:2:9: service asks Consul, which is no source here; keep the value in a secret',
+    'template: a.ctmpl:2:35: nomadVar asks Nomad, which is no source here; keep the value in a secret',
+    'template: a.ctmpl:3:3: plugin is not allowed; template.allow_plugin allows it',
+    'template: a.ctmpl:3:19: file has no folder that it may use; name one in template.sandbox_paths',
+    'template: a.ctmpl:3:39: writeToFile has no folder that it may use; name one in template.sandbox_paths',
+  ]);
+  const allowed = 'template: { allow_plugin: true, sandbox_paths: [/srv] }\n';
+  t.strictSame((await problemsOf(upstream + files + allowed)).length, 3, 'Consul and Nomad are left');
+});
+
+t.test('in an agent.hcl too, where the sandbox is open', async (t) => {
+  const text = `auto_auth { method "token_file" { config = { token_file_path = "t" } } }
+template { contents = "{{ file \\"/etc/hostname\\" }}{{ keyOrDefault \\"a\\" \\"b\\" }}" destination = "/out" }`;
+  const config = loadConfigText('/x/agent.hcl', text, { env: {}, checks: 'text' });
+  t.match(await validateParts(config), [/^template: out \(contents\):1:2\d: keyOrDefault asks Consul/]);
+});
