@@ -2,7 +2,7 @@
 // the file's upstream. Asks nobody and opens nothing.
 import type { SecretConfig } from '../config/resolved.ts';
 import { defaultEntryPolicy, type EntryPolicy } from '../store/entry.ts';
-import { createReference, type Reference, referenceKey } from '../store/reference.ts';
+import { createReference, type Reference, referenceKey, splitQuery } from '../store/reference.ts';
 import type { Dependency } from '../template/exec/lookup.ts';
 
 export interface ResolvedDependency {
@@ -65,11 +65,12 @@ export function createDependencyResolver(options: ResolverOptions): ResolveDepen
 
 /** The reference and policy of a configured secret, for whoever opens it by name. */
 export function resolveSecret(secret: SecretConfig): ResolvedDependency {
+  const { path, parameters } = splitQuery(secret.path);
   const reference = createReference({
     upstream: secret.upstream,
-    path: secret.path,
+    path,
     operation: secret.operation,
-    parameters: secret.parameters,
+    parameters: { ...parameters, ...secret.parameters },
   });
   const policy: EntryPolicy = {
     refreshMs: secret.refreshMs,

@@ -20,16 +20,23 @@ interface ReferenceInput {
   parameters?: Readonly<Record<string, string>>;
 }
 
-/** Normalises slashes and moves a query in the path (`a/b?version=2`) to the parameters. */
+/** `path` is a name, to the letter: `?`, `%` and `#` in it belong to it. Only slashes are normalised. */
 export function createReference(input: ReferenceInput): Reference {
-  const mark = input.path.indexOf('?');
-  const plain = mark < 0 ? input.path : input.path.slice(0, mark);
-  const query = mark < 0 ? [] : [...new URLSearchParams(input.path.slice(mark + 1))];
   return {
     upstream: input.upstream,
     operation: input.operation ?? 'read',
-    path: plain.replace(/\/{2,}/g, '/').replace(/^\/|\/$/g, ''),
-    parameters: { ...Object.fromEntries(query), ...input.parameters },
+    path: input.path.replace(/\/{2,}/g, '/').replace(/^\/|\/$/g, ''),
+    parameters: { ...input.parameters },
+  };
+}
+
+/** A path as the config has it: a query of `key=value` pairs at its end (`a/b?version=2`) goes to the parameters. */
+export function splitQuery(text: string): { path: string; parameters: Readonly<Record<string, string>> } {
+  const query = /\?((?:[A-Za-z_][\w.-]*=[^&?]*)(?:&[A-Za-z_][\w.-]*=[^&?]*)*)$/.exec(text);
+  if (query === null) return { path: text, parameters: {} };
+  return {
+    path: text.slice(0, query.index),
+    parameters: Object.fromEntries(new URLSearchParams(query[1])),
   };
 }
 
@@ -38,7 +45,9 @@ export function createReference(input: ReferenceInput): Reference {
  * write may be secrets, so they appear as a hash only: `vault:write pki/issue/web -> 3f9a…`.
  */
 export function referenceKey(reference: Reference): string {
-  const start = `${reference.upstream}:${reference.operation} ${reference.path}`;
+  // Signs of the name are not those of the query after it.
+  const path = reference.path.replace(/[%?]/g, encodeURIComponent);
+  const start = `${reference.upstream}:${reference.operation} ${path}`;
   const pairs = Object.entries(reference.parameters).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   if (pairs.length === 0) return start;
   if (reference.operation === 'write') {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { createDependencyResolver } from '../../src/content/resolve-dependency.ts';
+import { createDependencyResolver, resolveSecret } from '../../src/content/resolve-dependency.ts';
 import { defaultEntryPolicy } from '../../src/store/entry.ts';
 import { secretConfig } from '../support/render-fixture.ts';
 
@@ -33,4 +33,16 @@ t.test('a raw path with several upstreams and none named is a problem', (t) => {
     problem: /which upstream/,
   });
   t.end();
+});
+
+t.test('a name is that name: signs of URLs in it mean nothing', async (t) => {
+  const secret = { ...secretConfig('odd'), path: 'secret/app?prod' };
+  const pinned = { ...secretConfig('pinned'), path: 'secret/app?version=2' };
+  t.match(resolveSecret(secret).reference, { path: 'secret/app?prod', parameters: {} });
+  t.match(resolveSecret(pinned).reference, { path: 'secret/app', parameters: { version: '2' } });
+  const resolve = createDependencyResolver({ secrets: [], defaultUpstream: 'vault' });
+  for (const path of ['secret/data/app?prod', 'secret/data/a%3Fb', 'secret/data/a#b?version=1'])
+    t.match(resolve({ kind: 'read', path, parameters: {} }, undefined), {
+      reference: { path, parameters: {} },
+    });
 });

@@ -181,13 +181,13 @@ t.test('a wrong role id: told with the remedy, everything else serves, and it re
   t.match(answer.text, /"file [^"]*app\.conf: waits for app"/);
   t.equal(
     agent.log().match(/"level":[45]0,.*refused with 400/g)?.length,
-    2,
-    'one line for the login, one for the first of the secrets',
+    1,
+    'one line for the login and none for its secrets',
   );
   writeFileSync(join(folder, 'role-id'), roleId);
   await agent.untilReady();
   t.equal(readFileSync(join(folder, 'app.conf'), 'utf8'), 'good');
-  t.equal(agent.log().match(/answers for this secret again/g)?.length, 1, 'and one line for its end');
+  t.notMatch(agent.log(), /answers for this secret again/, 'nor for its end');
 });
 
 t.test('with exit_on_error a refused login ends the agent with 3', async (t) => {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { createReference, referenceKey } from '../../src/store/reference.ts';
+import { createReference, referenceKey, splitQuery } from '../../src/store/reference.ts';
 
 const keyOf = (path: string, more: Partial<Parameters<typeof createReference>[0]> = {}) =>
   referenceKey(createReference({ upstream: 'vault', path, ...more }));
@@ -7,8 +7,7 @@ const keyOf = (path: string, more: Partial<Parameters<typeof createReference>[0]
 t.test('spellings of one reference have one key', async (t) => {
   t.equal(keyOf('secret/a'), 'vault:read secret/a');
   t.equal(keyOf('/secret//a/'), 'vault:read secret/a');
-  t.equal(keyOf('secret/a?version=2'), keyOf('secret/a', { parameters: { version: '2' } }));
-  t.equal(keyOf('a?x=1&b=2'), keyOf('a', { parameters: { b: '2', x: '1' } }));
+  t.equal(keyOf('a', { parameters: { x: '1', b: '2' } }), keyOf('a', { parameters: { b: '2', x: '1' } }));
 });
 
 t.test('what differs has another key', async (t) => {
@@ -18,6 +17,7 @@ t.test('what differs has another key', async (t) => {
     keyOf('a', { operation: 'write' }),
     keyOf('a', { upstream: 'other' }),
     keyOf('a?version=1'),
+    keyOf('a', { parameters: { version: '1' } }),
     keyOf('a', { operation: 'write', parameters: { version: '1' } }),
     keyOf('a', { operation: 'write', parameters: { version: '2' } }),
   ];
@@ -27,4 +27,13 @@ t.test('what differs has another key', async (t) => {
 t.test('the arguments of a write are not in its key', async (t) => {
   const key = keyOf('transit/encrypt/a', { operation: 'write', parameters: { plaintext: 'hunter2' } });
   t.match(key, /^vault:write transit\/encrypt\/a -> [0-9a-f]{16}$/);
+});
+
+t.test('only a query of pairs at the end of a configured path is one', async (t) => {
+  const version = { version: '2' };
+  t.same(splitQuery('a/b?version=2'), { path: 'a/b', parameters: version });
+  t.same(splitQuery('a/b?version=2&x=%20y'), { path: 'a/b', parameters: { ...version, x: ' y' } });
+  t.same(splitQuery('a?b?version=2'), { path: 'a?b', parameters: version });
+  for (const name of ['app?prod', 'app?', 'a%3Fb', 'a#b', 'a?b/c=d?', '?', 'what?!'])
+    t.same(splitQuery(name), { path: name, parameters: {} }, name);
 });

@@ -14,7 +14,10 @@ const parameter = z.pipe(
 
 export const secretSchema = section({
   upstream: doc(z.optional(name()), 'A name from `upstreams`; with one upstream it need not be said.'),
-  path: doc(text(), 'The path, as the `vault` command takes it: the version of a KV engine is found out.'),
+  path: doc(
+    text(),
+    'The path, as the `vault` command takes it, to the letter: the version of a KV engine is found out, a child namespace may stand before it. `?key=value` at its end goes to `parameters`.',
+  ),
   operation: doc(
     z.prefault(choice(['read', 'write']), 'read'),
     '`write` sends the parameters as the body (`pki/issue/web`), `read` as the query.',

@@ -213,7 +213,8 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
       apply({ type: 'ended' });
       if (phase === 'awaiting') set(undefined);
       else replan();
-    } else if (sources.isAway(reference.upstream)) park(now);
+      // A secret that has nothing yet asks once while upstream is away, to say why; that costs upstream nothing.
+    } else if (sources.isAway(reference.upstream) && (state.value ?? state.failure) !== undefined) park(now);
     else void asking.ask('due', state.value === undefined ? 'interactive' : 'background');
   }
 

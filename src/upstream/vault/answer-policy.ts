@@ -163,6 +163,17 @@ function notFound(status: number, texts: string[], context: RefusalContext, said
   });
 }
 
+/**
+ * A 403 that only a living token gets: the policy was looked up, and the refusal comes as one of a list. That of a token
+ * that is not there comes bare (OpenBao), or names it.
+ */
+export function isOfPolicy(answer: Pick<VaultAnswer, 'body'>): boolean {
+  return answerTexts(answer).some(
+    (text) =>
+      /^1 error occurred:\s*\* permission denied\s*$/.test(text) || text.startsWith('preflight capability'),
+  );
+}
+
 /** Vault's answers are JSON objects or nothing; whatever else comes is from somebody else. */
 export function isForeign(answer: VaultAnswer): boolean {
   return answer.body.length > 0 && answer.status < 500 && answerJson(answer) === undefined;

@@ -75,7 +75,7 @@ function toldSeconds(fields: JsonObject, context: LifeContext): number | undefin
 }
 
 function secondsUntil(endMs: number | undefined, { wallMs }: LifeContext): number | undefined {
-  return endMs === undefined ? undefined : Math.max(0, (endMs - wallMs) / 1000);
+  return endMs === undefined ? undefined : Math.min(Math.max(0, (endMs - wallMs) / 1000), longestSeconds);
 }
 
 /** The `exp` of a JSON web token, unverified: it only plans when to ask for the next one. */
@@ -106,7 +106,7 @@ function instant(value: JsonValue | undefined): number | undefined {
 /** Seconds, or a duration such as `24h`; 0 means no end. */
 function durationSeconds(value: JsonValue | undefined): number | undefined {
   const number = seconds(value) ?? written(value);
-  return number === undefined || number <= 0 ? undefined : number;
+  return number === undefined || number <= 0 ? undefined : Math.min(number, longestSeconds);
 }
 
 function written(value: JsonValue | undefined): number | undefined {
@@ -114,12 +114,24 @@ function written(value: JsonValue | undefined): number | undefined {
   return parseDuration(value) / 1000;
 }
 
+/** A hundred years: what is said to live longer lives as long as this, so that every date of it can be written. */
+export const longestSeconds = 100 * 365.25 * 86_400;
+
 /** A number of seconds, whether it came as a number or as digits in a string. */
 export function seconds(value: JsonValue | undefined): number | undefined {
   const text = value instanceof JsonNumber ? value.text : value;
   if (typeof text !== 'string' || text === '') return undefined;
   const number = Number(text);
   return Number.isFinite(number) ? number : undefined;
+}
+
+/** What a lease is taken to last whose duration is no time at all: it is renewed or replaced, and never handed out for good. */
+const unusableLeaseSeconds = 60;
+
+/** The duration of a lease, which ends in any case. */
+export function leaseSeconds(value: JsonValue | undefined): number {
+  const told = seconds(value);
+  return told === undefined || told <= 0 ? unusableLeaseSeconds : Math.min(told, longestSeconds);
 }
 
 function isText(value: JsonValue | undefined): value is string {

@@ -14,8 +14,10 @@ export function apiPath(path: string, mount: Mount | undefined, operation: Opera
   const rest = `${path}/`.startsWith(mount.prefix) ? path.slice(mount.prefix.length) : path;
   const wanted = operation === 'list' ? 'metadata' : 'data';
   if (rest === '') return `${mount.prefix}${wanted}`;
-  if (/^metadata(?:\/|$)/.test(rest)) return path;
-  if (!/^data(?:\/|$)/.test(rest)) return `${mount.prefix}${wanted}/${rest}`;
+  // A list's path has lost its slash; alone, both words are names of secrets otherwise.
+  const start = operation === 'list' ? `${rest}/` : rest;
+  if (start.startsWith('metadata/')) return path;
+  if (!start.startsWith('data/')) return `${mount.prefix}${wanted}/${rest}`;
   return operation === 'list' ? `${mount.prefix}metadata${rest.slice('data'.length)}` : path;
 }
 
@@ -27,10 +29,27 @@ export function metadataPath(path: string, mount: Mount | undefined): string | u
   return data.startsWith(start) ? `${mount.prefix}metadata/${data.slice(start.length)}` : undefined;
 }
 
-/** The mount of a path as `sys/internal/ui/mounts/<path>` tells it; the answer's path lacks a namespace in the path. */
+/**
+ * The mount of a path as `sys/internal/ui/mounts/<path>` tells it. Where the path begins with a child namespace OpenBao
+ * tells the mount from the root on (`team/sub/secret/` for `sub/secret/app` in `team`), and others tell it without any.
+ */
 export function mountOf(path: string, told: { path: string; type: string; version: string }): Mount {
-  const at = `/${path}/`.indexOf(`/${told.path}`);
-  const prefix = at < 0 ? told.path : `${path}/`.slice(0, at + told.path.length);
+  const prefix = fromRoot(path, told.path) ?? fromWithin(path, told.path) ?? told.path;
   if (told.type !== 'kv' && told.type !== 'generic') return { prefix, kvVersion: 0 };
   return { prefix, kvVersion: told.version === '2' ? 2 : 1 };
+}
+
+/** The longest end of the told path that the asked one begins with. */
+function fromRoot(path: string, told: string): string | undefined {
+  const segments = told.split('/');
+  for (let start = 0; start < segments.length - 1; start += 1) {
+    const end = segments.slice(start).join('/');
+    if (`${path}/`.startsWith(end)) return end;
+  }
+  return undefined;
+}
+
+function fromWithin(path: string, told: string): string | undefined {
+  const at = `/${path}/`.indexOf(`/${told}`);
+  return at < 0 ? undefined : `${path}/`.slice(0, at + told.length);
 }

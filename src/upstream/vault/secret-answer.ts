@@ -4,7 +4,15 @@ import { SecretValue } from '../../base/secret-value.ts';
 import type { Operation } from '../../store/reference.ts';
 import { digestData, type SecretAnswer, type SecretLease } from '../../store/secret-version.ts';
 import { answerJson, invalidAnswer, type VaultAnswer } from './answer-policy.ts';
-import { authSeconds, issuedSeconds, issuedTokenSeconds, lifeFields, seconds } from './issued-life.ts';
+import {
+  authSeconds,
+  issuedSeconds,
+  issuedTokenSeconds,
+  leaseSeconds,
+  lifeFields,
+  longestSeconds,
+  seconds,
+} from './issued-life.ts';
 import type { Mount } from './kv-path-policy.ts';
 
 /** Fields of a static role that count down or describe the plan; a change of them alone is no new credential. */
@@ -65,7 +73,8 @@ function kv2Aging(data: JsonObject, wallMs: number): Aging {
     kind: 'static',
     dataDigest: digestData({ data: data['data'] ?? null, version: version ?? null }),
     ...(version instanceof JsonNumber ? { versionId: version.text } : {}),
-    ...(Number.isNaN(deletedAt) ? {} : { ttlSeconds: Math.max(0, (deletedAt - wallMs) / 1000) }),
+    // A time that is over and did nothing is no plan.
+    ...(deletedAt > wallMs ? { ttlSeconds: Math.min((deletedAt - wallMs) / 1000, longestSeconds) } : {}),
   };
 }
 
@@ -117,7 +126,7 @@ function rotatingAging(fields: JsonObject): Aging {
   return {
     kind: 'rotating',
     dataDigest: digestData(fields, rotationFields),
-    ttlSeconds: seconds(fields['ttl']) ?? 0,
+    ttlSeconds: Math.min(Math.max(0, seconds(fields['ttl']) ?? 0), longestSeconds),
     ...(typeof mark === 'string' && mark !== '' ? { rotationMark: mark } : {}),
   };
 }
@@ -125,7 +134,7 @@ function rotatingAging(fields: JsonObject): Aging {
 /** KV 1 tells a lease_duration always; it means something only where the secret has a `ttl` (or `lease`) field. */
 function kv1Aging(json: JsonObject, fields: JsonObject): Pick<Aging, 'kind' | 'ttlSeconds'> {
   const ttl = 'ttl' in fields || 'lease' in fields ? seconds(json['lease_duration']) : undefined;
-  return { kind: 'static', ...(ttl ? { ttlSeconds: ttl } : {}) };
+  return { kind: 'static', ...(ttl && ttl > 0 ? { ttlSeconds: Math.min(ttl, longestSeconds) } : {}) };
 }
 
 function leaseOf(json: JsonObject): SecretLease | undefined {
@@ -133,7 +142,7 @@ function leaseOf(json: JsonObject): SecretLease | undefined {
   if (typeof id !== 'string' || id === '') return undefined;
   return {
     id,
-    durationSeconds: seconds(json['lease_duration']) ?? 0,
+    durationSeconds: leaseSeconds(json['lease_duration']),
     isRenewable: json['renewable'] === true,
   };
 }

@@ -31,7 +31,7 @@ export interface RawRequest {
 export function rawRequest(request: VaultRequest, ownNamespace: string | undefined): RawRequest {
   const namespace = request.namespace ?? ownNamespace;
   const query = new URLSearchParams(request.query).toString();
-  const path = request.path.split('/').map(encodeURIComponent).join('/');
+  const path = request.path.toWellFormed().split('/').map(encodeURIComponent).join('/');
   return {
     method: request.method,
     target: `/v1/${path}${query === '' ? '' : `?${query}`}`,

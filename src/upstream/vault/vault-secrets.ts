@@ -8,7 +8,7 @@ import type { LeaseRenewal, ReadableSource, RequestOptions } from '../../store/s
 import type { SecretAnswer } from '../../store/secret-version.ts';
 import type { ServerClock } from '../http/server-clock.ts';
 import { answerJson, answerTexts, invalidAnswer, requestRefusal, type VaultAnswer } from './answer-policy.ts';
-import { seconds } from './issued-life.ts';
+import { longestSeconds, seconds } from './issued-life.ts';
 import { apiPath, type Mount, metadataPath } from './kv-path-policy.ts';
 import { createMountTable } from './mount-table.ts';
 import { toSecretAnswer } from './secret-answer.ts';
@@ -40,7 +40,8 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
   const metadataDeniedUntil = new Map<string, number>();
   const mounts = createMountTable({
     clock,
-    ask: (path, request) => authorised({ method: 'GET', path: `sys/internal/ui/mounts/${path}`, ...request }),
+    ask: (path, request) =>
+      authorised({ method: 'GET', path: `sys/internal/ui/mounts/${path}`, isOptional: true, ...request }),
   });
 
   async function ask(reference: Reference, mount: Mount | undefined, request: RequestOptions) {
@@ -103,7 +104,7 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
     const json = answerJson(answer);
     if (json === undefined) throw invalidAnswer(`renew ${leaseId}`, answer);
     return {
-      durationSeconds: seconds(json['lease_duration']) ?? 0,
+      durationSeconds: Math.min(Math.max(0, seconds(json['lease_duration']) ?? 0), longestSeconds),
       isRenewable: json['renewable'] === true,
     };
   }
@@ -124,7 +125,7 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
       const path = metadataPath(reference.path, mount);
       if (mount === undefined || path === undefined) return undefined;
       if ((metadataDeniedUntil.get(mount.prefix) ?? 0) > clock.now()) return undefined;
-      const answer = await authorised({ method: 'GET', path, ...request });
+      const answer = await authorised({ method: 'GET', path, isOptional: true, ...request });
       if (answer.status === 403) metadataDeniedUntil.set(mount.prefix, clock.now() + metadataDeniedMs);
       if (answer.status === 404) return false;
       if (answer.status !== 200) return undefined;

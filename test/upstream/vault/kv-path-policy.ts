@@ -10,6 +10,9 @@ t.test('puts data/ or metadata/ after a version 2 mount where the path lacks it'
     ['secret/metadata/app', 'read', 'secret/metadata/app'],
     ['secret/database', 'read', 'secret/data/database'],
     ['secret', 'read', 'secret/data'],
+    ['secret/data', 'read', 'secret/data/data'],
+    ['secret/metadata', 'read', 'secret/data/metadata'],
+    ['secret/metadata', 'list', 'secret/metadata'],
     ['secret/app', 'write', 'secret/data/app'],
     ['secret/team', 'list', 'secret/metadata/team'],
     ['secret/data/team', 'list', 'secret/metadata/team'],
@@ -37,6 +40,13 @@ t.test('knows a nested mount, and a namespace in the path', async (t) => {
   const inNamespace = mountOf('ns1/kv/team/app', told);
   t.same(inNamespace, { prefix: 'ns1/kv/team/', kvVersion: 2 });
   t.equal(apiPath('ns1/kv/team/app', inNamespace, 'read'), 'ns1/kv/team/data/app');
+  const fromRoot = { path: 'team/sub/secret/', type: 'kv', version: '2' };
+  const child = mountOf('sub/secret/app', fromRoot);
+  t.same(child, { prefix: 'sub/secret/', kvVersion: 2 }, 'as OpenBao tells it to a client in team');
+  t.equal(apiPath('sub/secret/app', child, 'read'), 'sub/secret/data/app');
+  t.same(mountOf('team/sub/secret/app', fromRoot).prefix, 'team/sub/secret/');
+  t.same(mountOf('secret/app', fromRoot).prefix, 'secret/');
+  t.same(mountOf('a/a/x', { ...fromRoot, path: 'a/a/' }).prefix, 'a/a/');
   t.same(mountOf('database/creds/x', { path: 'database/', type: 'database', version: '' }).kvVersion, 0);
   t.same(mountOf('old/x', { path: 'old/', type: 'generic', version: '' }).kvVersion, 1);
 });

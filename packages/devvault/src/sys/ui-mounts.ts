@@ -2,7 +2,7 @@
 import type { Acl } from '../acl-policy.ts';
 import type { Call, Route, VaultResponse } from '../backend.ts';
 import type { Core } from '../core.ts';
-import { findMount, isWithin, type Mount, mountPath } from '../namespace.ts';
+import { findMount, isWithin, type Mount, mountPath, type Namespace } from '../namespace.ts';
 import { VaultError } from '../vault-error.ts';
 import { describeMount } from './mounts.ts';
 
@@ -17,12 +17,26 @@ function describeOne(core: Core, call: Call): VaultResponse {
   const path = `${(call.params['path'] ?? '').replace(/^\/+|\/+$/g, '')}/`;
   const acl = aclFor(core, call);
   if (acl === undefined) throw new VaultError(403, ['permission denied']);
-  const hit = findMount(call.namespace, path);
-  if (hit === undefined || !mayUse(acl, call, hit.mount)) {
+  const { namespace, rest } = innermost(core, call.namespace, path);
+  const hit = findMount(namespace, rest);
+  if (hit === undefined || !mayUse(acl, { ...call, namespace }, hit.mount)) {
     const message = `preflight capability check returned 403, please ensure client's policies grant access to path "${path}"`;
     throw new VaultError(403, [message]);
   }
-  return { data: { ...describeMount(hit.mount), path: hit.mount.path } };
+  // Of a child namespace OpenBao tells the path from the root on.
+  const start = namespace === call.namespace ? '' : namespace.path;
+  return { data: { ...describeMount(hit.mount), path: start + hit.mount.path } };
+}
+
+/** The path may begin with child namespaces. */
+function innermost(core: Core, start: Namespace, path: string): { namespace: Namespace; rest: string } {
+  let [namespace, rest] = [start, path];
+  for (;;) {
+    const child = core.namespaces.get(`${namespace.path}${rest.split('/', 1)[0] ?? ''}/`);
+    if (child === undefined || child === namespace) return { namespace, rest };
+    rest = rest.slice(child.path.length - namespace.path.length);
+    namespace = child;
+  }
 }
 
 function listMounts(core: Core, call: Call): VaultResponse {

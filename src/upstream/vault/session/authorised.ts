@@ -6,7 +6,10 @@ import type { VaultRequest } from '../vault-request.ts';
 import type { Session } from './session.ts';
 import type { SessionToken } from './session-token.ts';
 
-type AuthorisedRequest = Omit<VaultRequest, 'token'>;
+export interface AuthorisedRequest extends Omit<VaultRequest, 'token'> {
+  /** Nobody needs the answer: a 403 is taken for one of policy, and nothing is asked because of it. */
+  readonly isOptional?: boolean;
+}
 
 export interface AuthorisedAnswer extends VaultAnswer {
   readonly token: SessionToken;
@@ -18,8 +21,8 @@ export function createAuthorised(client: VaultClient, session: Session): Authori
   return async (request) => {
     const token = await session.token(request.signal);
     const answer = await client.request({ ...request, token: token.value });
-    if (answer.status !== 403 || !(await session.isRefused(token, answer, request.path)))
-      return { ...answer, token };
+    const isTaken = answer.status !== 403 || request.isOptional === true;
+    if (isTaken || !(await session.isRefused(token, answer, request.path))) return { ...answer, token };
     const next = await session.token(request.signal);
     return { ...(await client.request({ ...request, token: next.value })), token: next };
   };

@@ -3,9 +3,16 @@ import { type ErrorCode, LatchkeyError } from '../../../base/errors.ts';
 import { isJsonObject, type JsonValue } from '../../../base/json.ts';
 import { SecretValue } from '../../../base/secret-value.ts';
 import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
-import { answerJson, answerTexts, invalidAnswer, quoteTexts, type VaultAnswer } from '../answer-policy.ts';
+import {
+  answerJson,
+  answerTexts,
+  invalidAnswer,
+  isOfPolicy,
+  quoteTexts,
+  type VaultAnswer,
+} from '../answer-policy.ts';
 import type { Credentials } from '../auth/auth-method.ts';
-import { seconds } from '../issued-life.ts';
+import { longestSeconds, seconds } from '../issued-life.ts';
 import type { VaultClient } from '../vault-client.ts';
 
 /** What a login brought. */
@@ -95,20 +102,17 @@ function grantOf(answer: VaultAnswer, path: string): Grant {
     }
     throw invalidAnswer(`login at ${path}`, answer);
   }
-  const ttlSeconds = seconds(auth['lease_duration']) ?? 0;
-  // Taken for a life that is over, it would be followed by another login, and so on.
-  if (ttlSeconds < 0) throw invalidAnswer(`login at ${path}: a negative lease_duration`, answer);
   return {
     token: SecretValue.fromText(auth['client_token']),
     accessor: text(auth['accessor']),
     policies: texts(auth['policies'] ?? auth['token_policies']),
-    ttlSeconds,
+    ttlSeconds: tokenSeconds(auth['lease_duration'], answer, path),
     isRenewable: auth['renewable'] === true,
     isOwn: true,
   };
 }
 
-/** A given token: its life is found by looking it up, which every token with the policy `default` may do. */
+/** A given token: its life is found by looking it up. One that its policy forbids to is taken as it is, with no end that is known. */
 async function lookUp(token: SecretValue, options: LoginOptions): Promise<Grant> {
   const { client, auth, signal } = options;
   const path = 'auth/token/lookup-self';
@@ -120,11 +124,11 @@ async function lookUp(token: SecretValue, options: LoginOptions): Promise<Grant>
     signal,
     priority: 'interactive',
   });
+  if (answer.status === 403 && isOfPolicy(answer)) return unknownGrant(token);
   if (answer.status !== 200) throw refusedLogin(answer, path, auth, [token.text()]);
   const data = answerJson(answer)?.['data'];
   if (!isJsonObject(data)) throw invalidAnswer(path, answer);
-  const ttlSeconds = seconds(data['ttl']);
-  if (ttlSeconds !== undefined && ttlSeconds < 0) throw invalidAnswer(`${path}: a negative ttl`, answer);
+  const ttlSeconds = tokenSeconds(data['ttl'], answer, path);
   return {
     token,
     accessor: text(data['accessor']),
@@ -134,6 +138,17 @@ async function lookUp(token: SecretValue, options: LoginOptions): Promise<Grant>
     isRenewable: data['renewable'] === true,
     isOwn: false,
   };
+}
+
+/** 0 is a token without end. Less, or no number, would be followed by another login, and so on. */
+function tokenSeconds(value: JsonValue | undefined, answer: VaultAnswer, path: string): number {
+  const told = seconds(value ?? '0');
+  if (told !== undefined && told >= 0) return Math.min(told, longestSeconds);
+  throw invalidAnswer(`${path}: a token that lives ${told ?? 'no number of'} seconds`, answer);
+}
+
+function unknownGrant(token: SecretValue): Grant {
+  return { token, accessor: undefined, policies: [], ttlSeconds: 0, isRenewable: false, isOwn: false };
 }
 
 const remedies: Readonly<Record<AuthConfig['method'], string>> = {

@@ -14,6 +14,7 @@ import type { VaultAnswer } from '../answer-policy.ts';
 import type { AuthMethod } from '../auth/auth-method.ts';
 import type { VaultClient } from '../vault-client.ts';
 import { type Grant, LoginError, logIn } from './login.ts';
+import { createLoginDistance } from './login-distance.ts';
 import { createSessionToken, type SessionToken } from './session-token.ts';
 import { createTokenCheck } from './token-check.ts';
 import { createTokenKeeper } from './token-keeper.ts';
@@ -69,6 +70,9 @@ export interface SessionOptions {
 
 const mostRecent = 4;
 
+/** A token that lives for seconds only is replaced in time, whatever wait is configured for refused logins. */
+const longestMinDistanceMs = 1000;
+
 export function createSession(options: SessionOptions): Session {
   const { auth, client, clock, random, logger } = options;
   const lifetime = new AbortController();
@@ -84,6 +88,12 @@ export function createSession(options: SessionOptions): Session {
     isFixed: auth.method === 'token' || auth.method === 'token_file',
     onRenewed: options.onChange,
     onDead: drop,
+  });
+  const distance = createLoginDistance({
+    minMs: Math.min(auth.minBackoffMs, longestMinDistanceMs),
+    maxMs: auth.maxBackoffMs,
+    clock,
+    random,
   });
   let method: AuthMethod | undefined;
   let current: SessionToken | undefined;
@@ -205,6 +215,7 @@ export function createSession(options: SessionOptions): Session {
       settle();
       return;
     }
+    distance.note();
     current = createSessionToken(grant, clock.now());
     recent = [current.value, ...recent].slice(0, mostRecent);
     if (before !== undefined) tellEnd(before);
@@ -239,6 +250,12 @@ export function createSession(options: SessionOptions): Session {
   /** Tries until there is a token: backs off from refusals, waits for a server that is away. */
   async function logInUntilDone(): Promise<void> {
     for (let failures = 1; ; failures += 1) {
+      const distanceMs = distance.waitMs();
+      if (distanceMs > 0) {
+        // The end of the token has ended the wait for it, not this one.
+        interrupt = new AbortController();
+        await pause(distanceMs);
+      }
       try {
         await attempt();
         return;

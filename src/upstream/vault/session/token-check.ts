@@ -1,9 +1,9 @@
-// Tells a 403 of policy from a 403 of a dead token: Vault often says "permission denied" for both, so the token looks itself
-// up, once for all who ask at a time, a few times at once at most, and not again soon for a path that policy denies.
+// Tells a 403 of policy from a 403 of a dead token. Most servers answer them differently; where this one does not, the token
+// looks itself up, once for all who ask at a time, a few times at once at most, and not again soon for a path that policy denies.
 import { BoundedMap } from '../../../base/bounded-map.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { isAborted, UpstreamFailure } from '../../gate/failure.ts';
-import { answerTexts, type VaultAnswer } from '../answer-policy.ts';
+import { answerTexts, isOfPolicy, type VaultAnswer } from '../answer-policy.ts';
 import type { VaultClient } from '../vault-client.ts';
 import type { SessionToken } from './session-token.ts';
 
@@ -48,7 +48,8 @@ export function createTokenCheck(options: TokenCheckOptions): TokenCheck {
         signal: options.signal,
         priority: 'interactive',
       });
-      if (answer.status !== 403) return false;
+      // One that may not look itself up is told so by its policy, and so it lives.
+      if (answer.status !== 403 || isOfPolicy(answer)) return false;
       if (canLookUp(token) || answerTexts(answer).some((text) => tokenFault.test(text))) return true;
       if (clock.now() < blindUntil) return false;
       blindUntil = clock.now() + blindMs;
@@ -81,7 +82,7 @@ export function createTokenCheck(options: TokenCheckOptions): TokenCheck {
   return {
     async isDead(token, answer, path) {
       if (answerTexts(answer).some((text) => tokenFault.test(text))) return true;
-      if ((deniedUntil.get(path) ?? 0) > clock.now()) return false;
+      if (isOfPolicy(answer) || (deniedUntil.get(path) ?? 0) > clock.now()) return false;
       if (await sharedLookUp(token)) return true;
       deniedUntil.set(path, clock.now() + deniedMs);
       return false;

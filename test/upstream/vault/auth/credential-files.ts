@@ -54,8 +54,9 @@ t.test('approle: what was unwrapped outlives a refused login, its used-up token 
     const secretIdFile = join(t.testdir({ secret: 's.wrapping' }), 'secret');
     const upstream = start(t, vault, { ...appRole, secretIdFile, secretIdWrapped: true } as AuthConfig);
     if (!isGood) {
-      await waitFor('the refusal', () => upstream.status().state === 'login_failed');
-      t.match(upstream.status().message, /made elsewhere than expected/, creationPath);
+      const said = new Set<string | undefined>();
+      upstream.listen({ status: ({ message }) => said.add(message) });
+      await waitFor('the refusal', () => [...said].join().includes('made elsewhere than expected'));
       continue;
     }
     await waitFor('a refused login', () => logins(vault).length > 0);

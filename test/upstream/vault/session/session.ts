@@ -339,3 +339,60 @@ t.test('no log line and no error holds the token or the secret id', async (t) =>
 function slow(vault: StubVault) {
   return { addresses: [vault.address], timeoutMs: 600_000 };
 }
+
+for (const [what, life] of [
+  ['negative', -5],
+  ['a hair', 0.001],
+] as const) {
+  t.test(`a token whose life is ${what} makes no loop of logins`, async (t) => {
+    const vault = await startStubVault();
+    vault.route(({ path }) =>
+      /login$/.test(path) ? { json: { auth: grantedAuth('s.x', { lease_duration: life }) } } : undefined,
+    );
+    const auth = { ...appRole, minBackoffMs: 1000, maxBackoffMs: 60_000 };
+    const clock = createFastClock(20);
+    await start(t, vault, { clock, config: { ...slow(vault), auth } });
+    const begun = clock.now();
+    await waitFor('a minute', () => clock.now() - begun > 60_000, 20_000);
+    const logins = vault.count('auth/approle/login');
+    t.ok(logins >= 2 && logins <= 20, `${logins} logins in 60 s`);
+  });
+}
+
+t.test('a token that is refused as soon as it is there makes no loop of logins', async (t) => {
+  const vault = await startStubVault();
+  vault.route(({ path }) =>
+    path.startsWith('auth/approle') || path === 'sys/health'
+      ? undefined
+      : { status: 403, json: { errors: ['permission denied', 'invalid token'] } },
+  );
+  const auth = { ...appRole, minBackoffMs: 1000, maxBackoffMs: 60_000 };
+  const clock = createFastClock(20);
+  const { upstream } = await start(t, vault, { clock, config: { ...slow(vault), auth } });
+  const begun = clock.now();
+  while (clock.now() - begun < 60_000) await upstream.read(reference, interactive()).catch(() => undefined);
+  const logins = vault.count('auth/approle/login');
+  t.ok(logins >= 2 && logins <= 20, `${logins} logins in 60 s`);
+});
+
+t.test('a refusal that only a living token gets costs nothing, whatever the token may look up', async (t) => {
+  const vault = await startStubVault();
+  const ofPolicy = { status: 403, json: { errors: ['1 error occurred:\n\t* permission denied\n\n'] } };
+  vault.route(({ path }) => {
+    if (/login$/.test(path)) return { json: { auth: grantedAuth('s.x', { policies: ['app'] }) } };
+    if (path === 'secret/data/app') return { json: kv2({ a: '1' }) };
+    return path === 'sys/health' || path.startsWith('sys/internal') ? undefined : ofPolicy;
+  });
+  const { upstream } = await start(t, vault);
+  await upstream.ready(ready());
+  const answer = await upstream.read(reference, interactive());
+  const version = { ...answer, number: 1, obtainedAt: 0, expiresAt: undefined };
+  t.equal(await upstream.isCurrent(reference, version, interactive()), undefined, 'metadata are forbidden');
+  await t.rejects(
+    upstream.read(createReference({ upstream: 'vault', path: 'secret/other' }), interactive()),
+    { code: 'denied' },
+  );
+  await t.rejects(upstream.leases.renew('database/creds/x/1', 60, interactive()), { code: 'denied' });
+  t.equal(vault.count('auth/approle/login'), 1);
+  t.equal(vault.count('auth/token/lookup-self'), 0);
+});

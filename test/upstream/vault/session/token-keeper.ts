@@ -131,3 +131,15 @@ t.test('a given token is looked up in the namespace of the login', async (t) => 
   const [look] = vault.requests.filter((request) => request.path === 'auth/token/lookup-self');
   t.equal(look?.headers['x-vault-namespace'], 'team');
 });
+
+t.test('a given token that may not look itself up is used all the same', async (t) => {
+  const path = join(t.testdir({ token: 's.given' }), 'token');
+  const auth: AuthConfig = { ...authCommon, method: 'token_file', mount: 'token', path };
+  const { upstream } = await start(t, auth, (request) =>
+    request.path === 'auth/token/lookup-self'
+      ? { status: 403, json: { errors: ['1 error occurred:\n\t* permission denied\n\n'] } }
+      : undefined,
+  );
+  await upstream.read(lease, interactive());
+  t.match(upstream.status(), { state: 'ready', login: { state: 'logged_in' } });
+});
