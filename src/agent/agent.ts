@@ -15,6 +15,7 @@ import type { AgentView } from '../server/agent-view.ts';
 import { type Reaper, startReaper } from '../supervise/launch/reaper.ts';
 import { loadKinds } from '../upstream/kinds.ts';
 import { createCallQueue } from './call-queue.ts';
+import { createDestinationLocks } from './host/destination-locks.ts';
 import { hardenProcess } from './host/harden-process.ts';
 import { createServiceNotifier, type ServiceNotifier } from './host/sd-notify.ts';
 import { claimStateFolder, noStateFolder } from './host/state-folder.ts';
@@ -81,6 +82,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   let loaded = { loadedAt: startedAt, reloadError: undefined as string | undefined };
   const state = hasState ? await claimStateFolder({ config, logger }) : noStateFolder;
   const core = wireCore(config, surroundings, { stateFolder: state.path });
+  const locks = createDestinationLocks(env);
   let serving: Serving | undefined;
   let notifier: ServiceNotifier | undefined;
   /** Until then systemd waits for the start, and a reload is not the end of it. */
@@ -148,7 +150,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       try {
         const next = loadConfig(options.configPaths, { env, ...options.load });
         tellWarnings(next, logger);
-        const summary = await reloadParts({ before: config, next, core, serving, log });
+        const summary = await reloadParts({ before: config, next, core, serving, log, locks });
         config = next;
         const wasRefused = loaded.reloadError !== undefined;
         loaded = { loadedAt: clock.wall(), reloadError: undefined };
@@ -244,6 +246,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       if (!hardenProcess()) logger.warn({}, 'core files and tracing cannot be switched off here');
       notifier = createServiceNotifier({ env, logger });
       reaper = startReaper({ clock, logger });
+      // Nor must one that would write what another writes; what comes for one program only may.
+      if (hasState) await locks.prepare(config.files.map(({ destination }) => destination)).commit();
       serving = await wireServing(config, core, view, surroundings);
       // The same for one that finds another at its sockets.
       const [problem] = await serving.server.start();
@@ -284,6 +288,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       serving?.audit.close();
       notifier?.close();
       reaper?.close();
+      locks.close();
       state.release();
       logger.info({}, 'stopped');
     },

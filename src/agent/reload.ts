@@ -6,6 +6,7 @@ import type { LogSink } from '../base/logger.ts';
 import type { Prepared } from '../base/prepared.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import { loadKinds } from '../upstream/kinds.ts';
+import type { DestinationLocks } from './host/destination-locks.ts';
 import type { Core, Serving } from './wire.ts';
 
 export interface ReloadSummary {
@@ -19,6 +20,7 @@ interface ReloadOptions {
   core: Core;
   serving: Serving | undefined;
   log: LogSink;
+  locks: DestinationLocks;
 }
 
 type Section = keyof ResolvedConfig;
@@ -71,7 +73,7 @@ export async function reloadParts(options: ReloadOptions): Promise<ReloadSummary
 }
 
 /** In the order in which they commit: what names and paths mean, before what uses them. */
-function partsOf({ before, next, core, serving, log }: ReloadOptions): {
+function partsOf({ before, next, core, serving, log, locks }: ReloadOptions): {
   parts: readonly Prepare[];
   /** Once all have committed: a file whose template has another text. */
   hasOtherTemplate(): boolean;
@@ -81,6 +83,7 @@ function partsOf({ before, next, core, serving, log }: ReloadOptions): {
   const namesAreOther: Section[] = ['secrets', 'upstreams'];
   const parts: Prepare[] = [
     () => mustStay(before, next),
+    () => locks.prepare(next.files.map(({ destination }) => destination)),
     () => log.prepare(next.log),
     () => serving?.audit.prepare(next.audit) ?? nothing,
     // Also when the rules are the same: users and groups that they name may be others by now.

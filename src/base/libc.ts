@@ -80,6 +80,22 @@ export const getpeername = bind<[fd: number, address: Buffer, length: number[]]>
 );
 /** The last argument is passed as the kernel's commands with a number take it. */
 export const fcntl = bind<[fd: number, command: number, value: number]>('int fcntl(int, int, int)');
+const fcntlLock = bind<[fd: number, command: number, flock: Buffer]>('int fcntl(int, int, void *)');
+const [getLock, setLock] = [5, 6];
+const [writeLock, unlock] = [1, 2];
+
+/** One byte of a file, for this process (fcntl_locking(2)): 0 when that is done, else the pid that has it, -1 when unknown. */
+export function lockRange(fd: number, operation: 'lock' | 'unlock', offset: bigint): number {
+  // struct flock: type, whence, padding, start, length, pid.
+  const record = Buffer.alloc(32);
+  record.writeInt16LE(operation === 'lock' ? writeLock : unlock, 0);
+  record.writeBigInt64LE(offset, 8);
+  record.writeBigInt64LE(1n, 16);
+  if (fcntlLock(fd, setLock, record) === 0) return 0;
+  if (fcntlLock(fd, getLock, record) !== 0) return -1;
+  return record.readInt16LE(0) === unlock ? -1 : record.readInt32LE(24);
+}
+
 /** Operations: `lockExclusive`, `lockNonBlocking`. */
 export const flock = bind<[fd: number, operation: number]>('int flock(int, int)');
 export const lockExclusive = 2;

@@ -176,3 +176,33 @@ t.test('a second agent on the same state is refused, and told who has it', async
   await third.untilReady();
   t.ok(readdirSync(join(folder, 'state')).includes('lock'));
 });
+
+t.test(
+  'a second agent on a destination of the first is refused, at its start and at a reload',
+  { skip: process.getuid?.() === 0 ? false : 'needs a folder of locks for this user, as root has' },
+  async (t) => {
+    const vault = await startDevVault(t);
+    const [one, two] = [testFolder(t), testFolder(t)];
+    const destination = join(one, 'app.conf');
+    const files = [{ destination, contents: 'text' }];
+    const first = startAgent(t, { folder: one, vault, config: { files } });
+    await first.untilReady();
+    // By another spelling of the path.
+    symlinkSync(one, join(two, 'link'));
+    const other = { files: [{ destination: join(two, 'link/app.conf'), contents: 'other' }] };
+    const refused = await startAgent(t, { folder: two, vault, config: other }).exited;
+    t.not(refused.code, 0);
+    t.match(refused.stderr, new RegExp(`files: .*app\\.conf is written by another agent, pid ${first.pid}`));
+    const second = startAgent(t, { folder: two, vault, config: {} });
+    await second.untilReady();
+    const config = JSON.parse(readFileSync(second.configPath, 'utf8')) as Record<string, unknown>;
+    writeFileSync(second.configPath, JSON.stringify({ ...config, ...other }), { mode: 0o600 });
+    const answer = await second.ask('/reload', { method: 'POST' });
+    t.match(answer.text, /is written by another agent/);
+    first.child.kill('SIGKILL');
+    await first.exited;
+    t.match(await second.ask('/reload', { method: 'POST' }), { status: 200 });
+    await waitFor('the file', () => readFileSync(destination, 'utf8') === 'other');
+    t.match(await second.stop(), { code: 0 });
+  },
+);

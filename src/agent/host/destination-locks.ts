@@ -1,0 +1,94 @@
+// One agent a destination: two that write the same file would undo each other's work for ever. A lock of one byte for each
+// destination, in one file of this user's, that goes with the process however it ends.
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { LatchkeyError } from '../../base/errors.ts';
+import { lockRange } from '../../base/libc.ts';
+import { holdFolderSync } from '../../base/paths/held-folder.ts';
+import { trusting } from '../../base/paths/path-trust.ts';
+import type { Prepared } from '../../base/prepared.ts';
+
+export interface DestinationLocks {
+  /** Throws `config_invalid` when another agent has one of them; nothing is locked by it then. */
+  prepare(destinations: readonly string[]): Prepared;
+  close(): void;
+}
+
+const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = fs.constants;
+const lockName = 'latchkey-destinations.lock';
+const nothing: Prepared = { commit() {}, abandon() {} };
+
+export function createDestinationLocks(env: NodeJS.ProcessEnv): DestinationLocks {
+  const fd = openLockFile(env);
+  let held = new Map<string, bigint>();
+  return {
+    prepare(destinations) {
+      if (fd === undefined) return nothing;
+      const wanted = new Map(destinations.map((path) => [path, offsetOf(path)]));
+      const fresh = [...wanted].filter(([path]) => !held.has(path));
+      const taken: bigint[] = [];
+      const letGo = (offsets: Iterable<bigint>): void => {
+        for (const offset of offsets) lockRange(fd, 'unlock', offset);
+      };
+      for (const [path, offset] of fresh) {
+        const holder = lockRange(fd, 'lock', offset);
+        if (holder === 0) taken.push(offset);
+        else if (holder > 0) {
+          letGo(taken);
+          throw inUse(path, holder);
+        }
+      }
+      return {
+        commit() {
+          letGo([...held].filter(([path]) => !wanted.has(path)).map(([, offset]) => offset));
+          held = wanted;
+        },
+        abandon: () => letGo(taken),
+      };
+    },
+    close() {
+      if (fd !== undefined) fs.closeSync(fd);
+    },
+  };
+}
+
+/** Undefined where this user has no folder for it: then nobody can tell. */
+function openLockFile(env: NodeJS.ProcessEnv): number | undefined {
+  // The first is what the unit may write to.
+  const folders = process.geteuid?.() === 0 ? ['/run/latchkey', '/run'] : [env['XDG_RUNTIME_DIR'] ?? ''];
+  for (const path of folders) {
+    try {
+      return openIn(path);
+    } catch {
+      // Not there, read-only as in a container, or not ours alone.
+    }
+  }
+  return undefined;
+}
+
+function openIn(path: string): number {
+  const folder = holdFolderSync(path, { trust: trusting() });
+  try {
+    return fs.openSync(folder.entry(lockName), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+  } finally {
+    folder.release();
+  }
+}
+
+/** By what its folder really is, so that two spellings of one path are one. */
+function offsetOf(path: string): bigint {
+  let real = path;
+  try {
+    real = join(fs.realpathSync(dirname(path)), basename(path));
+  } catch {
+    // Not there yet.
+  }
+  return createHash('sha256').update(real).digest().readBigUInt64LE() >> 2n;
+}
+
+function inUse(path: string, pid: number): LatchkeyError {
+  return new LatchkeyError('config_invalid', `files: ${path} is written by another agent, pid ${pid}`, {
+    remedy: 'stop that one, or leave the file to it',
+  });
+}
