@@ -16,6 +16,9 @@ const loaders: { readonly [K in UpstreamKind]: () => Promise<CreateSource<K>> } 
   http: async () => (await import('./endpoint/endpoint-source.ts')).createEndpointSource,
   aws: async () => (await import('./aws/aws-source.ts')).createAwsSource,
   kubernetes: async () => (await import('./kubernetes/kubernetes-source.ts')).createKubernetesSource,
+  gcp: async () => (await import('./gcp/gcp-source.ts')).createGcpSource,
+  azure: async () => (await import('./azure/azure-source.ts')).createAzureSource,
+  onepassword: async () => (await import('./onepassword/onepassword-source.ts')).createOnepasswordSource,
 };
 
 /** As the runtime's own table of modules: what is loaded stays loaded. */

@@ -4,13 +4,14 @@ import { type SecretAnswer, secretFields } from '../../src/store/secret-version.
 import type { FakeFault } from '../support/fake-service.ts';
 import { startKindSource } from '../support/kind-source.ts';
 import { awsKinds } from '../support/kinds/aws-kinds.ts';
+import { cloudKinds } from '../support/kinds/cloud-kinds.ts';
 import { httpKind } from '../support/kinds/http-kind.ts';
 import type { KindCase, KindFixture } from '../support/kinds/kind-fixture.ts';
 import { kubernetesKind } from '../support/kinds/kubernetes-kind.ts';
 import { localKinds } from '../support/kinds/local-kinds.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const cases: readonly KindCase[] = [...localKinds, httpKind, kubernetesKind, ...awsKinds(t)];
+const cases: readonly KindCase[] = [...localKinds, httpKind, kubernetesKind, ...cloudKinds, ...awsKinds(t)];
 const canary = 'canary-5f1d';
 
 async function setUp(t: Test, kind: KindCase, options?: { timeout?: string }) {

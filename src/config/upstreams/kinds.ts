@@ -6,18 +6,33 @@ import type { ResolveContext } from '../resolve/resolve-context.ts';
 import type { Named } from '../sources/merge.ts';
 import { type AgentUpstreamConfig, agentSchema, resolveAgent } from './agent.ts';
 import { type AwsUpstreamConfig, awsSchema, resolveAws } from './aws.ts';
+import { type AzureUpstreamConfig, azureSchema, resolveAzure } from './azure.ts';
 import { type EnvUpstreamConfig, envSchema, resolveEnv } from './env.ts';
 import { type ExecUpstreamConfig, execSchema, resolveExec } from './exec.ts';
 import { type FileUpstreamConfig, fileSchema, resolveFile } from './file.ts';
+import { type GcpUpstreamConfig, gcpSchema, resolveGcp } from './gcp.ts';
 import { type HttpUpstreamConfig, httpSchema, resolveHttp } from './http.ts';
 import { type KubernetesUpstreamConfig, kubernetesSchema, resolveKubernetes } from './kubernetes.ts';
+import { type OnepasswordUpstreamConfig, onepasswordSchema, resolveOnepassword } from './onepassword.ts';
 import type { VaultUpstreamConfig } from './vault-config.ts';
 import { resolveVault } from './vault-resolve.ts';
 import { vaultSchema } from './vault-schema.ts';
 
 export const upstreamSchema = z.discriminatedUnion(
   'kind',
-  [vaultSchema, fileSchema, envSchema, execSchema, httpSchema, agentSchema, awsSchema, kubernetesSchema],
+  [
+    vaultSchema,
+    fileSchema,
+    envSchema,
+    execSchema,
+    httpSchema,
+    agentSchema,
+    awsSchema,
+    kubernetesSchema,
+    gcpSchema,
+    azureSchema,
+    onepasswordSchema,
+  ],
   'a map',
 );
 
@@ -30,7 +45,10 @@ export type UpstreamConfig =
   | HttpUpstreamConfig
   | AgentUpstreamConfig
   | AwsUpstreamConfig
-  | KubernetesUpstreamConfig;
+  | KubernetesUpstreamConfig
+  | GcpUpstreamConfig
+  | AzureUpstreamConfig
+  | OnepasswordUpstreamConfig;
 export type UpstreamKind = UpstreamConfig['kind'];
 
 export function resolveUpstream(item: Named<UpstreamInput>, context: ResolveContext): UpstreamConfig {
@@ -53,6 +71,12 @@ export function resolveUpstream(item: Named<UpstreamInput>, context: ResolveCont
       return resolveAws({ name, place, value }, context);
     case 'kubernetes':
       return resolveKubernetes({ name, place, value }, context);
+    case 'gcp':
+      return resolveGcp({ name, place, value }, context);
+    case 'azure':
+      return resolveAzure({ name, place, value }, context);
+    case 'onepassword':
+      return resolveOnepassword({ name, place, value }, context);
   }
 }
 
@@ -66,4 +90,7 @@ export const defaultRefreshMs: Readonly<Record<UpstreamKind, number>> = {
   agent: 5000,
   aws: 300_000,
   kubernetes: 30_000,
+  gcp: 30_000,
+  azure: 30_000,
+  onepassword: 30_000,
 };

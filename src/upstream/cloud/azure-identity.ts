@@ -17,12 +17,14 @@ const remedy = 'give the host a managed identity, and set AZURE_CLIENT_ID where 
 
 /** An access token for `resource` (`https://vault.hashicorp.com`). Throws `login_failed`. */
 export async function azureToken(resource: string, source: AzureSource): Promise<SecretValue> {
-  const answer = await metadataJson(
-    (await workloadRequest(resource, source)) ?? identityRequest(resource, source),
-  );
-  const token = answer['access_token'];
+  const token = (await azureTokenAnswer(resource, source))['access_token'];
   if (typeof token === 'string' && token !== '') return SecretValue.fromText(token);
   throw new LatchkeyError('login_failed', 'Azure answers without access_token', { remedy });
+}
+
+/** The same with all that Azure tells of it: its end above all. */
+export async function azureTokenAnswer(resource: string, source: AzureSource): Promise<JsonObject> {
+  return await metadataJson((await workloadRequest(resource, source)) ?? identityRequest(resource, source));
 }
 
 /** Subscription, resource group and machine for Vault's login; empty where there is no metadata service (containers). */

@@ -192,10 +192,7 @@ export function createKindSource<C extends UpstreamConfig>(
             ask(request, (sent) => isCurrent(reference, version, sent)),
         }),
     ...(leases === undefined ? {} : { leases }),
-    canonicalKey: (reference) =>
-      client.canonicalPath === undefined
-        ? keyOf(reference, reference.path)
-        : keyOf(reference, client.canonicalPath(reference)),
+    canonicalKey: (reference) => keyOf(reference, canonicalPath(client, reference)),
     async retire() {
       listeners.clear();
     },
@@ -207,6 +204,15 @@ export function createKindSource<C extends UpstreamConfig>(
       setState('closed', undefined);
     },
   };
+}
+
+/** What is no path of this kind is no other secret's either: the read says what is wrong with it. */
+function canonicalPath(client: KindClient, reference: Reference): string {
+  try {
+    return client.canonicalPath?.(reference) ?? reference.path;
+  } catch {
+    return reference.path;
+  }
 }
 
 function keyOf({ upstream, parameters }: Reference, path: string): string {

@@ -1,0 +1,56 @@
+// Azure Key Vault as an upstream: the keys of `kind: azure`, and what they mean resolved.
+import * as z from 'zod/mini';
+import { doc, section, text } from '../schema/fields.ts';
+import type { KindContext, KindItem } from './kind-context.ts';
+import type { ServerConfig } from './server-config.ts';
+import { resolveServer } from './server-resolve.ts';
+import { serverSchema } from './server-schema.ts';
+
+export const azureSchema = section({
+  kind: doc(z.literal('azure'), 'Azure Key Vault: secrets and certificates.'),
+  vault: doc(text(), 'Its URL: `https://NAME.vault.azure.net`.'),
+  tenant_id: doc(z.optional(text()), 'For a login as an application; default `$AZURE_TENANT_ID`.'),
+  client_id: doc(
+    z.optional(text()),
+    'The application, or which of several managed identities; default `$AZURE_CLIENT_ID`.',
+  ),
+  client_secret_file: doc(z.optional(text()), "The application's secret; default `$AZURE_CLIENT_SECRET`."),
+  client_certificate_file: doc(
+    z.optional(text()),
+    "The application's certificate with its key, PEM; default `$AZURE_CLIENT_CERTIFICATE_PATH`.",
+  ),
+  ...serverSchema,
+});
+
+export interface AzureUpstreamConfig extends ServerConfig {
+  readonly name: string;
+  readonly kind: 'azure';
+  readonly vault: string;
+  readonly tenantId: string | undefined;
+  readonly clientId: string | undefined;
+  readonly clientSecretFile: string | undefined;
+  readonly clientCertificateFile: string | undefined;
+}
+
+export function resolveAzure(
+  { name, place, value }: KindItem<z.output<typeof azureSchema>>,
+  context: KindContext,
+): AzureUpstreamConfig {
+  const url = URL.parse(value.vault);
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    context.problems.add(place.at('vault'), 'expected a URL such as https://NAME.vault.azure.net');
+  }
+  const { env } = context;
+  return {
+    name,
+    kind: 'azure',
+    vault: value.vault.replace(/\/+$/, ''),
+    tenantId: value.tenant_id ?? (env['AZURE_TENANT_ID'] || undefined),
+    clientId: value.client_id ?? (env['AZURE_CLIENT_ID'] || undefined),
+    clientSecretFile: context.optionalPathAt(place, value.client_secret_file),
+    clientCertificateFile:
+      context.optionalPathAt(place, value.client_certificate_file) ??
+      (env['AZURE_CLIENT_CERTIFICATE_PATH'] || undefined),
+    ...resolveServer(value, place, context),
+  };
+}

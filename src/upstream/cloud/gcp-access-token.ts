@@ -1,0 +1,194 @@
+// Access tokens of Google Cloud: by a key file, workload identity federation, a user's refresh token, or the host's identity.
+import { LatchkeyError } from '../../base/errors.ts';
+import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/json.ts';
+import { readControlledFile } from '../../base/paths/controlled-file.ts';
+import { pathErrorText } from '../../base/paths/path-trust.ts';
+import { SecretValue } from '../../base/secret-value.ts';
+import { metadataJson } from './metadata-request.ts';
+
+export interface GcpTokenSource {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly credentialsFile: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+interface GcpToken {
+  readonly token: SecretValue;
+  readonly expiresAt: number;
+}
+
+const scope = 'https://www.googleapis.com/auth/cloud-platform';
+const remedy =
+  'attach a service account with the scope cloud-platform to the host, or name a credentials_file';
+const form = { 'content-type': 'application/x-www-form-urlencoded' };
+
+/** Throws `login_failed`. */
+export async function gcpAccessToken(source: GcpTokenSource): Promise<GcpToken> {
+  const { credentialsFile: path, signal } = source;
+  if (path === undefined) return await ofHost(source);
+  const file = await readJson(path);
+  switch (file['type']) {
+    case 'service_account':
+      return await ofKey(file, path, signal);
+    case 'external_account':
+      return await ofFederation(file, path, signal);
+    case 'authorized_user':
+      return await ofUser(file, signal);
+    default:
+      throw new LatchkeyError(
+        'login_failed',
+        `${path}: expected type service_account, external_account or authorized_user`,
+        { remedy },
+      );
+  }
+}
+
+async function ofHost({ env, signal }: GcpTokenSource): Promise<GcpToken> {
+  const host = env['GCE_METADATA_HOST'] ?? env['GCE_METADATA_IP'] ?? 'metadata.google.internal';
+  const url = `http://${host}/computeMetadata/v1/instance/service-accounts/default/token?${new URLSearchParams({ scopes: scope })}`;
+  const service = 'the Google metadata server';
+  return tokenOf(
+    await metadataJson({ service, url, headers: { 'metadata-flavor': 'Google' }, remedy, signal }),
+    service,
+  );
+}
+
+/** RFC 7523: an assertion signed with the key. */
+async function ofKey(file: JsonObject, path: string, signal: AbortSignal): Promise<GcpToken> {
+  const url = textIn(file, 'token_uri') ?? 'https://oauth2.googleapis.com/token';
+  const email = textIn(file, 'client_email');
+  const privateKey = textIn(file, 'private_key');
+  if (email === undefined || privateKey === undefined)
+    throw new LatchkeyError('login_failed', `${path}: the key lacks client_email or private_key`);
+  const { importPKCS8, SignJWT } = await import('jose');
+  const now = Math.floor(Date.now() / 1000);
+  const assertion = await new SignJWT({ iss: email, scope, aud: url, iat: now, exp: now + 3600 })
+    .setProtectedHeader({ alg: 'RS256', kid: textIn(file, 'private_key_id') ?? '', typ: 'JWT' })
+    .sign(await importPKCS8(privateKey, 'RS256'));
+  const body = new URLSearchParams({
+    grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+    assertion,
+  }).toString();
+  return await exchange('the token endpoint of Google', url, body, signal);
+}
+
+async function ofUser(file: JsonObject, signal: AbortSignal): Promise<GcpToken> {
+  const body = new URLSearchParams({
+    grant_type: 'refresh_token',
+    client_id: textIn(file, 'client_id') ?? '',
+    client_secret: textIn(file, 'client_secret') ?? '',
+    refresh_token: textIn(file, 'refresh_token') ?? '',
+  }).toString();
+  return await exchange(
+    'the token endpoint of Google',
+    textIn(file, 'token_uri') ?? 'https://oauth2.googleapis.com/token',
+    body,
+    signal,
+  );
+}
+
+/** Workload identity federation: another issuer's token for one of Google's, and that for a service account's. */
+async function ofFederation(file: JsonObject, path: string, signal: AbortSignal): Promise<GcpToken> {
+  const body = new URLSearchParams({
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    audience: textIn(file, 'audience') ?? '',
+    scope,
+    requested_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    subject_token: await subjectToken(file, path, signal),
+    subject_token_type: textIn(file, 'subject_token_type') ?? 'urn:ietf:params:oauth:token-type:jwt',
+  }).toString();
+  const federated = await exchange(
+    'the token exchange of Google',
+    textIn(file, 'token_url') ?? 'https://sts.googleapis.com/v1/token',
+    body,
+    signal,
+  );
+  const url = textIn(file, 'service_account_impersonation_url');
+  if (url === undefined) return federated;
+  const answer = await metadataJson({
+    service: 'Google IAM',
+    url,
+    method: 'POST',
+    headers: { authorization: `Bearer ${federated.token.text()}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ scope: [scope], lifetime: '3600s' }),
+    remedy: 'give the federated identity the role "Workload Identity User" on the service account',
+    signal,
+  });
+  const [token, end] = [textIn(answer, 'accessToken'), Date.parse(textIn(answer, 'expireTime') ?? '')];
+  if (token === undefined || Number.isNaN(end))
+    throw new LatchkeyError('login_failed', 'Google IAM answers without accessToken');
+  return { token: SecretValue.fromText(token), expiresAt: end };
+}
+
+async function subjectToken(file: JsonObject, path: string, signal: AbortSignal): Promise<string> {
+  const source = file['credential_source'];
+  const where = isJsonObject(source) ? source : {};
+  const format = isJsonObject(where['format']) ? where['format'] : {};
+  const field =
+    format['type'] === 'json' ? (textIn(format, 'subject_token_field_name') ?? 'access_token') : undefined;
+  const [tokenFile, url] = [textIn(where, 'file'), textIn(where, 'url')];
+  if (tokenFile !== undefined) {
+    return field === undefined
+      ? (await readText(tokenFile)).trim()
+      : (textIn(await readJson(tokenFile), field) ?? '');
+  }
+  if (url !== undefined && field !== undefined) {
+    const given = isJsonObject(where['headers']) ? Object.entries(where['headers']) : [];
+    const headers = Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
+    const answer = await metadataJson({
+      service: 'the source of the subject token',
+      url,
+      headers,
+      remedy: `check credential_source of ${path}`,
+      signal,
+    });
+    return textIn(answer, field) ?? '';
+  }
+  // A file may come from others: a program that it names is not run.
+  throw new LatchkeyError(
+    'login_failed',
+    `${path}: expected credential_source with file, or with url and a format of type json`,
+  );
+}
+
+async function exchange(service: string, url: string, body: string, signal: AbortSignal): Promise<GcpToken> {
+  return tokenOf(
+    await metadataJson({ service, url, method: 'POST', headers: form, body, remedy, signal }),
+    service,
+  );
+}
+
+function tokenOf(answer: JsonObject, service: string): GcpToken {
+  const { access_token: token, expires_in: seconds } = answer;
+  if (typeof token !== 'string' || token === '')
+    throw new LatchkeyError('login_failed', `${service} answers without access_token`, { remedy });
+  const life = seconds instanceof JsonNumber ? Number(seconds.text) : 3600;
+  return { token: SecretValue.fromText(token), expiresAt: Date.now() + life * 1000 };
+}
+
+async function readJson(path: string): Promise<JsonObject> {
+  try {
+    const value = parseJson(await readText(path));
+    if (isJsonObject(value)) return value;
+  } catch (error) {
+    if (error instanceof LatchkeyError) throw error;
+    // The parser's error would quote a key.
+  }
+  throw new LatchkeyError('login_failed', `${path}: expected a JSON object`);
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return (await readControlledFile(path)).bytes.toString('utf8');
+  } catch (error) {
+    throw new LatchkeyError('login_failed', `${path} cannot be read (${pathErrorText(error)})`, {
+      cause: error,
+      remedy,
+    });
+  }
+}
+
+function textIn(json: JsonObject, name: string): string | undefined {
+  const value = json[name];
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

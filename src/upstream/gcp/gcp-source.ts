@@ -1,0 +1,117 @@
+// Google Secret Manager as an upstream: versions by number, alias or `latest`, each value checked against its checksum.
+import { BoundedMap } from '../../base/bounded-map.ts';
+import { LatchkeyError } from '../../base/errors.ts';
+import { isJsonObject, type JsonObject } from '../../base/json.ts';
+import type { GcpUpstreamConfig } from '../../config/upstreams/gcp.ts';
+import type { Reference } from '../../store/reference.ts';
+import { gcpAccessToken } from '../cloud/gcp-access-token.ts';
+import { createIdentityKeeper } from '../cloud/identity-keeper.ts';
+import { UpstreamFailure } from '../gate/failure.ts';
+import { type AccessToken, createBearerCalls, wordIn } from '../kind/bearer-calls.ts';
+import { createHttpCalls, jsonBody } from '../kind/http-calls.ts';
+import { partAnswer } from '../kind/kind-answer.ts';
+import { createKindSource, type KindClient } from '../kind/kind-source.ts';
+import type { SecretSource, SourceOptions } from '../secret-source.ts';
+import { crc32c } from './crc32c.ts';
+
+interface SecretPlace {
+  /** `projects/P/secrets/S/versions/V` */
+  readonly resource: string;
+  readonly key: string | undefined;
+}
+
+export function createGcpSource(options: SourceOptions<GcpUpstreamConfig>): SecretSource {
+  return createKindSource(options, () => createGcpClient(options));
+}
+
+function createGcpClient(options: SourceOptions<GcpUpstreamConfig>): KindClient {
+  const { config, clock, env } = options;
+  const logger = options.logger.child({ upstream: config.name });
+  const http = createHttpCalls(options);
+  const { credentialsFile } = config;
+  const identity = createIdentityKeeper<AccessToken>({
+    clock,
+    logger,
+    fetch: (signal) => gcpAccessToken({ env, credentialsFile, signal }),
+  });
+  const calls = createBearerCalls({ http, identity, clock, detailOf, meaning });
+  /** What Google calls it, by what it was asked for as: the number of the project, the number of the version. */
+  const names = new BoundedMap<string, string>(20_000);
+
+  return {
+    address: config.endpoint,
+    budget: http.budget,
+    login: () => ({ method: 'gcp', state: identity.current() === undefined ? 'none' : 'logged_in' }),
+    connect: async (signal) => void (await identity.get(signal)),
+    async read(reference, request) {
+      const { resource, key } = placeOf(reference, config);
+      const answer = await calls.get(
+        `${config.endpoint}/v1/${resource}:access`,
+        `secret ${resource}`,
+        request,
+      );
+      const body = jsonBody(answer);
+      const name = typeof body['name'] === 'string' ? body['name'] : resource;
+      names.set(resource, name.replace(/\/versions\/.*$/s, ''));
+      return partAnswer(payloadOf(body, answer.where), key, reference.path, {
+        versionId: name.split('/').at(-1) ?? '',
+      });
+    },
+    canonicalPath(reference) {
+      const { resource, key } = placeOf(reference, config);
+      const version = resource.split('/').at(-1) ?? '';
+      return `${names.get(resource) ?? resource.replace(/\/versions\/.*$/s, '')}/${version}${key === undefined ? '' : `#${key}`}`;
+    },
+    close: http.close,
+  };
+}
+
+/** `NAME`, `NAME/versions/3`, or all of `projects/P/secrets/NAME`; `#KEY` is a field of its JSON. */
+function placeOf(
+  { path, parameters }: Pick<Reference, 'path' | 'parameters'>,
+  config: GcpUpstreamConfig,
+): SecretPlace {
+  const [, where = '', key] = /^([^#]*)(?:#(.*))?$/s.exec(path) ?? [];
+  const found =
+    /^(?:projects\/([^/]+)\/(?:locations\/([^/]+)\/)?secrets\/)?([A-Za-z0-9_-]{1,255})(?:\/versions\/([^/]+))?$/.exec(
+      where,
+    );
+  const [, project = config.project, location = config.location, secret = '', version] = found ?? [];
+  if (found === null)
+    throw new LatchkeyError('request_invalid', `${path}: expected NAME or projects/PROJECT/secrets/NAME`);
+  if (project === undefined) {
+    throw new LatchkeyError('request_invalid', `${path}: expected a project`, {
+      remedy: 'set project at this upstream',
+    });
+  }
+  const at = location === undefined ? '' : `/locations/${encodeURIComponent(location)}`;
+  const chosen = encodeURIComponent(parameters['version'] ?? version ?? 'latest');
+  return {
+    resource: `projects/${encodeURIComponent(project)}${at}/secrets/${secret}/versions/${chosen}`,
+    key,
+  };
+}
+
+function payloadOf(body: JsonObject, where: string): Buffer {
+  const payload = isJsonObject(body['payload']) ? body['payload'] : {};
+  const { data, dataCrc32c: sum } = payload;
+  const value = Buffer.from(typeof data === 'string' ? data : '', 'base64');
+  if (typeof sum === 'string' && sum !== String(crc32c(value))) {
+    throw new UpstreamFailure('answer_invalid', `${where}: the value does not fit its checksum`, {
+      remedy: 'check what stands between',
+    });
+  }
+  return value;
+}
+
+function detailOf({ error }: JsonObject): string {
+  return isJsonObject(error) ? wordIn(error['status']) : '';
+}
+
+/** A version that is disabled or destroyed is gone: `latest` is the highest number, even of one that is disabled. */
+function meaning({ error }: JsonObject, status: number, what: string): LatchkeyError | undefined {
+  if (status !== 400 || !isJsonObject(error) || error['status'] !== 'FAILED_PRECONDITION') return undefined;
+  return new LatchkeyError('not_found', `${what} is disabled or destroyed`, {
+    remedy: 'enable it, or add a version',
+  });
+}

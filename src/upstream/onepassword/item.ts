@@ -1,0 +1,120 @@
+// An item of 1Password: what `op://VAULT/ITEM/[SECTION/]FIELD` means in it.
+import { LatchkeyError } from '../../base/errors.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../base/json.ts';
+
+export interface ItemPath {
+  readonly vault: string;
+  readonly item: string;
+  readonly section: string | undefined;
+  /** Undefined: all fields. */
+  readonly field: string | undefined;
+  readonly attribute: string | undefined;
+}
+
+interface ItemField {
+  readonly id: string;
+  readonly label: string;
+  readonly section: string | undefined;
+  readonly value: string | undefined;
+  readonly totp: string | undefined;
+}
+
+/** With or without `op://`; parts may be escaped as in URLs, `#otp` asks for the one-time password of a field. */
+export function parseItemPath(path: string): ItemPath {
+  const [where = '', attribute] = path.replace(/^op:\/{1,2}/, '').split('#', 2);
+  const parts = where.split('/').map(decoded);
+  const [vault = '', item = '', ...rest] = parts;
+  if (vault === '' || item === '' || rest.length > 2) {
+    throw new LatchkeyError(
+      'request_invalid',
+      `${path}: expected op://VAULT/ITEM, or with /FIELD or /SECTION/FIELD`,
+    );
+  }
+  const [first, second] = rest;
+  return {
+    vault,
+    item,
+    section: second === undefined ? undefined : first,
+    field: second ?? first,
+    attribute,
+  };
+}
+
+/** By id or label, whatever their case; without a section one that is in none goes before others, of which there may be one. */
+export function pickField(item: JsonObject, path: ItemPath): ItemField | undefined {
+  const found = fieldsOf(item).filter((field) => same(field.id, path.field) || same(field.label, path.field));
+  if (path.section !== undefined) {
+    const sections = sectionsOf(item).filter(
+      ({ id, label }) => same(id, path.section) || same(label, path.section),
+    );
+    return found.find((field) => sections.some(({ id }) => id === field.section));
+  }
+  const loose = found.find((field) => field.section === undefined);
+  if (loose !== undefined || found.length < 2) return loose ?? found[0];
+  throw new LatchkeyError(
+    'request_invalid',
+    `item ${path.vault}/${path.item} has several fields ${path.field}`,
+    {
+      remedy: 'name its section: op://VAULT/ITEM/SECTION/FIELD',
+    },
+  );
+}
+
+/** The id of the file of this name. */
+export function pickFile(item: JsonObject, { field }: ItemPath): string | undefined {
+  const file = listOf(item['files']).find(
+    ({ id, name }) => same(textOf(name), field) || same(textOf(id), field),
+  );
+  return file === undefined ? undefined : textOf(file['id']);
+}
+
+/** Every field with a value by its label; those of sections as `SECTION/LABEL` where the label is taken. */
+export function plainFields(item: JsonObject): JsonObject {
+  const fields: JsonObject = {};
+  const sections = new Map(sectionsOf(item).map(({ id, label }) => [id, label]));
+  for (const { id, label, section, value } of fieldsOf(item)) {
+    if (value === undefined) continue;
+    const name = label || id;
+    fields[Object.hasOwn(fields, name) ? `${sections.get(section ?? '') ?? section ?? id}/${name}` : name] =
+      value;
+  }
+  return fields;
+}
+
+function fieldsOf(item: JsonObject): ItemField[] {
+  return listOf(item['fields']).map(({ id, label, section, value, totp }) => ({
+    id: textOf(id) ?? '',
+    label: textOf(label) ?? '',
+    section: isJsonObject(section) ? textOf(section['id']) : undefined,
+    value: textOf(value),
+    totp: textOf(totp),
+  }));
+}
+
+function sectionsOf(item: JsonObject): { id: string; label: string }[] {
+  return listOf(item['sections']).map(({ id, label }) => ({
+    id: textOf(id) ?? '',
+    label: textOf(label) ?? '',
+  }));
+}
+
+function listOf(value: JsonValue | undefined): JsonObject[] {
+  return Array.isArray(value) ? value.filter(isJsonObject) : [];
+}
+
+function textOf(value: JsonValue | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function same(a: string | undefined, b: string | undefined): boolean {
+  return a !== undefined && b !== undefined && a.toLowerCase() === b.toLowerCase();
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    // A percent sign that is one.
+    return part;
+  }
+}
