@@ -12,8 +12,8 @@ export interface PathFault {
 }
 
 export interface TrustOptions {
-  /** Users beside root and this process's own that may own it. */
-  readonly owners?: readonly number[];
+  /** Only modes count, whoever owns it. */
+  readonly isAnyOwner?: boolean;
   /** Whether a group may write: true where it has nobody in it who is not trusted anyway. The default: none may. */
   readonly isTrustedGroup?: (gid: number) => boolean;
   /** For what holds a secret: that not everybody may read it, either. */
@@ -29,7 +29,7 @@ const sticky = 0o1000;
 
 /** Undefined when nobody else can change it. A path that is not there is judged by the folders above it. */
 export function findPathFault(path: string, options: TrustOptions = {}): PathFault | undefined {
-  const owners = new Set([0, process.geteuid?.() ?? 0, ...(options.owners ?? [])]);
+  const owners = new Set([0, process.geteuid?.() ?? 0]);
   let rest = resolve(path).split('/').filter(Boolean);
   let current = '/';
   let links = 0;
@@ -53,7 +53,7 @@ export function findPathFault(path: string, options: TrustOptions = {}): PathFau
   }
 
   function faultOf(part: string, stats: Stats, isLast: boolean): PathFault | undefined {
-    if (!owners.has(stats.uid)) {
+    if (!owners.has(stats.uid) && options.isAnyOwner !== true) {
       return { path: part, what: `belongs to uid ${stats.uid}`, remedy: `chown root ${part}` };
     }
     if (stats.isSymbolicLink()) return undefined; // the mode of a link means nothing
@@ -61,7 +61,11 @@ export function findPathFault(path: string, options: TrustOptions = {}): PathFau
     // In a sticky folder only its owner may replace an entry, and the entry itself is looked at next.
     const isSafeFolder = !isLast && (stats.mode & sticky) !== 0;
     if ((stats.mode & writableByOthers) !== 0 && !isSafeFolder) {
-      return { path: part, what: `can be written by everybody (mode ${mode})`, remedy: `chmod o-w ${part}` };
+      return {
+        path: part,
+        what: `can be written by everybody (mode ${mode})`,
+        remedy: `chmod o-w ${part}`,
+      };
     }
     const isGroupTrusted = stats.gid === 0 || options.isTrustedGroup?.(stats.gid) === true;
     if ((stats.mode & writableByGroup) !== 0 && !isSafeFolder && !isGroupTrusted) {
@@ -69,7 +73,11 @@ export function findPathFault(path: string, options: TrustOptions = {}): PathFau
       return { path: part, what, remedy: `chmod g-w ${part}` };
     }
     if (isLast && options.isSecret === true && isInReach && (stats.mode & readableByOthers) !== 0) {
-      return { path: part, what: `can be read by everybody (mode ${mode})`, remedy: `chmod o= ${part}` };
+      return {
+        path: part,
+        what: `can be read by everybody (mode ${mode})`,
+        remedy: `chmod o= ${part}`,
+      };
     }
     return undefined;
   }

@@ -211,6 +211,41 @@ t.test('strict_modes: false makes warnings of it, but not in a file that others 
   t.equal(both.warnings.length, 2, 'another file, that only we can write, may say it');
 });
 
+t.test(
+  'a config of one user whom nobody else is with may say it for itself',
+  { skip: needsRoot },
+  async (t) => {
+    const { path, load } = host(t);
+    load({ strict_modes: false });
+    chownSync(path('conf/latchkey.yaml'), nobody, nobody);
+    const read = () => loadConfig([path('conf/latchkey.yaml')], { env: {} });
+    t.match(
+      read().warnings,
+      [/latchkey\.yaml belongs to uid 65534/],
+      'as in a container with a folder of its host',
+    );
+    chmodSync(path('conf/latchkey.yaml'), 0o646);
+    t.throws(read, refused(/belongs to uid|can be written/));
+  },
+);
+
+t.test('the files of other tools are looked at, too', async (t) => {
+  const { path, write } = host(t);
+  write(
+    'conf/agent.hcl',
+    `vault { address = "http://127.0.0.1:1" }
+auto_auth {
+  method "token_file" { config = { token_file_path = "${path('conf/token')}" } }
+  sink "file" { config = { path = "${path('sink')}" } }
+}
+`,
+  );
+  const read = () => loadConfig([path('conf/agent.hcl')], { env: {} });
+  t.doesNotThrow(read);
+  chmodSync(path('conf/agent.hcl'), 0o666);
+  t.throws(read, refused(/agent\.hcl can be written by everybody/));
+});
+
 t.test('a running agent does not reload what a stranger wrote', async (t) => {
   const folder = testFolder(t);
   const vault = await startDevVault(t);

@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import { basename, isAbsolute, join } from 'node:path';
 import { findUser, groupMembers } from '../../base/accounts.ts';
 import { isExecutable } from '../../base/executable.ts';
-import { findPathFault, type TrustOptions } from '../../base/trusted-path.ts';
+import { findPathFault, type PathFault, type TrustOptions } from '../../base/trusted-path.ts';
 import { Place, type Problems } from '../problems.ts';
 import type { NotifyConfig, ProcessConfig, ResolvedConfig, SettleConfig } from '../resolved.ts';
 import type { MergedConfig } from '../sources/merge.ts';
@@ -30,8 +30,8 @@ export function checkModes(
 ): string[] {
   const isTrustedGroup = createGroupTrust();
   const warnings = new Set<string>();
-  const fault = ({ path, role, options }: Trusted) => {
-    const found = findPathFault(path, { isTrustedGroup, ...options });
+  const find = ({ path, options }: Trusted) => findPathFault(path, { isTrustedGroup, ...options });
+  const describe = ({ path, role }: Trusted, found: PathFault | undefined) => {
     if (found === undefined) return undefined;
     const what = found.path === path ? path : `${path}: ${found.path}`;
     return `${role} ${what} ${found.what}; ${found.remedy}`;
@@ -39,16 +39,18 @@ export function checkModes(
   const configs = sources.flatMap((source) =>
     (source.files ?? [source.file]).map((path) => {
       const trusted = { path, place: new Place(source, []), role: 'config' };
-      return { ...trusted, source, fault: fault(trusted) };
+      // That another user owns it may be on purpose; a mode that lets all the others in is not.
+      const isOpen = find({ ...trusted, options: { isAnyOwner: true } }) !== undefined;
+      return { ...trusted, source, fault: describe(trusted, find(trusted)), isOpen };
     }),
   );
   const isSaidIn = (source: ConfigSource) =>
     merged.strictModes.some(({ value, place }) => !value && place.source === source);
-  // Whoever can write a file can write this line into it, so there it says nothing.
-  // The tools whose files these are look at no modes, and there is no key for it.
-  const isLenient = configs.some(
-    (item) => item.source.isForeign === true || (item.fault === undefined && isSaidIn(item.source)),
-  );
+  // Whoever can write a file can write this line into it, so there it says nothing. The tools whose files the foreign ones
+  // are look at no modes, and have no key for it.
+  const isLenient =
+    configs.some((item) => !item.isOpen && isSaidIn(item.source)) ||
+    (configs.length > 0 && configs.every((item) => item.source.isForeign === true && !item.isOpen));
   const tell = (place: Place, message: string | undefined, hint = '') => {
     if (message === undefined) return;
     if (isLenient) warnings.add(message);
@@ -58,7 +60,7 @@ export function checkModes(
     const hint = ' (strict_modes: false does not count in a file that others can write: say it in another)';
     tell(place, fault, isSaidIn(source) ? hint : '');
   }
-  for (const item of trustedPaths(config, merged, env)) tell(item.place, fault(item));
+  for (const item of trustedPaths(config, merged, env)) tell(item.place, describe(item, find(item)));
   return [...warnings];
 }
 

@@ -121,7 +121,7 @@ export const rootSchema = section({
   template: doc(z.optional(templateSchema), 'What templates may do.'),
   strict_modes: doc(
     z.optional(flag()),
-    'Config, templates, programs, credentials and state that others can change, or credentials that all can read, are errors (default); with false warnings. It counts in a file that is itself as it should be.',
+    'Config, templates, programs, credentials and state that others can change, or credentials that all can read, are errors (default); with false warnings. It does not count in a file that others can write.',
   ),
   agent: doc(z.optional(agentSchema), 'How the agent itself begins and ends.'),
   state_dir: doc(
