@@ -24,6 +24,7 @@ import { createFileWatch } from './host/watch-files.ts';
 import { collectGauges } from './observe.ts';
 import { type ReadinessWatch, watchReadiness } from './readiness.ts';
 import { type ReloadSummary, reloadParts } from './reload.ts';
+import { noteOf, rotateNow } from './rotate-now.ts';
 import { stopDeadlines } from './stop-policy.ts';
 import { createVaultAccess } from './vault-access.ts';
 import { drillConsumers } from './view/drill.ts';
@@ -53,7 +54,7 @@ export interface Agent {
   /** Resolves to the error that the agent cannot live with: a login that failed under `exit_on_error`. */
   readonly failed: Promise<LatchkeyError>;
   /** Resolves when a caller asked the agent to quit. */
-  readonly quitting: Promise<void>;
+  readonly quitting: Promise<{ revoke: boolean }>;
   status(): AgentStatus;
   refresh(names?: readonly string[]): Promise<readonly RefreshOutcome[]>;
   /** Takes over the config as it is on disk now. Rejects and keeps the old one when anything in it is wrong. */
@@ -94,7 +95,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const configFolders = configFoldersOf(options.configPaths);
   const reloads = createCallQueue();
   const noAudit = createSilentAudit();
-  const quit = Promise.withResolvers<void>();
+  const quit = Promise.withResolvers<{ revoke: boolean }>();
   const watch = createFileWatch({ logger, onChange: (paths) => void changedOnDisk(paths) });
 
   const sources: StatusSources = {
@@ -134,7 +135,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
           error: { code: 'not_found', message: `no secret is named ${name}` },
         };
       const { outcome, error } = result;
-      if (error === undefined) return { name, outcome };
+      if (error === undefined) return { name, outcome, ...noteOf(core, name, outcome) };
       return { name, outcome, error: { code: errorCode(error), message: describeError(error) } };
     });
   }
@@ -231,7 +232,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     readiness: () => readinessOf(sources),
     refresh,
     reload: () => reload(),
-    quit: () => quit.resolve(),
+    rotate: (name, request) => rotateNow(core, name, request),
+    quit: (wish) => quit.resolve(wish ?? { revoke: false }),
     explain: (subject) => explainSubject(subject, core, sources),
     drill: (name, request) => drill(name, request),
     ...createVaultAccess(core),

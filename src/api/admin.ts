@@ -11,6 +11,40 @@ export interface RefreshOutcome {
   readonly name: string;
   readonly outcome: 'changed' | 'same' | 'failed';
   readonly error?: { readonly code: ErrorCode; readonly message: string };
+  /** What it did beside that: of what upstream issues nothing new is made. */
+  readonly note?: string;
+}
+
+/** `POST /rotate/NAME`. */
+export interface RotateRequest {
+  /** It leaked: the old one is revoked as soon as its users have moved, after 10 s in any case (default false). */
+  readonly revoke_now?: boolean;
+}
+
+export interface RotateAnswer {
+  readonly name: string;
+  /** `not_issued`: upstream only stores it, so that it was read again and nothing was made. */
+  readonly outcome: 'rotated' | 'not_issued' | 'failed';
+  readonly changed: boolean;
+  /** What becomes of the one before: `lives` to its own end, because it has no lease or was not revoked. */
+  readonly old: 'none' | 'retires' | 'revoked' | 'lives';
+  readonly version: number | null;
+  /** Until files were committed and programs told. */
+  readonly milliseconds: number;
+  /** Of the files that use it, those that are not current now. */
+  readonly behind: readonly string[];
+  readonly error?: { readonly code: ErrorCode; readonly message: string };
+}
+
+/** `POST /stop`. */
+export interface StopRequest {
+  /** Everything that was issued is revoked; else the next start goes on with it (default false). */
+  readonly revoke?: boolean;
+}
+
+export interface StopAnswer {
+  readonly status: 'stopping';
+  readonly pid: number;
 }
 
 export interface RefreshAnswer {

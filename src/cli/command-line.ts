@@ -18,12 +18,21 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   };
   try {
     tolerateBrokenOutput();
-    const { words, rest } = divide(args);
+    const { words, rest } = divide(plain(args));
     await createParser(words, rest, finish).parseAsync([...words]);
     return exitCode;
   } catch (error) {
     return reportFailure(error);
   }
+}
+
+/** Alone it asks what there is; `help CMD` and `-v` are what everybody tries. */
+function plain(args: readonly string[]): readonly string[] {
+  const [first, second, ...more] = args;
+  if (first === undefined) return ['--help'];
+  if (first === '-v') return ['--version', ...args.slice(1)];
+  if (first !== 'help') return args;
+  return second === undefined ? ['--help'] : [second, ...more, '--help'];
 }
 
 /** What follows `--` of `run` is another program's: no parser may see it, and none can change it. */

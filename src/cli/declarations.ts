@@ -110,6 +110,31 @@ function declareQuestions(define: Define): void {
     async (values) => (await import('./commands/refresh.ts')).runRefresh(values),
   );
   define(
+    'rotate <names..>',
+    'make another credential or certificate now, and retire the old one',
+    (argv) =>
+      withJson(withSocket(argv))
+        .positional('names', { type: 'string', array: true, demandOption: true })
+        .option('revoke-now', {
+          type: 'boolean',
+          default: false,
+          describe: 'it leaked: revoke the old one as soon as its users have moved',
+        }),
+    async (values) =>
+      (await import('./commands/rotate.ts')).runRotate({ ...values, revokeNow: values['revoke-now'] }),
+  );
+  define(
+    'stop',
+    'end the agent in order; the next start goes on with its leases',
+    (argv) =>
+      withSocket(argv).option('revoke', {
+        type: 'boolean',
+        default: false,
+        describe: 'revoke everything that it was issued: for a host that goes',
+      }),
+    async (values) => (await import('./commands/stop.ts')).runStop(values),
+  );
+  define(
     'explain <subject>',
     'tell what a secret or a file waits for, since when and why',
     (argv) => withJson(withSocket(argv)).positional('subject', { type: 'string', demandOption: true }),

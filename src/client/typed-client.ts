@@ -5,6 +5,10 @@ import type {
   Explanation,
   RefreshAnswer,
   RefreshRequest,
+  RotateAnswer,
+  RotateRequest,
+  StopAnswer,
+  StopRequest,
   WhoHasAnswer,
 } from '../api/admin.ts';
 import { pathOf, type Route, routes } from '../api/routes.ts';
@@ -15,6 +19,8 @@ import { askAgentOrThrow } from './local-client.ts';
 export interface TypedClient {
   status(): Promise<AgentStatus>;
   refresh(request: RefreshRequest): Promise<RefreshAnswer>;
+  rotate(name: string, request: RotateRequest): Promise<RotateAnswer>;
+  stop(request: StopRequest): Promise<StopAnswer>;
   drill(name: string, request: DrillRequest): Promise<DrillAnswer>;
   /** `NAME` or `NAME@VERSION`. */
   whoHas(subject: string): Promise<WhoHasAnswer>;
@@ -34,6 +40,8 @@ export function createTypedClient(socketPath: string): TypedClient {
   return {
     status: () => call(routes.status, pathOf(routes.status)),
     refresh: (request) => call(routes.refresh, pathOf(routes.refresh), request),
+    rotate: (name, request) => call(routes.rotate, pathOf(routes.rotate, name), request),
+    stop: (request) => call(routes.stop, pathOf(routes.stop), request),
     drill: (name, request) => call(routes.drill, pathOf(routes.drill, name), request),
     whoHas: (subject) => call(routes.whoHas, pathOf(routes.whoHas, subject)),
     explain: (subject) =>

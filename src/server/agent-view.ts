@@ -1,7 +1,7 @@
 // What the listeners need of the agent. They know names, entries and versions; how those come about is not theirs.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { DrillAnswer, DrillKind, Explanation, RefreshOutcome } from '../api/admin.ts';
+import type { DrillAnswer, DrillKind, Explanation, RefreshOutcome, RotateAnswer } from '../api/admin.ts';
 import type { AgentStatus } from '../api/status.ts';
 import type { SecretValue } from '../base/secret-value.ts';
 import type { Entry } from '../store/entry.ts';
@@ -88,8 +88,10 @@ export interface AgentView {
   explain(subject: string): Explanation | undefined;
   /** Rehearses a rotation, an outage or a revocation of one secret; rejects with `not_found`. */
   drill(name: string, request: { kind: DrillKind; notify: boolean }): Promise<DrillAnswer>;
+  /** Makes another credential now; rejects with `not_found`. */
+  rotate(name: string, request: { revokeNow: boolean; signal: AbortSignal }): Promise<RotateAnswer>;
   /** Begins the agent's orderly end. */
-  quit(): void;
+  quit(options?: { revoke: boolean }): void;
   /** Passes a request of the Vault dialect on to the upstream that serves it. */
   forward(request: ForwardedRequest): Promise<ForwardedAnswer>;
   /** Absent: the Vault dialect keeps nothing and passes all on. */

@@ -43,6 +43,7 @@ export async function runAgent(options: AgentOptions, load: LoadOptions = {}): P
   const onUser = () => void agent.refresh().catch(() => undefined); // logged by the agent
   const over = new AbortController();
   let removePidFile: (() => void) | undefined;
+  let shouldRevoke = false;
   process.on('SIGHUP', onHangup);
   process.on('SIGUSR1', onUser);
   try {
@@ -50,12 +51,15 @@ export async function runAgent(options: AgentOptions, load: LoadOptions = {}): P
     removePidFile = writePidFile(config.life.pidFile);
     const lifeEnds = untilLifeEnds(agent, config.life, over.signal);
     lifeEnds.catch(() => undefined); // aborted below, when something else came first
-    const end = await Promise.race([agent.failed, agent.quitting, untilAborted(stop.signal), lifeEnds]);
+    const told = agent.quitting.then(({ revoke }) => {
+      shouldRevoke = revoke;
+    });
+    const end = await Promise.race([agent.failed, told, untilAborted(stop.signal), lifeEnds]);
     if (typeof end === 'number') return end;
     return end instanceof Error ? reportFailure(end) : 0;
   } finally {
     over.abort();
-    await agent.close({ isHasty: stop.signal.reason === 'SIGINT' });
+    await agent.close({ isHasty: stop.signal.reason === 'SIGINT', shouldRevoke });
     removePidFile?.();
     process.off('SIGHUP', onHangup);
     process.off('SIGUSR1', onUser);

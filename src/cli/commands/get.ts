@@ -8,6 +8,7 @@ import { reportFailure } from '../exit-code.ts';
 interface GetOptions {
   name: string;
   field?: string | undefined;
+  json?: boolean | undefined;
   socket?: string | undefined;
   config?: string[] | undefined;
 }
@@ -25,7 +26,7 @@ export async function runGetFrom(args: readonly string[]): Promise<number | unde
 }
 
 /** With FIELD: the raw bytes, no newline. Without: the JSON of `GET /secrets/NAME`, one line. */
-export async function runGet({ name, field, socket, config }: GetOptions): Promise<number> {
+export async function runGet({ name, field, json, socket, config }: GetOptions): Promise<number> {
   if (name === '' || field === '') throw new LatchkeyError('usage', 'get: expected NAME [FIELD], got ""');
   const parts = field === undefined ? [name] : [name, field];
   const answer = await askAgentOrThrow({
@@ -35,8 +36,14 @@ export async function runGet({ name, field, socket, config }: GetOptions): Promi
         : await (await import('../config-socket.ts')).socketPathOfConfig(config),
     path: `/secrets/${parts.map(encodeURIComponent).join('/')}`,
   });
+  if (field !== undefined && json === true) {
+    process.stdout.write(`${JSON.stringify(answer.body.toString('utf8'))}\n`);
+    return 0;
+  }
   process.stdout.write(answer.body);
-  if (field === undefined && answer.body.at(-1) !== 0x0a) process.stdout.write('\n');
+  // Between it and the next prompt, never in what a program reads.
+  const isBare = field === undefined || process.stdout.isTTY;
+  if (isBare && answer.body.at(-1) !== 0x0a) process.stdout.write('\n');
   return 0;
 }
 

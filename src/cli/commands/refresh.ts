@@ -1,4 +1,5 @@
 // `latchkey refresh [NAME…]`: upstream is asked now, not at the next poll.
+import { errorCodes } from '../../api/error-codes.ts';
 import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
 import { printJson, say } from '../output.ts';
@@ -14,9 +15,12 @@ export async function runRefresh(options: RefreshOptions): Promise<number> {
   if (options.json) {
     printJson({ results });
   } else {
-    for (const { name, outcome, error } of results) {
-      say(`${name}: ${outcome}${error === undefined ? '' : `: ${error.message}`}`);
+    for (const { name, outcome, error, note } of results) {
+      say(
+        `${name}: ${outcome}${error === undefined ? '' : `: ${error.message}`}${note === undefined ? '' : ` (${note})`}`,
+      );
     }
   }
-  return results.some(({ outcome }) => outcome === 'failed') ? 1 : 0;
+  const failed = results.find(({ outcome }) => outcome === 'failed');
+  return failed === undefined ? 0 : errorCodes[failed.error?.code ?? 'internal'].exit;
 }

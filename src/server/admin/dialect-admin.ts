@@ -1,7 +1,13 @@
 // What the commands ask for: status, refresh, reload, who holds what, how access is decided. For callers with the
 // admin right only.
 import { explainAccess } from '../../access/described-caller.ts';
-import type { AccessTestAnswer, RefreshAnswer, ReloadAnswer, WhoHasAnswer } from '../../api/admin.ts';
+import type {
+  AccessTestAnswer,
+  RefreshAnswer,
+  ReloadAnswer,
+  StopAnswer,
+  WhoHasAnswer,
+} from '../../api/admin.ts';
 import { prefixOf, type Route, routes } from '../../api/routes.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
@@ -83,6 +89,22 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
     exchange.answerJson(200, await view.drill(name, { kind, notify: notify === true }));
   }
 
+  async function rotate(exchange: Exchange): Promise<void> {
+    const name = decodeSegment(exchange.path.slice(prefixOf(routes.rotate).length));
+    exchange.name = name;
+    const body = await jsonBody(exchange);
+    const ended = new AbortController();
+    exchange.response.once('close', () => ended.abort());
+    const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(refreshLimitMs)]);
+    exchange.answerJson(200, await view.rotate(name, { revokeNow: body['revoke_now'] === true, signal }));
+  }
+
+  async function stop(exchange: Exchange): Promise<void> {
+    const body = await jsonBody(exchange);
+    exchange.response.once('finish', () => view.quit({ revoke: body['revoke'] === true }));
+    exchange.answerJson(200, { status: 'stopping', pid: process.pid } satisfies StopAnswer);
+  }
+
   async function accessTest(exchange: Exchange): Promise<void> {
     const body = await jsonBody(exchange);
     const explained = explainAccess(context.access, describedCallerFrom(body), askFrom(body));
@@ -92,7 +114,9 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
   const handlers: readonly { route: Route; handle: Handler }[] = [
     { route: routes.status, handle: (exchange) => exchange.answerJson(200, view.status()) },
     { route: routes.refresh, handle: refresh },
+    { route: routes.rotate, handle: rotate },
     { route: routes.reload, handle: reload },
+    { route: routes.stop, handle: stop },
     { route: routes.whoHas, handle: whoHas },
     { route: routes.explain, handle: explain },
     { route: routes.drill, handle: drill },

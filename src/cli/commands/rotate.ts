@@ -1,0 +1,43 @@
+// `latchkey rotate NAME…`: another credential or certificate now, carried through files and programs.
+import type { RotateAnswer } from '../../api/admin.ts';
+import { errorCodes } from '../../api/error-codes.ts';
+import { createTypedClient } from '../../client/typed-client.ts';
+import { type SocketOptions, socketPathOf } from '../config-socket.ts';
+import { printJson, say } from '../output.ts';
+
+interface RotateOptions extends SocketOptions {
+  names: string[];
+  revokeNow: boolean;
+  json: boolean;
+}
+
+const fates: Readonly<Record<RotateAnswer['old'], string>> = {
+  none: 'there was none before',
+  retires: 'the old one is revoked after its overlap',
+  revoked: 'the old one is revoked',
+  lives: 'the old one lives to its own end',
+};
+
+/** 0: all were rotated and are in place; 1: a file is behind, or nothing could be made; else the code of the first failure. */
+export async function runRotate(options: RotateOptions): Promise<number> {
+  const client = createTypedClient(await socketPathOf(options));
+  const answers: RotateAnswer[] = [];
+  for (const name of options.names) {
+    const answer = await client.rotate(name, { revoke_now: options.revokeNow });
+    answers.push(answer);
+    if (!options.json) say(sentence(answer));
+  }
+  if (options.json) printJson({ results: answers });
+  const failed = answers.find(({ error }) => error !== undefined)?.error;
+  if (failed !== undefined) return errorCodes[failed.code].exit;
+  return answers.every(({ outcome, behind }) => outcome === 'rotated' && behind.length === 0) ? 0 : 1;
+}
+
+function sentence({ name, outcome, version, milliseconds, old, behind, error }: RotateAnswer): string {
+  if (error !== undefined) return `${name}: not rotated: ${error.message}`;
+  if (outcome === 'not_issued') {
+    return `${name}: not rotated: upstream only stores it; it was read again, write another value there`;
+  }
+  const late = behind.length === 0 ? '' : `; not in place yet: ${behind.join(', ')}`;
+  return `${name}: rotated to version ${version} in ${milliseconds} ms; ${fates[old]}${late}`;
+}

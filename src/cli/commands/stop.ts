@@ -1,0 +1,39 @@
+// `latchkey stop`: ends the agent in order; with --revoke for good, with nothing left that it was issued.
+import { setTimeout as delay } from 'node:timers/promises';
+import { pathOf, routes } from '../../api/routes.ts';
+import { LatchkeyError } from '../../base/errors.ts';
+import { askAgent } from '../../client/local-client.ts';
+import { createTypedClient } from '../../client/typed-client.ts';
+import { type SocketOptions, socketPathOf } from '../config-socket.ts';
+import { say } from '../output.ts';
+
+interface StopOptions extends SocketOptions {
+  revoke: boolean;
+}
+
+const lookEveryMs = 100;
+const longestMs = 120_000;
+
+/** 0: it has ended; 1: it has not within two minutes. */
+export async function runStop(options: StopOptions): Promise<number> {
+  const socketPath = await socketPathOf(options);
+  const { pid } = await createTypedClient(socketPath).stop({ revoke: options.revoke });
+  const end = Date.now() + longestMs;
+  while (await answers(socketPath)) {
+    if (Date.now() > end) {
+      throw new LatchkeyError('timeout', `the agent with pid ${pid} was told to stop and still answers`);
+    }
+    await delay(lookEveryMs);
+  }
+  say(`stopped: the agent with pid ${pid}${options.revoke ? ', what it was issued is revoked' : ''}`);
+  return 0;
+}
+
+async function answers(socketPath: string): Promise<boolean> {
+  try {
+    await askAgent({ socketPath, path: pathOf(routes.alive) });
+    return true;
+  } catch {
+    return false; // nobody listens any more: that is what was asked for
+  }
+}

@@ -1,0 +1,74 @@
+// `latchkey rotate` and `latchkey stop` on real database users: a new one now, the old one gone when it was said.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { runProgram, startAgent } from '../support/cli.ts';
+import { mountDatabase } from '../support/database-engine.ts';
+import { startDevVault } from '../support/dev-vault.ts';
+import { startPostgres } from '../support/postgres.ts';
+import { testFolder } from '../support/test-folder.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+t.test(
+  'a new user now, the old one revoked at once or after its overlap',
+  { timeout: 120_000 },
+  async (t) => {
+    const postgres = await startPostgres(t);
+    if (postgres === undefined) return;
+    const folder = testFolder(t);
+    const vault = await startDevVault(t);
+    const database = await mountDatabase(vault, postgres, { defaultTtl: '1h', maxTtl: '24h' });
+    await vault.writeSecret('secret/app', { word: 'w' });
+    const file = join(folder, 'user');
+    const agent = startAgent(t, {
+      folder,
+      vault,
+      config: {
+        secrets: {
+          db: { path: 'database/creds/app', overlap: '1s' },
+          app: { path: 'secret/app', refresh: '1h' },
+        },
+        files: [{ contents: '{{ field "db" "username" }}', destination: file }],
+      },
+    });
+    await agent.untilReady();
+    const ask = (...args: string[]) => runProgram(t, [...args, '--socket', agent.socket]);
+    const user = () => readFileSync(file, 'utf8');
+    const first = user();
+    t.match(await ask('refresh', 'db'), {
+      code: 0,
+      stderr: /^db: same \(.*`latchkey rotate db` makes another\)/,
+    });
+    t.equal(user(), first);
+
+    t.match(await ask('rotate', 'db', '--revoke-now'), {
+      code: 0,
+      stderr: /^db: rotated .*; the old one is revoked\n/,
+    });
+    const second = user();
+    t.not(second, first);
+    t.notOk((await database.roles()).includes(first), 'gone when the command ends');
+
+    t.match(await ask('rotate', 'db'), { code: 0, stderr: /the old one is revoked after its overlap/ });
+    t.not(user(), second);
+    await waitFor('the old one to be gone', async () => !(await database.roles()).includes(second), 20_000);
+
+    t.match(await ask('rotate', 'app'), { code: 1, stderr: /^app: not rotated: upstream only stores it/ });
+    t.match(await ask('rotate', 'dbb'), { code: 4, stderr: /no secret is named "dbb"; did you mean db\?/ });
+    t.match(await ask('refresh', 'nope'), { code: 4 });
+
+    t.match(await ask('stop', '--revoke'), { code: 0, stderr: /what it was issued is revoked/ });
+    t.match(await agent.exited, { code: 0 });
+    t.strictSame(await database.roles(), []);
+  },
+);
+
+t.test('alone, help and -v say what everybody expects', async (t) => {
+  for (const words of [[], ['help'], ['--help']]) {
+    const { code, stdout, stderr } = await runProgram(t, words);
+    t.strictSame([code, stderr], [0, ''], words.join(' '));
+    t.match(stdout, /latchkey COMMAND[\s\S]*rotate <names\.\.>/);
+  }
+  t.match(await runProgram(t, ['help', 'rotate']), { code: 0, stdout: /--revoke-now/ });
+  t.match(await runProgram(t, ['-v']), { code: 0, stdout: /^latchkey \d/ });
+});
