@@ -11,7 +11,7 @@ import { mergeEnvconsuls } from './envconsul/merge-envconsuls.ts';
 import { readEnvconsul } from './envconsul/read-envconsul.ts';
 import { HclError, type HclObject } from './hcl/node.ts';
 import { parseHcl } from './hcl/parse.ts';
-import { describePlaceholder } from './hcl/placeholder.ts';
+import { describePlaceholder, placeholdersIn } from './hcl/placeholder.ts';
 import type { Note, Report } from './hcl/report.ts';
 import type { ConfigSource } from './read-source.ts';
 import { draftAgent } from './vault-agent/draft-agent.ts';
@@ -87,6 +87,11 @@ export function readForeign(
   const roots = all.flatMap((file) => parse(file, report) ?? []);
   const [first] = files;
   if (roots.length < all.length) return undefined;
+  for (const { file, root } of roots) {
+    for (const { position, name, found } of placeholdersIn(root)) {
+      problems.warn(file, position, `${found} looks like a place that nobody filled in`, name);
+    }
+  }
   const tool = options.tool ?? toolOf(roots.map(({ root }) => root));
   const name = first?.file ?? `${options.folder}/${tool}`;
   const draft = createDraft(name, options.folder);
@@ -105,7 +110,12 @@ export function readForeign(
     const said = roots.flatMap(({ file, root }) =>
       guarded(file, report, () => readEnvconsul(file, root, report)),
     );
-    if (count === 0) draftEnvconsul(mergeEnvconsuls(said), options, context);
+    if (count === 0)
+      draftEnvconsul(
+        mergeEnvconsuls(said),
+        { ...options, isCommandLine: options.more !== undefined },
+        context,
+      );
   }
   if (count > 0) return undefined;
   for (const { kind, origin, message } of notes) {

@@ -119,3 +119,13 @@ t.test('the other tool is found out by its keys', async (t) => {
     { command: ['sh', '-c', 'run me'], envFrom: [{ prefix: 'secret_a_b_', isUpperCase: true }] },
   ]);
 });
+
+t.test('what stands in a string and was not filled in is told', async (t) => {
+  const { warnings } = load(
+    `${login}vault { namespace = "{{ ns }}" }\ntemplate { contents = "{{ 1 }}" destination = "/x/__APP__" }`,
+  );
+  t.match(warnings, [
+    /agent\.hcl:2:21: vault\.namespace: \{\{ ns \}\} looks like a place that nobody filled in/,
+    /template\.destination: __APP__ looks like/,
+  ]);
+});

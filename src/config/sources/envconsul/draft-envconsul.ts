@@ -15,11 +15,12 @@ import type { SaidEnvconsul, SaidPrefix } from './read-envconsul.ts';
 export interface EnvconsulOptions {
   readonly command?: readonly string[] | undefined;
   readonly isOnce?: boolean;
+  readonly isCommandLine?: boolean;
 }
 
 export function draftEnvconsul(
   agent: SaidEnvconsul,
-  { command, isOnce = false }: EnvconsulOptions,
+  { command, isOnce = false, isCommandLine = false }: EnvconsulOptions,
   context: DraftContext,
 ): void {
   const { report } = context;
@@ -29,11 +30,18 @@ export function draftEnvconsul(
     report.problem(origin, 'needs Consul, which is not asked here; keep these values in the vault');
   for (const origin of agent.services) report.problem(origin, 'needs Consul, which is not asked here');
   const path = draftProgram(agent.exec, command, agent.pristine?.value === true, context);
-  if (path === undefined)
-    report.problem(
-      agent.exec?.origin ?? nowhereIn(context),
-      'expected a command: in a block exec, or on the command line',
-    );
+  if (path === undefined) {
+    const origin = agent.exec?.origin ?? nowhereIn(context);
+    const message = 'expected a command: in a block exec, or on the command line';
+    // A file alone may be waiting for its command line.
+    if (isCommandLine) report.problem(origin, message);
+    else
+      report.note(
+        'differs',
+        origin,
+        'runs the program of the command line: latchkey envconsul -config FILE CMD',
+      );
+  }
   if (path !== undefined && isOnce) context.draft.set([...path, 'on_rotation'], 'none', nowhereIn(context));
   if (path !== undefined)
     for (const secret of agent.secrets) draftSecret(secret, agent, [...path, 'env_from'], context);

@@ -1,5 +1,6 @@
 // A file that is itself a template that nobody filled in: what kind it is, by what stands where it cannot be read.
 import type { Position } from '../../problems.ts';
+import type { HclItem, HclNode, HclObject } from './node.ts';
 
 const kinds: readonly (readonly [RegExp, string])[] = [
   [/\{%-?.*?-?%\}/, 'of Jinja, as Ansible fills in'],
@@ -35,4 +36,33 @@ export function describePlaceholder(text: string, position: Position): string | 
   }
   const other = position.line <= 3 ? notHcl.find(([pattern]) => pattern.test(text)) : undefined;
   return other && `expected HCL or JSON: this file ${other[1]}`;
+}
+
+/** Where such text is what is meant: templates, commands, names with an action in them. */
+const mayHoldActions =
+  /^(?:contents|command|format|custom|left|right|left_delimiter|right_delimiter|template)$/;
+const placeholder = /\{\{.*?\}\}|\{%.*?%\}|<%.*?%>|\$\{[^}]*\}|\b__[A-Z][A-Z0-9_]*__\b/;
+
+/** Strings of a readable file that look like places of a template which nobody filled in. */
+export function* placeholdersIn(
+  root: HclObject,
+): Generator<{ position: Position; name: string; found: string }> {
+  for (const item of root.items) yield* placeholdersOf(item, '');
+}
+
+function* placeholdersOf({ keys, value }: HclItem, before: string): ReturnType<typeof placeholdersIn> {
+  const name = [before, ...keys.map((key) => key.name)].filter((part) => part !== '').join('.');
+  const isBlock = value.kind === 'object';
+  if (!isBlock && mayHoldActions.test(keys.at(-1)?.name ?? '')) return;
+  yield* placeholdersAt(value, name);
+}
+
+function* placeholdersAt(node: HclNode, name: string): ReturnType<typeof placeholdersIn> {
+  if (node.kind === 'object') for (const item of node.items) yield* placeholdersOf(item, name);
+  else if (node.kind === 'list') for (const item of node.items) yield* placeholdersAt(item, name);
+  else if (node.type === 'string') {
+    const found = placeholder.exec(node.text)?.[0];
+    if (found !== undefined)
+      yield { position: node.position, name, found: found.length > 40 ? `${found.slice(0, 40)}…` : found };
+  }
 }

@@ -267,5 +267,10 @@ function draftLog(
     report.problem(logFormat?.origin ?? nowhere, `expected standard or json, got ${JSON.stringify(format)}`);
   draft.set(['log', 'format'], format === 'json' ? 'json' : 'text', logFormat?.origin ?? nowhere);
   if (said(logFile) !== undefined)
-    draft.set(['log', 'file'], resolve(folder, logFile?.value ?? ''), logFile?.origin ?? nowhere);
+    draft.set(['log', 'file'], logPath(folder, logFile?.value ?? ''), logFile?.origin ?? nowhere);
+}
+
+/** A folder gets a file of our name in it. */
+function logPath(folder: string, path: string): string {
+  return path.endsWith('/') ? resolve(folder, path, 'latchkey.log') : resolve(folder, path);
 }
