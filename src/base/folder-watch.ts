@@ -19,7 +19,8 @@ interface Options {
 
 interface Watched {
   readonly watcher: FSWatcher;
-  readonly inode: number;
+  /** A number of an inode is used again at once; with the birth it is not. */
+  readonly identity: string;
 }
 
 export function createFolderWatch({ onEvent, logger }: Options): FolderWatch {
@@ -33,19 +34,20 @@ export function createFolderWatch({ onEvent, logger }: Options): FolderWatch {
   function onChange(folder: string, name: string | null): void {
     const names = wanted.get(folder);
     // The folder itself has gone or moved, or the kernel does not tell what it was.
-    const isStructural =
-      name === null || name === basename(folder) || awaited.get(folder)?.has(name) === true;
-    if (isStructural) tellAll(sync());
+    const isItself = name === null || name === basename(folder);
+    // The kernel's watch ends with the folder that it is on.
+    if (isItself) forget(folder);
+    if (isItself || awaited.get(folder)?.has(name) === true) tellAll(sync());
     if (names === undefined) return;
     if (name === null) tellAll([folder]);
     else if (names.has(name)) onEvent(join(folder, name));
   }
 
-  function watchFolder(folder: string, inode: number): void {
+  function watchFolder(folder: string, identity: string): void {
     try {
       const watcher = watch(folder, (_event, name) => onChange(folder, name));
       watcher.on('error', () => forget(folder));
-      open.set(folder, { watcher, inode });
+      open.set(folder, { watcher, identity });
       hasFailed = false;
     } catch (error) {
       if (!hasFailed) {
@@ -70,17 +72,17 @@ export function createFolderWatch({ onEvent, logger }: Options): FolderWatch {
   /** Brings the watches in line with what is wanted and what is there; the folders that came or went. */
   function sync(): Set<string> {
     const other = new Set<string>();
-    const needed = new Map<string, number>();
+    const needed = new Map<string, string>();
     awaited = new Map();
     for (const folder of wanted.keys()) {
-      const { path, inode, missing } = nearestThere(folder);
-      needed.set(path, inode);
+      const { path, identity, missing } = nearestThere(folder);
+      needed.set(path, identity);
       if (missing !== undefined) awaited.set(path, (awaited.get(path) ?? new Set()).add(missing));
     }
-    for (const [folder, { inode }] of open) if (needed.get(folder) !== inode) forget(folder);
-    for (const [folder, inode] of needed) {
+    for (const [folder, { identity }] of open) if (needed.get(folder) !== identity) forget(folder);
+    for (const [folder, identity] of needed) {
       if (open.has(folder)) continue;
-      watchFolder(folder, inode);
+      watchFolder(folder, identity);
       other.add(folder);
     }
     for (const folder of wanted.keys()) if (!needed.has(folder)) other.add(folder);
@@ -109,12 +111,12 @@ export function createFolderWatch({ onEvent, logger }: Options): FolderWatch {
 }
 
 /** The folder itself or the nearest one above it, and the name in it that is missing. */
-function nearestThere(folder: string): { path: string; inode: number; missing: string | undefined } {
+function nearestThere(folder: string): { path: string; identity: string; missing: string | undefined } {
   let missing: string | undefined;
   for (let path = folder; ; path = dirname(path)) {
-    const stats = statSync(path, { throwIfNoEntry: false });
+    const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
     if (stats?.isDirectory() === true || path === dirname(path)) {
-      return { path, inode: stats?.ino ?? 0, missing };
+      return { path, identity: `${stats?.dev} ${stats?.ino} ${stats?.birthtimeNs}`, missing };
     }
     missing = basename(path);
   }

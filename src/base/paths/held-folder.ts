@@ -40,6 +40,8 @@ interface Shared {
   readonly walked: Promise<WalkedFolder>;
   users: number;
   isKept: boolean;
+  /** It is kept no longer. */
+  drop(walked?: WalkedFolder): void;
 }
 const kept = new Map<string, Shared>();
 
@@ -48,10 +50,15 @@ export async function holdFolder(path: string, options: WalkOptions): Promise<He
   const one = sharedFor(path, options);
   one.users += 1;
   const walked = await one.walked;
-  return held(walked, () => {
+  const folder = held(walked, () => {
     one.users -= 1;
     closeUnused(one, walked);
   });
+  // One that was kept may have been removed meanwhile, and another one may be in its place.
+  if (!one.isKept || fs.fstatSync(walked.fd).nlink > 0) return folder;
+  one.drop(walked);
+  folder.release();
+  return holdFolder(path, options);
 }
 
 function sharedFor(path: string, options: WalkOptions): Shared {
@@ -59,18 +66,23 @@ function sharedFor(path: string, options: WalkOptions): Shared {
   const key = JSON.stringify([path, [...trust.uids], trust.isForReading, createMode, isReal]);
   const before = kept.get(key);
   if (before !== undefined) return before;
-  const one = { walked: drive(walkToFolder(path, options)), users: 0, isKept: kept.size < mostKept };
+  const one: Shared = {
+    walked: drive(walkToFolder(path, options)),
+    users: 0,
+    isKept: kept.size < mostKept,
+    drop(walked) {
+      if (!one.isKept) return;
+      if (kept.get(key) === one) kept.delete(key);
+      one.isKept = false;
+      if (walked !== undefined) closeUnused(one, walked);
+    },
+  };
   if (!one.isKept) return one;
   kept.set(key, one);
-  const drop = (walked?: WalkedFolder): void => {
-    if (kept.get(key) === one) kept.delete(key);
-    one.isKept = false;
-    if (walked !== undefined) closeUnused(one, walked);
-  };
   one.walked.then(
-    (walked) => setTimeout(drop, freshMs, walked).unref(),
+    (walked) => setTimeout(one.drop, freshMs, walked).unref(),
     // What was refused may be mended the next moment.
-    () => drop(),
+    () => one.drop(),
   );
   return one;
 }

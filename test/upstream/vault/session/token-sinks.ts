@@ -7,6 +7,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -70,7 +71,7 @@ const content = (path: string) =>
   });
 
 t.test('writes the token with mode, owner and group, and each new one over it', async (t) => {
-  const folder = t.testdir({});
+  const folder = testFolder(t);
   const path = join(folder, 'token');
   const ids = isRoot ? { owner: '1234', group: '4321' } : {};
   const { lookUp, revoke } = await startWith(t, [sinkAt(path, { mode: 0o440, ...ids })]);
@@ -90,7 +91,9 @@ t.test('writes the token with mode, owner and group, and each new one over it', 
 });
 
 t.test('a staged file that a killed agent left behind is replaced, a symlink is not followed', async (t) => {
-  const folder = t.testdir({ victim: 'untouched', '.token.latchkey': t.fixture('symlink', 'victim') });
+  const folder = testFolder(t);
+  writeFileSync(join(folder, 'victim'), 'untouched');
+  symlinkSync('victim', join(folder, '.token.latchkey'));
   const path = join(folder, 'token');
   await startWith(t, [sinkAt(path)]);
   await content(path);
@@ -98,7 +101,7 @@ t.test('a staged file that a killed agent left behind is replaced, a symlink is 
 });
 
 t.test('wrapped: the wrap info, and inside it the token', async (t) => {
-  const path = join(t.testdir({}), 'token');
+  const path = join(testFolder(t), 'token');
   const { vault, lookUp } = await startWith(t, [sinkAt(path, { wrapTtlSeconds: 120 })]);
   const info = JSON.parse(await content(path)) as { token: string; ttl: number; creation_path: string };
   t.match(info, { ttl: 120, creation_path: 'sys/wrapping/wrap', creation_time: String });
@@ -139,7 +142,8 @@ t.test('encrypted: opens with the private key, the derived key and the additiona
 });
 
 t.test('a sink that cannot be written is told once, and does not stop the others', async (t) => {
-  const folder = t.testdir({ closed: {} });
+  const folder = testFolder(t);
+  mkdirSync(join(folder, 'closed'));
   const path = join(folder, 'token');
   chmodSync(join(folder, 'closed'), 0o500);
   const { logs, upstream } = await startWith(t, [
@@ -166,7 +170,7 @@ t.test('a sink that cannot be written is told once, and does not stop the others
 });
 
 t.test('a token that is in a sink outlives the agent', async (t) => {
-  const path = join(t.testdir({}), 'token');
+  const path = join(testFolder(t), 'token');
   const { upstream, lookUp } = await startWith(t, [sinkAt(path)]);
   const token = await content(path);
   await upstream.close({ revokeToken: true, signal: AbortSignal.timeout(5000) });
