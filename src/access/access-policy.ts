@@ -66,6 +66,8 @@ interface CompiledRule {
   readonly allows: (name: string) => boolean;
   readonly vault: readonly {
     readonly matches: (path: string) => boolean;
+    /** Of the path, up to its first wildcard. */
+    readonly start: string;
     readonly methods: ReadonlySet<string>;
   }[];
   readonly isAdmin: boolean;
@@ -90,6 +92,7 @@ export function compilePolicy(config: AccessRules, accounts: AccountNames, ownUi
     allows: anyOf(rule.allow.map(wildcard)),
     vault: rule.vault.map((entry) => ({
       matches: wildcard(entry.path),
+      start: entry.path.split('*', 1)[0] ?? '',
       methods: new Set(entry.methods.map((method) => method.toUpperCase())),
     })),
     isAdmin: rule.admin,
@@ -182,10 +185,32 @@ function ruleAllows(rule: CompiledRule, ask: Ask): boolean {
   if (ask.kind === 'list' || ask.kind === 'metrics') return true;
   if (ask.kind === 'admin') return rule.isAdmin;
   if (ask.kind === 'secret') return rule.allows(ask.name);
+  if (isPreflight(rule, ask)) return true;
   return rule.vault.some(
     (entry) =>
       (entry.methods.has(ask.method.toUpperCase()) || entry.methods.has('*')) && entry.matches(ask.path),
   );
+}
+
+const mountOf = /^(?:(.+)\/)?sys\/internal\/ui\/mounts\/(.+)$/;
+
+/**
+ * What Vault lets every token ask, and its clients ask before anything else: what they are, and of what kind the mount of a
+ * path is that they may use.
+ */
+function isPreflight(rule: CompiledRule, { method, path }: Ask & { kind: 'vault' }): boolean {
+  if (method.toUpperCase() !== 'GET' || rule.vault.length === 0) return false;
+  if (path === 'auth/token/lookup-self') return true;
+  const [, namespace, rest] = mountOf.exec(path) ?? [];
+  if (rest === undefined) return false;
+  const asked = namespace === undefined ? rest : `${namespace}/${rest}`;
+  return rule.vault.some(({ start }) => sharesMount(start, asked));
+}
+
+/** The first segment of a path is of its mount, and a mount may have more of them: one must go on from the other. */
+function sharesMount(start: string, asked: string): boolean {
+  const [mount = ''] = start.split('/');
+  return mount !== '' && start.length > mount.length && asked.split('/', 1)[0] === mount;
 }
 
 function clientTests(client: ClientPattern, accounts: AccountNames): ClientTest[] {

@@ -8,8 +8,11 @@ export interface AwsCredentials {
   readonly sessionToken: string | undefined;
 }
 
-/** Credentials without an end are given one this far ahead (ms): the SDKs ask again then, and otherwise never. */
-export const endlessCredentialsLifeMs = 15 * 60_000;
+/**
+ * Credentials without an end are given one this far ahead (ms): the SDKs ask again then, and otherwise never. Botocore
+ * asks at every use from fifteen minutes before the end on, others from five.
+ */
+export const endlessCredentialsLifeMs = 20 * 60_000;
 
 const spellings = {
   accessKeyId: ['access_key', 'access_key_id', 'aws_access_key_id', 'AccessKeyId'],

@@ -36,6 +36,8 @@ export interface LifeConfig {
 export interface SecretConfig {
   readonly name: string;
   readonly upstream: string;
+  /** Other names that dialects accept for it. */
+  readonly aliases: readonly string[];
   readonly path: string;
   readonly operation: 'read' | 'write';
   readonly parameters: Readonly<Record<string, string>>;

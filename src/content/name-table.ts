@@ -13,6 +13,8 @@ export interface NamedSecret {
 export interface NameTable {
   find(name: string): NamedSecret | undefined;
   all(): NamedSecret[];
+  /** The name that an alias stands for; any other text is given back. */
+  nameOf(alias: string): string;
   /** The names that stand for this entry. */
   namesOf(key: string): string[];
   /** Opens what is new, closes what is gone; a secret whose settings are the same is not touched. */
@@ -28,6 +30,7 @@ interface OpenName {
 export function createNameTable(options: { store: Store; secrets: readonly SecretConfig[] }): NameTable {
   const { store } = options;
   const open = new Map<string, OpenName>();
+  let aliases = new Map<string, string>();
 
   function reconcile(secrets: readonly SecretConfig[]): void {
     const wanted = new Set(secrets.map(({ name }) => name));
@@ -44,6 +47,7 @@ export function createNameTable(options: { store: Store; secrets: readonly Secre
       const { reference, policy } = resolveSecret(config);
       open.set(config.name, { config, handle: store.open(reference, policy) });
     }
+    aliases = new Map(secrets.flatMap((config) => config.aliases.map((alias) => [alias, config.name])));
     // Closed last: an entry that only changed its name or policy keeps its lease.
     for (const handle of replaced) handle.close();
   }
@@ -54,6 +58,7 @@ export function createNameTable(options: { store: Store; secrets: readonly Secre
       const known = open.get(name);
       return known && { config: known.config, entry: known.handle.entry };
     },
+    nameOf: (alias) => aliases.get(alias) ?? alias,
     all: () => [...open.values()].map(({ config, handle }) => ({ config, entry: handle.entry })),
     namesOf: (key) => [...open].filter(([, { handle }]) => handle.key === key).map(([name]) => name),
     reconcile,

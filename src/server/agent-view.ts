@@ -12,6 +12,8 @@ import type { Store } from '../store/store.ts';
 interface SecretNames {
   find(name: string): { readonly entry: Entry } | undefined;
   all(): readonly { readonly config: { readonly name: string }; readonly entry: Entry }[];
+  /** The name that an alias stands for; any other text is given back. */
+  nameOf(alias: string): string;
   /** The names that stand for the entry with this key. */
   namesOf(key: string): readonly string[];
 }

@@ -15,7 +15,7 @@ import { waitFor } from '../support/wait-for.ts';
 
 const run = promisify(execFile);
 
-async function start(t: Test, vault: Pick<TestVault, 'address' | 'rootToken'>) {
+async function start(t: Test, vault: Pick<TestVault, 'address' | 'rootToken'>, config: object = {}) {
   const folder = testFolder(t);
   const port = await freePort();
   const agent = startAgent(t, {
@@ -26,6 +26,7 @@ async function start(t: Test, vault: Pick<TestVault, 'address' | 'rootToken'>) {
         { unix: join(folder, 'latchkey.sock'), serve: ['secrets', 'admin', 'vault'] },
         { tcp: `127.0.0.1:${port}`, token_file: join(folder, 'token'), serve: ['vault'] },
       ],
+      ...config,
     },
   });
   await agent.untilReady();
@@ -114,6 +115,39 @@ t.test('the bao or vault command works through the agent', { timeout: 90_000 }, 
     await cli('kv', 'metadata', 'delete', '-mount=secret', 'app');
     await t.rejects(cli('kv', 'get', '-mount=secret', 'app'));
   }
+});
+
+t.test('`kv get` works with a rule for the secret alone', { timeout: 90_000 }, async (t) => {
+  const command = findRealVault();
+  if (command === undefined) {
+    t.pass('the command', { skip: noRealVault });
+    return;
+  }
+  const real = await startReal(t, command);
+  await fetch(`${real.address}/v1/secret/data/app`, {
+    method: 'POST',
+    headers: { 'x-vault-token': real.rootToken },
+    body: '{"data":{"key":"one"}}',
+  });
+  const client = { uid: process.getuid?.() ?? 0 };
+  const rules = [
+    { name: 'status', client, admin: true },
+    { name: 'app', client, vault: [{ path: 'secret/data/app' }] },
+  ];
+  const { agent } = await start(t, real, { access: { strict: true, rules } });
+  const address = `unix://${agent.socket}`;
+  const env = {
+    BAO_ADDR: address,
+    VAULT_ADDR: address,
+    HOME: testFolder(t),
+    PATH: process.env['PATH'] ?? '',
+  };
+  const cli = async (...args: string[]) => (await run(command, args, { env, timeout: 20_000 })).stdout.trim();
+  t.equal(await cli('kv', 'get', '-mount=secret', '-field=key', 'app'), 'one');
+  t.equal(await cli('kv', 'get', '-field=key', 'secret/app'), 'one', 'the version of the mount is found out');
+  t.match(await cli('token', 'lookup'), /policies/);
+  await t.rejects(cli('kv', 'get', '-mount=secret', 'other'), /403/);
+  await t.rejects(cli('kv', 'get', 'cubbyhole/app'), /403/);
 });
 
 async function startReal(t: Test, command: string) {

@@ -160,6 +160,7 @@ export function secretConfig(name: string): SecretConfig {
     maxStaleMs: undefined,
     onStale: 'expire',
     onRemoved: 'keep',
+    aliases: [],
     onDenied: 'keep',
     overlapMs: 30_000,
     onExit: 'revoke',

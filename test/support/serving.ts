@@ -34,6 +34,7 @@ export interface ServingOptions {
   /** Called with the folder; default: one unix socket with `secrets` and `metrics`. */
   listeners?: (folder: string) => ListenerConfig[];
   view?: Partial<AgentView>;
+  aliases?: Record<string, string>;
 }
 
 export type Serving = Awaited<ReturnType<typeof startServing>>;
@@ -61,6 +62,7 @@ export async function startServing(options: ServingOptions = {}) {
     names: {
       find: (name) => handles.get(name),
       all: () => [...handles].map(([name, { entry }]) => ({ config: { name }, entry })),
+      nameOf: (alias) => options.aliases?.[alias] ?? alias,
       namesOf: (key) => [...handles].filter(([, handle]) => handle.key === key).map(([name]) => name),
     },
     status: () => emptyStatus,

@@ -63,6 +63,7 @@ export function resolveConfig(
     sources,
     warnings: [],
   };
+  checkAliases(merged.secrets, problems);
   checkNesting(context);
   checkTemplates(config, merged, context);
   return config;
@@ -97,6 +98,7 @@ function resolveSecret(
   return {
     name,
     upstream: upstream ?? '',
+    aliases: value.aliases,
     path: value.path,
     operation: value.operation,
     parameters: value.parameters,
@@ -110,6 +112,23 @@ function resolveSecret(
     onExit: value.on_exit,
     isRequired: value.required,
   };
+}
+
+/** A name means one secret, whichever of its names it is. */
+function checkAliases(secrets: readonly Named<SecretInput>[], problems: Problems): void {
+  const owners = new Map(secrets.map(({ name }) => [name, name]));
+  for (const { name, value, place } of secrets) {
+    for (const [index, alias] of value.aliases.entries()) {
+      const owner = owners.get(alias);
+      if (owner !== undefined) {
+        problems.add(
+          place.at('aliases', index),
+          `${JSON.stringify(alias)} stands for secret ${owner} already`,
+        );
+      }
+      owners.set(alias, name);
+    }
+  }
 }
 
 function resolveLog({ log }: MergedConfig, context: ResolveContext): ResolvedConfig['log'] {

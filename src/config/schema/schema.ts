@@ -14,6 +14,10 @@ const parameter = z.pipe(
 
 export const secretSchema = section({
   upstream: doc(z.optional(name()), 'A name from `upstreams`; with one upstream it need not be said.'),
+  aliases: doc(
+    z.prefault(textList(), []),
+    'Other names that callers may ask for it by, such as `prod/db`, an ARN or `/prod/db/password`; rules know its own name.',
+  ),
   path: doc(
     text(),
     'The path, as the `vault` command takes it, to the letter: the version of a KV engine is found out, a child namespace may stand before it. `?key=value` at its end goes to `parameters`.',

@@ -3,14 +3,6 @@
 import { methodNotAllowed } from '../http/method-not-allowed.ts';
 import type { DialectHandler, ServerContext } from '../http/server-context.ts';
 
-/** An agent that answers nobody for want of a record is not ready, though all else is. */
-function withAudit({ view, audit }: ServerContext): ReturnType<ServerContext['view']['readiness']> {
-  const readiness = view.readiness();
-  const { state, on_failure: onFailure, error } = audit.status();
-  if (state !== 'failing' || onFailure !== 'deny') return readiness;
-  return { isReady: false, missing: [...readiness.missing, `audit: ${error}`] };
-}
-
 export function createHealthDialect(context: ServerContext): DialectHandler {
   return {
     name: 'health',
@@ -28,7 +20,7 @@ export function createHealthDialect(context: ServerContext): DialectHandler {
         exchange.fail('not_found', 'no such path');
         return;
       }
-      const { isReady, missing } = withAudit(context);
+      const { isReady, missing } = context.view.readiness();
       if (isReady) {
         exchange.answerJson(200, { status: 'ready' });
         return;

@@ -59,9 +59,13 @@ export function versionIdOf(entry: Entry, version: SecretVersion): string {
   ].join('-');
 }
 
-export function secretValue(name: string, entry: Entry, { version, stage }: StagedVersion): object {
+export function secretValue(
+  { name, arn }: { name: string; arn: string },
+  entry: Entry,
+  { version, stage }: StagedVersion,
+): object {
   return {
-    ARN: arnOf(name),
+    ARN: arn,
     Name: name,
     VersionId: versionIdOf(entry, version),
     ...contentOf(version),

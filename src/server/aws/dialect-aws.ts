@@ -6,7 +6,9 @@ import { shownVersion } from '../../store/secret-version.ts';
 import { type Exchange, jsonHeaders } from '../http/exchange.ts';
 import { decodeSegment } from '../http/path-segment.ts';
 import type { DialectHandler, ServerContext } from '../http/server-context.ts';
+import { createAwsPrepared } from './aws-prepared.ts';
 import {
+  arnOf,
   containerCredentials,
   nameOfId,
   parameterValue,
@@ -33,6 +35,18 @@ const notFound: AwsFault = { status: 404, text: 'Not found' };
 
 export function createAwsDialect(context: ServerContext): DialectHandler {
   const { view, clock } = context;
+  const prepared = createAwsPrepared(clock);
+
+  /** From what is kept of an answer to the same URL. */
+  function answerKept(exchange: Exchange): boolean {
+    const url = exchange.request.url ?? '';
+    const name = prepared.nameOf(url);
+    const entry = name === undefined ? undefined : view.names.find(name)?.entry;
+    if (name === undefined || entry === undefined || !exchange.permitsSecret(name)) return false;
+    const answer = prepared.find(url, entry);
+    if (answer !== undefined) exchange.answerPrepared(answer);
+    return answer !== undefined;
+  }
 
   /** True when the caller may; else he has his answer. */
   function admits(exchange: Exchange, name: string): boolean {
@@ -65,7 +79,7 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
   }
 
   async function getSecret(exchange: Exchange, query: SecretQuery): Promise<void> {
-    const name = nameOfId(query.secretId);
+    const { name, shown, arn } = secretNamed(query.secretId);
     if (!admits(exchange, name)) return;
     if (query.refreshNow) {
       const [result] = await view.refresh([name], AbortSignal.timeout(refreshLimitMs));
@@ -88,7 +102,11 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
         (versionStage ?? (versionId === undefined ? 'AWSCURRENT' : stage)) === stage,
     );
     if (meant !== undefined) {
-      deliver(exchange, name, found.entry, meant, secretValue(name, found.entry, meant));
+      const value = (): object => secretValue({ name: shown, arn }, found.entry, meant);
+      if (meant.stage === 'AWSCURRENT' && !query.refreshNow) {
+        prepared.keep(exchange.request.url ?? '', name, undefined, found.entry, value, false);
+      }
+      deliver(exchange, name, found.entry, meant, value());
       return;
     }
     const what = versionId === undefined ? `staging label: ${versionStage}` : `VersionId: ${versionId}`;
@@ -107,7 +125,7 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
       answerFault(exchange, { status: 400, text: 'missing parameter name' });
       return;
     }
-    const [name = '', field, ...rest] = asked.replace(/^\//, '').split('/');
+    const { name, field, rest } = parameterNamed(asked);
     exchange.field = field;
     if (!admits(exchange, name)) return;
     const found = versionsOf(name);
@@ -133,7 +151,38 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
       answerFault(exchange, { status: 400, type: 'ParameterNotFound', message });
       return;
     }
+    if (meant.stage === 'AWSCURRENT') {
+      prepared.keep(exchange.request.url ?? '', name, field, found.entry, () => value, false);
+    }
     deliver(exchange, name, found.entry, meant, value);
+  }
+
+  /** An alias as it is, also behind the suffix of six characters that AWS gives an ARN; else a name or our own ARN. */
+  function secretNamed(id: string): { name: string; shown: string; arn: string } {
+    const isArn = id.startsWith('arn:');
+    const alias = [id, isArn ? id.replace(/-[A-Za-z0-9]{6}$/, '') : id].find(
+      (one) => view.names.nameOf(one) !== one,
+    );
+    if (alias === undefined) {
+      const name = nameOfId(id);
+      return { name, shown: name, arn: arnOf(name) };
+    }
+    const shown = isArn ? alias.replace(/^(?:[^:]*:){6}/, '').replace(/-[A-Za-z0-9]{6}$/, '') : alias;
+    return { name: view.names.nameOf(alias), shown, arn: isArn ? id : arnOf(alias) };
+  }
+
+  /** The longest start of the path that is an alias, and then a field; else the first segment is the name. */
+  function parameterNamed(asked: string): { name: string; field: string | undefined; rest: string[] } {
+    const cut = asked.lastIndexOf('/');
+    for (const [alias, field] of [
+      [asked],
+      [asked.slice(0, Math.max(cut, 0)), asked.slice(cut + 1)],
+    ] as const) {
+      const name = view.names.nameOf(alias);
+      if (name !== alias) return { name, field, rest: [] };
+    }
+    const [name = '', field, ...rest] = asked.replace(/^\//, '').split('/');
+    return { name, field, rest };
   }
 
   function getCredentials(exchange: Exchange, name: string): void {
@@ -152,8 +201,10 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
     const [current] = found.staged;
     if (current === undefined) return;
     try {
-      const value = containerCredentials(name, found.entry, current.version, clock.wall());
-      deliver(exchange, name, found.entry, current, value);
+      const { entry } = found;
+      const value = (): object => containerCredentials(name, entry, current.version, clock.wall());
+      deliver(exchange, name, entry, current, value());
+      prepared.keep(exchange.request.url ?? '', name, undefined, entry, value, true);
     } catch (error) {
       if (!(error instanceof LatchkeyError)) throw error;
       answerCode(exchange, 404, 'NoCredentials', describeError(error));
@@ -198,7 +249,8 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
         return answerText(exchange, 403, 'Bad Token');
       }
       if (method !== 'GET') return answerText(exchange, 405, 'Not allowed');
-      if (name !== undefined) return getCredentials(exchange, decodeSegment(name));
+      if (answerKept(exchange)) return undefined;
+      if (name !== undefined) return getCredentials(exchange, view.names.nameOf(decodeSegment(name)));
       return route(exchange);
     },
     refuse(exchange, { why, message }) {

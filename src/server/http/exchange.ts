@@ -55,7 +55,6 @@ export class Exchange implements Recorded {
   #body: AnswerBody = '';
   #wire: Buffer | undefined;
   #isAnswered = false;
-  #isRefusal = false;
 
   constructor(
     context: ServerContext,
@@ -163,17 +162,15 @@ export class Exchange implements Recorded {
   }
 
   /** The answer to a caller that may not. It tells no more than he knew. */
-  deny(): void {
+  deny(message = 'not allowed'): void {
     this.isAudited = true;
     this.context.metrics.denials.with('access').inc();
-    this.#isRefusal = true;
-    this.failWith(apiError('denied', 'not allowed'));
+    this.failWith(apiError('denied', message));
   }
 
   /** For a request that no program of this host makes, whoever asks. */
   refuse(refusal: { why: string; message: string }): void {
     this.context.metrics.denials.with(refusal.why).inc();
-    this.#isRefusal = true;
     this.decision = { isAllowed: false, reason: refusal.message, rule: undefined };
     this.isAudited = true;
     if (this.dialect?.refuse !== undefined) this.dialect.refuse(this, refusal);
@@ -246,7 +243,12 @@ export class Exchange implements Recorded {
   /** Who was refused, or may have nothing, keeps no connection. */
   #isLast(): boolean {
     const { scope, standing } = this.connection;
-    return scope.isDraining || standing === 'stranger' || this.#isRefusal || this.#hasUnreadBody();
+    return (
+      scope.isDraining ||
+      standing === 'stranger' ||
+      (this.#status === 403 && !this.decision.isAllowed) ||
+      this.#hasUnreadBody()
+    );
   }
 
   /** A body that nobody read would be taken in to its end; the connection ends instead. */

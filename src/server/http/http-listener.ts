@@ -65,7 +65,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
     const peer = openPeer ?? (isTcp ? noPeer : peerTable.peerOf(fdOf(socket)));
     const { caller } = peer.identity;
     // Whoever connects by TCP will have to show the token: one caller as far as this listener goes.
-    const standing = isTcp ? 'owner' : context.access.standingOf(caller);
+    const standing = isTcp || openPeer !== undefined ? 'owner' : context.access.standingOf(caller);
     const give = shares.take(caller.kind === 'process' ? String(caller.uid) : caller.kind, standing);
     if (give === undefined) {
       peer.release();
@@ -74,7 +74,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
     }
     open.set(shares.count);
     const connection: Connection = {
-      ...{ scope, peer, standing: isTcp ? 'ruled' : standing, waiting: 0 },
+      ...{ scope, peer, standing: isTcp || openPeer !== undefined ? 'ruled' : standing, waiting: 0 },
       ...{ provedBy: undefined, provenHeader: undefined, onProof: undefined },
     };
     socket.once('close', () => {

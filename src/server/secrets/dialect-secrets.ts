@@ -88,11 +88,13 @@ export function createSecretsDialect(context: ServerContext): DialectHandler {
         return;
       }
       const known = targets.get(path);
-      const target = known ?? parseTarget(path);
+      const asked = known ?? parseTarget(path);
+      const target = asked && { ...asked, name: view.names.nameOf(asked.name) };
       if (target === undefined)
         return exchange.fail('request_invalid', 'expected /secrets/NAME or /secrets/NAME/FIELD');
       exchange.field = target.field;
-      respond(exchange, target, known === undefined);
+      // By an alias nothing is kept: a reload may give it to another.
+      respond(exchange, known ?? target, known === undefined && target.name === asked?.name);
     },
   };
 }

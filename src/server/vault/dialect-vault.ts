@@ -282,7 +282,8 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
       const known = targets.get(url);
       const target = known ?? vaultTarget(exchange.path, exchange.query);
       if (!mayPass(exchange, target)) {
-        exchange.deny();
+        const isUnproven = exchange.identity.caller.kind === 'unknown' && scope.token !== undefined;
+        exchange.deny(isUnproven ? howToShowTheToken : undefined);
         return undefined;
       }
       if (canOnlyReveal(target) && tokenOf(exchange) === 'auto') {
@@ -313,6 +314,9 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     },
   };
 }
+
+const howToShowTheToken =
+  "not allowed: show this listener's token as X-Vault-Token, or as Authorization: Bearer TOKEN where X-Vault-Token is a token of the vault";
 
 /** Other headers of Vault may change what the answer is; what else a client sends (a trace's id) does not. */
 const plainHeaders = new Set(['x-vault-request', 'x-vault-token', 'x-vault-namespace']);

@@ -169,3 +169,57 @@ t.test('where the Vault dialect is served too, serve says whose /v1 is', async (
   t.match(await get('v.sock', '/v1/stripe'), { status: 502, text: /"errors"/ });
   t.equal((await get('v.sock', '/secretsmanager/get?secretId=stripe')).status, 200);
 });
+
+t.test(
+  'an alias is another name: a path, an ARN of AWS with or without its suffix, a parameter',
+  async (t) => {
+    const arn = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:prod/db';
+    const { put, get } = await serveAws(t, {
+      aliases: { 'prod/db': 'db', [arn]: 'db', '/prod/db': 'db' },
+    });
+    put('db', { password: 'p' });
+    const id = encodeURIComponent;
+    const ask = async (path: string) => JSON.parse((await get(path)).text);
+    t.match(await ask(`/secretsmanager/get?secretId=${id('prod/db')}`), {
+      Name: 'prod/db',
+      SecretString: /"p"/,
+    });
+    t.match(await ask(`/secretsmanager/get?secretId=${id(`${arn}-a1b2c3`)}`), {
+      Name: 'prod/db',
+      ARN: `${arn}-a1b2c3`,
+      SecretString: /"p"/,
+    });
+    t.match(await ask(`/secretsmanager/get?secretId=${id(arn)}`), { ARN: arn, SecretString: /"p"/ });
+    t.match(await ask(`/systemsmanager/parameters/get?name=${id('/prod/db/password')}`), {
+      Parameter: { Name: '/prod/db/password', Value: 'p' },
+    });
+    t.equal((await get(`/secretsmanager/get?secretId=${id(`${arn.replace('prod', 'test')}`)}`)).status, 400);
+  },
+);
+
+t.test('what is kept follows the version, the rules and the names', async (t) => {
+  const own = process.getuid?.() ?? 0;
+  const rulesFor = (allow: string[]) => ({
+    strict: true,
+    rules: [{ name: 'app', client: { uid: own }, allow, vault: [], admin: false }],
+  });
+  const { put, get, access, drop } = await serveAws(t, { rules: rulesFor(['stripe']) });
+  put('stripe', { key: 'one' });
+  const paths = [
+    '/v1/stripe',
+    '/secretsmanager/get?secretId=stripe',
+    '/systemsmanager/parameters/get?name=stripe/key',
+  ];
+  for (const path of paths) {
+    put('stripe', { key: 'one' });
+    for (const _again of [1, 2]) t.match(await get(path), { status: 200, text: /one/ }, path);
+    put('stripe', { key: 'two' });
+    for (const _again of [1, 2]) t.match(await get(path), { status: 200, text: /two/ }, path);
+    access.replace(rulesFor(['other']));
+    t.equal((await get(path)).status, 403, path);
+    access.replace(rulesFor(['stripe']));
+    t.match(await get(path), { status: 200, text: /two/ }, path);
+  }
+  drop('stripe');
+  for (const path of paths) t.equal((await get(path)).status, 400, path);
+});

@@ -488,7 +488,7 @@ t.test('what cannot be recorded is not done upstream either', async (t) => {
   mkdirSync(file);
   const { vault, agent } = await start(t, {
     config: { audit: { file } },
-    until: /not ready: audit: the audit file cannot be written/,
+    until: /not ready: audit: nothing is served: the audit file cannot be written/,
   });
   vault.route(({ path }) => (path === 'secret/data/app' ? { status: 204 } : undefined));
   const write = () => agent.ask('/v1/secret/data/app', { method: 'PUT', body: '{}' });

@@ -1,0 +1,102 @@
+// Answers of the AWS dialect kept as bytes, by the URL that they were asked by: made once a version, and anew when the
+// second changes that their Date tells. Only of what is current; who may have one is decided for each request.
+import { BoundedMap } from '../../base/bounded-map.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Entry } from '../../store/entry.ts';
+import { type SecretVersion, shownVersion } from '../../store/secret-version.ts';
+import { jsonHeaders } from '../http/exchange.ts';
+import { wireBytes } from '../node-internals/wire-answer.ts';
+import type { PreparedAnswer } from '../secrets/secret-reader.ts';
+
+export interface AwsPrepared {
+  /** The name of the secret that this URL means, where an answer to it is kept. */
+  nameOf(url: string): string | undefined;
+  /** Undefined: the entry has another version by now, or another state. */
+  find(url: string, entry: Entry): PreparedAnswer | undefined;
+  /** `make` gives the value again each second where `isTimed`: it tells a time. */
+  keep(
+    url: string,
+    name: string,
+    field: string | undefined,
+    entry: Entry,
+    make: () => object,
+    isTimed: boolean,
+  ): void;
+}
+
+interface Kept {
+  readonly name: string;
+  readonly field: string | undefined;
+  readonly entry: Entry;
+  readonly version: SecretVersion;
+  readonly expiresAt: number | undefined;
+  readonly make: () => object;
+  readonly isTimed: boolean;
+  body: Buffer;
+  answer: PreparedAnswer;
+  /** Wall time in milliseconds: good from the one to before the other. */
+  validFrom: number;
+  validUntil: number;
+}
+
+const mostKept = 4096;
+const longestUrl = 1024;
+
+export function createAwsPrepared(clock: Clock): AwsPrepared {
+  const kept = new BoundedMap<string, Kept>(mostKept);
+
+  function refresh(one: Kept, wall: number): void {
+    if (one.isTimed) one.body = bodyOf(one.make());
+    one.answer = answerOf(one, wall);
+    one.validFrom = wall;
+    one.validUntil = (Math.floor(wall / 1000) + 1) * 1000;
+  }
+
+  return {
+    nameOf: (url) => kept.get(url)?.name,
+    find(url, entry) {
+      const one = kept.get(url);
+      if (one === undefined || one.entry !== entry || one.version !== entry.current) return undefined;
+      if (one.expiresAt !== entry.expiresAt) return undefined;
+      const wall = clock.wall();
+      if (wall >= one.validUntil || wall < one.validFrom) refresh(one, wall);
+      return one.answer;
+    },
+    keep(url, name, field, entry, make, isTimed) {
+      const version = entry.current;
+      if (version === undefined || url.length > longestUrl) return;
+      const body = bodyOf(make());
+      const { expiresAt } = entry;
+      const parts = { name, field, entry, version, expiresAt, make, isTimed, body };
+      const wall = clock.wall();
+      const validUntil = (Math.floor(wall / 1000) + 1) * 1000;
+      kept.set(url, { ...parts, answer: answerOf(parts, wall), validFrom: wall, validUntil });
+    },
+  };
+}
+
+function bodyOf(value: object): Buffer {
+  return Buffer.from(JSON.stringify(value), 'utf8');
+}
+
+function answerOf(
+  one: Pick<Kept, 'name' | 'field' | 'entry' | 'version' | 'body'>,
+  wall: number,
+): PreparedAnswer {
+  const { name, field, entry, version, body } = one;
+  const headers = jsonHeaders(body.length);
+  return {
+    etag: '',
+    headers,
+    notModifiedHeaders: [],
+    body,
+    wire: wireBytes(headers, body, wall),
+    delivery: {
+      name,
+      ...(field === undefined ? {} : { field }),
+      entryKey: entry.key,
+      number: version.number,
+      shownVersion: shownVersion(version),
+    },
+  };
+}
