@@ -21,6 +21,7 @@ import { mkfifo } from '../../src/base/libc.ts';
 import { readControlledFile } from '../../src/base/paths/controlled-file.ts';
 import { signalByPidFile } from '../../src/files/transaction/signal-by-pid-file.ts';
 import { provideTokenFile } from '../../src/server/listen/token-file.ts';
+import { replaceSealedFile } from '../../src/upstream/file/replace-sealed-file.ts';
 import { readCredential } from '../../src/upstream/vault/auth/read-credential.ts';
 import { writeSinkFile } from '../../src/upstream/vault/session/write-sink-file.ts';
 import { attacker, needsOtherUsers, shellAs, stranger } from '../support/other-user.ts';
@@ -170,4 +171,23 @@ t.test('a copy of the token goes where its owner lives, over no link', { skip },
   t.ok(lstatSync(join(folder, 'token')).isFile(), 'the link was replaced');
   t.match(statSync(join(folder, 'token')), { uid: attacker });
   t.notOk(existsSync(join(outside, 'x')));
+});
+
+t.test('a sealed file in a folder of the agent is replaced there and nowhere else', { skip }, async (t) => {
+  const folder = appFolder(t);
+  const outside = join(folder, '../outside');
+  mkdirSync(outside, { mode: 0o700 });
+  writeFileSync(join(outside, 's.age'), 'old', { mode: 0o600 });
+  await shellAs(attacker, `mkdir ${folder}/vault; echo old > ${folder}/vault/s.age`);
+  const path = join(folder, 'vault/s.age');
+  await replaceSealedFile({ path, content: Buffer.from('new'), mode: 0o600 });
+  t.match(statSync(path), { uid: attacker });
+  t.equal(readFileSync(path, 'utf8'), 'new');
+  await shellAs(attacker, `mv ${folder}/vault ${folder}/was; ln -s ${outside} ${folder}/vault`);
+  await t.rejects(replaceSealedFile({ path, content: Buffer.from('new'), mode: 0o600 }), {
+    code: 'file_failed',
+    message: /uid 61001/,
+  });
+  t.strictSame(readdirSync(outside), ['s.age']);
+  t.equal(readFileSync(join(outside, 's.age'), 'utf8'), 'old');
 });

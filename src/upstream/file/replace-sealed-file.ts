@@ -1,9 +1,12 @@
 // Puts a sealed file, or the key to one, in place of the old one as a whole: who reads it sees the old or the new.
 import { constants } from 'node:fs';
-import { open, rename, stat, unlink } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { lstat, open, rename, stat, unlink } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import { type HeldEntry, holdEntry } from '../../base/paths/held-folder.ts';
+import { PathFault, pathErrorText, trusting } from '../../base/paths/path-trust.ts';
 
 export interface NewFile {
   readonly path: string;
@@ -21,35 +24,50 @@ const lookEveryMs = 20;
 
 /** Throws `file_failed` that names the path; the old file is whole then. */
 export async function replaceSealedFile(file: NewFile): Promise<void> {
-  const { path } = file;
-  const staged = join(dirname(path), `.${basename(path)}.latchkey`);
+  const path = resolve(file.path);
   try {
-    await stageAlone(staged, file);
+    // Root works on files of the agent's user too, whose folder it is: links of anybody else are refused on the way.
+    const { uid } = await stat(dirname(path));
+    const target = await holdEntry(path, { trust: trusting(uid) });
     try {
-      await file.confirm?.();
-      await rename(staged, path);
-    } catch (error) {
-      await unlink(staged).catch(() => undefined); // the first error is the one to tell
-      throw error;
+      await replaceIn(target, file);
+    } finally {
+      target.folder.release();
     }
-    await syncFolder(dirname(path));
   } catch (error) {
     if (error instanceof LatchkeyError) throw error;
-    throw new LatchkeyError('file_failed', `${path} cannot be written (${codeOf(error)})`, {
+    throw new LatchkeyError('file_failed', `${path} cannot be written (${pathErrorText(error)})`, {
       cause: error,
-      remedy: 'check that its folder is there and that you may write to it',
+      remedy:
+        error instanceof PathFault
+          ? error.remedy
+          : 'check that its folder is there and that you may write to it',
     });
   }
 }
 
-async function stageAlone(staged: string, file: NewFile): Promise<void> {
+async function replaceIn(target: HeldEntry, file: NewFile): Promise<void> {
+  const { folder, name } = target;
+  const staged = folder.entry(`.${name}.latchkey`);
+  await stageAlone(staged, target, file);
+  try {
+    await file.confirm?.();
+    await rename(staged, folder.entry(name));
+  } catch (error) {
+    await unlink(staged).catch(() => undefined); // the first error is the one to tell
+    throw error;
+  }
+  await syncFolder(folder.entry('.'));
+}
+
+async function stageAlone(staged: string, target: HeldEntry, file: NewFile): Promise<void> {
   for (;;) {
     try {
-      await stage(staged, file);
+      await stage(staged, target, file);
       return;
     } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error;
-      const { mtimeMs } = await stat(staged).catch(() => ({ mtimeMs: Date.now() })); // it is done already
+      if (errnoOf(error) !== 'EEXIST') throw error;
+      const { mtimeMs } = await lstat(staged).catch(() => ({ mtimeMs: Date.now() })); // it is done already
       if (Date.now() - mtimeMs > staleMs)
         await unlink(staged).catch(() => undefined); // somebody else was faster
       else await sleep(lookEveryMs);
@@ -57,8 +75,9 @@ async function stageAlone(staged: string, file: NewFile): Promise<void> {
   }
 }
 
-async function stage(staged: string, { path, content, mode, owner }: NewFile): Promise<void> {
-  const before = await stat(path).catch(() => undefined); // there is none yet
+async function stage(staged: string, target: HeldEntry, { content, mode, owner }: NewFile): Promise<void> {
+  // Looked at again: while this one waited another may have put a new file there.
+  const before = await lstat(target.folder.entry(target.name)).catch(() => undefined); // there is none yet
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   const handle = await open(staged, flags, 0o600);
   try {
@@ -74,10 +93,6 @@ async function stage(staged: string, { path, content, mode, owner }: NewFile): P
   } finally {
     await handle.close();
   }
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? 'unknown fault';
 }
 
 async function syncFolder(path: string): Promise<void> {
