@@ -1,4 +1,5 @@
-// How long to wait after a failure: exponential with full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter").
+// How long to wait after a failure: exponential, with half of the wait at random ("equal jitter" in AWS Architecture Blog,
+// "Exponential Backoff And Jitter"). With all of it at random an outage would cost an upstream twice the requests.
 
 export interface BackoffLimits {
   readonly minMs: number;
