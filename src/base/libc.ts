@@ -106,7 +106,7 @@ export const readlinkat = bind<[fd: number, path: string, buffer: Buffer, size: 
   'long readlinkat(int, const char *, void *, size_t)',
 );
 /** The size of the attribute with an empty buffer. */
-export const getxattr = bind<[path: string, name: string, value: Buffer, size: number]>(
+const getxattr = bind<[path: string, name: string, value: Buffer, size: number]>(
   'long getxattr(const char *, const char *, void *, size_t)',
 );
 /** `request` says what the last argument is. */
@@ -156,4 +156,11 @@ export function pidfdOpen(pid: number): number {
 
 export function pidfdSendSignal(pidfd: number, signal: number): number {
   return systemCall(pidfdSendSignalNumber, pidfd, signal, 0, 0);
+}
+
+const nothing = Buffer.alloc(0);
+
+/** Whether a file has an access list (acl(5)): stat(2) shows its users as rights of the group, and tells only their mask. */
+export function hasAccessList(path: string): boolean {
+  return getxattr(path, 'system.posix_acl_access', nothing, 0) > 0;
 }

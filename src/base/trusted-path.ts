@@ -2,6 +2,7 @@
 // process's user owns or may write. As sshd's StrictModes; opening a file safely is for those who open it.
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { hasAccessList } from './libc.ts';
 
 export interface PathFault {
   /** The part that is not as it should be: the file, a folder above it, or a link on the way. */
@@ -68,7 +69,8 @@ export function findPathFault(path: string, options: TrustOptions = {}): PathFau
       };
     }
     const isGroupTrusted = stats.gid === 0 || options.isTrustedGroup?.(stats.gid) === true;
-    if ((stats.mode & writableByGroup) !== 0 && !isSafeFolder && !isGroupTrusted) {
+    const isByGroup = (stats.mode & writableByGroup) !== 0 && !isSafeFolder;
+    if (isByGroup && (!isGroupTrusted || hasAccessList(part))) {
       const what = `can be written by group ${stats.gid} (mode ${mode})`;
       return { path: part, what, remedy: `chmod g-w ${part}` };
     }

@@ -1,4 +1,5 @@
 // What others can write decides nothing: config, templates, programs, credentials, state and the folders above them.
+import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -196,6 +197,23 @@ t.test('a group may write only when nobody else is in it', { skip: needsRoot }, 
     () => load({ files: [{ destination: path('out'), template }] }),
     refused(/can be written by group/),
   );
+});
+
+/** `user:nobody:rw`, as setfacl writes it. */
+const giveToNobody = `import os, struct, sys
+entries = [(1, 6, -1), (2, 6, 65534), (4, 4, -1), (16, 6, -1), (32, 0, -1)]
+os.setxattr(sys.argv[1], 'system.posix_acl_access', struct.pack('<I', 2) + b''.join(struct.pack('<HHi', *one) for one in entries))`;
+
+t.test('an access list lets in whom the mode does not show', { skip: needsRoot }, async (t) => {
+  const { path, write, load } = host(t);
+  const template = write('t/app.ctmpl', 'x', 0o640);
+  const files = { files: [{ destination: path('out'), template }] };
+  t.doesNotThrow(() => load(files));
+  if (spawnSync('python3', ['-c', giveToNobody, template]).status !== 0) {
+    t.pass('an access list', { skip: 'no python3, or a file system without access lists' });
+    return;
+  }
+  t.throws(() => load(files), refused(/app\.ctmpl can be written by group 0 \(mode 0660\)/));
 });
 
 t.test('strict_modes: false makes warnings of it, but not in a file that others can write', async (t) => {

@@ -4,7 +4,7 @@ import type { Stats } from 'node:fs';
 import { groupMembers } from '../accounts.ts';
 import { BoundedMap } from '../bounded-map.ts';
 import { errnoOf } from '../errno.ts';
-import { getxattr } from '../libc.ts';
+import { hasAccessList } from '../libc.ts';
 
 export interface PathTrust {
   /** Root, the agent and the owners. */
@@ -27,7 +27,6 @@ export class PathFault extends Error {
 const groupWrites = 0o020;
 const othersWrite = 0o002;
 const sticky = 0o1000;
-const nothing = Buffer.alloc(0);
 
 /** Trusts root, the agent's user and `owners`; -1 and undefined are nobody. */
 export function trusting(...owners: readonly (number | undefined)[]): PathTrust {
@@ -119,11 +118,6 @@ function membersOf(gid: number): readonly number[] | undefined {
   const members = groupMembers(gid);
   known.set(gid, { members, until: performance.now() + rememberedMs });
   return members;
-}
-
-/** Access lists of single users show as rights of the group: stat(2) tells their mask. */
-function hasAccessList(opened: string): boolean {
-  return getxattr(opened, 'system.posix_acl_access', nothing, 0) > 0;
 }
 
 function octal(mode: number): string {
