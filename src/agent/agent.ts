@@ -1,5 +1,6 @@
 // The agent's life: started in an order that loses nothing, reloaded as a whole or not at all, ended so that nothing is
 // left behind. What the parts do to each other is in wire.ts.
+import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { DrillAnswer, DrillKind, RefreshOutcome } from '../api/admin.ts';
 import { headlineOf } from '../api/headline.ts';
@@ -214,13 +215,13 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       const now = readinessOf(sources);
       const { isReady, missing } = now;
       const status = printable(serviceStatus(now, degradedOf(sources), loaded.reloadError));
-      if (status !== told) notifier?.send(isReady ? `READY=1\nSTATUS=${status}` : `STATUS=${status}`);
+      hasBeenReady ||= isReady || isHeldByNobody(core);
+      if (status !== told) notifier?.send(hasBeenReady ? `READY=1\nSTATUS=${status}` : `STATUS=${status}`);
       told = status;
       if (isReady === wasReady) return;
       if (wasReady === undefined || isReady) logger.info({ missing }, isReady ? 'ready' : 'not ready yet');
       else logger.warn({ missing }, 'not ready any more');
       wasReady = isReady;
-      hasBeenReady ||= isReady;
     };
     readiness = watchReadiness({ changes: core.changes, clock, look });
   }
@@ -300,6 +301,18 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
 function tellWarnings({ warnings }: ResolvedConfig, logger: Logger): void {
   for (const warning of warnings) logger.warn({}, `others can change what is trusted: ${warning}`);
 }
+
+/**
+ * An upstream that is away at boot must not hold back what is ordered after the agent, if all its files are there from
+ * before: it starts with them, and is told when they change.
+ */
+function isHeldByNobody({ files, upstreams }: Core): boolean {
+  const isAway = [...upstreams.byName().values()].some((one) => !beginning.has(one.status().state));
+  const all = files.status();
+  return isAway && all.length > 0 && all.every(({ destination }) => existsSync(destination));
+}
+
+const beginning: ReadonlySet<string> = new Set(['starting', 'logging_in', 'ready']);
 
 /** One line for `systemctl status`. */
 function serviceStatus({ isReady, missing }: Readiness, degraded: string[], reloadError?: string): string {

@@ -68,7 +68,13 @@ export type NotifyConfig =
   | {
       readonly kind: 'unit';
       readonly unit: string;
-      readonly action: 'reload' | 'restart' | 'reload-or-restart' | 'kill';
+      readonly action:
+        | 'reload'
+        | 'restart'
+        | 'reload-or-restart'
+        | 'try-restart'
+        | 'try-reload-or-restart'
+        | 'kill';
       readonly signal: NodeJS.Signals | undefined;
       readonly timeoutMs: number;
     };

@@ -297,7 +297,7 @@ t.test('a first file has nothing to go back to and stays', async (t) => {
   const f = createRenderFixture(t, ['db']);
   const file = f.file('app.conf', text, {
     onFailure: 'rollback',
-    notify: [{ kind: 'signal', signal: 'SIGHUP', pidFile: f.path('no.pid') }],
+    notify: [{ kind: 'command', command: ['false'], timeoutMs: 5000 }],
   });
   const pipeline = f.createPipeline([file]);
   pipeline.start();

@@ -81,6 +81,46 @@ for (const kind of ['path', 'abstract name'] as const) {
   });
 }
 
+t.test(
+  'a program that waits for the agent is not waited for, nor a vault whose files are there',
+  { skip },
+  async (t) => {
+    const folder = testFolder(t);
+    const vault = await startDevVault(t);
+    await vault.writeSecret('secret/app', { word: 'w' });
+    const file = join(folder, 'app.conf');
+    const start = async (name: string, address: string, notify: object) => {
+      const socket = join(folder, `${name}.sock`);
+      const received = await receive(t, socket);
+      const agent = startAgent(t, {
+        folder,
+        vault: { address, rootToken: vault.rootToken },
+        env: { NOTIFY_SOCKET: socket },
+        config: {
+          secrets: { app: { path: 'secret/app' } },
+          files: [{ contents: `{{ field "app" "word" }} ${name}`, destination: file, notify }],
+        },
+      });
+      const ready = () => received().some((message) => /^READY=1/.test(message));
+      return { agent, ready, received };
+    };
+    const first = await start('pid', vault.address, { signal: 'HUP', pid_file: join(folder, 'nginx.pid') });
+    await waitFor('ready with a program that is not there yet', first.ready, 30_000);
+    t.match(first.agent.log(), /nginx\.pid.*it reads the file when it starts/);
+    await first.agent.stop();
+    const second = await start('command', vault.address, {
+      command: ['sh', '-c', 'echo is not active >&2; exit 3'],
+    });
+    await waitFor('ready though a notification is owed', second.ready, 30_000);
+    t.match((await second.agent.ask('/status')).text, /"degraded":\["1 file failing"\]/);
+    await second.agent.stop();
+    const third = await start('away', 'http://127.0.0.1:1', { command: ['true'] });
+    await waitFor('ready with the files of before', third.ready, 30_000);
+    t.equal((await third.agent.ask('/readyz')).status, 503, 'to those who ask it is not');
+    t.match(third.received().join('\n'), /STATUS=waits for \d+: upstream vault/);
+  },
+);
+
 const hasAnalyze = spawnSync('systemd-analyze', ['--version']).status === 0;
 
 t.test(

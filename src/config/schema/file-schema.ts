@@ -25,7 +25,9 @@ const notification = section({
   process: doc(z.optional(name()), 'The name from `processes` that gets the signal.'),
   unit: doc(z.optional(text()), 'A unit of systemd.'),
   action: doc(
-    z.optional(choice(['reload', 'restart', 'reload-or-restart', 'kill'])),
+    z.optional(
+      choice(['reload', 'restart', 'reload-or-restart', 'try-restart', 'try-reload-or-restart', 'kill']),
+    ),
     'What systemd does to the unit; default reload. With `process`: `restart`.',
   ),
   timeout: doc(z.prefault(duration(), '30s'), 'For a command or a unit.'),

@@ -2,11 +2,12 @@
 // through systemd. Identical notifications are one; who decides when and how often is the transaction.
 
 import { LatchkeyError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import type { NotifyConfig } from '../../config/resolved.ts';
 import { runChecked } from './checked-command.ts';
 import type { RunCommand, SignalProcess } from './ports.ts';
-import { signalByPidFile } from './signal-by-pid-file.ts';
+import { NotRunningError, signalByPidFile } from './signal-by-pid-file.ts';
 
 export interface Notification {
   /** Equal keys mean the same effect. */
@@ -22,6 +23,7 @@ export interface Notification {
 export interface NotifyTools {
   readonly runCommand: RunCommand;
   readonly signalProcess: SignalProcess;
+  readonly logger?: Logger;
 }
 
 /** What a file wants to be sent, in declared order. */
@@ -48,7 +50,7 @@ export async function sendNotification(
 ): Promise<void> {
   const { config, place, placeholders } = notification;
   if (config.kind === 'signal') {
-    if ('pidFile' in config) await signalByPidFile({ pidFile: config.pidFile, signal: config.signal, place });
+    if ('pidFile' in config) await signalIfRunning(config, place, tools.logger);
     else await signalByName(config.process, config.signal, place, tools.signalProcess);
     return;
   }
@@ -61,6 +63,20 @@ export async function sendNotification(
     code: 'notify_failed',
     ...options,
   });
+}
+
+/** A program that does not run counts as told: it reads the file when it starts, and may be waiting for us to do so. */
+async function signalIfRunning(
+  { pidFile, signal }: { readonly pidFile: string; readonly signal: NodeJS.Signals },
+  place: string,
+  logger: Logger | undefined,
+): Promise<void> {
+  try {
+    await signalByPidFile({ pidFile, signal, place });
+  } catch (error) {
+    if (!(error instanceof NotRunningError)) throw error;
+    logger?.info({ pid_file: pidFile }, `${error.message}: it reads the file when it starts`);
+  }
 }
 
 async function signalByName(

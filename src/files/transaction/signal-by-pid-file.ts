@@ -2,6 +2,7 @@
 // not signal themselves: so the file is root's or the agent's own, or the process belongs to the file's owner.
 import { closeSync, readFileSync, type Stats } from 'node:fs';
 import { constants } from 'node:os';
+import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { lastErrnoName, pidfdOpen, pidfdSendSignal } from '../../base/libc.ts';
 import { readControlledFile } from '../../base/paths/controlled-file.ts';
@@ -12,6 +13,17 @@ interface Wish {
   readonly signal: NodeJS.Signals;
   /** `files[2].notify[0]` */
   readonly place: string;
+}
+
+/** The program does not run, or not yet: it reads the file when it starts. */
+export class NotRunningError extends LatchkeyError {
+  constructor(place: string, what: string, cause?: unknown) {
+    super('notify_failed', `${place}: ${what}`, {
+      cause,
+      remedy: 'start the program, or name the pid file that it writes',
+    });
+    this.name = 'NotRunningError';
+  }
 }
 
 const longestPidFile = 4096;
@@ -61,6 +73,9 @@ async function readPid(wish: Wish): Promise<{ pid: number; stats: Stats }> {
     text = file.bytes.toString('latin1');
     stats = file.stats;
   } catch (error) {
+    if (errnoOf(error) === 'ENOENT') {
+      throw new NotRunningError(wish.place, `cannot read ${pidFile} (${pathErrorText(error)})`, error);
+    }
     const remedy =
       error instanceof PathFault ? error.remedy : 'start the program, or name the pid file that it writes';
     throw failed(wish, `cannot read ${pidFile} (${pathErrorText(error)})`, remedy, error);
@@ -83,11 +98,7 @@ async function readPid(wish: Wish): Promise<{ pid: number; stats: Stats }> {
 function signalError(wish: Wish, pid: number, code: string): LatchkeyError {
   // What is no number of a process at all is as good as one that has ended.
   if (code === 'ESRCH' || code === 'EINVAL') {
-    return failed(
-      wish,
-      `${wish.pidFile} is stale: no process ${pid} runs`,
-      'start the program, or name the pid file that it writes',
-    );
+    return new NotRunningError(wish.place, `${wish.pidFile} is stale: no process ${pid} runs`);
   }
   return failed(
     wish,

@@ -66,7 +66,9 @@ export function fileStatus(unit: FileUnit, group: FileGroup): FileStatus {
     since: group.since,
     isReady:
       unit.drift?.isOpen !== true &&
-      (group.step === 'current' || (isWellSoFar(group) && unit.committedAt !== undefined)),
+      (group.step === 'current' ||
+        group.step === 'owed' ||
+        (isWellSoFar(group) && unit.committedAt !== undefined)),
     missing: unit.consumer?.missing() ?? [],
     failure: group.failure,
     retryAt: group.retryAt,
