@@ -58,6 +58,8 @@ export interface UpstreamStatus {
         readonly expires_at?: string | null;
       }
     | undefined;
+  /** The server's clock is so far ahead of this host's; absent: no difference that matters. */
+  readonly clock_skew_seconds?: number;
   /** Absent: asking it costs nobody anything. */
   readonly budget?: { readonly in_flight: number; readonly queued: number };
 }

@@ -33,7 +33,13 @@ export interface SourceStatus {
   /** Absent: it wants none. */
   readonly login?: LoginStatus;
   /** Absent: asking it costs nobody anything. */
-  readonly budget?: { readonly inFlight: number; readonly queued: number };
+  readonly budget?: {
+    readonly inFlight: number;
+    readonly queued: number;
+    readonly requestsPerSecond?: number;
+  };
+  /** How far the server's clock is ahead of this host's (negative: behind); absent: no difference that can be told. */
+  readonly clockSkewMs?: number;
   /** Login failed and the config says `exit_on_error`: the agent should end. */
   readonly isFatal?: boolean;
 }

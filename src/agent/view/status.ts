@@ -33,7 +33,7 @@ export function statusOf(sources: StatusSources): AgentStatus {
     waiting_for: missing,
     waits,
     degraded: degradedOf(sources),
-    upstreams: [...sources.upstreams()].map((upstream) => showUpstream(upstream.status())),
+    upstreams: showUpstreams(sources),
     secrets: [...store.entries()].map((entry) =>
       secretStatus({ entry, names: names.namesOf(entry.key), holders: store.holders(entry.key), wallNow }),
     ),
@@ -49,9 +49,32 @@ export function statusOf(sources: StatusSources): AgentStatus {
   };
 }
 
-function showUpstream({ since, login, budget, isFatal: _, ...rest }: SourceStatus): UpstreamAnswer {
+function showUpstreams({ upstreams, store }: StatusSources): UpstreamAnswer[] {
+  const demand = new Map<string, number>();
+  for (const { reference, policy, current } of store.entries()) {
+    const isPolled = current?.kind === 'static' || current?.kind === 'rotating';
+    if (!isPolled) continue;
+    demand.set(reference.upstream, (demand.get(reference.upstream) ?? 0) + 1000 / policy.refreshMs);
+  }
+  return [...upstreams()].map((upstream) => {
+    const status = upstream.status();
+    return showUpstream(status, describeDemand(demand.get(status.name) ?? 0, status));
+  });
+}
+
+function describeDemand(perSecond: number, { budget }: SourceStatus): string | undefined {
+  const most = budget?.requestsPerSecond ?? Number.POSITIVE_INFINITY;
+  if (perSecond <= most) return undefined;
+  const wanted = Math.ceil(perSecond * 1.2);
+  return `refresh cannot be kept: its secrets ask ${Math.ceil(perSecond)} times a second; set budget.requests_per_second from ${most} to ${wanted}, or refresh less often`;
+}
+
+function showUpstream(status: SourceStatus, demand: string | undefined): UpstreamAnswer {
+  const { since, login, budget, isFatal: _, clockSkewMs, message = demand, ...rest } = status;
   return {
     ...rest,
+    ...(message === undefined ? {} : { message }),
+    ...(clockSkewMs === undefined ? {} : { clock_skew_seconds: Math.round(clockSkewMs / 1000) }),
     since: apiMoment(since),
     ...(login === undefined ? {} : { login: showLogin(login) }),
     ...(budget === undefined ? {} : { budget: { in_flight: budget.inFlight, queued: budget.queued } }),

@@ -11,6 +11,7 @@ import {
   type UpstreamInput,
   upstreamSchema,
 } from '../upstreams/kinds.ts';
+import { checkDemand } from './check-demand.ts';
 import {
   checkKnown,
   checkUniqueNames,
@@ -65,6 +66,7 @@ export function resolveConfig(
   };
   checkAliases(merged.secrets, problems);
   checkNesting(context);
+  checkDemand(config.upstreams, config.secrets, merged, problems);
   checkTemplates(config, merged, context);
   return config;
 }

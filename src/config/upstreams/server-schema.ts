@@ -20,14 +20,22 @@ const tls = section({
   ),
 });
 
-const budget = section({
-  requests_per_second: doc(z.prefault(count(1), 50), 'Over all consumers together.'),
-  concurrency: doc(z.prefault(count(1), 16), 'Requests under way at once.'),
-});
+/** A vault of one's own bears more than a service that many share and that counts requests. */
+export const budgetSchema = (requestsPerSecond: number) =>
+  doc(
+    z.prefault(
+      section({
+        requests_per_second: doc(z.prefault(count(1), requestsPerSecond), 'Over all consumers together.'),
+        concurrency: doc(z.prefault(count(1), 16), 'Requests under way at once.'),
+      }),
+      {},
+    ),
+    'What all requests together may cost the server.',
+  );
 
 export const serverSchema = {
   tls: doc(z.prefault(tls, {}), 'How the server is verified, and the client certificate.'),
-  budget: doc(z.prefault(budget, {}), 'What all requests together may cost the server.'),
+  budget: budgetSchema(50),
   timeout: doc(z.optional(duration()), 'For one request, to the last byte; default 60s.'),
   max_body: doc(z.prefault(byteSize(), '16MiB'), 'The largest answer that is taken.'),
 };

@@ -1,7 +1,7 @@
 // The schema of an upstream of kind vault: where it is and how the agent logs in to it.
 import * as z from 'zod/mini';
 import { choice, doc, duration, fileMode, flag, section, text } from '../schema/fields.ts';
-import { serverSchema } from './server-schema.ts';
+import { budgetSchema, serverSchema } from './server-schema.ts';
 
 const common = {
   mount: doc(
@@ -161,6 +161,7 @@ export const vaultSchema = section({
     'Subscribe to changes where the server can tell of them; polling goes on.',
   ),
   ...serverSchema,
+  budget: budgetSchema(500),
   timeout: doc(
     z.optional(duration()),
     'For one request, to the last byte; default `$VAULT_CLIENT_TIMEOUT`, else 60s.',

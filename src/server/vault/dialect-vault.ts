@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { JsonNumber } from '../../base/json.ts';
 import { SecretValue } from '../../base/secret-value.ts';
+import { UpstreamError } from '../../base/upstream-error.ts';
 import type { Entry } from '../../store/entry.ts';
 import type { ForwardedAnswer } from '../agent-view.ts';
 import { type ApiError, apiErrorOf } from '../http/api-error.ts';
@@ -96,7 +97,8 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
   /** Words of the vault may be part of what is told. */
   function failBy(exchange: Exchange, reason: unknown): void {
     const error = vaultErrorOf(reason);
-    exchange.failWith(guard.isClean(Buffer.from(error.message)) ? error : vaultErrorOf(tokenInAnswer()));
+    const isClean = guard.isClean(Buffer.from(error.message));
+    exchange.failWith(isClean ? error : vaultErrorOf(tokenInAnswer()), isClean ? headersOf(reason) : []);
   }
 
   async function answerErrors(exchange: Exchange, pending: Promise<void>): Promise<void> {
@@ -342,6 +344,12 @@ function vaultErrorOf(error: unknown): ApiError {
   const told = (error as { status?: unknown }).status;
   if (typeof told === 'number' && told >= 400) return { ...known, status: told };
   return { ...known, status: gatewayStatuses[known.code] ?? known.status };
+}
+
+/** Of a 429: how long to wait, as the server told the agent. */
+function headersOf(error: unknown): string[] {
+  const headers = error instanceof UpstreamError ? error.answerHeaders : undefined;
+  return Object.entries(headers ?? {}).flat();
 }
 
 const gatewayStatuses: Readonly<Record<string, number>> = {

@@ -1,4 +1,5 @@
 // What a failed connection or a broken answer means: refused, name unknown, TLS, too slow, cut off.
+import { UpstreamError } from '../../base/upstream-error.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
 
 /** Faults that happen before the request is written; the rest may have reached the server. */
@@ -68,11 +69,13 @@ export function timeoutFailure(address: string, timeoutMs: number): UpstreamFail
   });
 }
 
-export function oversizedFailure(address: string, limit: number): UpstreamFailure {
-  return new UpstreamFailure('answer_invalid', `the answer of ${address} is larger than ${limit} bytes`, {
-    remedy: 'check that a vault answers there, or raise max_body',
-    wasSent: true,
-  });
+/** Of one answer: what else the server answers is as good as before. */
+export function oversizedFailure(address: string, limit: number): UpstreamError {
+  return new UpstreamError(
+    'upstream_answer_invalid',
+    `the answer of ${address} is larger than ${limit} bytes`,
+    { remedy: 'check that a vault answers there, or raise max_body' },
+  );
 }
 
 function isAlert(code: string): boolean {

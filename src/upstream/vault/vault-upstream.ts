@@ -96,7 +96,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
           client.request({ ...call, namespace: config.auth.namespace, priority: 'interactive' }),
       }),
     onChange: tellStatus,
-    onToken: (token) => sinks.write(token.value),
+    onToken: (token) => sinks.write(token.value, token.grant.accessor),
     onEnding: origins.end,
   });
   const secrets = createVaultSecrets({
@@ -144,9 +144,10 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       since,
       address: client.addresses.current(),
       login,
-      budget: gate.status(),
+      budget: { ...gate.status(), requestsPerSecond: settings.budget.requestsPerSecond },
       ...(message === undefined ? {} : { message }),
       ...(config.namespace === undefined ? {} : { namespace: config.namespace }),
+      ...(serverClock.skewMs() === 0 ? {} : { clockSkewMs: serverClock.skewMs() }),
       ...(isFatal ? { isFatal } : {}),
     };
   }
@@ -236,7 +237,8 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     sinks = makeSinks(settings.sinks);
     void before.close();
     const [token] = session.recentTokens();
-    if (session.status().state === 'ready' && token !== undefined) sinks.write(token);
+    if (session.status().state === 'ready' && token !== undefined)
+      sinks.write(token, session.status().login.accessor);
   }
 
   const source: VaultSource = {

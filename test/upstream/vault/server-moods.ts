@@ -98,16 +98,20 @@ const moods: Mood[] = [
     message: /without valid JSON/,
     isAway: false,
   },
-  {
-    name: 'an oversized body',
-    answer: (path) =>
-      path.startsWith('secret/') ? { text: JSON.stringify({ a: 'x'.repeat(2 << 20) }) } : undefined,
-    state: 'answer_invalid',
+];
+
+t.test('an oversized answer concerns its path alone', async (t) => {
+  const moody = await startMoody(t);
+  const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 20_000 });
+  await upstream.ready(patience());
+  moody.mood = (path) =>
+    path.startsWith('secret/') ? { text: JSON.stringify({ a: 'x'.repeat(2 << 20) }) } : undefined;
+  await t.rejects(upstream.read(reference, interactive()), {
     code: 'upstream_answer_invalid',
     message: /larger than 1048576 bytes/,
-    isAway: false,
-  },
-];
+  });
+  t.match(upstream.status(), { state: 'ready', message: undefined });
+});
 
 for (const mood of moods) {
   t.test(`${mood.name}: fails with a state of its own, and recovers by itself`, async (t) => {

@@ -20,7 +20,8 @@ import { writeSinkFile } from './write-sink-file.ts';
 
 export interface TokenSinks {
   /** What each sink shall hold from now on: written again when somebody removes or changes it. */
-  write(token: SecretValue): void;
+  /** A wrapped copy names the accessor, by which its reader can revoke what it has not opened. */
+  write(token: SecretValue, accessor?: string): void;
   /** Resolves when the last token is in every sink. */
   written(): Promise<void>;
   close(): Promise<void>;
@@ -53,6 +54,7 @@ export function createTokenSinks(options: TokenSinksOptions): TokenSinks {
   let round = new AbortController();
   let writing: Promise<unknown> = Promise.resolve();
   let current: SecretValue | undefined;
+  let accessor: string | undefined;
   // A wrapped token is taken once, and whoever took it may remove the file.
   const lasting = new Map(
     sinks.flatMap((sink) =>
@@ -115,7 +117,10 @@ export function createTokenSinks(options: TokenSinksOptions): TokenSinks {
       priority: 'interactive',
     });
     const info = answer.status === 200 ? answerJson(answer)?.['wrap_info'] : undefined;
-    if (isJsonObject(info)) return Buffer.from(`${stringifyJson(info)}\n`, 'utf8');
+    if (isJsonObject(info)) {
+      const named = accessor === undefined ? info : { ...info, wrapped_accessor: accessor };
+      return Buffer.from(`${stringifyJson(named)}\n`, 'utf8');
+    }
     const said = quoteTexts(answerTexts(answer), [token.text()]);
     throw new LatchkeyError('denied', `sys/wrapping/wrap: refused with ${answer.status}${said}`, {
       remedy: 'allow update on "sys/wrapping/wrap" in a policy of this login',
@@ -123,8 +128,8 @@ export function createTokenSinks(options: TokenSinksOptions): TokenSinks {
   }
 
   return {
-    write(token) {
-      current = token;
+    write(token, tokenAccessor) {
+      [current, accessor] = [token, tokenAccessor];
       watch.set(lasting.keys());
       round.abort();
       round = new AbortController();
