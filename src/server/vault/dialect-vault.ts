@@ -11,6 +11,7 @@ import type { ForwardedAnswer } from '../agent-view.ts';
 import { type ApiError, apiErrorOf } from '../http/api-error.ts';
 import { type Exchange, jsonHeaders } from '../http/exchange.ts';
 import type { DialectHandler, ServerContext } from '../http/server-context.ts';
+import { createOwnMount } from './own-mount.ts';
 import { canOnlyReveal, createOwnTokenGuard, tokenInAnswer } from './own-token-guard.ts';
 import { createVaultCache, type Found, type VaultCache } from './vault-cache.ts';
 import {
@@ -52,6 +53,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
   const cache = vault && createVaultCache({ store, vault, clock, isClean: (bytes) => guard.isClean(bytes) });
   const held = vault && createVaultHeld({ forward: view.forward, vault, clock });
   const localApi = createVaultLocalApi(context, cache, held);
+  const ownMount = createOwnMount(context);
   /** Equal URLs give the same target: the cache knows it again. */
   const targets = new BoundedMap<string, VaultTarget>(maxRememberedUrls);
 
@@ -283,6 +285,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
       const url = exchange.request.url ?? '';
       const known = targets.get(url);
       const target = known ?? vaultTarget(exchange.path, exchange.query);
+      if (ownMount.handle(exchange, target)) return undefined;
       if (!mayPass(exchange, target)) {
         const isUnproven = exchange.identity.caller.kind === 'unknown' && scope.token !== undefined;
         exchange.deny(isUnproven ? howToShowTheToken : undefined);
