@@ -202,6 +202,7 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   pino: ['base'],
   re2js: ['template'],
   'reflect-metadata': ['devvault'],
+  'smol-toml': ['config'],
   undici: ['upstream'],
   ws: ['devvault', 'upstream'],
   yargs: ['cli'],

@@ -211,7 +211,7 @@ function declareCompanions(define: Define): void {
       argv
         .positional('files', { type: 'string', array: true, default: [] as string[] })
         .option('from', {
-          choices: ['vault-agent', 'consul-template', 'envconsul'] as const,
+          choices: ['vault-agent', 'consul-template', 'envconsul', 'aws-agent'] as const,
           describe: 'whose files they are; found out by default',
         })
         .option('check', {

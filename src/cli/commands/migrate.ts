@@ -10,7 +10,7 @@ interface MigrateOptions {
   files: readonly string[];
   check: boolean;
   output?: string | undefined;
-  from?: 'vault-agent' | 'consul-template' | 'envconsul' | undefined;
+  from?: 'vault-agent' | 'consul-template' | 'envconsul' | 'aws-agent' | undefined;
 }
 
 /** 0; with --check 1 when the two do not mean the same. */

@@ -2,10 +2,12 @@
 
 import type { Problems } from '../problems.ts';
 import type { Environment } from '../resolve/resolve-context.ts';
+import { draftAwsAgent } from './aws-agent/draft-aws-agent.ts';
+import { readAwsAgent } from './aws-agent/read-aws-agent.ts';
 import { draftConsulTemplate } from './consul-template/draft-consul-template.ts';
 import { mergeConsulTemplates } from './consul-template/merge-consul-templates.ts';
 import { readConsulTemplate } from './consul-template/read-consul-template.ts';
-import { createDraft } from './draft.ts';
+import { createDraft, type DraftContext } from './draft.ts';
 import { draftEnvconsul } from './envconsul/draft-envconsul.ts';
 import { mergeEnvconsuls } from './envconsul/merge-envconsuls.ts';
 import { readEnvconsul } from './envconsul/read-envconsul.ts';
@@ -18,7 +20,7 @@ import { draftAgent } from './vault-agent/draft-agent.ts';
 import { checkAgent, mergeAgents } from './vault-agent/merge-agents.ts';
 import { readAgent } from './vault-agent/read-agent.ts';
 
-export type Tool = 'vault-agent' | 'consul-template' | 'envconsul';
+export type Tool = 'vault-agent' | 'consul-template' | 'envconsul' | 'aws-agent';
 
 export interface TextFile {
   readonly file: string;
@@ -54,7 +56,7 @@ const ourKeys = /^(?:upstreams|secrets|files|processes|listeners|access|audit|ag
 
 /** Whether a file is of another tool: by its name, of JSON by its keys. */
 export function isForeignFile({ file, text }: TextFile): boolean {
-  if (file.endsWith('.hcl')) return true;
+  if (file.endsWith('.hcl') || file.endsWith('.toml')) return true;
   if (!/^\s*\{/.test(text)) return false;
   try {
     const keys = Object.keys(JSON.parse(text) as object);
@@ -75,53 +77,72 @@ export function readForeign(
   problems: Problems,
 ): ForeignConfig | undefined {
   const notes: Note[] = [];
-  let count = 0;
+  let hasProblem = false;
   const report: Report = {
     problem(origin, message) {
-      count++;
+      hasProblem = true;
       problems.addAt(origin.file, origin.position, message, origin.name);
     },
     note: (kind, origin, message) => notes.push({ kind, origin, message }),
   };
+  const name = files[0]?.file ?? `${options.folder}/latchkey`;
+  const draft = createDraft(name, options.folder);
+  const work: Work = {
+    context: { draft, report, env: options.env, folder: options.folder, file: name },
+    options,
+    isFine: () => !hasProblem,
+  };
   const all = [...files, ...(options.more ?? [])];
-  const roots = all.flatMap((file) => parse(file, report) ?? []);
-  const [first] = files;
-  if (roots.length < all.length) return undefined;
+  const isToml = options.tool === 'aws-agent' || files.some(({ file }) => file.endsWith('.toml'));
+  const tool = isToml ? readToml(all, work) : readHcl(all, work, problems);
+  if (hasProblem || tool === undefined) return undefined;
+  for (const { kind, origin, message } of notes) {
+    if (kind !== 'advice') problems.warn(origin.file, origin.position, message, origin.name);
+  }
+  return { source: draft.source(files.map(({ file }) => file)), tool, notes };
+}
+
+interface Work {
+  readonly context: DraftContext;
+  readonly options: ForeignOptions;
+  /** Whether nothing was wrong so far: what follows would only say it again. */
+  isFine(): boolean;
+}
+
+function readToml(files: readonly TextFile[], { context }: Work): Tool {
+  for (const { file, text } of files) {
+    const said = readAwsAgent(file, text, context.report);
+    if (said !== undefined) draftAwsAgent(said, context);
+  }
+  return 'aws-agent';
+}
+
+function readHcl(files: readonly TextFile[], work: Work, problems: Problems): Tool | undefined {
+  const { context, options, isFine } = work;
+  const { report } = context;
+  const roots = files.flatMap((file) => parse(file, report) ?? []);
+  if (!isFine()) return undefined;
   for (const { file, root } of roots) {
     for (const { position, name, found } of placeholdersIn(root)) {
       problems.warn(file, position, `${found} looks like a place that nobody filled in`, name);
     }
   }
   const tool = options.tool ?? toolOf(roots.map(({ root }) => root));
-  const name = first?.file ?? `${options.folder}/${tool}`;
-  const draft = createDraft(name, options.folder);
-  const context = { draft, report, env: options.env, folder: options.folder, file: name };
+  const each = <T>(read: (file: string, root: HclObject, report: Report) => T): T[] =>
+    roots.flatMap(({ file, root }) => guarded(file, report, () => read(file, root, report)));
   if (tool === 'vault-agent') {
-    const agents = roots.map(({ file, root }) => readAgent(file, root, report));
-    const agent = mergeAgents(agents);
-    if (count === 0) checkAgent(agent, name, report);
-    if (count === 0) draftAgent(agent, context);
+    const agent = mergeAgents(each(readAgent));
+    if (isFine()) checkAgent(agent, context.file, report);
+    if (isFine()) draftAgent(agent, context);
   } else if (tool === 'consul-template') {
-    const said = roots.flatMap(({ file, root }) =>
-      guarded(file, report, () => readConsulTemplate(file, root, report)),
-    );
-    if (count === 0) draftConsulTemplate(mergeConsulTemplates(said), context);
+    const said = mergeConsulTemplates(each(readConsulTemplate));
+    if (isFine()) draftConsulTemplate(said, context);
   } else {
-    const said = roots.flatMap(({ file, root }) =>
-      guarded(file, report, () => readEnvconsul(file, root, report)),
-    );
-    if (count === 0)
-      draftEnvconsul(
-        mergeEnvconsuls(said),
-        { ...options, isCommandLine: options.more !== undefined },
-        context,
-      );
+    const said = mergeEnvconsuls(each(readEnvconsul));
+    const isCommandLine = options.more !== undefined;
+    if (isFine()) draftEnvconsul(said, { ...options, isCommandLine }, context);
   }
-  if (count > 0) return undefined;
-  for (const { kind, origin, message } of notes) {
-    if (kind !== 'advice') problems.warn(origin.file, origin.position, message, origin.name);
-  }
-  return { source: draft.source(files.map(({ file }) => file)), tool, notes };
+  return tool;
 }
 
 function parse({ file, text }: TextFile, report: Report): { file: string; root: HclObject } | undefined {

@@ -1,0 +1,119 @@
+// The `config.toml` of AWS's Secrets Manager agent: its keys, its defaults, its limits. A key that it does not know is an error
+// there, and here.
+import { parse, TomlError } from 'smol-toml';
+import { nearest } from '../../../base/nearest.ts';
+import type { Position } from '../../problems.ts';
+import type { Said } from '../hcl/block.ts';
+import type { Origin, Report } from '../hcl/report.ts';
+
+export interface SaidAwsAgent {
+  readonly logLevel: Said<string> | undefined;
+  readonly address: Said<string> | undefined;
+  readonly port: Said<number> | undefined;
+  readonly ttlSeconds: Said<number> | undefined;
+  readonly region: Said<string> | undefined;
+  readonly headers: Said<readonly string[]> | undefined;
+  readonly variables: Said<readonly string[]> | undefined;
+  readonly pathPrefix: Said<string> | undefined;
+  readonly maxConnections: Said<number> | undefined;
+  /** Where the file says each other key. */
+  readonly others: readonly Origin[];
+}
+
+const keys = [
+  'log_level',
+  'http_address',
+  'log_to_file',
+  'http_port',
+  'ttl_seconds',
+  'cache_size',
+  'ssrf_headers',
+  'ssrf_env_variables',
+  'path_prefix',
+  'max_conn',
+  'region',
+  'ignore_transient_errors',
+  'validate_credentials',
+];
+
+export function readAwsAgent(file: string, text: string, report: Report): SaidAwsAgent | undefined {
+  const values = parsed(file, text, report);
+  if (values === undefined) return undefined;
+  const originOf = (key: string): Origin => ({ file, position: positionOf(text, key), name: key });
+  for (const key of Object.keys(values)) {
+    if (keys.includes(key)) continue;
+    const guess = nearest(key, keys);
+    report.problem(
+      originOf(key),
+      `unknown key; ${guess === undefined ? `known here: ${keys.join(', ')}` : `did you mean ${guess}?`}`,
+    );
+  }
+  const read = <T>(
+    key: string,
+    expected: string,
+    convert: (value: unknown) => T | undefined,
+  ): Said<T> | undefined => {
+    if (!Object.hasOwn(values, key)) return undefined;
+    const value = convert(values[key]);
+    if (value === undefined) report.problem(originOf(key), `expected ${expected}`);
+    return value === undefined ? undefined : { value, origin: originOf(key) };
+  };
+  const text1 = (key: string) =>
+    read(key, 'a string', (value) => (typeof value === 'string' ? value : undefined));
+  const list = (key: string) =>
+    read(key, 'a list of strings that is not empty', (value) =>
+      Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'string')
+        ? (value as string[])
+        : undefined,
+    );
+  const number = (key: string, least: number, most: number) =>
+    read(key, `a number from ${least} to ${most}`, (value) => {
+      const amount = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
+      return typeof amount === 'number' && Number.isInteger(amount) && amount >= least && amount <= most
+        ? amount
+        : undefined;
+    });
+  number('cache_size', 1, 1000);
+  const flags = ['log_to_file', 'ignore_transient_errors', 'validate_credentials'];
+  for (const key of flags)
+    read(key, 'true or false', (value) => (typeof value === 'boolean' ? value : undefined));
+  return {
+    logLevel: read('log_level', 'debug, info, warn, error or none', (value) =>
+      typeof value === 'string' && /^(?:debug|info|warn|error|none)$/i.test(value)
+        ? value.toLowerCase()
+        : undefined,
+    ),
+    address: text1('http_address'),
+    port: number('http_port', 1024, 65_535),
+    ttlSeconds: number('ttl_seconds', 0, 3600),
+    region: text1('region'),
+    headers: list('ssrf_headers'),
+    variables: list('ssrf_env_variables'),
+    pathPrefix: read('path_prefix', 'a path that begins with /', (value) =>
+      typeof value === 'string' && value.startsWith('/') ? value : undefined,
+    ),
+    maxConnections: number('max_conn', 1, 1000),
+    others: [...flags, 'cache_size'].filter((key) => Object.hasOwn(values, key)).map(originOf),
+  };
+}
+
+function parsed(file: string, text: string, report: Report): Record<string, unknown> | undefined {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const [message = ''] = error.message.split('\n');
+    report.problem(
+      { file, position: { line: error.line, column: error.column }, name: '' },
+      `not valid TOML: ${message}`,
+    );
+    return undefined;
+  }
+}
+
+/** Its keys stand one in a line. */
+function positionOf(text: string, key: string): Position | undefined {
+  const lines = text.split('\n');
+  const index = lines.findIndex((line) => new RegExp(`^\\s*["']?${key}["']?\\s*=`).test(line));
+  return index < 0 ? undefined : { line: index + 1, column: (lines[index]?.search(/\S/) ?? 0) + 1 };
+}
