@@ -123,7 +123,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     logger.info({ names: names ?? 'all' }, 'refresh was asked for');
     const [results] = await Promise.all([
       core.engine.refresh(keys, signal === undefined ? {} : { signal }),
-      core.files.verify(),
+      verify(),
     ]);
     const byKey = new Map(results.map((result) => [result.key, result]));
     await core.files.idle();
@@ -139,6 +139,12 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       if (error === undefined) return { name, outcome, ...noteOf(core, name, outcome) };
       return { name, outcome, error: { code: errorCode(error), message: describeError(error) } };
     });
+  }
+
+  /** Whether what the agent has put on this host is still as it was put there. */
+  async function verify(): Promise<void> {
+    serving?.server.verify();
+    await core.files.verify();
   }
 
   async function reload(settings: { reopenLogs?: boolean } = {}): Promise<ReloadSummary> {
@@ -160,7 +166,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
         const { changed } = summary;
         logger.info({ changed }, changed.length === 0 ? 'config is the same' : 'config was reloaded');
         watchPaths();
-        await core.files.verify();
+        await verify();
         if (hasBeenReady) notifier?.send(wasRefused ? 'READY=1\nERRNO=0' : 'READY=1');
         return summary;
       } catch (error) {

@@ -15,6 +15,7 @@ import { withDenialLog } from './http/denial-log.ts';
 import { createHttpListener } from './http/http-listener.ts';
 import type { ServerContext } from './http/server-context.ts';
 import { createWaits } from './http/waits.ts';
+import { createAddressWatch } from './listen/address-watch.ts';
 import { createDescriptorBudget } from './listen/connection-shares.ts';
 import { addressOf, type Listener } from './listen/listener.ts';
 import { readActivatedSockets } from './listen/socket-activation.ts';
@@ -56,6 +57,8 @@ export interface LocalServer {
    */
   prepare(listeners: readonly ListenerConfig[]): Promise<Prepared>;
   status(): ListenerStatus[];
+  /** Looks whether the files of sockets and tokens are there, and makes them again. */
+  verify(): void;
   /** The port of a TCP listener that asked for port 0, by its place. */
   portOf(place: string): number | undefined;
   close(options: { drainMs: number }): Promise<void>;
@@ -78,6 +81,7 @@ export function createServer(options: ServerOptions): LocalServer {
   let listeners: Listener[] = [];
   /** Listeners that a reload has taken away. */
   const draining = new Set<Listener>();
+  const watch = createAddressWatch({ clock, logger, onLost: (listener) => void listenAgain(listener) });
   let failed: { config: ListenerConfig; error: LatchkeyError }[] = [];
 
   const { peers, ownUid = process.getuid?.() ?? 0 } = options;
@@ -102,10 +106,49 @@ export function createServer(options: ServerOptions): LocalServer {
     return listener;
   }
 
+  /** Connections that are open stay; nothing new could come through the old one. */
+  async function listenAgain(lost: Listener): Promise<void> {
+    if (!listeners.includes(lost)) return;
+    listeners = listeners.filter((listener) => listener !== lost);
+    watch.set(listeners);
+    draining.add(lost);
+    // It stops listening at once; only what is in work takes its time.
+    void lost.close(drainOnReloadMs).finally(() => draining.delete(lost));
+    const { config } = lost;
+    try {
+      listeners.push(await startOne(config));
+      logger.warn(
+        { listener: config.place, address: addressOf(config) },
+        'somebody removed the socket: it is there again',
+      );
+    } catch (error) {
+      failed.push({ config, error: asListenerError(config, error) });
+      logger.error(
+        { listener: config.place, error: describeError(error) },
+        'somebody removed the socket, and it cannot be made again',
+      );
+    }
+    watch.set(listeners);
+  }
+
+  /** Where a folder was missing, or somebody else listened. */
+  async function startFailed(): Promise<void> {
+    for (const one of [...failed]) {
+      try {
+        listeners.push(await startOne(one.config));
+        failed = failed.filter((other) => other !== one);
+      } catch (error) {
+        one.error = asListenerError(one.config, error);
+      }
+    }
+    watch.set(listeners);
+  }
+
   function replaceAll(staying: ReadonlySet<Listener>, started: readonly Listener[]): void {
     const gone = listeners.filter((listener) => !staying.has(listener));
     listeners = [...staying, ...started];
     failed = [];
+    watch.set(listeners);
     for (const listener of gone) {
       draining.add(listener);
       void listener.close(drainOnReloadMs).finally(() => draining.delete(listener));
@@ -122,6 +165,7 @@ export function createServer(options: ServerOptions): LocalServer {
           failed.push({ config, error: asListenerError(config, error) });
         }
       }
+      watch.set(listeners);
       for (const { error } of failed)
         logger.error({ error: describeError(error) }, 'a listener does not start');
       return failed.map(({ error }) => error);
@@ -151,6 +195,10 @@ export function createServer(options: ServerOptions): LocalServer {
       const staying = new Set(kept.map(({ listener }) => listener));
       return { abandon, commit: () => replaceAll(staying, started) };
     },
+    verify() {
+      watch.look();
+      if (failed.length > 0) void startFailed();
+    },
     status: () => [
       ...listeners.map((listener) => ({
         ...common(listener.config),
@@ -169,6 +217,7 @@ export function createServer(options: ServerOptions): LocalServer {
       return typeof address === 'object' ? address?.port : undefined;
     },
     async close({ drainMs }) {
+      watch.close();
       const closing = [...listeners, ...draining];
       listeners = [];
       await Promise.all(closing.map((listener) => listener.close(drainMs)));

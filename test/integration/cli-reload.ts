@@ -231,7 +231,7 @@ t.test('a bad config changes nothing and says why, in log, status and answer', a
     ],
     [
       'a kind of upstream that is not there',
-      { ...base, files: [], upstreams: { vault: { kind: 'aws' } } },
+      { ...base, files: [], upstreams: { vault: { kind: 'nosuch' } } },
       /kind/,
     ],
   ] as const) {

@@ -137,7 +137,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
       scope.token = undefined;
       return;
     }
-    const text = provideTokenFile(config.place, config.tokenFile);
+    const text = provideTokenFile(config.place, config.tokenFile, scope.token?.bytes.toString('latin1'));
     const caller: Caller = { kind: 'token', tokens: [config.place, config.tokenFile] };
     const bytes = Buffer.from(text, 'utf8');
     if (scope.token?.bytes.equals(bytes)) return;

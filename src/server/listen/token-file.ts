@@ -9,11 +9,11 @@ import { replaceFileSync } from '../../base/paths/replace-file.ts';
 
 const wellFormed = /^[A-Za-z0-9_-]{43}$/;
 
-/** The token's text. Throws `listener_failed` when the file cannot be written. */
-export function provideTokenFile(place: string, path: string): string {
+/** The token's text: what is in the file, else `current`, else a new one. Throws `listener_failed` when the file cannot be written. */
+export function provideTokenFile(place: string, path: string, current?: string): string {
   const known = readOwnToken(path);
   if (known !== undefined) return known;
-  const token = randomBytes(32).toString('base64url');
+  const token = current ?? randomBytes(32).toString('base64url');
   try {
     replaceFileSync(path, token, { mode: 0o600, createMode: 0o755, sweeps: true });
   } catch (error) {
