@@ -1,6 +1,6 @@
 // Attacks on the paths of files by the users whose folders they are in: whatever they do to names, links and folders, a
 // privileged agent writes, gives away and removes nothing outside, and reads nothing for them.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -30,6 +30,7 @@ import { testFolder } from '../support/test-folder.ts';
 
 const libc = join(import.meta.dirname, '../../src/base/libc.ts');
 const skip = needsOtherUsers;
+const needsPython = existsSync('/usr/bin/python3') ? false : 'needs python3 to set an access list';
 const secret = 'the new secret\n';
 const untouched = 'only root may read and write this\n';
 
@@ -304,6 +305,25 @@ t.test('what lies under the name of a staged file is not used', { skip }, async 
   await write(output(path), replace);
   isUntouched(t);
   renameSync(path, join(home, 'gone'));
+});
+
+t.test('a user whom an access list lets in counts as any other', { skip: skip || needsPython }, async (t) => {
+  const { folder } = scene(t);
+  const [own, shared] = [join(folder, 'own'), join(folder, 'shared')];
+  for (const each of [own, shared]) {
+    mkdirSync(each);
+    chmodSync(each, 0o775);
+  }
+  t.equal(await write(output(join(own, 'app.conf'))), undefined, 'a group of root alone');
+  // As setfacl(1) does it: rwx for the stranger, which shows as rights of the group only.
+  const entries = `[(1,7,-1),(2,7,${stranger}),(4,5,-1),(16,7,-1),(32,5,-1)]`;
+  const code = `import os,struct,sys
+acl=struct.pack('<I',2)+b''.join(struct.pack('<HHi',*entry) for entry in ${entries})
+os.setxattr(sys.argv[1],'system.posix_acl_access',acl)`;
+  const done = spawnSync('/usr/bin/python3', ['-c', code, shared], { encoding: 'utf8' });
+  if (done.status !== 0) return t.comment(`not tried: no access lists here: ${done.stderr}`);
+  await shellAs(stranger, `: > ${shared}/mine`);
+  t.match(await write(output(join(shared, 'other.conf'))), /shared can be written by its group 0/);
 });
 
 /** Another process of the attacker's that swaps two names without end. */

@@ -12,9 +12,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { attacker, needsOtherUsers, shellAs } from '../support/other-user.ts';
+import { applyRights, listenOnUnixSocket } from '../../src/server/listen/unix-socket.ts';
+import { attacker, needsOtherUsers, nobody, shellAs } from '../support/other-user.ts';
 import { createRenderFixture } from '../support/render-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -167,3 +169,43 @@ t.test('a link that comes after the sandbox was looked at is not followed', { sk
   );
   isUntouched(t);
 });
+
+t.test(
+  'a socket is bound and given away only where its user cannot lead it elsewhere',
+  { skip },
+  async (t) => {
+    const { f, home, rootOnly } = setUp(t);
+    const address = (path: string, user: string | undefined) => ({
+      place: 'listeners[0]',
+      path,
+      mode: 0o660,
+      user,
+      group: undefined,
+    });
+    const listen = async (path: string, user?: string) => {
+      const server = createServer();
+      t.teardown(() => server.close());
+      await listenOnUnixSocket(server, address(path, user));
+    };
+    // A user that hosts have, because a listener names its user by the accounts.
+    chownSync(home, nobody, nobody);
+    await t.rejects(listen(join(home, 'a.sock')), {
+      code: 'listener_failed',
+      message: /belongs to uid 65534/,
+    });
+    await listen(join(home, 'a.sock'), String(nobody));
+    t.match(statSync(join(home, 'a.sock')), { uid: nobody });
+    await shellAs(nobody, `mkdir ${home}/run`);
+    await listen(join(home, 'run/b.sock'), String(nobody));
+    await shellAs(nobody, `mv ${home}/run ${home}/was; ln -s ${rootOnly} ${home}/run`);
+    await t.rejects(listen(join(home, 'run/c.sock'), String(nobody)), { message: /not theirs/ });
+    t.throws(() => applyRights(address(join(home, 'run/shadow'), String(nobody))), { message: /not theirs/ });
+    await shellAs(nobody, `rm ${home}/a.sock; ln -s ${f.path('other.sock')} ${home}/a.sock`);
+    await listen(f.path('other.sock'));
+    t.throws(() => applyRights(address(join(home, 'a.sock'), String(nobody))), {
+      message: /is not the socket any more/,
+    });
+    t.match(statSync(f.path('other.sock')), { uid: 0 });
+    t.strictSame(readdirSync(rootOnly), ['shadow']);
+  },
+);
