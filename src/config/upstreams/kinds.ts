@@ -1,6 +1,6 @@
 // Which kinds of upstream the configuration knows. To add a kind: its file here (`KIND.ts`: schema, type, resolver; an HTTP
 // kind takes serverSchema and resolveServer too), its three lines below, its folder and line in src/upstream (kinds.ts
-// there), and its page docs/reference/upstreams/KIND.md.
+// there), a fixture for its contract (test/support/kinds), and a page in docs/guides/upstreams.
 import * as z from 'zod/mini';
 import type { ResolveContext } from '../resolve/resolve-context.ts';
 import type { Named } from '../sources/merge.ts';

@@ -10,7 +10,7 @@ export interface CloudIdentity {
 }
 
 export interface IdentityKeeper<T extends CloudIdentity> {
-  /** Rejects with `login_failed` where there is none and none can be had. */
+  /** Rejects with `login_failed` where there is none and none can be had, and with the signal's reason. */
   get(signal: AbortSignal): Promise<T>;
   /** It was refused: the next one asks for another. */
   forget(identity: T): void;
@@ -20,12 +20,14 @@ export interface IdentityKeeper<T extends CloudIdentity> {
 export interface IdentityKeeperOptions<T extends CloudIdentity> {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Its signal is that of the first who asked. */
+  /** It goes on for the others when the one who asked first gives up. */
   fetch(signal: AbortSignal): Promise<T>;
 }
 
 /** Replaced at 80 % of its life, or so long before its end where that is later. */
 const leadMs = 300_000;
+/** For one that hangs. */
+const fetchLimitMs = 60_000;
 /** After a refresh that failed, while the old one is still good. */
 const retryMs = 30_000;
 
@@ -43,9 +45,9 @@ export function createIdentityKeeper<T extends CloudIdentity>(
     return identity;
   }
 
-  async function refresh(signal: AbortSignal): Promise<T> {
+  async function refresh(): Promise<T> {
     try {
-      return keep(await options.fetch(signal));
+      return keep(await options.fetch(AbortSignal.timeout(fetchLimitMs)));
     } catch (error) {
       const end = held?.identity.expiresAt;
       if (held === undefined || (end !== undefined && end <= clock.wall())) throw error;
@@ -61,14 +63,26 @@ export function createIdentityKeeper<T extends CloudIdentity>(
   return {
     async get(signal) {
       if (held !== undefined && clock.wall() < held.refreshAt) return held.identity;
-      fetching ??= refresh(signal).finally(() => {
+      fetching ??= refresh().finally(() => {
         fetching = undefined;
       });
-      return await fetching;
+      return await orAborted(fetching, signal);
     },
     forget(identity) {
       if (held?.identity === identity) held = undefined;
     },
     current: () => held?.identity,
   };
+}
+
+async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const giveUp = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', giveUp, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', giveUp);
+  }
 }
