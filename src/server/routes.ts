@@ -2,7 +2,7 @@
 import type { ListenerConfig } from '../config/resolved.ts';
 import { createAdminDialect } from './admin/dialect-admin.ts';
 import { createHealthDialect } from './admin/dialect-health.ts';
-import { createMetricsDialect } from './admin/dialect-metrics.ts';
+import { createAgentMetricsDialect, createMetricsDialect } from './admin/dialect-metrics.ts';
 import { createAwsDialect } from './aws/dialect-aws.ts';
 import type { Exchange } from './http/exchange.ts';
 import { refusalOf } from './http/refusal-policy.ts';
@@ -19,6 +19,7 @@ export function createDialects(context: ServerContext): readonly DialectHandler[
     createEventsDialect(context),
     createAdminDialect(context),
     createMetricsDialect(context),
+    createAgentMetricsDialect(context),
     createVaultDialect(context),
     createAwsDialect(context),
   ];

@@ -5,15 +5,35 @@ import type { DialectHandler, ServerContext } from '../http/server-context.ts';
 import { isAdminServedBy } from './dialect-admin.ts';
 
 export function createMetricsDialect(context: ServerContext): DialectHandler {
+  return metricsAt(context, {
+    roots: ['metrics'],
+    paths: ['/metrics'],
+    isServedBy: (listener) => listener.serve.includes('metrics') || isAdminServedBy(listener),
+  });
+}
+
+/** Where Vault Agent and its proxy have them, on a listener for metrics alone; beside `vault` they are of that dialect. */
+export function createAgentMetricsDialect(context: ServerContext): DialectHandler {
+  return metricsAt(context, {
+    roots: ['agent', 'proxy'],
+    paths: ['/agent/v1/metrics', '/proxy/v1/metrics'],
+    isServedBy: ({ serve }) => serve.includes('metrics') && !serve.includes('vault'),
+  });
+}
+
+function metricsAt(
+  context: ServerContext,
+  where: Pick<DialectHandler, 'roots' | 'isServedBy'> & { readonly paths: readonly string[] },
+): DialectHandler {
   return {
     name: 'metrics',
-    roots: ['metrics'],
-    isServedBy: (listener) => listener.serve.includes('metrics') || isAdminServedBy(listener),
+    roots: where.roots,
+    isServedBy: where.isServedBy,
     handle(exchange) {
       exchange.isAudited = false;
       if (exchange.method !== 'GET' && exchange.method !== 'HEAD')
         return methodNotAllowed(exchange, 'GET, HEAD');
-      if (exchange.path !== '/metrics') {
+      if (!where.paths.includes(exchange.path)) {
         exchange.fail('not_found', 'no such path');
         return;
       }

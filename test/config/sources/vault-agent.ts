@@ -129,3 +129,17 @@ t.test('what stands in a string and was not filled in is told', async (t) => {
     /template\.destination: __APP__ looks like/,
   ]);
 });
+
+t.test('each listener has a place of its own, and is open for what an agent serves alone', async (t) => {
+  const listener = (port: number, more = '') =>
+    `listener "tcp" { address = "127.0.0.1:${port}" tls_disable = true ${more} }\n`;
+  const { listeners } = load(login + listener(1, 'role = "metrics_only"') + listener(2));
+  t.strictSame(
+    listeners.map(({ place }) => place),
+    ['listener "tcp"[0]', 'listener "tcp"[1]'],
+  );
+  t.match(listeners, [
+    { isOpen: true, serve: ['metrics'], tokenFile: undefined },
+    { serve: ['vault', 'metrics'] },
+  ]);
+});

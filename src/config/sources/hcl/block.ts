@@ -81,12 +81,13 @@ export function createBlock(items: readonly HclItem[], origin: Origin, report: R
 
   function blocks(key: string): LabelledBlock[] {
     const found = find(key);
+    const names = found.map(({ keys: labels }) =>
+      labels.reduce((all, label) => `${all} ${JSON.stringify(label.name)}`, key),
+    );
     return found.flatMap(({ keys: labels, value: node }, index) => {
-      const name = [...labels.map((label) => label.name)].reduce(
-        (all, label) => `${all} ${JSON.stringify(label)}`,
-        key,
-      );
-      const numbered = found.length > 1 && labels.length === 0 ? `${name}[${index}]` : name;
+      const name = names[index] ?? key;
+      const same = names.flatMap((other, at) => (other === name ? [at] : []));
+      const numbered = same.length > 1 ? `${name}[${same.indexOf(index)}]` : name;
       const at = originOf(numbered, node);
       if (node.kind === 'object') return [{ labels, block: createBlock(node.items, at, report) }];
       report.problem(at, `expected a block in braces, got ${describeNode(node)}`);
