@@ -99,7 +99,10 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
   ): Promise<LeaseRenewal> {
     const increment = new JsonNumber(String(Math.max(1, Math.round(incrementSeconds))));
     const body = { lease_id: leaseId, increment };
-    const answer = await authorised({ method: 'PUT', path: 'sys/leases/renew', body, ...request });
+    const answer = await authorised({
+      ...{ method: 'PUT', path: 'sys/leases/renew', body },
+      ...request,
+    });
     if (answer.status >= 300) throw leaseRefusal(answer, 'renew', leaseId, options.onLeaseGone);
     const json = answerJson(answer);
     if (json === undefined) throw invalidAnswer(`renew ${leaseId}`, answer);
@@ -111,7 +114,10 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
 
   async function revoke(leaseId: string, request: RequestOptions): Promise<void> {
     const body = { lease_id: leaseId };
-    const answer = await authorised({ method: 'PUT', path: 'sys/leases/revoke', body, ...request });
+    const answer = await authorised({
+      ...{ method: 'PUT', path: 'sys/leases/revoke', body },
+      ...request,
+    });
     options.onLeaseGone(leaseId);
     if (answer.status < 300 || answerTexts(answer).some((text) => leaseGone.test(text))) return;
     throw leaseRefusal(answer, 'revoke', leaseId, options.onLeaseGone);

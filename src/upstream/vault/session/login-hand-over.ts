@@ -43,7 +43,7 @@ export function readLogin(login: SecretValue, clock: Clock): SessionToken {
       isRenewable,
       isOwn: true,
     },
-    life: { expiresAt, periodMs, isRenewable, isCapped: false, failures: 0 },
+    life: { expiresAt, confirmedAt: clock.now(), periodMs, isRenewable, isCapped: false, failures: 0 },
   };
 }
 

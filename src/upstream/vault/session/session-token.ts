@@ -17,6 +17,7 @@ export function createSessionToken(grant: Grant, now: number): SessionToken {
     grant,
     life: {
       expiresAt: periodMs === 0 ? Number.POSITIVE_INFINITY : now + periodMs,
+      confirmedAt: now,
       periodMs,
       isRenewable: grant.isRenewable,
       isCapped: false,

@@ -9,12 +9,12 @@ import { createChangePoint, nextChange } from '../../../base/until.ts';
 import { UpstreamError } from '../../../base/upstream-error.ts';
 import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
 import { UpstreamFailure } from '../../gate/failure.ts';
-import type { LoginStatus } from '../../secret-source.ts';
 import type { VaultAnswer } from '../answer-policy.ts';
 import type { AuthMethod } from '../auth/auth-method.ts';
 import type { VaultClient } from '../vault-client.ts';
 import { type Grant, LoginError, logIn } from './login.ts';
 import { createLoginDistance } from './login-distance.ts';
+import { loginStatus, type SessionStatus } from './login-status.ts';
 import { createSessionToken, type SessionToken } from './session-token.ts';
 import { createTokenCheck } from './token-check.ts';
 import { createTokenKeeper } from './token-keeper.ts';
@@ -38,13 +38,6 @@ export interface Session {
   /** No login any more: the token is renewed for as long as it can be, and then it ends. */
   retire(): void;
   close(options: { revokeToken: boolean; signal: AbortSignal }): Promise<void>;
-}
-
-interface SessionStatus {
-  readonly state: 'starting' | 'logging_in' | 'ready' | 'login_failed' | 'denied';
-  readonly error: LatchkeyError | undefined;
-  readonly login: LoginStatus;
-  readonly isFatal: boolean;
 }
 
 export interface SessionOptions {
@@ -127,6 +120,19 @@ export function createSession(options: SessionOptions): Session {
     }
   }
 
+  /** The token that there is must not end because another cannot be had. */
+  async function pauseWithToken(ms: number): Promise<void> {
+    const over = new AbortController();
+    const until = AbortSignal.any([over.signal, interruptible()]);
+    const keeping = isAlive(current) ? keeper.keep(current, until) : undefined;
+    try {
+      await pause(ms);
+    } finally {
+      over.abort();
+      await keeping;
+    }
+  }
+
   function settle(): void {
     isPending = false;
     settled.tell();
@@ -193,6 +199,13 @@ export function createSession(options: SessionOptions): Session {
     options.onToken(token);
     settle();
     return true;
+  }
+
+  /** It may be dead, but what was got by it may live: it stays until a fresh login has brought another. */
+  async function tryAnother(token: SessionToken): Promise<boolean> {
+    if (!isAttempting) heardOfCredentials({ isReplacement: true });
+    await nextChange(settled.changes, lifetime.signal);
+    return current !== token;
   }
 
   /** Its policies may be those of yesterday, and a restart is how people have them read again. */
@@ -274,7 +287,7 @@ export function createSession(options: SessionOptions): Session {
         const backoff = { minMs: auth.minBackoffMs, maxMs: auth.maxBackoffMs };
         const leftMs = isAlive(current) ? current.life.expiresAt - clock.now() : Number.POSITIVE_INFINITY;
         const told = error instanceof UpstreamError ? (error.retryAfterMs ?? 0) : 0;
-        await pause(Math.min(Math.max(told, backoffDelayMs(failures, backoff, random)), leftMs));
+        await pauseWithToken(Math.min(Math.max(told, backoffDelayMs(failures, backoff, random)), leftMs));
       }
       if (isRetired) return;
     }
@@ -338,7 +351,9 @@ export function createSession(options: SessionOptions): Session {
     },
     async isRefused(token, answer, path) {
       if (current !== token) return true;
-      if (!(await check.isDead(token, answer, path))) {
+      const verdict = await check.judge(token, answer, path);
+      if (verdict === 'suspect') return tryAnother(token);
+      if (verdict !== 'dead') {
         doubtResumed(token);
         return false;
       }
@@ -375,24 +390,5 @@ export function createSession(options: SessionOptions): Session {
       else if (isAlive(current)) tellEnd(current);
       current = undefined;
     },
-  };
-}
-
-function loginStatus(
-  method: string,
-  state: SessionStatus['state'],
-  token: SessionToken | undefined,
-  clock: Clock,
-): LoginStatus {
-  const names = { starting: 'none', logging_in: 'logging_in', ready: 'logged_in' } as const;
-  const shown = state === 'login_failed' || state === 'denied' ? 'failed' : names[state];
-  if (token === undefined || state !== 'ready') return { method, state: shown };
-  const { expiresAt } = token.life;
-  return {
-    method,
-    state: shown,
-    policies: token.grant.policies,
-    ...(token.grant.accessor === undefined ? {} : { accessor: token.grant.accessor }),
-    ...(Number.isFinite(expiresAt) ? { expiresAt: Math.round(clock.wall() + expiresAt - clock.now()) } : {}),
   };
 }

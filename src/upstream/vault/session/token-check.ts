@@ -7,9 +7,12 @@ import { answerTexts, isOfPolicy, type VaultAnswer } from '../answer-policy.ts';
 import type { VaultClient } from '../vault-client.ts';
 import type { SessionToken } from './session-token.ts';
 
+/** `suspect`: it may be dead, and may not look itself up to tell. */
+export type TokenVerdict = 'dead' | 'suspect' | 'alive';
+
 export interface TokenCheck {
   /** `answer` is a 403 to a request for `path` that carried the token. */
-  isDead(token: SessionToken, answer: Pick<VaultAnswer, 'body'>, path: string): Promise<boolean>;
+  judge(token: SessionToken, answer: Pick<VaultAnswer, 'body'>, path: string): Promise<TokenVerdict>;
 }
 
 export interface TokenCheckOptions {
@@ -25,7 +28,7 @@ const mostPaths = 10_000;
 /** So many looks at once; then one a second. Beyond that a 403 counts as policy's, until it is asked again. */
 const burst = 10;
 const lookEveryMs = 1000;
-/** A token that may not look itself up cannot be told from a dead one: it is given up at most this often. */
+/** A token that may not look itself up cannot be told from a dead one: a fresh login is tried at most this often. */
 const blindMs = 300_000;
 /** What newer servers say of tokens themselves; `permission denied` alone says nothing. */
 const tokenFault = /\b(?:invalid|bad) token\b|token not found|missing client token/i;
@@ -36,9 +39,9 @@ export function createTokenCheck(options: TokenCheckOptions): TokenCheck {
   let looks = burst;
   let countedAt = clock.now();
   let blindUntil = Number.NEGATIVE_INFINITY;
-  let checking: { token: SessionToken; result: Promise<boolean> } | undefined;
+  let checking: { token: SessionToken; result: Promise<TokenVerdict> } | undefined;
 
-  async function lookUp(token: SessionToken): Promise<boolean> {
+  async function lookUp(token: SessionToken): Promise<TokenVerdict> {
     try {
       const answer = await client.request({
         method: 'GET',
@@ -49,13 +52,13 @@ export function createTokenCheck(options: TokenCheckOptions): TokenCheck {
         priority: 'interactive',
       });
       // One that may not look itself up is told so by its policy, and so it lives.
-      if (answer.status !== 403 || isOfPolicy(answer)) return false;
-      if (canLookUp(token) || answerTexts(answer).some((text) => tokenFault.test(text))) return true;
-      if (clock.now() < blindUntil) return false;
+      if (answer.status !== 403 || isOfPolicy(answer)) return 'alive';
+      if (canLookUp(token) || answerTexts(answer).some((text) => tokenFault.test(text))) return 'dead';
+      if (clock.now() < blindUntil) return 'alive';
       blindUntil = clock.now() + blindMs;
-      return true;
+      return 'suspect';
     } catch (error) {
-      if (error instanceof UpstreamFailure || isAborted(error)) return false;
+      if (error instanceof UpstreamFailure || isAborted(error)) return 'alive';
       throw error;
     }
   }
@@ -69,9 +72,9 @@ export function createTokenCheck(options: TokenCheckOptions): TokenCheck {
     return true;
   }
 
-  async function sharedLookUp(token: SessionToken): Promise<boolean> {
+  async function sharedLookUp(token: SessionToken): Promise<TokenVerdict> {
     if (checking?.token === token) return await checking.result;
-    if (!mayLook()) return false;
+    if (!mayLook()) return 'alive';
     const result = lookUp(token).finally(() => {
       checking = undefined;
     });
@@ -80,12 +83,12 @@ export function createTokenCheck(options: TokenCheckOptions): TokenCheck {
   }
 
   return {
-    async isDead(token, answer, path) {
-      if (answerTexts(answer).some((text) => tokenFault.test(text))) return true;
-      if (isOfPolicy(answer) || (deniedUntil.get(path) ?? 0) > clock.now()) return false;
-      if (await sharedLookUp(token)) return true;
-      deniedUntil.set(path, clock.now() + deniedMs);
-      return false;
+    async judge(token, answer, path) {
+      if (answerTexts(answer).some((text) => tokenFault.test(text))) return 'dead';
+      if (isOfPolicy(answer) || (deniedUntil.get(path) ?? 0) > clock.now()) return 'alive';
+      const verdict = await sharedLookUp(token);
+      if (verdict === 'alive') deniedUntil.set(path, clock.now() + deniedMs);
+      return verdict;
     },
   };
 }

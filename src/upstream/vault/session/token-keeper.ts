@@ -65,7 +65,7 @@ export function createTokenKeeper(options: TokenKeeperOptions): TokenKeeper {
         return;
       }
       logger.warn({ status: answer.status }, 'the token was not renewed');
-      if (answer.status === 403 && (await options.check.isDead(token, answer, renewPath)))
+      if (answer.status === 403 && (await options.check.judge(token, answer, renewPath)) === 'dead')
         options.onDead(token);
     } catch (error) {
       if (signal.aborted) return;

@@ -5,6 +5,8 @@ import { isExhausted, renewDelayMs } from '../../../base/renewal-policy.ts';
 export interface TokenLife {
   /** Monotonic milliseconds; Infinity: no end. */
   readonly expiresAt: number;
+  /** When it was granted or last renewed. */
+  readonly confirmedAt: number;
   /** What the login granted, in milliseconds, and what each renewal asks for. */
   readonly periodMs: number;
   readonly isRenewable: boolean;
@@ -24,7 +26,7 @@ export interface TokenPlan {
 const retryBackoff = { minMs: 1000, maxMs: 60_000 };
 
 /**
- * Renews at 60 to 73 % of what remains. What cannot be renewed any more is replaced at 60 to 73 % of a whole life, at once
+ * Renews at 60 to 73 % of what it was granted. What cannot be renewed any more is replaced at 60 to 73 % of a whole life, at once
  * where that is over: before the leases that end with the token are replaced, so that these are not made under it once
  * more, and with time left to hand the new ones to their users. Replaces at once in the last tenth.
  */
@@ -46,9 +48,13 @@ export function planToken(life: TokenLife, now: number, random: () => number): T
     return { action: 'renew', at: now + wait, why: 'the last renewal failed' };
   }
   // A renewal that gave less than a whole life may have met the longest one: the next tells, while there is time.
-  const isShort = remaining < life.periodMs * 0.9;
-  const wait = isShort ? remaining / 2 : renewDelayMs(remaining, random);
-  return { action: 'renew', at: now + wait, why: 'two thirds of its life are over' };
+  const grantedMs = life.expiresAt - life.confirmedAt;
+  const wait = grantedMs < life.periodMs * 0.9 ? grantedMs / 2 : renewDelayMs(grantedMs, random);
+  return {
+    action: 'renew',
+    at: Math.max(now, life.confirmedAt + wait),
+    why: 'two thirds of its life are over',
+  };
 }
 
 /** The life after a renewal that granted `grantedMs`. */
@@ -61,6 +67,7 @@ export function renewedLife(
   return {
     ...before,
     expiresAt: grantedMs === 0 ? Number.POSITIVE_INFINITY : now + grantedMs,
+    confirmedAt: now,
     isRenewable,
     isCapped:
       grantedMs !== 0 &&

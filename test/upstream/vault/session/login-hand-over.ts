@@ -28,6 +28,7 @@ function tokenOfLastRun(leftMs: number): SessionToken {
     },
     life: {
       expiresAt: clock.now() + leftMs,
+      confirmedAt: clock.now(),
       periodMs: hour,
       isRenewable: true,
       isCapped: false,

@@ -8,7 +8,14 @@ import {
 import { createSeededRandom } from '../../../support/seeded-random.ts';
 
 const hour = 3_600_000;
-const life: TokenLife = { expiresAt: hour, periodMs: hour, isRenewable: true, isCapped: false, failures: 0 };
+const life: TokenLife = {
+  expiresAt: hour,
+  confirmedAt: 0,
+  periodMs: hour,
+  isRenewable: true,
+  isCapped: false,
+  failures: 0,
+};
 const [low, high] = [() => 0, () => 0.999];
 
 t.test('renews at about two thirds of what remains, spread by chance', async (t) => {
@@ -59,6 +66,7 @@ function simulate(ttlMs: number, maxMs: number, random: () => number) {
   let now = 0;
   let token: TokenLife = {
     expiresAt: Math.min(ttlMs, maxMs),
+    confirmedAt: 0,
     periodMs: Math.min(ttlMs, maxMs),
     isRenewable: true,
     isCapped: false,
