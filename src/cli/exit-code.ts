@@ -5,8 +5,13 @@ import { printable, printableLines } from '../base/printable.ts';
 
 /** Says on stderr what went wrong, and gives the exit code. */
 export function reportFailure(error: unknown): number {
+  tellFailure(error);
+  return errorCodes[errorCode(error)].exit;
+}
+
+/** On stderr, for people. */
+export function tellFailure(error: unknown): void {
   // Problems of a config are a line each; elsewhere a line's end is of somebody else's making.
   const written = errorCode(error) === 'config_invalid' ? printableLines : printable;
   process.stderr.write(`latchkey: ${written(describeError(error))}\n`);
-  return errorCodes[errorCode(error)].exit;
 }

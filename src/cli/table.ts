@@ -1,4 +1,5 @@
 // Columns for people: as wide as their widest cell, two spaces between.
+import { printable } from '../base/printable.ts';
 
 /** With a width the last column is cut to what is left of it, so that no line wraps; it keeps some room in any case. */
 export function formatTable(
@@ -6,7 +7,8 @@ export function formatTable(
   rows: readonly (readonly string[])[],
   width?: number,
 ): string {
-  const lines = [header, ...rows];
+  // Here and not on the whole: the end of a line within a cell would look like another row.
+  const lines = [header, ...rows].map((line) => line.map(printable));
   const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   const before = widths.slice(0, -1).reduce((sum, one) => sum + one + gap, 0);
   const room = width === undefined ? Number.POSITIVE_INFINITY : Math.max(leastRoom, width - before);

@@ -102,6 +102,9 @@ const writers = new Set([
   'cli/commands/generate-config.ts',
   'cli/sealed/ask-hidden.ts',
   'cli/commands/status.ts',
+  // What was rendered or written for a file, as it is.
+  'cli/commands/consul-template.ts',
+  'cli/commands/migrate.ts',
 ]);
 
 t.test('nothing else writes to a terminal by itself', async (t) => {

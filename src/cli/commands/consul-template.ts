@@ -3,13 +3,15 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { renderOnce } from '../../agent/one-shot/one-shot.ts';
-import { describeError, errorCode } from '../../base/errors.ts';
+import { errorCode } from '../../base/errors.ts';
 import { createLogger } from '../../base/logger.ts';
 import { type LoadOptions, loadConfig } from '../../config/load.ts';
 import type { ResolvedConfig } from '../../config/resolved.ts';
+import { tellFailure } from '../exit-code.ts';
 import { configFiles } from '../foreign/config-files.ts';
 import { consulTemplateTargets, flagsToHcl, kindsOf, literal } from '../foreign/flags-to-hcl.ts';
 import { type GoFlags, parseGoFlags } from '../foreign/go-flags.ts';
+import { printText, say } from '../output.ts';
 import { stopSignal } from '../stop-signal.ts';
 import { runAgent } from './agent.ts';
 import { versionLine } from './version.ts';
@@ -37,7 +39,7 @@ export async function runConsulTemplate(args: readonly string[]): Promise<number
   };
   try {
     const config = loadConfig(paths, load);
-    for (const warning of config.warnings) process.stderr.write(`latchkey: warning: ${warning}\n`);
+    for (const warning of config.warnings) say(`latchkey: warning: ${warning}`);
     if (isSet('parse-only')) return 0;
     if (isSet('dry')) return await render(config, true);
     if (isSet('once')) return await render(config, false);
@@ -78,7 +80,7 @@ async function render(config: ResolvedConfig, isDry: boolean): Promise<number> {
     });
     if (stop.signal.aborted) return exits.interrupted;
     if (failure !== undefined) {
-      for (const message of messages) process.stderr.write(`${message}\n`);
+      for (const message of messages) say(message);
       return exits.runner;
     }
     for (const [index, { destination }] of config.files.entries()) {
@@ -104,12 +106,12 @@ function dryConfig(config: ResolvedConfig, folder: string): ResolvedConfig {
 }
 
 function print(text: string): number {
-  process.stdout.write(text);
+  printText(text);
   return 0;
 }
 
 function fail(error: unknown, code: number): number {
-  process.stderr.write(`latchkey: ${describeError(error)}\n`);
+  tellFailure(error);
   return code;
 }
 

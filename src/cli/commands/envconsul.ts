@@ -1,9 +1,10 @@
 // `latchkey envconsul -secret PATH … CMD`: its command line, our agent around the program.
-import { describeError } from '../../base/errors.ts';
 import type { LoadOptions } from '../../config/load.ts';
+import { tellFailure } from '../exit-code.ts';
 import { configFiles } from '../foreign/config-files.ts';
 import { envconsulTargets, flagsToHcl, kindsOf, literal } from '../foreign/flags-to-hcl.ts';
 import { type GoFlags, parseGoFlags } from '../foreign/go-flags.ts';
+import { printText } from '../output.ts';
 import { runAgent } from './agent.ts';
 import { versionLine } from './version.ts';
 
@@ -54,12 +55,12 @@ function hclOf(flags: GoFlags): string {
 }
 
 function print(text: string): number {
-  process.stdout.write(text);
+  printText(text);
   return 0;
 }
 
 function fail(error: unknown, code: number): number {
-  process.stderr.write(`latchkey: ${describeError(error)}\n`);
+  tellFailure(error);
   return code;
 }
 

@@ -5,6 +5,7 @@ import { LatchkeyError } from '../../base/errors.ts';
 import { differences, type Migration, migrate } from '../../config/migrate.ts';
 import type { Note, NoteKind } from '../../config/sources/hcl/report.ts';
 import { configFiles } from '../foreign/config-files.ts';
+import { say } from '../output.ts';
 
 interface MigrateOptions {
   files: readonly string[];
@@ -45,12 +46,13 @@ const titles: Readonly<Record<NoteKind, string>> = {
 
 /** On stderr: the text on stdout is for a file. */
 function report({ notes, tool }: Migration): void {
-  process.stderr.write(`read as ${tool}\n`);
+  say(`read as ${tool}`);
   for (const kind of ['ignored', 'differs', 'advice'] as const) {
     const some = notes.filter((note) => note.kind === kind);
     if (some.length === 0) continue;
-    process.stderr.write(`\n${titles[kind]}:\n`);
-    for (const note of some) process.stderr.write(`  ${placeOf(note)}${note.message}\n`);
+    say('');
+    say(`${titles[kind]}:`);
+    for (const note of some) say(`  ${placeOf(note)}${note.message}`);
   }
 }
 
@@ -63,11 +65,12 @@ function placeOf({ origin }: Note): string {
 function compare(paths: readonly string[], { yaml }: Migration, tool: MigrateOptions['from']): number {
   const found = differences(paths, yaml, { tool });
   if (found.length === 0) {
-    process.stderr.write('\nchecked: both mean the same\n');
+    say('');
+    say('checked: both mean the same');
     return 0;
   }
-  process.stderr.write(
-    `\nchecked: they do not mean the same:\n${found.map((line) => `  ${line}\n`).join('')}`,
-  );
+  say('');
+  say('checked: they do not mean the same:');
+  for (const line of found) say(`  ${line}`);
   return 1;
 }
