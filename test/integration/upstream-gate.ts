@@ -75,3 +75,27 @@ for (const [concurrency, atOnce] of [
     t.equal(peak, atOnce);
   });
 }
+
+t.test('a caller whose request meets a quota is told how long to wait, as the server told it', async (t) => {
+  const { vault, agent } = await start(t, {
+    listeners: [{ unix: 'latchkey.sock', serve: ['vault', 'admin'] }],
+  });
+  vault.route(({ path }) =>
+    path.startsWith('secret/data/')
+      ? {
+          status: 429,
+          json: { errors: ['request path "secret/data/x": rate limit quota exceeded'] },
+          headers: { 'retry-after': '17', 'x-ratelimit-limit': '3', 'x-ratelimit-remaining': '0' },
+        }
+      : undefined,
+  );
+  await agent.untilReady();
+  const told = { 'retry-after': '17', 'x-ratelimit-limit': '3', 'x-ratelimit-remaining': '0' };
+  for (const method of ['GET', 'PUT']) {
+    const answer = await agent.ask('/v1/secret/data/x', {
+      method,
+      ...(method === 'PUT' ? { body: '{}' } : {}),
+    });
+    t.match(answer, { status: 429, headers: told }, method);
+  }
+});
