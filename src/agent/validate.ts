@@ -1,35 +1,118 @@
-// What loading a config cannot tell: whether every template can be parsed, and every upstream built. Asks nobody.
+// What loading a config cannot tell: whether every template can be parsed and asks for what there is, and whether programs
+// and folders are there. Asks nobody.
 import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { createSystemClock } from '../base/clock.ts';
-import { describeError } from '../base/errors.ts';
+import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import { variableText } from '../content/process-environment.ts';
+import { createDependencyResolver, type ResolveDependency } from '../content/resolve-dependency.ts';
 import { createTemplateCompiler } from '../content/template-compiler.ts';
+import type { ExecutableTemplate } from '../content/template-consumer.ts';
 import { loadTemplate } from '../content/template-loader.ts';
+import { findProgram } from '../supervise/launch/launcher.ts';
+import type { Dependency } from '../template/exec/lookup.ts';
 import { loadKinds } from '../upstream/kinds.ts';
 
 /** One line for each problem; empty when there is none. Of a config for another host, templates may be missing here. */
 export async function validateParts(config: ResolvedConfig, { isElsewhere = false } = {}): Promise<string[]> {
   const compiler = createTemplateCompiler({
-    templates: config.templates,
+    // A look runs nobody's program.
+    templates: { ...config.templates, allowPlugin: false },
     env: process.env,
     clock: createSystemClock(),
     isStrict: true,
+  });
+  const [only, ...others] = config.upstreams;
+  const resolve = createDependencyResolver({
+    secrets: config.secrets,
+    defaultUpstream: others.length === 0 ? only?.name : undefined,
   });
   const checks: Promise<unknown>[] = [
     loadKinds(config.upstreams),
     ...config.files
       .filter(({ source }) => !isElsewhere || source.kind !== 'file' || existsSync(source.path))
-      .map((file) => loadTemplate(file, compiler.compile)),
+      .map(async (file) => {
+        const template = await loadTemplate(file, compiler.compile);
+        mustBeKnown(template, `${file.place}.template`, (dependency) => resolve(dependency, file.upstream));
+      }),
     ...config.processes.flatMap((process) =>
-      Object.entries(process.env).map(([variable, wish]) => {
+      Object.entries(process.env).map(async ([variable, wish]) => {
         const place = `processes.${process.name}.env.${variable}`;
-        return compiler.compileText({ name: place, place, ...variableText(wish) });
+        const template = await compiler.compileText({ name: place, place, ...variableText(wish) });
+        mustBeKnown(template, place, (dependency) => resolve(dependency, process.upstream));
       }),
     ),
   ];
   const outcomes = await Promise.allSettled(checks);
-  return outcomes.flatMap((outcome) =>
-    outcome.status === 'rejected' ? describeError(outcome.reason).split('\n') : [],
-  );
+  return [
+    ...outcomes.flatMap((outcome) =>
+      outcome.status === 'rejected' ? describeError(outcome.reason).split('\n') : [],
+    ),
+    ...(isElsewhere ? [] : hostProblems(config)),
+  ];
+}
+
+/** Executed with nothing there yet: what it asks for then is known to the config, or never will be. */
+function mustBeKnown(
+  template: ExecutableTemplate,
+  place: string,
+  resolve: (dependency: Dependency) => ReturnType<ResolveDependency>,
+): void {
+  const problems = new Set<string>();
+  try {
+    template.execute((dependency) => {
+      const resolved = resolve(dependency);
+      if ('problem' in resolved) problems.add(`${place}: ${resolved.problem}`);
+      return { status: 'pending' };
+    });
+  } catch {
+    // It cannot make anything of nothing: that is no fault of the template.
+  }
+  if (problems.size > 0) throw new LatchkeyError('template_invalid', [...problems].join('\n'));
+}
+
+function hostProblems(config: ResolvedConfig): string[] {
+  const problems: string[] = [];
+  const note = (place: string, what: () => string | undefined): void => {
+    const problem = what();
+    if (problem !== undefined) problems.push(`${place}: ${problem}`);
+  };
+  for (const file of config.files) {
+    const { place, destination, createParents, check, notify, settle } = file;
+    if (!createParents) note(`${place}.destination`, () => folderProblem(destination));
+    if (check !== undefined) note(`${place}.check`, () => programProblem(check.command));
+    for (const [index, one] of notify.entries()) {
+      if (one.kind === 'command') note(`${place}.notify[${index}]`, () => programProblem(one.command));
+    }
+    if (settle?.kind === 'command') note(`${place}.settle`, () => programProblem(settle.command));
+  }
+  for (const { name, command, workingDir, env, health } of config.processes) {
+    if (env['PATH'] === undefined) {
+      note(`processes.${name}.command`, () => programProblem(command, workingDir));
+    }
+    if (health?.kind === 'command') note(`processes.${name}.health`, () => programProblem(health.command));
+  }
+  if (config.audit !== undefined) {
+    const { file } = config.audit;
+    note('audit.file', () => folderProblem(file));
+  }
+  const { file } = config.log;
+  if (file !== undefined) note('log.file', () => folderProblem(file));
+  return problems;
+}
+
+function programProblem([program = '']: readonly string[], workingDir?: string): string | undefined {
+  if (program.includes('{')) return undefined;
+  try {
+    findProgram(program, process.env['PATH'] ?? '', workingDir);
+    return undefined;
+  } catch (error) {
+    return describeError(error);
+  }
+}
+
+function folderProblem(path: string): string | undefined {
+  const folder = dirname(path);
+  return existsSync(folder) ? undefined : `the folder ${folder} does not exist; make it, or correct the path`;
 }

@@ -1,5 +1,6 @@
 // Turns what a template asks for into a reference with its policy: names by the config's `secrets`, raw vault paths by
 // the file's upstream. Asks nobody and opens nothing.
+import { nearest } from '../base/nearest.ts';
 import type { SecretConfig } from '../config/resolved.ts';
 import { defaultEntryPolicy, type EntryPolicy } from '../store/entry.ts';
 import { createReference, type Reference, referenceKey, splitQuery } from '../store/reference.ts';
@@ -46,7 +47,7 @@ export function createDependencyResolver(options: ResolverOptions): ResolveDepen
   return (dependency, upstream) => {
     if (dependency.kind === 'name') {
       const named = byName.get(dependency.path);
-      return named ?? { problem: `no secret named ${JSON.stringify(dependency.path)} in \`secrets\`` };
+      return named ?? { problem: unknownName(dependency.path, byName.keys()) };
     }
     const chosen = upstream ?? options.defaultUpstream;
     if (chosen === undefined) {
@@ -61,6 +62,12 @@ export function createDependencyResolver(options: ResolverOptions): ResolveDepen
     const key = referenceKey(reference);
     return byKey.get(key) ?? { key, reference, policy };
   };
+}
+
+function unknownName(name: string, known: Iterable<string>): string {
+  const near = nearest(name, [...known]);
+  const guess = near === undefined ? '' : `; did you mean ${near}?`;
+  return `no secret named ${JSON.stringify(name)} in \`secrets\`${guess}`;
 }
 
 /** The reference and policy of a configured secret, for whoever opens it by name. */

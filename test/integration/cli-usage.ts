@@ -9,7 +9,6 @@ import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const wrongWords: [string, string][] = [
-  ['', 'expected a command, got none'],
   ['agnt', 'unknown command "agnt"; did you mean agent?'],
   ['frobnicate', 'unknown command "frobnicate"; latchkey --help tells more'],
   ['agent --confg x', 'agent: unknown option --confg; did you mean --config?'],

@@ -4,6 +4,7 @@ import { describeError, errorCode } from '../../base/errors.ts';
 import { printableJson } from '../../base/printable.ts';
 import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
+import { reportFailure } from '../exit-code.ts';
 import { printText } from '../output.ts';
 import { formatStatus } from '../status-text.ts';
 import { stopSignal } from '../stop-signal.ts';
@@ -39,16 +40,17 @@ async function watch(read: () => Promise<{ text: string }>, isScreen: boolean): 
   let told: string | undefined;
   try {
     while (!stop.signal.aborted) {
-      const { text } = await read().catch((error: unknown) => {
+      if (isScreen) process.stdout.write(clearScreen);
+      try {
+        const { text } = await read();
+        printText(isScreen ? firstRows(text, process.stdout.rows) : text);
+        told = undefined;
+      } catch (error) {
         // An agent that is away now may be one that starts again: that is what one watches for.
         if (errorCode(error) === 'denied') throw error;
-        return { text: `latchkey: ${describeError(error)}\n` };
-      });
-      if (isScreen) {
-        process.stdout.write(clearScreen);
-        printText(firstRows(text, process.stdout.rows));
-      } else if (!text.startsWith('latchkey: ') || text !== told) printText(text);
-      told = text;
+        if (isScreen || told !== describeError(error)) reportFailure(error);
+        told = describeError(error);
+      }
       await delay(watchEveryMs, undefined, { signal: stop.signal }).catch(() => undefined); // ended by Ctrl-C
     }
     return 0;

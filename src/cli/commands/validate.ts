@@ -35,10 +35,26 @@ async function validate(options: ValidateOptions): Promise<Verdict> {
     config = loadConfig(options.config ?? [], { checks: syntaxOnly ? 'text' : 'host' });
   } catch (error) {
     if (errorCode(error) !== 'config_invalid') throw error;
-    return { summary: '', problems: describeError(error).split('\n'), warnings: [] };
+    const problems = describeError(error).split('\n');
+    return {
+      summary: '',
+      problems: [...problems, ...(await laterProblems(options, problems))],
+      warnings: [],
+    };
   }
   const parts = ['upstreams', 'secrets', 'files', 'processes', 'listeners'] as const;
   const summary = parts.map((part) => `${config[part].length} ${part}`).join(', ');
   const problems = await validateParts(config, { isElsewhere: syntaxOnly });
   return { summary, problems, warnings: config.warnings };
+}
+
+/** What stands behind the first problems: they hide nothing that can be told in spite of them. */
+async function laterProblems(options: ValidateOptions, before: readonly string[]): Promise<string[]> {
+  try {
+    const config = loadConfig(options.config ?? [], { checks: 'none' });
+    const later = await validateParts(config, { isElsewhere: options.syntaxOnly });
+    return later.filter((problem) => !before.includes(problem));
+  } catch {
+    return []; // too broken to be looked at any further
+  }
 }
