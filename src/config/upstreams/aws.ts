@@ -1,11 +1,17 @@
 // AWS as an upstream (Secrets Manager, Parameter Store, STS): the keys of `kind: aws`, and what they mean resolved.
 import * as z from 'zod/mini';
 import type { Place } from '../problems.ts';
-import { doc, section, text } from '../schema/fields.ts';
+import { count, doc, section, text } from '../schema/fields.ts';
 import type { KindContext, KindItem } from './kind-context.ts';
 import type { ServerConfig } from './server-config.ts';
 import { resolveServer } from './server-resolve.ts';
 import { serverSchema } from './server-schema.ts';
+
+/** Half of what Parameter Store allows to all of an account together. */
+const budget = section({
+  requests_per_second: doc(z.prefault(count(1), 20), 'Over all consumers together.'),
+  concurrency: doc(z.prefault(count(1), 16), 'Requests under way at once.'),
+});
 
 export const awsSchema = section({
   kind: doc(z.literal('aws'), 'AWS Secrets Manager, Systems Manager Parameter Store, and roles of STS.'),
@@ -25,6 +31,7 @@ export const awsSchema = section({
     'The URL of an SQS queue that EventBridge sends changes to; one queue for each host.',
   ),
   ...serverSchema,
+  budget: doc(z.prefault(budget, {}), 'What all requests together may cost.'),
 });
 
 export interface AwsUpstreamConfig extends ServerConfig {

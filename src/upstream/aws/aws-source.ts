@@ -49,6 +49,15 @@ function createAwsClient(options: SourceOptions<AwsUpstreamConfig>, hooks: KindH
   const paths = new Set<string>();
   let events: LabelEvents | undefined;
 
+  /** Looked up once; without one every answer would be that of another region. */
+  async function findRegion(signal: AbortSignal): Promise<void> {
+    region ??= (await regionOfProfile(env)) ?? (await instanceRegion({ env, signal }));
+    if (region !== undefined) return;
+    throw new LatchkeyError('login_failed', 'which region of AWS is meant is not known', {
+      remedy: 'set region at this upstream, or $AWS_REGION',
+    });
+  }
+
   async function read(reference: Reference, request: RequestOptions): Promise<SecretAnswer> {
     const path = parseAwsPath(reference);
     const { version_id: versionId, version_stage: stage, tag } = reference.parameters;
@@ -124,12 +133,13 @@ function createAwsClient(options: SourceOptions<AwsUpstreamConfig>, hooks: KindH
       ...endOf(identity.current()?.expiresAt),
     }),
     async connect(signal) {
-      region ??= (await regionOfProfile(env)) ?? (await instanceRegion({ env, signal }));
+      await findRegion(signal);
       await identity.get(signal);
     },
-    read(reference, request) {
+    async read(reference, request) {
       paths.add(reference.path);
-      return read(reference, request);
+      await findRegion(request.signal);
+      return await read(reference, request);
     },
     canonicalPath(reference) {
       const path = parseAwsPath(reference);

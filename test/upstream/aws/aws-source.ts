@@ -271,3 +271,32 @@ t.test('the chain of credentials: profiles, processes, roles of roles', async (t
   });
   await t.rejects(find({ AWS_PROFILE: 'loop' }), { code: 'login_failed', message: /leads back to itself/ });
 });
+
+t.test('asks no region by chance: that of the profile, of the instance, or none', async (t) => {
+  const service = await startFakeService(t, ({ path, method, headers }) => {
+    if (method === 'PUT') return { text: 'imds' };
+    if (path === '/latest/meta-data/placement/region')
+      return headers['x-aws-ec2-metadata-token'] === 'imds' ? { text: 'eu-south-1' } : { status: 401 };
+    return { json: { Name: 'a', ARN: 'arn', VersionId: 'v', SecretString: String(headers.authorization) } };
+  });
+  const folder = testFolder(t);
+  writeFileSync(join(folder, 'config'), '[default]\nregion = eu-west-1\n', { mode: 0o600 });
+  const { AWS_REGION: _, ...keys } = motoEnv;
+  const regionIn = async (env: Record<string, string>, more: object = {}) => {
+    const up = await startKindSource(
+      t,
+      { kind: 'aws', endpoint: service.address, ...more },
+      { env: { HOME: folder, ...keys, ...env } },
+    );
+    return /Credential=[^/]+\/\d+\/([^/]+)\//.exec(String((await up.fields('a'))['value']))?.[1];
+  };
+  t.equal(await regionIn({ AWS_REGION: 'us-west-2' }, { region: 'eu-central-1' }), 'eu-central-1');
+  t.equal(await regionIn({ AWS_DEFAULT_REGION: 'us-west-2' }), 'us-west-2');
+  t.equal(await regionIn({ AWS_CONFIG_FILE: join(folder, 'config') }), 'eu-west-1');
+  t.equal(await regionIn({ AWS_EC2_METADATA_SERVICE_ENDPOINT: service.address }), 'eu-south-1');
+  await t.rejects(regionIn({ AWS_EC2_METADATA_DISABLED: 'true' }), {
+    code: 'login_failed',
+    message: /which region/,
+    remedy: /set region/,
+  });
+});
