@@ -163,7 +163,7 @@ function ownerReason(
   const isGoverned = policy.rules.some(
     (rule) => rule.token !== undefined && caller.tokens.includes(rule.token),
   );
-  return isGoverned ? undefined : 'holder of the token file';
+  return isGoverned || caller.isGivenAway === true ? undefined : 'holder of the token file';
 }
 
 function foreignness({ ownUid }: AccessPolicy, caller: Caller): string {

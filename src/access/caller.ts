@@ -26,6 +26,8 @@ interface TokenCaller {
   readonly kind: 'token';
   /** The names that a rule may use for the token: the listener's place and the token file's path. */
   readonly tokens: readonly string[];
+  /** Its file belongs to another user or group than the agent's: its holder has what rules say, and no more. */
+  readonly isGivenAway?: boolean;
 }
 
 /** A unit for which systemd loads a credential before it starts; what runs in it is not known yet. */

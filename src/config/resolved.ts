@@ -213,14 +213,23 @@ export type ListenerConfig = ListenerCommon &
         readonly kind: 'tcp';
         readonly host: string;
         readonly port: number;
-        /** Written by the agent, 0600; undefined: the listener is open. */
+        /** Written by the agent; undefined: the listener is open. */
         readonly tokenFile: string | undefined;
+        /** Default: 0600, the agent's own. */
+        readonly tokenFileRights?: TokenFileRights | undefined;
         readonly allowRemote: boolean;
         readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
       }
     /** A socket that systemd hands over, by its `FileDescriptorName`. */
     | { readonly kind: 'systemd'; readonly name: string }
   );
+
+export interface TokenFileRights {
+  readonly owner: string | undefined;
+  readonly group: string | undefined;
+  /** Nothing for all others. */
+  readonly mode: number;
+}
 
 export interface AccessConfig {
   /** With no rules root and the agent's own user may do all, and nobody else anything. */

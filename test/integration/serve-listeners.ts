@@ -15,6 +15,7 @@ import t from 'tap';
 import type { ListenerConfig } from '../../src/config/resolved.ts';
 import { apply } from '../support/apply.ts';
 import { isRoot, needsRoot } from '../support/needs-root.ts';
+import { nobody } from '../support/other-user.ts';
 import { ask, type Serving, startServing, tcpListener, unixListener } from '../support/serving.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -164,6 +165,47 @@ t.test('the token outlives a restart unless others could have read it', async (t
   writeFileSync(tokenFile, 'chosen-by-hand');
   t.not(await tokenOf(), 'chosen-by-hand');
 });
+
+t.test(
+  'the token file is for whom the config says, and so over a restart',
+  { skip: needsRoot },
+  async (t) => {
+    const folder = t.testdir();
+    const file = join(folder, 'token');
+    const tokenFileRights = { owner: 'nobody', group: undefined, mode: 0o600 };
+    const serve = async (more: object) => {
+      const serving = await startServing({ listeners: () => [tcpListener(file, ['secrets'], more)] });
+      await serving.close();
+      t.strictSame(serving.problems, []);
+      return { token: readFileSync(file, 'utf8'), stats: statSync(file) };
+    };
+    const own = await serve({});
+    t.match(own.stats, { uid: 0, mode: 0o100600 });
+    const given = await serve({ tokenFileRights });
+    t.match(given.stats, { uid: nobody, mode: 0o100600 });
+    t.equal(given.token, own.token, 'the same token, with other rights');
+    const open = await startServing({
+      listeners: () => [tcpListener(file, ['secrets'], { tokenFileRights })],
+    });
+    open.put('stripe', { key: 'k' });
+    const headers = { authorization: `Bearer ${given.token}` };
+    const port = open.server.portOf('listeners[1]') ?? 0;
+    t.equal((await ask('/secrets/stripe', { port, headers })).status, 403, 'its holder needs a rule');
+    await open.close();
+    const again = await serve({ tokenFileRights });
+    t.equal(again.token, own.token, 'kept while nobody else could have read it');
+    t.equal(again.stats.ino, given.stats.ino, 'and not written again');
+    chmodSync(file, 0o644);
+    t.not((await serve({ tokenFileRights })).token, own.token, 'all could have read it');
+    const missing = await startServing({
+      listeners: () => [
+        tcpListener(file, ['secrets'], { tokenFileRights: { ...tokenFileRights, owner: 'nobody-at-all' } }),
+      ],
+    });
+    t.match(missing.problems, [{ message: /token_file.owner: there is no user "nobody-at-all"/ }]);
+    await missing.close();
+  },
+);
 
 t.test('a port in use, or one that is not loopback, is told with the remedy', async (t) => {
   const other = createServer().listen(0, '127.0.0.1');

@@ -1,8 +1,14 @@
 // Listeners, access rules and the audit trail as the agent uses them, and the rules between their keys.
 import { isIPv4, isIPv6 } from 'node:net';
 import { nearest } from '../../base/nearest.ts';
-import type { Place } from '../problems.ts';
-import type { AccessRuleConfig, AuditConfig, ClientMatch, ListenerConfig } from '../resolved.ts';
+import type { Place, Problems } from '../problems.ts';
+import type {
+  AccessRuleConfig,
+  AuditConfig,
+  ClientMatch,
+  ListenerConfig,
+  TokenFileRights,
+} from '../resolved.ts';
 import type { AccessRuleInput, AuditInput, ListenerInput } from '../schema/serving-schema.ts';
 import type { Item } from '../sources/merge.ts';
 import { oneOfKeys } from './one-of-keys.ts';
@@ -12,6 +18,8 @@ const unixKeys = ['mode', 'user', 'group'] as const;
 const tcpKeys = ['token_file', 'allow_remote', 'tls'] as const;
 /** sockaddr_un.sun_path holds 108 bytes with the closing NUL (or the opening one of an abstract address). */
 const longestSocketPath = 107;
+
+type TokenFileInput = Exclude<ListenerInput['token_file'], string | undefined>;
 
 export function resolveListener(
   { value, place }: Item<ListenerInput>,
@@ -123,7 +131,8 @@ function resolveTcp(value: ListenerInput, place: Place, context: ResolveContext)
     );
     return undefined;
   }
-  const tokenFile = context.optionalPathAt(place, value.token_file);
+  const file = typeof value.token_file === 'string' ? { path: value.token_file } : value.token_file;
+  const tokenFile = context.optionalPathAt(place, file?.path);
   if (tokenFile !== undefined) context.claim(tokenFile, place.at('token_file'));
   if (port !== 0) context.claim(`tcp ${host}:${port}`, place.at('tcp'));
   return {
@@ -131,12 +140,25 @@ function resolveTcp(value: ListenerInput, place: Place, context: ResolveContext)
     host,
     port,
     tokenFile,
+    tokenFileRights: file && tokenFileRights(file, place.at('token_file'), problems),
     allowRemote: value.allow_remote ?? false,
     tls: value.tls && {
       certFile: context.pathAt(place, value.tls.cert_file),
       keyFile: context.pathAt(place, value.tls.key_file),
     },
   };
+}
+
+function tokenFileRights(
+  { owner, group, mode = group === undefined ? 0o600 : 0o640 }: TokenFileInput,
+  place: Place,
+  problems: Problems,
+): TokenFileRights {
+  if ((mode & 0o137) !== 0) {
+    const got = `0${mode.toString(8)}`;
+    problems.add(place.at('mode'), `expected 0600, 0640 or less, nothing for all others, got "${got}"`);
+  }
+  return { owner, group, mode };
 }
 
 function isLoopback(host: string): boolean {

@@ -18,8 +18,21 @@ export const listenerSchema = section({
   user: doc(z.optional(text()), 'Owner of a unix socket.'),
   group: doc(z.optional(text()), 'Group of a unix socket.'),
   token_file: doc(
-    z.optional(text()),
-    'For tcp: the agent writes a token there (0600), wanted on every request.',
+    z.optional(
+      z.union(
+        [
+          text(),
+          section({
+            path: doc(text(), 'The file.'),
+            owner: doc(z.optional(text()), 'Who may read it: the user of the programs that ask.'),
+            group: doc(z.optional(text()), 'Or a group of theirs.'),
+            mode: doc(z.optional(fileMode()), 'Default "0600", with a group "0640".'),
+          }),
+        ],
+        'a path, or a map with path, owner, group and mode',
+      ),
+    ),
+    'For tcp: the agent writes a token there (0600 and its own, or as the map says), wanted on every request.',
   ),
   allow_remote: doc(z.optional(flag()), 'For tcp: listen beyond loopback; needs `tls`.'),
   tls: doc(

@@ -7,6 +7,7 @@ import {
 } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import type { Standing } from '../../access/access-policy.ts';
 import type { Caller } from '../../access/caller.ts';
 import type { PeerReader } from '../../access/peer.ts';
@@ -137,10 +138,16 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
       scope.token = undefined;
       return;
     }
-    const text = provideTokenFile(config.place, config.tokenFile, scope.token?.bytes.toString('latin1'));
-    const caller: Caller = { kind: 'token', tokens: [config.place, config.tokenFile] };
+    const text = provideTokenFile(config.place, config.tokenFile, {
+      rights: config.tokenFileRights,
+      current: scope.token?.bytes.toString('latin1'),
+    });
+    const { owner, group } = config.tokenFileRights ?? {};
+    const isGivenAway = owner !== undefined || group !== undefined;
+    const caller: Caller = { kind: 'token', tokens: [config.place, config.tokenFile], isGivenAway };
     const bytes = Buffer.from(text, 'utf8');
-    if (scope.token?.bytes.equals(bytes)) return;
+    const known = scope.token;
+    if (known?.bytes.equals(bytes) && isDeepStrictEqual(known.caller.caller, caller)) return;
     scope.token = { bytes, caller: createIdentity(caller) };
   }
 
