@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { freePort } from '../../src/base/free-port.ts';
 import { startDevVault, type TestVault } from '../support/dev-vault.ts';
@@ -29,6 +30,8 @@ interface Vault {
   readonly secretId: string;
   write(path: string, data: Record<string, unknown>): Promise<unknown>;
   ask: TestVault['ask'];
+  addFault: TestVault['addFault'];
+  clearFaults: TestVault['clearFaults'];
 }
 
 async function startVault(t: Test): Promise<Vault> {
@@ -36,7 +39,15 @@ async function startVault(t: Test): Promise<Vault> {
   await vault.writePolicy('app', 'path "*" { capabilities = ["create", "read", "update", "list"] }');
   const { roleId, secretId } = await vault.createAppRole('app', { token_policies: 'app', token_ttl: '1h' });
   await vault.writeSecret('secret/app', { user: 'u1', password: 'p1' });
-  return { address: vault.address, roleId, secretId, write: vault.writeSecret, ask: vault.ask };
+  return {
+    address: vault.address,
+    roleId,
+    secretId,
+    write: vault.writeSecret,
+    ask: vault.ask,
+    addFault: vault.addFault,
+    clearFaults: vault.clearFaults,
+  };
 }
 
 interface Run {
@@ -176,6 +187,33 @@ template {
     run.child.kill('SIGTERM');
     t.equal(await run.exited, 0, run.output());
     t.equal(read(run, 'pid'), undefined);
+  });
+
+  t.test(`${program.name}: goes on when the server was away`, async (t) => {
+    t.testdir({});
+    const vault = await startVault(t);
+    const run = start(
+      t,
+      program,
+      vault,
+      `${login}
+template_config { static_secret_render_interval = "1s" }
+template {
+  contents = "{{ with secret \\"secret/app\\" }}{{ .Data.data.password }}{{ end }}"
+  destination = "app.conf"
+}
+`,
+    );
+    await waitFor('the file', () => read(run, 'app.conf') === 'p1');
+    vault.addFault({ kind: 'drop' });
+    await vault.write('secret/app', { user: 'u1', password: 'p2' });
+    await delay(2500); // A time during which nothing is to happen: nothing tells its end.
+    t.equal(read(run, 'app.conf'), 'p1', 'what is there stays');
+    t.equal(run.child.exitCode, null, 'and so does the agent');
+    vault.clearFaults();
+    await waitFor('the new value', () => read(run, 'app.conf') === 'p2', 60_000);
+    run.child.kill('SIGTERM');
+    t.equal(await run.exited, 0, run.output());
   });
 
   t.test(`${program.name}: runs a program with variables, and ends with it`, async (t) => {

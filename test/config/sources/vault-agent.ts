@@ -143,3 +143,18 @@ t.test('each listener has a place of its own, and is open for what an agent serv
     { serve: ['vault', 'metrics'] },
   ]);
 });
+
+t.test('a latchkey.yaml beside it adds what the other tool has not', async (t) => {
+  const folder = t.testdir({
+    'agent.hcl': `${login}template { contents = "x" destination = "/x" }\nlistener "unix" { address = "/run/v.sock" tls_disable = true }`,
+    'admin.yaml':
+      'listeners: [{ unix: /run/l.sock, serve: [secrets, admin] }]\nsecrets: { app: { path: secret/app } }\n',
+  });
+  const config = loadConfig(
+    ['agent.hcl', 'admin.yaml'].map((name) => join(folder, name)),
+    { env: {}, checks: 'text' },
+  );
+  t.match(config.listeners, [{ isOpen: true }, { isOpen: false, serve: ['secrets', 'admin'] }]);
+  t.match(config.secrets, [{ name: 'app', upstream: 'vault' }]);
+  t.match(config.files, [{ destination: '/x' }]);
+});
