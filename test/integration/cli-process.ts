@@ -23,7 +23,7 @@ t.test(
       folder,
       vault,
       config: {
-        secrets: { db: { path: 'database/creds/app', overlap: '500ms' } },
+        secrets: { db: { path: 'database/creds/app', overlap: '500ms', on_exit: 'revoke' } },
         processes: [
           {
             name: 'app',
