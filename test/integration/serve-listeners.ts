@@ -387,13 +387,23 @@ t.test('serves over TLS under the names of its certificate', { skip: needsOpenss
     ...['-addext', 'subjectAltName=DNS:agent.test,IP:127.0.0.1', '-keyout', keyFile, '-out', certFile],
   ]);
   const serving = await withServing(t, () => [
-    tcpListener(join(folder, 'token'), ['secrets'], { tls: { certFile, keyFile } }),
+    tcpListener(join(folder, 'token'), ['secrets'], { tls: { certFile, keyFile }, maxConnections: 64 }),
   ]);
   const token = readFileSync(join(folder, 'token'), 'utf8');
   const get = (host: string): Promise<number> => secureStatus(serving, readFileSync(certFile), host, token);
   t.equal(await get('agent.test'), 200);
   t.equal(await get('127.0.0.1'), 200);
   t.equal(await get('other.test'), 403);
+  const port = serving.server.portOf('listeners[1]') ?? 0;
+  const silent = Array.from({ length: 300 }, () =>
+    connect({ port, host: '127.0.0.1' }).on('error', () => {}),
+  );
+  await waitFor(
+    'those without a handshake to give way',
+    () => silent.filter(({ closed }) => closed).length > 200,
+  );
+  t.equal(await get('agent.test'), 200);
+  for (const socket of silent) socket.destroy();
 });
 
 t.test('takes over a socket that systemd hands over, by its name', async (t) => {

@@ -53,7 +53,8 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
     isDraining: false,
   };
   const shares = createConnectionShares(() => scope.config.maxConnections, options.budget);
-  const unproven = new Set<Socket>();
+  /** By the address of the peer: a raw socket and the one of TLS upon it are one. */
+  const unproven = new Map<string, Socket>();
   let letGo = (): void => undefined;
   let openPeer: Peer | undefined;
   const server = createNodeServer(options.config);
@@ -78,10 +79,11 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
       ...{ scope, peer, standing: isTcp || openPeer !== undefined ? 'ruled' : standing, waiting: 0 },
       ...{ provedBy: undefined, provenHeader: undefined, onProof: undefined },
     };
+    const address = addressOfPeer(socket);
     socket.once('close', () => {
       give();
       peer.release();
-      unproven.delete(socket);
+      unproven.delete(address);
       open.set(shares.count);
     });
     if (isTcp && openPeer === undefined) awaitProof(socket, connection);
@@ -99,12 +101,25 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
     refuseConnection(socket, '503 Service Unavailable', 'too_many_connections', message);
   }
 
-  function awaitProof(socket: Socket, connection: Connection): void {
-    unproven.add(socket);
-    connection.onProof = () => unproven.delete(socket);
+  /** The oldest of those that show nothing gives way. */
+  function hold(socket: Socket, address: string): void {
+    unproven.set(address, socket);
     const most = Math.min(scope.config.maxConnections, options.budget.most);
-    const [oldest] = unproven;
+    const [oldest] = unproven.values();
     if (unproven.size > Math.max(leastUnproven, most / 4)) oldest?.destroy();
+  }
+
+  function awaitProof(socket: Socket, connection: Connection): void {
+    const address = addressOfPeer(socket);
+    connection.onProof = () => unproven.delete(address);
+    hold(socket, address);
+  }
+
+  /** TLS takes its time before there is a connection of ours. */
+  function awaitHandshake(socket: Socket): void {
+    const address = addressOfPeer(socket);
+    socket.once('close', () => unproven.delete(address));
+    hold(socket, address);
   }
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
@@ -120,6 +135,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   server.on(event, (socket: Socket) => {
     admit(socket, () => parse.call(server, socket));
   });
+  if (isTls(server)) server.prependListener('connection', awaitHandshake);
   server.on('request', onRequest);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const again = (): void => parse.call(server, socket as Socket);
@@ -198,7 +214,12 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
 
 function createNodeServer(config: ListenerConfig): Server | HttpsServer {
   if (config.kind !== 'tcp' || config.tls === undefined) return createHttpServer(httpLimits);
-  return createHttpsServer({ ...httpLimits, ...tlsOptionsOf(config) });
+  const { headersTimeout: handshakeTimeout } = httpLimits;
+  return createHttpsServer({ ...httpLimits, handshakeTimeout, ...tlsOptionsOf(config) });
+}
+
+function addressOfPeer({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 function isTls(server: Server | HttpsServer): server is HttpsServer {
