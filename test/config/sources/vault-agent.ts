@@ -158,3 +158,17 @@ t.test('a latchkey.yaml beside it adds what the other tool has not', async (t) =
   t.match(config.secrets, [{ name: 'app', upstream: 'vault' }]);
   t.match(config.files, [{ destination: '/x' }]);
 });
+
+t.test('a decimal number is the mode that it is there, and told', async (t) => {
+  const { files, upstreams, warnings } = load(
+    `auto_auth { method "token_file" { config = { token_file_path = "t" } } sink "file" { config = { path = "s" mode = 640 } } }
+template { contents = "x" destination = "/x" perms = 644 }
+template { contents = "x" destination = "/y" perms = 0644 }`,
+  );
+  t.match(files, [{ mode: 0o204 }, { mode: 0o644 }]);
+  t.match(upstreams, [{ sinks: [{ mode: 0o200 }] }]);
+  t.match(warnings, [
+    /mode: is a decimal number, of which 0200 is left/,
+    /template\[0\]\.perms: is a decimal number, of which 0204 is left/,
+  ]);
+});

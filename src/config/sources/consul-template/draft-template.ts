@@ -75,15 +75,16 @@ function draftMode({ perms, origin }: SaidTemplate, draft: Draft, path: Path, re
     draft.set([...path, 'mode'], 'keep', perms?.origin ?? origin);
     return;
   }
-  if (perms.value > 0o7777)
-    report.problem(perms.origin, `expected a mode such as "0640", got ${perms.value}`);
+  // As there: of a number that is no octal one, what permissions are in it.
+  const mode = (perms.value & 0o777).toString(8).padStart(4, '0');
   if (perms.value > 0o777) {
-    report.problem(
+    report.note(
+      'differs',
       perms.origin,
-      `expected permissions alone, got ${perms.value.toString(8)}; write the number in octal, "0640"`,
+      `is a decimal number, of which ${mode} is left as the mode, as there; write it in quotes`,
     );
   }
-  draft.set([...path, 'mode'], perms.value.toString(8).padStart(4, '0'), perms.origin);
+  draft.set([...path, 'mode'], mode, perms.origin);
 }
 
 function draftDelimiters(said: SaidTemplate, draft: Draft, path: Path, defaults: TemplateDefaults): void {

@@ -260,19 +260,17 @@ function draftSink(sink: SaidSink, method: SaidMethod, context: AuthContext): vo
     report.problem(settings.origin, 'expected path in config: the file that gets the token');
     return;
   }
+  const octal = ((mode?.value ?? defaultSinkMode) & 0o777).toString(8).padStart(4, '0');
   if (mode !== undefined && (mode.value < 0 || mode.value > 0o777)) {
-    report.problem(
+    report.note(
+      'differs',
       mode.origin,
-      `expected permissions such as 0640, got ${mode.value} (octal ${mode.value.toString(8)}); begin it with 0`,
+      `is a decimal number, of which ${octal} is left as the mode, as there; begin it with 0`,
     );
   }
   const path = draft.add([...context.path, 'sinks'], sink.origin);
   draft.set([...path, 'path'], file.value, file.origin);
-  draft.set(
-    [...path, 'mode'],
-    (mode?.value ?? defaultSinkMode).toString(8).padStart(4, '0'),
-    mode?.origin ?? sink.origin,
-  );
+  draft.set([...path, 'mode'], octal, mode?.origin ?? sink.origin);
   draft.set(
     [...path, 'owner'],
     uid === undefined ? undefined : String(uid.value),
