@@ -33,6 +33,7 @@ function createAwsClient(options: SourceOptions<AwsUpstreamConfig>, hooks: KindH
   const identity = createIdentityKeeper({
     clock,
     logger,
+    observer: options.observer,
     async fetch(signal) {
       const keys = await findAwsCredentials({ env, signal });
       const { roleArn, externalId } = config;

@@ -25,6 +25,7 @@ function createAzureClient(options: SourceOptions<AzureUpstreamConfig>): KindCli
   const identity = createIdentityKeeper<AccessToken>({
     clock,
     logger,
+    observer: options.observer,
     fetch: (signal) => azureAccessToken(config, env, signal),
   });
   const calls = createBearerCalls({ http, identity, clock, detailOf, meaning });

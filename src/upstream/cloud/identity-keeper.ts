@@ -1,8 +1,9 @@
 // Keeps a cloud identity (keys, an access token) for its life: one refresh at a time, well before its end, and the old one for
 // as long as it is good when that fails.
 import type { Clock } from '../../base/clock.ts';
-import { describeError } from '../../base/errors.ts';
+import { describeError, errorCode } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { GateObserver } from '../gate/gate.ts';
 
 export interface CloudIdentity {
   /** Wall time in milliseconds; undefined: it has no end. */
@@ -20,6 +21,8 @@ export interface IdentityKeeper<T extends CloudIdentity> {
 export interface IdentityKeeperOptions<T extends CloudIdentity> {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Counts logins. */
+  readonly observer?: GateObserver | undefined;
   /** It goes on for the others when the one who asked first gives up. */
   fetch(signal: AbortSignal): Promise<T>;
 }
@@ -47,8 +50,11 @@ export function createIdentityKeeper<T extends CloudIdentity>(
 
   async function refresh(): Promise<T> {
     try {
-      return keep(await options.fetch(AbortSignal.timeout(fetchLimitMs)));
+      const identity = await options.fetch(AbortSignal.timeout(fetchLimitMs));
+      options.observer?.loggedIn('ok');
+      return keep(identity);
     } catch (error) {
+      options.observer?.loggedIn(errorCode(error));
       const end = held?.identity.expiresAt;
       if (held === undefined || (end !== undefined && end <= clock.wall())) throw error;
       logger.warn(

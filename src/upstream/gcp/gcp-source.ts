@@ -32,6 +32,7 @@ function createGcpClient(options: SourceOptions<GcpUpstreamConfig>): KindClient 
   const identity = createIdentityKeeper<AccessToken>({
     clock,
     logger,
+    observer: options.observer,
     fetch: (signal) => gcpAccessToken({ env, credentialsFile, signal }),
   });
   const calls = createBearerCalls({ http, identity, clock, detailOf, meaning });

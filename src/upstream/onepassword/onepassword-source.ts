@@ -34,6 +34,7 @@ function createOnepasswordClient(options: SourceOptions<OnepasswordUpstreamConfi
   const identity = createIdentityKeeper<AccessToken>({
     clock,
     logger: options.logger,
+    observer: options.observer,
     fetch: () => tokenOf(options),
   });
   const calls = createBearerCalls({ http, identity, clock });

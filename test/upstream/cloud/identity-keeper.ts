@@ -7,7 +7,9 @@ function setUp(lifeMs: number | undefined) {
   const clock = createFakeClock();
   const logs = recordLogs();
   const state = { count: 0, error: undefined as Error | undefined, hold: Promise.resolve() };
+  const outcomes: string[] = [];
   const keeper = createIdentityKeeper({
+    observer: { requested: () => undefined, loggedIn: (outcome) => outcomes.push(outcome) },
     clock,
     logger: logs.logger,
     async fetch() {
@@ -18,7 +20,7 @@ function setUp(lifeMs: number | undefined) {
     },
   });
   const get = async () => (await keeper.get(new AbortController().signal)).number;
-  return { clock, logs, state, keeper, get };
+  return { clock, logs, state, keeper, get, outcomes };
 }
 
 t.test('keeps an identity until five minutes before its end, or four fifths of a short life', async (t) => {
@@ -55,7 +57,7 @@ t.test('asks once for all who want one, also when the first of them gives up', a
 t.test(
   'goes on with the old one while it is good and no other can be had; a refused one is not used again',
   async (t) => {
-    const { clock, state, logs, keeper, get } = setUp(3_600_000);
+    const { clock, state, logs, keeper, get, outcomes } = setUp(3_600_000);
     await get();
     state.error = new Error('the endpoint is away');
     await clock.advance(3_400_000);
@@ -66,6 +68,7 @@ t.test(
     await t.rejects(get(), { message: 'the endpoint is away' }, 'its end has come');
     state.error = undefined;
     t.equal(await get(), 2);
+    t.same(outcomes, ['ok', 'internal', 'internal', 'ok'], 'each is counted');
     const held = keeper.current();
     if (held !== undefined) keeper.forget(held);
     t.equal(await get(), 3);
