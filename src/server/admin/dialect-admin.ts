@@ -1,5 +1,6 @@
 // What the commands ask for: status, refresh, reload, who holds what, how access is decided. For callers with the
 // admin right only.
+
 import { explainAccess } from '../../access/described-caller.ts';
 import type {
   AccessTestAnswer,
@@ -14,9 +15,7 @@ import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
 import { shownVersion } from '../../store/secret-version.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { methodNotAllowed } from '../http/method-not-allowed.ts';
-import { decodeSegment } from '../http/path-segment.ts';
-import { readBody } from '../http/request-body.ts';
+import { decodeSegment, methodNotAllowed, readBody } from '../http/http-request.ts';
 import type { DialectHandler, ServerContext } from '../http/server-context.ts';
 import { askFrom, describedCallerFrom } from './access-question.ts';
 import { holdersOf } from './who-has.ts';

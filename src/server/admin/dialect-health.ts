@@ -1,6 +1,6 @@
 // Liveness and readiness, open to all who can connect: probes have no identity. What is missing is told only to those
 // whom a rule matches.
-import { methodNotAllowed } from '../http/method-not-allowed.ts';
+import { methodNotAllowed } from '../http/http-request.ts';
 import type { DialectHandler, ServerContext } from '../http/server-context.ts';
 
 export function createHealthDialect(context: ServerContext): DialectHandler {

@@ -1,6 +1,6 @@
 // Prometheus text for whoever a rule matches at all: no values, but names of secrets are in it.
 
-import { methodNotAllowed } from '../http/method-not-allowed.ts';
+import { methodNotAllowed } from '../http/http-request.ts';
 import type { DialectHandler, ServerContext } from '../http/server-context.ts';
 import { isAdminServedBy } from './dialect-admin.ts';
 

@@ -1,10 +1,11 @@
 // The requests of AWS's own local agents: the Secrets Manager agent, the Lambda extension's parameters, and the
 // container credentials that SDKs fetch. Answers are made in aws-secret.ts; errors are told as those agents tell them.
+
 import { describeError, LatchkeyError } from '../../base/errors.ts';
 import type { Entry } from '../../store/entry.ts';
 import { shownVersion } from '../../store/secret-version.ts';
 import { type Exchange, jsonHeaders } from '../http/exchange.ts';
-import { decodeSegment } from '../http/path-segment.ts';
+import { decodeSegment } from '../http/http-request.ts';
 import type { DialectHandler, ServerContext } from '../http/server-context.ts';
 import { createAwsPrepared } from './aws-prepared.ts';
 import {

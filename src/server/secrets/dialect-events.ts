@@ -1,10 +1,11 @@
 // Server-sent events: `rotated` with name and version, to each stream those of the names that its caller may read.
+
 import type { ServerResponse } from 'node:http';
 import type { RotatedEvent } from '../../api/secrets.ts';
 import type { Timer } from '../../base/clock.ts';
 import { shownVersion } from '../../store/secret-version.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { methodNotAllowed } from '../http/method-not-allowed.ts';
+import { methodNotAllowed } from '../http/http-request.ts';
 import type { DialectHandler, ServerContext } from '../http/server-context.ts';
 
 /** A comment now and then tells both sides that the other is still there. */

@@ -1,12 +1,12 @@
 // The native dialect: names, secrets and single fields, with ETag and `wait`.
+
 import type { SecretsAnswer } from '../../api/secrets.ts';
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { parseDuration } from '../../base/duration.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { ApiError } from '../http/api-error.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { methodNotAllowed } from '../http/method-not-allowed.ts';
-import { decodeSegment } from '../http/path-segment.ts';
+import { decodeSegment, methodNotAllowed } from '../http/http-request.ts';
 import type { DialectHandler, ServerContext } from '../http/server-context.ts';
 import type { PreparedAnswer, SecretTarget } from './secret-reader.ts';
 

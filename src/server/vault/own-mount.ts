@@ -1,9 +1,10 @@
 // The mount `latchkey/` of the Vault dialect: the agent's secrets of every kind by their names, as a KV version 2 engine that is
 // only read. Clients that know nothing but Vault get what is in AWS or in a sealed file from here.
+
 import { randomUUID } from 'node:crypto';
 import { isJsonObject, JsonNumber, type JsonObject, parseJson, stringifyJson } from '../../base/json.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { methodNotAllowed } from '../http/method-not-allowed.ts';
+import { methodNotAllowed } from '../http/http-request.ts';
 import type { ServerContext } from '../http/server-context.ts';
 import type { VaultTarget } from './vault-path-policy.ts';
 

@@ -1,4 +1,5 @@
 // Passes a request of the Vault dialect on, with the token that it goes by, and streams the answer back.
+
 import type { IncomingHttpHeaders } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -6,7 +7,7 @@ import { isJsonObject, type JsonObject, type JsonValue, parseJson, stringifyJson
 import { SecretValue } from '../../base/secret-value.ts';
 import type { AgentView, ForwardedAnswer } from '../agent-view.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { readBody } from '../http/request-body.ts';
+import { readBody } from '../http/http-request.ts';
 import { isListenerToken } from '../listen/connection.ts';
 import type { VaultTarget } from './vault-path-policy.ts';
 

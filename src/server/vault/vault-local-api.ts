@@ -1,9 +1,9 @@
 // The agent's own paths beside the Vault API, `/agent/v1/` and `/proxy/v1/` as Vault Agent and Vault Proxy have them:
 // cache-clear, quit, metrics.
+
 import { LatchkeyError } from '../../base/errors.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { methodNotAllowed } from '../http/method-not-allowed.ts';
-import { readBody } from '../http/request-body.ts';
+import { methodNotAllowed, readBody } from '../http/http-request.ts';
 import type { ServerContext } from '../http/server-context.ts';
 import type { VaultCache } from './vault-cache.ts';
 import { jsonFields } from './vault-forward.ts';

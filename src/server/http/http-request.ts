@@ -1,6 +1,24 @@
-// Takes in the body of a request, up to a limit.
+// What the dialects ask of a request before they answer it: its method, a segment of its path, its body.
+
 import type { IncomingMessage } from 'node:http';
 import { LatchkeyError } from '../../base/errors.ts';
+import { apiError } from './api-error.ts';
+import type { Exchange } from './exchange.ts';
+
+/** `allowed` as in the Allow header: `GET, HEAD`. */
+export function methodNotAllowed(exchange: Exchange, allowed: string): void {
+  const message = `expected ${allowed.replaceAll(', ', ' or ')}, got ${exchange.method}`;
+  exchange.failWith(apiError('method_not_allowed', message), ['Allow', allowed]);
+}
+
+/** Percent-decoded. Throws `usage` where a percent sign begins no escape. */
+export function decodeSegment(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    throw new LatchkeyError('usage', 'the path is not well percent-encoded', { cause: error });
+  }
+}
 
 /** Rejects with `request_invalid` when the body is longer than `maxBytes` or ends early. */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
