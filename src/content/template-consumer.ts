@@ -92,11 +92,13 @@ export function createTemplateConsumer(options: TemplateConsumerOptions): Templa
   const seen = new Map<string, string>();
   const holds = new Map<HoldStage, Set<string>>();
   let lacked: readonly Dependency[] = [];
+  const arrivals = createArrivals();
 
   const indexed: IndexedConsumer = {
     noteChange(entry) {
       const before = seen.get(entry.key);
-      if (before !== undefined && before !== appearance(entry)) options.onChange();
+      if (before === undefined || before === appearance(entry)) return;
+      if (before !== 'pending' || arrivals.isWorthTrying(entry.key)) options.onChange();
     },
     keys: () => [...handles.keys()],
   };
@@ -184,9 +186,11 @@ export function createTemplateConsumer(options: TemplateConsumerOptions): Templa
           return index.answer(entry);
         });
         lacked = execution.lacked;
+        arrivals.expect([...seen].filter(([, look]) => look === 'pending').map(([key]) => key));
         return execution;
       } catch (error) {
         lacked = [];
+        arrivals.expect([]);
         // A key that this execution did not reach may be what mends it.
         for (const handle of handles.values()) seen.set(handle.key, appearance(handle.entry));
         throw error;
@@ -221,6 +225,28 @@ export function createTemplateConsumer(options: TemplateConsumerOptions): Templa
       isClosed = true;
       for (const stage of [...holds.keys()]) giveUp(stage);
       closeUnused(new Set());
+    },
+  };
+}
+
+/** Up to so many that are still to come, each that comes is worth a try. */
+const fewPending = 32;
+
+/**
+ * A template of thousands of secrets is not executed again for each that comes while thousands are still missing: a quarter
+ * of them must have come, until they are few. (One that comes may still make others needless, so it cannot wait for all.)
+ */
+function createArrivals() {
+  let pending = new Set<string>();
+  let limit = 0;
+  return {
+    expect(keys: readonly string[]): void {
+      pending = new Set(keys);
+      limit = Math.max(fewPending, Math.floor(pending.size * 0.75));
+    },
+    isWorthTrying(key: string): boolean {
+      pending.delete(key);
+      return pending.size <= limit;
     },
   };
 }

@@ -129,3 +129,37 @@ t.test('gives everything up when it is closed', async (t) => {
   f.consumer.close();
   t.strictSame(f.closed, [f.key('a')]);
 });
+
+t.test('is not told of each of thousands of secrets that come while most are missing', async (t) => {
+  const names = Array.from({ length: 2000 }, (_, index) => `s${index}`);
+  const store = createStore({ clock });
+  const index = createConsumerIndex({ store });
+  const secrets = names.map(secretConfig);
+  const text = names.map((name) => `{{ field "${name}" "v" }}`).join('');
+  let executions = 0;
+  let isDue = false;
+  const consumer = createTemplateConsumer({
+    id: 'test',
+    template: await compiler.compileText({ name: 'test', place: 'test', text }),
+    store,
+    index,
+    resolve: createDependencyResolver({ secrets, defaultUpstream: 'vault' }),
+    upstream: undefined,
+    onChange: () => {
+      isDue = true;
+    },
+  });
+  const execute = () => {
+    executions += 1;
+    isDue = false;
+    return consumer.execute();
+  };
+  let last = execute();
+  for (const name of names) {
+    store.publish(resolveSecret(secretConfig(name)).key, answer({ v: '.' }), undefined);
+    if (isDue) last = execute();
+  }
+  t.equal(last.output.toString(), '.'.repeat(names.length), 'the last one that comes is told');
+  t.strictSame(last.missing, []);
+  t.ok(executions < 60, `${executions} executions`);
+});
