@@ -30,12 +30,18 @@ export interface Grant {
 /** The login was refused by the vault, or there was nothing to log in with. */
 export class LoginError extends LatchkeyError {
   readonly isDenied: boolean;
+  /** The vault has answered that the credential is not good. */
+  readonly isOfCredential: boolean;
 
-  constructor(message: string, options: { isDenied?: boolean; remedy?: string; cause?: unknown } = {}) {
-    const { isDenied, ...rest } = options;
+  constructor(
+    message: string,
+    options: { isDenied?: boolean; isOfCredential?: boolean; remedy?: string; cause?: unknown } = {},
+  ) {
+    const { isDenied, isOfCredential, ...rest } = options;
     super('login_failed', message, rest);
     this.name = 'LoginError';
     this.isDenied = isDenied ?? false;
+    this.isOfCredential = isOfCredential ?? false;
   }
 }
 
@@ -167,6 +173,10 @@ const remedies: Readonly<Record<AuthConfig['method'], string>> = {
   azure: 'check auth.role and auth.resource, and that the role is bound to this identity',
 };
 
+/** A vault that has locked a role says no more than 403, to a good credential too. */
+const lockoutHint =
+  '; if it is right, the vault has locked the role after refused logins (user lockout, 15 minutes by default): wait, or unlock it (sys/locked-users)';
+
 function refusedLogin(
   answer: VaultAnswer,
   path: string,
@@ -179,11 +189,13 @@ function refusedLogin(
     auth.method === 'token' || auth.method === 'token_file'
       ? 'the token is not accepted'
       : `login at ${path}`;
-  const mountHint =
-    isDenied && path.startsWith('auth/') ? `, and that auth.mount and namespace are right` : '';
+  const isToken = auth.method === 'token' || auth.method === 'token_file';
+  const mountHint = isDenied && !isToken ? ', and that auth.mount and namespace are right' : '';
+  const isLockable = auth.method === 'approle' || auth.method === 'userpass' || auth.method === 'ldap';
   return new LoginError(`${where}: refused with ${answer.status}${said}`, {
     isDenied,
-    remedy: `${remedies[auth.method]}${mountHint}`,
+    isOfCredential: answer.status >= 400 && answer.status < 500 && answer.status !== 429,
+    remedy: `${remedies[auth.method]}${mountHint}${isDenied && isLockable ? lockoutHint : ''}`,
   });
 }
 

@@ -10,11 +10,12 @@ import { UpstreamError } from '../../../base/upstream-error.ts';
 import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
 import { UpstreamFailure } from '../../gate/failure.ts';
 import type { VaultAnswer } from '../answer-policy.ts';
-import type { AuthMethod } from '../auth/auth-method.ts';
+import type { AuthMethod, Credentials } from '../auth/auth-method.ts';
 import type { VaultClient } from '../vault-client.ts';
 import { type Grant, LoginError, logIn } from './login.ts';
 import { createLoginDistance } from './login-distance.ts';
 import { loginStatus, type SessionStatus } from './login-status.ts';
+import { createRefusedCredential } from './refused-credential.ts';
 import { createSessionToken, type SessionToken } from './session-token.ts';
 import { createTokenCheck } from './token-check.ts';
 import { createTokenKeeper } from './token-keeper.ts';
@@ -88,6 +89,7 @@ export function createSession(options: SessionOptions): Session {
     clock,
     random,
   });
+  const refusedCredential = createRefusedCredential(auth.method);
   let method: AuthMethod | undefined;
   let current: SessionToken | undefined;
   let recent: readonly SecretValue[] = [];
@@ -159,14 +161,17 @@ export function createSession(options: SessionOptions): Session {
     isPending = true;
     isAttempting = true;
     options.onChange();
+    let credentials: Credentials | undefined;
     try {
       if (current === undefined && last !== undefined && (await goOn(last))) return;
       method ??= await options.loadMethod(heardOfCredentials, lifetime.signal);
-      const credentials = await method.credentials(lifetime.signal);
+      credentials = await method.credentials(lifetime.signal);
       adopt(await logIn(credentials, { client, auth, onLogin: options.onLogin, signal: lifetime.signal }));
+      refusedCredential.accepted();
       await method.accepted?.();
     } catch (reason) {
       if (reason instanceof LoginError) method?.rejected?.();
+      if (reason instanceof LoginError && reason.isOfCredential) refusedCredential.refused(credentials);
       throw reason;
     } finally {
       isAttempting = false;
@@ -286,7 +291,8 @@ export function createSession(options: SessionOptions): Session {
       } else {
         const backoff = { minMs: auth.minBackoffMs, maxMs: auth.maxBackoffMs };
         const leftMs = isAlive(current) ? current.life.expiresAt - clock.now() : Number.POSITIVE_INFINITY;
-        const told = error instanceof UpstreamError ? (error.retryAfterMs ?? 0) : 0;
+        const asked = error instanceof UpstreamError ? error.retryAfterMs : undefined;
+        const told = asked ?? refusedCredential.waitMs();
         await pauseWithToken(Math.min(Math.max(told, backoffDelayMs(failures, backoff, random)), leftMs));
       }
       if (isRetired) return;
@@ -302,9 +308,7 @@ export function createSession(options: SessionOptions): Session {
         if (lifetime.signal.aborted || isFatal) return;
         // A defect must not end the agent's logins.
         fail(reason);
-        await clock.sleep(auth.maxBackoffMs, lifetime.signal).catch(() => {
-          // Closed meanwhile: the loop ends.
-        });
+        await clock.sleep(auth.maxBackoffMs, lifetime.signal).catch(() => undefined); // closed: the loop ends
       }
     }
     if (isRetired && isAlive(current)) tellEnd(current);

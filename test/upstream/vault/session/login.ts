@@ -7,6 +7,10 @@ import { waitFor } from '../../../support/wait-for.ts';
 const patience = () => AbortSignal.timeout(5000);
 const refused = { status: 400, json: { errors: ['no'] } };
 
+const secondFactor = {
+  json: { auth: { client_token: '', mfa_requirement: { mfa_request_id: 'id', mfa_constraints: {} } } },
+};
+
 /** A clock that notes each pause and lets it pass at once. */
 function startNoting() {
   const pauses: number[] = [];
@@ -30,8 +34,8 @@ async function startRefusing(t: Test, refusals: number, answer: object = refused
   return vault;
 }
 
-t.test('pauses between refused logins grow from min_backoff to max_backoff', async (t) => {
-  const vault = await startRefusing(t, 6);
+t.test('pauses between failed logins grow from min_backoff to max_backoff', async (t) => {
+  const vault = await startRefusing(t, 6, secondFactor);
   const { pauses, clock } = startNoting();
   const { upstream } = createTestUpstream({
     config: { addresses: [vault.address], auth: { ...appRole, minBackoffMs: 7000, maxBackoffMs: 40_000 } },
@@ -42,6 +46,32 @@ t.test('pauses between refused logins grow from min_backoff to max_backoff', asy
   upstream.start();
   await upstream.ready(patience());
   t.same(pauses.slice(0, 6), [7000, 14_000, 28_000, 40_000, 40_000, 40_000]);
+});
+
+t.test('a secret id that was refused twice is shown no more for a quarter of an hour', async (t) => {
+  const vault = await startRefusing(t, 4);
+  const { pauses, clock } = startNoting();
+  const { upstream } = createTestUpstream({
+    config: { addresses: [vault.address], auth: { ...appRole, minBackoffMs: 7000, maxBackoffMs: 40_000 } },
+    random: () => 0.999_999,
+    clock,
+  });
+  t.teardown(() => upstream.close(shutdown));
+  upstream.start();
+  await upstream.ready(patience());
+  t.same(pauses.slice(0, 4), [7000, 900_000, 900_000, 900_000], 'a role is locked after five refusals');
+});
+
+t.test('a 403 at a login names the lockout, which looks like a wrong credential', async (t) => {
+  const vault = await startRefusing(t, 99, { status: 403, json: { errors: ['permission denied'] } });
+  const { upstream } = createTestUpstream({ config: { addresses: [vault.address] } });
+  t.teardown(() => upstream.close(shutdown));
+  upstream.start();
+  await waitFor('the state', () => upstream.status().state === 'denied');
+  t.match(
+    upstream.status().message,
+    /locked the role after refused logins \(user lockout.*sys\/locked-users/,
+  );
 });
 
 t.test('a fleet that waited for one server does not log in at one instant', async (t) => {
@@ -59,9 +89,7 @@ t.test('a fleet that waited for one server does not log in at one instant', asyn
 });
 
 t.test('a login that asks for a second factor is told as such', async (t) => {
-  const vault = await startRefusing(t, 99, {
-    json: { auth: { client_token: '', mfa_requirement: { mfa_request_id: 'id', mfa_constraints: {} } } },
-  });
+  const vault = await startRefusing(t, 99, secondFactor);
   const { upstream } = createTestUpstream({ config: { addresses: [vault.address] } });
   t.teardown(() => upstream.close(shutdown));
   upstream.start();
