@@ -18,7 +18,7 @@ t.test('makes the request of path and parameters, each escaped for its place', a
   });
   await up.read('a b/c?d', { role: 'x"&y' });
   const [request] = service.requests;
-  t.equal(request?.url, '/v1/a%20b/c?role=x%22%26y');
+  t.equal(request?.url, '/v1/a%20b/c%3Fd?role=x%22%26y');
   await up.read('a b/c#d/é', { role: '1' });
   t.equal(service.requests[1]?.url, '/v1/a%20b/c%23d/%C3%A9?role=1');
   t.same(JSON.parse(service.requests[1]?.body ?? ''), { path: 'a b/c#d/é', role: '1' });
