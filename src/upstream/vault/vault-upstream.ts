@@ -1,4 +1,5 @@
 // Vault and OpenBao as an upstream: puts client, session, secrets and budget together, and tells how it is doing.
+import { existsSync } from 'node:fs';
 import { describeError, LatchkeyError } from '../../base/errors.ts';
 import { linkSignals } from '../../base/linked-signal.ts';
 import type { AuthConfig, SinkConfig, VaultUpstreamConfig } from '../../config/upstreams/vault-config.ts';
@@ -43,6 +44,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
   const logger = options.logger.child({ upstream: config.name });
   let settings = config;
   const memory = memoryFrom(options.predecessor, config.auth);
+  if (options.predecessor !== undefined) refuseLostLogin(config, memory);
   const listeners = new Set<SourceListener>();
   const lifetime = new AbortController();
   const transport = createTransport({
@@ -334,6 +336,21 @@ const memories = new WeakMap<SecretSource, { auth: AuthConfig; memory: Credentia
 function memoryFrom(predecessor: SecretSource | undefined, auth: AuthConfig): CredentialMemory {
   const known = predecessor && memories.get(predecessor);
   return known !== undefined && isSame(known.auth, auth) ? known.memory : {};
+}
+
+/**
+ * A login that works must not give way to one that cannot: a secret id that was used up and removed for the login of before
+ * is not there for another one.
+ */
+function refuseLostLogin({ name, auth }: VaultUpstreamConfig, memory: CredentialMemory): void {
+  const key = auth.method === 'approle' ? 'secret_id_file' : 'path';
+  const path = auth.method === 'approle' ? auth.secretIdFile : 'path' in auth ? auth.path : undefined;
+  if (path === undefined || memory.secret !== undefined || existsSync(path)) return;
+  throw new LatchkeyError(
+    'config_invalid',
+    `upstreams.${name}.auth.${key}: ${path} is not there, and another login would need it; the one of before stays`,
+    { remedy: 'put a credential there, then reload' },
+  );
 }
 
 function isSame(a: unknown, b: unknown): boolean {

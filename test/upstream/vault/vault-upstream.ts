@@ -1,8 +1,11 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { createReference } from '../../../src/store/reference.ts';
 import { secretFields } from '../../../src/store/secret-version.ts';
 import { kv2, startStubVault } from '../../support/stub-vault.ts';
-import { createTestUpstream, interactive, shutdown } from '../../support/test-upstream.ts';
+import { testFolder } from '../../support/test-folder.ts';
+import { appRole, createTestUpstream, interactive, shutdown } from '../../support/test-upstream.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const reference = (path: string) => createReference({ upstream: 'vault', path });
@@ -102,4 +105,23 @@ t.test('tells listeners of each state once, and of nothing after they have left'
   leave();
   await upstream.close(shutdown);
   t.same(states, ['logging_in', 'ready']);
+});
+
+t.test('a login that works does not give way to one that has no credential', async (t) => {
+  const folder = testFolder(t);
+  const config = (path: string, over: object = {}) => ({
+    addresses: ['http://127.0.0.1:9'],
+    auth: { ...appRole, secretIdFile: path, ...over } as never,
+  });
+  const { upstream: predecessor } = createTestUpstream({ config: config(join(folder, 'used-up')) });
+  t.teardown(() => predecessor.close(shutdown));
+  t.throws(
+    () => createTestUpstream({ config: config(join(folder, 'missing'), { roleId: 'another' }), predecessor }),
+    { code: 'config_invalid', message: /secret_id_file: .*missing is not there.*the one of before stays/ },
+  );
+  writeFileSync(join(folder, 'there'), 'secret-id');
+  const { upstream } = createTestUpstream({ config: config(join(folder, 'there')), predecessor });
+  await upstream.close(shutdown);
+  const { upstream: first } = createTestUpstream({ config: config(join(folder, 'missing')) });
+  await first.close(shutdown);
 });
