@@ -162,22 +162,6 @@ function circles(graph: ReadonlyMap<string, readonly string[]>): string[][] {
 
 /** A Go type has methods, methods take values, and a value has a type: one idea, in three files for its size. */
 const naturalCircles = [
-  // To be broken: resolvers are given the merged config, which is merged by the schemas of what they resolve.
-  [
-    'config/resolve/resolve-context.ts',
-    'config/schema/schema.ts',
-    'config/sources/merge.ts',
-    'config/upstreams/kinds.ts',
-    'config/upstreams/vault-resolve.ts',
-  ],
-  // To be broken: what every dialect is given knows the parts that it is given to.
-  [
-    'server/http/exchange.ts',
-    'server/http/server-context.ts',
-    'server/http/waits.ts',
-    'server/listen/connection.ts',
-    'server/secrets/secret-reader.ts',
-  ],
   ['template/exec/function-table.ts', 'template/value/type.ts', 'template/value/value.ts'],
 ];
 

@@ -4,9 +4,10 @@ import { createAdminDialect } from './admin/dialect-admin.ts';
 import { createHealthDialect } from './admin/dialect-health.ts';
 import { createAgentMetricsDialect, createMetricsDialect } from './admin/dialect-metrics.ts';
 import { createAwsDialect } from './aws/dialect-aws.ts';
+import type { DialectHandler, DialectsByRoot } from './http/dialect.ts';
 import type { Exchange } from './http/exchange.ts';
 import { refusalOf } from './http/refusal-policy.ts';
-import type { DialectHandler, ServerContext } from './http/server-context.ts';
+import type { ServerContext } from './http/server-context.ts';
 import { createEventsDialect } from './secrets/dialect-events.ts';
 import { createSecretsDialect } from './secrets/dialect-secrets.ts';
 import { createVaultDialect } from './vault/dialect-vault.ts';
@@ -26,10 +27,7 @@ export function createDialects(context: ServerContext): readonly DialectHandler[
 }
 
 /** The dialects of one listener by the first segment of the path. */
-export function dialectsOf(
-  dialects: readonly DialectHandler[],
-  listener: ListenerConfig,
-): ReadonlyMap<string, DialectHandler> {
+export function dialectsOf(dialects: readonly DialectHandler[], listener: ListenerConfig): DialectsByRoot {
   const byRoot = new Map<string, DialectHandler>();
   const served = dialects.filter((dialect) => dialect.isServedBy(listener));
   const place = ({ name }: DialectHandler): number => (listener.serve as readonly string[]).indexOf(name);
@@ -40,19 +38,18 @@ export function dialectsOf(
 }
 
 /** Refuse, find the dialect, let it answer. Who asks is known since the connection began (connection.ts). */
-export function handleRequest(exchange: Exchange): void {
-  const { scope } = exchange.connection;
-  exchange.dialect = scope.dialects.get(firstSegment(exchange.path));
+export function handleRequest(exchange: Exchange, dialects: DialectsByRoot): void {
+  const dialect = dialects.get(firstSegment(exchange.path));
+  exchange.dialect = dialect;
   if (hasManyHosts(exchange.request.rawHeaders)) {
     exchange.fail('request_invalid', 'expected one Host header, got several');
     return;
   }
-  const refusal = refusalOf(exchange.headers, scope.hostRules);
+  const refusal = refusalOf(exchange.headers, exchange.connection.scope.hostRules);
   if (refusal !== undefined) {
     exchange.refuse(refusal);
     return;
   }
-  const { dialect } = exchange;
   if (dialect === undefined) {
     handleStray(exchange);
     return;

@@ -1,20 +1,23 @@
 // What the resolvers share: the environment, the problems, paths made absolute, and who writes which path.
 import { dirname, resolve } from 'node:path';
 import { nearest } from '../../base/nearest.ts';
+import type { Item } from '../item.ts';
 import { type Place, type Problems, reportTwice } from '../problems.ts';
-import type { Item, MergedConfig } from '../sources/merge.ts';
+import type { KindContext } from '../upstreams/kind-context.ts';
 
-export type Environment = Readonly<Record<string, string | undefined>>;
+export type Environment = KindContext['env'];
 
-export interface ResolveContext {
-  readonly env: Environment;
-  readonly problems: Problems;
-  readonly merged: MergedConfig;
+/** Those of invalid items too, so that one mistake is told once. */
+interface KnownNames {
+  readonly secrets: ReadonlySet<string>;
+  readonly processes: ReadonlySet<string>;
+  readonly listenerCount: number;
+}
+
+export interface ResolveContext extends KindContext {
+  readonly names: KnownNames;
   /** The names of all upstreams, the one that the environment gives too. */
   readonly upstreamNames: ReadonlySet<string>;
-  /** Absolute; a relative path starts at the folder of the file that says it. */
-  pathAt(place: Place, path: string): string;
-  optionalPathAt(place: Place, path: string | undefined): string | undefined;
   /** `files[2]`; with several sources also the file: `files[2] of /etc/latchkey/web.yaml`. */
   nameOf(place: Place): string;
   /** Notes that the agent writes `path`; a second one who does is a problem. */
@@ -26,7 +29,7 @@ export interface ResolveContext {
 }
 
 export function createResolveContext(
-  merged: MergedConfig,
+  names: KnownNames,
   upstreamNames: ReadonlySet<string>,
   env: Environment,
   problems: Problems,
@@ -38,7 +41,7 @@ export function createResolveContext(
   return {
     env,
     problems,
-    merged,
+    names,
     upstreamNames,
     claims,
     pathAt,

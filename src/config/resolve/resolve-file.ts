@@ -1,10 +1,10 @@
 // Files as the agent uses them, and the rules between their keys.
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Item } from '../item.ts';
 import type { Place } from '../problems.ts';
 import type { FileConfig, NotifyConfig, SettleConfig } from '../resolved.ts';
 import type { FileInput, NotificationInput, ProbeInput } from '../schema/file-schema.ts';
-import type { Item } from '../sources/merge.ts';
 import { oneOfKeys } from './one-of-keys.ts';
 import { checkKnown, type ResolveContext } from './resolve-context.ts';
 
@@ -106,7 +106,7 @@ function resolveNotification(
     signal === undefined &&
     command === undefined
   ) {
-    checkKnown(problems, place.at('process'), 'process', process, context.merged.names.processes);
+    checkKnown(problems, place.at('process'), 'process', process, context.names.processes);
     return { kind: 'signal', signal: 'restart', process };
   }
   const kind = oneOfKeys(problems, place, value.unit === undefined ? value : { unit, command }, [
@@ -133,7 +133,7 @@ function resolveNotification(
     return { kind: 'signal', signal, pidFile: context.pathAt(place, pidFile) };
   }
   if (process === undefined) return undefined;
-  checkKnown(problems, place.at('process'), 'process', process, context.merged.names.processes);
+  checkKnown(problems, place.at('process'), 'process', process, context.names.processes);
   return { kind: 'signal', signal, process };
 
   function refuse(keys: readonly (keyof NotificationInput)[], what: string): void {

@@ -1,10 +1,10 @@
 // Processes as the agent uses them, and the rules between their keys.
 
+import type { Item } from '../item.ts';
 import { compileNameFormat } from '../name-format.ts';
 import type { Place } from '../problems.ts';
 import type { EnvFromConfig, ProcessConfig, VariableConfig } from '../resolved.ts';
 import type { EnvFromInput, ProcessInput } from '../schema/process-schema.ts';
-import type { Item } from '../sources/merge.ts';
 import { oneOfKeys } from './one-of-keys.ts';
 import { checkKnown, type ResolveContext } from './resolve-context.ts';
 import { resolveProbe } from './resolve-file.ts';
@@ -50,10 +50,10 @@ function resolveVariable(value: ProcessInput['env'][string]): string | VariableC
 
 /** A template that gives all fields is what fetches them: the version of a KV engine is found out as in any other. */
 function resolveEnvFrom(value: EnvFromInput, place: Place, context: ResolveContext): EnvFromConfig {
-  const { problems, merged } = context;
+  const { problems, names } = context;
   oneOfKeys(problems, place, value, ['secret', 'path']);
   if (value.secret !== undefined)
-    checkKnown(problems, place.at('secret'), 'secret', value.secret, merged.names.secrets);
+    checkKnown(problems, place.at('secret'), 'secret', value.secret, names.secrets);
   const formats = [value.format, ...Object.values(value.only ?? {}).flat()];
   if (formats.some((format) => format !== undefined && compileNameFormat(format) === undefined)) {
     problems.add(

@@ -1,6 +1,7 @@
 // Listeners, access rules and the audit trail as the agent uses them, and the rules between their keys.
 import { isIPv4, isIPv6 } from 'node:net';
 import { nearest } from '../../base/nearest.ts';
+import type { Item } from '../item.ts';
 import type { Place, Problems } from '../problems.ts';
 import type {
   AccessRuleConfig,
@@ -10,7 +11,6 @@ import type {
   TokenFileRights,
 } from '../resolved.ts';
 import type { AccessRuleInput, AuditInput, ListenerInput } from '../schema/serving-schema.ts';
-import type { Item } from '../sources/merge.ts';
 import { oneOfKeys } from './one-of-keys.ts';
 import { checkKnown, checkUniqueNames, type ResolveContext } from './resolve-context.ts';
 
@@ -184,7 +184,7 @@ export function resolveRules(
 }
 
 function checkAllowed(name: string, place: Place, context: ResolveContext): void {
-  const { secrets } = context.merged.names;
+  const { secrets } = context.names;
   if (!name.endsWith('*')) {
     checkKnown(context.problems, place, 'secret', name, secrets);
     return;
@@ -225,7 +225,7 @@ function resolveClient(
   );
   if (listener === undefined) {
     // A listener that is wrong itself has been told of; it is not unknown.
-    if (listeners.length < context.merged.names.listenerCount) return named;
+    if (listeners.length < context.names.listenerCount) return named;
     const known = listeners.filter((other) => other.kind === 'tcp').map((other) => other.place);
     const remedy = known.length === 0 ? 'there is no tcp listener' : `known: ${known.join(', ')}`;
     context.problems.add(place.at('token'), `unknown tcp listener ${JSON.stringify(token)}; ${remedy}`);

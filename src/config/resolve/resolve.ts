@@ -1,9 +1,10 @@
 // From the merged file shape to the resolved configuration, with all checks that look at more than one item.
 
+import type { Named } from '../item.ts';
 import { Place, type Problems } from '../problems.ts';
 import type { LifeConfig, ResolvedConfig, SecretConfig } from '../resolved.ts';
 import type { SecretInput } from '../schema/schema.ts';
-import type { MergedConfig, Named } from '../sources/merge.ts';
+import type { MergedConfig } from '../sources/merge.ts';
 import {
   defaultRefreshMs,
   resolveUpstream,
@@ -34,7 +35,7 @@ export function resolveConfig(
 ): ResolvedConfig {
   const upstreams = merged.names.upstreams.size > 0 ? merged.upstreams : upstreamOfEnvironment(env);
   const names = new Set([...merged.names.upstreams, ...upstreams.map((item) => item.name)]);
-  const context = createResolveContext(merged, names, env, problems, sources.length);
+  const context = createResolveContext(merged.names, names, env, problems, sources.length);
   const listeners = merged.listeners.flatMap((item) => resolveListener(item, context) ?? []);
   checkUniqueNames(problems, merged.processes);
   const resolvedUpstreams = upstreams.map((item) => resolveUpstream(item, context));

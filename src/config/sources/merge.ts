@@ -1,6 +1,7 @@
 // Validates each source against the schema, item by item (one bad item hides no other), and merges the sources: lists are
 // appended, maps merged; the same name or key in two places is an error that names both.
 import * as z from 'zod/mini';
+import type { Item, Named } from '../item.ts';
 import { Place, type Problems, reportTwice } from '../problems.ts';
 import { addIssues, describeUnknownKey } from '../schema/describe-issue.ts';
 import { flag, name as nameSchema } from '../schema/fields.ts';
@@ -28,15 +29,6 @@ import {
 } from '../schema/serving-schema.ts';
 import { type UpstreamInput, upstreamSchema } from '../upstreams/kinds.ts';
 import type { ConfigSource } from './read-source.ts';
-
-/** Something valid and where it stands. */
-export interface Item<T> {
-  readonly value: T;
-  readonly place: Place;
-}
-export interface Named<T> extends Item<T> {
-  readonly name: string;
-}
 
 export interface MergedConfig {
   readonly upstreams: Named<UpstreamInput>[];

@@ -1,7 +1,7 @@
 // Another agent of this host as an upstream: the keys of `kind: agent`.
 import * as z from 'zod/mini';
+import type { Named } from '../item.ts';
 import { doc, section, text } from '../schema/fields.ts';
-import type { KindItem } from './kind-context.ts';
 
 export const agentSchema = section({
   kind: doc(z.literal('agent'), 'Another agent of this host, asked over its unix socket.'),
@@ -17,6 +17,6 @@ export interface AgentUpstreamConfig {
   readonly socket: string;
 }
 
-export function resolveAgent({ name, value }: KindItem<z.output<typeof agentSchema>>): AgentUpstreamConfig {
+export function resolveAgent({ name, value }: Named<z.output<typeof agentSchema>>): AgentUpstreamConfig {
   return { name, kind: 'agent', socket: value.socket };
 }

@@ -1,8 +1,9 @@
 // AWS as an upstream (Secrets Manager, Parameter Store, STS): the keys of `kind: aws`, and what they mean resolved.
 import * as z from 'zod/mini';
+import type { Named } from '../item.ts';
 import type { Place } from '../problems.ts';
 import { count, doc, section, text } from '../schema/fields.ts';
-import type { KindContext, KindItem } from './kind-context.ts';
+import type { KindContext } from './kind-context.ts';
 import type { ServerConfig } from './server-config.ts';
 import { resolveServer } from './server-resolve.ts';
 import { serverSchema } from './server-schema.ts';
@@ -46,7 +47,7 @@ export interface AwsUpstreamConfig extends ServerConfig {
 }
 
 export function resolveAws(
-  { name, place, value }: KindItem<z.output<typeof awsSchema>>,
+  { name, place, value }: Named<z.output<typeof awsSchema>>,
   context: KindContext,
 ): AwsUpstreamConfig {
   checkUrl(value.endpoint, place.at('endpoint'), context);

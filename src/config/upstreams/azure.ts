@@ -1,7 +1,8 @@
 // Azure Key Vault as an upstream: the keys of `kind: azure`, and what they mean resolved.
 import * as z from 'zod/mini';
+import type { Named } from '../item.ts';
 import { doc, section, text } from '../schema/fields.ts';
-import type { KindContext, KindItem } from './kind-context.ts';
+import type { KindContext } from './kind-context.ts';
 import type { ServerConfig } from './server-config.ts';
 import { resolveServer } from './server-resolve.ts';
 import { serverSchema } from './server-schema.ts';
@@ -33,7 +34,7 @@ export interface AzureUpstreamConfig extends ServerConfig {
 }
 
 export function resolveAzure(
-  { name, place, value }: KindItem<z.output<typeof azureSchema>>,
+  { name, place, value }: Named<z.output<typeof azureSchema>>,
   context: KindContext,
 ): AzureUpstreamConfig {
   const url = URL.parse(value.vault);

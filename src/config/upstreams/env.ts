@@ -1,7 +1,7 @@
 // The agent's own environment as an upstream: the keys of `kind: env`.
 import * as z from 'zod/mini';
+import type { Named } from '../item.ts';
 import { doc, section, text } from '../schema/fields.ts';
-import type { KindItem } from './kind-context.ts';
 
 export const envSchema = section({
   kind: doc(z.literal('env'), "Variables of the agent's own environment."),
@@ -17,6 +17,6 @@ export interface EnvUpstreamConfig {
   readonly prefix: string;
 }
 
-export function resolveEnv({ name, value }: KindItem<z.output<typeof envSchema>>): EnvUpstreamConfig {
+export function resolveEnv({ name, value }: Named<z.output<typeof envSchema>>): EnvUpstreamConfig {
   return { name, kind: 'env', prefix: value.prefix ?? '' };
 }

@@ -1,8 +1,9 @@
 // A command as an upstream: the keys of `kind: exec`, and what they mean resolved.
 import { isAbsolute } from 'node:path';
 import * as z from 'zod/mini';
+import type { Named } from '../item.ts';
 import { byteSize, commandLine, count, doc, duration, section, text, textList } from '../schema/fields.ts';
-import type { KindContext, KindItem } from './kind-context.ts';
+import type { KindContext } from './kind-context.ts';
 
 export const execSchema = section({
   kind: doc(
@@ -38,7 +39,7 @@ export interface ExecUpstreamConfig {
 }
 
 export function resolveExec(
-  { name, place, value }: KindItem<z.output<typeof execSchema>>,
+  { name, place, value }: Named<z.output<typeof execSchema>>,
   { problems }: KindContext,
 ): ExecUpstreamConfig {
   const [program = ''] = value.command;

@@ -1,10 +1,11 @@
 // Files as an upstream: the keys of `kind: file`, and what they mean resolved.
 import { extname } from 'node:path';
 import * as z from 'zod/mini';
+import type { Named } from '../item.ts';
 import type { Place } from '../problems.ts';
 import { oneOfKeys } from '../resolve/one-of-keys.ts';
 import { byteSize, choice, doc, section, text } from '../schema/fields.ts';
-import type { KindContext, KindItem } from './kind-context.ts';
+import type { KindContext } from './kind-context.ts';
 
 const formats = ['dotenv', 'json', 'yaml', 'ini', 'raw', 'folder'] as const;
 
@@ -47,7 +48,7 @@ export interface FileUpstreamConfig {
 
 type FileInput = z.output<typeof fileSchema>;
 
-export function resolveFile(item: KindItem<FileInput>, context: KindContext): FileUpstreamConfig {
+export function resolveFile(item: Named<FileInput>, context: KindContext): FileUpstreamConfig {
   const { name, place, value } = item;
   const path = context.pathAt(place, value.path);
   const format = value.format ?? formatOfName(path) ?? (extname(path) === '' ? 'folder' : undefined);

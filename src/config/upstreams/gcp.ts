@@ -1,7 +1,8 @@
 // Google Secret Manager as an upstream: the keys of `kind: gcp`, and what they mean resolved.
 import * as z from 'zod/mini';
+import type { Named } from '../item.ts';
 import { doc, section, text } from '../schema/fields.ts';
-import type { KindContext, KindItem } from './kind-context.ts';
+import type { KindContext } from './kind-context.ts';
 import type { ServerConfig } from './server-config.ts';
 import { resolveServer } from './server-resolve.ts';
 import { serverSchema } from './server-schema.ts';
@@ -28,7 +29,7 @@ export interface GcpUpstreamConfig extends ServerConfig {
 }
 
 export function resolveGcp(
-  { name, place, value }: KindItem<z.output<typeof gcpSchema>>,
+  { name, place, value }: Named<z.output<typeof gcpSchema>>,
   context: KindContext,
 ): GcpUpstreamConfig {
   const { location } = value;

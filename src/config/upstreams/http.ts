@@ -1,7 +1,8 @@
 // Any HTTP interface as an upstream: the keys of `kind: http`, and what they mean resolved.
 import * as z from 'zod/mini';
+import type { Named } from '../item.ts';
 import { choice, count, doc, section, text } from '../schema/fields.ts';
-import type { KindContext, KindItem } from './kind-context.ts';
+import type { KindContext } from './kind-context.ts';
 import type { ServerConfig } from './server-config.ts';
 import { resolveServer } from './server-resolve.ts';
 import { serverSchema } from './server-schema.ts';
@@ -55,7 +56,7 @@ export interface HttpUpstreamConfig extends ServerConfig {
 }
 
 export function resolveHttp(
-  { name, place, value }: KindItem<z.output<typeof httpSchema>>,
+  { name, place, value }: Named<z.output<typeof httpSchema>>,
   context: KindContext,
 ): HttpUpstreamConfig {
   const url = URL.parse(value.url.replaceAll(/\{[^}]*\}/g, 'x'));

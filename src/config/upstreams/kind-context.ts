@@ -1,11 +1,5 @@
-// What the resolver of a kind gets: the upstream as the file has it, and the few things of the whole that a kind may ask for.
+// What the resolver of a kind gets beside the upstream as the file has it: the few things of the whole that it may ask for.
 import type { Place, Problems } from '../problems.ts';
-
-export interface KindItem<T> {
-  readonly name: string;
-  readonly place: Place;
-  readonly value: T;
-}
 
 export interface KindContext {
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -2,8 +2,8 @@
 // kind takes serverSchema and resolveServer too), its three lines below, its folder and line in src/upstream (kinds.ts
 // there), a fixture for its contract (test/support/kinds), and a page in docs/guides/upstreams.
 import * as z from 'zod/mini';
+import type { Named } from '../item.ts';
 import type { ResolveContext } from '../resolve/resolve-context.ts';
-import type { Named } from '../sources/merge.ts';
 import { type AgentUpstreamConfig, agentSchema, resolveAgent } from './agent.ts';
 import { type AwsUpstreamConfig, awsSchema, resolveAws } from './aws.ts';
 import { type AzureUpstreamConfig, azureSchema, resolveAzure } from './azure.ts';

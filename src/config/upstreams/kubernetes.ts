@@ -1,7 +1,8 @@
 // Secrets of Kubernetes as an upstream: the keys of `kind: kubernetes`, and what they mean resolved.
 import * as z from 'zod/mini';
+import type { Named } from '../item.ts';
 import { doc, flag, section, text } from '../schema/fields.ts';
-import type { KindContext, KindItem } from './kind-context.ts';
+import type { KindContext } from './kind-context.ts';
 import type { ServerConfig } from './server-config.ts';
 import { resolveServer } from './server-resolve.ts';
 import { serverSchema } from './server-schema.ts';
@@ -28,7 +29,7 @@ export interface KubernetesUpstreamConfig extends ServerConfig {
 }
 
 export function resolveKubernetes(
-  { name, place, value }: KindItem<z.output<typeof kubernetesSchema>>,
+  { name, place, value }: Named<z.output<typeof kubernetesSchema>>,
   context: KindContext,
 ): KubernetesUpstreamConfig {
   return {

@@ -1,7 +1,8 @@
 // 1Password Connect as an upstream: the keys of `kind: onepassword`, and what they mean resolved.
 import * as z from 'zod/mini';
+import type { Named } from '../item.ts';
 import { doc, section, text } from '../schema/fields.ts';
-import type { KindContext, KindItem } from './kind-context.ts';
+import type { KindContext } from './kind-context.ts';
 import type { ServerConfig } from './server-config.ts';
 import { resolveServer } from './server-resolve.ts';
 import { serverSchema } from './server-schema.ts';
@@ -21,7 +22,7 @@ export interface OnepasswordUpstreamConfig extends ServerConfig {
 }
 
 export function resolveOnepassword(
-  { name, place, value }: KindItem<z.output<typeof onepasswordSchema>>,
+  { name, place, value }: Named<z.output<typeof onepasswordSchema>>,
   context: KindContext,
 ): OnepasswordUpstreamConfig {
   const address = value.address ?? context.env['OP_CONNECT_HOST'] ?? '';

@@ -14,9 +14,10 @@ import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
 import { shownVersion } from '../../store/secret-version.ts';
+import type { DialectHandler } from '../http/dialect.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { decodeSegment, methodNotAllowed, readBody } from '../http/http-request.ts';
-import type { DialectHandler, ServerContext } from '../http/server-context.ts';
+import type { ServerContext } from '../http/server-context.ts';
 import { askFrom, describedCallerFrom } from './access-question.ts';
 import { holdersOf } from './who-has.ts';
 

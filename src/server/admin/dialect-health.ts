@@ -1,7 +1,9 @@
 // Liveness and readiness, open to all who can connect: probes have no identity. What is missing is told only to those
 // whom a rule matches.
+
+import type { DialectHandler } from '../http/dialect.ts';
 import { methodNotAllowed } from '../http/http-request.ts';
-import type { DialectHandler, ServerContext } from '../http/server-context.ts';
+import type { ServerContext } from '../http/server-context.ts';
 
 export function createHealthDialect(context: ServerContext): DialectHandler {
   return {

@@ -1,7 +1,8 @@
 // Prometheus text for whoever a rule matches at all: no values, but names of secrets are in it.
 
+import type { DialectHandler } from '../http/dialect.ts';
 import { methodNotAllowed } from '../http/http-request.ts';
-import type { DialectHandler, ServerContext } from '../http/server-context.ts';
+import type { ServerContext } from '../http/server-context.ts';
 import { isAdminServedBy } from './dialect-admin.ts';
 
 export function createMetricsDialect(context: ServerContext): DialectHandler {

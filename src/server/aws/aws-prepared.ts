@@ -5,8 +5,8 @@ import type { Clock } from '../../base/clock.ts';
 import type { Entry } from '../../store/entry.ts';
 import { type SecretVersion, shownVersion } from '../../store/secret-version.ts';
 import { jsonHeaders } from '../http/exchange.ts';
+import type { PreparedAnswer } from '../http/prepared-answer.ts';
 import { wireBytes } from '../node-internals/wire-answer.ts';
-import type { PreparedAnswer } from '../secrets/secret-reader.ts';
 
 export interface AwsPrepared {
   /** The name of the secret that this URL means, where an answer to it is kept. */

@@ -4,9 +4,10 @@
 import { describeError, LatchkeyError } from '../../base/errors.ts';
 import type { Entry } from '../../store/entry.ts';
 import { shownVersion } from '../../store/secret-version.ts';
+import type { DialectHandler } from '../http/dialect.ts';
 import { type Exchange, jsonHeaders } from '../http/exchange.ts';
 import { decodeSegment } from '../http/http-request.ts';
-import type { DialectHandler, ServerContext } from '../http/server-context.ts';
+import type { ServerContext } from '../http/server-context.ts';
 import { createAwsPrepared } from './aws-prepared.ts';
 import {
   arnOf,

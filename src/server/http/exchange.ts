@@ -5,24 +5,27 @@ import type { Ask, Decision } from '../../access/access-policy.ts';
 import type { AuditEntry } from '../../audit/audit-line.ts';
 import type { Recorded } from '../../audit/audit-log.ts';
 import { describeError, type ErrorCode, errorCode, type LatchkeyError } from '../../base/errors.ts';
+import type { Dialect } from '../../config/resolved.ts';
 import { type Connection, identityOf } from '../listen/connection.ts';
 import type { Identity } from '../listen/identity.ts';
 import { sendWireBytes } from '../node-internals/wire-answer.ts';
-import type { PreparedAnswer } from '../secrets/secret-reader.ts';
 import { type ApiError, apiError, apiErrorOf, errorBody } from './api-error.ts';
-import type { DialectHandler, ServerContext } from './server-context.ts';
+import type { Delivery, PreparedAnswer } from './prepared-answer.ts';
+import type { ServerContext } from './server-context.ts';
 
 /** Bytes, or a function that writes to the response itself (a stream) once the answer is recorded. */
 export type AnswerBody = Buffer | string | ((response: ServerResponse) => void);
 
-/** What the answer hands out; for the audit line and the ledger. */
-export interface Delivery {
-  readonly name: string;
-  readonly field?: string | undefined;
-  readonly entryKey: string;
-  /** The store's own number, and the one that people see. */
-  readonly number: number;
-  readonly shownVersion: number;
+/** The part of a dialect that shapes its answers; `DialectHandler` in dialect.ts is the whole. */
+export interface ExchangeDialect {
+  /** For audit lines and metrics. */
+  readonly name: Dialect | 'health';
+  /** The body of an error in this dialect; absent: `{"error":{"code","message"}}`. */
+  errorBody?(code: ErrorCode, message: string): string;
+  /** Answers a request that is refused whoever makes it; absent: 403 with `errorBody`. */
+  refuse?(exchange: Exchange, refusal: { why: string; message: string }): void;
+  /** The path for the audit line, where it may hold what is not for it; absent: as it came. */
+  auditedPath?(path: string): string;
 }
 
 /** Until somebody decides: also of what is refused for its form, whoever asks. */
@@ -40,7 +43,7 @@ export class Exchange implements Recorded {
   /** Without the question mark. */
   readonly query: string;
   identity: Identity;
-  dialect: DialectHandler | undefined;
+  dialect: ExchangeDialect | undefined;
   /** Health probes and scrapes are not audited, unless they are denied. */
   isAudited = true;
   /** Requests that waited do not count in the latency histogram. */

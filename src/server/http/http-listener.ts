@@ -23,8 +23,9 @@ import { createPeerTable, ofNobody, ofOpenListener, type Peer } from '../listen/
 import { provideTokenFile } from '../listen/token-file.ts';
 import { takeListMethod } from '../node-internals/vault-list-method.ts';
 import { dialectsOf, handleRequest } from '../routes.ts';
+import type { DialectHandler } from './dialect.ts';
 import { Exchange } from './exchange.ts';
-import type { DialectHandler, ServerContext } from './server-context.ts';
+import type { ServerContext } from './server-context.ts';
 
 interface HttpListenerOptions extends BindContext {
   budget: DescriptorBudget;
@@ -48,11 +49,11 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   const scope: ListenerScope = {
     config: options.config,
     hostRules: hostRulesOf(options.config),
-    dialects: dialectsOf(dialects, options.config),
     token: undefined,
     isDraining: false,
   };
   const shares = createConnectionShares(() => scope.config.maxConnections, options.budget);
+  let byRoot = dialectsOf(dialects, options.config);
   /** By the address of the peer: a raw socket and the one of TLS upon it are one. */
   const unproven = new Map<string, Socket>();
   let letGo = (): void => undefined;
@@ -125,7 +126,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
     const connection = connections.get(request.socket);
     if (connection === undefined) request.socket.destroy();
-    else handleRequest(new Exchange(context, connection, request, response));
+    else handleRequest(new Exchange(context, connection, request, response), byRoot);
   }
 
   // Node's own listener puts the HTTP parser on the socket: ours goes first and calls it for those admitted.
@@ -139,7 +140,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   server.on('request', onRequest);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const again = (): void => parse.call(server, socket as Socket);
-    if (scope.dialects.get('v1')?.name === 'vault' && takeListMethod(error, socket, again)) return;
+    if (byRoot.get('v1')?.name === 'vault' && takeListMethod(error, socket, again)) return;
     metrics.malformedRequests.with(scope.config.place).inc();
     refuseMalformed(socket, error);
   });
@@ -193,14 +194,14 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
       if (isTls(server) && config.kind === 'tcp') server.setSecureContext(tlsOptionsOf(config));
       scope.config = config;
       scope.hostRules = hostRulesOf(config);
-      scope.dialects = dialectsOf(dialects, config);
+      byRoot = dialectsOf(dialects, config);
     },
     async close(drainMs) {
       scope.isDraining = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       letGo();
       for (const dialect of new Set(dialects)) dialect.drain?.(scope);
-      context.waits.finish((exchange) => exchange.connection.scope === scope);
+      context.waits.finish(scope);
       const end = clock.now() + drainMs;
       while (shares.count > 0 && clock.now() < end) {
         server.closeIdleConnections();

@@ -1,10 +1,11 @@
 // Requests that wait for a change: asked again when their entry changes, when the rules do, and for the last time when
 // their time is over. What an answer is, the dialect says.
+import type { ServerResponse } from 'node:http';
 import type { Access } from '../../access/access.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { AgentMetrics } from '../../metrics/agent-metrics.ts';
 import type { Store } from '../../store/store.ts';
-import type { Exchange } from './exchange.ts';
+import type { ListenerScope } from '../listen/connection.ts';
 
 /**
  * Tries to answer. Returns the key of the entry that it goes on waiting for, or undefined once it has answered;
@@ -12,16 +13,23 @@ import type { Exchange } from './exchange.ts';
  */
 export type TryAnswer = (isLast: boolean) => string | undefined;
 
+/** The request that waits, as far as waiting goes. */
+interface Waiting {
+  readonly connection: { readonly scope: ListenerScope };
+  readonly response: ServerResponse;
+  hasWaited: boolean;
+}
+
 export interface Waits {
   /** Waits at most `waitMs` for a change of the entry. */
-  add(exchange: Exchange, key: string, waitMs: number, tryAnswer: TryAnswer): void;
+  add(exchange: Waiting, key: string, waitMs: number, tryAnswer: TryAnswer): void;
   /** Answers those of one listener, or all, as if their time was over. */
-  finish(belongs?: (exchange: Exchange) => boolean): void;
+  finish(scope?: ListenerScope): void;
   close(): void;
 }
 
 interface Wait {
-  readonly exchange: Exchange;
+  readonly exchange: Waiting;
   key: string;
   again(isLast: boolean): void;
 }
@@ -84,8 +92,10 @@ export function createWaits(options: {
       exchange.response.once('close', end);
       keep(wait);
     },
-    finish(belongs = () => true) {
-      for (const wait of all()) if (belongs(wait.exchange)) wait.again(true);
+    finish(scope) {
+      for (const wait of all()) {
+        if (scope === undefined || wait.exchange.connection.scope === scope) wait.again(true);
+      }
     },
     close() {
       stopStore();

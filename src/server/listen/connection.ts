@@ -7,7 +7,6 @@ import type { Standing } from '../../access/access-policy.ts';
 import { unknownCaller } from '../../access/caller.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
 import type { HostRules } from '../http/refusal-policy.ts';
-import type { DialectHandler } from '../http/server-context.ts';
 import { createIdentity, type Identity } from './identity.ts';
 import type { Peer } from './peer-table.ts';
 
@@ -15,8 +14,6 @@ import type { Peer } from './peer-table.ts';
 export interface ListenerScope {
   config: ListenerConfig;
   hostRules: HostRules;
-  /** By the first segment of the path. */
-  dialects: ReadonlyMap<string, DialectHandler>;
   /** Of a TCP listener. */
   token: ListenerToken | undefined;
   isDraining: boolean;

@@ -4,9 +4,10 @@ import type { ServerResponse } from 'node:http';
 import type { RotatedEvent } from '../../api/secrets.ts';
 import type { Timer } from '../../base/clock.ts';
 import { shownVersion } from '../../store/secret-version.ts';
+import type { DialectHandler } from '../http/dialect.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { methodNotAllowed } from '../http/http-request.ts';
-import type { DialectHandler, ServerContext } from '../http/server-context.ts';
+import type { ServerContext } from '../http/server-context.ts';
 
 /** A comment now and then tells both sides that the other is still there. */
 const heartbeatMs = 15_000;

@@ -5,10 +5,12 @@ import { BoundedMap } from '../../base/bounded-map.ts';
 import { parseDuration } from '../../base/duration.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { ApiError } from '../http/api-error.ts';
+import type { DialectHandler } from '../http/dialect.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { decodeSegment, methodNotAllowed } from '../http/http-request.ts';
-import type { DialectHandler, ServerContext } from '../http/server-context.ts';
-import type { PreparedAnswer, SecretTarget } from './secret-reader.ts';
+import type { PreparedAnswer } from '../http/prepared-answer.ts';
+import type { ServerContext } from '../http/server-context.ts';
+import type { SecretTarget } from './secret-reader.ts';
 
 /** Longer ones are cut to this: clients ask again. */
 const longestWaitMs = 600_000;

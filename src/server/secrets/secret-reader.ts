@@ -11,20 +11,8 @@ import type { Entry } from '../../store/entry.ts';
 import { fieldBytes, type SecretVersion, secretFields, shownVersion } from '../../store/secret-version.ts';
 import type { AgentView } from '../agent-view.ts';
 import { type ApiError, apiError } from '../http/api-error.ts';
-import type { Delivery } from '../http/exchange.ts';
+import type { Delivery, PreparedAnswer } from '../http/prepared-answer.ts';
 import { wireBytes } from '../node-internals/wire-answer.ts';
-
-export interface PreparedAnswer {
-  readonly etag: string;
-  /** Name, value, name, value. */
-  readonly headers: readonly string[];
-  /** Those of a 304. */
-  readonly notModifiedHeaders: readonly string[];
-  readonly body: Buffer;
-  /** Head and body in one, for wire-answer.ts. */
-  readonly wire: Buffer;
-  readonly delivery: Delivery;
-}
 
 export interface SecretTarget {
   readonly name: string;

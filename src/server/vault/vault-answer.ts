@@ -3,9 +3,8 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Entry } from '../../store/entry.ts';
 import { bodyBytes, type SecretVersion, shownVersion } from '../../store/secret-version.ts';
-import type { Delivery } from '../http/exchange.ts';
+import type { Delivery, PreparedAnswer } from '../http/prepared-answer.ts';
 import { wireBytes } from '../node-internals/wire-answer.ts';
-import type { PreparedAnswer } from '../secrets/secret-reader.ts';
 import { numberSpan, type Span, withNumbers } from './vault-body.ts';
 
 /** One secret's answer; kept beside its entry. */
