@@ -1,10 +1,7 @@
 // The entry of the `latchkey` command. `get` runs in scripts and loops, and the agent should start fast and stay small:
 // both go without the parser of all the other commands, unless their words are not plain: then it has the word.
 
-import { tuneHeap } from './agent/host/tune-heap.ts';
-
 const oldestNode = 24;
-const restForHours = new Set(['agent', 'run', 'dev', 'demo']);
 const [command, ...args] = process.argv.slice(2);
 
 if (Number.parseInt(process.versions.node, 10) < oldestNode) {
@@ -25,7 +22,6 @@ async function run(): Promise<number> {
 async function runLightly(): Promise<number | undefined> {
   // One small chunk: to look for compiled code would cost as much as compiling it.
   if (command === 'get') return (await import('./cli/commands/get.ts')).runGetFrom(args);
-  if (command !== undefined && restForHours.has(command)) tuneHeap();
   (await import('./cli/compile-cache.ts')).useCompileCache(process.env);
   if (command === 'consul-template')
     return (await import('./cli/commands/consul-template.ts')).runConsulTemplate(args);

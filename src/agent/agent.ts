@@ -21,6 +21,7 @@ import { hardenProcess } from './host/harden-process.ts';
 import { createServiceNotifier, type ServiceNotifier } from './host/sd-notify.ts';
 import { claimStateFolder, noStateFolder } from './host/state-folder.ts';
 import { startMemoryTrim } from './host/trim-memory.ts';
+import { tuneHeap } from './host/tune-heap.ts';
 import { createFileWatch } from './host/watch-files.ts';
 import { collectGauges } from './observe.ts';
 import { type ReadinessWatch, watchReadiness } from './readiness.ts';
@@ -75,6 +76,7 @@ const invalidArgument = 22;
 
 export async function createAgent(options: AgentOptions): Promise<Agent> {
   await loadKinds(options.config.upstreams);
+  tuneHeap();
   const { env, log, hasState = true } = options;
   const logger: Logger = log.logger;
   const surroundings = { clock: createSystemClock(), random: Math.random, logger, env };
