@@ -32,6 +32,10 @@ export interface CallContextOptions {
 
 /** Strings may be kept, so that this bounds the memory of an execution too: 128 MiB with the default of steps. */
 const bytesAStep = 64;
+/** To look through a text costs less than to make it. */
+const bytesReadAStep = 256;
+/** How many steps may go by between two looks at the time. */
+const stepsALook = 1000;
 
 export function createCallContext({
   lookup,
@@ -44,9 +48,16 @@ export function createCallContext({
   const used: Dependency[] = [];
   const secrets: LookupSecret[] = [];
   let stepsLeft = limits.steps;
+  let nextLook = stepsLeft - stepsALook;
+  const hasTimeLeft = stopwatch(limits.processorMs);
   const spend = (steps: number): void => {
     stepsLeft -= steps;
     if (stepsLeft < 0) throw callError`execution takes more than ${plain(limits.steps)} steps`;
+    if (stepsLeft > nextLook) return;
+    nextLook = stepsLeft - stepsALook;
+    if (hasTimeLeft()) return;
+    stepsLeft = -1;
+    throw callError`execution takes more than ${plain(limits.processorMs)} ms`;
   };
   return {
     host,
@@ -89,6 +100,20 @@ export function createCallContext({
       }
       spend(Math.ceil(bytes / bytesAStep));
     },
+    workOn(bytes) {
+      spend(Math.ceil(bytes / bytesReadAStep));
+    },
+  };
+}
+
+/** Tells whether there is time left. Others may have the processor meanwhile: that is not the template's doing. */
+function stopwatch(limitMs: number): () => boolean {
+  const start = performance.now();
+  const used = process.threadCpuUsage();
+  return () => {
+    if (performance.now() - start < limitMs) return true;
+    const { user, system } = process.threadCpuUsage(used);
+    return (user + system) / 1000 < limitMs;
   };
 }
 

@@ -25,6 +25,11 @@ import { callError, plain, type TemplateFunction } from './function-table.ts';
 import { fieldHint, nearestFieldHint, nearestMemberHint } from './hint.ts';
 import { fail, failAfter, guarded, pushVariable, type State, setVariable, variable, warn } from './state.ts';
 
+/** What a call looks at before it is worth a step of its own. */
+const cheapBytes = 256;
+/** An item of a list or map costs as much as so many bytes. */
+const bytesAnItem = 16;
+
 /** The piped-in value; undefined where there is none. */
 type Final = Value | undefined;
 
@@ -281,12 +286,25 @@ function evalCall(s: State, dot: Value, call: Call): Value {
   if (fn === builtins['call']) return callValue(s, call, values[0] ?? null);
   let result: Value;
   try {
+    chargeInput(s, values);
     result = fn.call(s.context, values);
     charge(s, result);
   } catch (error) {
     return failAfter(s, call.node, `error calling ${name}: `, error);
   }
   return fn.result === reflectValueType ? result : asStatic(result, fn.result);
+}
+
+/** So does what goes in, with texts in lists: a call costs what it works on, whatever it gives back. */
+function chargeInput(s: State, values: readonly Value[]): void {
+  let bytes = 0;
+  for (const value of values) {
+    const opened = openInterface(value);
+    if (typeof opened === 'string') bytes += opened.length;
+    else if (opened instanceof SliceValue) bytes += opened.items.length * bytesAnItem;
+    else if (opened instanceof MapValue) bytes += opened.size * bytesAnItem;
+  }
+  if (bytes >= cheapBytes) s.context.workOn(bytes);
 }
 
 /** What comes back costs its size. */

@@ -79,8 +79,10 @@ interface NetworkAddress {
 
 /** Bounds of one execution; each has a default in limits.ts. */
 export interface Limits {
-  /** Units of work: nodes, calls, items, each 64 bytes made. */
+  /** Units of work: nodes, calls, items, each 64 bytes made, each 256 bytes given to a function. */
   readonly steps: number;
+  /** Of this thread, for the whole execution: what the steps do not foresee. */
+  readonly processorMs: number;
   /** Bytes of the rendered file. */
   readonly outputBytes: number;
   /** Bytes of one string. */
@@ -111,6 +113,8 @@ export interface CallContext {
   spend(steps: number): void;
   /** Throws when a string of so many bytes would be longer than allowed; takes its share of the budget. */
   claim(bytes: number): void;
+  /** Takes the share of a text that is worked on; of a function's own arguments exec has taken it. */
+  workOn(bytes: number): void;
 }
 
 /** A function as exec calls it. For a method, `call` gets the receiver before the arguments. */

@@ -5,6 +5,8 @@ const MiB = 1024 * 1024;
 
 export const defaultLimits: Limits = {
   steps: 2_000_000,
+  // The event loop is held meanwhile, and one call of a function may still go on past it.
+  processorMs: 600,
   outputBytes: 16 * MiB,
   stringBytes: 16 * MiB,
   // As Go's.

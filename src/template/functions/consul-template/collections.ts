@@ -9,6 +9,7 @@ import {
   quoted,
   shownAs,
 } from '../../exec/function-table.ts';
+import { indexOfText } from '../../text/find.ts';
 import { sprintf } from '../../text/printf.ts';
 import { isSigned, structType, typeOfName } from '../../value/type.ts';
 import {
@@ -81,7 +82,7 @@ function isIn(context: CallContext, list: Opened, value: Opened): boolean {
   const part = stringOf(value);
   if (text === null) return false;
   if (value === null) throw callError`reflect: call of reflect.Value.Type on zero Value`;
-  return part !== null && typeOf(list) === typeOf(value) && text.includes(part);
+  return part !== null && typeOf(list) === typeOf(value) && indexOfText(text, part) >= 0;
 }
 
 function isSame(item: Opened, value: Opened): boolean {

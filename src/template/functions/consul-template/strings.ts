@@ -5,6 +5,7 @@ import {
   defineFunction,
   type FunctionTable,
 } from '../../exec/function-table.ts';
+import { indexOfText } from '../../text/find.ts';
 import { stringMap } from '../../value/value.ts';
 import { titleWords, toLower, toUpper } from '../go/letter-case.ts';
 import { joinStrings, replaceAll, splitString, trimCutset, trimSpace } from './text.ts';
@@ -48,7 +49,7 @@ export const strings: FunctionTable = {
 
 /** Key and value around the first separator; nothing when there is none. */
 function cut(pair: string, separator: string): (readonly [string, string])[] {
-  const at = pair.indexOf(separator);
+  const at = indexOfText(pair, separator);
   return at < 0 ? [] : [[pair.slice(0, at), pair.slice(at + separator.length)]];
 }
 

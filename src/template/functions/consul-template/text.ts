@@ -2,6 +2,7 @@
 
 import type { CallContext } from '../../exec/function-table.ts';
 import { decodeLastRune, decodeRune, decodeRunes } from '../../text/bytes.ts';
+import { splitText } from '../../text/find.ts';
 import { isSpace } from '../go/letter-case.ts';
 
 /** As strings.TrimSpace. */
@@ -34,7 +35,7 @@ function trimWhere(text: string, isTrimmed: (rune: number) => boolean): string {
 
 /** As strings.ReplaceAll; an empty needle matches before each rune and at the end. */
 export function replaceAll(context: CallContext, text: string, from: string, to: string): string {
-  const parts = from === '' ? ['', ...splitRunes(text), ''] : text.split(from);
+  const parts = from === '' ? ['', ...splitRunes(text), ''] : splitText(text, from);
   const joins = from === '' && text === '' ? 1 : parts.length - 1;
   context.claim(text.length + joins * Math.max(0, to.length - from.length));
   return from === '' && text === '' ? to : parts.join(to);
@@ -42,7 +43,7 @@ export function replaceAll(context: CallContext, text: string, from: string, to:
 
 /** As strings.Split; an empty separator splits into runes. */
 export function splitString(context: CallContext, text: string, separator: string): string[] {
-  const parts = separator === '' ? splitRunes(text) : text.split(separator);
+  const parts = separator === '' ? splitRunes(text) : splitText(text, separator);
   context.spend(parts.length);
   return parts;
 }

@@ -8,6 +8,7 @@ import {
   plain,
 } from '../../exec/function-table.ts';
 import { encodeRune } from '../../text/bytes.ts';
+import { indexOfText } from '../../text/find.ts';
 import { sprintf } from '../../text/printf.ts';
 import { quoteString } from '../../text/quote.ts';
 import { type Opened, openInterface, SliceValue, stringMap } from '../../value/value.ts';
@@ -77,7 +78,11 @@ export const sprigStrings: FunctionTable = {
   sprig_wrapWith: defineFunction(['int', 'string', 'string'], 'string', (context, width, separator, text) =>
     wrapText(context, text, width, separator, true),
   ),
-  sprig_contains: defineFunction(['string', 'string'], 'bool', (_context, part, text) => text.includes(part)),
+  sprig_contains: defineFunction(
+    ['string', 'string'],
+    'bool',
+    (_context, part, text) => indexOfText(text, part) >= 0,
+  ),
   sprig_hasPrefix: defineFunction(['string', 'string'], 'bool', (_context, prefix, text) =>
     text.startsWith(prefix),
   ),
