@@ -2,12 +2,9 @@
 // end to find where the chain goes on. Which lines are written is audit-log.ts.
 import {
   closeSync,
-  constants,
   existsSync,
   fstatSync,
   ftruncateSync,
-  mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   readSync,
@@ -16,9 +13,12 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { LatchkeyError } from '../base/errors.ts';
 import { flock, lastErrnoName, lockExclusive, lockNonBlocking } from '../base/libc.ts';
+import type { HeldFolder } from '../base/paths/held-folder.ts';
+import { holdTrailFolder, openInTrail } from '../base/paths/open-trail.ts';
+import { PathFault } from '../base/paths/path-trust.ts';
 import { type ChainHead, emptyChain, lineHash } from './audit-line.ts';
 
 export interface AuditFile {
@@ -42,9 +42,26 @@ export interface OpenedAuditFile {
 }
 
 export function openAuditFile(path: string): OpenedAuditFile {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
-  const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
-  const fd = openSync(path, flags, 0o600);
+  return inFolderOf(path, (folder) => openIn(folder, path), 0o750);
+}
+
+/** What is done there is done in the very folder that was looked at, whoever moves it meanwhile. */
+function inFolderOf<T>(path: string, act: (folder: HeldFolder) => T, createMode?: number): T {
+  try {
+    const folder = holdTrailFolder(path, createMode);
+    try {
+      return act(folder);
+    } finally {
+      folder.release();
+    }
+  } catch (cause) {
+    if (!(cause instanceof PathFault)) throw cause;
+    throw new LatchkeyError('audit_failed', cause.message, { cause, remedy: cause.remedy });
+  }
+}
+
+function openIn(folder: HeldFolder, path: string): OpenedAuditFile {
+  const fd = openInTrail(folder, basename(path), 'append');
   try {
     lockFile(fd, path);
     const status = fstatSync(fd);
@@ -55,7 +72,7 @@ export function openAuditFile(path: string): OpenedAuditFile {
     }
     const tail = readTail(fd, status.size, path);
     if (tail.tornBytes > 0) ftruncateSync(fd, status.size - tail.tornBytes);
-    const head = tail.lastLine === undefined ? headOfRotated(path) : headOf(tail.lastLine, path);
+    const head = tail.lastLine === undefined ? headOfRotated(folder, path) : headOf(tail.lastLine, path);
     return {
       file: createAuditFile(path, fd, status.size - tail.tornBytes),
       head,
@@ -147,11 +164,14 @@ function createAuditFile(path: string, fd: number, startSize: number): AuditFile
 
 /** Renames `audit.jsonl` to `audit.jsonl.1`, that to `.2` and so on; beyond `keepFiles` (0: never) the oldest goes. */
 export function rotateAuditFiles(path: string, keepFiles: number): void {
-  for (const number of rotatedNumbers(path).reverse()) {
-    if (keepFiles > 0 && number >= keepFiles) rmSync(`${path}.${number}`, { force: true });
-    else renameSync(`${path}.${number}`, `${path}.${number + 1}`);
-  }
-  renameSync(path, `${path}.1`);
+  inFolderOf(path, (folder) => {
+    const name = (end = ''): string => folder.entry(`${basename(path)}${end}`);
+    for (const number of rotatedNumbers(path, folder.entry('.')).reverse()) {
+      if (keepFiles > 0 && number >= keepFiles) rmSync(name(`.${number}`), { force: true });
+      else renameSync(name(`.${number}`), name(`.${number + 1}`));
+    }
+    renameSync(name(), name('.1'));
+  });
 }
 
 /** The audit file and its rotated ones, oldest first, as `verifyAudit` wants them. */
@@ -163,9 +183,9 @@ export function auditFilesOf(path: string): string[] {
 }
 
 /** Ascending: 1 is the newest. */
-function rotatedNumbers(path: string): number[] {
+function rotatedNumbers(path: string, folder = dirname(path)): number[] {
   const start = `${basename(path)}.`;
-  return listFolder(dirname(path))
+  return listFolder(folder)
     .filter((name) => name.startsWith(start) && /^[1-9]\d*$/.test(name.slice(start.length)))
     .map((name) => Number(name.slice(start.length)))
     .sort((a, b) => a - b);
@@ -180,11 +200,11 @@ function listFolder(path: string): string[] {
   }
 }
 
-function headOfRotated(path: string): ChainHead {
-  const newest = rotatedNumbers(path)[0];
+function headOfRotated(folder: HeldFolder, path: string): ChainHead {
+  const newest = rotatedNumbers(path, folder.entry('.'))[0];
   if (newest === undefined) return emptyChain;
-  const name = join(dirname(path), `${basename(path)}.${newest}`);
-  const fd = openSync(name, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const name = `${basename(path)}.${newest}`;
+  const fd = openInTrail(folder, name, 'read');
   try {
     const { lastLine } = readTail(fd, fstatSync(fd).size, name);
     return lastLine === undefined ? emptyChain : headOf(lastLine, name);

@@ -1,6 +1,9 @@
 // Structured logs by pino. Fields hold names, counts, times and codes; never a value of a secret.
 import pino from 'pino';
-import { LatchkeyError } from './errors.ts';
+import { errnoOf } from './errno.ts';
+import { describeError, LatchkeyError } from './errors.ts';
+import { openLog } from './paths/open-trail.ts';
+import { PathFault } from './paths/path-trust.ts';
 import type { Prepared } from './prepared.ts';
 import { printable, printableJson } from './printable.ts';
 
@@ -67,8 +70,16 @@ export function createLogger(options: LoggerOptions): LogSink {
         },
       };
     },
-    reopen: () => {
-      if (current.file !== undefined) current.destination.reopen();
+    reopen() {
+      if (current.file === undefined) return;
+      const before = current;
+      try {
+        current = openOutput(before);
+        before.destination.end();
+      } catch (error) {
+        // The log goes on where it went, and says so there.
+        logger.error({ error: describeError(error) }, 'the log file was not opened again');
+      }
     },
   };
 }
@@ -97,7 +108,7 @@ interface Output {
   write(line: string): void;
 }
 
-function openOutput({ file, format }: LoggerOptions): Output {
+function openOutput({ file, format }: Omit<LoggerOptions, 'level'>): Output {
   const destination = openDestination(file);
   tellOnce(destination, file ?? 'stderr');
   const form = format === 'json' ? printableJson : textLine;
@@ -109,13 +120,16 @@ function openDestination(file: string | undefined): Destination {
   const settings = { sync: true, maxLength: mostUnwritten };
   if (file === undefined) return pino.destination({ ...settings, fd: 2 });
   try {
-    return pino.destination({ ...settings, dest: file, append: true, mode: 0o640 });
+    return pino.destination({ ...settings, fd: openLog(file, 0o640) });
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new LatchkeyError('file_failed', `log.file: ${file} cannot be opened for writing (${code})`, {
-      cause,
-      remedy: 'make its folder, let this user write there, or name another file',
-    });
+    const remedy = 'make its folder, let this user write there, or name another file';
+    throw new LatchkeyError(
+      'file_failed',
+      cause instanceof PathFault
+        ? `log.file: ${cause.message}`
+        : `log.file: ${file} cannot be opened for writing (${errnoOf(cause)})`,
+      { cause, remedy: cause instanceof PathFault ? cause.remedy : remedy },
+    );
   }
 }
 

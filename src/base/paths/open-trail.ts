@@ -1,0 +1,56 @@
+// Opens files that grow for good, logs and the audit trail, in folders that nobody else can write: what is appended goes to
+// a file of ours alone, whoever else may have names there.
+import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
+import { dirname } from 'node:path';
+import { findUser } from '../accounts.ts';
+import { type HeldEntry, type HeldFolder, holdEntrySync, holdFolderSync } from './held-folder.ts';
+import { PathFault, type PathTrust, trusting } from './path-trust.ts';
+import { entryFault } from './walk-path.ts';
+
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
+/** The kernel's own names for what this process, or another one, has open: links that only the kernel can follow. */
+const kernelName = /^\/(?:dev\/(?:stdin|stdout|stderr|fd\/\d+)|proc\/.*)$/;
+
+/** The folder of a trail, to open, rename and remove what is in it. Throws a PathFault, or what the kernel says. */
+export function holdTrailFolder(path: string, createMode?: number): HeldFolder {
+  return holdFolderSync(dirname(path), {
+    trust: trailTrust(),
+    ...(createMode === undefined ? {} : { createMode }),
+  });
+}
+
+/** A name in a folder that is held; a link there is refused. What is made has 0600. */
+export function openInTrail(folder: HeldFolder, name: string, use: 'append' | 'read'): number {
+  const access = use === 'append' ? O_RDWR | O_APPEND | O_CREAT : O_RDONLY;
+  return openChecked({ folder, name, existing: undefined }, access, 0o600);
+}
+
+/** For what only appends; links of root's are followed. Devices and pipes are what their maker wants them for. */
+export function openLog(path: string, mode: number): number {
+  if (kernelName.test(path)) return openSync(path, O_WRONLY | O_APPEND | O_CREAT, mode);
+  const entry = holdEntrySync(path, { trust: trailTrust() });
+  try {
+    return openChecked(entry, O_WRONLY | O_APPEND | O_CREAT, mode);
+  } finally {
+    entry.folder.release();
+  }
+}
+
+/** The host's own log daemon may write /var/log on some of them; it reads what is logged anyway. */
+function trailTrust(): PathTrust {
+  return trusting(findUser('syslog')?.uid);
+}
+
+function openChecked({ folder, name }: HeldEntry, access: number, mode: number): number {
+  const fd = openSync(folder.entry(name), access | O_NOFOLLOW | O_NONBLOCK, mode);
+  const wrong = trailFault(folder, name, fstatSync(fd));
+  if (wrong === undefined) return fd;
+  closeSync(fd);
+  throw wrong;
+}
+
+function trailFault(folder: HeldFolder, name: string, stats: Stats): Error | undefined {
+  if (!stats.isFile() || stats.nlink <= 1) return entryFault(folder, name, stats, trailTrust());
+  const path = `${folder.path}/${name}`;
+  return new PathFault(`${path} is a file with ${stats.nlink} names`, `remove ${path}`);
+}
