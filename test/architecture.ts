@@ -208,3 +208,30 @@ t.test('each library is imported where it belongs, and nowhere else', (t) => {
   t.strictSame(wrong, []);
   t.end();
 });
+
+t.test('what an interface offers is called by somebody', (t) => {
+  const texts = new Map(
+    files.map((file) => [file, readFileSync(file, 'utf8').replace(/^ *\/\*\*[\s\S]*?\*\/|^ *\/\/.*$/gm, '')]),
+  );
+  const all = [...texts.values()].join('\n');
+  const called = new Set([...all.matchAll(/\.(\w+)\b/g)].map((match) => match[1]));
+  // `const { give } = …`, `({ give }: Options)`, `for (const { give } of …)`: the braces of a pattern, with what follows them.
+  const patterns =
+    /\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}(?=\s*(?:=[^=>]|:\s*[\w({]|\)\s*=>|\s+of\s|,\s*\w+\)|\)))/g;
+  for (const [, inside = ''] of all.matchAll(patterns))
+    for (const [name] of inside.matchAll(/\b\w+\b/g)) called.add(name);
+  const unused = [...texts].flatMap(([file, text]) =>
+    // What the development vault offers to tests.
+    file === join(devvault, 'dev-vault.ts')
+      ? []
+      : [
+          ...text.matchAll(/^(?:export )?(?:interface (\w+)[^{\n]*|type (\w+)[^=\n]*= )\{\n([\s\S]*?)^\}/gm),
+        ].flatMap(([, one, other, body = '']) =>
+          [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??(?:[(<]|: \()/gm)]
+            .filter(([, method]) => !called.has(method ?? ''))
+            .map(([, method]) => `${relative(root, file)}: ${one ?? other}.${method}`),
+        ),
+  );
+  t.strictSame(unused, []);
+  t.end();
+});

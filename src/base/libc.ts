@@ -116,11 +116,6 @@ export const ioctlBuffer = bind<[fd: number, request: number, value: Buffer]>(
 );
 
 export const mkfifo = bind<[path: string, mode: number]>('int mkfifo(const char *, unsigned int)');
-/** Swaps two names in one step with `renameExchange`. */
-export const renameat2 = bind<
-  [fromFolder: number, from: string, toFolder: number, to: string, flags: number]
->('int renameat2(int, const char *, int, const char *, unsigned int)');
-export const renameExchange = 2;
 
 export const prctl = bind<[option: number, a: number, b: number, c: number, d: number]>(
   'int prctl(int, ulong, ulong, ulong, ulong)',

@@ -8,8 +8,6 @@ export interface QuietTime {
   noteChange(group: FileGroup): void;
   /** Somebody waits for the files: what waits for quiet goes ahead now. */
   flush(): void;
-  /** Whether any group waits for quiet. */
-  isWaiting(): boolean;
   close(): void;
 }
 
@@ -44,7 +42,6 @@ export function createQuietTime(clock: Clock, onQuiet: (group: FileGroup) => voi
     flush() {
       for (const group of [...waiting.keys()]) end(group);
     },
-    isWaiting: () => waiting.size > 0,
     close() {
       for (const { timer } of waiting.values()) timer.cancel();
       waiting.clear();

@@ -59,8 +59,6 @@ export interface LocalServer {
   status(): ListenerStatus[];
   /** Looks whether the files of sockets and tokens are there, and makes them again. */
   verify(): void;
-  /** The port of a TCP listener that asked for port 0, by its place. */
-  portOf(place: string): number | undefined;
   close(options: { drainMs: number }): Promise<void>;
 }
 
@@ -201,7 +199,7 @@ export function createServer(options: ServerOptions): LocalServer {
     },
     status: () => [
       ...listeners.map((listener) => ({
-        ...common(listener.config),
+        ...common(listener.config, listener.address()),
         state: 'listening' as const,
         connections: listener.connectionCount,
       })),
@@ -212,10 +210,6 @@ export function createServer(options: ServerOptions): LocalServer {
         error: error.message,
       })),
     ],
-    portOf(place) {
-      const address = listeners.find(({ config }) => config.place === place)?.address();
-      return typeof address === 'object' ? address?.port : undefined;
-    },
     async close({ drainMs }) {
       watch.close();
       const closing = [...listeners, ...draining];
@@ -230,8 +224,14 @@ export function createServer(options: ServerOptions): LocalServer {
 
 const drainOnReloadMs = 10_000;
 
-function common(config: ListenerConfig): Pick<ListenerStatus, 'place' | 'address' | 'serve'> {
-  return { place: config.place, address: addressOf(config), serve: config.serve };
+/** Of a port that the kernel chose the one that it chose. */
+function common(
+  config: ListenerConfig,
+  bound?: ReturnType<Listener['address']>,
+): Pick<ListenerStatus, 'place' | 'address' | 'serve'> {
+  const isChosen = config.kind === 'tcp' && config.port === 0 && typeof bound === 'object' && bound !== null;
+  const address = addressOf(isChosen ? { ...config, port: bound.port } : config);
+  return { place: config.place, address, serve: config.serve };
 }
 
 function asListenerError(config: ListenerConfig, error: unknown): LatchkeyError {

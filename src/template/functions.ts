@@ -210,8 +210,3 @@ export async function loadFunctions(names: Iterable<string>): Promise<Map<string
   }
   return found;
 }
-
-/** Each theme's names beside its table, for the test that holds them equal. */
-export async function loadThemes(): Promise<readonly { names: readonly string[]; table: FunctionTable }[]> {
-  return Promise.all(themes.map(async (theme) => ({ names: theme.names, table: await theme.load() })));
-}

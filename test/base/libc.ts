@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, lstatSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import {
@@ -10,8 +10,6 @@ import {
   mkfifo,
   pidfdOpen,
   pidfdSendSignal,
-  renameat2,
-  renameExchange,
 } from '../../src/base/libc.ts';
 import { processStartTime } from '../../src/base/process-identity.ts';
 
@@ -21,17 +19,6 @@ t.test('tells why a call failed, by the name that Node uses', (t) => {
   t.ok(lstatSync(join(folder, 'fifo')).isFIFO());
   t.equal(mkfifo(join(folder, 'fifo'), 0o600), -1);
   t.equal(lastErrnoName(), 'EEXIST');
-  t.end();
-});
-
-t.test('swaps two names in one step', (t) => {
-  const folder = t.testdir({ a: 'first' });
-  symlinkSync('/nowhere', join(folder, 'b'));
-  const fd = openSync(folder, 'r');
-  t.equal(renameat2(fd, 'a', fd, 'b', renameExchange), 0);
-  closeSync(fd);
-  t.equal(readFileSync(join(folder, 'b'), 'utf8'), 'first');
-  t.ok(lstatSync(join(folder, 'a')).isSymbolicLink());
   t.end();
 });
 

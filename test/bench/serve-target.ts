@@ -10,7 +10,7 @@ import { createSystemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { defaultEntryPolicy } from '../../src/store/entry.ts';
 import { createReference, referenceKey } from '../../src/store/reference.ts';
-import { answerOf, startServing, tcpListener, unixListener } from '../support/serving.ts';
+import { answerOf, portOf, startServing, tcpListener, unixListener } from '../support/serving.ts';
 
 export interface TargetAddresses {
   readonly unix: string;
@@ -91,7 +91,7 @@ async function startLatchkey() {
   return {
     addresses: {
       unix: serving.socketPath,
-      port: serving.server.portOf('listeners[1]') ?? 0,
+      port: portOf(serving.server, 'listeners[1]'),
       token: readFileSync(join(serving.folder, 'token'), 'utf8'),
     },
     async close() {

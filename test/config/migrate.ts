@@ -80,3 +80,16 @@ t.test('a folder of files is one configuration', async (t) => {
     [],
   );
 });
+
+t.test('a certificate or a token within the file is not dropped without a word', async (t) => {
+  const vault = (inside: string) =>
+    `vault {\n  address = "https://v:8200"\n  ${inside}\n}\ntemplate {\n  contents = "x"\n  destination = "y"\n}\n`;
+  const read = (inside: string) => migrate([{ file: '/etc/consul-template.hcl', text: vault(inside) }]);
+  t.throws(() => read('ssl { ca_cert_bytes = "PEM" }'), {
+    message: /ca_cert_bytes.*file of its own.*ca_cert/,
+  });
+  t.throws(() => read('k8s_service_account_token = "jwt"'), {
+    message: /k8s_service_account_token.*k8s_service_account_token_path/,
+  });
+  t.doesNotThrow(() => read('k8s_service_account_token = ""'));
+});

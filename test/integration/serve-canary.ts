@@ -7,7 +7,7 @@ import { createSystemClock } from '../../src/base/clock.ts';
 import { LatchkeyError } from '../../src/base/errors.ts';
 import { SecretValue } from '../../src/base/secret-value.ts';
 import { recordLogs } from '../support/record-logs.ts';
-import { ask, startServing, tcpListener, unixListener } from '../support/serving.ts';
+import { ask, portOf, startServing, tcpListener, unixListener } from '../support/serving.ts';
 import { loadCredential } from '../support/systemd-client.ts';
 
 const canary = 'CANARY-9c1e77';
@@ -43,7 +43,7 @@ t.test('no value is in any log, audit line, metric, error or status', async (t) 
       content: { form: 'vault', body: SecretValue.fromText(`{"data": ${canary}`), shape: 'flat' },
     },
   );
-  const port = serving.server.portOf('listeners[1]') ?? 0;
+  const port = portOf(serving.server, 'listeners[1]');
   const token = readFileSync(join(serving.folder, 'token'), 'utf8');
   const unlawful: string[] = [];
   for (const over of [

@@ -11,7 +11,7 @@ import { createSystemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { fuzzRequest, sendFuzzed, statusesIn } from '../support/request-fuzzer.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
-import { ask, startServing, tcpListener, unixListener } from '../support/serving.ts';
+import { ask, portOf, startServing, tcpListener, unixListener } from '../support/serving.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const canary = 'CANARY-5b1f-secret';
@@ -41,7 +41,7 @@ async function fuzz(
   });
   t.teardown(() => serving.close());
   serving.put('stripe', { key: canary });
-  const port = serving.server.portOf('listeners[1]') ?? 0;
+  const port = portOf(serving.server, 'listeners[1]');
   const targets = [{ path: serving.socketPath }, { port, host: '127.0.0.1' }];
   const random = createSeededRandom(seed);
   const answers: { request: string; text: string }[] = [];

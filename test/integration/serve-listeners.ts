@@ -16,7 +16,7 @@ import type { ListenerConfig } from '../../src/config/resolved.ts';
 import { apply } from '../support/apply.ts';
 import { isRoot, needsRoot } from '../support/needs-root.ts';
 import { nobody } from '../support/other-user.ts';
-import { ask, type Serving, startServing, tcpListener, unixListener } from '../support/serving.ts';
+import { ask, portOf, type Serving, startServing, tcpListener, unixListener } from '../support/serving.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -102,7 +102,7 @@ t.test('TCP wants the token on every request, in any of its headers', async (t) 
   const serving = await withServing(t, (folder) => [
     tcpListener(join(folder, 'run/token'), ['secrets', 'admin']),
   ]);
-  const port = serving.server.portOf('listeners[1]') ?? 0;
+  const port = portOf(serving.server, 'listeners[1]');
   const tokenFile = join(serving.folder, 'run/token');
   t.equal(mode(tokenFile), '600');
   const token = readFileSync(tokenFile, 'utf8');
@@ -130,7 +130,7 @@ t.test('TCP wants the token on every request, in any of its headers', async (t) 
 t.test('a token that was right once is wanted again on the same connection', async (t) => {
   const serving = await withServing(t, (folder) => [tcpListener(join(folder, 'token'))]);
   const token = readFileSync(join(serving.folder, 'token'), 'utf8');
-  const socket = connect({ port: serving.server.portOf('listeners[1]') ?? 0, host: '127.0.0.1' });
+  const socket = connect({ port: portOf(serving.server, 'listeners[1]'), host: '127.0.0.1' });
   const one = (header: string): string =>
     `GET /secrets/stripe/key HTTP/1.1\r\nHost: localhost\r\n${header}\r\n`;
   socket.write(
@@ -189,7 +189,7 @@ t.test(
     });
     open.put('stripe', { key: 'k' });
     const headers = { authorization: `Bearer ${given.token}` };
-    const port = open.server.portOf('listeners[1]') ?? 0;
+    const port = portOf(open.server, 'listeners[1]');
     t.equal((await ask('/secrets/stripe', { port, headers })).status, 403, 'its holder needs a rule');
     await open.close();
     const again = await serve({ tokenFileRights });
@@ -233,10 +233,7 @@ t.test('browsers, proxies and foreign names are refused before anything else', a
     tcpListener(join(folder, 'token')),
   ]);
   const token = readFileSync(join(serving.folder, 'token'), 'utf8');
-  const transports = [
-    { socketPath: serving.socketPath },
-    { port: serving.server.portOf('listeners[1]') ?? 0 },
-  ];
+  const transports = [{ socketPath: serving.socketPath }, { port: portOf(serving.server, 'listeners[1]') }];
   const refused: Record<string, string>[] = [
     { origin: 'http://localhost' },
     { origin: 'null' },
@@ -394,7 +391,7 @@ t.test('serves over TLS under the names of its certificate', { skip: needsOpenss
   t.equal(await get('agent.test'), 200);
   t.equal(await get('127.0.0.1'), 200);
   t.equal(await get('other.test'), 403);
-  const port = serving.server.portOf('listeners[1]') ?? 0;
+  const port = portOf(serving.server, 'listeners[1]');
   const silent = Array.from({ length: 300 }, () =>
     connect({ port, host: '127.0.0.1' }).on('error', () => {}),
   );
@@ -442,7 +439,7 @@ async function keptAlive(path: string): Promise<{ socket: Socket; get(path: stri
 async function secureStatus(serving: Serving, ca: Buffer, host: string, token: string): Promise<number> {
   const { request } = await import('node:https');
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const port = serving.server.portOf('listeners[1]') ?? 0;
+  const port = portOf(serving.server, 'listeners[1]');
   const headers = { host, authorization: `Bearer ${token}` };
   const options = {
     port,

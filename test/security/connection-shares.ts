@@ -11,7 +11,14 @@ import {
 } from '../../src/server/listen/connection-shares.ts';
 import { needsRoot } from '../support/needs-root.ts';
 import { getScript, runAs } from '../support/other-user.ts';
-import { ask, type ServingOptions, startServing, tcpListener, unixListener } from '../support/serving.ts';
+import {
+  ask,
+  portOf,
+  type ServingOptions,
+  startServing,
+  tcpListener,
+  unixListener,
+} from '../support/serving.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const [attacker, app] = [61_001, 61_002];
@@ -110,7 +117,7 @@ t.test('TCP connections that show no token give way to those that do', async (t)
   });
   const { readFileSync } = await import('node:fs');
   const token = readFileSync(join(serving.folder, 'token'), 'utf8');
-  const port = serving.server.portOf('listeners[1]') ?? 0;
+  const port = portOf(serving.server, 'listeners[1]');
   const sockets: Socket[] = [];
   t.teardown(() => {
     for (const socket of sockets) socket.destroy();

@@ -28,7 +28,7 @@ import { isStaged, type Output, stageOutput } from '../../src/files/disk/stage.t
 import { attacker, needsOtherUsers, shellAs, stranger } from '../support/other-user.ts';
 import { testFolder } from '../support/test-folder.ts';
 
-const libc = join(import.meta.dirname, '../../src/base/libc.ts');
+const koffi = import.meta.resolve('koffi');
 const skip = needsOtherUsers;
 const needsPython = existsSync('/usr/bin/python3') ? false : 'needs python3 to set an access list';
 const secret = 'the new secret\n';
@@ -330,7 +330,9 @@ os.setxattr(sys.argv[1],'system.posix_acl_access',acl)`;
 function exchangeForEver(t: Test, folder: string, a: string, b: string) {
   const script = `
     const { openSync } = await import('node:fs');
-    const { renameat2, renameExchange } = await import(${JSON.stringify(libc)});
+    const { default: koffi } = await import(${JSON.stringify(koffi)});
+    const renameat2 = koffi.load(null).func('int renameat2(int, const char *, int, const char *, unsigned int)');
+    const renameExchange = 2;
     const fd = openSync(${JSON.stringify(folder)}, 'r');
     console.log('started');
     for (;;) renameat2(fd, ${JSON.stringify(a)}, fd, ${JSON.stringify(b)}, renameExchange);

@@ -5,7 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { fuzzRequest, sendFuzzed, statusesIn } from '../support/request-fuzzer.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
-import { ask, startServing, tcpListener, unixListener } from '../support/serving.ts';
+import { ask, portOf, startServing, tcpListener, unixListener } from '../support/serving.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const { values } = parseArgs({
@@ -31,7 +31,7 @@ const serving = await startServing({
 serving.put('stripe', { key: canary });
 const targets = [
   { path: serving.socketPath },
-  { port: serving.server.portOf('listeners[1]') ?? 0, host: '127.0.0.1' },
+  { port: portOf(serving.server, 'listeners[1]'), host: '127.0.0.1' },
 ];
 const random = createSeededRandom(Number(values.seed));
 const statuses = new Map<string, number>();

@@ -227,6 +227,12 @@ export function tcpListener(
   };
 }
 
+/** The port that a TCP listener has got. */
+export function portOf(server: Pick<ReturnType<typeof createServer>, 'status'>, place: string): number {
+  const address = server.status().find((listener) => listener.place === place)?.address ?? '';
+  return Number(/:(\d+)(?: tls)?$/.exec(address)?.[1]);
+}
+
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;

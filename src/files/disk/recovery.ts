@@ -16,7 +16,6 @@ import { type LeftoverFolder, sweepLeftovers } from './leftover.ts';
 export interface Recovery {
   /** Destinations whose notifications are owed, with the journals that say so and are to be removed then. */
   readonly owed: ReadonlyMap<string, readonly string[]>;
-  readonly swept: number;
   readonly redone: number;
 }
 
@@ -61,7 +60,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovery> {
   const swept = await sweepLeftovers(folders, kept);
   if (swept > 0 || redone > 0) logger.info({ swept, redone }, 'finished what a killed agent had begun');
   if (!isDeepStrictEqual(before, current)) await writeFolderList(stateFolder, current, logger);
-  return { owed, swept, redone };
+  return { owed, redone };
 }
 
 async function findJournals({ stateFolder, syncFolder, logger }: RecoveryOptions) {

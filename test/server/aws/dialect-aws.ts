@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { arnOf, nameOfId } from '../../../src/server/aws/aws-secret.ts';
-import { ask, startServing, tcpListener, unixListener } from '../../support/serving.ts';
+import { ask, portOf, startServing, tcpListener, unixListener } from '../../support/serving.ts';
 
 async function serveAws(t: Test, options: Parameters<typeof startServing>[0] = {}) {
   const serving = await startServing({
@@ -96,7 +96,7 @@ t.test('words what is wrong as the agent of AWS does', async (t) => {
 t.test('over TCP the token is wanted, but for ping', async (t) => {
   const { put, server, folder } = await serveAws(t);
   put('stripe', { key: 'sk_1' });
-  const port = server.portOf('listeners[1]') ?? 0;
+  const port = portOf(server, 'listeners[1]');
   const token = readFileSync(join(folder, 'token'), 'utf8');
   t.match(await ask('/ping', { port }), { status: 200, text: 'healthy' });
   t.match(await ask('/ping', { port, method: 'HEAD' }), { status: 200, text: '' });

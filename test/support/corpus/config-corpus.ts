@@ -7,10 +7,11 @@ import { readEnvconsul } from '../../../src/config/sources/envconsul/read-envcon
 import { HclError, type HclObject } from '../../../src/config/sources/hcl/node.ts';
 import { parseHcl } from '../../../src/config/sources/hcl/parse.ts';
 import type { Report } from '../../../src/config/sources/hcl/report.ts';
-import { decodeTree, type MapTree, plainTree } from '../../../src/config/sources/hcl/tree.ts';
+import { decodeTree, type MapTree } from '../../../src/config/sources/hcl/tree.ts';
 import { checkAgent, mergeAgents } from '../../../src/config/sources/vault-agent/merge-agents.ts';
 import { readAgent } from '../../../src/config/sources/vault-agent/read-agent.ts';
 import type { SaidAgent } from '../../../src/config/sources/vault-agent/said-agent.ts';
+import { plainTree } from '../plain-tree.ts';
 
 export interface ConfigExpectation {
   readonly verdict: string;

@@ -84,6 +84,7 @@ function readVaultClient(record: Record, report: Report): SaidVaultClient {
   if (readTransport(record))
     report.note('ignored', record.origin, 'transport is ignored: connections are looked after');
   record.text('client_user_agent');
+  refuseInline(record, 'k8s_service_account_token', 'k8s_service_account_token_path', report);
   const threshold = record.float('lease_renewal_threshold');
   if (threshold !== undefined)
     report.note('differs', threshold.origin, 'is ignored: a lease is renewed at two thirds');
@@ -100,17 +101,18 @@ function readVaultClient(record: Record, report: Report): SaidVaultClient {
     kubernetesRole: record.text('k8s_auth_role_name'),
     kubernetesTokenPath: record.text('k8s_service_account_token_path'),
     kubernetesMount: record.text('k8s_service_mount_path'),
-    kubernetesToken: record.text('k8s_service_account_token'),
-    ssl: readSsl(record),
+    ssl: readSsl(record, report),
   };
   record.end();
   return client;
 }
 
-function readSsl(owner: Record): SaidSsl | undefined {
+/** Without `report` of a server that is not asked here. */
+function readSsl(owner: Record, report?: Report): SaidSsl | undefined {
   const record = owner.record('ssl');
   if (record === undefined) return undefined;
-  record.text('ca_cert_bytes');
+  if (report === undefined) record.text('ca_cert_bytes');
+  else refuseInline(record, 'ca_cert_bytes', 'ca_cert', report);
   const ssl: SaidSsl = {
     origin: record.origin,
     enabled: record.flag('enabled'),
@@ -123,6 +125,16 @@ function readSsl(owner: Record): SaidSsl | undefined {
   };
   record.end();
   return ssl;
+}
+
+/** What the file itself holds there would be lost without a word, and another taken instead. */
+function refuseInline(record: Record, key: string, pathKey: string, report: Report): void {
+  const said = record.text(key);
+  if (said === undefined || said.value === '') return;
+  report.problem(
+    said.origin,
+    `is not read from the file itself; put it into a file of its own and name that with ${pathKey}`,
+  );
 }
 
 function readRetry(owner: Record): boolean {

@@ -38,7 +38,6 @@ export interface SaidVaultClient {
   readonly kubernetesRole: Said<string> | undefined;
   readonly kubernetesTokenPath: Said<string> | undefined;
   readonly kubernetesMount: Said<string> | undefined;
-  readonly kubernetesToken: Said<string> | undefined;
   readonly ssl: SaidSsl | undefined;
 }
 

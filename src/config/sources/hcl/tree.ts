@@ -33,13 +33,6 @@ export function decodeTree(object: HclObject): MapTree {
   return decodeMap(object.items, object.position);
 }
 
-/** Plain values, as a JSON writer would have them. */
-export function plainTree(tree: Tree): unknown {
-  if (tree.kind === 'scalar') return tree.value;
-  if (tree.kind !== 'map') return tree.items.map(plainTree);
-  return Object.fromEntries([...tree.entries].map(([key, { value }]) => [key, plainTree(value)]));
-}
-
 function decodeMap(items: readonly HclItem[], position: Position): MapTree {
   const entries = new Map<string, Entry>();
   const done = new Set<string>();

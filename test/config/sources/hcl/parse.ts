@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import t from 'tap';
 import { HclError } from '../../../../src/config/sources/hcl/node.ts';
 import { parseHcl } from '../../../../src/config/sources/hcl/parse.ts';
-import { decodeTree, plainTree } from '../../../../src/config/sources/hcl/tree.ts';
+import { decodeTree } from '../../../../src/config/sources/hcl/tree.ts';
+import { plainTree } from '../../../support/plain-tree.ts';
 
 interface Case {
   readonly source: string;
