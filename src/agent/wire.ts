@@ -21,6 +21,7 @@ import { createTemplateCompiler, type TemplateCompiler } from '../content/templa
 import { createFilePipeline, type FilePipeline } from '../files/file-pipeline.ts';
 import { createLeaseEngine, type LeaseEngine, type LeaseEngineOptions } from '../lease/lease-engine.ts';
 import { loadMemoryKey } from '../lease/run/memory-key.ts';
+import { createStateFile } from '../lease/run/state-file.ts';
 import { type AgentMetrics, defineAgentMetrics } from '../metrics/agent-metrics.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../metrics/registry.ts';
 import type { AgentView } from '../server/agent-view.ts';
@@ -112,9 +113,10 @@ export function wireCore(
     observerOf: (name) => observeUpstream(name, metrics),
     isUsed: (upstream) => engine.isUsed(upstream),
   });
-  function rememberedIn(statePath: string): Pick<LeaseEngineOptions, 'statePath' | 'handOver'> {
+  function rememberedIn(statePath: string): Pick<LeaseEngineOptions, 'stateFile' | 'handOver'> {
     const key = loadMemoryKey({ statePath, env, logger });
-    return { statePath, handOver: key && { key, originOf: upstreams.originOf } };
+    const stateFile = createStateFile({ path: statePath, logger });
+    return { stateFile, handOver: key && { key, originOf: upstreams.originOf } };
   }
 
   const engine = createLeaseEngine({

@@ -16,7 +16,7 @@ import { createClockWatch } from './clock-watch.ts';
 import { createHandOver } from './run/hand-over.ts';
 import { createLastRun } from './run/last-run.ts';
 import { createRunMemory } from './run/run-memory.ts';
-import { createStateFile, type StateFile } from './run/state-file.ts';
+import type { StateFile } from './run/state-file.ts';
 import { createSourceTable } from './source-table.ts';
 import { createMintFloor } from './track/mint-floor.ts';
 import type { AskMode, AskResult } from './track/one-at-a-time.ts';
@@ -36,7 +36,7 @@ export interface LeaseEngineOptions {
   /** What the config calls an entry, for log lines; absent: nothing has a name. */
   namesOf?: (entryKey: string) => readonly string[];
   /** Absent: nothing is remembered beyond the process. */
-  statePath?: string;
+  stateFile?: StateFile;
   /** What seals the credentials and certificates for the next start; absent: they are made again by it. */
   handOver?: { readonly key: Buffer; readonly originOf: (upstream: string) => string } | undefined;
   limits?: Partial<EngineLimits>;
@@ -124,8 +124,6 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
   const { store, clock, random, logger } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const life = new AbortController();
-  const state: StateFile | undefined =
-    options.statePath === undefined ? undefined : createStateFile({ path: options.statePath, logger });
   const handOver = options.handOver && createHandOver(options.handOver);
   let stopListening: (() => void) | undefined;
 
@@ -143,7 +141,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     },
   });
   const memory = createRunMemory({
-    ...{ clock, book, sources, file: state, handOver },
+    ...{ clock, book, sources, file: options.stateFile, handOver },
     tracks: () => tracks,
     restUntil: clock.now() + limits.lastRunGraceMs,
   });
@@ -289,7 +287,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
 
   return {
     start() {
-      const left = state?.load();
+      const left = options.stateFile?.load();
       if (left !== undefined) {
         lastRun.adopt(left.leases, memory.resumeLogins(left));
         handOver?.adopt(left.values);
@@ -348,7 +346,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     },
     isUsed: (upstream) =>
       sources.isBusy(upstream) ||
-      [...book.leases()].some((lease) => lease.issuer === upstream && lease.endsAt > clock.now()),
+      [...book.leases()].some((lease) => lease.issuer === upstream && lease.mayLastUntil > clock.now()),
     *leases() {
       for (const lease of book.leases()) {
         const { key, upstream, id: leaseId, state: leaseState, endsAt, policy } = lease;

@@ -1,13 +1,13 @@
 // Simulated days of one agent on a fake clock with faults at random: outages, seals, rate limits, refused renewals, lost
 // and broken answers, revocations by others, shortened TTLs, sleeping hosts, set clocks, crashes. Reports every breach of
 // what must hold. Run alone: `node test/soak/lease-soak.ts [days] [seed]`.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LatchkeyError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { UpstreamError } from '../../src/base/upstream-error.ts';
 import { createLeaseEngine, type LeaseEngine } from '../../src/lease/lease-engine.ts';
+import { createStateFile } from '../../src/lease/run/state-file.ts';
 import { defaultScheduleLimits, mintFloorMs } from '../../src/lease/track/schedule-policy.ts';
 import { defaultEntryPolicy, type Entry } from '../../src/store/entry.ts';
 import { createReference } from '../../src/store/reference.ts';
@@ -243,6 +243,8 @@ interface Run {
   readonly store: Store;
   readonly entries: readonly Entry[];
   readonly startedAt: number;
+  /** Resolves when what it wanted in its file is there: real writes take longer than simulated minutes. */
+  written(): Promise<void>;
   /** As by SIGKILL: nothing of it happens any more. */
   kill(): void;
 }
@@ -259,13 +261,14 @@ function startRun(world: World, statePath: string): Run {
   };
   const store = createStore({ clock: own });
   const guarded = guardUpstream(world.upstream, () => isDead);
+  const stateFile = createStateFile({ path: statePath, logger: silentLogger });
   const engine = createLeaseEngine({
     store,
     upstreams: new Map([['vault', guarded]]),
     clock: own,
     random,
     logger: silentLogger,
-    statePath,
+    stateFile,
     handOver: { key: sealKey, originOf: () => 'vault' },
   });
   world.upstream.onRecovered = () => void (isDead || engine.upstreamRecovered('vault'));
@@ -285,6 +288,7 @@ function startRun(world: World, statePath: string): Run {
     store,
     entries,
     startedAt: world.trueNow(),
+    written: stateFile.flush,
     kill: () => {
       isDead = true;
     },
@@ -328,7 +332,7 @@ export async function runLeaseSoak(options: { seed: number; days: number }): Pro
     let nextCrash = world.clock.now() + 3 * hour;
     let edits = 0;
     while (world.clock.now() < end) {
-      plan.step();
+      await plan.step(run);
       await world.clock.advance(stepMs);
       watch.step(run, plan.calmSince());
       if (world.random() < stepMs / (20 * minute)) {
@@ -338,8 +342,8 @@ export async function runLeaseSoak(options: { seed: number; days: number }): Pro
       disturb(world, run);
       if (world.clock.now() < nextCrash) continue;
       nextCrash = world.clock.now() + world.random() * 8 * hour;
-      await untilWritten(folder);
       run.kill();
+      await run.written();
       // What was asked for at that moment is answered to nobody.
       await world.clock.advance(5 * second);
       noteOrphans(world, statePath);
@@ -400,7 +404,7 @@ function createFaultPlan(world: World, counts: Record<string, number>) {
     /** Undefined while a fault is on. */
     calmSince: () => (active === undefined ? calmSince : undefined),
     stop,
-    step() {
+    async step(run: Run) {
       const now = world.clock.now();
       if (active !== undefined && now >= active.endsAt) stop();
       if (active !== undefined || now < nextAt) return;
@@ -408,6 +412,8 @@ function createFaultPlan(world: World, counts: Record<string, number>) {
       const fault = faults[Math.floor(world.random() * faults.length)];
       if (fault === undefined) return;
       counts[fault.name] = (counts[fault.name] ?? 0) + 1;
+      // A clock that is set must find the same file each time.
+      await run.written();
       const stopFault = fault.start(world);
       active = { endsAt: now + fault.minMs + world.random() * (fault.maxMs - fault.minMs), stop: stopFault };
       calmSince = world.trueNow();
@@ -514,21 +520,6 @@ function checkMints(world: World, runs: readonly number[], breaches: string[]): 
       if (!isFirst)
         breaches.push(`${path} minted ${lease.mintedAt - before.mintedAt} ms after the one before`);
     }
-  }
-}
-
-/** Real writes take longer than simulated minutes: the file is settled when nothing is staged and nothing changes. */
-async function untilWritten(folder: string): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  let before = '';
-  for (let same = 0; same < 3; ) {
-    if (Date.now() > deadline) throw new LatchkeyError('timeout', 'the state file does not come to rest');
-    await new Promise((resolve) => setTimeout(resolve, 3));
-    const now = readdirSync(folder)
-      .map((name) => `${name} ${statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs}`)
-      .join();
-    same = now === before && now.includes('leases.json ') && !/json\.[0-9a-f]/.test(now) ? same + 1 : 0;
-    before = now;
   }
 }
 

@@ -1,6 +1,7 @@
 // A lease engine on a fake clock and a fake upstream, with the store between: what the tests of src/lease start from.
 import { silentLogger } from '../../src/base/logger.ts';
 import { createLeaseEngine, type LeaseEngineOptions } from '../../src/lease/lease-engine.ts';
+import { createStateFile } from '../../src/lease/run/state-file.ts';
 import { defaultEntryPolicy, type Entry, type EntryPolicy } from '../../src/store/entry.ts';
 import { createReference } from '../../src/store/reference.ts';
 import { secretFields } from '../../src/store/secret-version.ts';
@@ -10,6 +11,7 @@ import { createFakeUpstream } from './fake-upstream.ts';
 import { createSeededRandom } from './seeded-random.ts';
 
 interface HarnessOptions extends Partial<LeaseEngineOptions> {
+  statePath?: string;
   canCheck?: boolean;
   /** Requests in flight at a time. */
   concurrency?: number;
@@ -20,7 +22,7 @@ interface HarnessOptions extends Partial<LeaseEngineOptions> {
 
 /** Nothing is started; `close` lets the clock run while the engine closes. */
 export function createLeaseHarness(options: HarnessOptions = {}) {
-  const { canCheck = false, seed = 7, concurrency = 16, ...rest } = options;
+  const { canCheck = false, seed = 7, concurrency = 16, statePath, ...rest } = options;
   const clock = rest.clock ?? createFakeClock();
   const store = createStore({ clock });
   const upstream = rest.upstream ?? createFakeUpstream({ clock, canCheck, concurrency });
@@ -29,6 +31,9 @@ export function createLeaseHarness(options: HarnessOptions = {}) {
     random: createSeededRandom(seed),
     logger: silentLogger,
     upstreams: new Map([['vault', upstream]]),
+    ...(statePath === undefined
+      ? {}
+      : { stateFile: createStateFile({ path: statePath, logger: silentLogger }) }),
     ...rest,
     clock,
   });

@@ -98,7 +98,8 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
     const isRevoking = tasks.get(lease)?.isRevoking ?? false;
     const task: Task = { timer: undefined, dueAt, failures, isRevoking };
     const now = clock.now();
-    const wakeAt = lease.endsAt > now ? Math.min(dueAt, lease.endsAt) : dueAt;
+    const end = [lease.endsAt, lease.mayLastUntil].find((at) => at > now) ?? dueAt;
+    const wakeAt = Math.min(dueAt, end);
     task.timer = clock.setTimer(wakeAt - now, () => void run(lease, task));
     tasks.set(lease, task);
   }
@@ -123,9 +124,10 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
   async function run(lease: OwnedLease, task: Task): Promise<void> {
     const now = clock.now();
     const isEnded = now >= lease.endsAt;
-    // After a jump of the clock the end is a guess, so a last request makes sure where there is one to send.
-    const canTell = lease.isDoubtful && (lease.state === 'retiring' || lease.canRenew);
-    if (isEnded && !canTell) return forget(lease);
+    if (now >= lease.mayLastUntil) return forget(lease);
+    // A guess: a request makes sure. Where only a revocation would, its users have not left yet.
+    const canTell = lease.state === 'retiring' || lease.canRenew;
+    if (isEnded && !canTell) return schedule(lease, Number.POSITIVE_INFINITY, 0);
     if (now < task.dueAt && !isEnded) return schedule(lease, task.dueAt, task.failures);
     if (sources.isAway(lease.upstream, lease.issuer)) {
       return schedule(lease, now + limits.retry.minMs * (4 + 6 * random()), task.failures);
@@ -136,14 +138,7 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
       else await keepAlive(lease);
     } catch (error) {
       if (signal.aborted || tasks.get(lease) !== task) return;
-      if (isEnded) return forget(lease);
-      if (task.isRevoking && errorCode(error) === 'denied') {
-        logger.warn(
-          { lease: lease.key },
-          `a lease that nobody uses any more is left to its end: ${describeError(error)}`,
-        );
-        return schedule(lease, Number.POSITIVE_INFINITY, 0);
-      }
+      if (errorCode(error) === 'denied' && (task.isRevoking || isEnded)) return leaveToEnd(lease, error);
       logger.debug(
         { lease: lease.key, code: errorCode(error) },
         `could not ${lease.state === 'retiring' ? 'revoke' : 'renew'} a superseded lease`,
@@ -154,6 +149,15 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
         task.failures + 1,
       );
     }
+  }
+
+  /** To its end: upstream lets nobody move that. */
+  function leaveToEnd(lease: OwnedLease, error: unknown): void {
+    const own = kept(lease);
+    if (own !== undefined) own.canRenew = false;
+    const told = `a lease that nobody uses any more is left to its end: ${describeError(error)}`;
+    if (lease.state === 'retiring' && lease.endsAt > clock.now()) logger.warn({ lease: lease.key }, told);
+    schedule(lease, Number.POSITIVE_INFINITY, 0);
   }
 
   async function keepAlive(lease: OwnedLease): Promise<void> {
@@ -287,7 +291,7 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
     leaveAlive(lease) {
       const own = kept(lease);
       if (own === undefined) return;
-      own.state = 'superseded';
+      Object.assign(own, { state: 'superseded', canRenew: false });
       schedule(lease, Number.POSITIVE_INFINITY, 0);
       onChange();
     },

@@ -27,6 +27,8 @@ export interface OwnedLease {
   readonly canRenew: boolean;
   /** The clock jumped, or another run was granted it: its end is a guess. */
   readonly isDoubtful: boolean;
+  /** It is over then at the latest; only where its end is a guess this is later than `endsAt`. */
+  readonly mayLastUntil: number;
   /** No renewal moves its end beyond: the token that it was issued under ends. Infinity: none is known. */
   readonly latestEnd: number;
   /** Its end is that of the token that it was issued under. */
@@ -60,6 +62,7 @@ export interface LeaseGrant {
 export function createLease(grant: LeaseGrant, issuer: ReadableSource | undefined): KeptLease {
   const grantedMs = grant.durationSeconds * 1000;
   const { latestEnd = Number.POSITIVE_INFINITY, endsAt = grant.grantedAt + grantedMs } = grant;
+  const likelyEnd = Math.min(endsAt, latestEnd);
   return {
     upstream: grant.upstream,
     issuer,
@@ -69,7 +72,9 @@ export function createLease(grant: LeaseGrant, issuer: ReadableSource | undefine
     users: new Set(grant.users),
     policy: grant.policy,
     state: 'current',
-    endsAt: Math.min(endsAt, latestEnd),
+    endsAt: likelyEnd,
+    // Wall time told its end, and no grant lasts longer than what it gave.
+    mayLastUntil: grant.endsAt === undefined ? likelyEnd : Math.max(likelyEnd, grant.grantedAt + grantedMs),
     latestEnd,
     confirmedAt: grant.grantedAt,
     grantedMs,
@@ -92,13 +97,14 @@ export function applyRenewal(lease: KeptLease, answer: LeaseRenewal, sentAt: num
     movedMs: endsAt - lease.endsAt,
   });
   const [canRenew, confirmedAt] = [!isCapped && !endsWithToken, sentAt];
-  Object.assign(lease, { endsAt, endsWithToken, grantedMs, canRenew, confirmedAt, isDoubtful: false });
+  const known = { endsAt, mayLastUntil: endsAt, isDoubtful: false };
+  Object.assign(lease, { ...known, endsWithToken, grantedMs, canRenew, confirmedAt });
 }
 
 /** The same lease was granted once more, to further users. */
 export function applyGrant(lease: KeptLease, again: KeptLease): void {
-  const { endsAt, confirmedAt, grantedMs, canRenew } = again;
-  Object.assign(lease, { endsAt, confirmedAt, grantedMs, canRenew, isDoubtful: false });
+  const { endsAt, mayLastUntil, isDoubtful, confirmedAt, grantedMs, canRenew } = again;
+  Object.assign(lease, { endsAt, mayLastUntil, isDoubtful, confirmedAt, grantedMs, canRenew });
   for (const user of again.users) lease.users.add(user);
 }
 
@@ -107,9 +113,11 @@ export function capEnd(lease: KeptLease, endsAt: number): void {
   lease.endsWithToken ||= endsAt < lease.endsAt;
   lease.latestEnd = Math.min(lease.latestEnd, endsAt);
   lease.endsAt = Math.min(lease.endsAt, endsAt);
+  lease.mayLastUntil = Math.min(lease.mayLastUntil, endsAt);
   lease.canRenew = false;
 }
 
+/** Whether time passed or the clock was set cannot be told: its end comes that much earlier, or where it was. */
 export function shiftLease(lease: KeptLease, jumpMs: number): void {
   lease.endsAt -= jumpMs;
   lease.latestEnd -= jumpMs;

@@ -61,19 +61,17 @@ export function createLastRun(options: LastRunOptions): LastRun {
     adopt(records, resumed) {
       for (const record of records) {
         const remainingMs = record.expiresAt - clock.wall();
-        // The last renewal may not have come into the file any more.
         const tokenMs =
           record.tokenEndsAt === undefined || (record.isOfLogin === true && resumed.has(record.upstream))
             ? Number.POSITIVE_INFINITY
             : record.tokenEndsAt - clock.wall();
-        if (tokenMs <= 0 || remainingMs <= (record.isRenewable ? -1000 * record.durationSeconds : 0))
-          continue;
+        // Also one that seems over: the last renewal may not have come into the file, and the clock may have been set.
         const lease = book.add({
           upstream: record.upstream,
           id: record.leaseId,
           key: record.key,
           durationSeconds: record.durationSeconds,
-          isRenewable: record.isRenewable,
+          isRenewable: record.isRenewable && tokenMs > 0,
           users: [user],
           policy: { overlapMs: record.overlapMs, onExit: record.onExit },
           grantedAt: clock.now(),
