@@ -34,7 +34,7 @@ export interface AccountNames {
   gidOf(group: string): number | undefined;
 }
 
-/** What a caller wants. `list` and `metrics` need any rule that matches him; what he sees is then filtered by `secret`. */
+/** What a caller wants. `list` and `metrics` need any rule that matches them; what they see is then filtered by `secret`. */
 export type Ask =
   | { readonly kind: 'secret'; readonly name: string }
   | { readonly kind: 'vault'; readonly method: string; readonly path: string }
@@ -73,7 +73,7 @@ interface CompiledRule {
   readonly isAdmin: boolean;
 }
 
-/** Says why the caller does not match, or nothing when he does. */
+/** Says why the caller does not match, or nothing when they do. */
 type ClientTest = (caller: Caller) => string | undefined;
 
 export interface RuleExplanation {
@@ -100,7 +100,7 @@ export function compilePolicy(config: AccessRules, accounts: AccountNames, ownUi
   return { isStrict: config.strict, ownUid, rules };
 }
 
-/** The first rule, in the config's order, that matches the caller and allows what he asks; without one: denied. */
+/** The first rule, in the config's order, that matches the caller and allows what they ask; without one: denied. */
 export function decide(policy: AccessPolicy, caller: Caller, ask: Ask): Decision {
   if (caller.kind === 'unknown') return denied(`the caller is unknown: ${caller.why}`);
   if (caller.kind === 'open') return decideOpen(ask);

@@ -16,7 +16,7 @@ export interface UpstreamTable {
   /** Resolves to the error of a login that failed under `exit_on_error`: of any upstream, at any time. */
   readonly failed: Promise<LatchkeyError>;
   /**
-   * Upstreams whose session would be another one are built anew and started, and `onSwapped` is called; the old ones are
+   * Upstreams whose session would be another one are built again and started, and `onSwapped` is called; the old ones are
    * closed once `isUsed` says that nothing of them is used. The others stay, with their new limits.
    */
   prepare(configs: readonly UpstreamConfig[], onSwapped: () => void): Prepared;

@@ -16,7 +16,7 @@ export interface AuditCaller {
   readonly container?: string | undefined;
   /** The listener whose token was shown. */
   readonly token?: string;
-  /** Why nothing is known of him. */
+  /** Why nothing is known of them. */
   readonly unknown?: string;
 }
 

@@ -37,7 +37,7 @@ export const accountIds = {
   gidOf: (group: string): number | undefined => findGroup(group)?.gid,
 };
 
-/** The ids of all groups that a user is a member of, his own first; empty when there is no such user. */
+/** The ids of all groups that a user is a member of, their own first; empty when there is no such user. */
 export function groupsOfUser(name: string): number[] {
   const { status, stdout } = ask('id', ['-G', '--', name]);
   return status === 0 ? stdout.trim().split(' ').map(Number) : [];

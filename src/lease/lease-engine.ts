@@ -201,7 +201,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
   function jumped(jumpMs: number): void {
     logger.info(
       { jump_ms: Math.round(jumpMs) },
-      'the wall clock jumped or the host slept; every plan is made anew',
+      'the wall clock jumped or the host slept; every plan is made again',
     );
     const forwardMs = Math.max(0, jumpMs);
     if (forwardMs > 0) book.shift(forwardMs);

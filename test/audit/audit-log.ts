@@ -243,7 +243,7 @@ t.test('a full disk denies, leaves no torn line, and recovers by itself', async 
   t.ok((await verifyAudit([file])).isIntact);
 });
 
-t.test('a file that is removed is begun anew, and the lines that went with it are missed', async (t) => {
+t.test('a file that is removed is begun again, and the lines that went with it are missed', async (t) => {
   const file = join(t.testdir(), 'audit.jsonl');
   const errors: string[] = [];
   const logger = { ...silentLogger, error: (_fields: object, message: string) => errors.push(message) };

@@ -123,7 +123,7 @@ t.test('finds lines that were cut off the end, by the head that the agent tells'
   t.match(
     (await verifyAudit([rechained(file, made)], { ...head, seq: 9 })).problems,
     [{ line: 9 }],
-    'a chain made up anew',
+    'a chain made up again',
   );
 });
 

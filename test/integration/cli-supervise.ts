@@ -69,7 +69,7 @@ t.test('a rotation restarts, signals or leaves alone, as the config says', async
 });
 
 t.test(
-  'a program that dies at once is given up, told in status and readiness, and begins anew',
+  'a program that dies at once is given up, told in status and readiness, and begins again',
   async (t) => {
     const { folder, agent, rotate, process } = await setUp(t, (folder) => [
       {

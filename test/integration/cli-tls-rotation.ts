@@ -87,7 +87,7 @@ t.test('no handshake sees a certificate without its key', { timeout: 110_000 }, 
     vault,
     config: {
       secrets: {
-        // Lives so short that the agent has it issued anew by itself.
+        // Lives so short that the agent has it issued again by itself.
         issued: {
           path: 'pki/issue/web',
           operation: 'write',

@@ -44,7 +44,7 @@ t.test('polls a static secret by its version where upstream can tell', async (t)
   await close();
 });
 
-t.test('numbers a version anew when upstream has written equal data, and changes nothing else', async (t) => {
+t.test('numbers a version again when upstream has written equal data, and changes nothing else', async (t) => {
   const { clock, upstream, store, engine, open, close } = createLeaseHarness({ canCheck: true });
   upstream.setStatic('secret/a', 'one');
   const { entry } = open('secret/a');

@@ -93,7 +93,7 @@ t.test('a config that cannot be built changes nothing', async (t) => {
   );
 });
 
-t.test('with force the variables are made anew, and only other values restart a child', async (t) => {
+t.test('with force the variables are made again, and only other values restart a child', async (t) => {
   const config = processConfig({ command: ['sleep', '600'], env: { A: '{{ x }}' } });
   let value = 'one';
   const { supervisor, sources } = startSupervisor(t, [config], () => createTestEnvironment({ A: value }));

@@ -21,7 +21,7 @@ const notification = section({
     z.optional(signalName()),
     'A signal, with `pid_file` or `process`; with `unit` and `action: kill` too.',
   ),
-  pid_file: doc(z.optional(text()), 'Whose pid gets the signal; read anew each time.'),
+  pid_file: doc(z.optional(text()), 'Whose pid gets the signal; read again each time.'),
   process: doc(z.optional(name()), 'The name from `processes` that gets the signal.'),
   unit: doc(z.optional(text()), 'A unit of systemd.'),
   action: doc(

@@ -1,4 +1,4 @@
-// Owners and groups of files as ids. Asked anew all the time, because accounts come and go while the agent runs; only a
+// Owners and groups of files as ids. Asked again all the time, because accounts come and go while the agent runs; only a
 // thousand files of one owner at one moment ask once.
 import { findGroup, findUser } from '../../base/accounts.ts';
 import type { Clock } from '../../base/clock.ts';

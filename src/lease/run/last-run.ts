@@ -1,5 +1,5 @@
 // The leases that the last run left. The files that it wrote may still hold them, so each lives on until its secret is
-// here anew and its users have moved; then it goes the way of any superseded lease.
+// here again and its users have moved; then it goes the way of any superseded lease.
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Store } from '../../store/store.ts';
 import type { LeaseBook } from '../book/lease-book.ts';

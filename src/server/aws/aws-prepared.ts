@@ -1,4 +1,4 @@
-// Answers of the AWS dialect kept as bytes, by the URL that they were asked by: made once a version, and anew when the
+// Answers of the AWS dialect kept as bytes, by the URL that they were asked by: made once a version, and again when the
 // second changes that their Date tells. Only of what is current; who may have one is decided for each request.
 import { BoundedMap } from '../../base/bounded-map.ts';
 import type { Clock } from '../../base/clock.ts';

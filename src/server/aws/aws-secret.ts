@@ -45,7 +45,7 @@ export function nameOfId(id: string): string {
 
 /** Tells versions apart and nothing of their values: a UUID of entry and number. */
 export function versionIdOf(entry: Entry, version: SecretVersion): string {
-  // A number of the agent's own begins anew with each start.
+  // A number of the agent's own begins again with each start.
   const own = version.versionId === undefined ? version.obtainedAt : '';
   const hex = createHash('sha256')
     .update(`${entry.key}\n${shownVersion(version)}\n${own}`)

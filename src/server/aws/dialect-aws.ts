@@ -50,7 +50,7 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
     return answer !== undefined;
   }
 
-  /** True when the caller may; else he has his answer. */
+  /** True when the caller may; else they have their answer. */
   function admits(exchange: Exchange, name: string): boolean {
     if (exchange.permitsSecret(name)) return true;
     context.metrics.denials.with('access').inc();
@@ -277,7 +277,7 @@ function secretQuery(query: URLSearchParams, secretId: string, what: string): Se
   };
 }
 
-/** A role to assume is refused too: whoever asks gets what the rules give him, under no other name. */
+/** A role to assume is refused too: whoever asks gets what the rules give them, under no other name. */
 function parametersOf(query: string, known: readonly string[]): URLSearchParams | AwsFault {
   const parameters = new URLSearchParams(query);
   const unknown = [...parameters.keys()].find((key) => !known.includes(key));

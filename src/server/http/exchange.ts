@@ -164,7 +164,7 @@ export class Exchange implements Recorded {
     this.answer(error.status, [...jsonHeaders(body.length), ...headers], body);
   }
 
-  /** The answer to a caller that may not. It tells no more than he knew. */
+  /** The answer to a caller that may not. It tells no more than they knew. */
   deny(message = 'not allowed'): void {
     this.isAudited = true;
     this.context.metrics.denials.with('access').inc();

@@ -17,7 +17,7 @@ export interface PeerTable {
   peerOf(fd: number | undefined): Peer;
 }
 
-/** More different processes than that at once are remembered anew. */
+/** More different processes than that at once are remembered again. */
 const maxKnown = 1024;
 /** Requests that come closer than that share one look at the process. */
 const lookEveryMs = 1;

@@ -1,5 +1,5 @@
 // Secrets as answers, prepared once a version: the body as a Buffer, headers and ETag beside it. The age changes once
-// a second and then only what holds it is made anew. Who may have an answer is decided before, not here.
+// a second and then only what holds it is made again. Who may have an answer is decided before, not here.
 
 import { createHmac, randomBytes } from 'node:crypto';
 import { apiTime } from '../../api/api-time.ts';
@@ -43,7 +43,7 @@ interface Prepared {
   validUntil: number;
 }
 
-/** More targets than that are never asked for by honest callers; then all is prepared anew. */
+/** More targets than that are never asked for by honest callers; then all is prepared again. */
 const maxPrepared = 4096;
 
 export function createSecretReader(options: { view: AgentView; clock: Clock }): SecretReader {
@@ -164,10 +164,10 @@ function absence(name: string, entry: Entry): ApiError {
   if (error === undefined || state === 'expired') {
     const why = error === undefined ? '' : `: ${error.message}`;
     return state === 'expired'
-      ? apiError('expired', `secret ${name} has expired and could not be obtained anew${why}`)
+      ? apiError('expired', `secret ${name} has expired and could not be obtained again${why}`)
       : apiError('pending', `secret ${name} has not been obtained yet`);
   }
-  // Upstream refused the agent; to the caller that is no question of his own rights.
+  // Upstream refused the agent; to the caller that is no question of their own rights.
   if (error.code === 'denied') return apiError('upstream_denied', `secret ${name}: ${error.message}`);
   return apiError(error.code, `secret ${name}: ${error.message}`);
 }

@@ -1,5 +1,5 @@
 // The upstream's own JSON as a cached answer: the bytes stay as they came, only the numbers that count down are put in
-// anew. Knows where such a number stands; what it should be, vault-answer.ts says.
+// again. Knows where such a number stands; what it should be, vault-answer.ts says.
 
 /** First byte of the number and the one after it. */
 export type Span = readonly [start: number, end: number];

@@ -40,7 +40,7 @@ export interface VaultCache {
   checkLeases(signal: AbortSignal): Promise<void>;
   /** The entry whose current lease this is, whoever opened it. */
   entryOfLease(leaseId: string): Entry | undefined;
-  /** Asks anew for what callers opened and `isMeant` says: static secrets are read, of leased ones another is made. */
+  /** Asks again for what callers opened and `isMeant` says: static secrets are read, of leased ones another is made. */
   clear(isMeant: (path: string, leaseId: string | undefined) => boolean, signal: AbortSignal): Promise<void>;
   readonly size: number;
   close(): void;

@@ -86,7 +86,7 @@ export function createMountTable(options: MountTableOptions): MountTable {
   };
 }
 
-/** Whoever waits for another's question keeps his own patience. */
+/** Whoever waits for another's question keeps their own patience. */
 async function orAborted(other: Promise<unknown>, path: string, signal: AbortSignal): Promise<void> {
   let stop = () => {};
   const aborted = new Promise<void>((resolve) => {

@@ -25,7 +25,7 @@ function send(
   return sendNotification(notification, { runCommand, signalProcess, ...over }, options);
 }
 
-t.test('reads the pid file anew each time', async (t) => {
+t.test('reads the pid file again each time', async (t) => {
   const pidFile = join(testFolder(t), 'pid');
   for (const _ of [1, 2]) {
     const script = 'trap "echo got it; exit" HUP; echo up; while :; do sleep 0.01; done';

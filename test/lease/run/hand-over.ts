@@ -35,7 +35,7 @@ function createHost(folder: string) {
   };
 }
 
-t.test('twenty restarts make nothing anew', async (t) => {
+t.test('twenty restarts make nothing twice', async (t) => {
   const { clock, upstream, start, text } = createHost(t.testdir());
   let run = start();
   await clock.advance(minute);
@@ -130,7 +130,7 @@ for (const [what, over] of [
   ['the key is gone, as after a start of the host', { key: randomBytes(32) }],
   ['the upstream is another one', { origin: 'https://other' }],
 ] as const) {
-  t.test(`makes everything anew where ${what}`, async (t) => {
+  t.test(`makes everything again where ${what}`, async (t) => {
     const { clock, upstream, start } = createHost(t.testdir());
     const before = start();
     await clock.advance(minute);

@@ -116,7 +116,7 @@ t.test("a lease by a write under the agent's own token is the lease engine's", a
   t.same(revoked.sort(), ['gcp/key/app/1', 'gcp/key/app/2', 'gcp/key/app/3'], 'the first by the caller');
 });
 
-t.test('a credential that cannot be renewed is made anew each time', async (t) => {
+t.test('a credential that cannot be renewed is made again each time', async (t) => {
   const { login, creds, key } = await start(t, { renewable: false });
   t.not(await key(), await key());
   const token = await login('one');

@@ -109,7 +109,7 @@ t.test('a redirect from https to http is not followed: the token would go in the
   t.equal(plain.requests.length, 0);
 });
 
-t.test('cert: logs in with the client certificate, and anew when it changes', async (t) => {
+t.test('cert: logs in with the client certificate, and again when it changes', async (t) => {
   const first = await authority.issue({ commonName: 'first', usage: 'client' });
   const second = await authority.issue({ commonName: 'second', usage: 'client' });
   const files = write(t, { ca: authority.cert, cert: first.cert, key: first.key });

@@ -1,4 +1,4 @@
-// Methods `jwt` and `kubernetes`: a signed token from a file, read anew for each login, for its issuer replaces it often.
+// Methods `jwt` and `kubernetes`: a signed token from a file, read again for each login, for its issuer replaces it often.
 
 import { errnoOf } from '../../../base/errno.ts';
 import { describeError } from '../../../base/errors.ts';

@@ -1,4 +1,4 @@
-// Methods `userpass` and `ldap`: a user name from the config and a password from a file, read anew for each login.
+// Methods `userpass` and `ldap`: a user name from the config and a password from a file, read again for each login.
 import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
 import type { AuthMethod } from './auth-method.ts';
 import { readCredential } from './read-credential.ts';

@@ -34,7 +34,7 @@ export interface Session {
   isRefused(token: SessionToken, answer: Pick<VaultAnswer, 'body'>, path: string): Promise<boolean>;
   status(): SessionStatus;
   ready(signal: AbortSignal): Promise<void>;
-  /** Logs in anew while the old token lives: what it was got with has changed. */
+  /** Logs in again while the old token lives: what it was got with has changed. */
   replace(): void;
   /** No login any more: the token is renewed for as long as it can be, and then it ends. */
   retire(): void;
@@ -367,7 +367,7 @@ export function createSession(options: SessionOptions): Session {
     status() {
       const failed = error instanceof LoginError && error.isDenied ? 'denied' : 'login_failed';
       const waiting = isStarted ? 'logging_in' : 'starting';
-      // A login that was refused stays so while it is tried again; one that found no server may just begin anew.
+      // A login that was refused stays so while it is tried again; one that found no server may just begin again.
       const isFailed = error !== undefined && !(isPending && error instanceof UpstreamFailure);
       const state = isAlive(current) ? 'ready' : isFailed ? failed : waiting;
       return { state, error, isFatal, login: loginStatus(auth.method, state, current, clock) };

@@ -279,7 +279,7 @@ t.test('kubernetes: logs in with the projected token, also after the volume was 
   await upstream.ready(patience());
 });
 
-t.test('userpass and ldap: a password file, read anew for each login', async (t) => {
+t.test('userpass and ldap: a password file, read again for each login', async (t) => {
   const vault = await startDevVault(t);
   await vault.ask('PUT', 'sys/auth/userpass', { type: 'userpass' });
   await vault.ask('PUT', 'auth/userpass/users/web', { password: 'right', token_policies: 'web' });

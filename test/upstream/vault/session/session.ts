@@ -113,7 +113,7 @@ t.test('a token that may not look itself up is not replaced for every 403', asyn
   t.equal(vault.count('auth/approle/login'), 2);
 });
 
-t.test('renews its token again and again, and logs in anew at the max TTL', async (t) => {
+t.test('renews its token again and again, and logs in again at the max TTL', async (t) => {
   const vault = await startStubVault();
   const clock = createFastClock(50);
   let endsAt = 0;
