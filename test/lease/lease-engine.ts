@@ -44,21 +44,24 @@ t.test('polls a static secret by its version where upstream can tell', async (t)
   await close();
 });
 
-t.test('numbers a version again when upstream has written equal data, and changes nothing else', async (t) => {
-  const { clock, upstream, store, engine, open, close } = createLeaseHarness({ canCheck: true });
-  upstream.setStatic('secret/a', 'one');
-  const { entry } = open('secret/a');
-  let changes = 0;
-  store.listen({ changed: () => (changes += 1) });
-  engine.start();
-  await clock.advance(second);
-  upstream.setStatic('secret/a', 'one');
-  await clock.advance(5 * minute);
-  t.equal(changes, 1);
-  t.match(entry.current, { number: 1, versionId: '2' });
-  t.equal(upstream.count('read'), 2, 'and does not read it at each poll from then on');
-  await close();
-});
+t.test(
+  'numbers a version again when upstream has written equal data, and changes nothing else',
+  async (t) => {
+    const { clock, upstream, store, engine, open, close } = createLeaseHarness({ canCheck: true });
+    upstream.setStatic('secret/a', 'one');
+    const { entry } = open('secret/a');
+    let changes = 0;
+    store.listen({ changed: () => (changes += 1) });
+    engine.start();
+    await clock.advance(second);
+    upstream.setStatic('secret/a', 'one');
+    await clock.advance(5 * minute);
+    t.equal(changes, 1);
+    t.match(entry.current, { number: 1, versionId: '2' });
+    t.equal(upstream.count('read'), 2, 'and does not read it at each poll from then on');
+    await close();
+  },
+);
 
 t.test('asks once for two spellings of one secret, and mirrors to both', async (t) => {
   const { clock, upstream, engine, open, shown, close } = createLeaseHarness();
