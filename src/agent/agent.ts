@@ -222,7 +222,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     const look = (): void => {
       const now = readinessOf(sources);
       const { isReady, missing } = now;
-      const status = printable(serviceStatus(now, degradedOf(sources), loaded.reloadError));
+      const status = printable(serviceStatus(now, () => degradedOf(sources), loaded.reloadError));
       hasBeenReady ||= isReady || isHeldByNobody(core);
       if (status !== told) notifier?.send(hasBeenReady ? `READY=1\nSTATUS=${status}` : `STATUS=${status}`);
       told = status;
@@ -231,7 +231,12 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       else logger.warn({ missing }, 'not ready any more');
       wasReady = isReady;
     };
-    readiness = watchReadiness({ changes: core.changes, clock, look });
+    readiness = watchReadiness({
+      changes: core.changes,
+      clock,
+      isBusy: () => core.files.isBusy(),
+      look,
+    });
   }
 
   const view: AgentView = {
@@ -316,16 +321,21 @@ function tellWarnings({ warnings }: ResolvedConfig, logger: Logger): void {
  */
 function isHeldByNobody({ files, upstreams }: Core): boolean {
   const isAway = [...upstreams.byName().values()].some((one) => !beginning.has(one.status().state));
+  if (!isAway) return false;
   const all = files.status();
-  return isAway && all.length > 0 && all.every(({ destination }) => existsSync(destination));
+  return all.length > 0 && all.every(({ destination }) => existsSync(destination));
 }
 
 const beginning: ReadonlySet<string> = new Set(['starting', 'logging_in', 'ready']);
 
 /** One line for `systemctl status`. */
-function serviceStatus({ isReady, missing }: Readiness, degraded: string[], reloadError?: string): string {
+function serviceStatus(
+  { isReady, missing }: Readiness,
+  degraded: () => string[],
+  reloadError?: string,
+): string {
   const waits = `waits for ${missing.length}: ${missing[0] ?? ''}`;
-  const text = isReady ? headlineOf({ ready: true, degraded }) : waits;
+  const text = isReady ? headlineOf({ ready: true, degraded: degraded() }) : waits;
   if (reloadError === undefined) return text;
   return `${text}; the config before the one on disk is in force: ${reloadError.split('\n')[0]}`;
 }

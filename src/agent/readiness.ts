@@ -15,20 +15,31 @@ export interface ReadinessWatch {
 interface WatchOptions {
   readonly changes: Changes;
   readonly clock: Clock;
+  /** Much is under way, and more changes will come when it is done. */
+  isBusy(): boolean;
   /** Called soon after changes, however many they are. */
   look(): void;
 }
 
-/** A start of a thousand files is many events: they are looked at together. */
+/** A start of a thousand files is many events: they are looked at together, and no more than a tenth of the time. */
 const gatherMs = 50;
+const busyMs = 500;
 
 /** Looks soon, and soon after each change. Nothing runs while nothing changes. */
-export function watchReadiness({ changes, clock, look }: WatchOptions): ReadinessWatch {
+export function watchReadiness({ changes, clock, isBusy, look }: WatchOptions): ReadinessWatch {
   let timer: Timer | undefined;
+  let timerMs = 0;
+  let calmMs = gatherMs;
   const stir = (): void => {
-    timer ??= clock.setTimer(gatherMs, () => {
+    const wantedMs = isBusy() ? busyMs : calmMs;
+    if (timer !== undefined && wantedMs >= timerMs) return;
+    timer?.cancel();
+    timerMs = wantedMs;
+    timer = clock.setTimer(wantedMs, () => {
       timer = undefined;
+      const begin = performance.now();
       look();
+      calmMs = Math.min(Math.max(gatherMs, 10 * (performance.now() - begin)), busyMs);
     });
   };
   const stop = changes(stir);

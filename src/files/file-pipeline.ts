@@ -92,6 +92,8 @@ export interface FilePipeline {
    * do not count.
    */
   idle(): Promise<void>;
+  /** Whether a transaction runs or is about to. */
+  isBusy(): boolean;
   /** The first destination that this supervised process is signalled for and that is not in place yet. */
   awaitedBy(process: string): string | undefined;
   /** Calls it at each step of a transaction and for each new list of files, until what it returns is called. */
@@ -195,10 +197,14 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
     return started;
   }
 
+  function isBusy(): boolean {
+    return pumpTimer !== undefined || running.size > 0;
+  }
+
   async function idle(): Promise<void> {
     await started;
     quiet.flush();
-    await until(changed.changes, () => pumpTimer === undefined && running.size === 0);
+    await until(changed.changes, () => !isBusy());
   }
 
   /** Waits until no transaction works on these groups, and keeps the next one from beginning. */
@@ -248,6 +254,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
       return watchUntilRendered({ register, store, idle, changes: changed.changes, signal, refusals });
     },
     idle,
+    isBusy,
     awaitedBy: (process) =>
       register
         .groups()

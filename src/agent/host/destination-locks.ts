@@ -25,7 +25,8 @@ export function createDestinationLocks(env: NodeJS.ProcessEnv): DestinationLocks
   return {
     prepare(destinations) {
       if (fd === undefined) return nothing;
-      const wanted = new Map(destinations.map((path) => [path, offsetOf(path)]));
+      const folders = new Map<string, string>();
+      const wanted = new Map(destinations.map((path) => [path, offsetOf(path, folders)]));
       const fresh = [...wanted].filter(([path]) => !held.has(path));
       const taken: bigint[] = [];
       const letGo = (offsets: Iterable<bigint>): void => {
@@ -76,15 +77,25 @@ function openIn(path: string): number {
   }
 }
 
-/** By what its folder really is, so that two spellings of one path are one. */
-function offsetOf(path: string): bigint {
-  let real = path;
+/** By what its folder really is, so that two spellings of one path are one. `folders`: those known. */
+function offsetOf(path: string, folders: Map<string, string>): bigint {
+  const folder = dirname(path);
+  const real = folders.get(folder) ?? realPathOf(folder);
+  folders.set(folder, real);
+  return (
+    createHash('sha256')
+      .update(join(real, basename(path)))
+      .digest()
+      .readBigUInt64LE() >> 2n
+  );
+}
+
+function realPathOf(folder: string): string {
   try {
-    real = join(fs.realpathSync(dirname(path)), basename(path));
+    return fs.realpathSync.native(folder);
   } catch {
-    // Not there yet.
+    return folder; // Not there yet.
   }
-  return createHash('sha256').update(real).digest().readBigUInt64LE() >> 2n;
 }
 
 function inUse(path: string, pid: number): LatchkeyError {

@@ -1,5 +1,5 @@
 // What only this host can tell of a configuration: files that must be there, users and groups that must exist.
-import { realpathSync, statSync } from 'node:fs';
+import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { findGroup, findUser } from '../../base/accounts.ts';
 import type { Place, Problems } from '../problems.ts';
@@ -31,10 +31,11 @@ export function checkLinkedDestinations(
   problems: Problems,
 ): void {
   const first = new Map<string, { destination: string; place: Place }>();
+  const folders = new Map<string, string>();
   for (const [index, { destination }] of config.files.entries()) {
     const place = merged.files[index]?.place;
     if (place === undefined) continue;
-    const path = realPathOf(destination);
+    const path = realPathOf(destination, folders);
     const other = first.get(path);
     if (other === undefined) first.set(path, { destination, place });
     else if (other.destination !== destination) {
@@ -44,14 +45,18 @@ export function checkLinkedDestinations(
   }
 }
 
-/** As far as it is there: a file that is still to be made counts as what its folder leads to. */
-function realPathOf(path: string): string {
+/** As far as it is there: a file that is still to be made counts as what its folder leads to. `folders`: those known. */
+function realPathOf(path: string, folders: Map<string, string>): string {
   try {
-    return realpathSync(path);
+    if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) return realpathSync.native(path);
   } catch {
-    const folder = dirname(path);
-    return folder === path ? path : join(realPathOf(folder), basename(path));
+    // A folder that cannot be looked into, or a link to nothing.
   }
+  const folder = dirname(path);
+  if (folder === path) return path;
+  const real = folders.get(folder) ?? realPathOf(folder, folders);
+  folders.set(folder, real);
+  return join(real, basename(path));
 }
 
 export function checkAccounts(merged: MergedConfig, problems: Problems): void {

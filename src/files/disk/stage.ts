@@ -1,7 +1,7 @@
 // Puts new bytes next to their destination, with the right owner and mode before the first byte, or finds that the
 // destination has them already and only mends its owner and mode. Nothing here touches a destination's bytes.
 
-import { constants } from 'node:fs';
+import { constants, fstatSync } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf } from '../../base/errno.ts';
@@ -121,7 +121,7 @@ async function sameFile(
   try {
     handle = await open(folder.entry(target.name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     await refuseBorrowed({ folder, name: target.name }, handle);
-    const identity = await identityOf(handle);
+    const identity = identityOf(handle);
     return (await handle.readFile()).equals(bytes) ? identity : undefined;
   } catch {
     // Unreadable to us, or a second name of another file: write a new one, and let that tell what is wrong.
@@ -189,7 +189,7 @@ async function writeStaged(
     await setAttributes(handle, output);
     await handle.writeFile(output.bytes);
     await handle.sync();
-    const identity = await identityOf(handle);
+    const identity = identityOf(handle);
     await handle.close();
     return { name, identity };
   } catch (error) {
@@ -199,8 +199,9 @@ async function writeStaged(
   }
 }
 
-async function identityOf(handle: FileHandle): Promise<FileIdentity> {
-  const { dev, ino, size, mtimeNs, mode, uid, gid } = await handle.stat({ bigint: true });
+/** Without a thread of the pool: of an open file the kernel knows this. */
+function identityOf({ fd }: FileHandle): FileIdentity {
+  const { dev, ino, size, mtimeNs, mode, uid, gid } = fstatSync(fd, { bigint: true });
   return { dev, ino, size, mtimeNs, mode, uid, gid };
 }
 

@@ -178,7 +178,7 @@ function pathsOf(unit: FileUnit): string[] {
   const destinations = new Set([unit.config.destination, ...unit.prints.keys()]);
   return [...destinations].flatMap((destination) => {
     try {
-      const real = realpathSync(destination);
+      const real = realpathSync.native(destination);
       return real === destination ? [destination] : [destination, real];
     } catch {
       // Not there: waited for by its own name.
