@@ -40,11 +40,6 @@ export class SecretValue {
     return this.#bytes.length === other.#bytes.length && timingSafeEqual(this.#bytes, other.#bytes);
   }
 
-  /** Overwrites the bytes. Best effort: copies made before (by TLS, by `text`) stay. */
-  wipe(): void {
-    this.#bytes.fill(0);
-  }
-
   toString(): string {
     return redacted;
   }

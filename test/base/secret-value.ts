@@ -10,14 +10,12 @@ t.test('is redacted wherever it is printed', (t) => {
   t.end();
 });
 
-t.test('gives its bytes to those who ask, and forgets them when wiped', (t) => {
+t.test('gives its bytes to those who ask, and compares them whole', (t) => {
   const value = SecretValue.fromBytes(Buffer.from('hunter2'));
   t.equal(value.text(), 'hunter2');
   t.equal(value.byteLength, 7);
   t.ok(value.equals(SecretValue.fromText('hunter2')));
   t.notOk(value.equals(SecretValue.fromText('hunter3')));
   t.notOk(value.equals(SecretValue.fromText('hunter22')));
-  value.wipe();
-  t.strictSame(value.bytes(), Buffer.alloc(7));
   t.end();
 });

@@ -93,7 +93,7 @@ export function createStateFile(options: { path: string; logger: Logger }): Stat
     try {
       const content = { version: 1, owner: self, ...state() };
       const text = `${JSON.stringify(content, undefined, 1)}\n`;
-      await replaceFile(path, text, { mode: 0o600, createMode: 0o700 });
+      await replaceFile(path, text, { mode: 0o600, createMode: 0o700, sweeps: true });
       isFailing = false;
     } catch (error) {
       if (!isFailing)

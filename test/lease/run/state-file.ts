@@ -57,6 +57,16 @@ for (const [what, text] of [
   });
 }
 
+t.test('removes what an agent that was killed while it wrote has left, and nothing else', async (t) => {
+  const left = '.latchkey-staged-1.zzzz-0123456789ab-leases.json';
+  const others = ['.latchkey-staged-1.zzzz-0123456789ab-app.conf', 'leases.json.corrupt'];
+  const folder = t.testdir(Object.fromEntries([left, ...others].map((name) => [name, '{}'])));
+  const file = createStateFile({ path: join(folder, 'leases.json'), logger: silentLogger });
+  file.save(() => state);
+  await file.flush();
+  t.same(readdirSync(folder).sort(), [...others, 'leases.json'].sort());
+});
+
 t.test('warns once when it cannot write, and goes on', async (t) => {
   const folder = t.testdir();
   writeFileSync(join(folder, 'file'), '');

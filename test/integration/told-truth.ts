@@ -1,0 +1,104 @@
+// What metrics, status and answers say, against what happened.
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import t from 'tap';
+import { startAgent } from '../support/cli.ts';
+import { startDevVault } from '../support/dev-vault.ts';
+import { testFolder } from '../support/test-folder.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+t.test('a rotation is timed to the end of its notification, and counted once', async (t) => {
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  await vault.writeSecret('secret/app', { word: 'one' });
+  const [destination, told, go] = ['app.conf', 'told', 'go'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  // The program that is notified ends when the test lets it.
+  const notify = { command: ['sh', '-c', `echo >> ${told}; until [ -e ${go} ]; do sleep 0.02; done`] };
+  writeFileSync(go, '');
+  const agent = startAgent(t, {
+    folder,
+    vault,
+    config: {
+      secrets: { app: { path: 'secret/app', refresh: '100ms' } },
+      files: [
+        {
+          destination,
+          contents: '{{ with secret "secret/app" }}{{ .Data.data.word }}{{ end }}',
+          wait: '0s..0s',
+          notify: [notify],
+        },
+      ],
+    },
+  });
+  await agent.untilReady();
+  const metrics = async () => (await agent.ask('/metrics')).text;
+  const sampleOf = (text: string, name: string, labels = ''): number =>
+    Number(
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`${name}${labels} `))
+        ?.split(' ')[1] ?? 0,
+    );
+  const countOf = async () => sampleOf(await metrics(), 'latchkey_rotation_seconds_count');
+  // From the first answer to the first file is one too.
+  await waitFor('the first', async () => (await countOf()) === 1);
+  const sum = sampleOf(await metrics(), 'latchkey_rotation_seconds_sum');
+  rmSync(go);
+  await vault.writeSecret('secret/app', { word: 'two' });
+  await waitFor('the new file', () => readFileSync(destination, 'utf8') === 'two');
+  const committedAt = performance.now();
+  await waitFor('the notification', () => readFileSync(told, 'utf8').length >= 2);
+  // The agent works on meanwhile: it reads again what has not changed.
+  const readsOf = async () =>
+    sampleOf(await metrics(), 'latchkey_upstream_requests_total', '{upstream="vault",outcome="ok"}');
+  const reads = await readsOf();
+  await waitFor('three more reads', async () => (await readsOf()) >= reads + 3);
+  t.equal(await countOf(), 1, 'not yet: the program still runs');
+  t.notOk(existsSync(go));
+  const waitedSeconds = (performance.now() - committedAt) / 1000;
+  writeFileSync(go, '');
+  await waitFor('the rotation', async () => (await countOf()) === 2);
+  const after = await metrics();
+  t.ok(sampleOf(after, 'latchkey_rotation_seconds_sum') - sum >= waitedSeconds, 'with the notification');
+  t.equal(sampleOf(after, 'latchkey_secret_rotations_total', '{name="app"}'), 1);
+  t.equal(sampleOf(after, 'latchkey_file_writes_total', `{destination="${destination}"}`), 2);
+});
+
+t.test('answers and denials are counted as callers got them', async (t) => {
+  const vault = await startDevVault(t);
+  await vault.writeSecret('secret/app', { word: 'w' });
+  const agent = startAgent(t, {
+    folder: testFolder(t),
+    vault,
+    config: { secrets: { app: { path: 'secret/app' } } },
+  });
+  await agent.untilReady();
+  for (let index = 0; index < 3; index += 1) t.equal((await agent.ask('/secrets/app')).status, 200);
+  t.equal((await agent.ask('/secrets/none')).status, 404);
+  t.equal((await agent.ask('/secrets/app', { headers: { origin: 'https://example.com' } })).status, 403);
+  const { text } = await agent.ask('/metrics');
+  t.match(text, /^latchkey_requests_total\{dialect="secrets",status="200"\} 3$/m);
+  t.match(text, /^latchkey_requests_total\{dialect="secrets",status="404"\} 1$/m);
+  t.match(text, /^latchkey_requests_total\{dialect="secrets",status="403"\} 1$/m);
+  t.match(text, /^latchkey_denials_total\{why="origin"\} 1$/m);
+});
+
+t.test('every answer writes a secret without an end the same way', async (t) => {
+  const vault = await startDevVault(t);
+  await vault.writeSecret('secret/app', { word: 'w' });
+  const agent = startAgent(t, {
+    folder: testFolder(t),
+    vault,
+    config: { secrets: { app: { path: 'secret/app' } } },
+  });
+  await agent.untilReady();
+  for (const path of ['/secrets/app', '/secrets', '/status']) {
+    const { text } = await agent.ask(path);
+    t.strictSame([...new Set(text.match(/"expires_at": ?[^,}]*/g))], ['"expires_at":null'], path);
+  }
+});
