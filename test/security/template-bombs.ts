@@ -40,6 +40,10 @@ const bombs: Readonly<Record<string, string>> = {
   'a long text that is parsed as YAML': '{{ range loop 100 }}{{ $_ := parseYAML $.lines }}{{ end }}',
   'a regular expression over a long text':
     '{{ range loop 1000 }}{{ $_ := regexReplaceAll "(a|B)+ ?" "$1" $.words }}{{ end }}',
+  'a pattern that looks to the end for each of its matches':
+    '{{ regexReplaceAll "a.*[bc]|a" "x" (sprig_trunc 200000 .hay) }}',
+  'a pattern of many parts': '{{ regexReplaceAll "(a{0,30}){0,30}[bc]$" "x" (sprig_trunc 100000 .hay) }}',
+  'a pattern out of a secret': '{{ regexMatch .numbers .numbers }}',
   'many YAML documents of a long text': '{{ range loop 1000 }}{{ $_ := toYAML $ }}{{ end }}',
   'many JSON documents of a long text': '{{ range loop 1000 }}{{ $_ := toJSON $ }}{{ end }}',
 };

@@ -53,7 +53,9 @@ export function createCallContext({
   const spend = (steps: number): void => {
     stepsLeft -= steps;
     if (stepsLeft < 0) throw callError`execution takes more than ${plain(limits.steps)} steps`;
-    if (stepsLeft > nextLook) return;
+    if (stepsLeft <= nextLook) lookAtTime();
+  };
+  const lookAtTime = (): void => {
     nextLook = stepsLeft - stepsALook;
     if (hasTimeLeft()) return;
     stepsLeft = -1;
@@ -93,6 +95,7 @@ export function createCallContext({
     isExhausted: () => stepsLeft < 0,
     executeTemplate,
     spend,
+    lookAtTime,
     claim(bytes) {
       if (bytes > limits.stringBytes) {
         stepsLeft = -1;

@@ -18,11 +18,19 @@ const onlyAscii = /^[\0-\x7f]*$/;
 /** What compiling costs for each instruction of the program, more than most steps do. */
 const stepsAnInstruction = 4;
 
+/** Compiling a longer one could take more time than a whole execution has, before anything of it is known. */
+const longestPattern = 8 * 1024;
+/** Instructions times bytes of a text for one step: of a search for the place of a match, and for whether there is one. */
+const unitsAStep = { find: 16, test: 64 } as const;
+
 /** Throws Go's error about the syntax, with a hint where RE2 lacks what Perl has. */
 export function compileRegex(context: CallContext, pattern: string): RE2JS {
   const known = compiled.get(pattern);
   if (known !== undefined) return known;
   if (!isUtf8(toBuffer(pattern))) throw callError`error parsing regexp: invalid UTF-8: \`${pattern}\``;
+  if (pattern.length > longestPattern) {
+    throw callError`error parsing regexp: the pattern is longer than ${plain(longestPattern)} bytes`;
+  }
   context.spend(pattern.length);
   const regex = parse(decodeText(pattern));
   context.spend(regex.programSize() * stepsAnInstruction);
@@ -75,11 +83,13 @@ function inputOf(bytes: string): string | Uint8Array {
 /** A text that is searched again and again. */
 class Subject {
   readonly bytes: string;
+  readonly #context: CallContext;
   readonly #matcher: Matcher;
   readonly #groups: number;
 
   constructor(context: CallContext, regex: RE2JS, bytes: string) {
-    spendOnSearch(context, regex, bytes);
+    spendOnSearch(context, regex, bytes, 'find');
+    this.#context = context;
     this.bytes = bytes;
     this.#groups = regex.groupCount();
     this.#matcher = regex.matcher(inputOf(bytes));
@@ -87,6 +97,8 @@ class Subject {
 
   /** The leftmost match that begins at the byte or later. */
   findFrom(start: number): Match | null {
+    // Each may look through all that is left for a longer match, and find the shortest one.
+    this.#context.lookAtTime();
     if (!this.#matcher.find(start)) return null;
     const offsets: number[] = [];
     for (let group = 0; group <= this.#groups; group++) {
@@ -102,14 +114,14 @@ class Subject {
 }
 
 /** A search takes time by the size of the program and of the text. */
-function spendOnSearch(context: CallContext, regex: RE2JS, text: string): void {
-  context.spend(Math.ceil((regex.programSize() * text.length) / 256));
+function spendOnSearch(context: CallContext, regex: RE2JS, text: string, kind: 'find' | 'test'): void {
+  context.spend(Math.ceil((regex.programSize() * text.length) / unitsAStep[kind]));
 }
 
 /** As MatchString. */
 export function matches(context: CallContext, pattern: string, text: string): boolean {
   const regex = compileRegex(context, pattern);
-  spendOnSearch(context, regex, text);
+  spendOnSearch(context, regex, text, 'test');
   return regex.test(inputOf(text));
 }
 
