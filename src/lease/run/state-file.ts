@@ -2,11 +2,11 @@
 // sealed what they gave (hand-over.ts); mode 0600; replaced as a whole. It belongs to the process that wrote it while that
 // lives.
 
-import { copyFileSync, readFileSync } from 'node:fs';
 import { errnoOf } from '../../base/errno.ts';
 import type { Logger } from '../../base/logger.ts';
-import { pathErrorText } from '../../base/paths/path-trust.ts';
-import { replaceFile } from '../../base/paths/replace-file.ts';
+import { readControlledFileSync } from '../../base/paths/controlled-file.ts';
+import { pathErrorText, trusting } from '../../base/paths/path-trust.ts';
+import { replaceFile, replaceFileSync } from '../../base/paths/replace-file.ts';
 import { processStartTime } from '../../base/process-identity.ts';
 
 /** One lease as the file holds it; `expiresAt` is wall time in milliseconds. */
@@ -120,7 +120,7 @@ export function createStateFile(options: { path: string; logger: Logger }): Stat
 function readState(path: string, logger: Logger): StateContent | undefined {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readOwn(path);
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT')
       logger.warn(
@@ -136,16 +136,25 @@ function readState(path: string, logger: Logger): StateContent | undefined {
     'the state file is not what this program writes; leases of the last run are left to their end',
   );
   try {
-    copyFileSync(path, `${path}.corrupt`);
+    replaceFileSync(`${path}.corrupt`, text, { mode: 0o600 });
   } catch (error) {
     logger.warn({ path, code: pathErrorText(error) }, 'cannot keep a copy of the state file');
   }
   return undefined;
 }
 
+/** Of tens of thousands of leases. */
+const mostBytes = 256 * 1024 * 1024;
+
+/** Nobody else has a hand in its folder, and it was not left there by somebody else. */
+function readOwn(path: string): string {
+  const { bytes } = readControlledFileSync(path, { maxBytes: mostBytes, trust: trusting() });
+  return bytes.toString('utf8');
+}
+
 function readQuietly(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readOwn(path);
   } catch {
     // Not there yet, or not to be read: the write tells.
     return '';
