@@ -77,6 +77,45 @@ t.test('a pid file of root signals whom it names, unless others can write it', {
   t.match(await target.ended, [null, 'SIGHUP']);
 });
 
+const skipPython = skip || (existsSync('/usr/bin/python3') ? false : 'needs python3');
+
+t.test(
+  'a link of theirs into the folder of a process of theirs signals nobody',
+  { skip: skipPython },
+  async (t) => {
+    const folder = appFolder(t);
+    const target = victim(t, 0);
+    // A process that nobody may trace: what is in its folder of /proc is root's then, and says what the process wants.
+    const code = `
+import ctypes, os, sys, time
+libc = ctypes.CDLL(None)
+libc.prctl(15, sys.argv[1].encode(), 0, 0, 0)
+libc.prctl(4, 0, 0, 0, 0)
+os.symlink(f"/proc/{os.getpid()}/comm", sys.argv[2])
+print("ready", flush=True)
+time.sleep(60)`;
+    const who = [`--reuid=${attacker}`, `--regid=${attacker}`, '--clear-groups'];
+    const file = join(folder, 'app.pid');
+    const words = ['/usr/bin/python3', '-c', code, String(target.pid), file];
+    const thief = spawn('setpriv', [...who, ...words], { cwd: '/', stdio: ['ignore', 'pipe', 'ignore'] });
+    t.teardown(() => thief.kill('SIGKILL'));
+    await once(thief.stdout, 'data');
+    t.equal(statSync(file).uid, 0, 'it looks like a file of root');
+    await t.rejects(hangUp(file), { code: 'notify_failed', message: /what it leads to is not theirs/ });
+    process.kill(target.pid, 0);
+  },
+);
+
+t.test('a second name of a pid file of root signals nobody', { skip }, async (t) => {
+  const folder = appFolder(t);
+  const target = victim(t, 0);
+  const real = join(folder, '../real.pid');
+  writeFileSync(real, String(target.pid));
+  linkSync(real, join(folder, 'app.pid'));
+  await t.rejects(hangUp(join(folder, 'app.pid')), { code: 'notify_failed' });
+  process.kill(target.pid, 0);
+});
+
 t.test('a link of theirs to a pid file of root signals nobody', { skip }, async (t) => {
   const folder = appFolder(t);
   const target = victim(t, 0);

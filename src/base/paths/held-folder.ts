@@ -63,7 +63,14 @@ export async function holdFolder(path: string, options: WalkOptions): Promise<He
 
 function sharedFor(path: string, options: WalkOptions): Shared {
   const { trust, createMode, isReal } = options;
-  const key = JSON.stringify([path, [...trust.uids], trust.isForReading, createMode, isReal]);
+  const key = JSON.stringify([
+    path,
+    [...trust.uids],
+    trust.isForReading,
+    trust.hasOwnLinksOnly,
+    createMode,
+    isReal,
+  ]);
   const before = kept.get(key);
   if (before !== undefined) return before;
   const one: Shared = {

@@ -11,6 +11,8 @@ export interface PathTrust {
   readonly uids: ReadonlySet<number>;
   /** For reading only: folders may be anybody's, and anybody's link is followed into a folder of theirs. */
   readonly isForReading?: boolean;
+  /** No link of anybody else is followed, not even into a folder of theirs: for what counts by who owns it. */
+  readonly hasOwnLinksOnly?: boolean;
 }
 
 /** A path that others have a hand in, or that cannot be a path. `message` says what is wrong with which part of it. */
@@ -36,6 +38,9 @@ export function trusting(...owners: readonly (number | undefined)[]): PathTrust 
 
 /** For what is read and believed by what it says, or by its owner: see `isForReading`. */
 export const readingOnly: PathTrust = { uids: new Set(), isForReading: true };
+
+/** For what is believed because it is root's: others may have moved it, but nobody leads elsewhere. */
+export const readingOwn: PathTrust = { ...readingOnly, hasOwnLinksOnly: true };
 
 /** The message of a fault, or the name of the kernel's refusal. */
 export function pathErrorText(error: unknown): string {
@@ -84,7 +89,8 @@ export function folderFault(
 
 /** A link of root or the agent leads anywhere; one of another trusted user only into a folder of theirs. */
 export function linkFault(path: string, stats: Stats, trust: PathTrust): PathFault | undefined {
-  if (!trust.isForReading && !trust.uids.has(stats.uid) && !isMaster(stats.uid)) {
+  const isAnybodys = trust.isForReading && trust.hasOwnLinksOnly !== true;
+  if (!isAnybodys && !trust.uids.has(stats.uid) && !isMaster(stats.uid)) {
     return new PathFault(
       `${path} is a link made by uid ${stats.uid}, who could let it lead anywhere`,
       'let root or the agent make the link, or name what it leads to',

@@ -1,6 +1,6 @@
 // Walks a path from `/` by descriptors, one name at a time, and refuses what others have a hand in: see path-trust.ts. One
 // walk for both worlds: it asks for its system calls one by one, and its driver does them now or in a thread of the pool.
-import { constants, type Stats } from 'node:fs';
+import { constants, type Stats, statfsSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { lastErrnoName, readlinkat } from '../libc.ts';
 import { folderFault, isMaster, isSharedFolder, linkFault, PathFault, type PathTrust } from './path-trust.ts';
@@ -227,11 +227,18 @@ function* follow(
 }
 
 function checkToll(at: Position, { uid, link }: Toll): void {
-  if (at.folder.stats.uid === uid) return;
+  // Folders of processes are their users', and what is in them is the kernel's, or root's where a process wants it so.
+  if (at.folder.stats.uid === uid && !isOfKernel(at.folder.fd)) return;
   throw new PathFault(
     `${link} is a link made by uid ${uid}, and what it leads to is not theirs`,
     'let root or the agent make the link, or name what it leads to',
   );
+}
+
+const procMagic = 0x9fa0;
+
+function isOfKernel(fd: number): boolean {
+  return statfsSync(`/proc/self/fd/${fd}`).type === procMagic;
 }
 
 function* move(at: Position, next: WalkedFolder): Walk<void> {

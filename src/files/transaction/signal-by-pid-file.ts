@@ -1,12 +1,12 @@
 // Signals the process that a pid file names. A privileged agent must not signal for those who write the file whom they could
 // not signal themselves: so the file is root's or the agent's own, or the process belongs to the file's owner.
-import { closeSync, readFileSync, type Stats } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { lastErrnoName, pidfdOpen, pidfdSendSignal } from '../../base/libc.ts';
-import { readControlledFile } from '../../base/paths/controlled-file.ts';
-import { isMaster, PathFault, pathErrorText } from '../../base/paths/path-trust.ts';
+import { type ControlledFile, readControlledFile } from '../../base/paths/controlled-file.ts';
+import { isMaster, PathFault, pathErrorText, readingOwn } from '../../base/paths/path-trust.ts';
 
 interface Wish {
   readonly pidFile: string;
@@ -30,12 +30,12 @@ const longestPidFile = 4096;
 
 /** Reads the file again each time, so that a program that was restarted meanwhile gets the signal. Throws `notify_failed`. */
 export async function signalByPidFile(wish: Wish): Promise<void> {
-  const { pid, stats } = await readPid(wish);
+  const { pid, owner, isBelieved } = await readPid(wish);
   const pidfd = pidfdOpen(pid);
   if (pidfd < 0) throw signalError(wish, pid, lastErrnoName());
   try {
     // Looked at while it is held: its number cannot be another's by then.
-    if (!isMaster(stats.uid)) refuseForeign(wish, pid, stats.uid);
+    if (!isBelieved) refuseForeign(wish, pid, owner);
     if (pidfdSendSignal(pidfd, constants.signals[wish.signal]) !== 0)
       throw signalError(wish, pid, lastErrnoName());
   } finally {
@@ -46,11 +46,14 @@ export async function signalByPidFile(wish: Wish): Promise<void> {
 function refuseForeign(wish: Wish, pid: number, owner: number): void {
   const uids = uidsOf(pid);
   if (uids === undefined) throw signalError(wish, pid, 'ESRCH');
-  if (uids.every((uid) => uid === owner)) return;
+  const isLed = isMaster(owner);
+  if (!isLed && uids.every((uid) => uid === owner)) return;
   throw failed(
     wish,
-    `${wish.pidFile} belongs to uid ${owner}, and process ${pid} is not theirs`,
-    'let root or the agent write the pid file, or let the program run as its owner',
+    isLed
+      ? `${wish.pidFile} has a second name, or others lead there, and is believed of nobody's process`
+      : `${wish.pidFile} belongs to uid ${owner}, and process ${pid} is not theirs`,
+    'let root or the agent write the pid file, in a place that no link of others leads to, or let the program run as its owner',
   );
 }
 
@@ -64,14 +67,19 @@ function uidsOf(pid: number): number[] | undefined {
   }
 }
 
-async function readPid(wish: Wish): Promise<{ pid: number; stats: Stats }> {
+interface NamedPid {
+  readonly pid: number;
+  /** Of the file. */
+  readonly owner: number;
+  /** Whether root or the agent says so. */
+  readonly isBelieved: boolean;
+}
+
+async function readPid(wish: Wish): Promise<NamedPid> {
   const { pidFile } = wish;
-  let text: string;
-  let stats: Stats;
+  let file: ControlledFile & { readonly isLed: boolean };
   try {
-    const file = await readControlledFile(pidFile, { maxBytes: longestPidFile });
-    text = file.bytes.toString('latin1');
-    stats = file.stats;
+    file = await readPidFile(pidFile);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') {
       throw new NotRunningError(wish.place, `cannot read ${pidFile} (${pathErrorText(error)})`, error);
@@ -80,6 +88,8 @@ async function readPid(wish: Wish): Promise<{ pid: number; stats: Stats }> {
       error instanceof PathFault ? error.remedy : 'start the program, or name the pid file that it writes';
     throw failed(wish, `cannot read ${pidFile} (${pathErrorText(error)})`, remedy, error);
   }
+  const { bytes, stats, isLed } = file;
+  const text = bytes.toString('latin1');
   if ((stats.mode & 0o022) !== 0) {
     throw failed(wish, `${pidFile} can be written by others than its owner`, `chmod go-w ${pidFile}`);
   }
@@ -92,7 +102,18 @@ async function readPid(wish: Wish): Promise<{ pid: number; stats: Stats }> {
       'name the pid file that the program writes',
     );
   }
-  return { pid, stats };
+  // What somebody else leads to, or gave a second name, was not written for this.
+  return { pid, owner: stats.uid, isBelieved: isMaster(stats.uid) && !isLed && stats.nlink === 1 };
+}
+
+async function readPidFile(pidFile: string): Promise<ControlledFile & { readonly isLed: boolean }> {
+  const maxBytes = longestPidFile;
+  try {
+    return { ...(await readControlledFile(pidFile, { maxBytes, trust: readingOwn })), isLed: false };
+  } catch (error) {
+    if (!(error instanceof PathFault)) throw error;
+    return { ...(await readControlledFile(pidFile, { maxBytes })), isLed: true };
+  }
 }
 
 function signalError(wish: Wish, pid: number, code: string): LatchkeyError {
