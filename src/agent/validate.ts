@@ -17,8 +17,9 @@ import { loadKinds } from '../upstream/kinds.ts';
 /** One line for each problem; empty when there is none. Of a config for another host, templates may be missing here. */
 export async function validateParts(config: ResolvedConfig, { isElsewhere = false } = {}): Promise<string[]> {
   const compiler = createTemplateCompiler({
+    templates: config.templates,
     // A look runs nobody's program.
-    templates: { ...config.templates, allowPlugin: false },
+    runsPlugins: false,
     env: process.env,
     clock: createSystemClock(),
     isStrict: true,

@@ -23,6 +23,8 @@ interface CompilerOptions {
   readonly clock: Clock;
   /** What can never work with this config is an error at once, as who validates it wants: a run may not come by it. */
   readonly isStrict?: boolean;
+  /** False: a plugin that is allowed is not run all the same (default true). */
+  readonly runsPlugins?: boolean;
   /** Told once for each place of a template that most likely is a mistake, when it is executed with all it asks for. */
   readonly onWarning?: (message: string) => void;
 }
@@ -105,7 +107,7 @@ export function createTemplateCompiler(options: CompilerOptions): TemplateCompil
       writeFile: (request) => writes.push(placed(request, sandbox)),
       networkInterfaces,
       defaultRouteInterface,
-      ...(templates.allowPlugin ? { runPlugin } : {}),
+      ...(templates.allowPlugin && options.runsPlugins !== false ? { runPlugin } : {}),
     };
   }
 
