@@ -41,7 +41,7 @@ t.test(
     writeFileSync(join(folder, '.env'), 'DB_USER=joe\nDB_PASSWORD=hunter2-first\n', { mode: 0o600 });
     t.match(file(['init', 's.env.age']), {
       code: 0,
-      stderr: new RegExp(`path: ${sealed}, key: \\{ file: ${sealed}.key \\}`),
+      stderr: new RegExp(`\nupstreams:\n  local: .* path: ${sealed}, key: \\{ file: ${sealed}.key \\}`),
     });
     t.equal(statSync(`${sealed}.key`).mode & 0o777, 0o600);
     t.match(file(['import', 's.env.age', '.env', '--remove']), { code: 0, stderr: /2 values taken over/ });

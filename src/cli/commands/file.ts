@@ -46,7 +46,7 @@ const actions: { readonly [A in FileOptions['action']]: (options: FileOptions) =
 /** What was done goes to stderr, what programs read to stdout. */
 export async function runFile(options: FileOptions): Promise<number> {
   const told = await actions[options.action](options);
-  if (told !== '') say(told);
+  if (told !== '') for (const line of told.split('\n')) say(line);
   return 0;
 }
 
