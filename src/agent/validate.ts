@@ -1,9 +1,10 @@
 // What loading a config cannot tell: whether every template can be parsed and asks for what there is, and whether programs
 // and folders are there. Asks nobody.
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createSystemClock } from '../base/clock.ts';
 import { describeError, LatchkeyError } from '../base/errors.ts';
+import { specialFileFault, standardStreamOf } from '../base/paths/special-file.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import { variableText } from '../content/process-environment.ts';
 import { createDependencyResolver, type ResolveDependency } from '../content/resolve-dependency.ts';
@@ -80,8 +81,9 @@ function hostProblems(config: ResolvedConfig): string[] {
     if (problem !== undefined) problems.push(`${place}: ${problem}`);
   };
   for (const file of config.files) {
-    const { place, destination, createParents, check, notify, settle } = file;
+    const { place, destination, createParents, fifo, check, notify, settle } = file;
     if (!createParents) note(`${place}.destination`, () => folderProblem(destination));
+    note(`${place}.destination`, () => specialProblem(destination, fifo));
     if (check !== undefined) note(`${place}.check`, () => programProblem(check.command));
     for (const [index, one] of notify.entries()) {
       if (one.kind === 'command') note(`${place}.notify[${index}]`, () => programProblem(one.command));
@@ -93,6 +95,15 @@ function hostProblems(config: ResolvedConfig): string[] {
       note(`processes.${name}.command`, () => programProblem(command, workingDir));
     }
     if (health?.kind === 'command') note(`processes.${name}.health`, () => programProblem(health.command));
+  }
+  if (config.life.pidFile !== undefined) {
+    const { pidFile } = config.life;
+    note('pid_file', () => specialProblem(pidFile));
+  }
+  for (const [index, listener] of config.listeners.entries()) {
+    if (listener.kind !== 'tcp' || listener.tokenFile === undefined) continue;
+    const { tokenFile } = listener;
+    note(`listeners[${index}].token_file`, () => specialProblem(tokenFile));
   }
   if (config.audit !== undefined) {
     const { file } = config.audit;
@@ -116,4 +127,16 @@ function programProblem([program = '']: readonly string[], workingDir?: string):
 function folderProblem(path: string): string | undefined {
   const folder = dirname(path);
   return existsSync(folder) ? undefined : `the folder ${folder} does not exist; make it, or correct the path`;
+}
+
+/** Links are followed, as its writer does. */
+function specialProblem(path: string, isPipeWanted = false): string | undefined {
+  if (standardStreamOf(path) !== undefined) return undefined;
+  try {
+    const fault = specialFileFault(path, statSync(path), isPipeWanted);
+    return fault && `${fault.message}; ${fault.remedy}`;
+  } catch {
+    // Not there, or not to be seen by who asks.
+    return undefined;
+  }
 }

@@ -284,7 +284,7 @@ async function isAsRendered(unit: FileUnit, accounts: Accounts): Promise<boolean
   const execution = unit.consumer?.rehearse(() => undefined);
   if (execution === undefined || execution.missing.length > 0) return false;
   for (const output of await outputsOf(unit.config, execution, accounts)) {
-    if (!(await isOutputInPlace(output))) return false;
+    if (output.isPipe !== true && !(await isOutputInPlace(output))) return false;
   }
   return true;
 }

@@ -26,6 +26,7 @@ export async function outputsOf(
     uid: idOf(config.owner, (name) => accounts.uid(name, `${config.place}.owner`)),
     gid: idOf(config.group, (name) => accounts.gid(name, `${config.place}.group`)),
     createParents: config.createParents,
+    isPipe: config.fifo,
     inPlace: config.inPlace,
     backup: config.backup,
   };

@@ -7,6 +7,7 @@ import { LatchkeyError } from '../../base/errors.ts';
 import { lockRange } from '../../base/libc.ts';
 import { holdFolderSync } from '../../base/paths/held-folder.ts';
 import { trusting } from '../../base/paths/path-trust.ts';
+import { standardStreamOf } from '../../base/paths/special-file.ts';
 import type { Prepared } from '../../base/prepared.ts';
 
 export interface DestinationLocks {
@@ -26,7 +27,8 @@ export function createDestinationLocks(env: NodeJS.ProcessEnv): DestinationLocks
     prepare(destinations) {
       if (fd === undefined) return nothing;
       const folders = new Map<string, string>();
-      const wanted = new Map(destinations.map((path) => [path, offsetOf(path, folders)]));
+      const files = destinations.filter((path) => standardStreamOf(path) === undefined);
+      const wanted = new Map(files.map((path) => [path, offsetOf(path, folders)]));
       const fresh = [...wanted].filter(([path]) => !held.has(path));
       const taken: bigint[] = [];
       const letGo = (offsets: Iterable<bigint>): void => {

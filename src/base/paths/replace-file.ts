@@ -1,11 +1,12 @@
 // Writes a small file of the agent's own in one step: owner and mode are right before the first byte is there, readers see
 // the old bytes or the new ones, whole, and so does the next start after a loss of power.
-import fs, { type BigIntStats } from 'node:fs';
+import fs, { type BigIntStats, type Stats } from 'node:fs';
 import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { type HeldFolder, holdFolder, holdFolderSync } from './held-folder.ts';
 import { isLeftover, leftoverName } from './leftover-name.ts';
 import { type PathTrust, trusting } from './path-trust.ts';
+import { specialFileFault } from './special-file.ts';
 
 interface ReplaceOptions {
   readonly mode: number;
@@ -44,6 +45,7 @@ export async function replaceFile(
     const handle = await open(staged, stagedFlags, 0o600);
     let written: BigIntStats;
     try {
+      mustBeReplaceable(path, fs.lstatSync(folder.entry(basename(path)), { throwIfNoEntry: false }));
       written = await fill(handle, content, options).finally(() => handle.close());
       await rename(staged, folder.entry(basename(path)));
     } catch (error) {
@@ -74,6 +76,7 @@ export function replaceFileSync(path: string, content: Buffer | string, options:
       fs.fchmodSync(fd, mode);
       fs.writeFileSync(fd, content);
       fs.fsyncSync(fd);
+      mustBeReplaceable(path, fs.lstatSync(folder.entry(basename(path)), { throwIfNoEntry: false }));
       fs.renameSync(staged, folder.entry(basename(path)));
     } catch (error) {
       // The first error is the one to tell; what stays is swept.
@@ -85,6 +88,11 @@ export function replaceFileSync(path: string, content: Buffer | string, options:
   } finally {
     folder.release();
   }
+}
+
+function mustBeReplaceable(path: string, there: Stats | undefined): void {
+  const special = there && specialFileFault(path, there);
+  if (special !== undefined) throw special;
 }
 
 async function fill(

@@ -2,6 +2,7 @@
 import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { findGroup, findUser } from '../../base/accounts.ts';
+import { standardStreamOf } from '../../base/paths/special-file.ts';
 import type { Place, Problems } from '../problems.ts';
 import type { ResolvedConfig } from '../resolved.ts';
 import type { MergedConfig } from '../sources/merge.ts';
@@ -34,7 +35,7 @@ export function checkLinkedDestinations(
   const folders = new Map<string, string>();
   for (const [index, { destination }] of config.files.entries()) {
     const place = merged.files[index]?.place;
-    if (place === undefined) continue;
+    if (place === undefined || standardStreamOf(destination) !== undefined) continue;
     const path = realPathOf(destination, folders);
     const other = first.get(path);
     if (other === undefined) first.set(path, { destination, place });

@@ -1,6 +1,7 @@
 // Files as the agent uses them, and the rules between their keys.
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { standardStreamOf } from '../../base/paths/special-file.ts';
 import type { Item } from '../item.ts';
 import type { Place } from '../problems.ts';
 import type { FileConfig, NotifyConfig, SettleConfig } from '../resolved.ts';
@@ -10,9 +11,10 @@ import { checkKnown, type ResolveContext } from './resolve-context.ts';
 
 export function resolveFile({ value, place }: Item<FileInput>, context: ResolveContext): FileConfig {
   const destination = context.pathAt(place, value.destination);
-  context.claim(destination, place.at('destination'));
+  const stream = standardStreamOf(destination);
+  if (stream === undefined) context.claim(destination, place.at('destination'));
   if (value.backup) context.claim(`${destination}.bak`, place.at('backup'));
-  checkKeys(value, place, context);
+  checkKeys(value, place, context, stream !== undefined);
   oneOfKeys(context.problems, place, value, ['template', 'contents']);
   const notify = value.notify === undefined ? [] : [value.notify].flat();
   const kept = value.mode === 'keep' ? keptAttributes(destination) : undefined;
@@ -39,7 +41,8 @@ export function resolveFile({ value, place }: Item<FileInput>, context: ResolveC
     createParents: value.create_parents,
     backup: value.backup,
     inPlace: value.in_place,
-    fifo: value.fifo,
+    // Served as a pipe is: with nothing that stays.
+    fifo: value.fifo || stream !== undefined,
     removeOnExit: value.remove_on_exit,
     errorOnMissingKey: value.error_on_missing_key,
     leftDelimiter: value.left_delimiter,
@@ -59,11 +62,13 @@ function keptAttributes(path: string): { mode: number; owner?: string; group?: s
   return process.geteuid?.() === 0 ? { mode, owner: String(stats.uid), group: String(stats.gid) } : { mode };
 }
 
-function checkKeys(value: FileInput, place: Place, { problems }: ResolveContext): void {
-  if (value.fifo) {
+function checkKeys(value: FileInput, place: Place, { problems }: ResolveContext, isStream: boolean): void {
+  if (value.fifo || isStream) {
+    const what = isStream ? value.destination : 'a fifo';
+    const other = isStream ? 'name a file' : 'fifo';
     for (const key of ['set', 'backup', 'in_place', 'check', 'settle'] as const) {
       if (value[key] === undefined || value[key] === false) continue;
-      problems.add(place.at(key), 'a fifo has no file that stays; remove this or fifo', 'key');
+      problems.add(place.at(key), `${what} has no file that stays; remove this or ${other}`, 'key');
     }
   }
   if (value.in_place && value.set !== undefined) {

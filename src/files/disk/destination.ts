@@ -1,10 +1,11 @@
 // Where the bytes of a file really go: follows a symlinked destination to its target, makes parents on request, refuses
-// folders and what strangers have a hand in. Looks only; writing is for stage and commit.
+// folders, devices and sockets, and what strangers have a hand in. Looks only; writing is for stage and commit.
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type HeldFolder, holdEntry, holdFolder } from '../../base/paths/held-folder.ts';
 import { PathFault, type PathTrust, trusting } from '../../base/paths/path-trust.ts';
+import { specialFileFault } from '../../base/paths/special-file.ts';
 import { toFileError } from './file-error.ts';
 
 export interface Destination {
@@ -32,6 +33,8 @@ interface Wish {
   readonly uid: number | undefined;
   /** It has no links: see WalkOptions. */
   readonly isReal?: boolean;
+  /** A named pipe is to be there. */
+  readonly isPipe?: boolean;
 }
 
 const parentMode = 0o755;
@@ -55,6 +58,8 @@ export async function atDestination<T>(
   try {
     const { folder, name, existing } = await holdEntry(wish.destination, options);
     try {
+      const special = existing && specialFileFault(join(folder.path, name), existing, wish.isPipe);
+      if (special !== undefined) throw special;
       const { path, stats } = folder;
       const identity = { dev: stats.dev, ino: stats.ino };
       return await work({ path: join(path, name), folder: path, name, trust, identity, existing }, folder);

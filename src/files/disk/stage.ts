@@ -26,6 +26,8 @@ export interface Output {
   readonly createParents: boolean;
   /** Its links were followed before, and none may come after. */
   readonly isReal?: boolean;
+  /** Served as a named pipe. */
+  readonly isPipe?: boolean;
   readonly inPlace: boolean;
   readonly backup: boolean;
 }

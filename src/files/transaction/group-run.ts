@@ -3,13 +3,15 @@
 import type { Clock } from '../../base/clock.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { standardStreamOf } from '../../base/paths/special-file.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import { type Execution, type TemplateConsumer, valuesOf } from '../../content/template-consumer.ts';
 import type { Accounts } from '../disk/accounts.ts';
 import { type Commit, type CommitTools, commitFiles } from '../disk/commit.ts';
 import { findDestination } from '../disk/destination.ts';
-import { createFifoServer, type FifoValue } from '../disk/fifo-server.ts';
+import { createFifoServer, type FifoServer, type FifoValue } from '../disk/fifo-server.ts';
 import { discardStaged, isStaged, type Output, type StagedFile, stageOutput } from '../disk/stage.ts';
+import { createStandardStream } from '../disk/standard-stream.ts';
 import { type Fingerprint, fingerprintAt } from '../drift/fingerprint.ts';
 import { noteDrift } from '../drift/note-drift.ts';
 import { enterStep, type FileGroup, type FileUnit, groupNotifications, inOrder } from '../file-group.ts';
@@ -202,8 +204,7 @@ async function stageFifo(
   output: Output,
   tools: TransactionTools,
 ): Promise<boolean> {
-  const destination = await findDestination(output);
-  unit.fifo ??= createFifoServer({ destination, clock: tools.clock, logger: tools.logger });
+  unit.fifo ??= await openFifo(output, tools);
   const previous = unit.fifo.current();
   const { bytes, mode, uid, gid } = output;
   const isSame =
@@ -213,6 +214,13 @@ async function stageFifo(
     previous.gid === gid;
   if (!isSame) run.fifos.set(unit, { next: { bytes, mode, uid, gid }, previous });
   return !isSame;
+}
+
+async function openFifo(output: Output, { clock, logger }: TransactionTools): Promise<FifoServer> {
+  const stream = standardStreamOf(output.destination);
+  if (stream !== undefined) return createStandardStream(stream);
+  const destination = await findDestination(output);
+  return createFifoServer({ destination, clock, logger });
 }
 
 /** All checks of the group: those of files that stay as they are see the destination. */

@@ -5,6 +5,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { describeError } from '../../base/errors.ts';
 import { readEntry } from '../../base/paths/controlled-file.ts';
+import { standardStreamOf } from '../../base/paths/special-file.ts';
 import { until } from '../../base/until.ts';
 import { makeUpOnce, simulateAll } from '../../content/simulate.ts';
 import { type Execution, type MissingDependency, valuesOf } from '../../content/template-consumer.ts';
@@ -113,12 +114,14 @@ async function diffUnit(unit: FileUnit, execution: Execution, accounts: Accounts
 
 async function diffOutput(output: Output, show: (line: string) => string): Promise<FileDiff> {
   const { destination } = output;
+  if (standardStreamOf(destination) === 'nothing')
+    return { destination, change: 'none', diff: '', message: undefined };
   // Parents that a rendering would make are not made for a look.
   const isNew =
     output.createParents && (await stat(dirname(destination)).catch(() => undefined)) === undefined;
-  const { existing, before } = isNew
-    ? { existing: undefined, before: Buffer.alloc(0) }
-    : await readDestination(output);
+  const isOpen = standardStreamOf(destination) !== undefined;
+  const { existing, before } =
+    isNew || isOpen ? { existing: undefined, before: Buffer.alloc(0) } : await readDestination(output);
   const attributes = existing === undefined ? [] : changedAttributes(output, existing);
   const message = attributes.length === 0 ? undefined : attributes.join(', ');
   if (existing !== undefined && before.equals(output.bytes)) {

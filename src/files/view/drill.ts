@@ -2,6 +2,7 @@
 // real check commands, or an outage of its upstream. Destinations are never touched; programs are told only when asked.
 import { formatDuration } from '../../base/duration.ts';
 import { describeError, LatchkeyError } from '../../base/errors.ts';
+import { standardStreamOf } from '../../base/paths/special-file.ts';
 import type { SecretOverride } from '../../content/template-consumer.ts';
 import type { Entry } from '../../store/entry.ts';
 import type { Store } from '../../store/store.ts';
@@ -114,6 +115,7 @@ async function stageRehearsal(run: GroupRun, request: DrillRequest, tools: Trans
     const staged: StagedFile[] = [];
     run.staged.set(unit, staged);
     for (const output of await outputsOf(unit.config, execution, tools.accounts)) {
+      if (standardStreamOf(output.destination) !== undefined) continue;
       const result = await stageOutput(output, { spareFolder: tools.commit.stateFolder, always: true });
       if (isStaged(result)) staged.push(result);
     }
