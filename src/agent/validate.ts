@@ -7,16 +7,31 @@ import { describeError, LatchkeyError } from '../base/errors.ts';
 import { specialFileFault, standardStreamOf } from '../base/paths/special-file.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import { variableText } from '../content/process-environment.ts';
-import { createDependencyResolver, type ResolveDependency } from '../content/resolve-dependency.ts';
+import {
+  createDependencyResolver,
+  type ResolveDependency,
+  resolveSecret,
+} from '../content/resolve-dependency.ts';
 import { createTemplateCompiler } from '../content/template-compiler.ts';
 import type { ExecutableTemplate } from '../content/template-consumer.ts';
 import { loadTemplate } from '../content/template-loader.ts';
 import { findProgram } from '../supervise/launch/launcher.ts';
-import type { Dependency } from '../template/exec/lookup.ts';
+import type { Dependency, LookupAnswer } from '../template/exec/lookup.ts';
 import { loadKinds } from '../upstream/kinds.ts';
+import type { Wanted } from './validate-online.ts';
 
-/** One line for each problem; empty when there is none. Of a config for another host, templates may be missing here. */
-export async function validateParts(config: ResolvedConfig, { isElsewhere = false } = {}): Promise<string[]> {
+interface ValidateOptions {
+  /** Of a config for another host, templates may be missing here. */
+  readonly isElsewhere?: boolean;
+  /** Told of all that secrets and templates ask for, as far as it does not hang on values. */
+  readonly onWanted?: (wanted: Wanted) => void;
+}
+
+/** One line for each problem; empty when there is none. */
+export async function validateParts(
+  config: ResolvedConfig,
+  { isElsewhere = false, onWanted = () => undefined }: ValidateOptions = {},
+): Promise<string[]> {
   const compiler = createTemplateCompiler({
     templates: config.templates,
     // A look runs nobody's program.
@@ -30,19 +45,23 @@ export async function validateParts(config: ResolvedConfig, { isElsewhere = fals
     secrets: config.secrets,
     defaultUpstream: others.length === 0 ? only?.name : undefined,
   });
+  for (const secret of config.secrets) {
+    onWanted({ place: `secrets.${secret.name}`, reference: resolveSecret(secret).reference });
+  }
   const checks: Promise<unknown>[] = [
     loadKinds(config.upstreams),
     ...config.files
       .filter(({ source }) => !isElsewhere || source.kind !== 'file' || existsSync(source.path))
       .map(async (file) => {
         const template = await loadTemplate(file, compiler.compile);
-        mustBeKnown(template, `${file.place}.template`, (dependency) => resolve(dependency, file.upstream));
+        const place = `${file.place}.template`;
+        mustBeKnown(template, place, (dependency) => resolve(dependency, file.upstream), onWanted);
       }),
     ...config.processes.flatMap((process) =>
       Object.entries(process.env).map(async ([variable, wish]) => {
         const place = `processes.${process.name}.env.${variable}`;
         const template = await compiler.compileText({ name: place, place, ...variableText(wish) });
-        mustBeKnown(template, place, (dependency) => resolve(dependency, process.upstream));
+        mustBeKnown(template, place, (dependency) => resolve(dependency, process.upstream), onWanted);
       }),
     ),
   ];
@@ -55,23 +74,54 @@ export async function validateParts(config: ResolvedConfig, { isElsewhere = fals
   ];
 }
 
-/** Executed with nothing there yet: what it asks for then is known to the config, or never will be. */
+/**
+ * Executed with nothing there yet, and with secrets that have no fields, for what stands within `with`: what it asks for then
+ * is known to the config, or never will be.
+ */
 function mustBeKnown(
   template: ExecutableTemplate,
   place: string,
   resolve: (dependency: Dependency) => ReturnType<ResolveDependency>,
+  onWanted: (wanted: Wanted) => void,
 ): void {
   const problems = new Set<string>();
-  try {
-    template.execute((dependency) => {
-      const resolved = resolve(dependency);
-      if ('problem' in resolved) problems.add(`${place}: ${resolved.problem}`);
-      return { status: 'pending' };
-    });
-  } catch {
-    // It cannot make anything of nothing: that is no fault of the template.
+  for (const answer of [pending, hollow]) {
+    try {
+      template.execute((dependency) => {
+        const resolved = resolve(dependency);
+        // Put together of a value that is not there: that is not what it will ask for.
+        if (isMadeUp(dependency)) return pending;
+        if ('problem' in resolved) problems.add(`${place}: ${resolved.problem}`);
+        else onWanted({ place, reference: resolved.reference });
+        return dependency.kind === 'list' ? pending : answer;
+      });
+    } catch {
+      // It cannot make anything of nothing: that is no fault of the template.
+    }
   }
   if (problems.size > 0) throw new LatchkeyError('template_invalid', [...problems].join('\n'));
+}
+
+const pending: LookupAnswer = { status: 'pending' };
+const hollow: LookupAnswer = {
+  status: 'ready',
+  secret: {
+    requestId: '',
+    leaseId: '',
+    leaseDurationSeconds: 0,
+    isRenewable: false,
+    data: { data: {}, metadata: {} },
+    warnings: null,
+    auth: null,
+    wrapInfo: null,
+    fields: {},
+  },
+};
+
+function isMadeUp({ path, parameters }: Dependency): boolean {
+  return [path, ...Object.values(parameters)].some(
+    (text) => text === '' || /<no value>|<nil>|%!|map\[/.test(text),
+  );
 }
 
 function hostProblems(config: ResolvedConfig): string[] {

@@ -167,11 +167,23 @@ function declareChecks(define: Define): void {
     'validate',
     'check the config and every template, and report all problems',
     (argv) =>
-      withJson(withConfig(argv)).option('syntax-only', {
-        type: 'boolean',
-        default: false,
-        describe: 'leave out what only the host can tell: its users, groups and template files',
-      }),
+      withJson(withConfig(argv))
+        .option('syntax-only', {
+          type: 'boolean',
+          default: false,
+          describe: 'leave out what only the host can tell: its users, groups and template files',
+        })
+        .option('online', {
+          type: 'boolean',
+          default: false,
+          describe: 'log in to the upstreams too, and print the policy lines that are missing',
+        })
+        .option('timeout', {
+          type: 'string',
+          requiresArg: true,
+          default: '30s',
+          describe: '--online: give up on an upstream after this long',
+        }),
     async (values) =>
       (await import('./commands/validate.ts')).runValidate({ ...values, syntaxOnly: values['syntax-only'] }),
   );

@@ -6,7 +6,8 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { SecretValue } from '../base/secret-value.ts';
 import type { UpstreamConfig, UpstreamKind } from '../config/upstreams/kinds.ts';
-import type { ReadableSource } from '../store/secret-reading.ts';
+import type { Reference } from '../store/reference.ts';
+import type { ReadableSource, RequestOptions } from '../store/secret-reading.ts';
 import type { GateObserver } from './gate/gate.ts';
 import type { SourceStateName } from './source-state.ts';
 
@@ -77,6 +78,31 @@ export interface ForwardResponse {
   readonly body: Readable;
 }
 
+/** A line of a policy: what is lacking at a path of the API. */
+export interface Grant {
+  readonly path: string;
+  readonly capabilities: readonly string[];
+}
+
+export interface Shortfall {
+  /** Undefined: what the agent itself asks, for its token and its leases. */
+  readonly reference: Reference | undefined;
+  /** `no_mount`: the login may ask, and there is nothing to be asked. */
+  readonly problem: 'denied' | 'no_mount';
+  /** One of them is enough: where the login may not know the mount, neither is known which. */
+  readonly anyOf: readonly Grant[];
+}
+
+export interface RightsReport {
+  /** False: the login may not ask what it may do. */
+  readonly isTold: boolean;
+  readonly shortfalls: readonly Shortfall[];
+  /** What may be read to see whether it is there: nothing is made or lent by that. With what that takes. */
+  readonly readable: readonly { readonly reference: Reference; readonly grants: readonly Grant[] }[];
+  /** What could not be found out. */
+  readonly untold: readonly Reference[];
+}
+
 /** What only a Vault has: its whole API, for clients that speak it. */
 export interface VaultSide {
   namespace(): string | undefined;
@@ -86,6 +112,8 @@ export interface VaultSide {
   handedOn(): Promise<void>;
   /** The token that the agent logged in for and a few before it: what no answer to a caller may hold. */
   ownTokens(): readonly SecretValue[];
+  /** Whether the login may do what these ask; reads, lends and makes nothing. */
+  rights(references: readonly Reference[], request: RequestOptions): Promise<RightsReport>;
   /** Passes a request on as it came. Throws only when there is no answer to pass back. */
   forward(request: ForwardRequest): Promise<ForwardResponse>;
 }

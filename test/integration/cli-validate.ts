@@ -1,8 +1,9 @@
 // `latchkey validate` finds every mistake that can be found without asking anybody, in one run.
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { runProgram } from '../support/cli.ts';
+import { startDevVault } from '../support/dev-vault.ts';
 import { testFolder } from '../support/test-folder.ts';
 
 t.test('all stages are told together', async (t) => {
@@ -73,4 +74,79 @@ t.test('the config to start from is one that status works on', async (t) => {
     /cannot reach the agent at \/run\/latchkey\/latchkey\.sock/,
     'it knows where to ask',
   );
+});
+
+t.test(
+  '--online tells a refused login from a server that is away, and asks nothing for a bad config',
+  async (t) => {
+    const { vault, address, countRequests } = await startDevVault(t);
+    const folder = testFolder(t);
+    const check = async (name: string, config: object, env: Record<string, string> = {}) => {
+      const path = join(folder, `${name}.yaml`);
+      writeFileSync(path, JSON.stringify(config), { mode: 0o600 });
+      return await runProgram(t, ['validate', '--online', '--config', path], { env });
+    };
+    const secrets = { app: { path: 'secret/app' } };
+    const upstreams = { vault: { address, auth: { method: 'token' } } };
+    const refused = await check('refused', { upstreams, secrets }, { VAULT_TOKEN: 'wrong' });
+    t.match(refused, { code: 3, stdout: '', stderr: /^upstreams\.vault: the token is not accepted/m });
+    const away = { vault: { address: 'http://127.0.0.1:1', auth: { method: 'token' } } };
+    t.match(await check('away', { upstreams: away, secrets }, { VAULT_TOKEN: 'any' }), {
+      code: 5,
+      stderr: /^upstreams\.vault: .*127\.0\.0\.1:1/m,
+    });
+    vault.seal();
+    t.match(await check('sealed', { upstreams, secrets }, { VAULT_TOKEN: 'any' }), {
+      code: 5,
+      stderr: /is sealed/,
+    });
+    const before = countRequests();
+    t.match(await check('bad', { upstreams, secrets: { app: { pth: 'a' } } }, { VAULT_TOKEN: 'x' }), {
+      code: 2,
+    });
+    t.equal(countRequests(), before, 'the config comes first');
+    const wrapped = {
+      method: 'approle',
+      role_id: 'r',
+      secret_id_file: join(folder, 's'),
+      secret_id_wrapped: true,
+    };
+    writeFileSync(join(folder, 's'), 'a-wrapping-token', { mode: 0o600 });
+    const spent = await check('spent', { upstreams: { vault: { address, auth: wrapped } }, secrets });
+    t.match(spent, { code: 1, stderr: /^upstreams\.vault: not looked at: a login would use up/m });
+    t.equal(countRequests(), before, 'the secret id is still good');
+  },
+);
+
+t.test('--online reads from what is no vault, and runs no program', async (t) => {
+  const folder = testFolder(t);
+  const config = join(folder, 'latchkey.yaml');
+  writeFileSync(join(folder, 'app.json'), '{"a":{"b":"c"}}', { mode: 0o600 });
+  writeFileSync(
+    config,
+    JSON.stringify({
+      upstreams: {
+        env: { kind: 'env', prefix: 'APP_' },
+        file: { kind: 'file', path: join(folder, 'app.json') },
+        exec: { kind: 'exec', command: ['/usr/bin/touch', join(folder, 'touched')] },
+      },
+      secrets: {
+        there: { upstream: 'env', path: 'KEY' },
+        gone: { upstream: 'env', path: 'OTHER' },
+        a: { upstream: 'file', path: 'a' },
+        z: { upstream: 'file', path: 'z' },
+        made: { upstream: 'exec', path: 'x' },
+      },
+    }),
+    { mode: 0o600 },
+  );
+  const env = { APP_KEY: 'value-of-the-key' };
+  const { code, stdout, stderr } = await runProgram(t, ['validate', '--online', '--config', config], { env });
+  t.equal(code, 1);
+  t.match(stderr, /^secrets\.gone: there is no variable APP_OTHER/m);
+  t.match(stderr, /^secrets\.z: /m);
+  t.match(stderr, /^note: upstreams\.exec: not asked: what is asked of it may make a secret$/m);
+  t.notMatch(stderr, /secrets\.(?:there|a):/);
+  t.notMatch(stdout + stderr, /value-of-the-key/);
+  t.notOk(existsSync(join(folder, 'touched')), 'no program was run');
 });

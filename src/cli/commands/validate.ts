@@ -1,31 +1,83 @@
-// `latchkey validate`: the config and every template, all problems at once, nothing asked of any upstream.
+// `latchkey validate`: the config and every template, all problems at once. Only with `--online` an upstream is asked.
 import { validateParts } from '../../agent/validate.ts';
-import { describeError, errorCode } from '../../base/errors.ts';
+import { type UpstreamVerdict, validateOnline, type Wanted } from '../../agent/validate-online.ts';
+import { errorCodes } from '../../api/error-codes.ts';
+import { describeError, errorCode, LatchkeyError } from '../../base/errors.ts';
+import { createLogger } from '../../base/logger.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { ResolvedConfig } from '../../config/resolved.ts';
-import { printJson, say } from '../output.ts';
+import { printJson, printText, say } from '../output.ts';
+import { timeoutSignal } from '../timeout-option.ts';
 
 interface ValidateOptions {
   config?: string[] | undefined;
   json: boolean;
   /** For a config that is meant for another host. */
   syntaxOnly: boolean;
+  online: boolean;
+  timeout: string;
 }
 
+/** 2: the config has a fault; then no upstream is asked. 1: an upstream does not give it all. */
 export async function runValidate(options: ValidateOptions): Promise<number> {
-  const { summary, problems, warnings } = await validate(options);
-  if (options.json) printJson({ valid: problems.length === 0, problems, warnings });
+  if (options.online && options.syntaxOnly) {
+    throw new LatchkeyError('usage', 'validate: --online and --syntax-only exclude each other');
+  }
+  const verdict = await validate(options);
+  const { summary, problems, warnings } = verdict;
+  const asked = options.online && problems.length === 0 ? await askUpstreams(verdict, options) : [];
+  const isValid = problems.length === 0 && asked.every(({ code }) => code === undefined);
+  if (options.json) {
+    const upstreams = asked.map(({ code, policy, ...rest }) => ({
+      ...rest,
+      policy: policy ?? null,
+      code: code ?? null,
+    }));
+    printJson({ valid: isValid, problems, warnings, ...(options.online ? { upstreams } : {}) });
+  }
   for (const problem of problems) say(problem);
   for (const warning of warnings) say(`warning: ${warning}`);
+  sayOnline(asked, options);
   if (problems.length > 0) return 2;
-  say(`valid: ${summary}`);
-  return 0;
+  if (isValid) say(`valid: ${summary}`);
+  return worst(asked);
+}
+
+function sayOnline(asked: readonly UpstreamVerdict[], { json }: ValidateOptions): void {
+  for (const { problems, notes } of asked) {
+    for (const problem of problems) say(problem);
+    for (const note of notes) say(`note: ${note}`);
+  }
+  for (const { upstream, policy } of asked) {
+    if (policy === undefined) continue;
+    say(`add to a policy of the login of ${upstream}:`);
+    if (!json) printText(policy);
+  }
+}
+
+/** What is away or refuses the login comes first: nothing is known of the rest. */
+function worst(asked: readonly UpstreamVerdict[]): number {
+  const exits = asked.flatMap(({ code }) => (code === undefined ? [] : [errorCodes[code].exit]));
+  return [5, 1, 3].find((exit) => exits.includes(exit)) ?? exits[0] ?? 0;
 }
 
 interface Verdict {
   summary: string;
   problems: string[];
   warnings: readonly string[];
+  config: ResolvedConfig | undefined;
+  wanted: readonly Wanted[];
+}
+
+async function askUpstreams(
+  { config, wanted }: Verdict,
+  { timeout }: ValidateOptions,
+): Promise<UpstreamVerdict[]> {
+  if (config === undefined) return [];
+  // What goes wrong is told below, once.
+  const log = createLogger({ level: 'silent', format: 'text' });
+  const signal = timeoutSignal(timeout);
+  return await validateOnline({ config, wanted, logger: log.logger, env: process.env, signal });
 }
 
 async function validate(options: ValidateOptions): Promise<Verdict> {
@@ -40,12 +92,18 @@ async function validate(options: ValidateOptions): Promise<Verdict> {
       summary: '',
       problems: [...problems, ...(await laterProblems(options, problems))],
       warnings: [],
+      config: undefined,
+      wanted: [],
     };
   }
   const parts = ['upstreams', 'secrets', 'files', 'processes', 'listeners'] as const;
   const summary = parts.map((part) => `${config[part].length} ${part}`).join(', ');
-  const problems = await validateParts(config, { isElsewhere: syntaxOnly });
-  return { summary, problems, warnings: config.warnings };
+  const wanted: Wanted[] = [];
+  const problems = await validateParts(config, {
+    isElsewhere: syntaxOnly,
+    onWanted: (one) => wanted.push(one),
+  });
+  return { summary, problems, warnings: config.warnings, config, wanted };
 }
 
 /** What stands behind the first problems: they hide nothing that can be told in spite of them. */

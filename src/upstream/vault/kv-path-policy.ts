@@ -6,6 +6,8 @@ export interface Mount {
   readonly prefix: string;
   /** 2: KV version 2. 1: KV version 1. 0: no KV. */
   readonly kvVersion: 0 | 1 | 2;
+  /** Of the engine, as the server tells it; absent: it did not. */
+  readonly type?: string;
 }
 
 /** As consul-template does it: a path that already has `data/` or `metadata/` stays as it is. */
@@ -35,8 +37,9 @@ export function metadataPath(path: string, mount: Mount | undefined): string | u
  */
 export function mountOf(path: string, told: { path: string; type: string; version: string }): Mount {
   const prefix = fromRoot(path, told.path) ?? fromWithin(path, told.path) ?? told.path;
-  if (told.type !== 'kv' && told.type !== 'generic') return { prefix, kvVersion: 0 };
-  return { prefix, kvVersion: told.version === '2' ? 2 : 1 };
+  const { type } = told;
+  if (type !== 'kv' && type !== 'generic') return { prefix, kvVersion: 0, type };
+  return { prefix, kvVersion: told.version === '2' ? 2 : 1, type };
 }
 
 /** The longest end of the told path that the asked one begins with. */

@@ -28,6 +28,8 @@ export interface VaultSecrets
   extends Required<Pick<ReadableSource, 'read' | 'isCurrent' | 'canonicalKey' | 'leases'>> {
   /** With a slash at the end; undefined while it is not known. */
   mountOf(path: string): string | undefined;
+  /** Asks where it is not known; undefined when the server does not tell. */
+  findMount(path: string, request: RequestOptions): Promise<Mount | undefined>;
 }
 
 const versionedWarning = 'Invalid path for a versioned K/V secrets engine';
@@ -140,6 +142,7 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
     },
     leases: { renew, revoke },
     mountOf: (path) => mounts.find(path)?.prefix,
+    findMount: mounts.resolve,
     canonicalKey(reference) {
       const path = apiPath(reference.path, mounts.find(reference.path), reference.operation);
       return referenceKey({ ...reference, path });

@@ -28,6 +28,7 @@ import { isUsedUp, readLogin, writeLogin } from './session/login-hand-over.ts';
 import { createSession } from './session/session.ts';
 import { createTokenSinks } from './session/token-sinks.ts';
 import { createVaultClient } from './vault-client.ts';
+import { createVaultRights } from './vault-rights.ts';
 import { createVaultSecrets } from './vault-secrets.ts';
 
 type VaultStatus = SourceStatus & Required<Pick<SourceStatus, 'login' | 'budget'>>;
@@ -101,12 +102,18 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     onToken: (token) => sinks.write(token.value, token.grant.accessor),
     onEnding: origins.end,
   });
+  const authorised = createAuthorised(client, session);
   const secrets = createVaultSecrets({
-    authorised: createAuthorised(client, session),
+    authorised,
     clock,
     serverClock,
     onLease: origins.add,
     onLeaseGone: origins.remove,
+  });
+  const rights = createVaultRights({
+    authorised,
+    mountOf: secrets.findMount,
+    authNamespace: config.auth.namespace,
   });
   const makeSinks = (sinks: readonly SinkConfig[]) =>
     createTokenSinks({
@@ -287,6 +294,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       accessor: () => session.status().login.accessor,
       handedOn: () => sinks.written(),
       ownTokens: () => session.recentTokens(),
+      rights: (references, request) => bound(request, (sent) => rights(references, sent)),
       forward,
     },
     canonicalKey: secrets.canonicalKey,

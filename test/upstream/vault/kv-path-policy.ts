@@ -36,13 +36,17 @@ t.test('leaves version 1, other engines and unknown mounts alone', async (t) => 
 
 t.test('knows a nested mount, and a namespace in the path', async (t) => {
   const told = { path: 'kv/team/', type: 'kv', version: '2' };
-  t.same(mountOf('kv/team/app', told), { prefix: 'kv/team/', kvVersion: 2 });
+  t.same(mountOf('kv/team/app', told), { prefix: 'kv/team/', kvVersion: 2, type: 'kv' });
   const inNamespace = mountOf('ns1/kv/team/app', told);
-  t.same(inNamespace, { prefix: 'ns1/kv/team/', kvVersion: 2 });
+  t.same(inNamespace, { prefix: 'ns1/kv/team/', kvVersion: 2, type: 'kv' });
   t.equal(apiPath('ns1/kv/team/app', inNamespace, 'read'), 'ns1/kv/team/data/app');
   const fromRoot = { path: 'team/sub/secret/', type: 'kv', version: '2' };
   const child = mountOf('sub/secret/app', fromRoot);
-  t.same(child, { prefix: 'sub/secret/', kvVersion: 2 }, 'as OpenBao tells it to a client in team');
+  t.same(
+    child,
+    { prefix: 'sub/secret/', kvVersion: 2, type: 'kv' },
+    'as OpenBao tells it to a client in team',
+  );
   t.equal(apiPath('sub/secret/app', child, 'read'), 'sub/secret/data/app');
   t.same(mountOf('team/sub/secret/app', fromRoot).prefix, 'team/sub/secret/');
   t.same(mountOf('secret/app', fromRoot).prefix, 'secret/');
