@@ -37,19 +37,42 @@ export async function listenOnUnixSocket(server: Server, address: UnixAddress): 
   const folder = hold(address, 0o755);
   try {
     await removeStaleSocket(address, folder);
-  } finally {
+    await bindIn(folder, server, address);
+  } catch (error) {
     folder.release();
+    throw error;
   }
+  applyRights(address);
+}
+
+/**
+ * Under its path where only root and the agent can move it; else in the very folder that was looked at, which is held until
+ * the server is closed: libuv removes the name by which it was bound.
+ */
+async function bindIn(folder: HeldFolder, server: Server, address: UnixAddress): Promise<void> {
+  const { path } = address;
+  const isOurs = isOnlyOurs(path);
+  if (isOurs) folder.release();
+  else server.once('close', () => folder.release());
   // bind(2) creates the file within listen(), under this umask: closed to all others until owner and mode are right.
   const umask = process.umask(0o177);
   let listening: Promise<void>;
   try {
-    listening = listenOn(server, path, address);
+    listening = listenOn(server, isOurs ? path : folder.entry(basename(path)), address);
   } finally {
     process.umask(umask);
   }
   await listening;
-  applyRights(address);
+}
+
+function isOnlyOurs(path: string): boolean {
+  try {
+    const folder = holdFolderSync(dirname(path), { trust: trusting() });
+    folder.release();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Owner first: with the final mode in place first, the agent's own group could connect for a moment. */
