@@ -87,6 +87,15 @@ export function createStore(options: { clock: Clock }): Store {
     for (const listener of [...listeners]) call(listener);
   }
 
+  /** A poll that finds all as it was is no news: a thousand of them must not wake anybody. */
+  function freshen(cell: Cell, expiresAt: number | undefined): void {
+    const wasSo =
+      cell.state === 'fresh' && cell.error === undefined && !cell.isRemoved && cell.expiresAt === expiresAt;
+    if (wasSo) return;
+    Object.assign(cell, freshWith(expiresAt));
+    tell((listener) => listener.updated?.(cell));
+  }
+
   function retireUnheld(cell: Cell): void {
     if (cell.superseded.size === 0) return;
     const inUse = new Set([...cell.held.values()].map((version) => version.number));
@@ -145,17 +154,12 @@ export function createStore(options: { clock: Clock }): Store {
         before !== undefined &&
         before.dataDigest === answer.dataDigest &&
         before.lease?.id === answer.lease?.id;
-      Object.assign(cell, {
-        state: 'fresh',
-        expiresAt,
-        error: undefined,
-        isRemoved: false,
-      } satisfies Partial<Cell>);
       if (isSame) {
         cell.current = confirm(before, answer);
-        tell((listener) => listener.updated?.(cell));
+        freshen(cell, expiresAt);
         return false;
       }
+      Object.assign(cell, freshWith(expiresAt));
       cell.lastNumber += 1;
       const version: SecretVersion = {
         ...answer,
@@ -171,14 +175,7 @@ export function createStore(options: { clock: Clock }): Store {
     },
     extend(key, expiresAt) {
       const cell = cells.get(key);
-      if (cell === undefined) return;
-      Object.assign(cell, {
-        state: 'fresh',
-        expiresAt,
-        error: undefined,
-        isRemoved: false,
-      } satisfies Partial<Cell>);
-      tell((listener) => listener.updated?.(cell));
+      if (cell !== undefined) freshen(cell, expiresAt);
     },
     fail(key, error, state) {
       const cell = cells.get(key);
@@ -213,8 +210,13 @@ export function createStore(options: { clock: Clock }): Store {
   };
 }
 
+function freshWith(expiresAt: number | undefined): Partial<Cell> {
+  return { state: 'fresh', expiresAt, error: undefined, isRemoved: false };
+}
+
 /** The same data again; upstream may name it otherwise (a KV 2 write of equal data) and tell another `ttl`. */
 function confirm(before: SecretVersion, answer: SecretAnswer): SecretVersion {
+  if (before.versionId === answer.versionId && before.ttlSeconds === answer.ttlSeconds) return before;
   const { versionId: _id, ttlSeconds: _ttl, ...kept } = before;
   return {
     ...kept,

@@ -191,18 +191,23 @@ function dispatchOptions(
   };
 }
 
-async function readLimited(body: Readable, limit: number, address: string): Promise<Buffer> {
+/** By its events: an iterator over a stream costs several times as much, and a thousand polls are a thousand of them. */
+function readLimited(body: Readable, limit: number, address: string): Promise<Buffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
+  body.on('data', (chunk: Buffer) => {
     size += chunk.length;
-    if (size > limit) {
+    if (size <= limit) chunks.push(chunk);
+    else {
+      reject(oversizedFailure(address, limit));
       body.destroy();
-      throw oversizedFailure(address, limit);
     }
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size);
+  });
+  body.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size)));
+  body.on('error', reject);
+  body.on('close', () => reject(new Error('the answer ended early')));
+  return promise;
 }
 
 interface TimeLimit {
