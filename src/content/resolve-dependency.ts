@@ -58,6 +58,7 @@ export function createDependencyResolver(options: ResolverOptions): ResolveDepen
       path: dependency.path,
       operation: dependency.kind,
       parameters: dependency.parameters,
+      shownParameters: dependency.shownParameters,
     });
     const key = referenceKey(reference);
     return byKey.get(key) ?? { key, reference, policy };
@@ -78,6 +79,7 @@ export function resolveSecret(secret: SecretConfig): ResolvedDependency {
     path,
     operation: secret.operation,
     parameters: { ...parameters, ...secret.parameters },
+    ...(secret.operation === 'write' ? { shownParameters: Object.keys(secret.parameters) } : {}),
   });
   const policy: EntryPolicy = {
     refreshMs: secret.refreshMs,

@@ -11,6 +11,8 @@ export interface Reference {
   readonly path: string;
   /** Query parameters of a read or list (`version`); the body's fields of a write. */
   readonly parameters: Readonly<Record<string, string>>;
+  /** Of these parameters the value comes from the operator, not from a secret: errors show it. No part of the identity. */
+  readonly shownParameters?: readonly string[];
 }
 
 interface ReferenceInput {
@@ -18,6 +20,7 @@ interface ReferenceInput {
   path: string;
   operation?: Operation;
   parameters?: Readonly<Record<string, string>>;
+  shownParameters?: readonly string[] | undefined;
 }
 
 /** `path` is a name, to the letter: `?`, `%` and `#` in it belong to it. Only slashes are normalised. */
@@ -27,6 +30,7 @@ export function createReference(input: ReferenceInput): Reference {
     operation: input.operation ?? 'read',
     path: input.path.replace(/\/{2,}/g, '/').replace(/^\/|\/$/g, ''),
     parameters: { ...input.parameters },
+    ...(input.shownParameters === undefined ? {} : { shownParameters: input.shownParameters }),
   };
 }
 

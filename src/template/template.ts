@@ -118,6 +118,7 @@ function executeProgram(program: Program, options: ExecuteOptions): Execution {
     }
   };
   const context: ExecutionContext = createCallContext({
+    text: program.text,
     lookup: options.lookup,
     host: options.host,
     limits: { ...defaultLimits, ...options.limits },

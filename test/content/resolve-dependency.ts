@@ -35,6 +35,24 @@ t.test('a raw path with several upstreams and none named is a problem', (t) => {
   t.end();
 });
 
+t.test('what the config says to a write may be shown, and of a template what it says so of', async (t) => {
+  const secret = {
+    ...secretConfig('cert'),
+    path: 'pki/issue/web',
+    operation: 'write' as const,
+    parameters: { common_name: 'a' },
+  };
+  t.match(resolveSecret(secret).reference, { shownParameters: ['common_name'] });
+  const parameters = { common_name: 'b', password: 'c' };
+  const asked = {
+    kind: 'write',
+    path: 'pki/issue/web',
+    parameters,
+    shownParameters: ['common_name'],
+  } as const;
+  t.match(resolve(asked, undefined), { reference: { shownParameters: ['common_name'] } });
+});
+
 t.test('a name is that name: signs of URLs in it mean nothing', async (t) => {
   const secret = { ...secretConfig('odd'), path: 'secret/app?prod' };
   const pinned = { ...secretConfig('pinned'), path: 'secret/app?version=2' };

@@ -3,6 +3,7 @@
 import { anyMap, type Value } from '../value/value.ts';
 import { type CallContext, callError, type Host, type Limits, plain } from './function-table.ts';
 import type { Dependency, Lookup, LookupAnswer, LookupSecret } from './lookup.ts';
+import { openParameters } from './redact.ts';
 
 /** A dependency that has no value, and why. */
 export interface MissingDependency extends Dependency {
@@ -24,6 +25,8 @@ export interface ExecutionContext extends CallContext {
 }
 
 export interface CallContextOptions {
+  /** The template's own, a byte string: what stands in it is no secret. */
+  readonly text: string;
   readonly lookup: Lookup;
   readonly host: Host;
   readonly limits: Limits;
@@ -38,6 +41,7 @@ const bytesReadAStep = 256;
 const stepsALook = 1000;
 
 export function createCallContext({
+  text,
   lookup,
   host,
   limits,
@@ -77,9 +81,10 @@ export function createCallContext({
         if (used.length >= limits.dependencies) {
           throw callError`asks for more than ${plain(limits.dependencies)} secrets`;
         }
-        answer = lookup(dependency);
+        const asked = dependency.kind === 'write' ? withShown(dependency, text, secrets) : dependency;
+        answer = lookup(asked);
         answers.set(key, answer);
-        used.push(dependency);
+        used.push(asked);
         if (answer.status === 'ready') secrets.push(answer.secret);
       }
       return answer;
@@ -118,6 +123,10 @@ function stopwatch(limitMs: number): () => boolean {
     const { user, system } = process.threadCpuUsage(used);
     return (user + system) / 1000 < limitMs;
   };
+}
+
+function withShown(dependency: Dependency, text: string, secrets: readonly LookupSecret[]): Dependency {
+  return { ...dependency, shownParameters: openParameters(dependency.parameters, text, secrets) };
 }
 
 function identity({ kind, path, parameters }: Dependency): string {

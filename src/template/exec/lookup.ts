@@ -9,6 +9,8 @@ export interface Dependency {
   readonly path: string;
   /** `?version=N` and other query parameters of a read; the key=value arguments of a write. */
   readonly parameters: Readonly<Record<string, string>>;
+  /** Of a write: the parameters whose values come from no secret, so that an error may show them. */
+  readonly shownParameters?: readonly string[];
 }
 
 /** A secret as Vault's API gives it; numbers are `JsonNumber`. */

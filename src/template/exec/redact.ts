@@ -15,7 +15,7 @@ export function redact(
   templateText: string,
   secrets: readonly LookupSecret[],
 ): string {
-  const held = new Set(secrets.flatMap((secret) => [...valuesOf(secret)]));
+  const held = heldValues(secrets);
   const scrubbed = [...held].filter(
     (value) => value.length >= leastScrubbed && !templateText.includes(value),
   );
@@ -24,10 +24,31 @@ export function redact(
       if ('plain' in part)
         return scrubbed.reduce((text, value) => text.replaceAll(value, redacted), part.plain);
       const { raw, shown } = part;
-      const isOpen = held.size === 0 || raw === '' || (templateText.includes(raw) && !held.has(raw));
-      return isOpen ? shown : redacted;
+      return raw === '' || isOpen(raw, templateText, held) ? shown : redacted;
     })
     .join('');
+}
+
+/** The parameters of a write whose values come from no secret. What is `name=value` in the template's text is literal. */
+export function openParameters(
+  parameters: Readonly<Record<string, string>>,
+  templateText: string,
+  secrets: readonly LookupSecret[],
+): string[] {
+  const held = heldValues(secrets);
+  return Object.entries(parameters).flatMap(([name, value]) => {
+    const raw = encodeText(value);
+    const isLiteral = templateText.includes(`${encodeText(name)}=${raw}`);
+    return isLiteral || isOpen(raw, templateText, held) ? [name] : [];
+  });
+}
+
+function isOpen(raw: string, templateText: string, held: ReadonlySet<string>): boolean {
+  return held.size === 0 || (templateText.includes(raw) && !held.has(raw));
+}
+
+function heldValues(secrets: readonly LookupSecret[]): Set<string> {
+  return new Set(secrets.flatMap((secret) => [...valuesOf(secret)]));
 }
 
 /** Strings and numbers anywhere in the secret; with a list of its own, for values nested deeper than the stack takes. */

@@ -153,7 +153,7 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
 function refusal(answer: AuthorisedAnswer, reference: Reference, path: string, what: string): UpstreamError {
   const secrets = [
     answer.token.value.text(),
-    ...(reference.operation === 'write' ? Object.values(reference.parameters) : []),
+    ...(reference.operation === 'write' ? hiddenValues(reference) : []),
   ];
   const capability = { read: 'read', list: 'list', write: 'create and update' }[reference.operation];
   const data = answerJson(answer)?.['data'];
@@ -169,6 +169,12 @@ function refusal(answer: AuthorisedAnswer, reference: Reference, path: string, w
     );
   }
   return requestRefusal(answer, { what, path, capability, secrets });
+}
+
+function hiddenValues({ parameters, shownParameters = [] }: Reference): string[] {
+  return Object.entries(parameters).flatMap(([name, value]) =>
+    shownParameters.includes(name) ? [] : [value],
+  );
 }
 
 /** Metadata tell of each version whether it is deleted; a date in the future is only a plan. */

@@ -16,6 +16,7 @@ import {
 import { emptyHost, lookupIn } from '../../support/render-text.ts';
 
 const context = createCallContext({
+  text: '',
   lookup: lookupIn({}),
   host: emptyHost,
   limits: defaultLimits,

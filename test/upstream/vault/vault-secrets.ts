@@ -212,3 +212,24 @@ t.test('an error that repeats what was written, or the token, is told without th
   );
   t.notMatch(error, /canary|s\.token/);
 });
+
+t.test('an error repeats what the operator wrote, next to what came from a secret', async (t) => {
+  const { vault, upstream } = await startBoth(t);
+  await vault.ask('PUT', 'sys/mounts/pki', { type: 'pki' });
+  await vault.ask('PUT', 'pki/root/generate/internal', { common_name: 'ca', ttl: '8760h' });
+  await vault.ask('PUT', 'pki/roles/web', { allowed_domains: 'example.com', allow_subdomains: true });
+  const refused = async (shownParameters?: string[]) => {
+    const parameters = { common_name: 'shop.example.org', password: 'example' };
+    const write = createReference({
+      upstream: 'vault',
+      operation: 'write',
+      path: 'pki/issue/web',
+      parameters,
+      shownParameters,
+    });
+    return await upstream.read(write, interactive()).catch((reason: Error) => reason.message);
+  };
+  t.match(await refused(['common_name', 'password']), /common name shop\.example\.org not allowed/);
+  t.match(await refused(['common_name']), /common name shop\.\[redacted\]\.org not allowed/);
+  t.match(await refused(), /common name \[redacted\] not allowed/);
+});

@@ -53,6 +53,9 @@ export interface LoginOptions {
   readonly signal: AbortSignal;
 }
 
+/** Of a login's body, what the operator wrote and errors may show: the name of a role. */
+const shownFields = new Set(['role', 'name']);
+
 export async function logIn(credentials: Credentials, options: LoginOptions): Promise<Grant> {
   if (credentials.kind === 'token') return await lookUp(credentials.token, options);
   const { client, auth, signal } = options;
@@ -68,7 +71,9 @@ export async function logIn(credentials: Credentials, options: LoginOptions): Pr
       ? {}
       : { headers: { 'x-vault-wrap-ttl': `${auth.wrapTtlSeconds}s` } }),
   });
-  const secrets = Object.values(credentials.body).filter((value) => typeof value === 'string');
+  const secrets = Object.entries(credentials.body).flatMap(([name, value]) =>
+    typeof value === 'string' && !shownFields.has(name) ? [value] : [],
+  );
   options.onLogin(answer.status === 200 ? 'ok' : 'login_failed');
   if (answer.status !== 200) throw refusedLogin(answer, path, auth, secrets);
   return grantOf(auth.wrapTtlSeconds === undefined ? answer : await unwrap(answer, path, options), path);

@@ -1,10 +1,19 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type Clock, createSystemClock } from '../../../../src/base/clock.ts';
 import { createReference } from '../../../../src/store/reference.ts';
 import { createFastClock } from '../../../support/fast-clock.ts';
 import type { LogRecord } from '../../../support/record-logs.ts';
 import { grantedAuth, kv2, type StubVault, startStubVault } from '../../../support/stub-vault.ts';
-import { appRole, createTestUpstream, interactive, shutdown } from '../../../support/test-upstream.ts';
+import { testFolder } from '../../../support/test-folder.ts';
+import {
+  appRole,
+  authCommon,
+  createTestUpstream,
+  interactive,
+  shutdown,
+} from '../../../support/test-upstream.ts';
 import { waitFor } from '../../../support/wait-for.ts';
 
 const reference = createReference({ upstream: 'vault', path: 'secret/app' });
@@ -337,6 +346,30 @@ t.test('no log line and no error holds the token or the secret id', async (t) =>
   t.notMatch(all, canary);
   t.match(all, /\[redacted\]/);
   t.ok(messages(logs).length > 0);
+});
+
+t.test('a refused login names the role that was asked for', async (t) => {
+  const vault = await startStubVault();
+  vault.route((request) =>
+    /login$/.test(request.path)
+      ? { status: 400, json: { errors: [`role "shop" could not be found, for ${request.body}`] } }
+      : undefined,
+  );
+  const jwt = join(testFolder(t), 'jwt');
+  writeFileSync(jwt, 'the.canary.jwt', { mode: 0o600 });
+  const auth = {
+    ...authCommon,
+    method: 'jwt' as const,
+    mount: 'jwt',
+    role: 'shop',
+    path: jwt,
+    removeFile: false,
+  };
+  const { upstream } = await start(t, vault, { config: { addresses: [vault.address], auth } });
+  await waitFor('the state', () => upstream.status().state === 'login_failed');
+  const { message } = upstream.status();
+  t.match(message, /role "shop" could not be found/);
+  t.notMatch(message, /canary/);
 });
 
 function slow(vault: StubVault) {
