@@ -11,11 +11,12 @@ const layers: Readonly<Record<string, number>> = {
   base: 0,
   api: 1,
   template: 1,
-  access: 1,
   config: 1,
   store: 1,
-  audit: 1,
   metrics: 1,
+  // Rules and audit files as the configuration has them.
+  access: 2,
+  audit: 2,
   // Templates bound to the store: files and environments of processes are both made of them.
   content: 2,
   upstream: 3,

@@ -1,32 +1,6 @@
 // Who may have what: a pure decision with its reason. Knows nothing of sockets, files or the time.
+import type { AccessConfig, ClientMatch } from '../config/resolved.ts';
 import type { Caller, ProcessCaller } from './caller.ts';
-
-/** What rules look like in the config (structurally `AccessConfig` of config/resolved.ts). */
-export interface AccessRules {
-  readonly rules: readonly AccessRule[];
-  /** Root and the agent's own user need a rule too. */
-  readonly strict: boolean;
-}
-
-export interface AccessRule {
-  readonly name: string;
-  readonly client: ClientPattern;
-  readonly allow: readonly string[];
-  readonly vault: readonly { readonly path: string; readonly methods: readonly string[] }[];
-  readonly admin: boolean;
-}
-
-/** All that are named must match; one that names nothing matches nobody. */
-interface ClientPattern {
-  readonly user?: string;
-  readonly uid?: number;
-  readonly group?: string;
-  readonly gid?: number;
-  readonly exe?: string;
-  readonly unit?: string;
-  readonly container?: string;
-  readonly token?: string;
-}
 
 /** Names to ids; the policy is told, it does not look up. */
 export interface AccountNames {
@@ -84,7 +58,7 @@ export interface RuleExplanation {
 }
 
 /** Resolves user and group names once; a name that nobody has makes a rule that matches nobody. */
-export function compilePolicy(config: AccessRules, accounts: AccountNames, ownUid: number): AccessPolicy {
+export function compilePolicy(config: AccessConfig, accounts: AccountNames, ownUid: number): AccessPolicy {
   const rules = config.rules.map((rule) => ({
     name: rule.name,
     tests: clientTests(rule.client, accounts),
@@ -213,7 +187,7 @@ function sharesMount(start: string, asked: string): boolean {
   return mount !== '' && start.length > mount.length && asked.split('/', 1)[0] === mount;
 }
 
-function clientTests(client: ClientPattern, accounts: AccountNames): ClientTest[] {
+function clientTests(client: ClientMatch, accounts: AccountNames): ClientTest[] {
   const tests: ClientTest[] = [];
   const ofProcess = (test: (caller: ProcessCaller) => string | undefined): void => {
     tests.push((caller) => (caller.kind === 'process' ? test(caller) : 'the caller is not a local process'));

@@ -1,8 +1,8 @@
 // The rules in force: decisions remembered for each caller until the rules change, and word of the change to whoever
 // keeps something open for a caller. Deciding itself is access-policy.ts.
+import type { AccessConfig } from '../config/resolved.ts';
 import {
   type AccessPolicy,
-  type AccessRules,
   type AccountNames,
   type Ask,
   compilePolicy,
@@ -23,13 +23,13 @@ export interface Access {
   standingOf(caller: Caller): Standing;
   explain(caller: Caller, ask: Ask): { decision: Decision; rules: RuleExplanation[] };
   /** Holds for the very next decision. */
-  replace(rules: AccessRules): void;
+  replace(rules: AccessConfig): void;
   /** Called after each `replace`; returns what ends it. */
   onChange(listener: () => void): () => void;
 }
 
 interface AccessOptions {
-  rules: AccessRules;
+  rules: AccessConfig;
   accounts: AccountNames;
   /** The agent's own uid. */
   ownUid: number;

@@ -12,10 +12,10 @@ import type { Logger, LogSink } from '../base/logger.ts';
 import { printable } from '../base/printable.ts';
 import { configFoldersOf, isConfigFileName, type LoadOptions, loadConfig } from '../config/load.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
+import { createLimit } from '../files/transaction/limit.ts';
 import type { AgentView } from '../server/agent-view.ts';
 import { type Reaper, startReaper } from '../supervise/launch/reaper.ts';
 import { loadKinds } from '../upstream/kinds.ts';
-import { createCallQueue } from './call-queue.ts';
 import { createDestinationLocks } from './host/destination-locks.ts';
 import { hardenProcess } from './host/harden-process.ts';
 import { createServiceNotifier, type ServiceNotifier } from './host/sd-notify.ts';
@@ -96,7 +96,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   let readiness: ReadinessWatch | undefined;
   let isClosing = false;
   const configFolders = configFoldersOf(options.configPaths);
-  const reloads = createCallQueue();
+  const reloads = createLimit(1);
   const noAudit = createSilentAudit();
   const quit = Promise.withResolvers<{ revoke: boolean }>();
   const watch = createFileWatch({ logger, onChange: (paths) => void changedOnDisk(paths) });
@@ -155,7 +155,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       serving?.audit.reopen();
     }
     if (options.canReload === false) return { changed: [] };
-    return reloads.run(async () => {
+    return reloads(async () => {
       if (hasBeenReady) notifier?.send(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
       try {
         const next = loadConfig(options.configPaths, { env, ...options.load });

@@ -125,8 +125,13 @@ export interface ProcessStatus {
 }
 
 export interface ListenerStatus {
+  readonly place: string;
+  /** `unix /run/latchkey/latchkey.sock`, `tcp 127.0.0.1:8100`. */
   readonly address: string;
   readonly serve: readonly string[];
+  readonly state: 'listening' | 'failed';
+  readonly connections: number;
+  readonly error?: string;
 }
 
 export interface LeaseStatus {

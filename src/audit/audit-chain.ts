@@ -1,21 +1,12 @@
 // The chain on disk: numbers lines, hashes them, appends them, rotates, and finds its end again after a restart. What
 // happens when that fails is audit-log.ts.
+
 import type { Clock } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import type { AuditConfig } from '../config/resolved.ts';
 import { type AuditFile, openAuditFile, rotateAuditFiles } from './audit-file.ts';
 import { type ChainHead, chainLine, emptyChain, eventMembers, lineHash } from './audit-line.ts';
-
-/** Structurally `AuditConfig` of config/resolved.ts. */
-export interface AuditSettings {
-  readonly file: string;
-  /** `deny`: what cannot be recorded is not served. */
-  readonly onFailure: 'deny' | 'continue';
-  /** Rotated at this size; 0: only on `reopen`. */
-  readonly maxBytes: number;
-  /** How many rotated files stay; 0: all. */
-  readonly keepFiles: number;
-}
 
 export interface AuditChain {
   /** Number and hash of the last line. */
@@ -29,7 +20,7 @@ export interface AuditChain {
 }
 
 interface AuditChainOptions {
-  settings: AuditSettings;
+  settings: AuditConfig;
   clock: Clock;
   logger: Logger;
 }

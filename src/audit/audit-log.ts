@@ -1,31 +1,19 @@
 // The audit trail: collects lines, has them written, and lets their answers go only then. Decides what happens when a
 // line cannot be written; the chain and its file are audit-chain.ts.
 
+import type { AuditStatus } from '../api/status.ts';
 import type { Clock } from '../base/clock.ts';
 import { errnoOf } from '../base/errno.ts';
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { type AuditSettings, createAuditChain } from './audit-chain.ts';
-import { type AuditEntry, type ChainHead, eventMembers, requestMembers } from './audit-line.ts';
+import type { AuditConfig } from '../config/resolved.ts';
+import { createAuditChain } from './audit-chain.ts';
+import { type AuditEntry, eventMembers, requestMembers } from './audit-line.ts';
 import { createRefusalTrail, refusalFileOf } from './refusal-trail.ts';
 
 /** Told once its line is with the kernel, or that it cannot be written and nothing may be served. */
 export interface Recorded {
   recorded(failure: LatchkeyError | undefined): void;
-}
-
-interface AuditStatus {
-  readonly file: string | null;
-  readonly state: 'off' | 'writing' | 'failing';
-  readonly on_failure: 'deny' | 'continue' | null;
-  /** Number and hash of the last line: `latchkey audit verify` compares them with the file's end. */
-  readonly seq: number;
-  readonly hash: string | null;
-  readonly error: string | null;
-  /** Lines not written since the start. */
-  readonly lost: number;
-  /** The same of the file that has the refusals. */
-  readonly denied: { readonly file: string | null } & ChainHead;
 }
 
 export interface AuditLog {
@@ -38,7 +26,7 @@ export interface AuditLog {
 }
 
 interface AuditLogOptions {
-  settings: AuditSettings;
+  settings: AuditConfig;
   clock: Clock;
   logger: Logger;
   counters?: { readonly lines: { inc(by?: number): void }; readonly failures: { inc(by?: number): void } };

@@ -4,7 +4,8 @@ import { basename, dirname, extname, join } from 'node:path';
 import type { Clock, Timer } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { type AuditSettings, createAuditChain } from './audit-chain.ts';
+import type { AuditConfig } from '../config/resolved.ts';
+import { createAuditChain } from './audit-chain.ts';
 import { type AuditEntry, type ChainHead, eventMembers, requestMembers } from './audit-line.ts';
 
 export interface RefusalTrail {
@@ -16,7 +17,7 @@ export interface RefusalTrail {
 }
 
 interface RefusalTrailOptions {
-  settings: AuditSettings;
+  settings: AuditConfig;
   clock: Clock;
   logger: Logger;
   counters?: { readonly lines: { inc(by?: number): void }; readonly failures: { inc(by?: number): void } };
@@ -36,7 +37,7 @@ export function refusalFileOf(path: string): string {
 }
 
 /** An eighth of a file of the audit trail, and two rotated ones. */
-function quotaOf({ file, maxBytes, onFailure }: AuditSettings): AuditSettings {
+function quotaOf({ file, maxBytes, onFailure }: AuditConfig): AuditConfig {
   const eighth = maxBytes === 0 ? mostBytes : Math.floor(maxBytes / 8);
   const size = Math.max(leastBytes, Math.min(mostBytes, eighth));
   return { file: refusalFileOf(file), maxBytes: size, keepFiles: keptFiles, onFailure };

@@ -5,19 +5,19 @@ import { isDeepStrictEqual } from 'node:util';
 import { errnoOf } from '../base/errno.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import type { Prepared } from '../base/prepared.ts';
-import type { AuditSettings } from './audit-chain.ts';
+import type { AuditConfig } from '../config/resolved.ts';
 import { type AuditLog, createSilentAudit } from './audit-log.ts';
 
 export interface SwitchableAudit extends AuditLog {
   /** Throws `audit_failed` when the file could not be written. Undefined: nothing is recorded any more. */
-  prepare(settings: AuditSettings | undefined): Prepared;
+  prepare(settings: AuditConfig | undefined): Prepared;
 }
 
 export function createSwitchableAudit(
-  first: AuditSettings | undefined,
-  create: (settings: AuditSettings) => AuditLog,
+  first: AuditConfig | undefined,
+  create: (settings: AuditConfig) => AuditLog,
 ): SwitchableAudit {
-  const open = (settings: AuditSettings | undefined): AuditLog =>
+  const open = (settings: AuditConfig | undefined): AuditLog =>
     settings === undefined ? createSilentAudit() : create(settings);
   let settings = first;
   let current = open(first);

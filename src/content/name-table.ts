@@ -1,5 +1,6 @@
 // The names of the config's `secrets` and the store's entries behind them. A name keeps its entry open for as long as
 // the config has it.
+import { isDeepStrictEqual } from 'node:util';
 import type { SecretConfig } from '../config/resolved.ts';
 import type { Entry } from '../store/entry.ts';
 import type { EntryHandle, Store } from '../store/store.ts';
@@ -42,7 +43,7 @@ export function createNameTable(options: { store: Store; secrets: readonly Secre
     }
     for (const config of secrets) {
       const known = open.get(config.name);
-      if (known !== undefined && JSON.stringify(known.config) === JSON.stringify(config)) continue;
+      if (known !== undefined && isDeepStrictEqual(known.config, config)) continue;
       if (known !== undefined) replaced.push(known.handle);
       const { reference, policy } = resolveSecret(config);
       open.set(config.name, { config, handle: store.open(reference, policy) });

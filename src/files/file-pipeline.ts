@@ -1,6 +1,8 @@
 // All files of the config: decides when which of them go through a transaction together, tells where each stands, and
 // takes over a new config. The steps themselves are in transaction.ts.
+
 import type { BackoffLimits } from '../base/backoff.ts';
+import { backoffDelayMs } from '../base/backoff.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
@@ -31,7 +33,7 @@ import type { TransactionTools } from './transaction/group-run.ts';
 import { createLimit, type Limit } from './transaction/limit.ts';
 import { partitionBySharedKeys } from './transaction/partition-policy.ts';
 import type { RenderObserver, RunCommand, SignalProcess } from './transaction/ports.ts';
-import { defaultRetryLimits, type RetryKind, retryDelayMs, retryKind } from './transaction/retry-policy.ts';
+import { defaultRetryLimits, type RetryKind, retryKind } from './transaction/retry-policy.ts';
 import { type GroupOutcome, runTransaction } from './transaction/transaction.ts';
 import { outputsOf } from './unit-output.ts';
 import { diffFiles, type FileDiff } from './view/diff.ts';
@@ -169,7 +171,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
     if (isUnrendered) queue(group);
     if (!shouldRetry || group.failure === undefined || abort.signal.aborted) return;
     const kind = retryKind(group.failure.step, wasRolledBack);
-    const delayMs = retryDelayMs(kind, group.attempts, limits, options.random);
+    const delayMs = backoffDelayMs(group.attempts, limits[kind], options.random);
     group.retryAt = clock.wall() + delayMs;
     group.retry = clock.setTimer(delayMs, () => queue(group));
   }

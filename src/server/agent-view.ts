@@ -1,8 +1,7 @@
 // What the listeners need of the agent. They know names, entries and versions; how those come about is not theirs.
-import type { IncomingHttpHeaders } from 'node:http';
-import type { Readable } from 'node:stream';
 import type { DrillAnswer, DrillKind, Explanation, RefreshOutcome, RotateAnswer } from '../api/admin.ts';
 import type { AgentStatus } from '../api/status.ts';
+import type { ForwardedAnswer, ForwardedRequest } from '../base/forwarded.ts';
 import type { SecretValue } from '../base/secret-value.ts';
 import type { Entry } from '../store/entry.ts';
 import type { Reference } from '../store/reference.ts';
@@ -22,28 +21,6 @@ interface Readiness {
   readonly isReady: boolean;
   /** What is not in place, one clause each: `secret stripe: pending`. */
   readonly missing: readonly string[];
-}
-
-export interface ForwardedRequest {
-  readonly method: string;
-  /** With `/v1/`, escaped as it came, without a query. */
-  readonly path: string;
-  /** As it came, without the question mark. */
-  readonly query: string;
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** Instead of any that the headers name; undefined: the upstream's own. */
-  readonly namespace: string | undefined;
-  readonly body: Buffer | Readable | undefined;
-  /** `auto`: the agent's own token; undefined: none. */
-  readonly token: SecretValue | 'auto' | undefined;
-  readonly signal: AbortSignal;
-}
-
-export interface ForwardedAnswer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  /** To be read to its end or destroyed. */
-  readonly body: Readable;
 }
 
 /** A lease that the engine keeps for callers, though no entry of the store has it. */

@@ -1,6 +1,8 @@
 // The local server: all listeners, their dialects and what they share. Reloads keep what stays and stop what goes.
+
 import type { Access } from '../access/access.ts';
 import type { PeerReader } from '../access/peer.ts';
+import type { ListenerStatus } from '../api/status.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Ledger } from '../audit/ledger.ts';
 import type { Clock } from '../base/clock.ts';
@@ -36,16 +38,6 @@ export interface ServerOptions {
   readonly metrics: AgentMetrics;
   readonly clock: Clock;
   readonly logger: Logger;
-}
-
-interface ListenerStatus {
-  readonly place: string;
-  /** `unix /run/latchkey/latchkey.sock`, `tcp 127.0.0.1:8100`. */
-  readonly address: string;
-  readonly serve: readonly string[];
-  readonly state: 'listening' | 'failed';
-  readonly connections: number;
-  readonly error?: string;
 }
 
 export interface LocalServer {

@@ -1,4 +1,5 @@
 // All supervised processes by name: starts them, stops them, and brings them in line with a new config.
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../base/clock.ts';
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
@@ -192,7 +193,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 function wantsSource(slot: Slot | undefined, config: ProcessConfig, force: boolean): boolean {
   if (slot?.process === undefined || force) return true;
   const { env, upstream } = slot.config;
-  return JSON.stringify([env, upstream]) !== JSON.stringify([config.env, config.upstream]);
+  return !isDeepStrictEqual([env, upstream], [config.env, config.upstream]);
 }
 
 type Binders = ReadonlyMap<string, () => EnvironmentSource>;

@@ -1,8 +1,7 @@
 // What an upstream of any kind is to the rest of the agent: something that secrets are read from, with a state for people; of
 // some kinds also leases, and the whole API of a Vault. Whose lease is renewed when is decided elsewhere.
-import type { IncomingHttpHeaders } from 'node:http';
-import type { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
+import type { ForwardedAnswer, ForwardedRequest } from '../base/forwarded.ts';
 import type { Logger } from '../base/logger.ts';
 import type { SecretValue } from '../base/secret-value.ts';
 import type { UpstreamConfig, UpstreamKind } from '../config/upstreams/kinds.ts';
@@ -55,29 +54,6 @@ export interface SourceListener {
   leasesEnd?(leaseIds: readonly string[], at: number): void;
 }
 
-export interface ForwardRequest {
-  readonly method: string;
-  /** With `/v1/`, escaped as it came, without a query. */
-  readonly path: string;
-  /** As it came, without the question mark; empty: none. */
-  readonly query: string;
-  /** Hop-by-hop headers, Host, X-Vault-Token and X-Vault-Namespace are left out by the upstream. */
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** Instead of any that the headers name; undefined: the upstream's own. */
-  readonly namespace: string | undefined;
-  readonly body: Buffer | Readable | undefined;
-  /** `auto`: the agent's own token; undefined: none. */
-  readonly token: SecretValue | 'auto' | undefined;
-  readonly signal: AbortSignal;
-}
-
-export interface ForwardResponse {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  /** To be read to its end or destroyed. */
-  readonly body: Readable;
-}
-
 /** A line of a policy: what is lacking at a path of the API. */
 export interface Grant {
   readonly path: string;
@@ -115,7 +91,7 @@ export interface VaultSide {
   /** Whether the login may do what these ask; reads, lends and makes nothing. */
   rights(references: readonly Reference[], request: RequestOptions): Promise<RightsReport>;
   /** Passes a request on as it came. Throws only when there is no answer to pass back. */
-  forward(request: ForwardRequest): Promise<ForwardResponse>;
+  forward(request: ForwardedRequest): Promise<ForwardedAnswer>;
 }
 
 export interface SecretSource extends ReadableSource {

@@ -1,12 +1,7 @@
 import t from 'tap';
-import {
-  type AccessRule,
-  type Ask,
-  compilePolicy,
-  decide,
-  explainDecision,
-} from '../../src/access/access-policy.ts';
+import { type Ask, compilePolicy, decide, explainDecision } from '../../src/access/access-policy.ts';
 import { type Caller, type ProcessCaller, unitCaller, unknownCaller } from '../../src/access/caller.ts';
+import type { AccessRuleConfig } from '../../src/config/resolved.ts';
 
 const accounts = {
   uidOf: (name: string) => ({ billing: 1000, php: 33 })[name],
@@ -14,7 +9,11 @@ const accounts = {
 };
 const container = '0123456789ab'.padEnd(64, 'f');
 
-function rule(name: string, client: AccessRule['client'], more: Partial<AccessRule> = {}): AccessRule {
+function rule(
+  name: string,
+  client: AccessRuleConfig['client'],
+  more: Partial<AccessRuleConfig> = {},
+): AccessRuleConfig {
   return { name, client, allow: ['stripe'], vault: [], admin: false, ...more };
 }
 
@@ -35,7 +34,7 @@ function process(more: Partial<ProcessCaller> = {}): ProcessCaller {
 }
 
 function isAllowed(
-  rules: AccessRule[],
+  rules: AccessRuleConfig[],
   caller: Caller,
   ask: Ask = secret('stripe'),
   strict = false,
@@ -61,7 +60,7 @@ t.test('when strict asks root and the agent’s own user for a rule too', (t) =>
   t.end();
 });
 
-const matches: [string, AccessRule['client'], Caller, boolean][] = [
+const matches: [string, AccessRuleConfig['client'], Caller, boolean][] = [
   ['a user by name', { user: 'billing' }, process(), true],
   ['another user', { user: 'php' }, process(), false],
   ['a user that does not exist', { user: 'ghost' }, process(), false],

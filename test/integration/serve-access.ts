@@ -2,11 +2,11 @@ import { chmodSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
-import type { AccessRules } from '../../src/access/access-policy.ts';
 import { createBlindPeerReader } from '../../src/access/peer-reader.ts';
 import type { AuditEntry } from '../../src/audit/audit-line.ts';
 import { type AuditLog, createSilentAudit } from '../../src/audit/audit-log.ts';
 import { type LogFields, type Logger, silentLogger } from '../../src/base/logger.ts';
+import type { AccessConfig } from '../../src/config/resolved.ts';
 import { needsRoot } from '../support/needs-root.ts';
 import { getScript, nobody, runAs } from '../support/other-user.ts';
 import { ask, startServing, unixListener } from '../support/serving.ts';
@@ -14,7 +14,7 @@ import { waitFor } from '../support/wait-for.ts';
 
 const own = process.getuid?.() ?? 0;
 
-function rulesFor(uid: number, allow: string[], more: object = {}): AccessRules {
+function rulesFor(uid: number, allow: string[], more: object = {}): AccessConfig {
   return {
     strict: true,
     rules: [{ name: 'test', client: { uid }, allow, vault: [], admin: false, ...more }],
@@ -23,7 +23,7 @@ function rulesFor(uid: number, allow: string[], more: object = {}): AccessRules 
 
 async function openTo(
   t: { teardown(callback: () => unknown): void },
-  rules: AccessRules,
+  rules: AccessConfig,
   logger: Logger = silentLogger,
 ) {
   const serving = await startServing({

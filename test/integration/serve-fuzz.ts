@@ -4,18 +4,18 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import t from 'tap';
-import type { AccessRules } from '../../src/access/access-policy.ts';
 import { createAuditLog } from '../../src/audit/audit-log.ts';
 import { verifyAudit } from '../../src/audit/verify-audit.ts';
 import { createSystemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
+import type { AccessConfig } from '../../src/config/resolved.ts';
 import { fuzzRequest, sendFuzzed, statusesIn } from '../support/request-fuzzer.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
 import { ask, portOf, startServing, tcpListener, unixListener } from '../support/serving.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const canary = 'CANARY-5b1f-secret';
-const nobodysRules: AccessRules = {
+const nobodysRules: AccessConfig = {
   strict: true,
   rules: [{ name: 'somebody else', client: { uid: 4_000_000 }, allow: ['*'], vault: [], admin: true }],
 };
@@ -27,7 +27,7 @@ const collectGarbage = runInNewContext('gc') as () => void;
 
 async function fuzz(
   t: { teardown(callback: () => unknown): void; testdir(): string },
-  rules: AccessRules | undefined,
+  rules: AccessConfig | undefined,
 ) {
   const file = join(t.testdir(), 'audit.jsonl');
   const settings = { file, onFailure: 'deny', maxBytes: 0, keepFiles: 0 } as const;

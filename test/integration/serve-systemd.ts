@@ -1,18 +1,18 @@
 import { chmodSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { AccessRules } from '../../src/access/access-policy.ts';
 import { createAuditLog } from '../../src/audit/audit-log.ts';
 import { refusalFileOf } from '../../src/audit/refusal-trail.ts';
 import { createSystemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
+import type { AccessConfig } from '../../src/config/resolved.ts';
 import { needsRoot } from '../support/needs-root.ts';
 import { nobody, runAs } from '../support/other-user.ts';
 import { startServing, unixListener } from '../support/serving.ts';
 import { loadCredential, readFrom } from '../support/systemd-client.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const rules: AccessRules = {
+const rules: AccessConfig = {
   strict: false,
   rules: [
     {

@@ -1,9 +1,10 @@
 // One user cannot take the connections of the others: floods as real other users, against callers with a rule and root.
+
 import { chmodSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { AccessRules } from '../../src/access/access-policy.ts';
+import type { AccessConfig } from '../../src/config/resolved.ts';
 import {
   createConnectionShares,
   createDescriptorBudget,
@@ -22,7 +23,7 @@ import {
 import { waitFor } from '../support/wait-for.ts';
 
 const [attacker, app] = [61_001, 61_002];
-const rules: AccessRules = {
+const rules: AccessConfig = {
   strict: false,
   rules: [{ name: 'app', client: { uid: app }, allow: ['stripe'], vault: [], admin: false }],
 };

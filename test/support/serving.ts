@@ -1,10 +1,10 @@
 // A whole local server on a socket of its own, over a real store filled by hand: for tests of access, audit and dialects.
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAccess } from '../../src/access/access.ts';
-import type { AccessRules } from '../../src/access/access-policy.ts';
 import type { PeerReader } from '../../src/access/peer.ts';
 import { createPeerReader } from '../../src/access/peer-reader.ts';
 import { type AgentStatus, apiVersion } from '../../src/api/status.ts';
@@ -15,7 +15,7 @@ import { LatchkeyError } from '../../src/base/errors.ts';
 import { type Logger, silentLogger } from '../../src/base/logger.ts';
 import { processStartTime } from '../../src/base/process-identity.ts';
 import { SecretValue } from '../../src/base/secret-value.ts';
-import type { Dialect, ListenerConfig } from '../../src/config/resolved.ts';
+import type { AccessConfig, Dialect, ListenerConfig } from '../../src/config/resolved.ts';
 import { defineAgentMetrics } from '../../src/metrics/agent-metrics.ts';
 import { createMetricsRegistry } from '../../src/metrics/registry.ts';
 import type { AgentView } from '../../src/server/agent-view.ts';
@@ -26,7 +26,7 @@ import { digestData, type SecretAnswer } from '../../src/store/secret-version.ts
 import { createStore, type EntryHandle } from '../../src/store/store.ts';
 
 export interface ServingOptions {
-  rules?: AccessRules;
+  rules?: AccessConfig;
   ownUid?: number;
   audit?: AuditLog;
   logger?: Logger;

@@ -1,5 +1,6 @@
 // Listeners, access rules and the audit trail as the agent uses them, and the rules between their keys.
 import { isIPv4, isIPv6 } from 'node:net';
+import { isLoopback, longestSocketPath } from '../../base/local-address.ts';
 import { nearest } from '../../base/nearest.ts';
 import type { Item } from '../item.ts';
 import type { Place, Problems } from '../problems.ts';
@@ -16,9 +17,6 @@ import { checkKnown, checkUniqueNames, type ResolveContext } from './resolve-con
 
 const unixKeys = ['mode', 'user', 'group'] as const;
 const tcpKeys = ['token_file', 'allow_remote', 'tls'] as const;
-/** sockaddr_un.sun_path holds 108 bytes with the closing NUL (or the opening one of an abstract address). */
-const longestSocketPath = 107;
-
 type TokenFileInput = Exclude<ListenerInput['token_file'], string | undefined>;
 
 export function resolveListener(
@@ -111,7 +109,7 @@ function resolveTcp(value: ListenerInput, place: Place, context: ResolveContext)
     return undefined;
   }
   const isMeant = value.allow_remote === true && (value.tls !== undefined || value.open);
-  if (!isLoopback(host) && !isMeant) {
+  if (host !== 'localhost' && !isLoopback(host) && !isMeant) {
     problems.add(
       place.at('tcp'),
       `${host} is not loopback: secrets leave this host only with allow_remote: true and tls`,
@@ -159,10 +157,6 @@ function tokenFileRights(
     problems.add(place.at('mode'), `expected 0600, 0640 or less, nothing for all others, got "${got}"`);
   }
   return { owner, group, mode };
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
 export function resolveRules(

@@ -1,5 +1,5 @@
 // When a transaction that failed is tried again. Pure; a change of a secret or of the config does not wait for it.
-import { type BackoffLimits, backoffDelayMs } from '../../base/backoff.ts';
+import type { BackoffLimits } from '../../base/backoff.ts';
 import type { Step } from './transaction-policy.ts';
 
 export type RetryKind = 'file' | 'check' | 'notify' | 'rollback';
@@ -19,13 +19,4 @@ export function retryKind(failedStep: Step, wasRolledBack: boolean): RetryKind {
   if (wasRolledBack) return 'rollback';
   if (failedStep === 'check') return 'check';
   return failedStep === 'notify' || failedStep === 'settle' ? 'notify' : 'file';
-}
-
-export function retryDelayMs(
-  kind: RetryKind,
-  attempt: number,
-  limits: Readonly<Record<RetryKind, BackoffLimits>>,
-  random: () => number,
-): number {
-  return backoffDelayMs(attempt, limits[kind], random);
 }

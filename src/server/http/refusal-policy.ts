@@ -1,6 +1,6 @@
 // Requests that no program of this host makes: from a browser's page, through a proxy, to a name that is not ours.
 // Decided on the headers alone, before anybody asks who the caller is.
-import { isIP } from 'node:net';
+import { isLoopback } from '../../base/local-address.ts';
 
 /** Header values as node:http gives them, names in lower case. */
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
@@ -38,12 +38,6 @@ function isOwnHost(host: string, rules: HostRules): boolean {
 function hostnameOf(host: string): string | undefined {
   const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]/@\s]*))(?::\d{1,5})?$/i.exec(host);
   return (match?.[1] ?? match?.[2])?.toLowerCase();
-}
-
-/** 127.0.0.0/8 and ::1. */
-export function isLoopback(address: string): boolean {
-  if (isIP(address) === 4) return address.startsWith('127.');
-  return isIP(address) === 6 && (address === '::1' || address.toLowerCase().startsWith('::ffff:127.'));
 }
 
 function refusal(why: string, message: string): { why: string; message: string } {

@@ -7,6 +7,7 @@ import { basename, dirname } from 'node:path';
 import { findGroup, findUser } from '../../base/accounts.ts';
 import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import { longestSocketPath } from '../../base/local-address.ts';
 import { type HeldFolder, holdFolderSync } from '../../base/paths/held-folder.ts';
 import { PathFault, pathErrorText, trusting } from '../../base/paths/path-trust.ts';
 import { setSocketRights } from '../../base/paths/socket-rights.ts';
@@ -21,8 +22,6 @@ export interface UnixAddress {
   readonly group: string | undefined;
 }
 
-/** sizeof(sockaddr_un.sun_path) with its final NUL. */
-const longestPathBytes = 107;
 const connectTimeoutMs = 2000;
 /** A full queue gives clients of unix sockets EAGAIN at once; the kernel cuts this to its somaxconn (4096). */
 export const listenBacklog = 4096;
@@ -30,8 +29,8 @@ export const listenBacklog = 4096;
 /** Starts listening. Rejects with `listener_failed`. */
 export async function listenOnUnixSocket(server: Server, address: UnixAddress): Promise<void> {
   const { place, path } = address;
-  if (Buffer.byteLength(path) > longestPathBytes) {
-    throw failed(place, `${path} is longer than ${longestPathBytes} bytes`, 'choose a shorter path');
+  if (Buffer.byteLength(path) > longestSocketPath) {
+    throw failed(place, `${path} is longer than ${longestSocketPath} bytes`, 'choose a shorter path');
   }
   if (path.startsWith('@')) return listenOn(server, `\0${path.slice(1)}`, address);
   const folder = hold(address, 0o755);

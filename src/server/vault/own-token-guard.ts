@@ -2,9 +2,9 @@
 // is searched for it before a byte goes out. How a token is found is token-search.ts.
 import { Readable } from 'node:stream';
 import { LatchkeyError } from '../../base/errors.ts';
+import type { ForwardedAnswer } from '../../base/forwarded.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
-import type { ForwardedAnswer } from '../agent-view.ts';
 import { createTokenSearch, type TokenSearch } from './token-search.ts';
 import type { VaultTarget } from './vault-path-policy.ts';
 

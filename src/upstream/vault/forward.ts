@@ -1,6 +1,7 @@
 // Passes a request of the Vault dialect on as it came, with the caller's token or the agent's own, and streams the answer.
+
 import { Readable } from 'node:stream';
-import type { ForwardRequest, ForwardResponse } from '../secret-source.ts';
+import type { ForwardedAnswer, ForwardedRequest } from '../../base/forwarded.ts';
 import type { Session } from './session/session.ts';
 import type { StreamedAnswer, VaultClient } from './vault-client.ts';
 
@@ -29,7 +30,10 @@ const ownHeaders = new Set([
 ]);
 const longestRefusal = 64 * 1024;
 
-export async function forwardTo(request: ForwardRequest, options: ForwardOptions): Promise<ForwardResponse> {
+export async function forwardTo(
+  request: ForwardedRequest,
+  options: ForwardOptions,
+): Promise<ForwardedAnswer> {
   const { client, session, namespace } = options;
   const send = (token: string | undefined) =>
     client.stream({
@@ -63,7 +67,7 @@ async function bufferedAnswer(answer: StreamedAnswer) {
 }
 
 function outgoingHeaders(
-  request: ForwardRequest,
+  request: ForwardedRequest,
   ownNamespace: string | undefined,
   token: string | undefined,
 ): Record<string, string | string[]> {

@@ -1,6 +1,9 @@
 // Vault and OpenBao as an upstream: puts client, session, secrets and budget together, and tells how it is doing.
+
 import { existsSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { describeError, LatchkeyError } from '../../base/errors.ts';
+import type { ForwardedAnswer, ForwardedRequest } from '../../base/forwarded.ts';
 import { linkSignals } from '../../base/linked-signal.ts';
 import type { AuthConfig, SinkConfig, VaultUpstreamConfig } from '../../config/upstreams/vault-config.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
@@ -9,14 +12,7 @@ import type { Quota } from '../gate/quota.ts';
 import { createServerClock } from '../http/server-clock.ts';
 import { createTlsWatch } from '../http/tls-watch.ts';
 import { createTransport } from '../http/transport.ts';
-import type {
-  ForwardRequest,
-  ForwardResponse,
-  SecretSource,
-  SourceListener,
-  SourceOptions,
-  SourceStatus,
-} from '../secret-source.ts';
+import type { SecretSource, SourceListener, SourceOptions, SourceStatus } from '../secret-source.ts';
 import type { SourceStateName } from '../source-state.ts';
 import type { CredentialMemory } from './auth/auth-method.ts';
 import { loadAuthMethod } from './auth/load-method.ts';
@@ -217,7 +213,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     }
   }
 
-  async function forward(request: ForwardRequest): Promise<ForwardResponse> {
+  async function forward(request: ForwardedRequest): Promise<ForwardedAnswer> {
     refuseWhenClosed();
     // Not released with the promise: the answer's body ends with the upstream too.
     const signal = AbortSignal.any([request.signal, lifetime.signal]);
@@ -229,16 +225,16 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     settings = next;
     client.addresses.replace(next.addresses);
     gate.setLimits(next.budget);
-    if (!isSame(before.tls, next.tls)) transport.setTls(next.tls);
+    if (!isDeepStrictEqual(before.tls, next.tls)) transport.setTls(next.tls);
     transport.setLimits(next);
     if (!isStarted) return;
     void setEvents(next.events);
-    if (!isSame(before.sinks, next.sinks)) replaceSinks();
-    if (isSame([before.tls, before.addresses], [next.tls, next.addresses])) return;
+    if (!isDeepStrictEqual(before.sinks, next.sinks)) replaceSinks();
+    if (isDeepStrictEqual([before.tls, before.addresses], [next.tls, next.addresses])) return;
     void tlsWatch.close();
     tlsWatch = makeTlsWatch();
     tlsWatch.start();
-    if (next.auth.method === 'cert' && !isSame(before.tls, next.tls)) session.replace();
+    if (next.auth.method === 'cert' && !isDeepStrictEqual(before.tls, next.tls)) session.replace();
   }
 
   function replaceSinks(): void {
@@ -335,7 +331,7 @@ function describeLimits(limits: ReturnType<Quota['status']>, wallMs: number): st
 /** The login goes on where it is the same and the server is: one address that stays is enough, the others are of its cluster. */
 function isSameLogin(next: VaultUpstreamConfig, before: VaultUpstreamConfig): boolean {
   const isSameServer = next.addresses.some((address) => before.addresses.includes(address));
-  return isSameServer && isSame(next.auth, before.auth) && next.namespace === before.namespace;
+  return isSameServer && isDeepStrictEqual(next.auth, before.auth) && next.namespace === before.namespace;
 }
 
 /** By upstream: a successor with the same auth goes on with what was used up for the login. */
@@ -343,7 +339,7 @@ const memories = new WeakMap<SecretSource, { auth: AuthConfig; memory: Credentia
 
 function memoryFrom(predecessor: SecretSource | undefined, auth: AuthConfig): CredentialMemory {
   const known = predecessor && memories.get(predecessor);
-  return known !== undefined && isSame(known.auth, auth) ? known.memory : {};
+  return known !== undefined && isDeepStrictEqual(known.auth, auth) ? known.memory : {};
 }
 
 /**
@@ -359,8 +355,4 @@ function refuseLostLogin({ name, auth }: VaultUpstreamConfig, memory: Credential
     `upstreams.${name}.auth.${key}: ${path} is not there, and another login would need it; the one of before stays`,
     { remedy: 'put a credential there, then reload' },
   );
-}
-
-function isSame(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }

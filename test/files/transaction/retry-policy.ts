@@ -1,5 +1,6 @@
 import t from 'tap';
-import { defaultRetryLimits, retryDelayMs, retryKind } from '../../../src/files/transaction/retry-policy.ts';
+import { backoffDelayMs } from '../../../src/base/backoff.ts';
+import { defaultRetryLimits, retryKind } from '../../../src/files/transaction/retry-policy.ts';
 
 t.test('each failed step has its own patience', (t) => {
   t.equal(retryKind('stage', false), 'file');
@@ -12,7 +13,7 @@ t.test('each failed step has its own patience', (t) => {
 });
 
 t.test('waits longer each time, up to the cap', (t) => {
-  const delays = [1, 2, 3, 20].map((attempt) => retryDelayMs('file', attempt, defaultRetryLimits, () => 1));
+  const delays = [1, 2, 3, 20].map((attempt) => backoffDelayMs(attempt, defaultRetryLimits.file, () => 1));
   t.strictSame(delays, [1000, 2000, 4000, 60_000]);
   t.end();
 });

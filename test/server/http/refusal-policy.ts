@@ -1,5 +1,6 @@
 import t from 'tap';
-import { isLoopback, refusalOf } from '../../../src/server/http/refusal-policy.ts';
+import { isLoopback } from '../../../src/base/local-address.ts';
+import { refusalOf } from '../../../src/server/http/refusal-policy.ts';
 
 const unix = { isUnix: true, accepts: () => false };
 const tcp = { isUnix: false, accepts: (hostname: string) => hostname === 'agent.example' };

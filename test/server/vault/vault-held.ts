@@ -1,8 +1,9 @@
 import { Readable } from 'node:stream';
 import t from 'tap';
 import type { ProcessCaller } from '../../../src/access/caller.ts';
+import type { ForwardedAnswer, ForwardedRequest } from '../../../src/base/forwarded.ts';
 import { SecretValue } from '../../../src/base/secret-value.ts';
-import type { ForwardedAnswer, ForwardedRequest, VaultAccess } from '../../../src/server/agent-view.ts';
+import type { VaultAccess } from '../../../src/server/agent-view.ts';
 import { createVaultHeld, type HeldRequest } from '../../../src/server/vault/vault-held.ts';
 import { vaultTarget } from '../../../src/server/vault/vault-path-policy.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';

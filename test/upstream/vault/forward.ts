@@ -1,12 +1,12 @@
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
+import type { ForwardedRequest } from '../../../src/base/forwarded.ts';
 import { SecretValue } from '../../../src/base/secret-value.ts';
-import type { ForwardRequest } from '../../../src/upstream/secret-source.ts';
 import { startStubVault } from '../../support/stub-vault.ts';
 import { createTestUpstream, shutdown } from '../../support/test-upstream.ts';
 
-function request(over: Partial<ForwardRequest>): ForwardRequest {
+function request(over: Partial<ForwardedRequest>): ForwardedRequest {
   return {
     method: 'GET',
     path: '/v1/secret/data/app',
