@@ -82,7 +82,7 @@ export function createLinuxPeerReader(): PeerReader {
 }
 
 const ended = 'the process that connected has ended';
-/** Of a process that the agent cannot look at, for it is outside of the agent's pid namespace. */
+/** Of a process that the agent cannot look at, because it is outside of the agent's pid namespace. */
 const nothingMore = {
   startTime: undefined,
   exe: undefined,

@@ -44,7 +44,7 @@ export interface UpstreamTableOptions {
   listenerOf(name: string): SourceListener;
   /** Counts what an upstream is asked; absent: nobody does. */
   observerOf?(name: string): GateObserver;
-  /** Whether what was issued by an upstream that is no more in the table still lives. */
+  /** Whether what was issued by an upstream that has left the table still lives. */
   isUsed(upstream: SecretSource): boolean;
 }
 

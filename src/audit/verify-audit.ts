@@ -127,7 +127,7 @@ function parseLine(bytes: Buffer): { seq: number; prev: string | null; event: un
   return isWellFormed ? { seq: seq as number, prev: prev as string | null, event } : undefined;
 }
 
-/** Lines as bytes, for a hash is of bytes; the last one may lack its newline. */
+/** Lines as bytes, because a hash is of bytes; the last one may lack its newline. */
 async function* linesOf(file: string): AsyncGenerator<{ bytes: Buffer; isWhole: boolean }> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {

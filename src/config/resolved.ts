@@ -146,7 +146,7 @@ export interface ProcessConfig {
     readonly onExit: 'always' | 'on-failure' | 'never';
     readonly minBackoffMs: number;
     readonly maxBackoffMs: number;
-    /** Given up after so many exits in a row without having run `maxBackoffMs`; 0: never. */
+    /** Given up after this many exits in a row without having run `maxBackoffMs`; 0: never. */
     readonly maxAttempts: number;
   };
   /** Start the new one and probe its health before the old one is stopped. */

@@ -229,7 +229,7 @@ export function createTemplateConsumer(options: TemplateConsumerOptions): Templa
   };
 }
 
-/** Up to so many that are still to come, each that comes is worth a try. */
+/** Up to this many that are still to come, each that comes is worth a try. */
 const fewPending = 32;
 
 /**

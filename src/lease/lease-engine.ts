@@ -93,7 +93,7 @@ export interface LeaseEngine {
   leasesEnd(upstream: string, leaseIds: readonly string[], endsAt: number): void;
   /** A caller has revoked these leases: what came with them is over, and another credential may be made at once. */
   leasesRevoked(upstream: string, leaseIds: readonly string[]): void;
-  /** Leases of one that is no more, or another under its name, are renewed and revoked there until they are gone. */
+  /** Leases of one that has gone, or has another under its name, are renewed and revoked there until they are gone. */
   setUpstreams(upstreams: ReadonlyMap<string, ReadableSource>): void;
   /** Whether a request to it is under way, or a lease of it lives. */
   isUsed(upstream: ReadableSource): boolean;

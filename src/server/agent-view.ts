@@ -44,7 +44,7 @@ export interface VaultAccess {
     keys: readonly string[],
     options: { readonly signal: AbortSignal; readonly replace?: boolean },
   ): Promise<ReadonlyMap<string, unknown>>;
-  /** Upstream has revoked these leases as a caller asked: handed out no more, and others may be made at once. */
+  /** Upstream has revoked these leases as a caller asked: no longer handed out, and others may be made at once. */
   leasesRevoked(leaseIds: readonly string[]): void;
   /** Of the agent's own token; undefined where it is not known. */
   ownAccessor(): string | undefined;

@@ -14,9 +14,9 @@ export interface EntryPolicy {
   readonly reissueMs?: number;
   /** How long the last value is handed out when upstream fails; absent: static 24 h, leased until the lease ends. */
   readonly maxStaleMs?: number;
-  /** What happens then: handed out no more, or kept for ever. */
+  /** What happens then: no longer handed out, or kept for ever. */
   readonly onStale: 'expire' | 'keep';
-  /** Upstream says after a success that it is there no more: kept until `maxStaleMs`, or handed out no more at once. */
+  /** Upstream says after a success that it is no longer there: kept until `maxStaleMs`, or not handed out from then on. */
   readonly onRemoved: 'keep' | 'fail';
   /** The same where upstream denies it. */
   readonly onDenied: 'keep' | 'fail';

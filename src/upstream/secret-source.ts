@@ -110,7 +110,7 @@ export interface SecretSource extends ReadableSource {
    */
   prepareUpdate?(next: UpstreamConfig): (() => void) | undefined;
   /**
-   * Another has taken its place, or none: it hears and tells nothing more and logs in no more, but keeps alive what was
+   * Another has taken its place, or none: it hears and tells nothing more and no longer logs in, but keeps alive what was
    * issued by it.
    */
   retire(): Promise<void>;

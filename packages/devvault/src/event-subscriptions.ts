@@ -1,4 +1,4 @@
-// `GET /v1/sys/events/subscribe/GLOB?json=true` over WebSocket: who may subscribe, and which events reach him.
+// `GET /v1/sys/events/subscribe/GLOB?json=true` over WebSocket: who may subscribe, and which events reach them.
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';

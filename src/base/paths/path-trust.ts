@@ -59,7 +59,7 @@ function masters(): number[] {
 
 /**
  * What is wrong with a folder, undefined when nothing is. `opened` leads to it whatever its name. A sticky folder may be
- * written by all, for they cannot touch what is not theirs in it: whoever takes something out of it looks at its owner.
+ * written by all, because they cannot touch what is not theirs in it: whoever takes something out of it looks at its owner.
  */
 export function folderFault(
   folder: { readonly path: string; readonly stats: Stats; readonly opened: string },

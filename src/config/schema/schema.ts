@@ -40,11 +40,11 @@ export const secretSchema = section({
   ),
   on_stale: doc(
     z.prefault(choice(['expire', 'keep']), 'expire'),
-    'What happens then: handed out no more, or kept.',
+    'What happens then: no longer handed out, or kept.',
   ),
   on_removed: doc(
     z.prefault(choice(['keep', 'fail']), 'keep'),
-    'After upstream had it, it says that it is there no more: the last value is kept until `max_stale`, or handed out no more at once.',
+    'After upstream had it, it says that it is no longer there: the last value is kept until `max_stale`, or not handed out from then on.',
   ),
   on_denied: doc(z.prefault(choice(['keep', 'fail']), 'keep'), 'The same when upstream denies it.'),
   overlap: doc(

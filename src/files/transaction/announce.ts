@@ -77,7 +77,7 @@ async function restore(run: GroupRun): Promise<void> {
   for (const unit of run.group.units) unit.prints = new Map();
 }
 
-/** The failures by notification key; what was sent is owed no more. */
+/** The failures by notification key; what was sent is no longer owed. */
 async function sendOwed(runs: readonly GroupRun[], tools: TransactionTools): Promise<Map<string, unknown>> {
   const failures = new Map<string, unknown>();
   for (const [key, { notification, masks }] of collectOwed(runs)) {

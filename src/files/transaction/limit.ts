@@ -1,4 +1,4 @@
-// Lets so many run at a time, the others wait in order.
+// Lets a number of calls run at a time; the others wait in order. With 1 they run one after another.
 
 export type Limit = <T>(work: () => Promise<T>) => Promise<T>;
 

@@ -49,7 +49,7 @@ export interface LeaseBook {
   /** It is gone. */
   forget(lease: OwnedLease): void;
   leases(): IterableIterator<OwnedLease>;
-  /** Current leases of upstreams that are no more are renewed no more: they are replaced before they end. */
+  /** Current leases of upstreams that have gone are no longer renewed: they are replaced before they end. */
   upstreamsReplaced(): void;
   /** Its end at the latest, whatever is renewed. */
   capEnd(lease: OwnedLease, endsAt: number): void;

@@ -108,7 +108,7 @@ export function applyGrant(lease: KeptLease, again: KeptLease): void {
   for (const user of again.users) lease.users.add(user);
 }
 
-/** It ends at `endsAt` at the latest, and is renewed no more. */
+/** It ends at `endsAt` at the latest, and is no longer renewed. */
 export function capEnd(lease: KeptLease, endsAt: number): void {
   lease.endsWithToken ||= endsAt < lease.endsAt;
   lease.latestEnd = Math.min(lease.latestEnd, endsAt);

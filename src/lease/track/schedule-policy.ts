@@ -180,7 +180,7 @@ function planChange(value: ValueView, now: number, random: () => number): Planne
   return { action: 'poll', at: Math.max(now, value.changesAt) + spreadMs, why };
 }
 
-/** So many reads, about a second apart, for a password that its users cannot do without; then it is somebody's fault. */
+/** This many reads, about a second apart, for a password that its users cannot do without; then it is somebody's fault. */
 const promptWaits = 60;
 
 function changeWaitMs({ kind, rotationWaits }: ValueView, random: () => number): number {

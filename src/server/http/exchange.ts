@@ -1,5 +1,5 @@
 // One request and its answer. An answer is first recorded, then sent: what cannot be recorded is not sent (audit
-// `on_failure: deny`). A class, for there is one to each request and methods on a prototype cost it nothing.
+// `on_failure: deny`). A class, because there is one for each request and methods on a prototype cost it nothing.
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Ask, Decision } from '../../access/access-policy.ts';
 import type { AuditEntry } from '../../audit/audit-line.ts';

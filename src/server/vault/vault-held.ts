@@ -53,7 +53,7 @@ export interface VaultHeld {
   used(token: VaultToken): void;
   /** A caller renewed this lease by itself, perhaps for a shorter time. */
   renewedLease(leaseId: string): void;
-  /** Upstream has revoked these: handed out no more. Of tokens `isGone` is asked with the start of such a lease's id. */
+  /** Upstream has revoked these: no longer handed out. Of tokens `isGone` is asked with the start of such a lease's id. */
   revokedLeases(isGone: (leaseId: string) => boolean): void;
   /** Upstream has revoked the token: gone with it is what was got by it, but tokens are not where they became orphans. */
   revokedToken(named: { token?: VaultToken; accessor?: string | undefined }, areOrphaned: boolean): void;
@@ -71,7 +71,7 @@ interface VaultHeldOptions {
 
 const defaultLimits = {
   maxEntries: 1000,
-  /** Neither asked for again nor used for so long: renewed no more. The same as for callers that have no process. */
+  /** Neither asked for again nor used for so long: no longer renewed. The same as for callers that have no process. */
   idleMs: 3_600_000,
   lookMs: 60_000,
   /** A token that upstream has not confirmed for so long is looked up before it is handed out again. */

@@ -6,7 +6,7 @@ import type { AgentView } from '../agent-view.ts';
 import { jsonFields } from './vault-forward.ts';
 import { lookedUpSeconds, renewedSeconds } from './vault-held-policy.ts';
 
-/** The seconds that are left (of a renewal 0: renewed no more); `gone`; undefined: the vault gave no word on it. */
+/** The seconds that are left (of a renewal 0: no longer renewed); `gone`; undefined: the vault gave no word on it. */
 type Word = number | 'gone' | undefined;
 
 interface TokenUse {

@@ -27,7 +27,7 @@ import { fail, failAfter, guarded, pushVariable, type State, setVariable, variab
 
 /** What a call looks at before it is worth a step of its own. */
 const cheapBytes = 256;
-/** An item of a list or map costs as much as so many bytes. */
+/** An item of a list or map costs as much as this many bytes. */
 const bytesAnItem = 16;
 
 /** The piped-in value; undefined where there is none. */

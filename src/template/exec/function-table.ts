@@ -113,7 +113,7 @@ export interface CallContext {
   spend(steps: number): void;
   /** Throws when the time is over. For what may take long for a single step; `spend` looks every thousand of them. */
   lookAtTime(): void;
-  /** Throws when a string of so many bytes would be longer than allowed; takes its share of the budget. */
+  /** Throws when a string of this many bytes would be longer than allowed; takes its share of the budget. */
   claim(bytes: number): void;
   /** Takes the share of a text that is worked on; of a function's own arguments exec has taken it. */
   workOn(bytes: number): void;

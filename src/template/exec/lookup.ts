@@ -29,7 +29,7 @@ export interface LookupSecret {
 }
 
 export type LookupAnswer =
-  /** `isRemoved`: the last value of a secret that upstream says is there no more; to `secretExists` and `secretOrDefault` it is not. */
+  /** `isRemoved`: the last value of a secret that upstream says is no longer there; to `secretExists` and `secretOrDefault` it is not. */
   | { readonly status: 'ready'; readonly secret: LookupSecret; readonly isRemoved?: boolean }
   | { readonly status: 'ready-list'; readonly names: readonly string[] }
   /** Not known yet: the value is nil, the dependency is reported as missing, execution goes on. */

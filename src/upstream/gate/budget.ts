@@ -1,4 +1,4 @@
-// The one limit for all requests to an upstream: so many a second, so many at a time. Who goes next is shared out: those that
+// The one limit for all requests to an upstream: how many a second, how many at a time. Who goes next is shared out: those that
 // somebody waits for, the callers' own, the background; a flood of one kind delays the others and never stops them.
 import type { Clock, Timer } from '../../base/clock.ts';
 import { LatchkeyError } from '../../base/errors.ts';

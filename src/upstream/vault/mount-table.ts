@@ -72,7 +72,7 @@ export function createMountTable(options: MountTableOptions): MountTable {
       asking.set(
         start,
         own.catch(() => {
-          // Whoever waited for it asks again for himself.
+          // Those who waited for it ask again for themselves.
         }),
       );
       return await own;

@@ -130,7 +130,7 @@ function flattenNode(node: HclNode): HclNode {
   return node;
 }
 
-/** A list of objects is so many blocks; an object of objects alone is blocks with labels. */
+/** A list of objects is a block for each; an object of objects alone is blocks with labels. */
 function flattenItem(item: HclItem): HclItem[] {
   const { keys, value } = item;
   if (value.kind === 'list' && value.items.length > 0 && value.items.every(({ kind }) => kind === 'object')) {

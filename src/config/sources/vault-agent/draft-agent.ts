@@ -229,7 +229,7 @@ function draftLife(
     );
 }
 
-/** How long so many tries take: 250 ms after the first, doubling to a minute. */
+/** How long this many tries take: 250 ms after the first, doubling to a minute. */
 function retryMs(attempts: number): number {
   let ms = 0;
   for (let tried = 0; tried < attempts; tried++) ms += Math.min(250 * 2 ** tried, 60_000);

@@ -1,4 +1,4 @@
-// A `listener` as one of ours: open to whoever reaches it, as there, for a caller needs nothing but the way to it.
+// A `listener` as one of ours: open to whoever reaches it, as there, because a caller needs nothing but the way to it.
 import { resolve } from 'node:path';
 import type { DraftContext } from '../draft.ts';
 import type { SaidAgent, SaidListener } from './said-agent.ts';

@@ -10,7 +10,7 @@ export interface LeaseOrigins {
   end(token: SessionToken, at: number): void;
 }
 
-/** Leases that are dropped without being revoked stay here until there are so many. */
+/** Leases that are dropped without being revoked stay here until there are this many. */
 const most = 50_000;
 
 export function createLeaseOrigins(onEnd: (leaseIds: readonly string[], at: number) => void): LeaseOrigins {

@@ -25,7 +25,7 @@ export interface TokenCheckOptions {
 /** A path that was denied to a living token is believed to be denied by policy this long. */
 const deniedMs = 60_000;
 const mostPaths = 10_000;
-/** So many looks at once; then one a second. Beyond that a 403 counts as policy's, until it is asked again. */
+/** This many looks at once, then one a second. Beyond that a 403 counts as policy's, until it is asked again. */
 const burst = 10;
 const lookEveryMs = 1000;
 /** A token that may not look itself up cannot be told from a dead one: a fresh login is tried at most this often. */

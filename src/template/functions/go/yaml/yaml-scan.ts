@@ -160,7 +160,7 @@ export class YamlScanner {
     this.#tokens.push({ kind, start, text: '', ...rest });
   }
 
-  /** Takes so many characters for a token of their own. */
+  /** Takes this many characters for a token of their own. */
   #pushSigns(kind: TokenKind, count = 1): void {
     const start = this.#reader.mark();
     this.#reader.skip(count);
