@@ -5,6 +5,8 @@ import t from 'tap';
 import { runProgram, startProgram } from '../support/cli.ts';
 import { waitFor } from '../support/wait-for.ts';
 
+t.setTimeout(600_000);
+
 const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('latchkey-demo-'));
 
 t.test(

@@ -9,6 +9,8 @@ import { queryPostgres, startPostgres } from '../support/postgres.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
+t.setTimeout(600_000);
+
 t.test(
   'a program with a login in its environment is restarted before the login ends',
   { timeout: 90_000 },

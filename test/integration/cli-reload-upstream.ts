@@ -11,6 +11,8 @@ import { startPostgres } from '../support/postgres.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
+t.setTimeout(600_000);
+
 /** Tokens live for 3 s, credentials for 8 s; logins as `one` or `two`. */
 async function setUp(t: Test, postgres: Postgres, secret: object = {}) {
   const folder = testFolder(t);

@@ -9,6 +9,8 @@ import { startPostgres } from '../support/postgres.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
+t.setTimeout(600_000);
+
 t.test(
   'a new user now, the old one revoked at once or after its overlap',
   { timeout: 120_000 },

@@ -11,6 +11,8 @@ import { isAlive } from '../support/test-environment.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
+t.setTimeout(600_000);
+
 async function setUp(t: Test, processes: (folder: string) => object[]) {
   const folder = testFolder(t);
   const vault = await startDevVault(t);

@@ -10,6 +10,8 @@ import { startDevVault, type TestVault } from '../support/dev-vault.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
+t.setTimeout(600_000);
+
 const server = join(import.meta.dirname, '../support/reloading-tls-server.ts');
 
 /** The serial number that was shown. Rejects when the server cannot prove that it has the certificate's key. */

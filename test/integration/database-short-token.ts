@@ -10,6 +10,8 @@ import { startDevVault } from '../support/dev-vault.ts';
 import { queryPostgres, startPostgres } from '../support/postgres.ts';
 import { testFolder } from '../support/test-folder.ts';
 
+t.setTimeout(600_000);
+
 const lives = [
   { token_ttl: '10s', token_max_ttl: '10s', seconds: 22 },
   { token_ttl: '4s', token_max_ttl: '12s', seconds: 26 },

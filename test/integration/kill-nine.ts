@@ -8,6 +8,8 @@ import { startDevVault } from '../support/dev-vault.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
+t.setTimeout(600_000);
+
 const kills = Number(process.env['LATCHKEY_TEST_KILLS'] ?? 100);
 
 const read = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');

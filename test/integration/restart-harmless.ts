@@ -12,6 +12,8 @@ import { queryPostgres, startPostgres } from '../support/postgres.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
+t.setTimeout(600_000);
+
 const skip = existsSync('/dev/shm') ? false : 'no file system in memory here';
 
 async function prepare(

@@ -13,6 +13,8 @@ import { findRealVault, noRealVault } from '../support/real-vault.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
+t.setTimeout(600_000);
+
 const run = promisify(execFile);
 
 async function start(t: Test, vault: Pick<TestVault, 'address' | 'rootToken'>, config: object = {}) {
