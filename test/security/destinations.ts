@@ -240,6 +240,39 @@ t.test('in a sticky folder a name that a stranger took stays theirs', { skip }, 
   isUntouched(t);
 });
 
+t.test(
+  'an agent that is not root writes where all can, but not over what is not its own',
+  { skip },
+  async (t) => {
+    const { folder } = scene(t);
+    chmodSync(folder, 0o755);
+    const shared = join(folder, 'shared');
+    mkdirSync(shared);
+    chmodSync(shared, 0o777);
+    const own = { uid: undefined, gid: undefined };
+    t.match(
+      await write(output(join(shared, 'app.conf'), own)),
+      /shared can be written by everybody \(mode 0777\)/,
+    );
+    await shellAs(attacker, `echo old > ${shared}/theirs.conf; ln -s ${shared}/theirs.conf ${shared}/link`);
+    process.setegid?.(stranger);
+    process.seteuid?.(stranger);
+    try {
+      t.equal(await write(output(join(shared, 'app.conf'), own)), undefined);
+      t.match(
+        await write(output(join(shared, 'theirs.conf'), own)),
+        /a file of uid 61001 in a folder that all/,
+      );
+      t.match(await write(output(join(shared, 'link'), own)), /a link made by uid 61001/);
+    } finally {
+      process.seteuid?.(0);
+      process.setegid?.(0);
+    }
+    t.match(statSync(join(shared, 'app.conf')), { uid: stranger });
+    t.equal(readFileSync(join(shared, 'theirs.conf'), 'utf8'), 'old\n');
+  },
+);
+
 t.test('a second name of a file of root is neither written nor given away', { skip }, async (t) => {
   const { home, rootOnly, target } = scene(t);
   // As where the kernel does not protect hard links (fs.protected_hardlinks=0).

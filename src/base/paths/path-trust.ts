@@ -75,6 +75,9 @@ export function folderFault(
   }
   if ((stats.mode & sticky) !== 0 || (stats.mode & (groupWrites | othersWrite)) === 0) return undefined;
   if ((stats.mode & othersWrite) !== 0) {
+    // As volumes that containers share are (0777). Who is not root has nothing that others could lead them to spoil: what
+    // they find there is looked at as in a sticky folder.
+    if (process.geteuid?.() !== 0) return undefined;
     return new PathFault(
       `${path} can be written by everybody (mode ${octal(stats.mode)})`,
       `chmod o-w ${path}, or choose another folder`,
@@ -102,9 +105,10 @@ export function linkFault(path: string, stats: Stats, trust: PathTrust): PathFau
   return undefined;
 }
 
-/** What lies in a sticky folder that others can write may be anybody's. */
+/** What lies in a folder that all can write, or in a sticky one of a group, may be anybody's. */
 export function isSharedFolder(stats: Stats): boolean {
-  return (stats.mode & sticky) !== 0 && (stats.mode & (groupWrites | othersWrite)) !== 0;
+  if ((stats.mode & othersWrite) !== 0) return true;
+  return (stats.mode & sticky) !== 0 && (stats.mode & groupWrites) !== 0;
 }
 
 function isGroupHarmless(gid: number, trust: PathTrust): boolean {
