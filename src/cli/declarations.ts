@@ -32,6 +32,7 @@ function declareWork(define: Define): void {
     'run one command with secrets in its environment and files: latchkey run -- CMD…',
     (argv) =>
       withConfig(argv)
+        .usage('latchkey run [OPTIONS] -- CMD…\n\nrun one command with secrets in its environment and files')
         .option('socket', {
           type: 'string',
           requiresArg: true,
@@ -188,7 +189,7 @@ function declareChecks(define: Define): void {
       (await import('./commands/validate.ts')).runValidate({ ...values, syntaxOnly: values['syntax-only'] }),
   );
   define(
-    'access <test> <name>',
+    'access test <name>',
     'explain who may read a secret, and by which rule',
     (argv) =>
       withJson(withConfig(argv))
@@ -204,7 +205,7 @@ function declareChecks(define: Define): void {
     async (values) => (await import('./commands/access.ts')).runAccessTest(values),
   );
   define(
-    'audit <verify> [files..]',
+    'audit verify [files..]',
     "check the audit files' hash chain",
     (argv) =>
       withJson(withConfig(argv))

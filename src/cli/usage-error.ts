@@ -25,7 +25,7 @@ export function usageError(message: string, words: UnderstoodWords): LatchkeyErr
   const lacking = /^Not enough arguments following: (\S+)/.exec(message)?.[1];
   if (lacking !== undefined) return fail(`expected a value after ${dashed(lacking)}`);
   if (message.startsWith('Not enough non-option')) {
-    return fail(`too few arguments, expected ${expected.join(' ').replaceAll(/[<>]/g, '').toUpperCase()}`);
+    return fail(`too few arguments, expected ${expected.map(shown).join(' ')}`);
   }
   const choice = /Argument: (\S+), Given: (.*), Choices: (.*)/.exec(message);
   if (choice !== null) {
@@ -53,6 +53,11 @@ export function usageError(message: string, words: UnderstoodWords): LatchkeyErr
   function isOption(word: string): boolean {
     return args.some((arg) => arg === dashed(word) || arg.startsWith(`${dashed(word)}=`));
   }
+}
+
+/** A fixed word as it is typed, `<name>` as NAME. */
+function shown(word: string): string {
+  return /^[<[]/.test(word) ? word.replaceAll(/[<>]/g, '').toUpperCase() : word;
 }
 
 function dashed(name: string): string {

@@ -24,6 +24,7 @@ const wrongWords: [string, string][] = [
   ['drill a --kind b', 'drill: --kind: expected one of "rotation", "outage", "revocation", got "b"'],
   ['access tset a', 'access: test: expected one of "test", got "tset"'],
   ['access test a --uid x', 'access test: --uid: expected a number'],
+  ['access test', 'access: too few arguments, expected test NAME'],
   ['audit frob', 'audit: verify: expected one of "verify", got "frob"'],
 ];
 
@@ -51,6 +52,24 @@ t.test('help and version are asked for as everywhere', async (t) => {
   t.match(await runProgram(t, ['get', '--help']), { code: 0, stdout: /latchkey get <name>/, stderr: '' });
   const { stdout } = await runProgram(t, ['version']);
   t.match(await runProgram(t, ['--version']), { code: 0, stdout, stderr: '' });
+});
+
+t.test('usage shows words that are typed as they are, and where a program begins', async (t) => {
+  t.match(await runProgram(t, ['run', '--help']), { code: 0, stdout: /^latchkey run \[OPTIONS\] -- CMD…$/m });
+  t.match(await runProgram(t, ['access', '--help']), { code: 0, stdout: /^latchkey access test <name>$/m });
+  t.match(await runProgram(t, ['audit', '--help']), {
+    code: 0,
+    stdout: /^latchkey audit verify \[files\.\.\]$/m,
+  });
+  t.match(await runProgram(t, ['--help']), { code: 0, stdout: /^ {2}latchkey access test <name> /m });
+});
+
+t.test('a field that is not there is told, with the one that is near', async (t) => {
+  const { agent } = await startHolding(t);
+  const get = (field: string) =>
+    runProgram(t, ['get', 'app', field], { env: { LATCHKEY_SOCKET: agent.socket } });
+  t.match(await get('wrod'), { code: 4, stdout: '', stderr: /has no field "wrod"; did you mean "word"\?$/m });
+  t.match(await get('xyz'), { code: 4, stdout: '', stderr: /has no field "xyz"$/m });
 });
 
 async function startHolding(t: Test) {

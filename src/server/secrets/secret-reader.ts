@@ -7,6 +7,7 @@ import type { SecretSummary } from '../../api/secrets.ts';
 import { BoundedMap } from '../../base/bounded-map.ts';
 import type { Clock } from '../../base/clock.ts';
 import { stringifyJson } from '../../base/json.ts';
+import { nearest } from '../../base/nearest.ts';
 import type { Entry } from '../../store/entry.ts';
 import { fieldBytes, type SecretVersion, secretFields, shownVersion } from '../../store/secret-version.ts';
 import type { AgentView } from '../agent-view.ts';
@@ -59,7 +60,7 @@ export function createSecretReader(options: { view: AgentView; clock: Clock }): 
         ? jsonStart(target.name, stringifyJson(fields), version)
         : fieldBytes(fields, target.field);
     if (start === undefined) {
-      return apiError('not_found', `secret ${target.name} has no field ${JSON.stringify(target.field)}`);
+      return apiError('not_found', `secret ${target.name} ${noField(target.field, Object.keys(fields))}`);
     }
     const digest = createHmac('sha256', etagKey)
       .update(`${entry.key}\n${target.field ?? `${version.number} ${version.dataDigest}`}\n`)
@@ -117,6 +118,12 @@ export function createSecretReader(options: { view: AgentView; clock: Clock }): 
       };
     },
   };
+}
+
+/** Told to those alone who may read all of its fields. */
+function noField(field = '', known: readonly string[]): string {
+  const near = nearest(field, known);
+  return `has no field ${JSON.stringify(field)}${near === undefined ? '' : `; did you mean ${JSON.stringify(near)}?`}`;
 }
 
 function jsonStart(name: string, data: string, version: SecretVersion): Buffer {
