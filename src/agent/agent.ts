@@ -112,6 +112,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     processes: () => core.supervisor.status(),
     listeners: () => serving?.server.status() ?? [],
     leases: () => core.engine.leases(),
+    lostLogins: core.engine.lostLogins,
     audit: () => (serving?.audit ?? noAudit).status(),
   };
 
@@ -284,6 +285,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     async close({ isHasty, shouldRevoke = false }) {
       isClosing = true;
       const deadlines = stopDeadlines(isHasty, config);
+      if (!shouldRevoke) tellLostLogins(core, logger);
       notifier?.send('STOPPING=1');
       readiness?.close();
       stopTrimming?.();
@@ -313,6 +315,15 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
 
 function tellWarnings({ warnings }: ResolvedConfig, logger: Logger): void {
   for (const warning of warnings) logger.warn({}, `others can change what is trusted: ${warning}`);
+}
+
+function tellLostLogins({ engine }: Core, logger: Logger): void {
+  for (const upstream of engine.lostLogins()) {
+    logger.warn(
+      { upstream },
+      'the next start cannot log in with what was used up: give it a new credential before',
+    );
+  }
 }
 
 /**

@@ -68,7 +68,7 @@ async function checkUpstream(
 ): Promise<Found> {
   const found: Found = { problems: [], notes: [], grants: [], code: undefined };
   const place = `upstreams.${config.name}`;
-  if (isSpentByLogin(config)) {
+  if (config.kind === 'vault' && isUsedUp(config.auth)) {
     found.problems.push(
       `${place}: not looked at: a login would use up what it is done with; ask the agent that runs (\`latchkey status\`)`,
     );
@@ -103,12 +103,6 @@ async function checkUpstream(
 /** The token goes to nobody else, and nothing stays subscribed. */
 function harmless(config: UpstreamConfig): UpstreamConfig {
   return config.kind === 'vault' ? { ...config, sinks: [], events: false } : config;
-}
-
-function isSpentByLogin(config: UpstreamConfig): boolean {
-  if (config.kind !== 'vault') return false;
-  const { auth } = config;
-  return isUsedUp(auth) || ('isWrapped' in auth && auth.isWrapped === true);
 }
 
 function mayMint(config: UpstreamConfig): boolean {

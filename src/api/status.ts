@@ -56,6 +56,8 @@ export interface UpstreamStatus {
         readonly method?: string | undefined;
         readonly accessor?: string | undefined;
         readonly expires_at?: string | null;
+        /** The next start cannot log in: what it was done with is used up, and the login cannot be handed on. */
+        readonly lost_at_stop?: boolean;
       }
     | undefined;
   /** The server's clock is so far ahead of this host's; absent: no difference that matters. */

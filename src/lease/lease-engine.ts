@@ -100,6 +100,8 @@ export interface LeaseEngine {
   leases(): Iterable<LeaseStatus>;
   /** Owns a renewable lease that was just granted to a caller's own request: renewed until released, revoked at exit. */
   hold(grant: HeldGrant): HeldLease;
+  /** Upstreams whose login ends with this run: what it was done with is used up, and there is no way to hand it on. */
+  lostLogins(): string[];
   /** The consumers are about to close: what they give up from now on is not given back to upstream. */
   quiesce(): void;
   /**
@@ -355,6 +357,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
       }
     },
     hold: (grant) => holdLease(grant, { book, clock, signal: life.signal }),
+    lostLogins: memory.lostLogins,
     quiesce,
     async close({ signal, onExit }) {
       quiesce();

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { startAgent, type TestAgent } from '../support/cli.ts';
+import { runProgram, startAgent, type TestAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault, type TestVault } from '../support/dev-vault.ts';
 import { startPostgres } from '../support/postgres.ts';
@@ -289,4 +289,40 @@ t.test('a second signal ends it at once', async (t) => {
   t.ok(performance.now() - begin < 500);
   t.equal(code, 130);
   await waitFor('every child to be gone', () => !pidsOf(folder).some(isAlive), 1000);
+});
+
+t.test('a login that the next start cannot have is told before the stop and in the log', async (t) => {
+  const scene = async (auth: object, prepare: (vault: TestVault, path: string) => Promise<string>) => {
+    const folder = testFolder(t);
+    const vault = await startDevVault(t);
+    await vault.writeSecret('secret/app', { word: 'good' });
+    const path = join(folder, 'credential');
+    writeFileSync(path, await prepare(vault, path), { mode: 0o600 });
+    const filled = JSON.parse(JSON.stringify(auth).replaceAll('PATH', path));
+    const upstreams = { vault: { address: vault.address, auth: filled } };
+    const agent = startAgent(t, { folder, vault, config: { upstreams, secrets: secret } });
+    await agent.untilReady();
+    const ended = await runProgram(t, ['stop', '--socket', agent.socket]);
+    await agent.exited;
+    return { ended, log: agent.log() };
+  };
+  const wrapped = async ({ address, rootToken }: TestVault, path: string, fields: object) => {
+    const answer = await fetch(`${address}/v1/${path}`, {
+      method: 'PUT',
+      headers: { 'x-vault-token': rootToken, 'x-vault-wrap-ttl': '300s' },
+      body: JSON.stringify(fields),
+    });
+    return ((await answer.json()) as { wrap_info: { token: string } }).wrap_info.token;
+  };
+  const lost = await scene({ method: 'token_file', path: 'PATH', unwrap: true }, (vault) =>
+    wrapped(vault, 'auth/token/create', { policies: ['root'] }),
+  );
+  t.match(lost.ended, {
+    code: 0,
+    stderr: /^warning: the next start cannot log in to vault with what was used up.*\nstopped: /,
+  });
+  t.match(lost.log, /"upstream":"vault","msg":"the next start cannot log in with what was used up/);
+  const again = await scene({ method: 'token_file', path: 'PATH' }, (vault) => vault.createToken());
+  t.match(again.ended, { code: 0, stderr: /^stopped: / }, 'a login that can be repeated');
+  t.notMatch(again.log, /cannot log in with what was used up/);
 });

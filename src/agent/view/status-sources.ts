@@ -35,5 +35,7 @@ export interface StatusSources {
   processes(): readonly ProcessStatus[];
   listeners(): readonly ListenerStatus[];
   leases(): Iterable<{ key: string; state: string; expiresAt: number }>;
+  /** Upstreams whose login the next run cannot have. */
+  lostLogins(): readonly string[];
   audit(): AuditStatus;
 }

@@ -49,16 +49,19 @@ export function statusOf(sources: StatusSources): AgentStatus {
   };
 }
 
-function showUpstreams({ upstreams, store }: StatusSources): UpstreamAnswer[] {
+function showUpstreams({ upstreams, store, lostLogins }: StatusSources): UpstreamAnswer[] {
   const demand = new Map<string, number>();
   for (const { reference, policy, current } of store.entries()) {
     const isPolled = current?.kind === 'static' || current?.kind === 'rotating';
     if (!isPolled) continue;
     demand.set(reference.upstream, (demand.get(reference.upstream) ?? 0) + 1000 / policy.refreshMs);
   }
+  const lost = lostLogins();
   return [...upstreams()].map((upstream) => {
     const status = upstream.status();
-    return showUpstream(status, describeDemand(demand.get(status.name) ?? 0, status));
+    const shown = showUpstream(status, describeDemand(demand.get(status.name) ?? 0, status));
+    const isLost = shown.login !== undefined && lost.includes(status.name);
+    return isLost ? { ...shown, login: { ...shown.login, lost_at_stop: true } } : shown;
   });
 }
 

@@ -17,6 +17,7 @@ const longestMs = 120_000;
 /** 0: it has ended; 1: it has not within two minutes. */
 export async function runStop(options: StopOptions): Promise<number> {
   const socketPath = await socketPathOf(options);
+  if (!options.revoke) await warnOfLostLogins(socketPath);
   const { pid } = await createTypedClient(socketPath).stop({ revoke: options.revoke });
   const end = Date.now() + longestMs;
   while (await answers(socketPath)) {
@@ -27,6 +28,17 @@ export async function runStop(options: StopOptions): Promise<number> {
   }
   say(`stopped: the agent with pid ${pid}${options.revoke ? ', what it was issued is revoked' : ''}`);
   return 0;
+}
+
+/** Before anything has ended: the operator may still think of a credential for the next start. */
+async function warnOfLostLogins(socketPath: string): Promise<void> {
+  const { upstreams } = await createTypedClient(socketPath).status();
+  for (const { name, login } of upstreams) {
+    if (login?.lost_at_stop !== true) continue;
+    say(
+      `warning: the next start cannot log in to ${name} with what was used up: give it a new credential before`,
+    );
+  }
 }
 
 async function answers(socketPath: string): Promise<boolean> {

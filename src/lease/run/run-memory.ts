@@ -15,6 +15,8 @@ export interface RunMemory {
   freeze(): void;
   /** Gives the logins of the last run back to their upstreams; returns the names of those that go on with them. */
   resumeLogins(left: SavedState): ReadonlySet<string>;
+  /** Upstreams that the next run can neither log in to by itself nor is handed the login of. */
+  lostLogins(): string[];
   /**
    * Writes the last state. `forgetsAll`: nothing comes after this run. Resolves with the upstreams whose login the next run
    * goes on with: those of leases that live on, and those that it could not log in to by itself.
@@ -66,6 +68,13 @@ export function createRunMemory(options: RunMemoryOptions): RunMemory {
     return new Set([...ofLeases.map(({ upstream }) => upstream), ...spent.map(([name]) => name)]);
   }
 
+  function lostLogins(): string[] {
+    return [...sources.all()].flatMap(([name, { login }]) => {
+      const isLost = login?.isSpent() === true && (handOver === undefined || login.handOn() === undefined);
+      return isLost ? [name] : [];
+    });
+  }
+
   function recordOf(lease: OwnedLease): LeaseRecord {
     return {
       upstream: lease.upstream,
@@ -91,6 +100,7 @@ export function createRunMemory(options: RunMemoryOptions): RunMemory {
 
   return {
     save: () => file?.save(stateNow),
+    lostLogins,
     freeze() {
       frozen ??= values();
     },

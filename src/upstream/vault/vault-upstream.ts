@@ -269,7 +269,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
         const token = session.ownToken();
         return token && writeLogin(token, clock);
       },
-      isSpent: () => isUsedUp(config.auth) && session.ownToken() !== undefined,
+      isSpent: () => isUsedUp(config.auth) && session.status().state === 'ready',
       resume(login, leaseIds) {
         const token = readLogin(login, clock);
         session.resume(token);

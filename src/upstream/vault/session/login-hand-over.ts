@@ -49,6 +49,7 @@ export function readLogin(login: SecretValue, clock: Clock): SessionToken {
 
 /** Whether what is logged in with is gone once it was used, so that a later run cannot do so again. */
 export function isUsedUp(auth: AuthConfig): boolean {
+  if (auth.method === 'token' || auth.method === 'token_file') return auth.isWrapped === true;
   if (auth.method === 'approle')
     return auth.secretIdWrapped || (auth.removeSecretIdFile && auth.secretIdFile !== undefined);
   return auth.method === 'jwt' && auth.removeFile;
