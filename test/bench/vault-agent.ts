@@ -7,7 +7,7 @@ import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createDevVault } from '@latchkey/devvault/dev-vault.ts';
-import { createPostgres } from '@latchkey/devvault/postgres.ts';
+import { createPostgres } from '@latchkey/devvault/postgres/postgres.ts';
 import { freePort } from '../../src/base/free-port.ts';
 import type { LoadJob, LoadResult } from './serve-load.ts';
 

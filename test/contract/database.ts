@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Postgres } from '@latchkey/devvault/postgres.ts';
+import type { Postgres } from '@latchkey/devvault/postgres/postgres.ts';
 import t, { type Test } from 'tap';
 import { type ContractServer, contract } from '../support/contract-server.ts';
 import { queryPostgres, startPostgres } from '../support/postgres.ts';

@@ -1,7 +1,7 @@
 // A reload that changes, replaces or removes an upstream: what it has lent lives until its users have moved.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Postgres } from '@latchkey/devvault/postgres.ts';
+import type { Postgres } from '@latchkey/devvault/postgres/postgres.ts';
 import t, { type Test } from 'tap';
 import type { AgentStatus } from '../../src/api/status.ts';
 import { startAgent } from '../support/cli.ts';

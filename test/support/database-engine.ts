@@ -1,5 +1,5 @@
 // The development vault's database engine on a real PostgreSQL, and what became of its roles and leases.
-import type { Postgres } from '@latchkey/devvault/postgres.ts';
+import type { Postgres } from '@latchkey/devvault/postgres/postgres.ts';
 import type { TestVault } from './dev-vault.ts';
 import { queryPostgres } from './postgres.ts';
 

@@ -6,7 +6,7 @@ import {
   type DevVault,
   type DevVaultOptions,
 } from '@latchkey/devvault/dev-vault.ts';
-import type { Fault } from '@latchkey/devvault/faults.ts';
+import type { Fault } from '@latchkey/devvault/http/faults.ts';
 import type { Test } from 'tap';
 
 export interface TestVault {

@@ -1,6 +1,6 @@
 // A real PostgreSQL for a test, ended with it; a test is skipped with the reason where none can be had.
 
-import { createPostgres, type Postgres, type PostgresOptions } from '@latchkey/devvault/postgres.ts';
+import { createPostgres, type Postgres, type PostgresOptions } from '@latchkey/devvault/postgres/postgres.ts';
 import type { Test } from 'tap';
 import { describeError } from '../../src/base/errors.ts';
 

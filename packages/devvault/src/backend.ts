@@ -2,9 +2,9 @@
 import type { Clock } from '../../../src/base/clock.ts';
 import type { JsonObject } from '../../../src/base/json.ts';
 import type { Logger } from '../../../src/base/logger.ts';
-import type { LeaseTable } from './lease-table.ts';
 import type { Mount, Namespace, NamespaceTable } from './namespace.ts';
-import type { TokenEntry, TokenTable } from './token-table.ts';
+import type { LeaseTable } from './tokens/lease-table.ts';
+import type { TokenEntry, TokenTable } from './tokens/token-table.ts';
 
 export type Operation = 'read' | 'list' | 'create' | 'update' | 'patch' | 'delete';
 

@@ -1,12 +1,9 @@
 // The server's state in one place: namespaces, tokens, leases, seal, and the mounting of engines and auth methods.
 import type { Clock } from '../../../src/base/clock.ts';
 import type { Logger } from '../../../src/base/logger.ts';
-import { type Acl, createAcl, rootAcl } from './acl-policy.ts';
 import type { BackendFactory } from './backend.ts';
-import { defaultPolicy, wrappingPolicy } from './default-policies.ts';
-import { createEventHub, type EventHub } from './event-hub.ts';
+import { createEventHub, type EventHub } from './events/event-hub.ts';
 import { newUuid, randomBase62 } from './identifiers.ts';
-import { createLeaseTable, type LeaseTable } from './lease-table.ts';
 import {
   compileRoutes,
   createNamespaceTable,
@@ -16,9 +13,12 @@ import {
   type NamespaceTable,
   newMount,
 } from './namespace.ts';
-import { type PathRule, parsePolicy } from './policy-language.ts';
+import { type Acl, createAcl, rootAcl } from './policy/acl-policy.ts';
+import { defaultPolicy, wrappingPolicy } from './policy/default-policies.ts';
+import { type PathRule, parsePolicy } from './policy/policy-language.ts';
 import { createSealState, type SealState } from './seal-state.ts';
-import { createTokenTable, type TokenEntry, type TokenTable } from './token-table.ts';
+import { createLeaseTable, type LeaseTable } from './tokens/lease-table.ts';
+import { createTokenTable, type TokenEntry, type TokenTable } from './tokens/token-table.ts';
 import { VaultError } from './vault-error.ts';
 
 /** Whose wording is used where HashiCorp Vault and OpenBao differ. */

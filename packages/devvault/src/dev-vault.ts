@@ -8,11 +8,11 @@ import { LatchkeyError } from '../../../src/base/errors.ts';
 import { type Logger, silentLogger } from '../../../src/base/logger.ts';
 import { backendCatalog } from './backend-catalog.ts';
 import { type Core, createCore, type Flavor } from './core.ts';
-import { acceptSubscriptions } from './event-subscriptions.ts';
-import { createFaultBox, type Fault, type RequestCounts } from './faults.ts';
-import { createHttpFront } from './http-front.ts';
+import { acceptSubscriptions } from './events/event-subscriptions.ts';
+import { createFaultBox, type Fault, type RequestCounts } from './http/faults.ts';
+import { createHttpFront } from './http/http-front.ts';
+import { acceptListMethod } from './http/list-method.ts';
 import { newTokenId } from './identifiers.ts';
-import { acceptListMethod } from './list-method.ts';
 import { requestInside } from './request-inside.ts';
 import type { NodeRole } from './seal-state.ts';
 

@@ -1,15 +1,15 @@
 // A request's way: namespace → seal → token → policy → mount → handler → lease, login or wrapping → answer. Speaks in
 // values; bytes and sockets are http-front.ts.
 import { describeError } from '../../../src/base/errors.ts';
-import { rootAcl } from './acl-policy.ts';
 import type { Call, Handler, Operation, VaultRequest, VaultResponse } from './backend.ts';
 import type { Core } from './core.ts';
-import { grantLogin } from './login.ts';
 import { type CompiledRoute, findMount, isWithin, type Mount, type Namespace } from './namespace.ts';
-import { pathMatches } from './path-match.ts';
-import type { TokenEntry } from './token-table.ts';
+import { rootAcl } from './policy/acl-policy.ts';
+import { pathMatches } from './policy/path-match.ts';
+import { grantLogin } from './tokens/login.ts';
+import type { TokenEntry } from './tokens/token-table.ts';
+import { isWrappingToken, wrapAnswer } from './tokens/wrapping.ts';
 import { badRequest, collected, notFound, permissionDenied, VaultError } from './vault-error.ts';
-import { isWrappingToken, wrapAnswer } from './wrapping.ts';
 
 export interface Answer {
   status: number;

@@ -24,7 +24,7 @@ export async function runDev(options: DevOptions): Promise<number> {
   try {
     await vault.start();
     if (options.seed !== undefined) {
-      const { seedFromFile } = await import('@latchkey/devvault/seed.ts');
+      const { seedFromFile } = await import('@latchkey/devvault/seed/seed.ts');
       await seedFromFile(vault, options.seed);
     }
     for (const line of vault.banner().split('\n')) say(line);

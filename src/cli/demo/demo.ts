@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createPostgres, type Postgres } from '@latchkey/devvault/postgres.ts';
+import { createPostgres, type Postgres } from '@latchkey/devvault/postgres/postgres.ts';
 import { freePort } from '../../base/free-port.ts';
 import { askAgent } from '../../client/local-client.ts';
 import { formatTable } from '../table.ts';

@@ -2,7 +2,7 @@
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../../../src/base/json.ts';
 import type { Backend, Call, VaultResponse } from '../backend.ts';
 import { listField, textField } from '../fields.ts';
-import { globMatches } from '../glob.ts';
+import { globMatches } from '../policy/glob.ts';
 import { createRoleCollection, type RoleCollection } from '../role-collection.ts';
 import { badRequest } from '../vault-error.ts';
 import { postOutside } from './post-outside.ts';

@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { Backend, BackendContext, Call, VaultResponse } from '../backend.ts';
 import { listField, textField } from '../fields.ts';
-import { globMatches } from '../glob.ts';
+import { globMatches } from '../policy/glob.ts';
 import { createRoleCollection } from '../role-collection.ts';
 import { badRequest } from '../vault-error.ts';
 import { describeTokenParams, grantOf, readTokenParams, type TokenParams } from './token-params.ts';

@@ -3,7 +3,7 @@ import type { JWTPayload } from 'jose';
 import type { JsonObject } from '../../../../src/base/json.ts';
 import type { Backend, BackendContext, Call, VaultResponse } from '../backend.ts';
 import { listField, mapField, statementsField, textField, textMapField } from '../fields.ts';
-import { globMatches } from '../glob.ts';
+import { globMatches } from '../policy/glob.ts';
 import { createRoleCollection, type RoleCollection } from '../role-collection.ts';
 import { badRequest, collected } from '../vault-error.ts';
 import { claimOf, type JwtKeys, verifyJwt } from './jwt-keys.ts';

@@ -2,7 +2,7 @@
 import { isJsonObject, type JsonObject, parseJson } from '../../../../src/base/json.ts';
 import type { Backend, Call, VaultResponse } from '../backend.ts';
 import { boolField, hasField, listField, textField } from '../fields.ts';
-import { globMatches } from '../glob.ts';
+import { globMatches } from '../policy/glob.ts';
 import { createRoleCollection, type RoleCollection } from '../role-collection.ts';
 import { badRequest, VaultError } from '../vault-error.ts';
 import { postOutside } from './post-outside.ts';

@@ -11,10 +11,10 @@ import {
   textField,
   textMapField,
 } from '../fields.ts';
-import { authBlock, sanitizeDisplayName, sanitizePolicies } from '../login.ts';
 import { mountTtl } from '../namespace.ts';
-import type { TokenEntry } from '../token-table.ts';
-import { decideTtl } from '../ttl-policy.ts';
+import { authBlock, sanitizeDisplayName, sanitizePolicies } from '../tokens/login.ts';
+import type { TokenEntry } from '../tokens/token-table.ts';
+import { decideTtl } from '../tokens/ttl-policy.ts';
 import { badRequest } from '../vault-error.ts';
 import { policiesByRole, type TokenRole } from './token-role.ts';
 

@@ -2,7 +2,7 @@
 import type { JsonObject } from '../../../../src/base/json.ts';
 import type { AuthGrant } from '../backend.ts';
 import { boolField, hasField, intField, listField, secondsField, textField } from '../fields.ts';
-import { sanitizePolicies } from '../login.ts';
+import { sanitizePolicies } from '../tokens/login.ts';
 import { badRequest } from '../vault-error.ts';
 
 export interface TokenParams {

@@ -1,9 +1,9 @@
 // Token roles: what auth/token/create/ROLE may give.
 import type { Call, Route } from '../backend.ts';
 import { boolField, intField, listField, secondsField, textField } from '../fields.ts';
-import { globMatches } from '../glob.ts';
-import { sanitizePolicies } from '../login.ts';
-import type { TokenEntry } from '../token-table.ts';
+import { globMatches } from '../policy/glob.ts';
+import { sanitizePolicies } from '../tokens/login.ts';
+import type { TokenEntry } from '../tokens/token-table.ts';
 import { badRequest } from '../vault-error.ts';
 
 export interface TokenRole {

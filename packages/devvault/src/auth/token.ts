@@ -2,10 +2,10 @@
 import type { Backend, BackendContext, Call, Route, VaultResponse } from '../backend.ts';
 import type { Core } from '../core.ts';
 import { secondsField, textField } from '../fields.ts';
-import { authBlock } from '../login.ts';
 import { mountTtl } from '../namespace.ts';
-import type { TokenEntry } from '../token-table.ts';
-import { decideTtl } from '../ttl-policy.ts';
+import { authBlock } from '../tokens/login.ts';
+import type { TokenEntry } from '../tokens/token-table.ts';
+import { decideTtl } from '../tokens/ttl-policy.ts';
 import { badRequest, collected, VaultError } from '../vault-error.ts';
 import { createChildToken } from './token-create.ts';
 import { type TokenRole, tokenRoleRoutes } from './token-role.ts';

@@ -1,9 +1,9 @@
 // Static roles: a database user that exists already, whose password the vault changes every rotation period.
 import { describeError } from '../../../../src/base/errors.ts';
 import type { BackendContext, Call, Route, VaultResponse } from '../backend.ts';
-import { createExpiry } from '../expiry.ts';
 import { hasField, secondsField, statementsField, textField } from '../fields.ts';
 import { newPassword } from '../identifiers.ts';
+import { createExpiry } from '../tokens/expiry.ts';
 import { badRequest } from '../vault-error.ts';
 import { type Database, requireAllowed } from './database-connections.ts';
 import { executeStatements } from './postgres-roles.ts';

@@ -5,7 +5,7 @@ import type { Backend, BackendContext, Call, LeaseGrant, Route, VaultResponse } 
 import { hasField, secondsField, statementsField, textField } from '../fields.ts';
 import { newPassword, randomBase62 } from '../identifiers.ts';
 import { mountTtl } from '../namespace.ts';
-import { decideTtl } from '../ttl-policy.ts';
+import { decideTtl } from '../tokens/ttl-policy.ts';
 import { badRequest, collected } from '../vault-error.ts';
 import { type Database, databaseRoutes, requireAllowed } from './database-connections.ts';
 import { createStaticRoles, type StaticRoles } from './database-static.ts';

@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import type { JsonObject } from '../../../../src/base/json.ts';
 import { boolField, intField, listField, secondsField, textField } from '../fields.ts';
-import { globMatches } from '../glob.ts';
+import { globMatches } from '../policy/glob.ts';
 import { badRequest } from '../vault-error.ts';
 import type { KeyType } from './pki-certificates.ts';
 

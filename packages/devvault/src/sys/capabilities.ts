@@ -3,7 +3,7 @@ import type { Call, Route, VaultResponse } from '../backend.ts';
 import type { Core } from '../core.ts';
 import { listField, textField } from '../fields.ts';
 import { capabilitiesOf } from '../router.ts';
-import type { TokenEntry } from '../token-table.ts';
+import type { TokenEntry } from '../tokens/token-table.ts';
 import { badRequest, collected } from '../vault-error.ts';
 
 export function capabilityRoutes(core: Core): Route[] {

@@ -1,8 +1,8 @@
 // Paths that only this server has, below sys/dev and for the root token alone: faults, request counts, the node's role.
 import { JsonNumber, type JsonObject } from '../../../../src/base/json.ts';
 import type { Core } from '../core.ts';
-import type { Fault, FaultBox, FaultKind } from '../faults.ts';
 import { boolField, hasField, intField, listField, textField } from '../fields.ts';
+import type { Fault, FaultBox, FaultKind } from '../http/faults.ts';
 import type { Answer } from '../router.ts';
 import type { NodeRole } from '../seal-state.ts';
 import { badRequest, VaultError } from '../vault-error.ts';

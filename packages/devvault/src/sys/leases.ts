@@ -4,7 +4,7 @@ import type { Call, Route, VaultResponse } from '../backend.ts';
 import type { Core } from '../core.ts';
 import { listKeys } from '../engines/list-keys.ts';
 import { boolField, secondsField, textField } from '../fields.ts';
-import type { LeaseEntry } from '../lease-table.ts';
+import type { LeaseEntry } from '../tokens/lease-table.ts';
 import { badRequest } from '../vault-error.ts';
 
 export function leaseRoutes(core: Core): Route[] {

@@ -2,7 +2,7 @@
 import type { Call, Route, VaultResponse } from '../backend.ts';
 import type { Core } from '../core.ts';
 import { textField } from '../fields.ts';
-import { parsePolicy } from '../policy-language.ts';
+import { parsePolicy } from '../policy/policy-language.ts';
 import { badRequest } from '../vault-error.ts';
 
 const builtIn = new Set(['root', 'response-wrapping', 'control-group']);

@@ -1,8 +1,9 @@
 // sys/internal/ui/mounts: which mount a path belongs to, told only to a token that may use something there.
-import type { Acl } from '../acl-policy.ts';
+
 import type { Call, Route, VaultResponse } from '../backend.ts';
 import type { Core } from '../core.ts';
 import { findMount, isWithin, type Mount, mountPath, type Namespace } from '../namespace.ts';
+import type { Acl } from '../policy/acl-policy.ts';
 import { VaultError } from '../vault-error.ts';
 import { describeMount } from './mounts.ts';
 

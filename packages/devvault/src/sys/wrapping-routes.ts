@@ -3,9 +3,9 @@ import { JsonNumber } from '../../../../src/base/json.ts';
 import type { Call, Route, VaultResponse } from '../backend.ts';
 import type { Core } from '../core.ts';
 import { textField } from '../fields.ts';
-import type { TokenEntry } from '../token-table.ts';
+import type { TokenEntry } from '../tokens/token-table.ts';
+import { readWrapped, type Wrapped } from '../tokens/wrapping.ts';
 import { badRequest } from '../vault-error.ts';
-import { readWrapped, type Wrapped } from '../wrapping.ts';
 
 export function wrappingRoutes(core: Core): Route[] {
   const lookup = (call: Call): VaultResponse => {

@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { startDevVault } from '../../../test/support/dev-vault.ts';
-import { queryPostgres, startPostgres } from '../../../test/support/postgres.ts';
-import { parseSeed, seedFromFile } from '../src/seed.ts';
-import { seedSchema } from '../src/seed-schema.ts';
+import { startDevVault } from '../../../../test/support/dev-vault.ts';
+import { queryPostgres, startPostgres } from '../../../../test/support/postgres.ts';
+import { parseSeed, seedFromFile } from '../../src/seed/seed.ts';
+import { seedSchema } from '../../src/seed/seed-schema.ts';
 
 const text = `
 mounts:
@@ -97,7 +97,7 @@ t.test('says what the vault refused, and where', async (t) => {
 });
 
 t.test('reads the example of the reference page', async (t) => {
-  const page = readFileSync(new URL('../../../docs/reference/dev-vault.md', import.meta.url), 'utf8');
+  const page = readFileSync(new URL('../../../../docs/reference/dev-vault.md', import.meta.url), 'utf8');
   const example = /```yaml\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
   const seed = parseSeed(example, 'dev-vault.md');
   t.strictSame(Object.keys(seed).sort(), Object.keys(seedSchema.shape).sort(), 'every key is shown');

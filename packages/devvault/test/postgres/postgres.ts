@@ -1,10 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { queryPostgres, startPostgres } from '../../../test/support/postgres.ts';
-import { testFolder } from '../../../test/support/test-folder.ts';
-import { createPostgres } from '../src/postgres.ts';
-import { findPostgres } from '../src/postgres-binaries.ts';
+import { queryPostgres, startPostgres } from '../../../../test/support/postgres.ts';
+import { testFolder } from '../../../../test/support/test-folder.ts';
+import { createPostgres } from '../../src/postgres/postgres.ts';
+import { findPostgres } from '../../src/postgres/postgres-binaries.ts';
 
 t.test("starts the machine's PostgreSQL, takes a login, and leaves nothing behind", async (t) => {
   const postgres = await startPostgres(t);

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { startDevVault, type TestVault } from '../../../test/support/dev-vault.ts';
+import { startDevVault, type TestVault } from '../../../../test/support/dev-vault.ts';
 
 const get = (dev: TestVault, path: string, options: RequestInit = {}): Promise<Response> =>
   fetch(`${dev.address}/v1/${path}`, {

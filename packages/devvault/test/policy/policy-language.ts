@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parsePolicy } from '../src/policy-language.ts';
+import { parsePolicy } from '../../src/policy/policy-language.ts';
 
 t.test('reads HCL with comments, old forms, parameters and event types', async (t) => {
   const rules = parsePolicy(`

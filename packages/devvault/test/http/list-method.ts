@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import t from 'tap';
-import { startDevVault } from '../../../test/support/dev-vault.ts';
+import { startDevVault } from '../../../../test/support/dev-vault.ts';
 
 async function exchange(socket: Socket, line: string, token: string): Promise<string> {
   socket.write(`${line} HTTP/1.1\r\nHost: vault\r\nX-Vault-Token: ${token}\r\n\r\n`);

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { decideTtl } from '../src/ttl-policy.ts';
+import { decideTtl } from '../../src/tokens/ttl-policy.ts';
 
 const mount = { mountDefaultSeconds: 1000, mountMaxSeconds: 5000 };
 const now = 1_000_000_000;

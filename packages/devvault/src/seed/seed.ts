@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { load } from 'js-yaml';
 import type * as z from 'zod/mini';
-import { LatchkeyError } from '../../../src/base/errors.ts';
-import type { DevMethod, DevVault } from './dev-vault.ts';
+import { LatchkeyError } from '../../../../src/base/errors.ts';
+import type { DevMethod, DevVault } from '../dev-vault.ts';
 import { type NamespaceSeed, type Seed, seedSchema } from './seed-schema.ts';
 
 /** Rejects with `config_invalid`, naming file and place; what was written before stays. */

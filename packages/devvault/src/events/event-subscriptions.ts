@@ -2,15 +2,15 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
-import type { Core } from './core.ts';
+import type { Core } from '../core.ts';
+import type { FaultBox } from '../http/faults.ts';
+import { clientToken, header } from '../http/http-front.ts';
+import { isWithin, type Namespace } from '../namespace.ts';
+import { globMatches } from '../policy/glob.ts';
+import { errorAnswer, resolveNamespace } from '../router.ts';
+import type { TokenEntry } from '../tokens/token-table.ts';
+import { permissionDenied, VaultError } from '../vault-error.ts';
 import type { VaultEvent } from './event-hub.ts';
-import type { FaultBox } from './faults.ts';
-import { globMatches } from './glob.ts';
-import { clientToken, header } from './http-front.ts';
-import { isWithin, type Namespace } from './namespace.ts';
-import { errorAnswer, resolveNamespace } from './router.ts';
-import type { TokenEntry } from './token-table.ts';
-import { permissionDenied, VaultError } from './vault-error.ts';
 
 export interface EventSubscriptions {
   readonly count: number;

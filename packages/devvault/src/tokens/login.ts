@@ -1,10 +1,10 @@
 // Makes the token that a login or a token creation earns, and the `auth` block that tells of it.
-import type { AuthGrant, Call } from './backend.ts';
-import type { Core } from './core.ts';
-import { mountTtl } from './namespace.ts';
+import type { AuthGrant, Call } from '../backend.ts';
+import type { Core } from '../core.ts';
+import { mountTtl } from '../namespace.ts';
+import { badRequest } from '../vault-error.ts';
 import type { TokenEntry } from './token-table.ts';
 import { decideTtl } from './ttl-policy.ts';
-import { badRequest } from './vault-error.ts';
 
 /** The token of a login: an orphan with the role's policies and times. */
 export function grantLogin(core: Core, call: Call, grant: AuthGrant): { block: object; warnings: string[] } {

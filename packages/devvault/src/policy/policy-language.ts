@@ -5,8 +5,8 @@ import {
   type JsonObject,
   type JsonValue,
   parseJson,
-} from '../../../src/base/json.ts';
-import { badRequest } from './vault-error.ts';
+} from '../../../../src/base/json.ts';
+import { badRequest } from '../vault-error.ts';
 
 export interface PathRule {
   readonly path: string;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import t from 'tap';
 import { WebSocket } from 'ws';
-import { startDevVault, type TestVault } from '../../../test/support/dev-vault.ts';
+import { startDevVault, type TestVault } from '../../../../test/support/dev-vault.ts';
 
 function subscribe(dev: TestVault, glob: string, token: string): WebSocket {
   const url = `${dev.address.replace('http', 'ws')}/v1/sys/events/subscribe/${glob}?json=true`;

@@ -2,16 +2,16 @@
 // Knows nothing of secrets; paths outside the router (health, seal) are sys/unrouted.ts.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TLSSocket } from 'node:tls';
-import { isJsonObject, type JsonObject, parseJson } from '../../../src/base/json.ts';
-import type { Operation, VaultRequest } from './backend.ts';
-import type { Core } from './core.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../../../../src/base/json.ts';
+import type { Operation, VaultRequest } from '../backend.ts';
+import type { Core } from '../core.ts';
+import { parseSeconds } from '../fields.ts';
+import { newUuid } from '../identifiers.ts';
+import { type Answer, errorAnswer, resolveNamespace, route } from '../router.ts';
+import { serveDevelopment } from '../sys/development.ts';
+import { serveUnrouted } from '../sys/unrouted.ts';
+import { badRequest, VaultError } from '../vault-error.ts';
 import { type Fault, type FaultBox, vaultMethod } from './faults.ts';
-import { parseSeconds } from './fields.ts';
-import { newUuid } from './identifiers.ts';
-import { type Answer, errorAnswer, resolveNamespace, route } from './router.ts';
-import { serveDevelopment } from './sys/development.ts';
-import { serveUnrouted } from './sys/unrouted.ts';
-import { badRequest, VaultError } from './vault-error.ts';
 
 const maxBodyBytes = 32 * 1024 * 1024;
 

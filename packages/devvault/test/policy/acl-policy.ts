@@ -1,6 +1,6 @@
 import t from 'tap';
-import { comparePatterns, createAcl } from '../src/acl-policy.ts';
-import { parsePolicy } from '../src/policy-language.ts';
+import { comparePatterns, createAcl } from '../../src/policy/acl-policy.ts';
+import { parsePolicy } from '../../src/policy/policy-language.ts';
 
 t.test('orders patterns as documented', async (t) => {
   const pairs: [better: string, worse: string][] = [

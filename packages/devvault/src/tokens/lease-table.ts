@@ -1,16 +1,16 @@
 // Every leased secret alive: registered, renewed within its maximum, ended by time, by its token or by request.
 // What ending means is the engine's affair (the grant's `revoke`); a failed end is tried again.
-import { backoffDelayMs } from '../../../src/base/backoff.ts';
-import type { Clock } from '../../../src/base/clock.ts';
-import { describeError } from '../../../src/base/errors.ts';
-import type { Logger } from '../../../src/base/logger.ts';
-import type { LeaseGrant } from './backend.ts';
+import { backoffDelayMs } from '../../../../src/base/backoff.ts';
+import type { Clock } from '../../../../src/base/clock.ts';
+import { describeError } from '../../../../src/base/errors.ts';
+import type { Logger } from '../../../../src/base/logger.ts';
+import type { LeaseGrant } from '../backend.ts';
+import { newLeaseId } from '../identifiers.ts';
+import { type Mount, mountTtl, type Namespace } from '../namespace.ts';
+import { badRequest } from '../vault-error.ts';
 import { createExpiry } from './expiry.ts';
-import { newLeaseId } from './identifiers.ts';
-import { type Mount, mountTtl, type Namespace } from './namespace.ts';
 import type { TokenEntry } from './token-table.ts';
 import { decideTtl } from './ttl-policy.ts';
-import { badRequest } from './vault-error.ts';
 
 export interface LeaseEntry {
   readonly id: string;
