@@ -236,3 +236,20 @@ t.test('what an interface offers is called by somebody', (t) => {
   t.strictSame(unused, []);
   t.end();
 });
+
+/** Where a name is that of a thing of many sides: a command, a kind, a language, a theme of functions. */
+const namesakes =
+  /^(?:cli\/(?:commands|demo)|config\/(?:upstreams|sources)|upstream\/vault\/auth|template)\//;
+/** The part of the contract, and the one who keeps it. */
+const counterparts = ['errors.ts', 'routes.ts', 'status.ts', 'kinds.ts', 'accounts.ts'];
+
+t.test('two files have one name only where they are of one thing', (t) => {
+  const seen = new Map<string, string>();
+  for (const file of files.filter((path) => folderOf(path) !== 'devvault')) {
+    const name = relative(root, file);
+    if (namesakes.test(name) || counterparts.includes(basename(file))) continue;
+    t.equal(seen.get(basename(file)), undefined, `${name}: no other has its name`);
+    seen.set(basename(file), name);
+  }
+  t.end();
+});

@@ -27,7 +27,7 @@ import { createMetricsRegistry, type MetricsRegistry } from '../metrics/registry
 import type { AgentView } from '../server/agent-view.ts';
 import { createServer, type LocalServer } from '../server/server.ts';
 import { createStore, type Store } from '../store/store.ts';
-import { createCommandRunner } from '../supervise/launch/run-command.ts';
+import { createCommandRunner } from '../supervise/launch/command-runner.ts';
 import { createSupervisor, type Supervisor, type SupervisorOptions } from '../supervise/supervisor.ts';
 import type { SourceStateName } from '../upstream/source-state.ts';
 import { observeFiles, observeProcesses, observeStore, observeUpstream } from './observe.ts';

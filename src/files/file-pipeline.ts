@@ -37,7 +37,7 @@ import { defaultRetryLimits, type RetryKind, retryKind } from './transaction/ret
 import { type GroupOutcome, runTransaction } from './transaction/transaction.ts';
 import { outputsOf } from './unit-output.ts';
 import { diffFiles, type FileDiff } from './view/diff.ts';
-import { type DrilledFile, type DrillRequest, drillFiles } from './view/drill.ts';
+import { type DrilledFile, type DrillRequest, drillFiles } from './view/drill-files.ts';
 import { explainFile, type FileExplanation, type FileStatus, fileStatus } from './view/file-status.ts';
 import { noRefusals, type Refusals, type RenderResult, watchUntilRendered } from './view/render-once.ts';
 

@@ -20,7 +20,7 @@ import type { StateFile } from './run/state-file.ts';
 import { createSourceTable } from './source-table.ts';
 import { createMintFloor } from './track/mint-floor.ts';
 import type { AskMode, AskResult } from './track/one-at-a-time.ts';
-import { noSuchEntry, type RotateOptions, type RotateResult, rotateTrack } from './track/rotate-now.ts';
+import { noSuchEntry, type RotateOptions, type RotateResult, rotateTrack } from './track/rotate-track.ts';
 import { defaultScheduleLimits, type ScheduleLimits } from './track/schedule-policy.ts';
 import type { SecretTrack } from './track/secret-track.ts';
 import { isMinted } from './track/secret-view.ts';

@@ -3,7 +3,7 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Clock } from '../base/clock.ts';
 import type { SettleConfig } from '../config/resolved.ts';
-import type { RunCommand } from './launch/run-command.ts';
+import type { RunCommand } from './launch/command-runner.ts';
 
 export type Health = { readonly isHealthy: true } | { readonly isHealthy: false; readonly reason: string };
 

@@ -5,7 +5,7 @@ import { linkSignals } from '../base/linked-signal.ts';
 import type { ProcessConfig } from '../config/resolved.ts';
 import { type EnvironmentSource, isSameEnvironment, type Variables } from '../content/environment-source.ts';
 import type { Child } from './launch/child.ts';
-import type { RunCommand } from './launch/run-command.ts';
+import type { RunCommand } from './launch/command-runner.ts';
 import type { StartTools } from './launch/start-process.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { ProcessObserver, StartReason } from './process-status.ts';

@@ -3,7 +3,7 @@ import type { ProcessConfig } from '../config/resolved.ts';
 import type { Variables } from '../content/environment-source.ts';
 import { probeHealth } from './health-probe.ts';
 import type { Child } from './launch/child.ts';
-import type { RunCommand } from './launch/run-command.ts';
+import type { RunCommand } from './launch/command-runner.ts';
 import { type StartTools, startProcess } from './launch/start-process.ts';
 import { describeExit } from './restart-policy.ts';
 

@@ -8,8 +8,8 @@ import {
   isSameEnvironment,
   type Variables,
 } from '../content/environment-source.ts';
+import type { RunCommand } from './launch/command-runner.ts';
 import type { BackgroundProcess } from './launch/find-background.ts';
-import type { RunCommand } from './launch/run-command.ts';
 import type { StartTools } from './launch/start-process.ts';
 import { createMailbox } from './mailbox.ts';
 import { createProcessRun, type Ending, type ExitRow, isLooping } from './process-run.ts';

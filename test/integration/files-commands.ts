@@ -1,7 +1,7 @@
 // Check and notify commands that misbehave, through the runner that the agent uses.
 import { readFileSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { createCommandRunner } from '../../src/supervise/launch/run-command.ts';
+import { createCommandRunner } from '../../src/supervise/launch/command-runner.ts';
 import { createRenderFixture } from '../support/render-fixture.ts';
 import { isAlive } from '../support/test-environment.ts';
 import { waitFor } from '../support/wait-for.ts';

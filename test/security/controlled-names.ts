@@ -20,7 +20,7 @@ import t, { type Test } from 'tap';
 import { mkfifo } from '../../src/base/libc.ts';
 import { readControlledFile } from '../../src/base/paths/controlled-file.ts';
 import { signalByPidFile } from '../../src/files/transaction/signal-by-pid-file.ts';
-import { provideTokenFile } from '../../src/server/listen/token-file.ts';
+import { provideTokenFile } from '../../src/server/listen/provide-token-file.ts';
 import { replaceSealedFile } from '../../src/upstream/file/replace-sealed-file.ts';
 import { readCredential } from '../../src/upstream/vault/auth/read-credential.ts';
 import { writeSinkFile } from '../../src/upstream/vault/session/write-sink-file.ts';

@@ -1,5 +1,5 @@
 // `latchkey run -- CMD…`: the program's exit code is ours.
-import { exitCodeOfFailure, runWithSecrets } from '../../agent/one-shot/run-command.ts';
+import { exitCodeOfFailure, runWithSecrets } from '../../agent/one-shot/run-with-secrets.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { createLogger } from '../../base/logger.ts';
 import { loadConfig } from '../../config/load.ts';

@@ -19,7 +19,7 @@ import type { Exchange } from '../http/exchange.ts';
 import { decodeSegment, methodNotAllowed, readBody } from '../http/http-request.ts';
 import type { ServerContext } from '../http/server-context.ts';
 import { askFrom, describedCallerFrom } from './access-question.ts';
-import { holdersOf } from './who-has.ts';
+import { holdersOf } from './holders.ts';
 
 /** A unix listener for secrets brings the admin paths along, for `latchkey status` and its kin; TCP only when told. */
 export function isAdminServedBy(listener: ListenerConfig): boolean {

@@ -20,7 +20,7 @@ import { createIdentity } from '../listen/identity.ts';
 import type { Listener } from '../listen/listener.ts';
 import { hostRulesOf, tlsOptionsOf } from '../listen/listener-identity.ts';
 import { createPeerTable, ofNobody, ofOpenListener, type Peer } from '../listen/peer-table.ts';
-import { provideTokenFile } from '../listen/token-file.ts';
+import { provideTokenFile } from '../listen/provide-token-file.ts';
 import { takeListMethod } from '../node-internals/vault-list-method.ts';
 import { dialectsOf, handleRequest } from '../routes.ts';
 import type { DialectHandler } from './dialect.ts';

@@ -9,8 +9,8 @@ import type { EnvironmentSource } from '../../content/environment-source.ts';
 import type { ProcessObserver } from '../process-status.ts';
 import type { ProcessExit } from '../restart-policy.ts';
 import { createSupervisedProcess, type SupervisedProcess } from '../supervised-process.ts';
+import { createCommandRunner } from './command-runner.ts';
 import { isOther } from './launcher.ts';
-import { createCommandRunner } from './run-command.ts';
 import type { StartTools } from './start-process.ts';
 
 export interface RunChildOptions {

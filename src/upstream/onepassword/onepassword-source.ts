@@ -15,7 +15,7 @@ import { createHttpCalls, type HttpAnswer, jsonBody } from '../kind/http-calls.t
 import { fieldsAnswer, valueAnswer } from '../kind/kind-answer.ts';
 import { createKindSource, type KindClient } from '../kind/kind-source.ts';
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
-import { type ItemPath, parseItemPath, pickField, pickFile, plainFields } from './item.ts';
+import { type ItemPath, parseItemPath, pickField, pickFile, plainFields } from './onepassword-item.ts';
 
 interface Known {
   readonly vaultId: string;

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { findAwsCredentials } from '../../../src/upstream/cloud/aws-credentials.ts';
+import { findAwsCredentials } from '../../../src/upstream/cloud/find-aws-credentials.ts';
 import { startFakeService } from '../../support/fake-service.ts';
 import { startKindSource } from '../../support/kind-source.ts';
 import { motoEnv, needsMoto, startMoto } from '../../support/kinds/moto.ts';

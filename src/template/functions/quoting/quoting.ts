@@ -2,7 +2,7 @@
 // format cannot carry fails, because a password that is silently another one locks people out. Strings are bytes.
 import { callError, defineFunction, type FunctionTable, plain } from '../../exec/function-table.ts';
 import { decodeText, encodeText } from '../../text/bytes.ts';
-import { quoteDotenv } from './dotenv.ts';
+import { quoteDotenv } from './quote-dotenv.ts';
 
 type Uncarried = 'NUL' | 'line break' | 'control' | 'blank at an end';
 

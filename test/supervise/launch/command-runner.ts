@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { SecretValue } from '../../../src/base/secret-value.ts';
-import { createCommandRunner } from '../../../src/supervise/launch/run-command.ts';
+import { createCommandRunner } from '../../../src/supervise/launch/command-runner.ts';
 import { recordLogs } from '../../support/record-logs.ts';
 import { isAlive } from '../../support/test-environment.ts';
 import { waitFor } from '../../support/wait-for.ts';

@@ -5,7 +5,7 @@ import { describeError } from '../../base/errors.ts';
 import { isSameEnvironment } from '../../content/environment-source.ts';
 import type { RehearsedEnvironment } from '../../content/process-environment.ts';
 import { makeUpOnce, simulateRotation } from '../../content/simulate.ts';
-import type { DrillRequest } from '../../files/view/drill.ts';
+import type { DrillRequest } from '../../files/view/drill-files.ts';
 import type { Core } from '../wire.ts';
 
 type Judgement = Pick<DrilledConsumer, 'outcome' | 'note'>;
