@@ -31,6 +31,16 @@ t.test('every test that SECURITY.md and ARCHITECTURE.md name is there', (t) => {
   t.end();
 });
 
+t.test('every file and folder that ARCHITECTURE.md names is there', (t) => {
+  const text = readFileSync(join(root, 'docs/ARCHITECTURE.md'), 'utf8');
+  const names = [...text.matchAll(/`([a-z][a-z0-9-]*(?:\/[a-z0-9-]+)+(?:\.ts)?)`/g)].map(
+    (match) => match[1] ?? '',
+  );
+  t.ok(names.length > 50);
+  for (const name of names) t.ok(existsSync(join(root, name)) || existsSync(join(root, 'src', name)), name);
+  t.end();
+});
+
 t.test('every promise of SECURITY.md, and every kind of fault, names a test that holds it', (t) => {
   const text = readFileSync(join(root, 'SECURITY.md'), 'utf8');
   for (const [heading, least] of [

@@ -32,3 +32,8 @@ export function formatDuration(ms: number): string {
   }
   return text;
 }
+
+/** For people: whole seconds, and milliseconds only below one. */
+export function roughDuration(ms: number): string {
+  return formatDuration(ms < 1000 ? ms : Math.round(ms / 1000) * 1000);
+}

@@ -1,6 +1,6 @@
 // Rehearses what would happen to the files of one secret: a rotation with made-up values on staged copies, judged by the
 // real check commands, or an outage of its upstream. Destinations are never touched; programs are told only when asked.
-import { formatDuration } from '../../base/duration.ts';
+import { roughDuration } from '../../base/duration.ts';
 import { describeError, LatchkeyError } from '../../base/errors.ts';
 import { standardStreamOf } from '../../base/paths/special-file.ts';
 import type { SecretOverride } from '../../content/template-consumer.ts';
@@ -193,13 +193,13 @@ function duringOutage(unit: FileUnit, group: FileGroup, entry: Entry, { tools }:
   const leftMs =
     entry.expiresAt === undefined ? undefined : Math.max(0, entry.expiresAt - tools.clock.wall());
   if (entry.current.lease !== undefined && leftMs !== undefined) {
-    const note = `it keeps its content; the credential in it works for ${formatDuration(leftMs)} more, as long as its lease`;
+    const note = `it keeps its content; the credential in it works for ${roughDuration(leftMs)} more, as long as its lease`;
     return { ...common, outcome: 'keeps', note };
   }
   const staleMs = entry.policy.maxStaleMs ?? staticStaleMs;
   const then =
     entry.policy.onStale === 'keep'
       ? 'the value is kept for ever (on_stale: keep)'
-      : `the value counts as current for ${formatDuration(staleMs)} (max_stale)`;
+      : `the value counts as current for ${roughDuration(staleMs)} (max_stale)`;
   return { ...common, outcome: 'keeps', note: `it keeps its content; ${then}` };
 }

@@ -1,7 +1,7 @@
 // What operators see of a file: where it stands, what it waits for, since when and why. No value, only names and times.
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { formatDuration } from '../../base/duration.ts';
+import { roughDuration } from '../../base/duration.ts';
 import type { MissingDependency } from '../../content/template-consumer.ts';
 import type { Store } from '../../store/store.ts';
 import type { Drift } from '../drift/drift-policy.ts';
@@ -142,9 +142,7 @@ function reasons(unit: FileUnit, group: FileGroup, status: FileStatus, wall: num
   }
   for (const text of status.owed) why.push(`still to be notified: ${text}`);
   if (group.retryAt !== undefined) {
-    why.push(
-      `tried again in ${formatDuration(Math.max(0, group.retryAt - wall))}, or when something changes`,
-    );
+    why.push(`tried again in ${roughDuration(Math.max(0, group.retryAt - wall))}, or when something changes`);
   }
   if (unit.templateProblem !== undefined)
     why.push(`a later text of the template is not used: ${unit.templateProblem}`);
@@ -192,5 +190,5 @@ function driftSentence({ what, at, count, isOpen }: Drift, wall: number): string
 
 function ago(at: number, wall: number): string {
   const ms = Math.max(0, wall - at);
-  return `${formatDuration(ms < 1000 ? Math.round(ms) : Math.round(ms / 1000) * 1000)} ago`;
+  return `${roughDuration(ms)} ago`;
 }

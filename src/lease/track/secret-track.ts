@@ -168,7 +168,7 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
     if (wish.news === 'recovered') logger.info(fields, 'upstream answers for this secret again');
     else if (wish.news === 'expired') {
       const code = errorCode(wish.error);
-      logger.warn({ ...fields, code }, 'the secret has expired and is handed out no more');
+      logger.warn({ ...fields, code }, 'the secret has expired and is no longer handed out');
     } else {
       const told = { ...fields, code: errorCode(state.lastError), state: wish.state };
       logger[wish.isNews ? 'warn' : 'debug'](told, describeError(state.lastError));

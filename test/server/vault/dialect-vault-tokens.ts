@@ -84,7 +84,7 @@ t.test('errors, wrapped answers and what cannot be renewed are asked for each ti
   t.not(tokenOf(await login()), tokenOf(await login()), 'a login with counted uses');
 });
 
-t.test('a token that was revoked through the agent is handed out no more', async (t) => {
+t.test('a token that was revoked through the agent is no longer handed out', async (t) => {
   const { vault, post, loginToken, isAlive } = await start(t);
   const root = { 'x-vault-token': vault.rootToken };
   const accessorOf = async (token: string) =>
@@ -146,7 +146,7 @@ t.test('the same creation by the same token gives the same token', async (t) => 
   t.equal(tokenOf(await create(parent)), child);
   await post('auth/token/revoke-self', {}, { 'x-vault-token': parent });
   t.notOk(await isAlive(child), 'the vault revokes the children as well');
-  t.equal((await create(parent)).status, 403, 'so it is handed out no more');
+  t.equal((await create(parent)).status, 403, 'so it is no longer handed out');
   t.equal(tokenOf(await create()), ofAgent);
 });
 

@@ -149,7 +149,7 @@ t.test("a client's renewal is answered from what is left, or brings the engine's
   t.equal(other.status, 200, 'a lease of somebody else goes on to the vault');
 });
 
-t.test('what was revoked through the agent is handed out no more', async (t) => {
+t.test('what was revoked through the agent is no longer handed out', async (t) => {
   const { vault, agent } = await start(t);
   serveLeases(vault, { ttl: 3600 });
   const user = async () => json((await agent.ask('/v1/database/creds/app')).text).data.username;
