@@ -13,10 +13,8 @@ const kernelName = /^\/(?:dev\/(?:stdin|stdout|stderr|fd\/\d+)|proc\/.*)$/;
 
 /** The folder of a trail, to open, rename and remove what is in it. Throws a PathFault, or what the kernel says. */
 export function holdTrailFolder(path: string, createMode?: number): HeldFolder {
-  return holdFolderSync(dirname(path), {
-    trust: trailTrust(),
-    ...(createMode === undefined ? {} : { createMode }),
-  });
+  const options = createMode === undefined ? {} : { createMode };
+  return held((trust) => holdFolderSync(dirname(path), { trust, ...options }));
 }
 
 /** A name in a folder that is held; a link there is refused. What is made has 0600. */
@@ -28,7 +26,7 @@ export function openInTrail(folder: HeldFolder, name: string, use: 'append' | 'r
 /** For what only appends; links of root's are followed. Devices and pipes are what their maker wants them for. */
 export function openLog(path: string, mode: number): number {
   if (kernelName.test(path)) return openSync(path, O_WRONLY | O_APPEND | O_CREAT, mode);
-  const entry = holdEntrySync(path, { trust: trailTrust() });
+  const entry = held((trust) => holdEntrySync(path, { trust }));
   try {
     return openChecked(entry, O_WRONLY | O_APPEND | O_CREAT, mode);
   } finally {
@@ -37,8 +35,15 @@ export function openLog(path: string, mode: number): number {
 }
 
 /** The host's own log daemon may write /var/log on some of them; it reads what is logged anyway. */
-function trailTrust(): PathTrust {
-  return trusting(findUser('syslog')?.uid);
+function held<T>(hold: (trust: PathTrust) => T): T {
+  try {
+    return hold(trusting());
+  } catch (error) {
+    // Only now: where there is no such user, to ask for it costs a process.
+    const daemon = error instanceof PathFault ? findUser('syslog')?.uid : undefined;
+    if (daemon === undefined) throw error;
+    return hold(trusting(daemon));
+  }
 }
 
 function openChecked({ folder, name }: HeldEntry, access: number, mode: number): number {
@@ -50,7 +55,7 @@ function openChecked({ folder, name }: HeldEntry, access: number, mode: number):
 }
 
 function trailFault(folder: HeldFolder, name: string, stats: Stats): Error | undefined {
-  if (!stats.isFile() || stats.nlink <= 1) return entryFault(folder, name, stats, trailTrust());
+  if (!stats.isFile() || stats.nlink <= 1) return entryFault(folder, name, stats, trusting());
   const path = `${folder.path}/${name}`;
   return new PathFault(`${path} is a file with ${stats.nlink} names`, `remove ${path}`);
 }
