@@ -202,7 +202,8 @@ const faults: readonly Fault[] = [
 
 function loseAnswers(world: World, error: () => Error): () => void {
   world.upstream.lose = ({ operation, target }) => {
-    if (operation !== 'read' || world.random() < 0.3) return undefined;
+    if (!['read', 'renew'].includes(operation) || world.random() < 0.3) return undefined;
+    if (operation === 'renew') return error();
     const made = [...world.upstream.issued.values()].at(-1);
     if (made?.path === target && made.mintedAt === world.trueNow()) world.unknown.add(made.id);
     return error();

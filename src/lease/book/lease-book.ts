@@ -8,6 +8,7 @@ import type { Logger } from '../../base/logger.ts';
 import { renewDelayMs } from '../../base/renewal-policy.ts';
 import type { LeaseRequests, ReadableSource, RequestOptions } from '../../store/secret-reading.ts';
 import type { SourceTable } from '../source-table.ts';
+import { mayHaveTakenEffect } from '../track/failure-policy.ts';
 import type { ScheduleLimits } from '../track/schedule-policy.ts';
 import {
   applyGrant,
@@ -16,6 +17,7 @@ import {
   createLease,
   type KeptLease,
   type LeaseGrant,
+  mayBeRenewed,
   type OwnedLease,
   overlapOf,
   shiftLease,
@@ -190,6 +192,8 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
       onChange();
     } catch (error) {
       if (errorCode(error) === 'lease_lost') lose(lease);
+      const own = kept(lease);
+      if (own !== undefined && mayHaveTakenEffect(error)) mayBeRenewed(own, clock.now());
       throw error;
     }
     if (lease.endsAt <= clock.now()) {

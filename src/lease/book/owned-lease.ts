@@ -101,6 +101,12 @@ export function applyRenewal(lease: KeptLease, answer: LeaseRenewal, sentAt: num
   Object.assign(lease, { ...known, endsWithToken, grantedMs, canRenew, confirmedAt });
 }
 
+/** The answer to a renewal was lost: upstream may have given what was asked. */
+export function mayBeRenewed(lease: KeptLease, now: number): void {
+  const end = Math.min(now + lease.askedSeconds * 1000, lease.latestEnd);
+  lease.mayLastUntil = Math.max(lease.mayLastUntil, end);
+}
+
 /** The same lease was granted once more, to further users. */
 export function applyGrant(lease: KeptLease, again: KeptLease): void {
   const { endsAt, mayLastUntil, isDoubtful, confirmedAt, grantedMs, canRenew } = again;

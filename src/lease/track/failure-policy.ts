@@ -39,10 +39,10 @@ export function isOutageError(error: unknown): boolean {
 }
 
 /**
- * Whether a failed read may have made a credential all the same: its answer could not be understood, was lost, or a
+ * Whether a failed request may have made a credential, or prolonged a lease, all the same: its answer could not be understood, was lost, or a
  * gateway gave up waiting for it. Not when the vault refused, nor when nothing was sent.
  */
-export function mayHaveMinted(error: unknown): boolean {
+export function mayHaveTakenEffect(error: unknown): boolean {
   const code = errorCode(error);
   if (code === 'upstream_answer_invalid' || code === 'timeout') return true;
   if (code !== 'upstream_unavailable' || isUnsent(error)) return false;

@@ -7,7 +7,7 @@ import type { SecretAnswer, SecretVersion } from '../../store/secret-version.ts'
 import type { LeaseBook } from '../book/lease-book.ts';
 import type { OwnedLease } from '../book/owned-lease.ts';
 import type { SourceTable } from '../source-table.ts';
-import { mayHaveMinted } from './failure-policy.ts';
+import { mayHaveTakenEffect } from './failure-policy.ts';
 import type { MintFloor } from './mint-floor.ts';
 
 /** An answer, when it was asked for, and whose it is. */
@@ -72,7 +72,7 @@ export function createSecretRequests(parts: RequestParts): SecretRequests {
           from,
         }));
       } catch (error) {
-        if (mayHaveMinted(error)) floor.noteDoubt(canonicalKey, clock.now());
+        if (mayHaveTakenEffect(error)) floor.noteDoubt(canonicalKey, clock.now());
         throw error;
       }
     },

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { UpstreamError } from '../../../src/base/upstream-error.ts';
 import { createLeaseHarness } from '../../support/lease-harness.ts';
 
 const second = 1000;
@@ -77,5 +78,28 @@ t.test('a caller who gave a lease up has it renewed no more, also when the clock
   t.ok(held.endsAt() !== undefined, 'it may live');
   await clock.advance(2 * minute);
   t.equal(held.endsAt(), undefined);
+  await close();
+});
+
+t.test('an answer that was lost lets nobody forget what it may have renewed', async (t) => {
+  const { clock, store, upstream, engine, open, close } = createLeaseHarness();
+  upstream.setLeased('creds', { ttlSeconds: 600, maxTtlSeconds: 86_400 });
+  const { entry, key } = open('creds', { overlapMs: 30 * second });
+  engine.start();
+  await clock.advance(second);
+  store.hold('app', key, entry.current?.number ?? 0);
+  const id = entry.current?.lease?.id ?? '';
+  upstream.lose = ({ operation }) =>
+    operation === 'renew' ? new UpstreamError('upstream_answer_invalid', 'not JSON') : undefined;
+  await clock.until(() => upstream.mints('creds').length === 2, 30 * minute);
+  upstream.lose = undefined;
+  upstream.fault = ({ operation, target }) =>
+    operation === 'renew' && target === id ? new UpstreamError('denied', 'no', { status: 403 }) : undefined;
+  await clock.until(() => clock.now() > 605 * second, 30 * minute);
+  t.ok(upstream.isAlive(id), 'the lost renewals have prolonged it');
+  t.ok([...engine.leases()].some(({ leaseId }) => leaseId === id));
+  store.hold('app', key, entry.current?.number ?? 0);
+  await clock.advance(40 * second);
+  t.notOk(upstream.isAlive(id), 'revoked when its users have moved');
   await close();
 });

@@ -4,7 +4,7 @@ import { UpstreamError } from '../../../src/base/upstream-error.ts';
 import {
   addFailure,
   isOutageError,
-  mayHaveMinted,
+  mayHaveTakenEffect,
   stateOnFailure,
 } from '../../../src/lease/track/failure-policy.ts';
 import type { SecretView } from '../../../src/lease/track/secret-view.ts';
@@ -29,14 +29,14 @@ t.test('tells an upstream that is away from a path that fails', async (t) => {
 });
 
 t.test('takes a lost or broken answer for a credential that was made', async (t) => {
-  t.ok(mayHaveMinted(unavailable()));
-  t.ok(mayHaveMinted(unavailable(504)));
-  t.ok(mayHaveMinted(new LatchkeyError('upstream_answer_invalid', 'x')));
-  t.ok(mayHaveMinted(new LatchkeyError('timeout', 'x')));
-  t.notOk(mayHaveMinted(unavailable(500)));
-  t.notOk(mayHaveMinted(Object.assign(unavailable(), { wasSent: false })));
-  t.notOk(mayHaveMinted(new LatchkeyError('not_found', 'x')));
-  t.notOk(mayHaveMinted(new UpstreamError('upstream_sealed', 'x', { status: 503 })));
+  t.ok(mayHaveTakenEffect(unavailable()));
+  t.ok(mayHaveTakenEffect(unavailable(504)));
+  t.ok(mayHaveTakenEffect(new LatchkeyError('upstream_answer_invalid', 'x')));
+  t.ok(mayHaveTakenEffect(new LatchkeyError('timeout', 'x')));
+  t.notOk(mayHaveTakenEffect(unavailable(500)));
+  t.notOk(mayHaveTakenEffect(Object.assign(unavailable(), { wasSent: false })));
+  t.notOk(mayHaveTakenEffect(new LatchkeyError('not_found', 'x')));
+  t.notOk(mayHaveTakenEffect(new UpstreamError('upstream_sealed', 'x', { status: 503 })));
 });
 
 t.test('tells what is left of a value', async (t) => {
