@@ -1,7 +1,9 @@
 // Readiness as events: who waits until something is in place is woken by what may have put it there, never by a clock.
+
 import type { Clock, Timer } from '../base/clock.ts';
 import { type ErrorCode, LatchkeyError } from '../base/errors.ts';
 import { type Changes, until } from '../base/until.ts';
+import type { MissingValue } from '../content/environment-source.ts';
 import type { Refusals } from '../files/view/render-once.ts';
 import type { SourceStateName } from '../upstream/source-state.ts';
 import type { Core } from './wire.ts';
@@ -83,23 +85,13 @@ export function refusalsOf(core: Core): Refusals {
   return { changes: core.changes, isRefused: (key) => refusalOf(core, key) !== undefined };
 }
 
-/** What is not there yet. */
-export interface Waiting {
-  /** Of a secret's entry; empty for what is no secret. */
-  readonly key: string;
-  readonly name: string;
-  readonly reason: string;
-  /** It will not come by waiting. */
-  readonly code?: ErrorCode;
-}
-
 /**
  * Resolves when `look` finds nothing that is missing. Rejects as soon as something is refused, with its code, and with
  * `upstream_unavailable` when the signal comes first.
  */
 export async function untilInPlace(
   core: Core,
-  options: { readonly changes: Changes; readonly signal: AbortSignal; look(): readonly Waiting[] },
+  options: { readonly changes: Changes; readonly signal: AbortSignal; look(): readonly MissingValue[] },
 ): Promise<void> {
   const { changes, signal, look } = options;
   const either: Changes = (listener) => {
@@ -121,7 +113,7 @@ export async function untilInPlace(
   });
 }
 
-function notInTime([first]: readonly Waiting[]): LatchkeyError {
+function notInTime([first]: readonly MissingValue[]): LatchkeyError {
   const what = first === undefined ? 'its values' : `${first.name} (${first.reason})`;
   return new LatchkeyError(
     'upstream_unavailable',

@@ -2,14 +2,11 @@
 // line cannot be written; the chain and its file are audit-chain.ts.
 
 import type { AuditStatus } from '../api/status.ts';
-import type { Clock } from '../base/clock.ts';
 import { errnoOf } from '../base/errno.ts';
 import { describeError, LatchkeyError } from '../base/errors.ts';
-import type { Logger } from '../base/logger.ts';
-import type { AuditConfig } from '../config/resolved.ts';
 import { createAuditChain } from './audit-chain.ts';
 import { type AuditEntry, eventMembers, requestMembers } from './audit-line.ts';
-import { createRefusalTrail, refusalFileOf } from './refusal-trail.ts';
+import { type AuditLogOptions, createRefusalTrail, refusalFileOf } from './refusal-trail.ts';
 
 /** Told once its line is with the kernel, or that it cannot be written and nothing may be served. */
 export interface Recorded {
@@ -23,13 +20,6 @@ export interface AuditLog {
   status(): AuditStatus;
   /** Writes what waits and a last line. Lines after that fail. */
   close(): void;
-}
-
-interface AuditLogOptions {
-  settings: AuditConfig;
-  clock: Clock;
-  logger: Logger;
-  counters?: { readonly lines: { inc(by?: number): void }; readonly failures: { inc(by?: number): void } };
 }
 
 interface Waiting {

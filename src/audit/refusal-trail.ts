@@ -16,7 +16,8 @@ export interface RefusalTrail {
   close(): void;
 }
 
-interface RefusalTrailOptions {
+/** Of the whole trail, the file of refusals beside it included. */
+export interface AuditLogOptions {
   settings: AuditConfig;
   clock: Clock;
   logger: Logger;
@@ -50,7 +51,7 @@ interface Tally {
 }
 
 /** Opens nothing before the first refusal. */
-export function createRefusalTrail(options: RefusalTrailOptions): RefusalTrail {
+export function createRefusalTrail(options: AuditLogOptions): RefusalTrail {
   const { clock, logger, counters } = options;
   const settings = quotaOf(options.settings);
   const chain = createAuditChain({ settings, clock, logger });

@@ -1,5 +1,6 @@
 // Rehearses what would happen to the files of one secret: a rotation with made-up values on staged copies, judged by the
 // real check commands, or an outage of its upstream. Destinations are never touched; programs are told only when asked.
+import type { DrillKind } from '../../api/admin.ts';
 import { roughDuration } from '../../base/duration.ts';
 import { describeError, LatchkeyError } from '../../base/errors.ts';
 import { standardStreamOf } from '../../base/paths/special-file.ts';
@@ -18,8 +19,6 @@ import {
 } from '../transaction/group-run.ts';
 import { type Notification, sendNotification } from '../transaction/notification.ts';
 import { outputsOf } from '../unit-output.ts';
-
-type DrillKind = 'rotation' | 'outage' | 'revocation';
 
 export interface DrillRequest {
   /** The entry's key in the store. */
