@@ -57,6 +57,8 @@ export interface TemplateConsumer {
   rehearse(override: SecretOverride): Execution;
   /** What the last execution lacked, with the reasons of this moment. */
   missing(): readonly MissingDependency[];
+  /** Whether something of `missing` is so. Of thousands no more are looked at than it takes. */
+  isMissing(test: (one: MissingDependency) => boolean): boolean;
   /** The keys that the template depends on, as far as it is known. */
   keys(): readonly string[];
   /** Keeps the versions of the execution alive. `settled` gives up every other hold and what is no longer used. */
@@ -92,6 +94,8 @@ export function createTemplateConsumer(options: TemplateConsumerOptions): Templa
   const seen = new Map<string, string>();
   const holds = new Map<HoldStage, Set<string>>();
   let lacked: readonly Dependency[] = [];
+  /** What they mean does not change before the next execution. */
+  let lackedKeys = new WeakMap<Dependency, string>();
   const arrivals = createArrivals();
 
   const indexed: IndexedConsumer = {
@@ -118,8 +122,11 @@ export function createTemplateConsumer(options: TemplateConsumerOptions): Templa
   }
 
   function find(dependency: Dependency): Entry | { problem: string } {
+    const known = lackedKeys.get(dependency);
+    if (known !== undefined) return store.find(known) ?? { problem: 'not asked for yet' };
     const resolved = options.resolve(dependency, upstream);
     if ('problem' in resolved) return resolved;
+    lackedKeys.set(dependency, resolved.key);
     return store.find(resolved.key) ?? { problem: 'not asked for yet' };
   }
 
@@ -204,6 +211,7 @@ export function createTemplateConsumer(options: TemplateConsumerOptions): Templa
         return { status: 'ready', secret: override(entry.key, secret) ?? secret };
       }),
     missing: () => lacked.map(explainMissing),
+    isMissing: (test) => lacked.some((dependency) => test(explainMissing(dependency))),
     keys: () => [...handles.keys()],
     hold(execution, stage) {
       if (isClosed) return;
@@ -220,6 +228,7 @@ export function createTemplateConsumer(options: TemplateConsumerOptions): Templa
     rebind(next, nextUpstream) {
       template = next;
       upstream = nextUpstream;
+      lackedKeys = new WeakMap();
     },
     close() {
       isClosed = true;

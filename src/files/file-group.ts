@@ -171,7 +171,7 @@ const stepsInPlace: ReadonlySet<Step> = new Set(['settle', 'retire', 'current', 
 export function isInPlace({ step, units }: FileGroup): boolean {
   if (stepsInPlace.has(step)) return true;
   const isPending = units.some(
-    ({ consumer }) => consumer === undefined || consumer.missing().some(({ reason }) => reason === 'pending'),
+    ({ consumer }) => consumer === undefined || consumer.isMissing(({ reason }) => reason === 'pending'),
   );
   if (step !== 'failing' && (step !== 'waiting' || isPending)) return false;
   return units.every(({ config }) => existsSync(config.destination));

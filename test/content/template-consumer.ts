@@ -163,3 +163,36 @@ t.test('is not told of each of thousands of secrets that come while most are mis
   t.strictSame(last.missing, []);
   t.ok(executions < 60, `${executions} executions`);
 });
+
+t.test(
+  'of thousands that are missing, a question looks at no more than it takes, and asks what each means once',
+  async (t) => {
+    const count = 3000;
+    const text = Array.from({ length: count }, (_, index) => `{{ secret "kv/${index}" }}`).join('');
+    const store = createStore({ clock });
+    const resolver = createDependencyResolver({ secrets: [], defaultUpstream: 'vault' });
+    let resolved = 0;
+    const consumer = createTemplateConsumer({
+      id: 'test',
+      template: await compiler.compileText({ name: 'test', place: 'test', text }),
+      store,
+      index: createConsumerIndex({ store }),
+      resolve: (dependency, upstream) => {
+        resolved++;
+        return resolver(dependency, upstream);
+      },
+      upstream: undefined,
+      onChange: () => undefined,
+    });
+    t.equal(consumer.execute().missing.length, count);
+    const before = resolved;
+    let looked = 0;
+    for (let times = 0; times < 10; times++) {
+      t.equal(consumer.missing().length, count);
+      t.ok(consumer.isMissing(() => ++looked > 0));
+    }
+    t.equal(looked, 10);
+    t.equal(resolved, before);
+    t.notOk(consumer.isMissing(({ reason }) => reason === 'denied'));
+  },
+);

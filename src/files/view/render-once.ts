@@ -62,8 +62,9 @@ function isDecided(unit: FileUnit, group: FileGroup, refusals: Refusals): boolea
   if (group.step === 'current' || group.step === 'failing' || group.step === 'owed')
     return !hasNews(unit, group);
   if (group.step !== 'waiting') return false;
-  const missing = group.units.flatMap((one) => one.consumer?.missing() ?? []);
-  return missing.length > 0 && missing.every((one) => isKnownNotToCome(one, refusals));
+  const isSome = (test: (one: MissingDependency) => boolean) =>
+    group.units.some(({ consumer }) => consumer?.isMissing(test) === true);
+  return !isSome((one) => !isKnownNotToCome(one, refusals)) && isSome(() => true);
 }
 
 export function isKnownNotToCome({ key, reason }: MissingDependency, refusals: Refusals): boolean {
