@@ -1,6 +1,6 @@
 // `latchkey status` for people: the verdict first, each cause once with how much waits for it, then the tables.
 import { headlineOf } from '../api/headline.ts';
-import type { AgentStatus, FileStatus, WaitStatus } from '../api/status.ts';
+import type { AgentStatus, FileStatus, SecretStatus, UpstreamStatus, WaitStatus } from '../api/status.ts';
 import { formatSpan, formatTable } from './table.ts';
 
 export interface TextOptions {
@@ -28,10 +28,10 @@ export function formatStatus(status: AgentStatus, { now, width }: TextOptions): 
       formatSpan(now - Date.parse(one.since)),
       one.address,
       one.login?.state ?? '-',
-      one.message ?? '',
+      sayOfUpstream(one),
     ]),
     section('SECRET', ['STATE', 'VERSION', 'AGE', 'ENDS', 'NEXT', 'SAYS'], status.secrets, (one) => [
-      one.names.join(',') || one.path,
+      one.names.join(',') || shownPath(one, status.secrets),
       one.state,
       one.version === null ? '-' : String(one.version),
       one.age_seconds === null ? '-' : formatSpan(one.age_seconds * 1000),
@@ -54,6 +54,23 @@ export function formatStatus(status: AgentStatus, { now, width }: TextOptions): 
     section('LISTENER', ['SERVES'], status.listeners, (one) => [one.address, one.serve.join(',')]),
   ];
   return parts.filter((part) => part !== '').join('');
+}
+
+function sayOfUpstream({ message, clock_skew_seconds: skew }: UpstreamStatus): string {
+  const clocks =
+    skew === undefined
+      ? []
+      : [`its clock is ${formatSpan(Math.abs(skew) * 1000)} ${skew < 0 ? 'behind' : 'ahead of'} this host's`];
+  return [...(message === undefined ? [] : [message]), ...clocks].join('; ');
+}
+
+/** Versions, lists and writes of one path are told apart, as the key does it. */
+function shownPath({ upstream, key, path }: SecretStatus, all: readonly SecretStatus[]): string {
+  const [operation = ''] = key.slice(upstream.length + 1).split(' ', 1);
+  const rest = key.slice(upstream.length + operation.length + 2);
+  if (operation === 'list') return `${path}/`;
+  const isOnly = all.every((one) => one.path !== path || one.key === key);
+  return operation === 'write' && isOnly ? path : rest;
 }
 
 /** What waits for another of the list is counted there, and not told again. */

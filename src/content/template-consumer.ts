@@ -143,7 +143,7 @@ export function createTemplateConsumer(options: TemplateConsumerOptions): Templa
     }
     return {
       key: entry.key,
-      name: dependency.path,
+      name: shownName(dependency),
       reason: missingReason(entry),
       message: entry.error?.message,
       since: entry.error?.since,
@@ -258,6 +258,13 @@ function createArrivals() {
       return pending.size <= limit;
     },
   };
+}
+
+/** As the template has it, so that versions and lists of one path are told apart. The fields of a write stay out of sight. */
+function shownName({ kind, path, parameters }: Dependency): string {
+  if (kind === 'list') return `${path}/`;
+  const query = kind === 'read' ? new URLSearchParams(parameters).toString() : '';
+  return query === '' ? path : `${path}?${query}`;
 }
 
 /** The values that output made from these versions may show. */

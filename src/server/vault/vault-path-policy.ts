@@ -16,7 +16,8 @@ export interface VaultTarget {
 
 /** Nothing below these is a secret that many share: they tell of the server, of tokens, or belong to one token. */
 export const neverCached = new Set(['sys', 'auth', 'cubbyhole', 'identity', 'transit', 'totp']);
-const forbidden = /[\0-\x1f\x7f\\]/;
+const forbidden = /[\0-\x1f\x7f]/;
+const twisted = /[\0-\x1f\x7f\\]/;
 
 /** Throws `usage` for a path that is not in its plain form. */
 export function vaultTarget(rawPath: string, query: string): VaultTarget {
@@ -46,11 +47,11 @@ function plainPath(text: string): string {
     throw new LatchkeyError('usage', 'the path is not well percent-encoded', { cause: error });
   }
   const segments = decoded.split('/');
-  const isTwisted = segments.some(
-    (segment, index) =>
-      segment === '.' || segment === '..' || (segment === '' && (index === 0 || index < segments.length - 1)),
-  );
-  if (isTwisted || /%2f/i.test(text) || forbidden.test(decoded)) {
+  // A backslash belongs to a name where it is escaped, and to no way up; bare, some read a slash.
+  const isTwisted =
+    segments.some((segment, index) => segment === '' && (index === 0 || index < segments.length - 1)) ||
+    decoded.split(/[\\/]/).some((part) => part === '.' || part === '..');
+  if (isTwisted || /%2f|\\/i.test(text) || forbidden.test(decoded)) {
     throw new LatchkeyError(
       'usage',
       'the path: expected it in plain form, without empty, dot or escaped segments',
@@ -67,7 +68,7 @@ export function namespaceAsked(header: string | undefined, own: string | undefin
   const asked = trimSlashes(header ?? '');
   if (asked === '' || asked === trimSlashes(own ?? '')) return undefined;
   const isTwisted = asked.split('/').some((segment) => ['', '.', '..'].includes(segment));
-  if (isTwisted || forbidden.test(asked)) {
+  if (isTwisted || twisted.test(asked)) {
     throw new LatchkeyError('usage', 'X-Vault-Namespace: expected it in plain form, such as team-a/billing');
   }
   return asked;

@@ -386,6 +386,7 @@ t.test('rules allow by path and method; twisted spellings are refused', async (t
   const status = async (path: string, options = {}) => (await agent.ask(`/v1/${path}`, options)).status;
   t.equal(await status('secret/data/billing/db'), 200);
   t.equal(await status('secret/data/billing/db', { method: 'DELETE' }), 403);
+  t.equal(await status('secret/data/billing/a%5Cb'), 200, 'a backslash belongs to a name');
   t.equal(await status('secret/data/billing/db?list=true'), 403, 'a list is another right');
   t.equal(await status('secret/data/billing/db', { headers: { 'x-vault-namespace': 'other' } }), 403);
   t.equal(await status('secret/data/billing/db?scan=true'), 403, 'and so is a list of all below');
@@ -401,6 +402,7 @@ t.test('rules allow by path and method; twisted spellings are refused', async (t
     'secret//data/billing/db',
     'secret/data/billing/%zz',
     'secret/data/billing/..%5cother',
+    'secret/data/billing/a%5C..%5Cother',
   ]) {
     t.equal(await status(path), 400, path);
   }
