@@ -16,6 +16,7 @@ import type { Output } from '../disk/stage.ts';
 import type { FileUnit } from '../file-group.ts';
 import type { FileRegister } from '../file-register.ts';
 import { outputsOf } from '../unit-output.ts';
+import { missingWords } from './file-status.ts';
 import { lineDiff } from './line-diff.ts';
 import { isKnownNotToCome, type Refusals } from './render-once.ts';
 
@@ -200,9 +201,7 @@ async function sourceText(unit: FileUnit): Promise<string> {
 }
 
 function describeMissing(missing: MissingDependency): string {
-  return missing.message === undefined
-    ? `${missing.key}: ${missing.reason}`
-    : `${missing.key}: ${missing.message}`;
+  return `${missing.name}: ${missing.message ?? missingWords[missing.reason]}`;
 }
 
 function octal(mode: number): string {

@@ -169,17 +169,19 @@ function headline(unit: FileUnit, group: FileGroup, wall: number): string {
   }
 }
 
+/** Why a value is not there. */
+export const missingWords: Readonly<Record<MissingDependency['reason'], string>> = {
+  pending: 'upstream has not answered yet',
+  absent: 'upstream has no such secret',
+  denied: 'upstream denies it',
+  failed: 'upstream cannot be asked',
+  unknown: 'the config does not know it',
+};
+
 function missingSentence(missing: MissingDependency, wall: number): string {
   const since = missing.since === undefined ? '' : ` since ${ago(missing.since, wall)}`;
   const message = missing.message === undefined ? '' : `: ${missing.message}`;
-  const what: Record<MissingDependency['reason'], string> = {
-    pending: 'upstream has not answered yet',
-    absent: 'upstream has no such secret',
-    denied: 'upstream denies it',
-    failed: 'upstream cannot be asked',
-    unknown: 'the config does not know it',
-  };
-  return `${missing.name}: ${what[missing.reason]}${since}${message}`;
+  return `${missing.name}: ${missingWords[missing.reason]}${since}${message}`;
 }
 
 function driftSentence({ what, at, count, isOpen }: Drift, wall: number): string {

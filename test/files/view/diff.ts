@@ -64,7 +64,7 @@ t.test('tells of files that stay, are new, differ only in their mode, cannot be 
     { change: 'attributes', message: 'mode 0644 to 0600' },
     { change: 'create', diff: `--- /dev/null\n+++ ${f.path('folder/new')}\n@@ -1,0 +1,1 @@\n+a\n` },
     { change: 'failed', message: /no such folder/ },
-    { change: 'missing', message: /permission denied/ },
+    { change: 'missing', message: /^none: .*permission denied/ },
     { change: 'failed', message: /bad/ },
   ]);
   t.notOk(existsSync(f.path('folder')));
