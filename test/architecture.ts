@@ -273,3 +273,16 @@ t.test('no type is the copy of another', (t) => {
   }
   t.end();
 });
+
+const folderLimit = 16;
+/** One file for each command, kind or theme: a list, that nobody reads from end to end. And the floor, which all know. */
+const lists = ['cli/commands', 'config/upstreams', 'template/functions/consul-template', 'base'];
+
+t.test('a folder holds what can be seen at a glance', (t) => {
+  const counts = Map.groupBy(files, dirname);
+  for (const [folder, { length }] of counts) {
+    const name = relative(root, folder);
+    if (!lists.includes(name)) t.ok(length <= folderLimit, `${name}: ${length} files`);
+  }
+  t.end();
+});
