@@ -70,6 +70,20 @@ t.test('numbers each new answer, and tells of equal data as an update only', asy
   t.same(told.slice(1), ['changed 1', 'updated fresh', 'changed 2', 'unheld 1']);
 });
 
+t.test('tells nobody of a poll that finds all as it was', async (t) => {
+  const { store, told } = setUp();
+  const { key, entry } = store.open(reference, defaultEntryPolicy);
+  store.publish(key, answer('one', { versionId: '4' }), undefined);
+  const { current } = entry;
+  t.notOk(store.publish(key, answer('one', { versionId: '4' }), undefined));
+  store.extend(key, undefined);
+  t.equal(entry.current, current);
+  t.same(told.slice(1), ['changed 1']);
+  store.fail(key, new Error('away'), 'stale');
+  store.extend(key, undefined);
+  t.same(told.slice(2), ['updated stale', 'updated fresh']);
+});
+
 t.test('another lease is another version even where the data are the same', async (t) => {
   const { store } = setUp();
   const { key } = store.open(reference, defaultEntryPolicy);

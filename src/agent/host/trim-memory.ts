@@ -3,17 +3,23 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import { mallocTrim } from '../../base/libc.ts';
 import type { Changes } from '../../base/until.ts';
+import { collectGarbage } from './collect-garbage.ts';
 
 const firstMs = 2000;
 const laterMs = 60_000;
+/** Once for small agents, and again for those whose start takes longer than the first pause. */
+const collections = 2;
 
 /** Trims soon after the start, and a while after changes. Returns what ends it. Nothing where libc cannot (musl). */
 export function startMemoryTrim(clock: Clock, changes: Changes): () => void {
   let timer: Timer | undefined;
   let stop: () => void = () => undefined;
+  let left = collections;
   const run = (): void => {
     timer = undefined;
     try {
+      if (left > 0) collectGarbage();
+      left -= 1;
       mallocTrim(0);
     } catch {
       // Another C library: it gives memory back by itself, or not.
