@@ -46,6 +46,8 @@ export interface UpstreamTableOptions {
   observerOf?(name: string): GateObserver;
   /** Whether what was issued by an upstream that has left the table still lives. */
   isUsed(upstream: SecretSource): boolean;
+  /** Resolves as soon as it is not; rejects `aborted`. */
+  untilUnused(upstream: SecretSource, signal: AbortSignal): Promise<void>;
 }
 
 interface RemainingLease {
@@ -62,7 +64,6 @@ interface Member {
 
 /** Of any kind: what bounds the asking, and changes nothing of what is got. */
 const limitKeys: ReadonlySet<string> = new Set(['budget', 'events', 'timeoutMs', 'maxBodyBytes', 'sinks']);
-const lookEveryMs = 1000;
 /** How long a replaced upstream may take to revoke its token. */
 const closeDeadlineMs = 10_000;
 
@@ -114,7 +115,7 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
       options.logger.info({ upstream: name }, 'the upstream as it was stays until its leases are gone');
     }
     try {
-      while (options.isUsed(upstream)) await options.clock.sleep(lookEveryMs, lifetime.signal);
+      await options.untilUnused(upstream, lifetime.signal);
     } catch {
       // The table is closed, and closes it.
       return;

@@ -112,6 +112,7 @@ export function wireCore(
     }),
     observerOf: (name) => observeUpstream(name, metrics),
     isUsed: (upstream) => engine.isUsed(upstream),
+    untilUnused: (upstream, signal) => engine.untilUnused(upstream, signal),
   });
   function rememberedIn(statePath: string): Pick<LeaseEngineOptions, 'stateFile' | 'handOver'> {
     const key = loadMemoryKey({ statePath, env, logger });

@@ -3,6 +3,7 @@
 import { type Clock, wallAt } from '../base/clock.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { createChangePoint } from '../base/until.ts';
 import type { Entry, EntryPolicy } from '../store/entry.ts';
 import { createReference } from '../store/reference.ts';
 import type { ReadableSource } from '../store/secret-reading.ts';
@@ -12,6 +13,7 @@ import { sweepAtExit } from './book/exit-sweep.ts';
 import { type HeldGrant, type HeldLease, holdLease } from './book/held-lease.ts';
 import { createLeaseBook } from './book/lease-book.ts';
 import type { LeaseState, OwnedLease } from './book/owned-lease.ts';
+import { createUsage, type Usage } from './book/usage.ts';
 import { createClockWatch } from './clock-watch.ts';
 import { createHandOver } from './run/hand-over.ts';
 import { createLastRun } from './run/last-run.ts';
@@ -24,6 +26,7 @@ import { noSuchEntry, type RotateOptions, type RotateResult, rotateTrack } from 
 import { defaultScheduleLimits, type ScheduleLimits } from './track/schedule-policy.ts';
 import type { SecretTrack } from './track/secret-track.ts';
 import { isMinted } from './track/secret-view.ts';
+import { createTellNews } from './track/tell-news.ts';
 import { createTrackTable } from './track/track-table.ts';
 
 export interface LeaseEngineOptions {
@@ -65,7 +68,7 @@ export interface LeaseStatus {
   readonly onExit: EntryPolicy['onExit'];
 }
 
-export interface LeaseEngine {
+export interface LeaseEngine extends Usage {
   /** Begins with the entries that the store has, and follows it from then on. */
   start(): void;
   /**
@@ -95,8 +98,6 @@ export interface LeaseEngine {
   leasesRevoked(upstream: string, leaseIds: readonly string[]): void;
   /** Leases of one that has gone, or has another under its name, are renewed and revoked there until they are gone. */
   setUpstreams(upstreams: ReadonlyMap<string, ReadableSource>): void;
-  /** Whether a request to it is under way, or a lease of it lives. */
-  isUsed(upstream: ReadableSource): boolean;
   leases(): Iterable<LeaseStatus>;
   /** Owns a renewable lease that was just granted to a caller's own request: renewed until released, revoked at exit. */
   hold(grant: HeldGrant): HeldLease;
@@ -129,7 +130,8 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
   const handOver = options.handOver && createHandOver(options.handOver);
   let stopListening: (() => void) | undefined;
 
-  const sources = createSourceTable(options.upstreams);
+  const news = createChangePoint();
+  const sources = createSourceTable(options.upstreams, news.tell);
   const book = createLeaseBook({
     clock,
     random,
@@ -140,6 +142,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     onChange: () => {
       memory.save();
       tracks.sweep();
+      news.tell();
     },
   });
   const memory = createRunMemory({
@@ -161,6 +164,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     random,
     limits: limits.schedule,
     logger,
+    tell: createTellNews(logger),
     sources,
     book,
     floor,
@@ -346,9 +350,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
         else track.replan();
       }
     },
-    isUsed: (upstream) =>
-      sources.isBusy(upstream) ||
-      [...book.leases()].some((lease) => lease.issuer === upstream && lease.mayLastUntil > clock.now()),
+    ...createUsage({ clock, book, sources, changes: news.changes }),
     *leases() {
       for (const lease of book.leases()) {
         const { key, upstream, id: leaseId, state: leaseState, endsAt, policy } = lease;

@@ -15,14 +15,21 @@ export interface SourceTable {
   replace(sources: ReadonlyMap<string, ReadableSource>): void;
 }
 
-export function createSourceTable(initial: ReadonlyMap<string, ReadableSource>): SourceTable {
+/** `onIdle`: the last request to one of them has ended. */
+export function createSourceTable(
+  initial: ReadonlyMap<string, ReadableSource>,
+  onIdle: () => void = () => undefined,
+): SourceTable {
   const busy = new Map<ReadableSource, number>();
   let sources = initial;
 
   function count(source: ReadableSource, change: 1 | -1): void {
     const requests = (busy.get(source) ?? 0) + change;
-    if (requests === 0) busy.delete(source);
-    else busy.set(source, requests);
+    if (requests > 0) busy.set(source, requests);
+    else {
+      busy.delete(source);
+      onIdle();
+    }
   }
 
   return {

@@ -3,6 +3,7 @@ import { silentLogger } from '../../src/base/logger.ts';
 import { UpstreamError } from '../../src/base/upstream-error.ts';
 import { unavailable } from '../support/fake-upstream.ts';
 import { createLeaseHarness } from '../support/lease-harness.ts';
+import { recordLogs } from '../support/record-logs.ts';
 
 const second = 1000;
 const minute = 60 * second;
@@ -88,6 +89,36 @@ t.test('logs once that a secret fails, and once that it is well again', async (t
   upstream.fault = undefined;
   await clock.advance(10 * minute);
   t.same(lines, ['internal error', 'upstream answers for this secret again']);
+  await close();
+});
+
+t.test('what hits all secrets of an upstream is one line for it, and one when it is over', async (t) => {
+  const { logger, lines } = recordLogs();
+  const { clock, upstream, engine, open, close } = createLeaseHarness({ logger });
+  // As of a kind that cannot tell by itself that it is away, or of a login that is refused.
+  Object.assign(upstream, { isAway: () => false });
+  for (let index = 0; index < 200; index += 1) {
+    upstream.setStatic(`secret/${index}`, 'x');
+    open(`secret/${index}`, { refreshMs: 30 * second });
+  }
+  engine.start();
+  await clock.advance(minute);
+  const told = () => lines.filter(({ level }) => level === 'warn' || level === 'info');
+  for (const round of [1, 2]) {
+    lines.length = 0;
+    upstream.fault = () => new UpstreamError('upstream_unavailable', 'no connection');
+    await clock.advance(10 * minute);
+    t.match(told(), [{ level: 'warn', fields: { code: 'upstream_unavailable' } }], `outage ${round}`);
+    t.equal(told().length, 1);
+    upstream.fault = undefined;
+    await clock.advance(10 * minute);
+    t.match(told()[1], { message: 'upstream answers for this secret again', fields: { others: 199 } });
+    t.equal(told().length, 2);
+  }
+  lines.length = 0;
+  upstream.fault = () => new UpstreamError('upstream_unavailable', 'internal error', { status: 500 });
+  await clock.advance(10 * minute);
+  t.equal(told().length, 200, 'what is about one path each is told of each');
   await close();
 });
 

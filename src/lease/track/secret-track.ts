@@ -1,7 +1,6 @@
 // Runs the state of one secret: its members in the store, its timer, its requests. What an event means is decided in
 // track-state.ts, when to ask in schedule-policy.ts.
 import { type Clock, type Timer, wallAt } from '../../base/clock.ts';
-import { describeError, errorCode } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { defaultEntryPolicy, type EntryPolicy, mergePolicies } from '../../store/entry.ts';
 import type { Reference } from '../../store/reference.ts';
@@ -25,6 +24,7 @@ import {
 } from './schedule-policy.ts';
 import { createSecretRequests, type Reading } from './secret-requests.ts';
 import { isMinted, type SecretView } from './secret-view.ts';
+import type { TellNews } from './tell-news.ts';
 import {
   initialState,
   lifeOf,
@@ -44,6 +44,7 @@ export interface TrackParts {
   readonly random: () => number;
   readonly limits: ScheduleLimits;
   readonly logger: Logger;
+  readonly tell: TellNews;
   readonly sources: SourceTable;
   readonly book: LeaseBook;
   readonly floor: MintFloor;
@@ -145,7 +146,8 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
     const keys = [...members];
     if (wish.do === 'publish') return keys.map((key) => publishTo(key, wish.answer)).includes(true);
     if (wish.do === 'supersede') book.supersede(wish.lease);
-    else if (wish.do === 'tell') tell(wish);
+    else if (wish.do === 'tell')
+      options.tell(wish, { upstream: reference.upstream, fields: logFields() }, state.lastError);
     else if (wish.do === 'fail') for (const key of keys) store.fail(key, wish.error, wish.state);
     else for (const key of keys) store.extend(key, wish.keepsEnd ? store.find(key)?.expiresAt : shownEnd());
     return false;
@@ -161,18 +163,6 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
     const [key = canonicalKey] = members;
     const names = [...members].flatMap(options.namesOf);
     return { secret: names.length > 0 ? names.join(', ') : key, key };
-  }
-
-  function tell(wish: Extract<TrackWish, { do: 'tell' }>): void {
-    const fields = logFields();
-    if (wish.news === 'recovered') logger.info(fields, 'upstream answers for this secret again');
-    else if (wish.news === 'expired') {
-      const code = errorCode(wish.error);
-      logger.warn({ ...fields, code }, 'the secret has expired and is no longer handed out');
-    } else {
-      const told = { ...fields, code: errorCode(state.lastError), state: wish.state };
-      logger[wish.isNews ? 'warn' : 'debug'](told, describeError(state.lastError));
-    }
   }
 
   // The timer.
