@@ -3,7 +3,7 @@
 import { anyMap, type Value } from '../value/value.ts';
 import { type CallContext, callError, type Host, type Limits, plain } from './function-table.ts';
 import type { Dependency, Lookup, LookupAnswer, LookupSecret } from './lookup.ts';
-import { openParameters } from './redact.ts';
+import { isLiteralPair, openParameters } from './redact.ts';
 
 /** A dependency that has no value, and why. */
 export interface MissingDependency extends Dependency {
@@ -81,6 +81,8 @@ export function createCallContext({
         if (used.length >= limits.dependencies) {
           throw callError`asks for more than ${plain(limits.dependencies)} secrets`;
         }
+        // It may be made from what is missing, and would issue something for an empty name.
+        if (missing.size > 0 && dependency.kind === 'write' && !isWritten(dependency, text)) return notAsked;
         const asked = dependency.kind === 'write' ? withShown(dependency, text, secrets) : dependency;
         answer = lookup(asked);
         answers.set(key, answer);
@@ -123,6 +125,16 @@ function stopwatch(limitMs: number): () => boolean {
     const { user, system } = process.threadCpuUsage(used);
     return (user + system) / 1000 < limitMs;
   };
+}
+
+const notAsked: LookupAnswer = {
+  status: 'pending',
+  reason: 'asked for when what comes before it is there',
+};
+
+/** Each field is a literal of the template. */
+function isWritten({ parameters }: Dependency, text: string): boolean {
+  return Object.entries(parameters).every(([name, value]) => isLiteralPair(text, name, value));
 }
 
 function withShown(dependency: Dependency, text: string, secrets: readonly LookupSecret[]): Dependency {

@@ -38,9 +38,15 @@ export function openParameters(
   const held = heldValues(secrets);
   return Object.entries(parameters).flatMap(([name, value]) => {
     const raw = encodeText(value);
-    const isLiteral = templateText.includes(`${encodeText(name)}=${raw}`);
-    return isLiteral || isOpen(raw, templateText, held) ? [name] : [];
+    const isShown = isLiteralPair(templateText, name, value) || isOpen(raw, templateText, held);
+    return isShown ? [name] : [];
   });
+}
+
+/** Whether `"name=value"` is a literal of the template, to its closing quote. */
+export function isLiteralPair(templateText: string, name: string, value: string): boolean {
+  const pair = encodeText(`${name}=${value}`);
+  return ['"', '`'].some((quote) => templateText.includes(pair + quote));
 }
 
 function isOpen(raw: string, templateText: string, held: ReadonlySet<string>): boolean {

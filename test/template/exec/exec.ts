@@ -89,6 +89,26 @@ t.test('says of each missing secret why it is missing', async (t) => {
   ]);
 });
 
+t.test('nothing is written with what is still missing', async (t) => {
+  const asked: string[] = [];
+  const secrets = lookupIn({ 'kv/a': { name: 'shop' } });
+  const text =
+    '{{ $a := secret "kv/a" }}{{ with $a }}{{ end }}{{ secret "pki/issue/web" "ttl=1h" }}' +
+    '{{ $name := "" }}{{ with $a }}{{ $name = .Data.name }}{{ end }}{{ secret "pki/issue/web" (printf "common_name=%s" $name) }}';
+  const run = (isThere: boolean) =>
+    execute(text, {
+      lookup(dependency) {
+        if (dependency.kind !== 'write') return isThere ? secrets(dependency) : { status: 'pending' };
+        asked.push(Object.values(dependency.parameters).join());
+        return isThere ? secrets({ ...dependency, path: 'kv/a' }) : { status: 'pending' };
+      },
+    });
+  t.equal((await run(false)).missing.length, 3, 'all is told as missing');
+  t.same(asked, ['1h'], 'what is literal is asked for at once');
+  await run(true);
+  t.same(asked, ['1h', '1h', 'shop']);
+});
+
 t.test('a failure with nothing missing is thrown', async (t) => {
   const lookup = lookupIn({ 'kv/a': { user: 'u' } });
   const error = await failureOf('{{ with secret "kv/a" }}{{ .Data.user | parseInt }}{{ end }}', { lookup });
