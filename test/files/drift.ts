@@ -101,12 +101,18 @@ for (const [name, { what, isTold, change }] of Object.entries(changes)) {
 }
 
 t.test('whoever asks finds what no watch told', async (t) => {
-  const { pipeline, path, isRight, drifted } = await committed(t);
+  const { pipeline, path, isRight, drifted, log } = await committed(t);
   rmSync(path);
   await pipeline.verify();
   await pipeline.idle();
   t.ok(isRight());
   t.strictSame(drifted, ['deleted']);
+  const commits = log.filter(({ message }) => message === 'file committed');
+  t.strictSame(
+    commits.map(({ fields }) => typeof fields['latency_ms']),
+    ['number', 'undefined'],
+    'what is put right is no rotation',
+  );
 });
 
 t.test('a folder that a service manager empties and makes again', async (t) => {

@@ -300,12 +300,14 @@ function noteCommit(run: GroupRun, unit: FileUnit, execution: Execution, tools: 
   unit.unsettled = execution;
   unit.versions = new Map([...execution.versions].map(([key, version]) => [key, version.number]));
   if (!run.staged.has(unit) && !run.fifos.has(unit)) return;
+  // What is put right is no rotation: its secrets may be old.
+  const isRepair = unit.suspicion !== undefined;
   if (unit.suspicion !== undefined) noteDrift(unit, unit.suspicion, false, tools);
   unit.suspicion = undefined;
   const now = tools.clock.wall();
   unit.committedAt = now;
   const newest = Math.max(...[...execution.versions.values()].map((version) => version.obtainedAt));
-  const latencyMs = Number.isFinite(newest) ? Math.max(0, now - newest) : undefined;
+  const latencyMs = Number.isFinite(newest) && !isRepair ? Math.max(0, now - newest) : undefined;
   if (latencyMs !== undefined) run.obtainedAt.set(unit, newest);
   tools.observer.committed?.(unit.config.destination);
   tools.logger.info(
