@@ -2,8 +2,9 @@
 import yargs, { type Argv } from 'yargs';
 import { tolerateBrokenOutput } from './broken-output.ts';
 import { versionLine } from './commands/version.ts';
-import { type Define, declareCommands } from './declarations.ts';
+import { declareCommands } from './declarations.ts';
 import { reportFailure } from './exit-code.ts';
+import type { Define } from './option-groups.ts';
 import { type UnderstoodWords, usageError } from './usage-error.ts';
 
 const usage = `latchkey COMMAND

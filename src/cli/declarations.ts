@@ -1,15 +1,7 @@
 // The commands, their options and their help, as declarations. What a command does is in commands/, loaded when it is
 // called; how the words are read is command-line.ts.
-import type { ArgumentsCamelCase, Argv } from 'yargs';
-
-/** `command` is `NAME <needed> [optional]`; `run` gives the exit code. */
-export type Define = <T>(
-  command: string,
-  describe: string,
-  builder: (argv: Argv) => Argv<T>,
-  /** `rest`: the words after `--`, as they came. */
-  run: (values: ArgumentsCamelCase<T>, rest: readonly string[]) => Promise<number>,
-) => void;
+import { declareCompanions } from './declare-companions.ts';
+import { type Define, withConfig, withJson, withSocket } from './option-groups.ts';
 
 /** In the order of the help. */
 export function declareCommands(define: Define): void {
@@ -17,6 +9,12 @@ export function declareCommands(define: Define): void {
   declareQuestions(define);
   declareChecks(define);
   declareCompanions(define);
+  define(
+    'completion <shell>',
+    'print completions for a shell: source <(latchkey completion bash)',
+    (argv) => argv.positional('shell', { choices: ['bash', 'zsh', 'fish'] as const, demandOption: true }),
+    async (values) => (await import('./commands/completion.ts')).runCompletion(values.shell, declareCommands),
+  );
 }
 
 /** What works by itself, with upstreams of its own. */
@@ -213,183 +211,4 @@ function declareChecks(define: Define): void {
         .positional('files', { type: 'string', array: true, default: [] as string[] }),
     async (values) => (await import('./commands/audit.ts')).runAuditVerify(values),
   );
-}
-
-/** What is beside the agent. */
-function declareCompanions(define: Define): void {
-  define(
-    'migrate <files..>',
-    'print what the files of another tool are in latchkey.yaml',
-    (argv) =>
-      argv
-        .positional('files', { type: 'string', array: true, default: [] as string[] })
-        .option('from', {
-          choices: ['vault-agent', 'consul-template', 'envconsul', 'aws-agent'] as const,
-          describe: 'whose files they are; found out by default',
-        })
-        .option('check', {
-          type: 'boolean',
-          default: false,
-          describe: 'read both again, and show that they mean the same',
-        })
-        .option('output', { type: 'string', requiresArg: true, describe: 'write it to this new file' }),
-    async (values) => (await import('./commands/migrate.ts')).runMigrate(values),
-  );
-  // Their words are those of other tools, and are read without this parser (main.ts); here they have their place in the help.
-  define(
-    'consul-template [options..]',
-    'render templates by the command line of consul-template',
-    (argv) => argv.positional('options', { type: 'string', array: true, default: [] as string[] }),
-    async (values) => (await import('./commands/consul-template.ts')).runConsulTemplate(values.options),
-  );
-  define(
-    'envconsul [options..]',
-    'run a program with secrets as variables by the command line of envconsul',
-    (argv) => argv.positional('options', { type: 'string', array: true, default: [] as string[] }),
-    async (values) => (await import('./commands/envconsul.ts')).runEnvconsul(values.options),
-  );
-  define(
-    'dev',
-    'run the embedded development vault (in memory, never for production)',
-    (argv) =>
-      argv
-        .option('listen', { type: 'string', requiresArg: true, default: '127.0.0.1:8200' })
-        .option('root-token', { type: 'string', requiresArg: true })
-        .option('seed', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'YAML with mounts, policies, roles and secrets',
-        }),
-    async (values) => (await import('./commands/dev.ts')).runDev(values),
-  );
-  define(
-    'demo',
-    'show a rotation reaching four legacy services without a deployment',
-    (argv) => argv.option('once', { type: 'boolean', default: false, describe: 'rotate once and end' }),
-    async (values) => (await import('./commands/demo.ts')).runDemo(values),
-  );
-  define(
-    'helper <kind> [operation]',
-    'answer a credential helper protocol: git, docker, aws, kubernetes',
-    (argv) =>
-      withSocket(argv)
-        .positional('kind', { choices: ['git', 'docker', 'aws', 'kubernetes'] as const, demandOption: true })
-        .positional('operation', {
-          type: 'string',
-          describe: 'git and docker: get, store, erase; aws and kubernetes: the secret',
-        })
-        .option('secret', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'the name of the secret to answer with',
-        })
-        .option('host', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'the host that the credential is for, if the secret does not say',
-        }),
-    async (values) => (await import('./commands/helper.ts')).runHelper(values),
-  );
-  define(
-    'file <action> <file> [what]',
-    'keep secrets in a sealed file: make it, set, edit, import, list, give it another key',
-    (argv) =>
-      withJson(argv)
-        .positional('action', {
-          choices: ['init', 'set', 'edit', 'import', 'list', 'rotate-key'] as const,
-          demandOption: true,
-        })
-        .positional('file', {
-          type: 'string',
-          demandOption: true,
-          describe: 'NAME.env.age, .yaml.age or .json.age',
-        })
-        .positional('what', { type: 'string', describe: 'set: the secret; import: the plain file' })
-        .option('key-file', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'the age key file; default FILE.key',
-        })
-        .option('credential', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'the key as a credential of systemd',
-        })
-        .option('passphrase-file', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'the file with the passphrase',
-        })
-        .option('passphrase', { type: 'boolean', default: false, describe: 'ask for the passphrase' })
-        .option('new-key-file', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'rotate-key: seal for this key',
-        })
-        .option('new-passphrase', {
-          type: 'boolean',
-          default: false,
-          describe: 'rotate-key: ask for another one',
-        })
-        .option('owner', {
-          type: 'string',
-          requiresArg: true,
-          describe: "init: the agent's user, who reads both files",
-        })
-        .option('at', { type: 'string', requiresArg: true, describe: 'import: below this name' })
-        .option('remove', {
-          type: 'boolean',
-          default: false,
-          describe: 'import: overwrite and remove the plain file afterwards',
-        }),
-    async (values) =>
-      (await import('./commands/file.ts')).runFile({
-        action: values.action,
-        file: values.file,
-        what: values.what,
-        keyFile: values['key-file'],
-        credential: values.credential,
-        passphraseFile: values['passphrase-file'],
-        passphrase: values.passphrase,
-        newKeyFile: values['new-key-file'],
-        newPassphrase: values['new-passphrase'],
-        owner: values.owner,
-        at: values.at,
-        remove: values.remove,
-        json: values.json,
-      }),
-  );
-  define(
-    'generate-config',
-    'print a commented config to start from',
-    (argv) => argv.option('full', { type: 'boolean', default: false, describe: 'with every key' }),
-    async (values) => (await import('./commands/generate-config.ts')).runGenerateConfig(values),
-  );
-  define(
-    'version',
-    'print the version',
-    (argv) => withJson(argv),
-    async (values) => (await import('./commands/version.ts')).runVersion(values),
-  );
-}
-
-function withConfig<T>(argv: Argv<T>) {
-  return argv.option('config', {
-    type: 'string',
-    array: true,
-    nargs: 1,
-    describe: 'config file or folder; may be repeated',
-  });
-}
-
-function withSocket<T>(argv: Argv<T>) {
-  return withConfig(argv).option('socket', {
-    type: 'string',
-    requiresArg: true,
-    describe: "the agent's socket; default $LATCHKEY_SOCKET",
-  });
-}
-
-function withJson<T>(argv: Argv<T>) {
-  return argv.option('json', { type: 'boolean', default: false, describe: 'print JSON' });
 }
