@@ -203,12 +203,28 @@ function declareChecks(define: Define): void {
     async (values) => (await import('./commands/access.ts')).runAccessTest(values),
   );
   define(
+    'audit query [name]',
+    'tell who asked for a secret, when, and what they got',
+    (argv) =>
+      withJson(withConfig(argv))
+        .positional('name', { type: 'string' })
+        .option('since', { type: 'string', requiresArg: true, default: '24h', describe: 'how far back' })
+        .option('uid', { type: 'number', requiresArg: true, describe: 'of this user alone' })
+        .option('denied', { type: 'boolean', default: false, describe: 'only who was refused' })
+        .option('limit', { type: 'number', requiresArg: true, default: 1000, describe: 'the last ones' })
+        .option('file', { type: 'string', array: true, nargs: 1, describe: 'of these files' }),
+    async ({ file: files = [], ...values }) =>
+      (await import('./commands/audit-query.ts')).runAuditQuery({ ...values, files }),
+  );
+  define(
     'audit verify [files..]',
     "check the audit files' hash chain",
     (argv) =>
-      withJson(withConfig(argv))
-        .positional('verify', { choices: ['verify'] as const, demandOption: true })
-        .positional('files', { type: 'string', array: true, default: [] as string[] }),
+      withJson(withConfig(argv)).positional('files', {
+        type: 'string',
+        array: true,
+        default: [] as string[],
+      }),
     async (values) => (await import('./commands/audit.ts')).runAuditVerify(values),
   );
 }

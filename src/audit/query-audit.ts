@@ -1,0 +1,85 @@
+// Asks audit files who got which secret, or was refused it: by name, by time, by caller. Reads line by line, and takes a line
+// that is no record for what `verify` is there for.
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+
+export interface AuditQuestion {
+  /** Of the secret; absent: of any. */
+  readonly name?: string | undefined;
+  /** Wall times; absent: from the first line, to the last. */
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+  readonly uid?: number | undefined;
+}
+
+export interface AuditRecord {
+  readonly time: string;
+  readonly name: string | undefined;
+  readonly field: string | undefined;
+  readonly version: number | undefined;
+  readonly path: string | undefined;
+  readonly isAllowed: boolean;
+  readonly reason: string;
+  readonly status: number | undefined;
+  /** How many refusals the line stands for. */
+  readonly count: number;
+  readonly caller: Readonly<Record<string, unknown>>;
+}
+
+/** Answers that were given, oldest first within a file. Throws what reading throws. */
+export async function* queryAudit(
+  files: readonly string[],
+  question: AuditQuestion,
+): AsyncGenerator<AuditRecord> {
+  for (const file of files) {
+    for await (const line of createInterface({ input: createReadStream(file), crlfDelay: 0 })) {
+      const record = recordOf(line);
+      if (record !== undefined && fits(record, question)) yield record;
+    }
+  }
+}
+
+function recordOf(line: string): AuditRecord | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  if (!isRecord(value) || value['event'] !== 'request' || typeof value['time'] !== 'string') return undefined;
+  return {
+    time: value['time'],
+    name: textIn(value, 'name'),
+    field: textIn(value, 'field'),
+    version: numberIn(value, 'version'),
+    path: textIn(value, 'path'),
+    isAllowed: value['allowed'] === true,
+    reason: textIn(value, 'reason') ?? '',
+    status: numberIn(value, 'status'),
+    count: numberIn(value, 'count') ?? 1,
+    caller: isRecord(value['caller']) ? value['caller'] : {},
+  };
+}
+
+function fits({ name, time, caller }: AuditRecord, question: AuditQuestion): boolean {
+  const at = Date.parse(time);
+  if (question.name !== undefined && name !== question.name) return false;
+  if (question.uid !== undefined && caller['uid'] !== question.uid) return false;
+  return !(
+    at < (question.from ?? Number.NEGATIVE_INFINITY) || at > (question.to ?? Number.POSITIVE_INFINITY)
+  );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function textIn(map: Record<string, unknown>, key: string): string | undefined {
+  const value = map[key];
+  return typeof value === 'string' ? value : undefined;
+}
+
+function numberIn(map: Record<string, unknown>, key: string): number | undefined {
+  const value = map[key];
+  return typeof value === 'number' ? value : undefined;
+}
