@@ -4,7 +4,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { FileUnit } from '../file-group.ts';
 import type { RenderObserver } from '../transaction/ports.ts';
 import { isWorthTelling, nextDrift } from './drift-policy.ts';
-import type { DriftKind } from './fingerprint.ts';
+import { type DriftKind, differenceOf, fingerprintOf } from './fingerprint.ts';
 
 export interface DriftTools {
   readonly clock: Clock;
@@ -30,4 +30,13 @@ export function noteDrift(unit: FileUnit, what: DriftKind, isOpen: boolean, tool
     { destination, what, count: unit.drift.count },
     `somebody else ${driftWords[what]}: ${isOpen ? 'it is left so (on_drift: report)' : 'it was put right'}`,
   );
+}
+
+/** Programs that are told of a file may give it to whom they want, where the config names nobody. */
+export async function acceptOwner(unit: FileUnit): Promise<void> {
+  if (unit.config.owner !== undefined || unit.config.notify.length === 0) return;
+  for (const [destination, print] of unit.prints) {
+    const now = await fingerprintOf(destination);
+    if (differenceOf(print, now) === 'owner') unit.prints.set(destination, now);
+  }
 }

@@ -2,6 +2,7 @@
 // pipeline to say; the order of the steps is in transaction-policy.ts.
 import { errorCode } from '../../base/errors.ts';
 import { removeJournal } from '../disk/journal.ts';
+import { acceptOwner } from '../drift/note-drift.ts';
 import { enterStep, type FileGroup, noteFailure } from '../file-group.ts';
 import { notifyGroups, rollBackGroups, settleGroups } from './announce.ts';
 import {
@@ -70,6 +71,7 @@ async function retire(run: GroupRun, tools: TransactionTools): Promise<void> {
       unit.versions = new Map([...execution.versions].map(([key, version]) => [key, version.number]));
     }
     unit.unsettled = undefined;
+    if (run.commit !== undefined) await acceptOwner(unit);
   }
   // A file that cannot be removed now is swept at the next start; a journal then only repeats a notification.
   await run.commit?.finish(true).catch(() => undefined);
