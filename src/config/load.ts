@@ -23,6 +23,8 @@ export interface LoadOptions {
    * there, no two destinations are one, and nobody else can change what is trusted. `host`: users and groups exist too.
    */
   readonly checks?: 'none' | 'text' | 'files' | 'host';
+  /** Gives also what has problems, as far as it can be read: for a look at what stands behind them, never for use. */
+  readonly isTolerant?: boolean;
   /** Of files of another tool: which one, and what its command line says. */
   readonly foreign?: Partial<ForeignOptions>;
 }
@@ -81,7 +83,7 @@ function readSources(
 function resolveSources(
   sources: readonly ConfigSource[],
   problems: Problems,
-  { env = process.env, checks = 'files' }: LoadOptions,
+  { env = process.env, checks = 'files', isTolerant = false }: LoadOptions,
 ): ResolvedConfig {
   for (const source of sources) if (source.isForeign !== true) checkLiterals(source, problems);
   const merged = mergeSources(sources, problems);
@@ -99,7 +101,7 @@ function resolveSources(
   }
   if (checks === 'host') checkAccounts(merged, problems);
   const warnings = looksAtHost ? checkModes(config, merged, sources, env, problems) : [];
-  problems.throwIfAny();
+  if (!isTolerant) problems.throwIfAny();
   return { ...config, warnings: [...problems.warnings, ...warnings] };
 }
 

@@ -14,10 +14,10 @@ t.test('all stages are told together', async (t) => {
     config,
     JSON.stringify({
       upstreams: { vault: { address: 'http://127.0.0.1:1', auth: { method: 'token' } } },
-      secrets: { stripe: { path: 'secret/stripe' } },
+      secrets: { stripe: { path: 'secret/stripe', refrsh: '3s' } },
       files: [
         { contents: '{{ field "strip" "key" }}', destination: join(folder, 'a'), owner: 'no-such-user' },
-        { contents: '{{ if }}', destination: join(gone, 'b') },
+        { contents: '{{ if }}', destination: join(gone, 'b'), mode: 9999 },
         {
           contents: 'x',
           destination: join(folder, 'c'),
@@ -44,6 +44,8 @@ t.test('all stages are told together', async (t) => {
   for (const pattern of [
     /files\[0\]\.owner.*no-such-user/,
     /files\[0\]\.template: no secret named "strip".*did you mean stripe\?/,
+    /secrets\.stripe\.refrsh: unknown key; did you mean refresh\?/,
+    /files\[1\]\.mode: expected an octal string/,
     /missing value for if/,
     /files\[1\]\.destination: the folder .*gone does not exist/,
     /files\[2\]\.check: there is no program no-such-check/,

@@ -110,7 +110,7 @@ async function validate(options: ValidateOptions): Promise<Verdict> {
 /** What stands behind the first problems: they hide nothing that can be told in spite of them. */
 async function laterProblems(options: ValidateOptions, before: readonly string[]): Promise<string[]> {
   try {
-    const config = loadConfig(options.config ?? [], { checks: 'none' });
+    const config = loadConfig(options.config ?? [], { checks: 'none', isTolerant: true });
     const later = await validateParts(config, { isElsewhere: options.syntaxOnly });
     return later.filter((problem) => !before.includes(problem));
   } catch {

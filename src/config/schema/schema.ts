@@ -60,7 +60,10 @@ export const secretSchema = section({
 
 export const logSchema = section({
   level: doc(z.prefault(choice(['debug', 'info', 'warn', 'error']), 'info'), 'The least that is logged.'),
-  format: doc(z.prefault(choice(['json', 'text']), 'json'), 'For programs or for people.'),
+  format: doc(
+    z.optional(choice(['json', 'text'])),
+    'For programs or for people; default: text on a terminal, else json.',
+  ),
   file: doc(z.optional(text()), 'Opened again on HUP; default: stderr.'),
 });
 

@@ -223,7 +223,21 @@ function validate<T extends z.ZodMiniType>(
   const result = schema.safeParse(value);
   if (result.success) return { value: result.data, place };
   addIssues(problems, place, value, result.error.issues);
-  return undefined;
+  // It is not used so: but what is right of it lets the rest be looked at too.
+  const rest = schema.safeParse(withoutFaulty(value, result.error.issues));
+  return rest.success ? { value: rest.data, place } : undefined;
+}
+
+function withoutFaulty(value: unknown, issues: readonly z.core.$ZodIssue[]): unknown {
+  if (!isMap(value)) return undefined;
+  const faulty = new Set(
+    issues.flatMap((issue) =>
+      issue.code === 'unrecognized_keys' && issue.path.length === 0
+        ? issue.keys
+        : issue.path.slice(0, 1).map(String),
+    ),
+  );
+  return Object.fromEntries(Object.entries(value).filter(([key]) => !faulty.has(key)));
 }
 
 export function isMap(value: unknown): value is Record<string, unknown> {
