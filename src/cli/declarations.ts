@@ -203,28 +203,33 @@ function declareChecks(define: Define): void {
     async (values) => (await import('./commands/access.ts')).runAccessTest(values),
   );
   define(
-    'audit query [name]',
-    'tell who asked for a secret, when, and what they got',
+    'audit <action> [what..]',
+    "query NAME: who asked for a secret; verify [FILES]: check the audit files' hash chain",
     (argv) =>
       withJson(withConfig(argv))
-        .positional('name', { type: 'string' })
-        .option('since', { type: 'string', requiresArg: true, default: '24h', describe: 'how far back' })
-        .option('uid', { type: 'number', requiresArg: true, describe: 'of this user alone' })
-        .option('denied', { type: 'boolean', default: false, describe: 'only who was refused' })
-        .option('limit', { type: 'number', requiresArg: true, default: 1000, describe: 'the last ones' })
-        .option('file', { type: 'string', array: true, nargs: 1, describe: 'of these files' }),
-    async ({ file: files = [], ...values }) =>
-      (await import('./commands/audit-query.ts')).runAuditQuery({ ...values, files }),
-  );
-  define(
-    'audit verify [files..]',
-    "check the audit files' hash chain",
-    (argv) =>
-      withJson(withConfig(argv)).positional('files', {
-        type: 'string',
-        array: true,
-        default: [] as string[],
-      }),
-    async (values) => (await import('./commands/audit.ts')).runAuditVerify(values),
+        .positional('action', { choices: ['query', 'verify'] as const, demandOption: true })
+        .positional('what', { type: 'string', array: true, default: [] as string[] })
+        .option('since', {
+          type: 'string',
+          requiresArg: true,
+          default: '24h',
+          describe: 'query: how far back',
+        })
+        .option('uid', { type: 'number', requiresArg: true, describe: 'query: of this user alone' })
+        .option('denied', { type: 'boolean', default: false, describe: 'query: only who was refused' })
+        .option('limit', {
+          type: 'number',
+          requiresArg: true,
+          default: 1000,
+          describe: 'query: the last ones',
+        })
+        .option('file', { type: 'string', array: true, nargs: 1, describe: 'query: these files' }),
+    async ({ action, what, file, ...values }) => {
+      if (action === 'verify') {
+        return (await import('./commands/audit.ts')).runAuditVerify({ ...values, files: what });
+      }
+      const query = await import('./commands/audit-query.ts');
+      return query.runAuditQuery({ ...values, names: what, files: file ?? [] });
+    },
   );
 }

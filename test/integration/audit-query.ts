@@ -18,7 +18,7 @@ t.test('tells who asked for a secret, what they got, and who was refused', async
     config: {
       secrets: { stripe: { path: 'secret/stripe' }, other: { path: 'secret/other' } },
       audit: { file },
-      access: [{ client: { uid: process.getuid?.() ?? 0 }, allow: ['stripe'] }],
+      access: [{ name: 'app', client: { uid: process.getuid?.() ?? 0 }, allow: ['stripe'] }],
     },
   });
   await agent.untilReady();

@@ -25,7 +25,7 @@ const wrongWords: [string, string][] = [
   ['access tset a', 'access: test: expected one of "test", got "tset"'],
   ['access test a --uid x', 'access test: --uid: expected a number'],
   ['access test', 'access: too few arguments, expected test NAME'],
-  ['audit frob', 'audit: verify: expected one of "verify", got "frob"'],
+  ['audit frob', 'audit: action: expected one of "query", "verify", got "frob"'],
 ];
 
 for (const [words, expected] of wrongWords) {

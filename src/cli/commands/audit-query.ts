@@ -9,8 +9,8 @@ import { formatTable } from '../table.ts';
 
 interface AuditQueryOptions {
   config?: string[] | undefined;
-  /** Absent: of any secret. */
-  name?: string | undefined;
+  /** One at most; none: of any secret. */
+  names: string[];
   files: string[];
   since: string;
   uid?: number | undefined;
@@ -21,7 +21,11 @@ interface AuditQueryOptions {
 
 /** 0, also when nobody asked. */
 export async function runAuditQuery(options: AuditQueryOptions): Promise<number> {
-  const { name, uid, limit } = options;
+  const { names, uid, limit } = options;
+  const [name, ...others] = names;
+  if (others.length > 0) {
+    throw new LatchkeyError('usage', `audit query: expected one name at most, got ${names.length}`);
+  }
   if (!(limit >= 1)) {
     throw new LatchkeyError('usage', `audit query: --limit: expected at least 1, got ${limit}`);
   }

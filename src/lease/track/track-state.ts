@@ -205,7 +205,7 @@ function failed(
   const left = stateOnFailure(viewOf({ ...state, failure }, facts), facts.now);
   // An upstream that is away or limits requests says so itself, once for all its secrets.
   const isAgain = state.failure?.code === failure.code;
-  const isOwn = !isOutageError(error) || (isAgain && !isAway);
+  const isOwn = !isOutageError(error) || (isAgain && !isAway && failure.code !== 'login_failed');
   const isNews = isOwn && failure.code !== 'upstream_rate_limited' && !(isAgain && state.isFailureTold);
   const told: TrackWish[] = isAgain && !isNews ? [] : [{ do: 'tell', news: 'failed', isNews, state: left }];
   const isFailureTold = state.isFailureTold || isNews;
