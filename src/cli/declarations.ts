@@ -203,11 +203,11 @@ function declareChecks(define: Define): void {
     async (values) => (await import('./commands/access.ts')).runAccessTest(values),
   );
   define(
-    'audit <action> [what..]',
+    'audit query|verify [what..]',
     "query NAME: who asked for a secret; verify [FILES]: check the audit files' hash chain",
     (argv) =>
       withJson(withConfig(argv))
-        .positional('action', { choices: ['query', 'verify'] as const, demandOption: true })
+        .positional('query', { choices: ['query', 'verify'] as const, demandOption: true })
         .positional('what', { type: 'string', array: true, default: [] as string[] })
         .option('since', {
           type: 'string',
@@ -224,12 +224,12 @@ function declareChecks(define: Define): void {
           describe: 'query: the last ones',
         })
         .option('file', { type: 'string', array: true, nargs: 1, describe: 'query: these files' }),
-    async ({ action, what, file, ...values }) => {
+    async ({ query: action, what, file, ...values }) => {
       if (action === 'verify') {
         return (await import('./commands/audit.ts')).runAuditVerify({ ...values, files: what });
       }
-      const query = await import('./commands/audit-query.ts');
-      return query.runAuditQuery({ ...values, names: what, files: file ?? [] });
+      const { runAuditQuery } = await import('./commands/audit-query.ts');
+      return runAuditQuery({ ...values, names: what, files: file ?? [] });
     },
   );
 }
