@@ -1,5 +1,6 @@
 // The commands, their options and their help, as declarations. What a command does is in commands/, loaded when it is
 // called; how the words are read is command-line.ts.
+import { withAuditOptions } from './audit-options.ts';
 import { declareCompanions } from './declare-companions.ts';
 import { type Define, withConfig, withJson, withSocket } from './option-groups.ts';
 
@@ -205,25 +206,7 @@ function declareChecks(define: Define): void {
   define(
     'audit query|verify [what..]',
     "query NAME: who asked for a secret; verify [FILES]: check the audit files' hash chain",
-    (argv) =>
-      withJson(withConfig(argv))
-        .positional('query', { choices: ['query', 'verify'] as const, demandOption: true })
-        .positional('what', { type: 'string', array: true, default: [] as string[] })
-        .option('since', {
-          type: 'string',
-          requiresArg: true,
-          default: '24h',
-          describe: 'query: how far back',
-        })
-        .option('uid', { type: 'number', requiresArg: true, describe: 'query: of this user alone' })
-        .option('denied', { type: 'boolean', default: false, describe: 'query: only who was refused' })
-        .option('limit', {
-          type: 'number',
-          requiresArg: true,
-          default: 1000,
-          describe: 'query: the last ones',
-        })
-        .option('file', { type: 'string', array: true, nargs: 1, describe: 'query: these files' }),
+    (argv) => withAuditOptions(withJson(withConfig(argv))),
     async ({ query: action, what, file, ...values }) => {
       if (action === 'verify') {
         return (await import('./commands/audit.ts')).runAuditVerify({ ...values, files: what });

@@ -220,54 +220,6 @@ for (const row of rows) {
   });
 }
 
-t.test('the secret id is missing at the start', async (t) => {
-  const folder = testFolder(t);
-  const at = (name: string) => join(folder, name);
-  const vault = await startDevVault(t);
-  await vault.writeSecret('secret/app', { word: 'first' });
-  await vault.writePolicy('agent', policy(''));
-  const { roleId, secretId } = await vault.createAppRole('app', { policies: ['agent'] });
-  const auth = { method: 'approle', role_id: roleId, secret_id_file: at('secret-id'), max_backoff: '500ms' };
-  const names = ['a', 'b', 'c', 'd'];
-  const agent = startAgent(t, {
-    folder,
-    vault,
-    config: {
-      upstreams: { vault: { address: vault.address, events: false, auth } },
-      secrets: { app: { path: 'secret/app' } },
-      files: [
-        { contents: 'no secret', destination: at('plain') },
-        ...names.map((name) => ({ contents: word, destination: at(name) })),
-      ],
-    },
-  });
-  const status = async () =>
-    (await runProgram(t, ['status', '--socket', agent.socket]).catch(() => undefined))?.stdout ?? '';
-  const cause = /secret-id does not exist; put a new secret id there/;
-  const told = await waitFor('the cause', async () => {
-    const text = await status();
-    return cause.test(text) && read(at('plain')) === 'no secret' ? text : undefined;
-  });
-  const [first, second, third] = told.split('\n');
-  t.match(first, /, not ready/);
-  t.match(second, cause, 'once, and first');
-  t.match(second, /5 things wait for it/);
-  t.equal(third, '');
-  // Several tries later there is still one line.
-  await waitFor('tries', () => vault.countRequests() >= 0 && agent.log().split(cause).length > 4);
-  writeFileSync(at('secret-id'), secretId, { mode: 0o600 });
-  await agent.untilReady();
-  t.strictSame(
-    names.map((name) => read(at(name))),
-    names.map(() => 'first'),
-  );
-  const loud = agent
-    .log()
-    .split('\n')
-    .filter((line) => /"level":[45]0/.test(line));
-  t.equal(loud.length, 1, loud.join('\n'));
-});
-
 async function begin(t: Test, row: Row): Promise<Night> {
   const folder = testFolder(t);
   const at = (name: string) => join(folder, name);
