@@ -62,6 +62,17 @@ for (const [what, listeners] of [
   });
 }
 
+t.test('render with a state folder of its own leaves the files of an agent alone too', async (t) => {
+  const { agent, other, env, untouched, folder } = await setUp(t);
+  const apart = readFileSync(other, 'utf8').replace(join(folder, 'state'), join(folder, 'apart'));
+  writeFileSync(other, apart, { mode: 0o600 });
+  t.match(await runProgram(t, ['render', '--config', other], { env }), {
+    code: 2,
+    stderr: new RegExp(`app\\.conf is written by another agent, pid ${agent.pid}`),
+  });
+  untouched('render');
+});
+
 t.test('run beside an agent is served by it, and writes nothing', async (t) => {
   const { agent, other, env, untouched, folder } = await setUp(t);
   const print = ['--', 'sh', '-c', 'printf %s "$WORD"'];

@@ -7,6 +7,7 @@ import type { ResolvedConfig } from '../../config/resolved.ts';
 import type { FileDiff } from '../../files/view/diff.ts';
 import type { RenderResult } from '../../files/view/render-once.ts';
 import { loadKinds } from '../../upstream/kinds.ts';
+import { createDestinationLocks } from '../host/destination-locks.ts';
 import { claimStateFolder, noStateFolder, type StateFolder } from '../host/state-folder.ts';
 import { refusalOf, refusalsOf } from '../readiness.ts';
 import { type Core, wireCore } from '../wire.ts';
@@ -34,8 +35,20 @@ export interface DiffOutcome {
 const closeDeadlineMs = 10_000;
 
 export async function renderOnce(options: OneShotOptions): Promise<RenderOutcome> {
-  const { config, log } = options;
+  const { config, log, env } = options;
   const state = await claimStateFolder({ config, logger: log.logger, remedy: askTheAgent });
+  const locks = createDestinationLocks(env);
+  const release = (): void => {
+    locks.close();
+    state.release();
+  };
+  try {
+    // With a state folder of its own it would still write what an agent keeps current.
+    await locks.prepare(config.files.map(({ destination }) => destination)).commit();
+  } catch (error) {
+    release();
+    throw error;
+  }
   const rendered = withCore(options, { state, onExit: 'keep' }, async (core, signal, warnings) => {
     const results = await core.files.renderOnce(signal, refusalsOf(core));
     const failed = results.find(({ outcome }) => outcome === 'failed' || outcome === 'missing');
@@ -44,7 +57,7 @@ export async function renderOnce(options: OneShotOptions): Promise<RenderOutcome
       messages: [...warnings, ...results.map((result) => describeResult(result, core))],
     };
   });
-  return rendered.finally(state.release);
+  return rendered.finally(release);
 }
 
 const askTheAgent =
