@@ -1,8 +1,7 @@
 // The commands, their options and their help, as declarations. What a command does is in commands/, loaded when it is
 // called; how the words are read is command-line.ts.
-import { withAuditOptions } from './audit-options.ts';
 import { declareCompanions } from './declare-companions.ts';
-import { type Define, withConfig, withJson, withSocket } from './option-groups.ts';
+import { type Define, withAuditOptions, withConfig, withJson, withSocket } from './option-groups.ts';
 
 /** In the order of the help. */
 export function declareCommands(define: Define): void {
