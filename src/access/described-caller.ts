@@ -1,6 +1,7 @@
 // A caller that is described, not connected: for `latchkey access test` and `POST /access/test`, which are one question.
-import { findGroup, findUser, groupsOfUser } from '../base/accounts.ts';
+
 import { LatchkeyError } from '../base/errors.ts';
+import { findGroup, findUser, groupsOfUser } from '../base/system/accounts.ts';
 import type { Access } from './access.ts';
 import type { Ask, Decision, RuleExplanation } from './access-policy.ts';
 import type { Caller } from './caller.ts';

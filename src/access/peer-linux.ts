@@ -9,8 +9,8 @@ import {
   poll,
   setfsgid,
   setfsuid,
-} from '../base/libc.ts';
-import { processStartTime } from '../base/process-identity.ts';
+} from '../base/system/libc.ts';
+import { processStartTime } from '../base/system/process-identity.ts';
 import { type ProcessCaller, unknownCaller } from './caller.ts';
 import { isMadeByRoot, parseCgroup } from './cgroup.ts';
 import type { PeerReader, ProcessWatch } from './peer.ts';

@@ -2,7 +2,7 @@
 // process, or because a file cannot be made.
 import { constants } from 'node:os';
 import { LatchkeyError } from '../base/errors.ts';
-import { until } from '../base/until.ts';
+import { until } from '../base/time/until.ts';
 import type { LifeConfig } from '../config/resolved.ts';
 import type { FileStatus } from '../files/view/file-status.ts';
 import type { ProcessExit } from '../supervise/restart-policy.ts';

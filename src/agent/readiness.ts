@@ -1,8 +1,8 @@
 // Readiness as events: who waits until something is in place is woken by what may have put it there, never by a clock.
 
-import type { Clock, Timer } from '../base/clock.ts';
 import { type ErrorCode, LatchkeyError } from '../base/errors.ts';
-import { type Changes, until } from '../base/until.ts';
+import type { Clock, Timer } from '../base/time/clock.ts';
+import { type Changes, until } from '../base/time/until.ts';
 import type { MissingValue } from '../content/environment-source.ts';
 import type { Refusals } from '../files/view/render-once.ts';
 import type { SourceStateName } from '../upstream/source-state.ts';

@@ -1,7 +1,7 @@
 // `latchkey rotate`: another credential because somebody wants one, carried through files and programs, and what became of it.
 import type { RefreshOutcome, RotateAnswer } from '../api/admin.ts';
 import { describeError, errorCode, LatchkeyError } from '../base/errors.ts';
-import { nearest } from '../base/nearest.ts';
+import { nearest } from '../base/text/nearest.ts';
 import { shownVersion } from '../store/secret-version.ts';
 import type { Core } from './wire.ts';
 

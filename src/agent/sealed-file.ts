@@ -1,7 +1,7 @@
 // A sealed file as a small vault: made, read, changed and given another key, always whole and never plain on a disk.
 import { unlink, writeFile } from 'node:fs/promises';
-import { findUser } from '../base/accounts.ts';
 import { errorCode, LatchkeyError } from '../base/errors.ts';
+import { findUser } from '../base/system/accounts.ts';
 import { type FileKeyConfig, formatOfName } from '../config/upstreams/file.ts';
 import { leafPaths } from '../upstream/file/document.ts';
 import { type DocumentFormat, parseFormat, setInFormat, toPlainText } from '../upstream/file/file-format.ts';

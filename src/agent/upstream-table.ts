@@ -1,10 +1,10 @@
 // The upstreams of the config by name: built, started, swapped on reload, closed. Their kinds are loaded before.
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock } from '../base/clock.ts';
 import type { LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Prepared } from '../base/prepared.ts';
+import type { Clock } from '../base/time/clock.ts';
 import type { UpstreamConfig } from '../config/upstreams/kinds.ts';
 import type { GateObserver } from '../upstream/gate/gate.ts';
 import { createSource } from '../upstream/kinds.ts';

@@ -1,8 +1,9 @@
 // `validate --online`: logs in to every upstream as the agent would, and finds out whether it gives what the config asks
 // for, without making, lending, revoking or writing anything; a token that a login made is revoked in the end.
-import { createSystemClock } from '../base/clock.ts';
+
 import { describeError, type ErrorCode, errorCode, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { createSystemClock } from '../base/time/clock.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import type { UpstreamConfig } from '../config/upstreams/kinds.ts';
 import { type Reference, referenceKey } from '../store/reference.ts';

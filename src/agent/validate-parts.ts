@@ -2,9 +2,9 @@
 // and folders are there. Asks nobody.
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { createSystemClock } from '../base/clock.ts';
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import { specialFileFault, standardStreamOf } from '../base/paths/special-file.ts';
+import { createSystemClock } from '../base/time/clock.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import { variableText } from '../content/process-environment.ts';
 import {

@@ -1,9 +1,9 @@
 // The chain on disk: numbers lines, hashes them, appends them, rotates, and finds its end again after a restart. What
 // happens when that fails is audit-log.ts.
 
-import type { Clock } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import type { Clock } from '../base/time/clock.ts';
 import type { AuditConfig } from '../config/resolved.ts';
 import { type AuditFile, openAuditFile, rotateAuditFiles } from './audit-file.ts';
 import { type ChainHead, chainLine, emptyChain, eventMembers, lineHash } from './audit-line.ts';

@@ -15,10 +15,10 @@ import {
 } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { LatchkeyError } from '../base/errors.ts';
-import { flock, lastErrnoName, lockExclusive, lockNonBlocking } from '../base/libc.ts';
 import type { HeldFolder } from '../base/paths/held-folder.ts';
 import { holdTrailFolder, openInTrail } from '../base/paths/open-trail.ts';
 import { PathFault } from '../base/paths/path-trust.ts';
+import { flock, lastErrnoName, lockExclusive, lockNonBlocking } from '../base/system/libc.ts';
 import { type ChainHead, emptyChain, lineHash } from './audit-line.ts';
 
 export interface AuditFile {

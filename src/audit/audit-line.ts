@@ -2,7 +2,7 @@
 
 import { hash } from 'node:crypto';
 import { BoundedMap } from '../base/bounded-map.ts';
-import { printableJson } from '../base/printable.ts';
+import { printableJson } from '../base/text/printable.ts';
 
 /** Who asked, encoded once a connection: a line is built for every answer. */
 export type EncodedCaller = string & { readonly encodedCaller: unique symbol };

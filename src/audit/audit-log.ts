@@ -2,8 +2,8 @@
 // line cannot be written; the chain and its file are audit-chain.ts.
 
 import type { AuditStatus } from '../api/status.ts';
-import { errnoOf } from '../base/errno.ts';
 import { describeError, LatchkeyError } from '../base/errors.ts';
+import { errnoOf } from '../base/system/errno.ts';
 import { createAuditChain } from './audit-chain.ts';
 import { type AuditEntry, eventMembers, requestMembers } from './audit-line.ts';
 import { type AuditLogOptions, createRefusalTrail, refusalFileOf } from './refusal-trail.ts';

@@ -1,6 +1,6 @@
 // Which caller holds which version of which secret. A held version keeps its lease: until the caller has fetched a
 // newer one, its process has ended, or (where there is no process to watch) an hour has passed.
-import type { Clock, Timer } from '../base/clock.ts';
+import type { Clock, Timer } from '../base/time/clock.ts';
 
 /** The part of a caller that the ledger needs (structurally a `Caller` of access). */
 export type Holder =

@@ -1,9 +1,9 @@
 // Refusals have a file of their own beside the audit file, with a small quota: those who may have nothing must not push out
 // what tells of those who got something. One line a second for each caller, with how often they were refused.
 import { basename, dirname, extname, join } from 'node:path';
-import type { Clock, Timer } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import type { Clock, Timer } from '../base/time/clock.ts';
 import type { AuditConfig } from '../config/resolved.ts';
 import { createAuditChain } from './audit-chain.ts';
 import { type AuditEntry, type ChainHead, eventMembers, requestMembers } from './audit-line.ts';

@@ -2,9 +2,9 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { errnoOf } from '../base/errno.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import type { Prepared } from '../base/prepared.ts';
+import { errnoOf } from '../base/system/errno.ts';
 import type { AuditConfig } from '../config/resolved.ts';
 import { type AuditLog, createSilentAudit } from './audit-log.ts';
 

@@ -1,6 +1,6 @@
 // AWS credentials from the fields of a secret, by the names that Vault's AWS engine, AWS itself and people give them.
 import { LatchkeyError } from './errors.ts';
-import type { JsonObject } from './json.ts';
+import type { JsonObject } from './text/json.ts';
 
 export interface AwsCredentials {
   readonly accessKeyId: string;

@@ -1,11 +1,11 @@
 // Structured logs by pino. Fields hold names, counts, times and codes; never a value of a secret.
 import pino from 'pino';
-import { errnoOf } from './errno.ts';
 import { describeError, LatchkeyError } from './errors.ts';
 import { openLog } from './paths/open-trail.ts';
 import { PathFault } from './paths/path-trust.ts';
 import type { Prepared } from './prepared.ts';
-import { printable, printableJson } from './printable.ts';
+import { errnoOf } from './system/errno.ts';
+import { printable, printableJson } from './text/printable.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 export type LogFields = Readonly<Record<string, unknown>>;

@@ -3,7 +3,7 @@
 import { lstatSync, mkdirSync } from 'node:fs';
 import module from 'node:module';
 import { dirname, isAbsolute, join } from 'node:path';
-import { findPathFault } from '../base/trusted-path.ts';
+import { findPathFault } from '../base/paths/trusted-path.ts';
 
 /**
  * From $CACHE_DIRECTORY (systemd's, of the unit's CacheDirectory=), $XDG_CACHE_HOME or $HOME: the folder `latchkey`

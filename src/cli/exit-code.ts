@@ -1,7 +1,7 @@
 // How a command says that it failed: a sentence for people, an exit code for programs.
 import { errorCodes } from '../api/error-codes.ts';
 import { describeError, errorCode } from '../base/errors.ts';
-import { printable, printableLines } from '../base/printable.ts';
+import { printable, printableLines } from '../base/text/printable.ts';
 
 /** Says on stderr what went wrong, and gives the exit code. */
 export function reportFailure(error: unknown): number {

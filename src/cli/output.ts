@@ -1,6 +1,6 @@
 // What commands say: for people on stderr, for programs and pipes on stdout. Nothing that others have named or written
 // reaches a terminal as anything but letters; a secret that was asked for (`get`) goes its own way, byte for byte.
-import { printable, printableJson, printableLines } from '../base/printable.ts';
+import { printable, printableJson, printableLines } from '../base/text/printable.ts';
 
 /** One line on stderr. */
 export function say(line: string): void {

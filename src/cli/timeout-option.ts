@@ -1,6 +1,7 @@
 // `--timeout` of the commands that wait for secrets.
-import { parseDuration } from '../base/duration.ts';
+
 import { describeError, LatchkeyError } from '../base/errors.ts';
+import { parseDuration } from '../base/time/duration.ts';
 
 /** What Node's timers take, 24 days; longer ones would fire at once. */
 const longestMs = 2 ** 31 - 1;

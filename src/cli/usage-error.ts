@@ -1,6 +1,6 @@
 // What was wrong with the words of a command line: which command, what came, what was expected, the nearest known word.
 import { LatchkeyError } from '../base/errors.ts';
-import { nearest } from '../base/nearest.ts';
+import { nearest } from '../base/text/nearest.ts';
 
 /** What was understood before it went wrong. */
 export interface UnderstoodWords {

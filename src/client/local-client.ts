@@ -1,8 +1,8 @@
 // Asks the running agent over its unix socket, and tells in its words why there is no answer.
 import { isErrorCode } from '../api/error-codes.ts';
-import { askSocket, type SocketAnswer, type SocketRequest } from '../base/ask-socket.ts';
-import { errnoOf } from '../base/errno.ts';
 import { LatchkeyError } from '../base/errors.ts';
+import { askSocket, type SocketAnswer, type SocketRequest } from '../base/system/ask-socket.ts';
+import { errnoOf } from '../base/system/errno.ts';
 
 const defaultSocketPath = '/run/latchkey/latchkey.sock';
 

@@ -1,7 +1,7 @@
 // Secrets of one consumer are often changed together (user name and password, a certificate and its key), but each is polled
 // at its own time. When one has changed, the others of its consumers are looked at now, so that one rendering has them all.
 import { BoundedMap } from '../base/bounded-map.ts';
-import type { Clock } from '../base/clock.ts';
+import type { Clock } from '../base/time/clock.ts';
 import type { Store } from '../store/store.ts';
 import type { ConsumerIndex } from './consumer-index.ts';
 

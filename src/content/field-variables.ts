@@ -1,6 +1,6 @@
 // All fields of a secret as variables: their names as the config makes them, their values as text.
 import { LatchkeyError } from '../base/errors.ts';
-import { isJsonObject, JsonNumber, type JsonObject, type JsonValue, parseJson } from '../base/json.ts';
+import { isJsonObject, JsonNumber, type JsonObject, type JsonValue, parseJson } from '../base/text/json.ts';
 import { compileNameFormat } from '../config/name-format.ts';
 import type { EnvFromConfig } from '../config/resolved.ts';
 import type { Dependency, Lookup } from '../template/exec/lookup.ts';

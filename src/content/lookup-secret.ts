@@ -1,6 +1,7 @@
 // How one version of a secret looks to templates, and which of its bytes must be masked wherever output is shown.
-import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../base/json.ts';
+
 import { SecretValue } from '../base/secret-value.ts';
+import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../base/text/json.ts';
 import { parseBody, type SecretVersion, secretFields } from '../store/secret-version.ts';
 import type { LookupSecret } from '../template/exec/lookup.ts';
 

@@ -2,11 +2,11 @@
 
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
-import { errnoOf } from '../base/errno.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import { contentFault, readFlags } from '../base/paths/controlled-file.ts';
 import { type HeldEntry, holdEntrySync } from '../base/paths/held-folder.ts';
 import { PathFault, readingOnly } from '../base/paths/path-trust.ts';
+import { errnoOf } from '../base/system/errno.ts';
 
 export interface Sandbox {
   /** The bytes of a file; throws an error that may be shown. */

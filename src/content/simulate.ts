@@ -1,7 +1,7 @@
 // Other values in the place of a secret's own, of the same shape: to find out which parts of an output come from secrets,
 // and to rehearse a rotation. What is made here is never written to a destination.
 import { randomInt } from 'node:crypto';
-import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../base/json.ts';
+import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../base/text/json.ts';
 import type { LookupSecret } from '../template/exec/lookup.ts';
 
 type Change = (text: string, name: string) => string;

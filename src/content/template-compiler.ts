@@ -3,9 +3,9 @@
 import { execFileSync } from 'node:child_process';
 import { networkInterfaces } from 'node:os';
 import { basename } from 'node:path';
-import type { Clock } from '../base/clock.ts';
 import { LatchkeyError } from '../base/errors.ts';
-import { harmlessEnvironment } from '../base/harmless-environment.ts';
+import { harmlessEnvironment } from '../base/system/harmless-environment.ts';
+import type { Clock } from '../base/time/clock.ts';
 import type { FileConfig, TemplateConfig } from '../config/resolved.ts';
 import type { Host, WriteFileRequest } from '../template/exec/function-table.ts';
 import type { Lookup } from '../template/exec/lookup.ts';

@@ -1,7 +1,7 @@
 // What the pipeline knows of each file, and of the files that commit together: a `set`, or one file alone.
 import { existsSync } from 'node:fs';
-import type { Clock, Timer } from '../base/clock.ts';
 import { describeError, type ErrorCode, errorCode } from '../base/errors.ts';
+import type { Clock, Timer } from '../base/time/clock.ts';
 import type { FileConfig } from '../config/resolved.ts';
 import type { Execution, TemplateConsumer } from '../content/template-consumer.ts';
 import type { Commit } from './disk/commit.ts';

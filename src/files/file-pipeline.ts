@@ -1,13 +1,13 @@
 // All files of the config: decides when which of them go through a transaction together, tells where each stands, and
 // takes over a new config. The steps themselves are in transaction.ts.
 
-import type { BackoffLimits } from '../base/backoff.ts';
-import { backoffDelayMs } from '../base/backoff.ts';
-import type { Clock, Timer } from '../base/clock.ts';
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Prepared } from '../base/prepared.ts';
-import { createChangePoint, until } from '../base/until.ts';
+import type { BackoffLimits } from '../base/time/backoff.ts';
+import { backoffDelayMs } from '../base/time/backoff.ts';
+import type { Clock, Timer } from '../base/time/clock.ts';
+import { createChangePoint, until } from '../base/time/until.ts';
 import type { FileConfig } from '../config/resolved.ts';
 import type { ConsumerIndex } from '../content/consumer-index.ts';
 import type { ResolveDependency } from '../content/resolve-dependency.ts';

@@ -1,7 +1,8 @@
 // Which files there are, in which groups, and the consumer of each one's template. Knows nothing of time.
-import type { Clock } from '../base/clock.ts';
+
 import { describeError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import type { Clock } from '../base/time/clock.ts';
 import type { FileConfig } from '../config/resolved.ts';
 import type { ConsumerIndex } from '../content/consumer-index.ts';
 import type { ResolveDependency } from '../content/resolve-dependency.ts';

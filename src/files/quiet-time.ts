@@ -1,6 +1,6 @@
 // Quiescence: secrets that are changed together arrive one after the other, and their files are to be committed and their
 // programs told once. A group that has changed waits until nothing has changed for a moment, but not for ever.
-import type { Clock, Timer } from '../base/clock.ts';
+import type { Clock, Timer } from '../base/time/clock.ts';
 import type { FileGroup } from './file-group.ts';
 
 export interface QuietTime {

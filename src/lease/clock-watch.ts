@@ -1,6 +1,6 @@
 // Notices that wall time and monotonic time went apart: a suspended host (the monotonic clock of Linux stands still
 // meanwhile) or a clock that was set. Which of the two cannot be told.
-import type { Clock, Timer } from '../base/clock.ts';
+import type { Clock, Timer } from '../base/time/clock.ts';
 
 export interface ClockWatch {
   start(): void;

@@ -1,9 +1,10 @@
 // Keeps every entry of the store current: one track for each secret, one owner for each lease, from the first read to
 // the revocation. Composes the parts of this folder; the times are decided in schedule-policy.ts.
-import { type Clock, wallAt } from '../base/clock.ts';
+
 import { LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { createChangePoint } from '../base/until.ts';
+import { type Clock, wallAt } from '../base/time/clock.ts';
+import { createChangePoint } from '../base/time/until.ts';
 import type { Entry, EntryPolicy } from '../store/entry.ts';
 import { createReference } from '../store/reference.ts';
 import type { ReadableSource } from '../store/secret-reading.ts';

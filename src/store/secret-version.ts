@@ -1,6 +1,7 @@
 // One obtained answer for a reference: what upstream gave and what is known of its life. Parsed only when used, and once.
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
+import { SecretValue } from '../base/secret-value.ts';
 import {
   isJsonObject,
   JsonNumber,
@@ -8,8 +9,7 @@ import {
   type JsonValue,
   parseJson,
   stringifyJson,
-} from '../base/json.ts';
-import { SecretValue } from '../base/secret-value.ts';
+} from '../base/text/json.ts';
 
 export interface SecretLease {
   /** What renew and revoke take. */

@@ -1,8 +1,8 @@
 // The entries in memory: who wants which reference, which version each consumer holds, and who is told of a change.
 // It fetches nothing and decides nothing about time: the lease engine does, and reports what it got here.
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock } from '../base/clock.ts';
 import { describeError, type ErrorCode, errorCode } from '../base/errors.ts';
+import type { Clock } from '../base/time/clock.ts';
 import {
   type Entry,
   type EntryError,

@@ -1,7 +1,7 @@
 // Finds out whether a program works: asks a URL or runs a command until it says yes or the time is over.
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import type { Clock } from '../base/clock.ts';
+import type { Clock } from '../base/time/clock.ts';
 import type { SettleConfig } from '../config/resolved.ts';
 import type { RunCommand } from './launch/command-runner.ts';
 

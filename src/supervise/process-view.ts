@@ -1,5 +1,5 @@
 // What is shown of a process: its state and since when, put together with the facts that its loop knows.
-import type { Clock } from '../base/clock.ts';
+import type { Clock } from '../base/time/clock.ts';
 import type { ProcessObserver, ProcessState, ProcessStatus } from './process-status.ts';
 import { isSuccess, type ProcessExit } from './restart-policy.ts';
 

@@ -1,5 +1,5 @@
 // Decides what happens after a process has ended by itself: start it again, when, or leave it.
-import { backoffDelayMs } from '../base/backoff.ts';
+import { backoffDelayMs } from '../base/time/backoff.ts';
 import type { ProcessConfig } from '../config/resolved.ts';
 import type { BackgroundProcess } from './launch/find-background.ts';
 

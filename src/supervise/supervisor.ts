@@ -1,10 +1,10 @@
 // All supervised processes by name: starts them, stops them, and brings them in line with a new config.
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock } from '../base/clock.ts';
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Prepared } from '../base/prepared.ts';
 import type { SecretValue } from '../base/secret-value.ts';
+import type { Clock } from '../base/time/clock.ts';
 import type { ProcessConfig } from '../config/resolved.ts';
 import type { EnvironmentSource, Variables } from '../content/environment-source.ts';
 import { createCommandRunner } from './launch/command-runner.ts';

@@ -1,9 +1,10 @@
 // What an upstream of any kind is to the rest of the agent: something that secrets are read from, with a state for people; of
 // some kinds also leases, and the whole API of a Vault. Whose lease is renewed when is decided elsewhere.
-import type { Clock } from '../base/clock.ts';
+
 import type { ForwardedAnswer, ForwardedRequest } from '../base/forwarded.ts';
 import type { Logger } from '../base/logger.ts';
 import type { SecretValue } from '../base/secret-value.ts';
+import type { Clock } from '../base/time/clock.ts';
 import type { UpstreamConfig, UpstreamKind } from '../config/upstreams/kinds.ts';
 import type { Reference } from '../store/reference.ts';
 import type { ReadableSource, RequestOptions } from '../store/secret-reading.ts';

@@ -5,7 +5,7 @@ import t from 'tap';
 import type { Caller } from '../../src/access/caller.ts';
 import { createLinuxPeerReader } from '../../src/access/peer-linux.ts';
 import { createPeerReader } from '../../src/access/peer-reader.ts';
-import { processStartTime } from '../../src/base/process-identity.ts';
+import { processStartTime } from '../../src/base/system/process-identity.ts';
 import { needsRoot } from '../support/needs-root.ts';
 import { nobody, runAs } from '../support/other-user.ts';
 import { testFolder } from '../support/test-folder.ts';

@@ -18,9 +18,9 @@ import { auditFilesOf } from '../../src/audit/audit-file.ts';
 import { type AuditEntry, encodeCaller } from '../../src/audit/audit-line.ts';
 import { type AuditLog, createAuditLog, createSilentAudit } from '../../src/audit/audit-log.ts';
 import { verifyAudit } from '../../src/audit/verify-audit.ts';
-import { createSystemClock } from '../../src/base/clock.ts';
 import type { LatchkeyError } from '../../src/base/errors.ts';
 import { type Logger, silentLogger } from '../../src/base/logger.ts';
+import { createSystemClock } from '../../src/base/time/clock.ts';
 import { mount, remount } from '../support/mounts.ts';
 import { waitFor } from '../support/wait-for.ts';
 

@@ -4,8 +4,8 @@ import t from 'tap';
 import { encodeCaller, lineHash } from '../../src/audit/audit-line.ts';
 import { createAuditLog } from '../../src/audit/audit-log.ts';
 import { verifyAudit } from '../../src/audit/verify-audit.ts';
-import { createSystemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
+import { createSystemClock } from '../../src/base/time/clock.ts';
 
 /** Ten lines: opened, started, seven requests, stopped. */
 async function tenLines(

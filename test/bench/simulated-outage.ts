@@ -1,7 +1,7 @@
 // The gate of an upstream as the simulation has it: while it is away one request at a time probes it, with backoff, in place of every secret
 // retrying on its own. An answer of any kind, also a refusal, ends the outage.
-import type { BackoffLimits } from '../../src/base/backoff.ts';
-import { backoffDelayMs } from '../../src/base/backoff.ts';
+import type { BackoffLimits } from '../../src/base/time/backoff.ts';
+import { backoffDelayMs } from '../../src/base/time/backoff.ts';
 import { isOutageError } from '../../src/lease/track/failure-policy.ts';
 
 export interface Outage {

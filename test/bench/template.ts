@@ -1,7 +1,7 @@
 // Parse time, execution time and memory of a template of 1,000 lines with 200 lookups. Run: node test/bench/template.ts
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import type { JsonObject } from '../../src/base/json.ts';
+import type { JsonObject } from '../../src/base/text/json.ts';
 import type { Host } from '../../src/template/exec/function-table.ts';
 import type { Dependency, LookupAnswer } from '../../src/template/exec/lookup.ts';
 import { parseTemplate, type Template } from '../../src/template/template.ts';

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createDevVault } from '@latchkey/devvault/dev-vault.ts';
 import { createPostgres } from '@latchkey/devvault/postgres/postgres.ts';
-import { freePort } from '../../src/base/free-port.ts';
+import { freePort } from '../../src/base/system/free-port.ts';
 import type { LoadJob, LoadResult } from './serve-load.ts';
 
 const program = resolve(import.meta.dirname, '../../dist/main.js');

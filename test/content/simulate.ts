@@ -1,6 +1,6 @@
 import t from 'tap';
-import { parseJson } from '../../src/base/json.ts';
 import { SecretValue } from '../../src/base/secret-value.ts';
+import { parseJson } from '../../src/base/text/json.ts';
 import { toLookupSecret } from '../../src/content/lookup-secret.ts';
 import { makeUpOnce, simulateAll, simulateRotation } from '../../src/content/simulate.ts';
 

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { createSystemClock } from '../../src/base/clock.ts';
 import { LatchkeyError } from '../../src/base/errors.ts';
+import { createSystemClock } from '../../src/base/time/clock.ts';
 import { createConsumerIndex } from '../../src/content/consumer-index.ts';
 import { createDependencyResolver, resolveSecret } from '../../src/content/resolve-dependency.ts';
 import { createTemplateCompiler } from '../../src/content/template-compiler.ts';

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { freePort } from '../../src/base/free-port.ts';
+import { freePort } from '../../src/base/system/free-port.ts';
 import { startDevVault, type TestVault } from '../support/dev-vault.ts';
 import { findRealVault, noRealVault } from '../support/real-vault.ts';
 import { waitFor } from '../support/wait-for.ts';

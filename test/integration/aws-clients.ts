@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fromHttp } from '@aws-sdk/credential-provider-http';
 import { fromProcess } from '@aws-sdk/credential-provider-process';
 import t, { type Test } from 'tap';
-import { freePort } from '../../src/base/free-port.ts';
+import { freePort } from '../../src/base/system/free-port.ts';
 import { program, startAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { testFolder } from '../support/test-folder.ts';

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { createSystemClock } from '../../src/base/clock.ts';
+import { createSystemClock } from '../../src/base/time/clock.ts';
 import { createAccounts } from '../../src/files/disk/accounts.ts';
 import type { FilePipeline } from '../../src/files/file-pipeline.ts';
 import { apply } from '../support/apply.ts';

@@ -2,8 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { createSystemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
+import { createSystemClock } from '../../src/base/time/clock.ts';
 import type { ProcessConfig } from '../../src/config/resolved.ts';
 import { createSupervisor } from '../../src/supervise/supervisor.ts';
 import { createTestEnvironment, processConfig, readWhenThere } from '../support/test-environment.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import nodeVault from 'node-vault';
 import t, { type Test } from 'tap';
-import { freePort } from '../../src/base/free-port.ts';
+import { freePort } from '../../src/base/system/free-port.ts';
 import { startAgent } from '../support/cli.ts';
 import { startDevVault, type TestVault } from '../support/dev-vault.ts';
 import { findRealVault, noRealVault } from '../support/real-vault.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Clock } from '../../src/base/clock.ts';
+import type { Clock } from '../../src/base/time/clock.ts';
 import { createReference } from '../../src/store/reference.ts';
 import { createFakeUpstream, type FakeUpstream } from '../support/fake-upstream.ts';
 import { createLeaseHarness } from '../support/lease-harness.ts';

@@ -7,8 +7,8 @@ import { type AuditEntry, encodeCaller } from '../../src/audit/audit-line.ts';
 import { createAuditLog } from '../../src/audit/audit-log.ts';
 import { refusalFileOf } from '../../src/audit/refusal-trail.ts';
 import { verifyAudit } from '../../src/audit/verify-audit.ts';
-import { createSystemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
+import { createSystemClock } from '../../src/base/time/clock.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 
 const settings = (file: string, more: object = {}) =>

@@ -17,8 +17,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { mkfifo } from '../../src/base/libc.ts';
 import { readControlledFile } from '../../src/base/paths/controlled-file.ts';
+import { mkfifo } from '../../src/base/system/libc.ts';
 import { signalByPidFile } from '../../src/files/transaction/signal-by-pid-file.ts';
 import { provideTokenFile } from '../../src/server/listen/provide-token-file.ts';
 import { replaceSealedFile } from '../../src/upstream/file/replace-sealed-file.ts';

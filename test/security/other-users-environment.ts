@@ -11,9 +11,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { createSystemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { SecretValue } from '../../src/base/secret-value.ts';
+import { createSystemClock } from '../../src/base/time/clock.ts';
 import { probeSetpriv } from '../../src/supervise/launch/launcher.ts';
 import { startProcess } from '../../src/supervise/launch/start-process.ts';
 import { needsRoot } from '../support/needs-root.ts';

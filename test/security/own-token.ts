@@ -5,7 +5,7 @@ import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
-import { freePort } from '../../src/base/free-port.ts';
+import { freePort } from '../../src/base/system/free-port.ts';
 import { startAgent } from '../support/cli.ts';
 import { findRealVault, noRealVault } from '../support/real-vault.ts';
 import { type StubAnswer, startStubVault } from '../support/stub-vault.ts';

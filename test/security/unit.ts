@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import t from 'tap';
-import { findSystemProgram } from '../../src/base/system-program.ts';
+import { findSystemProgram } from '../../src/base/system/system-program.ts';
 import { askSocket, nodeOptions, program } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { needsRoot } from '../support/needs-root.ts';

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { parseJson } from '../../src/base/json.ts';
 import { SecretValue } from '../../src/base/secret-value.ts';
+import { parseJson } from '../../src/base/text/json.ts';
 import {
   digestData,
   fieldBytes,

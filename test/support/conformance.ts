@@ -1,7 +1,13 @@
 // Runs template conformance cases (format: test/fixtures/conformance/README.md) against the engine.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { isJsonObject, JsonNumber, type JsonObject, parseJson, stringifyJson } from '../../src/base/json.ts';
+import {
+  isJsonObject,
+  JsonNumber,
+  type JsonObject,
+  parseJson,
+  stringifyJson,
+} from '../../src/base/text/json.ts';
 import type { Host } from '../../src/template/exec/function-table.ts';
 import type { Dependency, Lookup, LookupSecret } from '../../src/template/exec/lookup.ts';
 import { type Execution, parseTemplate } from '../../src/template/template.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createDevVault } from '@latchkey/devvault/dev-vault.ts';
 import t, { type Test } from 'tap';
-import { freePort } from '../../src/base/free-port.ts';
+import { freePort } from '../../src/base/system/free-port.ts';
 import { findRealVault, noRealVault } from './real-vault.ts';
 
 export interface AskOptions {

@@ -1,6 +1,6 @@
 // A clock that tests drive: nothing happens until `advance`, then every due timer runs in order of its time, and
 // the promises it settles run before the next one. Only for code whose every wait goes through `Clock`.
-import type { Clock } from '../../src/base/clock.ts';
+import type { Clock } from '../../src/base/time/clock.ts';
 
 export interface FakeClock extends Clock {
   /** Runs all that is due in the next `ms`, in order, each followed by its microtasks. */

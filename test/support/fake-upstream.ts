@@ -1,8 +1,9 @@
 // An upstream in memory on a fake clock: static, leased and rotating secrets and certificates, with faults on demand. It
 // keeps the books that the lease engine is checked against: every request, and every lease with its true end.
-import type { Clock } from '../../src/base/clock.ts';
+
 import { LatchkeyError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/logger.ts';
+import type { Clock } from '../../src/base/time/clock.ts';
 import { UpstreamError } from '../../src/base/upstream-error.ts';
 import { isOutageError } from '../../src/lease/track/failure-policy.ts';
 import type { Reference } from '../../src/store/reference.ts';

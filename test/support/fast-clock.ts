@@ -1,5 +1,5 @@
 // A clock that runs `factor` times as fast as the real one, for code that waits between requests over real sockets.
-import { type Clock, createSystemClock } from '../../src/base/clock.ts';
+import { type Clock, createSystemClock } from '../../src/base/time/clock.ts';
 
 export function createFastClock(factor: number): Clock {
   const system = createSystemClock();

@@ -1,6 +1,6 @@
 // A source of a kind as the agent makes it: from a line of the config, with a log that is kept and a listener that counts.
 import type { Test } from 'tap';
-import { type Clock, createSystemClock } from '../../src/base/clock.ts';
+import { type Clock, createSystemClock } from '../../src/base/time/clock.ts';
 import { loadConfigText } from '../../src/config/load.ts';
 import { createReference } from '../../src/store/reference.ts';
 import { type SecretAnswer, type SecretVersion, secretFields } from '../../src/store/secret-version.ts';

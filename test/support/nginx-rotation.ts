@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:tls';
 import type { Test } from 'tap';
-import { freePort } from '../../src/base/free-port.ts';
+import { freePort } from '../../src/base/system/free-port.ts';
 import { createAuthority } from './certificates.ts';
 import { createRenderFixture } from './render-fixture.ts';
 import { waitFor } from './wait-for.ts';

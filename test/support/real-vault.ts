@@ -1,6 +1,6 @@
 // The program of a real vault: LATCHKEY_TEST_VAULT, or `bao` or `vault` on the PATH; undefined where there is none.
 import { delimiter, join } from 'node:path';
-import { isExecutable } from '../../src/base/executable.ts';
+import { isExecutable } from '../../src/base/system/executable.ts';
 
 export const noRealVault = 'neither bao nor vault on the PATH, and LATCHKEY_TEST_VAULT is not set';
 

@@ -1,9 +1,9 @@
 // A file pipeline on a store that the test fills by hand: real files, real commands, no upstream.
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { createSystemClock } from '../../src/base/clock.ts';
 import { LatchkeyError } from '../../src/base/errors.ts';
 import { SecretValue } from '../../src/base/secret-value.ts';
+import { createSystemClock } from '../../src/base/time/clock.ts';
 import type { FileConfig, SecretConfig, TemplateConfig } from '../../src/config/resolved.ts';
 import { createConsumerIndex } from '../../src/content/consumer-index.ts';
 import { createDependencyResolver, resolveSecret } from '../../src/content/resolve-dependency.ts';

@@ -1,5 +1,5 @@
 // Executes a template text against plain data, for tests of the engine.
-import type { JsonObject } from '../../src/base/json.ts';
+import type { JsonObject } from '../../src/base/text/json.ts';
 import type { Host } from '../../src/template/exec/function-table.ts';
 import type { Dependency, LookupAnswer, LookupSecret } from '../../src/template/exec/lookup.ts';
 import { type ExecuteOptions, type Execution, parseTemplate } from '../../src/template/template.ts';

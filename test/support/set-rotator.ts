@@ -3,8 +3,8 @@
 // to count from, and says "ready" then. Argument: the folder.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createSystemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
+import { createSystemClock } from '../../src/base/time/clock.ts';
 import type { FileConfig } from '../../src/config/resolved.ts';
 import { createConsumerIndex } from '../../src/content/consumer-index.ts';
 import { createDependencyResolver, resolveSecret } from '../../src/content/resolve-dependency.ts';

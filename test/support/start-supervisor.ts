@@ -1,6 +1,6 @@
 // A supervisor over environments that tests drive.
 import type { Test } from 'tap';
-import { createSystemClock } from '../../src/base/clock.ts';
+import { createSystemClock } from '../../src/base/time/clock.ts';
 import type { ProcessConfig } from '../../src/config/resolved.ts';
 import { createSupervisor, type Supervisor, type SupervisorOptions } from '../../src/supervise/supervisor.ts';
 import { recordLogs } from './record-logs.ts';

@@ -1,7 +1,8 @@
 // A program of its own around supervision, for what must be seen from outside: `node supervise-harness.ts MODE COMMAND…`.
 // `supervise` keeps the command running and prints its pid; `run` is `latchkey run`; `reap` does as pid 1 of a container.
-import { createSystemClock } from '../../src/base/clock.ts';
+
 import { silentLogger } from '../../src/base/logger.ts';
+import { createSystemClock } from '../../src/base/time/clock.ts';
 import { startReaper } from '../../src/supervise/launch/reaper.ts';
 import { runChild } from '../../src/supervise/launch/run-child.ts';
 import { createSupervisor } from '../../src/supervise/supervisor.ts';

@@ -1,5 +1,5 @@
 // A Vault upstream for tests: its config with defaults, and a list of what it logged.
-import { createSystemClock } from '../../src/base/clock.ts';
+import { createSystemClock } from '../../src/base/time/clock.ts';
 import type { AuthConfig, VaultUpstreamConfig } from '../../src/config/upstreams/vault-config.ts';
 import type { SourceOptions } from '../../src/upstream/secret-source.ts';
 import { createVaultUpstream } from '../../src/upstream/vault/vault-upstream.ts';

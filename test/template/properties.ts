@@ -1,7 +1,7 @@
 // Whatever a template or a value holds: it ends, and it fails with a TemplateError or not at all.
 import fc from 'fast-check';
 import t from 'tap';
-import type { JsonValue } from '../../src/base/json.ts';
+import type { JsonValue } from '../../src/base/text/json.ts';
 import { defaultLimits } from '../../src/template/exec/limits.ts';
 import { lookupIn, outcome } from '../support/render-text.ts';
 

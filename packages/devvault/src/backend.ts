@@ -1,7 +1,8 @@
 // What the router and everything mounted behind it say to each other: requests, answers, routes, leases, logins.
-import type { Clock } from '../../../src/base/clock.ts';
-import type { JsonObject } from '../../../src/base/json.ts';
+
 import type { Logger } from '../../../src/base/logger.ts';
+import type { JsonObject } from '../../../src/base/text/json.ts';
+import type { Clock } from '../../../src/base/time/clock.ts';
 import type { Mount, Namespace, NamespaceTable } from './namespace.ts';
 import type { LeaseTable } from './tokens/lease-table.ts';
 import type { TokenEntry, TokenTable } from './tokens/token-table.ts';

@@ -1,6 +1,7 @@
 // The server's state in one place: namespaces, tokens, leases, seal, and the mounting of engines and auth methods.
-import type { Clock } from '../../../src/base/clock.ts';
+
 import type { Logger } from '../../../src/base/logger.ts';
+import type { Clock } from '../../../src/base/time/clock.ts';
 import type { BackendFactory } from './backend.ts';
 import { createEventHub, type EventHub } from './events/event-hub.ts';
 import { newUuid, randomBase62 } from './identifiers.ts';

@@ -3,9 +3,9 @@
 import { createServer, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { type Clock, createSystemClock } from '../../../src/base/clock.ts';
 import { LatchkeyError } from '../../../src/base/errors.ts';
 import { type Logger, silentLogger } from '../../../src/base/logger.ts';
+import { type Clock, createSystemClock } from '../../../src/base/time/clock.ts';
 import { backendCatalog } from './backend-catalog.ts';
 import { type Core, createCore, type Flavor } from './core.ts';
 import { acceptSubscriptions } from './events/event-subscriptions.ts';

@@ -1,5 +1,5 @@
 // Request fields as Vault coerces them: numbers may come as strings, durations as seconds or text, lists comma-separated.
-import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../../src/base/json.ts';
+import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../../src/base/text/json.ts';
 import { badRequest } from './vault-error.ts';
 
 /** True when the request has the field at all, even empty. */

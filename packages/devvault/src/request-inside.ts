@@ -1,5 +1,5 @@
 // Requests from the same process, straight to the router: no connection, no faults, no counters.
-import { type JsonObject, parseJson } from '../../../src/base/json.ts';
+import { type JsonObject, parseJson } from '../../../src/base/text/json.ts';
 import type { Operation } from './backend.ts';
 import type { Core } from './core.ts';
 import type { DevAnswer, DevMethod, DevRequestOptions } from './dev-vault.ts';

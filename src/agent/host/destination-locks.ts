@@ -4,11 +4,11 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
-import { lockRange } from '../../base/libc.ts';
 import { holdFolderSync } from '../../base/paths/held-folder.ts';
 import { trusting } from '../../base/paths/path-trust.ts';
 import { standardStreamOf } from '../../base/paths/special-file.ts';
 import type { Prepared } from '../../base/prepared.ts';
+import { lockRange } from '../../base/system/libc.ts';
 
 export interface DestinationLocks {
   /** Throws `config_invalid` when another agent has one of them; nothing is locked by it then. */

@@ -1,7 +1,7 @@
 // Keeps the memory of this process from other processes of its user and from core files: prctl(2) PR_SET_DUMPABLE and
 // setrlimit(2) RLIMIT_CORE. Best effort: a platform without them goes on without.
 import { constants } from 'node:os';
-import { prctl, pthreadSigmask, setrlimit } from '../../base/libc.ts';
+import { prctl, pthreadSigmask, setrlimit } from '../../base/system/libc.ts';
 
 const prSetDumpable = 4;
 const rlimitCore = 4;

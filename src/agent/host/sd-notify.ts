@@ -1,7 +1,8 @@
 // Tells systemd how the agent is: sd_notify(3), a datagram to $NOTIFY_SOCKET. Node has no datagram unix sockets, so the
 // C library sends it.
-import { sendto, socket } from '../../base/libc.ts';
+
 import type { Logger } from '../../base/logger.ts';
+import { sendto, socket } from '../../base/system/libc.ts';
 
 export interface ServiceNotifier {
   /** `READY=1`, `RELOADING=1`, `STOPPING=1`, `STATUS=…`, one or more lines. */

@@ -2,10 +2,10 @@
 // and two agents must not take it for their own at a time.
 import fs from 'node:fs';
 import { describeError, LatchkeyError } from '../../base/errors.ts';
-import { flock, lastErrnoName, lockExclusive, lockNonBlocking } from '../../base/libc.ts';
 import type { Logger } from '../../base/logger.ts';
 import { type HeldFolder, holdFolder } from '../../base/paths/held-folder.ts';
 import { isSharedFolder, PathFault, trusting } from '../../base/paths/path-trust.ts';
+import { flock, lastErrnoName, lockExclusive, lockNonBlocking } from '../../base/system/libc.ts';
 import type { ListenerConfig, ResolvedConfig } from '../../config/resolved.ts';
 
 export interface StateFolder {

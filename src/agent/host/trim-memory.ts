@@ -1,8 +1,9 @@
 // Gives memory that work took back to the system: glibc keeps what was freed until malloc_trim(3) is called. An agent is
 // at rest for hours after a start or a rotation, so it is worth a few milliseconds once it is.
-import type { Clock, Timer } from '../../base/clock.ts';
-import { mallocTrim } from '../../base/libc.ts';
-import type { Changes } from '../../base/until.ts';
+
+import { mallocTrim } from '../../base/system/libc.ts';
+import type { Clock, Timer } from '../../base/time/clock.ts';
+import type { Changes } from '../../base/time/until.ts';
 import { collectGarbage } from './collect-garbage.ts';
 
 const firstMs = 2000;

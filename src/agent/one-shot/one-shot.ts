@@ -1,8 +1,9 @@
 // One pass over the files without an agent that stays: log in, fetch, render, notify, end. Credentials that were minted
 // for the files stay alive, for the files are used after we are gone; those that were only looked at are revoked.
-import { createSystemClock } from '../../base/clock.ts';
+
 import type { ErrorCode } from '../../base/errors.ts';
 import type { LogSink } from '../../base/logger.ts';
+import { createSystemClock } from '../../base/time/clock.ts';
 import type { ResolvedConfig } from '../../config/resolved.ts';
 import type { FileDiff } from '../../files/view/diff.ts';
 import type { RenderResult } from '../../files/view/render-once.ts';

@@ -2,7 +2,7 @@
 import { createAccess } from '../../access/access.ts';
 import type { Decision, RuleExplanation } from '../../access/access-policy.ts';
 import { type DescribedCaller, explainAccess } from '../../access/described-caller.ts';
-import { accountIds } from '../../base/accounts.ts';
+import { accountIds } from '../../base/system/accounts.ts';
 import type { ResolvedConfig } from '../../config/resolved.ts';
 
 export function explainAccessOf(

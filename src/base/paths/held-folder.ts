@@ -3,7 +3,7 @@
 import fs, { type Stats } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
-import { errnoOf } from '../errno.ts';
+import { errnoOf } from '../system/errno.ts';
 import {
   entryFault,
   entryPath,

@@ -2,7 +2,7 @@
 // next start, what one that lives has made is not touched.
 import { randomBytes } from 'node:crypto';
 import { basename, extname } from 'node:path';
-import { processStartTime } from '../process-identity.ts';
+import { processStartTime } from '../system/process-identity.ts';
 
 export type LeftoverKind = 'staged' | 'previous' | 'journal';
 

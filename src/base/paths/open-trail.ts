@@ -2,7 +2,7 @@
 // a file of ours alone, whoever else may have names there.
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
-import { findUser } from '../accounts.ts';
+import { findUser } from '../system/accounts.ts';
 import { type HeldEntry, type HeldFolder, holdEntrySync, holdFolderSync } from './held-folder.ts';
 import { PathFault, type PathTrust, trusting } from './path-trust.ts';
 import { entryFault } from './walk-path.ts';

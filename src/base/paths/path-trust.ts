@@ -1,10 +1,10 @@
 // Who may have a hand in where a path leads: root, the agent's own user, and the users that are named for a file. A folder
 // that anybody else can write may hold tomorrow what they like, and so may a link of theirs.
 import type { Stats } from 'node:fs';
-import { groupMembers } from '../accounts.ts';
 import { BoundedMap } from '../bounded-map.ts';
-import { errnoOf } from '../errno.ts';
-import { hasAccessList } from '../libc.ts';
+import { groupMembers } from '../system/accounts.ts';
+import { errnoOf } from '../system/errno.ts';
+import { hasAccessList } from '../system/libc.ts';
 
 export interface PathTrust {
   /** Root, the agent and the owners. */

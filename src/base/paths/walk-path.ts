@@ -2,7 +2,7 @@
 // walk for both worlds: it asks for its system calls one by one, and its driver does them now or in a thread of the pool.
 import { constants, type Stats, statfsSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
-import { lastErrnoName, readlinkat } from '../libc.ts';
+import { lastErrnoName, readlinkat } from '../system/libc.ts';
 import { folderFault, isMaster, isSharedFolder, linkFault, PathFault, type PathTrust } from './path-trust.ts';
 
 export interface WalkOptions {

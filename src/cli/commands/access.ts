@@ -2,7 +2,7 @@
 import { explainAccessOf } from '../../agent/view/explain-access.ts';
 import { errorCodes } from '../../api/error-codes.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { nearest } from '../../base/nearest.ts';
+import { nearest } from '../../base/text/nearest.ts';
 import { loadConfig } from '../../config/load.ts';
 import { print, printJson } from '../output.ts';
 

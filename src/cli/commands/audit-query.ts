@@ -1,8 +1,8 @@
 // `latchkey audit query NAME`: who asked for a secret, when, and what they got; from the audit files, whether those callers
 // are still there or not.
 import { type AuditRecord, queryAuditFiles } from '../../agent/host/query-audit-files.ts';
-import { parseDuration } from '../../base/duration.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import { parseDuration } from '../../base/time/duration.ts';
 import { loadConfig } from '../../config/load.ts';
 import { printJson, printText, say } from '../output.ts';
 import { formatTable } from '../table.ts';

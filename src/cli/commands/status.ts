@@ -1,7 +1,7 @@
 // `latchkey status`: what the agent holds, waits for and plans, for people or as JSON.
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeError, errorCode } from '../../base/errors.ts';
-import { printableJson } from '../../base/printable.ts';
+import { printableJson } from '../../base/text/printable.ts';
 import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
 import { reportFailure } from '../exit-code.ts';

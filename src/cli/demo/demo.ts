@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createPostgres, type Postgres } from '@latchkey/devvault/postgres/postgres.ts';
-import { freePort } from '../../base/free-port.ts';
+import { freePort } from '../../base/system/free-port.ts';
 import { askAgent } from '../../client/local-client.ts';
 import { formatTable } from '../table.ts';
 import { type DemoPlaces, databaseTtlSeconds, demoPlaces, writeDemoFiles } from './demo-files.ts';

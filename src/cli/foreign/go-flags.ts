@@ -1,7 +1,7 @@
 // Words of a command line as Go's flag package reads them: one dash or two, `-x=v` and `-x v`, until the first word that is none.
 
 import { LatchkeyError } from '../../base/errors.ts';
-import { nearest } from '../../base/nearest.ts';
+import { nearest } from '../../base/text/nearest.ts';
 
 export type FlagKind = 'flag' | 'text' | 'number';
 

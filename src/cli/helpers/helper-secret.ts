@@ -2,7 +2,7 @@
 import { pathOf, routes } from '../../api/routes.ts';
 import type { SecretAnswer } from '../../api/secrets.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/json.ts';
+import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/text/json.ts';
 import { askAgentOrThrow } from '../../client/local-client.ts';
 
 export interface HelperSecret {

@@ -3,7 +3,7 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { LatchkeyError } from '../../base/errors.ts';
-import { printable } from '../../base/printable.ts';
+import { printable } from '../../base/text/printable.ts';
 
 /** Of a pipe one line end at its end is left out: `echo` and editors put it there. */
 export async function readValue(prompt: string): Promise<string> {

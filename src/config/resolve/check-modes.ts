@@ -2,9 +2,9 @@
 // them. As sshd's StrictModes: an error, or with `strict_modes: false` a warning.
 import { statSync } from 'node:fs';
 import { basename, isAbsolute, join } from 'node:path';
-import { findUser, groupMembers } from '../../base/accounts.ts';
-import { isExecutable } from '../../base/executable.ts';
-import { findPathFault, type PathFault, type TrustOptions } from '../../base/trusted-path.ts';
+import { findPathFault, type PathFault, type TrustOptions } from '../../base/paths/trusted-path.ts';
+import { findUser, groupMembers } from '../../base/system/accounts.ts';
+import { isExecutable } from '../../base/system/executable.ts';
 import { Place, type Problems } from '../problems.ts';
 import type { NotifyConfig, ProcessConfig, ResolvedConfig, SettleConfig } from '../resolved.ts';
 import type { MergedConfig } from '../sources/merge.ts';

@@ -1,8 +1,8 @@
 // What only this host can tell of a configuration: files that must be there, users and groups that must exist.
 import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { findGroup, findUser } from '../../base/accounts.ts';
 import { standardStreamOf } from '../../base/paths/special-file.ts';
+import { findGroup, findUser } from '../../base/system/accounts.ts';
 import type { Place, Problems } from '../problems.ts';
 import type { ResolvedConfig } from '../resolved.ts';
 import type { MergedConfig } from '../sources/merge.ts';

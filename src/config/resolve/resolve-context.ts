@@ -1,6 +1,6 @@
 // What the resolvers share: the environment, the problems, paths made absolute, and who writes which path.
 import { dirname, resolve } from 'node:path';
-import { nearest } from '../../base/nearest.ts';
+import { nearest } from '../../base/text/nearest.ts';
 import type { Item } from '../item.ts';
 import { type Place, type Problems, reportTwice } from '../problems.ts';
 import type { KindContext } from '../upstreams/kind-context.ts';

@@ -1,7 +1,7 @@
 // Turns what zod found into the house's messages: `expected …, got …`, the nearest known word, the remedy. Values from
 // places where a secret may stand by mistake are not repeated.
 import type * as z from 'zod/mini';
-import { nearest } from '../../base/nearest.ts';
+import { nearest } from '../../base/text/nearest.ts';
 import type { Path, Place, Problems } from '../problems.ts';
 import { octalExpected } from './fields.ts';
 

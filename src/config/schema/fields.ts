@@ -2,7 +2,7 @@
 // A block's error message says only what is expected; problems.ts adds the place, what came and the remedy.
 import { constants } from 'node:os';
 import * as z from 'zod/mini';
-import { parseDuration } from '../../base/duration.ts';
+import { parseDuration } from '../../base/time/duration.ts';
 
 type Shape = Readonly<Record<string, z.core.SomeType>>;
 

@@ -12,7 +12,7 @@ import {
   type ScalarEvent,
   YAMLException,
 } from 'js-yaml';
-import { errnoOf } from '../../base/errno.ts';
+import { errnoOf } from '../../base/system/errno.ts';
 import { type Located, type Path, Place, type Position, type Problems } from '../problems.ts';
 
 export interface ConfigSource extends Located {

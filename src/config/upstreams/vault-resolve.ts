@@ -1,5 +1,5 @@
 // A Vault as the agent uses it: what the file leaves open comes from the VAULT_* variables.
-import { parseDuration } from '../../base/duration.ts';
+import { parseDuration } from '../../base/time/duration.ts';
 import type { Named } from '../item.ts';
 import type { Place } from '../problems.ts';
 import { oneOfKeys } from '../resolve/one-of-keys.ts';

@@ -1,8 +1,9 @@
 // Owners and groups of files as ids. Asked again all the time, because accounts come and go while the agent runs; only a
 // thousand files of one owner at one moment ask once.
-import { findGroup, findUser } from '../../base/accounts.ts';
-import type { Clock } from '../../base/clock.ts';
+
 import { LatchkeyError } from '../../base/errors.ts';
+import { findGroup, findUser } from '../../base/system/accounts.ts';
+import type { Clock } from '../../base/time/clock.ts';
 
 export interface Accounts {
   /** The id of a user by name or number; throws `file_failed` when there is none. `place` is for the message. */

@@ -5,10 +5,10 @@ import { close, constants, fstat, open } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { promisify } from 'node:util';
-import type { Clock } from '../../base/clock.ts';
-import { errnoOf } from '../../base/errno.ts';
 import { describeError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { errnoOf } from '../../base/system/errno.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import { type Destination, inFolder } from './destination.ts';
 import { replaceByFifo } from './make-fifo.ts';
 

@@ -1,7 +1,8 @@
 // What the kernel's refusals mean to an operator: one clear sentence with the place, and what to do about it.
-import { errnoOf } from '../../base/errno.ts';
+
 import { LatchkeyError } from '../../base/errors.ts';
 import { PathFault } from '../../base/paths/path-trust.ts';
+import { errnoOf } from '../../base/system/errno.ts';
 
 interface FileErrorContext {
   /** `files[2].destination` */

@@ -3,12 +3,12 @@
 // can write, because it is obeyed.
 import { lstat, readdir, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { errnoOf } from '../../base/errno.ts';
 import { readEntry } from '../../base/paths/controlled-file.ts';
 import type { HeldFolder } from '../../base/paths/held-folder.ts';
 import { isLeftover, leftoverName } from '../../base/paths/leftover-name.ts';
 import { isMaster, trusting } from '../../base/paths/path-trust.ts';
 import { replaceFile } from '../../base/paths/replace-file.ts';
+import { errnoOf } from '../../base/system/errno.ts';
 import { copyInto } from './copy-file.ts';
 import { type FolderIdentity, inFolder } from './destination.ts';
 import type { SyncFolder } from './folder-sync.ts';

@@ -3,10 +3,10 @@
 import { constants } from 'node:fs';
 import { open, rename, unlink } from 'node:fs/promises';
 import { LatchkeyError } from '../../base/errors.ts';
-import { lastErrnoName, mkfifo } from '../../base/libc.ts';
 import type { HeldFolder } from '../../base/paths/held-folder.ts';
 import { leftoverName } from '../../base/paths/leftover-name.ts';
 import { PathFault } from '../../base/paths/path-trust.ts';
+import { lastErrnoName, mkfifo } from '../../base/system/libc.ts';
 
 interface FifoAttributes {
   readonly mode: number;

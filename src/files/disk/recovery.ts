@@ -2,12 +2,12 @@
 // which programs it did not get to notify. Obeys what lies in the state folder only.
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { errnoOf } from '../../base/errno.ts';
 import { describeError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { readControlledFile } from '../../base/paths/controlled-file.ts';
 import { trusting } from '../../base/paths/path-trust.ts';
 import { replaceFile } from '../../base/paths/replace-file.ts';
+import { errnoOf } from '../../base/system/errno.ts';
 import { findDestination } from './destination.ts';
 import type { SyncFolder } from './folder-sync.ts';
 import { recoverJournals } from './journal.ts';

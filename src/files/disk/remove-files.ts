@@ -1,9 +1,9 @@
 // What the agent takes away when it ends: FIFOs, which nobody would serve any more, and files that say `remove_on_exit`.
 import { constants } from 'node:fs';
 import { open, unlink } from 'node:fs/promises';
-import { errnoOf } from '../../base/errno.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { HeldFolder } from '../../base/paths/held-folder.ts';
+import { errnoOf } from '../../base/system/errno.ts';
 import type { FileUnit } from '../file-group.ts';
 import type { Accounts } from './accounts.ts';
 import { refuseBorrowed } from './copy-file.ts';

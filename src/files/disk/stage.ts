@@ -4,10 +4,10 @@
 import { constants, fstatSync } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errnoOf } from '../../base/errno.ts';
 import type { HeldFolder } from '../../base/paths/held-folder.ts';
 import { leftoverName } from '../../base/paths/leftover-name.ts';
 import { type PathTrust, trusting } from '../../base/paths/path-trust.ts';
+import { errnoOf } from '../../base/system/errno.ts';
 import type { FileIdentity } from '../drift/fingerprint.ts';
 import { refuseBorrowed } from './copy-file.ts';
 import { atDestination, type Destination, type FolderIdentity, inFolder } from './destination.ts';

@@ -1,9 +1,9 @@
 // Notices when somebody else has deleted or changed what was committed: by watching, when it is asked to look, and by a slow
 // sweep. Putting right is an ordinary transaction, with its check, its notifications and its failures.
 import { realpathSync } from 'node:fs';
-import type { Timer } from '../../base/clock.ts';
 import { describeError } from '../../base/errors.ts';
-import { createFolderWatch } from '../../base/folder-watch.ts';
+import { createFolderWatch } from '../../base/paths/folder-watch.ts';
+import type { Timer } from '../../base/time/clock.ts';
 import type { FileGroup, FileUnit } from '../file-group.ts';
 import type { FileRegister } from '../file-register.ts';
 import { nextDrift, repairDelayMs } from './drift-policy.ts';

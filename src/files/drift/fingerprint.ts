@@ -2,7 +2,7 @@
 // done then goes by held folders again, so a path is enough here.
 import type { BigIntStats } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { errnoOf } from '../../base/errno.ts';
+import { errnoOf } from '../../base/system/errno.ts';
 
 /** `deleted`: nothing is there; `content`: another file, or other bytes. */
 export type DriftKind = 'deleted' | 'content' | 'mode' | 'owner';

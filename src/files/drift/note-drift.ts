@@ -1,6 +1,7 @@
 // The record of what somebody else did to a file: for the log, the counters, and `explain`.
-import type { Clock } from '../../base/clock.ts';
+
 import type { Logger } from '../../base/logger.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import type { FileUnit } from '../file-group.ts';
 import type { RenderObserver } from '../transaction/ports.ts';
 import { isWorthTelling, nextDrift } from './drift-policy.ts';

@@ -1,6 +1,7 @@
 // Runs a check, notify or settle command and turns every way in which it can fail into one clear error.
-import { formatDuration } from '../../base/duration.ts';
+
 import { type ErrorCode, LatchkeyError } from '../../base/errors.ts';
+import { formatDuration } from '../../base/time/duration.ts';
 import type { CommandRequest, CommandResult, RunCommand } from './ports.ts';
 
 export interface CheckedCommand extends CommandRequest {

@@ -1,10 +1,11 @@
 // One group's way through stage, check and commit. Fails for itself alone; what it leaves behind on failure is the old
 // files and nothing else.
-import type { Clock } from '../../base/clock.ts';
+
 import { LatchkeyError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { standardStreamOf } from '../../base/paths/special-file.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import { type Execution, type TemplateConsumer, valuesOf } from '../../content/template-consumer.ts';
 import type { Accounts } from '../disk/accounts.ts';
 import { type Commit, type CommitTools, commitFiles } from '../disk/commit.ts';

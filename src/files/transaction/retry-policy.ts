@@ -1,5 +1,5 @@
 // When a transaction that failed is tried again. Pure; a change of a secret or of the config does not wait for it.
-import type { BackoffLimits } from '../../base/backoff.ts';
+import type { BackoffLimits } from '../../base/time/backoff.ts';
 import type { Step } from './transaction-policy.ts';
 
 export type RetryKind = 'file' | 'check' | 'notify' | 'rollback';

@@ -1,9 +1,10 @@
 // Asks after a rotation whether the program is well: an http address that must answer with 2xx, or a command that must
 // end with 0, tried again until the time is up, because a program that reloads may be away for a moment.
-import type { Clock } from '../../base/clock.ts';
-import { formatDuration } from '../../base/duration.ts';
+
 import { describeError, LatchkeyError } from '../../base/errors.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
+import type { Clock } from '../../base/time/clock.ts';
+import { formatDuration } from '../../base/time/duration.ts';
 import type { SettleConfig } from '../../config/resolved.ts';
 import { runChecked } from './checked-command.ts';
 import type { RunCommand } from './ports.ts';

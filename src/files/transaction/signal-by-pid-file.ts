@@ -2,11 +2,11 @@
 // not signal themselves: so the file is root's or the agent's own, or the process belongs to the file's owner.
 import { closeSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { lastErrnoName, pidfdOpen, pidfdSendSignal } from '../../base/libc.ts';
 import { type ControlledFile, readControlledFile } from '../../base/paths/controlled-file.ts';
 import { isMaster, PathFault, pathErrorText, readingOwn } from '../../base/paths/path-trust.ts';
+import { errnoOf } from '../../base/system/errno.ts';
+import { lastErrnoName, pidfdOpen, pidfdSendSignal } from '../../base/system/libc.ts';
 
 interface Wish {
   readonly pidFile: string;

@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { describeError } from '../../base/errors.ts';
 import { readEntry } from '../../base/paths/controlled-file.ts';
 import { standardStreamOf } from '../../base/paths/special-file.ts';
-import { until } from '../../base/until.ts';
+import { until } from '../../base/time/until.ts';
 import { makeUpOnce, simulateAll } from '../../content/simulate.ts';
 import { type Execution, type MissingDependency, valuesOf } from '../../content/template-consumer.ts';
 import type { Store } from '../../store/store.ts';

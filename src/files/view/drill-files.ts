@@ -1,9 +1,9 @@
 // Rehearses what would happen to the files of one secret: a rotation with made-up values on staged copies, judged by the
 // real check commands, or an outage of its upstream. Destinations are never touched; programs are told only when asked.
 import type { DrillKind } from '../../api/admin.ts';
-import { roughDuration } from '../../base/duration.ts';
 import { describeError, LatchkeyError } from '../../base/errors.ts';
 import { standardStreamOf } from '../../base/paths/special-file.ts';
+import { roughDuration } from '../../base/time/duration.ts';
 import type { SecretOverride } from '../../content/template-consumer.ts';
 import type { Entry } from '../../store/entry.ts';
 import type { Store } from '../../store/store.ts';

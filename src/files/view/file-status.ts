@@ -1,7 +1,7 @@
 // What operators see of a file: where it stands, what it waits for, since when and why. No value, only names and times.
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { roughDuration } from '../../base/duration.ts';
+import { roughDuration } from '../../base/time/duration.ts';
 import type { MissingDependency } from '../../content/template-consumer.ts';
 import type { Store } from '../../store/store.ts';
 import type { Drift } from '../drift/drift-policy.ts';

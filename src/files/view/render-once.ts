@@ -1,6 +1,6 @@
 // For one-shot use: waits until each file is current, has failed, or waits for what is known not to come.
 import type { ErrorCode } from '../../base/errors.ts';
-import { type Changes, nextChange, until } from '../../base/until.ts';
+import { type Changes, nextChange, until } from '../../base/time/until.ts';
 import type { MissingDependency } from '../../content/template-consumer.ts';
 import type { Store } from '../../store/store.ts';
 import type { FileGroup, FileUnit } from '../file-group.ts';

@@ -1,6 +1,6 @@
 // The end of the engine: waits a moment for credentials that are being made, then revokes what must not outlive it. An
 // upstream that does not answer holds nobody up: what it leaves is in the state file.
-import type { Clock } from '../../base/clock.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import type { EntryPolicy } from '../../store/entry.ts';
 import type { LeaseBook } from './lease-book.ts';
 

@@ -1,5 +1,5 @@
 // A lease without an entry of the store and without a track: a caller's own request got it, and the book alone keeps it.
-import type { Clock } from '../../base/clock.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import { defaultEntryPolicy } from '../../store/entry.ts';
 import type { LeaseBook } from './lease-book.ts';
 

@@ -1,11 +1,12 @@
 // Every lease that the agent answers for, from the grant to its end. The current lease of a secret is renewed by its
 // track; here the superseded ones are kept alive while somebody still holds them, and those that nobody holds are revoked.
 // Nobody else writes a lease.
-import { backoffDelayMs } from '../../base/backoff.ts';
-import type { Clock, Timer } from '../../base/clock.ts';
+
 import { describeError, errorCode, LatchkeyError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import { renewDelayMs } from '../../base/renewal-policy.ts';
+import { backoffDelayMs } from '../../base/time/backoff.ts';
+import type { Clock, Timer } from '../../base/time/clock.ts';
+import { renewDelayMs } from '../../base/time/renewal-policy.ts';
 import type { LeaseRequests, ReadableSource, RequestOptions } from '../../store/secret-reading.ts';
 import type { SourceTable } from '../source-table.ts';
 import { mayHaveTakenEffect } from '../track/failure-policy.ts';

@@ -1,6 +1,6 @@
 // One lease as the book keeps it: what is known of it, and what a grant, a renewal, the end of its token and a jump of the
 // clock make of that. Pure; times are monotonic milliseconds.
-import { isExhausted } from '../../base/renewal-policy.ts';
+import { isExhausted } from '../../base/time/renewal-policy.ts';
 import type { EntryPolicy } from '../../store/entry.ts';
 import type { LeaseRenewal, ReadableSource } from '../../store/secret-reading.ts';
 

@@ -1,6 +1,6 @@
 // When nothing of an upstream is used any more: no request to it is under way, and no lease of it lives.
-import type { Clock } from '../../base/clock.ts';
-import { type Changes, nextChange } from '../../base/until.ts';
+import type { Clock } from '../../base/time/clock.ts';
+import { type Changes, nextChange } from '../../base/time/until.ts';
 import type { ReadableSource } from '../../store/secret-reading.ts';
 import type { SourceTable } from '../source-table.ts';
 import type { OwnedLease } from './owned-lease.ts';

@@ -1,8 +1,8 @@
 // What the next start needs to go on with what this run was issued: each credential and certificate, sealed with a key that
 // is on no disk, bound to its secret and to the upstream that gave it.
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { type Clock, wallAt } from '../../base/clock.ts';
 import { SecretValue } from '../../base/secret-value.ts';
+import { type Clock, wallAt } from '../../base/time/clock.ts';
 import type { SecretAnswer, SecretContent } from '../../store/secret-version.ts';
 import type { OwnedLease } from '../book/owned-lease.ts';
 import type { TrackedValue } from '../track/track-state.ts';

@@ -1,6 +1,6 @@
 // The leases that the last run left. The files that it wrote may still hold them, so each lives on until its secret is
 // here again and its users have moved; then it goes the way of any superseded lease.
-import type { Clock, Timer } from '../../base/clock.ts';
+import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { Store } from '../../store/store.ts';
 import type { LeaseBook } from '../book/lease-book.ts';
 import type { OwnedLease } from '../book/owned-lease.ts';

@@ -3,8 +3,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf } from '../../base/errno.ts';
 import type { Logger } from '../../base/logger.ts';
+import { errnoOf } from '../../base/system/errno.ts';
 
 interface MemoryKeyOptions {
   /** What it seals: each has a key of its own. */

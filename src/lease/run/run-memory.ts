@@ -1,6 +1,6 @@
 // What outlives this run: puts the leases and the sealed values together for the state file, and reads what the last run
 // left there.
-import { type Clock, wallAt } from '../../base/clock.ts';
+import { type Clock, wallAt } from '../../base/time/clock.ts';
 import type { LeaseBook } from '../book/lease-book.ts';
 import type { OwnedLease } from '../book/owned-lease.ts';
 import type { SourceTable } from '../source-table.ts';

@@ -2,12 +2,12 @@
 // sealed what they gave (hand-over.ts); mode 0600; replaced as a whole. It belongs to the process that wrote it while that
 // lives.
 
-import { errnoOf } from '../../base/errno.ts';
 import type { Logger } from '../../base/logger.ts';
 import { readControlledFileSync } from '../../base/paths/controlled-file.ts';
 import { pathErrorText, trusting } from '../../base/paths/path-trust.ts';
 import { replaceFile, replaceFileSync } from '../../base/paths/replace-file.ts';
-import { processStartTime } from '../../base/process-identity.ts';
+import { errnoOf } from '../../base/system/errno.ts';
+import { processStartTime } from '../../base/system/process-identity.ts';
 
 /** One lease as the file holds it; `expiresAt` is wall time in milliseconds. */
 export interface LeaseRecord {

@@ -1,7 +1,8 @@
 // What a failed request means for a secret: how soon it is tried again, what is left of the value, and whether upstream
 // as a whole is away. Pure, on monotonic milliseconds.
-import { type BackoffLimits, backoffDelayMs } from '../../base/backoff.ts';
+
 import { type ErrorCode, errorCode } from '../../base/errors.ts';
+import { type BackoffLimits, backoffDelayMs } from '../../base/time/backoff.ts';
 import { UpstreamError } from '../../base/upstream-error.ts';
 import type { EntryState } from '../../store/entry.ts';
 import type { FailureView, SecretView, ValueView } from './secret-view.ts';

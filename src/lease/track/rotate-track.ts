@@ -1,7 +1,8 @@
 // A rotation that somebody asks for: another credential at once, as with any rotation handed to its users before the old
 // one goes. The old one lives for its overlap, or, after a leak, no longer than its users need to move.
-import type { Clock } from '../../base/clock.ts';
+
 import { LatchkeyError } from '../../base/errors.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import type { Entry } from '../../store/entry.ts';
 import type { Store } from '../../store/store.ts';
 import type { LeaseBook } from '../book/lease-book.ts';

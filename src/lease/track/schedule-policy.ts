@@ -1,8 +1,8 @@
 // When to ask upstream for a secret again, and for what: pure decisions on monotonic milliseconds. What a failure
 // means is in failure-policy.ts; who carries the plan out is secret-track.ts. In words: docs/reference/schedule.md.
-import type { BackoffLimits } from '../../base/backoff.ts';
-import { backoffDelayMs } from '../../base/backoff.ts';
-import { renewDelayMs } from '../../base/renewal-policy.ts';
+import type { BackoffLimits } from '../../base/time/backoff.ts';
+import { backoffDelayMs } from '../../base/time/backoff.ts';
+import { renewDelayMs } from '../../base/time/renewal-policy.ts';
 import type { PlannedAction } from '../../store/entry.ts';
 import { expiryAt, retryDelayMs } from './failure-policy.ts';
 import type { AskMode } from './one-at-a-time.ts';

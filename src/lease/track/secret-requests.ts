@@ -1,6 +1,7 @@
 // What is sent to upstream for one secret, and the floor below which nothing is made. Knows nothing of its state.
-import type { Clock } from '../../base/clock.ts';
+
 import { errorCode, LatchkeyError } from '../../base/errors.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import type { Reference } from '../../store/reference.ts';
 import type { ReadableSource, Urgency } from '../../store/secret-reading.ts';
 import type { SecretAnswer, SecretVersion } from '../../store/secret-version.ts';

@@ -1,7 +1,8 @@
 // Runs the state of one secret: its members in the store, its timer, its requests. What an event means is decided in
 // track-state.ts, when to ask in schedule-policy.ts.
-import { type Clock, type Timer, wallAt } from '../../base/clock.ts';
+
 import type { Logger } from '../../base/logger.ts';
+import { type Clock, type Timer, wallAt } from '../../base/time/clock.ts';
 import { defaultEntryPolicy, type EntryPolicy, mergePolicies } from '../../store/entry.ts';
 import type { Reference } from '../../store/reference.ts';
 import type { Priority, Urgency } from '../../store/secret-reading.ts';

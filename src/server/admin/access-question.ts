@@ -3,7 +3,7 @@ import type { Ask } from '../../access/access-policy.ts';
 import type { DescribedCaller } from '../../access/described-caller.ts';
 import type { AccessTestRequest } from '../../api/admin.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { JsonNumber, type JsonObject } from '../../base/json.ts';
+import { JsonNumber, type JsonObject } from '../../base/text/json.ts';
 
 /** From `{"user","uid","gid","groups","exe","unit","container"}` or `{"token"}`. */
 export function describedCallerFrom(body: JsonObject): DescribedCaller {

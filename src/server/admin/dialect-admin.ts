@@ -11,7 +11,7 @@ import type {
 } from '../../api/admin.ts';
 import { prefixOf, type Route, routes } from '../../api/routes.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
 import { shownVersion } from '../../store/secret-version.ts';
 import type { DialectHandler } from '../http/dialect.ts';

@@ -1,7 +1,7 @@
 // Answers of the AWS dialect kept as bytes, by the URL that they were asked by: made once a version, and again when the
 // second changes that their Date tells. Only of what is current; who may have one is decided for each request.
 import { BoundedMap } from '../../base/bounded-map.ts';
-import type { Clock } from '../../base/clock.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import type { Entry } from '../../store/entry.ts';
 import { type SecretVersion, shownVersion } from '../../store/secret-version.ts';
 import { jsonHeaders } from '../http/exchange.ts';

@@ -2,7 +2,7 @@
 // what it is called; who may have it is decided before.
 import { createHash } from 'node:crypto';
 import { awsCredentials, endlessCredentialsLifeMs } from '../../base/aws-credentials.ts';
-import { stringifyJson } from '../../base/json.ts';
+import { stringifyJson } from '../../base/text/json.ts';
 import type { Entry } from '../../store/entry.ts';
 import { fieldBytes, type SecretVersion, secretFields, shownVersion } from '../../store/secret-version.ts';
 

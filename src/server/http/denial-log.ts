@@ -2,8 +2,8 @@
 // the last one. Every single refusal is in the audit file and in the metrics.
 import type { AuditCaller, AuditEntry } from '../../audit/audit-line.ts';
 import type { AuditLog } from '../../audit/audit-log.ts';
-import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { Clock } from '../../base/time/clock.ts';
 
 /** A user who asks in a loop must not fill the log. */
 const quietMs = 10_000;

@@ -1,6 +1,6 @@
 // Requests that no program of this host makes: from a browser's page, through a proxy, to a name that is not ours.
 // Decided on the headers alone, before anybody asks who the caller is.
-import { isLoopback } from '../../base/local-address.ts';
+import { isLoopback } from '../../base/system/local-address.ts';
 
 /** Header values as node:http gives them, names in lower case. */
 type Headers = Readonly<Record<string, string | string[] | undefined>>;

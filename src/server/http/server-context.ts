@@ -2,8 +2,8 @@
 import type { Access } from '../../access/access.ts';
 import type { AuditLog } from '../../audit/audit-log.ts';
 import type { Ledger } from '../../audit/ledger.ts';
-import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import type { AgentMetrics } from '../../metrics/agent-metrics.ts';
 import type { MetricsRegistry } from '../../metrics/registry.ts';
 import type { AgentView } from '../agent-view.ts';

@@ -2,7 +2,7 @@
 // their time is over. What an answer is, the dialect says.
 import type { ServerResponse } from 'node:http';
 import type { Access } from '../../access/access.ts';
-import type { Clock } from '../../base/clock.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import type { AgentMetrics } from '../../metrics/agent-metrics.ts';
 import type { Store } from '../../store/store.ts';
 import type { ListenerScope } from '../listen/connection.ts';

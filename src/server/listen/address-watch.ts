@@ -1,10 +1,10 @@
 // Notices when somebody removes the file of a socket, or the token's: clients find neither any more, although the listener
 // lives. Abstract names, and sockets that systemd made, are not the agent's to watch.
 import { lstatSync } from 'node:fs';
-import type { Clock, Timer } from '../../base/clock.ts';
 import { describeError } from '../../base/errors.ts';
-import { createFolderWatch } from '../../base/folder-watch.ts';
 import type { Logger } from '../../base/logger.ts';
+import { createFolderWatch } from '../../base/paths/folder-watch.ts';
+import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { Listener } from './listener.ts';
 
 export interface AddressWatch {

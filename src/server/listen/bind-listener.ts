@@ -1,7 +1,7 @@
 // Puts a server on its address: unix socket, TCP port, or a descriptor from systemd.
 import type { Server } from 'node:net';
 import { LatchkeyError } from '../../base/errors.ts';
-import { isLoopback } from '../../base/local-address.ts';
+import { isLoopback } from '../../base/system/local-address.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
 import type { ActivatedSockets } from './socket-activation.ts';
 import { applyRights, listenBacklog, listenOnUnixSocket } from './unix-socket.ts';

@@ -3,11 +3,11 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { findGroup, findUser } from '../../base/accounts.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { readControlledFileSync } from '../../base/paths/controlled-file.ts';
 import { PathFault, pathErrorText, trusting } from '../../base/paths/path-trust.ts';
 import { replaceFileSync } from '../../base/paths/replace-file.ts';
+import { findGroup, findUser } from '../../base/system/accounts.ts';
 import type { TokenFileRights } from '../../config/resolved.ts';
 
 const wellFormed = /^[A-Za-z0-9_-]{43}$/;

@@ -1,7 +1,7 @@
 // Sockets that systemd hands over (sd_listen_fds(3)): descriptors from 3 on, named by LISTEN_FDNAMES. They stay
 // open as long as the agent runs and are lent as duplicates: a reload may take a listener away and another bring it back.
 import { LatchkeyError } from '../../base/errors.ts';
-import { fcntl } from '../../base/libc.ts';
+import { fcntl } from '../../base/system/libc.ts';
 
 interface LentSocket {
   /** To be closed by whoever took it. */

@@ -4,13 +4,13 @@
 import { lstatSync, unlinkSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
 import { basename, dirname } from 'node:path';
-import { findGroup, findUser } from '../../base/accounts.ts';
-import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { longestSocketPath } from '../../base/local-address.ts';
 import { type HeldFolder, holdFolderSync } from '../../base/paths/held-folder.ts';
 import { PathFault, pathErrorText, trusting } from '../../base/paths/path-trust.ts';
 import { setSocketRights } from '../../base/paths/socket-rights.ts';
+import { findGroup, findUser } from '../../base/system/accounts.ts';
+import { errnoOf } from '../../base/system/errno.ts';
+import { longestSocketPath } from '../../base/system/local-address.ts';
 
 export interface UnixAddress {
   /** `listeners[0]`, for messages. */

@@ -2,7 +2,7 @@
 
 import type { ServerResponse } from 'node:http';
 import type { RotatedEvent } from '../../api/secrets.ts';
-import type { Timer } from '../../base/clock.ts';
+import type { Timer } from '../../base/time/clock.ts';
 import { shownVersion } from '../../store/secret-version.ts';
 import type { DialectHandler } from '../http/dialect.ts';
 import type { Exchange } from '../http/exchange.ts';

@@ -2,8 +2,8 @@
 
 import type { SecretsAnswer } from '../../api/secrets.ts';
 import { BoundedMap } from '../../base/bounded-map.ts';
-import { parseDuration } from '../../base/duration.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import { parseDuration } from '../../base/time/duration.ts';
 import type { ApiError } from '../http/api-error.ts';
 import type { DialectHandler } from '../http/dialect.ts';
 import type { Exchange } from '../http/exchange.ts';

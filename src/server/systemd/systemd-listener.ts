@@ -5,7 +5,7 @@ import { createServer, type Socket } from 'node:net';
 import { type ProcessCaller, unitCaller, unknownCaller } from '../../access/caller.ts';
 import type { PeerReader } from '../../access/peer.ts';
 import type { LatchkeyError } from '../../base/errors.ts';
-import { stringifyJson } from '../../base/json.ts';
+import { stringifyJson } from '../../base/text/json.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
 import { fieldBytes, secretFields, shownVersion } from '../../store/secret-version.ts';
 import type { ServerContext } from '../http/server-context.ts';

@@ -4,8 +4,8 @@
 import { randomUUID } from 'node:crypto';
 import { BoundedMap } from '../../base/bounded-map.ts';
 import type { ForwardedAnswer } from '../../base/forwarded.ts';
-import { JsonNumber } from '../../base/json.ts';
 import { SecretValue } from '../../base/secret-value.ts';
+import { JsonNumber } from '../../base/text/json.ts';
 import { UpstreamError } from '../../base/upstream-error.ts';
 import type { Entry } from '../../store/entry.ts';
 import { type ApiError, apiErrorOf } from '../http/api-error.ts';

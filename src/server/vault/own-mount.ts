@@ -2,7 +2,7 @@
 // only read. Clients that know nothing but Vault get what is in AWS or in a sealed file from here.
 
 import { randomUUID } from 'node:crypto';
-import { isJsonObject, JsonNumber, type JsonObject, parseJson, stringifyJson } from '../../base/json.ts';
+import { isJsonObject, JsonNumber, type JsonObject, parseJson, stringifyJson } from '../../base/text/json.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { methodNotAllowed } from '../http/http-request.ts';
 import type { ServerContext } from '../http/server-context.ts';

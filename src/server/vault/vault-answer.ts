@@ -1,6 +1,6 @@
 // A cached answer of the Vault dialect, prepared once a version: the upstream's body with a lease_duration that counts
 // down, and the headers that tell how old it is. Made again once a second, and only for what is asked for.
-import type { Clock } from '../../base/clock.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import type { Entry } from '../../store/entry.ts';
 import { bodyBytes, type SecretVersion, shownVersion } from '../../store/secret-version.ts';
 import type { Delivery, PreparedAnswer } from '../http/prepared-answer.ts';

@@ -1,9 +1,9 @@
 // Secrets that callers of the Vault dialect asked for, as entries of the one store: opened at the first request, kept
 // current by the lease engine like any other, closed when idle. Who may have one is decided before.
 import { BoundedMap } from '../../base/bounded-map.ts';
-import type { Clock, Timer } from '../../base/clock.ts';
 import { type ErrorCode, errorCode } from '../../base/errors.ts';
-import { JsonNumber } from '../../base/json.ts';
+import { JsonNumber } from '../../base/text/json.ts';
+import type { Clock, Timer } from '../../base/time/clock.ts';
 import { UpstreamError } from '../../base/upstream-error.ts';
 import { defaultEntryPolicy, type Entry } from '../../store/entry.ts';
 import { createReference, type Reference, referenceKey } from '../../store/reference.ts';

@@ -4,8 +4,14 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { ForwardedAnswer } from '../../base/forwarded.ts';
-import { isJsonObject, type JsonObject, type JsonValue, parseJson, stringifyJson } from '../../base/json.ts';
 import { SecretValue } from '../../base/secret-value.ts';
+import {
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  parseJson,
+  stringifyJson,
+} from '../../base/text/json.ts';
 import type { AgentView } from '../agent-view.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { readBody } from '../http/http-request.ts';

@@ -1,8 +1,8 @@
 // Which answers of the vault to logins, token creations and requests for leases are kept for the caller that got them,
 // and for how long they do. Pure. As Vault's agent: only what can be renewed; who asks again for the rest wants another.
 import type { Caller } from '../../access/caller.ts';
-import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../base/json.ts';
-import { renewDelayMs } from '../../base/renewal-policy.ts';
+import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../base/text/json.ts';
+import { renewDelayMs } from '../../base/time/renewal-policy.ts';
 import { neverCached, type VaultTarget } from './vault-path-policy.ts';
 
 export type Keepable = 'login' | 'create' | 'lease';

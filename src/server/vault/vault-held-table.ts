@@ -1,7 +1,8 @@
 // The tokens and leases that are kept for callers, by request and by token, and what goes with what: leases and tokens
 // with the token that they were got by.
-import type { Clock, Timer } from '../../base/clock.ts';
+
 import type { SecretValue } from '../../base/secret-value.ts';
+import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { HeldLease } from '../agent-view.ts';
 import type { Grant } from './vault-held-policy.ts';
 

@@ -5,10 +5,10 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Caller } from '../../access/caller.ts';
 import { BoundedMap } from '../../base/bounded-map.ts';
-import type { Clock } from '../../base/clock.ts';
 import type { ForwardedAnswer } from '../../base/forwarded.ts';
-import { isExhausted } from '../../base/renewal-policy.ts';
 import { SecretValue } from '../../base/secret-value.ts';
+import type { Clock } from '../../base/time/clock.ts';
+import { isExhausted } from '../../base/time/renewal-policy.ts';
 import type { AgentView, VaultAccess } from '../agent-view.ts';
 import { numberSpan, withNumbers } from './vault-body.ts';
 import { jsonFields, smallJson, type VaultToken } from './vault-forward.ts';

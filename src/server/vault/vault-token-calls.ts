@@ -1,7 +1,7 @@
 // What the agent asks the vault about a token that it keeps for a caller, and about leases under it: by that very token.
 import { buffer } from 'node:stream/consumers';
-import { linkSignals } from '../../base/linked-signal.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
+import { linkSignals } from '../../base/time/linked-signal.ts';
 import type { AgentView } from '../agent-view.ts';
 import { jsonFields } from './vault-forward.ts';
 import { lookedUpSeconds, renewedSeconds } from './vault-held-policy.ts';

@@ -2,10 +2,10 @@
 
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
-import type { Clock } from '../../base/clock.ts';
-import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { processStartTime } from '../../base/process-identity.ts';
+import { errnoOf } from '../../base/system/errno.ts';
+import { processStartTime } from '../../base/system/process-identity.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import type { ProcessExit } from '../restart-policy.ts';
 import type { Environment } from './environment.ts';
 import { findBackground } from './find-background.ts';

@@ -1,10 +1,10 @@
 // Runs the check, notify and settle commands of others: no shell, an end in bounded time, output in the log.
 
 import { BoundedMap } from '../../base/bounded-map.ts';
-import { type Clock, createSystemClock, type Timer } from '../../base/clock.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { type Logger, silentLogger } from '../../base/logger.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
+import { type Clock, createSystemClock, type Timer } from '../../base/time/clock.ts';
 import { type Child, startChild } from './child.ts';
 import { baseEnvironment } from './environment.ts';
 import { findProgram } from './launcher.ts';

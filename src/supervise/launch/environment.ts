@@ -1,9 +1,10 @@
 // The environment of what the agent starts: a short list from its own, what the config passes on, and the variables of the
 // process. Everything else (a token, a notify socket) stays with the agent.
-import type { UserAccount } from '../../base/accounts.ts';
+
 import { LatchkeyError } from '../../base/errors.ts';
-import { harmlessEnvironment } from '../../base/harmless-environment.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
+import type { UserAccount } from '../../base/system/accounts.ts';
+import { harmlessEnvironment } from '../../base/system/harmless-environment.ts';
 
 export type Environment = Record<string, string>;
 

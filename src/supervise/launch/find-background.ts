@@ -1,7 +1,7 @@
 // A program that puts itself into the background: it ends well at once, and another process, in a session of its own, goes on
 // where nobody supervises it.
 import { readdirSync, readFileSync } from 'node:fs';
-import { processStartTime, readProcessStat } from '../../base/process-identity.ts';
+import { processStartTime, readProcessStat } from '../../base/system/process-identity.ts';
 
 export interface BackgroundProcess {
   readonly pid: number;

@@ -3,10 +3,10 @@
 import { execFile } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
-import { findGroup, findUser, type UserAccount } from '../../base/accounts.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { isExecutable } from '../../base/executable.ts';
-import { findSystemProgram } from '../../base/system-program.ts';
+import { findGroup, findUser, type UserAccount } from '../../base/system/accounts.ts';
+import { isExecutable } from '../../base/system/executable.ts';
+import { findSystemProgram } from '../../base/system/system-program.ts';
 import type { Environment } from './environment.ts';
 import { type Handover, handOver } from './handover.ts';
 

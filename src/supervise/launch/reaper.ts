@@ -1,10 +1,10 @@
 // Reaps orphans where the agent is pid 1 of a container: the kernel gives them to it, and Node waits for its own children
 // only. It never touches those.
 import { readdirSync } from 'node:fs';
-import type { Clock, Timer } from '../../base/clock.ts';
-import { waitpid } from '../../base/libc.ts';
 import type { Logger } from '../../base/logger.ts';
-import { readProcessStat } from '../../base/process-identity.ts';
+import { waitpid } from '../../base/system/libc.ts';
+import { readProcessStat } from '../../base/system/process-identity.ts';
+import type { Clock, Timer } from '../../base/time/clock.ts';
 import { isOwnChild } from './child.ts';
 
 export interface Reaper {

@@ -1,9 +1,9 @@
 // `latchkey run -- CMD`: one program in the foreground of the agent, with its signals passed on and its exit code passed back.
 import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
-import type { Clock, Timer } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
+import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { ProcessConfig } from '../../config/resolved.ts';
 import type { EnvironmentSource } from '../../content/environment-source.ts';
 import type { ProcessObserver } from '../process-status.ts';

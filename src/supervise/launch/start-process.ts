@@ -1,8 +1,9 @@
 // From a process's config and its variables to a running child: who it runs as, its environment, where its output goes.
-import { findUser } from '../../base/accounts.ts';
-import type { Clock } from '../../base/clock.ts';
+
 import type { Logger } from '../../base/logger.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
+import { findUser } from '../../base/system/accounts.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import type { ProcessConfig } from '../../config/resolved.ts';
 import type { Variables } from '../../content/environment-source.ts';
 import { type Child, type ChildOptions, startChild } from './child.ts';

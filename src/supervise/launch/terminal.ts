@@ -3,8 +3,8 @@
 import { closeSync, constants, fchownSync, fstatSync, openSync } from 'node:fs';
 import { isatty, ReadStream } from 'node:tty';
 import { LatchkeyError } from '../../base/errors.ts';
-import { ioctlBuffer, ioctlNumber } from '../../base/libc.ts';
-import { findSystemProgram } from '../../base/system-program.ts';
+import { ioctlBuffer, ioctlNumber } from '../../base/system/libc.ts';
+import { findSystemProgram } from '../../base/system/system-program.ts';
 
 /** asm-generic/ioctls.h; TIOCGPTPEER opens the other end without a path, since Linux 4.13. */
 const tiocsptlck = 0x40045431;

@@ -1,6 +1,6 @@
 // Go's comparison builtins: eq ne lt le gt ge. Signed and unsigned integers compare, an int and a float do not; a
 // number of a secret is a string.
-import { JsonNumber } from '../../base/json.ts';
+import { JsonNumber } from '../../base/text/json.ts';
 import { sprintf } from '../text/printf.ts';
 import { isSigned, isUnsigned } from '../value/type.ts';
 import {

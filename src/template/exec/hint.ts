@@ -1,6 +1,6 @@
 // Hints for the mistakes that users of secrets make most: the two shapes of KV, and mistyped fields. They name fields
 // of the template and of the secret's shape, never a value.
-import { nearest } from '../../base/nearest.ts';
+import { nearest } from '../../base/text/nearest.ts';
 import type { Type } from '../value/type.ts';
 import { MapValue, stringOf, type Value } from '../value/value.ts';
 

@@ -1,5 +1,5 @@
 // Go's builtins over containers: index, slice, len.
-import { JsonNumber } from '../../base/json.ts';
+import { JsonNumber } from '../../base/text/json.ts';
 import { canBeNil, isInteger, type Type, typeOfName } from '../value/type.ts';
 import {
   asStatic,

@@ -1,6 +1,6 @@
 // What a template may ask of the world, and what it may be told. The engine itself does no I/O: whoever executes a
 // template answers these questions at once, from memory, or says that the answer is not there yet.
-import type { JsonObject } from '../../base/json.ts';
+import type { JsonObject } from '../../base/text/json.ts';
 
 /** One thing that a template depends on. Equal dependencies are asked for once in an execution. */
 export interface Dependency {

@@ -1,6 +1,6 @@
 // What of an error may be shown. A value in an error may be a secret's, or made from one: it is shown only when the
 // execution has read no secret, or when the template's own text holds it and no secret has it as a value.
-import { JsonNumber, type JsonValue } from '../../base/json.ts';
+import { JsonNumber, type JsonValue } from '../../base/text/json.ts';
 import { encodeText } from '../text/bytes.ts';
 import type { ErrorPart } from './function-table.ts';
 import type { LookupSecret } from './lookup.ts';

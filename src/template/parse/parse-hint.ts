@@ -1,5 +1,5 @@
 // Hints for what cannot be parsed: the mistakes of people who come from other languages. They quote the template alone.
-import { nearest } from '../../base/nearest.ts';
+import { nearest } from '../../base/text/nearest.ts';
 
 const plainName = /^[\w-]+/;
 

@@ -1,6 +1,6 @@
 // Go's fmt: which form a value takes under a verb (printArg, printValue), and Sprint, Sprintln. The format string is
 // printf.ts's matter, flags and padding are format.ts's.
-import { JsonNumber } from '../../base/json.ts';
+import { JsonNumber } from '../../base/text/json.ts';
 import { type CallContext, callError, plain } from '../exec/function-table.ts';
 import { canBeNil, isUnsigned, type Type } from '../value/type.ts';
 import {

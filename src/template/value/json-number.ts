@@ -1,5 +1,5 @@
 // Go's json.Number: a number of a secret, kept as its text, with the methods String, Int64 and Float64.
-import type { JsonNumber } from '../../base/json.ts';
+import type { JsonNumber } from '../../base/text/json.ts';
 import { defineMethod } from '../exec/function-table.ts';
 import { parseFloat64, parseInteger } from '../text/number.ts';
 import { declareMethods, jsonNumberType } from './type.ts';

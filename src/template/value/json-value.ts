@@ -1,5 +1,5 @@
 // JSON as Go sees it after decoding into interface {} with UseNumber: maps, slices, byte strings, json.Number.
-import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../base/json.ts';
+import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../base/text/json.ts';
 import { callError, plain } from '../exec/function-table.ts';
 import { encodeText } from '../text/bytes.ts';
 import { anyMap, anySlice, type MapValue, type Opened } from './value.ts';

@@ -1,6 +1,6 @@
 // The Go value of a secret, as consul-template's dependency.Secret: the fields and their order are those that templates
 // of legacy teams print and name.
-import { JsonNumber, type JsonObject } from '../../base/json.ts';
+import { JsonNumber, type JsonObject } from '../../base/text/json.ts';
 import type { LookupSecret } from '../exec/lookup.ts';
 import { encodeText } from '../text/bytes.ts';
 import { fromJsonObject } from './json-value.ts';

@@ -7,7 +7,7 @@
 // An `InterfaceValue` stands for a Go value whose static type is interface {}: an element of a []interface {} or of a
 // map[string]interface {} before it is opened. Only builtins (parameters of type `reflect.Value`) and exec ever see
 // one; containers and functions hold what is inside.
-import { JsonNumber } from '../../base/json.ts';
+import { JsonNumber } from '../../base/text/json.ts';
 import {
   anyType,
   boolType,

@@ -1,9 +1,10 @@
 // Another agent of this host as an upstream: secrets by the names of its config, as far as its rules allow them to this
 // user. It keeps leases and schedules; what it has is asked for again, and never for longer than it says.
-import { askSocket, type SocketAnswer } from '../../base/ask-socket.ts';
-import { errnoOf } from '../../base/errno.ts';
+
 import { type ErrorCode, LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/json.ts';
+import { askSocket, type SocketAnswer } from '../../base/system/ask-socket.ts';
+import { errnoOf } from '../../base/system/errno.ts';
+import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/text/json.ts';
 import type { AgentUpstreamConfig } from '../../config/upstreams/agent.ts';
 import { fieldsAnswer } from '../kind/kind-answer.ts';
 import { createKindSource } from '../kind/kind-source.ts';

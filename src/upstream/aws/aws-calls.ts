@@ -1,8 +1,8 @@
 // Requests to AWS's JSON services: signed with the identity of the moment, at the address of the region, with AWS's errors read.
 import { AwsV4Signer } from 'aws4fetch';
-import type { Clock } from '../../base/clock.ts';
 import { errorCode, LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../base/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../base/text/json.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import type { AwsCredentials } from '../cloud/aws-keys.ts';
 import type { IdentityKeeper } from '../cloud/identity-keeper.ts';

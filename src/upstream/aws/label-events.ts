@@ -1,8 +1,9 @@
 // Changes that EventBridge puts into an SQS queue: asked for by long polls, told as names. A hint, never more: what is lost is
 // found by the poll, what comes twice is read twice.
-import { backoffDelayMs } from '../../base/backoff.ts';
+
 import { describeError } from '../../base/errors.ts';
-import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../base/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../base/text/json.ts';
+import { backoffDelayMs } from '../../base/time/backoff.ts';
 import type { SourceOptions } from '../secret-source.ts';
 import type { AwsCalls } from './aws-calls.ts';
 

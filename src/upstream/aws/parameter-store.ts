@@ -1,7 +1,8 @@
 // Parameter Store: parameters by name, version or label, ten in a request, and all of a path.
-import type { Clock } from '../../base/clock.ts';
+
 import { LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../base/json.ts';
+import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../base/text/json.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import { createBatcher } from '../kind/batcher.ts';
 import type { AwsCalls } from './aws-calls.ts';

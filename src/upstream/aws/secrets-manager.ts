@@ -1,8 +1,8 @@
 // Secrets Manager: single secrets by version or stage, the current ones of many in one request, and all of a prefix or a tag.
 
-import type { Clock } from '../../base/clock.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../base/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../base/text/json.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import { createBatcher } from '../kind/batcher.ts';
 import { jsonFields } from '../kind/kind-answer.ts';

@@ -1,8 +1,8 @@
 // Access tokens for Key Vault: of an application by its secret or certificate, or of the host's managed identity.
 import { createHash, X509Certificate } from 'node:crypto';
-import { JsonNumber, type JsonObject } from '../../base/json.ts';
 import { readControlledFile } from '../../base/paths/controlled-file.ts';
 import { SecretValue } from '../../base/secret-value.ts';
+import { JsonNumber, type JsonObject } from '../../base/text/json.ts';
 import type { AzureUpstreamConfig } from '../../config/upstreams/azure.ts';
 import { azureTokenAnswer } from '../cloud/azure-identity.ts';
 import { metadataJson } from '../cloud/metadata-request.ts';

@@ -1,6 +1,6 @@
 // Azure Key Vault as an upstream: secrets, and certificates with their keys, which are secrets of the same name.
 import { LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, JsonNumber, type JsonObject } from '../../base/json.ts';
+import { isJsonObject, JsonNumber, type JsonObject } from '../../base/text/json.ts';
 import type { AzureUpstreamConfig } from '../../config/upstreams/azure.ts';
 import type { Reference } from '../../store/reference.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';

@@ -1,7 +1,7 @@
 // AWS credentials, and the forms in which services hand them out.
 import { LatchkeyError } from '../../base/errors.ts';
-import type { JsonObject } from '../../base/json.ts';
 import { SecretValue } from '../../base/secret-value.ts';
+import type { JsonObject } from '../../base/text/json.ts';
 
 export interface AwsCredentials {
   readonly accessKeyId: string;

@@ -1,11 +1,11 @@
 // Profiles of AWS's shared files: keys, roles with a source profile, web identities and credential processes.
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { createSystemClock } from '../../base/clock.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, parseJson } from '../../base/json.ts';
 import { readControlledFile } from '../../base/paths/controlled-file.ts';
 import { pathErrorText } from '../../base/paths/path-trust.ts';
+import { isJsonObject, parseJson } from '../../base/text/json.ts';
+import { createSystemClock } from '../../base/time/clock.ts';
 import { runProgram } from '../exec/run-program.ts';
 import {
   type AwsCredentialSource,

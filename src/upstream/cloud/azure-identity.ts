@@ -1,10 +1,10 @@
 // Azure identities: workload identity, the identity endpoint of App Service, or the metadata service of a virtual machine.
 
 import { errorCode, LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, type JsonObject } from '../../base/json.ts';
 import { readControlledFile } from '../../base/paths/controlled-file.ts';
 import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { SecretValue } from '../../base/secret-value.ts';
+import { isJsonObject, type JsonObject } from '../../base/text/json.ts';
 import { type MetadataRequest, metadataJson } from './metadata-request.ts';
 
 export interface AzureSource {

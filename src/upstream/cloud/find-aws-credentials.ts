@@ -1,9 +1,9 @@
 // Finds AWS credentials as AWS's own SDKs do: environment, shared file, web identity, container endpoint, instance (IMDSv2).
 
 import { errorCode, LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
 import { readControlledFile } from '../../base/paths/controlled-file.ts';
 import { pathErrorText } from '../../base/paths/path-trust.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
 import {
   type AwsCredentialSource,
   type AwsCredentials,

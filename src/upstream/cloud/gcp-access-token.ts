@@ -1,9 +1,9 @@
 // Access tokens of Google Cloud: by a key file, workload identity federation, a user's refresh token, or the host's identity.
 import { LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/json.ts';
 import { readControlledFile } from '../../base/paths/controlled-file.ts';
 import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { SecretValue } from '../../base/secret-value.ts';
+import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/text/json.ts';
 import { metadataJson } from './metadata-request.ts';
 
 export interface GcpTokenSource {

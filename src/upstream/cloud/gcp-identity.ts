@@ -1,10 +1,10 @@
 // Google Cloud identities: the metadata server of the instance, or a service account's key file; JWTs signed by either.
 
 import { LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
 import { readControlledFile } from '../../base/paths/controlled-file.ts';
 import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { SecretValue } from '../../base/secret-value.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
 import { metadataJson, metadataText } from './metadata-request.ts';
 
 export interface GcpSource {

@@ -1,8 +1,9 @@
 // Keeps a cloud identity (keys, an access token) for its life: one refresh at a time, well before its end, and the old one for
 // as long as it is good when that fails.
-import type { Clock } from '../../base/clock.ts';
+
 import { describeError, errorCode } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import type { GateObserver } from '../gate/gate.ts';
 
 export interface CloudIdentity {

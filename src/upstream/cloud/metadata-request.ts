@@ -2,7 +2,7 @@
 import sendRequest from 'undici/lib/api/api-request.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import { LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
 
 export interface MetadataRequest {
   /** For messages: `the AWS metadata service`. */

@@ -1,7 +1,7 @@
 // Any HTTP interface as an upstream (`kind: http`): a request made of the config, a part of the answer, conditional polling.
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, JsonNumber, type JsonValue, parseJson } from '../../base/json.ts';
+import { isJsonObject, JsonNumber, type JsonValue, parseJson } from '../../base/text/json.ts';
 import type { HttpUpstreamConfig } from '../../config/upstreams/http.ts';
 import { type Reference, referenceKey } from '../../store/reference.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';

@@ -1,6 +1,6 @@
 // The protocol of `kind: exec`: the request on standard input, and what exit code and standard output mean.
 import { errorCode, LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/json.ts';
+import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/text/json.ts';
 import type { Reference } from '../../store/reference.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
 import { fieldsAnswer, valueAnswer } from '../kind/kind-answer.ts';

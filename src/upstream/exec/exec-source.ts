@@ -1,7 +1,8 @@
 // A command as an upstream: for everything that has a program and no kind of its own.
-import { findGroup, findUser } from '../../base/accounts.ts';
+
 import { LatchkeyError } from '../../base/errors.ts';
-import type { JsonObject } from '../../base/json.ts';
+import { findGroup, findUser } from '../../base/system/accounts.ts';
+import type { JsonObject } from '../../base/text/json.ts';
 import type { ExecUpstreamConfig } from '../../config/upstreams/exec.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import { createKindGate } from '../kind/kind-gate.ts';

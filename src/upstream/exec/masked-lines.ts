@@ -1,5 +1,5 @@
 // What a program said on its standard error, for the log: without any text that its answer holds.
-import { isJsonObject, JsonNumber, type JsonValue, parseJson } from '../../base/json.ts';
+import { isJsonObject, JsonNumber, type JsonValue, parseJson } from '../../base/text/json.ts';
 import type { ProgramEnd } from './run-program.ts';
 
 const mostLines = 20;

@@ -1,7 +1,7 @@
 // Runs one program with a text for its input, in a group of its own, bounded in time and output: nothing of it outlives the call.
 import { spawn } from 'node:child_process';
-import type { Clock } from '../../base/clock.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import type { Clock } from '../../base/time/clock.ts';
 
 export interface ProgramRun {
   readonly command: readonly string[];

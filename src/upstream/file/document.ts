@@ -17,7 +17,7 @@ import {
   YAMLException,
 } from 'js-yaml';
 import { LatchkeyError } from '../../base/errors.ts';
-import { JsonNumber, type JsonValue } from '../../base/json.ts';
+import { JsonNumber, type JsonValue } from '../../base/text/json.ts';
 
 export type DocumentMap = Map<string, DocumentNode>;
 export type DocumentNode = string | boolean | null | JsonNumber | DocumentNode[] | DocumentMap;

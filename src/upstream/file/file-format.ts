@@ -1,7 +1,7 @@
 // Which format a file of secrets has, and its text as a tree and back: dotenv, JSON, YAML, ini, or one value as it is.
 import { isUtf8 } from 'node:buffer';
 import { LatchkeyError } from '../../base/errors.ts';
-import { JsonNumber } from '../../base/json.ts';
+import { JsonNumber } from '../../base/text/json.ts';
 import type { FileUpstreamConfig } from '../../config/upstreams/file.ts';
 import {
   type DocumentMap,

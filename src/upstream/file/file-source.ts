@@ -1,7 +1,7 @@
 // Files as an upstream: a dotenv, JSON, YAML or ini file, plain, sealed with age or encrypted by SOPS, or a folder with a file
 // for each secret. Watched; what is the same file as before is not read again.
 import { LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, JsonNumber } from '../../base/json.ts';
+import { isJsonObject, JsonNumber } from '../../base/text/json.ts';
 import type { FileUpstreamConfig } from '../../config/upstreams/file.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
 import { fieldsAnswer, valueAnswer } from '../kind/kind-answer.ts';

@@ -3,10 +3,10 @@ import { constants } from 'node:fs';
 import { lstat, open, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errnoOf } from '../../base/errno.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { type HeldEntry, holdEntry } from '../../base/paths/held-folder.ts';
 import { PathFault, pathErrorText, trusting } from '../../base/paths/path-trust.ts';
+import { errnoOf } from '../../base/system/errno.ts';
 
 export interface NewFile {
   readonly path: string;

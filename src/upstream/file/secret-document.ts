@@ -1,7 +1,8 @@
 // One file of secrets opened: read, unsealed with its key, decrypted where SOPS wrote it, understood. What was read is kept
 // for a moment only, so that many secrets of one file cost one reading and nothing stays open longer than it is used.
-import type { Clock, Timer } from '../../base/clock.ts';
+
 import { LatchkeyError } from '../../base/errors.ts';
+import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { FileKeyConfig } from '../../config/upstreams/file.ts';
 import { type FileFormat, parseFormat } from './file-format.ts';
 import { loadSealKey } from './load-seal-key.ts';

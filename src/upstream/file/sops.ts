@@ -2,7 +2,7 @@
 // whether one was exchanged. Format: https://getsops.io/docs/#encryption-protocol
 import { createDecipheriv, createHash, timingSafeEqual } from 'node:crypto';
 import { LatchkeyError } from '../../base/errors.ts';
-import { JsonNumber } from '../../base/json.ts';
+import { JsonNumber } from '../../base/text/json.ts';
 import type { DocumentMap, DocumentNode } from './document.ts';
 import { unquoteDotenv } from './dotenv.ts';
 import type { SealKey } from './seal-key.ts';

@@ -1,7 +1,8 @@
 // The one limit for all requests to an upstream: how many a second, how many at a time. Who goes next is shared out: those that
 // somebody waits for, the callers' own, the background; a flood of one kind delays the others and never stops them.
-import type { Clock, Timer } from '../../base/clock.ts';
+
 import { LatchkeyError } from '../../base/errors.ts';
+import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { Priority, Urgency } from '../../store/secret-reading.ts';
 
 /** `callers`: requests that local callers make and the agent only passes on. */

@@ -1,8 +1,9 @@
 // The one gate to an upstream: every request of any kind (login, probe, look-up, read, renewal, passed on) goes through it, is
 // given its place, and is counted when it is sent. Whether the server serves at all, and what it limits, is asked here too.
-import type { Clock } from '../../base/clock.ts';
+
 import { type ErrorCode, errorCode } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import { type BudgetLimits, createBudget, type Turn } from './budget.ts';
 import type { UpstreamFailure } from './failure.ts';
 import { createHealth, type Health } from './health.ts';

@@ -1,9 +1,10 @@
 // Whether the server as a whole serves: remembers why not, so that requests fail at once, and asks gently until it does again.
-import { backoffDelayMs } from '../../base/backoff.ts';
-import type { Clock } from '../../base/clock.ts';
+
 import { describeError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import { createChangePoint, until } from '../../base/until.ts';
+import { backoffDelayMs } from '../../base/time/backoff.ts';
+import type { Clock } from '../../base/time/clock.ts';
+import { createChangePoint, until } from '../../base/time/until.ts';
 import type { AwayState, UpstreamFailure } from './failure.ts';
 import { isAborted } from './failure.ts';
 

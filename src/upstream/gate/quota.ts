@@ -1,10 +1,11 @@
 // Where the server has answered 429, and how far that reaches: the path that was asked for, and its mount once a second path
 // of it is limited too. What is held back fails at once until the server's time is over; then one request at a time of the
 // mount tries, those first that have no value yet.
-import { backoffDelayMs } from '../../base/backoff.ts';
-import type { Clock } from '../../base/clock.ts';
+
 import { LatchkeyError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { backoffDelayMs } from '../../base/time/backoff.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import type { Priority } from '../../store/secret-reading.ts';
 import { UpstreamFailure } from './failure.ts';
 

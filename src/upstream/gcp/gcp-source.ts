@@ -1,7 +1,7 @@
 // Google Secret Manager as an upstream: versions by number, alias or `latest`, each value checked against its checksum.
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, type JsonObject } from '../../base/json.ts';
+import { isJsonObject, type JsonObject } from '../../base/text/json.ts';
 import type { GcpUpstreamConfig } from '../../config/upstreams/gcp.ts';
 import type { Reference } from '../../store/reference.ts';
 import { gcpAccessToken } from '../cloud/gcp-access-token.ts';

@@ -1,6 +1,7 @@
 // The way back: while a less preferred address serves, those before it in the config are asked now and then.
-import type { Clock, Timer } from '../../base/clock.ts';
+
 import type { Logger } from '../../base/logger.ts';
+import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { UpstreamFailure } from '../gate/failure.ts';
 import type { AddressList } from './address-list.ts';
 

@@ -1,7 +1,8 @@
 // How far the server's clock is from this host's, by the Date of its answers. Dates that the server sets are compared with its
 // own time, so that a wrong clock here ends nothing too early and asks for nothing in a loop.
-import type { Clock } from '../../base/clock.ts';
+
 import type { Logger } from '../../base/logger.ts';
+import type { Clock } from '../../base/time/clock.ts';
 
 export interface ServerClock {
   /** `sentAt` is the wall time at which the request was sent; now its answer is here. */

@@ -1,5 +1,5 @@
 // Gathers questions that come at about the same time into one request; each asker gets its own answer or error.
-import type { Clock, Timer } from '../../base/clock.ts';
+import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 
 export interface Batcher<A> {

@@ -1,8 +1,9 @@
 // Calls with an access token that is kept for its life: a refusal takes another one, once.
-import type { Clock } from '../../base/clock.ts';
+
 import { errorCode, LatchkeyError } from '../../base/errors.ts';
-import type { JsonObject } from '../../base/json.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
+import type { JsonObject } from '../../base/text/json.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import type { CloudIdentity, IdentityKeeper } from '../cloud/identity-keeper.ts';
 import { checkStatus, type HttpAnswer, type HttpCalls, jsonBody } from './http-calls.ts';

@@ -1,8 +1,8 @@
 // Requests of a kind that is asked over HTTP: within the budget, over the transport, and with one meaning for statuses.
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Clock } from '../../base/clock.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import type { ServerConfig } from '../../config/upstreams/server-config.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import { UpstreamFailure } from '../gate/failure.ts';

@@ -1,5 +1,5 @@
 // JSON pointers (RFC 6901): the part of a document that `/a/b/0` names.
-import { isJsonObject, type JsonValue } from '../../base/json.ts';
+import { isJsonObject, type JsonValue } from '../../base/text/json.ts';
 
 /** Undefined where there is nothing. */
 export function pointTo(document: JsonValue, pointer: string): JsonValue | undefined {

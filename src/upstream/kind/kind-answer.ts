@@ -1,8 +1,8 @@
 // Answers of kinds that are no Vault: fields, one value, or a value that is fields when it is a JSON object.
 import { isUtf8 } from 'node:buffer';
 import { LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
 import { SecretValue } from '../../base/secret-value.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
 import { digestData, fieldsContent, type SecretAnswer } from '../../store/secret-version.ts';
 
 type Life = Pick<SecretAnswer, 'versionId' | 'lease' | 'ttlSeconds'> & Partial<Pick<SecretAnswer, 'kind'>>;

@@ -1,8 +1,9 @@
 // A source of any kind but Vault: connecting until it works, states for people, listeners, the budget, and one end for all
 // requests. How a secret is asked for is the kind's own (KindClient).
-import { backoffDelayMs } from '../../base/backoff.ts';
+
 import { describeError, errorCode, LatchkeyError } from '../../base/errors.ts';
-import { linkSignals } from '../../base/linked-signal.ts';
+import { backoffDelayMs } from '../../base/time/backoff.ts';
+import { linkSignals } from '../../base/time/linked-signal.ts';
 import type { UpstreamConfig } from '../../config/upstreams/kinds.ts';
 import type { Reference } from '../../store/reference.ts';
 import type { LeaseRequests, RequestOptions } from '../../store/secret-reading.ts';

@@ -1,11 +1,11 @@
 // Where the API server is and who the agent is there: the service account of the pod, or a kubeconfig file.
 import { dirname, resolve } from 'node:path';
 import { load } from 'js-yaml';
-import { createSystemClock } from '../../base/clock.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, parseJson } from '../../base/json.ts';
 import { readControlledFile } from '../../base/paths/controlled-file.ts';
 import { pathErrorText } from '../../base/paths/path-trust.ts';
+import { isJsonObject, parseJson } from '../../base/text/json.ts';
+import { createSystemClock } from '../../base/time/clock.ts';
 import type { KubernetesUpstreamConfig } from '../../config/upstreams/kubernetes.ts';
 import type { TlsConfig } from '../../config/upstreams/server-config.ts';
 import { runProgram } from '../exec/run-program.ts';

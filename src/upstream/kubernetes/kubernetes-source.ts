@@ -1,7 +1,7 @@
 // Secrets of Kubernetes as an upstream: read by name, watched one by one, so that a role may be limited to their names.
 import { isUtf8 } from 'node:buffer';
 import { describeError, LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, type JsonObject } from '../../base/json.ts';
+import { isJsonObject, type JsonObject } from '../../base/text/json.ts';
 import { UpstreamError } from '../../base/upstream-error.ts';
 import type { KubernetesUpstreamConfig } from '../../config/upstreams/kubernetes.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';

@@ -1,9 +1,10 @@
 // The watch of one Kubernetes secret: lines of events from the version that was read; begun again when it ends, is too old or
 // falls silent.
-import { backoffDelayMs } from '../../base/backoff.ts';
-import type { Clock } from '../../base/clock.ts';
-import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
-import { linkSignals } from '../../base/linked-signal.ts';
+
+import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
+import { backoffDelayMs } from '../../base/time/backoff.ts';
+import type { Clock } from '../../base/time/clock.ts';
+import { linkSignals } from '../../base/time/linked-signal.ts';
 import type { WireStream } from '../http/transport.ts';
 
 export interface SecretWatch {

@@ -1,6 +1,6 @@
 // An item of 1Password: what `op://VAULT/ITEM/[SECTION/]FIELD` means in it.
 import { LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../base/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../base/text/json.ts';
 
 export interface ItemPath {
   readonly vault: string;

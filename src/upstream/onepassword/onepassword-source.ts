@@ -1,10 +1,10 @@
 // 1Password Connect as an upstream: items by title or id, their fields and files; the vault's own count of changes is the probe.
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/json.ts';
 import { readControlledFile } from '../../base/paths/controlled-file.ts';
 import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { SecretValue } from '../../base/secret-value.ts';
+import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/text/json.ts';
 import type { OnepasswordUpstreamConfig } from '../../config/upstreams/onepassword.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';

@@ -1,6 +1,6 @@
 // What Vault's answers mean: is the server as a whole away, or is it this request that is refused, and why.
 import type { IncomingHttpHeaders } from 'node:http';
-import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
 import { UpstreamError } from '../../base/upstream-error.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
 

@@ -1,10 +1,10 @@
 // Listens to the server's events for changes of KV secrets. Where the server has none, or the policy forbids it, polling does
 // the work alone, and nobody is bothered.
 import { WebSocket } from 'ws';
-import { backoffDelayMs } from '../../base/backoff.ts';
-import type { Clock } from '../../base/clock.ts';
-import { isJsonObject, type JsonObject, parseJson } from '../../base/json.ts';
 import type { Logger } from '../../base/logger.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
+import { backoffDelayMs } from '../../base/time/backoff.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Transport } from '../http/transport.ts';
 import type { Session } from './session/session.ts';

@@ -3,7 +3,7 @@
 // only once is best sent to.
 import type { IncomingHttpHeaders } from 'node:http';
 import { BoundedMap } from '../../base/bounded-map.ts';
-import type { Clock } from '../../base/clock.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
 
 export interface LeaderTable {

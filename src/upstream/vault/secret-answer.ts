@@ -1,6 +1,7 @@
 // Reads from an answer of Vault how its data age: static, leased, rotated by a plan, or ending at a date inside.
-import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../base/json.ts';
+
 import { SecretValue } from '../../base/secret-value.ts';
+import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../base/text/json.ts';
 import type { Operation } from '../../store/reference.ts';
 import { digestData, type SecretAnswer, type SecretLease } from '../../store/secret-version.ts';
 import { answerJson, invalidAnswer, type VaultAnswer } from './answer-policy.ts';

@@ -2,9 +2,9 @@
 // active node, and the verdict on the server's health. Which token, and what an answer means to the asker, is left to others.
 import type { IncomingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
-import type { Clock } from '../../base/clock.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import { isAborted, UpstreamFailure } from '../gate/failure.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Health } from '../gate/health.ts';

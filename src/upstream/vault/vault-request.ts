@@ -1,8 +1,8 @@
 // A request in Vault's terms, how it looks on the wire, and which path and mount it concerns.
 import { Buffer } from 'node:buffer';
 import type { Readable } from 'node:stream';
-import { type JsonValue, stringifyJson } from '../../base/json.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
+import { type JsonValue, stringifyJson } from '../../base/text/json.ts';
 import type { Urgency } from '../../store/secret-reading.ts';
 import type { Scope } from '../gate/quota.ts';
 

@@ -1,6 +1,6 @@
 // What a login lacks for what will be asked of it, by `sys/capabilities-self`: nothing is read, lent or made for that. What
 // a secret holds, and whether it is there, is left to whoever may read it.
-import { isJsonObject, type JsonObject } from '../../base/json.ts';
+import { isJsonObject, type JsonObject } from '../../base/text/json.ts';
 import type { Reference } from '../../store/reference.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import type { Grant, RightsReport, Shortfall } from '../secret-source.ts';

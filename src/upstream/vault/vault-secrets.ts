@@ -1,7 +1,7 @@
 // The agent's questions in Vault's terms: secrets by reference, KV versions, leases. Logins and servers are left to others.
 
-import type { Clock } from '../../base/clock.ts';
-import { isJsonObject, JsonNumber, type JsonObject } from '../../base/json.ts';
+import { isJsonObject, JsonNumber, type JsonObject } from '../../base/text/json.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import { UpstreamError } from '../../base/upstream-error.ts';
 import { type Reference, referenceKey } from '../../store/reference.ts';
 import type { LeaseRenewal, ReadableSource, RequestOptions } from '../../store/secret-reading.ts';

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { describeError, LatchkeyError } from '../../base/errors.ts';
 import type { ForwardedAnswer, ForwardedRequest } from '../../base/forwarded.ts';
-import { linkSignals } from '../../base/linked-signal.ts';
+import { linkSignals } from '../../base/time/linked-signal.ts';
 import type { AuthConfig, SinkConfig, VaultUpstreamConfig } from '../../config/upstreams/vault-config.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import { createGate } from '../gate/gate.ts';

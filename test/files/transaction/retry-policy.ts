@@ -1,5 +1,5 @@
 import t from 'tap';
-import { backoffDelayMs } from '../../../src/base/backoff.ts';
+import { backoffDelayMs } from '../../../src/base/time/backoff.ts';
 import { defaultRetryLimits, retryKind } from '../../../src/files/transaction/retry-policy.ts';
 
 t.test('each failed step has its own patience', (t) => {

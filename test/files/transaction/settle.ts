@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
-import { createSystemClock } from '../../../src/base/clock.ts';
+import { createSystemClock } from '../../../src/base/time/clock.ts';
 import type { SettleConfig } from '../../../src/config/resolved.ts';
 import { settle } from '../../../src/files/transaction/settle.ts';
 import { runCommand } from '../../support/command-runner.ts';

@@ -1,6 +1,6 @@
 // An upstream is unused the moment that its last lease or request has gone: told by an event, with no look at intervals.
 import t from 'tap';
-import { createChangePoint } from '../../../src/base/until.ts';
+import { createChangePoint } from '../../../src/base/time/until.ts';
 import { createUsage } from '../../../src/lease/book/usage.ts';
 import { createSourceTable } from '../../../src/lease/source-table.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { Logger } from '../../../src/base/logger.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
-import { processStartTime } from '../../../src/base/process-identity.ts';
+import { processStartTime } from '../../../src/base/system/process-identity.ts';
 import { createStateFile, type LeaseRecord } from '../../../src/lease/run/state-file.ts';
 
 const record: LeaseRecord = {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { isLoopback } from '../../../src/base/local-address.ts';
+import { isLoopback } from '../../../src/base/system/local-address.ts';
 import { refusalOf } from '../../../src/server/http/refusal-policy.ts';
 
 const unix = { isUnix: true, accepts: () => false };

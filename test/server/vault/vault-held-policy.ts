@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { ProcessCaller } from '../../../src/access/caller.ts';
-import { isJsonObject, parseJson } from '../../../src/base/json.ts';
+import { isJsonObject, parseJson } from '../../../src/base/text/json.ts';
 import { callerKey, grantOf, hasProof, keepableOf } from '../../../src/server/vault/vault-held-policy.ts';
 import { vaultTarget } from '../../../src/server/vault/vault-path-policy.ts';
 

@@ -4,8 +4,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createDevVault, type DevVault } from '@latchkey/devvault/dev-vault.ts';
-import { freePort } from '../../../src/base/free-port.ts';
-import { isJsonObject, type JsonObject, parseJson, stringifyJson } from '../../../src/base/json.ts';
+import { freePort } from '../../../src/base/system/free-port.ts';
+import { isJsonObject, type JsonObject, parseJson, stringifyJson } from '../../../src/base/text/json.ts';
 import { findRealVault } from '../real-vault.ts';
 import type { TemplateMeta } from './template-corpus.ts';
 

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { AwsClient } from 'aws4fetch';
 import type { Test } from 'tap';
-import { freePort } from '../../../src/base/free-port.ts';
+import { freePort } from '../../../src/base/system/free-port.ts';
 import { waitFor } from '../wait-for.ts';
 
 const program = process.env['LATCHKEY_TEST_MOTO'] ?? 'moto_server';

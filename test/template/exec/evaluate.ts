@@ -1,6 +1,6 @@
 import t from 'tap';
 import { describeError } from '../../../src/base/errors.ts';
-import { JsonNumber } from '../../../src/base/json.ts';
+import { JsonNumber } from '../../../src/base/text/json.ts';
 import { execute, failureOf, lookupIn, outcome } from '../../support/render-text.ts';
 
 const kv2 = { data: { password: 'hunter2', user: 'svc' }, metadata: { version: new JsonNumber('3') } };

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { JsonNumber } from '../../../src/base/json.ts';
+import { JsonNumber } from '../../../src/base/text/json.ts';
 import { plain, quoted } from '../../../src/template/exec/function-table.ts';
 import { openParameters, redact } from '../../../src/template/exec/redact.ts';
 import { secretOf } from '../../support/render-text.ts';

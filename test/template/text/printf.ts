@@ -1,5 +1,5 @@
 import t from 'tap';
-import { JsonNumber } from '../../../src/base/json.ts';
+import { JsonNumber } from '../../../src/base/text/json.ts';
 import { createCallContext } from '../../../src/template/exec/call-context.ts';
 import { CallError } from '../../../src/template/exec/function-table.ts';
 import { defaultLimits } from '../../../src/template/exec/limits.ts';

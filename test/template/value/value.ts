@@ -1,5 +1,5 @@
 import t from 'tap';
-import { JsonNumber } from '../../../src/base/json.ts';
+import { JsonNumber } from '../../../src/base/text/json.ts';
 import '../../../src/template/value/secret.ts';
 import { typeOfName } from '../../../src/template/value/type.ts';
 import {

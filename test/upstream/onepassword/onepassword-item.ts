@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { JsonObject } from '../../../src/base/json.ts';
+import type { JsonObject } from '../../../src/base/text/json.ts';
 import { parseItemPath, pickField, plainFields } from '../../../src/upstream/onepassword/onepassword-item.ts';
 import { startFakeService } from '../../support/fake-service.ts';
 import { startKindSource } from '../../support/kind-source.ts';

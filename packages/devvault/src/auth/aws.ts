@@ -1,5 +1,5 @@
 // AWS auth, type iam: the caller posts a signed GetCallerIdentity request; STS, or its stand-in, says who signed it.
-import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../../../src/base/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../../../src/base/text/json.ts';
 import type { Backend, Call, VaultResponse } from '../backend.ts';
 import { listField, textField } from '../fields.ts';
 import { globMatches } from '../policy/glob.ts';

@@ -1,6 +1,6 @@
 // JWT auth: a token signed by a known issuer, bound by audience, subject and claims.
 import type { JWTPayload } from 'jose';
-import type { JsonObject } from '../../../../src/base/json.ts';
+import type { JsonObject } from '../../../../src/base/text/json.ts';
 import type { Backend, BackendContext, Call, VaultResponse } from '../backend.ts';
 import { listField, mapField, statementsField, textField, textMapField } from '../fields.ts';
 import { globMatches } from '../policy/glob.ts';

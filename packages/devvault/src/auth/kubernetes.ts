@@ -1,5 +1,5 @@
 // Kubernetes auth: a service account's token, checked by the cluster itself through TokenReview.
-import { isJsonObject, type JsonObject, parseJson } from '../../../../src/base/json.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../../../../src/base/text/json.ts';
 import type { Backend, Call, VaultResponse } from '../backend.ts';
 import { boolField, hasField, listField, textField } from '../fields.ts';
 import { globMatches } from '../policy/glob.ts';

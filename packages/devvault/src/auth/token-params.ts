@@ -1,5 +1,5 @@
 // The `token_*` fields that every auth method's roles share, read, shown and turned into a grant.
-import type { JsonObject } from '../../../../src/base/json.ts';
+import type { JsonObject } from '../../../../src/base/text/json.ts';
 import type { AuthGrant } from '../backend.ts';
 import { boolField, hasField, intField, listField, secondsField, textField } from '../fields.ts';
 import { sanitizePolicies } from '../tokens/login.ts';

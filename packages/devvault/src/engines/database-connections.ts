@@ -1,6 +1,6 @@
 // The connections of a database mount: configured, verified, shown without passwords, and who may use them.
 import { describeError } from '../../../../src/base/errors.ts';
-import type { JsonObject } from '../../../../src/base/json.ts';
+import type { JsonObject } from '../../../../src/base/text/json.ts';
 import type { Call, Route } from '../backend.ts';
 import { boolField, listField, statementsField, textField } from '../fields.ts';
 import { newPassword } from '../identifiers.ts';

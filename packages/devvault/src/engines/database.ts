@@ -1,6 +1,6 @@
 // The database secrets engine over PostgreSQL: connections, roles, credentials with leases. Static roles are
 // database-static.ts, SQL is postgres-roles.ts.
-import type { JsonObject } from '../../../../src/base/json.ts';
+import type { JsonObject } from '../../../../src/base/text/json.ts';
 import type { Backend, BackendContext, Call, LeaseGrant, Route, VaultResponse } from '../backend.ts';
 import { hasField, secondsField, statementsField, textField } from '../fields.ts';
 import { newPassword, randomBase62 } from '../identifiers.ts';

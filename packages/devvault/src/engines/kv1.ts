@@ -1,5 +1,5 @@
 // Key-value secrets, version 1: the last value only; a field `ttl` or `lease` becomes the lease time shown.
-import { type JsonObject, stringifyJson } from '../../../../src/base/json.ts';
+import { type JsonObject, stringifyJson } from '../../../../src/base/text/json.ts';
 import type { Backend, BackendContext, Call } from '../backend.ts';
 import { parseSeconds } from '../fields.ts';
 import { mountTtl } from '../namespace.ts';

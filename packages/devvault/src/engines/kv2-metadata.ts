@@ -1,6 +1,7 @@
 // The metadata side of KV 2: versions shown, settings of one key, custom metadata, listing, whole removal.
-import { formatDuration } from '../../../../src/base/duration.ts';
-import type { JsonObject } from '../../../../src/base/json.ts';
+
+import type { JsonObject } from '../../../../src/base/text/json.ts';
+import { formatDuration } from '../../../../src/base/time/duration.ts';
 import type { Call, Route } from '../backend.ts';
 import { boolField, hasField, intField, mapField, secondsField, textMapField } from '../fields.ts';
 import { badRequest, collected } from '../vault-error.ts';

@@ -1,6 +1,7 @@
 // The data of one KV 2 mount: keys with versions and metadata. Answers and errors of the API are kv2.ts.
-import type { Clock } from '../../../../src/base/clock.ts';
-import type { JsonObject } from '../../../../src/base/json.ts';
+
+import type { JsonObject } from '../../../../src/base/text/json.ts';
+import type { Clock } from '../../../../src/base/time/clock.ts';
 import { badRequest } from '../vault-error.ts';
 
 export interface KvVersion {

@@ -1,6 +1,7 @@
 // Key-value secrets, version 2, as an API: data, subkeys, delete, undelete, destroy, config. Metadata is kv2-metadata.ts.
-import type { Clock } from '../../../../src/base/clock.ts';
-import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../../../src/base/json.ts';
+
+import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../../../src/base/text/json.ts';
+import type { Clock } from '../../../../src/base/time/clock.ts';
 import type { Backend, BackendContext, Call, Route, VaultResponse } from '../backend.ts';
 import { boolField, hasField, intField, listField, mapField, secondsField } from '../fields.ts';
 import { badRequest } from '../vault-error.ts';

@@ -1,6 +1,6 @@
 // What a PKI role lets be issued: which names, for how long, with which key. Pure but for its errors.
 import { isIP } from 'node:net';
-import type { JsonObject } from '../../../../src/base/json.ts';
+import type { JsonObject } from '../../../../src/base/text/json.ts';
 import { boolField, intField, listField, secondsField, textField } from '../fields.ts';
 import { globMatches } from '../policy/glob.ts';
 import { badRequest } from '../vault-error.ts';

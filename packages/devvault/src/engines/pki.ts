@@ -1,5 +1,5 @@
 // The PKI secrets engine: one root per mount, roles, real certificates, revocation.
-import type { JsonObject } from '../../../../src/base/json.ts';
+import type { JsonObject } from '../../../../src/base/text/json.ts';
 import type { Backend, BackendContext, Call, LeaseGrant, Route, VaultResponse } from '../backend.ts';
 import { intField, secondsField, textField } from '../fields.ts';
 import { newUuid } from '../identifiers.ts';

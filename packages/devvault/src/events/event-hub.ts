@@ -1,5 +1,5 @@
 // Events as Vault shapes them (CloudEvents 1.0, JSON), handed to whoever listens. Who may listen is the subscriber's side.
-import type { Clock } from '../../../../src/base/clock.ts';
+import type { Clock } from '../../../../src/base/time/clock.ts';
 import { newUuid } from '../identifiers.ts';
 import { type Mount, mountPath, type Namespace } from '../namespace.ts';
 

@@ -2,7 +2,7 @@
 // Knows nothing of secrets; paths outside the router (health, seal) are sys/unrouted.ts.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TLSSocket } from 'node:tls';
-import { isJsonObject, type JsonObject, parseJson } from '../../../../src/base/json.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../../../../src/base/text/json.ts';
 import type { Operation, VaultRequest } from '../backend.ts';
 import type { Core } from '../core.ts';
 import { parseSeconds } from '../fields.ts';

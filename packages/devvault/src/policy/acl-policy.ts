@@ -1,6 +1,6 @@
 // What a set of policies allows on a path: exact paths before patterns, the most specific pattern alone counts, deny
 // wins. Pure; the order of patterns is the one of Vault's documentation on policies ("priority matching").
-import type { JsonObject, JsonValue } from '../../../../src/base/json.ts';
+import type { JsonObject, JsonValue } from '../../../../src/base/text/json.ts';
 import { globMatches } from './glob.ts';
 import { pathMatches } from './path-match.ts';
 import type { PathRule } from './policy-language.ts';

@@ -5,7 +5,7 @@ import {
   type JsonObject,
   type JsonValue,
   parseJson,
-} from '../../../../src/base/json.ts';
+} from '../../../../src/base/text/json.ts';
 import { badRequest } from '../vault-error.ts';
 
 export interface PathRule {

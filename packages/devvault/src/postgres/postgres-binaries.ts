@@ -3,7 +3,7 @@
 import { cpSync, existsSync, readdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, delimiter, dirname, join } from 'node:path';
-import { isExecutable } from '../../../../src/base/executable.ts';
+import { isExecutable } from '../../../../src/base/system/executable.ts';
 
 export interface PostgresBinaries {
   readonly initdb: string;

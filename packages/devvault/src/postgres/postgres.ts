@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { LatchkeyError } from '../../../../src/base/errors.ts';
-import { freePort } from '../../../../src/base/free-port.ts';
+import { freePort } from '../../../../src/base/system/free-port.ts';
 import { newPassword } from '../identifiers.ts';
 import { copyPortable, findPostgres, type PostgresBinaries } from './postgres-binaries.ts';
 

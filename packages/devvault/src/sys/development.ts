@@ -1,5 +1,5 @@
 // Paths that only this server has, below sys/dev and for the root token alone: faults, request counts, the node's role.
-import { JsonNumber, type JsonObject } from '../../../../src/base/json.ts';
+import { JsonNumber, type JsonObject } from '../../../../src/base/text/json.ts';
 import type { Core } from '../core.ts';
 import { boolField, hasField, intField, listField, textField } from '../fields.ts';
 import type { Fault, FaultBox, FaultKind } from '../http/faults.ts';

@@ -1,5 +1,5 @@
 // sys/mounts and sys/auth: mount, tune, unmount, and how a mount is shown.
-import type { JsonObject } from '../../../../src/base/json.ts';
+import type { JsonObject } from '../../../../src/base/text/json.ts';
 import type { Call, Route, VaultResponse } from '../backend.ts';
 import type { Core } from '../core.ts';
 import { hasField, mapField, secondsField, textField, textMapField } from '../fields.ts';

@@ -1,5 +1,5 @@
 // The sys paths that answer even when sealed: health, seal, unseal, seal-status, leader, init.
-import type { JsonObject } from '../../../../src/base/json.ts';
+import type { JsonObject } from '../../../../src/base/text/json.ts';
 import type { Core } from '../core.ts';
 import { boolField, textField } from '../fields.ts';
 import { type Answer, errorAnswer } from '../router.ts';

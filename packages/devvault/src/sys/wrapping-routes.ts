@@ -1,5 +1,5 @@
 // sys/wrapping: wrap any data, look at a wrapping token, open it once, or move its content to a fresh one.
-import { JsonNumber } from '../../../../src/base/json.ts';
+import { JsonNumber } from '../../../../src/base/text/json.ts';
 import type { Call, Route, VaultResponse } from '../backend.ts';
 import type { Core } from '../core.ts';
 import { textField } from '../fields.ts';

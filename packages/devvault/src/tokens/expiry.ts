@@ -1,5 +1,5 @@
 // Calls back when wall time has passed an instant, however far away. Owns its timers; what ends is its callers' affair.
-import type { Clock, Timer } from '../../../../src/base/clock.ts';
+import type { Clock, Timer } from '../../../../src/base/time/clock.ts';
 
 export interface Expiry {
   /** Sets or moves the end of `key`; undefined takes it away. */

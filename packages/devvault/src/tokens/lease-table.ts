@@ -1,9 +1,10 @@
 // Every leased secret alive: registered, renewed within its maximum, ended by time, by its token or by request.
 // What ending means is the engine's affair (the grant's `revoke`); a failed end is tried again.
-import { backoffDelayMs } from '../../../../src/base/backoff.ts';
-import type { Clock } from '../../../../src/base/clock.ts';
+
 import { describeError } from '../../../../src/base/errors.ts';
 import type { Logger } from '../../../../src/base/logger.ts';
+import { backoffDelayMs } from '../../../../src/base/time/backoff.ts';
+import type { Clock } from '../../../../src/base/time/clock.ts';
 import type { LeaseGrant } from '../backend.ts';
 import { newLeaseId } from '../identifiers.ts';
 import { type Mount, mountTtl, type Namespace } from '../namespace.ts';

@@ -1,7 +1,8 @@
 // Every token alive: made, looked up, used, renewed, revoked with its children. Leases of a token are ended through
 // `onRevoked`; who may do what is the policies' affair.
-import type { Clock } from '../../../../src/base/clock.ts';
-import type { JsonObject } from '../../../../src/base/json.ts';
+
+import type { JsonObject } from '../../../../src/base/text/json.ts';
+import type { Clock } from '../../../../src/base/time/clock.ts';
 import { newAccessor, newTokenId } from '../identifiers.ts';
 import type { Namespace } from '../namespace.ts';
 import { createExpiry } from './expiry.ts';

@@ -1,6 +1,6 @@
 // How long a token or a lease lives: what was asked, what the role says, what the mount allows. Pure; the rules are
 // those of Vault's documentation on leases, token time-to-live and periodic tokens.
-import { formatDuration } from '../../../../src/base/duration.ts';
+import { formatDuration } from '../../../../src/base/time/duration.ts';
 
 export interface TtlQuestion {
   /** What the caller asks for; 0 asks for nothing. */

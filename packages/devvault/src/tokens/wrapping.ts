@@ -1,5 +1,5 @@
 // Response wrapping: the answer goes into the cubbyhole of a token that opens it once.
-import { JsonNumber } from '../../../../src/base/json.ts';
+import { JsonNumber } from '../../../../src/base/text/json.ts';
 import type { Call, VaultResponse } from '../backend.ts';
 import type { Core } from '../core.ts';
 import { intField, textField } from '../fields.ts';

@@ -1,7 +1,7 @@
 // The `config.toml` of AWS's Secrets Manager agent: its keys, its defaults, its limits. A key that it does not know is an error
 // there, and here.
 import { parse, TomlError } from 'smol-toml';
-import { nearest } from '../../../base/nearest.ts';
+import { nearest } from '../../../base/text/nearest.ts';
 import type { Position } from '../../problems.ts';
 import type { Said } from '../hcl/block.ts';
 import type { Origin, Report } from '../hcl/report.ts';

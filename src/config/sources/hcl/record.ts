@@ -1,7 +1,7 @@
 // A block read as consul-template reads all of its own: no key but the known ones, strings where strings are due, and the
 // last of several blocks of one name. Problems are told under the file's own names.
 import { constants } from 'node:os';
-import { nearest } from '../../../base/nearest.ts';
+import { nearest } from '../../../base/text/nearest.ts';
 import type { Said } from './block.ts';
 import { parseGoDuration } from './duration.ts';
 import { sameName } from './node.ts';

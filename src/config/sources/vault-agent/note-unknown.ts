@@ -1,5 +1,5 @@
 // Vault Agent ignores most keys that it does not know, without a word. Here that is told, with the likely name.
-import { nearest } from '../../../base/nearest.ts';
+import { nearest } from '../../../base/text/nearest.ts';
 import type { Block } from '../hcl/block.ts';
 import type { Report } from '../hcl/report.ts';
 

@@ -1,7 +1,7 @@
 // pkiCert: the PEM blocks of Vault's answer, sorted into key, certificate, CA and chain. Apart from vault.ts, because it
 // brings all of node:crypto.
 import { X509Certificate } from 'node:crypto';
-import type { JsonObject } from '../../../base/json.ts';
+import type { JsonObject } from '../../../base/text/json.ts';
 import { callError, defineFunction, defineMethod, type FunctionTable } from '../../exec/function-table.ts';
 import type { LookupSecret } from '../../exec/lookup.ts';
 import { encodeText } from '../../text/bytes.ts';

@@ -1,7 +1,7 @@
 // Functions that read secrets. By path: secret, secrets, as in consul-template. By path or by a name of the
 // configuration: secretOrDefault, secretExists; by name: field, fields. A secret that has not come yet is reported as
 // missing, and the execution goes on, so that all missing ones are found in one pass.
-import { nearest } from '../../../base/nearest.ts';
+import { nearest } from '../../../base/text/nearest.ts';
 import {
   type CallContext,
   callError,

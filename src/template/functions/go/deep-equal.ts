@@ -1,5 +1,5 @@
 // reflect.DeepEqual: same type, same content; 1 and 1.0 differ, and so do nil and empty.
-import { JsonNumber } from '../../../base/json.ts';
+import { JsonNumber } from '../../../base/text/json.ts';
 import { type CallContext, callError } from '../../exec/function-table.ts';
 import {
   ComplexValue,

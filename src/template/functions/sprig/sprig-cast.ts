@@ -1,5 +1,5 @@
 // How sprig makes numbers of anything (the Go library cast): what is none counts as 0, without an error.
-import { JsonNumber } from '../../../base/json.ts';
+import { JsonNumber } from '../../../base/text/json.ts';
 import { readFloat, readInteger } from '../../text/number.ts';
 import { IntegerValue, type Opened, openInterface, type Value } from '../../value/value.ts';
 

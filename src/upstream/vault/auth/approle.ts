@@ -1,10 +1,10 @@
 // Method `approle`: role id and secret id, from files; the secret id may come response-wrapped. The file is removed only
 // when the login has succeeded, so that nothing is lost before; later logins use the secret id kept in memory.
 
-import { errnoOf } from '../../../base/errno.ts';
 import { describeError, LatchkeyError } from '../../../base/errors.ts';
 import { removeFile } from '../../../base/paths/remove-file.ts';
 import type { SecretValue } from '../../../base/secret-value.ts';
+import { errnoOf } from '../../../base/system/errno.ts';
 import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
 import type { AuthContext, AuthMethod } from './auth-method.ts';
 import { readCredential, readCredentialIfThere } from './read-credential.ts';

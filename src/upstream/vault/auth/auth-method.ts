@@ -1,8 +1,9 @@
 // What an auth method is to the session: it brings what one login needs, and hears how the login went.
-import type { Clock } from '../../../base/clock.ts';
-import type { JsonObject } from '../../../base/json.ts';
+
 import type { Logger } from '../../../base/logger.ts';
 import type { SecretValue } from '../../../base/secret-value.ts';
+import type { JsonObject } from '../../../base/text/json.ts';
+import type { Clock } from '../../../base/time/clock.ts';
 import type { VaultAnswer } from '../answer-policy.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;

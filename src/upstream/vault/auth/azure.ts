@@ -1,5 +1,5 @@
 // Method `azure`: a token of the managed identity, and where this host is, as far as the metadata service tells.
-import type { JsonObject } from '../../../base/json.ts';
+import type { JsonObject } from '../../../base/text/json.ts';
 import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
 import { azureInstance, azureToken } from '../../cloud/azure-identity.ts';
 import type { AuthContext, AuthMethod } from './auth-method.ts';

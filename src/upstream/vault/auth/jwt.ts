@@ -1,9 +1,9 @@
 // Methods `jwt` and `kubernetes`: a signed token from a file, read again for each login, for its issuer replaces it often.
 
-import { errnoOf } from '../../../base/errno.ts';
 import { describeError } from '../../../base/errors.ts';
 import { removeFile } from '../../../base/paths/remove-file.ts';
 import type { SecretValue } from '../../../base/secret-value.ts';
+import { errnoOf } from '../../../base/system/errno.ts';
 import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
 import type { AuthContext, AuthMethod } from './auth-method.ts';
 import { readCredential, readCredentialIfThere } from './read-credential.ts';

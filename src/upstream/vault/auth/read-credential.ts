@@ -1,10 +1,10 @@
 // Reads one credential from a file, without the newline that editors put at its end.
 
-import { errnoOf } from '../../../base/errno.ts';
 import { LatchkeyError } from '../../../base/errors.ts';
 import { readControlledFile } from '../../../base/paths/controlled-file.ts';
 import { pathErrorText } from '../../../base/paths/path-trust.ts';
 import { SecretValue } from '../../../base/secret-value.ts';
+import { errnoOf } from '../../../base/system/errno.ts';
 
 const newline = 0x0a;
 const carriageReturn = 0x0d;

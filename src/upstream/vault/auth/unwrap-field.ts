@@ -1,8 +1,8 @@
 // Opens a response-wrapped credential once, after a look at where it was made: a token wrapped elsewhere was put there by
 // somebody else, and one that is used up was read on its way.
 import { LatchkeyError } from '../../../base/errors.ts';
-import { isJsonObject } from '../../../base/json.ts';
 import { SecretValue } from '../../../base/secret-value.ts';
+import { isJsonObject } from '../../../base/text/json.ts';
 import { answerJson, answerTexts, quoteTexts, type VaultAnswer } from '../answer-policy.ts';
 import type { AuthContext } from './auth-method.ts';
 

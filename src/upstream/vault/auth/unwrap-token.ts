@@ -1,7 +1,7 @@
 // A token that came response-wrapped: unwrapped once, and kept, for a wrapping token works once.
 import { LatchkeyError } from '../../../base/errors.ts';
-import { isJsonObject } from '../../../base/json.ts';
 import { SecretValue } from '../../../base/secret-value.ts';
+import { isJsonObject } from '../../../base/text/json.ts';
 import { answerJson } from '../answer-policy.ts';
 import type { AuthContext } from './auth-method.ts';
 import { unusable } from './unwrap-field.ts';

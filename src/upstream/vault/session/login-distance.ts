@@ -1,7 +1,7 @@
 // How far apart logins are, whatever a token says of its life and the server of the token: one that did not last as long as
 // the shortest backoff is followed by a wait that grows.
-import { type BackoffLimits, backoffDelayMs } from '../../../base/backoff.ts';
-import type { Clock } from '../../../base/clock.ts';
+import { type BackoffLimits, backoffDelayMs } from '../../../base/time/backoff.ts';
+import type { Clock } from '../../../base/time/clock.ts';
 
 export interface LoginDistance {
   /** A login has brought a token. */

@@ -1,7 +1,8 @@
 // A login as it is handed from one run of the agent to the next: the token, and what is known of its life in wall time.
-import type { Clock } from '../../../base/clock.ts';
-import { wallAt } from '../../../base/clock.ts';
+
 import { SecretValue } from '../../../base/secret-value.ts';
+import type { Clock } from '../../../base/time/clock.ts';
+import { wallAt } from '../../../base/time/clock.ts';
 import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
 import type { SessionToken } from './session-token.ts';
 

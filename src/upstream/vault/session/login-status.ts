@@ -1,6 +1,7 @@
 // What people are shown of a login.
-import type { Clock } from '../../../base/clock.ts';
+
 import type { LatchkeyError } from '../../../base/errors.ts';
+import type { Clock } from '../../../base/time/clock.ts';
 import type { LoginStatus } from '../../secret-source.ts';
 import type { SessionToken } from './session-token.ts';
 

@@ -1,7 +1,7 @@
 // One login: sends the credentials, opens a wrapped answer, reads the grant. When it happens is the session's matter.
 import { type ErrorCode, LatchkeyError } from '../../../base/errors.ts';
-import { isJsonObject, type JsonValue } from '../../../base/json.ts';
 import { SecretValue } from '../../../base/secret-value.ts';
+import { isJsonObject, type JsonValue } from '../../../base/text/json.ts';
 import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
 import {
   answerJson,

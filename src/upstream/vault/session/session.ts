@@ -1,11 +1,12 @@
 // The agent's own token: logs in with backoff, replaces it before its end or when it is refused, and hands it to
 // requests. Whoever waits for a login waits for the same one. Renewal is left to the keeper.
-import { backoffDelayMs } from '../../../base/backoff.ts';
-import type { Clock } from '../../../base/clock.ts';
+
 import { describeError, type ErrorCode, LatchkeyError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
 import type { SecretValue } from '../../../base/secret-value.ts';
-import { createChangePoint, nextChange } from '../../../base/until.ts';
+import { backoffDelayMs } from '../../../base/time/backoff.ts';
+import type { Clock } from '../../../base/time/clock.ts';
+import { createChangePoint, nextChange } from '../../../base/time/until.ts';
 import { UpstreamError } from '../../../base/upstream-error.ts';
 import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
 import { UpstreamFailure } from '../../gate/failure.ts';

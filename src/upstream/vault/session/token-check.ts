@@ -1,7 +1,7 @@
 // Tells a 403 of policy from a 403 of a dead token. Most servers answer them differently; where this one does not, the token
 // looks itself up, once for all who ask at a time, a few times at once at most, and not again soon for a path that policy denies.
 import { BoundedMap } from '../../../base/bounded-map.ts';
-import type { Clock } from '../../../base/clock.ts';
+import type { Clock } from '../../../base/time/clock.ts';
 import { isAborted, UpstreamFailure } from '../../gate/failure.ts';
 import { answerTexts, isOfPolicy, type VaultAnswer } from '../answer-policy.ts';
 import type { VaultClient } from '../vault-client.ts';

@@ -1,7 +1,8 @@
 // Keeps one token alive by the policy for as long as it can be, and says when a fresh login is due.
-import type { Clock } from '../../../base/clock.ts';
-import { isJsonObject } from '../../../base/json.ts';
+
 import type { Logger } from '../../../base/logger.ts';
+import { isJsonObject } from '../../../base/text/json.ts';
+import type { Clock } from '../../../base/time/clock.ts';
 import { UpstreamFailure } from '../../gate/failure.ts';
 import { answerJson } from '../answer-policy.ts';
 import { seconds } from '../issued-life.ts';

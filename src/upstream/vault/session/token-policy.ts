@@ -1,6 +1,6 @@
 // When the agent's own token is renewed and when it is replaced by a fresh login. Pure: takes the time and the randomness.
-import { backoffDelayMs } from '../../../base/backoff.ts';
-import { isExhausted, renewDelayMs } from '../../../base/renewal-policy.ts';
+import { backoffDelayMs } from '../../../base/time/backoff.ts';
+import { isExhausted, renewDelayMs } from '../../../base/time/renewal-policy.ts';
 
 export interface TokenLife {
   /** Monotonic milliseconds; Infinity: no end. */

@@ -2,16 +2,16 @@
 
 import type { BigIntStats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
-import { backoffDelayMs } from '../../../base/backoff.ts';
-import type { Clock } from '../../../base/clock.ts';
-import { errnoOf } from '../../../base/errno.ts';
 import { describeError, LatchkeyError } from '../../../base/errors.ts';
-import { createFolderWatch } from '../../../base/folder-watch.ts';
-import { isJsonObject, stringifyJson } from '../../../base/json.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { readControlledFile } from '../../../base/paths/controlled-file.ts';
+import { createFolderWatch } from '../../../base/paths/folder-watch.ts';
 import { pathErrorText } from '../../../base/paths/path-trust.ts';
 import type { SecretValue } from '../../../base/secret-value.ts';
+import { errnoOf } from '../../../base/system/errno.ts';
+import { isJsonObject, stringifyJson } from '../../../base/text/json.ts';
+import { backoffDelayMs } from '../../../base/time/backoff.ts';
+import type { Clock } from '../../../base/time/clock.ts';
 import type { SinkConfig } from '../../../config/upstreams/vault-config.ts';
 import { answerJson, answerTexts, quoteTexts } from '../answer-policy.ts';
 import type { VaultClient } from '../vault-client.ts';

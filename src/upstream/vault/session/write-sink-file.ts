@@ -1,10 +1,10 @@
 // Writes the file of a sink: owner and mode are right before the first byte is there, and the old file stays whole until then.
 
 import type { BigIntStats } from 'node:fs';
-import { findGroup, findUser } from '../../../base/accounts.ts';
 import { LatchkeyError } from '../../../base/errors.ts';
 import { PathFault, pathErrorText } from '../../../base/paths/path-trust.ts';
 import { replaceFile } from '../../../base/paths/replace-file.ts';
+import { findGroup, findUser } from '../../../base/system/accounts.ts';
 import type { SinkConfig } from '../../../config/upstreams/vault-config.ts';
 
 /** Resolves to what the new file is. Throws `file_failed` that names the path. */

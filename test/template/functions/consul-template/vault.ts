@@ -1,5 +1,5 @@
 import t from 'tap';
-import { JsonNumber, type JsonObject } from '../../../../src/base/json.ts';
+import { JsonNumber, type JsonObject } from '../../../../src/base/text/json.ts';
 import type { Dependency, Lookup, LookupAnswer } from '../../../../src/template/exec/lookup.ts';
 import { emptyHost, execute, failureOf, outcome, secretOf } from '../../../support/render-text.ts';
 

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
-import { createSystemClock } from '../../../../src/base/clock.ts';
 import { SecretValue } from '../../../../src/base/secret-value.ts';
+import { createSystemClock } from '../../../../src/base/time/clock.ts';
 import { createReference } from '../../../../src/store/reference.ts';
 import { isUsedUp, readLogin, writeLogin } from '../../../../src/upstream/vault/session/login-hand-over.ts';
 import type { SessionToken } from '../../../../src/upstream/vault/session/session-token.ts';

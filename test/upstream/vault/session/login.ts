@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { createSystemClock } from '../../../../src/base/clock.ts';
+import { createSystemClock } from '../../../../src/base/time/clock.ts';
 import { startStubVault } from '../../../support/stub-vault.ts';
 import { appRole, createTestUpstream, shutdown } from '../../../support/test-upstream.ts';
 import { waitFor } from '../../../support/wait-for.ts';

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { type Clock, createSystemClock } from '../../../../src/base/clock.ts';
+import { type Clock, createSystemClock } from '../../../../src/base/time/clock.ts';
 import { createReference } from '../../../../src/store/reference.ts';
 import { createFastClock } from '../../../support/fast-clock.ts';
 import type { LogRecord } from '../../../support/record-logs.ts';

@@ -1,7 +1,7 @@
 // As Go's json.Unmarshal into an interface {}: objects become map[string]interface {}, numbers float64; syntax errors
 // in Go's words.
 import { isUtf8 } from 'node:buffer';
-import { parseJsonText } from '../../../../base/parse-json-text.ts';
+import { parseJsonText } from '../../../../base/text/parse-json-text.ts';
 import { type CallContext, callError } from '../../../exec/function-table.ts';
 import { decodeText, encodeText, toBuffer } from '../../../text/bytes.ts';
 import { anyMap, anySlice, type Opened } from '../../../value/value.ts';

@@ -1,5 +1,5 @@
 // Durations as operators write them: 250ms, 30s, 5m, 1h30m.
-import { LatchkeyError } from './errors.ts';
+import { LatchkeyError } from '../errors.ts';
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const whole = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { formatDuration, parseDuration } from '../../src/base/duration.ts';
+import { formatDuration, parseDuration } from '../../../src/base/time/duration.ts';
 
 t.test('reads durations as operators write them', (t) => {
   const cases: [string, number][] = [

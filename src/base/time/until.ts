@@ -1,5 +1,5 @@
 // Waiting for a condition: asked again after each change, never by a timer.
-import { LatchkeyError } from './errors.ts';
+import { LatchkeyError } from '../errors.ts';
 
 /** Calls the listener at each change, until what it returned is called. */
 export type Changes = (listener: () => void) => () => void;

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { backoffDelayMs } from '../../src/base/backoff.ts';
+import { backoffDelayMs } from '../../../src/base/time/backoff.ts';
 
 const limits = { minMs: 1000, maxMs: 60_000 };
 

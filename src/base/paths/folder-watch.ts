@@ -2,8 +2,8 @@
 // away, is waited for in the nearest one above that is.
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { describeError } from './errors.ts';
-import type { Logger } from './logger.ts';
+import { describeError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
 
 export interface FolderWatch {
   /** From now on these paths, and no others. */

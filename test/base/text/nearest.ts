@@ -1,5 +1,5 @@
 import t from 'tap';
-import { nearest } from '../../src/base/nearest.ts';
+import { nearest } from '../../../src/base/text/nearest.ts';
 
 t.test('finds the word with the fewest edits', async (t) => {
   const known = ['address', 'auth', 'audit', 'secrets', 'on_rotation', 'toUpper', 'toLower', 'password'];

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import t from 'tap';
-import { linkSignals } from '../../src/base/linked-signal.ts';
+import { linkSignals } from '../../../src/base/time/linked-signal.ts';
 
 t.test('aborts with the reason of the parent that aborts first', (t) => {
   const parents = [new AbortController(), new AbortController()] as const;

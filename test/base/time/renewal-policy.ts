@@ -1,5 +1,5 @@
 import t from 'tap';
-import { isExhausted, renewDelayMs } from '../../src/base/renewal-policy.ts';
+import { isExhausted, renewDelayMs } from '../../../src/base/time/renewal-policy.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { parseJsonText } from '../../src/base/parse-json-text.ts';
-import { createSeededRandom } from '../support/seeded-random.ts';
+import { parseJsonText } from '../../../src/base/text/parse-json-text.ts';
+import { createSeededRandom } from '../../support/seeded-random.ts';
 
 const plain = (value: number) => value;
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { printable, printableJson, printableLines } from '../../src/base/printable.ts';
+import { printable, printableJson, printableLines } from '../../../src/base/text/printable.ts';
 
 t.test('writes out what would move a cursor, begin a line or turn letters around', async (t) => {
   const cases: [text: string, expected: string][] = [

@@ -10,8 +10,8 @@ import {
   mkfifo,
   pidfdOpen,
   pidfdSendSignal,
-} from '../../src/base/libc.ts';
-import { processStartTime } from '../../src/base/process-identity.ts';
+} from '../../../src/base/system/libc.ts';
+import { processStartTime } from '../../../src/base/system/process-identity.ts';
 
 t.test('tells why a call failed, by the name that Node uses', (t) => {
   const folder = t.testdir({});

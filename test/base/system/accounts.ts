@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { findGroup, findUser, groupsOfUser } from '../../src/base/accounts.ts';
+import { findGroup, findUser, groupsOfUser } from '../../../src/base/system/accounts.ts';
 
 t.test('finds a user by name and by uid', async (t) => {
   t.match(findUser('root'), { name: 'root', uid: 0, gid: 0 });

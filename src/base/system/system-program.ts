@@ -1,8 +1,8 @@
 // Programs of the system that run with the agent's rights on others' behalf. They are looked for in the system's own folders,
 // never in a PATH, which is somebody's: a child's, or that of whoever started us.
 import { join } from 'node:path';
+import { findPathFault } from '../paths/trusted-path.ts';
 import { isExecutable } from './executable.ts';
-import { findPathFault } from './trusted-path.ts';
 
 const folders = ['/usr/bin', '/bin', '/usr/sbin', '/sbin', '/run/current-system/sw/bin'];
 const found = new Map<string, string>();

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { createChangePoint, nextChange, until } from '../../src/base/until.ts';
+import { createChangePoint, nextChange, until } from '../../../src/base/time/until.ts';
 
 t.test('asks at once, and again only after a change', async (t) => {
   const point = createChangePoint();

@@ -2,7 +2,7 @@
 // process's user owns or may write. As sshd's StrictModes; opening a file safely is for those who open it.
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { hasAccessList } from './libc.ts';
+import { hasAccessList } from '../system/libc.ts';
 
 export interface PathFault {
   /** The part that is not as it should be: the file, a folder above it, or a link on the way. */

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { isJsonObject, JsonNumber, parseJson, stringifyJson } from '../../src/base/json.ts';
+import { isJsonObject, JsonNumber, parseJson, stringifyJson } from '../../../src/base/text/json.ts';
 
 t.test('keeps the text of numbers there and back', (t) => {
   const text = '{"a":1.50,"b":[1e3,-0,123456789012345678901234567890],"c":"1.50","d":null,"e":{"f":true}}';
