@@ -104,9 +104,17 @@ export function createProblems(): Problems {
       return [...warnings];
     },
     throwIfAny() {
-      if (found.size > 0) throw new ConfigError(inOrder([...found.values()]));
+      const all = [...found.values()];
+      if (all.length > 0) throw new ConfigError(inOrder(all.filter((one) => !isToldBy(one, all))));
     },
   };
+}
+
+/** What is missing is not told beside the misspelt key that is meant for it. */
+function isToldBy({ path, message }: ConfigProblem, all: readonly ConfigProblem[]): boolean {
+  const [, missing] = /^missing (\w+)/.exec(message) ?? [];
+  if (missing === undefined) return false;
+  return all.some((other) => other.path.startsWith(`${path}.`) && other.message.includes(missing));
 }
 
 /** Two places say the same; `what` is it. */

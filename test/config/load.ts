@@ -193,6 +193,7 @@ files:
 token: hunter2
 `);
   t.strictSame(problems, [
+    '3:14: upstreams.v.address: a URL here has no name and password; secrets do not belong in this file',
     '4:42: upstreams.v.auth.secret_id: secrets do not belong in this file; put it in a file and name that with secret_id_file',
     '5:43: secrets.a.parameters.t: looks like a token: secrets do not belong in this file; keep it in a file of its own',
     '8:5: files[0].contents: looks like a private key: secrets do not belong in this file; keep it in a file of its own',

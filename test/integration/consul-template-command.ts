@@ -129,7 +129,7 @@ upcase = true
     `-vault-addr=${vault.address}`,
     'sh',
     '-c',
-    'env | grep -i user; env | grep -c PASS',
+    'env | grep "=u1$"; env | grep -c "^PASS"',
   );
   t.equal(stdout, 'APP_USER=u1\n0\n', stderr);
 });
