@@ -1,6 +1,7 @@
 // `latchkey completion bash|zsh|fish`: the commands, their words and options for a shell, from their declarations.
 import yargs, { type Argv } from 'yargs';
 import type { Define } from '../option-groups.ts';
+import { printText } from '../output.ts';
 
 export type Shell = 'bash' | 'zsh' | 'fish';
 
@@ -18,7 +19,7 @@ interface Described {
 
 export async function runCompletion(shell: Shell, declare: (define: Define) => void): Promise<number> {
   const writers = { bash: bashText, zsh: zshText, fish: fishText };
-  process.stdout.write(writers[shell](describeAll(declare)));
+  printText(writers[shell](describeAll(declare)));
   return 0;
 }
 
