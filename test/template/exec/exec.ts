@@ -13,16 +13,19 @@ t.test('templates call themselves as deep as Go allows, then fail clearly', asyn
   );
 });
 
+/** Whichever comes first: on a slow machine the time. */
+const tooMuch = /more than 2000000 steps|takes more than 600 ms/;
+
 t.test('ends what would not end, with the limit in the error', async (t) => {
   const cases: readonly (readonly [string, RegExp])[] = [
-    ['{{ range loop 1000000000000 }}{{ end }}', /more than 2000000 steps/],
-    ['{{ range 1000000000000 }}{{ end }}', /more than 2000000 steps/],
+    ['{{ range loop 1000000000000 }}{{ end }}', tooMuch],
+    ['{{ range 1000000000000 }}{{ end }}', tooMuch],
     [
       '{{ range loop 1000000000000 }}0123456789012345678901234567890123456789{{ end }}',
       /output is longer than/,
     ],
     ['{{ $x := "12345678" }}{{ range 100 }}{{ $x = print $x $x }}{{ end }}', /text is longer than/],
-    ['{{ range 1000 }}{{ $x := printf "%1000000d" 1 }}{{ end }}', /more than 2000000 steps/],
+    ['{{ range 1000 }}{{ $x := printf "%1000000d" 1 }}{{ end }}', tooMuch],
     ['{{ range loop 20000 }}{{ $x := secret (printf "kv/%d" .) }}{{ end }}', /more than 10000 secrets/],
     ['{{ define "r" }}{{ executeTemplate "r" }}{{ end }}{{ executeTemplate "r" }}', /nested deeper than/],
   ];

@@ -33,7 +33,7 @@ t.test('tells which functions are used, in every template', async (t) => {
   const { usedFunctions } = parsed(
     '{{ define "d" }}{{ a (b 1) }}{{ end }}{{ if c }}{{ else }}{{ d | e }}{{ end }}',
   );
-  t.same([...usedFunctions].sort(), ['a', 'b', 'c', 'd', 'e']);
+  t.same([...usedFunctions.keys()].sort(), ['a', 'b', 'c', 'd', 'e']);
 });
 
 t.test('names the place, and the function that was meant', async (t) => {

@@ -111,7 +111,13 @@ t.test('the arguments of a write become its parameters, the query of a read too'
     },
   );
   t.same(asked, [
-    { kind: 'write', path: 'pki/issue/web', parameters: { common_name: 'a=b', ttl: '1h' } },
+    {
+      kind: 'write',
+      path: 'pki/issue/web',
+      parameters: { common_name: 'a=b', ttl: '1h' },
+      // Literals of the template: an error may show them.
+      shownParameters: ['common_name', 'ttl'],
+    },
     { kind: 'read', path: 'kv/a b', parameters: { version: '2' } },
   ]);
 });
