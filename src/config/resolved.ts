@@ -41,6 +41,8 @@ export interface SecretConfig {
   readonly path: string;
   readonly operation: 'read' | 'write';
   readonly parameters: Readonly<Record<string, string>>;
+  /** Nothing of the path is a query, whatever it looks like. */
+  readonly isPathLiteral?: boolean;
   readonly refreshMs: number;
   /** Of a write whose answer tells no end: how often it is done again; undefined: never. */
   readonly reissueMs: number | undefined;

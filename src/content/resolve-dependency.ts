@@ -73,7 +73,8 @@ function unknownName(name: string, known: Iterable<string>): string {
 
 /** The reference and policy of a configured secret, for whoever opens it by name. */
 export function resolveSecret(secret: SecretConfig): ResolvedDependency {
-  const { path, parameters } = splitQuery(secret.path);
+  const { path, parameters } =
+    secret.isPathLiteral === true ? { path: secret.path, parameters: {} } : splitQuery(secret.path);
   const reference = createReference({
     upstream: secret.upstream,
     path,

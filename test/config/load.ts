@@ -345,3 +345,19 @@ files:
   t.strictSame(config.secrets, []);
   t.strictSame(config.files[1]?.check, { command: ['a'], timeoutMs: 10_000 });
 });
+
+t.test('a path is to the letter where no parameters are written down beside it', async (t) => {
+  const secretsOf = (text: string) =>
+    loadConfigText(
+      '/etc/latchkey/x.yaml',
+      `upstreams: { v: { address: "https://a:1" } }\nsecrets: ${text}\n`,
+      {
+        env: {},
+        checks: 'text',
+      },
+    ).secrets;
+  t.match(secretsOf('{ a: { path: "s/a?b=c", parameters: {} } }'), [
+    { path: 's/a?b=c', isPathLiteral: true },
+  ]);
+  t.match(secretsOf('{ a: { path: "s/a?b=c" } }'), [{ path: 's/a?b=c', isPathLiteral: false }]);
+});

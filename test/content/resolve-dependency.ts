@@ -58,6 +58,8 @@ t.test('a name is that name: signs of URLs in it mean nothing', async (t) => {
   const pinned = { ...secretConfig('pinned'), path: 'secret/app?version=2' };
   t.match(resolveSecret(secret).reference, { path: 'secret/app?prod', parameters: {} });
   t.match(resolveSecret(pinned).reference, { path: 'secret/app', parameters: { version: '2' } });
+  const literal = { ...pinned, isPathLiteral: true };
+  t.match(resolveSecret(literal).reference, { path: 'secret/app?version=2', parameters: {} });
   const resolve = createDependencyResolver({ secrets: [], defaultUpstream: 'vault' });
   for (const path of ['secret/data/app?prod', 'secret/data/a%3Fb', 'secret/data/a#b?version=1'])
     t.match(resolve({ kind: 'read', path, parameters: {} }, undefined), {

@@ -20,16 +20,13 @@ export const secretSchema = section({
   ),
   path: doc(
     text(),
-    'The path, as the `vault` command takes it, to the letter: the version of a KV engine is found out, a child namespace may stand before it. `?key=value` at its end goes to `parameters`.',
+    'The path, as the `vault` command takes it, to the letter: the version of a KV engine is found out, a child namespace may stand before it. `?key=value` at its end goes to `parameters`, unless `parameters: {}` is written down.',
   ),
   operation: doc(
     z.prefault(choice(['read', 'write']), 'read'),
     '`write` sends the parameters as the body (`pki/issue/web`), `read` as the query.',
   ),
-  parameters: doc(
-    z.prefault(z.record(text(), parameter, 'a map'), {}),
-    'Parameters of the request; no secrets.',
-  ),
+  parameters: doc(z.optional(z.record(text(), parameter, 'a map')), 'Parameters of the request; no secrets.'),
   refresh: doc(
     z.optional(duration()),
     'How often a secret without a lease is asked for; default 30s. Of a `write` that tells no end: how often it is done again; default never.',
