@@ -131,9 +131,11 @@ function hostProblems(config: ResolvedConfig): string[] {
     if (problem !== undefined) problems.push(`${place}: ${problem}`);
   };
   for (const file of config.files) {
-    const { place, destination, createParents, fifo, check, notify, settle } = file;
+    const { place, destination, createParents, fifo, check, notify, settle, staging, inPlace } = file;
     if (!createParents) note(`${place}.destination`, () => folderProblem(destination));
     note(`${place}.destination`, () => specialProblem(destination, fifo));
+    if (staging !== undefined && !inPlace)
+      note(`${place}.staging`, () => stagingProblem(staging, destination));
     if (check !== undefined) note(`${place}.check`, () => programProblem(check.command));
     for (const [index, one] of notify.entries()) {
       if (one.kind === 'command') note(`${place}.notify[${index}]`, () => programProblem(one.command));
@@ -177,6 +179,20 @@ function programProblem([program = '']: readonly string[], workingDir?: string):
 function folderProblem(path: string): string | undefined {
   const folder = dirname(path);
   return existsSync(folder) ? undefined : `the folder ${folder} does not exist; make it, or correct the path`;
+}
+
+/** Folders that are still to be made are looked for when the file is written. */
+function stagingProblem(staging: string, destination: string): string | undefined {
+  const folder = dirname(destination);
+  try {
+    const from = statSync(staging);
+    if (!from.isDirectory()) return `expected a folder, ${staging} is none`;
+    if (from.dev === statSync(folder).dev) return undefined;
+    return `${staging} is on another file system than ${folder}; choose a folder on the file system of the destination`;
+  } catch {
+    // Not there, or not to be seen by who asks.
+    return undefined;
+  }
 }
 
 /** Links are followed, as its writer does. */

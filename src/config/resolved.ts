@@ -105,6 +105,8 @@ export interface FileConfig {
   readonly wait: { readonly minMs: number; readonly maxMs: number };
   /** What is done when somebody else deletes or changes the file, its mode or owner. */
   readonly onDrift: 'repair' | 'report';
+  /** Where it is staged; undefined: beside the destination. */
+  readonly staging: string | undefined;
   readonly createParents: boolean;
   /** Keep the previous file beside it as `.bak`. */
   readonly backup: boolean;

@@ -293,11 +293,11 @@ async function isAsRendered(unit: FileUnit, accounts: Accounts): Promise<boolean
 
 /** An owner that does not exist now has nothing that could be recovered. */
 function ownedDestination({ config }: FileUnit, accounts: Accounts): OwnedDestination {
-  const { destination, owner, place } = config;
+  const { destination, owner, place, staging } = config;
   try {
-    return { destination, uid: owner === undefined ? undefined : accounts.uid(owner, place) };
+    return { destination, staging, uid: owner === undefined ? undefined : accounts.uid(owner, place) };
   } catch {
-    return { destination, uid: undefined };
+    return { destination, staging, uid: undefined };
   }
 }
 

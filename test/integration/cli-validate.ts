@@ -21,6 +21,7 @@ t.test('all stages are told together', async (t) => {
         {
           contents: 'x',
           destination: join(folder, 'c'),
+          staging: '/proc',
           check: { command: ['no-such-check', '{staged}'] },
           notify: { command: [join(gone, 'reload')] },
           settle: { command: ['no-such-settle'] },
@@ -48,6 +49,7 @@ t.test('all stages are told together', async (t) => {
     /files\[1\]\.mode: expected an octal string/,
     /missing value for if/,
     /files\[1\]\.destination: the folder .*gone does not exist/,
+    /files\[2\]\.staging: \/proc is on another file system than /,
     /files\[2\]\.check: there is no program no-such-check/,
     /files\[2\]\.notify\[0\]: .*reload does not exist/,
     /files\[2\]\.settle: there is no program no-such-settle/,

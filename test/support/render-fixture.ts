@@ -135,6 +135,7 @@ export function fileConfig(
     onFailure: 'keep',
     wait: { minMs: 0, maxMs: 0 },
     onDrift: 'repair',
+    staging: undefined,
     createParents: false,
     backup: false,
     inPlace: false,

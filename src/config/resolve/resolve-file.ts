@@ -38,6 +38,7 @@ export function resolveFile({ value, place }: Item<FileInput>, context: ResolveC
     onFailure: value.on_failure,
     wait: value.wait,
     onDrift: value.on_drift,
+    staging: value.staging === undefined ? undefined : context.pathAt(place, value.staging),
     createParents: value.create_parents,
     backup: value.backup,
     inPlace: value.in_place,
@@ -66,7 +67,7 @@ function checkKeys(value: FileInput, place: Place, { problems }: ResolveContext,
   if (value.fifo || isStream) {
     const what = isStream ? value.destination : 'a fifo';
     const other = isStream ? 'name a file' : 'fifo';
-    for (const key of ['set', 'backup', 'in_place', 'check', 'settle'] as const) {
+    for (const key of ['set', 'backup', 'in_place', 'check', 'settle', 'staging'] as const) {
       if (value[key] === undefined || value[key] === false) continue;
       problems.add(place.at(key), `${what} has no file that stays; remove this or ${other}`, 'key');
     }

@@ -72,6 +72,10 @@ export const fileSchema = section({
     z.prefault(choice(['repair', 'report']), 'repair'),
     'When somebody else deletes or changes the file, its mode or owner: put it right and tell its programs, or only say so.',
   ),
+  staging: doc(
+    z.optional(text()),
+    'Folder in which the file lies before it is renamed, on the same file system; for programs that read all of the folder of the destination. Default: beside the destination. Made with mode 0700 where it is missing.',
+  ),
   create_parents: doc(z.prefault(flag(), false), 'Make missing folders, with mode 0755.'),
   backup: doc(z.prefault(flag(), false), 'Keep the previous file beside it, with `.bak` at the end.'),
   in_place: doc(

@@ -2,14 +2,16 @@
 // two of them. Keeps what was there as long as a rollback may want it back.
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { LatchkeyError } from '../../base/errors.ts';
 import { leftoverName } from '../../base/paths/leftover-name.ts';
 import { isMaster } from '../../base/paths/path-trust.ts';
+import { errnoOf } from '../../base/system/errno.ts';
 import { keepUnder } from './copy-file.ts';
 import { type Destination, inFolder } from './destination.ts';
 import { toFileError } from './file-error.ts';
 import type { SyncFolder } from './folder-sync.ts';
 import { applyStep, type CommitStep, type Journal, type JournalRecord, writeJournal } from './journal.ts';
-import { discardStaged, type Home, type StagedFile } from './stage.ts';
+import { discardStaged, type Home, otherFileSystem, type StagedFile } from './stage.ts';
 
 export interface CommitPlan {
   readonly files: readonly StagedFile[];
@@ -129,11 +131,15 @@ async function prepare(file: StagedFile, keepsPrevious: boolean): Promise<Change
 
 function writeBackup(file: StagedFile): Promise<void> {
   const { target } = file;
-  return inFolder(target, async (folder) => {
-    const fresh = leftoverName('previous', file.destination);
-    await keepUnder({ folder, name: target.name }, { folder, name: fresh }, file.inPlace);
-    await rename(folder.entry(fresh), folder.entry(`${target.name}.bak`));
-  });
+  // Where nobody sees it half; what is written in place may be staged on another file system.
+  const aside = file.inPlace ? target : file.home;
+  return inFolder(target, (folder) =>
+    inFolder(aside, async (other) => {
+      const fresh = leftoverName('previous', file.destination);
+      await keepUnder({ folder, name: target.name }, { folder: other, name: fresh }, file.inPlace);
+      await rename(other.entry(fresh), folder.entry(`${target.name}.bak`));
+    }),
+  );
 }
 
 /** Of those who may have a hand in the path, the one who is neither root nor the agent. */
@@ -156,7 +162,7 @@ async function applyAll(
       if (change.step.action !== 'write') done.push(change);
     } catch (error) {
       await undo(done, changes, journal, tools);
-      throw toFileError(error, contextOf(change.file, 'replace'));
+      throw replaceError(error, change.file);
     }
   }
   await syncAll(changes, tools.syncFolder);
@@ -212,6 +218,15 @@ async function dropPrevious(changes: readonly Change[]): Promise<void> {
 
 async function syncAll(changes: readonly Change[], syncFolder: SyncFolder): Promise<void> {
   await Promise.all([...new Set(changes.map((change) => change.file.target.folder))].map(syncFolder));
+}
+
+/** Two mounts of one file system look like one, until something is renamed from one to the other. */
+function replaceError(error: unknown, file: StagedFile): LatchkeyError {
+  const { home, target, place } = file;
+  if (errnoOf(error) === 'EXDEV' && home.folder !== target.folder) {
+    return otherFileSystem(`${place}.staging`, home.folder, target);
+  }
+  return toFileError(error, contextOf(file, 'replace'));
 }
 
 function contextOf(

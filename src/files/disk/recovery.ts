@@ -23,6 +23,8 @@ export interface Recovery {
 export interface OwnedDestination {
   readonly destination: string;
   readonly uid: number | undefined;
+  /** Where it is staged, if not beside it. */
+  readonly staging?: string | undefined;
 }
 
 interface RecoveryOptions {
@@ -81,7 +83,8 @@ async function findJournals({ stateFolder, syncFolder, logger }: RecoveryOptions
 async function foldersOf(destinations: readonly OwnedDestination[]): Promise<LeftoverFolder[]> {
   const folders = new Map<string, LeftoverFolder>();
   await Promise.all(
-    destinations.map(async ({ destination, uid }) => {
+    destinations.map(async ({ destination, uid, staging }) => {
+      if (staging !== undefined) folders.set(`${staging} ${uid}`, { path: staging, uid });
       // A link's target has its leftovers in its own folder; where nothing can be written nothing was.
       const wish = { place: '', destination, uid, createParents: false };
       const path = await findDestination(wish).then(

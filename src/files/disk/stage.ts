@@ -1,10 +1,12 @@
-// Puts new bytes next to their destination, with the right owner and mode before the first byte, or finds that the
-// destination has them already and only mends its owner and mode. Nothing here touches a destination's bytes.
+// Puts new bytes next to their destination, or in the folder that is named for it, with the right owner and mode before the
+// first byte, or finds that the destination has them already and only mends its owner and mode. Nothing here touches a
+// destination's bytes.
 
 import { constants, fstatSync } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { HeldFolder } from '../../base/paths/held-folder.ts';
+import { LatchkeyError } from '../../base/errors.ts';
+import { type HeldFolder, holdFolder } from '../../base/paths/held-folder.ts';
 import { leftoverName } from '../../base/paths/leftover-name.ts';
 import { type PathTrust, trusting } from '../../base/paths/path-trust.ts';
 import { errnoOf } from '../../base/system/errno.ts';
@@ -23,6 +25,8 @@ export interface Output {
   /** Absent: as it comes, the agent's own. */
   readonly uid: number | undefined;
   readonly gid: number | undefined;
+  /** The folder to stage it in; absent: that of the destination. */
+  readonly staging?: string | undefined;
   readonly createParents: boolean;
   /** Its links were followed before, and none may come after. */
   readonly isReal?: boolean;
@@ -36,7 +40,7 @@ export interface StagedFile {
   readonly place: string;
   readonly destination: string;
   readonly target: Destination;
-  /** The staged file: beside the destination, or in the spare folder. */
+  /** The staged file: beside the destination, in `staging`, or in the spare folder. */
   readonly home: Home;
   /** The same as a path, for checks. */
   readonly path: string;
@@ -69,6 +73,7 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constant
 const modeBits = 0o7777;
 /** No secret is a program that runs with another's rights. */
 const plainModeBits = 0o777;
+const stagingMode = 0o700;
 
 /** Throws `file_failed`, and leaves nothing behind then. */
 export function stageOutput(output: Output, options: StageOptions): Promise<StagedFile | SameFile> {
@@ -80,7 +85,10 @@ export function stageOutput(output: Output, options: StageOptions): Promise<Stag
       return { destination: output.destination, wasMended, identity };
     }
     const { place, destination, inPlace, backup } = output;
-    const { home, identity } = await writeBeside(output, target, folder, options.spareFolder);
+    const { home, identity } =
+      output.staging === undefined
+        ? await writeBeside(output, target, folder, options.spareFolder)
+        : await writeAside(output, output.staging, target);
     return {
       place,
       destination,
@@ -178,6 +186,38 @@ async function writeBeside(
   } catch (error) {
     throw toFileError(error, { ...context, path: spareFolder });
   }
+}
+
+/** Modes of the staged file are those of the destination: the folder alone keeps it from those who may not see it yet. */
+async function writeAside(
+  output: Output,
+  staging: string,
+  target: Destination,
+): Promise<{ home: Home; identity: FileIdentity }> {
+  const { trust } = target;
+  const place = `${output.place}.staging`;
+  let held: HeldFolder | undefined;
+  try {
+    held = await holdFolder(staging, { trust, createMode: stagingMode });
+    const isCopied = output.inPlace && target.existing !== undefined;
+    if (!isCopied && held.stats.dev !== target.identity.dev) throw otherFileSystem(place, staging, target);
+    const { name, identity: written } = await writeStaged(held, output);
+    const { path, stats } = held;
+    const identity = { dev: stats.dev, ino: stats.ino };
+    return { home: { folder: path, trust, identity, name }, identity: written };
+  } catch (error) {
+    throw toFileError(error, { place, path: staging, verb: 'stage in' });
+  } finally {
+    held?.release();
+  }
+}
+
+export function otherFileSystem(place: string, staging: string, { folder }: Destination): LatchkeyError {
+  return new LatchkeyError(
+    'file_failed',
+    `${place}: ${staging} is on another file system or mount than ${folder}, and no file can be renamed from the one to the other`,
+    { remedy: 'choose a folder on the file system of the destination' },
+  );
 }
 
 async function writeStaged(
