@@ -110,6 +110,19 @@ t.test('only base/system/libc.ts loads koffi', (t) => {
   t.end();
 });
 
+t.test('what Node does not document is used in one folder, which tries it at the start', (t) => {
+  const users = files
+    .filter((file) => folderOf(file) !== 'devvault')
+    .filter((file) =>
+      /\b_(?:handle|header\w*|httpMessage|events|server)\b|\.listeners\('|process\.binding\(/.test(
+        readFileSync(file, 'utf8').replace(/^ *(?:\/\*\*[\s\S]*?\*\/|\/\/.*)$/gm, ''),
+      ),
+    )
+    .map((file) => relative(root, dirname(file)));
+  t.strictSame([...new Set(users)], ['server/node-internals']);
+  t.end();
+});
+
 t.test('owners and modes are set by descriptor', (t) => {
   // Of a name it may be another's file by then. FileHandle has methods of the same names: `handle.chmod`, `sink.chown`.
   const byName =

@@ -21,6 +21,7 @@ import { createAddressWatch } from './listen/address-watch.ts';
 import { createDescriptorBudget } from './listen/connection-shares.ts';
 import { addressOf, type Listener } from './listen/listener.ts';
 import { readActivatedSockets } from './listen/socket-activation.ts';
+import { type NodeInternals, tryNodeInternals, untriedInternals } from './node-internals/self-test.ts';
 import { createDialects } from './routes.ts';
 import { createSecretReader } from './secrets/secret-reader.ts';
 import { createSystemdListener } from './systemd/systemd-listener.ts';
@@ -57,11 +58,15 @@ export interface LocalServer {
 export function createServer(options: ServerOptions): LocalServer {
   const { view, access, clock, metrics, logger } = options;
   const waits = createWaits({ store: view.store, access, clock, metrics });
+  let internals: NodeInternals | undefined;
   const context: ServerContext = {
     ...options,
     audit: withDenialLog(options.audit, { clock, logger }),
     secrets: createSecretReader({ view, clock }),
     waits,
+    get internals() {
+      return internals ?? untriedInternals;
+    },
   };
   const dialects = createDialects(context);
   const ledgerRecords = metrics.ledgerRecords.with();
@@ -89,6 +94,7 @@ export function createServer(options: ServerOptions): LocalServer {
   }
 
   async function startOne(config: ListenerConfig): Promise<Listener> {
+    internals ??= await tryNodeInternals((message) => logger.warn({}, message));
     const listener = create(config);
     await listener.start();
     const { place, serve } = config;

@@ -227,13 +227,22 @@ export class Exchange implements Recorded {
     if (!response.destroyed) {
       if (this.#delivery !== undefined) context.ledger.delivered(this.identity.caller, this.#delivery);
       if (this.#isLast()) response.shouldKeepAlive = false;
-      if (this.#wire === undefined || !sendWireBytes(this.request, response, this.#wire)) this.#sendApart();
+      if (!this.#sendWhole()) this.#sendApart();
     }
     const dialect = this.dialect?.name ?? 'none';
     context.metrics.requests.with(dialect, String(this.#status)).inc();
     if (!this.hasWaited) {
       context.metrics.requestSeconds.with(dialect).observe((context.clock.now() - this.startedAt) / 1000);
     }
+  }
+
+  #sendWhole(): boolean {
+    const { context, request, response } = this;
+    return (
+      this.#wire !== undefined &&
+      context.internals.canSendWire &&
+      sendWireBytes(request, response, this.#wire)
+    );
   }
 
   #sendApart(): void {

@@ -13,7 +13,7 @@ import type { Caller } from '../../access/caller.ts';
 import type { PeerReader } from '../../access/peer.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
 import { type BindContext, bindListener, refreshBinding } from '../listen/bind-listener.ts';
-import { type Connection, fdOf, type ListenerScope } from '../listen/connection.ts';
+import type { Connection, ListenerScope } from '../listen/connection.ts';
 import { createConnectionShares, type DescriptorBudget } from '../listen/connection-shares.ts';
 import { httpLimits, refuseConnection, refuseMalformed } from '../listen/http-limits.ts';
 import { createIdentity } from '../listen/identity.ts';
@@ -21,6 +21,7 @@ import type { Listener } from '../listen/listener.ts';
 import { hostRulesOf, tlsOptionsOf } from '../listen/listener-identity.ts';
 import { createPeerTable, ofNobody, ofOpenListener, type Peer } from '../listen/peer-table.ts';
 import { provideTokenFile } from '../listen/provide-token-file.ts';
+import { fdOf, takeParser } from '../node-internals/socket-internals.ts';
 import { takeListMethod } from '../node-internals/vault-list-method.ts';
 import { dialectsOf, handleRequest } from '../routes.ts';
 import type { DialectHandler } from './dialect.ts';
@@ -131,16 +132,15 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
 
   // Node's own listener puts the HTTP parser on the socket: ours goes first and calls it for those admitted.
   const event = isTls(server) ? 'secureConnection' : 'connection';
-  const parse = server.listeners(event)[0] as (this: Server, socket: Socket) => void;
-  server.removeAllListeners(event);
+  const parse = takeParser(server, event, options.config.place);
   server.on(event, (socket: Socket) => {
-    admit(socket, () => parse.call(server, socket));
+    admit(socket, () => parse(socket));
   });
   if (isTls(server)) server.prependListener('connection', awaitHandshake);
   server.on('request', onRequest);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const again = (): void => parse.call(server, socket as Socket);
-    if (byRoot.get('v1')?.name === 'vault' && takeListMethod(error, socket, again)) return;
+    const isVault = byRoot.get('v1')?.name === 'vault' && context.internals.canTakeList;
+    if (isVault && takeListMethod(error, socket, () => parse(socket as Socket))) return;
     metrics.malformedRequests.with(scope.config.place).inc();
     refuseMalformed(socket, error);
   });

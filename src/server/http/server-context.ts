@@ -7,6 +7,7 @@ import type { Clock } from '../../base/time/clock.ts';
 import type { AgentMetrics } from '../../metrics/agent-metrics.ts';
 import type { MetricsRegistry } from '../../metrics/registry.ts';
 import type { AgentView } from '../agent-view.ts';
+import type { NodeInternals } from '../node-internals/self-test.ts';
 import type { SecretReader } from '../secrets/secret-reader.ts';
 import type { Waits } from './waits.ts';
 
@@ -21,4 +22,6 @@ export interface ServerContext {
   readonly logger: Logger;
   readonly secrets: SecretReader;
   readonly waits: Waits;
+  /** As tried at the start. */
+  readonly internals: NodeInternals;
 }

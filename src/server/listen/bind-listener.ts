@@ -3,6 +3,7 @@ import type { Server } from 'node:net';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isLoopback } from '../../base/system/local-address.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
+import { mustTellDescriptors } from '../node-internals/socket-internals.ts';
 import type { ActivatedSockets } from './socket-activation.ts';
 import { applyRights, listenBacklog, listenOnUnixSocket } from './unix-socket.ts';
 
@@ -16,7 +17,10 @@ export async function bindListener(
   config: ListenerConfig,
   { sockets }: BindContext,
 ): Promise<() => void> {
-  if (config.kind === 'unix') await listenOnUnixSocket(server, config);
+  if (config.kind === 'unix') {
+    await listenOnUnixSocket(server, config);
+    mustTellDescriptors(server, config.place);
+  }
   if (config.kind === 'tcp') await listenOnPort(server, config);
   if (config.kind !== 'systemd') return () => undefined;
   const { fd, giveBack } = sockets.take(config.place, config.name);
@@ -26,7 +30,10 @@ export async function bindListener(
     giveBack();
     throw error;
   }
-  if (typeof server.address() === 'string' || server.address() === null) return giveBack;
+  if (typeof server.address() === 'string' || server.address() === null) {
+    mustTellDescriptors(server, config.place);
+    return giveBack;
+  }
   giveBack();
   throw new LatchkeyError(
     'listener_failed',

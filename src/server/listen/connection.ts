@@ -2,7 +2,6 @@
 
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Standing } from '../../access/access-policy.ts';
 import { unknownCaller } from '../../access/caller.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
@@ -42,12 +41,6 @@ export interface Connection {
 
 const withoutToken = createIdentity(unknownCaller('no token was shown'));
 const withWrongToken = createIdentity(unknownCaller('a wrong token was shown'));
-
-/** The descriptor of a socket that is still open: Node keeps it in its handle. */
-export function fdOf(socket: Socket): number | undefined {
-  const fd = (socket as unknown as { _handle?: { fd?: number } | null })._handle?.fd;
-  return fd === undefined || fd < 0 ? undefined : fd;
-}
 
 /** Who makes this request: the peer, or of TCP whoever shows the listener's token in one of its headers. */
 export function identityOf(connection: Connection, headers: IncomingHttpHeaders, now: number): Identity {

@@ -10,9 +10,9 @@ import type { ListenerConfig } from '../../config/resolved.ts';
 import { fieldBytes, secretFields, shownVersion } from '../../store/secret-version.ts';
 import type { ServerContext } from '../http/server-context.ts';
 import { type BindContext, bindListener, refreshBinding } from '../listen/bind-listener.ts';
-import { fdOf } from '../listen/connection.ts';
 import { createIdentity, type Identity } from '../listen/identity.ts';
 import type { Listener } from '../listen/listener.ts';
+import { fdOf } from '../node-internals/socket-internals.ts';
 
 interface SystemdListenerOptions extends BindContext {
   config: ListenerConfig;

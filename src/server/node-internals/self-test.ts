@@ -1,0 +1,75 @@
+// Tries what the server uses of Node's internals with a request in memory, before a listener relies on it. Each use has
+// its fallback: without it the server does the same more slowly, or refuses that one kind of request.
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { duplexPair } from 'node:stream';
+import { takeParser } from './socket-internals.ts';
+import { takeListMethod } from './vault-list-method.ts';
+import { sendWireBytes } from './wire-answer.ts';
+
+export interface NodeInternals {
+  /** Head and body can be sent as one piece: `sendWireBytes`. */
+  readonly canSendWire: boolean;
+  /** A parser that refused Vault's LIST can be exchanged: `takeListMethod`. */
+  readonly canTakeList: boolean;
+}
+
+/** Until they are tried. */
+export const untriedInternals: NodeInternals = { canSendWire: false, canTakeList: false };
+
+const wire = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+const longestTryMs = 1000;
+
+/** `onMissing` is told in one line of each that this Node does not have as expected, and what that means. */
+export async function tryNodeInternals(onMissing: (message: string) => void): Promise<NodeInternals> {
+  const [canSendWire, canTakeList] = await Promise.all([isWireSent(), isListTaken()]);
+  const node = `Node ${process.version}`;
+  if (!canSendWire)
+    onMissing(`${node}: an answer cannot be sent as one piece; answers are sent the slower way`);
+  if (!canTakeList)
+    onMissing(`${node}: its parser cannot be exchanged; Vault's LIST is refused, use GET with list=true`);
+  return { canSendWire, canTakeList };
+}
+
+async function isWireSent(): Promise<boolean> {
+  const answer = await answerTo('GET /', (request, response) => {
+    if (!sendWireBytes(request, response, Buffer.from(wire))) response.destroy();
+  });
+  return answer === wire;
+}
+
+async function isListTaken(): Promise<boolean> {
+  const answer = await answerTo('LIST /v1/some', ({ url = '' }, response) => response.end(url));
+  return answer?.endsWith('\r\n\r\n/v1/some?list=true') === true;
+}
+
+/** Undefined: it was refused, or nothing came of it. */
+async function answerTo(
+  line: string,
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<string | undefined> {
+  const [client, peer] = duplexPair();
+  const { promise, resolve } = Promise.withResolvers<string | undefined>();
+  const timer = setTimeout(() => resolve(undefined), longestTryMs);
+  const refused = (): void => resolve(undefined);
+  try {
+    const server = createServer(answer);
+    const parse = takeParser(server, 'connection', 'self-test');
+    server.on('clientError', (error, socket) => {
+      if (!takeListMethod(error, socket, () => parse(socket as Socket))) refused();
+    });
+    for (const end of [client, peer]) end.once('error', refused).once('close', refused);
+    client.once('data', (bytes: Buffer) => resolve(bytes.toString('latin1')));
+    // Node's parser takes any stream that goes both ways.
+    parse(peer as unknown as Socket);
+    client.write(`${line} HTTP/1.1\r\nHost: test\r\n\r\n`);
+    return await promise;
+  } catch {
+    // Whatever an internal that is not as expected throws: it cannot be used.
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+    client.destroy();
+    peer.destroy();
+  }
+}
