@@ -5,6 +5,7 @@ export const routes = {
   secrets: { method: 'GET', path: '/secrets' },
   secret: { method: 'GET', path: '/secrets/{name}' },
   field: { method: 'GET', path: '/secrets/{name}/{field}' },
+  refused: { method: 'POST', path: '/refused/{name}' },
   events: { method: 'GET', path: '/events' },
   alive: { method: 'GET', path: '/healthz' },
   ready: { method: 'GET', path: '/readyz' },

@@ -1,4 +1,5 @@
-// What `/secrets`, `/secrets/NAME` and `/events` answer.
+// What `/secrets`, `/secrets/NAME`, `/refused/NAME` and `/events` answer.
+import type { ErrorCode } from '../base/errors.ts';
 
 /** `pending`: not obtained yet; `stale`: upstream could not confirm it of late; `expired`: not handed out any more. */
 export type SecretState = 'pending' | 'fresh' | 'stale' | 'expired';
@@ -28,6 +29,16 @@ export interface SecretAnswer {
   readonly expires_at: string | null;
   readonly age_seconds: number;
   readonly stale: boolean;
+}
+
+/** `POST /refused/NAME`. */
+export interface RefusedAnswer {
+  readonly name: string;
+  /** `recent`: upstream was asked within the last seconds, and is not asked again. */
+  readonly outcome: 'changed' | 'same' | 'failed' | 'recent';
+  /** The one that is handed out now. */
+  readonly version: number | null;
+  readonly error?: { readonly code: ErrorCode; readonly message: string };
 }
 
 /** `data` of an event `rotated`. */

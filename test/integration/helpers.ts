@@ -11,6 +11,7 @@ import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { testFolder } from '../support/test-folder.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const templates = resolve(import.meta.dirname, '../../config/templates');
 const run = promisify(execFile);
@@ -19,13 +20,17 @@ const isOpenssl = (): boolean => spawnSync('openssl', ['version']).error === und
 const without = (command: string): string | false =>
   isThere(command) ? false : `${command} is not installed`;
 
-async function setUp(t: import('tap').Test, secrets: Record<string, Record<string, unknown>>) {
+async function setUp(
+  t: import('tap').Test,
+  secrets: Record<string, Record<string, unknown>>,
+  refresh = '200ms',
+) {
   const folder = testFolder(t);
   const vault = await startDevVault(t);
   const config: Record<string, unknown> = {};
   for (const [name, data] of Object.entries(secrets)) {
     await vault.writeSecret(`secret/${name}`, data);
-    config[name] = { path: `secret/${name}`, refresh: '200ms' };
+    config[name] = { path: `secret/${name}`, refresh };
   }
   const agent = startAgent(t, { folder, vault, config: { secrets: config } });
   await agent.untilReady();
@@ -120,9 +125,8 @@ t.test('git is given nothing that its protocol cannot carry', async (t) => {
 });
 
 t.test('git clones with it from a server that wants a password', { skip: without('git') }, async (t) => {
-  const { folder, agent } = await setUp(t, {
-    gitlab: { username: 'robot', password: 'pa:ss', host: '127.0.0.1' },
-  });
+  const first = { username: 'robot', password: 'pa:ss', host: '127.0.0.1' };
+  const { folder, agent, vault } = await setUp(t, { gitlab: first }, '1h');
   const source = join(folder, 'source');
   const env = {
     PATH: process.env['PATH'] ?? '',
@@ -146,7 +150,8 @@ t.test('git clones with it from a server that wants a password', { skip: without
     'one',
   );
   await git('-C', source, 'update-server-info');
-  const expected = `Basic ${Buffer.from('robot:pa:ss').toString('base64')}`;
+  const basic = (password: string) => `Basic ${Buffer.from(`robot:${password}`).toString('base64')}`;
+  let expected = basic('pa:ss');
   const server = createServer((request, response) => {
     if (request.headers.authorization !== expected) {
       response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
@@ -163,15 +168,36 @@ t.test('git clones with it from a server that wants a password', { skip: without
   t.teardown(() => server.close());
   const { port } = server.address() as AddressInfo;
   const helper = `!${process.execPath} --disable-sigusr1 ${program} helper git --secret gitlab --host 127.0.0.1:${port} --socket ${agent.socket}`;
-  await git(
-    '-c',
-    `credential.helper=${helper}`,
-    'clone',
-    '-q',
-    `http://127.0.0.1:${port}/app.git`,
-    join(folder, 'clone'),
-  );
+  const clone = (to: string) =>
+    git(
+      '-c',
+      `credential.helper=${helper}`,
+      'clone',
+      '-q',
+      `http://127.0.0.1:${port}/app.git`,
+      join(folder, to),
+    );
+  await clone('clone');
   t.match((await git('-C', join(folder, 'clone'), 'log', '--format=%s')).stdout, /one/);
+  const polls = () => vault.countRequests(/^GET secret\/data\/gitlab/);
+  const asked = polls();
+  expected = basic('second');
+  await t.rejects(clone('refused'), {
+    message: /secret gitlab: 127\.0\.0\.1:\d+ refused it, and upstream has no other/,
+  });
+  t.equal(polls(), asked + 1, 'upstream was asked, an hour before its time');
+  await vault.writeSecret('secret/gitlab', { ...first, password: 'second' });
+  const newer = /refused it, and upstream had a newer one: try again|a newer one than .* refused is here/;
+  await waitFor('the refusal to count again', async () => {
+    const failure = await clone('again').then(
+      () => '',
+      ({ stderr }: { stderr: string }) => stderr,
+    );
+    return failure === '' || newer.test(failure);
+  });
+  await clone('third');
+  t.match((await git('-C', join(folder, 'third'), 'log', '--format=%s')).stdout, /one/);
+  t.ok(polls() < asked + 6, 'and no more often than every two seconds');
 });
 
 t.test('docker, AWS and Kubernetes are answered in their own words', async (t) => {

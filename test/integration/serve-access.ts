@@ -44,6 +44,7 @@ t.test('another user gets nothing without a rule, not even names', { skip: needs
     '/secrets',
     '/secrets/stripe',
     '/secrets/ghost',
+    '/refused/stripe',
     '/events',
     '/status',
     '/metrics',

@@ -115,6 +115,17 @@ t.test('wait answers when the secret changes, and 304 when it does not', async (
   await waitForMetric('latchkey_open_waits 0');
 });
 
+t.test('who was refused with a secret has upstream asked, and not in a row', async (t) => {
+  serving.put('refused-one', { key: 'one' });
+  const post = (path: string) => ask(path, { ...over, method: 'POST' });
+  t.match((await post('/refused/refused-one')).json(), { name: 'refused-one', outcome: 'same', version: 1 });
+  const again = await post('/refused/refused-one');
+  t.match(again.json(), { outcome: 'recent' });
+  t.equal(again.headers['content-type'], 'application/json');
+  t.equal((await post('/refused/nobody')).status, 404);
+  t.match(await ask('/refused/refused-one', over), { status: 405, headers: { allow: 'POST' } });
+});
+
 t.test('wait without an ETag waits for the first value', async (t) => {
   serving.open('late');
   t.match(await ask('/secrets/late', over), { status: 503, text: /"code":"pending"/ });

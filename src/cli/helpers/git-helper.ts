@@ -7,12 +7,16 @@ import {
   type HelperSecret,
   isForHost,
   requiredField,
+  tellRefused,
   textField,
 } from './helper-secret.ts';
 
-/** `get` answers or stays silent, so that git asks the next helper; `store` and `erase` are not ours to do. */
+/**
+ * `get` answers or stays silent, so that git asks the next helper; `erase` means that the server refused it; `store` is
+ * not ours to do.
+ */
 export async function answerGit(operation: string | undefined, context: HelperContext): Promise<string> {
-  if (operation !== 'get') return '';
+  if (operation !== 'get' && operation !== 'erase') return '';
   const asked = new Map(context.input.split('\n').flatMap((line) => pairOf(line)));
   const host = asked.get('host') ?? '';
   const isLocal = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i.test(host);
@@ -24,6 +28,15 @@ export async function answerGit(operation: string | undefined, context: HelperCo
   const wanted = asked.get('username');
   // Another account's credential is not ours to give: git asks the next helper.
   if (own !== undefined && wanted !== undefined && wanted !== own) return '';
+  if (operation === 'erase') {
+    const refused = asked.get('password');
+    const isOld = refused !== undefined && refused !== requiredField(secret, ['password', 'token']);
+    const what = isOld
+      ? `a newer one than ${host} refused is here`
+      : await tellRefused(context, secret, host);
+    process.stderr.write(`latchkey: secret ${secret.name}: ${what}\n`);
+    return '';
+  }
   const lines = [
     lineOf(secret, 'username', own ?? wanted ?? 'token'),
     lineOf(secret, 'password', requiredField(secret, ['password', 'token'])),

@@ -1,6 +1,6 @@
 // What every credential helper needs: the secret by name from the agent, its fields and its end.
 import { pathOf, routes } from '../../api/routes.ts';
-import type { SecretAnswer } from '../../api/secrets.ts';
+import type { RefusedAnswer, SecretAnswer } from '../../api/secrets.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/text/json.ts';
 import { askAgentOrThrow } from '../../client/local-client.ts';
@@ -30,6 +30,22 @@ export async function fetchSecret({ socketPath, secret }: HelperContext): Promis
     throw new LatchkeyError('internal', 'the agent did not answer with a secret');
   const expiresAt = body['expires_at'];
   return { name: secret, fields, expiresAt: typeof expiresAt === 'string' ? expiresAt : null };
+}
+
+/** Has upstream asked now, because a server refused the secret; says in a clause what came of it. */
+export async function tellRefused(
+  { socketPath }: HelperContext,
+  { name }: HelperSecret,
+  host: string,
+): Promise<string> {
+  const { method } = routes.refused;
+  const answer = await askAgentOrThrow({ socketPath, method, path: pathOf(routes.refused, name) });
+  const { outcome, error } = JSON.parse(answer.body.toString('utf8')) as RefusedAnswer;
+  const refusal = `${host} refused it`;
+  if (outcome === 'changed') return `${refusal}, and upstream had a newer one: try again`;
+  if (outcome === 'same') return `${refusal}, and upstream has no other: it must be made anew there`;
+  if (outcome === 'recent') return `${refusal}, and upstream was asked a moment ago: try again`;
+  return `${refusal}, and upstream could not be asked: ${error?.message ?? 'see the log of the agent'}`;
 }
 
 /** The first of these fields that is a text or a number, as text. */

@@ -1,5 +1,6 @@
 // The native dialect: names, secrets and single fields, with ETag and `wait`.
 
+import { prefixOf, routes } from '../../api/routes.ts';
 import type { SecretsAnswer } from '../../api/secrets.ts';
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { LatchkeyError } from '../../base/errors.ts';
@@ -10,6 +11,7 @@ import type { Exchange } from '../http/exchange.ts';
 import { decodeSegment, methodNotAllowed } from '../http/http-request.ts';
 import type { PreparedAnswer } from '../http/prepared-answer.ts';
 import type { ServerContext } from '../http/server-context.ts';
+import { createRefusedSecrets } from './refused-secret.ts';
 import type { SecretTarget } from './secret-reader.ts';
 
 /** Longer ones are cut to this: clients ask again. */
@@ -18,6 +20,7 @@ const maxRememberedPaths = 4096;
 
 export function createSecretsDialect(context: ServerContext): DialectHandler {
   const { secrets, waits, view } = context;
+  const refused = createRefusedSecrets(context);
   /** Equal paths give the same target: the prepared answers are kept by it. */
   const targets = new BoundedMap<string, SecretTarget>(maxRememberedPaths);
 
@@ -77,10 +80,11 @@ export function createSecretsDialect(context: ServerContext): DialectHandler {
 
   return {
     name: 'secrets',
-    roots: ['secrets'],
+    roots: ['secrets', 'refused'],
     isServedBy: (listener) => listener.serve.includes('secrets'),
     handle(exchange) {
       const { method, path } = exchange;
+      if (path.startsWith(prefixOf(routes.refused))) return refused(exchange);
       if (method !== 'GET' && method !== 'HEAD') {
         methodNotAllowed(exchange, 'GET, HEAD');
         return;
