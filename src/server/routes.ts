@@ -40,7 +40,7 @@ export function dialectsOf(dialects: readonly DialectHandler[], listener: Listen
 /** Refuse, find the dialect, let it answer. Who asks is known since the connection began (connection.ts). */
 export function handleRequest(exchange: Exchange, dialects: DialectsByRoot): void {
   const dialect = dialects.get(firstSegment(exchange.path));
-  exchange.dialect = dialect;
+  exchange.enter(dialect);
   if (hasManyHosts(exchange.request.rawHeaders)) {
     exchange.fail('request_invalid', 'expected one Host header, got several');
     return;

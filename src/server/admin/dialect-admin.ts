@@ -52,7 +52,7 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
     const [name = '', version] = decodeSegment(exchange.path.slice(prefixOf(routes.whoHas).length)).split(
       '@',
     );
-    exchange.name = name;
+    exchange.concerns(name);
     const entry = view.names.find(name)?.entry;
     if (entry === undefined) {
       exchange.fail('not_found', `there is no secret named ${JSON.stringify(name)}`);
@@ -81,7 +81,7 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
 
   async function drill(exchange: Exchange): Promise<void> {
     const name = decodeSegment(exchange.path.slice(prefixOf(routes.drill).length));
-    exchange.name = name;
+    exchange.concerns(name);
     const { kind = 'rotation', notify = false } = await jsonBody(exchange);
     if (kind !== 'rotation' && kind !== 'outage' && kind !== 'revocation') {
       throw new LatchkeyError('usage', 'kind: expected rotation, outage or revocation');
@@ -91,7 +91,7 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
 
   async function rotate(exchange: Exchange): Promise<void> {
     const name = decodeSegment(exchange.path.slice(prefixOf(routes.rotate).length));
-    exchange.name = name;
+    exchange.concerns(name);
     const body = await jsonBody(exchange);
     const ended = new AbortController();
     exchange.response.once('close', () => ended.abort());

@@ -11,7 +11,7 @@ export function createHealthDialect(context: ServerContext): DialectHandler {
     roots: ['healthz', 'readyz'],
     isServedBy: () => true,
     handle(exchange) {
-      exchange.isAudited = false;
+      exchange.skipAudit();
       if (exchange.method !== 'GET' && exchange.method !== 'HEAD')
         return methodNotAllowed(exchange, 'GET, HEAD');
       if (exchange.path === '/healthz') {

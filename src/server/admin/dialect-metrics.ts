@@ -31,7 +31,7 @@ function metricsAt(
     roots: where.roots,
     isServedBy: where.isServedBy,
     handle(exchange) {
-      exchange.isAudited = false;
+      exchange.skipAudit();
       if (exchange.method !== 'GET' && exchange.method !== 'HEAD')
         return methodNotAllowed(exchange, 'GET, HEAD');
       if (!where.paths.includes(exchange.path)) {

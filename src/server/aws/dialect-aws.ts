@@ -51,8 +51,8 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
   }
 
   /** True when the caller may; else they have their answer. */
-  function admits(exchange: Exchange, name: string): boolean {
-    if (exchange.permitsSecret(name)) return true;
+  function admits(exchange: Exchange, name: string, field?: string): boolean {
+    if (exchange.permitsSecret(name, field)) return true;
     context.metrics.denials.with('access').inc();
     answerFault(exchange, { status: 403, type: 'AccessDeniedException', message: 'not allowed' });
     return false;
@@ -128,8 +128,7 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
       return;
     }
     const { name, field, rest } = parameterNamed(asked);
-    exchange.field = field;
-    if (!admits(exchange, name)) return;
+    if (!admits(exchange, name, field)) return;
     const found = versionsOf(name);
     if ('status' in found && found.status === 503) {
       answerFault(exchange, found);
@@ -239,7 +238,7 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
     handle(exchange) {
       const { path, method, identity } = exchange;
       if (path === '/ping') {
-        exchange.isAudited = false;
+        exchange.skipAudit();
         if (method !== 'GET' && method !== 'HEAD') return answerText(exchange, 405, 'Not allowed');
         return answerText(exchange, 200, 'healthy');
       }

@@ -42,16 +42,14 @@ export class Exchange implements Recorded {
   readonly path: string;
   /** Without the question mark. */
   readonly query: string;
-  identity: Identity;
-  dialect: ExchangeDialect | undefined;
-  /** Health probes and scrapes are not audited, unless they are denied. */
-  isAudited = true;
-  /** Requests that waited do not count in the latency histogram. */
-  hasWaited = false;
-  decision: Decision = undecided;
+  readonly identity: Identity;
+  #dialect: ExchangeDialect | undefined;
+  #isAudited = true;
+  #hasWaited = false;
+  #decision: Decision = undecided;
   /** What was asked for, when it is a secret. */
-  name: string | undefined;
-  field: string | undefined;
+  #name: string | undefined;
+  #field: string | undefined;
   #delivery: Delivery | undefined;
   #status = 0;
   #headers: readonly string[] = noHeaders;
@@ -90,16 +88,38 @@ export class Exchange implements Recorded {
     return this.#isAnswered;
   }
 
-  /** Decides and keeps the decision for the audit line. */
-  permits(ask: Ask): boolean {
-    this.decision = this.context.access.decide(this.identity.caller, ask);
-    return this.decision.isAllowed;
+  /** From here on this dialect answers, errors too. */
+  enter(dialect: ExchangeDialect | undefined): void {
+    this.#dialect = dialect;
   }
 
-  permitsSecret(name: string): boolean {
-    this.name = name;
-    this.decision = this.context.access.decideSecret(this.identity.caller, name);
-    return this.decision.isAllowed;
+  /** The secret that a request for something else concerns, for the audit line. */
+  concerns(name: string): void {
+    this.#name = name;
+  }
+
+  /** A health probe or a scrape: not audited, unless it is denied. */
+  skipAudit(): void {
+    this.#isAudited = false;
+  }
+
+  /** The answer comes when something happens: it does not count in the latency histogram. */
+  beginWait(): void {
+    this.#hasWaited = true;
+  }
+
+  /** Decides and keeps the decision for the audit line. */
+  permits(ask: Ask): boolean {
+    this.#decision = this.context.access.decide(this.identity.caller, ask);
+    return this.#decision.isAllowed;
+  }
+
+  /** A field that was asked for is told in the audit line. */
+  permitsSecret(name: string, field?: string): boolean {
+    this.#name = name;
+    this.#field = field;
+    this.#decision = this.context.access.decideSecret(this.identity.caller, name);
+    return this.#decision.isAllowed;
   }
 
   /** `headers` are name, value, name, value; with Content-Length unless the body is a stream. */
@@ -110,7 +130,7 @@ export class Exchange implements Recorded {
     this.#headers = headers;
     this.#body = body;
     this.#delivery = delivery;
-    if (!this.isAudited) {
+    if (!this.#isAudited) {
       this.#send();
       return;
     }
@@ -128,18 +148,18 @@ export class Exchange implements Recorded {
   }
 
   #auditEntry(delivery: Delivery | undefined): AuditEntry {
-    const subject = this.name ?? delivery?.name;
+    const subject = this.#name ?? delivery?.name;
     return {
       caller: this.identity.encoded,
       listener: this.connection.scope.config.place,
-      dialect: this.dialect?.name ?? 'none',
+      dialect: this.#dialect?.name ?? 'none',
       method: this.method,
       name: subject,
-      field: this.field ?? delivery?.field,
+      field: this.#field ?? delivery?.field,
       version: delivery?.shownVersion,
       path: subject === undefined ? this.#auditedPath() : undefined,
-      isAllowed: this.decision.isAllowed,
-      reason: this.decision.reason,
+      isAllowed: this.#decision.isAllowed,
+      reason: this.#decision.reason,
     };
   }
 
@@ -160,13 +180,13 @@ export class Exchange implements Recorded {
   }
 
   failWith(error: ApiError, headers: readonly string[] = noHeaders): void {
-    const body = Buffer.from((this.dialect?.errorBody ?? errorBody)(error.code, error.message), 'utf8');
+    const body = Buffer.from((this.#dialect?.errorBody ?? errorBody)(error.code, error.message), 'utf8');
     this.answer(error.status, [...jsonHeaders(body.length), ...headers], body);
   }
 
   /** The answer to a caller that may not. It tells no more than they knew. */
   deny(message = 'not allowed'): void {
-    this.isAudited = true;
+    this.#isAudited = true;
     this.context.metrics.denials.with('access').inc();
     this.failWith(apiError('denied', message));
   }
@@ -174,9 +194,9 @@ export class Exchange implements Recorded {
   /** For a request that no program of this host makes, whoever asks. */
   refuse(refusal: { why: string; message: string }): void {
     this.context.metrics.denials.with(refusal.why).inc();
-    this.decision = { isAllowed: false, reason: refusal.message, rule: undefined };
-    this.isAudited = true;
-    if (this.dialect?.refuse !== undefined) this.dialect.refuse(this, refusal);
+    this.#decision = { isAllowed: false, reason: refusal.message, rule: undefined };
+    this.#isAudited = true;
+    if (this.#dialect?.refuse !== undefined) this.#dialect.refuse(this, refusal);
     else this.failWith(apiError('denied', refusal.message));
   }
 
@@ -195,13 +215,13 @@ export class Exchange implements Recorded {
         ?.split('\n')
         .filter((line) => line.startsWith('    at '))
         .slice(0, 4);
-      this.context.logger.error({ error: name, at, dialect: this.dialect?.name }, 'a request failed');
+      this.context.logger.error({ error: name, at, dialect: this.#dialect?.name }, 'a request failed');
     }
     this.failWith(known);
   }
 
   #auditedPath(): string {
-    return this.dialect?.auditedPath?.(this.path) ?? this.path;
+    return this.#dialect?.auditedPath?.(this.path) ?? this.path;
   }
 
   /** Called by the audit log once the line is written, or cannot be. */
@@ -212,7 +232,7 @@ export class Exchange implements Recorded {
       // Path and remedy are for those who could do something about it.
       const isOwner = this.connection.standing === 'owner';
       const message = isOwner ? describeError(failure) : 'the audit file cannot be written';
-      const body = (this.dialect?.errorBody ?? errorBody)('audit_failed', message);
+      const body = (this.#dialect?.errorBody ?? errorBody)('audit_failed', message);
       this.#status = error.status;
       this.#body = Buffer.from(body, 'utf8');
       this.#headers = jsonHeaders(this.#body.length);
@@ -229,9 +249,9 @@ export class Exchange implements Recorded {
       if (this.#isLast()) response.shouldKeepAlive = false;
       if (!this.#sendWhole()) this.#sendApart();
     }
-    const dialect = this.dialect?.name ?? 'none';
+    const dialect = this.#dialect?.name ?? 'none';
     context.metrics.requests.with(dialect, String(this.#status)).inc();
-    if (!this.hasWaited) {
+    if (!this.#hasWaited) {
       context.metrics.requestSeconds.with(dialect).observe((context.clock.now() - this.startedAt) / 1000);
     }
   }
@@ -258,7 +278,7 @@ export class Exchange implements Recorded {
     return (
       scope.isDraining ||
       standing === 'stranger' ||
-      (this.#status === 403 && !this.decision.isAllowed) ||
+      (this.#status === 403 && !this.#decision.isAllowed) ||
       this.#hasUnreadBody()
     );
   }

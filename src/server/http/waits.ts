@@ -17,7 +17,7 @@ export type TryAnswer = (isLast: boolean) => string | undefined;
 interface Waiting {
   readonly connection: { readonly scope: ListenerScope };
   readonly response: ServerResponse;
-  hasWaited: boolean;
+  beginWait(): void;
 }
 
 export interface Waits {
@@ -67,7 +67,7 @@ export function createWaits(options: {
 
   return {
     add(exchange, key, waitMs, tryAnswer) {
-      exchange.hasWaited = true;
+      exchange.beginWait();
       openWaits.inc();
       const end = (): void => {
         forget(wait);

@@ -86,7 +86,7 @@ export function createEventsDialect(context: ServerContext): DialectHandler {
         exchange.deny();
         return;
       }
-      exchange.hasWaited = true;
+      exchange.beginWait();
       const headers = ['Content-Type', 'text/event-stream', 'Cache-Control', 'no-store'];
       exchange.answer(200, headers, (response) => open(exchange, response));
     },

@@ -25,7 +25,7 @@ export function createSecretsDialect(context: ServerContext): DialectHandler {
   const targets = new BoundedMap<string, SecretTarget>(maxRememberedPaths);
 
   function respond(exchange: Exchange, target: SecretTarget, isNew: boolean): void {
-    if (!exchange.permitsSecret(target.name)) {
+    if (!exchange.permitsSecret(target.name, target.field)) {
       exchange.deny();
       return;
     }
@@ -52,7 +52,7 @@ export function createSecretsDialect(context: ServerContext): DialectHandler {
     etag: string | undefined,
     isLast: boolean,
   ): string | undefined {
-    if (!exchange.permitsSecret(target.name)) {
+    if (!exchange.permitsSecret(target.name, target.field)) {
       exchange.deny();
       return undefined;
     }
@@ -98,7 +98,6 @@ export function createSecretsDialect(context: ServerContext): DialectHandler {
       const target = asked && { ...asked, name: view.names.nameOf(asked.name) };
       if (target === undefined)
         return exchange.fail('request_invalid', 'expected /secrets/NAME or /secrets/NAME/FIELD');
-      exchange.field = target.field;
       // By an alias nothing is kept: a reload may give it to another.
       respond(exchange, known ?? target, known === undefined && target.name === asked?.name);
     },
