@@ -198,7 +198,6 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   '@peculiar/x509': ['devvault'],
   'age-encryption': ['upstream'],
   aws4fetch: ['upstream'],
-  chokidar: ['agent', 'base', 'upstream'],
   jose: ['devvault', 'server', 'upstream'],
   'js-yaml': ['config', 'devvault', 'upstream'],
   koffi: ['base'],

@@ -8,6 +8,7 @@ import type { AgentStatus } from '../api/status.ts';
 import { createSilentAudit } from '../audit/audit-log.ts';
 import { describeError, errorCode, LatchkeyError } from '../base/errors.ts';
 import type { Logger, LogSink } from '../base/logger.ts';
+import { createFileWatch } from '../base/paths/file-watch.ts';
 import { printable } from '../base/text/printable.ts';
 import { type Clock, createSystemClock } from '../base/time/clock.ts';
 import { configFoldersOf, isConfigFileName, type LoadOptions, loadConfig } from '../config/load.ts';
@@ -17,7 +18,6 @@ import type { AgentView } from '../server/agent-view.ts';
 import { type Reaper, startReaper } from '../supervise/launch/reaper.ts';
 import { loadKinds } from '../upstream/kinds.ts';
 import { createDestinationLocks } from './host/destination-locks.ts';
-import { createFileWatch } from './host/file-watch.ts';
 import { hardenProcess } from './host/harden-process.ts';
 import { createServiceNotifier, type ServiceNotifier } from './host/sd-notify.ts';
 import { claimStateFolder, noStateFolder } from './host/state-folder.ts';
@@ -35,6 +35,9 @@ import { degradedOf, type Readiness, readinessOf } from './view/readiness-of.ts'
 import { statusOf } from './view/status.ts';
 import type { StatusSources } from './view/status-sources.ts';
 import { type Core, type Serving, wireCore, wireServing } from './wire.ts';
+
+/** Editors and config managers write in several steps. */
+const quietOnDiskMs = 200;
 
 export interface AgentOptions {
   config: ResolvedConfig;
@@ -99,7 +102,10 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const reloads = createLimit(1);
   const noAudit = createSilentAudit();
   const quit = Promise.withResolvers<{ revoke: boolean }>();
-  const watch = createFileWatch({ logger, onChange: (paths) => void changedOnDisk(paths) });
+  const watch = createFileWatch({
+    ...{ logger, tellsGone: true, quietMs: quietOnDiskMs, readAt: performance.timeOrigin },
+    onChange: (paths) => void changedOnDisk(paths),
+  });
 
   const sources: StatusSources = {
     startedAt,
@@ -213,7 +219,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
 
   function watchPaths(): void {
     if (options.canReload === false) return;
-    watch.watch([...config.sources, ...core.files.templatePaths()], configFolders);
+    void watch.set([...config.sources, ...core.files.templatePaths()], configFolders);
   }
 
   /** Tells systemd READY=1 once everything is in place for the first time, not before. */
@@ -291,8 +297,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       stopTrimming?.();
       core.engine.quiesce();
       // Listeners, children and commands side by side: none of them uses another on its way out.
+      watch.close();
       await Promise.all([
-        watch.close(),
         serving?.server.close({ drainMs: deadlines.drainMs }),
         core.supervisor.close({ signal: AbortSignal.timeout(deadlines.childrenMs) }),
         core.files.close({ signal: AbortSignal.timeout(deadlines.commandsMs) }),

@@ -1,13 +1,13 @@
 // What the pipeline knows of each file, and of the files that commit together: a `set`, or one file alone.
 import { existsSync } from 'node:fs';
 import { describeError, type ErrorCode, errorCode } from '../base/errors.ts';
+import type { FileDifference, FilePrint } from '../base/paths/file-print.ts';
 import type { Clock, Timer } from '../base/time/clock.ts';
 import type { FileConfig } from '../config/resolved.ts';
 import type { Execution, TemplateConsumer } from '../content/template-consumer.ts';
 import type { Commit } from './disk/commit.ts';
 import type { FifoServer } from './disk/fifo-server.ts';
 import type { Drift } from './drift/drift-policy.ts';
-import type { DriftKind, Fingerprint } from './drift/fingerprint.ts';
 import { type Notification, notificationsOf } from './transaction/notification.ts';
 import type { Step } from './transaction/transaction-policy.ts';
 
@@ -29,9 +29,9 @@ export interface FileUnit {
   /** Versions in the destination, by entry key. */
   versions: ReadonlyMap<string, number>;
   /** How what it has put in place is, by destination: a file that is another one was changed by somebody else. */
-  prints: Map<string, Fingerprint | undefined>;
+  prints: Map<string, FilePrint | undefined>;
   /** Why it is rendered again although no secret has changed. */
-  suspicion: DriftKind | undefined;
+  suspicion: FileDifference | undefined;
   /** What somebody else did to it last. */
   drift: Drift | undefined;
   /** A later text of its template that could not be parsed: the one before goes on. */

@@ -4,10 +4,11 @@ import { type FSWatcher, statSync, watch } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describeError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import { inodeOf } from './file-print.ts';
 
 export interface FolderWatch {
-  /** From now on these paths, and no others. */
-  set(paths: Iterable<string>): void;
+  /** From now on these paths and whatever comes into these folders, and nothing else. */
+  set(paths: Iterable<string>, folders?: Iterable<string>): void;
   close(): void;
 }
 
@@ -19,13 +20,17 @@ interface Options {
 
 interface Watched {
   readonly watcher: FSWatcher;
-  /** A number of an inode is used again at once; with the birth it is not. */
   readonly identity: string;
 }
+
+/** Kubernetes turns one link, `..data`, for all files of a volume. */
+const volumeLink = /^\.\./;
 
 export function createFolderWatch({ onEvent, logger }: Options): FolderWatch {
   /** By folder, the names that are wanted of it. */
   let wanted = new Map<string, Set<string>>();
+  /** Of which any name is wanted. */
+  let whole = new Set<string>();
   const open = new Map<string, Watched>();
   /** By watched folder, the missing ones that are waited for in it. */
   let awaited = new Map<string, Set<string>>();
@@ -39,8 +44,8 @@ export function createFolderWatch({ onEvent, logger }: Options): FolderWatch {
     if (isItself) forget(folder);
     if (isItself || awaited.get(folder)?.has(name) === true) tellAll(sync());
     if (names === undefined) return;
-    if (name === null) tellAll([folder]);
-    else if (names.has(name)) onEvent(join(folder, name));
+    if (name === null || volumeLink.test(name)) tellAll([folder]);
+    if (name !== null && (names.has(name) || whole.has(folder))) onEvent(join(folder, name));
   }
 
   function watchFolder(folder: string, identity: string): void {
@@ -90,9 +95,10 @@ export function createFolderWatch({ onEvent, logger }: Options): FolderWatch {
   }
 
   return {
-    set(paths) {
+    set(paths, folders = []) {
       const before = wanted;
-      wanted = new Map();
+      whole = new Set(folders);
+      wanted = new Map([...whole].map((folder) => [folder, new Set()]));
       for (const path of paths) {
         const folder = dirname(path);
         wanted.set(folder, (wanted.get(folder) ?? new Set()).add(basename(path)));
@@ -115,9 +121,8 @@ function nearestThere(folder: string): { path: string; identity: string; missing
   let missing: string | undefined;
   for (let path = folder; ; path = dirname(path)) {
     const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
-    if (stats?.isDirectory() === true || path === dirname(path)) {
-      return { path, identity: `${stats?.dev} ${stats?.ino} ${stats?.birthtimeNs}`, missing };
-    }
+    if (stats?.isDirectory() === true) return { path, identity: inodeOf(stats), missing };
+    if (path === dirname(path)) return { path, identity: '', missing };
     missing = basename(path);
   }
 }

@@ -6,11 +6,11 @@ import { constants, fstatSync } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
+import type { WrittenPrint } from '../../base/paths/file-print.ts';
 import { type HeldFolder, holdFolder } from '../../base/paths/held-folder.ts';
 import { leftoverName } from '../../base/paths/leftover-name.ts';
 import { type PathTrust, trusting } from '../../base/paths/path-trust.ts';
 import { errnoOf } from '../../base/system/errno.ts';
-import type { FileIdentity } from '../drift/fingerprint.ts';
 import { refuseBorrowed } from './copy-file.ts';
 import { atDestination, type Destination, type FolderIdentity, inFolder } from './destination.ts';
 import { toFileError } from './file-error.ts';
@@ -46,7 +46,7 @@ export interface StagedFile {
   readonly path: string;
   readonly inPlace: boolean;
   readonly backup: boolean;
-  readonly identity: FileIdentity;
+  readonly identity: WrittenPrint;
 }
 
 export interface Home {
@@ -59,7 +59,7 @@ export interface Home {
 export interface SameFile {
   readonly destination: string;
   readonly wasMended: boolean;
-  readonly identity: FileIdentity;
+  readonly identity: WrittenPrint;
 }
 
 interface StageOptions {
@@ -125,7 +125,7 @@ async function sameFile(
   target: Destination,
   folder: HeldFolder,
   bytes: Buffer,
-): Promise<FileIdentity | undefined> {
+): Promise<WrittenPrint | undefined> {
   if (!target.existing?.isFile() || target.existing.size !== bytes.length) return undefined;
   let handle: FileHandle | undefined;
   try {
@@ -168,7 +168,7 @@ async function writeBeside(
   target: Destination,
   folder: HeldFolder,
   spareFolder: string | undefined,
-): Promise<{ home: Home; identity: FileIdentity }> {
+): Promise<{ home: Home; identity: WrittenPrint }> {
   const context = { place: `${output.place}.destination`, path: output.destination, verb: 'write' };
   const { trust, identity } = target;
   try {
@@ -193,7 +193,7 @@ async function writeAside(
   output: Output,
   staging: string,
   target: Destination,
-): Promise<{ home: Home; identity: FileIdentity }> {
+): Promise<{ home: Home; identity: WrittenPrint }> {
   const { trust } = target;
   const place = `${output.place}.staging`;
   let held: HeldFolder | undefined;
@@ -223,7 +223,7 @@ export function otherFileSystem(place: string, staging: string, { folder }: Dest
 async function writeStaged(
   folder: HeldFolder,
   output: Output,
-): Promise<{ name: string; identity: FileIdentity }> {
+): Promise<{ name: string; identity: WrittenPrint }> {
   const name = leftoverName('staged', output.destination);
   const path = folder.entry(name);
   const handle = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
@@ -242,12 +242,12 @@ async function writeStaged(
 }
 
 /** Without a thread of the pool: of an open file the kernel knows this. */
-function identityOf({ fd }: FileHandle): FileIdentity {
+function identityOf({ fd }: FileHandle): WrittenPrint {
   const { dev, ino, size, mtimeNs, mode, uid, gid } = fstatSync(fd, { bigint: true });
   return { dev, ino, size, mtimeNs, mode, uid, gid };
 }
 
-function wishedAttributes(output: Output, now: FileIdentity): Pick<FileIdentity, 'mode' | 'uid' | 'gid'> {
+function wishedAttributes(output: Output, now: WrittenPrint): Pick<WrittenPrint, 'mode' | 'uid' | 'gid'> {
   return {
     mode: (now.mode & ~BigInt(modeBits)) | BigInt(output.mode & plainModeBits),
     uid: output.uid === undefined ? now.uid : BigInt(output.uid),

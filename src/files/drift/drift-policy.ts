@@ -1,9 +1,9 @@
 // How soon a file is put right that somebody else has changed. Pure. At once, but two writers that undo each other's work
 // must not do it for ever at full speed.
-import type { DriftKind } from './fingerprint.ts';
+import type { FileDifference } from '../../base/paths/file-print.ts';
 
 export interface Drift {
-  readonly what: DriftKind;
+  readonly what: FileDifference;
   /** Wall time of the last time that it was seen, and how often in a row. */
   readonly at: number;
   readonly count: number;
@@ -16,7 +16,7 @@ const longestDelayMs = 5 * 60_000;
 /** After so long without another one, it is another story. */
 const forgottenAfterMs = 10 * 60_000;
 
-export function nextDrift(before: Drift | undefined, what: DriftKind, wall: number): Drift {
+export function nextDrift(before: Drift | undefined, what: FileDifference, wall: number): Drift {
   const isRow = before !== undefined && wall - before.at < forgottenAfterMs;
   return { what, at: wall, count: isRow ? before.count + 1 : 1, isOpen: true };
 }

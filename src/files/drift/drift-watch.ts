@@ -2,12 +2,12 @@
 // sweep. Putting right is an ordinary transaction, with its check, its notifications and its failures.
 import { realpathSync } from 'node:fs';
 import { describeError } from '../../base/errors.ts';
+import { differenceOf, type FileDifference, printAt } from '../../base/paths/file-print.ts';
 import { createFolderWatch } from '../../base/paths/folder-watch.ts';
 import type { Timer } from '../../base/time/clock.ts';
 import type { FileGroup, FileUnit } from '../file-group.ts';
 import type { FileRegister } from '../file-register.ts';
 import { nextDrift, repairDelayMs } from './drift-policy.ts';
-import { type DriftKind, differenceOf, fingerprintOf } from './fingerprint.ts';
 import { type DriftTools, noteDrift } from './note-drift.ts';
 
 export interface DriftWatch {
@@ -93,7 +93,7 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
     else later(unit, delayMs, () => putRight(unit, what));
   }
 
-  function putRight(unit: FileUnit, what: DriftKind): void {
+  function putRight(unit: FileUnit, what: FileDifference): void {
     const group = register.groupOf(unit);
     unit.suspicion = what;
     unit.isDirty = true;
@@ -101,7 +101,7 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
     if (inPlace.has(group.step)) options.repair(group);
   }
 
-  async function report(unit: FileUnit, what: DriftKind): Promise<void> {
+  async function report(unit: FileUnit, what: FileDifference): Promise<void> {
     if (what === 'content' && (await options.isSame(unit))) {
       await takePrints(unit);
       return noteRight(unit);
@@ -128,9 +128,9 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
 }
 
 /** The first difference of what the unit has put in place. */
-async function differenceAt(unit: FileUnit): Promise<DriftKind | undefined> {
+async function differenceAt(unit: FileUnit): Promise<FileDifference | undefined> {
   for (const [destination, print] of unit.prints) {
-    const what = differenceOf(print, await fingerprintOf(destination));
+    const what = differenceOf(print, await printAt(destination));
     if (what !== undefined) return what;
   }
   noteRight(unit);
@@ -144,8 +144,7 @@ function noteRight(unit: FileUnit): void {
 
 /** What is there now is what was meant. */
 async function takePrints(unit: FileUnit): Promise<void> {
-  for (const destination of unit.prints.keys())
-    unit.prints.set(destination, await fingerprintOf(destination));
+  for (const destination of unit.prints.keys()) unit.prints.set(destination, await printAt(destination));
 }
 
 interface WatchedPaths {

@@ -1,11 +1,11 @@
 // The record of what somebody else did to a file: for the log, the counters, and `explain`.
 
 import type { Logger } from '../../base/logger.ts';
+import { differenceOf, type FileDifference, printAt } from '../../base/paths/file-print.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { FileUnit } from '../file-group.ts';
 import type { RenderObserver } from '../transaction/ports.ts';
 import { isWorthTelling, nextDrift } from './drift-policy.ts';
-import { type DriftKind, differenceOf, fingerprintOf } from './fingerprint.ts';
 
 export interface DriftTools {
   readonly clock: Clock;
@@ -14,7 +14,7 @@ export interface DriftTools {
 }
 
 /** What was done, in words that follow `somebody else`. */
-export const driftWords: Readonly<Record<DriftKind, string>> = {
+export const driftWords: Readonly<Record<FileDifference, string>> = {
   deleted: 'deleted the file',
   content: 'changed the content of the file',
   mode: 'changed the mode of the file',
@@ -22,7 +22,7 @@ export const driftWords: Readonly<Record<DriftKind, string>> = {
 };
 
 /** `isOpen`: it is left so. */
-export function noteDrift(unit: FileUnit, what: DriftKind, isOpen: boolean, tools: DriftTools): void {
+export function noteDrift(unit: FileUnit, what: FileDifference, isOpen: boolean, tools: DriftTools): void {
   const { destination } = unit.config;
   unit.drift = { ...nextDrift(unit.drift, what, tools.clock.wall()), isOpen };
   tools.observer.drifted?.(destination, what);
@@ -37,7 +37,7 @@ export function noteDrift(unit: FileUnit, what: DriftKind, isOpen: boolean, tool
 export async function acceptOwner(unit: FileUnit): Promise<void> {
   if (unit.config.owner !== undefined || unit.config.notify.length === 0) return;
   for (const [destination, print] of unit.prints) {
-    const now = await fingerprintOf(destination);
+    const now = await printAt(destination);
     if (differenceOf(print, now) === 'owner') unit.prints.set(destination, now);
   }
 }

@@ -3,6 +3,7 @@
 
 import { LatchkeyError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { type FilePrint, printOfWritten } from '../../base/paths/file-print.ts';
 import { standardStreamOf } from '../../base/paths/special-file.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import type { Clock } from '../../base/time/clock.ts';
@@ -13,7 +14,6 @@ import { findDestination } from '../disk/destination.ts';
 import { createFifoServer, type FifoServer, type FifoValue } from '../disk/fifo-server.ts';
 import { discardStaged, isStaged, type Output, type StagedFile, stageOutput } from '../disk/stage.ts';
 import { createStandardStream } from '../disk/standard-stream.ts';
-import { type Fingerprint, fingerprintAt } from '../drift/fingerprint.ts';
 import { noteDrift } from '../drift/note-drift.ts';
 import { enterStep, type FileGroup, type FileUnit, groupNotifications, inOrder } from '../file-group.ts';
 import { outputsOf } from '../unit-output.ts';
@@ -48,7 +48,7 @@ export interface GroupRun {
   readonly executions: Map<FileUnit, Execution>;
   readonly staged: Map<FileUnit, StagedFile[]>;
   /** How the files are that have their bytes already, and those that were committed. */
-  readonly prints: Map<FileUnit, Map<string, Fingerprint | undefined>>;
+  readonly prints: Map<FileUnit, Map<string, FilePrint | undefined>>;
   readonly fifos: Map<FileUnit, { readonly next: FifoValue; readonly previous: FifoValue | undefined }>;
   commit: Commit | undefined;
   /** When the newest secret of each file that was committed was obtained, in wall time. */
@@ -167,7 +167,7 @@ async function stageUnit(
 ): Promise<void> {
   const outputs = await outputsOf(unit.config, execution, tools.accounts);
   const staged: StagedFile[] = [];
-  const prints = new Map<string, Fingerprint | undefined>();
+  const prints = new Map<string, FilePrint | undefined>();
   let wasMended = false;
   // Noted before the first is written, so that a failure of the second discards it.
   run.staged.set(unit, staged);
@@ -183,7 +183,7 @@ async function stageUnit(
     });
     if (isStaged(result)) staged.push(result);
     else {
-      prints.set(result.destination, await fingerprintAt(result.destination, result.identity));
+      prints.set(result.destination, await printOfWritten(result.destination, result.identity));
       wasMended ||= result.wasMended;
     }
     if (!isFifo) output.bytes.fill(0);
@@ -277,7 +277,7 @@ async function commitGroup(run: GroupRun, tools: TransactionTools): Promise<Step
     for (const [unit, staged] of run.staged) {
       const prints = run.prints.get(unit);
       for (const { destination, inPlace, identity } of staged) {
-        prints?.set(destination, await fingerprintAt(destination, inPlace ? undefined : identity));
+        prints?.set(destination, await printOfWritten(destination, inPlace ? undefined : identity));
       }
     }
   }

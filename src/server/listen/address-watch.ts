@@ -1,8 +1,8 @@
 // Notices when somebody removes the file of a socket, or the token's: clients find neither any more, although the listener
 // lives. Abstract names, and sockets that systemd made, are not the agent's to watch.
-import { lstatSync } from 'node:fs';
 import { describeError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { inodeAt } from '../../base/paths/file-print.ts';
 import { createFolderWatch } from '../../base/paths/folder-watch.ts';
 import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { Listener } from './listener.ts';
@@ -45,7 +45,7 @@ export function createAddressWatch({ clock, logger, onLost }: Options): AddressW
       const { config } = listener;
       if (config.kind === 'tcp') restoreToken(listener);
       if (config.kind !== 'unix') continue;
-      const now = identityOf(config.path);
+      const now = inodeAt(config.path, 'kept');
       if (now === undefined) onLost(listener);
       else if (now !== identity && !taken.has(listener)) {
         taken.add(listener);
@@ -74,7 +74,7 @@ export function createAddressWatch({ clock, logger, onLost }: Options): AddressW
         const path = watchedPath(listener);
         if (path === undefined) continue;
         paths.push(path);
-        if (!bound.has(listener)) bound.set(listener, identityOf(path));
+        if (!bound.has(listener)) bound.set(listener, inodeAt(path, 'kept'));
       }
       watch.set(paths);
     },
@@ -89,10 +89,4 @@ export function createAddressWatch({ clock, logger, onLost }: Options): AddressW
 function watchedPath({ config }: Listener): string | undefined {
   if (config.kind === 'tcp') return config.tokenFile;
   return config.kind === 'unix' && !config.path.startsWith('@') ? config.path : undefined;
-}
-
-/** Undefined: nothing is there. */
-function identityOf(path: string): string | undefined {
-  const stats = lstatSync(path, { throwIfNoEntry: false, bigint: true });
-  return stats && `${stats.dev} ${stats.ino} ${stats.birthtimeNs}`;
 }

@@ -48,7 +48,7 @@ function createDocumentClient(options: Options, hooks: KindHooks): KindClient {
     isCurrent: async (_reference, version) => (await asUpstream(document.identity())) === version.versionId,
     watch: () => watch.watchFiles([path, ...(key === undefined ? [] : [keyPath(key, env)])]),
     async close() {
-      await watch.close();
+      watch.close();
       document.forget();
     },
   };
@@ -72,7 +72,9 @@ function createFolderClient(options: Options, hooks: KindHooks): KindClient {
     isCurrent: async ({ path }, version) =>
       (await folderIdentity(root, path, maxBytes)) === version.versionId,
     watch: () => watch.watchFolder(root),
-    close: watch.close,
+    async close() {
+      watch.close();
+    },
   };
 }
 

@@ -1,7 +1,8 @@
 // Tells which of the secrets that were read may be others now, as soon as a file or folder that they come from changes.
-import { describeError } from '../../base/errors.ts';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Logger } from '../../base/logger.ts';
-import { type FileWatch, watchFiles } from '../http/watch-files.ts';
+import { createFileWatch } from '../../base/paths/file-watch.ts';
 import type { KindHooks } from '../kind/kind-source.ts';
 
 export interface SourceWatch {
@@ -11,7 +12,7 @@ export interface SourceWatch {
   watchFiles(paths: readonly string[]): void;
   /** All files in it, and in the folders in it. */
   watchFolder(path: string): void;
-  close(): Promise<void>;
+  close(): void;
 }
 
 interface SourceWatchOptions {
@@ -25,52 +26,40 @@ interface SourceWatchOptions {
 export function createSourceWatch(options: SourceWatchOptions): SourceWatch {
   const { logger, hooks } = options;
   const paths = new Set<string>();
-  let watching: Promise<FileWatch | undefined> | undefined;
+  let root: string | undefined;
+  let folders: readonly string[] = [];
+  const watch = createFileWatch({ logger, tellsGone: true, onChange: () => void tell() });
 
-  function tell(): void {
+  async function tell(): Promise<void> {
+    // What came into a new folder before it was watched is told of by this very change.
+    if (root !== undefined) await watchFolders(root);
     options.onChange?.();
     for (const path of paths) hooks.changed(path);
   }
 
-  function hold(opening: Promise<FileWatch>): void {
-    watching = opening.catch((error: unknown) => {
-      logger.warn(
-        { error: describeError(error) },
-        'files of secrets cannot be watched: changes are found late',
-      );
-      return undefined;
-    });
+  async function watchFolders(folder: string): Promise<void> {
+    const now = [folder, ...(await foldersIn(folder))];
+    if (now.join('\0') === folders.join('\0')) return;
+    folders = now;
+    await watch.set([], now);
   }
 
   return {
     note: (path) => void paths.add(path),
-    watchFiles: (files) => hold(watchFiles({ paths: files, onChange: tell, logger })),
-    watchFolder: (folder) => hold(openFolderWatch(folder, tell, logger)),
-    async close() {
-      await (await watching)?.close();
+    watchFiles: (files) => void watch.set(files),
+    watchFolder(folder) {
+      root = folder;
+      void watchFolders(folder);
     },
+    close: watch.close,
   };
 }
 
-async function openFolderWatch(folder: string, onChange: () => void, logger: Logger): Promise<FileWatch> {
-  const { watch } = await import('chokidar');
-  const watcher = watch(folder, { ignoreInitial: true, depth: 1, followSymlinks: false });
-  let isTold = true;
-  watcher.on('all', () => {
-    if (!isTold) return;
-    // One rename of a mounted volume is many events.
-    isTold = false;
-    setImmediate(() => {
-      isTold = true;
-      onChange();
-    });
-  });
-  watcher.on('error', (error) => {
-    logger.warn(
-      { folder, error: describeError(error) },
-      'a folder of secrets cannot be watched: changes are found late',
-    );
-  });
-  await new Promise<void>((resolve) => watcher.once('ready', resolve));
-  return watcher;
+/** Not the hidden ones, which a mounted volume keeps its generations in: a link of its folder tells of them. */
+async function foldersIn(folder: string): Promise<string[]> {
+  // One that is not there yet is waited for.
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  return entries
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+    .map(({ name }) => join(folder, name));
 }

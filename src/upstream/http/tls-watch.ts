@@ -1,13 +1,13 @@
 // Watches the TLS files of an upstream, so that renewed certificates are used without a restart.
 import { describeError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { createFileWatch, type FileWatch } from '../../base/paths/file-watch.ts';
 import type { TlsConfig } from '../../config/upstreams/server-config.ts';
 import { tlsFiles } from './tls-options.ts';
-import { type FileWatch, watchFiles } from './watch-files.ts';
 
 export interface TlsWatch {
   start(): void;
-  close(): Promise<void>;
+  close(): void;
 }
 
 export interface TlsWatchOptions {
@@ -19,7 +19,7 @@ export interface TlsWatchOptions {
 }
 
 export function createTlsWatch({ config, logger, onChange }: TlsWatchOptions): TlsWatch {
-  let watch: Promise<FileWatch | undefined> = Promise.resolve(undefined);
+  let watch: FileWatch | undefined;
 
   async function take(paths: readonly string[]): Promise<void> {
     try {
@@ -39,15 +39,9 @@ export function createTlsWatch({ config, logger, onChange }: TlsWatchOptions): T
       const paths = tlsFiles(config.tls);
       const { addresses } = config;
       if (paths.length === 0 || addresses?.every((address) => !address.startsWith('https:'))) return;
-      watch = watchFiles({
-        paths,
-        logger,
-        onChange: () => void take(paths),
-      }).catch((error: unknown) => {
-        logger.warn({ paths, error: describeError(error) }, 'the TLS files cannot be watched');
-        return undefined;
-      });
+      watch = createFileWatch({ logger, onChange: () => void take(paths) });
+      void watch.set(paths);
     },
-    close: async () => await (await watch)?.close(),
+    close: () => watch?.close(),
   };
 }

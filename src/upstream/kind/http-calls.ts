@@ -60,7 +60,7 @@ export function createHttpCalls(options: SourceOptions<ServerConfig>): HttpCalls
     budget: gate.status,
     async close() {
       gate.close();
-      await tlsWatch.close();
+      tlsWatch.close();
       await transport.close();
     },
   };

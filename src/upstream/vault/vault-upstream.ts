@@ -231,7 +231,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     void setEvents(next.events);
     if (!isDeepStrictEqual(before.sinks, next.sinks)) replaceSinks();
     if (isDeepStrictEqual([before.tls, before.addresses], [next.tls, next.addresses])) return;
-    void tlsWatch.close();
+    tlsWatch.close();
     tlsWatch = makeTlsWatch();
     tlsWatch.start();
     if (next.auth.method === 'cert' && !isDeepStrictEqual(before.tls, next.tls)) session.replace();
@@ -310,7 +310,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       await sinks.close();
       // The programs that read it from a sink go on with it.
       await session.close({ revokeToken: revokeToken && settings.sinks.length === 0, signal });
-      await tlsWatch.close();
+      tlsWatch.close();
       client.close();
       gate.close();
       await transport.close();

@@ -1,8 +1,8 @@
 // Loads the one auth method that the config names, with the watch on its files; the others, and what they need, stay unloaded.
 
+import { createFileWatch } from '../../../base/paths/file-watch.ts';
 import type { TlsConfig } from '../../../config/upstreams/server-config.ts';
 import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
-import { watchFiles } from '../../http/watch-files.ts';
 import type { AuthContext, AuthMethod } from './auth-method.ts';
 
 export async function loadAuthMethod(
@@ -13,15 +13,15 @@ export async function loadAuthMethod(
   const method = await createMethod(config, tls, context);
   if (method.files === undefined || method.files.length === 0) return method;
   const isReplacement = method.isReplacedOnChange ?? false;
-  const watch = await watchFiles({
-    paths: method.files,
+  const watch = createFileWatch({
     logger: context.logger,
     onChange: () => context.onCredentials({ isReplacement }),
   });
+  await watch.set(method.files);
   return {
     ...method,
     async close() {
-      await watch.close();
+      watch.close();
     },
   };
 }

@@ -1,14 +1,18 @@
 // Copies of the token for other programs: each new token goes to every sink, again and again until it is written or replaced.
 
-import type { BigIntStats } from 'node:fs';
-import { lstat } from 'node:fs/promises';
 import { describeError, LatchkeyError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { readControlledFile } from '../../../base/paths/controlled-file.ts';
+import {
+  differenceOf,
+  type FilePrint,
+  printAt,
+  printOf,
+  printOfWritten,
+} from '../../../base/paths/file-print.ts';
 import { createFolderWatch } from '../../../base/paths/folder-watch.ts';
 import { pathErrorText } from '../../../base/paths/path-trust.ts';
 import type { SecretValue } from '../../../base/secret-value.ts';
-import { errnoOf } from '../../../base/system/errno.ts';
 import { isJsonObject, stringifyJson } from '../../../base/text/json.ts';
 import { backoffDelayMs } from '../../../base/time/backoff.ts';
 import type { Clock } from '../../../base/time/clock.ts';
@@ -42,7 +46,7 @@ const retryBackoff = { minMs: 1000, maxMs: 60_000 };
 interface SinkState {
   readonly config: SinkConfig;
   /** As it was written last. */
-  print?: string | undefined;
+  print?: FilePrint | undefined;
   keys?: SinkKeys;
   /** Kept, because readers may remove the file once it was read. */
   reader?: Buffer;
@@ -69,7 +73,8 @@ export function createTokenSinks(options: TokenSinksOptions): TokenSinks {
     const { signal } = round;
     if (sink === undefined || current === undefined) return;
     await writing;
-    if (signal.aborted || sink.print === undefined || sink.print === (await printOf(path))) return;
+    if (signal.aborted || sink.print === undefined) return;
+    if (differenceOf(sink.print, await printAt(path, 'kept')) === undefined) return;
     sink.print = undefined;
     logger.warn({ path }, 'somebody else removed or changed a sink: the token is written again');
     const token = current;
@@ -82,7 +87,9 @@ export function createTokenSinks(options: TokenSinksOptions): TokenSinks {
       try {
         const content = await contentFor(sink, token, signal);
         if (signal.aborted) return;
-        sink.print = printed(await writeSinkFile(sink.config, content));
+        const written = await writeSinkFile(sink.config, content);
+        // Where somebody was faster than this look, the next one finds the difference.
+        sink.print = (await printOfWritten(path, written, 'kept')) ?? printOf(written);
         logger.debug({ path }, 'the token is in the sink');
         return;
       } catch (error) {
@@ -147,20 +154,6 @@ export function createTokenSinks(options: TokenSinksOptions): TokenSinks {
       await writing;
     },
   };
-}
-
-function printed({ dev, ino, size, mtimeNs, mode, uid, gid }: BigIntStats): string {
-  return [dev, ino, size, mtimeNs, mode, uid, gid].join(' ');
-}
-
-/** What differs when it is another file, or has another mode or owner; undefined: nothing is there. */
-async function printOf(path: string): Promise<string | undefined> {
-  try {
-    return printed(await lstat(path, { bigint: true }));
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
-    return undefined;
-  }
 }
 
 async function readKeyFile(path: string): Promise<string> {

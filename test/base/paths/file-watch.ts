@@ -1,0 +1,106 @@
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { silentLogger } from '../../../src/base/logger.ts';
+import { createFileWatch } from '../../../src/base/paths/file-watch.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+async function watch(t: Test, paths: string[], options: { folders?: string[]; tellsGone?: boolean } = {}) {
+  const told: string[] = [];
+  const { folders = [], ...others } = options;
+  const watching = createFileWatch({
+    ...others,
+    logger: silentLogger,
+    onChange: (changed) => void told.push(...changed),
+  });
+  t.teardown(watching.close);
+  await watching.set(paths, folders);
+  return async (what: string, path: string, act: () => void) => {
+    told.length = 0;
+    act();
+    await waitFor(what, () => told.includes(path));
+    t.pass(what);
+  };
+}
+
+t.test('tells of files that are written, replaced, removed and written again', async (t) => {
+  const folder = t.testdir({ a: '1' });
+  const [a, b] = [join(folder, 'a'), join(folder, 'b')];
+  const expect = await watch(t, [a, b]);
+  await expect('appended to', a, () => appendFileSync(a, '2'));
+  await expect('created', b, () => writeFileSync(b, '1'));
+  await expect('replaced', a, () => {
+    writeFileSync(join(folder, 'c'), 'new content');
+    renameSync(join(folder, 'c'), a);
+  });
+  await expect('removed and written again', a, () => {
+    unlinkSync(a);
+    writeFileSync(a, 'again');
+  });
+});
+
+t.test('tells of a volume whose symlink is turned, as Kubernetes does it', async (t) => {
+  const folder = t.testdir({ '..v1': { token: 'first' } });
+  symlinkSync('..v1', join(folder, '..data'));
+  symlinkSync('..data/token', join(folder, 'token'));
+  const expect = await watch(t, [join(folder, 'token')]);
+  for (const version of ['..v2', '..v3']) {
+    await expect(version, join(folder, 'token'), () => {
+      mkdirSync(join(folder, version));
+      writeFileSync(join(folder, version, 'token'), version);
+      symlinkSync(version, join(folder, '..data_tmp'));
+      renameSync(join(folder, '..data_tmp'), join(folder, '..data'));
+    });
+  }
+});
+
+t.test('tells of what a link leads to, and of the link', async (t) => {
+  const folder = t.testdir({ there: { real: '1', other: '1' }, here: {} });
+  const [link, real, other] = [
+    join(folder, 'here', 'link'),
+    join(folder, 'there', 'real'),
+    join(folder, 'there', 'other'),
+  ];
+  symlinkSync(real, link);
+  const expect = await watch(t, [link]);
+  await expect('written where it leads', link, () => writeFileSync(real, '22'));
+  await expect('turned', link, () => {
+    symlinkSync(other, `${link}.new`);
+    renameSync(`${link}.new`, link);
+  });
+  await expect('written where it leads now', link, () => writeFileSync(other, '333'));
+});
+
+t.test('tells of a file whose folder comes later, and comes again', async (t) => {
+  const folder = join(t.testdir(), 'a', 'b');
+  const file = join(folder, 'file');
+  const expect = await watch(t, [file]);
+  for (const what of ['comes', 'comes again']) {
+    await expect(what, file, () => {
+      rmSync(folder, { recursive: true, force: true });
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(file, what);
+    });
+  }
+});
+
+t.test(
+  'tells of all that comes into a folder, of modes, and where it is wished of what has gone',
+  async (t) => {
+    const folder = t.testdir({ a: '1' });
+    const [a, b] = [join(folder, 'a'), join(folder, 'b')];
+    const expect = await watch(t, [a], { folders: [folder], tellsGone: true });
+    await expect('another file', b, () => writeFileSync(b, '1'));
+    await expect('a mode', a, () => chmodSync(a, 0o600));
+    await expect('gone', a, () => unlinkSync(a));
+  },
+);
