@@ -2,12 +2,17 @@
 // not theirs, takes in no more than a limit, and waits no longer than a limit.
 import fs, { type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { differenceOf, type FilePrint, printOf } from './file-print.ts';
 import { type HeldEntry, holdEntry, holdEntrySync } from './held-folder.ts';
 import { PathFault, type PathTrust, readingOnly } from './path-trust.ts';
 
 export interface ControlledFile {
   readonly bytes: Buffer;
   readonly stats: Stats;
+  /** Before it was read. */
+  readonly print: FilePrint;
+  /** Somebody changed it meanwhile. */
+  readonly isTorn: boolean;
 }
 
 interface ReadOptions {
@@ -25,11 +30,26 @@ export const readFlags: number = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 const stuck = new Set<string>();
 
 /** Throws a PathFault, or what the kernel says. */
-export async function readControlledFile(path: string, options: ReadOptions = {}): Promise<ControlledFile> {
+export function readControlledFile(path: string, options: ReadOptions = {}): Promise<ControlledFile> {
+  return inTime(path, options, readEntry);
+}
+
+/** What tells whether the file is still the one that was read, without reading it. */
+export function printControlledFile(path: string, options: ReadOptions = {}): Promise<FilePrint> {
+  return inTime(path, options, (entry, maxBytes) =>
+    inEntry(entry, maxBytes, async ({ fd }) => printOf(fs.fstatSync(fd, { bigint: true }))),
+  );
+}
+
+async function inTime<T>(
+  path: string,
+  options: ReadOptions,
+  read: (entry: HeldEntry, maxBytes: number) => Promise<T>,
+): Promise<T> {
   const { maxBytes = defaultMaxBytes, timeoutMs = defaultTimeoutMs, trust = readingOnly } = options;
   if (stuck.has(path)) throw tooSlow(path);
   const reading = holdEntry(path, { trust }).then((entry) =>
-    readEntry(entry, maxBytes).finally(() => entry.folder.release()),
+    read(entry, maxBytes).finally(() => entry.folder.release()),
   );
   const { promise, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
@@ -46,7 +66,10 @@ export async function readControlledFile(path: string, options: ReadOptions = {}
 }
 
 /** The same at once, without a limit of time: for what the configuration of the agent itself names. */
-export function readControlledFileSync(path: string, options: ReadOptions = {}): ControlledFile {
+export function readControlledFileSync(
+  path: string,
+  options: ReadOptions = {},
+): Pick<ControlledFile, 'bytes' | 'stats'> {
   const { maxBytes = defaultMaxBytes, trust = readingOnly } = options;
   const { folder, name } = holdEntrySync(path, { trust });
   let fd: number | undefined;
@@ -63,13 +86,27 @@ export function readControlledFileSync(path: string, options: ReadOptions = {}):
 }
 
 /** The bytes of a held name, if it is a regular file of at most `maxBytes`. */
-export async function readEntry({ folder, name }: HeldEntry, maxBytes: number): Promise<ControlledFile> {
+export function readEntry(entry: HeldEntry, maxBytes: number): Promise<ControlledFile> {
+  return inEntry(entry, maxBytes, async (handle, stats) => {
+    // Of an open file the kernel knows this without a disk.
+    const print = printOf(fs.fstatSync(handle.fd, { bigint: true }));
+    const bytes = await readAtMost(handle, `${entry.folder.path}/${entry.name}`, maxBytes);
+    const after = printOf(fs.fstatSync(handle.fd, { bigint: true }));
+    return { bytes, stats, print, isTorn: differenceOf(print, after) !== undefined };
+  });
+}
+
+async function inEntry<T>(
+  { folder, name }: HeldEntry,
+  maxBytes: number,
+  work: (handle: FileHandle, stats: Stats) => Promise<T>,
+): Promise<T> {
   const handle = await open(folder.entry(name), readFlags);
   try {
     const stats = await handle.stat();
     const wrong = contentFault(`${folder.path}/${name}`, stats, maxBytes);
     if (wrong !== undefined) throw wrong;
-    return { bytes: await readAtMost(handle, `${folder.path}/${name}`, maxBytes), stats };
+    return await work(handle, stats);
   } finally {
     await handle.close();
   }

@@ -1,7 +1,9 @@
 // Reads files that hold secrets, or the keys to them: whole, regular, of a bounded size, and not anybody's to change.
-import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
+import { printControlledFile, readControlledFile } from '../../base/paths/controlled-file.ts';
+import type { FilePrint } from '../../base/paths/file-print.ts';
+import { PathFault } from '../../base/paths/path-trust.ts';
 
 export interface SecretFile {
   readonly bytes: Buffer;
@@ -21,54 +23,30 @@ const triesWhileChanging = 5;
 
 /** Throws `not_found` where there is none, and `file_failed` with the reason for all else. */
 export async function readSecretFile(path: string, options: ReadSecretFileOptions): Promise<SecretFile> {
-  let handle: FileHandle;
-  try {
-    // Without NONBLOCK a pipe in its place would stop the agent.
-    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-  } catch (error) {
-    throw unreadable(path, error);
-  }
+  const { maxBytes } = options;
   try {
     for (let attempt = 1; attempt <= triesWhileChanging; attempt += 1) {
-      const before = await fileIdentity(handle, path, options);
-      const bytes = await handle.readFile({ signal: AbortSignal.timeout(10_000) });
-      if (before === (await fileIdentity(handle, path, options))) return { bytes, identity: before };
+      const { bytes, print, isTorn } = await readControlledFile(resolve(path), { maxBytes });
+      const identity = identityOf(path, print, options);
+      if (!isTorn) return { bytes, identity };
     }
-    throw new LatchkeyError('file_failed', `${path}: changed each time while it was read`);
   } catch (error) {
     throw error instanceof LatchkeyError ? error : unreadable(path, error);
-  } finally {
-    await handle.close();
   }
+  throw new LatchkeyError('file_failed', `${path}: changed each time while it was read`);
 }
 
 /** The identity alone: whether what was read is still what is there. */
 export async function secretFileIdentity(path: string, options: ReadSecretFileOptions): Promise<string> {
   try {
-    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-    try {
-      return await fileIdentity(handle, path, options);
-    } finally {
-      await handle.close();
-    }
+    const { maxBytes } = options;
+    return identityOf(path, await printControlledFile(resolve(path), { maxBytes }), options);
   } catch (error) {
     throw error instanceof LatchkeyError ? error : unreadable(path, error);
   }
 }
 
-async function fileIdentity(
-  handle: FileHandle,
-  path: string,
-  options: ReadSecretFileOptions,
-): Promise<string> {
-  const stat = await handle.stat({ bigint: true });
-  if (!stat.isFile()) throw new LatchkeyError('file_failed', `${path}: expected a regular file`);
-  if (stat.size > options.maxBytes) {
-    throw new LatchkeyError(
-      'file_failed',
-      `${path}: expected at most ${options.maxBytes} bytes, got ${stat.size}`,
-    );
-  }
+function identityOf(path: string, stat: FilePrint, options: ReadSecretFileOptions): string {
   const mode = Number(stat.mode) & 0o777;
   const shown = `mode is 0${mode.toString(8).padStart(3, '0')}`;
   if ((mode & 0o022) !== 0) {
@@ -95,6 +73,11 @@ async function fileIdentity(
 }
 
 function unreadable(path: string, error: unknown): LatchkeyError {
+  if (error instanceof PathFault) {
+    const { message, remedy } = error;
+    const told = message.startsWith(path) ? message : `${path}: ${message}`;
+    return new LatchkeyError('file_failed', told, { cause: error, remedy });
+  }
   const code = (error as NodeJS.ErrnoException).code ?? 'unknown fault';
   if (code === 'ENOENT' || code === 'ENOTDIR') {
     return new LatchkeyError('not_found', `${path}: there is no such file`, { cause: error });
