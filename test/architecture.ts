@@ -12,6 +12,8 @@ const layers: Readonly<Record<string, number>> = {
   api: 1,
   template: 1,
   config: 1,
+  // What a kind of upstream declares of itself stands in its folder, and is what the configuration knows of it.
+  'upstream/*/*-kind.ts': 1,
   store: 1,
   metrics: 1,
   // Rules and audit files as the configuration has them.
@@ -30,7 +32,9 @@ const layers: Readonly<Record<string, number>> = {
 };
 /** `server` serves what is in memory; it asks the agent for the rest. `cli` sees the agent, never its parts. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
-  upstream: ['base', 'config', 'store', 'metrics'],
+  config: ['base', 'upstream/*/*-kind.ts'],
+  'upstream/*/*-kind.ts': ['base', 'config'],
+  upstream: ['base', 'config', 'store', 'metrics', 'upstream/*/*-kind.ts'],
   lease: ['base', 'config', 'store', 'metrics'],
   server: ['base', 'api', 'template', 'access', 'config', 'store', 'audit', 'metrics'],
   client: ['base', 'api'],
@@ -47,15 +51,26 @@ function sourceFiles(folder: string): string[] {
   });
 }
 
+/** The list, each kind's own file, and where one has many keys the folder beside it. */
+const declaresKind = /^upstream\/(?:kind-list\.ts$|[^/]+\/(?:[^/]+-kind\.ts$|config\/))/;
+
 /** The layer's name of a file: its folder of src, or the package that stands apart. */
 function folderOf(path: string): string {
   if (path === devvault || path.startsWith(`${devvault}/`)) return 'devvault';
-  return relative(root, path).split('/')[0] ?? '';
+  const name = relative(root, path);
+  if (declaresKind.test(name)) return 'upstream/*/*-kind.ts';
+  return name.split('/')[0] ?? '';
 }
 
 /** Absolute paths of what a file imports of this project. */
 function importsOf(file: string): string[] {
-  const text = readFileSync(file, 'utf8');
+  // The declaration of a kind opens its source on demand, for whoever has read the whole config: it uses nothing of it.
+  const text = readFileSync(file, 'utf8').replace(
+    /-kind\.ts$/.test(file)
+      ? /^ {2}load: async \(\) => \(await import\('\.\/[a-z0-9-]+\.ts'\)\)\.create\w+,$/m
+      : /^$/,
+    '',
+  );
   return [
     ...[...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map((match) =>
       resolve(dirname(file), match[1] ?? ''),
@@ -209,7 +224,7 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   undici: ['upstream'],
   ws: ['devvault', 'upstream'],
   yargs: ['cli'],
-  zod: ['config', 'devvault'],
+  zod: ['config', 'devvault', 'upstream/*/*-kind.ts'],
 };
 
 t.test('each library is imported where it belongs, and nowhere else', (t) => {
@@ -256,8 +271,7 @@ t.test('what an interface offers is called by somebody', (t) => {
 });
 
 /** Where a name is that of a thing of many sides: a command, a kind, a language, a theme of functions. */
-const namesakes =
-  /^(?:cli\/(?:commands|demo)|config\/(?:upstreams|sources)|upstream\/vault\/auth|template)\//;
+const namesakes = /^(?:cli\/(?:commands|demo)|config\/sources|upstream\/vault\/auth|template)\//;
 /** The part of the contract, and the one who keeps it. */
 const counterparts = ['errors.ts', 'routes.ts', 'status.ts', 'kinds.ts', 'accounts.ts'];
 
@@ -294,7 +308,7 @@ t.test('no type is the copy of another', (t) => {
 
 const folderLimit = 16;
 /** One file for each command, kind or theme: a list, that nobody reads from end to end. And the floor, which all know. */
-const lists = ['cli/commands', 'config/upstreams', 'template/functions/consul-template'];
+const lists = ['cli/commands', 'template/functions/consul-template'];
 
 t.test('a folder holds what can be seen at a glance', (t) => {
   const counts = Map.groupBy(files, dirname);

@@ -2,9 +2,9 @@
 import { unlink, writeFile } from 'node:fs/promises';
 import { errorCode, LatchkeyError } from '../base/errors.ts';
 import { findUser } from '../base/system/accounts.ts';
-import { type FileKeyConfig, formatOfName } from '../config/upstreams/file.ts';
 import { leafPaths } from '../upstream/file/document.ts';
 import { type DocumentFormat, parseFormat, setInFormat, toPlainText } from '../upstream/file/file-format.ts';
+import { type FileKeyConfig, formatOfName } from '../upstream/file/file-kind.ts';
 import { loadSealKey } from '../upstream/file/load-seal-key.ts';
 import { readSecretFile, type SecretFile } from '../upstream/file/read-secret-file.ts';
 import { replaceSealedFile } from '../upstream/file/replace-sealed-file.ts';

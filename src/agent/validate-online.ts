@@ -5,7 +5,7 @@ import { describeError, type ErrorCode, errorCode, LatchkeyError } from '../base
 import type { Logger } from '../base/logger.ts';
 import { createSystemClock } from '../base/time/clock.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
-import type { UpstreamConfig } from '../config/upstreams/kinds.ts';
+import { mayMint, type UpstreamConfig } from '../config/upstreams/kinds.ts';
 import { type Reference, referenceKey } from '../store/reference.ts';
 import { createSource, loadKinds } from '../upstream/kinds.ts';
 import type { Grant, SecretSource, Shortfall } from '../upstream/secret-source.ts';
@@ -104,10 +104,6 @@ async function checkUpstream(
 /** The token goes to nobody else, and nothing stays subscribed. */
 function harmless(config: UpstreamConfig): UpstreamConfig {
   return config.kind === 'vault' ? { ...config, sinks: [], events: false } : config;
-}
-
-function mayMint(config: UpstreamConfig): boolean {
-  return config.kind === 'exec' || (config.kind === 'http' && config.method === 'POST');
 }
 
 /** Rejects with the first thing that went wrong, and does not wait for a better time. */

@@ -1,7 +1,7 @@
 // A Vault upstream for tests: its config with defaults, and a list of what it logged.
 import { createSystemClock } from '../../src/base/time/clock.ts';
-import type { AuthConfig, VaultUpstreamConfig } from '../../src/config/upstreams/vault-config.ts';
 import type { SourceOptions } from '../../src/upstream/secret-source.ts';
+import type { AuthConfig, VaultUpstreamConfig } from '../../src/upstream/vault/config/vault-config.ts';
 import { createVaultUpstream } from '../../src/upstream/vault/vault-upstream.ts';
 import { recordLogs } from './record-logs.ts';
 

@@ -9,7 +9,7 @@ import { Place, type Problems } from '../problems.ts';
 import type { NotifyConfig, ProcessConfig, ResolvedConfig, SettleConfig } from '../resolved.ts';
 import type { MergedConfig } from '../sources/merge.ts';
 import type { ConfigSource } from '../sources/read-source.ts';
-import type { UpstreamConfig } from '../upstreams/kinds.ts';
+import { commandOf, isForOthers } from '../upstreams/kinds.ts';
 import type { Environment } from './resolve-context.ts';
 
 interface Trusted {
@@ -96,11 +96,11 @@ function* credentials(config: ResolvedConfig, merged: MergedConfig, env: Environ
   for (const [index, upstream] of config.upstreams.entries()) {
     const place = merged.upstreams[index]?.place;
     if (place === undefined) continue;
-    if (upstream.kind === 'exec') yield* programs(upstream.command, env, place.at('command'));
+    const command = commandOf(upstream);
+    if (command !== undefined) yield* programs(command, env, place.at('command'));
     for (const [key, path] of filesOf(upstream)) {
       // The id of a role is a name, of which Vault keeps no secret.
-      const isSecret =
-        !/^(?:ca|cert|roleId)/.test(key) && !isOfKubelet(path) && !isMeantForOthers(upstream, path);
+      const isSecret = !/^(?:ca|cert|roleId)/.test(key) && !isOfKubelet(path) && !isForOthers(upstream, path);
       yield {
         path,
         place,
@@ -130,12 +130,6 @@ function* filesOf(part: object): Generator<[key: string, path: string]> {
     else if (key.endsWith('Files')) yield* Object.values(value).filter(isPath).map(secretFile);
     else yield* filesOf(value);
   }
-}
-
-/** What is sealed may be read by all; folders of secrets are mounted with the modes of others' choice. */
-function isMeantForOthers(upstream: UpstreamConfig, path: string): boolean {
-  if (upstream.kind !== 'file' || upstream.path !== path) return false;
-  return upstream.key !== undefined || upstream.format === 'folder';
 }
 
 const isPath = (value: unknown): value is string => typeof value === 'string' && isAbsolute(value);

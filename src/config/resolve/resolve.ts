@@ -98,7 +98,7 @@ function resolveSecret(
   }
   if (value.refresh !== undefined && value.refresh < 100)
     context.problems.add(place.at('refresh'), 'expected at least 100ms');
-  const kind = upstreams.find((one) => one.name === upstream)?.kind ?? 'vault';
+  const kind = upstreams.find((one) => one.name === upstream)?.kind;
   return {
     name,
     upstream: upstream ?? '',
@@ -107,7 +107,7 @@ function resolveSecret(
     operation: value.operation,
     parameters: value.parameters ?? {},
     isPathLiteral: value.parameters !== undefined && Object.keys(value.parameters).length === 0,
-    refreshMs: value.refresh ?? defaultRefreshMs[kind],
+    refreshMs: value.refresh ?? defaultRefreshMs(kind),
     reissueMs: value.operation === 'write' ? value.refresh : undefined,
     maxStaleMs: value.max_stale,
     onStale: value.on_stale,

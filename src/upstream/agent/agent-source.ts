@@ -5,10 +5,10 @@ import { type ErrorCode, LatchkeyError } from '../../base/errors.ts';
 import { askSocket, type SocketAnswer } from '../../base/system/ask-socket.ts';
 import { errnoOf } from '../../base/system/errno.ts';
 import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/text/json.ts';
-import type { AgentUpstreamConfig } from '../../config/upstreams/agent.ts';
 import { fieldsAnswer } from '../kind/kind-answer.ts';
 import { createKindSource } from '../kind/kind-source.ts';
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
+import type { AgentUpstreamConfig } from './agent-kind.ts';
 
 /** What the agent's own codes mean to one that is served by it. */
 const codes: Readonly<Record<string, ErrorCode>> = {

@@ -1,7 +1,6 @@
 // AWS as an upstream: Secrets Manager, Parameter Store and roles of STS behind one identity.
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import type { AwsUpstreamConfig } from '../../config/upstreams/aws.ts';
 import type { Reference } from '../../store/reference.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
@@ -14,6 +13,7 @@ import { fieldsAnswer, partAnswer } from '../kind/kind-answer.ts';
 import { createKindSource, type KindClient, type KindHooks } from '../kind/kind-source.ts';
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
 import { type AwsService, createAwsCalls } from './aws-calls.ts';
+import type { AwsUpstreamConfig } from './aws-kind.ts';
 import { parseAwsPath } from './aws-path.ts';
 import { type LabelEvents, startLabelEvents } from './label-events.ts';
 import { createParameterStore } from './parameter-store.ts';

@@ -3,10 +3,10 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { readControlledFile } from '../../base/paths/controlled-file.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import { JsonNumber, type JsonObject } from '../../base/text/json.ts';
-import type { AzureUpstreamConfig } from '../../config/upstreams/azure.ts';
 import { azureTokenAnswer } from '../cloud/azure-identity.ts';
 import { metadataJson } from '../cloud/metadata-request.ts';
 import { type AccessToken, loginFailed } from '../kind/bearer-calls.ts';
+import type { AzureUpstreamConfig } from './azure-kind.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 

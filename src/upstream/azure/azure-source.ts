@@ -1,7 +1,6 @@
 // Azure Key Vault as an upstream: secrets, and certificates with their keys, which are secrets of the same name.
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, JsonNumber, type JsonObject } from '../../base/text/json.ts';
-import type { AzureUpstreamConfig } from '../../config/upstreams/azure.ts';
 import type { Reference } from '../../store/reference.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
 import { createIdentityKeeper } from '../cloud/identity-keeper.ts';
@@ -11,6 +10,7 @@ import { partAnswer, valueAnswer } from '../kind/kind-answer.ts';
 import { createKindSource, type KindClient } from '../kind/kind-source.ts';
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
 import { azureAccessToken } from './azure-access-token.ts';
+import type { AzureUpstreamConfig } from './azure-kind.ts';
 
 const apiVersion = '7.4';
 

@@ -2,7 +2,6 @@
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, JsonNumber, type JsonValue, parseJson } from '../../base/text/json.ts';
-import type { HttpUpstreamConfig } from '../../config/upstreams/http.ts';
 import { type Reference, referenceKey } from '../../store/reference.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
@@ -13,6 +12,7 @@ import { pointTo } from '../kind/json-pointer.ts';
 import { documentAnswer, fieldsAnswer, valueAnswer } from '../kind/kind-answer.ts';
 import { createKindSource, type KindClient } from '../kind/kind-source.ts';
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
+import type { HttpUpstreamConfig } from './endpoint-kind.ts';
 
 /** What a conditional request needs of the last answer. */
 interface Validator {

@@ -1,9 +1,9 @@
 // The agent's own environment as an upstream: what a container or a unit was started with. It cannot change.
 import { LatchkeyError } from '../../base/errors.ts';
-import type { EnvUpstreamConfig } from '../../config/upstreams/env.ts';
 import { documentAnswer, fieldsAnswer } from '../kind/kind-answer.ts';
 import { createKindSource } from '../kind/kind-source.ts';
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
+import type { EnvUpstreamConfig } from './env-kind.ts';
 
 const versionId = 'start';
 

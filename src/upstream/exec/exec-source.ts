@@ -3,7 +3,6 @@
 import { LatchkeyError } from '../../base/errors.ts';
 import { findGroup, findUser } from '../../base/system/accounts.ts';
 import type { JsonObject } from '../../base/text/json.ts';
-import type { ExecUpstreamConfig } from '../../config/upstreams/exec.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import { createKindGate } from '../kind/kind-gate.ts';
 import { createKindSource, type KindClient } from '../kind/kind-source.ts';
@@ -16,6 +15,7 @@ import {
   requestText,
   secretAnswer,
 } from './exec-answer.ts';
+import type { ExecUpstreamConfig } from './exec-kind.ts';
 import { maskedLines } from './masked-lines.ts';
 import { runProgram } from './run-program.ts';
 

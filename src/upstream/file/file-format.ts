@@ -2,7 +2,6 @@
 import { isUtf8 } from 'node:buffer';
 import { LatchkeyError } from '../../base/errors.ts';
 import { JsonNumber } from '../../base/text/json.ts';
-import type { FileUpstreamConfig } from '../../config/upstreams/file.ts';
 import {
   type DocumentMap,
   findNode,
@@ -13,6 +12,7 @@ import {
   writeYaml,
 } from './document.ts';
 import { parseDotenv, setInDotenv } from './dotenv.ts';
+import type { FileUpstreamConfig } from './file-kind.ts';
 import { parseIni } from './ini.ts';
 
 /** A folder is no document. */

@@ -2,12 +2,12 @@
 // for each secret. Watched; what is the same file as before is not read again.
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, JsonNumber } from '../../base/text/json.ts';
-import type { FileUpstreamConfig } from '../../config/upstreams/file.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
 import { fieldsAnswer, valueAnswer } from '../kind/kind-answer.ts';
 import { createKindSource, type KindClient, type KindHooks } from '../kind/kind-source.ts';
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
 import { type DocumentNode, findNode, toJson } from './document.ts';
+import type { FileUpstreamConfig } from './file-kind.ts';
 import { fieldText, folderIdentity, readFolderSecret } from './folder.ts';
 import { keyPath } from './load-seal-key.ts';
 import { createSecretDocument } from './secret-document.ts';

@@ -1,7 +1,7 @@
 // Where the key of a sealed file is: a key file, a passphrase in a file, or either as a credential of systemd.
 import { join } from 'node:path';
 import { errorCode, LatchkeyError } from '../../base/errors.ts';
-import type { FileKeyConfig } from '../../config/upstreams/file.ts';
+import type { FileKeyConfig } from './file-kind.ts';
 import { readSecretFile } from './read-secret-file.ts';
 import { keyFromPassphrase, keyFromText, type SealKey } from './seal-key.ts';
 

@@ -3,8 +3,8 @@
 
 import { LatchkeyError } from '../../base/errors.ts';
 import type { Clock, Timer } from '../../base/time/clock.ts';
-import type { FileKeyConfig } from '../../config/upstreams/file.ts';
 import { type FileFormat, parseFormat } from './file-format.ts';
+import type { FileKeyConfig } from './file-kind.ts';
 import { loadSealKey } from './load-seal-key.ts';
 import { readSecretFile, secretFileIdentity } from './read-secret-file.ts';
 import { isAgeFile, type SealKey } from './seal-key.ts';

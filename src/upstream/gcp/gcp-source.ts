@@ -2,7 +2,6 @@
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject } from '../../base/text/json.ts';
-import type { GcpUpstreamConfig } from '../../config/upstreams/gcp.ts';
 import type { Reference } from '../../store/reference.ts';
 import { gcpAccessToken } from '../cloud/gcp-access-token.ts';
 import { createIdentityKeeper } from '../cloud/identity-keeper.ts';
@@ -13,6 +12,7 @@ import { partAnswer } from '../kind/kind-answer.ts';
 import { createKindSource, type KindClient } from '../kind/kind-source.ts';
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
 import { crc32c } from './crc32c.ts';
+import type { GcpUpstreamConfig } from './gcp-kind.ts';
 
 interface SecretPlace {
   /** `projects/P/secrets/S/versions/V` */

@@ -6,9 +6,9 @@ import { readControlledFile } from '../../base/paths/controlled-file.ts';
 import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { isJsonObject, parseJson } from '../../base/text/json.ts';
 import { createSystemClock } from '../../base/time/clock.ts';
-import type { KubernetesUpstreamConfig } from '../../config/upstreams/kubernetes.ts';
 import type { TlsConfig } from '../../config/upstreams/server-config.ts';
 import { runProgram } from '../exec/run-program.ts';
+import type { KubernetesUpstreamConfig } from './kubernetes-kind.ts';
 
 export interface Cluster {
   readonly address: string;

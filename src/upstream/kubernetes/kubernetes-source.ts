@@ -3,7 +3,6 @@ import { isUtf8 } from 'node:buffer';
 import { describeError, LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject } from '../../base/text/json.ts';
 import { UpstreamError } from '../../base/upstream-error.ts';
-import type { KubernetesUpstreamConfig } from '../../config/upstreams/kubernetes.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
 import {
@@ -17,6 +16,7 @@ import { fieldsAnswer, valueAnswer } from '../kind/kind-answer.ts';
 import { createKindSource, type KindClient, type KindHooks } from '../kind/kind-source.ts';
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
 import { type Cluster, findCluster } from './cluster.ts';
+import type { KubernetesUpstreamConfig } from './kubernetes-kind.ts';
 import { type SecretWatch, startSecretWatch } from './secret-watch.ts';
 
 interface Session {

@@ -5,7 +5,6 @@ import { readControlledFile } from '../../base/paths/controlled-file.ts';
 import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/text/json.ts';
-import type { OnepasswordUpstreamConfig } from '../../config/upstreams/onepassword.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
 import { createIdentityKeeper } from '../cloud/identity-keeper.ts';
@@ -16,6 +15,7 @@ import { fieldsAnswer, valueAnswer } from '../kind/kind-answer.ts';
 import { createKindSource, type KindClient } from '../kind/kind-source.ts';
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
 import { type ItemPath, parseItemPath, pickField, pickFile, plainFields } from './onepassword-item.ts';
+import type { OnepasswordUpstreamConfig } from './onepassword-kind.ts';
 
 interface Known {
   readonly vaultId: string;

@@ -5,7 +5,6 @@ import { isDeepStrictEqual } from 'node:util';
 import { describeError, LatchkeyError } from '../../base/errors.ts';
 import type { ForwardedAnswer, ForwardedRequest } from '../../base/forwarded.ts';
 import { linkSignals } from '../../base/time/linked-signal.ts';
-import type { AuthConfig, SinkConfig, VaultUpstreamConfig } from '../../config/upstreams/vault-config.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import { createGate } from '../gate/gate.ts';
 import type { Quota } from '../gate/quota.ts';
@@ -16,6 +15,7 @@ import type { SecretSource, SourceListener, SourceOptions, SourceStatus } from '
 import type { SourceStateName } from '../source-state.ts';
 import type { CredentialMemory } from './auth/auth-method.ts';
 import { loadAuthMethod } from './auth/load-method.ts';
+import type { AuthConfig, SinkConfig, VaultUpstreamConfig } from './config/vault-config.ts';
 import { createEventSubscription, type EventSubscription } from './event-subscription.ts';
 import { forwardTo } from './forward.ts';
 import { createAuthorised } from './session/authorised.ts';

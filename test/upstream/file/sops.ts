@@ -3,9 +3,9 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { formatOfName } from '../../../src/config/upstreams/file.ts';
 import { type DocumentMap, toJson } from '../../../src/upstream/file/document.ts';
 import { parseFormat } from '../../../src/upstream/file/file-format.ts';
+import { formatOfName } from '../../../src/upstream/file/file-kind.ts';
 import { createKeyFileText, keyFromText } from '../../../src/upstream/file/seal-key.ts';
 import { findSops, openSops } from '../../../src/upstream/file/sops.ts';
 

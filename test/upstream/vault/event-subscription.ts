@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import type { AuthConfig } from '../../../src/config/upstreams/vault-config.ts';
+import type { AuthConfig } from '../../../src/upstream/vault/config/vault-config.ts';
 import { changedPath } from '../../../src/upstream/vault/event-subscription.ts';
 import { startDevVault } from '../../support/dev-vault.ts';
 import { createFastClock } from '../../support/fast-clock.ts';

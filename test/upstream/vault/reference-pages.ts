@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import type { AuthConfig } from '../../../src/config/upstreams/vault-config.ts';
 import type { SourceStateName } from '../../../src/upstream/source-state.ts';
+import type { AuthConfig } from '../../../src/upstream/vault/config/vault-config.ts';
 
 /** Complete by type: a new state or method does not compile before it is named here. */
 const states: Record<SourceStateName, true> = {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 import type { TlsConfig } from '../../../src/config/upstreams/server-config.ts';
-import type { AuthConfig, VaultUpstreamConfig } from '../../../src/config/upstreams/vault-config.ts';
+import type { AuthConfig, VaultUpstreamConfig } from '../../../src/upstream/vault/config/vault-config.ts';
 import { createAuthority, type PemPair } from '../../support/certificates.ts';
 import { createFastClock } from '../../support/fast-clock.ts';
 import { startStubVault } from '../../support/stub-vault.ts';

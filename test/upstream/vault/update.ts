@@ -2,8 +2,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { AuthConfig } from '../../../src/config/upstreams/vault-config.ts';
 import { createReference } from '../../../src/store/reference.ts';
+import type { AuthConfig } from '../../../src/upstream/vault/config/vault-config.ts';
 import { kv2, startStubVault } from '../../support/stub-vault.ts';
 import { testFolder } from '../../support/test-folder.ts';
 import {

@@ -1,7 +1,7 @@
 // Method `aws` (iam): a GetCallerIdentity request, signed here with the host's credentials and sent to AWS by Vault.
 import { AwsV4Signer } from 'aws4fetch';
-import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
 import { findAwsCredentials, stsEndpoint } from '../../cloud/find-aws-credentials.ts';
+import type { AuthConfig } from '../config/vault-config.ts';
 import type { AuthContext, AuthMethod } from './auth-method.ts';
 
 type AwsConfig = Extract<AuthConfig, { method: 'aws' }>;

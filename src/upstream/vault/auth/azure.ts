@@ -1,7 +1,7 @@
 // Method `azure`: a token of the managed identity, and where this host is, as far as the metadata service tells.
 import type { JsonObject } from '../../../base/text/json.ts';
-import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
 import { azureInstance, azureToken } from '../../cloud/azure-identity.ts';
+import type { AuthConfig } from '../config/vault-config.ts';
 import type { AuthContext, AuthMethod } from './auth-method.ts';
 
 type AzureConfig = Extract<AuthConfig, { method: 'azure' }>;

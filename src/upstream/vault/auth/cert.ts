@@ -2,7 +2,7 @@
 // for Vault does not renew a token that another certificate got.
 import { LatchkeyError } from '../../../base/errors.ts';
 import type { TlsConfig } from '../../../config/upstreams/server-config.ts';
-import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
+import type { AuthConfig } from '../config/vault-config.ts';
 import type { AuthMethod } from './auth-method.ts';
 
 type CertConfig = Extract<AuthConfig, { method: 'cert' }>;

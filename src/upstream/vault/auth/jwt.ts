@@ -4,7 +4,7 @@ import { describeError } from '../../../base/errors.ts';
 import { removeFile } from '../../../base/paths/remove-file.ts';
 import type { SecretValue } from '../../../base/secret-value.ts';
 import { errnoOf } from '../../../base/system/errno.ts';
-import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
+import type { AuthConfig } from '../config/vault-config.ts';
 import type { AuthContext, AuthMethod } from './auth-method.ts';
 import { readCredential, readCredentialIfThere } from './read-credential.ts';
 

@@ -2,7 +2,7 @@
 
 import { createFileWatch } from '../../../base/paths/file-watch.ts';
 import type { TlsConfig } from '../../../config/upstreams/server-config.ts';
-import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
+import type { AuthConfig } from '../config/vault-config.ts';
 import type { AuthContext, AuthMethod } from './auth-method.ts';
 
 export async function loadAuthMethod(

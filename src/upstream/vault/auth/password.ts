@@ -1,5 +1,5 @@
 // Methods `userpass` and `ldap`: a user name from the config and a password from a file, read again for each login.
-import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
+import type { AuthConfig } from '../config/vault-config.ts';
 import type { AuthMethod } from './auth-method.ts';
 import { readCredential } from './read-credential.ts';
 

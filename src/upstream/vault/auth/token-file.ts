@@ -1,5 +1,5 @@
 // Method `token_file`: a token that somebody else keeps fresh in a file; a new one in the file is taken at once.
-import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
+import type { AuthConfig } from '../config/vault-config.ts';
 import type { AuthContext, AuthMethod } from './auth-method.ts';
 import { readCredential } from './read-credential.ts';
 import { unwrapToken } from './unwrap-token.ts';

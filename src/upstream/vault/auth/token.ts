@@ -1,7 +1,7 @@
 // Method `token`: a token from the environment, or from the file of another tool. It can be renewed, but not replaced.
 import { LatchkeyError } from '../../../base/errors.ts';
 import { SecretValue } from '../../../base/secret-value.ts';
-import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
+import type { AuthConfig } from '../config/vault-config.ts';
 import type { AuthContext, AuthMethod } from './auth-method.ts';
 import { unwrapToken } from './unwrap-token.ts';
 

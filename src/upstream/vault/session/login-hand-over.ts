@@ -3,7 +3,7 @@
 import { SecretValue } from '../../../base/secret-value.ts';
 import type { Clock } from '../../../base/time/clock.ts';
 import { wallAt } from '../../../base/time/clock.ts';
-import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
+import type { AuthConfig } from '../config/vault-config.ts';
 import type { SessionToken } from './session-token.ts';
 
 interface HandedLogin {

@@ -2,7 +2,6 @@
 import { type ErrorCode, LatchkeyError } from '../../../base/errors.ts';
 import { SecretValue } from '../../../base/secret-value.ts';
 import { isJsonObject, type JsonValue } from '../../../base/text/json.ts';
-import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
 import {
   answerJson,
   answerTexts,
@@ -12,6 +11,7 @@ import {
   type VaultAnswer,
 } from '../answer-policy.ts';
 import type { Credentials } from '../auth/auth-method.ts';
+import type { AuthConfig } from '../config/vault-config.ts';
 import { longestSeconds, seconds } from '../issued-life.ts';
 import type { VaultClient } from '../vault-client.ts';
 

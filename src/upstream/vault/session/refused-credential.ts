@@ -1,8 +1,8 @@
 // A credential that was refused twice will not become right: shown again and again it locks the role for every host, because
 // vaults count refused logins (user lockout). So it is no longer shown until there is another one, or a long time is over.
 import { createHash } from 'node:crypto';
-import type { AuthConfig } from '../../../config/upstreams/vault-config.ts';
 import type { Credentials } from '../auth/auth-method.ts';
+import type { AuthConfig } from '../config/vault-config.ts';
 
 export interface RefusedCredential {
   /** Undefined: none was shown. */

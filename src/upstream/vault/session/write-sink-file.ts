@@ -5,7 +5,7 @@ import { LatchkeyError } from '../../../base/errors.ts';
 import { PathFault, pathErrorText } from '../../../base/paths/path-trust.ts';
 import { replaceFile } from '../../../base/paths/replace-file.ts';
 import { findGroup, findUser } from '../../../base/system/accounts.ts';
-import type { SinkConfig } from '../../../config/upstreams/vault-config.ts';
+import type { SinkConfig } from '../config/vault-config.ts';
 
 /** Resolves to what the new file is. Throws `file_failed` that names the path. */
 export async function writeSinkFile(sink: SinkConfig, content: Buffer): Promise<BigIntStats> {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { AuthConfig } from '../../../../src/config/upstreams/vault-config.ts';
 import { stsEndpoint } from '../../../../src/upstream/cloud/find-aws-credentials.ts';
+import type { AuthConfig } from '../../../../src/upstream/vault/config/vault-config.ts';
 import { startAws } from '../../../support/aws-stand-in.ts';
 import { startDevVault, type TestVault } from '../../../support/dev-vault.ts';
 import { authCommon, createTestUpstream, shutdown } from '../../../support/test-upstream.ts';

@@ -2,7 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { AuthConfig } from '../../../../src/config/upstreams/vault-config.ts';
+import type { AuthConfig } from '../../../../src/upstream/vault/config/vault-config.ts';
 import { grantedAuth, type StubVault, startStubVault } from '../../../support/stub-vault.ts';
 import { appRole, authCommon, createTestUpstream, shutdown } from '../../../support/test-upstream.ts';
 import { waitFor } from '../../../support/wait-for.ts';

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { AuthConfig } from '../../../../src/config/upstreams/vault-config.ts';
+import type { AuthConfig } from '../../../../src/upstream/vault/config/vault-config.ts';
 import { startDevVault, type TestVault } from '../../../support/dev-vault.ts';
 import { startStubVault } from '../../../support/stub-vault.ts';
 import { appRole, authCommon, createTestUpstream, shutdown } from '../../../support/test-upstream.ts';

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { AuthConfig } from '../../../../src/config/upstreams/vault-config.ts';
 import { createReference } from '../../../../src/store/reference.ts';
+import type { AuthConfig } from '../../../../src/upstream/vault/config/vault-config.ts';
 import { createFastClock } from '../../../support/fast-clock.ts';
 import {
   grantedAuth,

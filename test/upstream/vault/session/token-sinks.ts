@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { SinkConfig } from '../../../../src/config/upstreams/vault-config.ts';
+import type { SinkConfig } from '../../../../src/upstream/vault/config/vault-config.ts';
 import { startDevVault } from '../../../support/dev-vault.ts';
 import { isRoot, needsRoot } from '../../../support/needs-root.ts';
 import { testFolder } from '../../../support/test-folder.ts';

@@ -1,13 +1,13 @@
 // 1Password Connect as an upstream: the keys of `kind: onepassword`, and what they mean resolved.
 import * as z from 'zod/mini';
-import type { Named } from '../item.ts';
-import { doc, section, text } from '../schema/fields.ts';
-import type { KindContext } from './kind-context.ts';
-import type { ServerConfig } from './server-config.ts';
-import { resolveServer } from './server-resolve.ts';
-import { serverSchema } from './server-schema.ts';
+import type { Named } from '../../config/item.ts';
+import { doc, section, text } from '../../config/schema/fields.ts';
+import type { KindContext } from '../../config/upstreams/kind-context.ts';
+import type { ServerConfig } from '../../config/upstreams/server-config.ts';
+import { resolveServer } from '../../config/upstreams/server-resolve.ts';
+import { serverSchema } from '../../config/upstreams/server-schema.ts';
 
-export const onepasswordSchema = section({
+const onepasswordSchema = section({
   kind: doc(z.literal('onepassword'), '1Password by a Connect server.'),
   address: doc(z.optional(text()), 'The URL of the Connect server; default `$OP_CONNECT_HOST`.'),
   token_file: doc(z.optional(text()), 'The file with its token; default `$OP_CONNECT_TOKEN`.'),
@@ -21,7 +21,7 @@ export interface OnepasswordUpstreamConfig extends ServerConfig {
   readonly tokenFile: string | undefined;
 }
 
-export function resolveOnepassword(
+function resolveOnepassword(
   { name, place, value }: Named<z.output<typeof onepasswordSchema>>,
   context: KindContext,
 ): OnepasswordUpstreamConfig {
@@ -41,3 +41,10 @@ export function resolveOnepassword(
     ...resolveServer(value, place, context),
   };
 }
+
+export const onepassword = {
+  schema: onepasswordSchema,
+  resolve: resolveOnepassword,
+  refreshMs: 30_000,
+  load: async () => (await import('./onepassword-source.ts')).createOnepasswordSource,
+};

@@ -1,10 +1,10 @@
 // A Vault as the agent uses it: what the file leaves open comes from the VAULT_* variables.
-import { parseDuration } from '../../base/time/duration.ts';
-import type { Named } from '../item.ts';
-import type { Place } from '../problems.ts';
-import { oneOfKeys } from '../resolve/one-of-keys.ts';
-import type { ResolveContext } from '../resolve/resolve-context.ts';
-import { defaultTimeoutMs, resolveServer } from './server-resolve.ts';
+import { parseDuration } from '../../../base/time/duration.ts';
+import type { Named } from '../../../config/item.ts';
+import type { Place } from '../../../config/problems.ts';
+import { oneOfKeys } from '../../../config/resolve/one-of-keys.ts';
+import type { ResolveContext } from '../../../config/resolve/resolve-context.ts';
+import { defaultTimeoutMs, resolveServer } from '../../../config/upstreams/server-resolve.ts';
 import type { AuthCommon, AuthConfig, SinkConfig, VaultUpstreamConfig } from './vault-config.ts';
 import type { AuthInput, VaultInput } from './vault-schema.ts';
 

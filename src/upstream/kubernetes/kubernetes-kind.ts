@@ -1,13 +1,13 @@
 // Secrets of Kubernetes as an upstream: the keys of `kind: kubernetes`, and what they mean resolved.
 import * as z from 'zod/mini';
-import type { Named } from '../item.ts';
-import { doc, flag, section, text } from '../schema/fields.ts';
-import type { KindContext } from './kind-context.ts';
-import type { ServerConfig } from './server-config.ts';
-import { resolveServer } from './server-resolve.ts';
-import { serverSchema } from './server-schema.ts';
+import type { Named } from '../../config/item.ts';
+import { doc, flag, section, text } from '../../config/schema/fields.ts';
+import type { KindContext } from '../../config/upstreams/kind-context.ts';
+import type { ServerConfig } from '../../config/upstreams/server-config.ts';
+import { resolveServer } from '../../config/upstreams/server-resolve.ts';
+import { serverSchema } from '../../config/upstreams/server-schema.ts';
 
-export const kubernetesSchema = section({
+const kubernetesSchema = section({
   kind: doc(z.literal('kubernetes'), 'Secrets of a Kubernetes cluster.'),
   kubeconfig: doc(
     z.optional(text()),
@@ -28,7 +28,7 @@ export interface KubernetesUpstreamConfig extends ServerConfig {
   readonly isWatched: boolean;
 }
 
-export function resolveKubernetes(
+function resolveKubernetes(
   { name, place, value }: Named<z.output<typeof kubernetesSchema>>,
   context: KindContext,
 ): KubernetesUpstreamConfig {
@@ -43,3 +43,10 @@ export function resolveKubernetes(
     ...resolveServer(value, place, context),
   };
 }
+
+export const kubernetes = {
+  schema: kubernetesSchema,
+  resolve: resolveKubernetes,
+  refreshMs: 30_000,
+  load: async () => (await import('./kubernetes-source.ts')).createKubernetesSource,
+};

@@ -1,11 +1,20 @@
 // A command as an upstream: the keys of `kind: exec`, and what they mean resolved.
 import { isAbsolute } from 'node:path';
 import * as z from 'zod/mini';
-import type { Named } from '../item.ts';
-import { byteSize, commandLine, count, doc, duration, section, text, textList } from '../schema/fields.ts';
-import type { KindContext } from './kind-context.ts';
+import type { Named } from '../../config/item.ts';
+import {
+  byteSize,
+  commandLine,
+  count,
+  doc,
+  duration,
+  section,
+  text,
+  textList,
+} from '../../config/schema/fields.ts';
+import type { KindContext } from '../../config/upstreams/kind-context.ts';
 
-export const execSchema = section({
+const execSchema = section({
   kind: doc(
     z.literal('exec'),
     'A command that is asked: JSON on its standard input, JSON on its standard output.',
@@ -38,7 +47,7 @@ export interface ExecUpstreamConfig {
   readonly maxBytes: number;
 }
 
-export function resolveExec(
+function resolveExec(
   { name, place, value }: Named<z.output<typeof execSchema>>,
   { problems }: KindContext,
 ): ExecUpstreamConfig {
@@ -63,3 +72,12 @@ export function resolveExec(
     maxBytes: value.max_output,
   };
 }
+
+export const exec = {
+  schema: execSchema,
+  resolve: resolveExec,
+  refreshMs: 60_000,
+  commandOf: ({ command }: ExecUpstreamConfig) => command,
+  mayMint: () => true,
+  load: async () => (await import('./exec-source.ts')).createExecSource,
+};

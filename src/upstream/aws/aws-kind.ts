@@ -1,12 +1,12 @@
 // AWS as an upstream (Secrets Manager, Parameter Store, STS): the keys of `kind: aws`, and what they mean resolved.
 import * as z from 'zod/mini';
-import type { Named } from '../item.ts';
-import type { Place } from '../problems.ts';
-import { count, doc, section, text } from '../schema/fields.ts';
-import type { KindContext } from './kind-context.ts';
-import type { ServerConfig } from './server-config.ts';
-import { resolveServer } from './server-resolve.ts';
-import { serverSchema } from './server-schema.ts';
+import type { Named } from '../../config/item.ts';
+import type { Place } from '../../config/problems.ts';
+import { count, doc, section, text } from '../../config/schema/fields.ts';
+import type { KindContext } from '../../config/upstreams/kind-context.ts';
+import type { ServerConfig } from '../../config/upstreams/server-config.ts';
+import { resolveServer } from '../../config/upstreams/server-resolve.ts';
+import { serverSchema } from '../../config/upstreams/server-schema.ts';
 
 /** Half of what Parameter Store allows to all of an account together. */
 const budget = section({
@@ -14,7 +14,7 @@ const budget = section({
   concurrency: doc(z.prefault(count(1), 16), 'Requests under way at once.'),
 });
 
-export const awsSchema = section({
+const awsSchema = section({
   kind: doc(z.literal('aws'), 'AWS Secrets Manager, Systems Manager Parameter Store, and roles of STS.'),
   region: doc(
     z.optional(text()),
@@ -46,7 +46,7 @@ export interface AwsUpstreamConfig extends ServerConfig {
   readonly eventsQueue: string | undefined;
 }
 
-export function resolveAws(
+function resolveAws(
   { name, place, value }: Named<z.output<typeof awsSchema>>,
   context: KindContext,
 ): AwsUpstreamConfig {
@@ -74,3 +74,10 @@ function checkUrl(said: string | undefined, place: Place, { problems }: KindCont
     problems.add(place, 'expected a URL that starts with https:// or http://');
   }
 }
+
+export const aws = {
+  schema: awsSchema,
+  resolve: resolveAws,
+  refreshMs: 300_000,
+  load: async () => (await import('./aws-source.ts')).createAwsSource,
+};

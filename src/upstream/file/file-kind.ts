@@ -1,11 +1,11 @@
 // Files as an upstream: the keys of `kind: file`, and what they mean resolved.
 import { extname } from 'node:path';
 import * as z from 'zod/mini';
-import type { Named } from '../item.ts';
-import type { Place } from '../problems.ts';
-import { oneOfKeys } from '../resolve/one-of-keys.ts';
-import { byteSize, choice, doc, section, text } from '../schema/fields.ts';
-import type { KindContext } from './kind-context.ts';
+import type { Named } from '../../config/item.ts';
+import type { Place } from '../../config/problems.ts';
+import { oneOfKeys } from '../../config/resolve/one-of-keys.ts';
+import { byteSize, choice, doc, section, text } from '../../config/schema/fields.ts';
+import type { KindContext } from '../../config/upstreams/kind-context.ts';
 
 const formats = ['dotenv', 'json', 'yaml', 'ini', 'raw', 'folder'] as const;
 
@@ -19,7 +19,7 @@ const key = section({
   passphrase_credential: doc(z.optional(text()), 'A passphrase as a credential of systemd.'),
 });
 
-export const fileSchema = section({
+const fileSchema = section({
   kind: doc(z.literal('file'), 'A file with secrets, plain or sealed, or a folder with a file for each.'),
   path: doc(text(), 'The file or folder; watched.'),
   format: doc(
@@ -48,7 +48,7 @@ export interface FileUpstreamConfig {
 
 type FileInput = z.output<typeof fileSchema>;
 
-export function resolveFile(item: Named<FileInput>, context: KindContext): FileUpstreamConfig {
+function resolveFile(item: Named<FileInput>, context: KindContext): FileUpstreamConfig {
   const { name, place, value } = item;
   const path = context.pathAt(place, value.path);
   const format = value.format ?? formatOfName(path) ?? (extname(path) === '' ? 'folder' : undefined);
@@ -104,3 +104,13 @@ export function formatOfName(path: string): FileUpstreamConfig['format'] | undef
   if (/^\.env(?:\..+)?$/.test(name)) return 'dotenv';
   return extensions[extname(name).toLowerCase()];
 }
+
+export const file = {
+  schema: fileSchema,
+  resolve: resolveFile,
+  refreshMs: 30_000,
+  /** What is sealed may be read by all; folders of secrets are mounted with the modes of others' choice. */
+  isForOthers: ({ path, key, format }: FileUpstreamConfig, file: string) =>
+    path === file && (key !== undefined || format === 'folder'),
+  load: async () => (await import('./file-source.ts')).createFileSource,
+};

@@ -1,7 +1,7 @@
 // The schema of an upstream of kind vault: where it is and how the agent logs in to it.
 import * as z from 'zod/mini';
-import { choice, doc, duration, fileMode, flag, section, text } from '../schema/fields.ts';
-import { budgetSchema, serverSchema } from './server-schema.ts';
+import { choice, doc, duration, fileMode, flag, section, text } from '../../../config/schema/fields.ts';
+import { budgetSchema, serverSchema } from '../../../config/upstreams/server-schema.ts';
 
 const common = {
   mount: doc(

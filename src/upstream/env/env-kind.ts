@@ -1,9 +1,9 @@
 // The agent's own environment as an upstream: the keys of `kind: env`.
 import * as z from 'zod/mini';
-import type { Named } from '../item.ts';
-import { doc, section, text } from '../schema/fields.ts';
+import type { Named } from '../../config/item.ts';
+import { doc, section, text } from '../../config/schema/fields.ts';
 
-export const envSchema = section({
+const envSchema = section({
   kind: doc(z.literal('env'), "Variables of the agent's own environment."),
   prefix: doc(
     z.optional(text()),
@@ -17,6 +17,13 @@ export interface EnvUpstreamConfig {
   readonly prefix: string;
 }
 
-export function resolveEnv({ name, value }: Named<z.output<typeof envSchema>>): EnvUpstreamConfig {
+function resolveEnv({ name, value }: Named<z.output<typeof envSchema>>): EnvUpstreamConfig {
   return { name, kind: 'env', prefix: value.prefix ?? '' };
 }
+
+export const env = {
+  schema: envSchema,
+  resolve: resolveEnv,
+  refreshMs: 86_400_000,
+  load: async () => (await import('./env-source.ts')).createEnvSource,
+};

@@ -1,18 +1,18 @@
 // Any HTTP interface as an upstream: the keys of `kind: http`, and what they mean resolved.
 import * as z from 'zod/mini';
-import type { Named } from '../item.ts';
-import { choice, count, doc, section, text } from '../schema/fields.ts';
-import type { KindContext } from './kind-context.ts';
-import type { ServerConfig } from './server-config.ts';
-import { resolveServer } from './server-resolve.ts';
-import { serverSchema } from './server-schema.ts';
+import type { Named } from '../../config/item.ts';
+import { choice, count, doc, section, text } from '../../config/schema/fields.ts';
+import type { KindContext } from '../../config/upstreams/kind-context.ts';
+import type { ServerConfig } from '../../config/upstreams/server-config.ts';
+import { resolveServer } from '../../config/upstreams/server-resolve.ts';
+import { serverSchema } from '../../config/upstreams/server-schema.ts';
 
 const pointer = () =>
   z
     .string('a JSON pointer such as /data/value')
     .check(z.regex(/^(?:\/.*)?$/s, 'a JSON pointer such as /data/value'));
 
-export const httpSchema = section({
+const httpSchema = section({
   kind: doc(z.literal('http'), 'Anything that answers secrets over HTTP.'),
   url: doc(
     text(),
@@ -55,7 +55,7 @@ export interface HttpUpstreamConfig extends ServerConfig {
   readonly okStatus: readonly number[];
 }
 
-export function resolveHttp(
+function resolveHttp(
   { name, place, value }: Named<z.output<typeof httpSchema>>,
   context: KindContext,
 ): HttpUpstreamConfig {
@@ -85,3 +85,11 @@ export function resolveHttp(
     ...resolveServer(value, place, context),
   };
 }
+
+export const http = {
+  schema: httpSchema,
+  resolve: resolveHttp,
+  refreshMs: 60_000,
+  mayMint: ({ method }: HttpUpstreamConfig) => method === 'POST',
+  load: async () => (await import('./endpoint-source.ts')).createEndpointSource,
+};

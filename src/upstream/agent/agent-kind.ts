@@ -1,9 +1,9 @@
 // Another agent of this host as an upstream: the keys of `kind: agent`.
 import * as z from 'zod/mini';
-import type { Named } from '../item.ts';
-import { doc, section, text } from '../schema/fields.ts';
+import type { Named } from '../../config/item.ts';
+import { doc, section, text } from '../../config/schema/fields.ts';
 
-export const agentSchema = section({
+const agentSchema = section({
   kind: doc(z.literal('agent'), 'Another agent of this host, asked over its unix socket.'),
   socket: doc(
     z.prefault(text(), '/run/latchkey/latchkey.sock'),
@@ -17,6 +17,13 @@ export interface AgentUpstreamConfig {
   readonly socket: string;
 }
 
-export function resolveAgent({ name, value }: Named<z.output<typeof agentSchema>>): AgentUpstreamConfig {
+function resolveAgent({ name, value }: Named<z.output<typeof agentSchema>>): AgentUpstreamConfig {
   return { name, kind: 'agent', socket: value.socket };
 }
+
+export const agent = {
+  schema: agentSchema,
+  resolve: resolveAgent,
+  refreshMs: 5000,
+  load: async () => (await import('./agent-source.ts')).createAgentSource,
+};

@@ -1,13 +1,13 @@
 // Google Secret Manager as an upstream: the keys of `kind: gcp`, and what they mean resolved.
 import * as z from 'zod/mini';
-import type { Named } from '../item.ts';
-import { doc, section, text } from '../schema/fields.ts';
-import type { KindContext } from './kind-context.ts';
-import type { ServerConfig } from './server-config.ts';
-import { resolveServer } from './server-resolve.ts';
-import { serverSchema } from './server-schema.ts';
+import type { Named } from '../../config/item.ts';
+import { doc, section, text } from '../../config/schema/fields.ts';
+import type { KindContext } from '../../config/upstreams/kind-context.ts';
+import type { ServerConfig } from '../../config/upstreams/server-config.ts';
+import { resolveServer } from '../../config/upstreams/server-resolve.ts';
+import { serverSchema } from '../../config/upstreams/server-schema.ts';
 
-export const gcpSchema = section({
+const gcpSchema = section({
   kind: doc(z.literal('gcp'), 'Google Cloud Secret Manager.'),
   project: doc(z.optional(text()), 'Of paths without one; default `$GOOGLE_CLOUD_PROJECT`.'),
   location: doc(z.optional(text()), 'For regional secrets: `europe-west3`.'),
@@ -28,7 +28,7 @@ export interface GcpUpstreamConfig extends ServerConfig {
   readonly endpoint: string;
 }
 
-export function resolveGcp(
+function resolveGcp(
   { name, place, value }: Named<z.output<typeof gcpSchema>>,
   context: KindContext,
 ): GcpUpstreamConfig {
@@ -47,3 +47,10 @@ export function resolveGcp(
     ...resolveServer(value, place, context),
   };
 }
+
+export const gcp = {
+  schema: gcpSchema,
+  resolve: resolveGcp,
+  refreshMs: 30_000,
+  load: async () => (await import('./gcp-source.ts')).createGcpSource,
+};

@@ -1,6 +1,6 @@
 // A Vault or OpenBao as the agent uses it: where it is, how to log in, what it may be asked for.
-import type { SecretValue } from '../../base/secret-value.ts';
-import type { ServerConfig } from './server-config.ts';
+import type { SecretValue } from '../../../base/secret-value.ts';
+import type { ServerConfig } from '../../../config/upstreams/server-config.ts';
 
 export interface VaultUpstreamConfig extends ServerConfig {
   readonly name: string;

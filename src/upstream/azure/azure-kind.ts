@@ -1,13 +1,13 @@
 // Azure Key Vault as an upstream: the keys of `kind: azure`, and what they mean resolved.
 import * as z from 'zod/mini';
-import type { Named } from '../item.ts';
-import { doc, section, text } from '../schema/fields.ts';
-import type { KindContext } from './kind-context.ts';
-import type { ServerConfig } from './server-config.ts';
-import { resolveServer } from './server-resolve.ts';
-import { serverSchema } from './server-schema.ts';
+import type { Named } from '../../config/item.ts';
+import { doc, section, text } from '../../config/schema/fields.ts';
+import type { KindContext } from '../../config/upstreams/kind-context.ts';
+import type { ServerConfig } from '../../config/upstreams/server-config.ts';
+import { resolveServer } from '../../config/upstreams/server-resolve.ts';
+import { serverSchema } from '../../config/upstreams/server-schema.ts';
 
-export const azureSchema = section({
+const azureSchema = section({
   kind: doc(z.literal('azure'), 'Azure Key Vault: secrets and certificates.'),
   vault: doc(text(), 'Its URL: `https://NAME.vault.azure.net`.'),
   tenant_id: doc(z.optional(text()), 'For a login as an application; default `$AZURE_TENANT_ID`.'),
@@ -33,7 +33,7 @@ export interface AzureUpstreamConfig extends ServerConfig {
   readonly clientCertificateFile: string | undefined;
 }
 
-export function resolveAzure(
+function resolveAzure(
   { name, place, value }: Named<z.output<typeof azureSchema>>,
   context: KindContext,
 ): AzureUpstreamConfig {
@@ -55,3 +55,10 @@ export function resolveAzure(
     ...resolveServer(value, place, context),
   };
 }
+
+export const azure = {
+  schema: azureSchema,
+  resolve: resolveAzure,
+  refreshMs: 30_000,
+  load: async () => (await import('./azure-source.ts')).createAzureSource,
+};
