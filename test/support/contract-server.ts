@@ -1,14 +1,9 @@
 // The servers of the contract tests: the embedded vault in both dialects, and a real one where a binary is found
-// (`bao` or `vault` on the PATH, or LATCHKEY_TEST_VAULT), started in its dev mode and ended by its process id.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+// (`bao` or `vault` on the PATH, or LATCHKEY_TEST_VAULT), started by real-vault.ts.
+import { execFileSync } from 'node:child_process';
 import { createDevVault } from '@latchkey/devvault/dev-vault.ts';
 import t, { type Test } from 'tap';
-import { freePort } from '../../src/base/system/free-port.ts';
-import { findRealVault, noRealVault } from './real-vault.ts';
+import { findRealVault, noRealVault, startRealVault } from './real-vault.ts';
 
 export interface AskOptions {
   data?: object;
@@ -42,7 +37,6 @@ interface Step {
 }
 
 const rootToken = 'contract-root';
-const startDeadlineMs = 30_000;
 
 /**
  * Runs one body against every server. Where a real one is there, its answers and those of the embedded vault in the
@@ -69,7 +63,11 @@ export function contract(name: string, body: (t: Test, server: ContractServer) =
       return;
     }
     const dialect = dialectOf(binary);
-    await run(`real ${dialect}`, (t) => startReal(t, binary, dialect));
+    await run(`real ${dialect}`, async (t) => ({
+      ...(await startRealVault(t, binary, rootToken)),
+      dialect,
+      isEmbedded: false,
+    }));
     compare(t, transcripts.get(`embedded, as ${dialect}`) ?? [], transcripts.get(`real ${dialect}`) ?? []);
   });
 }
@@ -89,70 +87,6 @@ async function startEmbedded(t: Test, flavor: 'vault' | 'openbao'): Promise<Omit
 
 function dialectOf(binary: string): 'vault' | 'openbao' {
   return execFileSync(binary, ['version'], { encoding: 'utf8' }).startsWith('OpenBao') ? 'openbao' : 'vault';
-}
-
-async function startReal(
-  t: Test,
-  binary: string,
-  dialect: 'vault' | 'openbao',
-): Promise<Omit<ContractServer, 'ask'>> {
-  const home = mkdtempSync(join(tmpdir(), 'latchkey-contract-'));
-  const port = await freePort();
-  const address = `http://127.0.0.1:${port}`;
-  const flags = [
-    'server',
-    '-dev',
-    '-dev-no-store-token',
-    `-dev-listen-address=127.0.0.1:${port}`,
-    `-dev-root-token-id=${rootToken}`,
-  ];
-  const env = { HOME: home, PATH: process.env['PATH'] ?? '', VAULT_ADDR: address, BAO_ADDR: address };
-  const child = launch(binary, flags, env);
-  t.teardown(async () => {
-    await stop(child);
-    rmSync(home, { recursive: true, force: true });
-  });
-  let output = '';
-  const keep = (piece: Buffer): void => {
-    output = `${output}${piece}`.slice(-20_000);
-  };
-  child.stdout?.on('data', keep);
-  child.stderr?.on('data', keep);
-  await untilHealthy(child, address, () => output);
-  const unsealKey = /Unseal Key: (\S+)/.exec(output)?.[1] ?? '';
-  return { dialect, isEmbedded: false, address, unsealKey };
-}
-
-// Ends with its owner, however that one dies, where the machine has setpriv.
-function launch(binary: string, flags: string[], env: Record<string, string>): ChildProcess {
-  const options = { env, stdio: ['ignore', 'pipe', 'pipe'] as ['ignore', 'pipe', 'pipe'] };
-  const setpriv = '/usr/bin/setpriv';
-  if (!existsSync(setpriv)) return spawn(binary, flags, options);
-  return spawn(setpriv, ['--pdeathsig', 'KILL', '--', binary, ...flags], options);
-}
-
-async function untilHealthy(child: ChildProcess, address: string, output: () => string): Promise<void> {
-  const deadline = performance.now() + startDeadlineMs;
-  while (performance.now() < deadline && child.exitCode === null) {
-    const status = await fetch(`${address}/v1/secret/config`, {
-      headers: { 'x-vault-token': rootToken },
-    }).then(
-      (r) => r.status,
-      () => 0,
-    );
-    if (status === 200 && /Unseal Key: \S+/.test(output())) return;
-    await delay(100);
-  }
-  throw new Error(`the real server did not start: ${output().trim().split('\n').slice(-3).join(' | ')}`);
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
-  await exited;
-  clearTimeout(timer);
 }
 
 async function ask(

@@ -1,7 +1,7 @@
-// The development vault's database engine on a real PostgreSQL, and what became of its roles and leases.
+// A vault's database engine on a real PostgreSQL, and what became of its roles and leases.
 import type { Postgres } from '@latchkey/devvault/postgres/postgres.ts';
-import type { TestVault } from './dev-vault.ts';
 import { queryPostgres } from './postgres.ts';
+import type { ServedVault } from './served-vault.ts';
 
 export interface DatabaseEngine {
   /** The roles that the engine made and that still are there. */
@@ -12,7 +12,7 @@ export interface DatabaseEngine {
 
 /** Mounts `database/` with the role `app`: `database/creds/app`. */
 export async function mountDatabase(
-  vault: TestVault,
+  vault: ServedVault,
   postgres: Postgres,
   ttl: { defaultTtl: string; maxTtl: string },
 ): Promise<DatabaseEngine> {
@@ -41,7 +41,7 @@ export async function mountDatabase(
       return rows.map(({ rolname }) => String(rolname));
     },
     async leases() {
-      const { status, body } = await vault.vault.request('LIST', 'sys/leases/lookup/database/creds/app');
+      const { status, body } = await vault.request('LIST', 'sys/leases/lookup/database/creds/app');
       return status === 404 ? [] : (body.data.keys as string[]);
     },
   };

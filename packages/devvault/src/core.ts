@@ -18,6 +18,7 @@ import { type Acl, createAcl, rootAcl } from './policy/acl-policy.ts';
 import { defaultPolicy, wrappingPolicy } from './policy/default-policies.ts';
 import { type PathRule, parsePolicy } from './policy/policy-language.ts';
 import { createSealState, type SealState } from './seal-state.ts';
+import { createQuotas, type Quotas } from './sys/quotas.ts';
 import { createLeaseTable, type LeaseTable } from './tokens/lease-table.ts';
 import { createTokenTable, type TokenEntry, type TokenTable } from './tokens/token-table.ts';
 import { VaultError } from './vault-error.ts';
@@ -35,6 +36,7 @@ export interface Core {
   readonly leases: LeaseTable;
   readonly events: EventHub;
   readonly seal: SealState;
+  readonly quotas: Quotas;
   readonly clusterName: string;
   readonly clusterId: string;
   /** One id for one person at one auth mount. */
@@ -80,6 +82,7 @@ export function createCore(options: CoreOptions): Core {
     flavor: options.flavor,
     version: options.version,
     seal: createSealState(),
+    quotas: createQuotas(clock),
     clusterName: `vault-cluster-${randomBase62(8).toLowerCase()}`,
     clusterId: newUuid(),
     entityId: (mount, alias) => remember(entities, `${mount.accessor}/${alias}`),

@@ -63,12 +63,16 @@ function isMissing({ code }: FailureView): boolean {
 /** The wait after a failure, from the moment of that failure. */
 export function retryDelayMs(
   failure: FailureView,
-  refreshMs: number,
+  { refreshMs, isUrgent }: { refreshMs: number; isUrgent: boolean },
   random: () => number,
   limits: BackoffLimits,
 ): number {
   const backoff = backoffDelayMs(failure.count, limits, random);
-  if (failure.retryAfterMs !== undefined) return failure.retryAfterMs * (1 + random() / 2) + backoff / 2;
+  if (failure.retryAfterMs !== undefined) {
+    // The gate tries for all, so that what cannot wait need not spread out.
+    if (isUrgent) return failure.retryAfterMs + random() * Math.min(1000, failure.retryAfterMs / 2);
+    return failure.retryAfterMs * (1 + random() / 2) + Math.min(backoff, failure.retryAfterMs + 1000) / 2;
+  }
   // A path that is not there may be made at any time: found within `refresh`, as a change of it would be.
   return isMissing(failure) ? Math.min(backoff, refreshMs * (0.8 + 0.4 * random())) : backoff;
 }

@@ -6,7 +6,7 @@ import { renewDelayMs } from '../../base/time/renewal-policy.ts';
 import type { PlannedAction } from '../../store/entry.ts';
 import { expiryAt, retryDelayMs } from './failure-policy.ts';
 import type { AskMode } from './one-at-a-time.ts';
-import { type FailureView, isMinted, type SecretView, type ValueView } from './secret-view.ts';
+import { type FailureView, isMinted, isUrgent, type SecretView, type ValueView } from './secret-view.ts';
 
 export interface ScheduleLimits {
   /** A secret is never asked for more often than this. */
@@ -199,7 +199,8 @@ const endless: PlannedStep = {
 function planRetry(view: SecretView, now: number, random: () => number, limits: ScheduleLimits): PlannedStep {
   const { value, failure } = view;
   if (failure === undefined) return planHealthy(view, now, random);
-  const delay = retryDelayMs(failure, view.policy.refreshMs, random, limits.retry);
+  const wish = { refreshMs: view.policy.refreshMs, isUrgent: isUrgent(view) };
+  const delay = retryDelayMs(failure, wish, random, limits.retry);
   const step: PlannedStep = {
     action: 'retry',
     at: Math.max(now, failure.at + delay),

@@ -24,7 +24,7 @@ import {
   type ScheduleLimits,
 } from './schedule-policy.ts';
 import { createSecretRequests, type Reading } from './secret-requests.ts';
-import { isMinted, type SecretView } from './secret-view.ts';
+import { isMinted, isUrgent, type SecretView } from './secret-view.ts';
 import type { TellNews } from './tell-news.ts';
 import {
   initialState,
@@ -206,7 +206,7 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
       else replan();
       // A secret that has nothing yet asks once while upstream is away, to say why; that costs upstream nothing.
     } else if (sources.isAway(reference.upstream) && (state.value ?? state.failure) !== undefined) park(now);
-    else void asking.ask('due', state.value === undefined ? 'interactive' : 'background');
+    else void asking.ask('due', isUrgent(view()) ? 'interactive' : 'background');
   }
 
   /** Upstream is away: its gate finds out when it is back, and the engine is told. */

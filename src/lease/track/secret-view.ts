@@ -56,3 +56,11 @@ export interface FailureView {
 export function isMinted(kind: SecretKind): boolean {
   return kind === 'leased' || kind === 'expiring';
 }
+
+/** There is nothing to hand out, or what there is ends: a poll can wait, this cannot. */
+export function isUrgent({
+  value,
+  isExpired,
+}: Pick<SecretView, 'isExpired'> & { value: Pick<ValueView, 'kind'> | undefined }): boolean {
+  return value === undefined || isExpired || isMinted(value.kind);
+}

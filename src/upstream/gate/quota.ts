@@ -2,6 +2,7 @@
 // of it is limited too. What is held back fails at once until the server's time is over; then one request at a time of the
 // mount tries, those first that have no value yet.
 
+import { BoundedMap } from '../../base/bounded-map.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { backoffDelayMs } from '../../base/time/backoff.ts';
@@ -25,6 +26,10 @@ export interface QuotaRequest {
 export interface Quota {
   /** Throws at once what the server last said while it holds; else does the work, and heeds what comes of it. */
   within<T>(request: QuotaRequest, work: () => Promise<T>): Promise<T>;
+  /** What a local caller is told while the agent itself waits for its turn there: no caller takes it. */
+  heldForAgent(scope: Scope): UpstreamFailure | undefined;
+  /** A caller's request was refused by a limit: where the agent is refused at another path of the mount, it is the mount's. */
+  callerLimited(scope: Scope): void;
   /** The mounts that are limited now, with the wall time until which nothing of them is asked for. */
   status(): readonly { readonly mount: string; readonly until: number }[];
 }
@@ -49,6 +54,8 @@ interface Mount {
   waitMs: number;
   /** Paths without a value that were refused, and when. */
   readonly wanting: Map<string, number>;
+  /** Until when callers wait for the agent: it was refused something that it cannot do without. */
+  owedUntil: number;
   /** The trial that is under way; the others wait for its outcome. */
   trial: Promise<void> | undefined;
 }
@@ -57,9 +64,15 @@ const unsaid = { minMs: 1000, maxMs: 60_000 };
 /** Without another 429 for so long the limit is over. */
 const quietMs = 60_000;
 const mostPaths = 10_000;
+/** What the server says may be cut to whole seconds: 0 is not at once. */
+const soon = { minMs: 500, maxMs: 60_000 };
+/** How long after the server's time is over the agent asks at the latest. */
+const turnMs = 5000;
 
 export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
   const mounts = new Map<string, Mount>();
+  /** By mount: where a caller was refused last, and when. */
+  const callers = new BoundedMap<string, { path: string; at: number }>(mostPaths);
 
   function check({ scope, priority }: QuotaRequest, mount: Mount): void {
     const now = clock.now();
@@ -76,17 +89,10 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
 
   function refuse({ path }: Scope, priority: Priority, mount: Mount, hold: Hold): UpstreamFailure {
     if (priority === 'interactive' && mount.wanting.size < mostPaths) mount.wanting.set(path, clock.now());
-    const { message, remedy, status, answerHeaders } = hold.failure;
-    const retryAfterMs = Math.max(0, hold.until - clock.now());
-    return new UpstreamFailure('rate_limited', message, {
-      retryAfterMs,
-      ...(remedy === undefined ? {} : { remedy }),
-      ...(status === undefined ? {} : { status }),
-      ...(answerHeaders === undefined ? {} : { answerHeaders }),
-    });
+    return heldBack(hold.failure, Math.max(0, hold.until - clock.now()));
   }
 
-  function limited({ scope, priority }: QuotaRequest, failure: UpstreamFailure): void {
+  function limited({ scope, priority }: QuotaRequest, failure: UpstreamFailure): number {
     const now = clock.now();
     let mount = mounts.get(scope.mount);
     if (mount === undefined) {
@@ -96,6 +102,7 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
         limitedAt: now,
         waitMs: 0,
         wanting: new Map(),
+        owedUntil: 0,
         trial: undefined,
       };
       mounts.set(scope.mount, mount);
@@ -109,18 +116,25 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
     }
     const before = mount.paths.get(scope.path);
     const failures = (before?.failures ?? 0) + 1;
-    const waitMs = failure.retryAfterMs ?? backoffDelayMs(failures, unsaid, random);
+    const told = failure.retryAfterMs;
+    const least = backoffDelayMs(failures, told === undefined ? unsaid : soon, random);
+    const waitMs = told === undefined || told < soon.minMs ? least : told;
     const hold = { until: now + waitMs, failures, failure };
     if (mount.paths.size >= mostPaths) mount.paths.clear();
     mount.paths.set(scope.path, hold);
     if (mount.hold !== undefined || mount.paths.size > 1) mount.hold = hold;
     Object.assign(mount, { limitedAt: now, waitMs });
-    if (priority === 'interactive') mount.wanting.set(scope.path, now);
+    if (priority === 'interactive') {
+      mount.wanting.set(scope.path, now);
+      mount.owedUntil = now + waitMs + turnMs;
+    }
+    return waitMs;
   }
 
   function served(scope: Scope, mount: Mount): void {
     mount.paths.delete(scope.path);
     mount.wanting.delete(scope.path);
+    if (mount.wanting.size === 0) mount.owedUntil = 0;
     if (clock.now() - mount.limitedAt < Math.max(quietMs, 2 * mount.waitMs)) return;
     mounts.delete(scope.mount);
     logger.info({ mount: scope.mount }, 'the upstream limits the rate of requests here no more');
@@ -133,8 +147,9 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
       if (mount !== undefined) served(request.scope, mount);
       return answer;
     } catch (error) {
-      if (error instanceof UpstreamFailure && error.state === 'rate_limited') limited(request, error);
-      throw error;
+      const isLimit = error instanceof UpstreamFailure && error.state === 'rate_limited';
+      if (!isLimit) throw error;
+      throw heldBack(error, limited(request, error));
     }
   }
 
@@ -162,6 +177,16 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
       check(request, mount);
       return await attempt(request, work);
     },
+    heldForAgent(scope) {
+      const mount = mounts.get(scope.mount);
+      const now = clock.now();
+      if (mount === undefined || now >= mount.owedUntil) return undefined;
+      const other = callers.get(scope.mount);
+      const isOther = other !== undefined && now - other.at < quietMs && !mount.paths.has(other.path);
+      const hold = mount.hold ?? mount.paths.get(scope.path) ?? (isOther ? lastOf(mount) : undefined);
+      return hold && heldBack(hold.failure, Math.max(1000, hold.until - now));
+    },
+    callerLimited: ({ mount, path }) => void callers.set(mount, { path, at: clock.now() }),
     status() {
       const now = clock.now();
       return [...mounts].flatMap(([mount, { paths, hold }]) => {
@@ -170,6 +195,23 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
       });
     },
   };
+}
+
+function lastOf({ paths }: Mount): Hold | undefined {
+  return [...paths.values()].at(-1);
+}
+
+/** What the server said, with what is left of its time. */
+function heldBack(failure: UpstreamFailure, retryAfterMs: number): UpstreamFailure {
+  const { message, remedy, status, answerHeaders } = failure;
+  const seconds = String(Math.ceil(retryAfterMs / 1000));
+  return new UpstreamFailure('rate_limited', message, {
+    cause: failure.cause,
+    retryAfterMs,
+    ...(remedy === undefined ? {} : { remedy }),
+    ...(status === undefined ? {} : { status }),
+    answerHeaders: { ...answerHeaders, 'retry-after': seconds },
+  });
 }
 
 async function orAborted(trial: Promise<void>, signal: AbortSignal): Promise<void> {

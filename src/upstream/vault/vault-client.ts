@@ -14,6 +14,7 @@ import type { ServerClock } from '../http/server-clock.ts';
 import type { Transport, WireStream } from '../http/transport.ts';
 import {
   answerJson,
+  answerTexts,
   invalidAnswer,
   isForeign,
   sealed,
@@ -21,7 +22,7 @@ import {
   type VaultAnswer,
 } from './answer-policy.ts';
 import { createLeaderTable } from './leader.ts';
-import { type RawRequest, rawRequest, scopeOf, type VaultRequest } from './vault-request.ts';
+import { callerPath, type RawRequest, rawRequest, scopeOf, type VaultRequest } from './vault-request.ts';
 
 export interface StreamedAnswer extends WireStream {
   readonly address: string;
@@ -113,8 +114,11 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
       const answer = await ask(address, healthTarget, signal);
       const verdict = healthVerdict(answer);
       if (verdict !== undefined || answer.status === 200) return verdict;
+      // A quota over all paths limits this one too, and whoever limits lives.
+      if (answerTexts(answer).length > 0) return undefined;
       const turn = { lane: 'interactive', signal } as const;
-      return serverRefusal(await attempt(address, plain(reachTarget, signal), turn, exchange));
+      const refusal = serverRefusal(await attempt(address, plain(reachTarget, signal), turn, exchange));
+      return refusal?.state === 'rate_limited' ? undefined : refusal;
     } catch (error) {
       if (error instanceof UpstreamFailure) return error;
       throw error;
@@ -215,11 +219,15 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
     async stream(request) {
       let refused: StreamedAnswer | undefined;
       const turn = { lane: 'callers' } as const;
+      const scope = scopeOf(callerPath(request), options.namespace, options.mountOf);
+      const held = gate.quota.heldForAgent(scope);
+      if (held !== undefined) return limitedAnswer(held, addresses.current());
       try {
         return await eachAddress(request.target, async (address) => {
           const answer = await attempt(address, request, turn, (origin, sent) =>
             transport.open(origin, sent),
           );
+          if (answer.status === 429) gate.quota.callerLimited(scope);
           if (answer.status !== 500 && answer.status !== 501 && answer.status !== 503) return answer;
           const body = await readStart(answer.body);
           refused = { ...answer, body: Readable.from([body]) };
@@ -275,6 +283,12 @@ function redirectLoop(address: string): UpstreamFailure {
   return new UpstreamFailure('standby', `${address} redirects in a circle`, {
     remedy: 'set api_addr of every node to its own address',
   });
+}
+
+function limitedAnswer({ message, answerHeaders }: UpstreamFailure, address: string): StreamedAnswer {
+  const headers = { 'content-type': 'application/json', ...answerHeaders };
+  const body = Readable.from([Buffer.from(JSON.stringify({ errors: [message] }))]);
+  return { status: 429, headers, body, address };
 }
 
 /** The bodies of refusals are short; a longer one is not Vault's and is cut. */

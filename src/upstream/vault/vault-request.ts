@@ -48,6 +48,28 @@ export function rawRequest(request: VaultRequest, ownNamespace: string | undefin
   };
 }
 
+/** Of a request that is passed on as it came. */
+export function callerPath({
+  target,
+  headers,
+}: Pick<RawRequest, 'target' | 'headers'>): Pick<VaultRequest, 'path' | 'namespace'> {
+  const escaped = target.split('?', 1)[0]?.replace(/^\/v1\//, '') ?? '';
+  const namespace = headers['x-vault-namespace'];
+  return {
+    path: decoded(escaped),
+    ...(typeof namespace === 'string' ? { namespace } : {}),
+  };
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    // Not well escaped: the server refuses it, and it limits nothing else.
+    return path;
+  }
+}
+
 /** What a limit on this request may reach. A mount that is not known is taken for the first segment. */
 export function scopeOf(
   { path, namespace }: Pick<VaultRequest, 'path' | 'namespace'>,

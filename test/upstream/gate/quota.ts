@@ -127,3 +127,49 @@ t.test('other mounts go on', async (t) => {
   await clock.advance(60 * second);
   t.notOk(await isRefused(ask('renew', 'background', 'sys/leases/')));
 });
+
+t.test('callers wait while the agent is owed a turn at that mount, and no longer', async (t) => {
+  const clock = createFakeClock();
+  const { ask, quota } = createServer(clock, { most: 1, windowMs: 10 * second });
+  const scope = (path: string) => ({ path: `kv/${path}`, mount: 'kv/' });
+  t.notOk(await isRefused(ask('a')));
+  quota.callerLimited(scope('b'));
+  t.equal(quota.heldForAgent(scope('b')), undefined, 'the agent wants nothing');
+  t.ok(await isRefused(ask('a')));
+  t.match(quota.heldForAgent(scope('b')), { state: 'rate_limited', answerHeaders: { 'retry-after': '10' } });
+  t.equal(quota.heldForAgent({ path: 'other/b', mount: 'other/' }), undefined, 'another mount');
+  await clock.advance(10 * second);
+  t.match(quota.heldForAgent(scope('b')), { state: 'rate_limited' }, 'the first turn is of the agent');
+  t.notOk(await isRefused(ask('a')));
+  t.equal(quota.heldForAgent(scope('b')), undefined);
+});
+
+t.test('callers do not wait for polls, nor at other paths of a mount of which one is limited', async (t) => {
+  const clock = createFakeClock();
+  const { ask, quota } = createServer(clock, { most: 1, windowMs: 10 * second });
+  const scope = (path: string) => ({ path: `kv/${path}`, mount: 'kv/' });
+  t.notOk(await isRefused(ask('a', 'background')));
+  t.ok(await isRefused(ask('a', 'background')));
+  t.equal(quota.heldForAgent(scope('a')), undefined);
+  t.ok(await isRefused(ask('a')));
+  await clock.advance(10 * second);
+  t.equal(quota.heldForAgent(scope('b')), undefined);
+  await clock.advance(10 * second);
+  t.equal(quota.heldForAgent(scope('a')), undefined, 'the agent has not come');
+});
+
+t.test('a wait of no time, as servers tell that cut to seconds, is not at once and grows', async (t) => {
+  const clock = createFakeClock();
+  const quota = createQuota({ clock, random: () => 0.5, logger: recordLogs().logger });
+  let asked = 0;
+  const refuse = async () => {
+    asked += 1;
+    throw new UpstreamFailure('rate_limited', 'x', { retryAfterMs: 0 });
+  };
+  const scope = { path: 'kv/a', mount: 'kv/' };
+  for (let tick = 0; tick < 600; tick += 1) {
+    await t.rejects(quota.within({ scope, priority: 'interactive', signal }, refuse));
+    await clock.advance(100);
+  }
+  t.ok(asked <= 10, `${asked} requests in a minute`);
+});

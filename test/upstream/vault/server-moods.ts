@@ -247,6 +247,24 @@ t.test('a standby and a performance standby take requests: their health counts a
   }
 });
 
+t.test(
+  'a quota over all paths limits the look at the health too, and the vault counts as living',
+  async (t) => {
+    const moody = await startMoody(t);
+    const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 20_000 });
+    await upstream.ready(patience());
+    moody.mood = () => json(503, 'Vault is sealed');
+    await t.rejects(upstream.read(reference, interactive()), { code: 'upstream_sealed' });
+    moody.mood = () => limited({ 'retry-after': '60' });
+    await waitFor('the recovery', () => upstream.status().state === 'ready');
+    await t.rejects(upstream.read(reference, interactive()), { code: 'upstream_rate_limited' });
+    moody.mood = undefined;
+    const other = createReference({ upstream: 'vault', path: 'kv1/other' });
+    moody.mood = (path) => (path === 'kv1/other' ? { json: { data: { a: '1' } } } : undefined);
+    t.ok(await upstream.read(other, interactive()));
+  },
+);
+
 t.test('upstreams side by side have each its own identity and its own moods', async (t) => {
   const [one, two] = [await startMoody(t), await startMoody(t)];
   const first = await startUpstream(t, [one.vault.address], { name: 'one', namespace: 'a' });

@@ -108,6 +108,31 @@ async function answerTo(
 ): Promise<Answer> {
   const standby = standbyAnswer(core, request, path);
   if (standby !== undefined) return standby;
+  const admission = core.quotas.admit(quotaPath(request, path), request.socket.remoteAddress ?? '');
+  if (admission?.isAdmitted === false) return limitedAnswer(path, admission.headers);
+  const answer = await serveRequest(core, request, path, method, query);
+  return admission === undefined
+    ? answer
+    : { ...answer, headers: { ...answer.headers, ...admission.headers } };
+}
+
+function quotaPath(request: IncomingMessage, path: string): string {
+  const namespace = header(request, 'x-vault-namespace').replace(/^\/+|\/+$/g, '');
+  return namespace === '' || namespace === 'root' ? path : `${namespace}/${path}`;
+}
+
+function limitedAnswer(path: string, headers: Readonly<Record<string, string>>): Answer {
+  const refusal = errorAnswer(new VaultError(429, [`request path "${path}": rate limit quota exceeded`]));
+  return { ...refusal, headers: { ...headers } };
+}
+
+async function serveRequest(
+  core: Core,
+  request: IncomingMessage,
+  path: string,
+  method: string,
+  query: URLSearchParams,
+): Promise<Answer> {
   try {
     const data = await readData(request, method, query);
     const unrouted = serveUnrouted(core, { method, path, query, data, clientToken: clientToken(request) });

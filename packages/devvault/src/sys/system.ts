@@ -6,6 +6,7 @@ import { leaseRoutes } from './leases.ts';
 import { mountRoutes } from './mounts.ts';
 import { namespaceRoutes } from './namespaces.ts';
 import { policyRoutes } from './policies.ts';
+import { quotaRoutes } from './quotas.ts';
 import { previewRoutes } from './ui-mounts.ts';
 import { wrappingRoutes } from './wrapping-routes.ts';
 
@@ -30,6 +31,7 @@ export function createSystem(core: Core, _context: BackendContext): Backend {
       ...leaseRoutes(core),
       ...wrappingRoutes(core),
       ...namespaceRoutes(core),
+      ...quotaRoutes(core),
     ],
   };
 }

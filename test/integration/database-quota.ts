@@ -1,0 +1,154 @@
+// Rate limits of the server while callers flood it through the agent: the agent's own credentials are renewed and rotated all
+// the while, and no login to a real PostgreSQL fails.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { startAgent, type TestAgent } from '../support/cli.ts';
+import { mountDatabase } from '../support/database-engine.ts';
+import { countLogins } from '../support/login-count.ts';
+import { startPostgres } from '../support/postgres.ts';
+import { type ServedVault, withEachVault } from '../support/served-vault.ts';
+import { testFolder } from '../support/test-folder.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+t.setTimeout(300_000);
+t.jobs = 3;
+
+const quota = 'sys/quotas/rate-limit';
+
+async function start(t: Test, vault: ServedVault, rest: Record<string, unknown> = {}) {
+  await vault.writePolicy('app', 'path "*" { capabilities = ["read", "create", "update", "list"] }');
+  const { roleId, secretId } = await vault.createAppRole('app', { token_ttl: '10m', token_policies: 'app' });
+  const folder = testFolder(t);
+  writeFileSync(join(folder, 'role-id'), roleId, { mode: 0o600 });
+  writeFileSync(join(folder, 'secret-id'), secretId, { mode: 0o600 });
+  const auth = { method: 'approle', role_id_file: 'role-id', secret_id_file: 'secret-id' };
+  const destination = join(folder, 'database.json');
+  const contents =
+    '{"user":{{ field "db" "username" | toJSON }},"password":{{ field "db" "password" | toJSON }}}';
+  return startAgent(t, {
+    folder,
+    vault,
+    config: {
+      upstreams: { vault: { kind: 'vault', address: vault.address, auth } },
+      secrets: { db: { path: 'database/creds/app' } },
+      files: [{ contents, destination }],
+      listeners: [{ unix: 'latchkey.sock', serve: ['secrets', 'vault', 'admin', 'metrics'] }],
+      ...rest,
+    },
+  });
+}
+
+/** Callers that ask without a pause until it is over; gives the statuses that they got. */
+function flood(agent: TestAgent, paths: readonly string[]) {
+  const seen: Record<number, number> = {};
+  let isOver = false;
+  const running = paths.map(async (path) => {
+    while (!isOver) {
+      const { status } = await agent.ask(`/v1/${path}`).catch(() => ({ status: 0 }));
+      seen[status] = (seen[status] ?? 0) + 1;
+      await delay(20);
+    }
+  });
+  return async () => {
+    isOver = true;
+    await Promise.all(running);
+    return seen;
+  };
+}
+
+withEachVault('no login fails while callers run into quotas', async (t, vault) => {
+  const postgres = await startPostgres(t);
+  if (postgres === undefined) return;
+  await mountDatabase(vault, postgres, { defaultTtl: '4s', maxTtl: '10s' });
+  await vault.ask('PUT', 'sys/mounts/limited', { type: 'kv', options: { version: '2' } });
+  await vault.ask('PUT', 'sys/quotas/config', { enable_rate_limit_response_headers: true });
+  await vault.ask('PUT', `${quota}/limited`, { path: 'limited/', rate: 2, interval: '60s' });
+  await vault.ask('PUT', `${quota}/path`, { path: 'secret/data/one', rate: 1, interval: '60s' });
+  const agent = await start(t, vault);
+  await agent.untilReady();
+  const end = flood(agent, ['limited/data/s1', 'limited/data/s2', 'secret/data/one']);
+  const { logins, failures, users } = await countLogins(
+    postgres,
+    join(agent.folder, 'database.json'),
+    14_000,
+  );
+  const seen = await end();
+  t.strictSame(failures, []);
+  t.ok(logins > 50, `${logins} logins`);
+  t.ok(users.size >= 2 && users.size <= 4, `${users.size} users`);
+  t.ok((seen[429] ?? 0) > 20, JSON.stringify(seen));
+  t.equal(seen[0], undefined);
+  await agent.stop();
+});
+
+withEachVault(
+  'no login fails while callers use up the quota of the very mount that the agent needs',
+  async (t, vault) => {
+    const postgres = await startPostgres(t);
+    if (postgres === undefined) return;
+    await mountDatabase(vault, postgres, { defaultTtl: '12s', maxTtl: '12s' });
+    const agent = await start(t, vault);
+    await agent.untilReady();
+    await vault.ask('PUT', 'sys/quotas/config', { enable_rate_limit_response_headers: true });
+    await vault.ask('PUT', `${quota}/database`, { path: 'database/', rate: 3, interval: '1s' });
+    const end = flood(agent, ['database/roles/app', 'database/roles/app', 'database/config/main']);
+    const { logins, failures, users } = await countLogins(
+      postgres,
+      join(agent.folder, 'database.json'),
+      18_000,
+    );
+    const seen = await end();
+    t.strictSame(failures, []);
+    t.ok(logins > 50, `${logins} logins`);
+    t.ok(users.size >= 2, `${users.size} users`);
+    t.ok((seen[429] ?? 0) > 20, JSON.stringify(seen));
+    t.ok((seen[200] ?? 0) > 5, 'callers are served too');
+    await agent.stop();
+  },
+);
+
+withEachVault(
+  'twenty secrets under one quota all get a value, before any is polled again',
+  async (t, vault) => {
+    const names = Array.from({ length: 20 }, (_, index) => `s${index}`);
+    for (const name of names) await vault.writeSecret(`secret/${name}`, { v: name });
+    await vault.ask('PUT', `${quota}/kv`, { path: 'secret/', rate: 4, interval: '1s' });
+    const agent = await start(t, vault, {
+      secrets: Object.fromEntries(names.map((name) => [name, { path: `secret/${name}`, refresh: '1s' }])),
+      files: [],
+    });
+    const begun = Date.now();
+    const waiting = new Set(names);
+    await waitFor(
+      'a value of each',
+      async () => {
+        for (const name of waiting) {
+          const { status } = await agent.ask(`/secrets/${name}`).catch(() => ({ status: 0 }));
+          if (status === 200) waiting.delete(name);
+        }
+        return waiting.size === 0;
+      },
+      60_000,
+    );
+    t.ok(Date.now() - begun < 30_000, `after ${Date.now() - begun} ms`);
+    await waitFor('a turn for the change', async () => {
+      const { status } = await vault.request('PUT', 'secret/data/s7', { data: { v: 'changed' } });
+      return status === 200;
+    });
+    await waitFor(
+      'a change of one',
+      async () => (await agent.ask('/secrets/s7')).text.includes('changed'),
+      60_000,
+    );
+    const lines = agent.log().split('\n');
+    const told = lines.filter(
+      (line) => line.includes('limits the rate of requests here') && line.includes('warn'),
+    );
+    t.ok(told.length <= 1, `${told.length} lines`);
+    const warnings = lines.filter((line) => /"level":"?(warn|40)/.test(line));
+    t.ok(warnings.length <= 5, `${warnings.length} warnings\n${warnings.slice(0, 8).join('\n')}`);
+    await agent.stop();
+  },
+);
