@@ -176,6 +176,7 @@ export function wireCore(
     }),
     signalProcess: supervisor.signal,
     observer: observeFiles(metrics),
+    ...(isOneShot ? {} : { noteWritten: engine.noteWritten }),
     ...(stateFolder === undefined ? {} : { stateFolder }),
     isOneShot,
   });

@@ -32,7 +32,7 @@ import { prepareFiles, type ReconcileResult } from './reconcile.ts';
 import type { TransactionTools } from './transaction/group-run.ts';
 import { createLimit, type Limit } from './transaction/limit.ts';
 import { partitionBySharedKeys } from './transaction/partition-policy.ts';
-import type { RenderObserver, RunCommand, SignalProcess } from './transaction/ports.ts';
+import type { NoteWritten, RenderObserver, RunCommand, SignalProcess } from './transaction/ports.ts';
 import { defaultRetryLimits, type RetryKind, retryKind } from './transaction/retry-policy.ts';
 import { type GroupOutcome, runTransaction } from './transaction/transaction.ts';
 import { outputsOf } from './unit-output.ts';
@@ -55,6 +55,7 @@ export interface FilePipelineOptions {
   readonly runCommand: RunCommand;
   readonly signalProcess: SignalProcess;
   readonly observer?: RenderObserver;
+  readonly noteWritten?: NoteWritten;
   /** For journals and the list of folders to sweep; undefined: a killed agent's commit is not finished. */
   readonly stateFolder?: string;
   readonly accounts?: Accounts;
@@ -338,6 +339,7 @@ function createTools(
       return known;
     },
     observer: options.observer ?? {},
+    noteWritten: options.noteWritten,
     signal,
     load: (unit: FileUnit) => register.load(unit),
     onStep,

@@ -20,6 +20,7 @@ import { createHandOver } from './run/hand-over.ts';
 import { createLastRun } from './run/last-run.ts';
 import { createRunMemory } from './run/run-memory.ts';
 import type { StateFile } from './run/state-file.ts';
+import { createWrittenValues, type WrittenValues } from './run/written-values.ts';
 import { createSourceTable } from './source-table.ts';
 import { createMintFloor } from './track/mint-floor.ts';
 import type { AskMode, AskResult } from './track/one-at-a-time.ts';
@@ -99,6 +100,11 @@ export interface LeaseEngine extends Usage {
   leasesRevoked(upstream: string, leaseIds: readonly string[]): void;
   /** Leases of one that has gone, or has another under its name, are renewed and revoked there until they are gone. */
   setUpstreams(upstreams: ReadonlyMap<string, ReadableSource>): void;
+  /**
+   * These versions are about to be in a file, with these bytes; what is returned is to be called when they are. The next
+   * run finds there what it cannot remember.
+   */
+  noteWritten: WrittenValues['note'];
   leases(): Iterable<LeaseStatus>;
   /** Owns a renewable lease that was just granted to a caller's own request: renewed until released, revoked at exit. */
   hold(grant: HeldGrant): HeldLease;
@@ -128,7 +134,8 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
   const { store, clock, random, logger } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const life = new AbortController();
-  const handOver = options.handOver && createHandOver(options.handOver);
+  const written = createWrittenValues(() => memory.save());
+  const handOver = options.handOver && createHandOver({ ...options.handOver, written });
   let stopListening: (() => void) | undefined;
 
   const news = createChangePoint();
@@ -314,6 +321,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     },
     refresh,
     rotate,
+    noteWritten: written.note,
     changedUpstream(upstream, path) {
       const canonical = sources.find(upstream)?.canonicalKey(createReference({ upstream, path }));
       for (const track of tracks.ofUpstream(upstream)) {

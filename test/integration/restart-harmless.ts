@@ -1,6 +1,7 @@
 // A restart changes nothing: twenty starts with the same configuration, real PostgreSQL logins all the while, no new
 // credential, certificate, commit or notification.
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Postgres } from '@latchkey/devvault/postgres/postgres.ts';
@@ -166,3 +167,103 @@ t.test(
     await agent.stop();
   },
 );
+
+/** After a restart of the host nothing is left of what its memory held. */
+function forgetMemory(statePath: string): void {
+  const id = createHash('sha256').update(statePath).digest('hex').slice(0, 16);
+  const places = ['/run', process.env['XDG_RUNTIME_DIR'] ?? '/run', '/dev/shm'];
+  const keys = [...new Set(places)].map((folder) => join(folder, `.latchkey-${process.getuid?.()}-${id}`));
+  if (!keys.some((key) => existsSync(key))) throw new Error('there is no key');
+  for (const key of keys) rmSync(key, { force: true });
+}
+
+t.test('a restart of the host: certificates are taken from their files', { skip }, async (t) => {
+  const vault = await startDevVault(t);
+  await mountPki(vault);
+  await vault.writeSecret('secret/app', { key: 'one' });
+  await vault.createAppRole('app', {});
+  const folder = testFolder(t);
+  const notified = join(folder, 'notified');
+  const at = (name: string) => join(folder, name);
+  const file = (name: string, contents: string, more: object = {}) => ({
+    ...{ destination: at(name), contents, ...more },
+    notify: { command: ['sh', '-c', `echo ${name} >> ${notified}`] },
+  });
+  const issue = (name: string, rest: string) =>
+    `{{ with secret "pki/issue/web" "common_name=${name}.example.com" "ttl=24h" }}${rest}{{ end }}`;
+  const config = {
+    secrets: { app: { path: 'secret/app' } },
+    template: { sandbox_paths: [folder] },
+    files: [
+      file(
+        'web.pem',
+        '{{ with pkiCert "pki/issue/web" "common_name=web.example.com" "ttl=24h" }}{{ .Cert }}{{ .Key }}{{ end }}',
+      ),
+      file('pair.crt', issue('pair', '{{ .Data.certificate }}{{ field "app" "key" }}'), { set: 'pair' }),
+      file('pair.key', issue('pair', '{{ .Data.private_key }}'), { set: 'pair' }),
+      file(
+        'side.crt',
+        `{{ with pkiCert "pki/issue/web" "common_name=side.example.com" "ttl=24h" }}{{ .Key | writeToFile "${at('side.key')}" "" "" "0600" }}{{ .Cert }}{{ end }}`,
+      ),
+      file(
+        'secret-id',
+        '{{ with secret "auth/approle/role/app/secret-id" "ttl=24h" }}{{ .Data.secret_id }}{{ end }}',
+      ),
+      file('public.crt', issue('public', '{{ .Data.certificate }}')),
+    ],
+  };
+  const start = async () => {
+    const agent = startAgent(t, { folder, vault, config });
+    await agent.untilReady();
+    await waitFor('all to be told', async () => {
+      const { files } = JSON.parse((await agent.ask('/status')).text) as { files: { state: string }[] };
+      return files.every(({ state }) => state === 'current');
+    });
+    return agent;
+  };
+  const names = ['web.pem', 'pair.crt', 'pair.key', 'side.crt', 'side.key', 'secret-id'];
+  const look = () => names.map((name) => [name, readFileSync(at(name), 'utf8'), statSync(at(name)).ino]);
+  const issued = () => vault.countRequests(/^PUT (pki\/issue|auth\/approle\/role\/app\/secret-id)/);
+  const told = () => readFileSync(notified, 'utf8').trim().split('\n').sort();
+  const statePath = join(folder, 'state', 'leases.json');
+  const restart = async (agent: Awaited<ReturnType<typeof start>>, signal: NodeJS.Signals) => {
+    agent.child.kill(signal);
+    await agent.exited;
+    forgetMemory(statePath);
+  };
+
+  let agent = await start();
+  const before = look();
+  const first = told();
+  t.equal(issued(), 5);
+  for (const [reboot, signal] of (['SIGKILL', 'SIGTERM', 'SIGKILL'] as const).entries()) {
+    await restart(agent, signal);
+    agent = await start();
+    t.strictSame(look(), before, `no file was written again by start ${reboot + 2}`);
+    t.equal(issued(), 5 + reboot + 1, 'of the one alone whose key is in no file another was made');
+  }
+  t.strictSame(
+    told().filter((name) => name !== 'public.crt'),
+    first.filter((name) => name !== 'public.crt'),
+  );
+  const text = readFileSync(statePath, 'utf8');
+  const key = readFileSync(at('side.key'), 'utf8').split('\n')[1] ?? '';
+  t.ok(key.length > 40 && !text.includes(key), 'sealed');
+
+  await restart(agent, 'SIGKILL');
+  rmSync(at('pair.crt'));
+  appendFileSync(at('web.pem'), '#');
+  agent = await start();
+  t.equal(
+    readFileSync(at('pair.crt'), 'utf8'),
+    before[1]?.[1],
+    'what is public is made again of what is kept',
+  );
+  t.not(
+    readFileSync(at('web.pem'), 'utf8').replace(/#$/, ''),
+    before[0]?.[1],
+    'a changed file tells nothing',
+  );
+  t.equal(issued(), 10);
+  await agent.stop();
+});

@@ -19,7 +19,7 @@ import { enterStep, type FileGroup, type FileUnit, groupNotifications, inOrder }
 import { outputsOf } from '../unit-output.ts';
 import { runChecked } from './checked-command.ts';
 import type { Limit } from './limit.ts';
-import type { RenderObserver, RunCommand, SignalProcess } from './ports.ts';
+import type { NoteWritten, RenderObserver, RunCommand, SignalProcess } from './ports.ts';
 import { nextStep, type Step, type StepResult } from './transaction-policy.ts';
 
 export interface TransactionTools {
@@ -34,6 +34,7 @@ export interface TransactionTools {
   /** One notification of a kind at a time, across transactions. */
   readonly notifyLimit: (key: string) => Limit;
   readonly observer: RenderObserver;
+  readonly noteWritten: NoteWritten | undefined;
   /** Aborted when the pipeline closes. */
   readonly signal: AbortSignal;
   /** Reads and parses the template of a unit that has none yet; throws `template_invalid`. */
@@ -50,6 +51,8 @@ export interface GroupRun {
   /** How the files are that have their bytes already, and those that were committed. */
   readonly prints: Map<FileUnit, Map<string, FilePrint | undefined>>;
   readonly fifos: Map<FileUnit, { readonly next: FifoValue; readonly previous: FifoValue | undefined }>;
+  /** To be called when the files have the bytes that were staged. */
+  readonly written: (() => void)[];
   commit: Commit | undefined;
   /** When the newest secret of each file that was committed was obtained, in wall time. */
   readonly obtainedAt: Map<FileUnit, number>;
@@ -80,6 +83,7 @@ export function createRehearsal(group: FileGroup): GroupRun {
     staged: new Map(),
     prints: new Map(),
     fifos: new Map(),
+    written: [],
     commit: undefined,
     obtainedAt: new Map(),
     failure: undefined,
@@ -186,7 +190,11 @@ async function stageUnit(
       prints.set(result.destination, await printOfWritten(result.destination, result.identity));
       wasMended ||= result.wasMended;
     }
-    if (!isFifo) output.bytes.fill(0);
+    if (isFifo) continue;
+    const file = { path: output.destination, owner: output.uid };
+    const written = tools.noteWritten?.(file, output.bytes, execution.versions);
+    if (written !== undefined) run.written.push(written);
+    output.bytes.fill(0);
   }
   run.prints.set(unit, prints);
   if (staged.length > 0) return;
@@ -199,7 +207,9 @@ async function stageUnit(
   unit.suspicion = undefined;
 }
 
+/** The files are as they were staged, or were so before. */
 function takePrints(run: GroupRun): void {
+  for (const written of run.written) written();
   for (const [unit, prints] of run.prints) unit.prints = prints;
 }
 

@@ -2,6 +2,7 @@
 // parts themselves live elsewhere; agent/wire.ts hands them in.
 import type { ErrorCode } from '../../base/errors.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
+import type { SecretVersion } from '../../store/secret-version.ts';
 
 export interface CommandRequest {
   readonly command: readonly string[];
@@ -26,6 +27,13 @@ export type RunCommand = (request: CommandRequest) => Promise<CommandResult>;
 
 /** Sends a signal to a supervised process by its name in the config, or restarts it; rejects when it does not run. */
 export type SignalProcess = (name: string, signal: NodeJS.Signals | 'restart') => Promise<void>;
+
+/** Told of bytes that are about to be in a file, and what they were made of; calls back what it gives when they are. */
+export type NoteWritten = (
+  file: { readonly path: string; readonly owner: number | undefined },
+  bytes: Buffer,
+  versions: ReadonlyMap<string, SecretVersion>,
+) => () => void;
 
 /** Told of what happens, for metrics and for tests; must not throw. */
 export interface RenderObserver {

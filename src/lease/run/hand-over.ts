@@ -1,12 +1,16 @@
 // What the next start needs to go on with what this run was issued: each credential and certificate, sealed with a key that
-// is on no disk, bound to its secret and to the upstream that gave it.
+// is on no disk, bound to its secret and to the upstream that gave it. What stands whole in a file that the agent wrote is
+// sealed by the bytes of that file too, and so outlives the host's memory.
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { readControlledFileSync } from '../../base/paths/controlled-file.ts';
+import { trusting } from '../../base/paths/path-trust.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import { type Clock, wallAt } from '../../base/time/clock.ts';
 import type { SecretAnswer, SecretContent } from '../../store/secret-version.ts';
 import type { OwnedLease } from '../book/owned-lease.ts';
 import type { TrackedValue } from '../track/track-state.ts';
-import type { LoginRecord, ValueRecord } from './state-file.ts';
+import type { FileCopyRecord, LoginRecord, ValueRecord } from './state-file.ts';
+import { digestOf, longestWritten, type WrittenValues } from './written-values.ts';
 
 export interface IssuedValue {
   readonly upstream: string;
@@ -35,6 +39,7 @@ export interface HandOver {
 
 interface HandOverOptions {
   readonly key: Buffer;
+  readonly written: WrittenValues;
   /** Of what an upstream is: equal as long as what it gave is good there. */
   readonly originOf: (upstream: string) => string;
 }
@@ -64,7 +69,7 @@ const cipher = 'aes-256-gcm';
 const nonceBytes = 12;
 const tagBytes = 16;
 
-export function createHandOver({ key, originOf }: HandOverOptions): HandOver {
+export function createHandOver({ key, written, originOf }: HandOverOptions): HandOver {
   /** Sealing again and again would write other bytes for the same. */
   const sealed = new WeakMap<SecretContent, Map<string, string>>();
   const left = new Map<string, { value: IssuedValue; record: ValueRecord }>();
@@ -75,21 +80,40 @@ export function createHandOver({ key, originOf }: HandOverOptions): HandOver {
   const loginBinding = (upstream: string): Buffer =>
     Buffer.from(JSON.stringify(['login', upstream, originOf(upstream)]));
 
-  function sealOnce({ answer, upstream, key: entryKey }: IssuedValue): string {
+  function sealOnce({ answer, upstream, key: entryKey }: IssuedValue, by: Buffer): string {
     const binding = bindingOf(upstream, entryKey);
     const known = sealed.get(answer.content) ?? new Map<string, string>();
     sealed.set(answer.content, known);
-    const id = binding.toString();
-    const text = known.get(id) ?? seal(key, binding, serialise(answer));
+    const id = `${by.toString('base64')} ${binding}`;
+    const text = known.get(id) ?? seal(by, binding, serialise(answer));
     known.set(id, text);
     return text;
+  }
+
+  function openRecord(record: ValueRecord): string | undefined {
+    const binding = bindingOf(record.upstream, record.key);
+    const text = open(key, binding, record.sealed);
+    if (text !== undefined) return text;
+    for (const copy of record.inFiles ?? []) {
+      const bytes = readCopy(copy);
+      const found = bytes && open(digestOf(bytes), binding, copy.sealed);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   return {
     seal(value) {
       const { upstream, key: entryKey, obtainedAt, ownEnd, lifeMs } = value;
-      const sealedAnswer = sealOnce(value);
-      return { upstream, key: entryKey, obtainedAt, ownEnd: ownEnd ?? null, lifeMs, sealed: sealedAnswer };
+      const inFiles = written.copiesOf(entryKey, value.answer.content).map(({ path, owner, digest }) => ({
+        ...{ path, sealed: sealOnce(value, digest) },
+        ...(owner === undefined ? {} : { owner }),
+      }));
+      return {
+        ...{ upstream, key: entryKey, obtainedAt, ownEnd: ownEnd ?? null, lifeMs },
+        sealed: sealOnce(value, key),
+        ...(inFiles.length === 0 ? {} : { inFiles }),
+      };
     },
     sealLogin: (upstream, login) => ({ upstream, sealed: seal(key, loginBinding(upstream), login.text()) }),
     openLogin({ upstream, sealed: text }) {
@@ -104,7 +128,7 @@ export function createHandOver({ key, originOf }: HandOverOptions): HandOver {
     rest: () => Array.from(left.values(), ({ record }) => record),
     adopt(records) {
       for (const record of records) {
-        const text = open(key, bindingOf(record.upstream, record.key), record.sealed);
+        const text = openRecord(record);
         if (text === undefined) continue;
         const { upstream, key: entryKey, obtainedAt, ownEnd, lifeMs } = record;
         const answer = deserialise(text);
@@ -120,6 +144,15 @@ export function createHandOver({ key, originOf }: HandOverOptions): HandOver {
       }
     },
   };
+}
+
+/** Undefined where it is gone, or others have a hand in it: then it is none that tells us anything. */
+function readCopy({ path, owner }: FileCopyRecord): Buffer | undefined {
+  try {
+    return readControlledFileSync(path, { trust: trusting(owner), maxBytes: longestWritten }).bytes;
+  } catch {
+    return undefined;
+  }
 }
 
 function seal(key: Buffer, binding: Buffer, text: string): string {

@@ -33,6 +33,15 @@ export interface ValueRecord {
   readonly ownEnd: number | null;
   readonly lifeMs: number;
   readonly sealed: string;
+  /** Files that have the whole value in them; `sealed` by what is in each. */
+  readonly inFiles?: readonly FileCopyRecord[];
+}
+
+export interface FileCopyRecord {
+  readonly path: string;
+  /** Who else may have a hand in it. */
+  readonly owner?: number;
+  readonly sealed: string;
 }
 
 /** The login of an upstream, sealed as values are. */
@@ -216,10 +225,24 @@ function isLoginRecord(value: unknown): value is LoginRecord {
 
 function isValueRecord(value: unknown): value is ValueRecord {
   if (typeof value !== 'object' || value === null) return false;
-  const { upstream, key, obtainedAt, ownEnd, lifeMs, sealed } = value as Record<keyof ValueRecord, unknown>;
+  const { upstream, key, obtainedAt, ownEnd, lifeMs, sealed, inFiles } = value as Record<
+    keyof ValueRecord,
+    unknown
+  >;
   return (
     [upstream, key, sealed].every((text) => typeof text === 'string') &&
     [obtainedAt, lifeMs].every((number) => typeof number === 'number') &&
-    (ownEnd === null || typeof ownEnd === 'number')
+    (ownEnd === null || typeof ownEnd === 'number') &&
+    (inFiles === undefined || (Array.isArray(inFiles) && inFiles.every(isFileCopy)))
+  );
+}
+
+function isFileCopy(value: unknown): value is FileCopyRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const { path, owner, sealed } = value as Record<keyof FileCopyRecord, unknown>;
+  return (
+    typeof path === 'string' &&
+    typeof sealed === 'string' &&
+    (owner === undefined || Number.isSafeInteger(owner))
   );
 }
