@@ -24,7 +24,7 @@ export interface Decision {
   readonly rule: string | undefined;
 }
 
-/** `owner`: may do all without a rule. `ruled`: a rule speaks of them. `stranger`: all others. */
+/** `owner`: may do all without a rule, or administer the agent. `ruled`: a rule speaks of them. `stranger`: all others. */
 export type Standing = 'owner' | 'ruled' | 'stranger';
 
 export interface AccessPolicy {
@@ -93,7 +93,8 @@ export function decide(policy: AccessPolicy, caller: Caller, ask: Ask): Decision
 export function standingOf(policy: AccessPolicy, caller: Caller): Standing {
   const { isAllowed, rule } = decide(policy, caller, { kind: 'list' });
   if (!isAllowed) return 'stranger';
-  return rule === undefined ? 'owner' : 'ruled';
+  const isAdmin = rule === undefined || decide(policy, caller, { kind: 'admin' }).isAllowed;
+  return isAdmin ? 'owner' : 'ruled';
 }
 
 /** The listener serves no other dialects than these; secrets have names, and names have rules. */

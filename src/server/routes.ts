@@ -55,8 +55,12 @@ export function handleRequest(exchange: Exchange, dialects: DialectsByRoot): voi
     return;
   }
   if (exchange.connection.waiting >= mostWaiting) {
-    const message = `more than ${mostWaiting} requests of this connection wait for their answers`;
-    exchange.fail('too_many_connections', message);
+    exchange.turnAway(`requests that wait: ${mostWaiting} on a connection`);
+    return;
+  }
+  const share = exchange.usedUp();
+  if (share !== undefined) {
+    exchange.turnAway(share);
     return;
   }
   try {
@@ -71,9 +75,11 @@ export function handleRequest(exchange: Exchange, dialects: DialectsByRoot): voi
 /** Clients that send one request after another without an answer pay with their own connection. */
 const mostWaiting = 64;
 
-function countWaiting({ connection, response }: Exchange): void {
+function countWaiting(exchange: Exchange): void {
+  const { connection } = exchange;
   connection.waiting += 1;
-  response.once('close', () => {
+  exchange.lasts();
+  exchange.whenOver(() => {
     connection.waiting -= 1;
   });
 }

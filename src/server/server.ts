@@ -15,6 +15,7 @@ import type { MetricsRegistry } from '../metrics/registry.ts';
 import type { AgentView } from './agent-view.ts';
 import { withDenialLog } from './http/denial-log.ts';
 import { createHttpListener } from './http/http-listener.ts';
+import { createRequestShares } from './http/request-costs.ts';
 import type { ServerContext } from './http/server-context.ts';
 import { createWaits } from './http/waits.ts';
 import { createAddressWatch } from './listen/address-watch.ts';
@@ -64,6 +65,7 @@ export function createServer(options: ServerOptions): LocalServer {
     audit: withDenialLog(options.audit, { clock, logger }),
     secrets: createSecretReader({ view, clock }),
     waits,
+    shares: createRequestShares(),
     get internals() {
       return internals ?? untriedInternals;
     },

@@ -5,11 +5,8 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { AccessConfig } from '../../src/config/resolved.ts';
-import {
-  createConnectionShares,
-  createDescriptorBudget,
-  sharesOf,
-} from '../../src/server/listen/connection-shares.ts';
+import { createConnectionShares, createDescriptorBudget } from '../../src/server/listen/connection-shares.ts';
+import { sharesOf } from '../../src/server/listen/shares.ts';
 import { needsRoot } from '../support/needs-root.ts';
 import { getScript, runAs } from '../support/other-user.ts';
 import {

@@ -37,7 +37,7 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
   async function refresh(exchange: Exchange): Promise<void> {
     const names = await wantedNames(exchange);
     const ended = new AbortController();
-    exchange.response.once('close', () => ended.abort());
+    exchange.whenOver(() => ended.abort());
     const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(refreshLimitMs)]);
     const results = await view.refresh(names, signal);
     exchange.answerJson(200, { results } satisfies RefreshAnswer);
@@ -94,7 +94,7 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
     exchange.concerns(name);
     const body = await jsonBody(exchange);
     const ended = new AbortController();
-    exchange.response.once('close', () => ended.abort());
+    exchange.whenOver(() => ended.abort());
     const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(refreshLimitMs)]);
     exchange.answerJson(200, await view.rotate(name, { revokeNow: body['revoke_now'] === true, signal }));
   }
@@ -160,7 +160,7 @@ async function wantedNames(exchange: Exchange): Promise<readonly string[] | unde
 }
 
 async function jsonBody(exchange: Exchange): Promise<JsonObject> {
-  const bytes = await readBody(exchange.request, maxBodyBytes);
+  const bytes = await readBody(exchange, maxBodyBytes);
   if (bytes.length === 0) return {};
   let value: unknown;
   try {

@@ -1,16 +1,19 @@
 // One request and its answer. An answer is first recorded, then sent: what cannot be recorded is not sent (audit
 // `on_failure: deny`). A class, because there is one for each request and methods on a prototype cost it nothing.
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import type { Ask, Decision } from '../../access/access-policy.ts';
+import type { Ask, Decision, Standing } from '../../access/access-policy.ts';
 import type { AuditEntry } from '../../audit/audit-line.ts';
 import type { Recorded } from '../../audit/audit-log.ts';
 import { describeError, type ErrorCode, errorCode, type LatchkeyError } from '../../base/errors.ts';
 import type { Dialect } from '../../config/resolved.ts';
 import { type Connection, identityOf } from '../listen/connection.ts';
+import { cutUnlessTaken } from '../listen/http-limits.ts';
 import type { Identity } from '../listen/identity.ts';
+import { userOf } from '../listen/shares.ts';
 import { sendWireBytes } from '../node-internals/wire-answer.ts';
 import { type ApiError, apiError, apiErrorOf, errorBody } from './api-error.ts';
 import type { Delivery, PreparedAnswer } from './prepared-answer.ts';
+import { RequestCosts, usedUp } from './request-costs.ts';
 import type { ServerContext } from './server-context.ts';
 
 /** Bytes, or a function that writes to the response itself (a stream) once the answer is recorded. */
@@ -56,6 +59,8 @@ export class Exchange implements Recorded {
   #body: AnswerBody = '';
   #wire: Buffer | undefined;
   #isAnswered = false;
+  #isLastOfConnection = false;
+  #costs: RequestCosts | undefined;
 
   constructor(
     context: ServerContext,
@@ -106,6 +111,59 @@ export class Exchange implements Recorded {
   /** The answer comes when something happens: it does not count in the latency histogram. */
   beginWait(): void {
     this.#hasWaited = true;
+  }
+
+  /** Runs once, when the answer is out or the connection has ended: an answer that was queued hears of no end by itself. */
+  whenOver(work: () => void): void {
+    const { response, connection } = this;
+    const over = (): void => {
+      response.off('close', over);
+      connection.endings.delete(over);
+      work();
+    };
+    // It may be over by now.
+    if (response.destroyed || this.request.socket.destroyed) {
+      work();
+      return;
+    }
+    response.once('close', over);
+    connection.endings.add(over);
+  }
+
+  /** What the caller has used up of what all share, so that this request of theirs cannot be served. */
+  usedUp(): ReturnType<typeof usedUp> {
+    const { caller } = this.identity;
+    return usedUp(this.context.shares, userOf(caller), this.#standing());
+  }
+
+  /** It is not answered yet, or with a stream. */
+  lasts(): void {
+    this.#paid().open();
+  }
+
+  /** Bytes that are kept for it until it is over. False: that is more than the caller's share. */
+  keeps(bytes: number): boolean {
+    return this.#paid().keep(bytes);
+  }
+
+  /** What its reader has not taken yet. False: that is more than the caller's share. */
+  notesUnread(): boolean {
+    const { response } = this;
+    if (this.#costs === undefined && response.writableLength === 0) return true;
+    if (response.writableEnded && response.writableLength > 0) cutUnlessTaken(response);
+    return this.#paid().setUnread(response.writableLength);
+  }
+
+  #paid(): RequestCosts {
+    if (this.#costs !== undefined) return this.#costs;
+    const costs = new RequestCosts(this.context.shares, userOf(this.identity.caller), this.#standing());
+    this.#costs = costs;
+    this.whenOver(() => costs.end());
+    return costs;
+  }
+
+  #standing(): Standing {
+    return this.identity.caller.kind === 'unknown' ? 'stranger' : this.connection.standing;
   }
 
   /** Decides and keeps the decision for the audit line. */
@@ -191,6 +249,13 @@ export class Exchange implements Recorded {
     this.failWith(apiError('denied', message));
   }
 
+  /** To a caller who has their share already: the connection ends with the answer. */
+  turnAway(what: string): void {
+    this.context.metrics.denials.with('share').inc();
+    this.#isLastOfConnection = true;
+    this.fail('too_many_connections', `you have your share of ${what}`);
+  }
+
   /** For a request that no program of this host makes, whoever asks. */
   refuse(refusal: { why: string; message: string }): void {
     this.context.metrics.denials.with(refusal.why).inc();
@@ -248,6 +313,7 @@ export class Exchange implements Recorded {
       if (this.#delivery !== undefined) context.ledger.delivered(this.identity.caller, this.#delivery);
       if (this.#isLast()) response.shouldKeepAlive = false;
       if (!this.#sendWhole()) this.#sendApart();
+      this.notesUnread();
     }
     const dialect = this.#dialect?.name ?? 'none';
     context.metrics.requests.with(dialect, String(this.#status)).inc();
@@ -268,14 +334,16 @@ export class Exchange implements Recorded {
   #sendApart(): void {
     const { response } = this;
     response.writeHead(this.#status, this.#headers as string[]);
-    if (typeof this.#body === 'function') this.#body(response);
-    else response.end(this.#body);
+    if (typeof this.#body !== 'function') return void response.end(this.#body);
+    this.lasts();
+    this.#body(response);
   }
 
   /** Who was refused, or may have nothing, keeps no connection. */
   #isLast(): boolean {
     const { scope, standing } = this.connection;
     return (
+      this.#isLastOfConnection ||
       scope.isDraining ||
       standing === 'stranger' ||
       (this.#status === 403 && !this.#decision.isAllowed) ||

@@ -21,6 +21,7 @@ import type { Listener } from '../listen/listener.ts';
 import { hostRulesOf, tlsOptionsOf } from '../listen/listener-identity.ts';
 import { createPeerTable, ofNobody, ofOpenListener, type Peer } from '../listen/peer-table.ts';
 import { provideTokenFile } from '../listen/provide-token-file.ts';
+import { userOf } from '../listen/shares.ts';
 import { fdOf, takeParser } from '../node-internals/socket-internals.ts';
 import { takeListMethod } from '../node-internals/vault-list-method.ts';
 import { dialectsOf, handleRequest } from '../routes.ts';
@@ -70,7 +71,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
     const { caller } = peer.identity;
     // Whoever connects by TCP will have to show the token: one caller as far as this listener goes.
     const standing = isTcp || openPeer !== undefined ? 'owner' : context.access.standingOf(caller);
-    const give = shares.take(caller.kind === 'process' ? String(caller.uid) : caller.kind, standing);
+    const give = shares.take(userOf(caller), standing);
     if (give === undefined) {
       peer.release();
       refuse(socket, standing);
@@ -80,6 +81,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
     const connection: Connection = {
       ...{ scope, peer, standing: isTcp || openPeer !== undefined ? 'ruled' : standing, waiting: 0 },
       ...{ provedBy: undefined, provenHeader: undefined, onProof: undefined },
+      endings: new Set(),
     };
     const address = addressOfPeer(socket);
     socket.once('close', () => {
@@ -87,6 +89,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
       peer.release();
       unproven.delete(address);
       open.set(shares.count);
+      for (const end of [...connection.endings]) end();
     });
     if (isTcp && openPeer === undefined) awaitProof(socket, connection);
     connections.set(socket, connection);

@@ -1,6 +1,5 @@
 // What the dialects ask of a request before they answer it: its method, a segment of its path, its body.
 
-import type { IncomingMessage } from 'node:http';
 import { LatchkeyError } from '../../base/errors.ts';
 import { apiError } from './api-error.ts';
 import type { Exchange } from './exchange.ts';
@@ -21,7 +20,8 @@ export function decodeSegment(text: string): string {
 }
 
 /** Rejects with `request_invalid` when the body is longer than `maxBytes` or ends early. */
-export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+export async function readBody(exchange: Exchange, maxBytes: number): Promise<Buffer> {
+  const { request } = exchange;
   const chunks: Buffer[] = [];
   let size = 0;
   const tooLong = (): LatchkeyError =>
@@ -32,6 +32,7 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
     for await (const chunk of request.iterator({ destroyOnReturn: false })) {
       size += (chunk as Buffer).length;
       if (size > maxBytes) throw tooLong();
+      keepOf(exchange, chunk as Buffer);
       chunks.push(chunk as Buffer);
     }
   } catch (error) {
@@ -39,4 +40,10 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
     throw new LatchkeyError('request_invalid', 'the body ended early', { cause: error });
   }
   return Buffer.concat(chunks, size);
+}
+
+/** Bodies cost the caller's share of memory until their request is over. Throws `too_many_connections` beyond it. */
+export function keepOf(exchange: Exchange, chunk: Buffer): void {
+  if (exchange.keeps(chunk.length)) return;
+  throw new LatchkeyError('too_many_connections', 'you have your share of memory');
 }

@@ -9,6 +9,7 @@ import type { MetricsRegistry } from '../../metrics/registry.ts';
 import type { AgentView } from '../agent-view.ts';
 import type { NodeInternals } from '../node-internals/self-test.ts';
 import type { SecretReader } from '../secrets/secret-reader.ts';
+import type { RequestShares } from './request-costs.ts';
 import type { Waits } from './waits.ts';
 
 export interface ServerContext {
@@ -22,6 +23,7 @@ export interface ServerContext {
   readonly logger: Logger;
   readonly secrets: SecretReader;
   readonly waits: Waits;
+  readonly shares: RequestShares;
   /** As tried at the start. */
   readonly internals: NodeInternals;
 }

@@ -1,6 +1,5 @@
 // Requests that wait for a change: asked again when their entry changes, when the rules do, and for the last time when
 // their time is over. What an answer is, the dialect says.
-import type { ServerResponse } from 'node:http';
 import type { Access } from '../../access/access.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { AgentMetrics } from '../../metrics/agent-metrics.ts';
@@ -16,8 +15,8 @@ export type TryAnswer = (isLast: boolean) => string | undefined;
 /** The request that waits, as far as waiting goes. */
 interface Waiting {
   readonly connection: { readonly scope: ListenerScope };
-  readonly response: ServerResponse;
   beginWait(): void;
+  whenOver(work: () => void): void;
 }
 
 export interface Waits {
@@ -69,10 +68,12 @@ export function createWaits(options: {
     add(exchange, key, waitMs, tryAnswer) {
       exchange.beginWait();
       openWaits.inc();
+      let isOver = false;
       const end = (): void => {
+        if (isOver) return;
+        isOver = true;
         forget(wait);
         timer.cancel();
-        exchange.response.off('close', end);
         openWaits.inc(-1);
       };
       const wait: Wait = {
@@ -89,7 +90,7 @@ export function createWaits(options: {
         },
       };
       const timer = clock.setTimer(waitMs, () => wait.again(true));
-      exchange.response.once('close', end);
+      exchange.whenOver(end);
       keep(wait);
     },
     finish(scope) {

@@ -37,6 +37,8 @@ export interface Connection {
   provenHeader: string | undefined;
   /** Called when the token is shown for the first time. */
   onProof: (() => void) | undefined;
+  /** To be called when it has ended. */
+  readonly endings: Set<() => void>;
 }
 
 const withoutToken = createIdentity(unknownCaller('no token was shown'));

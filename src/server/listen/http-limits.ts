@@ -1,5 +1,5 @@
 // How much of a listener one client may take: sizes, times, and the answers to those who take more.
-import type { ServerOptions } from 'node:http';
+import type { ServerOptions, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ErrorCode } from '../../base/errors.ts';
 import { errorBody } from '../http/api-error.ts';
@@ -14,6 +14,9 @@ export const httpLimits = {
   insecureHTTPParser: false,
   requireHostHeader: true,
 } as const satisfies ServerOptions;
+
+/** Of an answer of which nothing is taken. */
+const unreadTimeoutMs = 60_000;
 
 /** Refused connections that still drain; more than that are cut without a word. */
 const maxLingering = 256;
@@ -61,4 +64,12 @@ export function refuseMalformed(socket: Duplex, error: NodeJS.ErrnoException): v
   } else {
     refuseConnection(socket, '400 Bad Request', 'request_invalid', 'the request is not well-formed HTTP/1.1');
   }
+}
+
+/** Ends the connection of an answer of which its reader takes nothing for long: Node's own timeout, of which any progress is the end. */
+export function cutUnlessTaken(response: ServerResponse, timeoutMs = unreadTimeoutMs): void {
+  const { socket } = response.req;
+  socket.setTimeout(timeoutMs);
+  // Before Node's own listener, which sets how long the connection may be idle.
+  response.prependOnceListener('finish', () => socket.setTimeout(0));
 }

@@ -26,8 +26,10 @@ export function createEventsDialect(context: ServerContext): DialectHandler {
   let heartbeat: Timer | undefined;
 
   function send(stream: EventStream, text: string): void {
-    if (stream.response.writableLength > maxUnreadBytes) stream.response.destroy();
-    else stream.response.write(text);
+    const { response, exchange } = stream;
+    if (response.writableLength > maxUnreadBytes) return void response.destroy();
+    response.write(text);
+    if (!exchange.notesUnread()) response.destroy();
   }
 
   function beat(): void {
@@ -44,7 +46,8 @@ export function createEventsDialect(context: ServerContext): DialectHandler {
     const stream = { exchange, response };
     streams.add(stream);
     openStreams.inc();
-    response.once('close', () => {
+    response.on('drain', () => void exchange.notesUnread());
+    exchange.whenOver(() => {
       streams.delete(stream);
       openStreams.inc(-1);
     });

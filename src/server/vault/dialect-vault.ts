@@ -80,7 +80,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
       if (exchange.isAnswered) response.destroy();
       else exchange.deny();
     });
-    response.once('close', () => {
+    exchange.whenOver(() => {
       stop();
       gone.abort();
     });

@@ -14,7 +14,7 @@ import {
 } from '../../base/text/json.ts';
 import type { AgentView } from '../agent-view.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { readBody } from '../http/http-request.ts';
+import { keepOf, readBody } from '../http/http-request.ts';
 import { isListenerToken } from '../listen/connection.ts';
 import type { VaultTarget } from './vault-path-policy.ts';
 
@@ -87,12 +87,13 @@ export async function bodyOf(exchange: Exchange): Promise<Buffer | Readable | un
   if (encoding === undefined && (length === undefined || length === '0')) return undefined;
   if (encoding === undefined) {
     if (Number(length) > maxRepeatableBytes) return exchange.request;
-    return await readBody(exchange.request, maxRepeatableBytes);
+    return await readBody(exchange, maxRepeatableBytes);
   }
   const chunks: Buffer[] = [];
   let size = 0;
   const rest: AsyncIterator<Buffer> = exchange.request.iterator({ destroyOnReturn: false });
   for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
+    keepOf(exchange, next.value);
     chunks.push(next.value);
     size += next.value.length;
     if (size > maxRepeatableBytes) return Readable.from(joined(chunks, rest));
@@ -142,13 +143,16 @@ export function jsonFields(body: Buffer | Readable | undefined): JsonObject {
 }
 
 export function streamBack(exchange: Exchange, answer: ForwardedAnswer): void {
+  // What was looked into is there as a whole; it is upstream's by now, so it goes out whatever it costs.
+  const length = Number(answer.headers['content-length'] ?? maxEditedBytes);
+  exchange.keeps(length >= 0 ? Math.min(length, maxEditedBytes) : maxEditedBytes);
   exchange.answer(answer.status, answerHeaders(answer.headers), (response) => {
     // A client that goes away ends the request upstream; one that upstream cuts off must see that.
     pipeline(answer.body, response, (error) => {
       if (error) response.destroy();
     });
   });
-  if (!exchange.response.headersSent) exchange.response.once('close', () => answer.body.destroy());
+  exchange.whenOver(() => answer.body.destroy());
 }
 
 /** The answer with `edit` of its JSON; anything else stays as it is. */

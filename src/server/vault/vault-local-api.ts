@@ -28,7 +28,7 @@ export function createVaultLocalApi(
   }
 
   async function clear(exchange: Exchange): Promise<void> {
-    const fields = jsonFields(await readBody(exchange.request, maxBodyBytes));
+    const fields = jsonFields(await readBody(exchange, maxBodyBytes));
     const { type, value } = fields;
     const wanted = typeof value === 'string' ? value : '';
     const isMeant = meantBy(typeof type === 'string' ? type : '', wanted);
