@@ -252,6 +252,12 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     status: () => statusOf(sources),
     readiness: () => readinessOf(sources),
     refresh,
+    hooks: () => config.hooks,
+    mayHaveChanged: (names) =>
+      core.engine.lookAgain(
+        names.flatMap((name) => core.names.find(name)?.entry.key ?? []),
+        { isTold: true },
+      ),
     reload: () => reload(),
     rotate: (name, request) => rotateNow(core, name, request),
     quit: (wish) => quit.resolve(wish ?? { revoke: false }),

@@ -35,6 +35,8 @@ const sections: Readonly<Record<Section, { readonly isShown: boolean }>> = {
   files: { isShown: true },
   processes: { isShown: true },
   listeners: { isShown: true },
+  // Asked anew with each message.
+  hooks: { isShown: true },
   access: { isShown: true },
   audit: { isShown: true },
   log: { isShown: true },

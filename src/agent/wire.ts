@@ -182,7 +182,7 @@ export function wireCore(
   });
   const names = createNameTable({ store, secrets: isOneShot ? [] : config.secrets });
   observeStore(store, names, metrics);
-  watchChangedTogether({ store, index, clock, lookAgain: engine.lookAgain });
+  watchChangedTogether({ store, index, clock, lookAgain: (keys) => engine.lookAgain(keys) });
   store.listen({ opened: news.tell, closed: news.tell, changed: news.tell, updated: news.tell });
   files.listen(news.tell);
   return {

@@ -39,6 +39,7 @@ export const errorCodes: Readonly<Record<ErrorCode, CodeMeaning>> = {
   listener_failed: { status: 500, exit: 1 },
   audit_failed: { status: 503, exit: 1 },
   too_many_connections: { status: 503, exit: 1 },
+  too_many_requests: { status: 429, exit: 1 },
   timeout: { status: 504, exit: 1 },
   aborted: { status: 503, exit: 1 },
   internal: { status: 500, exit: 1 },

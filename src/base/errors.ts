@@ -28,6 +28,7 @@ export type ErrorCode =
   | 'method_not_allowed'
   | 'headers_too_large'
   | 'too_many_connections'
+  | 'too_many_requests'
   | 'upstream_denied'
   | 'pending'
   | 'expired'

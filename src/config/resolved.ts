@@ -8,6 +8,7 @@ export interface ResolvedConfig {
   readonly files: readonly FileConfig[];
   readonly processes: readonly ProcessConfig[];
   readonly listeners: readonly ListenerConfig[];
+  readonly hooks: readonly HookConfig[];
   readonly access: AccessConfig;
   readonly audit: AuditConfig | undefined;
   readonly log: LogConfig;
@@ -186,7 +187,7 @@ export interface EnvFromConfig {
   readonly format: string | undefined;
 }
 
-export type Dialect = 'secrets' | 'vault' | 'aws' | 'metrics' | 'admin' | 'systemd';
+export type Dialect = 'secrets' | 'vault' | 'aws' | 'metrics' | 'admin' | 'systemd' | 'hooks';
 
 interface ListenerCommon {
   /** `listeners[0]` */
@@ -217,7 +218,7 @@ export type ListenerConfig = ListenerCommon &
         readonly kind: 'tcp';
         readonly host: string;
         readonly port: number;
-        /** Written by the agent; undefined: the listener is open. */
+        /** Written by the agent; undefined: the listener is open, or for hooks alone. */
         readonly tokenFile: string | undefined;
         /** Default: 0600, the agent's own. */
         readonly tokenFileRights?: TokenFileRights | undefined;
@@ -233,6 +234,47 @@ export interface TokenFileRights {
   readonly group: string | undefined;
   /** Nothing for all others. */
   readonly mode: number;
+}
+
+/** Who may say that secrets have changed, and which are asked for then. */
+export interface HookConfig {
+  readonly name: string;
+  readonly proof: HmacProofConfig | JwtProofConfig;
+  /** Names from `secrets`; `*` at the end of one stands for any rest. */
+  readonly refresh: readonly string[];
+  readonly maxBodyBytes: number;
+  readonly eventsPerMinute: number;
+  /** Of one sender. */
+  readonly requestsPerMinute: number;
+}
+
+/** Names of headers are in lower case. */
+export interface HmacProofConfig {
+  readonly kind: 'hmac';
+  /** One of the two. */
+  readonly secretFile: string | undefined;
+  readonly secret: { readonly name: string; readonly field: string | undefined } | undefined;
+  readonly keyEncoding: 'text' | 'base64' | 'hex';
+  readonly header: string;
+  readonly algorithm: 'sha256' | 'sha512';
+  /** With `{body}`, and maybe `{timestamp}` and `{id}`. */
+  readonly signed: string;
+  readonly timestampHeader: string;
+  readonly idHeader: string;
+  readonly toleranceMs: number;
+}
+
+export interface JwtProofConfig {
+  readonly kind: 'jwt';
+  /** One of the two. */
+  readonly jwksUrl: string | undefined;
+  readonly jwksFile: string | undefined;
+  readonly issuer: string;
+  readonly audience: readonly string[];
+  readonly claims: Readonly<Record<string, string>>;
+  readonly header: string;
+  readonly isOnce: boolean;
+  readonly toleranceMs: number;
 }
 
 export interface AccessConfig {

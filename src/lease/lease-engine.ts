@@ -90,8 +90,8 @@ export interface LeaseEngine extends Usage {
   rotate(keys: readonly string[], options?: RotateOptions): Promise<RotateResult[]>;
   /** An event says that `path` (as the API spells it) changed. */
   changedUpstream(upstream: string, path: string): void;
-  /** These may have changed too: static ones are polled now, nothing is renewed or made. */
-  lookAgain(keys: readonly string[]): void;
+  /** These may have changed: static ones are polled now, nothing is made. `isTold` from outside: at once, also the first time. */
+  lookAgain(keys: readonly string[], options?: { isTold: boolean }): void;
   /** What failed because upstream was away is tried again soon: most urgent first, the rest spread. */
   upstreamRecovered(upstream: string): void;
   /** These leases end at `endsAt` (wall time) at the latest, and no renewal moves that: the token behind them ends. */
@@ -332,10 +332,11 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
         clock.setTimer(300 * random(), () => void track.ask('check', 'background'));
       }
     },
-    lookAgain(keys) {
+    lookAgain(keys, { isTold } = { isTold: false }) {
       for (const track of new Set(keys.map((key) => tracks.ofEntry(key)))) {
         const value = track?.view().value;
-        if (value !== undefined && !isMinted(value.kind)) void track?.ask('check', 'background');
+        if (value === undefined ? isTold : !isMinted(value.kind))
+          void track?.ask('check', isTold ? 'interactive' : 'background');
       }
     },
     upstreamRecovered,

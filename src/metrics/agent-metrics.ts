@@ -28,6 +28,7 @@ export interface AgentMetrics {
   readonly requests: Family<Counter>;
   readonly requestSeconds: Family<Histogram>;
   readonly denials: Family<Counter>;
+  readonly hookEvents: Family<Counter>;
   readonly connections: Family<Gauge>;
   readonly connectionsRefused: Family<Counter>;
   readonly malformedRequests: Family<Counter>;
@@ -155,6 +156,10 @@ function defineServing(registry: MetricsRegistry) {
       ['dialect'],
     ),
     denials: registry.counter('latchkey_denials_total', 'Requests refused, by why.', ['why']),
+    hookEvents: registry.counter('latchkey_hook_messages_total', 'Messages that came to hooks.', [
+      'hook',
+      'outcome',
+    ]),
     connections: registry.gauge('latchkey_connections', 'Open connections.', ['listener']),
     connectionsRefused: registry.counter(
       'latchkey_connections_refused_total',

@@ -3,6 +3,7 @@ import type { DrillAnswer, DrillKind, Explanation, RefreshOutcome, RotateAnswer 
 import type { AgentStatus } from '../api/status.ts';
 import type { ForwardedAnswer, ForwardedRequest } from '../base/forwarded.ts';
 import type { SecretValue } from '../base/secret-value.ts';
+import type { HookConfig } from '../config/resolved.ts';
 import type { Entry } from '../store/entry.ts';
 import type { Reference } from '../store/reference.ts';
 import type { Store } from '../store/store.ts';
@@ -61,6 +62,10 @@ export interface AgentView {
   readiness(): Readiness;
   /** Asks upstream now; without names for every secret. A name that does not exist gives `failed`. */
   refresh(names: readonly string[] | undefined, signal: AbortSignal): Promise<readonly RefreshOutcome[]>;
+  /** The config's `hooks`; follows reloads. */
+  hooks(): readonly HookConfig[];
+  /** A message says so: upstream is asked now for those of these secrets that it stores. Nothing is renewed or made. */
+  mayHaveChanged(names: readonly string[]): void;
   /** Reads the configuration again; rejects and keeps the old one when it is not valid. Tells what changed. */
   reload(): Promise<{ readonly changed: readonly string[] }>;
   /** What a secret, a file or a process waits for and why; undefined when nothing has this name or path. */

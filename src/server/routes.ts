@@ -4,9 +4,10 @@ import { createAdminDialect } from './admin/dialect-admin.ts';
 import { createHealthDialect } from './admin/dialect-health.ts';
 import { createAgentMetricsDialect, createMetricsDialect } from './admin/dialect-metrics.ts';
 import { createAwsDialect } from './aws/dialect-aws.ts';
+import { createHooksDialect } from './hooks/dialect-hooks.ts';
 import type { DialectHandler, DialectsByRoot } from './http/dialect.ts';
 import type { Exchange } from './http/exchange.ts';
-import { refusalOf } from './http/refusal-policy.ts';
+import { anyHost, refusalOf } from './http/refusal-policy.ts';
 import type { ServerContext } from './http/server-context.ts';
 import { createEventsDialect } from './secrets/dialect-events.ts';
 import { createSecretsDialect } from './secrets/dialect-secrets.ts';
@@ -23,6 +24,7 @@ export function createDialects(context: ServerContext): readonly DialectHandler[
     createAgentMetricsDialect(context),
     createVaultDialect(context),
     createAwsDialect(context),
+    createHooksDialect(context),
   ];
 }
 
@@ -45,7 +47,8 @@ export function handleRequest(exchange: Exchange, dialects: DialectsByRoot): voi
     exchange.fail('request_invalid', 'expected one Host header, got several');
     return;
   }
-  const refusal = refusalOf(exchange.headers, exchange.connection.scope.hostRules);
+  const rules = dialect?.comesFromOutside === true ? anyHost : exchange.connection.scope.hostRules;
+  const refusal = refusalOf(exchange.headers, rules);
   if (refusal !== undefined) {
     exchange.refuse(refusal);
     return;

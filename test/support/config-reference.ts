@@ -66,8 +66,8 @@ function normalise(path: string): string {
 /** The keys that a config document uses, named as `configKeys` names them. */
 export function usedKeys(document: unknown): string[] {
   const found = new Set<string>();
-  const named = new Set(['upstreams', 'secrets', 'processes[].env']);
-  const open = /\.(?:parameters|only)$|^template\.env$/;
+  const named = new Set(['upstreams', 'secrets', 'hooks', 'processes[].env']);
+  const open = /\.(?:parameters|only|claims)$|^template\.env$/;
   const visit = (value: unknown, path: string): void => {
     if (Array.isArray(value)) {
       for (const item of value) visit(item, `${path}[]`);

@@ -68,6 +68,8 @@ export async function startServing(options: ServingOptions = {}) {
     status: () => emptyStatus,
     readiness: () => ({ isReady: true, missing: [] }),
     refresh: async (names) => (names ?? [...handles.keys()]).map((name) => ({ name, outcome: 'same' })),
+    hooks: () => [],
+    mayHaveChanged() {},
     reload: async () => ({ changed: [] }),
     explain: () => undefined,
     drill: async (name, { kind }) => ({ name, kind, consumers: [] }),
@@ -243,6 +245,7 @@ export interface Answer {
 export interface AskOptions {
   socketPath?: string;
   port?: number;
+  localAddress?: string;
   method?: string;
   headers?: Record<string, string>;
   body?: string;

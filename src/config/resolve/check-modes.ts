@@ -109,6 +109,13 @@ function* credentials(config: ResolvedConfig, merged: MergedConfig, env: Environ
       };
     }
   }
+  for (const { name, proof } of config.hooks) {
+    const place = merged.hooks.find((hook) => hook.name === name)?.place;
+    const path = proof.kind === 'hmac' ? proof.secretFile : proof.jwksFile;
+    if (place === undefined || path === undefined) continue;
+    if (proof.kind === 'jwt') yield { path, place, role: 'keys' };
+    else yield { path, place, role: 'credential', options: { isSecret: true } };
+  }
   for (const [index, listener] of config.listeners.entries()) {
     const place = merged.listeners[index]?.place;
     if (place === undefined || listener.kind !== 'tcp' || listener.tls === undefined) continue;

@@ -1,7 +1,6 @@
 // Listeners, access rules and the audit trail as the agent uses them, and the rules between their keys.
 import { isIPv4, isIPv6 } from 'node:net';
 import { isLoopback, longestSocketPath } from '../../base/system/local-address.ts';
-import { nearest } from '../../base/text/nearest.ts';
 import type { Item } from '../item.ts';
 import type { Place, Problems } from '../problems.ts';
 import type {
@@ -12,8 +11,9 @@ import type {
   TokenFileRights,
 } from '../resolved.ts';
 import type { AccessRuleInput, AuditInput, ListenerInput } from '../schema/serving-schema.ts';
+import { checkNamePattern } from './name-pattern.ts';
 import { oneOfKeys } from './one-of-keys.ts';
-import { checkKnown, checkUniqueNames, type ResolveContext } from './resolve-context.ts';
+import { checkUniqueNames, type ResolveContext } from './resolve-context.ts';
 
 const unixKeys = ['mode', 'user', 'group'] as const;
 const tcpKeys = ['token_file', 'allow_remote', 'tls'] as const;
@@ -121,7 +121,15 @@ function resolveTcp(value: ListenerInput, place: Place, context: ResolveContext)
       'systemd asks over unix sockets only; move this dialect to a unix listener',
     );
   }
-  if (value.token_file === undefined && !value.open) {
+  const isForHooks = value.serve.every((dialect) => dialect === 'hooks');
+  if (isForHooks && value.token_file !== undefined) {
+    problems.add(
+      place.at('token_file'),
+      'a listener for hooks asks for no token: each hook says what its messages bring; remove this',
+      'key',
+    );
+  }
+  if (value.token_file === undefined && !value.open && !isForHooks) {
     problems.add(
       place,
       'missing token_file, expected a path: the agent writes the token there that tcp callers show',
@@ -166,7 +174,8 @@ export function resolveRules(
 ): AccessRuleConfig[] {
   checkUniqueNames(context.problems, rules);
   return rules.map(({ value, place }) => {
-    for (const [index, name] of value.allow.entries()) checkAllowed(name, place.at('allow', index), context);
+    for (const [index, name] of value.allow.entries())
+      checkNamePattern(name, place.at('allow', index), context);
     return {
       name: value.name,
       client: resolveClient(value.client, place.at('client'), listeners, context),
@@ -175,24 +184,6 @@ export function resolveRules(
       admin: value.admin,
     };
   });
-}
-
-function checkAllowed(name: string, place: Place, context: ResolveContext): void {
-  const { secrets } = context.names;
-  if (!name.endsWith('*')) {
-    checkKnown(context.problems, place, 'secret', name, secrets);
-    return;
-  }
-  const start = name.slice(0, -1);
-  if (start === '' || [...secrets].some((secret) => secret.startsWith(start))) return;
-  const guess = nearest(
-    start,
-    [...secrets].map((secret) => secret.slice(0, start.length)),
-  );
-  context.problems.add(
-    place,
-    `${JSON.stringify(name)} fits no secret${guess === undefined ? '' : `; did you mean ${guess}*?`}`,
-  );
 }
 
 function resolveClient(

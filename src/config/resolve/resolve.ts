@@ -22,6 +22,7 @@ import {
   type ResolveContext,
 } from './resolve-context.ts';
 import { checkNesting, resolveFile } from './resolve-file.ts';
+import { resolveHooks } from './resolve-hook.ts';
 import { resolveProcess } from './resolve-process.ts';
 import { resolveAudit, resolveListener, resolveRules } from './resolve-serving.ts';
 
@@ -46,6 +47,7 @@ export function resolveConfig(
     files: merged.files.map((item) => resolveFile(item, context)),
     processes: merged.processes.map((item) => resolveProcess(item, context)),
     listeners,
+    hooks: resolveHooks(merged.hooks, listeners, context),
     access: { rules: resolveRules(merged.rules, listeners, context), strict: merged.isStrict },
     audit: resolveAudit(merged.audit, context),
     log: resolveLog(merged, context),

@@ -4,6 +4,7 @@ import * as z from 'zod/mini';
 import { upstreamSchema } from '../upstreams/kinds.ts';
 import { byteSize, choice, doc, duration, flag, name, section, text, textList } from './fields.ts';
 import { fileSchema } from './file-schema.ts';
+import { hookSchema } from './hook-schema.ts';
 import { processSchema } from './process-schema.ts';
 import { accessRuleSchema, accessSchema, auditSchema, listenerSchema } from './serving-schema.ts';
 
@@ -116,6 +117,10 @@ export const rootSchema = section({
   files: doc(z.optional(z.array(fileSchema)), 'Files that are rendered from templates.'),
   processes: doc(z.optional(z.array(processSchema)), 'Programs that the agent starts.'),
   listeners: doc(z.optional(z.array(listenerSchema)), 'Sockets that serve secrets to programs on this host.'),
+  hooks: doc(
+    z.optional(z.record(name(), hookSchema)),
+    'Messages from outside, at `POST /hooks/NAME`, that a secret has changed; each only makes upstream be asked.',
+  ),
   access: doc(
     z.optional(z.union([z.array(accessRuleSchema), accessSchema])),
     "Who may have what: a list of rules, or a map of `strict` and `rules`. With no rules: root and the agent's own user.",

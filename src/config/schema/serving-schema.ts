@@ -2,7 +2,7 @@
 import * as z from 'zod/mini';
 import { byteSize, choice, count, doc, fileMode, flag, name, section, text, textList } from './fields.ts';
 
-const dialect = choice(['secrets', 'vault', 'aws', 'metrics', 'admin', 'systemd']);
+const dialect = choice(['secrets', 'vault', 'aws', 'metrics', 'admin', 'systemd', 'hooks']);
 
 export const listenerSchema = section({
   unix: doc(z.optional(text()), 'The path of a unix socket, or `@name` for an abstract address.'),
@@ -12,7 +12,7 @@ export const listenerSchema = section({
     z.prefault(z.array(dialect, 'a list of dialects').check(z.minLength(1, 'at least one dialect')), [
       'secrets',
     ]),
-    'The dialects: secrets, vault, aws, metrics, admin, systemd.',
+    'The dialects: secrets, vault, aws, metrics, admin, systemd, hooks.',
   ),
   mode: doc(z.optional(fileMode()), 'Mode of a unix socket: a quoted octal number; default "0600".'),
   user: doc(z.optional(text()), 'Owner of a unix socket.'),
@@ -32,7 +32,7 @@ export const listenerSchema = section({
         'a path, or a map with path, owner, group and mode',
       ),
     ),
-    'For tcp: the agent writes a token there (0600 and its own, or as the map says), wanted on every request.',
+    'For tcp: the agent writes a token there (0600 and its own, or as the map says), wanted on every request but those of hooks.',
   ),
   allow_remote: doc(z.optional(flag()), 'For tcp: listen beyond loopback; needs `tls`.'),
   tls: doc(

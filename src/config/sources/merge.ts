@@ -6,6 +6,7 @@ import { Place, type Problems, reportTwice } from '../problems.ts';
 import { addIssues, describeUnknownKey } from '../schema/describe-issue.ts';
 import { flag, name as nameSchema } from '../schema/fields.ts';
 import { type FileInput, fileSchema } from '../schema/file-schema.ts';
+import { type HookInput, hookSchema } from '../schema/hook-schema.ts';
 import { type ProcessInput, processSchema } from '../schema/process-schema.ts';
 import {
   type AgentInput,
@@ -36,6 +37,7 @@ export interface MergedConfig {
   readonly files: Item<FileInput>[];
   readonly processes: Item<ProcessInput>[];
   readonly listeners: Item<ListenerInput>[];
+  readonly hooks: Named<HookInput>[];
   readonly rules: Item<AccessRuleInput>[];
   readonly isStrict: boolean;
   readonly audit: Item<AuditInput> | undefined;
@@ -65,6 +67,7 @@ export function mergeSources(sources: readonly ConfigSource[], problems: Problem
     files: readList(roots, 'files', fileSchema, problems),
     processes: readList(roots, 'processes', processSchema, problems),
     listeners: readList(roots, 'listeners', listenerSchema, problems),
+    hooks: readMap(roots, 'hooks', hookSchema, problems),
     ...access,
     audit: readSection(roots, 'audit', auditSchema, problems),
     log: readSection(roots, 'log', logSchema, problems) ?? emptySection(roots, logSchema),

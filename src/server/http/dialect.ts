@@ -7,6 +7,8 @@ export interface DialectHandler extends ExchangeDialect {
   /** First segments of the paths that are its own: `['secrets', 'events']`. The first dialect of the list wins. */
   readonly roots: readonly string[];
   isServedBy(listener: ListenerConfig): boolean;
+  /** Its requests come from other hosts, through proxies too, and prove themselves: Host and forwarders say nothing. */
+  readonly comesFromOutside?: boolean;
   /** Answers through the exchange, now or later; what it throws becomes an error answer. */
   handle(exchange: Exchange): void | Promise<void>;
   /** Ends what it keeps open on this listener, so that its connections can drain. */

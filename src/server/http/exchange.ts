@@ -45,7 +45,7 @@ export class Exchange implements Recorded {
   readonly path: string;
   /** Without the question mark. */
   readonly query: string;
-  readonly identity: Identity;
+  #identity: Identity;
   #dialect: ExchangeDialect | undefined;
   #isAudited = true;
   #hasWaited = false;
@@ -77,11 +77,15 @@ export class Exchange implements Recorded {
     const mark = url.indexOf('?');
     this.path = apart(mark < 0 ? url : url.slice(0, mark), url);
     this.query = mark < 0 ? '' : url.slice(mark + 1);
-    this.identity = identityOf(connection, request.headers, this.startedAt);
+    this.#identity = identityOf(connection, request.headers, this.startedAt);
   }
 
   get method(): string {
     return this.request.method ?? 'GET';
+  }
+
+  get identity(): Identity {
+    return this.#identity;
   }
 
   get headers(): IncomingHttpHeaders {
@@ -164,6 +168,16 @@ export class Exchange implements Recorded {
 
   #standing(): Standing {
     return this.identity.caller.kind === 'unknown' ? 'stranger' : this.connection.standing;
+  }
+
+  /** Who it comes from, where the connection alone does not tell. */
+  comesFrom(identity: Identity): void {
+    this.#identity = identity;
+  }
+
+  /** What no rule speaks of: the request itself was the proof, or was none. */
+  judge(isAllowed: boolean, reason: string): void {
+    this.#decision = { isAllowed, reason, rule: undefined };
   }
 
   /** Decides and keeps the decision for the audit line. */

@@ -8,15 +8,21 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>;
 export interface HostRules {
   /** Unix sockets: no browser gets there, so any name without a dot is taken (`http://localhost`, `http://agent`). */
   readonly isUnix: boolean;
+  /** A proxy may stand in front, and be asked by any name. */
+  readonly isBehindProxy?: boolean;
   /** Names beside localhost and the loopback addresses; of a TLS listener those of its certificate. */
   accepts(hostname: string): boolean;
 }
+
+/** For what proves itself with each message: only pages in a browser are refused. */
+export const anyHost: HostRules = { isUnix: false, isBehindProxy: true, accepts: () => true };
 
 /** Why the request is refused, as a metric's label and for the message; undefined: it is not. */
 export function refusalOf(headers: Headers, rules: HostRules): { why: string; message: string } | undefined {
   if (headers['origin'] !== undefined) return refusal('origin', 'requests with an Origin header are refused');
   if (headers['referer'] !== undefined)
     return refusal('referer', 'requests with a Referer header are refused');
+  if (rules.isBehindProxy === true) return undefined;
   if (headers['x-forwarded-for'] !== undefined || headers['forwarded'] !== undefined) {
     return refusal('forwarded', 'requests that were forwarded (X-Forwarded-For, Forwarded) are refused');
   }

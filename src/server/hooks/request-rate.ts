@@ -1,0 +1,30 @@
+// How often something may be done: for each sender a bucket of tokens that fills at a rate.
+import type { Clock } from '../../base/time/clock.ts';
+
+export interface RequestRate {
+  /** Milliseconds until there is one; 0: it is taken. */
+  take(key: string, perMinute: number): number;
+}
+
+/** A flood from more addresses than that lets the oldest of them begin anew. */
+const mostKeys = 10_000;
+
+/** Whoever was quiet may send a third of a minute's at once. */
+export function createRequestRate(clock: Clock): RequestRate {
+  /** In the order of their last use. */
+  const buckets = new Map<string, { tokens: number; at: number }>();
+  return {
+    take(key, perMinute) {
+      const most = Math.max(1, Math.ceil(perMinute / 3));
+      const now = clock.now();
+      const before = buckets.get(key) ?? { tokens: most, at: now };
+      const tokens = Math.min(most, before.tokens + ((now - before.at) / 60_000) * perMinute);
+      const isThere = tokens >= 1;
+      buckets.delete(key);
+      const [oldest] = buckets.keys();
+      if (buckets.size >= mostKeys && oldest !== undefined) buckets.delete(oldest);
+      buckets.set(key, { tokens: isThere ? tokens - 1 : tokens, at: now });
+      return isThere ? 0 : Math.ceil(((1 - tokens) * 60_000) / perMinute);
+    },
+  };
+}
