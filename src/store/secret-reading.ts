@@ -59,7 +59,7 @@ export interface ReadableSource {
     version: SecretVersion,
     options: RequestOptions,
   ): Promise<boolean | undefined>;
-  /** The server as a whole does not serve: asking is pointless until the listener tells that it does. Absent: never. */
+  /** The server as a whole does not serve, or no login is to be had: asking is pointless until the listener tells that it does. Absent: never. */
   isAway?(): boolean;
   /** Equal for references that mean the same secret (`secret/app`, `secret/data/app`); may change after a read. */
   canonicalKey(reference: Reference): string;

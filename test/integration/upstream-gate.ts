@@ -99,3 +99,47 @@ t.test('a caller whose request meets a quota is told how long to wait, as the se
     t.match(answer, { status: 429, headers: told }, method);
   }
 });
+
+const refusals = [
+  { name: 'a quota', status: 429, json: { errors: ['too many'] }, headers: { 'retry-after': '2' } },
+  { name: 'a fault of its method', status: 500, json: { errors: ['1 error occurred: no database'] } },
+  { name: 'a wrong credential', status: 400, json: { errors: ['invalid role or secret ID'] } },
+  { name: 'an answer that is none', status: 200, text: '<html>hello</html>' },
+] as const;
+
+for (const { name, ...refusal } of refusals) {
+  t.test(`secrets that wait for a login go at once when it succeeds, late because of ${name}`, async (t) => {
+    const names = Array.from({ length: 10 }, (_, index) => `s${index}`);
+    const vault = await startStubVault();
+    t.teardown(vault.close);
+    let isLate = true;
+    vault.route(({ path }) => {
+      if (isLate && path.startsWith('auth/approle/login')) return refusal;
+      return path.startsWith('secret/data/s') ? { json: kv2({ a: '1' }) } : undefined;
+    });
+    const reads = () => vault.requests.filter(({ path }) => path.startsWith('secret/data/s')).length;
+    const agent = startAgent(t, {
+      folder: testFolder(t),
+      vault: { address: vault.address, rootToken: '' },
+      config: {
+        upstreams: {
+          vault: { address: vault.address, auth: { ...approle, min_backoff: '5s' }, events: false },
+        },
+        secrets: Object.fromEntries(names.map((one) => [one, { path: `secret/${one}` }])),
+      },
+    });
+    await waitFor('a refused login', () => vault.count('auth/approle/login') > 0);
+    await waitFor('secrets that wait', async () => {
+      const answer = await agent.ask('/status').catch(() => undefined);
+      const { secrets = [] } = JSON.parse(answer?.text ?? '{}') as { secrets?: { error: unknown }[] };
+      return secrets.length === 10 && secrets.every(({ error }) => error !== null);
+    });
+    isLate = false;
+    const before = vault.count('auth/approle/login');
+    await waitFor('a login', () => vault.count('auth/approle/login') > before, 15_000);
+    const at = Date.now();
+    await waitFor('the secrets', () => reads() >= 10);
+    t.ok(Date.now() - at < 900, `${Date.now() - at} ms after it`);
+    await agent.stop();
+  });
+}

@@ -39,6 +39,25 @@ t.test('sends one request probing an upstream that is away, and none of the othe
   await close();
 });
 
+t.test(
+  'while upstream is away every secret grows stale when its poll is due, and ends at max_stale',
+  async (t) => {
+    const { clock, upstream, engine, open, close } = createLeaseHarness();
+    const entries = Array.from({ length: 20 }, (_, index) => {
+      upstream.setStatic(`secret/${index}`, 'x');
+      return open(`secret/${index}`, { refreshMs: 30 * second, maxStaleMs: 10 * minute }).entry;
+    });
+    engine.start();
+    await clock.advance(minute);
+    upstream.fault = () => unavailable();
+    await clock.advance(minute);
+    t.strictSame(new Set(entries.map(({ state }) => state)), new Set(['stale']));
+    await clock.advance(10 * minute);
+    t.strictSame(new Set(entries.map(({ state }) => state)), new Set(['expired']));
+    await close();
+  },
+);
+
 t.test('asks again as soon as upstream is found back', async (t) => {
   const { clock, upstream, engine, open, close } = createLeaseHarness();
   upstream.setStatic('secret/a', 'x');

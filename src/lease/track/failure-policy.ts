@@ -11,12 +11,18 @@ import type { FailureView, SecretView, ValueView } from './secret-view.ts';
 const defaultMaxStaleMs = 24 * 3_600_000;
 
 /** One more failure on top of those before. */
-export function addFailure(before: FailureView | undefined, error: unknown, now: number): FailureView {
+export function addFailure(
+  before: FailureView | undefined,
+  error: unknown,
+  now: number,
+  wasAway = false,
+): FailureView {
   return {
     code: errorCode(error),
     count: (before?.count ?? 0) + 1,
     since: before?.since ?? now,
     at: now,
+    wasAway,
     refusal: refusalOf(errorCode(error)) ?? (isOutageError(error) ? before?.refusal : undefined),
     retryAfterMs: error instanceof UpstreamError ? error.retryAfterMs : undefined,
   };

@@ -65,10 +65,9 @@ export function planAfterRecovery(
 ): PlannedStep {
   const why = 'upstream answers again';
   const { value } = view;
-  if (value === undefined || view.isExpired) {
-    const at = now + random() * Math.min(5000, limits.recoverySpreadMs);
-    return orExpire(view, holdToFloors(view, { action: 'retry', at, why }, now, limits), now);
-  }
+  // Hosts come apart by when each of them finds that it answers again.
+  if (value === undefined || view.isExpired)
+    return orExpire(view, holdToFloors(view, { action: 'retry', at: now, why }, now, limits), now);
   const slack =
     value.endsAt === undefined
       ? Math.min(view.policy.refreshMs, limits.retry.maxMs)

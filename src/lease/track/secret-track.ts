@@ -204,8 +204,8 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
       apply({ type: 'ended' });
       if (phase === 'awaiting') set(undefined);
       else replan();
-      // A secret that has nothing yet asks once while upstream is away, to say why; that costs upstream nothing.
-    } else if (sources.isAway(reference.upstream) && (state.value ?? state.failure) !== undefined) park(now);
+      // While upstream is away each asks once, to say why and to begin to grow stale; that costs upstream nothing.
+    } else if (sources.isAway(reference.upstream) && state.failure !== undefined) park(now);
     else void asking.ask('due', isUrgent(view()) ? 'interactive' : 'background');
   }
 
@@ -374,7 +374,9 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
       replan();
     },
     upstreamRecovered() {
-      const isHit = phase === 'parked' || (state.failure !== undefined && isOutage(state.failure.code));
+      const { failure } = state;
+      const isHit =
+        phase === 'parked' || (failure !== undefined && (failure.wasAway || isOutage(failure.code)));
       if (phase !== 'awaiting' && isHit) set(planAfterRecovery(view(), clock.now(), random, limits));
     },
     view,

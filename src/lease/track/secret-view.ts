@@ -48,6 +48,8 @@ export interface FailureView {
   readonly at: number;
   /** Upstream's last word on the secret itself: no outage takes it back. */
   readonly refusal?: 'removed' | 'denied' | undefined;
+  /** Upstream as a whole was away, or had no login: whatever its code, it is over when upstream answers. */
+  readonly wasAway: boolean;
   /** How long upstream asked to be left alone. */
   readonly retryAfterMs: number | undefined;
 }

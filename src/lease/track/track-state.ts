@@ -201,7 +201,7 @@ function failed(
   { error, isAway }: Extract<TrackEvent, { type: 'failed' }>,
   facts: TrackFacts,
 ): Transition {
-  const failure = addFailure(state.failure, error, facts.now);
+  const failure = addFailure(state.failure, error, facts.now, isAway);
   const left = stateOnFailure(viewOf({ ...state, failure }, facts), facts.now);
   // An upstream that is away or limits requests says so itself, once for all its secrets.
   const isAgain = state.failure?.code === failure.code;

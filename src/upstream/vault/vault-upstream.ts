@@ -27,6 +27,8 @@ import { createVaultClient } from './vault-client.ts';
 import { createVaultRights } from './vault-rights.ts';
 import { createVaultSecrets } from './vault-secrets.ts';
 
+const loginFailures: ReadonlySet<SourceStateName> = new Set(['login_failed', 'denied']);
+
 type VaultStatus = SourceStatus & Required<Pick<SourceStatus, 'login' | 'budget'>>;
 
 /** Of the parts that some kinds lack a Vault has all. */
@@ -294,7 +296,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       forward,
     },
     canonicalKey: secrets.canonicalKey,
-    isAway: gate.health.isAway,
+    isAway: () => gate.health.isAway() || loginFailures.has(session.status().state),
     prepareUpdate(next) {
       return next.kind === 'vault' && isSameLogin(next, settings) ? () => update(next) : undefined;
     },

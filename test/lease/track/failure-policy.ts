@@ -15,7 +15,14 @@ const unavailable = (status?: number) =>
 t.test('counts failures in a row and keeps when they began', async (t) => {
   const first = addFailure(undefined, unavailable(), 10);
   const second = addFailure(first, new UpstreamError('upstream_rate_limited', 'x', { retryAfterMs: 5 }), 20);
-  t.same(second, { code: 'upstream_rate_limited', count: 2, since: 10, at: 20, retryAfterMs: 5 });
+  t.same(second, {
+    code: 'upstream_rate_limited',
+    count: 2,
+    since: 10,
+    at: 20,
+    wasAway: false,
+    retryAfterMs: 5,
+  });
 });
 
 t.test('tells an upstream that is away from a path that fails', async (t) => {
