@@ -77,7 +77,8 @@ function understand(file: string, text: string, reader: string): Understood {
   const verdict = () => (isRefused ? 'refused' : 'accepted');
   let tree: unknown;
   try {
-    tree = plainTree(decodeTree(root));
+    if (reader.startsWith('openbao')) tree = treeOfAny(root);
+    else tree = plainTree(decodeTree(root));
     if (reader.startsWith('envconsul')) {
       readEnvconsul(file, root, report);
       return { verdict: verdict(), tree };
@@ -98,6 +99,16 @@ function understand(file: string, text: string, reader: string): Understood {
     tree,
     ...partsOf(agent),
   };
+}
+
+/** An agent decodes block by block: what has no form as a whole may be read all the same. */
+function treeOfAny(root: HclObject): unknown {
+  try {
+    return plainTree(decodeTree(root));
+  } catch (error) {
+    if (error instanceof HclError) return undefined;
+    throw error;
+  }
 }
 
 function partsOf({ autoAuth, templates, envTemplates }: SaidAgent): Omit<Understood, 'verdict'> {

@@ -34,7 +34,7 @@ export interface Block {
   blocks(key: string): readonly LabelledBlock[];
   /** The one block of this name; a second one is a problem. */
   only(key: string): LabelledBlock | undefined;
-  /** What stands in all blocks of this name together. */
+  /** What stands in all blocks of this name together; a label is a key. */
   items(key: string): readonly HclItem[];
   /** The values of this name that are blocks, as `blocks` gives them. */
   nodes(key: string): readonly HclNode[];
@@ -118,7 +118,9 @@ export function createBlock(items: readonly HclItem[], origin: Origin, report: R
       ),
     duration: (key) =>
       read(key, 'a duration such as "30s", "5m" or a number of seconds', (node) =>
-        node.type === 'bool' ? undefined : parseSeconds(node.text),
+        node.type === 'bool'
+          ? undefined
+          : parseSeconds(node.type === 'float' ? String(Number(node.text)) : node.text),
       ),
     texts(key) {
       let said: Said<readonly string[]> | undefined;
@@ -145,7 +147,11 @@ export function createBlock(items: readonly HclItem[], origin: Origin, report: R
       return first;
     },
     nodes: (key) => find(key).flatMap(({ value }) => (value.kind === 'object' ? [value] : [])),
-    items: (key) => find(key).flatMap(({ value }) => (value.kind === 'object' ? value.items : [])),
+    items: (key) =>
+      find(key).flatMap(({ keys, value }) => {
+        if (value.kind !== 'object') return [];
+        return keys.length > 0 ? [{ keys, value }] : value.items;
+      }),
     node(key) {
       const last = find(key).at(-1);
       return last && { value: last.value, origin: originOf(key, last.value) };

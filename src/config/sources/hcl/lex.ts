@@ -55,18 +55,15 @@ export function createLexer(text: string): () => Token {
       return { kind: isBool ? 'bool' : 'identifier', text: take(word), position };
     }
     const digits = match(number);
-    if (digits !== undefined) return { ...readNumber(digits, position), position };
+    if (digits !== undefined) return { ...readNumber(digits), position };
     if (first === '+' || first === '-' || first === '.') {
       return { kind: 'operator', text: take(first), position };
     }
     throw new HclError(position, describeIllegal(text, at));
   }
 
-  function readNumber(digits: string, position: Position): Pick<Token, 'kind' | 'text'> {
+  function readNumber(digits: string): Pick<Token, 'kind' | 'text'> {
     const isFloat = /^-?(?:\d*\.|\d+[eE])/.test(digits);
-    if (!isFloat && /^-?0\d*[89]/.test(digits)) {
-      throw new HclError(position, `${digits} is no octal number; write it in quotes`);
-    }
     return { kind: isFloat ? 'float' : 'number', text: take(digits) };
   }
 

@@ -4,7 +4,11 @@ import { HclError, type HclLiteral } from './node.ts';
 /** Throws an HclError when the digits are none of a number. */
 export function numberOf({ type, text, position }: HclLiteral): number {
   const value = type === 'float' ? Number(text) : (integerOf(text) ?? Number.NaN);
-  if (!Number.isFinite(value)) throw new HclError(position, `${text} is no number that can be used here`);
+  if (!Number.isFinite(value)) {
+    const isOctal = /^-?0\d*[89]/.test(text);
+    const why = isOctal ? 'is no octal number; write it in quotes' : 'is no number that can be used here';
+    throw new HclError(position, `${text} ${why}`);
+  }
   return value;
 }
 

@@ -79,6 +79,19 @@ export function createRecord(map: MapTree, origin: Origin, report: Report): Reco
     return found.map((item, index) => [item, originOf(found.length > 1 ? `${key}[${index}]` : key, item)]);
   }
 
+  /** Of several one; their reader finds a lone block by its name as it is written here alone, and none in an empty list. */
+  function lastMap(key: string): [MapTree, Origin] | undefined {
+    const value = find(key)?.value;
+    if (value === undefined) return undefined;
+    const found = maps(key);
+    const isList = value.kind === 'list' && value.items.length === 0;
+    if (isList || (value.kind === 'blocks' && !map.entries.has(key))) {
+      const got = isList ? 'an empty list' : 'another spelling of its name';
+      report.problem(originOf(key, value), `expected a block ${key} in braces, got ${got}`);
+    }
+    return found.at(-1);
+  }
+
   const number = (value: unknown) => (typeof value === 'number' ? value : undefined);
 
   return {
@@ -116,7 +129,7 @@ export function createRecord(map: MapTree, origin: Origin, report: Report): Reco
       const entry = find(key);
       if (entry === undefined) return undefined;
       if (entry.value.kind === 'scalar') return read(key, 'a wait such as "5s" or "5s:20s"', waitOf);
-      const [block, at] = maps(key).at(-1) ?? [];
+      const [block, at] = lastMap(key) ?? [];
       if (block === undefined || at === undefined) return undefined;
       const inner = createRecord(block, at, report);
       inner.flag('bool');
@@ -125,7 +138,7 @@ export function createRecord(map: MapTree, origin: Origin, report: Report): Reco
       return { value, origin: at };
     },
     record(key) {
-      const [block, at] = maps(key).at(-1) ?? [];
+      const [block, at] = lastMap(key) ?? [];
       return block && at && createRecord(block, at, report);
     },
     records: (key) => maps(key).map(([block, at]) => createRecord(block, at, report)),
@@ -154,7 +167,7 @@ function describeTree(tree: Tree): string {
 }
 
 function modeOf(value: string | number | boolean): number | undefined {
-  if (typeof value === 'number') return Number.isInteger(value) && value >= 0 ? value : undefined;
+  if (typeof value === 'number') return value >= 0 ? Math.trunc(value) : undefined;
   if (typeof value !== 'string' || !/^[0-7]+$/.test(value)) return undefined;
   const mode = Number.parseInt(value, 8);
   return mode < 2 ** 12 ? mode : undefined;
