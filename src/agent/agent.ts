@@ -17,6 +17,7 @@ import { createLimit } from '../files/transaction/limit.ts';
 import type { AgentView } from '../server/agent-view.ts';
 import { type Reaper, startReaper } from '../supervise/launch/reaper.ts';
 import { loadKinds } from '../upstream/kinds.ts';
+import { askAws } from './ask-aws.ts';
 import { createDestinationLocks } from './host/destination-locks.ts';
 import { hardenProcess } from './host/harden-process.ts';
 import { createServiceNotifier, type ServiceNotifier } from './host/sd-notify.ts';
@@ -264,6 +265,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     explain: (subject) => explainSubject(subject, core, sources),
     drill: (name, request) => drill(name, request),
     ...createVaultAccess(core),
+    awsSecret: (upstream, query, signal) => askAws(core, upstream, query, signal),
   };
 
   return {

@@ -35,7 +35,7 @@ export function differences(
   const sections = Object.keys(theirs) as (keyof ResolvedConfig)[];
   return sections
     .filter((section) => section !== 'sources' && section !== 'warnings')
-    .flatMap((section) => compare(section, plain(theirs[section]), plain(ours[section])));
+    .flatMap((section) => compare(section, plain(theirs, section), plain(ours, section)));
 }
 
 /** Where a section is a list or a map, only what differs of it. */
@@ -51,8 +51,12 @@ function compare(path: string, theirs: unknown, ours: unknown): string[] {
   return [`${path}: ${JSON.stringify(theirs)} there, ${JSON.stringify(ours)} here`];
 }
 
-function plain(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value ?? null));
+/** Listeners are called by their place in the list: each file has words of its own for them. */
+function plain(config: ResolvedConfig, section: keyof ResolvedConfig): unknown {
+  const places = new Map(config.listeners.map(({ place }, index) => [place, `listeners[${index}]`]));
+  return JSON.parse(JSON.stringify(config[section] ?? null), (key, value: unknown) =>
+    key === 'token' && typeof value === 'string' ? (places.get(value) ?? value) : value,
+  );
 }
 
 const sectionNotes: Readonly<Record<string, string>> = {

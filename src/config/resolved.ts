@@ -189,6 +189,17 @@ export interface EnvFromConfig {
 
 export type Dialect = 'secrets' | 'vault' | 'aws' | 'metrics' | 'admin' | 'systemd' | 'hooks';
 
+/** Secrets of AWS that have no name here. */
+export interface AnySecretConfig {
+  readonly upstream: string;
+  /** 0: nothing is kept. */
+  readonly ttlMs: number;
+  readonly cacheSize: number;
+  readonly servesStale: boolean;
+  /** Begins with a slash. */
+  readonly pathPrefix: string;
+}
+
 interface ListenerCommon {
   /** `listeners[0]` */
   readonly place: string;
@@ -200,6 +211,8 @@ interface ListenerCommon {
   readonly enableQuit: boolean;
   /** Whoever reaches it is served, unknown: as the listeners of Vault Agent. */
   readonly isOpen: boolean;
+  /** Undefined: the AWS dialect serves what has a name, and nothing else. */
+  readonly anySecret?: AnySecretConfig | undefined;
   /** The Vault dialect adds the agent's token: when the caller brings none, never, or in any case. */
   readonly useAutoAuthToken: 'fallback' | 'never' | 'force';
 }
@@ -218,8 +231,12 @@ export type ListenerConfig = ListenerCommon &
         readonly kind: 'tcp';
         readonly host: string;
         readonly port: number;
-        /** Written by the agent; undefined: the listener is open, or for hooks alone. */
+        /** Written by the agent; undefined: the listener is open, for hooks alone, or its token is in the environment. */
         readonly tokenFile: string | undefined;
+        /** Variables, of which the first that is set has the token or a `file://` URL of it. */
+        readonly tokenVariables?: readonly string[] | undefined;
+        /** In small letters; undefined: the usual ones. */
+        readonly tokenHeaders?: readonly string[] | undefined;
         /** Default: 0600, the agent's own. */
         readonly tokenFileRights?: TokenFileRights | undefined;
         readonly allowRemote: boolean;

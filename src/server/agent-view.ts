@@ -1,8 +1,10 @@
 // What the listeners need of the agent. They know names, entries and versions; how those come about is not theirs.
 import type { DrillAnswer, DrillKind, Explanation, RefreshOutcome, RotateAnswer } from '../api/admin.ts';
 import type { AgentStatus } from '../api/status.ts';
+import type { AwsSecretQuery } from '../base/aws-secret-query.ts';
 import type { ForwardedAnswer, ForwardedRequest } from '../base/forwarded.ts';
 import type { SecretValue } from '../base/secret-value.ts';
+import type { JsonObject } from '../base/text/json.ts';
 import type { HookConfig } from '../config/resolved.ts';
 import type { Entry } from '../store/entry.ts';
 import type { Reference } from '../store/reference.ts';
@@ -76,6 +78,8 @@ export interface AgentView {
   rotate(name: string, request: { revokeNow: boolean; signal: AbortSignal }): Promise<RotateAnswer>;
   /** Begins the agent's orderly end. */
   quit(options?: { revoke: boolean }): void;
+  /** GetSecretValue of AWS, by any id. Absent: there is no such upstream. */
+  awsSecret?(upstream: string, query: AwsSecretQuery, signal: AbortSignal): Promise<JsonObject>;
   /** Passes a request of the Vault dialect on to the upstream that serves it. */
   forward(request: ForwardedRequest): Promise<ForwardedAnswer>;
   /** Absent: the Vault dialect keeps nothing and passes all on. */

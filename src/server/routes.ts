@@ -5,7 +5,7 @@ import { createHealthDialect } from './admin/dialect-health.ts';
 import { createAgentMetricsDialect, createMetricsDialect } from './admin/dialect-metrics.ts';
 import { createAwsDialect } from './aws/dialect-aws.ts';
 import { createHooksDialect } from './hooks/dialect-hooks.ts';
-import type { DialectHandler, DialectsByRoot } from './http/dialect.ts';
+import { anyRoot, type DialectHandler, type DialectsByRoot } from './http/dialect.ts';
 import type { Exchange } from './http/exchange.ts';
 import { anyHost, refusalOf } from './http/refusal-policy.ts';
 import type { ServerContext } from './http/server-context.ts';
@@ -34,14 +34,15 @@ export function dialectsOf(dialects: readonly DialectHandler[], listener: Listen
   const served = dialects.filter((dialect) => dialect.isServedBy(listener));
   const place = ({ name }: DialectHandler): number => (listener.serve as readonly string[]).indexOf(name);
   for (const dialect of served.toSorted((a, b) => place(a) - place(b))) {
-    for (const root of dialect.roots) if (!byRoot.has(root)) byRoot.set(root, dialect);
+    const roots = [...dialect.roots, ...(dialect.rootsOf?.(listener) ?? [])];
+    for (const root of roots) if (!byRoot.has(root)) byRoot.set(root, dialect);
   }
   return byRoot;
 }
 
 /** Refuse, find the dialect, let it answer. Who asks is known since the connection began (connection.ts). */
 export function handleRequest(exchange: Exchange, dialects: DialectsByRoot): void {
-  const dialect = dialects.get(firstSegment(exchange.path));
+  const dialect = dialects.get(firstSegment(exchange.path)) ?? dialects.get(anyRoot);
   exchange.enter(dialect);
   if (hasManyHosts(exchange.request.rawHeaders)) {
     exchange.fail('request_invalid', 'expected one Host header, got several');

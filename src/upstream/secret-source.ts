@@ -1,9 +1,11 @@
 // What an upstream of any kind is to the rest of the agent: something that secrets are read from, with a state for people; of
 // some kinds also leases, and the whole API of a Vault. Whose lease is renewed when is decided elsewhere.
 
+import type { AwsSecretQuery } from '../base/aws-secret-query.ts';
 import type { ForwardedAnswer, ForwardedRequest } from '../base/forwarded.ts';
 import type { Logger } from '../base/logger.ts';
 import type { SecretValue } from '../base/secret-value.ts';
+import type { JsonObject } from '../base/text/json.ts';
 import type { Clock } from '../base/time/clock.ts';
 import type { UpstreamConfig, UpstreamKind } from '../config/upstreams/kinds.ts';
 import type { Reference } from '../store/reference.ts';
@@ -95,10 +97,18 @@ export interface VaultSide {
   forward(request: ForwardedRequest): Promise<ForwardedAnswer>;
 }
 
+/** What only AWS has: secrets by any id, in its own words. */
+export interface AwsSide {
+  /** The answer of AWS as it came. Rejects as `read` does. */
+  secretValue(query: AwsSecretQuery, request: RequestOptions): Promise<JsonObject>;
+}
+
 export interface SecretSource extends ReadableSource {
   readonly kind: UpstreamKind;
   /** Absent: it is no Vault. */
   readonly vault?: VaultSide;
+  /** Absent: it is not AWS. */
+  readonly aws?: AwsSide;
   /** Logs in, connects or watches in the background, for as long as it lives; never throws. */
   start(): void;
   status(): SourceStatus;

@@ -5,6 +5,7 @@ import type { Item } from '../item.ts';
 import type { Place, Problems } from '../problems.ts';
 import type {
   AccessRuleConfig,
+  AnySecretConfig,
   AuditConfig,
   ClientMatch,
   ListenerConfig,
@@ -13,10 +14,10 @@ import type {
 import type { AccessRuleInput, AuditInput, ListenerInput } from '../schema/serving-schema.ts';
 import { checkNamePattern } from './name-pattern.ts';
 import { oneOfKeys } from './one-of-keys.ts';
-import { checkUniqueNames, type ResolveContext } from './resolve-context.ts';
+import { checkKnown, checkUniqueNames, type ResolveContext } from './resolve-context.ts';
 
 const unixKeys = ['mode', 'user', 'group'] as const;
-const tcpKeys = ['token_file', 'allow_remote', 'tls'] as const;
+const tcpKeys = ['token_file', 'token_env', 'token_headers', 'allow_remote', 'tls'] as const;
 type TokenFileInput = Exclude<ListenerInput['token_file'], string | undefined>;
 
 export function resolveListener(
@@ -31,6 +32,7 @@ export function resolveListener(
     enableQuit: value.enable_quit,
     isOpen: value.open,
     useAutoAuthToken: tokenUse(value.use_auto_auth_token),
+    anySecret: resolveAnySecret(value, place, context),
   };
   if (value.open) checkOpen(value, place, context);
   const kind = oneOfKeys(context.problems, place, value, ['unix', 'tcp', 'systemd']);
@@ -51,9 +53,34 @@ function checkOpen(value: ListenerInput, place: Place, { problems }: ResolveCont
       `an open listener serves vault and metrics alone, got ${other}; give it a listener of its own`,
     );
   }
-  if (value.token_file !== undefined) {
-    problems.add(place.at('token_file'), 'an open listener asks for no token; remove this or open', 'key');
+  for (const key of ['token_file', 'token_env'] as const) {
+    if (value[key] !== undefined)
+      problems.add(place.at(key), 'an open listener asks for no token; remove this or open', 'key');
   }
+}
+
+function resolveAnySecret(
+  { aws, serve }: ListenerInput,
+  place: Place,
+  context: ResolveContext,
+): AnySecretConfig | undefined {
+  if (aws === undefined) return undefined;
+  if (!serve.includes('aws'))
+    context.problems.add(place.at('aws'), 'this listener does not serve aws; add it to serve', 'key');
+  checkKnown(
+    context.problems,
+    place.at('aws').at('upstream'),
+    'upstream',
+    aws.upstream,
+    context.upstreamNames,
+  );
+  return {
+    upstream: aws.upstream,
+    ttlMs: aws.ttl,
+    cacheSize: aws.cache_size,
+    servesStale: aws.serve_stale,
+    pathPrefix: aws.path_prefix,
+  };
 }
 
 function tokenUse(value: boolean | 'force'): 'fallback' | 'never' | 'force' {
@@ -122,14 +149,17 @@ function resolveTcp(value: ListenerInput, place: Place, context: ResolveContext)
     );
   }
   const isForHooks = value.serve.every((dialect) => dialect === 'hooks');
-  if (isForHooks && value.token_file !== undefined) {
+  if (isForHooks && (value.token_file ?? value.token_env) !== undefined) {
     problems.add(
       place.at('token_file'),
       'a listener for hooks asks for no token: each hook says what its messages bring; remove this',
       'key',
     );
   }
-  if (value.token_file === undefined && !value.open && !isForHooks) {
+  if (value.token_file !== undefined && value.token_env !== undefined) {
+    problems.add(place.at('token_env'), 'the token is written to token_file; remove one of the two', 'key');
+  }
+  if (value.token_file === undefined && value.token_env === undefined && !value.open && !isForHooks) {
     problems.add(
       place,
       'missing token_file, expected a path: the agent writes the token there that tcp callers show',
@@ -147,6 +177,8 @@ function resolveTcp(value: ListenerInput, place: Place, context: ResolveContext)
     port,
     tokenFile,
     tokenFileRights: file && tokenFileRights(file, place.at('token_file'), problems),
+    tokenVariables: value.token_env,
+    tokenHeaders: value.token_headers?.map((header) => header.toLowerCase()),
     allowRemote: value.allow_remote ?? false,
     tls: value.tls && {
       certFile: context.pathAt(place, value.tls.cert_file),
@@ -174,8 +206,10 @@ export function resolveRules(
 ): AccessRuleConfig[] {
   checkUniqueNames(context.problems, rules);
   return rules.map(({ value, place }) => {
-    for (const [index, name] of value.allow.entries())
-      checkNamePattern(name, place.at('allow', index), context);
+    // Where any secret is served by its id, a rule speaks of ids too.
+    if (!listeners.some(({ anySecret }) => anySecret !== undefined))
+      for (const [index, name] of value.allow.entries())
+        checkNamePattern(name, place.at('allow', index), context);
     return {
       name: value.name,
       client: resolveClient(value.client, place.at('client'), listeners, context),
@@ -202,10 +236,12 @@ function resolveClient(
   const { token } = client;
   if (token === undefined) return named;
   const listener = listeners.find(
-    (other) =>
+    (other, index) =>
       other.kind === 'tcp' &&
       (other.tokenFile === context.pathAt(place, token) ||
         other.place === token ||
+        // Another tool's words are their places, and its rules are made here.
+        (place.source.nameOf !== undefined && token === `listeners[${index}]`) ||
         other.place === `${token} of ${place.source.file}`),
   );
   if (listener === undefined) {

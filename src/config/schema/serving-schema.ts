@@ -1,8 +1,37 @@
 // The schema of `listeners`, `access` and `audit`: who is served what, where, and what is recorded.
 import * as z from 'zod/mini';
-import { byteSize, choice, count, doc, fileMode, flag, name, section, text, textList } from './fields.ts';
+import {
+  byteSize,
+  choice,
+  count,
+  doc,
+  duration,
+  fileMode,
+  flag,
+  name,
+  section,
+  text,
+  textList,
+} from './fields.ts';
 
 const dialect = choice(['secrets', 'vault', 'aws', 'metrics', 'admin', 'systemd', 'hooks']);
+
+const anySecret = section({
+  upstream: doc(text(), 'The upstream of kind aws.'),
+  ttl: doc(z.prefault(duration(), '300s'), 'An answer is given again for this long; 0: never.'),
+  cache_size: doc(
+    z.prefault(count(1), 1000),
+    'How many answers are kept; the one asked for longest ago goes.',
+  ),
+  serve_stale: doc(
+    z.prefault(flag(), true),
+    'When AWS cannot be asked, what was got before is given again, for a day at most.',
+  ),
+  path_prefix: doc(
+    z.prefault(text().check(z.regex(/^\/./, 'a path that begins with /')), '/v1/'),
+    'Where ids are asked for by path.',
+  ),
+});
 
 export const listenerSchema = section({
   unix: doc(z.optional(text()), 'The path of a unix socket, or `@name` for an abstract address.'),
@@ -34,6 +63,14 @@ export const listenerSchema = section({
     ),
     'For tcp: the agent writes a token there (0600 and its own, or as the map says), wanted on every request but those of hooks.',
   ),
+  token_env: doc(
+    z.optional(textList().check(z.minLength(1, 'a list that is not empty'))),
+    'Or, for tcp: variables, of which the first that is set has the token, or says where it lies: `file:///PATH`.',
+  ),
+  token_headers: doc(
+    z.optional(textList().check(z.minLength(1, 'a list that is not empty'))),
+    'For tcp: the headers that may show the token; default `Authorization`, `X-Vault-Token` and `X-Aws-Parameters-Secrets-Token`.',
+  ),
   allow_remote: doc(z.optional(flag()), 'For tcp: listen beyond loopback; needs `tls`.'),
   tls: doc(
     z.optional(
@@ -49,6 +86,10 @@ export const listenerSchema = section({
     'Serve whoever reaches it, without a token or a rule, as the listeners of Vault Agent do; for `vault` and `metrics` alone.',
   ),
   max_connections: doc(z.prefault(count(1), 16_384), 'More are refused with 503.'),
+  aws: doc(
+    z.optional(anySecret),
+    'The AWS dialect also serves secrets of this upstream that have no name under `secrets`: whatever its credentials and the rules in `access` allow, by its id.',
+  ),
   require_request_header: doc(
     z.prefault(flag(), false),
     'Refuse requests without `X-Vault-Request: true` in the Vault dialect (412).',

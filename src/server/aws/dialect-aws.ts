@@ -1,13 +1,17 @@
 // The requests of AWS's own local agents: the Secrets Manager agent, the Lambda extension's parameters, and the
 // container credentials that SDKs fetch. Answers are made in aws-secret.ts; errors are told as those agents tell them.
 
+import type { AwsSecretQuery } from '../../base/aws-secret-query.ts';
 import { describeError, LatchkeyError } from '../../base/errors.ts';
+import type { AnySecretConfig, ListenerConfig } from '../../config/resolved.ts';
 import type { Entry } from '../../store/entry.ts';
 import { shownVersion } from '../../store/secret-version.ts';
-import type { DialectHandler } from '../http/dialect.ts';
+import { anyRoot, type DialectHandler } from '../http/dialect.ts';
 import { type Exchange, jsonHeaders } from '../http/exchange.ts';
 import { decodeSegment } from '../http/http-request.ts';
 import type { ServerContext } from '../http/server-context.ts';
+import { createAnySecrets } from './aws-any-secret.ts';
+import { type AwsFault, answerCode, answerFault, answerText } from './aws-fault.ts';
 import { createAwsPrepared } from './aws-prepared.ts';
 import {
   arnOf,
@@ -20,15 +24,7 @@ import {
   versionIdOf,
 } from './aws-secret.ts';
 
-/** `text`: as the Secrets Manager agent words what is wrong with the request itself. */
-type AwsFault =
-  | { readonly status: number; readonly text: string }
-  | { readonly status: number; readonly type: string; readonly message: string };
-
-interface SecretQuery {
-  readonly secretId: string;
-  readonly versionId: string | undefined;
-  readonly versionStage: string | undefined;
+interface SecretQuery extends AwsSecretQuery {
   readonly refreshNow: boolean;
 }
 
@@ -38,6 +34,7 @@ const notFound: AwsFault = { status: 404, text: 'Not found' };
 export function createAwsDialect(context: ServerContext): DialectHandler {
   const { view, clock } = context;
   const prepared = createAwsPrepared(clock);
+  const anySecrets = createAnySecrets({ view, clock });
 
   /** From what is kept of an answer to the same URL. */
   function answerKept(exchange: Exchange): boolean {
@@ -82,6 +79,9 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
 
   async function getSecret(exchange: Exchange, query: SecretQuery): Promise<void> {
     const { name, shown, arn } = secretNamed(query.secretId);
+    const { anySecret } = exchange.connection.scope.config;
+    if (anySecret !== undefined && view.names.find(name) === undefined)
+      return await getUnnamed(exchange, query, anySecret);
     if (!admits(exchange, name)) return;
     if (query.refreshNow) {
       const [result] = await view.refresh([name], AbortSignal.timeout(refreshLimitMs));
@@ -113,6 +113,16 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
     }
     const what = versionId === undefined ? `staging label: ${versionStage}` : `VersionId: ${versionId}`;
     answerFault(exchange, missing(`Secrets Manager can't find the specified secret value for ${what}`));
+  }
+
+  /** The rules speak of its id, as it was asked by. */
+  async function getUnnamed(exchange: Exchange, query: SecretQuery, config: AnySecretConfig): Promise<void> {
+    if (!admits(exchange, query.secretId)) return;
+    const found = await anySecrets.find(config, query, query.refreshNow);
+    // The rules may be others by now.
+    if (!admits(exchange, query.secretId)) return;
+    if ('status' in found) answerFault(exchange, found);
+    else exchange.answer(200, jsonHeaders(found.length), found);
   }
 
   /** `stripe`, `/stripe`, or `/stripe/key` for one field. */
@@ -221,9 +231,10 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
         'status' in asked ? asked : secretQuery(asked, asked.get('secretId') ?? '', 'parameter secretId');
       return 'status' in wanted ? answerFault(exchange, wanted) : getSecret(exchange, wanted);
     }
-    if (path.startsWith('/v1/')) {
+    const prefix = pathPrefixOf(exchange.connection.scope.config);
+    if (path.startsWith(prefix)) {
       const asked = parametersOf(query, Object.keys(secret));
-      const id = decodeSegment(path.slice('/v1/'.length));
+      const id = decodeSegment(path.slice(prefix.length));
       const wanted = 'status' in asked ? asked : secretQuery(asked, id, 'secret ID');
       return 'status' in wanted ? answerFault(exchange, wanted) : getSecret(exchange, wanted);
     }
@@ -233,7 +244,8 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
 
   return {
     name: 'aws',
-    roots: ['ping', 'secretsmanager', 'systemsmanager', 'credentials', 'v1'],
+    roots: ['ping', 'secretsmanager', 'systemsmanager', 'credentials'],
+    rootsOf: (listener) => [rootOf(pathPrefixOf(listener))],
     isServedBy: (listener) => listener.serve.includes('aws'),
     handle(exchange) {
       const { path, method, identity } = exchange;
@@ -263,6 +275,15 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
   };
 }
 
+function pathPrefixOf({ anySecret }: ListenerConfig): string {
+  return anySecret?.pathPrefix ?? '/v1/';
+}
+
+/** The first segment, or any where the prefix ends within it. */
+function rootOf(prefix: string): string {
+  return /^\/([^/]+)\//.exec(prefix)?.[1] ?? anyRoot;
+}
+
 function secretQuery(query: URLSearchParams, secretId: string, what: string): SecretQuery | AwsFault {
   const refresh = query.get('refreshNow')?.toLowerCase() ?? 'false';
   if (secretId === '') return { status: 400, text: `missing ${what}` };
@@ -285,28 +306,4 @@ function parametersOf(query: string, known: readonly string[]): URLSearchParams 
 
 function missing(message: string): AwsFault {
   return { status: 400, type: 'ResourceNotFoundException', message };
-}
-
-function answerFault(exchange: Exchange, fault: AwsFault): void {
-  if ('text' in fault) answerText(exchange, fault.status, fault.text);
-  else answerObject(exchange, fault.status, { __type: fault.type, message: fault.message });
-}
-
-function answerCode(exchange: Exchange, status: number, code: string, message: string): void {
-  answerObject(exchange, status, { Code: code, Message: message });
-}
-
-function answerObject(exchange: Exchange, status: number, value: object): void {
-  const body = Buffer.from(JSON.stringify(value), 'utf8');
-  exchange.answer(status, jsonHeaders(body.length), body);
-}
-
-function answerText(exchange: Exchange, status: number, text: string): void {
-  const headers = [
-    'Content-Type',
-    'text/plain; charset=utf-8',
-    'Content-Length',
-    String(Buffer.byteLength(text)),
-  ];
-  exchange.answer(status, [...headers, 'Cache-Control', 'no-store'], text);
 }

@@ -3,9 +3,14 @@ import type { ListenerConfig } from '../../config/resolved.ts';
 import type { ListenerScope } from '../listen/connection.ts';
 import type { Exchange, ExchangeDialect } from './exchange.ts';
 
+/** Stands for every first segment that no dialect has. */
+export const anyRoot = '*';
+
 export interface DialectHandler extends ExchangeDialect {
   /** First segments of the paths that are its own: `['secrets', 'events']`. The first dialect of the list wins. */
   readonly roots: readonly string[];
+  /** More of them, which the settings of the listener name. */
+  rootsOf?(listener: ListenerConfig): readonly string[];
   isServedBy(listener: ListenerConfig): boolean;
   /** Its requests come from other hosts, through proxies too, and prove themselves: Host and forwarders say nothing. */
   readonly comesFromOutside?: boolean;

@@ -22,6 +22,7 @@ import { hostRulesOf, tlsOptionsOf } from '../listen/listener-identity.ts';
 import { createPeerTable, ofNobody, ofOpenListener, type Peer } from '../listen/peer-table.ts';
 import { provideTokenFile } from '../listen/provide-token-file.ts';
 import { userOf } from '../listen/shares.ts';
+import { tokenOfEnvironment } from '../listen/token-of-environment.ts';
 import { fdOf, takeParser } from '../node-internals/socket-internals.ts';
 import { takeListMethod } from '../node-internals/vault-list-method.ts';
 import { dialectsOf, handleRequest } from '../routes.ts';
@@ -154,21 +155,18 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
 
   function provideToken(config: ListenerConfig): void {
     openPeer = config.isOpen ? ofOpenListener(config.place) : undefined;
-    if (config.kind !== 'tcp' || config.tokenFile === undefined) {
+    const known = scope.token;
+    const provided = config.kind === 'tcp' ? tokenOf(config, known?.bytes.toString('latin1')) : undefined;
+    if (config.kind !== 'tcp' || provided === undefined) {
       scope.token = undefined;
       return;
     }
-    const text = provideTokenFile(config.place, config.tokenFile, {
-      rights: config.tokenFileRights,
-      current: scope.token?.bytes.toString('latin1'),
-    });
-    const { owner, group } = config.tokenFileRights ?? {};
-    const isGivenAway = owner !== undefined || group !== undefined;
-    const caller: Caller = { kind: 'token', tokens: [config.place, config.tokenFile], isGivenAway };
+    const { text, caller } = provided;
+    const headers = config.tokenHeaders;
     const bytes = Buffer.from(text, 'utf8');
-    const known = scope.token;
-    if (known?.bytes.equals(bytes) && isDeepStrictEqual(known.caller.caller, caller)) return;
-    scope.token = { bytes, caller: createIdentity(caller) };
+    const isSame = known?.bytes.equals(bytes) && isDeepStrictEqual(known.headers, headers);
+    if (isSame && isDeepStrictEqual(known?.caller.caller, caller)) return;
+    scope.token = { bytes, headers, caller: createIdentity(caller) };
   }
 
   return {
@@ -213,6 +211,26 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
       server.closeAllConnections();
       await closed;
     },
+  };
+}
+
+/** Undefined: the listener is open. Throws `listener_failed`. */
+function tokenOf(
+  config: ListenerConfig & { kind: 'tcp' },
+  current: string | undefined,
+): { text: string; caller: Caller } | undefined {
+  const { place, tokenFile, tokenFileRights, tokenVariables } = config;
+  if (tokenVariables !== undefined) {
+    // Whoever set the variable has given it to others too.
+    const caller: Caller = { kind: 'token', tokens: [place], isGivenAway: true };
+    return { text: tokenOfEnvironment(place, tokenVariables, process.env), caller };
+  }
+  if (tokenFile === undefined) return undefined;
+  const { owner, group } = tokenFileRights ?? {};
+  const isGivenAway = owner !== undefined || group !== undefined;
+  return {
+    text: provideTokenFile(place, tokenFile, { rights: tokenFileRights, current }),
+    caller: { kind: 'token', tokens: [place, tokenFile], isGivenAway },
   };
 }
 

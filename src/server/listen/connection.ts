@@ -20,6 +20,8 @@ export interface ListenerScope {
 
 interface ListenerToken {
   readonly bytes: Buffer;
+  /** That may show it; undefined: the usual ones. */
+  readonly headers: readonly string[] | undefined;
   /** Shared by all that show the token, so that decisions and ledger see one caller. */
   readonly caller: Identity;
 }
@@ -41,6 +43,8 @@ export interface Connection {
   readonly endings: Set<() => void>;
 }
 
+const usualHeaders = ['authorization', 'x-aws-parameters-secrets-token', 'x-vault-token'];
+
 const withoutToken = createIdentity(unknownCaller('no token was shown'));
 const withWrongToken = createIdentity(unknownCaller('a wrong token was shown'));
 
@@ -48,10 +52,11 @@ const withWrongToken = createIdentity(unknownCaller('a wrong token was shown'));
 export function identityOf(connection: Connection, headers: IncomingHttpHeaders, now: number): Identity {
   const { token } = connection.scope;
   if (token === undefined) return connection.peer.at(now);
-  const { authorization, 'x-vault-token': vaultToken } = headers;
-  if (isProven(connection, authorization) || isProven(connection, vaultToken)) return token.caller;
+  const names = token.headers ?? usualHeaders;
+  for (const name of names) if (isProven(connection, headers[name])) return token.caller;
   let hasShown = false;
-  for (const shown of [authorization, headers['x-aws-parameters-secrets-token'], vaultToken]) {
+  for (const name of names) {
+    const shown = headers[name];
     if (typeof shown !== 'string') continue;
     hasShown = true;
     if (!isListenerToken(connection, shown)) continue;

@@ -21,6 +21,10 @@ const awsSchema = section({
     'Default `$AWS_REGION`, `$AWS_DEFAULT_REGION`, that of the profile, else that of the instance.',
   ),
   profile: doc(z.optional(text()), 'A profile of the shared files; default `$AWS_PROFILE`, else `default`.'),
+  credentials_file: doc(
+    z.optional(text()),
+    'A file of credentials in the form of the shared one, in place of it and of keys in the environment.',
+  ),
   role_arn: doc(z.optional(text()), 'A role to take for all requests, with the credentials that are found.'),
   external_id: doc(z.optional(text()), 'What that role wants to be told.'),
   endpoint: doc(
@@ -40,6 +44,7 @@ export interface AwsUpstreamConfig extends ServerConfig {
   readonly kind: 'aws';
   readonly region: string | undefined;
   readonly profile: string | undefined;
+  readonly credentialsFile: string | undefined;
   readonly roleArn: string | undefined;
   readonly externalId: string | undefined;
   readonly endpoint: string | undefined;
@@ -60,6 +65,7 @@ function resolveAws(
     kind: 'aws',
     region: value.region,
     profile: value.profile,
+    credentialsFile: context.optionalPathAt(place, value.credentials_file),
     roleArn: value.role_arn,
     externalId: value.external_id,
     endpoint: value.endpoint,

@@ -26,7 +26,7 @@ export function createAwsSource(options: SourceOptions<AwsUpstreamConfig>): Secr
 function createAwsClient(options: SourceOptions<AwsUpstreamConfig>, hooks: KindHooks): KindClient {
   const { config, clock } = options;
   const logger = options.logger.child({ upstream: config.name });
-  const env = config.profile === undefined ? options.env : { ...options.env, AWS_PROFILE: config.profile };
+  const env = environmentOf(config, options.env);
   let region = config.region ?? (env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || undefined);
   const http = createHttpCalls(options);
   const endpointOf = (service: AwsService) => endpoint(service, region ?? 'us-east-1', config, env);
@@ -142,6 +142,12 @@ function createAwsClient(options: SourceOptions<AwsUpstreamConfig>, hooks: KindH
       await findRegion(request.signal);
       return await read(reference, request);
     },
+    aws: {
+      async secretValue({ secretId, versionId, versionStage }, request) {
+        await findRegion(request.signal);
+        return await secrets.readValue(secretId, { versionId, stage: versionStage }, request);
+      },
+    },
     canonicalPath(reference) {
       const path = parseAwsPath(reference);
       if (!('id' in path)) return reference.path;
@@ -175,6 +181,17 @@ function createAwsClient(options: SourceOptions<AwsUpstreamConfig>, hooks: KindH
       await http.close();
     },
   };
+}
+
+/** A file of its own comes before all that the environment says of keys. */
+function environmentOf(
+  { profile, credentialsFile }: AwsUpstreamConfig,
+  env: SourceOptions<unknown>['env'],
+): SourceOptions<unknown>['env'] {
+  const named = profile === undefined ? env : { ...env, AWS_PROFILE: profile };
+  if (credentialsFile === undefined) return named;
+  const { AWS_ACCESS_KEY_ID: _id, AWS_SECRET_ACCESS_KEY: _key, ...others } = named;
+  return { ...others, AWS_SHARED_CREDENTIALS_FILE: credentialsFile };
 }
 
 function isOneOf(text: string, changed: ReadonlySet<string>, arns: ReadonlyMap<string, string>): boolean {

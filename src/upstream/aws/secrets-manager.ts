@@ -22,6 +22,8 @@ export interface VersionChoice {
 
 export interface SecretsManager {
   read(id: string, choice: VersionChoice, request: RequestOptions): Promise<AwsSecret>;
+  /** The answer of AWS as it came; in no batch. */
+  readValue(id: string, choice: VersionChoice, request: RequestOptions): Promise<JsonObject>;
   /** By the rest of their names after `prefix`; with `tag` (`key=value`) only those that have it. */
   readAll(prefix: string, tag: string | undefined, request: RequestOptions): Promise<JsonObject>;
 }
@@ -36,15 +38,17 @@ export function createSecretsManager({ call }: AwsCalls, clock: Clock): SecretsM
   const batcher = createBatcher<AwsSecret>({ clock, most: mostInBatch, run: readMany });
 
   async function readOne(id: string, choice: VersionChoice, request: RequestOptions): Promise<AwsSecret> {
+    return toSecret(await readValue(id, choice, request));
+  }
+
+  function readValue(id: string, choice: VersionChoice, request: RequestOptions): Promise<JsonObject> {
     const { versionId, stage } = choice;
     const body = {
       SecretId: id,
       ...(versionId === undefined ? {} : { VersionId: versionId }),
       ...(stage === undefined ? {} : { VersionStage: stage }),
     };
-    return toSecret(
-      await call('secretsmanager', 'secretsmanager.GetSecretValue', body, `secret ${id}`, request),
-    );
+    return call('secretsmanager', 'secretsmanager.GetSecretValue', body, `secret ${id}`, request);
   }
 
   async function readMany(
@@ -141,6 +145,7 @@ export function createSecretsManager({ call }: AwsCalls, clock: Clock): SecretsM
   }
 
   return {
+    readValue,
     read: (id, choice, request) =>
       choice.versionId === undefined && choice.stage === undefined
         ? batcher.ask(id, request)

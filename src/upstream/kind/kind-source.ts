@@ -1,6 +1,7 @@
 // A source of any kind but Vault: connecting until it works, states for people, listeners, the budget, and one end for all
 // requests. How a secret is asked for is the kind's own (KindClient).
 
+import type { AwsSecretQuery } from '../../base/aws-secret-query.ts';
 import { describeError, errorCode, LatchkeyError } from '../../base/errors.ts';
 import { backoffDelayMs } from '../../base/time/backoff.ts';
 import { linkSignals } from '../../base/time/linked-signal.ts';
@@ -10,6 +11,7 @@ import type { LeaseRequests, RequestOptions } from '../../store/secret-reading.t
 import type { SecretAnswer, SecretVersion } from '../../store/secret-version.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
 import type {
+  AwsSide,
   LoginStatus,
   SecretSource,
   SourceListener,
@@ -43,6 +45,7 @@ export interface KindClient {
   /** Absent: equal paths alone are the same secret. */
   canonicalPath?(reference: Reference): string;
   readonly leases?: LeaseRequests;
+  readonly aws?: AwsSide;
   /** What is under way and what waits; absent: asking costs nobody anything. */
   budget?(): { readonly inFlight: number; readonly queued: number };
   /** Begins to watch for changes, after it was connected. */
@@ -156,7 +159,7 @@ export function createKindSource<C extends UpstreamConfig>(
   }
 
   const closed = () => new LatchkeyError('aborted', `the upstream ${config.name} is closed`);
-  const { isCurrent, leases } = client;
+  const { isCurrent, leases, aws } = client;
   return {
     name: config.name,
     kind: config.kind,
@@ -193,6 +196,14 @@ export function createKindSource<C extends UpstreamConfig>(
             ask(request, (sent) => isCurrent(reference, version, sent)),
         }),
     ...(leases === undefined ? {} : { leases }),
+    ...(aws === undefined
+      ? {}
+      : {
+          aws: {
+            secretValue: (query: AwsSecretQuery, request: RequestOptions) =>
+              ask(request, (sent) => aws.secretValue(query, sent)),
+          },
+        }),
     canonicalKey: (reference) => keyOf(reference, canonicalPath(client, reference)),
     async retire() {
       listeners.clear();

@@ -16,8 +16,11 @@ export interface SaidAwsAgent {
   readonly variables: Said<readonly string[]> | undefined;
   readonly pathPrefix: Said<string> | undefined;
   readonly maxConnections: Said<number> | undefined;
-  /** Where the file says each other key. */
-  readonly others: readonly Origin[];
+  readonly cacheSize: Said<number> | undefined;
+  readonly logToFile: Said<boolean> | undefined;
+  readonly ignoreTransientErrors: Said<boolean> | undefined;
+  readonly validateCredentials: Said<boolean> | undefined;
+  readonly credentialsFile: Said<string> | undefined;
 }
 
 const keys = [
@@ -34,6 +37,7 @@ const keys = [
   'region',
   'ignore_transient_errors',
   'validate_credentials',
+  'credentials_file_path',
 ];
 
 export function readAwsAgent(file: string, text: string, report: Report): SaidAwsAgent | undefined {
@@ -73,9 +77,7 @@ export function readAwsAgent(file: string, text: string, report: Report): SaidAw
         ? amount
         : undefined;
     });
-  number('cache_size', 1, 1000);
-  const flags = ['log_to_file', 'ignore_transient_errors', 'validate_credentials'];
-  for (const key of flags)
+  const flag = (key: string) =>
     read(key, 'true or false', (value) => (typeof value === 'boolean' ? value : undefined));
   return {
     logLevel: read('log_level', 'debug, info, warn, error or none', (value) =>
@@ -93,7 +95,11 @@ export function readAwsAgent(file: string, text: string, report: Report): SaidAw
       typeof value === 'string' && value.startsWith('/') ? value : undefined,
     ),
     maxConnections: number('max_conn', 1, 1000),
-    others: [...flags, 'cache_size'].filter((key) => Object.hasOwn(values, key)).map(originOf),
+    cacheSize: number('cache_size', 1, 1000),
+    logToFile: flag('log_to_file'),
+    ignoreTransientErrors: flag('ignore_transient_errors'),
+    validateCredentials: flag('validate_credentials'),
+    credentialsFile: text1('credentials_file_path'),
   };
 }
 
