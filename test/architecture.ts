@@ -273,7 +273,7 @@ t.test('what an interface offers is called by somebody', (t) => {
 /** Where a name is that of a thing of many sides: a command, a kind, a language, a theme of functions. */
 const namesakes = /^(?:cli\/(?:commands|demo)|config\/sources|upstream\/vault\/auth|template)\//;
 /** The part of the contract, and the one who keeps it. */
-const counterparts = ['errors.ts', 'routes.ts', 'status.ts', 'kinds.ts', 'accounts.ts'];
+const counterparts = ['errors.ts', 'routes.ts', 'status.ts', 'timeline.ts', 'kinds.ts', 'accounts.ts'];
 
 t.test('two files have one name only where they are of one thing', (t) => {
   const seen = new Map<string, string>();

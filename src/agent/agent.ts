@@ -35,6 +35,7 @@ import { explainSubject } from './view/explain-subject.ts';
 import { degradedOf, type Readiness, readinessOf } from './view/readiness-of.ts';
 import { statusOf } from './view/status.ts';
 import type { StatusSources } from './view/status-sources.ts';
+import { stepEventOf, timelineOf } from './view/timeline-view.ts';
 import { type Core, type Serving, wireCore, wireServing } from './wire.ts';
 
 /** Editors and config managers write in several steps. */
@@ -264,6 +265,10 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     quit: (wish) => quit.resolve(wish ?? { revoke: false }),
     explain: (subject) => explainSubject(subject, core, sources),
     drill: (name, request) => drill(name, request),
+    timeline: (name, last) => timelineOf(name, last, { ...core, startedAt }),
+    onStep: (listener) =>
+      core.timeline.listen((rotation, step) => listener(stepEventOf(rotation, step, core.names))),
+    onChange: core.changes,
     ...createVaultAccess(core),
     awsSecret: (upstream, query, signal) => askAws(core, upstream, query, signal),
   };

@@ -32,6 +32,7 @@ import { createSupervisor, type Supervisor, type SupervisorOptions } from '../su
 import type { SourceStateName } from '../upstream/source-state.ts';
 import { observeFiles, observeProcesses, observeStore, observeUpstream } from './observe.ts';
 import { awaitFiles } from './one-shot/await-files.ts';
+import { createTimeline, type Timeline } from './timeline/timeline.ts';
 import { createUpstreamTable, type UpstreamTable } from './upstream-table.ts';
 import { createValuesInUse } from './view/values-in-use.ts';
 
@@ -70,6 +71,8 @@ export interface Core {
   readonly files: FilePipeline;
   /** What must not be seen in the output of any program. */
   readonly valuesInUse: () => readonly SecretValue[];
+  /** What each rotation did. */
+  readonly timeline: Timeline;
   readonly registry: MetricsRegistry;
   readonly metrics: AgentMetrics;
   /** Told of whatever readiness may hang on: secrets, files, processes, logins. */
@@ -120,8 +123,14 @@ export function wireCore(
     return { stateFile, handOver: key && { key, originOf: upstreams.originOf } };
   }
 
+  const timeline = createTimeline({
+    store,
+    clock,
+    observe: (step, seconds) => metrics.rotationStepSeconds.with(step).observe(seconds),
+  });
   const engine = createLeaseEngine({
     store,
+    observer: timeline.leases,
     upstreams: upstreams.byName(),
     clock,
     random,
@@ -175,7 +184,7 @@ export function wireCore(
       valuesInUse,
     }),
     signalProcess: supervisor.signal,
-    observer: observeFiles(metrics),
+    observer: { ...observeFiles(metrics), stepped: timeline.stepped },
     ...(isOneShot ? {} : { noteWritten: engine.noteWritten }),
     ...(stateFolder === undefined ? {} : { stateFolder }),
     isOneShot,
@@ -201,6 +210,7 @@ export function wireCore(
     environments,
     files,
     valuesInUse,
+    timeline,
     registry,
     metrics,
     changes: news.changes,

@@ -16,6 +16,9 @@ export const routes = {
   stop: { method: 'POST', path: '/stop' },
   whoHas: { method: 'GET', path: '/who-has/{name}' },
   explain: { method: 'GET', path: '/explain' },
+  timeline: { method: 'GET', path: '/timeline/{name}' },
+  timelines: { method: 'GET', path: '/timeline' },
+  changes: { method: 'GET', path: '/changes' },
   drill: { method: 'POST', path: '/drill/{name}' },
   accessTest: { method: 'POST', path: '/access/test' },
 } as const;

@@ -146,6 +146,15 @@ function declareQuestions(define: Define): void {
     async (values) => (await import('./commands/who-has.ts')).runWhoHas(values),
   );
   define(
+    'timeline [name]',
+    'tell what the last rotations did, of one secret or of all, step by step',
+    (argv) =>
+      withJson(withSocket(argv))
+        .positional('name', { type: 'string' })
+        .option('last', { type: 'number', requiresArg: true, default: 3, describe: 'so many rotations' }),
+    async (values) => (await import('./commands/timeline.ts')).runTimeline(values),
+  );
+  define(
     'drill <name>',
     'rehearse a rotation, an outage or a revocation of one secret on staged copies',
     (argv) =>

@@ -13,6 +13,7 @@ import type {
 } from '../api/admin.ts';
 import { pathOf, type Route, routes } from '../api/routes.ts';
 import type { AgentStatus } from '../api/status.ts';
+import type { TimelineAnswer } from '../api/timeline.ts';
 import { askAgentOrThrow } from './local-client.ts';
 
 /** Each rejects with the error that the agent tells, or why there is no answer. */
@@ -25,6 +26,8 @@ export interface TypedClient {
   /** `NAME` or `NAME@VERSION`. */
   whoHas(subject: string): Promise<WhoHasAnswer>;
   explain(subject: string): Promise<Explanation>;
+  /** Of one secret, or of all. */
+  timeline(name: string | undefined, last: number): Promise<TimelineAnswer>;
 }
 
 export function createTypedClient(socketPath: string): TypedClient {
@@ -44,6 +47,10 @@ export function createTypedClient(socketPath: string): TypedClient {
     stop: (request) => call(routes.stop, pathOf(routes.stop), request),
     drill: (name, request) => call(routes.drill, pathOf(routes.drill, name), request),
     whoHas: (subject) => call(routes.whoHas, pathOf(routes.whoHas, subject)),
+    timeline: (name, last) =>
+      name === undefined
+        ? call(routes.timelines, `${pathOf(routes.timelines)}?last=${last}`)
+        : call(routes.timeline, `${pathOf(routes.timeline, name)}?last=${last}`),
     explain: (subject) =>
       call(routes.explain, `${pathOf(routes.explain)}?subject=${encodeURIComponent(subject)}`),
   };

@@ -16,6 +16,7 @@ import { createLeaseBook } from './book/lease-book.ts';
 import type { LeaseState, OwnedLease } from './book/owned-lease.ts';
 import { createUsage, type Usage } from './book/usage.ts';
 import { createClockWatch } from './clock-watch.ts';
+import type { LeaseObserver } from './lease-observer.ts';
 import { createHandOver } from './run/hand-over.ts';
 import { createLastRun } from './run/last-run.ts';
 import { createRunMemory } from './run/run-memory.ts';
@@ -30,6 +31,7 @@ import type { SecretTrack } from './track/secret-track.ts';
 import { isMinted } from './track/secret-view.ts';
 import { createTellNews } from './track/tell-news.ts';
 import { createTrackTable } from './track/track-table.ts';
+import { untilAborted } from './until-aborted.ts';
 
 export interface LeaseEngineOptions {
   store: Store;
@@ -45,6 +47,7 @@ export interface LeaseEngineOptions {
   /** What seals the credentials and certificates for the next start; absent: they are made again by it. */
   handOver?: { readonly key: Buffer; readonly originOf: (upstream: string) => string } | undefined;
   limits?: Partial<EngineLimits>;
+  observer?: LeaseObserver;
 }
 
 export interface EngineLimits {
@@ -133,6 +136,7 @@ const defaultLimits: EngineLimits = {
 export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
   const { store, clock, random, logger } = options;
   const limits = { ...defaultLimits, ...options.limits };
+  const { observer = {} } = options;
   const life = new AbortController();
   const written = createWrittenValues(() => memory.save());
   const handOver = options.handOver && createHandOver({ ...options.handOver, written });
@@ -147,6 +151,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     sources,
     logger,
     signal: life.signal,
+    observer,
     onChange: () => {
       memory.save();
       tracks.sweep();
@@ -178,6 +183,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     floor,
     handOver,
     namesOf: options.namesOf ?? (() => []),
+    observer,
     signal: life.signal,
   });
 
@@ -282,7 +288,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     track: SecretTrack,
     mode: AskMode,
   ): Promise<RefreshResult[]> {
-    const result = await track.ask(mode, 'interactive');
+    const result = await track.ask(mode, 'interactive', 'asked');
     return keys.map((key) => ({ key, ...result }));
   }
 
@@ -323,20 +329,21 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     rotate,
     noteWritten: written.note,
     changedUpstream(upstream, path) {
+      const at = clock.now();
       const canonical = sources.find(upstream)?.canonicalKey(createReference({ upstream, path }));
       for (const track of tracks.ofUpstream(upstream)) {
         const plain = sources.find(upstream)?.canonicalKey({ ...track.reference, parameters: {} });
         if (plain !== canonical && track.reference.path !== path) continue;
         const { value } = track.view();
         if (value !== undefined && isMinted(value.kind)) continue;
-        clock.setTimer(300 * random(), () => void track.ask('check', 'background'));
+        clock.setTimer(300 * random(), () => void track.ask('check', 'background', 'push', at));
       }
     },
     lookAgain(keys, { isTold } = { isTold: false }) {
       for (const track of new Set(keys.map((key) => tracks.ofEntry(key)))) {
         const value = track?.view().value;
         if (value === undefined ? isTold : !isMinted(value.kind))
-          void track?.ask('check', isTold ? 'interactive' : 'background');
+          void track?.ask('check', isTold ? 'interactive' : 'background', isTold ? 'hook' : 'together');
       }
     },
     upstreamRecovered,
@@ -356,7 +363,8 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
       book.upstreamsReplaced();
       for (const track of affected) {
         const isMissed = track.view().failure?.code === 'config_invalid';
-        if (isMissed && upstreams.has(track.reference.upstream)) void track.ask('due', 'interactive');
+        if (isMissed && upstreams.has(track.reference.upstream))
+          void track.ask('due', 'interactive', 'retry');
         else track.replan();
       }
     },
@@ -387,13 +395,4 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
       return { logins: await memory.finish({ forgetsAll: onExit === 'revoke' }) };
     },
   };
-}
-
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

@@ -23,6 +23,7 @@ export interface AgentMetrics {
   readonly fileFailures: Family<Counter>;
   readonly fileUpToDate: Family<Gauge>;
   readonly rotationSeconds: Family<Histogram>;
+  readonly rotationStepSeconds: Family<Histogram>;
   readonly processUp: Family<Gauge>;
   readonly processStarts: Family<Counter>;
   readonly requests: Family<Counter>;
@@ -133,6 +134,11 @@ function defineConsumers(registry: MetricsRegistry) {
     rotationSeconds: registry.histogram(
       'latchkey_rotation_seconds',
       'From the change in the store to the file committed and its programs notified.',
+    ),
+    rotationStepSeconds: registry.histogram(
+      'latchkey_rotation_step_seconds',
+      'Time of each step of a rotation since the one before; of reads and of letting go since the new version was here.',
+      ['step'],
     ),
     processUp: registry.gauge('latchkey_process_up', '1 when the supervised process runs, else 0.', [
       'process',

@@ -1,6 +1,7 @@
 // What the listeners need of the agent. They know names, entries and versions; how those come about is not theirs.
 import type { DrillAnswer, DrillKind, Explanation, RefreshOutcome, RotateAnswer } from '../api/admin.ts';
 import type { AgentStatus } from '../api/status.ts';
+import type { StepEvent, TimelineAnswer } from '../api/timeline.ts';
 import type { AwsSecretQuery } from '../base/aws-secret-query.ts';
 import type { ForwardedAnswer, ForwardedRequest } from '../base/forwarded.ts';
 import type { SecretValue } from '../base/secret-value.ts';
@@ -74,6 +75,12 @@ export interface AgentView {
   explain(subject: string): Explanation | undefined;
   /** Rehearses a rotation, an outage or a revocation of one secret; rejects with `not_found`. */
   drill(name: string, request: { kind: DrillKind; notify: boolean }): Promise<DrillAnswer>;
+  /** What the last rotations of a secret did, or of all; undefined when none has this name. */
+  timeline(name: string | undefined, last: number): TimelineAnswer | undefined;
+  /** Told of each step of a rotation. */
+  onStep(listener: (step: StepEvent) => void): () => void;
+  /** Told when something of `status` may be another. */
+  onChange(listener: () => void): () => void;
   /** Makes another credential now; rejects with `not_found`. */
   rotate(name: string, request: { revokeNow: boolean; signal: AbortSignal }): Promise<RotateAnswer>;
   /** Begins the agent's orderly end. */

@@ -1,6 +1,7 @@
 // All dialects, and how a request finds its own. To add one: a file dialect-NAME.ts and a line in `createDialects`.
 import type { ListenerConfig } from '../config/resolved.ts';
 import { createAdminDialect } from './admin/dialect-admin.ts';
+import { createChangesDialect } from './admin/dialect-changes.ts';
 import { createHealthDialect } from './admin/dialect-health.ts';
 import { createAgentMetricsDialect, createMetricsDialect } from './admin/dialect-metrics.ts';
 import { createAwsDialect } from './aws/dialect-aws.ts';
@@ -20,6 +21,7 @@ export function createDialects(context: ServerContext): readonly DialectHandler[
     createSecretsDialect(context),
     createEventsDialect(context),
     createAdminDialect(context),
+    createChangesDialect(context),
     createMetricsDialect(context),
     createAgentMetricsDialect(context),
     createVaultDialect(context),

@@ -25,8 +25,10 @@ export interface StoreListener {
   updated?(entry: Entry): void;
   /** Openers came or went and the merged policy is another one. */
   policyChanged?(entry: Entry): void;
-  /** A superseded version that no consumer holds any more; each version is told once. */
-  unheld?(entry: Entry, version: SecretVersion): void;
+  /** A consumer uses another version than before, or its first. */
+  held?(entry: Entry, consumer: string, version: SecretVersion): void;
+  /** A superseded version that no consumer holds any more; each version is told once. `last` is who let go of it, if anybody had it. */
+  unheld?(entry: Entry, version: SecretVersion, last?: string): void;
 }
 
 export interface EntryHandle {
@@ -96,13 +98,13 @@ export function createStore(options: { clock: Clock }): Store {
     tell((listener) => listener.updated?.(cell));
   }
 
-  function retireUnheld(cell: Cell): void {
+  function retireUnheld(cell: Cell, last?: string): void {
     if (cell.superseded.size === 0) return;
     const inUse = new Set([...cell.held.values()].map((version) => version.number));
     for (const [number, version] of cell.superseded) {
       if (inUse.has(number)) continue;
       cell.superseded.delete(number);
-      tell((listener) => listener.unheld?.(cell, version));
+      tell((listener) => listener.unheld?.(cell, version, last));
     }
   }
 
@@ -198,12 +200,14 @@ export function createStore(options: { clock: Clock }): Store {
       const cell = cells.get(key);
       const version = cell?.current?.number === number ? cell.current : cell?.superseded.get(number);
       if (cell === undefined || version === undefined) return;
+      const before = cell.held.get(consumer);
       cell.held.set(consumer, version);
-      retireUnheld(cell);
+      if (before !== version) tell((listener) => listener.held?.(cell, consumer, version));
+      retireUnheld(cell, consumer);
     },
     release(consumer, key) {
       for (const cell of key === undefined ? [...cells.values()] : [cells.get(key)]) {
-        if (cell?.held.delete(consumer)) retireUnheld(cell);
+        if (cell?.held.delete(consumer)) retireUnheld(cell, consumer);
       }
     },
     holders: (key) => cells.get(key)?.held ?? new Map(),

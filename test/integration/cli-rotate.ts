@@ -45,7 +45,7 @@ t.test(
 
     t.match(await ask('rotate', 'db', '--revoke-now'), {
       code: 0,
-      stderr: /^db: rotated .*; the old one is revoked\n/,
+      stderr: /^db: rotated .*; the old one is revoked; `latchkey timeline db` tells each step\n/,
     });
     const second = user();
     t.not(second, first);

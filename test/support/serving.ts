@@ -83,6 +83,9 @@ export async function startServing(options: ServingOptions = {}) {
       behind: [],
     }),
     quit() {},
+    timeline: () => undefined,
+    onStep: () => () => undefined,
+    onChange: () => () => undefined,
     forward: () => Promise.reject(new LatchkeyError('upstream_unavailable', 'nothing to forward to')),
     ...options.view,
   };

@@ -5,7 +5,7 @@ import { LatchkeyError } from '../../base/errors.ts';
 import { parseDuration } from '../../base/time/duration.ts';
 import { loadConfig } from '../../config/load.ts';
 import { printJson, printText, say } from '../output.ts';
-import { formatTable } from '../table.ts';
+import { formatTable } from '../text/table.ts';
 
 interface AuditQueryOptions {
   config?: string[] | undefined;

@@ -3,7 +3,7 @@ import type { DrillKind } from '../../api/admin.ts';
 import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
 import { printJson, printText, say } from '../output.ts';
-import { formatTable } from '../table.ts';
+import { formatTable } from '../text/table.ts';
 
 interface DrillOptions extends SocketOptions {
   name: string;

@@ -39,5 +39,6 @@ function sentence({ name, outcome, version, milliseconds, old, behind, error }: 
     return `${name}: not rotated: upstream only stores it; it was read again, write another value there`;
   }
   const late = behind.length === 0 ? '' : `; not in place yet: ${behind.join(', ')}`;
-  return `${name}: rotated to version ${version} in ${milliseconds} ms; ${fates[old]}${late}`;
+  const more = `\`latchkey timeline ${name}\` tells each step`;
+  return `${name}: rotated to version ${version} in ${milliseconds} ms; ${fates[old]}${late}; ${more}`;
 }

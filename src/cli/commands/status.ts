@@ -6,8 +6,8 @@ import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
 import { reportFailure } from '../exit-code.ts';
 import { printText } from '../output.ts';
-import { formatStatus } from '../status-text.ts';
 import { stopSignal } from '../stop-signal.ts';
+import { formatStatus } from '../text/status-text.ts';
 
 interface StatusOptions extends SocketOptions {
   json: boolean;

@@ -2,7 +2,7 @@
 import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
 import { printJson, printText, say } from '../output.ts';
-import { formatTable } from '../table.ts';
+import { formatTable } from '../text/table.ts';
 
 interface WhoHasOptions extends SocketOptions {
   name: string;
@@ -25,5 +25,7 @@ export async function runWhoHas(options: WhoHasOptions): Promise<number> {
   ]);
   if (rows.length === 0) say(`nobody is known to hold ${options.name}`);
   else printText(formatTable(['HOLDER', 'VERSION', 'IS', 'PROGRAM', 'SINCE'], rows));
+  if (holders.some((one) => !one.is_current))
+    say(`\`latchkey timeline ${answer.name}\` tells what the rotation did, and who has moved when`);
   return 0;
 }

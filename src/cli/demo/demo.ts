@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createPostgres, type Postgres } from '@latchkey/devvault/postgres/postgres.ts';
 import { freePort } from '../../base/system/free-port.ts';
 import { askAgent } from '../../client/local-client.ts';
-import { formatTable } from '../table.ts';
+import { formatTable } from '../text/table.ts';
 import { type DemoPlaces, databaseTtlSeconds, demoPlaces, writeDemoFiles } from './demo-files.ts';
 import { createDemoPrograms } from './demo-programs.ts';
 import { type PaymentsApi, startPaymentsApi } from './payments-api.ts';

@@ -19,7 +19,7 @@ import { enterStep, type FileGroup, type FileUnit, groupNotifications, inOrder }
 import { outputsOf } from '../unit-output.ts';
 import { runChecked } from './checked-command.ts';
 import type { Limit } from './limit.ts';
-import type { NoteWritten, RenderObserver, RunCommand, SignalProcess } from './ports.ts';
+import type { NoteWritten, RenderObserver, RunCommand, SignalProcess, SteppedGroup } from './ports.ts';
 import { nextStep, type Step, type StepResult } from './transaction-policy.ts';
 
 export interface TransactionTools {
@@ -118,12 +118,34 @@ export async function attempt(
 }
 
 export function moveOn(run: GroupRun, result: StepResult, tools: TransactionTools): void {
+  tools.observer.stepped?.(steppedGroup(run, result));
   run.step = nextStep(run.step, result, {
     canRollBack: canRollBack(run) && !tools.signal.aborted,
     owesNotify: run.group.owed.size > 0,
   });
   enterStep(run.group, run.step, tools.clock);
   tools.onStep();
+}
+
+function steppedGroup({ group, step, executions, failure }: GroupRun, result: StepResult): SteppedGroup {
+  const { set, units } = group;
+  const versions = new Map<string, number | undefined>();
+  for (const unit of units) {
+    const used = executions.get(unit)?.versions;
+    if (used !== undefined) for (const [key, { number }] of used) versions.set(key, number);
+    else if (step === 'stage') for (const key of unit.consumer?.keys() ?? []) versions.set(key, undefined);
+    else for (const [key, number] of unit.versions) versions.set(key, number);
+  }
+  const destinations = units.map(({ config }) => config.destination);
+  const isWanted = units.some(({ config }) => asksFor(config, step));
+  const error = failure?.step === step ? failure.error : undefined;
+  return { set, destinations, versions, step, result, failure: error, isWanted };
+}
+
+function asksFor({ check, notify, settle }: FileUnit['config'], step: Step): boolean {
+  if (step === 'check') return check !== undefined;
+  if (step === 'notify') return notify.length > 0;
+  return step !== 'settle' || settle !== undefined;
 }
 
 /** What the output of commands must not show: the values of everything that this group renders. */

@@ -3,6 +3,7 @@
 import type { ErrorCode } from '../../base/errors.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import type { SecretVersion } from '../../store/secret-version.ts';
+import type { Step, StepResult } from './transaction-policy.ts';
 
 export interface CommandRequest {
   readonly command: readonly string[];
@@ -35,10 +36,26 @@ export type NoteWritten = (
   versions: ReadonlyMap<string, SecretVersion>,
 ) => () => void;
 
+export interface SteppedGroup {
+  /** The set's name; undefined: one file alone. */
+  readonly set: string | undefined;
+  readonly destinations: readonly string[];
+  /** What they are rendered from: the store's number of the version, by entry key; undefined: it came to no rendering. */
+  readonly versions: ReadonlyMap<string, number | undefined>;
+  readonly step: Step;
+  readonly result: StepResult;
+  /** Undefined: nothing went wrong. */
+  readonly failure: unknown;
+  /** Whether the config asks for anything in this step. */
+  readonly isWanted: boolean;
+}
+
 /** Told of what happens, for metrics and for tests; must not throw. */
 export interface RenderObserver {
   /** A template was executed. */
   executed?(destination: string): void;
+  /** Files that commit together have come to the end of a step. */
+  stepped?(group: SteppedGroup): void;
   /** A file was written. */
   committed?(destination: string): void;
   /** It is in place and its programs know it, so long after the newest secret in it was obtained. */

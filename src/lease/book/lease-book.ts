@@ -8,6 +8,7 @@ import { backoffDelayMs } from '../../base/time/backoff.ts';
 import type { Clock, Timer } from '../../base/time/clock.ts';
 import { renewDelayMs } from '../../base/time/renewal-policy.ts';
 import type { LeaseRequests, ReadableSource, RequestOptions } from '../../store/secret-reading.ts';
+import type { LeaseObserver } from '../lease-observer.ts';
 import type { SourceTable } from '../source-table.ts';
 import { mayHaveTakenEffect } from '../track/failure-policy.ts';
 import type { ScheduleLimits } from '../track/schedule-policy.ts';
@@ -71,6 +72,7 @@ interface BookOptions {
   sources: SourceTable;
   logger: Logger;
   signal: AbortSignal;
+  observer: LeaseObserver;
   onChange: () => void;
 }
 
@@ -83,7 +85,7 @@ interface Task {
 }
 
 export function createLeaseBook(options: BookOptions): LeaseBook {
-  const { clock, random, limits, sources, logger, signal, onChange } = options;
+  const { clock, random, limits, sources, logger, signal, observer, onChange } = options;
   const leases = new Map<string, KeptLease>();
   const tasks = new Map<OwnedLease, Task>();
   const awaited = new Map<OwnedLease, PromiseWithResolvers<void>>();
@@ -212,8 +214,12 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
       );
       logger.info({ lease: lease.key }, 'revoked a lease that nobody uses any more');
     } catch (error) {
-      if (errorCode(error) !== 'lease_lost') throw error;
+      if (errorCode(error) !== 'lease_lost') {
+        observer.revoked?.(lease.upstream, lease.id, error);
+        throw error;
+      }
     }
+    observer.revoked?.(lease.upstream, lease.id, undefined);
     forget(lease);
   }
 

@@ -1,6 +1,7 @@
 // One request of a secret in flight. Who comes meanwhile shares the next one, because the answer under way may be older
 // than the wish; the one before is promoted for somebody who waits.
 import { LatchkeyError } from '../../base/errors.ts';
+import type { Notice, NoticedBy } from '../../store/notice.ts';
 import type { Priority, Urgency } from '../../store/secret-reading.ts';
 
 /**
@@ -18,14 +19,16 @@ export interface AskResult {
 
 interface AskingOptions {
   isStopped: () => boolean;
+  now: () => number;
   /** Resolves with whether the data changed. */
   send: (mode: AskMode, urgency: Urgency) => Promise<boolean>;
-  onStart: () => void;
+  onStart: (notice: Notice) => void;
   onEnd: (error: unknown) => void;
 }
 
 export interface Asking {
-  ask(mode: AskMode, priority: Priority): Promise<AskResult>;
+  /** `by`: why, since `at` (default now); of several who share a request the first says so. */
+  ask(mode: AskMode, priority: Priority, by: NoticedBy, at?: number): Promise<AskResult>;
   isBusy(): boolean;
   /** Resolves when nothing is in flight. */
   idle(): Promise<void>;
@@ -52,23 +55,24 @@ export function createAsking(options: AskingOptions): Asking {
     return { outcome: isChanged ? 'changed' : 'same' };
   }
 
-  function start(mode: AskMode, priority: Priority): Promise<AskResult> {
+  function start(mode: AskMode, priority: Priority, notice: Notice): Promise<AskResult> {
     if (options.isStopped()) return Promise.resolve({ outcome: 'failed', error: closing() });
     promotion = new AbortController();
     inFlight = run(mode, priority);
-    options.onStart();
+    options.onStart(notice);
     return inFlight;
   }
 
-  function ask(mode: AskMode, priority: Priority): Promise<AskResult> {
-    if (inFlight === undefined) return start(mode, priority);
+  function ask(mode: AskMode, priority: Priority, by: NoticedBy, at = options.now()): Promise<AskResult> {
+    const notice = { by, at };
+    if (inFlight === undefined) return start(mode, priority, notice);
     if (priority === 'interactive') promotion.abort();
     if (mode === 'due') return inFlight;
     if (next === undefined) {
       const following = { mode, priority, result: inFlight.then(() => begin()) };
       const begin = (): Promise<AskResult> => {
         next = undefined;
-        return inFlight ?? start(following.mode, following.priority);
+        return inFlight ?? start(following.mode, following.priority, notice);
       };
       next = following;
     } else {

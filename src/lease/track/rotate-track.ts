@@ -55,7 +55,7 @@ export async function rotateTrack(
   const [entry] = keys.flatMap((key) => parts.store.find(key) ?? []);
   const before = leaseOf(entry, parts.book);
   const had = entry?.current;
-  const { outcome, error } = await track.ask('rotate', 'interactive');
+  const { outcome, error } = await track.ask('rotate', 'interactive', 'asked');
   const isChanged = outcome === 'changed';
   if (error !== undefined) {
     const old = had === undefined ? 'none' : 'lives';

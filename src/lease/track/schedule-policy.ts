@@ -4,6 +4,7 @@ import type { BackoffLimits } from '../../base/time/backoff.ts';
 import { backoffDelayMs } from '../../base/time/backoff.ts';
 import { renewDelayMs } from '../../base/time/renewal-policy.ts';
 import type { PlannedAction } from '../../store/entry.ts';
+import type { NoticedBy } from '../../store/notice.ts';
 import { expiryAt, retryDelayMs } from './failure-policy.ts';
 import type { AskMode } from './one-at-a-time.ts';
 import { type FailureView, isMinted, isUrgent, type SecretView, type ValueView } from './secret-view.ts';
@@ -33,6 +34,13 @@ export interface PlannedStep {
 }
 
 export type RequestKind = 'read' | 'renew' | 'poll';
+
+/** What a request is sent for whose time has come. */
+export function noticedBy({ action }: PlannedStep, { value }: SecretView): NoticedBy {
+  if (action === 'retry') return 'retry';
+  if (value === undefined) return 'start';
+  return action === 'renew' || action === 'replace' ? 'lease' : 'poll';
+}
 
 /** The next step for a secret. `random` gives numbers in [0, 1). */
 export function planNext(

@@ -4,18 +4,21 @@
 import type { Logger } from '../../base/logger.ts';
 import { type Clock, type Timer, wallAt } from '../../base/time/clock.ts';
 import { defaultEntryPolicy, type EntryPolicy, mergePolicies } from '../../store/entry.ts';
+import type { Notice, NoticedBy } from '../../store/notice.ts';
 import type { Reference } from '../../store/reference.ts';
 import type { Priority, Urgency } from '../../store/secret-reading.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
 import type { Store } from '../../store/store.ts';
 import type { LeaseBook } from '../book/lease-book.ts';
 import type { OwnedLease } from '../book/owned-lease.ts';
+import type { LeaseObserver } from '../lease-observer.ts';
 import { type HandOver, type IssuedValue, issuedValue, restoredValue } from '../run/hand-over.ts';
 import type { SourceTable } from '../source-table.ts';
 import { expiryAt, isOutage, stateOnFailure } from './failure-policy.ts';
 import type { MintFloor } from './mint-floor.ts';
 import { type AskMode, type AskResult, closing, createAsking } from './one-at-a-time.ts';
 import {
+  noticedBy,
   orExpire,
   type PlannedStep,
   planAfterRecovery,
@@ -53,6 +56,7 @@ export interface TrackParts {
   readonly handOver: HandOver | undefined;
   /** What the config calls an entry. */
   readonly namesOf: (entryKey: string) => readonly string[];
+  readonly observer: LeaseObserver;
   /** Ends with the engine. */
   readonly signal: AbortSignal;
 }
@@ -68,7 +72,7 @@ export interface SecretTrack {
   join(entryKey: string): void;
   leave(entryKey: string): void;
   /** One request at a time: asked during one, a single further one follows it, shared by all who asked. */
-  ask(mode: AskMode, priority: Priority): Promise<AskResult>;
+  ask(mode: AskMode, priority: Priority, by: NoticedBy, at?: number): Promise<AskResult>;
   /** Takes over the entries of another track that turned out to mean the same secret, and what it has just read. */
   absorb(entryKeys: readonly string[], reading: Reading): boolean;
   replan(): void;
@@ -104,9 +108,11 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
   const requests = createSecretRequests({ ...options, repeatable: repeatable.signal });
   const asking = createAsking({
     isStopped: () => phase === 'stopped',
+    now: clock.now,
     send,
     onStart: awaitAnswer,
     onEnd(error) {
+      options.observer.answered?.(members, error);
       const isAway = sources.isAway(reference.upstream);
       if (error !== undefined && phase !== 'stopped') apply({ type: 'failed', error, isAway });
       settle();
@@ -190,8 +196,9 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
   }
 
   /** While a request is under way only the end of the value counts. */
-  function awaitAnswer(): void {
+  function awaitAnswer(notice: Notice): void {
     phase = 'awaiting';
+    options.observer.asking?.(members, notice);
     const at = state.isExpired ? undefined : expiryAt(view());
     set(at === undefined ? undefined : { action: 'expire', at, why: 'the answer of upstream is awaited' });
   }
@@ -206,7 +213,7 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
       else replan();
       // While upstream is away each asks once, to say why and to begin to grow stale; that costs upstream nothing.
     } else if (sources.isAway(reference.upstream) && state.failure !== undefined) park(now);
-    else void asking.ask('due', isUrgent(view()) ? 'interactive' : 'background');
+    else void asking.ask('due', isUrgent(view()) ? 'interactive' : 'background', noticedBy(plan, view()));
   }
 
   /** Upstream is away: its gate finds out when it is back, and the engine is told. */
@@ -319,7 +326,7 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
     if (value.ownEnd !== undefined && value.ownEnd <= clock.now()) return;
     apply({ type: 'restored', value });
     floor.note(canonicalKey, value.lifeMs, value.confirmedAt);
-    if (lease?.canRenew === true) queueMicrotask(() => void asking.ask('check', 'background'));
+    if (lease?.canRenew === true) queueMicrotask(() => void asking.ask('check', 'background', 'lease'));
   }
 
   function hasLivingLease(): boolean {

@@ -69,6 +69,18 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
     } satisfies WhoHasAnswer);
   }
 
+  function timeline(exchange: Exchange): void {
+    const isOfAll = exchange.path === routes.timelines.path;
+    const name = isOfAll ? undefined : decodeSegment(exchange.path.slice(prefixOf(routes.timeline).length));
+    if (name !== undefined) exchange.concerns(name);
+    const asked = new URLSearchParams(exchange.query).get('last') ?? '20';
+    if (!/^[1-9]\d{0,3}$/.test(asked))
+      throw new LatchkeyError('usage', 'last: expected a number from 1 to 9999');
+    const answer = view.timeline(name, Number(asked));
+    if (answer === undefined) exchange.fail('not_found', `there is no secret named ${JSON.stringify(name)}`);
+    else exchange.answerJson(200, answer);
+  }
+
   function explain(exchange: Exchange): void {
     const subject = new URLSearchParams(exchange.query).get('subject') ?? '';
     const explanation = view.explain(subject);
@@ -119,13 +131,15 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
     { route: routes.stop, handle: stop },
     { route: routes.whoHas, handle: whoHas },
     { route: routes.explain, handle: explain },
+    { route: routes.timeline, handle: timeline },
+    { route: routes.timelines, handle: timeline },
     { route: routes.drill, handle: drill },
     { route: routes.accessTest, handle: accessTest },
   ];
 
   return {
     name: 'admin',
-    roots: handlers.map(({ route }) => route.path.split('/')[1] ?? ''),
+    roots: [...new Set(handlers.map(({ route }) => route.path.split('/')[1] ?? ''))],
     isServedBy: isAdminServedBy,
     handle(exchange) {
       const found = handlers.find(({ route }) => owns(route, exchange.path));

@@ -1,6 +1,6 @@
 // `latchkey status` for people: the verdict first, each cause once with how much waits for it, then the tables.
-import { headlineOf } from '../api/headline.ts';
-import type { AgentStatus, FileStatus, SecretStatus, UpstreamStatus, WaitStatus } from '../api/status.ts';
+import { headlineOf } from '../../api/headline.ts';
+import type { AgentStatus, FileStatus, SecretStatus, UpstreamStatus, WaitStatus } from '../../api/status.ts';
 import { formatSpan, formatTable } from './table.ts';
 
 export interface TextOptions {

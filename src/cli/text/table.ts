@@ -1,5 +1,5 @@
 // Columns for people: as wide as their widest cell, two spaces between.
-import { printable } from '../base/text/printable.ts';
+import { printable } from '../../base/text/printable.ts';
 
 /** With a width the last column is cut to what is left of it, so that no line wraps; it keeps some room in any case. */
 export function formatTable(

@@ -1,6 +1,6 @@
 import t from 'tap';
-import type { AgentStatus, SecretStatus, UpstreamStatus } from '../../src/api/status.ts';
-import { formatStatus } from '../../src/cli/status-text.ts';
+import type { AgentStatus, SecretStatus, UpstreamStatus } from '../../../src/api/status.ts';
+import { formatStatus } from '../../../src/cli/text/status-text.ts';
 
 const now = Date.parse('2026-01-02T03:04:05Z');
 const started = new Date(now - 60_000).toISOString();
