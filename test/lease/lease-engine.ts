@@ -226,7 +226,7 @@ t.test('reads a static role just after its rotation, again until the value has c
   t.equal(upstream.count('read'), 1);
   await clock.advance(9 * second);
   const early = upstream.count('read');
-  t.ok(early >= 3 && early <= 12, `${early} reads while the rotation is late`);
+  t.ok(early >= 10 && early <= 30, `${early} reads while the rotation is late`);
   await clock.advance(7 * second);
   t.equal(shown(entry), 'password 1');
   const found = upstream.count('read');
@@ -237,7 +237,7 @@ t.test('reads a static role just after its rotation, again until the value has c
 
 for (const restartsTtl of [false, true]) {
   t.test(
-    `a rotated password is here within 2 s, ${restartsTtl ? 'though its ttl began before' : 'with its ttl'}`,
+    `a rotated password is here within 0.7 s, ${restartsTtl ? 'though its ttl began before' : 'with its ttl'}`,
     async (t) => {
       const { clock, upstream, engine, open, shown, close } = createLeaseHarness();
       const path = 'database/static-creds/cron';
@@ -246,10 +246,10 @@ for (const restartsTtl of [false, true]) {
       engine.start();
       await clock.advance(second);
       for (let period = 1; period <= 10; period += 1) {
-        await clock.advance(20 * second * period + 4000 + 2000 - clock.now());
+        await clock.advance(20 * second * period + 4000 + 700 - clock.now());
         t.equal(shown(entry), `password ${period}`);
       }
-      t.ok(upstream.count('read') < 10 * 10, `${upstream.count('read')} reads`);
+      t.ok(upstream.count('read') < 20 * 10, `${upstream.count('read')} reads`);
       await close();
     },
   );

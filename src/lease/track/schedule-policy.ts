@@ -183,15 +183,24 @@ function planChange(value: ValueView, now: number, random: () => number): Planne
   }
   const isRotating = value.kind === 'rotating';
   const why = isRotating ? 'upstream rotates it just before' : 'its ttl ends just before';
-  const spreadMs = isRotating ? 300 + 1000 * random() : 500 + 2000 * random();
+  const spreadMs = isRotating ? 100 * random() : 500 + 2000 * random();
   return { action: 'poll', at: Math.max(now, value.changesAt) + spreadMs, why };
 }
 
-/** This many reads, about a second apart, for a password that its users cannot do without; then it is somebody's fault. */
-const promptWaits = 60;
+/**
+ * How often a password is read that is due to change and that its users cannot do without: servers look for what is due every
+ * few seconds. After a minute of it, it is somebody's fault.
+ */
+const changeSteps = [
+  { waits: 8, ms: 250 },
+  { waits: 20, ms: 500 },
+  { waits: 72, ms: 1000 },
+] as const;
+const promptWaits = 72;
 
 function changeWaitMs({ kind, rotationWaits }: ValueView, random: () => number): number {
-  if (kind === 'rotating' && rotationWaits <= promptWaits) return 700 + 600 * random();
+  const step = kind === 'rotating' && changeSteps.find(({ waits }) => rotationWaits <= waits);
+  if (step) return step.ms * (0.7 + 0.6 * random());
   const failures = kind === 'rotating' ? rotationWaits - promptWaits : rotationWaits;
   return backoffDelayMs(failures, { minMs: 1000, maxMs: 30_000 }, random);
 }

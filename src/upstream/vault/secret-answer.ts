@@ -88,7 +88,8 @@ function flatAging(json: JsonObject, data: JsonValue, context: AnswerContext): A
   }
   if (context.operation === 'write') return issuedAging(data, fields, lease, context);
   if (context.mount?.kvVersion === 1) return { ...kv1Aging(json, fields), dataDigest: digestData(data) };
-  if (rotationFields.slice(1).some((name) => name in fields) && 'ttl' in fields) return rotatingAging(fields);
+  if (rotationFields.slice(1).some((name) => name in fields) && 'ttl' in fields)
+    return rotatingAging(fields, context.wallMs);
   if (lease) return { kind: 'leased', dataDigest: digestData(data), lease };
   const tokenSeconds = issuedTokenSeconds(fields, context);
   if (tokenSeconds === undefined) return { kind: 'static', dataDigest: digestData(data) };
@@ -122,14 +123,26 @@ function lasting(ttlSeconds: number | undefined): { ttlSeconds?: number } {
   return ttlSeconds === undefined ? {} : { ttlSeconds };
 }
 
-function rotatingAging(fields: JsonObject): Aging {
+function rotatingAging(fields: JsonObject, wallMs: number): Aging {
   const mark = fields['last_vault_rotation'];
   return {
     kind: 'rotating',
     dataDigest: digestData(fields, rotationFields),
-    ttlSeconds: Math.min(Math.max(0, seconds(fields['ttl']) ?? 0), longestSeconds),
+    ttlSeconds: Math.min(Math.max(0, untilRotation(fields, wallMs)), longestSeconds),
     ...(typeof mark === 'string' && mark !== '' ? { rotationMark: mark } : {}),
   };
+}
+
+/** The ttl is rounded to the second; the last rotation and the period tell it to the millisecond, where the clocks agree. */
+function untilRotation(fields: JsonObject, wallMs: number): number {
+  const ttl = seconds(fields['ttl']) ?? 0;
+  const last = fields['last_vault_rotation'];
+  const period = seconds(fields['rotation_period']);
+  const exact =
+    typeof last === 'string' && period !== undefined
+      ? (Date.parse(last) - wallMs) / 1000 + period
+      : Number.NaN;
+  return Math.abs(exact - ttl) <= 1 ? exact : ttl - 0.5;
 }
 
 /** KV 1 tells a lease_duration always; it means something only where the secret has a `ttl` (or `lease`) field. */

@@ -116,8 +116,8 @@ const cases: readonly Case[] = [
     name: 'reads a static role just after its rotation',
     view: viewWith({ kind: 'rotating', changesAt: now + 5 * second }),
     action: 'poll',
-    from: 5.3 * second,
-    to: 6.3 * second,
+    from: 5 * second,
+    to: 5.1 * second,
     why: /rotates it/,
   },
   {
@@ -128,22 +128,21 @@ const cases: readonly Case[] = [
     to: 36 * second,
     why: /every refresh/,
   },
-  {
-    name: 'looks again soon while a rotation that is due has not come',
-    view: viewWith({ kind: 'rotating', changesAt: now, rotationWaits: 2 }),
-    action: 'poll',
-    from: 0.7 * second,
-    to: 1.3 * second,
+  ...(
+    [
+      [2, 0.175, 0.325],
+      [15, 0.35, 0.65],
+      [60, 0.7, 1.3],
+      [80, 15, 30],
+    ] as const
+  ).map(([rotationWaits, from, to]) => ({
+    name: `looks again for a rotation that is due after ${rotationWaits} reads`,
+    view: viewWith({ kind: 'rotating' as const, changesAt: now, rotationWaits }),
+    action: 'poll' as const,
+    from: from * second,
+    to: to * second,
     why: /has not changed yet/,
-  },
-  {
-    name: 'and less often when it has not come for a minute',
-    view: viewWith({ kind: 'rotating', changesAt: now, rotationWaits: 70 }),
-    action: 'poll',
-    from: 15 * second,
-    to: 30 * second,
-    why: /not changed yet/,
-  },
+  })),
   {
     name: 'never asks again for what was issued without an end',
     view: viewWith({ kind: 'expiring' }),

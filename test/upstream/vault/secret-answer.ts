@@ -88,14 +88,18 @@ t.test('rotating: ttl and the plan are bookkeeping', async (t) => {
       other,
     );
   const answer = of({});
-  t.match(answer, { kind: 'rotating', ttlSeconds: 86, rotationMark: '1' });
+  t.match(answer, { kind: 'rotating', ttlSeconds: 85.5, rotationMark: '1' });
   t.equal(of({ ttl: 12, last_vault_rotation: '2' }).dataDigest, answer.dataDigest);
   t.not(of({ password: 'q' }).dataDigest, answer.dataDigest);
   const scheduled = read(
     { data: { password: 'p', ttl: 5, rotation_schedule: '* * * * *', rotation_window: 60 } },
     other,
   );
-  t.match(scheduled, { kind: 'rotating', ttlSeconds: 5 });
+  t.match(scheduled, { kind: 'rotating', ttlSeconds: 4.5 });
+  const exact = (ago: number) =>
+    of({ ttl: 80, last_vault_rotation: new Date(wallMs - ago * 1000).toISOString() }).ttlSeconds ?? 0;
+  t.ok(Math.abs(exact(19.7) - 80.3) < 0.01, 'the last rotation tells it to the millisecond');
+  t.equal(exact(25), 79.5, 'unless the clocks differ');
 });
 
 t.test('certificate: what a write issued ends with notAfter; what is only stored does not', async (t) => {
