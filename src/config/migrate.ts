@@ -18,7 +18,8 @@ export interface Migration {
 /** Throws a ConfigError with every problem and its place. */
 export function migrate(files: readonly TextFile[], options: Partial<ForeignOptions> = {}): Migration {
   const problems = createProblems();
-  const read = readForeign(files, { env: {}, folder: process.cwd(), ...options }, problems);
+  const shown = { env: {}, folder: process.cwd(), isMigration: true, ...options };
+  const read = readForeign(files, shown, problems);
   problems.throwIfAny();
   if (read === undefined) throw new ConfigError([]);
   return { yaml: textOf(read.source.value, files, read.tool), tool: read.tool, notes: read.notes };
@@ -30,7 +31,7 @@ export function differences(
   yaml: string,
   foreign: Partial<ForeignOptions> = {},
 ): string[] {
-  const theirs = loadConfig(paths, { env: {}, checks: 'text', foreign });
+  const theirs = loadConfig(paths, { env: {}, checks: 'text', foreign: { isMigration: true, ...foreign } });
   const ours = loadConfigText('latchkey.yaml', yaml, { env: {}, checks: 'text' });
   const sections = Object.keys(theirs) as (keyof ResolvedConfig)[];
   return sections

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { loadConfig } from '../../src/config/load.ts';
 import { differences, migrate } from '../../src/config/migrate.ts';
 
 const agent = `
@@ -92,4 +93,24 @@ t.test('a certificate or a token within the file is not dropped without a word',
     message: /k8s_service_account_token.*k8s_service_account_token_path/,
   });
   t.doesNotThrow(() => read('k8s_service_account_token = ""'));
+});
+
+t.test('shows what needs Consul as without a counterpart, and runs nothing without it', async (t) => {
+  const text = `vault { address = "https://vault.example" ssl { cert = "/both.pem" } }
+prefix { path = "config/app" }
+secret { path = "secret/app" }
+exec { command = "env" }
+`;
+  const folder = t.testdir({ 'e.hcl': text });
+  const path = join(folder, 'e.hcl');
+  const { yaml, notes } = migrate([{ file: path, text }], { tool: 'envconsul' });
+  t.match(notes, [
+    { kind: 'advice' },
+    { kind: 'ignored', message: /needs Consul/, origin: { name: 'prefix' } },
+  ]);
+  t.match(yaml, /cert_file: \/both\.pem\n\s+key_file: \/both\.pem/, 'one file of both, as there');
+  t.same(differences([path], yaml, { tool: 'envconsul' }), []);
+  t.throws(() => loadConfig([path], { env: {}, checks: 'text', foreign: { tool: 'envconsul' } }), {
+    message: /e\.hcl:2:8: prefix: needs Consul/,
+  });
 });

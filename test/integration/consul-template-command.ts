@@ -37,6 +37,18 @@ t.test('renders once, with the command that follows the destination', async (t) 
   );
 });
 
+t.test('runs the program after the files of -once, and ends with it', async (t) => {
+  const { vault, folder, run } = await prepare(t);
+  const flags = [`-vault-addr=${vault.address}`, '-template=a.ctmpl:out:echo told >> ran', '-once'];
+  const program = `cat out >> ran; echo $OWN >> ran; exit 7`;
+  const { code, stderr } = await run('consul-template', ...flags, '-exec', program);
+  t.equal(code, 7, stderr);
+  t.equal(readFileSync(join(folder, 'ran'), 'utf8'), `told\nu1 ${vault.address}\n\n`);
+  const none = await run('consul-template', '-template=none.ctmpl:out', '-once', '-exec', 'touch never');
+  t.equal(none.code, 15);
+  t.notOk(existsSync(join(folder, 'never')), 'nothing runs where a file is missing');
+});
+
 t.test('prints what the files would be', async (t) => {
   const { vault, folder, run } = await prepare(t);
   const { code, stdout } = await run(

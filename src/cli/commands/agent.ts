@@ -6,6 +6,7 @@ import { writePidFile } from '../../agent/host/pid-file.ts';
 import { untilLifeEnds } from '../../agent/life.ts';
 import { createLogger } from '../../base/logger.ts';
 import { type LoadOptions, loadConfig } from '../../config/load.ts';
+import type { ResolvedConfig } from '../../config/resolved.ts';
 import { reportFailure } from '../exit-code.ts';
 import { stopSignal, untilAborted } from '../stop-signal.ts';
 
@@ -33,12 +34,21 @@ function parsePlain(args: readonly string[]): AgentOptions | undefined {
   }
 }
 
-export async function runAgent(options: AgentOptions, load: LoadOptions = {}): Promise<number> {
+/** `only` leaves a part of what the config says; then it is not read again. */
+export async function runAgent(
+  options: AgentOptions,
+  load: LoadOptions = {},
+  only?: (config: ResolvedConfig) => ResolvedConfig,
+): Promise<number> {
   const stop = stopSignal();
   const paths = options.config ?? [];
-  const config = loadConfig(paths, load);
+  const loaded = loadConfig(paths, load);
+  const config = only?.(loaded) ?? loaded;
   const log = createLogger(config.log);
-  const agent = await createAgent({ config, configPaths: paths, load, env: process.env, log });
+  const agent = await createAgent({
+    ...{ config, configPaths: paths, load, env: process.env, log },
+    ...(only === undefined ? {} : { canReload: false }),
+  });
   const onHangup = () => void agent.reload({ reopenLogs: true }).catch(() => undefined); // logged by the agent
   const onUser = () => void agent.refresh().catch(() => undefined); // logged by the agent
   const over = new AbortController();

@@ -35,18 +35,31 @@ export async function runConsulTemplate(args: readonly string[]): Promise<number
   if (isSet('h') || isSet('help')) return print(help);
   const paths = configFiles(flags.said.filter(({ name }) => name === 'config').map(({ value }) => value));
   const load: LoadOptions = {
-    foreign: { tool: 'consul-template', more: [{ file: 'command line', text: hclOf(flags) }] },
+    foreign: {
+      tool: 'consul-template',
+      more: [{ file: 'command line', text: hclOf(flags) }],
+      isOnce: isSet('once'),
+    },
   };
   try {
     const config = loadConfig(paths, load);
     for (const warning of config.warnings) say(`latchkey: warning: ${warning}`);
     if (isSet('parse-only')) return 0;
     if (isSet('dry')) return await render(config, true);
-    if (isSet('once')) return await render(config, false);
+    if (isSet('once')) {
+      const code = await render(config, false);
+      if (code !== 0 || config.processes.length === 0) return code;
+    }
   } catch (error) {
     return fail(error, errorCode(error) === 'config_invalid' ? exits.config : exits.runner);
   }
-  return await runAgent({ config: paths }, load).catch((error: unknown) => fail(error, exits.runner));
+  // Once rendered, the program runs to its end, and no file changes under it.
+  const only = isSet('once') ? programAlone : undefined;
+  return await runAgent({ config: paths }, load, only).catch((error: unknown) => fail(error, exits.runner));
+}
+
+function programAlone(config: ResolvedConfig): ResolvedConfig {
+  return { ...config, upstreams: [], secrets: [], files: [], listeners: [] };
 }
 
 function hclOf(flags: GoFlags): string {
@@ -120,7 +133,7 @@ const help = `latchkey consul-template [OPTIONS]
 Renders templates as consul-template does, from a vault. Its options are known; the usual ones:
   -template SOURCE:DESTINATION:COMMAND   a template, the file it makes, what is run after a change; repeatable
   -config PATH                           a configuration of consul-template, or a folder; repeatable
-  -once                                  render each file once and end
+  -once                                  render each file once and end, with -exec when the program ends
   -dry                                   print what the files would be
   -exec COMMAND                          run a program; its end is the end
   -vault-addr URL  -vault-token TOKEN  -vault-agent-token-file PATH  -vault-renew-token  -vault-unwrap-token

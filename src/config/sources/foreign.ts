@@ -35,8 +35,10 @@ export interface ForeignOptions {
   readonly folder: string;
   /** What the command line says, as a file: it counts after all others. */
   readonly more?: readonly TextFile[];
-  /** envconsul's program is not started again when a secret changes. */
+  /** The program is told of no change of a secret. */
   readonly isOnce?: boolean;
+  /** It is to be shown, not to be run: what has no counterpart is left out and told of. */
+  readonly isMigration?: boolean;
   /** The program of envconsul, from its command line. */
   readonly command?: readonly string[] | undefined;
 }
@@ -136,7 +138,7 @@ function readHcl(files: readonly TextFile[], work: Work, problems: Problems): To
     if (isFine()) draftAgent(agent, context);
   } else if (tool === 'consul-template') {
     const said = mergeConsulTemplates(each(readConsulTemplate));
-    if (isFine()) draftConsulTemplate(said, context);
+    if (isFine()) draftConsulTemplate(said, context, options.isOnce === true);
   } else {
     const said = mergeEnvconsuls(each(readEnvconsul));
     const isCommandLine = options.more !== undefined;

@@ -43,7 +43,8 @@ export function draftVaultClient(vault: SaidVaultClient | undefined, context: Dr
   set(['tls', 'ca_file'], ssl?.caCert, true);
   set(['tls', 'ca_path'], ssl?.caPath, true);
   set(['tls', 'cert_file'], ssl?.cert, true);
-  set(['tls', 'key_file'], ssl?.key, true);
+  // A file that holds both is named once.
+  set(['tls', 'key_file'], said(ssl?.key) ?? ssl?.cert, true);
   set(['tls', 'server_name'], ssl?.serverName);
   if (ssl?.verify?.value === false) draft.set([...upstream, 'tls', 'skip_verify'], true, ssl.verify.origin);
   draftToken(vault, context, origin);

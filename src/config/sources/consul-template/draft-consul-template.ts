@@ -12,7 +12,7 @@ import {
 import { draftTemplate } from './draft-template.ts';
 import type { SaidConsulTemplate } from './said-consul-template.ts';
 
-export function draftConsulTemplate(agent: SaidConsulTemplate, context: DraftContext): void {
+export function draftConsulTemplate(agent: SaidConsulTemplate, context: DraftContext, isOnce: boolean): void {
   const { draft, report, folder } = context;
   draftVaultClient(agent.vault, context);
   const defaults = {
@@ -25,7 +25,7 @@ export function draftConsulTemplate(agent: SaidConsulTemplate, context: DraftCon
   draftTemplateSettings(agent, context);
   draftSandbox(agent, context);
   const program = draftProgram(agent.exec, undefined, false, context);
-  if (program !== undefined) draftReload(agent, context);
+  if (program !== undefined && !isOnce) draftReload(agent, context);
   draftCommonLife(agent, agent.logFile, context);
 }
 

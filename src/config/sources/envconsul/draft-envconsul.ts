@@ -16,19 +16,23 @@ export interface EnvconsulOptions {
   readonly command?: readonly string[] | undefined;
   readonly isOnce?: boolean;
   readonly isCommandLine?: boolean;
+  /** What has no counterpart is left out and told of. */
+  readonly isMigration?: boolean | undefined;
 }
 
 export function draftEnvconsul(
   agent: SaidEnvconsul,
-  { command, isOnce = false, isCommandLine = false }: EnvconsulOptions,
+  { command, isOnce = false, isCommandLine = false, isMigration = false }: EnvconsulOptions,
   context: DraftContext,
 ): void {
   const { report } = context;
   draftVaultClient(agent.vault, context);
   draftTemplateSettings(agent, context);
-  for (const { origin } of agent.prefixes)
-    report.problem(origin, 'needs Consul, which is not asked here; keep these values in the vault');
-  for (const origin of agent.services) report.problem(origin, 'needs Consul, which is not asked here');
+  for (const origin of [...agent.prefixes.map((prefix) => prefix.origin), ...agent.services]) {
+    const message = 'needs Consul, which is not asked here; keep these values in the vault';
+    if (isMigration) report.note('ignored', origin, message);
+    else report.problem(origin, message);
+  }
   const path = draftProgram(agent.exec, command, agent.pristine?.value === true, context);
   if (path === undefined) {
     const origin = agent.exec?.origin ?? nowhereIn(context);
