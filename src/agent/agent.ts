@@ -20,6 +20,7 @@ import { loadKinds } from '../upstream/kinds.ts';
 import { askAws } from './ask-aws.ts';
 import { createDestinationLocks } from './host/destination-locks.ts';
 import { hardenProcess } from './host/harden-process.ts';
+import { keepStateFolder } from './host/keep-state-folder.ts';
 import { createServiceNotifier, type ServiceNotifier } from './host/sd-notify.ts';
 import { claimStateFolder, noStateFolder } from './host/state-folder.ts';
 import { startMemoryTrim } from './host/trim-memory.ts';
@@ -36,6 +37,7 @@ import { degradedOf, type Readiness, readinessOf } from './view/readiness-of.ts'
 import { statusOf } from './view/status.ts';
 import type { StatusSources } from './view/status-sources.ts';
 import { stepEventOf, timelineOf } from './view/timeline-view.ts';
+import { troublesOf } from './view/troubles-of.ts';
 import { type Core, type Serving, wireCore, wireServing } from './wire.ts';
 
 /** Editors and config managers write in several steps. */
@@ -91,6 +93,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   let loaded = { loadedAt: startedAt, reloadError: undefined as string | undefined };
   const state = hasState ? await claimStateFolder({ config, logger }) : noStateFolder;
   const core = wireCore(config, surroundings, { stateFolder: state.path });
+  const kept = keepStateFolder({ state, clock, config, logger, onRenewed: core.engine.remember });
   const locks = createDestinationLocks(env);
   let serving: Serving | undefined;
   let notifier: ServiceNotifier | undefined;
@@ -122,6 +125,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     leases: () => core.engine.leases(),
     lostLogins: core.engine.lostLogins,
     audit: () => (serving?.audit ?? noAudit).status(),
+    troubles: () => troublesOf({ kept, core, log }),
   };
 
   async function refresh(
@@ -154,6 +158,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
 
   /** Whether what the agent has put on this host is still as it was put there. */
   async function verify(): Promise<void> {
+    await kept.verify();
     serving?.server.verify();
     await core.files.verify();
   }
@@ -326,7 +331,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       notifier?.close();
       reaper?.close();
       locks.close();
-      state.release();
+      kept.release();
       logger.info({}, 'stopped');
     },
   };

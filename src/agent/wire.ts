@@ -21,7 +21,7 @@ import { createTemplateCompiler, type TemplateCompiler } from '../content/templa
 import { createFilePipeline, type FilePipeline } from '../files/file-pipeline.ts';
 import { createLeaseEngine, type LeaseEngine, type LeaseEngineOptions } from '../lease/lease-engine.ts';
 import { loadMemoryKey } from '../lease/run/memory-key.ts';
-import { createStateFile } from '../lease/run/state-file.ts';
+import { createStateFile, type StateFile } from '../lease/run/state-file.ts';
 import { type AgentMetrics, defineAgentMetrics } from '../metrics/agent-metrics.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../metrics/registry.ts';
 import type { AgentView } from '../server/agent-view.ts';
@@ -77,6 +77,8 @@ export interface Core {
   readonly metrics: AgentMetrics;
   /** Told of whatever readiness may hang on: secrets, files, processes, logins. */
   readonly changes: Changes;
+  /** Why the state file could not be written the last time. */
+  stateFailure(): string | undefined;
   /** Names and paths of templates mean something else from now on. */
   setResolver(config: ResolvedConfig): void;
 }
@@ -117,9 +119,10 @@ export function wireCore(
     isUsed: (upstream) => engine.isUsed(upstream),
     untilUnused: (upstream, signal) => engine.untilUnused(upstream, signal),
   });
+  let stateFile: StateFile | undefined;
   function rememberedIn(statePath: string): Pick<LeaseEngineOptions, 'stateFile' | 'handOver'> {
     const key = loadMemoryKey({ statePath, env, logger });
-    const stateFile = createStateFile({ path: statePath, logger });
+    stateFile = createStateFile({ path: statePath, logger });
     return { stateFile, handOver: key && { key, originOf: upstreams.originOf } };
   }
 
@@ -214,6 +217,7 @@ export function wireCore(
     registry,
     metrics,
     changes: news.changes,
+    stateFailure: () => stateFile?.failure(),
     setResolver(next) {
       resolver = resolverOf(next);
     },

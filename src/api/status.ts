@@ -18,6 +18,8 @@ export interface AgentStatus {
   readonly waits: readonly WaitStatus[];
   /** What is wrong although all is in place, in a few words each: `vault sealed`, `4 secrets stale`. */
   readonly degraded: readonly string[];
+  /** What this host keeps from the agent, though nothing waits for it. */
+  readonly troubles: readonly TroubleStatus[];
   readonly upstreams: readonly UpstreamStatus[];
   readonly secrets: readonly SecretStatus[];
   readonly files: readonly FileStatus[];
@@ -25,6 +27,13 @@ export interface AgentStatus {
   readonly listeners: readonly ListenerStatus[];
   readonly leases: readonly LeaseStatus[];
   readonly audit: AuditStatus;
+}
+
+export interface TroubleStatus {
+  /** `state folder`, `log` */
+  readonly subject: string;
+  /** With what it leads to, or what to do. */
+  readonly message: string;
 }
 
 export interface WaitStatus {

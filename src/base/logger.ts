@@ -30,6 +30,8 @@ export interface LogSink {
   readonly logger: Logger;
   /** Opens where the log is to go; throws when it cannot be opened. The commit sends what comes from then on there. */
   prepare(options: LoggerOptions): Prepared;
+  /** Why lines cannot be written; undefined: they can. */
+  trouble(): string | undefined;
   /** Opens the file again, after logrotate has moved it away. */
   reopen(): void;
 }
@@ -70,6 +72,7 @@ export function createLogger(options: LoggerOptions): LogSink {
         },
       };
     },
+    trouble: () => current.trouble(),
     reopen() {
       if (current.file === undefined) return;
       const before = current;
@@ -105,15 +108,16 @@ interface Output {
   readonly file: string | undefined;
   readonly format: LoggerOptions['format'];
   readonly destination: Destination;
+  trouble(): string | undefined;
   write(line: string): void;
 }
 
 function openOutput({ file, format }: Omit<LoggerOptions, 'level'>): Output {
   const destination = openDestination(file);
-  tellOnce(destination, file ?? 'stderr');
+  const trouble = tellOnce(destination, file ?? 'stderr');
   const form = format === 'json' ? printableJson : textLine;
   const write = (line: string): void => void destination.write(form(line));
-  return { file, format, destination, write };
+  return { file, format, destination, trouble, write };
 }
 
 function openDestination(file: string | undefined): Destination {
@@ -134,17 +138,19 @@ function openDestination(file: string | undefined): Destination {
 }
 
 /** A log that cannot be written ends nothing: once a trouble, stderr says so, where that is not the log itself. */
-function tellOnce(destination: Destination, name: string): void {
-  let isFailing = false;
+function tellOnce(destination: Destination, name: string): Output['trouble'] {
+  let trouble: string | undefined;
   destination.on('write', () => {
-    isFailing = false;
+    trouble = undefined;
   });
   destination.on('error', (error: NodeJS.ErrnoException) => {
-    if (!isFailing && name !== 'stderr') {
-      process.stderr.write(`latchkey: the log file ${name} cannot be written (${error.code}); make room\n`);
+    const before = trouble;
+    trouble = `${name} cannot be written (${error.code}); make room`;
+    if (before === undefined && name !== 'stderr') {
+      process.stderr.write(`latchkey: the log file ${trouble}\n`);
     }
-    isFailing = true;
   });
+  return () => trouble;
 }
 
 /** For code that needs a logger where nobody listens. */

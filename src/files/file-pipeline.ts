@@ -309,6 +309,20 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
+/** Said once until there is one again: a full disk makes every commit go without. */
+function createJournalNote({ logger, stateFolder }: FilePipelineOptions): (failure: unknown) => void {
+  let isFailing = false;
+  return (failure) => {
+    if (failure !== undefined && !isFailing) {
+      logger.warn(
+        { state_dir: stateFolder },
+        `a commit goes on without its record, and would not be finished after a crash: ${describeError(failure)}`,
+      );
+    }
+    isFailing = failure !== undefined;
+  };
+}
+
 function createTools(
   options: FilePipelineOptions,
   register: FileRegister,
@@ -325,12 +339,7 @@ function createTools(
     commit: {
       stateFolder: options.stateFolder,
       syncFolder: createFolderSync(),
-      onJournalFailure(error) {
-        options.logger.warn(
-          { state_dir: options.stateFolder },
-          `a commit goes on without its record, and would not be finished after a crash: ${describeError(error)}`,
-        );
-      },
+      onJournal: createJournalNote(options),
     },
     diskLimit: createLimit(groupsOnDisk),
     notifyLimit(key) {

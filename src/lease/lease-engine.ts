@@ -103,11 +103,10 @@ export interface LeaseEngine extends Usage {
   leasesRevoked(upstream: string, leaseIds: readonly string[]): void;
   /** Leases of one that has gone, or has another under its name, are renewed and revoked there until they are gone. */
   setUpstreams(upstreams: ReadonlyMap<string, ReadableSource>): void;
-  /**
-   * These versions are about to be in a file, with these bytes; what is returned is to be called when they are. The next
-   * run finds there what it cannot remember.
-   */
+  /** For the next run: these bytes with these versions are about to be in a file; calls what is returned when they are. */
   noteWritten: WrittenValues['note'];
+  /** Writes the state file soon, whether anything has changed or not. */
+  remember(): void;
   leases(): Iterable<LeaseStatus>;
   /** Owns a renewable lease that was just granted to a caller's own request: renewed until released, revoked at exit. */
   hold(grant: HeldGrant): HeldLease;
@@ -328,6 +327,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     refresh,
     rotate,
     noteWritten: written.note,
+    remember: () => memory.save(),
     changedUpstream(upstream, path) {
       const at = clock.now();
       const canonical = sources.find(upstream)?.canonicalKey(createReference({ upstream, path }));

@@ -1,5 +1,5 @@
 // Whoever comes second to the files and leases of an agent that lives writes nothing: it is refused, or served by it.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { runProgram, startAgent, startProgram } from '../support/cli.ts';
@@ -114,4 +114,16 @@ t.test('run beside an agent is served by it, and writes nothing', async (t) => {
   for (const ended of await Promise.all(both)) t.match(ended, { code: 0, stdout: 'kept' });
   untouched('two at once');
   t.match(await agent.ask('/readyz'), { status: 200 });
+});
+
+t.test('a second agent is refused also where somebody has removed the state folder', async (t) => {
+  const { folder, agent, other, env, untouched } = await setUp(t, { listeners: [] });
+  rmSync(join(folder, 'state'), { recursive: true });
+  await waitFor('it is made and locked again', () => existsSync(join(folder, 'state', 'lock')));
+  await waitFor('the leases are written down again', () => existsSync(join(folder, 'state', 'leases.json')));
+  t.match(await runProgram(t, ['agent', '--config', other], { env }), {
+    code: 2,
+    stderr: new RegExp(`is in use by another agent, pid ${agent.pid}`),
+  });
+  untouched('agent');
 });

@@ -1,47 +1,10 @@
 // What breaks at three in the morning, against the running program: each row's cause is named and its remedy, the rest works,
 // it recovers by itself once the cause is gone, and the log holds a line or two, not a flood.
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import t, { type Test } from 'tap';
-import { runProgram, startAgent, type TestAgent } from '../support/cli.ts';
-import { startDevVault, type TestVault } from '../support/dev-vault.ts';
-import { testFolder } from '../support/test-folder.ts';
-import { waitFor } from '../support/wait-for.ts';
-
-interface Night {
-  readonly agent: TestAgent;
-  readonly vault: TestVault;
-  at(name: string): string;
-  write(path: string, text: string): void;
-}
-
-interface Row {
-  readonly name: string;
-  /** Parts of the config beside the two files that every row has. */
-  readonly parts?: (at: (name: string) => string) => { files?: object[]; secrets?: object };
-  /** Before the agent starts. */
-  readonly prepare?: (at: (name: string) => string) => void;
-  readonly breaks: (night: Night) => unknown;
-  /** As `latchkey status` tells them, cause first. */
-  readonly says: RegExp;
-  readonly mends: (night: Night) => unknown;
-  /** How it shows that all is well again, by value; default: the victim holds the newest word. */
-  readonly isWell?: (night: Night, word: string) => boolean;
-  /** While it is broken the vault answers, so that what is not concerned rotates on. */
-  readonly isVaultUp?: boolean;
-  /** Nothing to be seen in between: it is put right at once. */
-  readonly isPutRight?: boolean;
-  readonly mostLines?: number;
-}
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import t from 'tap';
+import { policy, type Row, read, runNight, touch, victim, word } from '../support/night.ts';
 
 t.setTimeout(600_000);
-
-const word = '{{ field "app" "word" }}';
-const victim = (more: object) => (at: (name: string) => string) => ({
-  files: [{ contents: word, destination: at('victim'), ...more }],
-});
-const touch = async ({ vault }: Night) => void (await vault.writeSecret('secret/app', { word: 'touched' }));
-const policy = (text: string) => `path "secret/data/app" { capabilities = ["read"] }\n${text}`;
 
 const rows: readonly Row[] = [
   {
@@ -181,70 +144,4 @@ const rows: readonly Row[] = [
   },
 ];
 
-for (const row of rows) {
-  t.test(row.name, async (t) => {
-    const night = await begin(t, row);
-    const { agent, vault } = night;
-    const isWell = row.isWell ?? (({ at }, text) => read(at('victim')) === text);
-    await agent.untilReady();
-    await waitFor('the first word', () => isWell(night, 'first'));
-    const before = agent.log().length;
-    await row.breaks(night);
-    if (row.isPutRight === true) {
-      await waitFor('it is put right', () => isWell(night, 'first') && existsSync(agent.socket));
-    }
-    const told = await waitFor('the cause', async () => {
-      const { stdout, stderr } = await runProgram(t, ['status', '--socket', agent.socket]);
-      return row.says.test(stdout) ? stdout : void t.comment(stderr);
-    });
-    t.match(told, row.says, 'cause and remedy');
-    if (row.isVaultUp !== false) {
-      await vault.writeSecret('secret/app', { word: 'second' });
-      await waitFor('the rest goes on', () => read(night.at('other')) === 'second');
-    }
-    t.match(await agent.ask('/secrets/app/word'), { status: 200 }, 'the socket serves');
-    await row.mends(night);
-    await vault.writeSecret('secret/app', { word: 'third' });
-    await waitFor('it recovers', () => isWell(night, 'third') && read(night.at('other')) === 'third', 60_000);
-    await agent.untilReady();
-    await waitFor('nothing is said any more', async () => {
-      const { code, stdout } = await runProgram(t, ['status', '--socket', agent.socket]);
-      return code === 0 && /, ready$/.test(stdout.split('\n')[0] ?? '');
-    });
-    const loud = agent
-      .log()
-      .slice(before)
-      .split('\n')
-      .filter((line) => /"level":(?:[45]0|30.*stderr)/.test(line));
-    t.ok(loud.length <= (row.mostLines ?? 3), `${loud.length} lines: ${loud.join('\n')}`);
-  });
-}
-
-async function begin(t: Test, row: Row): Promise<Night> {
-  const folder = testFolder(t);
-  const at = (name: string) => join(folder, name);
-  const vault = await startDevVault(t);
-  await vault.writeSecret('secret/app', { word: 'first' });
-  await vault.writeSecret('secret/extra', { word: 'extra' });
-  await vault.writePolicy('agent', policy('path "secret/data/extra" { capabilities = ["read"] }'));
-  const token = await vault.createToken({ policies: ['agent'] });
-  row.prepare?.(at);
-  const { files = [], secrets = {} } = row.parts?.(at) ?? {};
-  const auth = { method: 'token', min_backoff: '100ms', max_backoff: '500ms' };
-  const agent = startAgent(t, {
-    folder,
-    vault,
-    env: { VAULT_TOKEN: token },
-    config: {
-      upstreams: { vault: { address: vault.address, events: false, auth } },
-      secrets: { app: { path: 'secret/app', refresh: '300ms' }, ...secrets },
-      files: [{ contents: word, destination: at('other') }, ...files],
-    },
-  });
-  const write = (name: string, text: string) => writeFileSync(at(name), text);
-  return { agent, vault, at, write };
-}
-
-function read(path: string): string | undefined {
-  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
-}
+runNight(rows);

@@ -157,6 +157,7 @@ const emptyStatus: AgentStatus = {
   waiting_for: [],
   waits: [],
   degraded: [],
+  troubles: [],
   upstreams: [],
   secrets: [],
   files: [],

@@ -1,8 +1,10 @@
 // The agent's own folder on disk: what lies in it is obeyed by the next start, so nobody else may be able to write there,
 // and two agents must not take it for their own at a time.
 import fs from 'node:fs';
+import { join } from 'node:path';
 import { describeError, LatchkeyError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { inodeAt, inodeOf } from '../../base/paths/file-print.ts';
 import { type HeldFolder, holdFolder } from '../../base/paths/held-folder.ts';
 import { isSharedFolder, PathFault, trusting } from '../../base/paths/path-trust.ts';
 import { flock, lastErrnoName, lockExclusive, lockNonBlocking } from '../../base/system/libc.ts';
@@ -11,11 +13,19 @@ import type { ListenerConfig, ResolvedConfig } from '../../config/resolved.ts';
 export interface StateFolder {
   /** Undefined: there is none that can be used. */
   readonly path: string | undefined;
+  readonly lockPath: string | undefined;
+  /** Whether what is locked is still what lies there. */
+  isInPlace(): boolean;
   release(): void;
 }
 
 /** For those who neither keep nor write anything. */
-export const noStateFolder: StateFolder = { path: undefined, release() {} };
+export const noStateFolder: StateFolder = {
+  path: undefined,
+  lockPath: undefined,
+  isInPlace: () => true,
+  release() {},
+};
 
 /** Another process has it, and with it the files and the leases. */
 export class StateInUseError extends LatchkeyError {
@@ -57,7 +67,13 @@ export async function claimStateFolder(options: ClaimOptions): Promise<StateFold
     }
     const fd = lock(folder, options);
     // The path without links: it was looked at, and none may come after.
-    return { path: folder.path, release: () => fs.closeSync(fd) };
+    const lockPath = join(folder.path, lockName);
+    return {
+      path: folder.path,
+      lockPath,
+      isInPlace: () => inodeAt(lockPath, 'kept') === inodeOf(fs.fstatSync(fd, { bigint: true })),
+      release: () => fs.closeSync(fd),
+    };
   } catch (error) {
     if (error instanceof LatchkeyError) throw error;
     return unusable(path, error, logger);
@@ -72,7 +88,7 @@ function unusable(path: string, error: unknown, logger: Logger): StateFolder {
     { state_dir: path },
     `state_dir is not used: ${describeError(error)}${remedy}; ${notRecovered}`,
   );
-  return { path: undefined, release: () => undefined };
+  return noStateFolder;
 }
 
 /** The lock goes with the process, however it ends. */

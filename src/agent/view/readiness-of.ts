@@ -112,6 +112,7 @@ export function degradedOf(sources: StatusSources): string[] {
     ),
     ...(sources.config().reloadError === undefined ? [] : ['config on disk refused']),
     ...(sources.audit().state === 'failing' ? ['audit failing'] : []),
+    ...sources.troubles().map(({ subject }) => `${subject} failing`),
   ];
 }
 

@@ -33,6 +33,7 @@ export function statusOf(sources: StatusSources): AgentStatus {
     waiting_for: missing,
     waits,
     degraded: degradedOf(sources),
+    troubles: sources.troubles(),
     upstreams: showUpstreams(sources),
     secrets: [...store.entries()].map((entry) =>
       secretStatus({ entry, names: names.namesOf(entry.key), holders: store.holders(entry.key), wallNow }),

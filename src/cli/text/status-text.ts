@@ -22,6 +22,7 @@ export function formatStatus(status: AgentStatus, { now, width }: TextOptions): 
     `latchkey ${status.version}, pid ${status.pid}, up ${since}, ${headlineOf(status)}\n`,
     ...causes(status.waits),
     ...faults(status),
+    ...status.troubles.map(({ subject, message }) => `  ${subject}: ${message}\n`),
     section('UPSTREAM', ['STATE', 'SINCE', 'ADDRESS', 'LOGIN', 'SAYS'], status.upstreams, (one) => [
       one.name,
       one.state,

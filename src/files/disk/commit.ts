@@ -25,8 +25,8 @@ export interface CommitTools {
   /** Where the journal goes; undefined: a kill between two renames leaves a set half new until the next start. */
   readonly stateFolder: string | undefined;
   readonly syncFolder: SyncFolder;
-  /** A commit goes on without its journal. */
-  readonly onJournalFailure?: (error: unknown) => void;
+  /** A commit goes on without its journal, or undefined: has it. */
+  readonly onJournal?: (failure: unknown) => void;
 }
 
 export interface Commit {
@@ -102,10 +102,14 @@ function createCommit(
 /** A full or broken disk must not keep a new secret from its program: then only a kill would tell the difference. */
 async function openJournal(record: JournalRecord, tools: CommitTools): Promise<Journal | undefined> {
   if (tools.stateFolder === undefined) return undefined;
-  return await writeJournal(tools.stateFolder, record, tools.syncFolder).catch((error: unknown) => {
-    tools.onJournalFailure?.(error);
+  try {
+    const journal = await writeJournal(tools.stateFolder, record, tools.syncFolder);
+    tools.onJournal?.(undefined);
+    return journal;
+  } catch (error) {
+    tools.onJournal?.(error);
     return undefined;
-  });
+  }
 }
 
 async function prepare(file: StagedFile, keepsPrevious: boolean): Promise<Change> {

@@ -64,17 +64,21 @@ export interface StateFile {
   load(): SavedState;
   /** Writes `state()` soon; several calls make one write. */
   save(state: () => SavedState): void;
+  /** Why the last write did not come to be; undefined: it did. */
+  failure(): string | undefined;
   /** Resolves when all that was saved is in the file, or could not be written. */
   flush(): Promise<void>;
 }
 
+/** After a write that failed. */
+const againMs = 5_000;
 const noState: SavedState = { leases: [], values: [], logins: [] };
 
 export function createStateFile(options: { path: string; logger: Logger }): StateFile {
   const { path, logger } = options;
   let wanted: (() => SavedState) | undefined;
   let writing: Promise<void> = Promise.resolve();
-  let isFailing = false;
+  let failure: string | undefined;
   let isShared = false;
 
   function isAnothers(file: StateContent | undefined): boolean {
@@ -103,24 +107,29 @@ export function createStateFile(options: { path: string; logger: Logger }): Stat
       const content = { version: 1, owner: self, ...state() };
       const text = `${JSON.stringify(content, undefined, 1)}\n`;
       await replaceFile(path, text, { mode: 0o600, createMode: 0o700, sweeps: true });
-      isFailing = false;
+      failure = undefined;
     } catch (error) {
-      if (!isFailing)
+      if (failure === undefined)
         logger.warn(
           { path, code: pathErrorText(error) },
           'cannot write the state file; leases would be left to their end after a crash',
         );
-      isFailing = true;
+      failure = pathErrorText(error);
+      // Nothing else may come to be written for long, and what is missing is missed after a crash.
+      setTimeout(() => save(state), againMs).unref();
     }
+  }
+
+  function save(state: () => SavedState): void {
+    const isPlanned = wanted !== undefined;
+    wanted = state;
+    if (!isPlanned) writing = writing.then(writeWanted);
   }
 
   return {
     load,
-    save(state) {
-      const isPlanned = wanted !== undefined;
-      wanted = state;
-      if (!isPlanned) writing = writing.then(writeWanted);
-    },
+    save,
+    failure: () => failure,
     flush: () => writing,
   };
 }

@@ -21,7 +21,16 @@ function textOf(secrets: readonly SecretStatus[], upstreams: readonly UpstreamSt
   const status: AgentStatus = {
     ...{ api_version: 1, version: '1', pid: 1, started_at: started, ready: true },
     config: { sources: [], loaded_at: started, reload_error: null },
-    ...{ waiting_for: [], waits: [], degraded: [], files: [], processes: [], listeners: [], leases: [] },
+    ...{
+      waiting_for: [],
+      waits: [],
+      degraded: [],
+      troubles: [],
+      files: [],
+      processes: [],
+      listeners: [],
+      leases: [],
+    },
     audit: {
       ...{ file: null, state: 'off', on_failure: null, seq: 0, hash: null, error: null, lost: 0 },
       denied: { file: null, seq: 0, hash: null },

@@ -88,7 +88,7 @@ t.test('goes on without a journal when the state folder is closed, and says so',
   const tools = {
     ...createTools(folder),
     stateFolder: join(folder, 'blocked/state'),
-    onJournalFailure: (error: unknown) => failures.push(error),
+    onJournal: (error: unknown) => failures.push(error),
   };
   const commit = await commitFiles({ files, canRestore: false, notify: ['x'] }, tools);
   t.equal(commit.journalPath, undefined);

@@ -86,6 +86,7 @@ async function render(
   try {
     const log = {
       logger: silentLogger,
+      trouble: () => undefined,
       reopen: () => undefined,
       prepare: () => ({ commit: () => undefined, abandon: () => undefined }),
     };
