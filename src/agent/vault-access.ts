@@ -44,10 +44,7 @@ export function createVaultAccess(
       },
       ownAccessor: () => find()?.vault.accessor(),
       ownTokens: () => find()?.vault.ownTokens() ?? [],
-      holdLease({ id, path, durationSeconds }) {
-        const upstream = find()?.name ?? '';
-        return core.engine.hold({ upstream, id, key: `${upstream}:write ${path}`, durationSeconds });
-      },
+      hold: core.engine.hold,
     },
   };
 }

@@ -4,14 +4,16 @@
 import { LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { type Clock, wallAt } from '../base/time/clock.ts';
+import { orAborted } from '../base/time/linked-signal.ts';
 import { createChangePoint } from '../base/time/until.ts';
 import type { Entry, EntryPolicy } from '../store/entry.ts';
+import type { HeldLease, Loan } from '../store/loan.ts';
 import { createReference } from '../store/reference.ts';
 import type { ReadableSource } from '../store/secret-reading.ts';
 import type { SecretVersion } from '../store/secret-version.ts';
 import type { Store } from '../store/store.ts';
 import { sweepAtExit } from './book/exit-sweep.ts';
-import { type HeldGrant, type HeldLease, holdLease } from './book/held-lease.ts';
+import { holdLease } from './book/held-lease.ts';
 import { createLeaseBook } from './book/lease-book.ts';
 import type { LeaseState, OwnedLease } from './book/owned-lease.ts';
 import { createUsage, type Usage } from './book/usage.ts';
@@ -31,7 +33,6 @@ import type { SecretTrack } from './track/secret-track.ts';
 import { isMinted } from './track/secret-view.ts';
 import { createTellNews } from './track/tell-news.ts';
 import { createTrackTable } from './track/track-table.ts';
-import { untilAborted } from './until-aborted.ts';
 
 export interface LeaseEngineOptions {
   store: Store;
@@ -108,8 +109,8 @@ export interface LeaseEngine extends Usage {
   /** Writes the state file soon, whether anything has changed or not. */
   remember(): void;
   leases(): Iterable<LeaseStatus>;
-  /** Owns a renewable lease that was just granted to a caller's own request: renewed until released, revoked at exit. */
-  hold(grant: HeldGrant): HeldLease;
+  /** Owns what a caller's own request just got and can be renewed: renewed while it is wanted, the agent's own revoked at exit. */
+  hold(loan: Loan): HeldLease;
   /** Upstreams whose login ends with this run: what it was done with is used up, and there is no way to hand it on. */
   lostLogins(): string[];
   /** The consumers are about to close: what they give up from now on is not given back to upstream. */
@@ -277,7 +278,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     const { wanted, unknown } = tracksOf(keys);
     const parts = { clock, store, book, signal: life.signal };
     const asked = Promise.all([...wanted].map(([track, own]) => rotateTrack(track, own, revokeNow, parts)));
-    const results = await (signal === undefined ? asked : untilAborted(asked, signal));
+    const results = await (signal === undefined ? asked : orAborted(asked, signal));
     const failed = { outcome: 'failed', isChanged: false, old: 'none' } as const;
     return [...results.flat(), ...unknown.map((key) => ({ key, ...failed, error: noSuchEntry(key) }))];
   }
@@ -299,7 +300,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     const { wanted, unknown } = tracksOf(keys ?? tracks.entryKeys());
     const mode = replace && keys !== undefined ? 'replace' : 'check';
     const asked = Promise.all([...wanted].map(([track, own]) => refreshTrack(own, track, mode)));
-    const results = await (signal === undefined ? asked : untilAborted(asked, signal));
+    const results = await (signal === undefined ? asked : orAborted(asked, signal));
     const failed = unknown.map((key): RefreshResult => ({ key, outcome: 'failed', error: noSuchEntry(key) }));
     return [...results.flat(), ...failed];
   }
@@ -376,7 +377,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
         yield { key, upstream, leaseId, state: leaseState, expiresAt, onExit: policy.onExit };
       }
     },
-    hold: (grant) => holdLease(grant, { book, clock, signal: life.signal }),
+    hold: (loan) => holdLease(loan, { book, clock, signal: life.signal, lookAtClock: watch.check }),
     lostLogins: memory.lostLogins,
     quiesce,
     async close({ signal, onExit }) {

@@ -8,6 +8,7 @@ import type { SecretValue } from '../base/secret-value.ts';
 import type { JsonObject } from '../base/text/json.ts';
 import type { HookConfig } from '../config/resolved.ts';
 import type { Entry } from '../store/entry.ts';
+import type { HeldLease, Loan } from '../store/loan.ts';
 import type { Reference } from '../store/reference.ts';
 import type { Store } from '../store/store.ts';
 
@@ -27,16 +28,6 @@ interface Readiness {
   readonly missing: readonly string[];
 }
 
-/** A lease that the engine keeps for callers, though no entry of the store has it. */
-export interface HeldLease {
-  /** Wall time in milliseconds; undefined: it is gone. */
-  endsAt(): number | undefined;
-  /** Soon, and not by the schedule. */
-  renew(): void;
-  /** Left to its own end, or to the agent's. */
-  release(): void;
-}
-
 /** The Vault upstream behind the Vault dialect, and the lease engine that owns what is kept of it. */
 export interface VaultAccess {
   /** Undefined: the config has none. */
@@ -54,8 +45,8 @@ export interface VaultAccess {
   ownAccessor(): string | undefined;
   /** The agent's own token and those before it: no answer may hold one of them. */
   ownTokens(): readonly SecretValue[];
-  /** The lease engine keeps what a caller got by the agent's token: renews it, and revokes it at exit. */
-  holdLease(lease: { id: string; path: string; durationSeconds: number }): HeldLease;
+  /** The lease engine keeps what a caller got: renews it while it is wanted, and revokes at exit what the agent's token got. */
+  hold(loan: Loan): HeldLease;
 }
 
 export interface AgentView {

@@ -67,7 +67,7 @@ async function startLatchkey() {
         leasesRevoked() {},
         ownAccessor: () => undefined,
         ownTokens: () => [],
-        holdLease: () => ({ endsAt: () => undefined, renew() {}, release() {} }),
+        hold: () => ({ endsAt: () => undefined, renew: async () => undefined, confirm() {}, release() {} }),
       },
     },
   });

@@ -7,16 +7,23 @@ import type { Logger } from '../../base/logger.ts';
 import { backoffDelayMs } from '../../base/time/backoff.ts';
 import type { Clock, Timer } from '../../base/time/clock.ts';
 import { renewDelayMs } from '../../base/time/renewal-policy.ts';
-import type { LeaseRequests, ReadableSource, RequestOptions } from '../../store/secret-reading.ts';
+import type {
+  LeaseRenewal,
+  LeaseRequests,
+  ReadableSource,
+  RequestOptions,
+} from '../../store/secret-reading.ts';
 import type { LeaseObserver } from '../lease-observer.ts';
 import type { SourceTable } from '../source-table.ts';
 import { mayHaveTakenEffect } from '../track/failure-policy.ts';
 import type { ScheduleLimits } from '../track/schedule-policy.ts';
 import {
   applyGrant,
+  applyLook,
   applyRenewal,
   capEnd,
   createLease,
+  isOfCaller,
   type KeptLease,
   type LeaseGrant,
   mayBeRenewed,
@@ -32,6 +39,8 @@ export interface LeaseBook {
   has(lease: OwnedLease): boolean;
   /** Asks upstream for more time. A lease that is lost leaves the book. Rejects as upstream does. */
   renew(lease: OwnedLease, options: RequestOptions): Promise<void>;
+  /** Upstream was asked at `sentAt` and told how much is left; the renewal is not put off by that. */
+  confirm(lease: OwnedLease, leftSeconds: number, sentAt: number): void;
   /** Its secret has another one now: kept alive here for those who still use it. */
   supersede(lease: OwnedLease): void;
   /** `user` does not use it any more; the last one leaving a lease that is not current retires it after its overlap. */
@@ -52,6 +61,7 @@ export interface LeaseBook {
   leaveAlive(lease: OwnedLease): void;
   /** It is gone. */
   forget(lease: OwnedLease): void;
+  /** But what is a caller's own. */
   leases(): IterableIterator<OwnedLease>;
   /** Current leases of upstreams that have gone are no longer renewed: they are replaced before they end. */
   upstreamsReplaced(): void;
@@ -85,7 +95,7 @@ interface Task {
 }
 
 export function createLeaseBook(options: BookOptions): LeaseBook {
-  const { clock, random, limits, sources, logger, signal, observer, onChange } = options;
+  const { clock, random, limits, sources, logger, signal, observer } = options;
   const leases = new Map<string, KeptLease>();
   const tasks = new Map<OwnedLease, Task>();
   const awaited = new Map<OwnedLease, PromiseWithResolvers<void>>();
@@ -96,6 +106,10 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
     return found === lease ? found : undefined;
   }
   const has = (lease: OwnedLease): boolean => kept(lease) !== undefined;
+
+  function onChange(lease: OwnedLease): void {
+    if (!isOfCaller(lease)) options.onChange();
+  }
 
   function schedule(lease: OwnedLease, dueAt: number, failures: number): void {
     tasks.get(lease)?.timer?.cancel();
@@ -116,7 +130,8 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
     leases.delete(bookKey(lease.upstream, lease.id));
     awaited.get(lease)?.resolve();
     awaited.delete(lease);
-    onChange();
+    lease.loan?.onGone();
+    onChange(lease);
   }
 
   /** Upstream does not have it any more: whoever looks at it from now on sees that it has ended. */
@@ -166,6 +181,7 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
   }
 
   async function keepAlive(lease: OwnedLease): Promise<void> {
+    if (lease.loan?.isWanted() === false) return leaveAlive(lease);
     if (lease.canRenew) await renew(lease, { signal, priority: 'background' });
     if (lease.state === 'superseded') schedule(lease, renewalAt(lease), 0);
   }
@@ -182,17 +198,13 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
   async function renew(lease: OwnedLease, request: RequestOptions): Promise<void> {
     const sentAt = clock.now();
     try {
-      const answer = await sources.call(
-        lease.upstream,
-        (source) => leasesOf(source).renew(lease.id, lease.askedSeconds, request),
-        lease.issuer,
-      );
+      const answer = await askMore(lease, request);
       const own = kept(lease);
       if (own !== undefined) {
         applyRenewal(own, answer, sentAt);
         holdToUpstream(own);
       }
-      onChange();
+      onChange(lease);
     } catch (error) {
       if (errorCode(error) === 'lease_lost') lose(lease);
       const own = kept(lease);
@@ -203,6 +215,12 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
       lose(lease);
       throw new LatchkeyError('lease_lost', `the lease of ${lease.key} was renewed for no time at all`);
     }
+  }
+
+  async function askMore(lease: OwnedLease, request: RequestOptions): Promise<LeaseRenewal> {
+    const { loan, upstream, id, askedSeconds, issuer } = lease;
+    if (loan?.renew !== undefined) return loan.renew(askedSeconds, request.signal);
+    return sources.call(upstream, (source) => leasesOf(source).renew(id, askedSeconds, request), issuer);
   }
 
   async function revoke(lease: OwnedLease, request: RequestOptions): Promise<void> {
@@ -227,12 +245,24 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
     if (lease.state === 'current' && lease.issuer !== sources.find(lease.upstream)) lease.canRenew = false;
   }
 
+  /** What a caller alone answers for is nothing to be kept once it is not kept alive. */
+  function leaveAlive(lease: OwnedLease): void {
+    const own = kept(lease);
+    if (own === undefined) return;
+    if (isOfCaller(lease)) forget(lease);
+    else {
+      Object.assign(own, { state: 'superseded', canRenew: false });
+      schedule(lease, Number.POSITIVE_INFINITY, 0);
+      onChange(lease);
+    }
+  }
+
   function retire(lease: OwnedLease, delayMs: number): void {
     const own = kept(lease);
     if (own === undefined) return;
     own.state = 'retiring';
     schedule(lease, clock.now() + delayMs, 0);
-    onChange();
+    onChange(lease);
   }
 
   return {
@@ -246,19 +276,25 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
         return lease;
       }
       leases.set(key, renewed);
-      onChange();
+      onChange(renewed);
       return renewed;
     },
     find: (upstream, leaseId) => leases.get(bookKey(upstream, leaseId)),
     has,
     renew,
+    confirm(lease, leftSeconds, sentAt) {
+      const own = kept(lease);
+      if (own === undefined) return;
+      applyLook(own, sentAt + leftSeconds * 1000, sentAt);
+      schedule(lease, Math.min(tasks.get(lease)?.dueAt ?? Number.POSITIVE_INFINITY, renewalAt(lease)), 0);
+    },
     supersede(lease) {
       const own = kept(lease);
       if (own?.state !== 'current') return;
       own.state = 'superseded';
       if (lease.users.size === 0) retire(lease, overlapOf(lease));
       else schedule(lease, renewalAt(lease), 0);
-      onChange();
+      onChange(lease);
     },
     leave(lease, user) {
       const own = kept(lease);
@@ -296,18 +332,12 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
       task?.timer?.cancel();
       tasks.delete(lease);
       own.state = 'current';
-      onChange();
+      onChange(lease);
       return true;
     },
-    leaveAlive(lease) {
-      const own = kept(lease);
-      if (own === undefined) return;
-      Object.assign(own, { state: 'superseded', canRenew: false });
-      schedule(lease, Number.POSITIVE_INFINITY, 0);
-      onChange();
-    },
+    leaveAlive,
     forget,
-    leases: () => leases.values(),
+    leases: () => leases.values().filter((lease) => !isOfCaller(lease)),
     upstreamsReplaced() {
       for (const lease of leases.values()) holdToUpstream(lease);
     },

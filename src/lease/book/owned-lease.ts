@@ -2,6 +2,7 @@
 // clock make of that. Pure; times are monotonic milliseconds.
 import { isExhausted } from '../../base/time/renewal-policy.ts';
 import type { EntryPolicy } from '../../store/entry.ts';
+import type { Loan } from '../../store/loan.ts';
 import type { LeaseRenewal, ReadableSource } from '../../store/secret-reading.ts';
 
 export type LeaseState = 'current' | 'superseded' | 'retiring';
@@ -33,6 +34,8 @@ export interface OwnedLease {
   readonly latestEnd: number;
   /** Its end is that of the token that it was issued under. */
   readonly endsWithToken: boolean;
+  /** A caller got it, and no secret has it. */
+  readonly loan: Loan | undefined;
   /** It leaked: no overlap once its users have moved. */
   readonly isCondemned: boolean;
 }
@@ -57,6 +60,7 @@ export interface LeaseGrant {
   readonly endsAt?: number;
   /** When the token that it was issued under ends. */
   readonly latestEnd?: number;
+  readonly loan?: Loan;
 }
 
 export function createLease(grant: LeaseGrant, issuer: ReadableSource | undefined): KeptLease {
@@ -81,8 +85,14 @@ export function createLease(grant: LeaseGrant, issuer: ReadableSource | undefine
     canRenew: grant.isRenewable,
     isDoubtful: grant.endsAt !== undefined,
     endsWithToken: latestEnd < endsAt,
+    loan: grant.loan,
     isCondemned: false,
   };
+}
+
+/** Kept by a token of the caller's, who alone answers for it: not revoked here, and not written down. */
+export function isOfCaller({ loan }: Pick<OwnedLease, 'loan'>): boolean {
+  return loan?.renew !== undefined;
 }
 
 /** The time counts from the sending: upstream cannot have given it earlier. */
@@ -101,6 +111,11 @@ export function applyRenewal(lease: KeptLease, answer: LeaseRenewal, sentAt: num
   Object.assign(lease, { ...known, endsWithToken, grantedMs, canRenew, confirmedAt });
 }
 
+/** Upstream told how much of it is left, which may be less than it was given. */
+export function applyLook(lease: KeptLease, endsAt: number, sentAt: number): void {
+  Object.assign(lease, { endsAt, mayLastUntil: endsAt, isDoubtful: false, confirmedAt: sentAt });
+}
+
 /** The answer to a renewal was lost: upstream may have given what was asked. */
 export function mayBeRenewed(lease: KeptLease, now: number): void {
   const end = Math.min(now + lease.askedSeconds * 1000, lease.latestEnd);
@@ -109,8 +124,8 @@ export function mayBeRenewed(lease: KeptLease, now: number): void {
 
 /** The same lease was granted once more, to further users. */
 export function applyGrant(lease: KeptLease, again: KeptLease): void {
-  const { endsAt, mayLastUntil, isDoubtful, confirmedAt, grantedMs, canRenew } = again;
-  Object.assign(lease, { endsAt, mayLastUntil, isDoubtful, confirmedAt, grantedMs, canRenew });
+  const { endsAt, mayLastUntil, isDoubtful, confirmedAt, grantedMs, canRenew, loan } = again;
+  Object.assign(lease, { endsAt, mayLastUntil, isDoubtful, confirmedAt, grantedMs, canRenew, loan });
   for (const user of again.users) lease.users.add(user);
 }
 

@@ -2,7 +2,7 @@
 // and for how long they do. Pure. As Vault's agent: only what can be renewed; who asks again for the rest wants another.
 import type { Caller } from '../../access/caller.ts';
 import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../base/text/json.ts';
-import { renewDelayMs } from '../../base/time/renewal-policy.ts';
+import type { LeaseRenewal } from '../../store/secret-reading.ts';
 import { neverCached, type VaultTarget } from './vault-path-policy.ts';
 
 export type Keepable = 'login' | 'create' | 'lease';
@@ -71,9 +71,9 @@ export function grantOf(json: JsonObject, kind: Keepable): Grant | undefined {
   return { kind: 'lease', id: leaseId, accessor: undefined, isOrphan: false, durationSeconds };
 }
 
-/** What a renewal left; 0: it is not renewed any further. */
-export function renewedSeconds(json: JsonObject): number {
-  return secondsOf(isJsonObject(json['auth']) ? json['auth'] : json);
+export function renewedLife(json: JsonObject): LeaseRenewal {
+  const part = isJsonObject(json['auth']) ? json['auth'] : json;
+  return { durationSeconds: numberOf(part['lease_duration']), isRenewable: part['renewable'] === true };
 }
 
 /** The rest of a token's life by a lookup; undefined where the answer does not tell. */
@@ -82,14 +82,12 @@ export function lookedUpSeconds(json: JsonObject): number | undefined {
   return ttl instanceof JsonNumber ? numberOf(ttl) : undefined;
 }
 
-/** With a tenth of its life left it is no good answer to somebody who begins to use it. */
+/**
+ * With a tenth of its life left it is no good answer to somebody who begins to use it. Vaults tell whole seconds, some of
+ * them rounded up: the last one may be over already.
+ */
 export function isFit(remainingMs: number, grantedMs: number): boolean {
-  return remainingMs > grantedMs / 10;
-}
-
-/** Milliseconds until the next renewal, or the next try of one that failed. */
-export function renewalDelayMs(remainingMs: number, hasFailed: boolean): number {
-  return Math.max(1000, hasFailed ? remainingMs / 4 : renewDelayMs(remainingMs, () => 0.5));
+  return remainingMs > Math.max(grantedMs / 10, 1000);
 }
 
 function secondsOf(part: JsonObject): number {

@@ -2,8 +2,8 @@
 // with the token that they were got by.
 
 import type { SecretValue } from '../../base/secret-value.ts';
-import type { Clock, Timer } from '../../base/time/clock.ts';
-import type { HeldLease } from '../agent-view.ts';
+import type { Clock } from '../../base/time/clock.ts';
+import type { HeldLease } from '../../store/loan.ts';
 import type { Grant } from './vault-held-policy.ts';
 
 export interface Held {
@@ -20,19 +20,15 @@ export interface Held {
   readonly askedBy: string;
   readonly ownAccessor: string | undefined;
   readonly leaseId: string | undefined;
-  readonly engineLease: HeldLease | undefined;
+  readonly lease: HeldLease;
   readonly body: SecretValue;
   /** Wall time in milliseconds, as all the times here: a host that slept must not take it for time that is left. */
   readonly obtainedAt: number;
-  endsAt: number;
   confirmedAt: number;
   usedAt: number;
-  renewAt: number;
-  canRenew: boolean;
   /** Something was revoked that it may have hung on. */
   isDoubtful: boolean;
   checking: Promise<void> | undefined;
-  timer: Timer | undefined;
 }
 
 export interface HeldTable {
@@ -52,7 +48,7 @@ export interface HeldTable {
   touch(held: Held | undefined): void;
   /** Of every token it must be asked whether it still is. */
   doubt(): void;
-  /** Ends every timer and forgets all. */
+  /** Forgets all; what the agent's own token got is the engine's to end. */
   close(): void;
 }
 
@@ -64,9 +60,8 @@ export function createHeldTable({ clock, maxEntries }: { clock: Clock; maxEntrie
 
   function drop(held: Held, areOrphaned = false): void {
     if (!has(held)) return;
-    held.timer?.cancel();
     byKey.delete(held.key);
-    held.engineLease?.release();
+    held.lease.release();
     if (held.digest === undefined) return;
     byToken.delete(held.digest);
     dropAskedBy(held.digest, areOrphaned);
@@ -109,9 +104,10 @@ export function createHeldTable({ clock, maxEntries }: { clock: Clock; maxEntrie
       for (const held of byToken.values()) held.isDoubtful = true;
     },
     close() {
-      for (const held of byKey.values()) held.timer?.cancel();
+      const callers = [...byKey.values()].filter(({ token }) => token !== undefined);
       byKey.clear();
       byToken.clear();
+      for (const { lease } of callers) lease.release();
     },
   };
 }

@@ -1,6 +1,6 @@
 // Tokens and leases that callers got through the agent, kept for whoever makes the very same request again and shows the
-// same: one request in flight, renewed while somebody uses them, let go when they end. What may be kept says
-// vault-held-policy.ts; leases under the agent's own token are the lease engine's, the rest is renewed by its own token.
+// same: one request in flight, and which goes with which. What may be kept says vault-held-policy.ts; when each is renewed,
+// and until when it is good, is the affair of the lease engine's book.
 
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Caller } from '../../access/caller.ts';
@@ -8,7 +8,6 @@ import { BoundedMap } from '../../base/bounded-map.ts';
 import type { ForwardedAnswer } from '../../base/forwarded.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import type { Clock } from '../../base/time/clock.ts';
-import { isExhausted } from '../../base/time/renewal-policy.ts';
 import type { AgentView, VaultAccess } from '../agent-view.ts';
 import { numberSpan, withNumbers } from './vault-body.ts';
 import { jsonFields, smallJson, type VaultToken } from './vault-forward.ts';
@@ -20,7 +19,6 @@ import {
   isFit,
   type Keepable,
   keepableOf,
-  renewalDelayMs,
 } from './vault-held-policy.ts';
 import { createHeldTable, type Held } from './vault-held-table.ts';
 import type { VaultTarget } from './vault-path-policy.ts';
@@ -73,7 +71,6 @@ const defaultLimits = {
   maxEntries: 1000,
   /** Neither asked for again nor used for so long: no longer renewed. The same as for callers that have no process. */
   idleMs: 3_600_000,
-  lookMs: 60_000,
   /** A token that upstream has not confirmed for so long is looked up before it is handed out again. */
   trustMs: 2000,
   /** Paths that gave no lease are passed on so long without another look. */
@@ -110,9 +107,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
     return digestOf(JSON.stringify([vault.upstream()?.name, ...asked, tokenKey(token), of, sent]));
   }
 
-  function endOf({ engineLease, endsAt }: Held): number {
-    return engineLease === undefined ? endsAt : (engineLease.endsAt() ?? 0);
-  }
+  const endOf = ({ lease }: Held): number => lease.endsAt() ?? 0;
 
   /** Of this upstream, and not of a token that the agent has no more. */
   function isOfNow({ upstream, askedBy, ownAccessor, grant }: Held): boolean {
@@ -124,72 +119,37 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
     return isOfNow(held) && isFit(endOf(held) - clock.wall(), held.grant.durationSeconds * 1000);
   }
 
+  function isWanted(held: Held): boolean {
+    return clock.wall() - held.usedAt <= limits.idleMs && isOfNow(held);
+  }
+
   function keep(request: HeldRequest, key: string, grant: Grant, body: Buffer, sentAt: number): Held {
     const { id, ...rest } = grant;
     const { target, namespace, token } = request;
     const isToken = grant.kind === 'token';
     const upstream = vault.upstream()?.name ?? '';
+    const digest = isToken ? digestOf(id) : undefined;
+    const by = isToken ? SecretValue.fromText(id) : token instanceof SecretValue ? token : undefined;
+    const renew =
+      by && ((askedSeconds: number) => calls.renew({ token: by, namespace }, grant, askedSeconds));
+    const lease = vault.hold({
+      ...{ upstream, id: digest ?? id, key: `${upstream}:write ${target.path}` },
+      ...{ durationSeconds: grant.durationSeconds, sentAt, ...(renew && { renew }) },
+      isWanted: () => isWanted(held),
+      onGone: () => table.drop(held),
+    });
     const held: Held = {
-      ...{ key, upstream, path: target.path, namespace, grant: rest },
-      token: isToken ? SecretValue.fromText(id) : token instanceof SecretValue ? token : undefined,
-      digest: isToken ? digestOf(id) : undefined,
+      ...{ key, upstream, path: target.path, namespace, grant: rest, lease, token: by, digest },
       askedBy: tokenKey(token),
       ownAccessor: token === 'auto' ? vault.ownAccessor() : undefined,
       leaseId: isToken ? undefined : id,
-      engineLease:
-        !isToken && token === 'auto'
-          ? vault.holdLease({ id, path: target.path, durationSeconds: grant.durationSeconds })
-          : undefined,
       body: SecretValue.fromBytes(body),
-      ...{ obtainedAt: sentAt, confirmedAt: sentAt, usedAt: sentAt, endsAt: 0, renewAt: 0 },
-      ...{ canRenew: true, isDoubtful: false, checking: undefined, timer: undefined },
+      ...{ obtainedAt: sentAt, confirmedAt: sentAt, usedAt: sentAt },
+      ...{ isDoubtful: false, checking: undefined },
     };
+    table.dropWhere((other) => !isWanted(other));
     table.add(held);
-    extend(held, grant.durationSeconds, sentAt);
     return held;
-  }
-
-  function extend(held: Held, durationSeconds: number, sentAt: number): void {
-    held.endsAt = sentAt + durationSeconds * 1000;
-    held.confirmedAt = sentAt;
-    held.renewAt = clock.wall() + renewalDelayMs(held.endsAt - clock.wall(), false);
-    arm(held);
-  }
-
-  function arm(held: Held): void {
-    held.timer?.cancel();
-    if (life.signal.aborted || !table.has(held)) return;
-    const now = clock.wall();
-    const left = held.canRenew && held.engineLease === undefined ? held.renewAt - now : limits.lookMs;
-    held.timer = clock.setTimer(Math.min(Math.max(left, 0), limits.lookMs), () => void look(held));
-  }
-
-  async function look(held: Held): Promise<void> {
-    const now = clock.wall();
-    const isUsed = now - held.usedAt <= limits.idleMs;
-    const isDue = now >= held.renewAt || !isServable(held);
-    const canRenew = held.canRenew && held.engineLease === undefined && endOf(held) > now;
-    if (isUsed && isDue && canRenew && isOfNow(held)) await renew(held);
-    if (isUsed && isServable(held)) arm(held);
-    else table.drop(held);
-  }
-
-  async function renew(held: Held): Promise<void> {
-    const { token, leaseId, grant } = held;
-    if (token === undefined) return;
-    const sentAt = clock.wall();
-    const left = await (leaseId === undefined
-      ? calls.renewToken({ ...held, token })
-      : calls.renewLease({ ...held, token }, leaseId, grant.durationSeconds));
-    if (left === 'gone') table.drop(held);
-    else if (left === undefined) {
-      held.renewAt = clock.wall() + renewalDelayMs(held.endsAt - clock.wall(), true);
-    } else {
-      const movedMs = sentAt + left * 1000 - held.endsAt;
-      const [askedMs, grantedMs] = [grant.durationSeconds * 1000, left * 1000];
-      held.canRenew = !isExhausted({ isRenewable: left > 0, askedMs, grantedMs, movedMs });
-      if (left > 0) extend(held, left, sentAt);
-    }
   }
 
   /** Upstream alone knows of revocations that did not go through the agent. */
@@ -200,16 +160,14 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
     const left = await calls.lookUp({ ...held, token: held.token });
     if (left === 'gone') table.drop(held);
     if (left === 'gone' || left === undefined) return;
-    // A caller may have renewed it for a shorter time. A look must not put the renewal off.
-    const planned = held.renewAt;
-    extend(held, left, sentAt);
-    held.renewAt = Math.min(planned, held.renewAt);
+    // A caller may have renewed it for a shorter time.
+    held.lease.confirm(left, sentAt);
+    held.confirmedAt = sentAt;
     if (revocations === before) held.isDoubtful = false;
-    arm(held);
   }
 
   async function isAlive(held: Held): Promise<boolean> {
-    if (!isServable(held)) await look(held);
+    if (!isServable(held)) await (isOfNow(held) && held.lease.renew());
     else if (held.digest !== undefined) await confirm(held, limits.trustMs);
     else await confirm(table.ofToken(held.askedBy), Number.POSITIVE_INFINITY);
     return table.has(held) && isServable(held);
@@ -274,6 +232,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
         table.touch(held);
         return show(held, true);
       }
+      if (held !== undefined) table.drop(held);
       const other = inFlight.get(key);
       if (other !== undefined) {
         const shared = (await other) ? table.find(key) : undefined;
@@ -298,18 +257,15 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
       if (table.size > 0 && token instanceof SecretValue) table.touch(table.ofToken(tokenKey(token)));
     },
     renewedLease(leaseId) {
-      for (const held of table.all()) {
-        if (held.leaseId !== leaseId) continue;
-        held.renewAt = clock.wall();
-        held.engineLease?.renew();
-        arm(held);
-      }
+      for (const held of table.all()) if (held.leaseId === leaseId) void held.lease.renew();
     },
     revokedLeases(isGone) {
       revocations += 1;
       const gone = table.all().filter(({ leaseId, path }) => isGone(leaseId ?? `${path}/`));
       for (const held of gone) table.drop(held);
-      vault.leasesRevoked(gone.flatMap(({ engineLease, leaseId }) => (engineLease && leaseId) ?? []));
+      vault.leasesRevoked(
+        gone.flatMap(({ token, leaseId }) => (token === undefined ? leaseId : undefined) ?? []),
+      );
       table.doubt();
     },
     revokedToken({ token, accessor }, areOrphaned) {

@@ -1,12 +1,14 @@
 // What the agent asks the vault about a token that it keeps for a caller, and about leases under it: by that very token.
 import { buffer } from 'node:stream/consumers';
+import { LatchkeyError } from '../../base/errors.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import { linkSignals } from '../../base/time/linked-signal.ts';
+import type { LeaseRenewal } from '../../store/secret-reading.ts';
 import type { AgentView } from '../agent-view.ts';
 import { jsonFields } from './vault-forward.ts';
-import { lookedUpSeconds, renewedSeconds } from './vault-held-policy.ts';
+import { type Grant, lookedUpSeconds, renewedLife } from './vault-held-policy.ts';
 
-/** The seconds that are left (of a renewal 0: no longer renewed); `gone`; undefined: the vault gave no word on it. */
+/** The seconds that are left; `gone`; undefined: the vault gave no word on it. */
 type Word = number | 'gone' | undefined;
 
 interface TokenUse {
@@ -16,8 +18,8 @@ interface TokenUse {
 
 export interface TokenCalls {
   lookUp(use: TokenUse): Promise<Word>;
-  renewToken(use: TokenUse): Promise<Word>;
-  renewLease(use: TokenUse, leaseId: string, incrementSeconds: number): Promise<Word>;
+  /** The token itself, or a lease that it got. Rejects `lease_lost` where it is gone, and where no word came. */
+  renew(use: TokenUse, grant: Pick<Grant, 'kind' | 'id'>, incrementSeconds: number): Promise<LeaseRenewal>;
 }
 
 const limitMs = 30_000;
@@ -48,18 +50,19 @@ export function createTokenCalls(options: {
     }
   }
 
-  async function renewal(use: TokenUse, path: string, fields: object): Promise<Word> {
-    const { isGone, json } = await call(use, 'PUT', path, fields);
-    return isGone ? 'gone' : json && renewedSeconds(json);
-  }
-
   return {
     async lookUp(use) {
       const { isGone, json } = await call(use, 'GET', 'auth/token/lookup-self');
       return isGone ? 'gone' : json && lookedUpSeconds(json);
     },
-    renewToken: (use) => renewal(use, 'auth/token/renew-self', {}),
-    renewLease: (use, leaseId, increment) =>
-      renewal(use, 'sys/leases/renew', { lease_id: leaseId, increment }),
+    async renew(use, { kind, id }, increment) {
+      const { isGone, json } =
+        kind === 'token'
+          ? await call(use, 'PUT', 'auth/token/renew-self', {})
+          : await call(use, 'PUT', 'sys/leases/renew', { lease_id: id, increment });
+      if (isGone) throw new LatchkeyError('lease_lost', `the vault has no such ${kind} any more`);
+      if (json === undefined) throw new LatchkeyError('upstream_unavailable', 'no answer to a renewal');
+      return renewedLife(json);
+    },
   };
 }

@@ -4,6 +4,7 @@
 import { describeError, errorCode } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Clock } from '../../base/time/clock.ts';
+import { orAborted } from '../../base/time/linked-signal.ts';
 import type { GateObserver } from '../gate/gate.ts';
 
 export interface CloudIdentity {
@@ -80,16 +81,4 @@ export function createIdentityKeeper<T extends CloudIdentity>(
     },
     current: () => held?.identity,
   };
-}
-
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const giveUp = () => aborted.reject(signal.reason);
-  signal.addEventListener('abort', giveUp, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', giveUp);
-  }
 }

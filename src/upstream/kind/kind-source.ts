@@ -4,7 +4,7 @@
 import type { AwsSecretQuery } from '../../base/aws-secret-query.ts';
 import { describeError, errorCode, LatchkeyError } from '../../base/errors.ts';
 import { backoffDelayMs } from '../../base/time/backoff.ts';
-import { linkSignals } from '../../base/time/linked-signal.ts';
+import { linkSignals, orAborted } from '../../base/time/linked-signal.ts';
 import type { UpstreamConfig } from '../../config/upstreams/kinds.ts';
 import type { Reference } from '../../store/reference.ts';
 import type { LeaseRequests, RequestOptions } from '../../store/secret-reading.ts';
@@ -169,17 +169,7 @@ export function createKindSource<C extends UpstreamConfig>(
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    async ready(signal) {
-      signal.throwIfAborted();
-      const aborted = Promise.withResolvers<never>();
-      const giveUp = () => aborted.reject(signal.reason);
-      signal.addEventListener('abort', giveUp, { once: true });
-      try {
-        await Promise.race([connected.promise, aborted.promise]);
-      } finally {
-        signal.removeEventListener('abort', giveUp);
-      }
-    },
+    ready: (signal) => orAborted(connected.promise, signal),
     async read(reference, request) {
       if (reference.operation !== 'read') {
         throw new LatchkeyError(

@@ -70,6 +70,9 @@ t.test('a caller who gave a lease up has it renewed no more, also when the clock
     id: 'creds/1',
     key: 'vault:write creds',
     durationSeconds: 600,
+    sentAt: clock.wall(),
+    isWanted: () => true,
+    onGone() {},
   });
   held.release();
   clock.jumpWall(20 * minute);

@@ -3,10 +3,13 @@ import t from 'tap';
 import type { ProcessCaller } from '../../../src/access/caller.ts';
 import type { ForwardedAnswer, ForwardedRequest } from '../../../src/base/forwarded.ts';
 import { SecretValue } from '../../../src/base/secret-value.ts';
+import { createLeaseEngine } from '../../../src/lease/lease-engine.ts';
 import type { VaultAccess } from '../../../src/server/agent-view.ts';
 import { createVaultHeld, type HeldRequest } from '../../../src/server/vault/vault-held.ts';
 import { vaultTarget } from '../../../src/server/vault/vault-path-policy.ts';
+import { createStore } from '../../../src/store/store.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
+import { recordLogs } from '../../support/record-logs.ts';
 
 const caller: ProcessCaller = {
   ...{ kind: 'process', uid: 1, gid: 1, groups: [], pid: 10, startTime: '5' },
@@ -38,6 +41,10 @@ function create({ ttl = 3600, maxEntries = 1000 } = {}) {
     endsAt.set(id, clock.now() + ttl * 1000);
     return answerOf(200, { auth: { client_token: id, renewable: true, lease_duration: ttl } });
   };
+  const engine = createLeaseEngine({
+    ...{ store: createStore({ clock }), upstreams: new Map(), clock, random: () => 0.5 },
+    logger: recordLogs().logger,
+  });
   const vault: VaultAccess = {
     upstream: () => ({ name: state.upstream, namespace: undefined }),
     ownAccessor: () => state.accessor,
@@ -45,7 +52,7 @@ function create({ ttl = 3600, maxEntries = 1000 } = {}) {
     canonicalKey: () => '',
     refresh: async () => new Map(),
     leasesRevoked() {},
-    holdLease: () => ({ endsAt: () => undefined, renew() {}, release() {} }),
+    hold: engine.hold,
   };
   const held = createVaultHeld({ forward, vault, clock, limits: { maxEntries } });
   t.teardown(() => held.close());
