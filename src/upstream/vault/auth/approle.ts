@@ -33,7 +33,7 @@ export function createAppRoleMethod(config: AppRoleConfig, context: AuthContext)
     if (found === undefined) {
       if (memory.secret !== undefined) return memory.secret;
       throw new LatchkeyError('login_failed', `auth.secret_id_file: ${path} does not exist`, {
-        remedy: 'put a new secret id there; the agent goes on by itself',
+        remedy: `put a new ${config.secretIdWrapped ? 'wrapping token of a secret id' : 'secret id'} there; the agent goes on by itself`,
       });
     }
     if (!config.secretIdWrapped) {

@@ -182,6 +182,12 @@ const remedies: Readonly<Record<AuthConfig['method'], string>> = {
 const lockoutHint =
   '; if it is right, the vault has locked the role after refused logins (user lockout, 15 minutes by default): wait, or unlock it (sys/locked-users)';
 
+/** Where the next try takes it from: what was shown may be in memory alone. */
+function newOneHint(auth: AuthConfig): string {
+  if (auth.method !== 'approle' || auth.secretIdFile === undefined) return '';
+  return `; put a new ${auth.secretIdWrapped ? 'wrapping token' : 'one'} into ${auth.secretIdFile}, and the agent goes on by itself`;
+}
+
 function refusedLogin(
   answer: VaultAnswer,
   path: string,
@@ -200,7 +206,7 @@ function refusedLogin(
   return new LoginError(`${where}: refused with ${answer.status}${said}`, {
     isDenied,
     isOfCredential: answer.status >= 400 && answer.status < 500 && answer.status !== 429,
-    remedy: `${remedies[auth.method]}${mountHint}${isDenied && isLockable ? lockoutHint : ''}`,
+    remedy: `${remedies[auth.method]}${newOneHint(auth)}${mountHint}${isDenied && isLockable ? lockoutHint : ''}`,
   });
 }
 
