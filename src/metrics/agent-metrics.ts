@@ -28,6 +28,7 @@ export interface AgentMetrics {
   readonly processStarts: Family<Counter>;
   readonly requests: Family<Counter>;
   readonly requestSeconds: Family<Histogram>;
+  readonly vaultCache: Family<Counter>;
   readonly denials: Family<Counter>;
   readonly hookEvents: Family<Counter>;
   readonly connections: Family<Gauge>;
@@ -160,6 +161,11 @@ function defineServing(registry: MetricsRegistry) {
       'latchkey_request_seconds',
       'Time from the headers of a request to its answer, audit included; without those that waited.',
       ['dialect'],
+    ),
+    vaultCache: registry.counter(
+      'latchkey_vault_cache_total',
+      'Answers of the Vault dialect that could come from memory: `hit` when they did, else `miss`.',
+      ['result'],
     ),
     denials: registry.counter('latchkey_denials_total', 'Requests refused, by why.', ['why']),
     hookEvents: registry.counter('latchkey_hook_messages_total', 'Messages that came to hooks.', [

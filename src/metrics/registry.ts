@@ -37,6 +37,20 @@ interface MetricDescription {
   readonly labels: readonly string[];
 }
 
+export interface MetricPoint {
+  /** In the order of the labels. */
+  readonly values: readonly string[];
+  /** Of a histogram: how many were observed. */
+  readonly value: number;
+  readonly sum: number;
+  /** How many fell into each bucket, and into none of those before; empty where it is no histogram. */
+  readonly buckets: readonly number[];
+}
+
+export interface MetricReading extends MetricDescription {
+  readonly points: readonly MetricPoint[];
+}
+
 export interface MetricsRegistry {
   counter(name: string, help: string, labels?: readonly string[]): Family<Counter>;
   gauge(name: string, help: string, labels?: readonly string[]): Family<Gauge>;
@@ -45,12 +59,15 @@ export interface MetricsRegistry {
   onRender(collect: () => void): () => void;
   describe(): MetricDescription[];
   render(): string;
+  /** What `render` writes, as numbers. */
+  read(): MetricReading[];
 }
 
 /** Children of one metric; more than that share one whose labels are all `other`, so that memory stays bounded. */
 const maxChildren = 10_000;
 
 interface Cell {
+  readonly values: readonly string[];
   value: number;
   sum: number;
   buckets: number[];
@@ -82,8 +99,9 @@ export function createMetricsRegistry(): MetricsRegistry {
         throw new TypeError(`metric ${name}: expected ${labels.length} label values, got ${values.length}`);
       }
       const isFull = metric.cells.size >= maxChildren && !metric.cells.has(labelText(labels, values));
-      const key = labelText(labels, isFull ? values.map(() => 'other') : values);
-      const child = children.get(key) ?? wrap(cellOf(metric, key));
+      const shown = isFull ? values.map(() => 'other') : values;
+      const key = labelText(labels, shown);
+      const child = children.get(key) ?? wrap(cellOf(metric, key, shown));
       children.set(key, child);
       return child;
     };
@@ -143,13 +161,25 @@ export function createMetricsRegistry(): MetricsRegistry {
       for (const collect of [...collectors]) collect();
       return [...metrics.values()].map(renderMetric).join('');
     },
+    read() {
+      for (const collect of [...collectors]) collect();
+      return [...metrics.values()].map(({ cells, ...description }) => ({
+        ...description,
+        points: [...cells.values()],
+      }));
+    },
   };
 }
 
-function cellOf(metric: Metric, key: string): Cell {
+function cellOf(metric: Metric, key: string, values: readonly string[]): Cell {
   let cell = metric.cells.get(key);
   if (cell === undefined) {
-    cell = { value: 0, sum: 0, buckets: metric.kind === 'histogram' ? secondsBuckets.map(() => 0) : [] };
+    cell = {
+      values,
+      value: 0,
+      sum: 0,
+      buckets: metric.kind === 'histogram' ? secondsBuckets.map(() => 0) : [],
+    };
     metric.cells.set(key, cell);
   }
   return cell;

@@ -2,6 +2,7 @@
 
 import type { DialectHandler } from '../http/dialect.ts';
 import { methodNotAllowed } from '../http/http-request.ts';
+import { answerMetrics } from '../http/metrics-answer.ts';
 import type { ServerContext } from '../http/server-context.ts';
 import { isAdminServedBy } from './dialect-admin.ts';
 
@@ -43,9 +44,7 @@ function metricsAt(
         exchange.deny();
         return;
       }
-      const body = Buffer.from(context.registry.render(), 'utf8');
-      const headers = ['Content-Type', 'text/plain; version=0.0.4; charset=utf-8', 'Content-Length'];
-      exchange.answer(200, [...headers, String(body.length), 'Cache-Control', 'no-store'], body);
+      answerMetrics(exchange, context);
     },
   };
 }

@@ -55,6 +55,8 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
   const held = vault && createVaultHeld({ forward: view.forward, vault, clock });
   const localApi = createVaultLocalApi(context, cache, held);
   const ownMount = createOwnMount(context);
+  const hits = context.metrics.vaultCache.with('hit');
+  const misses = context.metrics.vaultCache.with('miss');
   /** Equal URLs give the same target: the cache knows it again. */
   const targets = new BoundedMap<string, VaultTarget>(maxRememberedUrls);
 
@@ -125,6 +127,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
       failBy(exchange, tokenInAnswer());
       return true;
     }
+    misses.inc();
     exchange.answer(200, found.secret.answer.missHeaders(answer), answer.body, answer.delivery);
     return true;
   }
@@ -178,6 +181,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     );
     if (found.kind === 'pass') return await ask(exchange, target, request);
     if (found.kind === 'answer') return found.answer;
+    (found.isHit ? hits : misses).inc();
     exchange.answer(200, heldHeaders(found), found.body);
     return undefined;
   }
@@ -306,6 +310,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
       const version = secret?.entry.current;
       const prepared = version && secret?.answer.at(version);
       if (prepared !== undefined) {
+        hits.inc();
         exchange.answerPrepared(prepared);
         return undefined;
       }

@@ -4,6 +4,7 @@
 import { LatchkeyError } from '../../base/errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { methodNotAllowed, readBody } from '../http/http-request.ts';
+import { answerMetrics } from '../http/metrics-answer.ts';
 import type { ServerContext } from '../http/server-context.ts';
 import type { VaultCache } from './vault-cache.ts';
 import { jsonFields } from './vault-forward.ts';
@@ -21,12 +22,6 @@ export function createVaultLocalApi(
   cache: VaultCache | undefined,
   held: VaultHeld | undefined,
 ): VaultLocalApi {
-  function metrics(exchange: Exchange): void {
-    const body = Buffer.from(context.registry.render(), 'utf8');
-    const headers = ['Content-Type', 'text/plain; version=0.0.4; charset=utf-8', 'Content-Length'];
-    exchange.answer(200, [...headers, String(body.length), 'Cache-Control', 'no-store'], body);
-  }
-
   async function clear(exchange: Exchange): Promise<void> {
     const fields = jsonFields(await readBody(exchange, maxBodyBytes));
     const { type, value } = fields;
@@ -52,7 +47,9 @@ export function createVaultLocalApi(
       }
       const { method } = exchange;
       if (action === 'metrics') {
-        return method === 'GET' ? metrics(exchange) : methodNotAllowed(exchange, 'GET');
+        // No request of the Vault API: who scrapes must not count as one.
+        exchange.enter({ name: 'metrics' });
+        return method === 'GET' ? answerMetrics(exchange, context) : methodNotAllowed(exchange, 'GET');
       }
       if (method !== 'POST' && (method !== 'PUT' || action === 'quit')) {
         return methodNotAllowed(exchange, action === 'quit' ? 'POST' : 'POST, PUT');
