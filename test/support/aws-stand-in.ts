@@ -33,6 +33,10 @@ export async function startAws(t: Test): Promise<AwsStandIn> {
         ? { text: 'imds-token' }
         : { status: 400 };
     }
+    if (request.url.startsWith('/latest/dynamic/instance-identity/')) {
+      if (request.headers['x-aws-ec2-metadata-token'] !== 'imds-token') return { status: 401 };
+      return { text: request.url.endsWith('/document') ? '{"instanceId":"i-1"}' : 'c2lnbmVk\nYnkgYXdz' };
+    }
     if (request.url.startsWith('/latest/meta-data/')) {
       if (request.headers['x-aws-ec2-metadata-token'] !== 'imds-token') return { status: 401 };
       return request.url.endsWith('/security-credentials/') ? { text: 'web-role\n' } : { json };

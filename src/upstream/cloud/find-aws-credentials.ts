@@ -170,6 +170,17 @@ export async function instanceRegion({ env, signal }: AwsCredentialSource): Prom
   }
 }
 
+/** What this instance is, and AWS's signature of it. Throws `login_failed`. */
+export async function instanceIdentity({
+  env,
+  signal,
+}: AwsCredentialSource): Promise<{ document: string; signature: string }> {
+  const folder = '/latest/dynamic/instance-identity/';
+  const document = await instanceText(`${folder}document`, env, signal);
+  const signature = await instanceText(`${folder}signature`, env, signal);
+  return { document, signature };
+}
+
 async function instanceText(
   path: string,
   env: AwsCredentialSource['env'],

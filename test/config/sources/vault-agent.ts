@@ -172,3 +172,28 @@ template { contents = "x" destination = "/y" perms = 0644 }`,
     /template\[0\]\.perms: is a decimal number, of which 0204 is left/,
   ]);
 });
+
+t.test('takes the methods of clouds, and says what helps instead of those it has not', async (t) => {
+  const auth = (method: string) => {
+    const text = `auto_auth {\n method ${method}\n sink "file" { config = { path = "/t" } }\n}`;
+    const [upstream] = loadConfigText('/x/agent.hcl', text, { env: {}, checks: 'text' }).upstreams;
+    return upstream?.kind === 'vault' ? upstream.auth : undefined;
+  };
+  t.match(auth('"aws" { config = { type = "ec2" role = "web" nonce = "n" } }'), {
+    ...{ method: 'aws', type: 'ec2', nonce: 'n' },
+  });
+  t.match(auth('"alicloud" { config = { role = "web" region = "eu-central-1" } }'), {
+    ...{ method: 'alicloud', region: 'eu-central-1', mount: 'alicloud' },
+  });
+  t.match(auth('"cf" { mount_path = "auth/pcf" config = { role = "web" } }'), {
+    ...{ method: 'cf', role: 'web', mount: 'pcf', certFile: undefined },
+  });
+  t.throws(() => auth('"kerberos" { config = { username = "a" } }'), { message: /use token_file/ });
+  t.throws(() => auth('"oci" { config = { role = "a" } }'), { message: /use jwt or approle/ });
+  t.throws(() => auth('"aws" { config = { type = "x" role = "a" } }'), {
+    message: /expected iam or ec2, got "x"/,
+  });
+  t.throws(() => auth('"alicloud" { config = { role = "a" region = "b" access_key = "c" } }'), {
+    message: /agent\.hcl:2:\d+: .*access_key: secrets do not belong in this file/,
+  });
+});

@@ -31,6 +31,8 @@ const methods: Record<AuthConfig['method'], true> = {
   userpass: true,
   ldap: true,
   aws: true,
+  alicloud: true,
+  cf: true,
   gcp: true,
   azure: true,
 };

@@ -45,10 +45,14 @@ async function createMethod(config: AuthConfig, tls: TlsConfig, context: AuthCon
     case 'ldap':
       return (await import('./password.ts')).createPasswordMethod(config);
     case 'aws':
-      return (await import('./aws.ts')).createAwsMethod(config, context);
+      return (await import('./signed/aws.ts')).createAwsMethod(config, context);
+    case 'alicloud':
+      return (await import('./signed/alicloud.ts')).createAlicloudMethod(config, context);
+    case 'cf':
+      return (await import('./signed/cf.ts')).createCfMethod(config, context);
     case 'gcp':
-      return (await import('./gcp.ts')).createGcpMethod(config, context);
+      return (await import('./signed/gcp.ts')).createGcpMethod(config, context);
     case 'azure':
-      return (await import('./azure.ts')).createAzureMethod(config, context);
+      return (await import('./signed/azure.ts')).createAzureMethod(config, context);
   }
 }

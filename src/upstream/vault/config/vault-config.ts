@@ -48,6 +48,9 @@ export type AuthConfig = AuthCommon &
     | {
         readonly method: 'aws';
         readonly role: string;
+        readonly type?: 'iam' | 'ec2';
+        /** Of ec2; undefined: one is made up. */
+        readonly nonce?: string | undefined;
         readonly region: string;
         readonly headerValue: string | undefined;
         /** Default `https://sts.REGION.amazonaws.com/`. */
@@ -58,6 +61,19 @@ export type AuthConfig = AuthCommon &
         readonly role: string;
         readonly type: 'gce' | 'iam';
         readonly serviceAccount: string | undefined;
+      }
+    | {
+        readonly method: 'alicloud';
+        readonly role: string;
+        readonly region: string;
+        readonly roleName: string | undefined;
+      }
+    | {
+        readonly method: 'cf';
+        readonly role: string;
+        /** Undefined: as `$CF_INSTANCE_CERT` and `$CF_INSTANCE_KEY` say. */
+        readonly certFile: string | undefined;
+        readonly keyFile: string | undefined;
       }
     | { readonly method: 'azure'; readonly role: string; readonly resource: string }
   );

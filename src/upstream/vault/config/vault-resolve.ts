@@ -141,6 +141,14 @@ function resolveAuth(auth: AuthInput, place: Place, context: ResolveContext): Au
       const passwordFile = context.pathAt(place, auth.password_file);
       return { ...common, method: auth.method, username: auth.username, passwordFile };
     }
+    case 'cf':
+      return {
+        ...common,
+        method: 'cf',
+        role: auth.role,
+        certFile: context.optionalPathAt(place, auth.cert_file),
+        keyFile: context.optionalPathAt(place, auth.key_file),
+      };
     default:
       return { ...common, ...resolveCloudAuth(auth) };
   }
@@ -172,19 +180,23 @@ function resolveApprole(
 }
 
 function resolveCloudAuth(
-  auth: Extract<AuthInput, { method: 'aws' | 'gcp' | 'azure' }>,
-): MethodConfig<'aws' | 'gcp' | 'azure'> {
+  auth: Extract<AuthInput, { method: 'aws' | 'alicloud' | 'gcp' | 'azure' }>,
+): MethodConfig<'aws' | 'alicloud' | 'gcp' | 'azure'> {
   switch (auth.method) {
     case 'aws':
       return {
         method: 'aws',
         role: auth.role,
+        type: auth.type,
+        nonce: auth.nonce,
         region: auth.region,
         headerValue: auth.header_value,
         stsEndpoint: auth.sts_endpoint,
       };
     case 'gcp':
       return { method: 'gcp', role: auth.role, type: auth.type, serviceAccount: auth.service_account };
+    case 'alicloud':
+      return { method: 'alicloud', role: auth.role, region: auth.region, roleName: auth.role_name };
     case 'azure':
       return { method: 'azure', role: auth.role, resource: auth.resource };
   }

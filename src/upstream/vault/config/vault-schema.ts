@@ -83,8 +83,13 @@ const otherLogins = [
   section({ method: doc(z.literal('userpass'), 'A name and a password.'), ...passwordLogin }),
   section({ method: doc(z.literal('ldap'), 'A name and a password of a directory.'), ...passwordLogin }),
   section({
-    method: doc(z.literal('aws'), 'A signed request to STS (`iam`).'),
+    method: doc(z.literal('aws'), 'A signed request to STS, or the identity document of the instance.'),
     role,
+    type: doc(z.prefault(choice(['iam', 'ec2']), 'iam'), 'Which of the two.'),
+    nonce: doc(
+      z.optional(text()),
+      'Of ec2: what further logins of this instance show; default: one that is made up at the first.',
+    ),
     region: doc(
       z.prefault(text(), 'us-east-1'),
       'Another one signs for its own STS endpoint, which the mount must be set to.',
@@ -94,6 +99,23 @@ const otherLogins = [
       z.optional(text()),
       'Default: the global endpoint for us-east-1, else that of the region.',
     ),
+    ...common,
+  }),
+  section({
+    method: doc(z.literal('alicloud'), 'A signed request to STS of Alibaba Cloud.'),
+    role,
+    region: doc(text(), 'The region that is signed for.'),
+    role_name: doc(
+      z.optional(text()),
+      'The RAM role of the instance; default `$ALICLOUD_ROLE_NAME`, else the one that it has.',
+    ),
+    ...common,
+  }),
+  section({
+    method: doc(z.literal('cf'), 'The certificate of a Cloud Foundry instance.'),
+    role,
+    cert_file: doc(z.optional(text()), 'The certificate; default `$CF_INSTANCE_CERT`.'),
+    key_file: doc(z.optional(text()), 'Its key; default `$CF_INSTANCE_KEY`.'),
     ...common,
   }),
   section({

@@ -1,8 +1,8 @@
 // Method `azure`: a token of the managed identity, and where this host is, as far as the metadata service tells.
-import type { JsonObject } from '../../../base/text/json.ts';
-import { azureInstance, azureToken } from '../../cloud/azure-identity.ts';
-import type { AuthConfig } from '../config/vault-config.ts';
-import type { AuthContext, AuthMethod } from './auth-method.ts';
+import type { JsonObject } from '../../../../base/text/json.ts';
+import { azureInstance, azureToken } from '../../../cloud/azure-identity.ts';
+import type { AuthConfig } from '../../config/vault-config.ts';
+import type { AuthContext, AuthMethod } from '../auth-method.ts';
 
 type AzureConfig = Extract<AuthConfig, { method: 'azure' }>;
 

@@ -1,8 +1,8 @@
 // Method `gcp`: an identity token of the instance (gce), or a JWT signed for the service account (iam).
 
-import { gceIdentityToken, signServiceAccountJwt } from '../../cloud/gcp-identity.ts';
-import type { AuthConfig } from '../config/vault-config.ts';
-import type { AuthContext, AuthMethod } from './auth-method.ts';
+import { gceIdentityToken, signServiceAccountJwt } from '../../../cloud/gcp-identity.ts';
+import type { AuthConfig } from '../../config/vault-config.ts';
+import type { AuthContext, AuthMethod } from '../auth-method.ts';
 
 type GcpConfig = Extract<AuthConfig, { method: 'gcp' }>;
 

@@ -1,14 +1,33 @@
-// Method `aws` (iam): a GetCallerIdentity request, signed here with the host's credentials and sent to AWS by Vault.
+// Method `aws`: a GetCallerIdentity request, signed here with the host's credentials and sent to AWS by Vault (iam), or the
+// identity document of the instance with AWS's signature (ec2).
+import { randomUUID } from 'node:crypto';
 import { AwsV4Signer } from 'aws4fetch';
-import { findAwsCredentials, stsEndpoint } from '../../cloud/find-aws-credentials.ts';
-import type { AuthConfig } from '../config/vault-config.ts';
-import type { AuthContext, AuthMethod } from './auth-method.ts';
+import { SecretValue } from '../../../../base/secret-value.ts';
+import { findAwsCredentials, instanceIdentity, stsEndpoint } from '../../../cloud/find-aws-credentials.ts';
+import type { AuthConfig } from '../../config/vault-config.ts';
+import type { AuthContext, AuthMethod } from '../auth-method.ts';
 
 type AwsConfig = Extract<AuthConfig, { method: 'aws' }>;
 
 const requestBody = 'Action=GetCallerIdentity&Version=2011-06-15';
 
 export function createAwsMethod(config: AwsConfig, context: AuthContext): AuthMethod {
+  return config.type === 'ec2' ? createInstanceMethod(config, context) : createSignedMethod(config, context);
+}
+
+/** The nonce is shown at each further login of this instance: it is made once, and handed on with a reload. */
+function createInstanceMethod({ role, nonce }: AwsConfig, { env, memory }: AuthContext): AuthMethod {
+  return {
+    async credentials(signal) {
+      const { document, signature } = await instanceIdentity({ env, signal });
+      memory.secret ??= SecretValue.fromText(nonce ?? randomUUID());
+      const body = { role, identity: base64(document), signature, nonce: memory.secret.text() };
+      return { kind: 'login', path: 'login', body };
+    },
+  };
+}
+
+function createSignedMethod(config: AwsConfig, context: AuthContext): AuthMethod {
   const url = config.stsEndpoint ?? stsEndpoint(config.region);
   return {
     async credentials(signal) {

@@ -1,0 +1,177 @@
+// The `method` of `auto_auth` as the `auth` of an upstream: what each method needs of its config, by their names and ours.
+import type { Path } from '../../problems.ts';
+import type { Draft } from '../draft.ts';
+import type { Said } from '../hcl/block.ts';
+import { formatMs } from '../hcl/duration.ts';
+import type { Origin } from '../hcl/report.ts';
+import { type AuthContext, type Settings, settingsOf } from './auth-settings.ts';
+import type { SaidMethod } from './said-agent.ts';
+
+export function draftMethod(method: SaidMethod, context: AuthContext): void {
+  const { draft, report } = context;
+  const path = [...context.path, 'auth'];
+  const type = method.type.value;
+  const draftSettings = Object.hasOwn(methods, type) ? methods[type] : undefined;
+  if (draftSettings === undefined) {
+    report.problem(
+      method.type.origin,
+      `the method ${JSON.stringify(type)} is not known here; ${unknownMethods[type] ?? `known: ${Object.keys(methods).join(', ')}`}`,
+    );
+    return;
+  }
+  draft.set([...path, 'method'], type, method.type.origin);
+  const mount = method.mountPath?.value.replace(/\/+$/, '');
+  if (mount !== undefined && mount !== '' && mount !== `auth/${type}`) {
+    draft.set([...path, 'mount'], mount.replace(/^\/?auth\//, ''), method.mountPath?.origin ?? method.origin);
+  }
+  const settings = settingsOf(method.config, method.configOrigin, context);
+  draftSettings(settings, {
+    set: (key, said) => said !== undefined && draft.set([...path, key], said.value, said.origin),
+    setTls: (key, said) =>
+      said !== undefined &&
+      said.value !== '' &&
+      draft.set([...context.path, 'tls', key], said.value, said.origin),
+    note: (said, message) => said !== undefined && report.note('ignored', said.origin, message),
+    problem: report.problem,
+    require(said, key) {
+      if (said === undefined || said.value === '')
+        report.problem(said?.origin ?? settings.origin, `expected ${key} in config`);
+      return said;
+    },
+  });
+  settings.end();
+  draftRetries(method, draft, path);
+}
+
+function draftRetries(method: SaidMethod, draft: Draft, path: Path): void {
+  const namespace = method.namespace?.value.replace(/^\/+|\/+$/g, '');
+  draft.set(
+    [...path, 'namespace'],
+    namespace === '' ? undefined : namespace,
+    method.namespace?.origin ?? method.origin,
+  );
+  for (const [key, said] of [
+    ['min_backoff', method.minBackoff],
+    ['max_backoff', method.maxBackoff],
+  ] as const) {
+    if (said !== undefined && said.value > 0) draft.set([...path, key], formatMs(said.value), said.origin);
+  }
+  if (method.exitOnError?.value === true)
+    draft.set([...path, 'exit_on_error'], true, method.exitOnError.origin);
+}
+
+/** What each method needs of `config`: keys of `auth` by what is said there. */
+const methods: Readonly<Record<string, (settings: Settings, context: MethodContext) => void>> = {
+  approle(settings, { set, require }) {
+    const wrapping = settings.text('secret_id_response_wrapping_path');
+    const remove = settings.flag('remove_secret_id_file_after_reading');
+    set('role_id_file', require(settings.path('role_id_file_path'), 'role_id_file_path'));
+    const secretId = settings.path('secret_id_file_path');
+    set('secret_id_file', secretId?.value === '' ? undefined : secretId);
+    if (secretId === undefined || secretId.value === '') return;
+    if (remove?.value === false) set('remove_secret_id_file', remove);
+    if (wrapping !== undefined) set('secret_id_wrapped', { value: true, origin: wrapping.origin });
+  },
+  jwt(settings, { set, require, note }) {
+    set('path', require(settings.path('path'), 'path'));
+    set('role', require(settings.text('role'), 'role'));
+    const remove = settings.flag('remove_jwt_after_reading');
+    set('remove_file', { value: remove?.value ?? true, origin: remove?.origin ?? settings.origin });
+    note(
+      settings.flag('remove_jwt_follows_symlinks'),
+      'is ignored: the link is removed, and what it leads to stays',
+    );
+    note(settings.duration('jwt_read_period'), 'is ignored: the file is watched');
+    settings.flag('skip_delete');
+  },
+  kubernetes(settings, { set, require }) {
+    set('role', require(settings.text('role'), 'role'));
+    set('path', settings.path('token_path'));
+  },
+  cert(settings, { set, setTls, note }) {
+    set('name', settings.text('name'));
+    setTls('ca_file', settings.path('ca_cert'));
+    setTls('cert_file', settings.path('client_cert'));
+    setTls('key_file', settings.path('client_key'));
+    note(settings.flag('reload'), 'is ignored: certificates are watched, and taken over when they change');
+  },
+  token_file(settings, { set, require }) {
+    set('path', require(settings.path('token_file_path'), 'token_file_path'));
+  },
+  aws(settings, { set, require, problem }) {
+    const type = settings.text('type');
+    if (type !== undefined && type.value !== 'iam' && type.value !== 'ec2')
+      problem(type.origin, `expected iam or ec2, got ${JSON.stringify(type.value)}`);
+    else set('type', type);
+    set('role', require(settings.text('role'), 'role'));
+    set('region', settings.text('region'));
+    set('header_value', settings.text('header_value'));
+    const nonce = settings.text('nonce');
+    if (type?.value === 'ec2') set('nonce', nonce?.value === '' ? undefined : nonce);
+    refuseKeys(settings, ['access_key', 'secret_key', 'session_token'], problem);
+    settings.duration('credential_poll_interval');
+  },
+  alicloud(settings, { set, require, problem, note }) {
+    set('role', require(settings.text('role'), 'role'));
+    set('region', require(settings.text('region'), 'region'));
+    set('role_name', settings.text('role_name'));
+    refuseKeys(settings, ['access_key', 'access_secret', 'access_token', 'private_key'], problem);
+    settings.duration('credential_poll_interval');
+    for (const key of ['role_arn', 'role_session_name', 'public_key_id'])
+      note(
+        settings.text(key),
+        'is ignored: the keys of the environment or of the instance are used as they are',
+      );
+    for (const key of ['role_session_expiration', 'session_expiration']) settings.integer(key);
+  },
+  cf(settings, { set, require }) {
+    set('role', require(settings.text('role'), 'role'));
+  },
+  gcp(settings, { set, require }) {
+    set('role', require(settings.text('role'), 'role'));
+    set('type', settings.text('type'));
+    set('service_account', settings.text('service_account'));
+    for (const key of ['credentials', 'project', 'jwt_exp']) settings.text(key);
+  },
+  azure(settings, { set, require, note }) {
+    set('role', require(settings.text('role'), 'role'));
+    set('resource', require(settings.text('resource'), 'resource'));
+    for (const key of ['object_id', 'client_id', 'scope']) {
+      note(settings.text(key), 'is ignored: the identity of the machine is used');
+    }
+    settings.flag('authenticate_from_environment');
+  },
+  ldap(settings, { set, require, note }) {
+    set('username', require(settings.text('username'), 'username'));
+    set('password_file', require(settings.path('password_file_path'), 'password_file_path'));
+    note(settings.flag('remove_password_after_reading'), 'is ignored: the file stays');
+    settings.flag('remove_password_follows_symlinks');
+  },
+};
+
+function refuseKeys(settings: Settings, keys: readonly string[], problem: MethodContext['problem']): void {
+  for (const key of keys) {
+    const said = settings.text(key);
+    if (said !== undefined && said.value !== '') {
+      problem(
+        said.origin,
+        'secrets do not belong in this file: the credentials of the environment, the profile or the instance are used',
+      );
+    }
+  }
+}
+
+/** What agents of HashiCorp have, and this one has not, with what helps. */
+const unknownMethods: Readonly<Record<string, string>> = {
+  kerberos:
+    'a ticket of Kerberos cannot be shown here; keep a token current with kinit and `bao login`, and use token_file',
+  oci: 'requests signed for Oracle Cloud are not made here; use jwt or approle on these hosts',
+};
+
+interface MethodContext {
+  set(key: string, said: Said<unknown> | undefined): void;
+  setTls(key: string, said: Said<string> | undefined): void;
+  require<T>(said: Said<T> | undefined, key: string): Said<T> | undefined;
+  note(said: Said<unknown> | undefined, message: string): void;
+  problem(origin: Origin, message: string): void;
+}
