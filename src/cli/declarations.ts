@@ -19,12 +19,21 @@ export function declareCommands(define: Define): void {
 
 /** What works by itself, with upstreams of its own. */
 function declareWork(define: Define): void {
+  declareAgent(define);
+  declareRun(define);
+  declareRender(define);
+}
+
+function declareAgent(define: Define): void {
   define(
     'agent',
     'run the agent',
     (argv) => withConfig(argv),
     async (values) => (await import('./commands/agent.ts')).runAgent(values),
   );
+}
+
+function declareRun(define: Define): void {
   define(
     'run',
     'run one command with secrets in its environment and files: latchkey run -- CMD…',
@@ -54,6 +63,9 @@ function declareWork(define: Define): void {
         }),
     async (values, rest) => (await import('./commands/run.ts')).runRun(values, rest),
   );
+}
+
+function declareRender(define: Define): void {
   define(
     'render',
     'write the files once and end',
@@ -77,6 +89,18 @@ function declareWork(define: Define): void {
 
 /** What asks an agent that runs, over its socket. */
 function declareQuestions(define: Define): void {
+  declareGet(define);
+  declareStatus(define);
+  declareRefresh(define);
+  declareRotate(define);
+  declareStop(define);
+  declareExplain(define);
+  declareWhoHas(define);
+  declareTimeline(define);
+  declareDrill(define);
+}
+
+function declareGet(define: Define): void {
   define(
     'get <name> [field]',
     'print a secret, or one field of it',
@@ -86,6 +110,9 @@ function declareQuestions(define: Define): void {
         .positional('field', { type: 'string' }),
     async (values) => (await import('./commands/get.ts')).runGet(values),
   );
+}
+
+function declareStatus(define: Define): void {
   define(
     'status',
     'show what the agent holds, waits for and plans',
@@ -97,6 +124,9 @@ function declareQuestions(define: Define): void {
       }),
     async (values) => (await import('./commands/status.ts')).runStatus(values),
   );
+}
+
+function declareRefresh(define: Define): void {
   define(
     'refresh [names..]',
     'ask upstream now for these secrets, or for all',
@@ -108,6 +138,9 @@ function declareQuestions(define: Define): void {
       }),
     async (values) => (await import('./commands/refresh.ts')).runRefresh(values),
   );
+}
+
+function declareRotate(define: Define): void {
   define(
     'rotate <names..>',
     'make another credential or certificate now, and retire the old one',
@@ -122,6 +155,9 @@ function declareQuestions(define: Define): void {
     async (values) =>
       (await import('./commands/rotate.ts')).runRotate({ ...values, revokeNow: values['revoke-now'] }),
   );
+}
+
+function declareStop(define: Define): void {
   define(
     'stop',
     'end the agent in order; the next start goes on with its leases',
@@ -133,18 +169,27 @@ function declareQuestions(define: Define): void {
       }),
     async (values) => (await import('./commands/stop.ts')).runStop(values),
   );
+}
+
+function declareExplain(define: Define): void {
   define(
     'explain <subject>',
     'tell what a secret or a file waits for, since when and why',
     (argv) => withJson(withSocket(argv)).positional('subject', { type: 'string', demandOption: true }),
     async (values) => (await import('./commands/explain.ts')).runExplain(values),
   );
+}
+
+function declareWhoHas(define: Define): void {
   define(
     'who-has <name>',
     'list the callers that hold a secret: NAME or NAME@VERSION',
     (argv) => withJson(withSocket(argv)).positional('name', { type: 'string', demandOption: true }),
     async (values) => (await import('./commands/who-has.ts')).runWhoHas(values),
   );
+}
+
+function declareTimeline(define: Define): void {
   define(
     'timeline [name]',
     'tell what the last rotations did, of one secret or of all, step by step',
@@ -154,6 +199,9 @@ function declareQuestions(define: Define): void {
         .option('last', { type: 'number', requiresArg: true, default: 3, describe: 'so many rotations' }),
     async (values) => (await import('./commands/timeline.ts')).runTimeline(values),
   );
+}
+
+function declareDrill(define: Define): void {
   define(
     'drill <name>',
     'rehearse a rotation, an outage or a revocation of one secret on staged copies',
@@ -171,6 +219,12 @@ function declareQuestions(define: Define): void {
 
 /** What looks at files alone. */
 function declareChecks(define: Define): void {
+  declareValidate(define);
+  declareAccessTest(define);
+  declareAudit(define);
+}
+
+function declareValidate(define: Define): void {
   define(
     'validate',
     'check the config and every template, and report all problems',
@@ -195,6 +249,9 @@ function declareChecks(define: Define): void {
     async (values) =>
       (await import('./commands/validate.ts')).runValidate({ ...values, syntaxOnly: values['syntax-only'] }),
   );
+}
+
+function declareAccessTest(define: Define): void {
   define(
     'access test <name>',
     'explain who may read a secret, and by which rule',
@@ -211,6 +268,9 @@ function declareChecks(define: Define): void {
         .option('container', { type: 'string', requiresArg: true }),
     async (values) => (await import('./commands/access.ts')).runAccessTest(values),
   );
+}
+
+function declareAudit(define: Define): void {
   define(
     'audit query|verify [what..]',
     "query NAME: who asked for a secret; verify [FILES]: check the audit files' hash chain",

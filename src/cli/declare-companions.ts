@@ -1,8 +1,22 @@
 // The commands beside the agent, and what they take; the others are in declarations.ts.
+import type { Argv } from 'yargs';
 import { type Define, withJson, withSocket } from './option-groups.ts';
 
 /** What is beside the agent. */
 export function declareCompanions(define: Define): void {
+  declareMigrate(define);
+  // Their words are those of other tools, and are read without this parser (main.ts); here they have their place in the help.
+  declareConsulTemplate(define);
+  declareEnvconsul(define);
+  declareDev(define);
+  declareDemo(define);
+  declareHelper(define);
+  declareFile(define);
+  declareGenerateConfig(define);
+  declareVersion(define);
+}
+
+function declareMigrate(define: Define): void {
   define(
     'migrate <files..>',
     'print what the files of another tool are in latchkey.yaml',
@@ -21,19 +35,27 @@ export function declareCompanions(define: Define): void {
         .option('output', { type: 'string', requiresArg: true, describe: 'write it to this new file' }),
     async (values) => (await import('./commands/migrate.ts')).runMigrate(values),
   );
-  // Their words are those of other tools, and are read without this parser (main.ts); here they have their place in the help.
+}
+
+function declareConsulTemplate(define: Define): void {
   define(
     'consul-template [options..]',
     'render templates by the command line of consul-template',
     (argv) => argv.positional('options', { type: 'string', array: true, default: [] as string[] }),
     async (values) => (await import('./commands/consul-template.ts')).runConsulTemplate(values.options),
   );
+}
+
+function declareEnvconsul(define: Define): void {
   define(
     'envconsul [options..]',
     'run a program with secrets as variables by the command line of envconsul',
     (argv) => argv.positional('options', { type: 'string', array: true, default: [] as string[] }),
     async (values) => (await import('./commands/envconsul.ts')).runEnvconsul(values.options),
   );
+}
+
+function declareDev(define: Define): void {
   define(
     'dev',
     'run the embedded development vault (in memory, never for production)',
@@ -48,12 +70,18 @@ export function declareCompanions(define: Define): void {
         }),
     async (values) => (await import('./commands/dev.ts')).runDev(values),
   );
+}
+
+function declareDemo(define: Define): void {
   define(
     'demo',
     'show a rotation reaching four legacy services without a deployment',
     (argv) => argv.option('once', { type: 'boolean', default: false, describe: 'rotate once and end' }),
     async (values) => (await import('./commands/demo.ts')).runDemo(values),
   );
+}
+
+function declareHelper(define: Define): void {
   define(
     'helper <kind> [operation]',
     'answer a credential helper protocol: git, docker, aws, kubernetes',
@@ -76,11 +104,14 @@ export function declareCompanions(define: Define): void {
         }),
     async (values) => (await import('./commands/helper.ts')).runHelper(values),
   );
+}
+
+function declareFile(define: Define): void {
   define(
     'file <action> <file> [what]',
     'keep secrets in a sealed file: make it, set, edit, import, list, give it another key',
     (argv) =>
-      withJson(argv)
+      withKeys(withJson(argv))
         .positional('action', {
           choices: ['init', 'set', 'edit', 'import', 'list', 'rotate-key'] as const,
           demandOption: true,
@@ -91,32 +122,6 @@ export function declareCompanions(define: Define): void {
           describe: 'NAME.env.age, .yaml.age or .json.age',
         })
         .positional('what', { type: 'string', describe: 'set: the secret; import: the plain file' })
-        .option('key-file', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'the age key file; default FILE.key',
-        })
-        .option('credential', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'the key as a credential of systemd',
-        })
-        .option('passphrase-file', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'the file with the passphrase',
-        })
-        .option('passphrase', { type: 'boolean', default: false, describe: 'ask for the passphrase' })
-        .option('new-key-file', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'rotate-key: seal for this key',
-        })
-        .option('new-passphrase', {
-          type: 'boolean',
-          default: false,
-          describe: 'rotate-key: ask for another one',
-        })
         .option('owner', {
           type: 'string',
           requiresArg: true,
@@ -130,27 +135,56 @@ export function declareCompanions(define: Define): void {
         }),
     async (values) =>
       (await import('./commands/file.ts')).runFile({
-        action: values.action,
-        file: values.file,
-        what: values.what,
+        ...values,
         keyFile: values['key-file'],
-        credential: values.credential,
         passphraseFile: values['passphrase-file'],
-        passphrase: values.passphrase,
         newKeyFile: values['new-key-file'],
         newPassphrase: values['new-passphrase'],
-        owner: values.owner,
-        at: values.at,
-        remove: values.remove,
-        json: values.json,
       }),
   );
+}
+
+/** What opens a sealed file, and what shall open it from now on. */
+function withKeys<T>(argv: Argv<T>) {
+  return argv
+    .option('key-file', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'the age key file; default FILE.key',
+    })
+    .option('credential', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'the key as a credential of systemd',
+    })
+    .option('passphrase-file', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'the file with the passphrase',
+    })
+    .option('passphrase', { type: 'boolean', default: false, describe: 'ask for the passphrase' })
+    .option('new-key-file', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'rotate-key: seal for this key',
+    })
+    .option('new-passphrase', {
+      type: 'boolean',
+      default: false,
+      describe: 'rotate-key: ask for another one',
+    });
+}
+
+function declareGenerateConfig(define: Define): void {
   define(
     'generate-config',
     'print a commented config to start from',
     (argv) => argv.option('full', { type: 'boolean', default: false, describe: 'with every key' }),
     async (values) => (await import('./commands/generate-config.ts')).runGenerateConfig(values),
   );
+}
+
+function declareVersion(define: Define): void {
   define(
     'version',
     'print the version',

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { standardStreamOf } from '../../base/paths/special-file.ts';
 import type { Item } from '../item.ts';
-import type { Place } from '../problems.ts';
+import type { Place, Problems } from '../problems.ts';
 import type { FileConfig, NotifyConfig, SettleConfig } from '../resolved.ts';
 import type { FileInput, NotificationInput, ProbeInput } from '../schema/file-schema.ts';
 import { oneOfKeys } from './one-of-keys.ts';
@@ -16,7 +16,6 @@ export function resolveFile({ value, place }: Item<FileInput>, context: ResolveC
   if (value.backup) context.claim(`${destination}.bak`, place.at('backup'));
   checkKeys(value, place, context, stream !== undefined);
   oneOfKeys(context.problems, place, value, ['template', 'contents']);
-  const notify = value.notify === undefined ? [] : [value.notify].flat();
   const kept = value.mode === 'keep' ? keptAttributes(destination) : undefined;
   return {
     place: context.nameOf(place),
@@ -30,10 +29,7 @@ export function resolveFile({ value, place }: Item<FileInput>, context: ResolveC
     group: value.group ?? kept?.group,
     set: value.set,
     check: value.check && { command: value.check.command, timeoutMs: value.check.timeout },
-    notify: notify.flatMap((notification, index) => {
-      const at = Array.isArray(value.notify) ? place.at('notify', index) : place.at('notify');
-      return resolveNotification(notification, at, context) ?? [];
-    }),
+    notify: resolveNotify(value.notify, place.at('notify'), context),
     settle: value.settle && resolveProbe(value.settle, place.at('settle'), context),
     onFailure: value.on_failure,
     wait: value.wait,
@@ -98,42 +94,60 @@ export function checkNesting(context: ResolveContext): void {
   }
 }
 
+function resolveNotify(value: FileInput['notify'], place: Place, context: ResolveContext): NotifyConfig[] {
+  if (value === undefined) return [];
+  return [value].flat().flatMap((notification, index) => {
+    const at = Array.isArray(value) ? place.at(index) : place;
+    return resolveNotification(notification, at, context) ?? [];
+  });
+}
+
 function resolveNotification(
   value: NotificationInput,
   place: Place,
   context: ResolveContext,
 ): NotifyConfig | undefined {
   const { problems } = context;
-  const { command, signal, pid_file: pidFile, process, unit, timeout: timeoutMs } = value;
-  if (
-    process !== undefined &&
-    value.action === 'restart' &&
-    unit === undefined &&
-    signal === undefined &&
-    command === undefined
-  ) {
+  const { command, signal, process, unit, action, timeout: timeoutMs } = value;
+  const isBare = unit === undefined && signal === undefined && command === undefined;
+  if (process !== undefined && action === 'restart' && isBare) {
     checkKnown(problems, place.at('process'), 'process', process, context.names.processes);
     return { kind: 'signal', signal: 'restart', process };
   }
-  const kind = oneOfKeys(problems, place, value.unit === undefined ? value : { unit, command }, [
-    'command',
-    'signal',
-    'unit',
-  ]);
+  const kinds = ['command', 'signal', 'unit'] as const;
+  const kind = oneOfKeys(problems, place, unit === undefined ? value : { unit, command }, kinds);
   if (kind === 'command' && command !== undefined) {
-    refuse(['pid_file', 'process', 'action'], 'for a signal or a unit');
+    refuse(value, ['pid_file', 'process', 'action'], 'for a signal or a unit', place, problems);
     return { kind: 'command', command, timeoutMs };
   }
-  if (kind === 'unit' && unit !== undefined) {
-    refuse(['pid_file', 'process'], 'for a signal');
-    const action = value.action ?? (signal === undefined ? 'reload' : 'kill');
-    if (action !== 'kill' && signal !== undefined) {
-      problems.add(place.at('signal'), 'with a unit a signal needs action: kill');
-    }
-    return { kind: 'unit', unit, action, signal, timeoutMs };
+  if (kind === 'unit' && unit !== undefined) return resolveUnit({ ...value, unit }, place, problems);
+  return kind === 'signal' && signal !== undefined
+    ? resolveSignal({ ...value, signal }, place, context)
+    : undefined;
+}
+
+function resolveUnit(
+  value: NotificationInput & { unit: string },
+  place: Place,
+  problems: Problems,
+): NotifyConfig {
+  const { unit, signal, timeout: timeoutMs } = value;
+  refuse(value, ['pid_file', 'process'], 'for a signal', place, problems);
+  const action = value.action ?? (signal === undefined ? 'reload' : 'kill');
+  if (action !== 'kill' && signal !== undefined) {
+    problems.add(place.at('signal'), 'with a unit a signal needs action: kill');
   }
-  if (kind !== 'signal' || signal === undefined) return undefined;
-  refuse(['action'], 'for a unit');
+  return { kind: 'unit', unit, action, signal, timeoutMs };
+}
+
+function resolveSignal(
+  value: NotificationInput & { signal: NonNullable<NotificationInput['signal']> },
+  place: Place,
+  context: ResolveContext,
+): NotifyConfig | undefined {
+  const { problems } = context;
+  const { signal, pid_file: pidFile, process } = value;
+  refuse(value, ['action'], 'for a unit', place, problems);
   const target = oneOfKeys(problems, place, value, ['pid_file', 'process']);
   if (target === 'pid_file' && pidFile !== undefined) {
     return { kind: 'signal', signal, pidFile: context.pathAt(place, pidFile) };
@@ -141,11 +155,17 @@ function resolveNotification(
   if (process === undefined) return undefined;
   checkKnown(problems, place.at('process'), 'process', process, context.names.processes);
   return { kind: 'signal', signal, process };
+}
 
-  function refuse(keys: readonly (keyof NotificationInput)[], what: string): void {
-    for (const key of keys) {
-      if (value[key] !== undefined) problems.add(place.at(key), `this key is ${what}; remove it`, 'key');
-    }
+function refuse(
+  value: NotificationInput,
+  keys: readonly (keyof NotificationInput)[],
+  what: string,
+  place: Place,
+  problems: Problems,
+): void {
+  for (const key of keys) {
+    if (value[key] !== undefined) problems.add(place.at(key), `this key is ${what}; remove it`, 'key');
   }
 }
 

@@ -126,15 +126,44 @@ function resolveUnix(value: ListenerInput, place: Place, context: ResolveContext
 const hostAndPort = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/;
 
 function resolveTcp(value: ListenerInput, place: Place, context: ResolveContext) {
-  const { problems } = context;
-  const [, six, four, digits] = hostAndPort.exec(value.tcp ?? '') ?? [];
+  const address = addressOf(value.tcp ?? '');
+  if (address === undefined) {
+    context.problems.add(place.at('tcp'), 'expected ADDRESS:PORT such as 127.0.0.1:8100 or [::1]:8100');
+    return undefined;
+  }
+  const { host, port } = address;
+  checkReach(value, host, place, context.problems);
+  if (!checkTokenKeys(value, place, context.problems)) return undefined;
+  const file = typeof value.token_file === 'string' ? { path: value.token_file } : value.token_file;
+  const tokenFile = context.optionalPathAt(place, file?.path);
+  if (tokenFile !== undefined) context.claim(tokenFile, place.at('token_file'));
+  if (port !== 0) context.claim(`tcp ${host}:${port}`, place.at('tcp'));
+  return {
+    kind: 'tcp' as const,
+    host,
+    port,
+    tokenFile,
+    tokenFileRights: file && tokenFileRights(file, place.at('token_file'), context.problems),
+    tokenVariables: value.token_env,
+    tokenHeaders: value.token_headers?.map((header) => header.toLowerCase()),
+    allowRemote: value.allow_remote ?? false,
+    tls: value.tls && {
+      certFile: context.pathAt(place, value.tls.cert_file),
+      keyFile: context.pathAt(place, value.tls.key_file),
+    },
+  };
+}
+
+function addressOf(text: string): { host: string; port: number } | undefined {
+  const [, six, four, digits] = hostAndPort.exec(text) ?? [];
   const host = six ?? four ?? '';
   const port = Number(digits);
   const isAddress = host === 'localhost' || isIPv4(host) || isIPv6(host);
-  if (!isAddress || port > 65_535) {
-    problems.add(place.at('tcp'), 'expected ADDRESS:PORT such as 127.0.0.1:8100 or [::1]:8100');
-    return undefined;
-  }
+  return isAddress && port <= 65_535 ? { host, port } : undefined;
+}
+
+/** Who can come to it at all. */
+function checkReach(value: ListenerInput, host: string, place: Place, problems: Problems): void {
   const isMeant = value.allow_remote === true && (value.tls !== undefined || value.open);
   if (host !== 'localhost' && !isLoopback(host) && !isMeant) {
     problems.add(
@@ -148,43 +177,29 @@ function resolveTcp(value: ListenerInput, place: Place, context: ResolveContext)
       'systemd asks over unix sockets only; move this dialect to a unix listener',
     );
   }
+}
+
+/** False: there is nothing that its callers could show. */
+function checkTokenKeys(value: ListenerInput, place: Place, problems: Problems): boolean {
+  const { token_file: file, token_env: variables } = value;
   const isForHooks = value.serve.every((dialect) => dialect === 'hooks');
-  if (isForHooks && (value.token_file ?? value.token_env) !== undefined) {
+  if (isForHooks && (file ?? variables) !== undefined) {
     problems.add(
       place.at('token_file'),
       'a listener for hooks asks for no token: each hook says what its messages bring; remove this',
       'key',
     );
   }
-  if (value.token_file !== undefined && value.token_env !== undefined) {
+  if (file !== undefined && variables !== undefined) {
     problems.add(place.at('token_env'), 'the token is written to token_file; remove one of the two', 'key');
   }
-  if (value.token_file === undefined && value.token_env === undefined && !value.open && !isForHooks) {
-    problems.add(
-      place,
-      'missing token_file, expected a path: the agent writes the token there that tcp callers show',
-      'key',
-    );
-    return undefined;
-  }
-  const file = typeof value.token_file === 'string' ? { path: value.token_file } : value.token_file;
-  const tokenFile = context.optionalPathAt(place, file?.path);
-  if (tokenFile !== undefined) context.claim(tokenFile, place.at('token_file'));
-  if (port !== 0) context.claim(`tcp ${host}:${port}`, place.at('tcp'));
-  return {
-    kind: 'tcp' as const,
-    host,
-    port,
-    tokenFile,
-    tokenFileRights: file && tokenFileRights(file, place.at('token_file'), problems),
-    tokenVariables: value.token_env,
-    tokenHeaders: value.token_headers?.map((header) => header.toLowerCase()),
-    allowRemote: value.allow_remote ?? false,
-    tls: value.tls && {
-      certFile: context.pathAt(place, value.tls.cert_file),
-      keyFile: context.pathAt(place, value.tls.key_file),
-    },
-  };
+  if (file !== undefined || variables !== undefined || value.open || isForHooks) return true;
+  problems.add(
+    place,
+    'missing token_file, expected a path: the agent writes the token there that tcp callers show',
+    'key',
+  );
+  return false;
 }
 
 function tokenFileRights(

@@ -51,18 +51,7 @@ export function resolveConfig(
     access: { rules: resolveRules(merged.rules, listeners, context), strict: merged.isStrict },
     audit: resolveAudit(merged.audit, context),
     log: resolveLog(merged, context),
-    templates: {
-      refreshMs: merged.template.value.refresh,
-      folder: context.pathAt(merged.template.place, '.'),
-      env: merged.template.value.env,
-      passesEnvironment: merged.template.value.pass_environment,
-      sandboxPaths: merged.template.value.sandbox_paths.map((path) =>
-        context.pathAt(merged.template.place, path),
-      ),
-      allowPlugin: merged.template.value.allow_plugin,
-      deniedFunctions: merged.template.value.deny_functions,
-      maxOutputBytes: merged.template.value.max_output,
-    },
+    templates: resolveTemplates(merged, context),
     stateDir: resolveStateDir(merged, context),
     life: resolveLife(merged, context),
     sources,
@@ -73,6 +62,20 @@ export function resolveConfig(
   checkDemand(config.upstreams, config.secrets, merged, problems);
   checkTemplates(config, merged, context);
   return config;
+}
+
+function resolveTemplates({ template }: MergedConfig, context: ResolveContext): ResolvedConfig['templates'] {
+  const { value, place } = template;
+  return {
+    refreshMs: value.refresh,
+    folder: context.pathAt(place, '.'),
+    env: value.env,
+    passesEnvironment: value.pass_environment,
+    sandboxPaths: value.sandbox_paths.map((path) => context.pathAt(place, path)),
+    allowPlugin: value.allow_plugin,
+    deniedFunctions: value.deny_functions,
+    maxOutputBytes: value.max_output,
+  };
 }
 
 /** As other tools of Vault do it, `$VAULT_ADDR` alone is enough. */

@@ -105,17 +105,7 @@ export function createSecretsManager({ call }: AwsCalls, clock: Clock): SecretsM
     tag: string | undefined,
     request: RequestOptions,
   ): Promise<JsonObject> {
-    const [tagKey, tagValue] = tag?.split('=', 2) ?? [];
-    const filters = [
-      ...(prefix === '' ? [] : [{ Key: 'name', Values: [prefix] }]),
-      ...(tagKey === undefined ? [] : [{ Key: 'tag-key', Values: [tagKey] }]),
-      ...(tagValue === undefined ? [] : [{ Key: 'tag-value', Values: [tagValue] }]),
-    ];
-    if (filters.length === 0)
-      throw new LatchkeyError(
-        'request_invalid',
-        'all secrets of an account are no secret: expected a prefix or a tag',
-      );
+    const filters = filtersOf(prefix, tag);
     const fields: JsonObject = {};
     let next: JsonValue | undefined;
     for (let page = 0; page < mostPages; page += 1) {
@@ -177,4 +167,20 @@ function objectsIn(value: JsonValue | undefined): JsonObject[] {
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
+}
+
+/** By the start of the name, by a tag, or by both. */
+function filtersOf(prefix: string, tag: string | undefined): JsonObject[] {
+  const [tagKey, tagValue] = tag?.split('=', 2) ?? [];
+  const filters = [
+    ...(prefix === '' ? [] : [{ Key: 'name', Values: [prefix] }]),
+    ...(tagKey === undefined ? [] : [{ Key: 'tag-key', Values: [tagKey] }]),
+    ...(tagValue === undefined ? [] : [{ Key: 'tag-value', Values: [tagValue] }]),
+  ];
+  if (filters.length === 0)
+    throw new LatchkeyError(
+      'request_invalid',
+      'all secrets of an account are no secret: expected a prefix or a tag',
+    );
+  return filters;
 }

@@ -86,14 +86,7 @@ async function ofRole(
     const keys = await others.webIdentity(env);
     if (keys !== undefined) return keys;
   }
-  const [from, other] = [fields.get('source_profile'), fields.get('credential_source')];
-  if (seen.length >= mostHops || (from !== undefined && from !== name && seen.includes(from)))
-    throw wrong(name, 'leads back to itself');
-  const keys =
-    from === undefined
-      ? await others.named(other ?? '')
-      : await resolve(from, profiles, source, others, [...seen, name]);
-  if (keys === undefined) throw wrong(name, 'has a role_arn, and no credentials to take it with');
+  const keys = await keysForRole(name, fields, profiles, source, others, seen);
   const region = source.env['AWS_REGION'] || source.env['AWS_DEFAULT_REGION'] || fields.get('region');
   const duration = Number(fields.get('duration_seconds') ?? Number.NaN);
   return await assumeRole(
@@ -106,6 +99,26 @@ async function ofRole(
     },
     { region: region ?? 'us-east-1', endpoint: others.stsEndpoint(region), signal: source.signal },
   );
+}
+
+/** What the role is taken with: another profile's, or what the profile names. */
+async function keysForRole(
+  name: string,
+  fields: Fields,
+  profiles: Profiles,
+  source: AwsCredentialSource,
+  others: OtherSources,
+  seen: readonly string[],
+): Promise<AwsCredentials> {
+  const [from, other] = [fields.get('source_profile'), fields.get('credential_source')];
+  if (seen.length >= mostHops || (from !== undefined && from !== name && seen.includes(from)))
+    throw wrong(name, 'leads back to itself');
+  const keys =
+    from === undefined
+      ? await others.named(other ?? '')
+      : await resolve(from, profiles, source, others, [...seen, name]);
+  if (keys === undefined) throw wrong(name, 'has a role_arn, and no credentials to take it with');
+  return keys;
 }
 
 /** Words as a shell has them, and no shell. */

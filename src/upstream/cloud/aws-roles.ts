@@ -25,20 +25,7 @@ export async function assumeRole(
   role: RoleRequest,
   place: StsPlace,
 ): Promise<AwsCredentials> {
-  const optional = {
-    ExternalId: role.externalId,
-    Policy: role.policy,
-    DurationSeconds: role.durationSeconds?.toString(),
-  };
-  const body = new URLSearchParams({
-    Action: 'AssumeRole',
-    Version: '2011-06-15',
-    RoleArn: role.roleArn,
-    RoleSessionName: role.sessionName ?? 'latchkey',
-    ...Object.fromEntries(
-      Object.entries(optional).filter((pair): pair is [string, string] => pair[1] !== undefined),
-    ),
-  }).toString();
+  const body = formOf(role);
   const signed = await new AwsV4Signer({
     url: place.endpoint,
     method: 'POST',
@@ -64,4 +51,21 @@ export async function assumeRole(
     signal: place.signal,
   });
   return keysFromXml(xml, service);
+}
+
+function formOf(role: RoleRequest): string {
+  const optional = {
+    ExternalId: role.externalId,
+    Policy: role.policy,
+    DurationSeconds: role.durationSeconds?.toString(),
+  };
+  return new URLSearchParams({
+    Action: 'AssumeRole',
+    Version: '2011-06-15',
+    RoleArn: role.roleArn,
+    RoleSessionName: role.sessionName ?? 'latchkey',
+    ...Object.fromEntries(
+      Object.entries(optional).filter((pair): pair is [string, string] => pair[1] !== undefined),
+    ),
+  }).toString();
 }

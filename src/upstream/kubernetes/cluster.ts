@@ -85,23 +85,10 @@ async function fromKubeconfig(path: string, config: KubernetesUpstreamConfig, en
 async function tokenOfPlugin(plugin: Fields, path: string, env: Env, signal: AbortSignal): Promise<string> {
   const command = textOf(plugin['command']) ?? '';
   const args = Array.isArray(plugin['args']) ? plugin['args'].map(String) : [];
-  const own = Array.isArray(plugin['env'])
-    ? plugin['env'].map(objectOf).map(({ name, value }) => [String(name), String(value)] as const)
-    : [];
-  const given = Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined);
-  const info = {
-    apiVersion: plugin['apiVersion'] ?? 'client.authentication.k8s.io/v1',
-    kind: 'ExecCredential',
-    spec: { interactive: false },
-  };
   const end = await runProgram({
     command: [command.includes('/') ? resolve(dirname(path), command) : command, ...args],
     input: '',
-    env: {
-      ...Object.fromEntries(given),
-      ...Object.fromEntries(own),
-      KUBERNETES_EXEC_INFO: JSON.stringify(info),
-    },
+    env: environmentOf(plugin, env),
     workingDir: '/',
     uid: undefined,
     gid: undefined,
@@ -122,6 +109,24 @@ async function tokenOfPlugin(plugin: Fields, path: string, env: Env, signal: Abo
     'login_failed',
     `${path}: ${command} ended with ${end.code ?? 'a signal'} and without a token`,
   );
+}
+
+/** The agent's own, what the plugin's entry adds, and what the plugin is asked. */
+function environmentOf(plugin: Fields, env: Env): Record<string, string> {
+  const own = Array.isArray(plugin['env'])
+    ? plugin['env'].map(objectOf).map(({ name, value }) => [String(name), String(value)] as const)
+    : [];
+  const given = Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  const info = {
+    apiVersion: plugin['apiVersion'] ?? 'client.authentication.k8s.io/v1',
+    kind: 'ExecCredential',
+    spec: { interactive: false },
+  };
+  return {
+    ...Object.fromEntries(given),
+    ...Object.fromEntries(own),
+    KUBERNETES_EXEC_INFO: JSON.stringify(info),
+  };
 }
 
 async function readText(path: string): Promise<string> {

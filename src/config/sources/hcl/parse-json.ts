@@ -15,107 +15,123 @@ const number = /-?(?:0|[1-9]\d*)(?:\.\d*)?(?:[eE][+-]?\d+)?/y;
 const string = /"(?:[^"\\\n]|\\.)*"/y;
 const word = /[\p{L}_][\p{L}\p{Nd}_-]*/uy;
 
+/** Where the parser is in its text. */
+interface Cursor {
+  /** Of what comes next, after blanks. */
+  position(): Position;
+  peek(): string | undefined;
+  /** Whether this character came next; then it is behind. */
+  accept(char: string): boolean;
+  /** What comes next by this pattern; undefined: something else. */
+  take(pattern: RegExp): string | undefined;
+  /** What comes next, for people. */
+  describe(): string;
+  /** Throws, with the place. */
+  fail(message: string, at?: Position): never;
+}
+
 /** Throws an HclError. */
 export function parseJsonAsHcl(text: string): HclObject {
-  let at = 0;
-  skipBlank();
-  const root = parseObject();
-  return flattenDeep(root);
+  return flattenDeep(parseObject(createCursor(text)));
+}
 
-  function skipBlank(): void {
+function createCursor(text: string): Cursor {
+  let at = 0;
+  const skipBlank = (): void => {
     blank.lastIndex = at;
     at += blank.exec(text)?.[0].length ?? 0;
-  }
-
-  function fail(message: string, offset = at): never {
-    throw new HclError(positionOf(text, offset), message);
-  }
-
-  function describe(): string {
-    const char = text[at];
-    return char === undefined
-      ? 'the end of the file'
-      : JSON.stringify(String.fromCodePoint(text.codePointAt(at) ?? 0));
-  }
-
-  function accept(char: string): boolean {
+  };
+  const position = (): Position => {
     skipBlank();
-    if (text[at] !== char) return false;
-    at++;
-    return true;
-  }
-
-  function parseObject(): HclObject {
-    const position = positionOf(text, at);
-    if (!accept('{')) fail(`expected {, got ${describe()}`);
-    const items: HclItem[] = [];
-    while (!accept('}')) {
-      const key = parseKey();
-      if (!accept(':')) fail(`expected : after ${JSON.stringify(key.name)}, got ${describe()}`);
+    return positionOf(text, at);
+  };
+  return {
+    position,
+    peek() {
       skipBlank();
-      items.push({ keys: [key], value: parseValue() });
-      if (accept(',')) continue;
-      if (accept('}')) break;
-      fail(`expected , or }, got ${describe()}`);
-    }
-    return { kind: 'object', position, items };
-  }
-
-  function parseKey(): HclKey {
-    skipBlank();
-    const position = positionOf(text, at);
-    if (text[at] !== '"') fail(`expected a key in quotes, got ${describe()}`);
-    return { name: parseString(), position, isQuoted: true };
-  }
-
-  function parseValue(): HclNode {
-    const position = positionOf(text, at);
-    if (text[at] === '{') return parseObject();
-    if (text[at] === '[') return parseList(position);
-    return parseLiteral(position);
-  }
-
-  function parseLiteral(position: Position): HclLiteral {
-    if (text[at] === '"') return { kind: 'literal', type: 'string', text: parseString(), position };
-    const digits = take(number);
-    if (digits !== undefined) {
-      return { kind: 'literal', type: /[.eE]/.test(digits) ? 'float' : 'number', text: digits, position };
-    }
-    const name = take(word);
-    if (name === 'true' || name === 'false') return { kind: 'literal', type: 'bool', text: name, position };
-    // Their reader takes null for an empty string.
-    if (name === 'null') return { kind: 'literal', type: 'string', text: '', position };
-    at -= name?.length ?? 0;
-    return fail(`expected a value, got ${name ?? describe()}`);
-  }
-
-  function parseList(position: Position): HclNode {
-    at++;
-    const items: HclNode[] = [];
-    for (;;) {
+      return text[at];
+    },
+    accept(char) {
       skipBlank();
-      if (accept(']')) return { kind: 'list', position, items };
-      if (accept(',')) continue;
-      items.push(parseValue());
-    }
-  }
+      if (text[at] !== char) return false;
+      at++;
+      return true;
+    },
+    take(pattern) {
+      pattern.lastIndex = at;
+      const found = pattern.exec(text)?.[0];
+      at += found?.length ?? 0;
+      return found;
+    },
+    describe() {
+      const code = text.codePointAt(at);
+      return code === undefined ? 'the end of the file' : JSON.stringify(String.fromCodePoint(code));
+    },
+    fail(message, place = positionOf(text, at)) {
+      throw new HclError(place, message);
+    },
+  };
+}
 
-  function parseString(): string {
-    const start = at;
-    const source = take(string);
-    if (source === undefined) return fail('the string is not closed; expected " in this line');
-    try {
-      return JSON.parse(source) as string;
-    } catch {
-      return fail('an escape in this string is none of JSON', start);
-    }
+function parseObject(cursor: Cursor): HclObject {
+  const position = cursor.position();
+  if (!cursor.accept('{')) cursor.fail(`expected {, got ${cursor.describe()}`);
+  const items: HclItem[] = [];
+  while (!cursor.accept('}')) {
+    const key = parseKey(cursor);
+    if (!cursor.accept(':'))
+      cursor.fail(`expected : after ${JSON.stringify(key.name)}, got ${cursor.describe()}`);
+    items.push({ keys: [key], value: parseValue(cursor) });
+    if (cursor.accept(',')) continue;
+    if (cursor.accept('}')) break;
+    cursor.fail(`expected , or }, got ${cursor.describe()}`);
   }
+  return { kind: 'object', position, items };
+}
 
-  function take(pattern: RegExp): string | undefined {
-    pattern.lastIndex = at;
-    const found = pattern.exec(text)?.[0];
-    at += found?.length ?? 0;
-    return found;
+function parseKey(cursor: Cursor): HclKey {
+  const position = cursor.position();
+  if (cursor.peek() !== '"') cursor.fail(`expected a key in quotes, got ${cursor.describe()}`);
+  return { name: parseString(cursor), position, isQuoted: true };
+}
+
+function parseValue(cursor: Cursor): HclNode {
+  const next = cursor.peek();
+  if (next === '{') return parseObject(cursor);
+  return next === '[' ? parseList(cursor) : parseLiteral(cursor);
+}
+
+function parseLiteral(cursor: Cursor): HclLiteral {
+  const position = cursor.position();
+  if (cursor.peek() === '"') return { kind: 'literal', type: 'string', text: parseString(cursor), position };
+  const digits = cursor.take(number);
+  if (digits !== undefined) {
+    return { kind: 'literal', type: /[.eE]/.test(digits) ? 'float' : 'number', text: digits, position };
+  }
+  const shown = cursor.describe();
+  const name = cursor.take(word);
+  if (name === 'true' || name === 'false') return { kind: 'literal', type: 'bool', text: name, position };
+  // Their reader takes null for an empty string.
+  if (name === 'null') return { kind: 'literal', type: 'string', text: '', position };
+  return cursor.fail(`expected a value, got ${name ?? shown}`, position);
+}
+
+function parseList(cursor: Cursor): HclNode {
+  const position = cursor.position();
+  cursor.accept('[');
+  const items: HclNode[] = [];
+  while (!cursor.accept(']')) if (!cursor.accept(',')) items.push(parseValue(cursor));
+  return { kind: 'list', position, items };
+}
+
+function parseString(cursor: Cursor): string {
+  const position = cursor.position();
+  const source = cursor.take(string);
+  if (source === undefined) return cursor.fail('the string is not closed; expected " in this line');
+  try {
+    return JSON.parse(source) as string;
+  } catch {
+    return cursor.fail('an escape in this string is none of JSON', position);
   }
 }
 

@@ -9,100 +9,116 @@ export function parseHcl(source: string): HclObject {
   return /^\s*\{/.test(text) ? parseJsonAsHcl(text) : parseFile(text);
 }
 
+/** The token that comes next, and the way past it. */
+interface Tokens {
+  readonly next: Token;
+  advance(): Token;
+}
+
+function createTokens(text: string): Tokens {
+  const read = createLexer(text);
+  let next = read();
+  return {
+    get next() {
+      return next;
+    },
+    advance() {
+      const before = next;
+      next = read();
+      return before;
+    },
+  };
+}
+
 function parseFile(text: string): HclObject {
-  const next = createLexer(text);
-  let token = next();
-  const file = parseItems('end');
-  return { kind: 'object', position: { line: 1, column: 1 }, items: file };
+  const items = parseItems(createTokens(text), 'end');
+  return { kind: 'object', position: { line: 1, column: 1 }, items };
+}
 
-  function advance(): Token {
-    const before = token;
-    token = next();
-    return before;
+/** Items follow each other with or without a comma or a line end. */
+function parseItems(tokens: Tokens, end: TokenKind): HclItem[] {
+  const items: HclItem[] = [];
+  while (tokens.next.kind !== end) {
+    items.push(parseItem(tokens));
+    if (tokens.next.kind === ',') tokens.advance();
   }
+  return items;
+}
 
-  /** Items follow each other with or without a comma or a line end. */
-  function parseItems(end: TokenKind): HclItem[] {
-    const items: HclItem[] = [];
-    while (token.kind !== end) {
-      items.push(parseItem());
-      if (token.kind === ',') advance();
+// item = key { label } ( "=" value | object ) .
+function parseItem(tokens: Tokens): HclItem {
+  const keys = parseKeys(tokens);
+  const { next } = tokens;
+  if (next.kind === '{') return { keys, value: parseObject(tokens) };
+  const [, second] = keys;
+  if (next.kind === '=' && second !== undefined) {
+    throw new HclError(next.position, `expected { after ${nameOf(keys)}, got =`);
+  }
+  if (next.kind !== '=') {
+    throw new HclError(next.position, `expected = or { after ${nameOf(keys)}, got ${describe(next)}`);
+  }
+  tokens.advance();
+  return { keys, value: parseValue(tokens) };
+}
+
+function parseKeys(tokens: Tokens): HclKey[] {
+  const keys: HclKey[] = [];
+  while (tokens.next.kind === 'identifier' || tokens.next.kind === 'string') {
+    const { kind, text, position } = tokens.advance();
+    keys.push({ name: text, position, isQuoted: kind === 'string' });
+  }
+  if (keys.length > 0) return keys;
+  const { next } = tokens;
+  const what =
+    next.kind === 'end' ? 'expected } before the end of the file' : `expected a key, got ${describe(next)}`;
+  throw new HclError(next.position, what);
+}
+
+function parseValue(tokens: Tokens): HclNode {
+  if (tokens.next.kind === '{') return parseObject(tokens);
+  if (tokens.next.kind === '[') return parseList(tokens);
+  return parseLiteral(tokens, 'a string in quotes, a number, true, false, a list or a map');
+}
+
+function parseLiteral(tokens: Tokens, expected: string): HclNode {
+  const { kind, text, position } = tokens.next;
+  if (kind !== 'string' && kind !== 'heredoc' && kind !== 'number' && kind !== 'float' && kind !== 'bool') {
+    throw new HclError(position, `expected ${expected}, got ${describe(tokens.next)}`);
+  }
+  tokens.advance();
+  return { kind: 'literal', type: kind, text, position };
+}
+
+function parseObject(tokens: Tokens): HclObject {
+  const { position } = tokens.advance();
+  const items = parseItems(tokens, '}');
+  tokens.advance();
+  return { kind: 'object', position, items };
+}
+
+// A comma stands between literals and objects; after a list in a list, and more than once, it may be there or not.
+function parseList(tokens: Tokens): HclList {
+  const { position } = tokens.advance();
+  const items: HclNode[] = [];
+  let isCommaNeeded = false;
+  while (tokens.next.kind !== ']') {
+    const { next } = tokens;
+    if (next.kind === ',') {
+      tokens.advance();
+      isCommaNeeded = false;
+      continue;
     }
-    return items;
+    if (isCommaNeeded) throw new HclError(next.position, `expected , or ], got ${describe(next)}`);
+    const isList = next.kind === '[';
+    items.push(
+      next.kind === '{' || isList
+        ? parseValue(tokens)
+        : parseLiteral(tokens, 'the next item of the list, or ]'),
+    );
+    isCommaNeeded = !isList;
   }
-
-  // item = key { label } ( "=" value | object ) .
-  function parseItem(): HclItem {
-    const keys = parseKeys();
-    if (token.kind === '{') return { keys, value: parseObject() };
-    const [, second] = keys;
-    if (token.kind === '=' && second !== undefined) {
-      throw new HclError(token.position, `expected { after ${nameOf(keys)}, got =`);
-    }
-    if (token.kind !== '=') {
-      throw new HclError(token.position, `expected = or { after ${nameOf(keys)}, got ${describe(token)}`);
-    }
-    advance();
-    return { keys, value: parseValue() };
-  }
-
-  function parseKeys(): HclKey[] {
-    const keys: HclKey[] = [];
-    while (token.kind === 'identifier' || token.kind === 'string') {
-      keys.push({ name: token.text, position: token.position, isQuoted: token.kind === 'string' });
-      advance();
-    }
-    if (keys.length > 0) return keys;
-    const what =
-      token.kind === 'end'
-        ? 'expected } before the end of the file'
-        : `expected a key, got ${describe(token)}`;
-    throw new HclError(token.position, what);
-  }
-
-  function parseValue(): HclNode {
-    if (token.kind === '{') return parseObject();
-    if (token.kind === '[') return parseList();
-    return parseLiteral('a string in quotes, a number, true, false, a list or a map');
-  }
-
-  function parseLiteral(expected: string): HclNode {
-    const { kind, text: value, position } = token;
-    if (kind !== 'string' && kind !== 'heredoc' && kind !== 'number' && kind !== 'float' && kind !== 'bool') {
-      throw new HclError(position, `expected ${expected}, got ${describe(token)}`);
-    }
-    advance();
-    return { kind: 'literal', type: kind, text: value, position };
-  }
-
-  function parseObject(): HclObject {
-    const { position } = advance();
-    const items = parseItems('}');
-    advance();
-    return { kind: 'object', position, items };
-  }
-
-  // A comma stands between literals and objects; after a list in a list, and more than once, it may be there or not.
-  function parseList(): HclList {
-    const { position } = advance();
-    const items: HclNode[] = [];
-    let isCommaNeeded = false;
-    while (token.kind !== ']') {
-      if (token.kind === ',') {
-        advance();
-        isCommaNeeded = false;
-        continue;
-      }
-      if (isCommaNeeded) throw new HclError(token.position, `expected , or ], got ${describe(token)}`);
-      const isList = token.kind === '[';
-      items.push(
-        token.kind === '{' || isList ? parseValue() : parseLiteral('the next item of the list, or ]'),
-      );
-      isCommaNeeded = !isList;
-    }
-    advance();
-    return { kind: 'list', position, items };
-  }
+  tokens.advance();
+  return { kind: 'list', position, items };
 }
 
 function nameOf(keys: readonly HclKey[]): string {

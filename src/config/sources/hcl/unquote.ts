@@ -22,44 +22,39 @@ export function unquote(body: string, fail: (offset: number, message: string) =>
     const special = /\\|\$\{/g;
     special.lastIndex = at;
     const found = special.exec(body)?.index ?? body.length;
-    push(body.slice(at, found));
-    at = found;
-    if (at >= body.length) break;
-    if (body[at] === '$') {
-      const end = interpolationEnd(body, at);
-      push(body.slice(at, end));
-      at = end;
-    } else at += readEscape(at);
+    const end = body[found] === '$' ? interpolationEnd(body, found) : found;
+    parts.push(Buffer.from(body.slice(at, end), 'utf8'));
+    at = end;
+    if (end > found || at >= body.length) continue;
+    const read = readEscape(body, at, fail);
+    parts.push(read.bytes);
+    at += read.length;
   }
   return Buffer.concat(parts).toString('utf8');
+}
 
-  function push(text: string): void {
-    parts.push(Buffer.from(text, 'utf8'));
+/** `length`: how many characters it is long. */
+function readEscape(
+  body: string,
+  offset: number,
+  fail: (offset: number, message: string) => never,
+): { bytes: Buffer; length: number } {
+  const letter = body[offset + 1] ?? '';
+  const plain = simple[letter];
+  if (plain !== undefined) return { bytes: Buffer.from(plain, 'utf8'), length: 2 };
+  const octal = /^[0-7]{3}/.exec(body.slice(offset + 1))?.[0];
+  if (octal !== undefined && Number.parseInt(octal, 8) < 256) {
+    return { bytes: Buffer.of(Number.parseInt(octal, 8)), length: 4 };
   }
-
-  /** How many characters it is long. */
-  function readEscape(offset: number): number {
-    const letter = body[offset + 1] ?? '';
-    const plain = simple[letter];
-    if (plain !== undefined) {
-      push(plain);
-      return 2;
-    }
-    const octal = /^[0-7]{3}/.exec(body.slice(offset + 1))?.[0];
-    if (octal !== undefined && Number.parseInt(octal, 8) < 256) {
-      parts.push(Buffer.of(Number.parseInt(octal, 8)));
-      return 4;
-    }
-    const length = lengths[letter] ?? 0;
-    const digits = body.slice(offset + 2, offset + 2 + length);
-    if (length === 0 || !new RegExp(`^[0-9a-fA-F]{${length}}$`).test(digits)) {
-      return fail(offset, `\\${letter} is no escape here; write \\\\ for a backslash`);
-    }
-    const code = Number.parseInt(digits, 16);
-    if (code > 0x10ffff) return fail(offset, `\\${letter}${digits} is no character`);
-    parts.push(letter === 'x' ? Buffer.of(code) : Buffer.from(String.fromCodePoint(code), 'utf8'));
-    return 2 + length;
+  const length = lengths[letter] ?? 0;
+  const digits = body.slice(offset + 2, offset + 2 + length);
+  if (length === 0 || !new RegExp(`^[0-9a-fA-F]{${length}}$`).test(digits)) {
+    return fail(offset, `\\${letter} is no escape here; write \\\\ for a backslash`);
   }
+  const code = Number.parseInt(digits, 16);
+  if (code > 0x10ffff) return fail(offset, `\\${letter}${digits} is no character`);
+  const bytes = letter === 'x' ? Buffer.of(code) : Buffer.from(String.fromCodePoint(code), 'utf8');
+  return { bytes, length: 2 + length };
 }
 
 function interpolationEnd(body: string, start: number): number {

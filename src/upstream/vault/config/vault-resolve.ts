@@ -106,14 +106,7 @@ function resolveAuth(auth: AuthInput, place: Place, context: ResolveContext): Au
   if (auth.min_backoff > auth.max_backoff) {
     context.problems.add(place.at('min_backoff'), 'expected at most max_backoff');
   }
-  const common: AuthCommon = {
-    mount: (auth.mount ?? defaultMounts[auth.method] ?? auth.method).replace(/^\/?(?:auth\/)?|\/+$/g, ''),
-    namespace: auth.namespace,
-    minBackoffMs: auth.min_backoff,
-    maxBackoffMs: auth.max_backoff,
-    exitOnError: auth.exit_on_error,
-    wrapTtlSeconds: seconds(auth.wrap_ttl),
-  };
+  const common = resolveCommon(auth);
   switch (auth.method) {
     case 'token':
       return { ...common, method: 'token', isWrapped: auth.unwrap, token: place.source.token };
@@ -152,6 +145,17 @@ function resolveAuth(auth: AuthInput, place: Place, context: ResolveContext): Au
     default:
       return { ...common, ...resolveCloudAuth(auth) };
   }
+}
+
+function resolveCommon(auth: AuthInput): AuthCommon {
+  return {
+    mount: (auth.mount ?? defaultMounts[auth.method] ?? auth.method).replace(/^\/?(?:auth\/)?|\/+$/g, ''),
+    namespace: auth.namespace,
+    minBackoffMs: auth.min_backoff,
+    maxBackoffMs: auth.max_backoff,
+    exitOnError: auth.exit_on_error,
+    wrapTtlSeconds: seconds(auth.wrap_ttl),
+  };
 }
 
 type Without<T> = T extends AuthConfig ? Omit<T, keyof AuthCommon> : never;
