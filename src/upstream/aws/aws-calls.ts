@@ -89,11 +89,10 @@ export function createAwsCalls(options: AwsCallsOptions): AwsCalls {
       const keys = await identity.get(request.signal);
       const answer = await send(service, action, text, keys, request);
       const refusal = awsError(answer);
-      if (refusal === undefined || !badCredentials.test(refusal))
-        return checked(answer, refusal, what, clock);
+      if (refusal === undefined || !badCredentials.test(refusal)) return checked(answer, refusal, what);
       if (!learnClock(answer)) identity.forget(keys);
       const again = await send(service, action, text, await identity.get(request.signal), request);
-      return checked(again, awsError(again), what, clock);
+      return checked(again, awsError(again), what);
     },
   };
 }
@@ -117,18 +116,18 @@ function typeIn(body: Buffer): string | undefined {
   return typeof type === 'string' ? type : undefined;
 }
 
-function checked(answer: HttpAnswer, type: string | undefined, what: string, clock: Clock): JsonObject {
+function checked(answer: HttpAnswer, type: string | undefined, what: string): JsonObject {
   if (type === undefined || type === '') {
-    checkStatus(answer, what, clock);
+    checkStatus(answer, what);
     return jsonBody(answer);
   }
-  throw asError(type, answer, what, clock);
+  throw asError(type, answer, what);
 }
 
-function asError(type: string, answer: HttpAnswer, what: string, clock: Clock): unknown {
+function asError(type: string, answer: HttpAnswer, what: string): unknown {
   if (throttled.test(type)) {
     try {
-      checkStatus({ ...answer, status: 429 }, what, clock, type);
+      checkStatus({ ...answer, status: 429 }, what, type);
     } catch (error) {
       return error;
     }

@@ -28,7 +28,7 @@ function createAzureClient(options: SourceOptions<AzureUpstreamConfig>): KindCli
     observer: options.observer,
     fetch: (signal) => azureAccessToken(config, env, signal),
   });
-  const calls = createBearerCalls({ http, identity, clock, detailOf, meaning });
+  const calls = createBearerCalls({ http, identity, detailOf, meaning });
 
   return {
     address: config.vault,

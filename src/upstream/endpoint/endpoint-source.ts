@@ -43,7 +43,7 @@ function createEndpointClient(options: SourceOptions<HttpUpstreamConfig>): KindC
     );
     if (known !== undefined && answer.status === 304) return answer;
     if (!config.okStatus.includes(answer.status)) {
-      checkStatus(answer, reference.path, clock);
+      checkStatus(answer, reference.path);
       throw new UpstreamFailure(
         'answer_invalid',
         `${answer.where} answers ${answer.status}, expected ${config.okStatus.join(' or ')}`,

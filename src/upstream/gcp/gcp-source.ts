@@ -35,7 +35,7 @@ function createGcpClient(options: SourceOptions<GcpUpstreamConfig>): KindClient 
     observer: options.observer,
     fetch: (signal) => gcpAccessToken({ env, credentialsFile, signal }),
   });
-  const calls = createBearerCalls({ http, identity, clock, detailOf, meaning });
+  const calls = createBearerCalls({ http, identity, detailOf, meaning });
   /** What Google calls it, by what it was asked for as: the number of the project, the number of the version. */
   const names = new BoundedMap<string, string>(20_000);
 

@@ -9,6 +9,7 @@ import type { Clock } from '../../base/time/clock.ts';
 import type { TlsConfig } from '../../config/upstreams/server-config.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
 import { networkFailure, oversizedFailure, timeoutFailure } from './network-failure-policy.ts';
+import { withSingleHeaders } from './single-headers.ts';
 import { loadTlsOptions, type TlsOptions } from './tls-options.ts';
 
 interface WireRequest {
@@ -109,7 +110,7 @@ export function createTransport(options: TransportOptions): Transport {
         const pool = await dispatcher(address);
         const answer = await sendRequest.call(pool, dispatchOptions(address, request, limit.signal));
         const body = await readLimited(answer.body, maxBodyBytes, address);
-        return { status: answer.statusCode, headers: answer.headers, body };
+        return { status: answer.statusCode, headers: withSingleHeaders(answer.headers), body };
       } catch (error) {
         throw explain(error, address, request.signal, limit.isOver() ? timeoutMs : undefined);
       } finally {
@@ -124,7 +125,7 @@ export function createTransport(options: TransportOptions): Transport {
         const pool = await dispatcher(address);
         const answer = await sendRequest.call(pool, dispatchOptions(address, request, limit.signal));
         answer.body.once('close', limit.detach);
-        return { status: answer.statusCode, headers: answer.headers, body: answer.body };
+        return { status: answer.statusCode, headers: withSingleHeaders(answer.headers), body: answer.body };
       } catch (error) {
         limit.detach();
         throw explain(error, address, request.signal, limit.isOver() ? timeoutMs : undefined);

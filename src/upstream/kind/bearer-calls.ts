@@ -3,7 +3,6 @@
 import { errorCode, LatchkeyError } from '../../base/errors.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import type { JsonObject } from '../../base/text/json.ts';
-import type { Clock } from '../../base/time/clock.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import type { CloudIdentity, IdentityKeeper } from '../cloud/identity-keeper.ts';
 import { checkStatus, type HttpAnswer, type HttpCalls, jsonBody } from './http-calls.ts';
@@ -15,7 +14,6 @@ export interface AccessToken extends CloudIdentity {
 interface BearerCallsOptions {
   readonly http: HttpCalls;
   readonly identity: IdentityKeeper<AccessToken>;
-  readonly clock: Clock;
   /** The service's word for what is wrong, without its sentence. */
   detailOf?(answer: JsonObject, status: number): string;
   /** What the kind knows better than the status says. */
@@ -27,7 +25,7 @@ export interface BearerCalls {
 }
 
 export function createBearerCalls(options: BearerCallsOptions): BearerCalls {
-  const { http, identity, clock } = options;
+  const { http, identity } = options;
 
   async function once(url: string, what: string, request: RequestOptions): Promise<HttpAnswer> {
     const held = await identity.get(request.signal);
@@ -39,7 +37,7 @@ export function createBearerCalls(options: BearerCallsOptions): BearerCalls {
     const told = answer.status < 400 ? {} : tolerant(answer);
     const meaning = options.meaning?.(told, answer.status, what);
     if (meaning !== undefined) throw meaning;
-    checkStatus(answer, what, clock, options.detailOf?.(told, answer.status) ?? '');
+    checkStatus(answer, what, options.detailOf?.(told, answer.status) ?? '');
     return answer;
   }
 

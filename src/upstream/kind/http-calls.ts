@@ -2,10 +2,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
-import type { Clock } from '../../base/time/clock.ts';
 import type { ServerConfig } from '../../config/upstreams/server-config.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
+import { retryAfterMs } from '../http/retry-after.ts';
 import { createTlsWatch } from '../http/tls-watch.ts';
 import { createTransport, type WireStream } from '../http/transport.ts';
 import type { SourceOptions } from '../secret-source.ts';
@@ -34,8 +34,6 @@ export interface HttpCalls {
   budget(): { readonly inFlight: number; readonly queued: number };
   close(): Promise<void>;
 }
-
-const longestRetryAfterMs = 3_600_000;
 
 export function createHttpCalls(options: SourceOptions<ServerConfig>): HttpCalls {
   const { config, clock, logger } = options;
@@ -83,12 +81,12 @@ function placeOf(url: string): { address: string; target: string; where: string 
  * What a status means where the kind knows nothing better: throws for all but 2xx and 304. `what` is what was asked for;
  * `detail` is the kind's reading of the answer, and holds nothing secret.
  */
-export function checkStatus(answer: HttpAnswer, what: string, clock: Clock, detail = ''): void {
+export function checkStatus(answer: HttpAnswer, what: string, detail = ''): void {
   const { status, where } = answer;
   if ((status >= 200 && status < 300) || status === 304) return;
   const told = detail === '' ? '' : `: ${detail}`;
-  const retryAfterMs = retryAfter(answer.headers, clock.wall());
-  const more = { status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  const waitMs = retryAfterMs(answer.headers);
+  const more = { status, ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }) };
   if (status === 429) {
     throw new UpstreamFailure('rate_limited', `${where} answers 429, too many requests${told}`, {
       ...more,
@@ -127,18 +125,4 @@ export function jsonBody({ body, where }: Pick<HttpAnswer, 'body' | 'where'>): J
   throw new UpstreamFailure('answer_invalid', `${where} answers something else than a JSON object`, {
     remedy: 'check the address, and what stands between',
   });
-}
-
-/** Seconds or a date; undefined where there is none, or nobody could mean it. */
-function retryAfter(headers: IncomingHttpHeaders, wallMs: number): number | undefined {
-  const text = headers['retry-after'];
-  if (text === undefined) return undefined;
-  const seconds = /^\d+(?:\.\d+)?$/.test(text.trim()) ? Number(text) * 1000 : dateIn(text, headers, wallMs);
-  return Number.isFinite(seconds) ? Math.min(longestRetryAfterMs, Math.max(0, seconds)) : undefined;
-}
-
-/** By the clock of the server, where it tells. */
-function dateIn(text: string, headers: IncomingHttpHeaders, wallMs: number): number {
-  const now = Date.parse(headers.date ?? '');
-  return Date.parse(text) - (Number.isNaN(now) ? wallMs : now);
 }

@@ -61,7 +61,7 @@ function createKubernetesClient(
     const url = `${cluster.address}/api/v1/namespaces/${encodeURIComponent(path.namespace)}/secrets/${encodeURIComponent(path.name)}`;
     const headers = { accept, ...(await authorization(cluster, request.signal)) };
     const answer = await http.send({ url, headers }, request);
-    checkStatus(answer, `secret ${path.namespace}/${path.name}`, clock, reasonIn(answer));
+    checkStatus(answer, `secret ${path.namespace}/${path.name}`, reasonIn(answer));
     return jsonBody(answer);
   }
 

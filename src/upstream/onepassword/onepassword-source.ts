@@ -37,7 +37,7 @@ function createOnepasswordClient(options: SourceOptions<OnepasswordUpstreamConfi
     observer: options.observer,
     fetch: () => tokenOf(options),
   });
-  const calls = createBearerCalls({ http, identity, clock });
+  const calls = createBearerCalls({ http, identity });
   const known = new BoundedMap<string, Known>(10_000);
   const base = `${config.address}/v1/vaults`;
 

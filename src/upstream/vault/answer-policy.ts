@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
 import { UpstreamError } from '../../base/upstream-error.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
+import { retryAfterMs } from '../http/retry-after.ts';
 
 export interface VaultAnswer {
   readonly status: number;
@@ -12,7 +13,6 @@ export interface VaultAnswer {
 }
 
 const longestMessage = 300;
-const longestRetryAfterMs = 300_000;
 
 /** The body as a JSON object; undefined when it is anything else. */
 export function answerJson(answer: Pick<VaultAnswer, 'body'>): JsonObject | undefined {
@@ -76,22 +76,13 @@ export function sealed(address: string, status: number): UpstreamFailure {
 }
 
 function rateLimited(answer: VaultAnswer): UpstreamFailure {
-  const retryAfterMs = retryAfter(answer.headers);
+  const waitMs = retryAfterMs(answer.headers);
   return new UpstreamFailure('rate_limited', `${answer.address} limits the rate of requests`, {
     status: 429,
     remedy: 'lower budget.requests_per_second, or raise the quota in the vault',
     answerHeaders: quotaHeaders(answer.headers),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }),
   });
-}
-
-/** Retry-After as seconds or as a date; at most five minutes, so that no answer silences the agent for days. */
-function retryAfter(headers: IncomingHttpHeaders): number | undefined {
-  const told = headers['retry-after'];
-  if (told === undefined) return undefined;
-  const from = Date.parse(headers.date ?? '') || Date.now();
-  const ms = /^\d+(?:\.\d+)?$/.test(told.trim()) ? Number(told) * 1000 : Date.parse(told) - from;
-  return Number.isFinite(ms) ? Math.min(Math.max(0, ms), longestRetryAfterMs) : undefined;
 }
 
 /** What a client needs to wait as the server wants it to. */

@@ -105,7 +105,7 @@ function instant(value: JsonValue | undefined): number | undefined {
 }
 
 /** Seconds, or a duration such as `24h`; 0 means no end. */
-function durationSeconds(value: JsonValue | undefined): number | undefined {
+export function durationSeconds(value: JsonValue | undefined): number | undefined {
   const number = seconds(value) ?? written(value);
   return number === undefined || number <= 0 ? undefined : Math.min(number, longestSeconds);
 }

@@ -72,7 +72,7 @@ export function createLeaderTable({ clock, addresses, askLeader }: LeaderTableOp
 /** Where a 307 or 308 leads: origin and target. The scheme must not fall from https to http, for the token goes along. */
 function redirectOf(answer: RedirectAnswer, origin: string): [string, string] | undefined {
   const { location } = answer.headers;
-  if ((answer.status !== 307 && answer.status !== 308) || location === undefined) return undefined;
+  if ((answer.status !== 307 && answer.status !== 308) || !location) return undefined;
   const url = URL.parse(location, origin);
   if (url === null || (url.protocol !== 'https:' && url.protocol !== new URL(origin).protocol)) {
     throw new UpstreamFailure(

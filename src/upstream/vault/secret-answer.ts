@@ -2,11 +2,14 @@
 
 import { SecretValue } from '../../base/secret-value.ts';
 import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../base/text/json.ts';
+import { UpstreamError } from '../../base/upstream-error.ts';
 import type { Operation } from '../../store/reference.ts';
 import { digestData, type SecretAnswer, type SecretLease } from '../../store/secret-version.ts';
+import { UpstreamFailure } from '../gate/failure.ts';
 import { answerJson, invalidAnswer, type VaultAnswer } from './answer-policy.ts';
 import {
   authSeconds,
+  durationSeconds,
   issuedSeconds,
   issuedTokenSeconds,
   leaseSeconds,
@@ -37,12 +40,18 @@ export interface AnswerContext {
 
 /** Throws `answer_invalid` when the body is not a JSON object. Takes the answer's buffer as its own. */
 export function toSecretAnswer(answer: VaultAnswer, context: AnswerContext): SecretAnswer {
-  if (answer.body.length === 0 && answer.status === 204) return emptyAnswer(context.operation);
+  const isRead = context.operation === 'read';
+  if (answer.body.length === 0 && answer.status === 204) {
+    if (isRead && !isOfMount(null, context.mount)) throw noSecret(context.what, answer);
+    return emptyAnswer(context.operation);
+  }
   const json = answerJson(answer);
   if (json === undefined) throw invalidAnswer(context.what, answer);
-  const body = SecretValue.fromBytes(answer.body);
   const data = json['data'] ?? null;
-  if (context.operation === 'read' && isVersioned(data, context.mount)) {
+  refuseWrapped(json, context);
+  if (isRead && !isOfMount(data, context.mount)) throw noSecret(context.what, answer);
+  const body = SecretValue.fromBytes(answer.body);
+  if (isRead && isVersioned(data, context.mount)) {
     return { content: { form: 'vault', body, shape: 'kv2' }, ...kv2Aging(data, context.wallMs) };
   }
   return { content: { form: 'vault', body, shape: 'flat' }, ...flatAging(json, data, context) };
@@ -54,6 +63,31 @@ function emptyAnswer(operation: Operation): SecretAnswer {
   const body = SecretValue.fromText('{"data":null}');
   const kind = operation === 'write' ? 'expiring' : 'static';
   return { content: { form: 'vault', body, shape: 'flat' }, kind, dataDigest: digestData(null) };
+}
+
+/** A key/value engine answers a map, always: whatever else comes is of somebody else, and would empty a file. */
+function isOfMount(data: JsonValue, mount: Mount | undefined): boolean {
+  if (mount === undefined || mount.kvVersion === 0) return true;
+  return isJsonObject(data);
+}
+
+function noSecret(what: string, { address, status }: VaultAnswer): UpstreamFailure {
+  const message = `${what}: ${address} answers ${status} with something that is no secret`;
+  const remedy = 'check that the address is that of a vault and that nothing between changes answers';
+  return new UpstreamFailure('answer_invalid', message, { status, remedy, wasSent: true });
+}
+
+/** A control group, or a policy that wants a wrapping: nobody is there to open it, and each read would make another. */
+function refuseWrapped(json: JsonObject, { operation, what }: AnswerContext): void {
+  if (operation === 'write' || !isJsonObject(json['wrap_info'])) return;
+  throw new UpstreamError(
+    'denied',
+    `${what}: the answer is wrapped, as a control group or a policy wants it`,
+    {
+      remedy:
+        'exempt this login from control groups and min_wrapping_ttl at this path: an agent has nobody who opens it',
+    },
+  );
 }
 
 /** Where the server does not tell the KV version, an answer in version 2's form settles it. */
@@ -85,6 +119,14 @@ function flatAging(json: JsonObject, data: JsonValue, context: AnswerContext): A
   const { auth } = json;
   if (isJsonObject(auth) && typeof auth['client_token'] === 'string') {
     return { kind: 'expiring', dataDigest: digestData(auth), ...lasting(authSeconds(auth)) };
+  }
+  if (isJsonObject(json['wrap_info'])) {
+    const { wrap_info } = json;
+    return {
+      kind: 'expiring',
+      dataDigest: digestData(wrap_info),
+      ...lasting(durationSeconds(wrap_info['ttl'])),
+    };
   }
   if (context.operation === 'write') return issuedAging(data, fields, lease, context);
   if (context.mount?.kvVersion === 1) return { ...kv1Aging(json, fields), dataDigest: digestData(data) };

@@ -189,3 +189,27 @@ t.test(
     }
   },
 );
+
+t.test('what is no secret of a key/value engine empties none', async (t) => {
+  const kv1 = { prefix: 'kv/', kvVersion: 1 } as const;
+  for (const mount of [kv1, kv2]) {
+    for (const json of [{}, { data: 'x' }, { data: null }, { message: 'sign in' }, { errors: [] }])
+      t.throws(() => read(json, mount), { code: 'upstream_answer_invalid', message: /is no secret/ });
+  }
+  t.match(read({ data: { data: null, metadata: { version: 1 } } }, kv2), { kind: 'static' });
+});
+
+t.test(
+  'a wrapped answer is a refusal, as nobody is there to open it; of a write it is what was asked for',
+  async (t) => {
+    const json = { data: null, wrap_info: { token: 's.canary', ttl: 60, creation_path: 'x' } };
+    for (const mount of [kv2, other]) {
+      for (const operation of ['read', 'list'] as const)
+        t.throws(() => read(json, mount, operation), {
+          code: 'denied',
+          message: /^(?!.*canary).*is wrapped/,
+        });
+    }
+    t.match(read(json, other, 'write'), { kind: 'expiring', ttlSeconds: 60 });
+  },
+);
