@@ -13,12 +13,15 @@ import {
   readFileSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { readControlledFile } from '../../src/base/paths/controlled-file.ts';
+import { readControlledFile, readNamedFileSync } from '../../src/base/paths/controlled-file.ts';
 import { mkfifo } from '../../src/base/system/libc.ts';
+import { createProblems } from '../../src/config/problems.ts';
+import { readText } from '../../src/config/sources/read-source.ts';
 import { signalByPidFile } from '../../src/files/transaction/signal-by-pid-file.ts';
 import { provideTokenFile } from '../../src/server/listen/provide-token-file.ts';
 import { replaceSealedFile } from '../../src/upstream/file/replace-sealed-file.ts';
@@ -230,3 +233,44 @@ t.test('a sealed file in a folder of the agent is replaced there and nowhere els
   t.strictSame(readdirSync(outside), ['s.age']);
   t.equal(readFileSync(join(outside, 's.age'), 'utf8'), 'old');
 });
+
+t.test('a file whose owner has a lease on it is not waited for', { skip: skipPython }, async (t) => {
+  const folder = appFolder(t);
+  const file = join(folder, 'leased');
+  await shellAs(attacker, `echo x > ${file}`);
+  const script =
+    'import fcntl,sys,time; f=open(sys.argv[1]); fcntl.fcntl(f, 1024, fcntl.F_WRLCK); print("held", flush=True); time.sleep(60)';
+  // The kernel would have whoever opens it wait for three quarters of a minute; its SIGIO is what ends the holder.
+  const holder = spawn(
+    'python3',
+    ['-c', `import signal; signal.signal(signal.SIGIO, signal.SIG_IGN); ${script}`, file],
+    {
+      ...{ uid: attacker, gid: attacker, cwd: '/' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  t.teardown(() => holder.kill('SIGKILL'));
+  await once(holder.stdout, 'data');
+  await t.rejects(readControlledFile(file), { code: 'EAGAIN' });
+  t.throws(() => readNamedFileSync(file), { code: 'EAGAIN' });
+});
+
+t.test(
+  'a config that is a pipe, a device or without end is refused, and kept waiting for by nobody',
+  async (t) => {
+    const folder = testFolder(t);
+    const [pipe, sparse] = [join(folder, 'pipe.yaml'), join(folder, 'sparse.yaml')];
+    mkfifo(pipe, 0o600);
+    writeFileSync(sparse, '');
+    truncateSync(sparse, 2 ** 40);
+    for (const [file, what] of [
+      [pipe, /is no regular file/],
+      ['/dev/zero', /is no regular file/],
+      [sparse, /has more than \d+ bytes/],
+    ] as const) {
+      const problems = createProblems();
+      t.equal(readText(file, problems), undefined);
+      t.throws(() => problems.throwIfAny(), { message: what });
+    }
+  },
+);

@@ -23,7 +23,7 @@ interface ReadOptions {
 
 const defaultMaxBytes = 1024 * 1024;
 const defaultTimeoutMs = 10_000;
-const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = fs.constants;
+const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = fs.constants;
 export const readFlags: number = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 
 /** Of reads that a dead file system holds up: each of them keeps a thread, and a second try would keep another one. */
@@ -109,6 +109,25 @@ async function inEntry<T>(
     return await work(handle, stats);
   } finally {
     await handle.close();
+  }
+}
+
+/** What a descriptor of this process is called: a pipe of a shell's `<(…)` comes so. */
+const ownDescriptor = /^\/(?:dev\/(?:stdin|fd\/\d+)|proc\/self\/fd\/\d+)$/;
+
+/**
+ * The bytes of what somebody who starts us names, at once and links followed: a pipe or a device that lies under the name
+ * does not keep us waiting, and no file is taken in that is larger than wanted. Throws a PathFault, or what the kernel says.
+ */
+export function readNamedFileSync(path: string, maxBytes = defaultMaxBytes): Buffer {
+  if (ownDescriptor.test(path)) return fs.readFileSync(path);
+  const fd = fs.openSync(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  try {
+    const wrong = contentFault(path, fs.fstatSync(fd), maxBytes);
+    if (wrong !== undefined) throw wrong;
+    return fs.readFileSync(fd);
+  } finally {
+    fs.closeSync(fd);
   }
 }
 

@@ -1,7 +1,8 @@
 // `latchkey migrate FILE…`: what the files of another tool are in latchkey.yaml. Nothing is written without --output.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
+import { readNamedFileSync } from '../../base/paths/controlled-file.ts';
 import { differences, type Migration, migrate } from '../../config/migrate.ts';
 import type { Note, NoteKind } from '../../config/sources/hcl/report.ts';
 import { configFiles } from '../foreign/config-files.ts';
@@ -30,9 +31,11 @@ export async function runMigrate({ files, check, output, from }: MigrateOptions)
   return check ? compare(paths, result, from) : 0;
 }
 
+const longestConfig = 16 * 2 ** 20;
+
 function readText(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readNamedFileSync(file, longestConfig).toString('utf8');
   } catch (error) {
     throw new LatchkeyError('usage', `${file}: cannot be read`, { cause: error });
   }

@@ -1,6 +1,5 @@
 // Reads one config file: YAML 1.2 or JSON to plain values, with the line and column of each on demand. Knows no keys.
 
-import { readFileSync } from 'node:fs';
 import {
   COLLECTION_STYLE,
   constructFromEvents,
@@ -12,6 +11,8 @@ import {
   type ScalarEvent,
   YAMLException,
 } from 'js-yaml';
+import { readNamedFileSync } from '../../base/paths/controlled-file.ts';
+import { PathFault } from '../../base/paths/path-trust.ts';
 import { errnoOf } from '../../base/system/errno.ts';
 import { type Located, type Path, Place, type Position, type Problems } from '../problems.ts';
 
@@ -29,9 +30,7 @@ const maxAliases = 1000;
 /** Undefined when the file cannot be read; the reason is among the problems then. */
 export function readText(file: string, problems: Problems): string | undefined {
   try {
-    const bytes = readFileSync(file);
-    if (bytes.length <= maxBytes) return bytes.toString('utf8');
-    problems.addAt(file, undefined, `expected at most 16 MiB, got ${bytes.length} bytes`);
+    return readNamedFileSync(file, maxBytes).toString('utf8');
   } catch (error) {
     problems.addAt(file, undefined, describeReadError(error));
   }
@@ -82,6 +81,7 @@ function construct(source: string, events: Event[]): { values: unknown[]; hasDup
 
 /** Why a file or folder cannot be read, and what to do. */
 export function describeReadError(error: unknown): string {
+  if (error instanceof PathFault) return `${error.message}; ${error.remedy}`;
   const code = errnoOf(error);
   if (code === 'ENOENT') return 'no such file; write one, or name another with --config';
   if (code === 'EACCES') return 'not allowed to read this file; check its owner and mode';

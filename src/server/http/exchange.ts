@@ -61,6 +61,7 @@ export class Exchange implements Recorded {
   #isAnswered = false;
   #isLastOfConnection = false;
   #costs: RequestCosts | undefined;
+  #endings: (() => void)[] | undefined;
 
   constructor(
     context: ServerContext,
@@ -120,16 +121,22 @@ export class Exchange implements Recorded {
   /** Runs once, when the answer is out or the connection has ended: an answer that was queued hears of no end by itself. */
   whenOver(work: () => void): void {
     const { response, connection } = this;
-    const over = (): void => {
-      response.off('close', over);
-      connection.endings.delete(over);
-      work();
-    };
     // It may be over by now.
     if (response.destroyed || this.request.socket.destroyed) {
       work();
       return;
     }
+    if (this.#endings !== undefined) {
+      this.#endings.push(work);
+      return;
+    }
+    this.#endings = [work];
+    const over = (): void => {
+      response.off('close', over);
+      connection.endings.delete(over);
+      for (const end of this.#endings ?? []) end();
+      this.#endings = undefined;
+    };
     response.once('close', over);
     connection.endings.add(over);
   }

@@ -1,7 +1,7 @@
 // A Vault Agent or OpenBao agent or proxy in the shape of latchkey.yaml, with its defaults, and its environment first.
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describeError } from '../../../base/errors.ts';
+import { readNamedFileSync } from '../../../base/paths/controlled-file.ts';
 import { draftTemplate } from '../consul-template/draft-template.ts';
 import { shellWords } from '../consul-template/shell-words.ts';
 import type { DraftContext } from '../draft.ts';
@@ -189,7 +189,7 @@ function draftVariable(
   let text = template.contents?.value ?? '';
   if (source !== undefined) {
     try {
-      text = readFileSync(resolve(folder, source.value), 'utf8');
+      text = readNamedFileSync(resolve(folder, source.value)).toString('utf8');
     } catch (error) {
       report.problem(source.origin, `the template cannot be read: ${describeError(error)}`);
     }

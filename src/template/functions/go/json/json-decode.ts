@@ -6,6 +6,7 @@ import { type CallContext, callError } from '../../../exec/function-table.ts';
 import { decodeText, encodeText, toBuffer } from '../../../text/bytes.ts';
 import { anyMap, anySlice, type Opened } from '../../../value/value.ts';
 import { mapRunes } from '../letter-case.ts';
+import { JsonFault, readLongJson } from './json-long.ts';
 import { checkJson } from './json-syntax.ts';
 
 /** A number of JSON text that no float64 can hold, by its source. */
@@ -22,14 +23,32 @@ type Parsed = null | boolean | string | number | HugeNumber | Parsed[] | { [key:
 /** Throws a CallError as Go's json would say it. */
 export function decodeJson(context: CallContext, bytes: string): Opened {
   const text = decodeText(isUtf8(toBuffer(bytes)) ? bytes : mapRunes(bytes, (rune) => rune));
+  return text.length > longestAtOnce ? decodeLong(context, bytes, text) : decodeShort(context, bytes, text);
+}
+
+/** What the runtime's own reader has done before anybody could have stopped it. */
+const longestAtOnce = 64 * 1024;
+
+function decodeShort(context: CallContext, bytes: string, text: string): Opened {
   let parsed: Parsed;
   try {
     parsed = parseJsonText(text, keepHuge) as Parsed;
   } catch {
-    checkJson(bytes);
+    checkJson(context, bytes);
     throw callError`invalid JSON`;
   }
   return convert(context, parsed, 0);
+}
+
+function decodeLong(context: CallContext, bytes: string, text: string): Opened {
+  try {
+    return readLongJson(context, text);
+  } catch (error) {
+    // A mistake of writing comes first, wherever it is.
+    checkJson(context, bytes);
+    if (error instanceof JsonFault) throw callError`invalid JSON`;
+    throw error;
+  }
 }
 
 function keepHuge(value: number, source: string): number | HugeNumber {

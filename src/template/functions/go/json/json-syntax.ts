@@ -1,16 +1,20 @@
 // Finds what is wrong with JSON text and says it in the words of Go's encoding/json. Only for text that was refused.
 
-import { type CallError, callError, plain, shownAs } from '../../../exec/function-table.ts';
+import { type CallContext, type CallError, callError, plain, shownAs } from '../../../exec/function-table.ts';
 import { encodeText } from '../../../text/bytes.ts';
 import { quoteString } from '../../../text/quote.ts';
 
-const space = /[ \t\r\n]/;
+const space = /[ \t\r\n]*/y;
+const digits = /[0-9]*/y;
+const plainText = /[^"\\\0-\x1f]*/y;
+/** Of a string, between two looks at the time. */
+const partsALook = 1000;
 const hexDigit = /[0-9a-fA-F]/;
 const literals: Readonly<Record<string, string>> = { t: 'true', f: 'false', n: 'null' };
 
 /** Reads through the text; throws at the first character that cannot stand there. */
-export function checkJson(bytes: string): void {
-  new Checker(bytes).run();
+export function checkJson(context: CallContext, bytes: string): void {
+  new Checker(context, bytes).run();
 }
 
 /** What a container waits for next. */
@@ -18,11 +22,13 @@ type Expectation = 'value' | 'first value' | 'first key' | 'key' | 'colon' | 'ob
 
 /** A scanner with a stack of its own, so that deep text cannot exhaust the host's. */
 class Checker {
+  readonly #context: CallContext;
   readonly #text: string;
   #at = 0;
   readonly #stack: Expectation[] = [];
 
-  constructor(text: string) {
+  constructor(context: CallContext, text: string) {
+    this.#context = context;
     this.#text = text;
   }
 
@@ -34,6 +40,7 @@ class Checker {
   }
 
   #step(): void {
+    this.#context.spend(1);
     this.#skipSpace();
     const char = this.#peek();
     const top = this.#stack.length - 1;
@@ -113,7 +120,9 @@ class Checker {
 
   #string(): void {
     this.#at++;
-    for (;;) {
+    for (let parts = 1; ; parts++) {
+      if (parts % partsALook === 0) this.#context.lookAtTime();
+      this.#at = endOf(plainText, this.#text, this.#at);
       const char = this.#peek();
       if (char < ' ') throw this.#error('in string literal');
       this.#at++;
@@ -155,11 +164,11 @@ class Checker {
   }
 
   #digits(): void {
-    while (/[0-9]/.test(this.#text[this.#at] ?? '')) this.#at++;
+    this.#at = endOf(digits, this.#text, this.#at);
   }
 
   #skipSpace(): void {
-    while (space.test(this.#text[this.#at] ?? '')) this.#at++;
+    this.#at = endOf(space, this.#text, this.#at);
   }
 
   /** Within a word or number, Go takes the end of the text for a space. */
@@ -178,6 +187,11 @@ class Checker {
     const char = this.#peekOrSpace();
     return callError`invalid character ${shownAs(char, quoteCharacter(char))} ${plain(where)}`;
   }
+}
+
+function endOf(pattern: RegExp, text: string, at: number): number {
+  pattern.lastIndex = at;
+  return at + (pattern.exec(text)?.[0].length ?? 0);
 }
 
 /** As encoding/json's quoteChar: the byte taken for a rune. */
