@@ -19,6 +19,8 @@ const lookup = lookupIn({
     words: 'aB '.repeat(MiB),
     lines: '- a\n'.repeat(MiB),
     numbers: '1,'.repeat(MiB),
+    objects: `[${'{},'.repeat(5 * MiB)}1]`,
+    keys: `{${Array.from({ length: 100_000 }, (_, index) => `"k${index}":[]`).join(',')}}`,
   },
 });
 
@@ -45,13 +47,19 @@ const bombs: Readonly<Record<string, string>> = {
   'a pattern of many parts': '{{ regexReplaceAll "(a{0,30}){0,30}[bc]$" "x" (sprig_trunc 100000 .hay) }}',
   'a pattern out of a secret': '{{ regexMatch .numbers .numbers }}',
   'many YAML documents of a long text': '{{ range loop 1000 }}{{ $_ := toYAML $ }}{{ end }}',
+  'a long JSON text of nothing much': '{{ parseJSON .objects }}',
+  'a map that is ranged over within itself':
+    '{{ define "down" }}{{ range . }}{{ template "down" . }}{{ end }}{{ end }}{{ $m := parseJSON .keys }}{{ $_ := sprig_set $m "a" $m }}{{ template "down" $m }}',
+  'a map within itself as YAML': '{{ $m := parseJSON .keys }}{{ $_ := sprig_set $m "a" $m }}{{ toYAML $m }}',
   'many JSON documents of a long text': '{{ range loop 1000 }}{{ $_ := toJSON $ }}{{ end }}',
 };
 
 for (const [name, body] of Object.entries(bombs)) {
   t.test(`${name} takes no more than its time`, async (t) => {
     const before = process.threadCpuUsage();
-    const text = `{{ define "body" }}${body}{{ end }}{{ with secret "val" }}{{ template "body" .Data }}{{ end }}`;
+    const [, defined = '', rest = body] =
+      /^(\{\{ define .*?\{\{ end \}\}\{\{ end \}\})(.*)$/s.exec(body) ?? [];
+    const text = `${defined}{{ define "body" }}${rest}{{ end }}{{ with secret "val" }}{{ template "body" .Data }}{{ end }}`;
     // It may end with an error or with a text: what counts is that it ends.
     await execute(text, { lookup }).catch((error: unknown) => t.match(error, { code: 'template_failed' }));
     const { user, system } = process.threadCpuUsage(before);

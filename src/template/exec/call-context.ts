@@ -37,6 +37,8 @@ export interface CallContextOptions {
 const bytesAStep = 64;
 /** To look through a text costs less than to make it. */
 const bytesReadAStep = 256;
+/** To copy an item, or to compare it with some others, costs less than to make it. */
+const itemsAStep = 8;
 /** How many steps may go by between two looks at the time. */
 const stepsALook = 1000;
 
@@ -109,6 +111,9 @@ export function createCallContext({
         throw callError`text is longer than ${plain(limits.stringBytes)} bytes, the limit of one string`;
       }
       spend(Math.ceil(bytes / bytesAStep));
+    },
+    goThrough(items) {
+      spend(Math.ceil(items / itemsAStep));
     },
     workOn(bytes) {
       spend(Math.ceil(bytes / bytesReadAStep));

@@ -17,6 +17,7 @@ import {
   indirect,
   integerOf,
   isTrue,
+  MapValue,
   type Opened,
   typeName,
   type Value,
@@ -228,6 +229,8 @@ function walkRange(m: Machine, dot: Value, node: BranchNode): void {
   if (integerOf(value) !== null && node.pipe.variables.length > 1) {
     failWith(s, callError`can't use ${shown()} to iterate over more than one variable`.parts);
   }
+  // It is gone through in the order of its keys, so that all of it is copied and sorted first.
+  if (value instanceof MapValue) spend(s, value.size >> 3);
   const pairs = pairsOf(value);
   if (pairs === null) failWith(s, callError`range can't iterate over ${shown()}`.parts);
   const range = { node, pairs, bodyMark: s.scope.names.length };

@@ -115,6 +115,8 @@ export interface CallContext {
   lookAtTime(): void;
   /** Throws when a string of this many bytes would be longer than allowed; takes its share of the budget. */
   claim(bytes: number): void;
+  /** Takes the share of a map or list that is copied or sorted as a whole before anything is done with its items. */
+  goThrough(items: number): void;
   /** Takes the share of a text that is worked on; of a function's own arguments exec has taken it. */
   workOn(bytes: number): void;
 }

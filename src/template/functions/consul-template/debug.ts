@@ -42,6 +42,7 @@ function dump(context: CallContext, value: Opened, depth: number, hasType: boole
   if (value instanceof PointerValue) return dumpPointer(context, value, depth);
   const type = hasType ? `(${typeName(value)}) ${sizeOf(value)}` : '';
   if (value instanceof MapValue) {
+    context.goThrough(value.size);
     const entries = [...value.entries()].map(
       ([key, item]) =>
         [`${dump(context, openInterface(key), depth + 1, true)}: `, openInterface(item)] as const,
@@ -49,6 +50,7 @@ function dump(context: CallContext, value: Opened, depth: number, hasType: boole
     return type + (value.isNil ? '<nil>' : block(context, entries, depth));
   }
   if (value instanceof SliceValue) {
+    context.goThrough(value.items.length);
     const items = value.items.map((item) => ['', openInterface(item)] as const);
     return type + (value.isNil ? '<nil>' : block(context, items, depth));
   }
@@ -121,6 +123,7 @@ function spewText(context: CallContext, value: Opened, hasType: boolean, depth =
   const type = hasType ? `(${typeName(value)})` : '';
   if (value instanceof MapValue) {
     const { key: keyType, elem } = value.type;
+    context.goThrough(value.size);
     const entries = [...value.entries()].map(([key, item]) => `${inner(key, keyType)}:${inner(item, elem)}`);
     return `${type}${value.isNil ? '<nil>' : `map[${entries.join(' ')}]`}`;
   }

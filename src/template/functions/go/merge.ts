@@ -43,6 +43,7 @@ function mergeInto(
 ): void {
   if (depth > context.limits.valueDepth) throw callError`maps are nested too deeply to be merged`;
   const { overwrites } = options;
+  context.goThrough(source.size);
   for (const [key, item] of [...source.entries()]) {
     context.spend(1);
     checkKey(target, source);

@@ -62,6 +62,7 @@ class Encoder {
       if (value.type.key?.kind !== 'string') {
         throw callError`toml: cannot encode a map with non-string key type${plain(value.type.key?.kind === 'interface' ? '; parseYAML gives such maps, parseJSON does not' : '')}`;
       }
+      this.#context.goThrough(value.size);
       return [...value.entries()].map(([key, item]) => [
         stringOf(openInterface(key)) ?? '',
         indirect(openInterface(item)),
@@ -128,6 +129,7 @@ class Encoder {
   #isTableArray(slice: SliceValue): boolean {
     if (slice.items.length === 0) return false;
     this.#enter();
+    this.#context.goThrough(slice.items.length);
     const types = slice.items.map((item) => this.#typeOf(indirect(openInterface(item))));
     this.#depth--;
     if (types.includes(null)) throw callError`toml: cannot encode array with nil element`;

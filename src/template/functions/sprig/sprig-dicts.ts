@@ -125,6 +125,7 @@ function copy(context: CallContext, value: Opened, depth: number): Opened {
   if (depth > context.limits.valueDepth) throw callError`value is nested too deeply to be copied`;
   const inner = (item: Value): Opened => copy(context, openInterface(item), depth + 1);
   if (value instanceof MapValue) {
+    context.goThrough(value.size);
     return new MapValue(
       value.type,
       value.isNil ? null : [...value.entries()].map(([key, item]) => [key, inner(item)] as const),

@@ -66,6 +66,7 @@ function encodeMap(encoder: Encoder, map: MapValue, depth: number): void {
     return;
   }
   checkElement(map.type.elem);
+  encoder.context.goThrough(map.size);
   const entries = [...map.entries()].map(([name, item]) => [keyText(name), openInterface(item)] as const);
   if (key.kind !== 'string') entries.sort(([a], [b]) => (a < b ? -1 : 1));
   encodeItems(encoder, '{}', entries, map.type, depth);
@@ -77,6 +78,7 @@ function encodeSlice(encoder: Encoder, slice: SliceValue, depth: number): void {
     return;
   }
   checkElement(slice.type.elem);
+  encoder.context.goThrough(slice.items.length);
   const items = slice.items.map((item) => [null, openInterface(item)] as const);
   encodeItems(encoder, '[]', items, slice.type, depth);
 }

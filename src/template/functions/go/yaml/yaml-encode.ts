@@ -16,6 +16,7 @@ import {
   stringOf,
   typeName,
   typeOf,
+  type Value,
 } from '../../../value/value.ts';
 import { compareYamlKeys } from './yaml-keys.ts';
 import { canBePlainString } from './yaml-resolve.ts';
@@ -29,6 +30,8 @@ import {
 } from './yaml-scalar.ts';
 
 const foldColumn = 80;
+/** Between two looks at the time. */
+const comparisonsALook = 4096;
 
 /** Where a node stands. */
 interface Place {
@@ -59,6 +62,7 @@ class Emitter {
   #column = 0;
   #indent = -1;
   #depth = 0;
+  #compared = 0;
   /** Whether the last thing written was a space or indentation. */
   #isAfterSpace = true;
   /** Whether the line has nothing but indentation and `- `, `? `, `: ` so far. */
@@ -85,8 +89,16 @@ class Emitter {
   }
 
   #map(map: MapValue): void {
-    const keys = [...map.keys()].sort(compareYamlKeys);
+    this.#context.goThrough(map.size);
+    const keys = [...map.keys()].sort((a, b) => this.#compare(a, b));
     this.#entries(keys.map((key) => [openInterface(key), openInterface(map.get(key) ?? null)] as const));
+  }
+
+  /** Keys may be long and many. */
+  #compare(a: Value, b: Value): number {
+    this.#compared++;
+    if (this.#compared % comparisonsALook === 0) this.#context.lookAtTime();
+    return compareYamlKeys(a, b);
   }
 
   #struct(value: StructValue, place: Place): void {
