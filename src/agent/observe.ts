@@ -10,6 +10,7 @@ import type { ProcessObserver } from '../supervise/process-status.ts';
 import type { GateObserver } from '../upstream/gate/gate.ts';
 import { version } from '../version.ts';
 import { readinessOf } from './view/readiness-of.ts';
+import { showUpstreams } from './view/status.ts';
 import type { StatusSources } from './view/status-sources.ts';
 
 /** Counts rotations and failures of secrets, by name; a path without a name counts under its path. */
@@ -72,10 +73,7 @@ export function collectGauges(
     metrics.residentMemoryBytes.with().set(process.memoryUsage.rss());
     metrics.isReady.with().set(readinessOf(sources).isReady ? 1 : 0);
     collectSecrets(metrics, sources);
-    for (const upstream of sources.upstreams()) {
-      const { name, state } = upstream.status();
-      metrics.upstreamUp.with(name).set(state === 'ready' ? 1 : 0);
-    }
+    collectUpstreams(metrics, sources);
     metrics.leases.clear();
     for (const { state } of sources.leases()) metrics.leases.with(state).inc();
     metrics.fileUpToDate.clear();
@@ -86,6 +84,16 @@ export function collectGauges(
     for (const { name, pid } of sources.processes())
       metrics.processUp.with(name).set(pid === undefined ? 0 : 1);
   });
+}
+
+function collectUpstreams(metrics: AgentMetrics, sources: StatusSources): void {
+  for (const family of [metrics.upstreamCalls, metrics.upstreamLimit]) family.clear();
+  for (const { name, state, calls } of showUpstreams(sources)) {
+    metrics.upstreamUp.with(name).set(state === 'ready' ? 1 : 0);
+    if (calls === undefined) continue;
+    metrics.upstreamCalls.with(name).set(calls.last_day);
+    for (const { limit, share } of calls.limits) metrics.upstreamLimit.with(name, limit).set(share);
+  }
 }
 
 function collectSecrets(metrics: AgentMetrics, sources: StatusSources): void {

@@ -63,7 +63,9 @@ interface Member {
 }
 
 /** Of any kind: what bounds the asking, and changes nothing of what is got. */
-const limitKeys: ReadonlySet<string> = new Set(['budget', 'events', 'timeoutMs', 'maxBodyBytes', 'sinks']);
+const limitKeys: ReadonlySet<string> = new Set([
+  ...['budget', 'events', 'limits', 'priceOfTenThousand', 'timeoutMs', 'maxBodyBytes', 'sinks'],
+]);
 /** How long a replaced upstream may take to revoke its token. */
 const closeDeadlineMs = 10_000;
 

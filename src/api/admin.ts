@@ -1,6 +1,6 @@
 // What the paths for administrators take and answer, beside `/status`.
 import type { ErrorCode } from '../base/errors.ts';
-import type { ProcessStatus, SecretStatus } from './status.ts';
+import type { ProcessStatus, SecretStatus, UpstreamStatus } from './status.ts';
 
 /** `POST /refresh`. Without names: every secret of the config. */
 export interface RefreshRequest {
@@ -106,6 +106,8 @@ export interface WhoHasAnswer {
 
 /** `GET /explain?subject=…`. */
 export interface Explanation {
+  /** The one that is meant, or those of the secrets. */
+  readonly upstreams: readonly UpstreamStatus[];
   readonly secrets: readonly SecretStatus[];
   readonly files: readonly ExplainedFile[];
   readonly processes: readonly ProcessStatus[];

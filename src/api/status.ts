@@ -73,6 +73,28 @@ export interface UpstreamStatus {
   readonly clock_skew_seconds?: number;
   /** Absent: asking it costs nobody anything. */
   readonly budget?: { readonly in_flight: number; readonly queued: number };
+  /** What asking it comes to; absent: asking it costs nobody anything. */
+  readonly calls?: {
+    readonly last_hour: number;
+    readonly last_day: number;
+    /** What its secrets ask in a day by their `refresh`, or as much of it as the limits allow; batches make it less. */
+    readonly a_day: number;
+    /** What that costs in US dollars, about; null: nothing. */
+    readonly dollars_a_day: number | null;
+    readonly limits: readonly LimitStatus[];
+    /** What its secrets ask is more than a limit allows: each is asked for about every so many seconds instead. */
+    readonly slowed_to_seconds: number | null;
+  };
+}
+
+/** One of the limits of an upstream, and what of it is used. */
+export interface LimitStatus {
+  /** `1000 reads an hour`. */
+  readonly limit: string;
+  /** In the time before now, as a share of the limit. */
+  readonly share: number;
+  readonly used: number;
+  readonly from: 'service' | 'config';
 }
 
 export interface SecretStatus {
@@ -86,6 +108,10 @@ export interface SecretStatus {
   readonly obtained_at: string | null;
   readonly expires_at: string | null;
   readonly age_seconds: number | null;
+  /** When upstream was last asked and said that this is what it has. */
+  readonly confirmed_at: string | null;
+  /** How often it is asked for in a day by its `refresh`; null: its end says when, or it is not asked for. */
+  readonly calls_a_day: number | null;
   readonly next: { readonly action: string; readonly at: string | null; readonly why: string } | null;
   readonly error: {
     readonly code: string;

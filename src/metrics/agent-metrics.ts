@@ -17,6 +17,8 @@ export interface AgentMetrics {
   readonly upstreamRequests: Family<Counter>;
   readonly upstreamSeconds: Family<Histogram>;
   readonly upstreamLogins: Family<Counter>;
+  readonly upstreamCalls: Family<Gauge>;
+  readonly upstreamLimit: Family<Gauge>;
   readonly leases: Family<Gauge>;
   readonly filesWritten: Family<Counter>;
   readonly fileDrifts: Family<Counter>;
@@ -105,6 +107,14 @@ function defineUpstreams(registry: MetricsRegistry) {
       'latchkey_upstream_request_seconds',
       'Time of a request to an upstream, with its wait for the budget.',
       ['upstream'],
+    ),
+    upstreamCalls: registry.gauge('latchkey_upstream_calls_day', 'Requests of the last 24 hours.', [
+      'upstream',
+    ]),
+    upstreamLimit: registry.gauge(
+      'latchkey_upstream_limit_used',
+      'What is used of a limit in the time that it is for, as a share of it.',
+      ['upstream', 'limit'],
     ),
     upstreamLogins: registry.counter('latchkey_upstream_logins_total', 'Logins that an upstream answered.', [
       'upstream',

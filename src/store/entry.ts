@@ -60,6 +60,8 @@ export interface Entry {
   readonly current: SecretVersion | undefined;
   /** Wall time at which `current` ends, moved by renewals. */
   readonly expiresAt: number | undefined;
+  /** Wall time at which upstream was asked and last said that `current` is what it has. */
+  readonly confirmedAt: number | undefined;
   readonly next: PlannedAction | undefined;
   readonly error: EntryError | undefined;
   /** Upstream's last word is that there is no such secret; an outage does not take it back. `current` may be here all the same. */

@@ -11,6 +11,8 @@ export interface Urgency {
   readonly priority: Priority;
   /** Aborted when somebody begins to wait for a background request: wherever it is queued, it is interactive then. */
   readonly promoted?: AbortSignal | undefined;
+  /** How long a background request may wait for others to go with it, in milliseconds; absent: a second. */
+  readonly slackMs?: number;
 }
 
 export interface RequestOptions extends Urgency {

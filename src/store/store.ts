@@ -46,11 +46,11 @@ export interface Store {
 
   /**
    * Records an answer: a new version when its data differ (or its lease does), else only a fresh state.
-   * `expiresAt` is wall time. Returns whether the data changed.
+   * Times are wall time; `confirmedAt` is when it was asked for, default now. Returns whether the data changed.
    */
-  publish(key: string, answer: SecretAnswer, expiresAt: number | undefined): boolean;
-  /** A renewal moved the end of the current version. */
-  extend(key: string, expiresAt: number | undefined): void;
+  publish(key: string, answer: SecretAnswer, expiresAt: number | undefined, confirmedAt?: number): boolean;
+  /** A renewal moved the end of the current version, or upstream said that it is still the one. */
+  extend(key: string, expiresAt: number | undefined | 'same', confirmedAt?: number): void;
   /** Records a failed try; `state` says what is left of the value. */
   fail(key: string, error: unknown, state: EntryState): void;
   plan(key: string, next: PlannedAction | undefined): void;
@@ -70,6 +70,7 @@ interface Cell {
   state: EntryState;
   current: SecretVersion | undefined;
   expiresAt: number | undefined;
+  confirmedAt: number | undefined;
   next: PlannedAction | undefined;
   error: EntryError | undefined;
   isRemoved: boolean;
@@ -148,9 +149,10 @@ export function createStore(options: { clock: Clock }): Store {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    publish(key, answer, expiresAt) {
+    publish(key, answer, expiresAt, confirmedAt = clock.wall()) {
       const cell = cells.get(key);
       if (cell === undefined) return false;
+      cell.confirmedAt = confirmedAt;
       const before = cell.current;
       const isSame =
         before !== undefined &&
@@ -175,9 +177,11 @@ export function createStore(options: { clock: Clock }): Store {
       retireUnheld(cell);
       return true;
     },
-    extend(key, expiresAt) {
+    extend(key, expiresAt, confirmedAt) {
       const cell = cells.get(key);
-      if (cell !== undefined) freshen(cell, expiresAt);
+      if (cell === undefined) return;
+      cell.confirmedAt = confirmedAt ?? cell.confirmedAt;
+      freshen(cell, expiresAt === 'same' ? cell.expiresAt : expiresAt);
     },
     fail(key, error, state) {
       const cell = cells.get(key);
@@ -237,6 +241,7 @@ function createCell(key: string, reference: Reference, policy: EntryPolicy): Cel
     state: 'pending',
     current: undefined,
     expiresAt: undefined,
+    confirmedAt: undefined,
     next: undefined,
     error: undefined,
     isRemoved: false,

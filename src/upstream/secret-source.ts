@@ -10,7 +10,7 @@ import type { Clock } from '../base/time/clock.ts';
 import type { UpstreamConfig, UpstreamKind } from '../config/upstreams/kinds.ts';
 import type { Reference } from '../store/reference.ts';
 import type { ReadableSource, RequestOptions } from '../store/secret-reading.ts';
-import type { GateObserver } from './gate/gate.ts';
+import type { GateObserver, GateStatus } from './gate/gate.ts';
 import type { SourceStateName } from './source-state.ts';
 
 export interface LoginStatus {
@@ -36,11 +36,7 @@ export interface SourceStatus {
   /** Absent: it wants none. */
   readonly login?: LoginStatus;
   /** Absent: asking it costs nobody anything. */
-  readonly budget?: {
-    readonly inFlight: number;
-    readonly queued: number;
-    readonly requestsPerSecond?: number;
-  };
+  readonly budget?: GateStatus & { readonly requestsPerSecond?: number };
   /** How far the server's clock is ahead of this host's (negative: behind); absent: no difference that can be told. */
   readonly clockSkewMs?: number;
   /** Login failed and the config says `exit_on_error`: the agent should end. */

@@ -43,6 +43,8 @@ export function upstreamConfig(
     tls: noTls,
     auth: appRole,
     budget: { requestsPerSecond: 500, concurrency: 16 },
+    limits: [],
+    priceOfTenThousand: undefined,
     sinks: [],
     events: false,
     timeoutMs: 2000,

@@ -7,7 +7,7 @@ import type { Core } from '../wire.ts';
 import { statusOf } from './status.ts';
 import type { StatusSources } from './status-sources.ts';
 
-/** By the config's name, the path or the key of a secret, a file's destination or a process's name. */
+/** By the config's name, the path or the key of a secret, a file's destination, a process's or an upstream's name. */
 export function explainSubject(subject: string, core: Core, sources: StatusSources): Explanation | undefined {
   const status = statusOf(sources);
   const secrets = status.secrets.filter(
@@ -15,8 +15,10 @@ export function explainSubject(subject: string, core: Core, sources: StatusSourc
   );
   const file = core.files.explain(subject);
   const processes = status.processes.filter((one) => one.name === subject);
-  if (secrets.length + processes.length === 0 && file === undefined) return undefined;
-  return { secrets, files: file === undefined ? [] : [explainedFile(file, core)], processes };
+  const concerned = new Set([subject, ...secrets.map(({ upstream }) => upstream)]);
+  const upstreams = status.upstreams.filter(({ name }) => concerned.has(name));
+  if (upstreams.length + secrets.length + processes.length === 0 && file === undefined) return undefined;
+  return { upstreams, secrets, files: file === undefined ? [] : [explainedFile(file, core)], processes };
 }
 
 function explainedFile(file: FileExplanation, core: Core): ExplainedFile {

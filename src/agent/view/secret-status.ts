@@ -24,8 +24,15 @@ export function secretStatus({ entry, names, holders, wallNow }: SecretStatusInp
     expires_at: apiTime(entry.expiresAt),
     age_seconds:
       current === undefined ? null : Math.max(0, Math.round((wallNow - current.obtainedAt) / 1000)),
+    confirmed_at: apiTime(entry.confirmedAt),
+    calls_a_day: callsADay(entry),
     next: next === undefined ? null : { action: next.action, at: apiTime(next.at), why: next.why },
     error: error === undefined ? null : { ...error, since: apiTime(error.since) },
     consumers: [...holders].map(([consumer, { number }]) => ({ consumer, version: number })),
   };
+}
+
+function callsADay({ current, policy }: Pick<Entry, 'current' | 'policy'>): number | null {
+  const isPolled = current?.kind === 'static' || current?.kind === 'rotating';
+  return isPolled ? Math.ceil(86_400_000 / policy.refreshMs) : null;
 }

@@ -10,6 +10,7 @@ import {
 import type { ProcessStatus } from '../../supervise/process-status.ts';
 import type { LoginStatus, SourceStatus } from '../../upstream/secret-source.ts';
 import { version } from '../../version.ts';
+import { callsOf, type Demand, slowness } from './calls.ts';
 import { degradedOf, readinessOf, whyFile } from './readiness-of.ts';
 import { secretStatus } from './secret-status.ts';
 import type { FileState, StatusSources } from './status-sources.ts';
@@ -50,31 +51,38 @@ export function statusOf(sources: StatusSources): AgentStatus {
   };
 }
 
-function showUpstreams({ upstreams, store, lostLogins }: StatusSources): UpstreamAnswer[] {
-  const demand = new Map<string, number>();
+/** One by one, in the order of the config. */
+export function showUpstreams({ upstreams, store, lostLogins }: StatusSources): UpstreamAnswer[] {
+  const demands = new Map<string, Demand>();
   for (const { reference, policy, current } of store.entries()) {
     const isPolled = current?.kind === 'static' || current?.kind === 'rotating';
     if (!isPolled) continue;
-    demand.set(reference.upstream, (demand.get(reference.upstream) ?? 0) + 1000 / policy.refreshMs);
+    const { count, perSecond } = demands.get(reference.upstream) ?? noDemand;
+    demands.set(reference.upstream, { count: count + 1, perSecond: perSecond + 1000 / policy.refreshMs });
   }
   const lost = lostLogins();
   return [...upstreams()].map((upstream) => {
     const status = upstream.status();
-    const shown = showUpstream(status, describeDemand(demand.get(status.name) ?? 0, status));
+    const demand = demands.get(status.name) ?? noDemand;
+    const shown = showUpstream(status, demand);
     const isLost = shown.login !== undefined && lost.includes(status.name);
     return isLost ? { ...shown, login: { ...shown.login, lost_at_stop: true } } : shown;
   });
 }
 
-function describeDemand(perSecond: number, { budget }: SourceStatus): string | undefined {
-  const most = budget?.requestsPerSecond ?? Number.POSITIVE_INFINITY;
-  if (perSecond <= most) return undefined;
-  const wanted = Math.ceil(perSecond * 1.2);
-  return `refresh cannot be kept: its secrets ask ${Math.ceil(perSecond)} times a second; set budget.requests_per_second from ${most} to ${wanted}, or refresh less often`;
-}
+const noDemand: Demand = { count: 0, perSecond: 0 };
 
-function showUpstream(status: SourceStatus, demand: string | undefined): UpstreamAnswer {
-  const { since, login, budget, isFatal: _, clockSkewMs, message = demand, ...rest } = status;
+function showUpstream(status: SourceStatus, demand: Demand): UpstreamAnswer {
+  const {
+    since,
+    login,
+    budget,
+    isFatal: _,
+    clockSkewMs,
+    message = slowness(demand, status),
+    ...rest
+  } = status;
+  const calls = callsOf(demand, status);
   return {
     ...rest,
     ...(message === undefined ? {} : { message }),
@@ -82,6 +90,7 @@ function showUpstream(status: SourceStatus, demand: string | undefined): Upstrea
     since: apiMoment(since),
     ...(login === undefined ? {} : { login: showLogin(login) }),
     ...(budget === undefined ? {} : { budget: { in_flight: budget.inFlight, queued: budget.queued } }),
+    ...(calls === undefined ? {} : { calls }),
   };
 }
 

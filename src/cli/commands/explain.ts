@@ -1,7 +1,7 @@
 // `latchkey explain NAME|FILE`: what it waits for, since when and why, what is planned, and who holds it.
 import { resolve } from 'node:path';
 import type { ExplainedFile, Explanation } from '../../api/admin.ts';
-import type { SecretStatus } from '../../api/status.ts';
+import type { SecretStatus, UpstreamStatus } from '../../api/status.ts';
 import { errorCode } from '../../base/errors.ts';
 import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
@@ -18,9 +18,15 @@ export async function runExplain(options: ExplainOptions): Promise<number> {
     printJson(explanation);
     return 0;
   }
-  const { secrets, files, processes } = explanation;
+  const { upstreams, secrets, files, processes } = explanation;
   const lines = [
-    ...secrets.flatMap(explainSecret),
+    ...upstreams.filter(({ name }) => name === options.subject).flatMap(explainUpstream),
+    ...secrets.flatMap((secret) =>
+      explainSecret(
+        secret,
+        upstreams.find(({ name }) => name === secret.upstream),
+      ),
+    ),
     ...files.flatMap(explainFile),
     ...processes.map(({ name, state, pid, restarts, message }) => {
       const which = pid === undefined ? '' : `, pid ${pid}`;
@@ -42,11 +48,13 @@ async function askAbout(subject: string, socketPath: string): Promise<Explanatio
   });
 }
 
-function explainSecret(secret: SecretStatus): string[] {
+function explainSecret(secret: SecretStatus, upstream: UpstreamStatus | undefined): string[] {
   const lines = [`secret ${secret.names.join(', ') || secret.path} (${secret.key}): ${secret.state}`];
   const { version, obtained_at, age_seconds, expires_at, next, error } = secret;
   if (version !== null) lines.push(`  version ${version}, obtained ${obtained_at}, ${age_seconds} s ago`);
+  if (secret.confirmed_at !== null) lines.push(`  upstream said so at ${secret.confirmed_at}`);
   if (expires_at !== null) lines.push(`  ends ${expires_at}`);
+  lines.push(...costOfSecret(secret, upstream));
   if (next !== null) lines.push(`  next: ${next.action} at ${next.at}: ${next.why}`);
   if (error !== null) {
     lines.push(`  failing since ${error.since}, ${error.count} times: ${error.message} (${error.code})`);
@@ -54,6 +62,36 @@ function explainSecret(secret: SecretStatus): string[] {
   for (const { consumer, version: held } of secret.consumers)
     lines.push(`  held by ${consumer}: version ${held}`);
   return lines;
+}
+
+function explainUpstream({ name, kind, state, since, address, message, calls }: UpstreamStatus): string[] {
+  const lines = [`upstream ${name} (${kind}) at ${address}: ${state} since ${since}`];
+  if (message !== undefined) lines.push(`  ${message}`);
+  if (calls === undefined) return [...lines, '  asking it costs nobody anything'];
+  const dollars = calls.dollars_a_day === null ? '' : `, about ${calls.dollars_a_day} USD`;
+  lines.push(`  its secrets come to ${calls.a_day} reads a day at most${dollars}`);
+  lines.push(`  asked ${calls.last_hour} times in the last hour, ${calls.last_day} in the last day`);
+  for (const { limit, used, share, from } of calls.limits)
+    lines.push(`  limit of ${limit} (${fromWhom[from]}): ${used} used, ${percent(share)}`);
+  return lines;
+}
+
+const fromWhom = { service: 'that of the service', config: 'set in limits' } as const;
+
+function costOfSecret({ calls_a_day: own }: SecretStatus, upstream: UpstreamStatus | undefined): string[] {
+  const { calls } = upstream ?? {};
+  if (own === null || calls === undefined) return [];
+  const slowed = calls.slowed_to_seconds;
+  const paced = slowed === null ? own : Math.ceil(86_400 / slowed);
+  const part =
+    calls.a_day === 0 ? '' : `, ${percent(paced / calls.a_day)} of what ${upstream?.name} is asked`;
+  const instead =
+    slowed === null ? '' : ` (${own} by its refresh: slowed down to one in ${slowed} s for a limit)`;
+  return [`  costs ${paced} reads a day at most${part}${instead}`];
+}
+
+function percent(share: number): string {
+  return `${share < 0.01 && share > 0 ? '<1' : Math.round(100 * share)} %`;
 }
 
 function explainFile(file: ExplainedFile): string[] {

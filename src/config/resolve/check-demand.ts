@@ -3,6 +3,7 @@ import type { Problems } from '../problems.ts';
 import type { SecretConfig } from '../resolved.ts';
 import type { MergedConfig } from '../sources/merge.ts';
 import type { UpstreamConfig } from '../upstreams/kinds.ts';
+import type { ServerConfig } from '../upstreams/server-config.ts';
 
 export function checkDemand(
   upstreams: readonly UpstreamConfig[],
@@ -16,16 +17,23 @@ export function checkDemand(
       (secret) => secret.upstream === upstream.name && secret.operation === 'read',
     );
     const demand = polled.reduce((sum, { refreshMs }) => sum + 1000 / refreshMs, 0);
-    const { requestsPerSecond } = upstream.budget;
-    if (demand <= requestsPerSecond) continue;
+    const message = unmet(upstream, polled.length, demand);
     const place = merged.upstreams.find(({ name }) => name === upstream.name)?.place.at('budget');
-    if (place === undefined) continue;
+    if (place === undefined || message === undefined) continue;
     const position = place.source.locate(place.path, 'key');
-    problems.warn(
-      position?.file ?? place.source.file,
-      position,
-      `refresh cannot be kept: ${polled.length} secrets ask ${Math.ceil(demand)} times a second, and requests_per_second is ${requestsPerSecond}; set it to ${Math.ceil(demand * 1.2)} or refresh less often`,
-      place.name,
-    );
+    problems.warn(position?.file ?? place.source.file, position, message, place.name);
   }
+}
+
+function unmet(upstream: UpstreamConfig & ServerConfig, count: number, demand: number): string | undefined {
+  const { budget, limits } = upstream;
+  const { requestsPerSecond } = budget;
+  if (demand > requestsPerSecond) {
+    return `refresh cannot be kept: ${count} secrets ask ${Math.ceil(demand)} times a second, and requests_per_second is ${requestsPerSecond}; set it to ${Math.ceil(demand * 1.2)} or refresh less often`;
+  }
+  // What many secrets ask for in one request is less than this; only what is far beyond is told.
+  const tight = limits.find(({ meter, most, perMs }) => meter === 'reads' && demand > (most * 1000) / perMs);
+  if (tight === undefined) return undefined;
+  const times = Math.ceil((demand * tight.perMs) / 1000);
+  return `refresh cannot be kept: ${count} secrets ask ${times} times in ${tight.perMs / 1000} s, and ${tight.most} reads are allowed in that time; refresh less often (it slows down by itself), or say in limits what is allowed`;
 }

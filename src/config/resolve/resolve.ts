@@ -103,7 +103,7 @@ function resolveSecret(
   }
   if (value.refresh !== undefined && value.refresh < 100)
     context.problems.add(place.at('refresh'), 'expected at least 100ms');
-  const kind = upstreams.find((one) => one.name === upstream)?.kind;
+  const asked = upstreams.find((one) => one.name === upstream);
   return {
     name,
     upstream: upstream ?? '',
@@ -112,7 +112,7 @@ function resolveSecret(
     operation: value.operation,
     parameters: value.parameters ?? {},
     isPathLiteral: value.parameters !== undefined && Object.keys(value.parameters).length === 0,
-    refreshMs: value.refresh ?? defaultRefreshMs(kind),
+    refreshMs: value.refresh ?? defaultRefreshMs(asked),
     reissueMs: value.operation === 'write' ? value.refresh : undefined,
     maxStaleMs: value.max_stale,
     onStale: value.on_stale,

@@ -13,6 +13,8 @@ interface KindDeclaration {
   resolve(item: Named<never>, context: ResolveContext): UpstreamConfig;
   /** How often a static secret is asked for unless it says otherwise, by what asking costs there. */
   readonly refreshMs: number;
+  /** The same where it hangs on the config; undefined: `refreshMs`. */
+  refreshOf?(config: never): number | undefined;
   /** What makes a source of its config; loaded when a config names the kind. */
   load(): Promise<unknown>;
   /** The program that it runs, which nobody else may be able to change. */
@@ -59,6 +61,8 @@ export function isForOthers(config: UpstreamConfig, path: string): boolean {
   return kinds[config.kind].isForOthers?.(config as never, path) === true;
 }
 
-export function defaultRefreshMs(kind: UpstreamKind = defaultKind): number {
-  return kinds[kind].refreshMs;
+/** `config` undefined: there is no such upstream, which is told elsewhere. */
+export function defaultRefreshMs(config: UpstreamConfig | undefined): number {
+  const kind = kinds[config?.kind ?? defaultKind];
+  return (config && kind.refreshOf?.(config as never)) ?? kind.refreshMs;
 }

@@ -1,6 +1,8 @@
 // What all upstreams share that are reached over HTTP: how the server is verified, and what asking it may cost.
 
-export interface ServerConfig {
+import type { LimitsConfig } from './limits.ts';
+
+export interface ServerConfig extends LimitsConfig {
   readonly tls: TlsConfig;
   readonly budget: BudgetConfig;
   /** Milliseconds for one request, from sending to the last byte. */

@@ -1,19 +1,22 @@
 // The resolved form of the keys in server-schema.ts.
 import type { Place } from '../problems.ts';
 import type { KindContext } from './kind-context.ts';
+import { type LimitsConfig, resolveLimits } from './limits.ts';
 import type { ServerConfig, TlsConfig } from './server-config.ts';
 import type { ServerInput } from './server-schema.ts';
 
 export const defaultTimeoutMs = 60_000;
 
-/** `variable` gives the `VAULT_*` variables that speak for this upstream; other kinds have none. */
+/** `known` is what the service allows and wants; `variable` gives the `VAULT_*` variables that speak for this upstream. */
 export function resolveServer(
   value: ServerInput,
   place: Place,
   context: KindContext,
+  known: Partial<LimitsConfig> = {},
   variable: (key: string) => string | undefined = () => undefined,
 ): ServerConfig {
   return {
+    ...resolveLimits(value.limits, known),
     tls: resolveTls(value, place, variable, context),
     budget: {
       requestsPerSecond: value.budget.requests_per_second,

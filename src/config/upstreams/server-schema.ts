@@ -1,6 +1,7 @@
 // The keys that all upstreams share which are reached over HTTP.
 import * as z from 'zod/mini';
 import { byteSize, count, doc, duration, flag, section, text } from '../schema/fields.ts';
+import { limitsSchema } from './limits.ts';
 
 const tls = section({
   ca_file: doc(
@@ -36,6 +37,7 @@ export const budgetSchema = (requestsPerSecond: number) =>
 export const serverSchema = {
   tls: doc(z.prefault(tls, {}), 'How the server is verified, and the client certificate.'),
   budget: budgetSchema(50),
+  ...limitsSchema,
   timeout: doc(z.optional(duration()), 'For one request, to the last byte; default 60s.'),
   max_body: doc(z.prefault(byteSize(), '16MiB'), 'The largest answer that is taken.'),
 };

@@ -95,6 +95,11 @@ export function chooseRequest(view: SecretView, now: number): RequestKind {
   return value.endsAt - now > leadMs(value.lifeMs, 0) ? 'renew' : 'read';
 }
 
+/** How long a request of the schedule may wait for others to go with it; an event wants to be heard at once. */
+export function slackOf(mode: AskMode, refreshMs: number): number {
+  return mode === 'due' ? refreshMs / 10 : 50;
+}
+
 /** The same for somebody who asks; `none`: what there is is kept. */
 export function requestFor(mode: AskMode, view: SecretView, now: number): RequestKind | 'none' {
   const { value, isExpired, failure } = view;

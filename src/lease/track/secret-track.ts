@@ -25,11 +25,13 @@ import {
   planNext,
   requestFor,
   type ScheduleLimits,
+  slackOf,
 } from './schedule-policy.ts';
 import { createSecretRequests, type Reading } from './secret-requests.ts';
 import { isMinted, isUrgent, type SecretView } from './secret-view.ts';
 import type { TellNews } from './tell-news.ts';
 import {
+  confirmedAtOf,
   initialState,
   lifeOf,
   shownEndOf,
@@ -135,18 +137,15 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
 
   const view = (): SecretView => viewOf(state, facts());
 
-  function shownEnd(): number | undefined {
-    const at = shownEndOf(state);
-    return at === undefined ? undefined : wallAt(clock, at);
-  }
+  const wallOf = (at: number | undefined) => (at === undefined ? undefined : wallAt(clock, at));
+  const shownEnd = () => wallOf(shownEndOf(state));
+  const confirmedAt = () => wallOf(confirmedAtOf(state));
 
   /** Returns whether the data of an entry changed. */
   function apply(event: TrackEvent): boolean {
     const { state: next, wishes } = transition(state, event, facts());
     state = next;
-    let isChanged = false;
-    for (const wish of wishes) isChanged = fulfil(wish) || isChanged;
-    return isChanged;
+    return wishes.map(fulfil).includes(true);
   }
 
   function fulfil(wish: TrackWish): boolean {
@@ -156,13 +155,13 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
     else if (wish.do === 'tell')
       options.tell(wish, { upstream: reference.upstream, fields: logFields() }, state.lastError);
     else if (wish.do === 'fail') for (const key of keys) store.fail(key, wish.error, wish.state);
-    else for (const key of keys) store.extend(key, wish.keepsEnd ? store.find(key)?.expiresAt : shownEnd());
+    else for (const key of keys) store.extend(key, wish.keepsEnd ? 'same' : shownEnd(), confirmedAt());
     return false;
   }
 
   function publishTo(entryKey: string, answer: SecretAnswer): boolean {
     if (state.value?.lease !== undefined) book.use(state.value.lease, entryKey);
-    return store.publish(entryKey, answer, shownEnd());
+    return store.publish(entryKey, answer, shownEnd(), confirmedAt());
   }
 
   /** By the config's name where it has one, and by the key that status shows. */
@@ -228,11 +227,13 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
 
   async function send(mode: AskMode, urgency: Urgency): Promise<boolean> {
     if (mode === 'rotate') floor.forgive(canonicalKey);
-    const request = requestFor(mode, view(), clock.now());
+    const seen = view();
+    const request = requestFor(mode, seen, clock.now());
     const lease = state.value?.lease;
+    const slackMs = slackOf(mode, seen.policy.refreshMs);
     if (request === 'none') return false;
     if (request === 'renew' && lease !== undefined) return renew(lease, urgency);
-    return request === 'poll' ? poll(urgency) : read(urgency);
+    return request === 'poll' ? poll({ ...urgency, slackMs }) : read({ ...urgency, slackMs });
   }
 
   async function renew(lease: OwnedLease, urgency: Urgency): Promise<boolean> {
@@ -249,8 +250,7 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
 
   /** Asks for no more than whether the value still holds, where upstream can tell; reads otherwise. */
   async function poll(urgency: Urgency): Promise<boolean> {
-    const [key] = members;
-    const version = key === undefined ? undefined : store.find(key)?.current;
+    const version = store.find([...members][0] ?? '')?.current;
     const canTell = sources.find(reference.upstream)?.isCurrent !== undefined;
     if (!canTell || version === undefined || state.value === undefined) return read(urgency);
     const sentAt = clock.now();

@@ -123,6 +123,13 @@ export function viewOf(state: TrackState, { policy, mintAllowedAt }: TrackFacts)
   return { policy, value: value && valueView(value), isExpired, failure, askedAt, mintAllowedAt };
 }
 
+/** When upstream was asked and last said that it is the one. */
+export function confirmedAtOf({ value }: TrackState): number | undefined {
+  return value?.answer.kind === 'leased'
+    ? (value.lease?.confirmedAt ?? value.confirmedAt)
+    : value?.confirmedAt;
+}
+
 /** When people and programs see the value end; undefined: it does not. */
 export function shownEndOf({ value }: TrackState): number | undefined {
   if (value === undefined) return undefined;

@@ -6,6 +6,7 @@ import type { Clock } from '../../base/time/clock.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import type { AwsCredentials } from '../cloud/aws-keys.ts';
 import type { IdentityKeeper } from '../cloud/identity-keeper.ts';
+import type { Charge } from '../gate/allowance.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
 import { checkStatus, type HttpAnswer, type HttpCalls, jsonBody } from '../kind/http-calls.ts';
 
@@ -70,7 +71,7 @@ export function createAwsCalls(options: AwsCallsOptions): AwsCalls {
     }).sign();
     const headers = Object.fromEntries([...signed.headers].filter(([name]) => name !== 'host'));
     return await http.send(
-      { method: 'POST', url: options.endpointOf(service), headers, body: text },
+      { method: 'POST', url: options.endpointOf(service), headers, body: text, charge: chargeOf(service) },
       request,
     );
   }
@@ -161,6 +162,11 @@ export function errorOfType(type: string, what: string): LatchkeyError {
       `AWS does not give ${what} out: it is marked for deletion (${type})`,
     );
   return new LatchkeyError('request_invalid', `AWS refuses the request for ${what} (${type})`);
+}
+
+/** Queues and roles are not limited with the secrets. */
+function chargeOf(service: AwsService): Charge {
+  return { meter: service, units: service === 'ssm' || service === 'secretsmanager' ? 1 : 0 };
 }
 
 /** Whether the request itself was refused, not what it asked for. */

@@ -4,6 +4,7 @@ import type { Named } from '../../config/item.ts';
 import type { Place } from '../../config/problems.ts';
 import { count, doc, section, text } from '../../config/schema/fields.ts';
 import type { KindContext } from '../../config/upstreams/kind-context.ts';
+import type { LimitsConfig } from '../../config/upstreams/limits.ts';
 import type { ServerConfig } from '../../config/upstreams/server-config.ts';
 import { resolveServer } from '../../config/upstreams/server-resolve.ts';
 import { serverSchema } from '../../config/upstreams/server-schema.ts';
@@ -39,6 +40,15 @@ const awsSchema = section({
   budget: doc(z.prefault(budget, {}), 'What all requests together may cost.'),
 });
 
+/** Of an account in a region, by default. Parameters cost nothing, secrets do. */
+const known: LimitsConfig = {
+  limits: [
+    { meter: 'ssm', most: 40, perMs: 1000, from: 'service' },
+    { meter: 'secretsmanager', most: 10_000, perMs: 1000, from: 'service' },
+  ],
+  priceOfTenThousand: 0.05,
+};
+
 export interface AwsUpstreamConfig extends ServerConfig {
   readonly name: string;
   readonly kind: 'aws';
@@ -70,7 +80,7 @@ function resolveAws(
     externalId: value.external_id,
     endpoint: value.endpoint,
     eventsQueue: value.events_queue,
-    ...resolveServer(value, place, context),
+    ...resolveServer(value, place, context, known),
   };
 }
 

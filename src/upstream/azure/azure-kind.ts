@@ -3,6 +3,7 @@ import * as z from 'zod/mini';
 import type { Named } from '../../config/item.ts';
 import { doc, section, text } from '../../config/schema/fields.ts';
 import type { KindContext } from '../../config/upstreams/kind-context.ts';
+import type { LimitsConfig } from '../../config/upstreams/limits.ts';
 import type { ServerConfig } from '../../config/upstreams/server-config.ts';
 import { resolveServer } from '../../config/upstreams/server-resolve.ts';
 import { serverSchema } from '../../config/upstreams/server-schema.ts';
@@ -22,6 +23,12 @@ const azureSchema = section({
   ),
   ...serverSchema,
 });
+
+/** Of a vault in a region. */
+const known: LimitsConfig = {
+  limits: [{ meter: 'reads', most: 4000, perMs: 10_000, from: 'service' }],
+  priceOfTenThousand: 0.03,
+};
 
 export interface AzureUpstreamConfig extends ServerConfig {
   readonly name: string;
@@ -52,7 +59,7 @@ function resolveAzure(
     clientCertificateFile:
       context.optionalPathAt(place, value.client_certificate_file) ??
       (env['AZURE_CLIENT_CERTIFICATE_PATH'] || undefined),
-    ...resolveServer(value, place, context),
+    ...resolveServer(value, place, context, known),
   };
 }
 

@@ -13,6 +13,7 @@ import {
   textList,
 } from '../../config/schema/fields.ts';
 import type { KindContext } from '../../config/upstreams/kind-context.ts';
+import { type LimitsConfig, limitsSchema, resolveLimits } from '../../config/upstreams/limits.ts';
 
 const execSchema = section({
   kind: doc(
@@ -30,10 +31,11 @@ const execSchema = section({
   working_dir: doc(z.prefault(text(), '/'), 'Where it runs.'),
   timeout: doc(z.prefault(duration(), '30s'), 'Then its whole process group is killed.'),
   concurrency: doc(z.prefault(count(1), 1), 'How many of it run at a time.'),
+  ...limitsSchema,
   max_output: doc(z.prefault(byteSize(), '1MiB'), 'The most that it may answer.'),
 });
 
-export interface ExecUpstreamConfig {
+export interface ExecUpstreamConfig extends LimitsConfig {
   readonly name: string;
   readonly kind: 'exec';
   readonly command: readonly string[];
@@ -70,6 +72,7 @@ function resolveExec(
     timeoutMs: value.timeout,
     concurrency: value.concurrency,
     maxBytes: value.max_output,
+    ...resolveLimits(value.limits),
   };
 }
 

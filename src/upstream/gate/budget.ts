@@ -4,12 +4,15 @@
 import { LatchkeyError } from '../../base/errors.ts';
 import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { Priority, Urgency } from '../../store/secret-reading.ts';
+import type { Allowance, Charge } from './allowance.ts';
 
 /** `callers`: requests that local callers make and the agent only passes on. */
 export type Lane = Priority | 'callers';
 
 export interface Turn extends Pick<Urgency, 'promoted'> {
   readonly lane: Lane;
+  /** What it uses up of limits; absent: one read. */
+  readonly charge?: Charge | undefined;
 }
 
 export interface Budget {
@@ -27,19 +30,23 @@ export interface BudgetLimits {
 
 export interface BudgetOptions extends BudgetLimits {
   readonly clock: Clock;
+  /** Limits over longer times; absent: there are none. */
+  readonly allowance?: Allowance;
 }
 
 interface Waiter {
+  readonly charge: Charge;
   grant(release: () => void): void;
 }
 
 /** How many turns each has while all wait. Where turns fall together the first goes first. */
 const weights: Readonly<Record<Lane, number>> = { interactive: 4, callers: 2, background: 1 };
 const lanes = Object.keys(weights) as Lane[];
+const oneRead: Charge = { meter: 'reads', units: 1 };
 
 /** A token bucket that holds as many tokens as requests may run at once: a quiet agent answers at once, a start-up is spread. */
 export function createBudget(options: BudgetOptions): Budget {
-  const { clock } = options;
+  const { clock, allowance } = options;
   const limits: { concurrency: number; requestsPerSecond: number } = { ...options };
   const queues: Record<Lane, Set<Waiter>> = {
     interactive: new Set(),
@@ -49,7 +56,7 @@ export function createBudget(options: BudgetOptions): Budget {
   const running: Record<Lane, number> = { interactive: 0, callers: 0, background: 0 };
   const turns = createTurns();
   let bucket = { tokens: limits.concurrency, at: clock.now() };
-  let timer: Timer | undefined;
+  let timer: { readonly at: number; readonly timer: Timer } | undefined;
 
   const inFlight = (): number => running.interactive + running.callers + running.background;
   const queued = (): number => lanes.reduce((sum, lane) => sum + queues[lane].size, 0);
@@ -60,8 +67,14 @@ export function createBudget(options: BudgetOptions): Budget {
     bucket = { tokens: Math.min(limits.concurrency, bucket.tokens + gained), at: now };
   }
 
+  /** How long its first one has to wait for the sake of a limit. */
+  function heldMs(lane: Lane): number {
+    const [first] = queues[lane];
+    return first === undefined ? 0 : (allowance?.waitMs(lane === 'background', first.charge) ?? 0);
+  }
+
   /** A place in four stays free for the agent, however slow the answers to callers are. */
-  function mayGo(lane: Lane): boolean {
+  function hasPlace(lane: Lane): boolean {
     if (queues[lane].size === 0 || inFlight() >= limits.concurrency) return false;
     return lane !== 'callers' || running.callers < Math.max(1, Math.floor(limits.concurrency * 0.75));
   }
@@ -69,12 +82,12 @@ export function createBudget(options: BudgetOptions): Budget {
   function pump(): void {
     refill();
     while (bucket.tokens >= 1) {
-      const lane = turns.next(lanes.filter(mayGo));
-      if (lane === undefined) return;
-      const [waiter] = queues[lane];
-      if (waiter === undefined) return;
+      const lane = turns.next(lanes.filter((one) => hasPlace(one) && heldMs(one) === 0));
+      const [waiter] = lane === undefined ? [] : queues[lane];
+      if (lane === undefined || waiter === undefined) break;
       queues[lane].delete(waiter);
       bucket.tokens -= 1;
+      allowance?.use(lane === 'background', waiter.charge);
       running[lane] += 1;
       waiter.grant(
         once(() => {
@@ -83,12 +96,20 @@ export function createBudget(options: BudgetOptions): Budget {
         }),
       );
     }
-    if (!lanes.some(mayGo) || timer !== undefined) return;
-    const waitMs = Math.ceil(((1 - bucket.tokens) / limits.requestsPerSecond) * 1000);
-    timer = clock.setTimer(waitMs, () => {
+    const forTokenMs = Math.ceil((Math.max(0, 1 - bucket.tokens) / limits.requestsPerSecond) * 1000);
+    const waits = lanes.filter(hasPlace).map((lane) => Math.max(forTokenMs, heldMs(lane)));
+    if (waits.length > 0) pumpAgain(Math.min(...waits));
+  }
+
+  function pumpAgain(inMs: number): void {
+    const at = clock.now() + inMs;
+    if (timer !== undefined && timer.at <= at) return;
+    timer?.timer.cancel();
+    const next = clock.setTimer(inMs, () => {
       timer = undefined;
       pump();
     });
+    timer = { at, timer: next };
   }
 
   function enter(lane: Lane, waiter: Waiter): void {
@@ -108,6 +129,7 @@ export function createBudget(options: BudgetOptions): Budget {
           promoted?.removeEventListener('abort', promote);
         };
         const waiter: Waiter = {
+          charge: turn.charge ?? oneRead,
           grant(releaseOne) {
             leave();
             resolve(releaseOne);
@@ -131,7 +153,7 @@ export function createBudget(options: BudgetOptions): Budget {
     setLimits(next) {
       refill();
       Object.assign(limits, { concurrency: next.concurrency, requestsPerSecond: next.requestsPerSecond });
-      timer?.cancel();
+      timer?.timer.cancel();
       timer = undefined;
       pump();
     },

@@ -4,6 +4,8 @@
 import { type ErrorCode, errorCode } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Clock } from '../../base/time/clock.ts';
+import type { LimitsConfig } from '../../config/upstreams/limits.ts';
+import { createAllowance, type LimitUse } from './allowance.ts';
 import { type BudgetLimits, createBudget, type Turn } from './budget.ts';
 import type { UpstreamFailure } from './failure.ts';
 import { createHealth, type Health } from './health.ts';
@@ -20,19 +22,40 @@ export interface Passage extends Turn {
   readonly signal: AbortSignal;
 }
 
+export interface GateStatus {
+  readonly inFlight: number;
+  readonly queued: number;
+  readonly limits: readonly LimitUse[];
+  /** Requests of the last hour and the last day. */
+  readonly asked: { readonly hour: number; readonly day: number };
+  /** In US dollars; undefined: they cost nothing. */
+  readonly priceOfTenThousand: number | undefined;
+}
+
+/** Of what has not been asked anything yet. */
+export const idleGate: GateStatus = {
+  inFlight: 0,
+  queued: 0,
+  limits: [],
+  asked: { hour: 0, day: 0 },
+  priceOfTenThousand: undefined,
+};
+
 export interface Gate {
   readonly health: Health;
   readonly quota: Quota;
   /** Sends when its turn has come. */
   pass<T extends { readonly status: number }>(passage: Passage, send: () => Promise<T>): Promise<T>;
   loggedIn(outcome: 'ok' | ErrorCode): void;
-  setLimits(limits: BudgetLimits): void;
-  status(): { inFlight: number; queued: number };
+  setLimits(limits: BudgetLimits, allowed: LimitsConfig): void;
+  status(): GateStatus;
   close(): void;
 }
 
 export interface GateOptions {
   readonly limits: BudgetLimits;
+  /** Over longer times; absent: none. */
+  readonly allowed?: LimitsConfig;
   readonly clock: Clock;
   /** Numbers in [0, 1). */
   readonly random: () => number;
@@ -45,7 +68,9 @@ export interface GateOptions {
 
 export function createGate(options: GateOptions): Gate {
   const { clock, random, logger, observer } = options;
-  const budget = createBudget({ ...options.limits, clock });
+  let price = options.allowed?.priceOfTenThousand;
+  const allowance = createAllowance(clock, options.allowed?.limits ?? []);
+  const budget = createBudget({ ...options.limits, clock, allowance });
   const health = createHealth({ clock, random, logger, probe: options.probe, onChange: options.onChange });
   return {
     health,
@@ -67,8 +92,17 @@ export function createGate(options: GateOptions): Gate {
       }
     },
     loggedIn: (outcome) => observer?.loggedIn(outcome),
-    setLimits: budget.setLimits,
-    status: budget.status,
+    setLimits(limits, allowed) {
+      price = allowed.priceOfTenThousand;
+      allowance.setLimits(allowed.limits);
+      budget.setLimits(limits);
+    },
+    status: () => ({
+      ...budget.status(),
+      limits: allowance.status(),
+      asked: allowance.asked(),
+      priceOfTenThousand: price,
+    }),
     close: health.close,
   };
 }

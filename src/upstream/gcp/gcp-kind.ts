@@ -3,6 +3,7 @@ import * as z from 'zod/mini';
 import type { Named } from '../../config/item.ts';
 import { doc, section, text } from '../../config/schema/fields.ts';
 import type { KindContext } from '../../config/upstreams/kind-context.ts';
+import type { LimitsConfig } from '../../config/upstreams/limits.ts';
 import type { ServerConfig } from '../../config/upstreams/server-config.ts';
 import { resolveServer } from '../../config/upstreams/server-resolve.ts';
 import { serverSchema } from '../../config/upstreams/server-schema.ts';
@@ -18,6 +19,12 @@ const gcpSchema = section({
   endpoint: doc(z.optional(text()), "Another address of the service; default Google's."),
   ...serverSchema,
 });
+
+/** Reads of values, of a project. */
+const known: LimitsConfig = {
+  limits: [{ meter: 'reads', most: 90_000, perMs: 60_000, from: 'service' }],
+  priceOfTenThousand: 0.03,
+};
 
 export interface GcpUpstreamConfig extends ServerConfig {
   readonly name: string;
@@ -44,7 +51,7 @@ function resolveGcp(
       context.optionalPathAt(place, value.credentials_file) ??
       (context.env['GOOGLE_APPLICATION_CREDENTIALS'] || undefined),
     endpoint: (value.endpoint ?? `https://${host}`).replace(/\/+$/, ''),
-    ...resolveServer(value, place, context),
+    ...resolveServer(value, place, context, known),
   };
 }
 

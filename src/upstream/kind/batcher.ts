@@ -1,4 +1,5 @@
 // Gathers questions that come at about the same time into one request; each asker gets its own answer or error.
+import { LatchkeyError } from '../../base/errors.ts';
 import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 
@@ -20,8 +21,9 @@ interface Asker<A> {
   reject(error: unknown): void;
 }
 
-/** Somebody waits: only what comes in the same moment shares the request. The schedule does not mind a second. */
-const windowMs = { interactive: 5, background: 1000 };
+/** Somebody waits: only what comes in the same moment shares the request. The schedule does not mind a second, or more. */
+const urgentMs = 5;
+const backgroundMs = 1000;
 
 export function createBatcher<A>({ clock, most, run }: BatcherOptions<A>): Batcher<A> {
   let waiting = new Map<string, Asker<A>[]>();
@@ -70,13 +72,30 @@ export function createBatcher<A>({ clock, most, run }: BatcherOptions<A>): Batch
     }
   }
 
+  /** Whoever gives up is answered at once, and asked for no more where nothing was sent yet. */
+  function endWith(asker: Asker<A>, id: string, promise: Promise<A>): void {
+    const { signal } = asker.request;
+    const giveUp = (): void => {
+      const others = (waiting.get(id) ?? []).filter((other) => other !== asker);
+      if (others.length > 0) waiting.set(id, others);
+      else waiting.delete(id);
+      asker.reject(new LatchkeyError('aborted', 'the request was given up while it waited for others'));
+    };
+    const detach = (): void => signal.removeEventListener('abort', giveUp);
+    promise.then(detach, detach);
+    if (signal.aborted) giveUp();
+    else signal.addEventListener('abort', giveUp, { once: true });
+  }
+
   return {
     ask(id, request) {
       const { promise, resolve, reject } = Promise.withResolvers<A>();
-      const askers = waiting.get(id) ?? [];
-      waiting.set(id, [...askers, { request, resolve, reject }]);
+      const asker = { request, resolve, reject };
+      waiting.set(id, [...(waiting.get(id) ?? []), asker]);
+      endWith(asker, id, promise);
       request.promoted?.addEventListener('abort', flush, { once: true });
-      plan(windowMs[request.promoted?.aborted === true ? 'interactive' : request.priority]);
+      const isUrgent = request.priority === 'interactive' || request.promoted?.aborted === true;
+      plan(isUrgent ? urgentMs : (request.slackMs ?? backgroundMs));
       if (waiting.size >= most) flush();
       return promise;
     },

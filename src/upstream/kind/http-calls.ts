@@ -4,7 +4,9 @@ import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
 import type { ServerConfig } from '../../config/upstreams/server-config.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
+import type { Charge } from '../gate/allowance.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
+import type { GateStatus } from '../gate/gate.ts';
 import { retryAfterMs } from '../http/retry-after.ts';
 import { createTlsWatch } from '../http/tls-watch.ts';
 import { createTransport, type WireStream } from '../http/transport.ts';
@@ -17,6 +19,8 @@ export interface HttpCall {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
+  /** What it uses up of limits; absent: one read. */
+  readonly charge?: Charge;
 }
 
 export interface HttpAnswer {
@@ -31,7 +35,7 @@ export interface HttpCalls {
   send(call: HttpCall, request: RequestOptions): Promise<HttpAnswer>;
   /** The answer as it comes, outside the budget: for watches. */
   open(call: HttpCall, signal: AbortSignal): Promise<WireStream>;
-  budget(): { readonly inFlight: number; readonly queued: number };
+  budget(): GateStatus;
   close(): Promise<void>;
 }
 
@@ -46,7 +50,7 @@ export function createHttpCalls(options: SourceOptions<ServerConfig>): HttpCalls
   return {
     async send(call, { priority, promoted, signal }) {
       const { address, target, where } = placeOf(call.url);
-      const answer = await gate.pass({ lane: priority, promoted, signal }, () =>
+      const answer = await gate.pass({ lane: priority, promoted, signal, charge: call.charge }, () =>
         transport.exchange(address, { ...wireOf(call), target, signal }),
       );
       return { ...answer, where };

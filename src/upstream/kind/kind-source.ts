@@ -10,6 +10,7 @@ import type { Reference } from '../../store/reference.ts';
 import type { LeaseRequests, RequestOptions } from '../../store/secret-reading.ts';
 import type { SecretAnswer, SecretVersion } from '../../store/secret-version.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
+import type { GateStatus } from '../gate/gate.ts';
 import type {
   AwsSide,
   LoginStatus,
@@ -47,7 +48,7 @@ export interface KindClient {
   readonly leases?: LeaseRequests;
   readonly aws?: AwsSide;
   /** What is under way and what waits; absent: asking costs nobody anything. */
-  budget?(): { readonly inFlight: number; readonly queued: number };
+  budget?(): GateStatus;
   /** Begins to watch for changes, after it was connected. */
   watch?(): void;
   /** Ends what was begun; requests under way have been aborted. */

@@ -5,6 +5,7 @@ import { isJsonObject, type JsonObject } from '../../base/text/json.ts';
 import { UpstreamError } from '../../base/upstream-error.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
+import { idleGate } from '../gate/gate.ts';
 import {
   checkStatus,
   createHttpCalls,
@@ -118,7 +119,7 @@ function createKubernetesClient(
 
   return {
     address: config.kubeconfigFile ?? 'the cluster of this pod',
-    budget: () => session?.http.budget() ?? { inFlight: 0, queued: 0 },
+    budget: () => session?.http.budget() ?? idleGate,
     async connect() {
       await connect();
     },

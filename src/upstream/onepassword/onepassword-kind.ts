@@ -1,36 +1,73 @@
-// 1Password Connect as an upstream: the keys of `kind: onepassword`, and what they mean resolved.
+// 1Password as an upstream: the keys of `kind: onepassword`, and what they mean resolved.
 import * as z from 'zod/mini';
 import type { Named } from '../../config/item.ts';
 import { doc, section, text } from '../../config/schema/fields.ts';
 import type { KindContext } from '../../config/upstreams/kind-context.ts';
+import type { LimitsConfig } from '../../config/upstreams/limits.ts';
 import type { ServerConfig } from '../../config/upstreams/server-config.ts';
 import { resolveServer } from '../../config/upstreams/server-resolve.ts';
 import { serverSchema } from '../../config/upstreams/server-schema.ts';
 
 const onepasswordSchema = section({
-  kind: doc(z.literal('onepassword'), '1Password by a Connect server.'),
+  kind: doc(
+    z.literal('onepassword'),
+    '1Password by a Connect server, or by a service account and the library of the vendor.',
+  ),
   address: doc(z.optional(text()), 'The URL of the Connect server; default `$OP_CONNECT_HOST`.'),
   token_file: doc(z.optional(text()), 'The file with its token; default `$OP_CONNECT_TOKEN`.'),
+  service_account_token_file: doc(
+    z.optional(text()),
+    'Instead of a Connect server: the file with the token of a service account; default `$OP_SERVICE_ACCOUNT_TOKEN`. It needs the package `@1password/sdk`.',
+  ),
+  sdk_path: doc(
+    z.optional(text()),
+    'The folder where that package was installed (`npm install --prefix FOLDER @1password/sdk`); default: beside this program.',
+  ),
   ...serverSchema,
 });
 
 export interface OnepasswordUpstreamConfig extends ServerConfig {
   readonly name: string;
   readonly kind: 'onepassword';
+  /** Of the Connect server. */
   readonly address: string;
   readonly tokenFile: string | undefined;
+  /** Undefined: a Connect server is asked. */
+  readonly account: AccountConfig | undefined;
 }
+
+interface AccountConfig {
+  /** Undefined: `$OP_SERVICE_ACCOUNT_TOKEN`. */
+  readonly tokenFile: string | undefined;
+  readonly sdkPath: string | undefined;
+}
+
+/** Of a service account: outside 1Password Business, which allows ten times as much. Each reference counts. */
+const known: LimitsConfig = {
+  limits: [{ meter: 'reads', most: 1000, perMs: 3_600_000, from: 'service' }],
+  priceOfTenThousand: undefined,
+};
 
 function resolveOnepassword(
   { name, place, value }: Named<z.output<typeof onepasswordSchema>>,
   context: KindContext,
 ): OnepasswordUpstreamConfig {
   const address = value.address ?? context.env['OP_CONNECT_HOST'] ?? '';
+  const tokenFile = context.optionalPathAt(place, value.service_account_token_file);
+  const isAccount =
+    tokenFile !== undefined || (address === '' && Boolean(context.env['OP_SERVICE_ACCOUNT_TOKEN']));
   const url = URL.parse(address);
-  if (url === null || !/^https?:$/.test(url.protocol)) {
+  if (!isAccount && (url === null || !/^https?:$/.test(url.protocol))) {
     context.problems.add(
       place.at('address'),
-      'expected the URL of a Connect server; set it here or in $OP_CONNECT_HOST',
+      'expected the URL of a Connect server; set it here or in $OP_CONNECT_HOST, or a service_account_token_file',
+    );
+  }
+  if (tokenFile !== undefined && value.address !== undefined) {
+    context.problems.add(
+      place.at('service_account_token_file'),
+      'expected only one of address and service_account_token_file',
+      'key',
     );
   }
   return {
@@ -38,7 +75,8 @@ function resolveOnepassword(
     kind: 'onepassword',
     address: address.replace(/\/+$/, ''),
     tokenFile: context.optionalPathAt(place, value.token_file),
-    ...resolveServer(value, place, context),
+    account: isAccount ? { tokenFile, sdkPath: context.optionalPathAt(place, value.sdk_path) } : undefined,
+    ...resolveServer(value, place, context, isAccount ? known : {}),
   };
 }
 
@@ -46,5 +84,8 @@ export const onepassword = {
   schema: onepasswordSchema,
   resolve: resolveOnepassword,
   refreshMs: 30_000,
+  /** A hundred secrets use 400 of the 1,000 reads an hour. */
+  refreshOf: ({ account }: OnepasswordUpstreamConfig) => (account === undefined ? undefined : 900_000),
+  isForOthers: ({ account }: OnepasswordUpstreamConfig, path: string) => account?.sdkPath === path,
   load: async () => (await import('./onepassword-source.ts')).createOnepasswordSource,
 };

@@ -14,6 +14,7 @@ import { createHttpCalls, type HttpAnswer, jsonBody } from '../kind/http-calls.t
 import { fieldsAnswer, valueAnswer } from '../kind/kind-answer.ts';
 import { createKindSource, type KindClient } from '../kind/kind-source.ts';
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
+import { createAccountClient } from './account-source.ts';
 import { type ItemPath, parseItemPath, pickField, pickFile, plainFields } from './onepassword-item.ts';
 import type { OnepasswordUpstreamConfig } from './onepassword-kind.ts';
 
@@ -25,7 +26,10 @@ interface Known {
 }
 
 export function createOnepasswordSource(options: SourceOptions<OnepasswordUpstreamConfig>): SecretSource {
-  return createKindSource(options, () => createOnepasswordClient(options));
+  const { account } = options.config;
+  return createKindSource(options, () =>
+    account === undefined ? createOnepasswordClient(options) : createAccountClient(options),
+  );
 }
 
 function createOnepasswordClient(options: SourceOptions<OnepasswordUpstreamConfig>): KindClient {

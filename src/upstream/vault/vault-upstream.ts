@@ -55,6 +55,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
   const serverClock = createServerClock({ clock, logger });
   const gate = createGate({
     limits: config.budget,
+    allowed: config,
     clock,
     random,
     logger,
@@ -226,7 +227,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     const before = settings;
     settings = next;
     client.addresses.replace(next.addresses);
-    gate.setLimits(next.budget);
+    gate.setLimits(next.budget, next);
     if (!isDeepStrictEqual(before.tls, next.tls)) transport.setTls(next.tls);
     transport.setLimits(next);
     if (!isStarted) return;

@@ -10,6 +10,8 @@ function secretOf(path: string, key: string, names: readonly string[] = []): Sec
     version: 1,
     obtained_at: started,
     expires_at: null,
+    confirmed_at: null,
+    calls_a_day: null,
     age_seconds: 60,
     next: null,
     error: null,

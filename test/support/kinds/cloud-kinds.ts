@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { crc32c } from '../../../src/upstream/gcp/crc32c.ts';
+import { startFakeAccount } from '../fake-onepassword-sdk.ts';
 import { type FakeRequest, startFakeService } from '../fake-service.ts';
 import { testFolder } from '../test-folder.ts';
 import type { KindCase } from './kind-fixture.ts';
@@ -209,4 +210,44 @@ export const onepasswordKind: KindCase = {
   },
 };
 
-export const cloudKinds: readonly KindCase[] = [gcpKind, azureKind, onepasswordKind];
+export const accountKind: KindCase = {
+  kind: 'onepassword (service account)',
+  async start(t: Test) {
+    const account = startFakeAccount(t);
+    const tokenFile = join(testFolder(t), 'token');
+    writeFileSync(tokenFile, account.token, { mode: 0o600 });
+    const write = (title: string, fields: Record<string, string>) => {
+      const before = account.items.get(title);
+      account.items.set(title, {
+        id: before?.id ?? createHash('sha256').update(title).digest('hex').slice(0, 26),
+        title,
+        version: (before?.version ?? 0) + 1,
+        fields: new Map(Object.entries(fields)),
+      });
+      return `op://Apps/${encodeURIComponent(title)}`;
+    };
+    return {
+      config: {
+        kind: 'onepassword',
+        service_account_token_file: tokenFile,
+        sdk_path: account.folder,
+        // The contract asks more in a minute than an account would in an hour.
+        limits: { reads_per_hour: 100_000 },
+      },
+      largest: 50_000,
+      hasBinary: false,
+      hasUnicodeNames: true,
+      isPushed: false,
+      put: (name, value) => `${write(name, { password: value.toString() })}/password`,
+      putFields: (name, fields) => write(name, fields),
+      remove: (name) => void account.items.delete(name),
+      expireLogin() {
+        account.token = 'canary-5f1d-other';
+        writeFileSync(tokenFile, account.token);
+      },
+      alias: (path) => path.replace('op://', ''),
+    };
+  },
+};
+
+export const cloudKinds: readonly KindCase[] = [gcpKind, azureKind, onepasswordKind, accountKind];

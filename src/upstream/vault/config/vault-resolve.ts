@@ -21,7 +21,7 @@ export function resolveVault(item: Named<VaultInput>, context: ResolveContext): 
     auth: resolveAuth(value.auth, place.at('auth'), context),
     sinks: value.sinks.map((sink, index) => resolveSink(sink, place.at('sinks', index), context)),
     events: value.events,
-    ...resolveServer(value, place, context, variable),
+    ...resolveServer(value, place, context, {}, variable),
     timeoutMs: value.timeout ?? timeoutOf(variable('VAULT_CLIENT_TIMEOUT')),
   };
   if (

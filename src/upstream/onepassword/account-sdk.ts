@@ -1,0 +1,64 @@
+// The vendor's library for service accounts: their vaults are decrypted by nothing else. It is installed apart and loaded only
+// for a config that wants it.
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { LatchkeyError } from '../../base/errors.ts';
+
+/** The part of `@1password/sdk` that is used. */
+export interface AccountSdk {
+  createClient(options: {
+    auth: string;
+    integrationName: string;
+    integrationVersion: string;
+  }): Promise<AccountApi>;
+}
+
+export interface AccountApi {
+  readonly secrets: {
+    resolveAll(references: string[]): Promise<{
+      individualResponses: Readonly<Record<string, ResolvedReference | undefined>>;
+    }>;
+  };
+  readonly vaults: { list(): Promise<readonly { id: string; title: string }[]> };
+  readonly items: {
+    list(vaultId: string): Promise<readonly { id: string; title: string }[]>;
+    get(vaultId: string, itemId: string): Promise<AccountItem>;
+  };
+}
+
+export interface ResolvedReference {
+  readonly content?: { readonly secret: string; readonly itemId: string; readonly vaultId: string };
+  readonly error?: { readonly type: string };
+}
+
+export interface AccountItem {
+  readonly version: number;
+  readonly sections: readonly { id: string; title: string }[];
+  readonly fields: readonly { id: string; title: string; sectionId?: string; value: string }[];
+}
+
+// Not a literal: the bundler would want it to be there.
+const packageName: string = '@1password/sdk';
+
+/** From `folder`, else from beside this program. Throws `login_failed` that says how to install it. */
+export async function loadAccountSdk(folder: string | undefined): Promise<AccountSdk> {
+  try {
+    const base = folder === undefined ? import.meta.url : pathToFileURL(join(folder, 'from-here.js'));
+    const path = createRequire(base).resolve(packageName);
+    const loaded = (await import(pathToFileURL(path).href)) as AccountSdk & { default?: AccountSdk };
+    return typeof loaded.createClient === 'function' ? loaded : (loaded.default ?? loaded);
+  } catch (error) {
+    const where = folder === undefined ? 'beside this program' : `in ${folder}`;
+    const code = (error as { code?: unknown }).code;
+    const isMissing = code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND';
+    throw new LatchkeyError(
+      'login_failed',
+      `service accounts of 1Password need the package ${packageName}, which ${isMissing ? 'is not' : 'does not load'} ${where}`,
+      {
+        cause: error,
+        remedy: `npm install --prefix /usr/local/lib/latchkey-onepassword ${packageName}, and name that folder in sdk_path; or use a Connect server`,
+      },
+    );
+  }
+}

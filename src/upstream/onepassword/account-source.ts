@@ -1,0 +1,231 @@
+// Service accounts of 1Password: references are resolved by the vendor's library, many in one request, each of which counts.
+import { BoundedMap } from '../../base/bounded-map.ts';
+import { LatchkeyError } from '../../base/errors.ts';
+import { readControlledFile } from '../../base/paths/controlled-file.ts';
+import { pathErrorText } from '../../base/paths/path-trust.ts';
+import type { RequestOptions } from '../../store/secret-reading.ts';
+import type { SecretAnswer } from '../../store/secret-version.ts';
+import { version } from '../../version.ts';
+import { UpstreamFailure } from '../gate/failure.ts';
+import { createBatcher } from '../kind/batcher.ts';
+import { loginFailed } from '../kind/bearer-calls.ts';
+import { fieldsAnswer, valueAnswer } from '../kind/kind-answer.ts';
+import { createKindGate } from '../kind/kind-gate.ts';
+import type { KindClient } from '../kind/kind-source.ts';
+import type { SourceOptions } from '../secret-source.ts';
+import { type AccountApi, type AccountItem, loadAccountSdk, type ResolvedReference } from './account-sdk.ts';
+import { type ItemPath, parseItemPath, plainFields } from './onepassword-item.ts';
+import type { OnepasswordUpstreamConfig } from './onepassword-kind.ts';
+
+const mostInBatch = 50;
+/** The service does not say how long; an hour is what its limit is for, and it may be over at any time of it. */
+const limitedMs = 300_000;
+const oneTimeSeconds = 30;
+
+export function createAccountClient(options: SourceOptions<OnepasswordUpstreamConfig>): KindClient {
+  const { config, clock } = options;
+  const gate = createKindGate(options, config.budget);
+  /** Vault and item of references and items that were found, as one place. */
+  const places = new BoundedMap<string, string>(10_000);
+  let session: { token: string; api: AccountApi } | undefined;
+
+  async function open(): Promise<AccountApi> {
+    const token = await tokenOf(options);
+    if (session?.token === token) return session.api;
+    const sdk = await loadAccountSdk(config.account?.sdkPath);
+    try {
+      const api = await sdk.createClient({
+        auth: token,
+        integrationName: 'Latchkey',
+        integrationVersion: `v${version}`,
+      });
+      session = { token, api };
+      options.observer?.loggedIn('ok');
+      return api;
+    } catch (error) {
+      options.observer?.loggedIn('login_failed');
+      throw asFailure(error, 'logging in');
+    }
+  }
+
+  /** `units`: what it counts as there. */
+  async function send<T>(
+    units: number,
+    { priority, promoted, signal }: RequestOptions,
+    work: (api: AccountApi) => Promise<T>,
+  ): Promise<T> {
+    const api = await open();
+    const passage = { lane: priority, promoted, signal, charge: { meter: 'reads', units } };
+    const { answer } = await gate.pass(passage, async () => {
+      try {
+        return { status: 200, answer: await withinTime(work(api), signal) };
+      } catch (error) {
+        const failure = asFailure(error, 'a request');
+        // The next request logs in again, with the token that there is then.
+        if (failure.code === 'login_failed') session = undefined;
+        throw failure;
+      }
+    });
+    return answer;
+  }
+
+  /** The library knows no end of a request. */
+  async function withinTime<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const giveUp = (): void => reject(new LatchkeyError('aborted', 'the request was given up'));
+    const timer = clock.setTimer(config.timeoutMs, () =>
+      reject(new UpstreamFailure('unavailable', `1Password does not answer within ${config.timeoutMs} ms`)),
+    );
+    signal.addEventListener('abort', giveUp, { once: true });
+    answer.catch(() => undefined);
+    try {
+      return await Promise.race([answer, promise]);
+    } finally {
+      timer.cancel();
+      signal.removeEventListener('abort', giveUp);
+    }
+  }
+
+  const batcher = createBatcher<ResolvedReference>({
+    clock,
+    most: mostInBatch,
+    async run(references, request) {
+      const answers = await send(references.length, request, async (api) => {
+        const { individualResponses } = await api.secrets.resolveAll([...references]);
+        return individualResponses;
+      });
+      return new Map(
+        references.map((reference) => [reference, answers[reference] ?? { error: { type: 'other' } }]),
+      );
+    },
+  });
+
+  async function readField(path: ItemPath, request: RequestOptions): Promise<SecretAnswer> {
+    const { content, error } = await batcher.ask(referenceOf(path), request);
+    if (content === undefined) throw notResolved(error?.type ?? 'other', path);
+    places.set(itemKey(path), `${content.vaultId}/${content.itemId}`);
+    const value = Buffer.from(content.secret);
+    if (path.attribute !== 'otp') return valueAnswer(value, {});
+    const ttlSeconds = oneTimeSeconds - (Math.floor(clock.wall() / 1000) % oneTimeSeconds);
+    return valueAnswer(value, { kind: 'expiring', ttlSeconds });
+  }
+
+  async function readItem(path: ItemPath, request: RequestOptions): Promise<SecretAnswer> {
+    const [vaultId = '', itemId = ''] = (places.get(itemKey(path)) ?? (await find(path, request))).split('/');
+    const item = await send(1, request, (api) => api.items.get(vaultId, itemId));
+    return fieldsAnswer(fieldsOf(item), { versionId: String(item.version) });
+  }
+
+  async function find(path: ItemPath, request: RequestOptions): Promise<string> {
+    const vaultId = onlyOne(await send(1, request, (api) => api.vaults.list()), path.vault, 'vault');
+    const itemId = onlyOne(await send(1, request, (api) => api.items.list(vaultId)), path.item, 'item');
+    places.set(itemKey(path), `${vaultId}/${itemId}`);
+    return `${vaultId}/${itemId}`;
+  }
+
+  return {
+    address: '1Password, by a service account',
+    budget: gate.status,
+    login: () => ({ method: 'service_account', state: session === undefined ? 'none' : 'logged_in' }),
+    connect: async () => void (await open()),
+    read({ path: text }, request) {
+      const path = parseItemPath(text);
+      return path.field === undefined ? readItem(path, request) : readField(path, request);
+    },
+    canonicalPath({ path }) {
+      const parsed = parseItemPath(path);
+      const { vault, item, section, field, attribute } = parsed;
+      const place = places.get(itemKey(parsed)) ?? `${vault}/${item}`;
+      return [place, section ?? '', field ?? '', attribute ?? ''].join('/').toLowerCase();
+    },
+    close: async () => gate.close(),
+  };
+}
+
+function itemKey({ vault, item }: ItemPath): string {
+  return JSON.stringify([vault, item]);
+}
+
+function referenceOf({ vault, item, section, field, attribute }: ItemPath): string {
+  const parts = [vault, item, section, field].filter((part) => part !== undefined);
+  return `op://${parts.join('/')}${attribute === undefined ? '' : `?attribute=${attribute}`}`;
+}
+
+/** As Connect has them, which calls titles labels. */
+function fieldsOf({ fields, sections }: AccountItem) {
+  return plainFields({
+    sections: sections.map(({ id, title }) => ({ id, label: title })),
+    fields: fields.map(({ id, title, sectionId, value }) => ({
+      ...{ id, label: title, value },
+      ...(sectionId === undefined || sectionId === '' ? {} : { section: { id: sectionId } }),
+    })),
+  });
+}
+
+function onlyOne(all: readonly { id: string; title: string }[], name: string, what: string): string {
+  const found = all.filter(({ id, title }) => id === name || title.toLowerCase() === name.toLowerCase());
+  const [first, second] = found;
+  if (first === undefined)
+    throw new LatchkeyError('not_found', `1Password has no ${what} ${name} for this account`);
+  if (second === undefined) return first.id;
+  throw new LatchkeyError(
+    'request_invalid',
+    `1Password has several: ${what} ${name}: ${found.map(({ id }) => id).join(', ')}`,
+    { remedy: 'name one by its id' },
+  );
+}
+
+const notThere: ReadonlySet<string> = new Set([
+  'vaultNotFound',
+  'itemNotFound',
+  'fieldNotFound',
+  'noMatchingSections',
+  'sSHKeyMetadataNotFound',
+]);
+
+function notResolved(type: string, { vault, item, field }: ItemPath): LatchkeyError {
+  const what = `${vault}/${item}/${field}`;
+  if (notThere.has(type))
+    return new LatchkeyError('not_found', `1Password has no ${what} for this account (${type})`);
+  if (type === 'other') return new UpstreamFailure('unavailable', `1Password does not resolve ${what}`);
+  return new LatchkeyError('request_invalid', `1Password does not resolve ${what} (${type})`);
+}
+
+/** Without the library's words, which may quote what it worked on. */
+function asFailure(error: unknown, what: string): LatchkeyError {
+  if (error instanceof LatchkeyError) return error;
+  const { name } = error instanceof Error ? error.constructor : { name: 'unknown' };
+  if (name === 'RateLimitExceededError') {
+    return new UpstreamFailure('rate_limited', '1Password limits what this service account may read', {
+      retryAfterMs: limitedMs,
+      remedy:
+        'raise refresh of the secrets, or set limits of this upstream to its part of what the account allows',
+    });
+  }
+  const text = error instanceof Error ? error.message : '';
+  if (name === 'AuthExpiredError' || /service account|token|unauthori[sz]ed|forbidden/i.test(text))
+    return loginFailed(
+      '1Password does not accept the service account',
+      'check its token, and whether it was revoked',
+    );
+  return new UpstreamFailure('unavailable', `1Password fails in ${what}`, { wasSent: true });
+}
+
+async function tokenOf({ config, env }: SourceOptions<OnepasswordUpstreamConfig>): Promise<string> {
+  const { tokenFile } = config.account ?? {};
+  const token =
+    tokenFile === undefined ? (env['OP_SERVICE_ACCOUNT_TOKEN'] ?? '') : (await textOf(tokenFile)).trim();
+  if (token !== '') return token;
+  throw loginFailed(
+    'a service account of 1Password wants its token',
+    'set service_account_token_file at this upstream, or $OP_SERVICE_ACCOUNT_TOKEN',
+  );
+}
+
+async function textOf(path: string): Promise<string> {
+  try {
+    return (await readControlledFile(path)).bytes.toString('utf8');
+  } catch (error) {
+    throw loginFailed(`${path} cannot be read (${pathErrorText(error)})`);
+  }
+}

@@ -1,0 +1,75 @@
+// Service accounts of 1Password by a library that is there or not, and what its failures mean.
+import t from 'tap';
+import { startFakeAccount } from '../../support/fake-onepassword-sdk.ts';
+import { startKindSource } from '../../support/kind-source.ts';
+import { testFolder } from '../../support/test-folder.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+const item = (title: string, fields: Record<string, string>) => ({
+  id: `id-${title.toLowerCase()}`,
+  title,
+  version: 1,
+  fields: new Map(Object.entries(fields)),
+});
+
+t.test('without the library it says what is missing and how to get it', async (t) => {
+  const { source } = await startKindSource(
+    t,
+    { kind: 'onepassword', sdk_path: testFolder(t) },
+    { env: { OP_SERVICE_ACCOUNT_TOKEN: 'ops_canary' } },
+  );
+  const { message } = await waitFor('the refusal', () => {
+    const status = source.status();
+    return status.state === 'login_failed' ? status : undefined;
+  });
+  t.match(message, /need the package @1password\/sdk, which is not in \/tmp/);
+  t.match(message, /npm install --prefix .* @1password\/sdk.*sdk_path; or use a Connect server/);
+});
+
+t.test('references that come together are one request, and each counts', async (t) => {
+  const account = startFakeAccount(t);
+  for (const name of ['a', 'b', 'c']) account.items.set(name, item(name, { password: name }));
+  const counts: number[] = [];
+  account.onRead = (count) => counts.push(count);
+  const { source, read } = await startKindSource(
+    t,
+    { kind: 'onepassword', sdk_path: account.folder },
+    { env: { OP_SERVICE_ACCOUNT_TOKEN: account.token } },
+  );
+  await source.ready(AbortSignal.timeout(5000));
+  await Promise.all(['a', 'b', 'c', 'a'].map((name) => read(`op://Apps/${name}/password`)));
+  t.strictSame(counts, [3]);
+  t.match(source.status().budget, { asked: { hour: 1 }, limits: [{ most: 1000, used: 3, from: 'service' }] });
+  t.equal(account.logins.length, 1);
+});
+
+t.test('failures of the library are told apart, without its words', async (t) => {
+  const account = startFakeAccount(t);
+  account.items.set('db', item('db', { password: 'one' }));
+  const { source, read, logs } = await startKindSource(
+    t,
+    { kind: 'onepassword', sdk_path: account.folder },
+    { env: { OP_SERVICE_ACCOUNT_TOKEN: account.token } },
+  );
+  await source.ready(AbortSignal.timeout(5000));
+  const path = 'op://Apps/db/password';
+  const code = async (of = path) =>
+    await read(of).then(
+      () => 'fine',
+      (error: { code: string }) => error.code,
+    );
+  t.equal(await code('op://Apps/db/none'), 'not_found');
+  t.equal(await code('op://Other/db/password'), 'not_found');
+  account.failure = { name: 'Error', message: 'dns canary-5f1d' };
+  t.equal(await code(), 'upstream_unavailable');
+  account.failure = undefined;
+  t.equal(await code(), 'fine');
+  account.failure = { name: 'AuthExpiredError', message: 'canary-5f1d' };
+  t.equal(await code(), 'login_failed');
+  account.failure = undefined;
+  t.equal(await code(), 'fine', 'it logs in again');
+  account.failure = { name: 'RateLimitExceededError', message: 'canary-5f1d' };
+  t.equal(await code(), 'upstream_rate_limited');
+  t.equal(source.status().state, 'rate_limited');
+  t.notMatch(JSON.stringify([logs, source.status()]), /canary/);
+});
