@@ -93,22 +93,14 @@ function partsOf({ before, next, core, serving, log, locks }: ReloadOptions): {
     () => committing(() => core.setResolver(next)),
     (has) => committing(() => has('templates') && core.setCompiler(compiler)),
     async (has) => {
-      const prepared = await core.files.prepare(next.files, {
-        force: has(...namesAreOther),
-        compile: has('templates') ? compiler.compile : undefined,
-      });
-      return {
-        ...prepared,
-        async commit() {
-          isTemplateOther = (await prepared.commit()).changed.length > 0;
-        },
+      const compile = has('templates') ? compiler.compile : undefined;
+      const prepared = await core.files.prepare(next.files, { force: has(...namesAreOther), compile });
+      const commit = async () => {
+        isTemplateOther = (await prepared.commit()).changed.length > 0;
       };
+      return { ...prepared, commit };
     },
-    async (has) => {
-      if (!has('upstreams')) return nothing;
-      await loadKinds(next.upstreams);
-      return core.upstreams.prepare(next.upstreams, () => core.engine.setUpstreams(core.upstreams.byName()));
-    },
+    (has) => (has('upstreams') ? prepareUpstreams(next, core) : nothing),
     () => committing(() => core.names.reconcile(next.secrets)),
     (has) =>
       has('processes', 'templates', ...namesAreOther)
@@ -121,6 +113,11 @@ function partsOf({ before, next, core, serving, log, locks }: ReloadOptions): {
     (has) => (has('listeners') ? serving?.server.prepare(next.listeners) : undefined) ?? nothing,
   ];
   return { parts, hasOtherTemplate: () => isTemplateOther };
+}
+
+async function prepareUpstreams({ upstreams }: ResolvedConfig, core: Core): Promise<Prepared> {
+  await loadKinds(upstreams);
+  return core.upstreams.prepare(upstreams, () => core.engine.setUpstreams(core.upstreams.byName()));
 }
 
 function committing(commit: () => unknown): Prepared {

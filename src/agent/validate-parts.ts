@@ -5,14 +5,14 @@ import { dirname } from 'node:path';
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import { specialFileFault, standardStreamOf } from '../base/paths/special-file.ts';
 import { createSystemClock } from '../base/time/clock.ts';
-import type { ResolvedConfig } from '../config/resolved.ts';
+import type { FileConfig, ProcessConfig, ResolvedConfig } from '../config/resolved.ts';
 import { variableText } from '../content/process-environment.ts';
 import {
   createDependencyResolver,
   type ResolveDependency,
   resolveSecret,
 } from '../content/resolve-dependency.ts';
-import { createTemplateCompiler } from '../content/template-compiler.ts';
+import { createTemplateCompiler, type TemplateCompiler } from '../content/template-compiler.ts';
 import type { ExecutableTemplate } from '../content/template-consumer.ts';
 import { loadTemplate } from '../content/template-loader.ts';
 import { findProgram } from '../supervise/launch/launcher.ts';
@@ -48,29 +48,48 @@ export async function validateParts(
   for (const secret of config.secrets) {
     onWanted({ place: `secrets.${secret.name}`, reference: resolveSecret(secret).reference });
   }
-  const checks: Promise<unknown>[] = [
+  const outcomes = await Promise.allSettled([
     loadKinds(config.upstreams),
-    ...config.files
-      .filter(({ source }) => !isElsewhere || source.kind !== 'file' || existsSync(source.path))
-      .map(async (file) => {
-        const template = await loadTemplate(file, compiler.compile);
-        const place = `${file.place}.template`;
-        mustBeKnown(template, place, (dependency) => resolve(dependency, file.upstream), onWanted);
-      }),
-    ...config.processes.flatMap((process) =>
-      Object.entries(process.env).map(async ([variable, wish]) => {
-        const place = `processes.${process.name}.env.${variable}`;
-        const template = await compiler.compileText({ name: place, place, ...variableText(wish) });
-        mustBeKnown(template, place, (dependency) => resolve(dependency, process.upstream), onWanted);
-      }),
+    ...compiledTemplates(config, compiler, isElsewhere).map(async ({ place, upstream, compiled }) =>
+      mustBeKnown(await compiled, place, (dependency) => resolve(dependency, upstream), onWanted),
     ),
-  ];
-  const outcomes = await Promise.allSettled(checks);
+  ]);
   return [
     ...outcomes.flatMap((outcome) =>
       outcome.status === 'rejected' ? describeError(outcome.reason).split('\n') : [],
     ),
     ...(isElsewhere ? [] : hostProblems(config)),
+  ];
+}
+
+interface CompiledTemplate {
+  readonly place: string;
+  /** The one that is meant where it names none. */
+  readonly upstream: string | undefined;
+  readonly compiled: Promise<ExecutableTemplate>;
+}
+
+function compiledTemplates(
+  config: ResolvedConfig,
+  compiler: TemplateCompiler,
+  isElsewhere: boolean,
+): CompiledTemplate[] {
+  const there = config.files.filter(
+    ({ source }) => !isElsewhere || source.kind !== 'file' || existsSync(source.path),
+  );
+  return [
+    ...there.map((file) => ({
+      place: `${file.place}.template`,
+      upstream: file.upstream,
+      compiled: loadTemplate(file, compiler.compile),
+    })),
+    ...config.processes.flatMap(({ name, env, upstream }) =>
+      Object.entries(env).map(([variable, wish]) => {
+        const place = `processes.${name}.env.${variable}`;
+        const compiled = compiler.compileText({ name: place, place, ...variableText(wish) });
+        return { place, upstream, compiled };
+      }),
+    ),
   ];
 }
 
@@ -124,46 +143,50 @@ function isMadeUp({ path, parameters }: Dependency): boolean {
   );
 }
 
+type HostProblem = readonly [place: string, problem: string | undefined];
+
 function hostProblems(config: ResolvedConfig): string[] {
-  const problems: string[] = [];
-  const note = (place: string, what: () => string | undefined): void => {
-    const problem = what();
-    if (problem !== undefined) problems.push(`${place}: ${problem}`);
-  };
-  for (const file of config.files) {
-    const { place, destination, createParents, fifo, check, notify, settle, staging, inPlace } = file;
-    if (!createParents) note(`${place}.destination`, () => folderProblem(destination));
-    note(`${place}.destination`, () => specialProblem(destination, fifo));
-    if (staging !== undefined && !inPlace)
-      note(`${place}.staging`, () => stagingProblem(staging, destination));
-    if (check !== undefined) note(`${place}.check`, () => programProblem(check.command));
-    for (const [index, one] of notify.entries()) {
-      if (one.kind === 'command') note(`${place}.notify[${index}]`, () => programProblem(one.command));
-    }
-    if (settle?.kind === 'command') note(`${place}.settle`, () => programProblem(settle.command));
-  }
-  for (const { name, command, workingDir, env, health } of config.processes) {
-    if (env['PATH'] === undefined) {
-      note(`processes.${name}.command`, () => programProblem(command, workingDir));
-    }
-    if (health?.kind === 'command') note(`processes.${name}.health`, () => programProblem(health.command));
-  }
-  if (config.life.pidFile !== undefined) {
-    const { pidFile } = config.life;
-    note('pid_file', () => specialProblem(pidFile));
-  }
-  for (const [index, listener] of config.listeners.entries()) {
-    if (listener.kind !== 'tcp' || listener.tokenFile === undefined) continue;
-    const { tokenFile } = listener;
-    note(`listeners[${index}].token_file`, () => specialProblem(tokenFile));
-  }
-  if (config.audit !== undefined) {
-    const { file } = config.audit;
-    note('audit.file', () => folderProblem(file));
-  }
-  const { file } = config.log;
-  if (file !== undefined) note('log.file', () => folderProblem(file));
-  return problems;
+  const found = [...config.files.flatMap(fileProblems), ...config.processes.flatMap(processProblems)];
+  return [...found, ...ownProblems(config)].flatMap(([place, problem]) =>
+    problem === undefined ? [] : [`${place}: ${problem}`],
+  );
+}
+
+function fileProblems(file: FileConfig): HostProblem[] {
+  const { place, destination, createParents, fifo, check, notify, settle, staging, inPlace } = file;
+  const isStaged = staging !== undefined && !inPlace;
+  return [
+    [`${place}.destination`, createParents ? undefined : folderProblem(destination)],
+    [`${place}.destination`, specialProblem(destination, fifo)],
+    [`${place}.staging`, isStaged ? stagingProblem(staging, destination) : undefined],
+    [`${place}.check`, check && programProblem(check.command)],
+    ...notify.map((one, index): HostProblem => {
+      const problem = one.kind === 'command' ? programProblem(one.command) : undefined;
+      return [`${place}.notify[${index}]`, problem];
+    }),
+    [`${place}.settle`, settle?.kind === 'command' ? programProblem(settle.command) : undefined],
+  ];
+}
+
+function processProblems({ name, command, workingDir, env, health }: ProcessConfig): HostProblem[] {
+  const hasOwnPath = env['PATH'] !== undefined;
+  return [
+    [`processes.${name}.command`, hasOwnPath ? undefined : programProblem(command, workingDir)],
+    [`processes.${name}.health`, health?.kind === 'command' ? programProblem(health.command) : undefined],
+  ];
+}
+
+/** Of what the agent writes for itself. */
+function ownProblems({ life, listeners, audit, log }: ResolvedConfig): HostProblem[] {
+  return [
+    ['pid_file', life.pidFile === undefined ? undefined : specialProblem(life.pidFile)],
+    ...listeners.map((listener, index): HostProblem => {
+      const path = listener.kind === 'tcp' ? listener.tokenFile : undefined;
+      return [`listeners[${index}].token_file`, path === undefined ? undefined : specialProblem(path)];
+    }),
+    ['audit.file', audit && folderProblem(audit.file)],
+    ['log.file', log.file === undefined ? undefined : folderProblem(log.file)],
+  ];
 }
 
 function programProblem([program = '']: readonly string[], workingDir?: string): string | undefined {

@@ -12,16 +12,17 @@ export interface UnderstoodWords {
   readonly options: readonly string[];
 }
 
+type Fail = (what: string, remedy?: string) => LatchkeyError;
+
 /** `message` is that of yargs, in English. */
 export function usageError(message: string, words: UnderstoodWords): LatchkeyError {
-  const { args } = words;
   const [command, ...expected] = words.signature?.split(' ') ?? [];
   const help = `latchkey ${command === undefined ? '' : `${command} `}--help tells more`;
-  const fail = (what: string, remedy = help) =>
+  const fail: Fail = (what, remedy = help) =>
     new LatchkeyError('usage', command === undefined ? what : `${command}: ${what}`, { remedy });
 
   const unknown = /^Unknown (?:argument|command)s?: ([^,]+)/.exec(message)?.[1];
-  if (unknown !== undefined) return unknownWord(unknown);
+  if (unknown !== undefined) return unknownWord(unknown, command, words, fail);
   const lacking = /^Not enough arguments following: (\S+)/.exec(message)?.[1];
   if (lacking !== undefined) return fail(`expected a value after ${dashed(lacking)}`);
   if (message.startsWith('Not enough non-option')) {
@@ -30,29 +31,29 @@ export function usageError(message: string, words: UnderstoodWords): LatchkeyErr
   const choice = /Argument: (\S+), Given: (.*), Choices: (.*)/.exec(message);
   if (choice !== null) {
     const [, name = '', given, choices] = choice;
-    return fail(`${isOption(name) ? dashed(name) : name}: expected one of ${choices}, got ${given}`);
+    const said = isOption(name, words.args) ? dashed(name) : name;
+    return fail(`${said}: expected one of ${choices}, got ${given}`);
   }
   return fail(message.split('\n')[0]?.replace(/^./, (first) => first.toLowerCase()) ?? 'bad usage');
+}
 
-  function unknownWord(word: string): LatchkeyError {
-    if (isOption(word)) {
-      const near = nearest(word, words.options);
-      return fail(
-        `unknown option ${dashed(word)}`,
-        near === undefined ? help : `did you mean ${dashed(near)}?`,
-      );
-    }
-    if (command !== undefined) return fail(`unexpected argument ${JSON.stringify(word)}`);
-    const near = nearest(word, words.commands);
-    return fail(
-      `unknown command ${JSON.stringify(word)}`,
-      near === undefined ? help : `did you mean ${near}?`,
-    );
+function unknownWord(
+  word: string,
+  command: string | undefined,
+  { args, options, commands }: UnderstoodWords,
+  fail: Fail,
+): LatchkeyError {
+  if (isOption(word, args)) {
+    const near = nearest(word, options);
+    return fail(`unknown option ${dashed(word)}`, near && `did you mean ${dashed(near)}?`);
   }
+  if (command !== undefined) return fail(`unexpected argument ${JSON.stringify(word)}`);
+  const near = nearest(word, commands);
+  return fail(`unknown command ${JSON.stringify(word)}`, near && `did you mean ${near}?`);
+}
 
-  function isOption(word: string): boolean {
-    return args.some((arg) => arg === dashed(word) || arg.startsWith(`${dashed(word)}=`));
-  }
+function isOption(word: string, args: readonly string[]): boolean {
+  return args.some((arg) => arg === dashed(word) || arg.startsWith(`${dashed(word)}=`));
 }
 
 /** A fixed word as it is typed, `<name>` as NAME. */

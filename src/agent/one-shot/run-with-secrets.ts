@@ -3,8 +3,9 @@
 import { LatchkeyError } from '../../base/errors.ts';
 import type { LogSink } from '../../base/logger.ts';
 import type { ProcessConfig, ResolvedConfig } from '../../config/resolved.ts';
+import type { EnvironmentSource } from '../../content/environment-source.ts';
 import { findProgram, NoProgramError } from '../../supervise/launch/launcher.ts';
-import { type RunningChild, runChild } from '../../supervise/launch/run-child.ts';
+import { type RunChildOptions, type RunningChild, runChild } from '../../supervise/launch/run-child.ts';
 import { type Agent, type AgentOptions, createAgent } from '../agent.ts';
 import { claimStateFolder, StateInUseError } from '../host/state-folder.ts';
 import { refusalOf, refusalsOf, untilInPlace } from '../readiness.ts';
@@ -33,7 +34,7 @@ const askAgainMs = 5000;
 
 /** Resolves to the program's exit code. Throws when its values cannot be had, or when it cannot be started. */
 export async function runWithSecrets(options: RunOptions): Promise<number> {
-  const { config, env, log } = options;
+  const { env, log } = options;
   const place = await placeOf(options);
   const program = programOf({ ...options, config: place.config });
   // Told before anything is asked for; with a PATH of its own only the start can tell.
@@ -55,34 +56,16 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
   try {
     await agent.start();
     await untilFilesAreThere(agent, options.signal);
-    const { core } = agent;
-    const source = (await core.environments.prepare(program, core.compiler()))();
+    const source = (await agent.core.environments.prepare(program, agent.core.compiler()))();
     try {
-      await untilInPlace(core, {
+      await untilInPlace(agent.core, {
         changes: source.onChange,
         signal: options.signal,
         look: () => (source.current() === undefined ? source.missing() : []),
       });
       options.onStart();
-      child = runChild({
-        config: program,
-        source,
-        clock: agent.clock,
-        random: Math.random,
-        logger: log.logger,
-        env,
-        valuesInUse: core.valuesInUse,
-        // A log of its own is where the config wants the lines; else they would be lost among ours, or not be shown.
-        ...(config.log.file === undefined ? { writeLine } : {}),
-        killAfterMs: config.processes.some(({ name }) => name === program.name)
-          ? program.stop.timeoutMs
-          : undefined,
-      });
-      const code = await child.exitCode;
-      const { lastExit, message } = child.process.status();
-      await child.process.close({ signal: AbortSignal.timeout(program.stop.timeoutMs) });
-      if (lastExit === undefined && message !== undefined) throw new CannotStartError(message);
-      return code;
+      child = runChild(childOptions(options, program, source, agent));
+      return await endOf(child, program);
     } finally {
       source.close();
     }
@@ -90,6 +73,31 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
     // No next start would take its leases over.
     await agent.close({ isHasty: false, shouldRevoke: true });
   }
+}
+
+function childOptions(
+  { config, env, log }: RunOptions,
+  program: ProcessConfig,
+  source: EnvironmentSource,
+  { clock, core }: Agent,
+): RunChildOptions {
+  const isOfConfig = config.processes.some(({ name }) => name === program.name);
+  return {
+    ...{ config: program, source, clock, random: Math.random, logger: log.logger, env },
+    valuesInUse: core.valuesInUse,
+    // A log of its own is where the config wants the lines; else they would be lost among ours, or not be shown.
+    ...(config.log.file === undefined ? { writeLine } : {}),
+    killAfterMs: isOfConfig ? program.stop.timeoutMs : undefined,
+  };
+}
+
+/** Throws when it could not be started at all. */
+async function endOf({ exitCode, process }: RunningChild, { stop }: ProcessConfig): Promise<number> {
+  const code = await exitCode;
+  const { lastExit, message } = process.status();
+  await process.close({ signal: AbortSignal.timeout(stop.timeoutMs) });
+  if (lastExit === undefined && message !== undefined) throw new CannotStartError(message);
+  return code;
 }
 
 /** As shells, env(1) and nohup(1) tell a program that is not there from one that cannot be started. */

@@ -30,8 +30,7 @@ const sticky = 0o1000;
 
 /** Undefined when nobody else can change it. A path that is not there is judged by the folders above it. */
 export function findPathFault(path: string, options: TrustOptions = {}): PathFault | undefined {
-  const owners = new Set([0, process.geteuid?.() ?? 0]);
-  let rest = resolve(path).split('/').filter(Boolean);
+  let rest = partsOf(path);
   let current = '/';
   let links = 0;
   let isInReach = true;
@@ -39,12 +38,12 @@ export function findPathFault(path: string, options: TrustOptions = {}): PathFau
     const stats = lstatSync(current, { throwIfNoEntry: false });
     if (stats === undefined) return undefined;
     const isLast = rest.length === 0 && !stats.isSymbolicLink();
-    const fault = faultOf(current, stats, isLast);
+    const fault = faultOf(current, stats, { ...options, isLast, isInReach });
     if (fault !== undefined || isLast) return fault;
     if (stats.isSymbolicLink()) {
       links += 1;
       if (links > mostLinks) return { path, what: 'leads through too many links', remedy: 'remove the loop' };
-      rest = [...resolve(dirname(current), readlinkSync(current)).split('/').filter(Boolean), ...rest];
+      rest = [...partsOf(resolve(dirname(current), readlinkSync(current))), ...rest];
       current = '/';
       isInReach = true;
       continue;
@@ -52,35 +51,37 @@ export function findPathFault(path: string, options: TrustOptions = {}): PathFau
     isInReach &&= (stats.mode & searchableByOthers) !== 0;
     current = join(current, rest.shift() ?? '');
   }
+}
 
-  function faultOf(part: string, stats: Stats, isLast: boolean): PathFault | undefined {
-    if (!owners.has(stats.uid) && options.isAnyOwner !== true) {
-      return { path: part, what: `belongs to uid ${stats.uid}`, remedy: `chown root ${part}` };
-    }
-    if (stats.isSymbolicLink()) return undefined; // the mode of a link means nothing
-    const mode = (stats.mode & 0o7777).toString(8).padStart(4, '0');
-    // In a sticky folder only its owner may replace an entry, and the entry itself is looked at next.
-    const isSafeFolder = !isLast && (stats.mode & sticky) !== 0;
-    if ((stats.mode & writableByOthers) !== 0 && !isSafeFolder) {
-      return {
-        path: part,
-        what: `can be written by everybody (mode ${mode})`,
-        remedy: `chmod o-w ${part}`,
-      };
-    }
-    const isGroupTrusted = stats.gid === 0 || options.isTrustedGroup?.(stats.gid) === true;
-    const isByGroup = (stats.mode & writableByGroup) !== 0 && !isSafeFolder;
-    if (isByGroup && (!isGroupTrusted || hasAccessList(part))) {
-      const what = `can be written by group ${stats.gid} (mode ${mode})`;
-      return { path: part, what, remedy: `chmod g-w ${part}` };
-    }
-    if (isLast && options.isSecret === true && isInReach && (stats.mode & readableByOthers) !== 0) {
-      return {
-        path: part,
-        what: `can be read by everybody (mode ${mode})`,
-        remedy: `chmod o= ${part}`,
-      };
-    }
-    return undefined;
+function partsOf(path: string): string[] {
+  return resolve(path).split('/').filter(Boolean);
+}
+
+/** Of one part of the way; `isInReach`: all can come to it. */
+function faultOf(
+  path: string,
+  stats: Stats,
+  options: TrustOptions & { isLast: boolean; isInReach: boolean },
+): PathFault | undefined {
+  const { isLast } = options;
+  const isOwner = stats.uid === 0 || stats.uid === (process.geteuid?.() ?? 0);
+  if (!isOwner && options.isAnyOwner !== true) {
+    return { path, what: `belongs to uid ${stats.uid}`, remedy: `chown root ${path}` };
   }
+  if (stats.isSymbolicLink()) return undefined; // the mode of a link means nothing
+  const mode = (stats.mode & 0o7777).toString(8).padStart(4, '0');
+  // In a sticky folder only its owner may replace an entry, and the entry itself is looked at next.
+  const isSafeFolder = !isLast && (stats.mode & sticky) !== 0;
+  if ((stats.mode & writableByOthers) !== 0 && !isSafeFolder) {
+    return { path, what: `can be written by everybody (mode ${mode})`, remedy: `chmod o-w ${path}` };
+  }
+  const isGroupTrusted = stats.gid === 0 || options.isTrustedGroup?.(stats.gid) === true;
+  const isByGroup = (stats.mode & writableByGroup) !== 0 && !isSafeFolder;
+  if (isByGroup && (!isGroupTrusted || hasAccessList(path))) {
+    const what = `can be written by group ${stats.gid} (mode ${mode})`;
+    return { path, what, remedy: `chmod g-w ${path}` };
+  }
+  const isOpen = isLast && options.isInReach && (stats.mode & readableByOthers) !== 0;
+  if (!isOpen || options.isSecret !== true) return undefined;
+  return { path, what: `can be read by everybody (mode ${mode})`, remedy: `chmod o= ${path}` };
 }

@@ -23,23 +23,12 @@ export function formatStatus(status: AgentStatus, { now, width }: TextOptions): 
     ...causes(status.waits),
     ...faults(status),
     ...status.troubles.map(({ subject, message }) => `  ${subject}: ${message}\n`),
-    section('UPSTREAM', ['STATE', 'SINCE', 'ADDRESS', 'LOGIN', 'SAYS'], status.upstreams, (one) => [
-      one.name,
-      one.state,
-      formatSpan(now - Date.parse(one.since)),
-      one.address,
-      one.login?.state ?? '-',
-      sayOfUpstream(one),
-    ]),
-    section('SECRET', ['STATE', 'VERSION', 'AGE', 'ENDS', 'NEXT', 'SAYS'], status.secrets, (one) => [
-      one.names.join(',') || shownPath(one, status.secrets),
-      one.state,
-      one.version === null ? '-' : String(one.version),
-      one.age_seconds === null ? '-' : formatSpan(one.age_seconds * 1000),
-      until(one.expires_at, now),
-      one.next === null ? '-' : planned(one.next, now),
-      one.error?.message ?? '',
-    ]),
+    section('UPSTREAM', ['STATE', 'SINCE', 'ADDRESS', 'LOGIN', 'SAYS'], status.upstreams, (one) =>
+      rowOfUpstream(one, now),
+    ),
+    section('SECRET', ['STATE', 'VERSION', 'AGE', 'ENDS', 'NEXT', 'SAYS'], status.secrets, (one) =>
+      rowOfSecret(one, status.secrets, now),
+    ),
     section('FILE', ['STATE', 'SAYS'], status.files, (one) => [
       one.destination,
       one.state,
@@ -55,6 +44,23 @@ export function formatStatus(status: AgentStatus, { now, width }: TextOptions): 
     section('LISTENER', ['SERVES'], status.listeners, (one) => [one.address, one.serve.join(',')]),
   ];
   return parts.filter((part) => part !== '').join('');
+}
+
+function rowOfUpstream(one: UpstreamStatus, now: number): string[] {
+  const since = formatSpan(now - Date.parse(one.since));
+  return [one.name, one.state, since, one.address, one.login?.state ?? '-', sayOfUpstream(one)];
+}
+
+function rowOfSecret(one: SecretStatus, all: readonly SecretStatus[], now: number): string[] {
+  return [
+    one.names.join(',') || shownPath(one, all),
+    one.state,
+    one.version === null ? '-' : String(one.version),
+    one.age_seconds === null ? '-' : formatSpan(one.age_seconds * 1000),
+    until(one.expires_at, now),
+    one.next === null ? '-' : planned(one.next, now),
+    one.error?.message ?? '',
+  ];
 }
 
 function sayOfUpstream({ message, clock_skew_seconds: skew }: UpstreamStatus): string {

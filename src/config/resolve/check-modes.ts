@@ -31,11 +31,6 @@ export function checkModes(
   const isTrustedGroup = createGroupTrust();
   const warnings = new Set<string>();
   const find = ({ path, options }: Trusted) => findPathFault(path, { isTrustedGroup, ...options });
-  const describe = ({ path, role }: Trusted, found: PathFault | undefined) => {
-    if (found === undefined) return undefined;
-    const what = found.path === path ? path : `${path}: ${found.path}`;
-    return `${role} ${what} ${found.what}; ${found.remedy}`;
-  };
   const configs = sources.flatMap((source) =>
     (source.files ?? [source.file]).map((path) => {
       const trusted = { path, place: new Place(source, []), role: 'config' };
@@ -62,6 +57,12 @@ export function checkModes(
   }
   for (const item of trustedPaths(config, merged, env)) tell(item.place, describe(item, find(item)));
   return [...warnings];
+}
+
+function describe({ path, role }: Trusted, found: PathFault | undefined): string | undefined {
+  if (found === undefined) return undefined;
+  const what = found.path === path ? path : `${path}: ${found.path}`;
+  return `${role} ${what} ${found.what}; ${found.remedy}`;
 }
 
 function* trustedPaths(config: ResolvedConfig, merged: MergedConfig, env: Environment): Generator<Trusted> {

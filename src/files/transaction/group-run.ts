@@ -221,6 +221,10 @@ async function stageUnit(
   run.prints.set(unit, prints);
   if (staged.length > 0) return;
   run.staged.delete(unit);
+  noteMended(unit, wasMended, tools);
+}
+
+function noteMended(unit: FileUnit, wasMended: boolean, tools: TransactionTools): void {
   // The bytes were right, so it was no more than that.
   if (wasMended && unit.suspicion !== undefined)
     noteDrift(unit, unit.suspicion === 'owner' ? 'owner' : 'mode', false, tools);

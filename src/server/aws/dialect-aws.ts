@@ -144,18 +144,7 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
       answerFault(exchange, found);
       return;
     }
-    const label = query.get('label');
-    const version = query.get('version');
-    const meant =
-      'status' in found ||
-      rest.length > 0 ||
-      (label !== null && label !== 'AWSCURRENT' && label !== 'AWSPREVIOUS')
-        ? undefined
-        : found.staged.find(
-            (staged) =>
-              (version === null || version === String(shownVersion(staged.version))) &&
-              (label ?? (version === null ? 'AWSCURRENT' : staged.stage)) === staged.stage,
-          );
+    const meant = 'status' in found || rest.length > 0 ? undefined : versionMeant(query, found.staged);
     const value = meant && parameterValue(asked, meant.version, field);
     if (meant === undefined || value === undefined || 'status' in found) {
       const message = `no parameter ${asked}`;
@@ -302,6 +291,17 @@ function parametersOf(query: string, known: readonly string[]): URLSearchParams 
   const parameters = new URLSearchParams(query);
   const unknown = [...parameters.keys()].find((key) => !known.includes(key));
   return unknown === undefined ? parameters : { status: 400, text: `unknown parameter: ${unknown}` };
+}
+
+/** By `version` and `label`; the current one where neither is said. */
+function versionMeant(query: URLSearchParams, staged: readonly StagedVersion[]): StagedVersion | undefined {
+  const [label, version] = [query.get('label'), query.get('version')];
+  if (label !== null && label !== 'AWSCURRENT' && label !== 'AWSPREVIOUS') return undefined;
+  return staged.find(
+    (one) =>
+      (version === null || version === String(shownVersion(one.version))) &&
+      (label ?? (version === null ? 'AWSCURRENT' : one.stage)) === one.stage,
+  );
 }
 
 function missing(message: string): AwsFault {

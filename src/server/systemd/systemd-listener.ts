@@ -7,6 +7,7 @@ import type { PeerReader } from '../../access/peer.ts';
 import type { LatchkeyError } from '../../base/errors.ts';
 import { stringifyJson } from '../../base/text/json.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
+import type { Entry } from '../../store/entry.ts';
 import { fieldBytes, secretFields, shownVersion } from '../../store/secret-version.ts';
 import type { ServerContext } from '../http/server-context.ts';
 import { type BindContext, bindListener, refreshBinding } from '../listen/bind-listener.ts';
@@ -110,16 +111,13 @@ export function createSystemdListener(options: SystemdListenerOptions): Listener
       return;
     }
     const entry = view.names.find(name)?.entry;
-    if (
-      entry?.current === undefined &&
-      entry !== undefined &&
-      !isClosing &&
-      clock.now() < request.startedAt + waitForSecretMs
-    ) {
-      waitFor(request, entry.key);
-      return;
-    }
-    const { reason } = decision;
+    const mayWait = !isClosing && clock.now() < request.startedAt + waitForSecretMs;
+    if (mayWait && entry !== undefined && entry.current === undefined) waitFor(request, entry.key);
+    else deliver(request, entry, decision.reason);
+  }
+
+  function deliver(request: Request & Credential, entry: Entry | undefined, reason: string): void {
+    const { identity, name } = request;
     const version = entry?.current;
     const bytes = version === undefined ? undefined : credentialBytes(secretFields(version), request.field);
     if (entry === undefined || version === undefined || bytes === undefined) {

@@ -168,14 +168,8 @@ function evalField(s: State, dot: Value, receiver: Value, field: FieldAccess): V
   if (opened === null) return fail(s, `nil pointer evaluating ${staticType}.${name}`, nilHint(field));
   const method = typeOf(opened)?.methods.get(name);
   if (method !== undefined) {
-    return evalCall(s, dot, {
-      fn: method,
-      name,
-      receiver: opened,
-      node: field.node,
-      args: field.args,
-      final: field.final,
-    });
+    const { node, args, final } = field;
+    return evalCall(s, dot, { fn: method, name, receiver: opened, node, args, final });
   }
   const target = indirect(opened);
   const hasArguments = field.args.length > 1 || field.final !== undefined;

@@ -1,5 +1,5 @@
 // Runs one program with a text for its input, in a group of its own, bounded in time and output: nothing of it outlives the call.
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { Clock } from '../../base/time/clock.ts';
 
@@ -28,14 +28,36 @@ const pipeGraceMs = 500;
 
 /** Throws `upstream_unavailable` where it cannot be started, is too slow or says too much, and `aborted`. */
 export async function runProgram(run: ProgramRun): Promise<ProgramEnd> {
-  const [program = '', ...args] = run.command;
   run.signal.throwIfAborted();
+  const child = started(run);
   const { promise, resolve, reject } = Promise.withResolvers<ProgramEnd>();
-  const fail = (what: string, remedy?: string) =>
-    reject(
-      new LatchkeyError('upstream_unavailable', `${program} ${what}`, remedy === undefined ? {} : { remedy }),
-    );
-  const child = spawn(program, args, {
+  const giveUp = (error: LatchkeyError): void => {
+    reject(error);
+    killGroup(child);
+    closePipes(child);
+  };
+  const { stdout, stderr } = collectOutput(child, run, giveUp);
+  const stopTimer = limitTime(child, run, giveUp);
+  const abort = () => giveUp(new LatchkeyError('aborted', `the request to ${programOf(run)} was given up`));
+  run.signal.addEventListener('abort', abort, { once: true });
+  child.once('error', (error: NodeJS.ErrnoException) =>
+    reject(failure(run, `cannot be started (${error.code})`, 'check command and user of this upstream')),
+  );
+  // A program that does not read its input is no fault.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(run.input);
+  child.once('close', (code) => resolve({ code: code ?? undefined, stdout: stdout(), stderr: stderr() }));
+  try {
+    return await promise;
+  } finally {
+    stopTimer();
+    run.signal.removeEventListener('abort', abort);
+  }
+}
+
+function started(run: ProgramRun): ChildProcessWithoutNullStreams {
+  const [program = '', ...args] = run.command;
+  return spawn(program, args, {
     cwd: run.workingDir,
     env: { ...run.env },
     // A group of its own: what it has started ends with it.
@@ -44,58 +66,60 @@ export async function runProgram(run: ProgramRun): Promise<ProgramEnd> {
     ...(run.uid === undefined ? {} : { uid: run.uid }),
     ...(run.gid === undefined ? {} : { gid: run.gid }),
   });
-  const stdout = collect(child.stdout, run.maxBytes, () => {
-    fail(`answers more than ${run.maxBytes} bytes`, 'raise max_output of this upstream');
-    end();
-  });
-  const stderr = collect(child.stderr, mostErrorBytes, () => undefined);
-  let timer = run.clock.setTimer(run.timeoutMs, () => {
-    fail(`gave no answer within ${run.timeoutMs} ms`, 'look why, or raise timeout of this upstream');
-    end();
-  });
-  const abort = () => {
-    reject(new LatchkeyError('aborted', `the request to ${program} was given up`));
-    end();
+}
+
+function programOf({ command: [program = ''] }: ProgramRun): string {
+  return program;
+}
+
+function failure(run: ProgramRun, what: string, remedy: string): LatchkeyError {
+  return new LatchkeyError('upstream_unavailable', `${programOf(run)} ${what}`, { remedy });
+}
+
+function collectOutput(
+  child: ChildProcessWithoutNullStreams,
+  run: ProgramRun,
+  giveUp: (error: LatchkeyError) => void,
+): { stdout: () => Buffer; stderr: () => Buffer } {
+  const tooMuch = `answers more than ${run.maxBytes} bytes`;
+  return {
+    stdout: collect(child.stdout, run.maxBytes, () =>
+      giveUp(failure(run, tooMuch, 'raise max_output of this upstream')),
+    ),
+    stderr: collect(child.stderr, mostErrorBytes, () => undefined),
   };
-  run.signal.addEventListener('abort', abort, { once: true });
+}
 
-  function end(): void {
-    kill();
-    closePipes();
-  }
-
-  function kill(): void {
-    try {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-    } catch {
-      // Nothing of it is left.
-    }
-  }
-
-  function closePipes(): void {
-    child.stdout.destroy();
-    child.stderr.destroy();
-  }
-
-  child.once('error', (error: NodeJS.ErrnoException) =>
-    fail(`cannot be started (${error.code})`, 'check command and user of this upstream'),
+/** Until its end, and a moment more for who has left its group and holds the pipes. */
+function limitTime(
+  child: ChildProcessWithoutNullStreams,
+  run: ProgramRun,
+  giveUp: (error: LatchkeyError) => void,
+): () => void {
+  const late = `gave no answer within ${run.timeoutMs} ms`;
+  let timer = run.clock.setTimer(run.timeoutMs, () =>
+    giveUp(failure(run, late, 'look why, or raise timeout of this upstream')),
   );
-  // A program that does not read its input is no fault.
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(run.input);
   child.once('exit', () => {
-    // What it has started ends with it; who left its group may hold the pipes, and is not waited for long.
-    kill();
+    // What it has started ends with it.
+    killGroup(child);
     timer.cancel();
-    timer = run.clock.setTimer(pipeGraceMs, closePipes);
+    timer = run.clock.setTimer(pipeGraceMs, () => closePipes(child));
   });
-  child.once('close', (code) => resolve({ code: code ?? undefined, stdout: stdout(), stderr: stderr() }));
+  return () => timer.cancel();
+}
+
+function killGroup({ pid }: ChildProcessWithoutNullStreams): void {
   try {
-    return await promise;
-  } finally {
-    timer.cancel();
-    run.signal.removeEventListener('abort', abort);
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Nothing of it is left.
   }
+}
+
+function closePipes({ stdout, stderr }: ChildProcessWithoutNullStreams): void {
+  stdout.destroy();
+  stderr.destroy();
 }
 
 function collect(stream: NodeJS.ReadableStream, most: number, onTooMuch: () => void): () => Buffer {

@@ -59,28 +59,8 @@ function map<T, U>(value: T | undefined, convert: (value: T) => U): U | undefine
 
 /** What has its types there, and nothing comes of here. */
 function readTheRest(block: Block, report: Report): void {
-  for (const key of ['disable_idle_connections', 'disable_keep_alives']) {
-    const said = block.texts(key);
-    for (const system of said?.value ?? []) {
-      if (said !== undefined && !['auto-auth', 'caching', 'proxying', 'templating', ''].includes(system)) {
-        report.problem(
-          said.origin,
-          `expected auto-auth, caching, proxying or templating, got ${JSON.stringify(system)}`,
-        );
-      }
-    }
-    if (said !== undefined)
-      report.note('ignored', said.origin, 'does nothing here: connections are few and looked after');
-  }
-  const rotation = [
-    block.integer('log_rotate_bytes'),
-    block.text('log_rotate_duration'),
-    block.integer('log_rotate_max_files'),
-  ];
-  for (const said of rotation) {
-    if (said !== undefined)
-      report.note('ignored', said.origin, 'is ignored: leave rotation to logrotate; HUP opens the log again');
-  }
+  readConnections(block, report);
+  readRotation(block, report);
   const mlock = block.looseFlag('disable_mlock');
   if (mlock?.value === false)
     report.problem(mlock.origin, 'memory is not locked; remove this key and switch swap off or encrypt it');
@@ -101,6 +81,34 @@ function readTheRest(block: Block, report: Report): void {
       report.note('ignored', inner.origin, 'is for a server: an agent ignores it');
   }
   noteUnknownKeys(block, report);
+}
+
+function readConnections(block: Block, report: Report): void {
+  for (const key of ['disable_idle_connections', 'disable_keep_alives']) {
+    const said = block.texts(key);
+    for (const system of said?.value ?? []) {
+      if (said !== undefined && !['auto-auth', 'caching', 'proxying', 'templating', ''].includes(system)) {
+        report.problem(
+          said.origin,
+          `expected auto-auth, caching, proxying or templating, got ${JSON.stringify(system)}`,
+        );
+      }
+    }
+    if (said !== undefined)
+      report.note('ignored', said.origin, 'does nothing here: connections are few and looked after');
+  }
+}
+
+function readRotation(block: Block, report: Report): void {
+  const rotation = [
+    block.integer('log_rotate_bytes'),
+    block.text('log_rotate_duration'),
+    block.integer('log_rotate_max_files'),
+  ];
+  for (const said of rotation) {
+    if (said !== undefined)
+      report.note('ignored', said.origin, 'is ignored: leave rotation to logrotate; HUP opens the log again');
+  }
 }
 
 function readVault(block: Block, report: Report): SaidVault {
