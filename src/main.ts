@@ -2,7 +2,8 @@
 // both go without the parser of all the other commands, unless their words are not plain: then it has the word.
 
 const oldestNode = 24;
-const [command, ...args] = process.argv.slice(2);
+const [command = '', ...args] = process.argv.slice(2);
+const longLived = new Set(['agent', 'consul-template', 'dev', 'envconsul', 'run']);
 
 if (Number.parseInt(process.versions.node, 10) < oldestNode) {
   process.stderr.write(`latchkey: needs Node ${oldestNode} or newer, this is ${process.versions.node}\n`);
@@ -22,6 +23,9 @@ async function run(): Promise<number> {
 async function runLightly(): Promise<number | undefined> {
   // One small chunk: to look for compiled code would cost as much as compiling it.
   if (command === 'get') return (await import('./cli/commands/get.ts')).runGetFrom(args);
+  if (command === 'version' && args.length === 0)
+    return (await import('./cli/commands/version.ts')).runVersion({ json: false });
+  if (longLived.has(command)) (await import('./agent/host/tune-heap.ts')).tuneHeap();
   (await import('./cli/compile-cache.ts')).useCompileCache(process.env);
   if (command === 'consul-template')
     return (await import('./cli/commands/consul-template.ts')).runConsulTemplate(args);

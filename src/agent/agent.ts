@@ -24,7 +24,6 @@ import { keepStateFolder } from './host/keep-state-folder.ts';
 import { createServiceNotifier, type ServiceNotifier } from './host/sd-notify.ts';
 import { claimStateFolder, noStateFolder } from './host/state-folder.ts';
 import { startMemoryTrim } from './host/trim-memory.ts';
-import { tuneHeap } from './host/tune-heap.ts';
 import { collectGauges } from './observe.ts';
 import { type ReadinessWatch, watchReadiness } from './readiness.ts';
 import { type ReloadSummary, reloadParts } from './reload.ts';
@@ -83,7 +82,6 @@ const invalidArgument = 22;
 
 export async function createAgent(options: AgentOptions): Promise<Agent> {
   await loadKinds(options.config.upstreams);
-  tuneHeap();
   const { env, log, hasState = true } = options;
   const logger: Logger = log.logger;
   const surroundings = { clock: createSystemClock(), random: Math.random, logger, env };

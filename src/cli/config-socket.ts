@@ -1,7 +1,6 @@
 // Which socket a command asks: the one it was given, else of the config the first unix listener that serves its paths.
 import { LatchkeyError } from '../base/errors.ts';
 import { socketPathFrom } from '../client/local-client.ts';
-import { loadConfig } from '../config/load.ts';
 import type { ListenerConfig } from '../config/resolved.ts';
 
 export interface SocketOptions {
@@ -15,6 +14,8 @@ export async function socketPathOf(options: SocketOptions): Promise<string> {
 }
 
 export async function socketPathOfConfig(paths: readonly string[]): Promise<string> {
+  // Those who were given a socket go without the reader of configs.
+  const { loadConfig } = await import('../config/load.ts');
   const path = socketOfListeners(loadConfig(paths, { checks: 'none' }).listeners);
   if (path !== undefined) return path;
   throw new LatchkeyError(

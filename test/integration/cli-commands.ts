@@ -74,7 +74,7 @@ t.test('get loads neither the parser of the other commands nor an HTTP client', 
   const loaded = ended.stderr.split('\n').filter((line) => line.includes('/dist/'));
   t.ok(loaded.length > 1);
   t.strictSame(
-    loaded.filter((line) => /command-line|pool|wire|load-|logger|yaml|koffi/.test(line)),
+    loaded.filter((line) => /command-line|agent-|config-|pool|wire|load-|logger|yaml|koffi/.test(line)),
     [],
   );
 });

@@ -1,6 +1,6 @@
 // Gives memory that work took back to the system: glibc keeps what was freed until malloc_trim(3) is called. An agent is
 // at rest for hours after a start or a rotation, so it is worth a few milliseconds once it is.
-
+import module from 'node:module';
 import { mallocTrim } from '../../base/system/libc.ts';
 import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { Changes } from '../../base/time/until.ts';
@@ -27,7 +27,11 @@ export function startMemoryTrim(clock: Clock, changes: Changes): () => void {
       stop();
     }
   };
-  timer = clock.setTimer(firstMs, run);
+  timer = clock.setTimer(firstMs, () => {
+    // All that a start runs is compiled by now, and the next start finds it.
+    module.flushCompileCache();
+    run();
+  });
   stop = changes(() => {
     timer ??= clock.setTimer(laterMs, run);
   });

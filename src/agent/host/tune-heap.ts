@@ -1,12 +1,25 @@
 // Tells V8 that this process will rest for hours: a heap that is collected when it has grown by a fifth (V8 would let it
-// double and more on a large machine), and one optimizing compiler. On the command line these options would cost every
-// command what Node keeps compiled of itself: V8 takes that only under the options that it was made with.
-import module from 'node:module';
+// double and more on a large machine), and one optimizing compiler.
 import { setFlagsFromString } from 'node:v8';
 
-/** To be called when all code that a start needs is loaded; what is compiled later is compiled again each time. */
+/** What a start needs of Node. V8 takes what Node keeps compiled of itself only under the options that it was made with. */
+const neededOfNode = [
+  'assert',
+  'child_process',
+  'crypto',
+  'fs/promises',
+  'http',
+  'https',
+  'os',
+  'stream/consumers',
+  'timers/promises',
+  'tls',
+  'vm',
+  'worker_threads',
+];
+
+/** To be called before code of ours is loaded: what is kept compiled of it bears these options too. */
 export function tuneHeap(): void {
-  // What V8 keeps of ours bears the options of the moment at which it is written down, too.
-  module.flushCompileCache();
+  for (const id of neededOfNode) process.getBuiltinModule(id);
   for (const flag of ['--heap-growing-percent=20', '--no-maglev', '--no-sparkplug']) setFlagsFromString(flag);
 }

@@ -1,7 +1,6 @@
 // `latchkey dev`: the embedded vault, in the foreground until TERM or INT.
 
 import { createDevVault } from '@latchkey/devvault/dev-vault.ts';
-import { tuneHeap } from '../../agent/host/tune-heap.ts';
 import { createLogger } from '../../base/logger.ts';
 import { say } from '../output.ts';
 import { stopSignal, untilAborted } from '../stop-signal.ts';
@@ -13,7 +12,6 @@ interface DevOptions {
 }
 
 export async function runDev(options: DevOptions): Promise<number> {
-  tuneHeap();
   const stop = stopSignal();
   const { logger } = createLogger({ level: 'info', format: 'text' });
   const vault = createDevVault({

@@ -1,6 +1,6 @@
 // Listens to the server's events for changes of KV secrets. Where the server has none, or the policy forbids it, polling does
 // the work alone, and nobody is bothered.
-import { WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import type { Logger } from '../../base/logger.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
 import { backoffDelayMs } from '../../base/time/backoff.ts';
@@ -49,6 +49,7 @@ export function createEventSubscription(options: EventSubscriptionOptions): Even
       ...(namespace === undefined ? {} : { 'x-vault-namespace': namespace }),
     };
     const tls = await transport.tlsOptions(address);
+    const { WebSocket } = await import('ws');
     let socket: WebSocket | undefined;
     const turn = { lane: 'background', signal: lifetime.signal } as const;
     const { status } = await options.gate.pass(turn, async () => {
@@ -122,7 +123,7 @@ async function untilClosed(socket: WebSocket, signal: AbortSignal): Promise<void
   if (signal.aborted) abort();
   await new Promise<void>((resolve) => {
     socket.on('close', () => resolve());
-    if (socket.readyState === WebSocket.CLOSED) resolve();
+    if (socket.readyState === socket.CLOSED) resolve();
   });
   signal.removeEventListener('abort', abort);
 }
