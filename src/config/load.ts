@@ -36,7 +36,8 @@ export interface LoadOptions {
 export function loadConfig(paths: readonly string[], options: LoadOptions = {}): ResolvedConfig {
   const problems = createProblems();
   // A tool of which everything stands on the command line needs no file.
-  const isFileNeeded = paths.length === 0 && options.foreign?.more === undefined;
+  const { tool, more } = options.foreign ?? {};
+  const isFileNeeded = paths.length === 0 && (tool === undefined || more === undefined);
   const files = (isFileNeeded ? [defaultConfigPath] : paths).flatMap((path) =>
     expandPath(resolve(path), problems),
   );
@@ -73,6 +74,10 @@ function readSources(
   const own = texts.filter((text) => !theirs.includes(text));
   const sources = own.flatMap(({ file, text }) => parseSource(file, text, problems) ?? []);
   const hasForeign = theirs.length > 0 || foreign.tool !== undefined;
+  if (!hasForeign && foreign.more !== undefined) {
+    const message = 'these options are for files of Vault Agent; say it in the config';
+    for (const { file } of foreign.more) problems.addAt(file, undefined, message);
+  }
   const read =
     hasForeign && texts.length === files.length
       ? readForeign(theirs, { env, folder: process.cwd(), ...foreign }, problems)

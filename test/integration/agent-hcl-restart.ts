@@ -100,7 +100,7 @@ t.test(
         role,
         secret: await idOf('POST', 'auth/approle/role/app/secret-id', 'secret_id'),
       });
-    const ours = await begin('ours', [process.execPath, main, 'agent', '--config']);
+    const ours = await begin('ours', [process.execPath, main, 'agent', '-config']);
     const theirs = await begin('theirs', [real ?? '', 'agent', '-config']);
     const both = [ours, theirs];
     const untilRan = async (wanted: string) => {

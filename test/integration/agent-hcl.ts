@@ -17,7 +17,7 @@ interface Program {
 
 const latchkey: Program = {
   name: 'latchkey',
-  command: [process.execPath, join(import.meta.dirname, '../../src/main.ts'), 'agent', '--config'],
+  command: [process.execPath, join(import.meta.dirname, '../../src/main.ts'), 'agent', '-config'],
 };
 const real = findRealVault();
 const programs: readonly Program[] =

@@ -16,10 +16,12 @@ interface AgentOptions {
 
 /** As `runAgent`, from the words after `agent`; never throws. Undefined when they are not plainly right. */
 export async function runAgentFrom(args: readonly string[]): Promise<number | undefined> {
-  const options = parsePlain(args);
-  if (options === undefined) return undefined;
   try {
-    return await runAgent(options);
+    const options = parsePlain(args);
+    if (options !== undefined) return await runAgent(options);
+    const { parseAgentFlags } = await import('../foreign/agent-flags.ts');
+    const theirs = parseAgentFlags(args, process.env);
+    return theirs && (await runAgent(theirs, theirs.load));
   } catch (error) {
     return reportFailure(error);
   }

@@ -3,7 +3,7 @@
 import type { FlagKind, GoFlags } from './go-flags.ts';
 
 /** Where an option stands in a file: its block and key. */
-type Target = readonly [kind: FlagKind, ...path: string[]];
+export type Target = readonly [kind: FlagKind, ...path: string[]];
 
 const tls = (block: string): Record<string, Target> => ({
   [`${block}-ssl`]: ['flag', block, 'ssl', 'enabled'],

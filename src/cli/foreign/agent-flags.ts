@@ -1,0 +1,74 @@
+// The options of Vault Agent's command line: `-config` and what counts before the environment and the files. Read with one dash or
+// two, so that a unit that starts it needs another program's name and nothing else.
+import type { LoadOptions } from '../../config/load.ts';
+import { flagsToHcl, type Target } from './flags-to-hcl.ts';
+import { type FlagKind, type GoFlags, parseGoFlags } from './go-flags.ts';
+
+/** What counts before the variable of the environment takes its place. */
+const variables: Readonly<Record<string, string>> = {
+  'log-level': 'LOG_LEVEL',
+  'log-format': 'LOG_FORMAT',
+  address: 'ADDR',
+  namespace: 'NAMESPACE',
+  'ca-cert': 'CACERT',
+  'ca-path': 'CAPATH',
+  'client-cert': 'CLIENT_CERT',
+  'client-key': 'CLIENT_KEY',
+  'tls-server-name': 'TLS_SERVER_NAME',
+};
+
+const targets: Readonly<Record<string, Target>> = {
+  'exit-after-auth': ['flag', 'exit_after_auth'],
+  'log-file': ['text', 'log_file'],
+  'log-rotate-bytes': ['number', 'log_rotate_bytes'],
+  'log-rotate-duration': ['text', 'log_rotate_duration'],
+  'log-rotate-max-files': ['number', 'log_rotate_max_files'],
+};
+
+const kinds: Readonly<Record<string, FlagKind>> = {
+  config: 'text',
+  'tls-skip-verify': 'flag',
+  'combine-logs': 'flag',
+  ...Object.fromEntries(Object.keys(variables).map((name) => [name, 'text'] as const)),
+  ...Object.fromEntries(Object.entries(targets).map(([name, [kind]]) => [name, kind])),
+};
+
+export interface AgentFlags {
+  readonly config: string[];
+  readonly load: LoadOptions;
+}
+
+/** Undefined: none of its options is there. Throws `usage`. */
+export function parseAgentFlags(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): AgentFlags | undefined {
+  const isTheirs = (word: string) => {
+    const [, dashes, name = ''] = /^(--?)([a-z][a-z-]+)/.exec(word) ?? [];
+    return Object.hasOwn(kinds, name) && (dashes === '-' || name !== 'config');
+  };
+  if (!args.some(isTheirs)) return undefined;
+  const flags = parseGoFlags(args, kinds);
+  const config = flags.said.filter(({ name }) => name === 'config').map(({ value }) => value);
+  if (flags.said.length === config.length) return { config, load: {} };
+  const text = flagsToHcl(flags, targets);
+  return {
+    config,
+    load: { env: environmentOf(flags, env), foreign: { more: [{ file: 'command line', text }] } },
+  };
+}
+
+/** OpenBao reads a name of its own first. */
+function environmentOf(
+  { said }: GoFlags,
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, string | undefined> {
+  const all = { ...env };
+  for (const { name, value } of said) {
+    const variable = name === 'tls-skip-verify' ? 'SKIP_VERIFY' : variables[name];
+    if (variable === undefined) continue;
+    all[`BAO_${variable}`] = value;
+    all[`VAULT_${variable}`] = value;
+  }
+  return all;
+}

@@ -1,0 +1,52 @@
+// Vault Agent's own command line: which words are its, and that they count before the environment and the files.
+import { join } from 'node:path';
+import t from 'tap';
+import { parseAgentFlags } from '../../../src/cli/foreign/agent-flags.ts';
+import { loadConfig } from '../../../src/config/load.ts';
+
+const agent = `vault { address = "https://file.example" }
+log_level = "error"
+auto_auth { method "token_file" { config = { token_file_path = "/t" } } sink "file" { config = { path = "/s" } } }
+`;
+
+t.test('leaves the words that are our own to our own parser', async (t) => {
+  for (const words of [[], ['--config', 'a.hcl'], ['--config=a.yaml'], ['--help'], ['-h']])
+    t.equal(parseAgentFlags(words, {}), undefined, words.join(' '));
+});
+
+t.test('takes files and folders, and what counts before all that they say', async (t) => {
+  const folder = t.testdir({ 'agent.hcl': agent, 'own.yaml': 'log: { level: info }\n' });
+  const file = join(folder, 'agent.hcl');
+  const read = (words: readonly string[], env: Record<string, string> = {}) => {
+    const flags = parseAgentFlags(words, env);
+    return loadConfig(flags?.config ?? [], { env, checks: 'text', ...flags?.load });
+  };
+  t.same(parseAgentFlags(['-config', file, `-config=${folder}`], {}), { config: [file, folder], load: {} });
+  const env = { VAULT_ADDR: 'https://environment.example', BAO_LOG_LEVEL: 'info' };
+  t.match(read(['-config', file], env), {
+    upstreams: [{ addresses: ['https://environment.example'] }],
+    log: { level: 'info', format: 'text' },
+  });
+  const words = [
+    '-config',
+    file,
+    '-exit-after-auth',
+    '-log-level=debug',
+    '--log-format',
+    'json',
+    '-log-file',
+    '/l',
+  ];
+  t.match(read([...words, '-address=https://flag.example', '-tls-skip-verify'], env), {
+    upstreams: [{ addresses: ['https://flag.example'], tls: { skipVerify: true } }],
+    log: { level: 'debug', format: 'json', file: '/l' },
+    life: { exitAfterAuth: true },
+  });
+  t.throws(() => read(['-config', join(folder, 'own.yaml'), '-log-level=debug']), {
+    message: 'command line: these options are for files of Vault Agent; say it in the config',
+  });
+  t.throws(() => read(['-config', file, '-log-levl=debug']), {
+    code: 'usage',
+    message: /-log-levl: unknown option; did you mean -log-level\?/,
+  });
+});
