@@ -17,6 +17,7 @@ import { holdLease } from './book/held-lease.ts';
 import { createLeaseBook } from './book/lease-book.ts';
 import type { LeaseState, OwnedLease } from './book/owned-lease.ts';
 import { createUsage, type Usage } from './book/usage.ts';
+import { createClockJump } from './clock-jump.ts';
 import { createClockWatch } from './clock-watch.ts';
 import type { LeaseObserver } from './lease-observer.ts';
 import { createHandOver } from './run/hand-over.ts';
@@ -168,7 +169,10 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     clock,
     intervalMs: limits.watchIntervalMs,
     thresholdMs: limits.jumpThresholdMs,
-    onJump: jumped,
+    onJump: createClockJump({
+      ...{ clock, sources, book, logger, signal: life.signal, onShifted: () => memory.save() },
+      tracks: () => tracks,
+    }),
   });
   const floor = createMintFloor(limits.schedule);
   const tracks = createTrackTable({
@@ -215,17 +219,6 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
   function policyChanged(entry: Entry): void {
     for (const lease of book.leases()) if (lease.users.has(entry.key)) book.setPolicy(lease, entry.policy);
     tracks.ofEntry(entry.key)?.replan();
-    memory.save();
-  }
-
-  function jumped(jumpMs: number): void {
-    logger.info(
-      { jump_ms: Math.round(jumpMs) },
-      'the wall clock jumped or the host slept; every plan is made again',
-    );
-    const forwardMs = Math.max(0, jumpMs);
-    if (forwardMs > 0) book.shift(forwardMs);
-    for (const track of tracks.all()) track.shift(forwardMs);
     memory.save();
   }
 

@@ -63,6 +63,11 @@ export interface ReadableSource {
   ): Promise<boolean | undefined>;
   /** The server as a whole does not serve, or no login is to be had: asking is pointless until the listener tells that it does. Absent: never. */
   isAway?(): boolean;
+  /**
+   * How much time has gone by since this was asked last that the monotonic clock of this host does not know of, by the clock of
+   * upstream; undefined: it does not tell. Absent: it has none.
+   */
+  passedMs?(options: RequestOptions): Promise<number | undefined>;
   /** Equal for references that mean the same secret (`secret/app`, `secret/data/app`); may change after a read. */
   canonicalKey(reference: Reference): string;
 }

@@ -60,7 +60,12 @@ async function start(t: Test, vault: ServedVault, offset: string) {
 
 interface Status {
   upstreams: { clock_skew_seconds?: number }[];
-  secrets: { names: string[]; path: string; version: unknown; state: string }[];
+  secrets: {
+    path: string;
+    state: string;
+    expires_at: string | null;
+    next: { action: string; at: string | null };
+  }[];
 }
 
 const statusOf = async (agent: TestAgent) => JSON.parse((await agent.ask('/status')).text) as Status;
@@ -136,6 +141,10 @@ withEachVault('a clock that is set on and back while the agent runs', async (t, 
     secrets.every(({ state }) => state === 'fresh'),
     JSON.stringify(secrets),
   );
+  const certificate = secrets.find(({ path }) => path === 'pki/issue/web');
+  t.equal(certificate?.next.action, 'replace');
+  const left = Date.parse(certificate?.expires_at ?? '') - Date.now();
+  t.ok(left > 3_400_000 && left <= 3_600_000, `the certificate lives ${left} ms more, as it did`);
   t.strictSame(await countMade(vault), { certificates: 1, credentials: 1 });
   await agent.stop();
 });

@@ -325,6 +325,31 @@ t.test('renews a lease that would have ended, had the host slept and not its clo
   await close();
 });
 
+for (const [what, passed, mints] of [
+  ['a clock that was set on makes nothing again', async () => 0, 1],
+  ['a certificate that ended while the host slept is made again', async () => 2 * hour, 2],
+  ['nor is time held to stand still where upstream cannot tell', async () => undefined, 2],
+  ['or where it does not answer', () => Promise.reject(unavailable()), 2],
+  ['or not in time', () => new Promise<number>(() => {}), 2],
+] as const) {
+  t.test(what, async (t) => {
+    const { clock, upstream, engine, open, close } = createLeaseHarness();
+    Object.assign(upstream, { passedMs: passed });
+    upstream.setCertificate('pki/issue/web', { ttlSeconds: 3600 });
+    upstream.setLeased(creds, { ttlSeconds: 3600 });
+    const { entry } = open('pki/issue/web');
+    open(creds);
+    engine.start();
+    await clock.advance(5 * minute);
+    clock.jumpWall(2 * hour);
+    await clock.advance(20 * second);
+    t.equal(upstream.count('read', 'pki/issue/web'), mints);
+    t.equal(upstream.count('renew'), mints - 1);
+    t.equal(entry.state, 'fresh');
+    await close();
+  });
+}
+
 t.test('replaces what ended while the host slept', async (t) => {
   let slept = 0;
   const first = createLeaseHarness();

@@ -67,8 +67,8 @@ export interface LeaseBook {
   upstreamsReplaced(): void;
   /** Its end at the latest, whatever is renewed. */
   capEnd(lease: OwnedLease, endsAt: number): void;
-  /** The wall clock ran on by `jumpMs` while the monotonic one stood. */
-  shift(jumpMs: number): void;
+  /** For the leases of an upstream the wall clock ran on by `jumpMs` while the monotonic one stood. */
+  shift(upstream: string, jumpMs: number): void;
   /** Revokes `lease` now, with a few tries until `signal`; resolves with whether it is gone. */
   revokeNow(lease: OwnedLease, signal: AbortSignal): Promise<boolean>;
   /** Stops every timer; the book stays readable. */
@@ -347,8 +347,9 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
       const task = tasks.get(lease);
       if (task !== undefined) schedule(lease, lease.state === 'superseded' ? lease.endsAt : task.dueAt, 0);
     },
-    shift(jumpMs) {
+    shift(upstream, jumpMs) {
       for (const lease of leases.values()) {
+        if (lease.upstream !== upstream) continue;
         shiftLease(lease, jumpMs);
         const task = tasks.get(lease);
         if (task !== undefined) schedule(lease, task.dueAt - jumpMs, task.failures);

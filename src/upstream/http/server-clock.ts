@@ -9,6 +9,11 @@ export interface ServerClock {
   note(date: string | undefined, sentAt: number): void;
   /** The wall time of the server, in milliseconds. */
   wall(): number;
+  /**
+   * The time since this was asked last that the monotonic clock here did not count: the host slept. Undefined where the server
+   * has told no time since `since` (monotonic).
+   */
+  takeSlept(since: number): number | undefined;
   /** Positive: the server is ahead. 0 while the difference is smaller than can be told. */
   skewMs(): number;
 }
@@ -23,6 +28,15 @@ const slowMs = 5000;
 export function createServerClock({ clock, logger }: { clock: Clock; logger: Logger }): ServerClock {
   let skewMs = 0;
   let isWarned = false;
+  /** The server's time at 0 of the monotonic clock here, and when it was told. */
+  let anchor: { zero: number; at: number } | undefined;
+  let sleptMs = 0;
+
+  function noteAnchor(zero: number): void {
+    const moved = anchor === undefined ? 0 : zero - anchor.zero;
+    if (moved > leastMs) sleptMs += moved;
+    anchor = { zero, at: clock.now() };
+  }
 
   function warn(): void {
     const isFar = Math.abs(skewMs) >= warnMs;
@@ -41,10 +55,17 @@ export function createServerClock({ clock, logger }: { clock: Clock; logger: Log
       if (Number.isNaN(told) || now - sentAt > slowMs || now < sentAt) return;
       // A Date is cut to the second, so on average half a second behind.
       const found = told + 500 - (sentAt + now) / 2;
+      noteAnchor(told + 500 + (now - sentAt) / 2 - clock.now());
       skewMs = Math.abs(found) < leastMs ? 0 : found;
       warn();
     },
     wall: () => clock.wall() + skewMs,
+    takeSlept(since) {
+      if (anchor === undefined || anchor.at < since) return undefined;
+      const slept = sleptMs;
+      sleptMs = 0;
+      return slept;
+    },
     skewMs: () => skewMs,
   };
 }

@@ -298,6 +298,11 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     },
     canonicalKey: secrets.canonicalKey,
     isAway: () => gate.health.isAway() || loginFailures.has(session.status().state),
+    async passedMs({ signal }) {
+      const since = clock.now();
+      await client.probe(signal);
+      return serverClock.takeSlept(since);
+    },
     prepareUpdate(next) {
       return next.kind === 'vault' && isSameLogin(next, settings) ? () => update(next) : undefined;
     },

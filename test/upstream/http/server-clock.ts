@@ -35,3 +35,27 @@ t.test('an answer without a date, or too long under way, tells nothing', async (
   server.note(new Date(clock.wall() + hour).toUTCString(), clock.wall() - 60_000);
   t.equal(server.skewMs(), 0);
 });
+
+t.test('by the time of the server a host that slept and a clock that was set are told apart', async (t) => {
+  const clock = createFakeClock();
+  const server = createServerClock({ clock, logger: recordLogs().logger });
+  let aheadMs = 0;
+  const hear = () => server.note(new Date(clock.wall() + aheadMs).toUTCString(), clock.wall());
+  t.equal(server.takeSlept(clock.now()), undefined);
+  hear();
+  await clock.advance(60_000);
+  hear();
+  t.equal(server.takeSlept(clock.now()), 0);
+  clock.jumpWall(hour);
+  aheadMs = -hour;
+  t.equal(server.takeSlept(clock.now() + 1), undefined, 'nothing was heard since');
+  hear();
+  t.equal(server.takeSlept(clock.now()), 0, 'the clock was set');
+  clock.jumpWall(2 * hour);
+  hear();
+  await clock.advance(1000);
+  hear();
+  const slept = server.takeSlept(clock.now()) ?? 0;
+  t.ok(Math.abs(slept - 2 * hour) < 2000, `slept ${slept} ms`);
+  t.equal(server.takeSlept(clock.now()), 0, 'told once');
+});
