@@ -260,17 +260,8 @@ export async function wireServing(
   const peers = await createPeerReader();
   const { listeners } = config;
   const server = createServer({
+    ...{ view, access, ownUid, peers, audit, ledger, registry, metrics, clock, logger },
     listeners,
-    view,
-    access,
-    ownUid,
-    peers,
-    audit,
-    ledger,
-    registry,
-    metrics,
-    clock,
-    logger,
   });
   return { server, access, audit, ledger };
 }

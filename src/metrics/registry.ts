@@ -83,7 +83,7 @@ export function createMetricsRegistry(): MetricsRegistry {
   const metrics = new Map<string, Metric>();
   const collectors = new Set<() => void>();
 
-  function define<Child>(description: MetricDescription, wrap: (cell: Cell) => Child): Family<Child> {
+  function createFamily<Child>(description: MetricDescription, wrap: (cell: Cell) => Child): Family<Child> {
     const { name, labels } = description;
     if (!namePattern.test(name) || !labels.every((label) => namePattern.test(label))) {
       throw new TypeError(`metric ${name}: expected lower-case names with digits and underscores`);
@@ -127,13 +127,13 @@ export function createMetricsRegistry(): MetricsRegistry {
 
   return {
     counter: (name, help, labels = []) =>
-      define({ name, kind: 'counter', help, labels }, (cell) => ({
+      createFamily({ name, kind: 'counter', help, labels }, (cell) => ({
         inc(by = 1) {
           cell.value += by;
         },
       })),
     gauge: (name, help, labels = []) =>
-      define({ name, kind: 'gauge', help, labels }, (cell) => ({
+      createFamily({ name, kind: 'gauge', help, labels }, (cell) => ({
         set(value) {
           cell.value = value;
         },
@@ -142,7 +142,7 @@ export function createMetricsRegistry(): MetricsRegistry {
         },
       })),
     histogram: (name, help, labels = []) =>
-      define({ name, kind: 'histogram', help, labels }, (cell) => ({
+      createFamily({ name, kind: 'histogram', help, labels }, (cell) => ({
         observe(value) {
           cell.value += 1;
           cell.sum += value;

@@ -37,9 +37,7 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
   const { env, log } = options;
   const place = await placeOf(options);
   const program = programOf({ ...options, config: place.config });
-  // Told before anything is asked for; with a PATH of its own only the start can tell.
-  const [word = ''] = program.command;
-  if (program.env['PATH'] === undefined) findProgram(word, env['PATH'] ?? '', program.workingDir);
+  mustBeThere(program, env);
   const agent = await createAgent({
     ...place,
     config: {
@@ -73,6 +71,11 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
     // No next start would take its leases over.
     await agent.close({ isHasty: false, shouldRevoke: true });
   }
+}
+
+/** Told before anything is asked for; with a PATH of its own only the start can tell. */
+function mustBeThere({ command: [word = ''], env, workingDir }: ProcessConfig, own: NodeJS.ProcessEnv): void {
+  if (env['PATH'] === undefined) findProgram(word, own['PATH'] ?? '', workingDir);
 }
 
 function childOptions(

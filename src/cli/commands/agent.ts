@@ -1,7 +1,7 @@
 // `latchkey agent`: runs until TERM or INT, or until its config says that it is done. HUP reloads, USR1 asks upstream for
 // everything now.
 import { parseArgs } from 'node:util';
-import { createAgent } from '../../agent/agent.ts';
+import { type Agent, createAgent } from '../../agent/agent.ts';
 import { writePidFile } from '../../agent/host/pid-file.ts';
 import { untilLifeEnds } from '../../agent/life.ts';
 import { createLogger } from '../../base/logger.ts';
@@ -51,13 +51,10 @@ export async function runAgent(
     ...{ config, configPaths: paths, load, env: process.env, log },
     ...(only === undefined ? {} : { canReload: false }),
   });
-  const onHangup = () => void agent.reload({ reopenLogs: true }).catch(() => undefined); // logged by the agent
-  const onUser = () => void agent.refresh().catch(() => undefined); // logged by the agent
   const over = new AbortController();
   let removePidFile: (() => void) | undefined;
   let shouldRevoke = false;
-  process.on('SIGHUP', onHangup);
-  process.on('SIGUSR1', onUser);
+  const stopListening = listenToSignals(agent);
   try {
     await agent.start();
     removePidFile = writePidFile(config.life.pidFile);
@@ -73,8 +70,19 @@ export async function runAgent(
     over.abort();
     await agent.close({ isHasty: stop.signal.reason === 'SIGINT', shouldRevoke });
     removePidFile?.();
-    process.off('SIGHUP', onHangup);
-    process.off('SIGUSR1', onUser);
+    stopListening();
     stop.dispose();
   }
+}
+
+/** HUP reads the config again, USR1 asks for all secrets; what becomes of it the agent logs. */
+function listenToSignals(agent: Agent): () => void {
+  const onHangup = () => void agent.reload({ reopenLogs: true }).catch(() => undefined); // logged
+  const onUser = () => void agent.refresh().catch(() => undefined); // logged
+  process.on('SIGHUP', onHangup);
+  process.on('SIGUSR1', onUser);
+  return () => {
+    process.off('SIGHUP', onHangup);
+    process.off('SIGUSR1', onUser);
+  };
 }

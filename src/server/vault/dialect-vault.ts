@@ -14,7 +14,7 @@ import { type Exchange, jsonHeaders } from '../http/exchange.ts';
 import type { ServerContext } from '../http/server-context.ts';
 import { createOwnMount } from './own-mount.ts';
 import { canOnlyReveal, createOwnTokenGuard, tokenInAnswer } from './own-token-guard.ts';
-import { createVaultCache, type Found, type VaultCache } from './vault-cache.ts';
+import { type CachedSecret, createVaultCache, type Found, type VaultCache } from './vault-cache.ts';
 import {
   accessorIn,
   bodyOf,
@@ -272,6 +272,16 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     return tokenOf(exchange) === 'auto';
   }
 
+  /** From memory, where it is there as it goes over the wire. */
+  function answerPrepared(exchange: Exchange, secret: CachedSecret | undefined): boolean {
+    const version = secret?.entry.current;
+    const prepared = version && secret?.answer.at(version);
+    if (prepared === undefined) return false;
+    hits.inc();
+    exchange.answerPrepared(prepared);
+    return true;
+  }
+
   return {
     name: 'vault',
     roots: ['v1', 'agent', 'proxy'],
@@ -306,14 +316,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
       // Not before: whoever may have nothing must not choose what is kept.
       if (known === undefined && target.parameters !== undefined) targets.set(url, target);
       const kept = cache !== undefined && mayCache(exchange, target) ? cache : undefined;
-      const secret = kept?.find(target);
-      const version = secret?.entry.current;
-      const prepared = version && secret?.answer.at(version);
-      if (prepared !== undefined) {
-        hits.inc();
-        exchange.answerPrepared(prepared);
-        return undefined;
-      }
+      if (answerPrepared(exchange, kept?.find(target))) return undefined;
       const ask = () => (kept === undefined ? forward(exchange, target) : obtain(exchange, target, kept));
       return answerErrors(exchange, exchange.recordForward().then(ask));
     },

@@ -127,7 +127,7 @@ export function draftProgram(
   isPristine: boolean,
   context: DraftContext,
 ): readonly (string | number)[] | undefined {
-  const { draft, report } = context;
+  const { draft } = context;
   const words = shellWords(command ?? exec?.command?.value ?? []);
   if (words === undefined || exec?.enabled?.value === false) return undefined;
   const origin = exec?.origin ?? nowhereIn(context);
@@ -135,22 +135,7 @@ export function draftProgram(
   const set = (key: string, value: unknown, at: Origin = origin) => draft.set([...path, key], value, at);
   set('name', 'exec');
   set('command', words, exec?.command?.origin);
-  const env = exec?.env;
-  const allowed = env?.allowed?.value ?? [];
-  const isClean = isPristine || env?.pristine?.value === true;
-  set('pass_env', isClean ? [] : allowed.length > 0 ? [...allowed] : ['*'], env?.pristine?.origin);
-  for (const pair of env?.custom?.value ?? []) {
-    const at = pair.indexOf('=');
-    if (at > 0)
-      draft.set([...path, 'env', pair.slice(0, at)], pair.slice(at + 1), env?.custom?.origin ?? origin);
-  }
-  if (env?.denied !== undefined && env.denied.value.length > 0) {
-    report.note(
-      'differs',
-      env.denied.origin,
-      'is ignored: name what the program may have with allowlist instead',
-    );
-  }
+  draftEnvironment(exec?.env, isPristine, path, context);
   const reload = said(exec?.reloadSignal);
   set(
     'on_rotation',
@@ -171,6 +156,31 @@ export function draftProgram(
   return path;
 }
 
+function draftEnvironment(
+  env: SaidExec['env'],
+  isPristine: boolean,
+  path: readonly (string | number)[],
+  context: DraftContext,
+): void {
+  const { draft, report } = context;
+  const allowed = env?.allowed?.value ?? [];
+  const isClean = isPristine || env?.pristine?.value === true;
+  const passed = isClean ? [] : allowed.length > 0 ? [...allowed] : ['*'];
+  draft.set([...path, 'pass_env'], passed, env?.pristine?.origin ?? nowhereIn(context));
+  for (const pair of env?.custom?.value ?? []) {
+    const at = pair.indexOf('=');
+    const origin = env?.custom?.origin ?? nowhereIn(context);
+    if (at > 0) draft.set([...path, 'env', pair.slice(0, at)], pair.slice(at + 1), origin);
+  }
+  if (env?.denied !== undefined && env.denied.value.length > 0) {
+    report.note(
+      'differs',
+      env.denied.origin,
+      'is ignored: name what the program may have with allowlist instead',
+    );
+  }
+}
+
 const levels: Readonly<Record<string, string>> = {
   trace: 'debug',
   debug: 'debug',
@@ -187,12 +197,8 @@ export function draftCommonLife(
 ): void {
   const { draft, report, env, folder } = context;
   const origin = nowhereIn(context);
-  const level = (
-    said(common.logLevel)?.value ??
-    env['CT_LOG'] ??
-    env['CONSUL_TEMPLATE_LOG'] ??
-    'warn'
-  ).toLowerCase();
+  const saidLevel = said(common.logLevel)?.value ?? env['CT_LOG'] ?? env['CONSUL_TEMPLATE_LOG'];
+  const level = (saidLevel ?? 'warn').toLowerCase();
   const known = levels[level];
   if (known === undefined)
     report.problem(

@@ -14,7 +14,7 @@ export function draftAutoAuth(autoAuth: SaidAutoAuth, context: AuthContext): voi
 }
 
 function draftSink(sink: SaidSink, method: SaidMethod, context: AuthContext): void {
-  const { draft, report, env } = context;
+  const { draft, report } = context;
   if (sink.type.value !== 'file') {
     report.problem(
       sink.type.origin,
@@ -43,16 +43,18 @@ function draftSink(sink: SaidSink, method: SaidMethod, context: AuthContext): vo
   const path = draft.add([...context.path, 'sinks'], sink.origin);
   draft.set([...path, 'path'], file.value, file.origin);
   draft.set([...path, 'mode'], octal, mode?.origin ?? sink.origin);
-  draft.set(
-    [...path, 'owner'],
-    uid === undefined ? undefined : String(uid.value),
-    uid?.origin ?? sink.origin,
-  );
-  draft.set(
-    [...path, 'group'],
-    gid === undefined ? undefined : String(gid.value),
-    gid?.origin ?? sink.origin,
-  );
+  draft.set([...path, 'owner'], uid && String(uid.value), uid?.origin ?? sink.origin);
+  draft.set([...path, 'group'], gid && String(gid.value), gid?.origin ?? sink.origin);
+  draftSealing(sink, method, path, context);
+}
+
+function draftSealing(
+  sink: SaidSink,
+  method: SaidMethod,
+  path: AuthContext['path'],
+  context: AuthContext,
+): void {
+  const { draft, env } = context;
   const wrap = [sink.wrapTtl, method.wrapTtl].find((said) => said !== undefined && said.value > 0);
   if (wrap !== undefined) draft.set([...path, 'wrap_ttl'], formatMs(wrap.value), wrap.origin);
   if (sink.dhPath === undefined || sink.dhPath.value === '') return;

@@ -103,22 +103,16 @@ function seconds(ms: number | undefined): number | undefined {
 const defaultMounts: Readonly<Record<string, string>> = { token_file: 'token' };
 
 function resolveAuth(auth: AuthInput, place: Place, context: ResolveContext): AuthConfig {
-  if (auth.min_backoff > auth.max_backoff) {
-    context.problems.add(place.at('min_backoff'), 'expected at most max_backoff');
-  }
-  const common = resolveCommon(auth);
+  const common = resolveCommon(auth, place, context);
   switch (auth.method) {
     case 'token':
       return { ...common, method: 'token', isWrapped: auth.unwrap, token: place.source.token };
     case 'none':
       return { ...common, method: 'none' };
-    case 'token_file':
-      return {
-        ...common,
-        method: 'token_file',
-        path: context.pathAt(place, auth.path),
-        isWrapped: auth.unwrap,
-      };
+    case 'token_file': {
+      const path = context.pathAt(place, auth.path);
+      return { ...common, method: 'token_file', path, isWrapped: auth.unwrap };
+    }
     case 'approle':
       return { ...common, ...resolveApprole(auth, place, context) };
     case 'jwt': {
@@ -147,7 +141,10 @@ function resolveAuth(auth: AuthInput, place: Place, context: ResolveContext): Au
   }
 }
 
-function resolveCommon(auth: AuthInput): AuthCommon {
+function resolveCommon(auth: AuthInput, place: Place, { problems }: ResolveContext): AuthCommon {
+  if (auth.min_backoff > auth.max_backoff) {
+    problems.add(place.at('min_backoff'), 'expected at most max_backoff');
+  }
   return {
     mount: (auth.mount ?? defaultMounts[auth.method] ?? auth.method).replace(/^\/?(?:auth\/)?|\/+$/g, ''),
     namespace: auth.namespace,
