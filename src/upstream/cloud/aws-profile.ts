@@ -1,4 +1,4 @@
-// Profiles of AWS's shared files: keys, roles with a source profile, web identities and credential processes.
+// Profiles of AWS's shared files: keys, roles with a source profile, web identities, Identity Center and credential processes.
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
@@ -15,6 +15,7 @@ import {
   keysFromJson,
 } from './aws-keys.ts';
 import { assumeRole } from './aws-roles.ts';
+import { keysOfSso } from './aws-sso.ts';
 
 type Fields = ReadonlyMap<string, string>;
 type Profiles = ReadonlyMap<string, Fields>;
@@ -61,6 +62,11 @@ async function resolve(
     return await ofRole(name, roleArn, fields, profiles, source, others, seen);
   if (id !== undefined && secret !== undefined)
     return awsKeys(id, secret, fields.get('aws_session_token'), undefined);
+  if (fields.has('sso_session') || fields.has('sso_start_url')) {
+    const session = fields.get('sso_session');
+    const own = session === undefined ? undefined : profiles.get(`sso-session ${session}`);
+    return await keysOfSso(name, fields, own, source);
+  }
   const command = fields.get('credential_process');
   return command === undefined ? undefined : await ofProcess(command, name, source);
 }
@@ -76,6 +82,8 @@ async function ofRole(
 ): Promise<AwsCredentials> {
   const tokenFile = fields.get('web_identity_token_file');
   const sessionName = fields.get('role_session_name');
+  if (fields.has('mfa_serial'))
+    throw wrong(name, 'wants the code of an MFA device (mfa_serial), and nobody is here to type it');
   if (tokenFile !== undefined) {
     const env = {
       ...source.env,

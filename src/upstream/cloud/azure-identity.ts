@@ -1,16 +1,19 @@
-// Azure identities: workload identity, the identity endpoint of App Service, or the metadata service of a virtual machine.
+// Azure identities: workload identity, the identity endpoint of App Service or Azure Arc, or the metadata service of a virtual machine.
 
 import { errorCode, LatchkeyError } from '../../base/errors.ts';
 import { readControlledFile } from '../../base/paths/controlled-file.ts';
 import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import { isJsonObject, type JsonObject } from '../../base/text/json.ts';
+import { arcRequest } from './azure-arc.ts';
 import { type MetadataRequest, metadataJson } from './metadata-request.ts';
 
 export interface AzureSource {
   /** `AZURE_CLIENT_ID` chooses among several identities. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
+  /** Where Azure Arc's agent keeps its keys; default: where it does. */
+  readonly arcFolder?: string;
 }
 
 const remedy = 'give the host a managed identity, and set AZURE_CLIENT_ID where it has several';
@@ -24,7 +27,9 @@ export async function azureToken(resource: string, source: AzureSource): Promise
 
 /** The same with all that Azure tells of it: its end above all. */
 export async function azureTokenAnswer(resource: string, source: AzureSource): Promise<JsonObject> {
-  return await metadataJson((await workloadRequest(resource, source)) ?? identityRequest(resource, source));
+  return await metadataJson(
+    (await workloadRequest(resource, source)) ?? (await identityRequest(resource, source)),
+  );
 }
 
 /** Subscription, resource group and machine for Vault's login; empty where there is no metadata service (containers). */
@@ -66,7 +71,8 @@ function metadataHost(env: AzureSource['env']): string {
   return (env['AZURE_POD_IDENTITY_AUTHORITY_HOST'] ?? 'http://169.254.169.254').replace(/\/+$/, '');
 }
 
-function identityRequest(resource: string, { env, signal }: AzureSource): MetadataRequest {
+async function identityRequest(resource: string, source: AzureSource): Promise<MetadataRequest> {
+  const { env, signal } = source;
   const clientId = env['AZURE_CLIENT_ID'];
   const chosen = clientId ? { client_id: clientId } : {};
   const endpoint = env['IDENTITY_ENDPOINT'];
@@ -82,6 +88,7 @@ function identityRequest(resource: string, { env, signal }: AzureSource): Metada
       signal,
     };
   }
+  if (endpoint && env['IMDS_ENDPOINT']) return await arcRequest(endpoint, resource, signal, source.arcFolder);
   const query = new URLSearchParams({ 'api-version': '2018-02-01', resource, ...chosen });
   const url = `${metadataHost(env)}/metadata/identity/oauth2/token?${query}`;
   return { service: metadataService, url, headers: { metadata: 'true' }, remedy, signal };

@@ -4,7 +4,8 @@ import { readControlledFile } from '../../base/paths/controlled-file.ts';
 import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/text/json.ts';
-import { metadataJson } from './metadata-request.ts';
+import { awsSubjectToken } from './aws-subject-token.ts';
+import { metadataJson, metadataText } from './metadata-request.ts';
 
 export interface GcpTokenSource {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -24,20 +25,26 @@ const form = { 'content-type': 'application/x-www-form-urlencoded' };
 
 /** Throws `login_failed`. */
 export async function gcpAccessToken(source: GcpTokenSource): Promise<GcpToken> {
-  const { credentialsFile: path, signal } = source;
+  const { credentialsFile: path } = source;
   if (path === undefined) return await ofHost(source);
-  const file = await readJson(path);
+  return await ofFile(await readJson(path), path, source);
+}
+
+async function ofFile(file: JsonObject, path: string, source: GcpTokenSource): Promise<GcpToken> {
+  const { signal } = source;
   switch (file['type']) {
     case 'service_account':
       return await ofKey(file, path, signal);
     case 'external_account':
-      return await ofFederation(file, path, signal);
+      return await ofFederation(file, path, source);
     case 'authorized_user':
       return await ofUser(file, signal);
+    case 'impersonated_service_account':
+      return await ofImpersonation(file, path, source);
     default:
       throw new LatchkeyError(
         'login_failed',
-        `${path}: expected type service_account, external_account or authorized_user`,
+        `${path}: expected type service_account, external_account, impersonated_service_account or authorized_user`,
         { remedy },
       );
   }
@@ -88,13 +95,14 @@ async function ofUser(file: JsonObject, signal: AbortSignal): Promise<GcpToken> 
 }
 
 /** Workload identity federation: another issuer's token for one of Google's, and that for a service account's. */
-async function ofFederation(file: JsonObject, path: string, signal: AbortSignal): Promise<GcpToken> {
+async function ofFederation(file: JsonObject, path: string, source: GcpTokenSource): Promise<GcpToken> {
+  const { signal } = source;
   const body = new URLSearchParams({
     grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
     audience: textIn(file, 'audience') ?? '',
     scope,
     requested_token_type: 'urn:ietf:params:oauth:token-type:access_token',
-    subject_token: await subjectToken(file, path, signal),
+    subject_token: await subjectToken(file, path, source),
     subject_token_type: textIn(file, 'subject_token_type') ?? 'urn:ietf:params:oauth:token-type:jwt',
   }).toString();
   const federated = await exchange(
@@ -104,14 +112,41 @@ async function ofFederation(file: JsonObject, path: string, signal: AbortSignal)
     signal,
   );
   const url = textIn(file, 'service_account_impersonation_url');
-  if (url === undefined) return federated;
+  return url === undefined ? federated : await impersonate(url, federated, [], signal);
+}
+
+/** Of another account, by one that may. */
+async function ofImpersonation(file: JsonObject, path: string, source: GcpTokenSource): Promise<GcpToken> {
+  const { source_credentials: own, delegates } = file;
+  const url = textIn(file, 'service_account_impersonation_url');
+  if (url === undefined || !isJsonObject(own) || own['type'] === 'impersonated_service_account')
+    throw new LatchkeyError(
+      'login_failed',
+      `${path}: expected service_account_impersonation_url, and source_credentials of another type`,
+    );
+  const token = await ofFile(own, path, source);
+  const chain = Array.isArray(delegates) ? delegates.filter((one) => typeof one === 'string') : [];
+  return await impersonate(url, token, chain, source.signal);
+}
+
+async function impersonate(
+  url: string,
+  by: GcpToken,
+  delegates: readonly string[],
+  signal: AbortSignal,
+): Promise<GcpToken> {
   const answer = await metadataJson({
     service: 'Google IAM',
     url,
     method: 'POST',
-    headers: { authorization: `Bearer ${federated.token.text()}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ scope: [scope], lifetime: '3600s' }),
-    remedy: 'give the federated identity the role "Workload Identity User" on the service account',
+    headers: { authorization: `Bearer ${by.token.text()}`, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      scope: [scope],
+      lifetime: '3600s',
+      ...(delegates.length > 0 ? { delegates } : {}),
+    }),
+    remedy:
+      'give who asks the role "Service Account Token Creator" (of a federation "Workload Identity User") on the service account',
     signal,
   });
   const [token, end] = [textIn(answer, 'accessToken'), Date.parse(textIn(answer, 'expireTime') ?? '')];
@@ -120,7 +155,11 @@ async function ofFederation(file: JsonObject, path: string, signal: AbortSignal)
   return { token: SecretValue.fromText(token), expiresAt: end };
 }
 
-async function subjectToken(file: JsonObject, path: string, signal: AbortSignal): Promise<string> {
+async function subjectToken(
+  file: JsonObject,
+  path: string,
+  { env, signal }: GcpTokenSource,
+): Promise<string> {
   const source = file['credential_source'];
   const where = isJsonObject(source) ? source : {};
   const format = isJsonObject(where['format']) ? where['format'] : {};
@@ -132,22 +171,24 @@ async function subjectToken(file: JsonObject, path: string, signal: AbortSignal)
       ? (await readText(tokenFile)).trim()
       : (textIn(await readJson(tokenFile), field) ?? '');
   }
-  if (url !== undefined && field !== undefined) {
+  if (/^aws\d+$/.test(textIn(where, 'environment_id') ?? ''))
+    return await awsSubjectToken(
+      textIn(where, 'regional_cred_verification_url'),
+      textIn(file, 'audience') ?? '',
+      { env, signal },
+    );
+  if (url !== undefined) {
     const given = isJsonObject(where['headers']) ? Object.entries(where['headers']) : [];
     const headers = Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
-    const answer = await metadataJson({
-      service: 'the source of the subject token',
-      url,
-      headers,
-      remedy: `check credential_source of ${path}`,
-      signal,
-    });
-    return textIn(answer, field) ?? '';
+    const service = 'the source of the subject token';
+    const request = { service, url, headers, remedy: `check credential_source of ${path}`, signal };
+    if (field === undefined) return (await metadataText(request)).trim();
+    return textIn(await metadataJson(request), field) ?? '';
   }
   // A file may come from others: a program that it names is not run.
   throw new LatchkeyError(
     'login_failed',
-    `${path}: expected credential_source with file, or with url and a format of type json`,
+    `${path}: expected credential_source with file, url or environment_id aws1; a program that such a file names is not run`,
   );
 }
 

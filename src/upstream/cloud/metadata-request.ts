@@ -18,12 +18,28 @@ export interface MetadataRequest {
 const timeoutMs = 10_000;
 const largestAnswer = 1 << 20;
 
+interface MetadataAnswer {
+  readonly status: number;
+  readonly challenge: string | undefined;
+  readonly text: string;
+}
+
 /** The text of a 200; throws `login_failed` that names the service, the address and the status. */
 export async function metadataText(options: MetadataRequest): Promise<string> {
+  const { status, text } = await ask(options);
+  if (status === 200) return text;
   const { service, url, remedy } = options;
-  const where = `${service} at ${withoutQuery(url)}`;
-  let status: number;
-  let text: string;
+  throw new LatchkeyError('login_failed', `${service} at ${withoutQuery(url)} answers ${status}`, { remedy });
+}
+
+/** What a 401 wants (`WWW-Authenticate`); undefined where it is none. */
+export async function metadataChallenge(options: MetadataRequest): Promise<string | undefined> {
+  const { status, challenge } = await ask(options);
+  return status === 401 ? challenge : undefined;
+}
+
+async function ask(options: MetadataRequest): Promise<MetadataAnswer> {
+  const { service, url, remedy } = options;
   const { origin, pathname, search } = new URL(url);
   const pool = new Pool(origin, { allowH2: false });
   try {
@@ -35,20 +51,20 @@ export async function metadataText(options: MetadataRequest): Promise<string> {
       signal: AbortSignal.any([options.signal, AbortSignal.timeout(timeoutMs)]),
       reset: true,
     });
-    status = answer.statusCode;
-    text = await limitedText(answer.body);
+    const wanted = answer.headers['www-authenticate'];
+    const challenge = typeof wanted === 'string' ? wanted : undefined;
+    return { status: answer.statusCode, challenge, text: await limitedText(answer.body) };
   } catch (error) {
     options.signal.throwIfAborted();
     const code = (error as { code?: unknown }).code ?? (error as Error).name;
-    throw new LatchkeyError('login_failed', `${where} does not answer (${String(code)})`, {
-      cause: error,
-      remedy,
-    });
+    throw new LatchkeyError(
+      'login_failed',
+      `${service} at ${withoutQuery(url)} does not answer (${String(code)})`,
+      { cause: error, remedy },
+    );
   } finally {
     void pool.destroy();
   }
-  if (status === 200) return text;
-  throw new LatchkeyError('login_failed', `${where} answers ${status}`, { remedy });
 }
 
 /** As `metadataText`, for answers that are JSON objects. */
