@@ -88,7 +88,7 @@ export function createServer(options: ServerOptions): LocalServer {
       return createHttpListener({ config, context, dialects, peers, sockets, budget });
     }
     if (config.serve.length === 1 && config.kind !== 'tcp') {
-      return createSystemdListener({ config, context, peers, ownUid, sockets });
+      return createSystemdListener({ config, context, peers, ownUid, sockets, budget });
     }
     throw new LatchkeyError('listener_failed', `${config.place}.serve: systemd speaks no HTTP`, {
       remedy: 'give it a unix listener of its own',

@@ -17,6 +17,7 @@ import {
   tcpListener,
   unixListener,
 } from '../support/serving.ts';
+import { loadCredential } from '../support/systemd-client.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const [attacker, app] = [61_001, 61_002];
@@ -171,3 +172,36 @@ t.test('the process never opens more connections than it has descriptors for', (
   t.ok(second.take('0', 'owner'));
   t.end();
 });
+
+t.test(
+  'a user who floods the socket of credentials keeps no unit from its own',
+  { skip: needsRoot },
+  async (t) => {
+    const most = 64;
+    const serving = await withServing(t, {
+      rules: {
+        ...rules,
+        rules: [{ name: 'b', client: { unit: 'b.service' }, allow: ['stripe'], vault: [], admin: false }],
+      },
+      listeners: (folder) => [
+        unixListener(join(folder, 'api.sock'), ['systemd'], { mode: 0o666, maxConnections: most }),
+      ],
+    });
+    // Reads nothing: its refusals, of more than a megabyte each, do not end.
+    const script = floodScript.replace('socket.resume();', '');
+    const flood = runAs(attacker, script, [
+      serving.socketPath,
+      '500',
+      String(sharesOf(most).oneStranger),
+      '',
+    ]);
+    await waitFor('the flood', () =>
+      serving.registry.render().includes('latchkey_connections_refused_total'),
+    );
+    for (let count = 0; count < 5; count += 1)
+      t.equal(String(await loadCredential(serving.socketPath, 'b.service', 'stripe.key')), 'k');
+    const open = () => serving.server.status()[0]?.connections ?? 0;
+    await waitFor('the rest to be closed', () => open() <= sharesOf(most).oneStranger);
+    await flood;
+  },
+);

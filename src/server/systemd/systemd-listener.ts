@@ -2,7 +2,7 @@
 // There is no way to say no: an early close would be an empty credential, so a refusal is more than the 1 MiB that
 // systemd takes, which makes the unit fail.
 import { createServer, type Socket } from 'node:net';
-import { type ProcessCaller, unitCaller, unknownCaller } from '../../access/caller.ts';
+import { type Caller, unitCaller, unknownCaller } from '../../access/caller.ts';
 import type { PeerReader } from '../../access/peer.ts';
 import type { LatchkeyError } from '../../base/errors.ts';
 import { stringifyJson } from '../../base/text/json.ts';
@@ -11,11 +11,14 @@ import type { Entry } from '../../store/entry.ts';
 import { fieldBytes, secretFields, shownVersion } from '../../store/secret-version.ts';
 import type { ServerContext } from '../http/server-context.ts';
 import { type BindContext, bindListener, refreshBinding } from '../listen/bind-listener.ts';
+import { createConnectionShares, type DescriptorBudget } from '../listen/connection-shares.ts';
 import { createIdentity, type Identity } from '../listen/identity.ts';
 import type { Listener } from '../listen/listener.ts';
+import { userOf } from '../listen/shares.ts';
 import { fdOf } from '../node-internals/socket-internals.ts';
 
 interface SystemdListenerOptions extends BindContext {
+  budget: DescriptorBudget;
   config: ListenerConfig;
   context: ServerContext;
   peers: PeerReader;
@@ -50,6 +53,7 @@ export function createSystemdListener(options: SystemdListenerOptions): Listener
   const { view, clock, metrics, logger } = context;
   let config = options.config;
   const sockets = new Set<Socket>();
+  const shares = createConnectionShares(() => config.maxConnections, options.budget);
   /** Requests for secrets that are not there yet. */
   const waiting = new Set<() => void>();
   let isClosing = false;
@@ -60,9 +64,13 @@ export function createSystemdListener(options: SystemdListenerOptions): Listener
 
   function accept(socket: Socket): void {
     socket.on('error', () => socket.destroy());
-    const isFull = sockets.size >= config.maxConnections;
+    const fd = fdOf(socket);
+    const peer = fd === undefined ? unknownCaller('the connection is gone') : peers.identify(fd);
+    // Whoever else may connect here cannot keep units from their credentials.
+    const give = shares.take(userOf(peer), isSystemd(peer) ? 'owner' : 'stranger');
+    const isFull = give === undefined;
     if (isFull) metrics.connectionsRefused.with(config.place).inc();
-    if (sockets.size >= config.maxConnections + maxLingering) {
+    if (isFull && sockets.size >= shares.count + maxLingering) {
       socket.destroy();
       return;
     }
@@ -70,22 +78,22 @@ export function createSystemdListener(options: SystemdListenerOptions): Listener
     connections.set(sockets.size);
     socket.once('close', () => {
       sockets.delete(socket);
+      give?.();
       connections.set(sockets.size);
     });
     socket.setTimeout(isFull ? lingerMs : idleTimeoutMs, () => socket.destroy());
     socket.resume();
     if (isFull) socket.end(refusal);
-    else serve(socket);
+    else serve(socket, peer);
   }
 
   /** The address is the client's own choice: only root's (systemd's) word for it counts, or our own user's. */
-  function isSystemd({ uid, isForeign }: ProcessCaller): boolean {
-    return !isForeign && (uid === 0 || uid === ownUid);
+  function isSystemd(peer: Caller): boolean {
+    return peer.kind === 'process' && !peer.isForeign && (peer.uid === 0 || peer.uid === ownUid);
   }
 
-  function serve(socket: Socket): void {
+  function serve(socket: Socket, peer: Caller): void {
     const fd = fdOf(socket);
-    const peer = fd === undefined ? unknownCaller('the connection is gone') : peers.identify(fd);
     const asked = fd === undefined ? undefined : parseAddress(peers.peerAddress(fd));
     const startedAt = clock.now();
     if (peer.kind !== 'process' || !isSystemd(peer) || asked === undefined) {
