@@ -204,3 +204,34 @@ t.test(
     t.strictSame(drifted, ['owner']);
   },
 );
+
+t.test('what happens to a file while another one of its set is put right is put right next', async (t) => {
+  const f = createRenderFixture(t, ['db']);
+  const release = f.path('go-on');
+  const wait = `touch ${f.path('told')}; test ! -e ${f.path('slow')} || until test -e ${release}; do sleep 0.02; done`;
+  const notify = [{ kind: 'command' as const, command: ['sh', '-c', wait], timeoutMs: 20_000 }];
+  const [a, b] = [f.file('a.conf', text, { set: 'pair', notify }), f.file('b.conf', text, { set: 'pair' })];
+  const alone = f.file('alone.conf', text);
+  const pipeline = f.createPipeline([a, b, alone]);
+  pipeline.start();
+  await pipeline.idle();
+  f.publish('db', { password: 'one' });
+  await pipeline.idle();
+  const isThere = (file: FileConfig) => statSync(file.destination, { throwIfNoEntry: false }) !== undefined;
+  rmSync(a.destination);
+  await waitFor('the watch', () => isThere(a));
+  await pipeline.idle();
+  writeFileSync(f.path('slow'), '');
+  rmSync(f.path('told'));
+  rmSync(a.destination);
+  await waitFor('the first to be put right, and its program to be told', async () => {
+    await pipeline.verify();
+    return isThere(a) && statSync(f.path('told'), { throwIfNoEntry: false }) !== undefined;
+  });
+  rmSync(b.destination);
+  rmSync(alone.destination);
+  await waitFor('all that is noticed to be looked at', () => isThere(alone));
+  t.notOk(isThere(b), 'the program is still being told');
+  writeFileSync(release, '');
+  await waitFor('the second', () => isThere(b));
+});

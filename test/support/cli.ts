@@ -31,12 +31,14 @@ interface StartOptions {
   cwd?: string;
   uid?: number;
   gid?: number;
+  /** Another copy of the built command. */
+  main?: string;
 }
 
 /** Starts `latchkey ARGS` with a clean environment; killed at the end of the test if it still runs. */
 export function startProgram(t: Test, args: readonly string[], options: StartOptions = {}): RunningProgram {
-  const { env = {}, ...rest } = options;
-  const child = spawn(process.execPath, [...nodeOptions, program, ...args], {
+  const { env = {}, main = program, ...rest } = options;
+  const child = spawn(process.execPath, [...nodeOptions, main, ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...rest,
@@ -113,6 +115,7 @@ interface AgentSetup {
   env?: Record<string, string>;
   uid?: number;
   gid?: number;
+  main?: string;
 }
 
 /** Writes the config (JSON is YAML) and starts `latchkey agent`. */
@@ -136,6 +139,7 @@ export function startAgent(t: Test, setup: AgentSetup): TestAgent {
     env: { VAULT_TOKEN: vault.rootToken, ...setup.env },
     ...(setup.uid === undefined ? {} : { uid: setup.uid }),
     ...(setup.gid === undefined ? {} : { gid: setup.gid }),
+    ...(setup.main === undefined ? {} : { main: setup.main }),
   });
   const ask: TestAgent['ask'] = (path, options) => askSocket(socket, path, options);
   return {

@@ -85,7 +85,7 @@ export async function rotateUnderNginx(t: Test, rotations: number): Promise<Ngin
 }
 
 /** The certificate that was shown; rejects unless it fits its key and is signed by the authority. */
-function handshake(port: number, ca: string): Promise<string> {
+export function handshake(port: number, ca: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port, ca }, () => {
       const { raw } = socket.getPeerCertificate();
@@ -100,7 +100,7 @@ function fingerprint(pem: string): string {
   return pem.replaceAll(/-----[^-]+-----|\s/g, '');
 }
 
-function nginxConf(folder: string, port: number): string {
+export function nginxConf(folder: string, port: number): string {
   return `daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log ${folder}/error.log;
 events { worker_connections 64; }
 http {

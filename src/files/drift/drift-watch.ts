@@ -38,6 +38,8 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
   const watch = createFolderWatch({ logger, onEvent: noteEvent });
   const watched = createWatchedPaths();
   const suspects = new Set<string>();
+  /** To be looked at when the transaction that runs is over. */
+  const missed = new WeakSet<FileUnit>();
   const timers = new Map<'calm' | 'renewal' | 'sweep' | FileUnit, Timer>();
   let isClosed = false;
 
@@ -79,14 +81,19 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
     }
   }
 
+  /** A transaction looks at the files that it writes, as they are before: at the others, and at what comes after, nobody. */
+  function isPutOff(unit: FileUnit, group: FileGroup): boolean {
+    if (group.isRunning) missed.add(unit);
+    return group.isRunning;
+  }
+
   async function lookAtUnit(unit: FileUnit): Promise<void> {
     const group = register.groupOf(unit);
-    // A transaction looks at the files itself, and tells when it is over.
-    if (group.isRunning || isClosed) return;
+    if (isClosed || isPutOff(unit, group)) return;
     // What kept it from being written may have gone.
     if (group.step === 'failing' && group.failure?.code === 'file_failed') return options.repair(group);
     const what = unit.isDirty ? undefined : await differenceAt(unit);
-    if (what === undefined || group.isRunning || isClosed) return;
+    if (what === undefined || isClosed || isPutOff(unit, group)) return;
     if (unit.config.onDrift === 'report') return report(unit, what);
     const delayMs = repairDelayMs(nextDrift(unit.drift, what, clock.wall()));
     if (delayMs === 0) putRight(unit, what);
@@ -114,7 +121,8 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
       for (const unit of group.units) {
         if (watched.update(unit)) later('renewal', calmMs, () => watch.set(watched.all()));
         // Somebody was faster than the look at what was just put in place.
-        if ([...unit.prints.values()].includes(undefined)) noteEvent(unit.config.destination);
+        const isOther = [...unit.prints.values()].includes(undefined);
+        if (missed.delete(unit) || isOther) noteEvent(unit.config.destination);
       }
       sweepLater();
     },
