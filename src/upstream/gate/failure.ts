@@ -36,18 +36,22 @@ interface FailureOptions {
   answerHeaders?: Readonly<Record<string, string>>;
   /** The server may have acted on the request: it must not be repeated elsewhere. Default false. */
   wasSent?: boolean;
+  /** The connection ended before the answer did. Default false. */
+  isCut?: boolean;
 }
 
 export class UpstreamFailure extends UpstreamError {
   readonly state: AwayState;
   readonly wasSent: boolean;
+  readonly isCut: boolean;
 
   constructor(state: AwayState, message: string, options: FailureOptions = {}) {
-    const { wasSent, ...rest } = options;
+    const { wasSent, isCut, ...rest } = options;
     super(codes[state], message, rest);
     this.name = 'UpstreamFailure';
     this.state = state;
     this.wasSent = wasSent ?? false;
+    this.isCut = isCut ?? false;
   }
 }
 

@@ -59,6 +59,7 @@ export function networkFailure(error: unknown, address: string): UpstreamFailure
     cause,
     remedy: 'check the server and the network between',
     wasSent: !isBefore,
+    isCut: !isBefore && !code.includes('TIMEOUT'),
   });
 }
 

@@ -64,8 +64,8 @@ export interface TransportOptions extends TransportLimits {
 
 /** Beyond the configured addresses a cluster's redirects add some; more than these are a fault of the cluster. */
 const mostPools = 32;
-/** Shorter than the five minutes after which Go's server drops an idle connection. */
-const keepAliveMs = 60_000;
+/** Shorter than the minute after which load balancers drop an idle connection, and Go's five. */
+const keepAliveMs = 50_000;
 
 export function createTransport(options: TransportOptions): Transport {
   const pools = new Map<string, Promise<Pool>>();

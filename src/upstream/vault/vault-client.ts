@@ -191,7 +191,8 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
   async function once(request: VaultRequest, raw: RawRequest): Promise<VaultAnswer> {
     const turn = { lane: request.priority, promoted: request.promoted };
     return await eachAddress(raw.target, async (address) => {
-      const answer = await attempt(address, raw, turn, exchange);
+      const send = () => attempt(address, raw, turn, exchange);
+      const answer = await (request.isHarmless === true ? send().catch(orAgain(send)) : send());
       const refusal = serverRefusal(answer);
       if (refusal) throw refusal;
       if (isForeign(answer)) throw invalidAnswer(`${raw.method} ${request.path}`, answer);
@@ -289,6 +290,14 @@ function limitedAnswer({ message, answerHeaders }: UpstreamFailure, address: str
   const headers = { 'content-type': 'application/json', ...answerHeaders };
   const body = Readable.from([Buffer.from(JSON.stringify({ errors: [message] }))]);
   return { status: 429, headers, body, address };
+}
+
+/** Load balancers close idle connections when they like, also in the moment in which one is used again. */
+function orAgain<T>(send: () => Promise<T>): (error: unknown) => Promise<T> {
+  return (error) => {
+    if (error instanceof UpstreamFailure && error.isCut) return send();
+    throw error;
+  };
 }
 
 /** The bodies of refusals are short; a longer one is not Vault's and is cut. */

@@ -17,6 +17,8 @@ export interface VaultRequest extends Urgency {
   /** Instead of the upstream's own. */
   readonly namespace?: string | undefined;
   readonly signal: AbortSignal;
+  /** Asked twice it makes nothing more: it is repeated once where a kept connection was just closed by the other side. */
+  readonly isHarmless?: boolean;
 }
 
 export interface RawRequest {

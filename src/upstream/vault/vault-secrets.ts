@@ -43,7 +43,13 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
   const mounts = createMountTable({
     clock,
     ask: (path, request) =>
-      authorised({ method: 'GET', path: `sys/internal/ui/mounts/${path}`, isOptional: true, ...request }),
+      authorised({
+        method: 'GET',
+        path: `sys/internal/ui/mounts/${path}`,
+        isOptional: true,
+        isHarmless: true,
+        ...request,
+      }),
   });
 
   async function ask(reference: Reference, mount: Mount | undefined, request: RequestOptions) {
@@ -57,7 +63,9 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
       return { path, answer: await authorised({ method: 'PUT', path, body, ...request }) };
     }
     const query = { ...reference.parameters, ...(reference.operation === 'list' ? { list: 'true' } : {}) };
-    return { path, answer: await authorised({ method: 'GET', path, query, ...request }) };
+    // Whatever no key/value engine reads may be made by the reading.
+    const isHarmless = (mount?.kvVersion ?? 0) > 0;
+    return { path, answer: await authorised({ method: 'GET', path, query, isHarmless, ...request }) };
   }
 
   /** An answer that shows a wrong idea of the mount corrects it; the request is then made once more. */
@@ -102,7 +110,7 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
     const increment = new JsonNumber(String(Math.max(1, Math.round(incrementSeconds))));
     const body = { lease_id: leaseId, increment };
     const answer = await authorised({
-      ...{ method: 'PUT', path: 'sys/leases/renew', body },
+      ...{ method: 'PUT', path: 'sys/leases/renew', body, isHarmless: true },
       ...request,
     });
     if (answer.status >= 300) throw leaseRefusal(answer, 'renew', leaseId, options.onLeaseGone);
@@ -117,7 +125,7 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
   async function revoke(leaseId: string, request: RequestOptions): Promise<void> {
     const body = { lease_id: leaseId };
     const answer = await authorised({
-      ...{ method: 'PUT', path: 'sys/leases/revoke', body },
+      ...{ method: 'PUT', path: 'sys/leases/revoke', body, isHarmless: true },
       ...request,
     });
     options.onLeaseGone(leaseId);
@@ -133,7 +141,13 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
       const path = metadataPath(reference.path, mount);
       if (mount === undefined || path === undefined) return undefined;
       if ((metadataDeniedUntil.get(mount.prefix) ?? 0) > clock.now()) return undefined;
-      const answer = await authorised({ method: 'GET', path, isOptional: true, ...request });
+      const answer = await authorised({
+        method: 'GET',
+        path,
+        isOptional: true,
+        isHarmless: true,
+        ...request,
+      });
       if (answer.status === 403) metadataDeniedUntil.set(mount.prefix, clock.now() + metadataDeniedMs);
       if (answer.status === 404) return false;
       if (answer.status !== 200) return undefined;

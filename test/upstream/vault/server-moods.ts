@@ -369,6 +369,38 @@ t.test('one slow request does not take the upstream away from the others', async
   t.same(logs.lines, []);
 });
 
+t.test(
+  'a kept connection that is closed under a request costs nobody anything, but where a request may make something',
+  async (t) => {
+    const moody = await startMoody(t);
+    const { vault } = moody;
+    const { upstream, logs } = await startUpstream(t, [vault.address], { timeoutMs: 20_000 });
+    await upstream.ready(patience());
+    await upstream.read(reference, interactive());
+    logs.lines.length = 0;
+    let cuts = 1;
+    moody.mood = (path) => {
+      if (!/^(?:secret|database|sys.leases)\//.test(path) || cuts === 0) return undefined;
+      cuts -= 1;
+      return (_, { socket }) => socket.destroy();
+    };
+    const before = vault.count('secret/data/app');
+    t.ok(await upstream.read(reference, interactive()));
+    t.equal(vault.count('secret/data/app') - before, 2);
+    cuts = 1;
+    await t.rejects(upstream.leases.renew('database/creds/app/1', 60, interactive()), { code: 'lease_lost' });
+    t.equal(vault.count('sys/leases/renew'), 2);
+    cuts = 2;
+    await t.rejects(upstream.read(reference, interactive()), { message: /the connection broke/ }, 'but once');
+    cuts = 1;
+    const credentials = createReference({ upstream: 'vault', path: 'database/creds/app' });
+    await t.rejects(upstream.read(credentials, interactive()), { message: /the connection broke/ });
+    t.equal(vault.count('database/creds/app'), 1);
+    await waitFor('its state', () => upstream.status().state === 'ready');
+    t.same(logs.lines, []);
+  },
+);
+
 t.test('a truncated answer is an error, never half a secret', async (t) => {
   const moody = await startMoody(t);
   const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 20_000 });

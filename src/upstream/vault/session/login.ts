@@ -130,6 +130,7 @@ async function lookUp(token: SecretValue, options: LoginOptions): Promise<Grant>
   const answer = await client.request({
     method: 'GET',
     path,
+    isHarmless: true,
     token,
     namespace: auth.namespace,
     signal,

@@ -52,6 +52,7 @@ export function createTokenKeeper(options: TokenKeeperOptions): TokenKeeper {
       const answer = await client.request({
         method: 'POST',
         path: renewPath,
+        isHarmless: true,
         body: { increment: `${Math.ceil(before.periodMs / 1000)}s` },
         token: token.value,
         namespace: options.namespace,

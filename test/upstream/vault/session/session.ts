@@ -391,7 +391,8 @@ for (const [what, life] of [
     const begun = clock.now();
     await waitFor('a minute', () => clock.now() - begun > 60_000, 20_000);
     const logins = vault.count('auth/approle/login');
-    t.ok(logins >= 2 && logins <= 20, `${logins} logins in 60 s`);
+    // One a second where the machine is so slow that each token seems to have lived; a loop makes thousands.
+    t.ok(logins >= 2 && logins <= 61, `${logins} logins in 60 s`);
   });
 }
 
