@@ -310,9 +310,9 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
         opened: tracks.join,
         closed,
         unheld,
-        changed(entry) {
+        changed(entry, { kind }) {
           lastRun.published(entry.key);
-          if (handOver !== undefined) memory.save();
+          if (handOver !== undefined) memory.save({ isUrgent: isMinted(kind) });
         },
         policyChanged,
       });

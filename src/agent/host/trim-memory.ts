@@ -1,10 +1,10 @@
 // Gives memory that work took back to the system: glibc keeps what was freed until malloc_trim(3) is called. An agent is
 // at rest for hours after a start or a rotation, so it is worth a few milliseconds once it is.
-import module from 'node:module';
 import { mallocTrim } from '../../base/system/libc.ts';
 import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { Changes } from '../../base/time/until.ts';
 import { collectGarbage } from './collect-garbage.ts';
+import { tuneHeap } from './tune-heap.ts';
 
 const firstMs = 2000;
 const laterMs = 60_000;
@@ -28,8 +28,7 @@ export function startMemoryTrim(clock: Clock, changes: Changes): () => void {
     }
   };
   timer = clock.setTimer(firstMs, () => {
-    // All that a start runs is compiled by now, and the next start finds it.
-    module.flushCompileCache();
+    tuneHeap();
     run();
   });
   stop = changes(() => {

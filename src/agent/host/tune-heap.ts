@@ -1,5 +1,6 @@
 // Tells V8 that this process will rest for hours: a heap that is collected when it has grown by a fifth (V8 would let it
 // double and more on a large machine), and one optimizing compiler.
+import module from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 
 /** What a start needs of Node. V8 takes what Node keeps compiled of itself only under the options that it was made with. */
@@ -19,7 +20,14 @@ const neededOfNode = [
 ];
 
 /** To be called before code of ours is loaded: what is kept compiled of it bears these options too. */
-export function tuneHeap(): void {
+export function tuneCompilers(): void {
   for (const id of neededOfNode) process.getBuiltinModule(id);
-  for (const flag of ['--heap-growing-percent=20', '--no-maglev', '--no-sparkplug']) setFlagsFromString(flag);
+  for (const flag of ['--no-maglev', '--no-sparkplug']) setFlagsFromString(flag);
+}
+
+/** To be called when the start is over: while it lasts the heap grows to what it will be. */
+export function tuneHeap(): void {
+  // All that a start runs is compiled by now, and the next start finds it under the options that hold until here.
+  module.flushCompileCache();
+  setFlagsFromString('--heap-growing-percent=20');
 }

@@ -57,6 +57,7 @@ interface SecretUse {
   readonly expiresAt: number | undefined;
 }
 
+/** What costs something is made when it is asked for: a start asks many times of each of a thousand files whether it is there. */
 export function fileStatus(unit: FileUnit, group: FileGroup): FileStatus {
   return {
     destination: unit.config.destination,
@@ -69,12 +70,18 @@ export function fileStatus(unit: FileUnit, group: FileGroup): FileStatus {
       (group.step === 'current' ||
         group.step === 'owed' ||
         (isWellSoFar(group) && unit.committedAt !== undefined)),
-    missing: unit.consumer?.missing() ?? [],
+    get missing() {
+      return unit.consumer?.missing() ?? [];
+    },
     failure: group.failure,
     retryAt: group.retryAt,
     committedAt: unit.committedAt,
-    versions: Object.fromEntries(unit.versions),
-    owed: [...group.owed.values()].map((notification) => notification.text),
+    get versions() {
+      return Object.fromEntries(unit.versions);
+    },
+    get owed() {
+      return [...group.owed.values()].map((notification) => notification.text);
+    },
     drift: unit.drift,
     templateProblem: unit.templateProblem,
   };

@@ -1,6 +1,6 @@
 // What outlives this run: puts the leases and the sealed values together for the state file, and reads what the last run
 // left there.
-import { type Clock, wallAt } from '../../base/time/clock.ts';
+import { type Clock, type Timer, wallAt } from '../../base/time/clock.ts';
 import type { LeaseBook } from '../book/lease-book.ts';
 import type { OwnedLease } from '../book/owned-lease.ts';
 import type { SourceTable } from '../source-table.ts';
@@ -9,8 +9,8 @@ import type { HandOver } from './hand-over.ts';
 import type { LeaseRecord, LoginRecord, SavedState, StateFile, ValueRecord } from './state-file.ts';
 
 export interface RunMemory {
-  /** Soon, as things are then. */
-  save(): void;
+  /** Soon, as things are then; not urgent: what will be told again, with all that comes within a moment. */
+  save(options?: { isUrgent: boolean }): void;
   /** The values stay those of this moment: their entries are about to close. */
   freeze(): void;
   /** Gives the logins of the last run back to their upstreams; returns the names of those that go on with them. */
@@ -35,11 +35,20 @@ interface RunMemoryOptions {
   restUntil: number;
 }
 
+/** A start of a thousand secrets, of which none is issued, is no thousand writes of the same. */
+const gatherMs = 200;
+
 export function createRunMemory(options: RunMemoryOptions): RunMemory {
   const { clock, book, sources, file, handOver } = options;
   let frozen: ValueRecord[] | undefined;
   /** Of these upstreams alone logins are written; undefined: of all. */
   let kept: ReadonlySet<string> | undefined;
+  let later: Timer | undefined;
+
+  function saveNow(): void {
+    later = undefined;
+    file?.save(stateNow);
+  }
 
   function values(): ValueRecord[] {
     if (handOver === undefined) return [];
@@ -99,9 +108,13 @@ export function createRunMemory(options: RunMemoryOptions): RunMemory {
   }
 
   return {
-    save: () => file?.save(stateNow),
+    save({ isUrgent } = { isUrgent: true }) {
+      if (isUrgent) file?.save(stateNow);
+      else later ??= clock.setTimer(gatherMs, saveNow);
+    },
     lostLogins,
     freeze() {
+      later?.cancel();
       frozen ??= values();
     },
     resumeLogins({ logins: left, leases }) {
