@@ -26,6 +26,17 @@ t.test('reads what the store opens, before and after its start', async (t) => {
   t.equal(clock.pending, 0, 'leaves no timer behind');
 });
 
+t.test('a read may take as long as its upstream lets it: only `timeout` there ends it', async (t) => {
+  const { clock, upstream, engine, open, shown, close } = createLeaseHarness();
+  upstream.setStatic('secret/slow', 'one');
+  upstream.latencyMs = 10 * minute;
+  const slow = open('secret/slow');
+  engine.start();
+  await clock.advance(11 * minute);
+  t.equal(shown(slow.entry), 'one');
+  await close();
+});
+
 t.test('polls a static secret by its version where upstream can tell', async (t) => {
   const { clock, upstream, engine, open, shown, close } = createLeaseHarness({ canCheck: true });
   upstream.setStatic('secret/a', 'one');

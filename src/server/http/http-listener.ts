@@ -23,6 +23,7 @@ import { createPeerTable, ofNobody, ofOpenListener, type Peer } from '../listen/
 import { provideTokenFile } from '../listen/provide-token-file.ts';
 import { userOf } from '../listen/shares.ts';
 import { tokenOfEnvironment } from '../listen/token-of-environment.ts';
+import { takeConnectionCheck } from '../node-internals/connection-check.ts';
 import { fdOf, takeParser } from '../node-internals/socket-internals.ts';
 import { takeListMethod } from '../node-internals/vault-list-method.ts';
 import { dialectsOf, handleRequest } from '../routes.ts';
@@ -61,6 +62,8 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   const unproven = new Map<string, Socket>();
   let letGo = (): void => undefined;
   let openPeer: Peer | undefined;
+  let check: (() => void) | undefined;
+  let checking: NodeJS.Timeout | undefined;
   const server = createNodeServer(options.config);
   // Node would drop headers beyond 2000 unseen, an Origin among them; their size is limited anyway.
   server.maxHeadersCount = 0;
@@ -78,7 +81,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
       refuse(socket, standing);
       return;
     }
-    open.set(shares.count);
+    noteConnections();
     const connection: Connection = {
       ...{ scope, peer, standing: isTcp || openPeer !== undefined ? 'ruled' : standing, waiting: 0 },
       ...{ provedBy: undefined, provenHeader: undefined, onProof: undefined },
@@ -89,12 +92,22 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
       give();
       peer.release();
       unproven.delete(address);
-      open.set(shares.count);
+      noteConnections();
       for (const end of [...connection.endings]) end();
     });
     if (isTcp && openPeer === undefined) awaitProof(socket, connection);
     connections.set(socket, connection);
     serve();
+  }
+
+  /** Slow ones are looked for while there are any. */
+  function noteConnections(): void {
+    open.set(shares.count);
+    if (shares.count === 0) {
+      clearInterval(checking);
+      checking = undefined;
+    } else if (check !== undefined)
+      checking ??= setInterval(check, httpLimits.connectionsCheckingInterval).unref();
   }
 
   function refuse(socket: Socket, standing: Standing): void {
@@ -180,6 +193,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
       provideToken(scope.config);
       try {
         letGo = await bindListener(server, scope.config, options);
+        check = takeConnectionCheck(server);
       } catch (error) {
         server.close();
         throw error;

@@ -3,6 +3,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
+import { takeConnectionCheck } from './connection-check.ts';
 import { takeParser } from './socket-internals.ts';
 import { takeListMethod } from './vault-list-method.ts';
 import { sendWireBytes } from './wire-answer.ts';
@@ -28,7 +29,18 @@ export async function tryNodeInternals(onMissing: (message: string) => void): Pr
     onMissing(`${node}: an answer cannot be sent as one piece; answers are sent the slower way`);
   if (!canTakeList)
     onMissing(`${node}: its parser cannot be exchanged; Vault's LIST is refused, use GET with list=true`);
+  if (!canRest())
+    onMissing(`${node}: its look for slow connections cannot be taken; it goes on when there are none`);
   return { canSendWire, canTakeList };
+}
+
+/** As a server that begins to listen. */
+function canRest(): boolean {
+  const server = createServer();
+  server.emit('listening');
+  const check = takeConnectionCheck(server);
+  server.close();
+  return check !== undefined;
 }
 
 async function isWireSent(): Promise<boolean> {

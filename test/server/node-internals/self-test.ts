@@ -28,11 +28,15 @@ const noParserListener = `
   EventEmitter.prototype.listeners = function (event) {
     return this instanceof Server ? [] : listeners.call(this, event);
   };`;
+const noConnectionTimer = `
+  const { getOwnPropertySymbols } = Object;
+  Object.getOwnPropertySymbols = (value) =>
+    getOwnPropertySymbols(value).filter(({ description }) => !description?.startsWith('http.server.'));`;
 const noDescriptor = `
   import { Server } from 'node:net';
   const { emit } = Server.prototype;
   Server.prototype.emit = function (event, ...args) {
-    if (event === 'listening') Object.defineProperty(this._handle, 'fd', { value: undefined });
+    if (event === 'listening' && this._handle) Object.defineProperty(this._handle, 'fd', { value: undefined });
     return emit.call(this, event, ...args);
   };`;
 
@@ -98,6 +102,13 @@ t.test('LIST is refused, and only LIST, where the parser cannot be exchanged', a
   t.match(await send(agent.socket, list), /^HTTP\/1\.1 400 /);
   t.equal((await agent.ask('/secrets/word/value')).status, 200);
   t.notMatch(await send(agent.socket, list.replace('LIST', 'GET')), /^HTTP\/1\.1 400 /);
+});
+
+t.test('serves and says so where the look for slow connections stays in Node’s hands', async (t) => {
+  const agent = start(t, noConnectionTimer);
+  await untilListening(agent);
+  t.equal(agent.log().match(/look for slow connections cannot be taken/g)?.length, 1, 'said once');
+  t.equal((await agent.ask('/secrets/word/value')).status, 200);
 });
 
 t.test('does not start where nothing tells who connects, or which connections get a parser', async (t) => {
