@@ -1,4 +1,5 @@
 // Bundles the agent into a few ES modules: each command loads only the chunks that it needs, and the agent few.
+import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { defineConfig } from 'rolldown';
 
@@ -31,7 +32,11 @@ const groups = [
 const leftOut = /\/(?:undici\/lib\/dispatcher\/client-h2|thread-stream\/index)\.js$/;
 
 export default defineConfig({
-  input: { main: 'src/main.ts', 'legacy-service': 'src/cli/demo/legacy-service.ts' },
+  input: {
+    main: 'src/main.ts',
+    'legacy-service': 'src/cli/demo/legacy-service.ts',
+    'ui/page': 'src/cli/ui/page/page.ts',
+  },
   platform: 'node',
   external: ['koffi'],
   // As undici is built for Node itself: without the parser that is on trial.
@@ -42,11 +47,23 @@ export default defineConfig({
     cleanDir: true,
     // Names stay as they are, for readable stack traces; comments and white space would only take memory.
     minify: { compress: false, mangle: false, codegen: true },
-    banner: (chunk) => (chunk.isEntry ? shebang : ''),
+    banner: (chunk) => (chunk.isEntry && !chunk.name.startsWith('ui/') ? shebang : ''),
     chunkFileNames: '[name]-[hash].js',
     codeSplitting: { groups },
   },
   plugins: [
+    {
+      name: 'status-page',
+      buildStart() {
+        for (const name of ['page.html', 'page.css']) {
+          this.emitFile({
+            type: 'asset',
+            fileName: `ui/${name}`,
+            source: readFileSync(`src/cli/ui/page/${name}`, 'utf8'),
+          });
+        }
+      },
+    },
     {
       // An import of a module of Node reads all its members, and some of them load much more: the whole of the undici inside
       // Node, web streams. What is taken out of the module by name costs nothing but that name.

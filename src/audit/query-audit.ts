@@ -33,13 +33,14 @@ export async function* queryAudit(
 ): AsyncGenerator<AuditRecord> {
   for (const file of files) {
     for await (const line of createInterface({ input: createReadStream(file), crlfDelay: 0 })) {
-      const record = recordOf(line);
+      const record = auditRecordOf(line);
       if (record !== undefined && fits(record, question)) yield record;
     }
   }
 }
 
-function recordOf(line: string): AuditRecord | undefined {
+/** Undefined: the line is no answer to a request. */
+export function auditRecordOf(line: string): AuditRecord | undefined {
   let value: unknown;
   try {
     value = JSON.parse(line);

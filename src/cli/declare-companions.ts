@@ -74,6 +74,24 @@ function declareDev(define: Define): void {
 
 function declareDemo(define: Define): void {
   define(
+    'ui',
+    "show the host's status as a page in the browser, for the user who runs this alone",
+    (argv) =>
+      withSocket(argv)
+        .option('port', {
+          type: 'number',
+          requiresArg: true,
+          default: 0,
+          describe: 'of loopback; default: any',
+        })
+        .option('open', {
+          type: 'boolean',
+          default: true,
+          describe: 'open the browser where there is a desktop; --no-open prints the link alone',
+        }),
+    async (values) => (await import('./commands/ui.ts')).runUi(values),
+  );
+  define(
     'demo',
     'show a rotation reaching four legacy services without a deployment',
     (argv) => argv.option('once', { type: 'boolean', default: false, describe: 'rotate once and end' }),

@@ -1,0 +1,85 @@
+// `latchkey ui`: the host's status as a page for the user who runs it, from the agent's socket and with that user's rights.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { lastAuditRecords } from '../../agent/host/last-audit-records.ts';
+import { LatchkeyError } from '../../base/errors.ts';
+import { errnoOf } from '../../base/system/errno.ts';
+import { createTypedClient } from '../../client/typed-client.ts';
+import { type SocketOptions, socketPathOf } from '../config-socket.ts';
+import { print, say } from '../output.ts';
+import { stopSignal } from '../stop-signal.ts';
+import { createAgentFeed } from '../ui/agent-feed.ts';
+import { startPageServer } from '../ui/page-server.ts';
+
+interface UiOptions extends SocketOptions {
+  port: number;
+  open: boolean;
+}
+
+const shownRecords = 50;
+
+/** Serves until it is stopped: 0, or 128 and the number of the signal. */
+export async function runUi(options: UiOptions): Promise<number> {
+  if (!(options.port >= 0 && options.port <= 65_535)) {
+    throw new LatchkeyError('usage', `ui: --port: expected a number up to 65535, got ${options.port}`);
+  }
+  const socketPath = await socketPathOf(options);
+  const client = createTypedClient(socketPath);
+  // Who may not look is told here, and not by an empty page.
+  await client.status();
+  const feed = createAgentFeed(socketPath);
+  const server = await startPageServer({
+    feed,
+    port: options.port,
+    questions: {
+      '/audit': async () => auditAnswer((await client.status()).audit.file),
+      '/timeline': (query) => client.timeline(query.get('name') ?? '', 8),
+    },
+  });
+  const stop = stopSignal({ output: process.stdout, withTerminal: true });
+  let removePage: (() => void) | undefined;
+  try {
+    print(server.link);
+    say('the link works once, and for ten minutes; Ctrl-C ends the page');
+    removePage = options.open ? openBrowser(server.link) : undefined;
+    await new Promise<void>((resolve) =>
+      stop.signal.addEventListener('abort', () => resolve(), { once: true }),
+    );
+    return stop.signal.reason === 'SIGINT' ? 0 : stop.exitCode();
+  } finally {
+    removePage?.();
+    feed.close();
+    await server.close();
+    stop.dispose();
+  }
+}
+
+async function auditAnswer(file: string | null): Promise<unknown> {
+  if (file === null) return { file, records: [], trouble: 'the config has no audit file' };
+  try {
+    const records = await lastAuditRecords(file, shownRecords * 4);
+    // Its own questions are not what one looks for.
+    const others = records.filter(({ caller }) => caller['pid'] !== process.pid);
+    return { file, records: others.slice(0, shownRecords), trouble: null };
+  } catch (error) {
+    return { file, records: [], trouble: `this user cannot read ${file} (${errnoOf(error) ?? 'unknown'})` };
+  }
+}
+
+/**
+ * Where there is a desktop; elsewhere the link is printed, and that is it. By a page that leads to it, in a file of the user's
+ * own: all users of the host can read the words of a command.
+ */
+function openBrowser(link: string): (() => void) | undefined {
+  const { DISPLAY, WAYLAND_DISPLAY, XDG_RUNTIME_DIR } = process.env;
+  if (!XDG_RUNTIME_DIR || (!DISPLAY && !WAYLAND_DISPLAY)) return undefined;
+  const folder = mkdtempSync(join(XDG_RUNTIME_DIR, 'latchkey-ui-'));
+  const page = join(folder, 'open.html');
+  const text = `<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=${link}">`;
+  writeFileSync(page, text, { mode: 0o600, flag: 'wx' });
+  const child = spawn('xdg-open', [page], { stdio: 'ignore', detached: true });
+  child.on('error', () => undefined); // there is none
+  child.unref();
+  return () => rmSync(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,321 @@
+// The page in the browser: takes what the command tells, item by item, and shows it.
+import type { FileStatus, ListenerStatus, ProcessStatus, UpstreamStatus } from '../../../api/status.ts';
+import type { RotationStory, TimelineAnswer } from '../../../api/timeline.ts';
+import type { PageHead, PagePatch, PageSecret } from '../page-state.ts';
+import { badge, badStates, byId, type Cell, element, goodStates, tick, time } from './dom.ts';
+import { drawStory } from './page-story.ts';
+import { draw, rowsAtFirst, type Table, table, take } from './page-table.ts';
+
+let filter = '';
+let rotations: readonly RotationStory[] = [];
+
+function nameOf({ names, path, key }: PageSecret): string {
+  return names.length > 0 ? names.join(', ') : path || key;
+}
+
+const secrets = table<PageSecret>(
+  'secrets',
+  ['Secret', 'State', 'Version', 'Age', 'Ends', 'Next', 'Holders'],
+  {
+    urgency: ({ state, error }) =>
+      ['fresh', 'pending', 'stale', 'expired'].indexOf(state) * 2 + (error === null ? 0 : 1),
+    matches: (one) => `${one.names.join(' ')} ${one.path} ${one.state}`.toLowerCase().includes(filter),
+    cells: (one, key) => [
+      secretName(one, key),
+      badge(one.state),
+      one.version === null ? '–' : String(one.version),
+      time(one.obtained_at, 'ago'),
+      time(one.expires_at, 'until'),
+      one.next === null ? '–' : time(one.next.at, 'until', `${one.next.action} `),
+      String(one.holder_count),
+    ],
+  },
+);
+
+const files = table<FileStatus>('files', ['File', 'State', 'Says', 'Last transaction'], {
+  urgency: ({ state }) => (goodStates.has(state) ? 0 : badStates.has(state) ? 2 : 1),
+  matches: () => true,
+  cells: (one) => [
+    one.destination,
+    badge(one.state),
+    one.says === one.state ? '' : one.says,
+    lastStepsOf(one.destination),
+  ],
+});
+
+const processes = table<ProcessStatus>(
+  'processes',
+  ['Process', 'State', 'Since', 'Pid', 'Restarts', 'Says'],
+  {
+    urgency: ({ ready }) => (ready ? 0 : 1),
+    matches: () => true,
+    cells: (one) => [
+      one.name,
+      badge(one.state),
+      time(one.since, 'ago'),
+      String(one.pid ?? '–'),
+      String(one.restarts),
+      one.message ?? '',
+    ],
+  },
+);
+
+const upstreams = table<UpstreamStatus>(
+  'upstreams',
+  ['Upstream', 'State', 'Since', 'Login', 'Requests', 'Says'],
+  {
+    urgency: ({ state }) => (state === 'ready' ? 0 : 1),
+    matches: () => true,
+    cells: (one) => [
+      element('span', {}, [`${one.name} `, element('span', { text: one.address, class: 'detail' })]),
+      badge(one.state),
+      time(one.since, 'ago'),
+      loginOf(one),
+      one.budget === undefined ? '–' : `${one.budget.in_flight} under way, ${one.budget.queued} wait`,
+      one.message ?? '',
+    ],
+  },
+);
+
+const listeners = table<ListenerStatus>('listeners', ['Address', 'State', 'Serves', 'Connections'], {
+  urgency: ({ state }) => (state === 'listening' ? 0 : 1),
+  matches: () => true,
+  cells: (one) => [one.address, badge(one.state), one.error ?? one.serve.join(', '), String(one.connections)],
+});
+
+function loginOf({ login }: UpstreamStatus): Cell {
+  if (login === undefined) return 'none wanted';
+  const words = element('span', {}, [badge(login.state), ` ${login.method ?? ''} `]);
+  if (login.expires_at !== undefined && login.expires_at !== null)
+    words.append(time(login.expires_at, 'until', 'ends '));
+  if (login.lost_at_stop === true) words.append(', lost at the next stop');
+  return words;
+}
+
+function secretName(one: PageSecret, key: string): HTMLElement {
+  const button = element('button', { text: nameOf(one) });
+  button.type = 'button';
+  button.setAttribute('aria-expanded', String(secrets.details.has(key)));
+  button.addEventListener('click', () => {
+    const open = secrets.details.get(key);
+    open?.remove();
+    if (open === undefined) openDetail(key);
+    else secrets.details.delete(key);
+    button.setAttribute('aria-expanded', String(open === undefined));
+    draw(secrets, new Set());
+  });
+  return button;
+}
+
+function openDetail(key: string): void {
+  const item = secrets.items.get(key);
+  if (item === undefined) return;
+  const lines = [
+    `${item.upstream}, ${item.path}`,
+    ...(item.next === null ? [] : [`next: ${item.next.action}: ${item.next.why}`]),
+    ...(item.error === null
+      ? []
+      : [
+          `failing since ${item.error.since ?? '?'}, ${item.error.count} times: ${item.error.message} (${item.error.code})`,
+        ]),
+    ...item.holders.map((holder) => `held by ${holder}`),
+    ...(item.holder_count > item.holders.length
+      ? [`… and ${item.holder_count - item.holders.length} more`]
+      : []),
+  ];
+  const story = element('ol');
+  const cell = element('td', { class: 'detail' }, [
+    element(
+      'ul',
+      {},
+      lines.map((text) => element('li', { text })),
+    ),
+    story,
+  ]);
+  cell.colSpan = secrets.labels.length;
+  const detail = element('tr', {}, [cell]);
+  secrets.details.get(key)?.remove();
+  secrets.details.set(key, detail);
+  const [name] = item.names;
+  if (name !== undefined) void drawHistory(name, story);
+}
+
+async function drawHistory(name: string, into: HTMLElement): Promise<void> {
+  const answer = await fetch(`/timeline?name=${encodeURIComponent(name)}`);
+  if (!answer.ok) return;
+  const { rotations: own } = (await answer.json()) as TimelineAnswer;
+  into.replaceChildren(...own.map((story, index) => drawStory(story, index === 0)));
+}
+
+/** What the timeline knows of the file: its steps of the newest rotation that has some. */
+function lastStepsOf(destination: string): Cell {
+  const subject = `file:${destination}`;
+  for (const { began_at: began, steps } of rotations) {
+    const own = steps.filter((one) => one.subject === subject && one.step !== 'let_go');
+    if (own.length === 0) continue;
+    const words = own.map(({ step, failure }) =>
+      failure === null ? step.replaceAll('_', ' ') : `${step} failed`,
+    );
+    return element('span', {}, [words.join(', '), ' ', time(began, 'ago'), ' ago']);
+  }
+  return '';
+}
+
+function drawHead(head: PageHead): void {
+  byId('host').textContent = head.host;
+  document.title = `${head.ready ? '' : '! '}Latchkey ${head.host}`;
+  const verdict = byId('verdict');
+  const words = head.ready ? ['ready', ...head.degraded] : ['not ready', ...head.degraded];
+  verdict.textContent = words.join(', ');
+  verdict.className = head.ready ? (head.degraded.length === 0 ? 'good' : 'warn') : 'bad';
+  const leases = Object.entries(head.leases).map(([state, count]) => `${count} ${state}`);
+  byId('about').replaceChildren(
+    `version ${head.version}, pid ${head.pid}, up `,
+    time(head.started_at, 'ago'),
+    `, config ${head.config.sources.join(', ')}${leases.length === 0 ? '' : `, leases: ${leases.join(', ')}`}`,
+  );
+  const attention = [
+    ...head.waits.map(({ subject, message }) => `${subject}: ${message}`),
+    ...(head.config.reload_error === null
+      ? []
+      : [`the config on disk is refused: ${head.config.reload_error}`]),
+    ...(head.audit.error === null ? [] : [`audit: ${head.audit.error}`]),
+  ];
+  byId('attention').hidden = attention.length === 0;
+  byId('attention-list').replaceChildren(...attention.slice(0, 50).map((text) => element('li', { text })));
+}
+
+/** What somebody opened or closed stays so; what is new and the newest is open. */
+function drawRotations(): void {
+  byId('rotations-empty').hidden = rotations.length > 0;
+  const list = byId('rotations-list');
+  const known = new Map([...list.querySelectorAll('details')].map((one) => [one.dataset['id'], one.open]));
+  const drawn = rotations.map((story, index) => {
+    const id = `${story.name} ${story.began_at}`;
+    const item = drawStory(story, known.get(id) ?? index === 0);
+    const details = item.querySelector('details');
+    if (details !== null) details.dataset['id'] = id;
+    return item;
+  });
+  list.replaceChildren(...drawn);
+}
+
+interface AuditAnswer {
+  readonly trouble: string | null;
+  readonly records: readonly {
+    readonly time: string;
+    readonly name?: string;
+    readonly field?: string;
+    readonly path?: string;
+    readonly version?: number;
+    readonly isAllowed: boolean;
+    readonly reason: string;
+    readonly status?: number;
+    readonly count: number;
+    readonly caller: Readonly<Record<string, unknown>>;
+  }[];
+}
+
+async function drawAudit(): Promise<void> {
+  const answer = await fetch('/audit');
+  if (!answer.ok) return;
+  const { trouble, records } = (await answer.json()) as AuditAnswer;
+  const empty = byId('audit-empty');
+  empty.textContent = trouble ?? (records.length === 0 ? 'Nobody has asked yet.' : '');
+  const body = byId('audit-rows');
+  const holder = body.closest('table');
+  if (holder !== null) holder.hidden = records.length === 0;
+  body.replaceChildren(
+    ...records.map((one) => {
+      const what = [one.name ?? one.path ?? '–', one.field ?? ''].join(' ').trim();
+      const verdict = one.isAllowed ? `${one.status ?? ''} by ${one.reason}` : `refused: ${one.reason}`;
+      const caller = ['uid', 'pid', 'exe', 'unit', 'token']
+        .flatMap((key) => (one.caller[key] === undefined ? [] : [`${key} ${String(one.caller[key])}`]))
+        .join(', ');
+      const times = one.count > 1 ? ` (${one.count} times)` : '';
+      const cells = [time(one.time, 'ago'), caller || '–', what, badgeOf(verdict + times, one.isAllowed)];
+      return element(
+        'tr',
+        {},
+        cells.map((content, index) => {
+          const cell = element('td', {}, [content]);
+          cell.dataset['label'] = ['Time', 'Caller', 'Asked for', 'Answer'][index] ?? '';
+          return cell;
+        }),
+      );
+    }),
+  );
+}
+
+function badgeOf(text: string, isGood: boolean): HTMLElement {
+  return element('span', { text, class: isGood ? '' : 'badge bad' });
+}
+
+let auditSeq = -1;
+let auditTimer: number | undefined;
+
+function auditMayDiffer({ audit }: PageHead): void {
+  if (audit.seq === auditSeq || auditTimer !== undefined) return;
+  auditTimer = setTimeout(
+    () => {
+      auditTimer = undefined;
+      auditSeq = audit.seq;
+      void drawAudit();
+    },
+    auditSeq < 0 ? 0 : 5000,
+  );
+}
+
+function takePatch(patch: PagePatch): void {
+  for (const [, head] of patch.head?.set ?? []) {
+    drawHead(head);
+    auditMayDiffer(head);
+  }
+  for (const key of patch.secrets?.gone ?? []) secrets.details.delete(key);
+  take(secrets, patch.secrets);
+  for (const [key] of patch.secrets?.set ?? []) if (secrets.details.has(key)) openDetail(key);
+  if (secrets.details.size > 0) draw(secrets, new Set());
+  take(files, patch.files);
+  take(processes, patch.processes);
+  take(upstreams, patch.upstreams);
+  take(listeners, patch.listeners);
+}
+
+function follow(): void {
+  const stream = new EventSource('/events');
+  stream.addEventListener('patch', ({ data }) => takePatch(JSON.parse(data) as PagePatch));
+  stream.addEventListener('timeline', ({ data }) => {
+    rotations = JSON.parse(data) as RotationStory[];
+    drawRotations();
+    draw(files, new Set(files.items.keys()));
+  });
+  const tellTrouble = (text: string | null): void => {
+    const trouble = byId('trouble');
+    trouble.hidden = text === null;
+    trouble.textContent = text ?? '';
+  };
+  stream.addEventListener('agent', ({ data }) =>
+    tellTrouble((JSON.parse(data) as { trouble: string | null }).trouble),
+  );
+  stream.addEventListener('open', () => tellTrouble(null));
+  stream.addEventListener('error', () =>
+    tellTrouble('`latchkey ui` does not answer: it was ended, or this page is no longer let in.'),
+  );
+}
+
+byId<HTMLInputElement>('filter').addEventListener('input', ({ target }) => {
+  filter = (target as HTMLInputElement).value.trim().toLowerCase();
+  secrets.shown = rowsAtFirst;
+  draw(secrets, new Set());
+});
+for (const one of [secrets, files, processes, upstreams, listeners] as Table<unknown>[]) {
+  byId(`${one.id}-more`).addEventListener('click', () => {
+    one.shown = Number.POSITIVE_INFINITY;
+    draw(one, new Set());
+  });
+}
+setInterval(() => {
+  if (document.hidden) return;
+  for (const one of document.querySelectorAll('time')) tick(one);
+}, 1000);
+follow();
