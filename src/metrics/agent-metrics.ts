@@ -130,7 +130,7 @@ function defineConsumers(registry: MetricsRegistry) {
     ]),
     fileDrifts: registry.counter(
       'latchkey_file_drifts_total',
-      'Files that somebody else deleted or changed.',
+      'Files that somebody else deleted or changed: destinations, FIFOs, sockets and token files.',
       ['destination', 'what'],
     ),
     fileFailures: registry.counter('latchkey_file_failures_total', 'Failed steps of files.', [

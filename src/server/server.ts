@@ -78,7 +78,11 @@ export function createServer(options: ServerOptions): LocalServer {
   let listeners: Listener[] = [];
   /** Listeners that a reload has taken away. */
   const draining = new Set<Listener>();
-  const watch = createAddressWatch({ clock, logger, onLost: (listener) => void listenAgain(listener) });
+  const watch = createAddressWatch({
+    ...{ clock, logger },
+    onLost: (listener) => void listenAgain(listener),
+    onRestored: (path, what) => metrics.fileDrifts.with(path, what).inc(),
+  });
   let failed: { config: ListenerConfig; error: LatchkeyError }[] = [];
 
   const { peers, ownUid = process.getuid?.() ?? 0 } = options;
@@ -113,6 +117,7 @@ export function createServer(options: ServerOptions): LocalServer {
     // It stops listening at once; only what is in work takes its time.
     void lost.close(drainOnReloadMs).finally(() => draining.delete(lost));
     const { config } = lost;
+    if (config.kind === 'unix') metrics.fileDrifts.with(config.path, 'deleted').inc();
     try {
       listeners.push(await startOne(config));
       logger.warn(

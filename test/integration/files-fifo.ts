@@ -33,7 +33,10 @@ t.test('each reader gets the whole value of its moment, one after another', asyn
 
 t.test('survives a reader that goes away early, and somebody who removes the FIFO', async (t) => {
   const f = createRenderFixture(t, ['db']);
-  const pipeline = f.createPipeline([f.file('fifo', text, { fifo: true })]);
+  const drifted: string[] = [];
+  const pipeline = f.createPipeline([f.file('fifo', text, { fifo: true })], {
+    observer: { drifted: (destination, what) => drifted.push(`${destination} ${what}`) },
+  });
   pipeline.start();
   await pipeline.idle();
   f.publish('db', { password: 'x'.repeat(300_000) });
@@ -45,6 +48,18 @@ t.test('survives a reader that goes away early, and somebody who removes the FIF
   rmSync(f.path('fifo'));
   await waitFor('the FIFO', () => lstatSync(f.path('fifo'), { throwIfNoEntry: false })?.isFIFO());
   t.equal((await readFile(f.path('fifo'))).length, 300_010);
+  rmSync(f.path('fifo'));
+  writeFileSync(f.path('fifo'), 'a file');
+  await waitFor('the FIFO', () => lstatSync(f.path('fifo')).isFIFO());
+  t.equal((await readFile(f.path('fifo'))).length, 300_010);
+  t.strictSame(drifted, [`${f.path('fifo')} deleted`, `${f.path('fifo')} content`]);
+  t.match(
+    f.log.filter(({ level }) => level === 'warn').map(({ message }) => message),
+    [
+      'somebody else deleted the file: it was put right',
+      'somebody else changed the content of the file: it was put right',
+    ],
+  );
 });
 
 t.test('is checked on a staged file, and notified like any other', async (t) => {

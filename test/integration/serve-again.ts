@@ -22,7 +22,7 @@ t.test(
       config: {
         secrets: { app: { path: 'secret/app' } },
         listeners: [
-          { unix: join(folder, 'latchkey.sock'), serve: ['secrets', 'admin'] },
+          { unix: join(folder, 'latchkey.sock'), serve: ['secrets', 'admin', 'metrics'] },
           { unix: socket, mode: '0660', serve: ['secrets'] },
           { tcp: '127.0.0.1:0', token_file: tokenFile, serve: ['secrets'] },
         ],
@@ -49,5 +49,13 @@ t.test(
     await waitFor('both to be there again with their folder', isBack);
     t.equal((await get()).stdout, 'value');
     t.equal(readFileSync(tokenFile, 'utf8'), token);
+
+    const { text } = await agent.ask('/metrics');
+    for (const path of [socket, tokenFile]) {
+      t.match(text, `latchkey_file_drifts_total{destination="${path}",what="deleted"} 2`, 'counted');
+    }
+    for (const words of ['the socket: it is there again', 'the token file: it was put right']) {
+      t.equal(agent.log().split(words).length - 1, 2, `told: ${words}`);
+    }
   },
 );

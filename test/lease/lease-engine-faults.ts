@@ -141,6 +141,35 @@ t.test('what hits all secrets of an upstream is one line for it, and one when it
   await close();
 });
 
+t.test('two hundred secrets that expire are a few lines', async (t) => {
+  const { logger, lines } = recordLogs();
+  const { clock, upstream, engine, open, close } = createLeaseHarness({ logger });
+  Object.assign(upstream, { isAway: () => false });
+  const entries = Array.from({ length: 200 }, (_, index) => {
+    upstream.setStatic(`secret/${index}`, 'x');
+    return open(`secret/${index}`, { refreshMs: 30 * second, maxStaleMs: 10 * minute, onStale: 'expire' })
+      .entry;
+  });
+  engine.start();
+  await clock.advance(minute);
+  for (const round of [1, 2]) {
+    lines.length = 0;
+    upstream.fault = () => new UpstreamError('upstream_unavailable', 'no connection');
+    await clock.advance(20 * minute);
+    t.ok(entries.every(({ state }) => state === 'expired'));
+    const told = lines.filter(({ level, message }) => level === 'warn' && message.includes('expired'));
+    t.match(told[0]?.message, 'the secret has expired and is no longer handed out');
+    t.strictSame(
+      told.slice(1).map(({ fields }) => fields['expired']),
+      [2, 4, 8, 16, 32, 64, 128],
+      `outage ${round}`,
+    );
+    upstream.fault = undefined;
+    await clock.advance(10 * minute);
+  }
+  await close();
+});
+
 t.test('one path that fails does not hold the others up', async (t) => {
   const { clock, upstream, engine, open, close } = createLeaseHarness();
   upstream.setStatic('secret/a', 'x');

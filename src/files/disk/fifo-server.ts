@@ -33,6 +33,8 @@ interface FifoOptions {
   readonly destination: Pick<Destination, 'path' | 'folder' | 'name' | 'trust'>;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Somebody removed the FIFO, or put something else in its place: it is there again. */
+  readonly onRestored?: (what: 'deleted' | 'content') => void;
 }
 
 // Plain descriptors, because the socket that writes to a reader takes them over.
@@ -83,13 +85,17 @@ export function createFifoServer(options: FifoOptions): FifoServer {
       if (errnoOf(error) === 'ENXIO') return undefined;
       if (errnoOf(error) === 'ENOENT' && value !== undefined) {
         await replace(value);
+        options.onRestored?.('deleted');
         return undefined;
       }
       throw error;
     }
     if ((await statFile(fd)).isFIFO()) return fd;
     await closeFile(fd);
-    if (value !== undefined) await replace(value);
+    if (value !== undefined) {
+      await replace(value);
+      options.onRestored?.('content');
+    }
     return undefined;
   }
 

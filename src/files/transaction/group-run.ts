@@ -246,7 +246,7 @@ async function stageFifo(
   output: Output,
   tools: TransactionTools,
 ): Promise<boolean> {
-  unit.fifo ??= await openFifo(output, tools);
+  unit.fifo ??= await openFifo(unit, output, tools);
   const previous = unit.fifo.current();
   const { bytes, mode, uid, gid } = output;
   const isSame =
@@ -258,11 +258,13 @@ async function stageFifo(
   return !isSame;
 }
 
-async function openFifo(output: Output, { clock, logger }: TransactionTools): Promise<FifoServer> {
+async function openFifo(unit: FileUnit, output: Output, tools: TransactionTools): Promise<FifoServer> {
+  const { clock, logger } = tools;
   const stream = standardStreamOf(output.destination);
   if (stream !== undefined) return createStandardStream(stream);
   const destination = await findDestination(output);
-  return createFifoServer({ destination, clock, logger });
+  const onRestored = (what: 'deleted' | 'content') => noteDrift(unit, what, false, tools);
+  return createFifoServer({ destination, clock, logger, onRestored });
 }
 
 /** All checks of the group: those of files that stay as they are see the destination. */

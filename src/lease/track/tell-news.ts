@@ -21,6 +21,8 @@ export type TellNews = (
 export function createTellNews(logger: Logger): TellNews {
   /** By upstream and code: the keys of the secrets that it hits, of which the first is named. */
   const outages = new Map<string, { readonly upstream: string; readonly hit: Set<string> }>();
+  /** By upstream: how many secrets have expired since it answered last. */
+  const expired = new Map<string, number>();
   /** Of outages that are over: told of all of them together. */
   const toldOf = new Set<string>();
 
@@ -41,6 +43,7 @@ export function createTellNews(logger: Logger): TellNews {
     const over = [...outages].filter(([, one]) => one.upstream === upstream);
     const hit = new Set(over.flatMap(([, one]) => [...one.hit]));
     for (const [id] of over) outages.delete(id);
+    expired.delete(upstream);
     for (const key of hit) toldOf.add(key);
     const isToldOf = toldOf.delete(fields.key) && over.length === 0;
     const others = hit.size - (hit.has(fields.key) ? 1 : 0);
@@ -48,12 +51,21 @@ export function createTellNews(logger: Logger): TellNews {
     logger[isToldOf ? 'debug' : 'info'](told, 'upstream answers for this secret again');
   }
 
+  /** The first by its name, then how many there are, at each doubling: status has all of them. */
+  function ended({ upstream, fields }: Subject, error: unknown): void {
+    const count = (expired.get(upstream) ?? 0) + 1;
+    expired.set(upstream, count);
+    const told = { ...fields, code: errorCode(error) };
+    if (count === 1) logger.warn(told, 'the secret has expired and is no longer handed out');
+    else logger.debug(told, 'the secret has expired and is no longer handed out');
+    if (count > 1 && Number.isInteger(Math.log2(count))) {
+      logger.warn({ upstream, expired: count }, 'so many secrets have expired while upstream fails');
+    }
+  }
+
   return (news, subject, error) => {
     if (news.news === 'recovered') recovered(subject);
     else if (news.news === 'failed') failed(subject, error, news.isNews, news.state);
-    else {
-      const told = { ...subject.fields, code: errorCode(news.error) };
-      logger.warn(told, 'the secret has expired and is no longer handed out');
-    }
+    else ended(subject, news.error);
   };
 }

@@ -2,7 +2,7 @@
 // lives. Abstract names, and sockets that systemd made, are not the agent's to watch.
 import { describeError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import { inodeAt } from '../../base/paths/file-print.ts';
+import { type FileDifference, inodeAt } from '../../base/paths/file-print.ts';
 import { createFolderWatch } from '../../base/paths/folder-watch.ts';
 import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { Listener } from './listener.ts';
@@ -23,9 +23,11 @@ interface Options {
   readonly logger: Logger;
   /** Nothing is at the address of this listener any more: nobody can reach it. */
   readonly onLost: (listener: Listener) => void;
+  /** A token file is as it should be again. */
+  readonly onRestored: (path: string, what: FileDifference) => void;
 }
 
-export function createAddressWatch({ clock, logger, onLost }: Options): AddressWatch {
+export function createAddressWatch({ clock, logger, onLost, onRestored }: Options): AddressWatch {
   /** What each socket's file was when it was bound. */
   const bound = new Map<Listener, string | undefined>();
   const taken = new WeakSet<Listener>();
@@ -59,8 +61,16 @@ export function createAddressWatch({ clock, logger, onLost }: Options): AddressW
 
   /** The same token again, in a file that only its readers can read. */
   function restoreToken(listener: Listener): void {
+    const path = watchedPath(listener);
     try {
+      const before = path && inodeAt(path, 'kept');
       listener.update(listener.config);
+      if (path === undefined || inodeAt(path, 'kept') === before) return;
+      onRestored(path, before === undefined ? 'deleted' : 'content');
+      logger.warn(
+        { listener: listener.config.place, path },
+        `somebody ${before === undefined ? 'removed' : 'changed'} the token file: it was put right`,
+      );
     } catch (error) {
       logger.error({ listener: listener.config.place }, describeError(error));
     }
