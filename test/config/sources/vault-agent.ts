@@ -197,3 +197,30 @@ t.test('takes the methods of clouds, and says what helps instead of those it has
     message: /agent\.hcl:2:\d+: .*access_key: secrets do not belong in this file/,
   });
 });
+
+t.test('reads odd forms as their own reader does', async (t) => {
+  const sinksOf = (text: string) => {
+    const [upstream] = load(text).upstreams;
+    return upstream?.kind === 'vault' ? upstream.sinks.map(({ path }) => path) : [];
+  };
+  const method = '"method": [{ "type": "token_file", "config": { "token_file_path": "/t" } }]';
+  const sink = '{ "type": "file", "config": { "path": "/s" } }';
+  for (const sinks of [
+    `"sink": ${sink}`,
+    `"sink": [${sink}]`,
+    `"sinks": [{ "sink": ${sink} }]`,
+    `"sinks": { "sink": ${sink} }`,
+  ]) {
+    t.same(sinksOf(`{ "auto_auth": { ${method}, ${sinks} } }`), ['/s'], sinks);
+  }
+  const hcl = (rest: string) =>
+    `auto_auth {\n method "token_file" { config = { token_file_path = "/t" } }\n sink "file" { config = { path = "/s" } }\n}\n${rest}`;
+  t.doesNotThrow(() => load(hcl('unknown = 08')), 'a number that is none, where nobody asks for it');
+  t.throws(() => load(hcl('template_config { max_connections_per_host = 08 }')), {
+    message: /max_connections_per_host/,
+  });
+  t.match(load(hcl('template { contents = "x" destination = "/d" perms = 420.5 }')).files, [{ mode: 0o644 }]);
+  t.throws(() => load(hcl('template { contents = "x" destination = "/d" WAIT { min = "1s" } }')), {
+    message: /expected a block wait in braces, got another spelling of its name/,
+  });
+});

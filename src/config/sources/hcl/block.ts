@@ -36,6 +36,8 @@ export interface Block {
   only(key: string): LabelledBlock | undefined;
   /** What stands in all blocks of this name together; a label is a key. */
   items(key: string): readonly HclItem[];
+  /** What is said under this name, without it. */
+  all(key: string): readonly HclItem[];
   /** The values of this name that are blocks, as `blocks` gives them. */
   nodes(key: string): readonly HclNode[];
   /** As it stands, whatever it is. */
@@ -146,6 +148,7 @@ export function createBlock(items: readonly HclItem[], origin: Origin, report: R
         report.problem(second.block.origin, `is there twice; expected one block ${key}`);
       return first;
     },
+    all: find,
     nodes: (key) => find(key).flatMap(({ value }) => (value.kind === 'object' ? [value] : [])),
     items: (key) =>
       find(key).flatMap(({ keys, value }) => {

@@ -1,6 +1,6 @@
 // The `auto_auth` block: how the agent logs in, and the sinks that get its token.
 import { type Block, createBlock, describeNode, type LabelledBlock, type Said } from '../hcl/block.ts';
-import { HclError } from '../hcl/node.ts';
+import { HclError, type HclNode } from '../hcl/node.ts';
 import type { Origin, Report } from '../hcl/report.ts';
 import { decodeTree, type MapTree } from '../hcl/tree.ts';
 import { noteUnknownKeys } from './note-unknown.ts';
@@ -23,17 +23,19 @@ export function readAutoAuth(block: Block, report: Report): SaidAutoAuth | undef
   return { origin: block.origin, method, sinks };
 }
 
-/** Their own struct has a list `sinks`, which files may fill: each block in a block `sinks`. Blocks `sink` replace it. */
+/**
+ * Their own struct has a list `sinks`, which files may fill: each block in a block `sinks`, or one with a label. Blocks `sink`
+ * replace it.
+ */
 function readListOfSinks(block: Block, report: Report): SaidSink[] {
-  const said = block.node('sinks');
-  if (said === undefined) return [];
-  if (said.value.kind === 'literal') {
-    report.problem(said.origin, 'expected blocks, got a value');
-    return [];
-  }
-  const nodes = said.value.kind === 'list' ? said.value.items : said.value.items.map(({ value }) => value);
+  const nodes = block.all('sinks').flatMap(({ keys, value }): HclNode[] => {
+    if (value.kind === 'list') return [...value.items];
+    if (value.kind === 'literal' || keys.length > 0) return [value];
+    return value.items.map((item) => item.value);
+  });
   return nodes.flatMap((node, index) => {
-    const origin: Origin = { ...said.origin, position: node.position, name: `${said.origin.name}[${index}]` };
+    const { file, name } = block.origin;
+    const origin: Origin = { file, position: node.position, name: `${name}.sinks[${index}]` };
     if (node.kind === 'object') {
       const inner = createBlock(node.items, origin, report);
       return (
