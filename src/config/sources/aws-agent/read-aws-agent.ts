@@ -3,25 +3,26 @@
 import { parse, TomlError } from 'smol-toml';
 import { nearest } from '../../../base/text/nearest.ts';
 import type { Position } from '../../problems.ts';
-import type { Said } from '../hcl/block.ts';
+import type { Said, SaidKeys } from '../hcl/block.ts';
 import type { Origin, Report } from '../hcl/report.ts';
 
-export interface SaidAwsAgent {
-  readonly logLevel: Said<string> | undefined;
-  readonly address: Said<string> | undefined;
-  readonly port: Said<number> | undefined;
-  readonly ttlSeconds: Said<number> | undefined;
-  readonly region: Said<string> | undefined;
-  readonly headers: Said<readonly string[]> | undefined;
-  readonly variables: Said<readonly string[]> | undefined;
-  readonly pathPrefix: Said<string> | undefined;
-  readonly maxConnections: Said<number> | undefined;
-  readonly cacheSize: Said<number> | undefined;
-  readonly logToFile: Said<boolean> | undefined;
-  readonly ignoreTransientErrors: Said<boolean> | undefined;
-  readonly validateCredentials: Said<boolean> | undefined;
-  readonly credentialsFile: Said<string> | undefined;
-}
+export interface SaidAwsAgent
+  extends SaidKeys<{
+    logLevel: string;
+    address: string;
+    port: number;
+    ttlSeconds: number;
+    region: string;
+    headers: readonly string[];
+    variables: readonly string[];
+    pathPrefix: string;
+    maxConnections: number;
+    cacheSize: number;
+    logToFile: boolean;
+    ignoreTransientErrors: boolean;
+    validateCredentials: boolean;
+    credentialsFile: string;
+  }> {}
 
 const keys = [
   'log_level',
@@ -52,46 +53,20 @@ export function readAwsAgent(file: string, text: string, report: Report): SaidAw
       `unknown key; ${guess === undefined ? `known here: ${keys.join(', ')}` : `did you mean ${guess}?`}`,
     );
   }
-  const read = <T>(
-    key: string,
-    expected: string,
-    convert: (value: unknown) => T | undefined,
-  ): Said<T> | undefined => {
-    if (!Object.hasOwn(values, key)) return undefined;
-    const value = convert(values[key]);
-    if (value === undefined) report.problem(originOf(key), `expected ${expected}`);
-    return value === undefined ? undefined : { value, origin: originOf(key) };
-  };
-  const text1 = (key: string) =>
-    read(key, 'a string', (value) => (typeof value === 'string' ? value : undefined));
-  const list = (key: string) =>
-    read(key, 'a list of strings that is not empty', (value) =>
-      Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'string')
-        ? (value as string[])
-        : undefined,
-    );
-  const number = (key: string, least: number, most: number) =>
-    read(key, `a number from ${least} to ${most}`, (value) => {
-      const amount = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
-      return typeof amount === 'number' && Number.isInteger(amount) && amount >= least && amount <= most
-        ? amount
-        : undefined;
-    });
-  const flag = (key: string) =>
-    read(key, 'true or false', (value) => (typeof value === 'boolean' ? value : undefined));
+  const { any, words, list, number, flag } = readersOf(values, originOf, report);
   return {
-    logLevel: read('log_level', 'debug, info, warn, error or none', (value) =>
+    logLevel: any('log_level', 'debug, info, warn, error or none', (value) =>
       typeof value === 'string' && /^(?:debug|info|warn|error|none)$/i.test(value)
         ? value.toLowerCase()
         : undefined,
     ),
-    address: text1('http_address'),
+    address: words('http_address'),
     port: number('http_port', 1024, 65_535),
     ttlSeconds: number('ttl_seconds', 0, 3600),
-    region: text1('region'),
+    region: words('region'),
     headers: list('ssrf_headers'),
     variables: list('ssrf_env_variables'),
-    pathPrefix: read('path_prefix', 'a path that begins with /', (value) =>
+    pathPrefix: any('path_prefix', 'a path that begins with /', (value) =>
       typeof value === 'string' && value.startsWith('/') ? value : undefined,
     ),
     maxConnections: number('max_conn', 1, 1000),
@@ -99,7 +74,44 @@ export function readAwsAgent(file: string, text: string, report: Report): SaidAw
     logToFile: flag('log_to_file'),
     ignoreTransientErrors: flag('ignore_transient_errors'),
     validateCredentials: flag('validate_credentials'),
-    credentialsFile: text1('credentials_file_path'),
+    credentialsFile: words('credentials_file_path'),
+  };
+}
+
+/** A key by its type; a value of another is a problem at its place. */
+function readersOf(
+  values: Readonly<Record<string, unknown>>,
+  originOf: (key: string) => Origin,
+  report: Report,
+) {
+  function any<T>(
+    key: string,
+    expected: string,
+    convert: (value: unknown) => T | undefined,
+  ): Said<T> | undefined {
+    if (!Object.hasOwn(values, key)) return undefined;
+    const value = convert(values[key]);
+    if (value === undefined) report.problem(originOf(key), `expected ${expected}`);
+    return value === undefined ? undefined : { value, origin: originOf(key) };
+  }
+  return {
+    any,
+    words: (key: string) => any(key, 'a string', (value) => (typeof value === 'string' ? value : undefined)),
+    flag: (key: string) =>
+      any(key, 'true or false', (value) => (typeof value === 'boolean' ? value : undefined)),
+    list: (key: string) =>
+      any(key, 'a list of strings that is not empty', (value) =>
+        Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'string')
+          ? (value as string[])
+          : undefined,
+      ),
+    number: (key: string, least: number, most: number) =>
+      any(key, `a number from ${least} to ${most}`, (value) => {
+        const amount = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
+        return typeof amount === 'number' && Number.isInteger(amount) && amount >= least && amount <= most
+          ? amount
+          : undefined;
+      }),
   };
 }
 

@@ -1,28 +1,30 @@
 // A `template` block, as consul-template and every agent that is built on it read it.
-import type { Said } from '../hcl/block.ts';
+import type { Said, SaidKeys } from '../hcl/block.ts';
 import type { Record, Wait } from '../hcl/record.ts';
 import type { Origin } from '../hcl/report.ts';
 
-export interface SaidTemplate {
+export interface SaidTemplate
+  extends SaidKeys<{
+    source: string;
+    contents: string;
+    destination: string;
+    createDestDirs: boolean;
+    perms: number;
+    user: string;
+    group: string;
+    backup: boolean;
+    command: readonly string[];
+    commandTimeout: number;
+    errorOnMissingKey: boolean;
+    errorFatal: boolean;
+    leftDelimiter: string;
+    rightDelimiter: string;
+    deniedFunctions: readonly string[];
+    sandboxPath: string;
+    wait: Wait;
+  }> {
   readonly origin: Origin;
-  readonly source: Said<string> | undefined;
-  readonly contents: Said<string> | undefined;
-  readonly destination: Said<string> | undefined;
-  readonly createDestDirs: Said<boolean> | undefined;
-  readonly perms: Said<number> | undefined;
-  readonly user: Said<string> | undefined;
-  readonly group: Said<string> | undefined;
-  readonly backup: Said<boolean> | undefined;
-  readonly command: Said<readonly string[]> | undefined;
-  readonly commandTimeout: Said<number> | undefined;
   readonly exec: SaidExec | undefined;
-  readonly errorOnMissingKey: Said<boolean> | undefined;
-  readonly errorFatal: Said<boolean> | undefined;
-  readonly leftDelimiter: Said<string> | undefined;
-  readonly rightDelimiter: Said<string> | undefined;
-  readonly deniedFunctions: Said<readonly string[]> | undefined;
-  readonly sandboxPath: Said<string> | undefined;
-  readonly wait: Said<Wait> | undefined;
   /** The keys that are there. */
   readonly keys: readonly string[];
 }
@@ -84,24 +86,28 @@ function idOf(said: Said<number> | undefined): Said<string> | undefined {
   return said && { ...said, value: String(said.value) };
 }
 
-export interface SaidExec {
+export interface SaidExec
+  extends SaidKeys<{
+    command: readonly string[];
+    enabled: boolean;
+    killSignal: string;
+    killTimeout: number;
+    reloadSignal: string;
+    splay: number;
+    timeout: number;
+  }> {
   readonly origin: Origin;
-  readonly command: Said<readonly string[]> | undefined;
-  readonly enabled: Said<boolean> | undefined;
-  readonly killSignal: Said<string> | undefined;
-  readonly killTimeout: Said<number> | undefined;
-  readonly reloadSignal: Said<string> | undefined;
-  readonly splay: Said<number> | undefined;
-  readonly timeout: Said<number> | undefined;
   readonly env: SaidExecEnv | undefined;
 }
 
-interface SaidExecEnv {
+interface SaidExecEnv
+  extends SaidKeys<{
+    pristine: boolean;
+    allowed: readonly string[];
+    denied: readonly string[];
+    custom: readonly string[];
+  }> {
   readonly origin: Origin;
-  readonly pristine: Said<boolean> | undefined;
-  readonly allowed: Said<readonly string[]> | undefined;
-  readonly denied: Said<readonly string[]> | undefined;
-  readonly custom: Said<readonly string[]> | undefined;
 }
 
 export function readExec(record: Record): SaidExec {

@@ -1,53 +1,62 @@
 // What the files of one consul-template or envconsul say, read but not yet put into latchkey's words.
-import type { Said } from '../hcl/block.ts';
+import type { SaidKeys } from '../hcl/block.ts';
 import type { Wait } from '../hcl/record.ts';
 import type { Origin } from '../hcl/report.ts';
 import type { SaidExec, SaidTemplate } from './read-template.ts';
 
 /** What both tools have. */
-export interface SaidCommon {
+export interface SaidCommon
+  extends SaidKeys<{
+    killSignal: string;
+    reloadSignal: string;
+    logLevel: string;
+    pidFile: string;
+    wait: Wait;
+    /** `{{ env "CONSUL_HTTP_ADDR" }}` in a template sees it. */
+    consulAddress: string;
+  }> {
   readonly vault: SaidVaultClient | undefined;
   readonly exec: SaidExec | undefined;
-  readonly killSignal: Said<string> | undefined;
-  readonly reloadSignal: Said<string> | undefined;
-  readonly logLevel: Said<string> | undefined;
-  readonly pidFile: Said<string> | undefined;
   readonly syslog: Origin | undefined;
-  readonly wait: Said<Wait> | undefined;
-  /** `{{ env "CONSUL_HTTP_ADDR" }}` in a template sees it. */
-  readonly consulAddress: Said<string> | undefined;
 }
 
-export interface SaidConsulTemplate extends SaidCommon {
+export interface SaidConsulTemplate
+  extends SaidCommon,
+    SaidKeys<{
+      leftDelimiter: string;
+      rightDelimiter: string;
+      logFile: string;
+    }> {
   readonly templates: readonly SaidTemplate[];
-  readonly leftDelimiter: Said<string> | undefined;
-  readonly rightDelimiter: Said<string> | undefined;
-  readonly logFile: Said<string> | undefined;
 }
 
-export interface SaidVaultClient {
+export interface SaidVaultClient
+  extends SaidKeys<{
+    address: string;
+    enabled: boolean;
+    namespace: string;
+    renewToken: boolean;
+    token: string;
+    tokenFile: string;
+    unwrapToken: boolean;
+    defaultLease: number;
+    kubernetesRole: string;
+    kubernetesTokenPath: string;
+    kubernetesMount: string;
+  }> {
   readonly origin: Origin;
-  readonly address: Said<string> | undefined;
-  readonly enabled: Said<boolean> | undefined;
-  readonly namespace: Said<string> | undefined;
-  readonly renewToken: Said<boolean> | undefined;
-  readonly token: Said<string> | undefined;
-  readonly tokenFile: Said<string> | undefined;
-  readonly unwrapToken: Said<boolean> | undefined;
-  readonly defaultLease: Said<number> | undefined;
-  readonly kubernetesRole: Said<string> | undefined;
-  readonly kubernetesTokenPath: Said<string> | undefined;
-  readonly kubernetesMount: Said<string> | undefined;
   readonly ssl: SaidSsl | undefined;
 }
 
-export interface SaidSsl {
+export interface SaidSsl
+  extends SaidKeys<{
+    enabled: boolean;
+    verify: boolean;
+    caCert: string;
+    caPath: string;
+    cert: string;
+    key: string;
+    serverName: string;
+  }> {
   readonly origin: Origin;
-  readonly enabled: Said<boolean> | undefined;
-  readonly verify: Said<boolean> | undefined;
-  readonly caCert: Said<string> | undefined;
-  readonly caPath: Said<string> | undefined;
-  readonly cert: Said<string> | undefined;
-  readonly key: Said<string> | undefined;
-  readonly serverName: Said<string> | undefined;
 }

@@ -1,27 +1,32 @@
 // Reads one file of envconsul, its older keys too, which it moves to where they are today.
 import { readCommon } from '../consul-template/read-common.ts';
 import type { SaidCommon } from '../consul-template/said-consul-template.ts';
-import type { Said } from '../hcl/block.ts';
+import type { SaidKeys } from '../hcl/block.ts';
 import type { HclObject } from '../hcl/node.ts';
 import { createRecord, type Record } from '../hcl/record.ts';
 import type { Origin, Report } from '../hcl/report.ts';
 import { decodeTree, type Entry, type MapTree, type Tree } from '../hcl/tree.ts';
 
-export interface SaidEnvconsul extends SaidCommon {
+export interface SaidEnvconsul
+  extends SaidCommon,
+    SaidKeys<{
+      pristine: boolean;
+      sanitize: boolean;
+      upcase: boolean;
+    }> {
   readonly secrets: readonly SaidPrefix[];
   /** From Consul, which is not asked. */
   readonly prefixes: readonly SaidPrefix[];
   readonly services: readonly Origin[];
-  readonly pristine: Said<boolean> | undefined;
-  readonly sanitize: Said<boolean> | undefined;
-  readonly upcase: Said<boolean> | undefined;
 }
 
-export interface SaidPrefix {
+export interface SaidPrefix
+  extends SaidKeys<{
+    path: string;
+    format: string;
+    noPrefix: boolean;
+  }> {
   readonly origin: Origin;
-  readonly path: Said<string> | undefined;
-  readonly format: Said<string> | undefined;
-  readonly noPrefix: Said<boolean> | undefined;
   readonly keys: readonly { readonly name: string; readonly format: string | undefined }[];
 }
 

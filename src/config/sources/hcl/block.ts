@@ -11,6 +11,9 @@ export interface Said<T> {
   readonly origin: Origin;
 }
 
+/** What is said under each of these keys; undefined: nothing. */
+export type SaidKeys<T> = { readonly [Key in keyof T]: Said<T[Key]> | undefined };
+
 export interface LabelledBlock {
   /** What stands between the name and the brace. */
   readonly labels: readonly HclKey[];

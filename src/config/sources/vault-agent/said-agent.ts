@@ -1,10 +1,17 @@
 // What the files of one Vault Agent or OpenBao agent or proxy say, read but not yet put into latchkey's words.
 import type { SaidTemplate } from '../consul-template/read-template.ts';
-import type { Said } from '../hcl/block.ts';
+import type { Said, SaidKeys } from '../hcl/block.ts';
 import type { Origin } from '../hcl/report.ts';
 import type { MapTree } from '../hcl/tree.ts';
 
-export interface SaidAgent {
+export interface SaidAgent
+  extends SaidKeys<{
+    exitAfterAuth: boolean;
+    pidFile: string;
+    logLevel: string;
+    logFormat: string;
+    logFile: string;
+  }> {
   readonly vault: SaidVault | undefined;
   readonly autoAuth: SaidAutoAuth | undefined;
   readonly cache: SaidCache | undefined;
@@ -14,24 +21,21 @@ export interface SaidAgent {
   readonly templateConfig: SaidTemplateConfig | undefined;
   readonly envTemplates: readonly SaidEnvTemplate[];
   readonly exec: SaidAgentExec | undefined;
-  readonly exitAfterAuth: Said<boolean> | undefined;
-  readonly pidFile: Said<string> | undefined;
-  readonly logLevel: Said<string> | undefined;
-  readonly logFormat: Said<string> | undefined;
-  readonly logFile: Said<string> | undefined;
 }
 
-export interface SaidVault {
+export interface SaidVault
+  extends SaidKeys<{
+    address: string;
+    namespace: string;
+    caCert: string;
+    caPath: string;
+    clientCert: string;
+    clientKey: string;
+    tlsServerName: string;
+    tlsSkipVerify: boolean;
+    retries: number;
+  }> {
   readonly origin: Origin;
-  readonly address: Said<string> | undefined;
-  readonly namespace: Said<string> | undefined;
-  readonly caCert: Said<string> | undefined;
-  readonly caPath: Said<string> | undefined;
-  readonly clientCert: Said<string> | undefined;
-  readonly clientKey: Said<string> | undefined;
-  readonly tlsServerName: Said<string> | undefined;
-  readonly tlsSkipVerify: Said<boolean> | undefined;
-  readonly retries: Said<number> | undefined;
 }
 
 export interface SaidAutoAuth {
@@ -40,29 +44,33 @@ export interface SaidAutoAuth {
   readonly sinks: readonly SaidSink[];
 }
 
-export interface SaidMethod {
+export interface SaidMethod
+  extends SaidKeys<{
+    mountPath: string;
+    namespace: string;
+    wrapTtl: number;
+    minBackoff: number;
+    maxBackoff: number;
+    exitOnError: boolean;
+  }> {
   readonly origin: Origin;
   readonly type: Said<string>;
-  readonly mountPath: Said<string> | undefined;
-  readonly namespace: Said<string> | undefined;
-  readonly wrapTtl: Said<number> | undefined;
-  readonly minBackoff: Said<number> | undefined;
-  readonly maxBackoff: Said<number> | undefined;
-  readonly exitOnError: Said<boolean> | undefined;
   readonly config: MapTree | undefined;
   /** Of the block `config`. */
   readonly configOrigin: Origin;
 }
 
-export interface SaidSink {
+export interface SaidSink
+  extends SaidKeys<{
+    wrapTtl: number;
+    dhType: string;
+    dhPath: string;
+    deriveKey: boolean;
+    aad: string;
+    aadVariable: string;
+  }> {
   readonly origin: Origin;
   readonly type: Said<string>;
-  readonly wrapTtl: Said<number> | undefined;
-  readonly dhType: Said<string> | undefined;
-  readonly dhPath: Said<string> | undefined;
-  readonly deriveKey: Said<boolean> | undefined;
-  readonly aad: Said<string> | undefined;
-  readonly aadVariable: Said<string> | undefined;
   readonly config: MapTree | undefined;
   readonly configOrigin: Origin;
 }
@@ -81,19 +89,21 @@ export interface SaidApiProxy {
   readonly isImplied: boolean;
 }
 
-export interface SaidListener {
+export interface SaidListener
+  extends SaidKeys<{
+    address: string;
+    role: string;
+    tlsDisable: boolean;
+    tlsCertFile: string;
+    tlsKeyFile: string;
+    requireRequestHeader: boolean;
+    socketMode: string;
+    socketUser: string;
+    socketGroup: string;
+    enableQuit: boolean;
+  }> {
   readonly origin: Origin;
   readonly type: Said<string>;
-  readonly address: Said<string> | undefined;
-  readonly role: Said<string> | undefined;
-  readonly tlsDisable: Said<boolean> | undefined;
-  readonly tlsCertFile: Said<string> | undefined;
-  readonly tlsKeyFile: Said<string> | undefined;
-  readonly requireRequestHeader: Said<boolean> | undefined;
-  readonly socketMode: Said<string> | undefined;
-  readonly socketUser: Said<string> | undefined;
-  readonly socketGroup: Said<string> | undefined;
-  readonly enableQuit: Said<boolean> | undefined;
 }
 
 export interface SaidTemplateConfig {
@@ -107,9 +117,11 @@ export interface SaidEnvTemplate {
   readonly template: SaidTemplate;
 }
 
-export interface SaidAgentExec {
+export interface SaidAgentExec
+  extends SaidKeys<{
+    command: readonly string[];
+    restart: string;
+    stopSignal: string;
+  }> {
   readonly origin: Origin;
-  readonly command: Said<readonly string[]> | undefined;
-  readonly restart: Said<string> | undefined;
-  readonly stopSignal: Said<string> | undefined;
 }
