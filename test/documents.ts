@@ -41,6 +41,17 @@ t.test('every file and folder that ARCHITECTURE.md names is there', (t) => {
   t.end();
 });
 
+t.test('each way that ARCHITECTURE.md tells has ten steps at most', (t) => {
+  const text = readFileSync(join(root, 'docs/ARCHITECTURE.md'), 'utf8');
+  const ways = text.split(/^## /m).filter((section) => /^A .* way\n/.test(section));
+  t.ok(ways.length >= 4);
+  for (const way of ways) {
+    const steps = way.match(/^\d+\. /gm) ?? [];
+    t.ok(steps.length > 0 && steps.length <= 10, `${way.split('\n', 1)[0]}: ${steps.length} steps`);
+  }
+  t.end();
+});
+
 t.test('every promise of SECURITY.md, and every kind of fault, names a test that holds it', (t) => {
   const text = readFileSync(join(root, 'SECURITY.md'), 'utf8');
   for (const [heading, least] of [
