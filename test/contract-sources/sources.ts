@@ -1,6 +1,15 @@
 // The contract of every kind of upstream but Vault (test/contract has that): one suite, over fakes of one frame and real things.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { silentLogger } from '../../src/base/logger.ts';
+import { createSystemClock } from '../../src/base/time/clock.ts';
+import { createLeaseEngine } from '../../src/lease/lease-engine.ts';
+import { defaultEntryPolicy, type EntryPolicy } from '../../src/store/entry.ts';
+import { createReference } from '../../src/store/reference.ts';
 import { type SecretAnswer, secretFields } from '../../src/store/secret-version.ts';
+import { createStore } from '../../src/store/store.ts';
+import { createAuthority } from '../support/certificates.ts';
 import type { FakeFault } from '../support/fake-service.ts';
 import { startKindSource } from '../support/kind-source.ts';
 import { awsKinds } from '../support/kinds/aws-kinds.ts';
@@ -9,6 +18,8 @@ import { httpKind } from '../support/kinds/http-kind.ts';
 import type { KindCase, KindFixture } from '../support/kinds/kind-fixture.ts';
 import { kubernetesKind } from '../support/kinds/kubernetes-kind.ts';
 import { localKinds } from '../support/kinds/local-kinds.ts';
+import { testFolder } from '../support/test-folder.ts';
+import { startTlsFront } from '../support/tls-front.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const cases: readonly KindCase[] = [...localKinds, httpKind, kubernetesKind, ...cloudKinds, ...awsKinds(t)];
@@ -52,12 +63,14 @@ for (const kind of cases) {
       t.equal(valueIn(first).toString(), `${canary} one`);
       t.not(await isCurrent(path, first), false, 'it is still that one');
       t.equal((await read(path)).dataDigest, first.dataDigest, 'the same data is the same');
-      await fixture.put('plain', `${canary} two`);
-      await waitFor('the rotation is seen', async () => (await isCurrent(path, first)) !== true);
-      const second = await read(path);
-      t.equal(valueIn(second).toString(), `${canary} two`);
-      t.not(second.dataDigest, first.dataDigest);
-      if (second.versionId !== undefined) t.not(second.versionId, first.versionId);
+      if (fixture.isFixed !== true) {
+        await fixture.put('plain', `${canary} two`);
+        await waitFor('the rotation is seen', async () => (await isCurrent(path, first)) !== true);
+        const second = await read(path);
+        t.equal(valueIn(second).toString(), `${canary} two`);
+        t.not(second.dataDigest, first.dataDigest);
+        if (second.versionId !== undefined) t.not(second.versionId, first.versionId);
+      }
       if (fixture.putFields !== undefined) {
         t.match(await fields(await fixture.putFields('fields', { user: 'joe', password: canary })), {
           user: 'joe',
@@ -139,6 +152,7 @@ for (const kind of cases) {
           { status: 302, headers: { location: 'http://127.0.0.1:1/' } },
           'upstream_answer_invalid',
         ],
+        ['another content', { text: `<html>${canary}` }, fixture.isAnyAnswer ? 'fine' : /answer_invalid/],
         ['clock', { skewMs: 600_000 }, 'fine'],
       ];
       for (const [name, fault, code] of faults) {
@@ -195,6 +209,112 @@ for (const kind of cases) {
     fixture.expireLogin();
     t.equal(valueIn(await read(path)).toString(), canary);
   });
+
+  t.test(
+    `${kind.kind}: a login that is refused is told as that, and comes back`,
+    { skip: kind.skip ?? false },
+    async (t) => {
+      const { fixture, read, source } = await setUp(t, kind);
+      const { service, expireLogin } = fixture;
+      if (service === undefined || expireLogin === undefined) return;
+      const path = await fixture.put('app', canary);
+      await read(path);
+      service.fault = { status: 401, text: canary, ...matching(fixture) };
+      t.match(await codeOf(read(path)), /^(?:login_failed|token_invalid)$/);
+      t.equal(source.status().state, 'login_failed');
+      service.fault = undefined;
+      await waitFor('it is logged in again', async () => (await codeOf(read(path))) === 'fine');
+      t.equal(source.status().state, 'ready');
+    },
+  );
+
+  t.test(
+    `${kind.kind}: speaks TLS with servers of its authority, and with no other`,
+    { skip: kind.skip ?? false },
+    async (t) => {
+      const fixture = await kind.start(t);
+      const { service, config } = fixture;
+      if (service === undefined || !JSON.stringify(config).includes(service.address)) return;
+      const authority = await createAuthority();
+      const port = await startTlsFront(t, service.port, await authority.issue());
+      const behind = JSON.parse(
+        JSON.stringify(config).replaceAll(service.address, `https://127.0.0.1:${port}`),
+      );
+      const folder = testFolder(t);
+      const start = async (name: string, cert: string) => {
+        writeFileSync(join(folder, name), cert, { mode: 0o600 });
+        const tls = { ca_file: join(folder, name) };
+        return await startKindSource(
+          t,
+          { ...behind, tls },
+          fixture.env === undefined ? {} : { env: fixture.env },
+        );
+      };
+      const path = await fixture.put('app', canary);
+      const { read } = await start('good.pem', authority.cert);
+      t.equal(valueIn(await read(path)).toString(), canary);
+      const other = await start('other.pem', (await createAuthority('Other')).cert);
+      const before = service.requests.length;
+      t.equal(await codeOf(other.read(path)), 'upstream_unavailable');
+      t.equal(other.source.status().state, 'tls_failed');
+      const seen = service.requests.slice(before);
+      t.ok(
+        seen.every((one) => fixture.isRead?.(one) !== true),
+        'and nothing was asked through it',
+      );
+    },
+  );
+
+  t.test(
+    `${kind.kind}: what is removed or denied is kept as the policy says, and no longer`,
+    { skip: kind.skip ?? false },
+    async (t) => {
+      const { fixture, source } = await setUp(t, kind);
+      const clock = createSystemClock();
+      const store = createStore({ clock });
+      const engine = createLeaseEngine({
+        ...{ store, clock, random: Math.random, logger: silentLogger },
+        upstreams: new Map([['up', source]]),
+      });
+      t.teardown(() => engine.close({ signal: AbortSignal.timeout(2000) }));
+      const open = async (name: string, policy: Partial<EntryPolicy>) =>
+        store.open(createReference({ upstream: 'up', path: await fixture.put(name, canary) }), {
+          ...{ ...defaultEntryPolicy, refreshMs: 100, maxStaleMs: 3_600_000, onStale: 'keep' },
+          ...policy,
+        }).entry;
+      const gone = await open('gone', { onRemoved: 'fail' });
+      const missed = await open('missed', { onRemoved: 'keep' });
+      const refused = await open('refused', { onDenied: 'fail' });
+      const doubted = await open('doubted', { onDenied: 'keep' });
+      const all = [gone, missed, refused, doubted];
+      engine.start();
+      await waitFor('all are there', () => all.every(({ state }) => state === 'fresh'), 20_000);
+      await fixture.remove?.('gone');
+      await fixture.remove?.('missed');
+      await fixture.deny?.('refused');
+      await fixture.deny?.('doubted');
+      if (fixture.remove) {
+        await waitFor('it is seen', () => gone.state === 'expired' && missed.state === 'stale', 20_000);
+        t.match(
+          [gone, missed],
+          [
+            { current: undefined, isRemoved: true },
+            { isRemoved: true, error: { code: 'not_found' } },
+          ],
+        );
+        t.ok(missed.current !== undefined, 'kept, for as long as max_stale');
+      }
+      if (fixture.deny) {
+        await waitFor('it is seen', () => refused.state === 'expired' && doubted.state === 'stale', 20_000);
+        t.match(
+          [refused, doubted],
+          [{ current: undefined, error: { code: 'denied' } }, { error: { code: 'denied' } }],
+        );
+        t.ok(doubted.current !== undefined);
+      } else t.equal(refused.state, 'fresh', 'the others are as they were');
+      t.equal(source.status().state, 'ready');
+    },
+  );
 }
 
 function matching(fixture: KindFixture): Pick<FakeFault, 'matches'> {

@@ -199,8 +199,14 @@ export const onepasswordKind: KindCase = {
           name,
           Object.entries(fields).map(([label, value]) => ({ id: label, label, value, type: 'STRING' })),
         ),
-      remove: (name) => void items.delete(idOf(name)),
-      deny: (name) => void denied.add(idOf(name)),
+      remove(name) {
+        contentVersion += 1;
+        items.delete(idOf(name));
+      },
+      deny(name) {
+        contentVersion += 1;
+        denied.add(idOf(name));
+      },
       expireLogin() {
         token = 'canary-5f1d-other';
         writeFileSync(tokenFile, token);

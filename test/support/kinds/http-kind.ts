@@ -40,6 +40,7 @@ export const httpKind: KindCase = {
       hasBinary: true,
       hasUnicodeNames: true,
       isPushed: false,
+      isAnyAnswer: true,
       put: (name, value) => put(name, Buffer.from(value)),
       putFields: (name, fields) => put(name, Buffer.from(JSON.stringify(fields))),
       remove: (name) => void values.delete(name),

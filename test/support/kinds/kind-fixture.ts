@@ -25,6 +25,10 @@ export interface KindFixture {
   readonly hasBinary: boolean;
   /** Names beyond ASCII. */
   readonly hasUnicodeNames: boolean;
+  /** What it has never changes, as long as the agent lives. */
+  readonly isFixed?: boolean;
+  /** Whatever it answers is a value. */
+  readonly isAnyAnswer?: boolean;
   /** Another path of the same secret, known to be the same after a read. */
   alias?(path: string): string;
   /** Does it say by itself that something changed? */

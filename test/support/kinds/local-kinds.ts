@@ -3,6 +3,7 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { createKeyFileText, keyFromText } from '../../../src/upstream/file/seal-key.ts';
+import { startServing } from '../serving.ts';
 import { testFolder } from '../test-folder.ts';
 import type { KindCase } from './kind-fixture.ts';
 
@@ -100,4 +101,52 @@ const execKind: KindCase = {
   },
 };
 
-export const localKinds: readonly KindCase[] = [folderKind, documentKind, execKind];
+const envKind: KindCase = {
+  kind: 'env',
+  async start() {
+    // The source is given this very object: what it holds is the environment of the moment.
+    const env: Record<string, string> = {};
+    const nameOf = (name: string) => `APP_${name.replaceAll(/[^A-Za-z0-9]/g, '_')}`;
+    return {
+      config: { kind: 'env' },
+      env,
+      isFixed: true,
+      largest: 100_000,
+      hasBinary: false,
+      hasUnicodeNames: false,
+      isPushed: false,
+      put(name, value) {
+        env[nameOf(name)] = value.toString();
+        return nameOf(name);
+      },
+      putFields(name, fields) {
+        env[nameOf(name)] = JSON.stringify(fields);
+        return nameOf(name);
+      },
+    };
+  },
+};
+
+const agentKind: KindCase = {
+  kind: 'agent',
+  async start(t: Test) {
+    const serving = await startServing();
+    t.teardown(serving.close);
+    const put = (name: string, fields: Record<string, string>) => {
+      serving.put(name, fields);
+      return name;
+    };
+    return {
+      config: { kind: 'agent', socket: serving.socketPath },
+      largest: 1 << 20,
+      hasBinary: false,
+      hasUnicodeNames: false,
+      isPushed: false,
+      put: (name, value) => put(name, { value: value.toString() }),
+      putFields: put,
+      remove: (name) => serving.drop(name),
+    };
+  },
+};
+
+export const localKinds: readonly KindCase[] = [folderKind, documentKind, execKind, envKind, agentKind];
