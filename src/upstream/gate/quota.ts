@@ -54,6 +54,8 @@ interface Mount {
   waitMs: number;
   /** Paths without a value that were refused, and when. */
   readonly wanting: Map<string, number>;
+  /** When one that has a value was last let through. */
+  polledAt: number;
   /** Until when callers wait for the agent: it was refused something that it cannot do without. */
   owedUntil: number;
   /** The trial that is under way; the others wait for its outcome. */
@@ -80,6 +82,8 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
     const held = holds.find((hold) => now < hold.until);
     if (held !== undefined) throw refuse(scope, priority, mount, held);
     if (mount.hold === undefined || priority === 'interactive') return;
+    // But whoever asks for ever new ones, as a program may, does not keep all polls away for good.
+    if (now - mount.polledAt > quietMs + 8 * mount.waitMs) return;
     // One that asks in vain for its first value goes before those that ask whether theirs is still the newest.
     for (const [path, since] of mount.wanting)
       if (now - since > 3 * mount.waitMs + quietMs) mount.wanting.delete(path);
@@ -102,6 +106,7 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
         limitedAt: now,
         waitMs: 0,
         wanting: new Map(),
+        polledAt: now,
         owedUntil: 0,
         trial: undefined,
       };
@@ -159,6 +164,7 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
       if (mount.trial === undefined) break;
       await orAborted(mount.trial, request.signal);
     }
+    if (request.priority === 'background') mount.polledAt = clock.now();
     const done = Promise.withResolvers<void>();
     mount.trial = done.promise;
     try {

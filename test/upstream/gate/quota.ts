@@ -173,3 +173,15 @@ t.test('a wait of no time, as servers tell that cut to seconds, is not at once a
   }
   t.ok(asked <= 10, `${asked} requests in a minute`);
 });
+
+t.test('polls get a turn now and then, however many ask in vain for a first value', async (t) => {
+  const clock = createFakeClock();
+  const server = createServer(clock, { most: 2, windowMs: 5 * second });
+  let polls = 0;
+  for (let tick = 0; tick < 600; tick += 1) {
+    if (!(await isRefused(server.ask('poll', 'background')))) polls += 1;
+    for (const name of ['x', 'y', 'z']) await isRefused(server.ask(`${name}${tick}`));
+    await clock.advance(second);
+  }
+  t.ok(polls >= 3 && polls <= 12, `${polls} polls in ten minutes`);
+});
