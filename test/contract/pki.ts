@@ -120,3 +120,34 @@ contract('an issued certificate has a lease where the role says so', async (t, s
   );
   t.ok((await server.ask('GET', `pki/cert/${issued.data.serial_number}`)).body.data.revocation_time > 0);
 });
+
+contract('the issuer of a mount is shown by its id and as the default', async (t, server) => {
+  await server.ask('POST', 'sys/mounts/pki', { data: { type: 'pki' } });
+  t.equal((await server.ask('GET', 'pki/issuer/default')).status, 500);
+  t.equal((await server.ask('LIST', 'pki/issuers')).status, 404);
+  const root = (
+    await server.ask('POST', 'pki/root/generate/internal', { data: { common_name: 'Test Root', ttl: '90m' } })
+  ).body.data;
+  const { data } = (await server.ask('GET', 'pki/issuer/default')).body;
+  t.match(data, {
+    issuer_id: root.issuer_id,
+    key_id: root.key_id,
+    leaf_not_after_behavior: 'err',
+    revoked: false,
+  });
+  t.equal(data.certificate, `${root.certificate}\n`);
+  t.same(data.ca_chain, [data.certificate]);
+  t.same((await server.ask('GET', `pki/issuer/${root.issuer_id}`)).body.data, data);
+  t.match((await server.ask('GET', 'pki/issuer/default/json', { token: '' })).body.data, {
+    certificate: data.certificate,
+    issuer_id: root.issuer_id,
+  });
+  t.match((await server.ask('LIST', 'pki/issuers')).body.data, {
+    keys: [root.issuer_id],
+    key_info: {
+      [root.issuer_id]: { is_default: true, key_id: root.key_id, serial_number: root.serial_number },
+    },
+  });
+  t.match((await server.ask('GET', 'pki/config/issuers')).body.data, { default: root.issuer_id });
+  t.equal((await server.ask('GET', 'pki/issuer/none')).status, 500);
+});

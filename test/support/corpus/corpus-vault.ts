@@ -1,5 +1,5 @@
 // The vault that the templates of a corpus are rendered from: a real one where a program is found (a namespace for each
-// template), else the embedded one (started again for each template), which has no certificates.
+// template), else the embedded one (started again for each template), which signs no keys of SSH.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -2,7 +2,6 @@
 import type { JsonObject } from '../../../../src/base/text/json.ts';
 import type { Backend, BackendContext, Call, LeaseGrant, Route, VaultResponse } from '../backend.ts';
 import { intField, secondsField, textField } from '../fields.ts';
-import { newUuid } from '../identifiers.ts';
 import { mountTtl } from '../namespace.ts';
 import { createRoleCollection } from '../role-collection.ts';
 import { badRequest, collected } from '../vault-error.ts';
@@ -18,10 +17,11 @@ import {
   privateKeyPem,
   readRequest,
 } from './pki-certificates.ts';
+import { type Issuer, issuerRoutes, newIssuer } from './pki-issuers.ts';
 import { chooseLife, chooseNames, describePkiRole, type PkiRole, readPkiRole } from './pki-role.ts';
 
 interface PkiState {
-  ca: CertificateAuthority | undefined;
+  issuer: Issuer | undefined;
   /** By serial; what `cert/SERIAL` shows. */
   readonly issued: Map<string, Certificate>;
   /** Serial to the time of revocation. */
@@ -31,7 +31,7 @@ interface PkiState {
 const clockSkewMs = 30_000;
 
 export function createPki(context: BackendContext): Backend {
-  const state: PkiState = { ca: undefined, issued: new Map(), revoked: new Map() };
+  const state: PkiState = { issuer: undefined, issued: new Map(), revoked: new Map() };
   const collection = createRoleCollection<PkiRole>({
     folder: 'roles',
     read: ({ data }) => readPkiRole(data),
@@ -44,7 +44,7 @@ export function createPki(context: BackendContext): Backend {
     return role;
   };
   return {
-    unauthenticated: ['ca', 'ca/pem', 'ca_chain', 'cert/*', 'crl', 'crl/pem'],
+    unauthenticated: ['ca', 'ca/pem', 'ca_chain', 'cert/*', 'crl', 'crl/pem', 'issuer/+/json'],
     routes: [
       { pattern: 'root/generate/:kind', update: (call) => generateRoot(context, state, call) },
       { pattern: 'root', delete: () => removeRoot(state) },
@@ -55,6 +55,7 @@ export function createPki(context: BackendContext): Backend {
       { pattern: 'certs', list: () => ({ data: { keys: [...state.issued.keys()].sort() } }) },
       { pattern: 'config/urls', read: () => ({ data: {} }), update: () => undefined },
       { pattern: 'tidy', update: () => ({ status: 202, data: null }) },
+      ...issuerRoutes(() => state.issuer),
       ...readRoutes(context, state),
     ],
   };
@@ -75,18 +76,20 @@ async function generateRoot(context: BackendContext, state: PkiState, call: Call
   const mount = mountTtl(context.mount);
   const now = context.clock.wall();
   const seconds = Math.min(secondsField(call.data, 'ttl') || mount.defaultSeconds, mount.maxSeconds);
-  state.ca = await newAuthority(pair, commonName, now - clockSkewMs, now + seconds * 1000);
-  state.issued.set(state.ca.serial, state.ca);
+  const ca = await newAuthority(pair, commonName, now - clockSkewMs, now + seconds * 1000);
+  const issuer = newIssuer(ca, textField(call.data, 'issuer_name'));
+  state.issuer = issuer;
+  state.issued.set(ca.serial, ca);
   return {
     data: {
-      certificate: state.ca.pem,
-      expiration: Math.floor(state.ca.notAfterMs / 1000),
-      issuer_id: newUuid(),
-      issuer_name: textField(call.data, 'issuer_name'),
-      issuing_ca: state.ca.pem,
-      key_id: newUuid(),
+      certificate: ca.pem,
+      expiration: Math.floor(ca.notAfterMs / 1000),
+      issuer_id: issuer.id,
+      issuer_name: issuer.name,
+      issuing_ca: ca.pem,
+      key_id: issuer.keyId,
       key_name: textField(call.data, 'key_name'),
-      serial_number: state.ca.serial,
+      serial_number: ca.serial,
       ...(kind === 'exported' ? await keyFields(pair, call.data) : {}),
     },
   };
@@ -201,7 +204,7 @@ async function keyFields(pair: KeyPair, data: JsonObject): Promise<Record<string
 }
 
 function requireCa(state: PkiState): CertificateAuthority {
-  if (state.ca !== undefined) return state.ca;
+  if (state.issuer !== undefined) return state.issuer.ca;
   throw collected(
     500,
     'could not fetch the CA certificate (was one set?): no default issuer currently configured',
@@ -227,12 +230,19 @@ function readRoutes(context: BackendContext, state: PkiState): Route[] {
   const raw = (body: string | Buffer, contentType: string): VaultResponse => ({ raw: { body, contentType } });
   const pemType = 'application/pem-certificate-chain';
   const noCa: VaultResponse = { status: 204, data: null };
-  const list = async (): Promise<string> =>
-    state.ca ? newRevocationList(state.ca, state.revoked, context.clock.wall()) : '';
+  const caOf = (): CertificateAuthority | undefined => state.issuer?.ca;
+  const list = async (): Promise<string> => {
+    const ca = caOf();
+    return ca ? newRevocationList(ca, state.revoked, context.clock.wall()) : '';
+  };
+  const rawCa = (bytes: (ca: CertificateAuthority) => string | Buffer, contentType: string) => {
+    const ca = caOf();
+    return ca ? raw(bytes(ca), contentType) : noCa;
+  };
   return [
-    { pattern: 'ca', read: () => (state.ca ? raw(state.ca.der, 'application/pkix-cert') : noCa) },
-    { pattern: 'ca/pem', read: () => (state.ca ? raw(state.ca.pem, pemType) : noCa) },
-    { pattern: 'ca_chain', read: () => (state.ca ? raw(state.ca.pem, pemType) : noCa) },
+    { pattern: 'ca', read: () => rawCa(({ der }) => der, 'application/pkix-cert') },
+    { pattern: 'ca/pem', read: () => rawCa(({ pem }) => pem, pemType) },
+    { pattern: 'ca_chain', read: () => rawCa(({ pem }) => pem, pemType) },
     { pattern: 'crl/pem', read: async () => raw(await list(), 'application/x-pem-file') },
     { pattern: 'crl', read: async () => raw(await list(), 'application/x-pem-file') },
     {
@@ -241,7 +251,7 @@ function readRoutes(context: BackendContext, state: PkiState): Route[] {
         const name = (params['serial'] ?? '').replaceAll('-', ':').toLowerCase();
         const isCa = name === 'ca' || name === 'ca_chain';
         if (name === 'crl') return { data: { certificate: await list(), revocation_time: 0 } };
-        const certificate = isCa ? state.ca : state.issued.get(name);
+        const certificate = isCa ? caOf() : state.issued.get(name);
         if (certificate === undefined) return undefined;
         const revokedMs = state.revoked.get(certificate.serial);
         const data = {
@@ -258,5 +268,5 @@ function readRoutes(context: BackendContext, state: PkiState): Route[] {
 }
 
 function removeRoot(state: PkiState): undefined {
-  state.ca = undefined;
+  state.issuer = undefined;
 }
