@@ -46,7 +46,7 @@ const floodScript = `
     socket.on('close', () => { open -= 1; });
     socket.resume();
   }
-  const end = Date.now() + 10_000;
+  const end = Date.now() + 16_000;
   setInterval(() => {
     if (open > Number(most) && Date.now() < end) return;
     setTimeout(() => { console.log(open); process.exit(); }, 500);
