@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { startAgent } from '../support/cli.ts';
+import { runProgram, startAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { awsKinds } from '../support/kinds/aws-kinds.ts';
 import { cloudKinds } from '../support/kinds/cloud-kinds.ts';
@@ -89,6 +89,22 @@ t.test('every dialect and every template serves a secret of every kind', async (
     headers: { 'X-Vault-Request': 'true' },
   });
   t.strictSame(JSON.parse(list.text).data.keys.sort(), [...values.keys()].sort());
+
+  // What it costs, of an upstream with a known limit and of one of its secrets.
+  const explain = async (subject: string) =>
+    (await runProgram(t, ['explain', subject, '--socket', agent.socket])).stdout;
+  const azure = await explain('azure');
+  t.match(azure, /^upstream azure \(azure\) at http:.*: ready since /);
+  t.match(azure, /its secrets come to 172800 reads a day at most, about 0\.52 USD/);
+  t.match(azure, /limit of 4000 reads in 10 s \(that of the service\): \d+ used, (?:<1|\d) %/);
+  t.match(
+    await explain('s-azure'),
+    /upstream said so at 2.*\n {2}costs 172800 reads a day at most, 100 % of what azure is asked/,
+  );
+  t.match(await explain('exec'), /its secrets come to 172800 reads a day at most\n/);
+  const metrics = (await agent.ask('/metrics')).text;
+  t.match(metrics, /latchkey_upstream_limit_used\{upstream="azure",limit="4000 reads in 10 s"\} 0\.0/);
+  t.match(metrics, /latchkey_upstream_calls_day\{upstream="http"\} [1-9]/);
 
   const states = async () =>
     Object.fromEntries(

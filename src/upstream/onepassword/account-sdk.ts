@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { LatchkeyError } from '../../base/errors.ts';
+import { findPathFault } from '../../base/paths/trusted-path.ts';
 
 /** The part of `@1password/sdk` that is used. */
 export interface AccountSdk {
@@ -41,14 +42,27 @@ export interface AccountItem {
 // Not a literal: the bundler would want it to be there.
 const packageName: string = '@1password/sdk';
 
+/** It becomes a part of this process, with all that that holds. */
+function assertOurs(path: string): void {
+  const fault = findPathFault(path);
+  if (fault === undefined) return;
+  throw new LatchkeyError(
+    'login_failed',
+    `the package ${packageName} is not loaded: ${fault.path} ${fault.what}`,
+    { remedy: fault.remedy },
+  );
+}
+
 /** From `folder`, else from beside this program. Throws `login_failed` that says how to install it. */
 export async function loadAccountSdk(folder: string | undefined): Promise<AccountSdk> {
   try {
     const base = folder === undefined ? import.meta.url : pathToFileURL(join(folder, 'from-here.js'));
     const path = createRequire(base).resolve(packageName);
+    assertOurs(path);
     const loaded = (await import(pathToFileURL(path).href)) as AccountSdk & { default?: AccountSdk };
     return typeof loaded.createClient === 'function' ? loaded : (loaded.default ?? loaded);
   } catch (error) {
+    if (error instanceof LatchkeyError) throw error;
     const where = folder === undefined ? 'beside this program' : `in ${folder}`;
     const code = (error as { code?: unknown }).code;
     const isMissing = code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND';

@@ -1,4 +1,6 @@
 // Service accounts of 1Password by a library that is there or not, and what its failures mean.
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { startFakeAccount } from '../../support/fake-onepassword-sdk.ts';
 import { startKindSource } from '../../support/kind-source.ts';
@@ -24,6 +26,25 @@ t.test('without the library it says what is missing and how to get it', async (t
   });
   t.match(message, /need the package @1password\/sdk, which is not in \/tmp/);
   t.match(message, /npm install --prefix .* @1password\/sdk.*sdk_path; or use a Connect server/);
+});
+
+t.test('a library that others can change is not loaded', async (t) => {
+  const account = startFakeAccount(t);
+  chmodSync(join(account.folder, 'node_modules/@1password/sdk'), 0o777);
+  const { source } = await startKindSource(
+    t,
+    { kind: 'onepassword', sdk_path: account.folder },
+    { env: { OP_SERVICE_ACCOUNT_TOKEN: account.token } },
+  );
+  const { message } = await waitFor('the refusal', () => {
+    const status = source.status();
+    return status.state === 'login_failed' ? status : undefined;
+  });
+  t.match(
+    message,
+    /@1password\/sdk is not loaded: .*node_modules\/@1password\/sdk can be written by everybody/,
+  );
+  t.strictSame(account.logins, []);
 });
 
 t.test('references that come together are one request, and each counts', async (t) => {
