@@ -35,7 +35,7 @@ const sections: Readonly<Record<Section, { readonly isShown: boolean }>> = {
   files: { isShown: true },
   processes: { isShown: true },
   listeners: { isShown: true },
-  // Asked anew with each message.
+  // Asked again with each message.
   hooks: { isShown: true },
   access: { isShown: true },
   audit: { isShown: true },

@@ -43,7 +43,7 @@ export async function tellRefused(
   const { outcome, error } = JSON.parse(answer.body.toString('utf8')) as RefusedAnswer;
   const refusal = `${host} refused it`;
   if (outcome === 'changed') return `${refusal}, and upstream had a newer one: try again`;
-  if (outcome === 'same') return `${refusal}, and upstream has no other: it must be made anew there`;
+  if (outcome === 'same') return `${refusal}, and upstream has no other: it must be made again there`;
   if (outcome === 'recent') return `${refusal}, and upstream was asked a moment ago: try again`;
   return `${refusal}, and upstream could not be asked: ${error?.message ?? 'see the log of the agent'}`;
 }

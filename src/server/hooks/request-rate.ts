@@ -6,7 +6,7 @@ export interface RequestRate {
   take(key: string, perMinute: number): number;
 }
 
-/** A flood from more addresses than that lets the oldest of them begin anew. */
+/** A flood from more addresses than that lets the oldest of them begin again. */
 const mostKeys = 10_000;
 
 /** Whoever was quiet may send a third of a minute's at once. */

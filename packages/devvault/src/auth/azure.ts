@@ -1,11 +1,14 @@
 // Azure auth: a managed identity's access token. The keys come from `jwks_url` in the config, a field of this server
 // alone; the real method asks Entra for them and the resource manager for the machine.
+import type { JsonObject } from '../../../../src/base/text/json.ts';
 import type { Backend, BackendContext, Call, VaultResponse } from '../backend.ts';
 import { listField, textField } from '../fields.ts';
-import { createRoleCollection, type RoleCollection } from '../role-collection.ts';
+import { createRoleAuth } from '../role-auth.ts';
+import type { RoleCollection } from '../role-collection.ts';
 import { badRequest } from '../vault-error.ts';
 import { requireBound } from './bound.ts';
 import { verifyJwt } from './jwt-keys.ts';
+
 import { describeTokenParams, grantOf, readTokenParams, type TokenParams } from './token-params.ts';
 
 interface Config {
@@ -23,33 +26,24 @@ interface Role {
 }
 
 export function createAzure(context: BackendContext): Backend {
-  let config: Config | undefined;
-  const collection = createRoleCollection<Role>({
-    folder: 'role',
-    read: (call, name) => readRole(call, name),
-    describe: describeRole,
+  return createRoleAuth<Config, Role>({
+    readConfig,
+    describeConfig: ({ tenantId, resource, jwksUrl }) => ({
+      tenant_id: tenantId,
+      resource,
+      jwks_url: jwksUrl,
+    }),
+    readRole,
+    describeRole,
+    login: (data, roles, config) => login(context, config, roles, data),
   });
+}
+
+function readConfig(data: JsonObject): Config {
   return {
-    unauthenticated: ['login'],
-    routes: [
-      {
-        pattern: 'config',
-        read: () =>
-          config && {
-            data: { tenant_id: config.tenantId, resource: config.resource, jwks_url: config.jwksUrl },
-          },
-        update: ({ data }) => {
-          config = {
-            tenantId: textField(data, 'tenant_id'),
-            resource: textField(data, 'resource'),
-            jwksUrl: textField(data, 'jwks_url'),
-          };
-          return undefined;
-        },
-      },
-      ...collection.routes,
-      { pattern: 'login', update: (call) => login(context, config, collection, call) },
-    ],
+    tenantId: textField(data, 'tenant_id'),
+    resource: textField(data, 'resource'),
+    jwksUrl: textField(data, 'jwks_url'),
   };
 }
 
@@ -76,7 +70,7 @@ async function login(
   context: BackendContext,
   config: Config | undefined,
   roles: RoleCollection<Role>,
-  { data }: Call,
+  data: JsonObject,
 ): Promise<VaultResponse> {
   const roleName = textField(data, 'role');
   if (textField(data, 'jwt') === '') throw badRequest('jwt is required');

@@ -1,11 +1,14 @@
 // GCP auth: an instance's identity token (gce) or a JWT that a service account signed (iam). The keys come from
 // `jwks_url` in the config, a field of this server alone: the real method asks Google.
+import type { JsonObject } from '../../../../src/base/text/json.ts';
 import type { Backend, BackendContext, Call, VaultResponse } from '../backend.ts';
 import { listField, textField } from '../fields.ts';
-import { createRoleCollection, type RoleCollection } from '../role-collection.ts';
+import { createRoleAuth } from '../role-auth.ts';
+import type { RoleCollection } from '../role-collection.ts';
 import { badRequest } from '../vault-error.ts';
 import { requireBound } from './bound.ts';
 import { claimOf, verifyJwt } from './jwt-keys.ts';
+
 import { describeTokenParams, grantOf, readTokenParams, type TokenParams } from './token-params.ts';
 
 interface Role {
@@ -20,28 +23,15 @@ interface Role {
 const longestLifeSeconds = 900;
 
 export function createGcp(context: BackendContext): Backend {
-  let jwksUrl = '';
-  const collection = createRoleCollection<Role>({
-    folder: 'role',
+  return createRoleAuth<{ jwksUrl: string }, Role>({
     listFolder: 'roles',
-    read: (call, name) => readRole(call, name),
-    describe: describeRole,
+    config: { jwksUrl: '' },
+    readConfig: (data) => ({ jwksUrl: textField(data, 'jwks_url') }),
+    describeConfig: ({ jwksUrl }) => ({ jwks_url: jwksUrl }),
+    readRole,
+    describeRole,
+    login: (data, roles, config) => login(context, config?.jwksUrl ?? '', roles, data),
   });
-  return {
-    unauthenticated: ['login'],
-    routes: [
-      {
-        pattern: 'config',
-        read: () => ({ data: { jwks_url: jwksUrl } }),
-        update: ({ data }) => {
-          jwksUrl = textField(data, 'jwks_url');
-          return undefined;
-        },
-      },
-      ...collection.routes,
-      { pattern: 'login', update: (call) => login(context, jwksUrl, collection, call) },
-    ],
-  };
 }
 
 function readRole({ data }: Call, name: string): Role {
@@ -71,7 +61,7 @@ async function login(
   context: BackendContext,
   jwksUrl: string,
   roles: RoleCollection<Role>,
-  { data }: Call,
+  data: JsonObject,
 ): Promise<VaultResponse> {
   const roleName = textField(data, 'role');
   if (roleName === '') throw badRequest('role is required');

@@ -4,9 +4,11 @@ import type { JsonObject } from '../../../../src/base/text/json.ts';
 import type { Backend, BackendContext, Call, VaultResponse } from '../backend.ts';
 import { listField, mapField, statementsField, textField, textMapField } from '../fields.ts';
 import { globMatches } from '../policy/glob.ts';
-import { createRoleCollection, type RoleCollection } from '../role-collection.ts';
+import { createRoleAuth } from '../role-auth.ts';
+import type { RoleCollection } from '../role-collection.ts';
 import { badRequest, collected } from '../vault-error.ts';
 import { claimOf, type JwtKeys, verifyJwt } from './jwt-keys.ts';
+
 import { describeTokenParams, grantOf, readTokenParams, type TokenParams } from './token-params.ts';
 
 interface Config extends JwtKeys {
@@ -25,27 +27,13 @@ interface Role {
 }
 
 export function createJwt(context: BackendContext): Backend {
-  let config: Config | undefined;
-  const collection = createRoleCollection<Role>({
-    folder: 'role',
-    read: (call) => readRole(call),
-    describe: describeRole,
+  return createRoleAuth<Config, Role>({
+    readConfig,
+    describeConfig,
+    readRole,
+    describeRole,
+    login: (data, roles, config) => login(context, config, roles, data),
   });
-  return {
-    unauthenticated: ['login'],
-    routes: [
-      {
-        pattern: 'config',
-        read: () => config && { data: describeConfig(config) },
-        update: ({ data }) => {
-          config = readConfig(data);
-          return undefined;
-        },
-      },
-      ...collection.routes,
-      { pattern: 'login', update: (call) => login(context, config, collection, call) },
-    ],
-  };
 }
 
 function readConfig(data: JsonObject): Config {
@@ -129,7 +117,7 @@ async function login(
   context: BackendContext,
   config: Config | undefined,
   roles: RoleCollection<Role>,
-  { data }: Call,
+  data: JsonObject,
 ): Promise<VaultResponse> {
   if (config === undefined) throw badRequest('could not load configuration');
   const roleName = textField(data, 'role', config.defaultRole);

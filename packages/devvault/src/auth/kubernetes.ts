@@ -3,9 +3,11 @@ import { isJsonObject, type JsonObject, parseJson } from '../../../../src/base/t
 import type { Backend, Call, VaultResponse } from '../backend.ts';
 import { boolField, hasField, listField, textField } from '../fields.ts';
 import { globMatches } from '../policy/glob.ts';
-import { createRoleCollection, type RoleCollection } from '../role-collection.ts';
+import { createRoleAuth } from '../role-auth.ts';
+import type { RoleCollection } from '../role-collection.ts';
 import { badRequest, VaultError } from '../vault-error.ts';
 import { postOutside } from './post-outside.ts';
+
 import { describeTokenParams, grantOf, readTokenParams, type TokenParams } from './token-params.ts';
 
 interface Config {
@@ -29,27 +31,7 @@ interface ServiceAccount {
 }
 
 export function createKubernetes(): Backend {
-  let config: Config | undefined;
-  const collection = createRoleCollection<Role>({
-    folder: 'role',
-    read: (call, name) => readRole(call, name),
-    describe: describeRole,
-  });
-  return {
-    unauthenticated: ['login'],
-    routes: [
-      {
-        pattern: 'config',
-        read: () => config && { data: describeConfig(config) },
-        update: ({ data }) => {
-          config = readConfig(data);
-          return undefined;
-        },
-      },
-      ...collection.routes,
-      { pattern: 'login', update: (call) => login(config, collection, call) },
-    ],
-  };
+  return createRoleAuth<Config, Role>({ readConfig, describeConfig, readRole, describeRole, login });
 }
 
 function readConfig(data: JsonObject): Config {
@@ -106,9 +88,9 @@ function describeRole(role: Role): object {
 }
 
 async function login(
-  config: Config | undefined,
+  data: JsonObject,
   roles: RoleCollection<Role>,
-  { data }: Call,
+  config: Config | undefined,
 ): Promise<VaultResponse> {
   const roleName = textField(data, 'role');
   if (roleName === '') throw badRequest('missing role');
