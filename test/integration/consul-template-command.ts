@@ -5,6 +5,8 @@ import t, { type Test } from 'tap';
 import { startDevVault } from '../support/dev-vault.ts';
 import { runCli } from '../support/run-foreign.ts';
 
+t.setTimeout(120_000);
+
 async function prepare(t: Test) {
   const vault = await startDevVault(t);
   await vault.writeSecret('secret/app', { user: 'u1', 'pass-word': 'p1' });
@@ -145,3 +147,48 @@ upcase = true
   );
   t.equal(stdout, 'APP_USER=u1\n0\n', stderr);
 });
+
+t.test('takes the options of the program: a clean environment, and variables of its own', async (t) => {
+  const { vault, folder, run } = await prepare(t);
+  const flags = [
+    '-template=a.ctmpl:out',
+    '-once',
+    '-exec',
+    'env | sort > ran',
+    '-consul-auth=a:b',
+    '-retry=5s',
+  ];
+  const own = ['-exec-env-pristine', '-exec-env-custom=ONE=1,2', '-exec-env-custom', 'TWO=2'];
+  const { code, stderr } = await run('consul-template', `-vault-addr=${vault.address}`, ...flags, ...own);
+  t.equal(code, 0, stderr);
+  const ran = readFileSync(join(folder, 'ran'), 'utf8');
+  t.match(ran, /^ONE=1,2$/m);
+  t.match(ran, /^TWO=2$/m);
+  t.notMatch(ran, /VAULT_TOKEN/);
+});
+
+t.test(
+  'refuses what needs Consul on the command line of envconsul, and knows what it was called before',
+  async (t) => {
+    const { vault, run } = await prepare(t);
+    const address = `-vault-addr=${vault.address}`;
+    t.match(await run('envconsul', address, '-service-query=redis', 'true'), {
+      code: 14,
+      stderr: /command line:\d+:\d+: service: needs Consul/,
+    });
+    const { stdout, stderr } = await run(
+      'envconsul',
+      ...[
+        address,
+        '-consul=127.0.0.1:8500',
+        '-splay=0s',
+        '-timeout=5s',
+        '-ssl=false',
+        '-secret',
+        'secret/app',
+      ],
+      ...['-no-prefix', 'sh', '-c', 'echo $user'],
+    );
+    t.equal(stdout, 'u1\n', stderr);
+  },
+);

@@ -9,7 +9,7 @@ import { type LoadOptions, loadConfig } from '../../config/load.ts';
 import type { ResolvedConfig } from '../../config/resolved.ts';
 import { tellFailure } from '../exit-code.ts';
 import { configFiles } from '../foreign/config-files.ts';
-import { consulTemplateTargets, flagsToHcl, kindsOf, literal } from '../foreign/flags-to-hcl.ts';
+import { consulTemplateTargets, flagsToHcl, idleFlags, kindsOf, literal } from '../foreign/flags-to-hcl.ts';
 import { type GoFlags, parseGoFlags } from '../foreign/go-flags.ts';
 import { printText, say } from '../output.ts';
 import { stopSignal } from '../stop-signal.ts';
@@ -23,6 +23,7 @@ export async function runConsulTemplate(args: readonly string[]): Promise<number
   let flags: GoFlags;
   try {
     flags = parseGoFlags(args, {
+      ...idleFlags,
       ...kindsOf(consulTemplateTargets),
       ...{ config: 'text', template: 'text', once: 'flag', dry: 'flag', 'parse-only': 'flag' },
       ...{ v: 'flag', version: 'flag', h: 'flag', help: 'flag', 'vault-grace': 'text' },

@@ -2,7 +2,7 @@
 import type { LoadOptions } from '../../config/load.ts';
 import { tellFailure } from '../exit-code.ts';
 import { configFiles } from '../foreign/config-files.ts';
-import { envconsulTargets, flagsToHcl, kindsOf, literal } from '../foreign/flags-to-hcl.ts';
+import { envconsulTargets, flagsToHcl, idleFlags, kindsOf, literal } from '../foreign/flags-to-hcl.ts';
 import { type GoFlags, parseGoFlags } from '../foreign/go-flags.ts';
 import { printText } from '../output.ts';
 import { runAgent } from './agent.ts';
@@ -14,7 +14,9 @@ export async function runEnvconsul(args: readonly string[]): Promise<number> {
   let flags: GoFlags;
   try {
     flags = parseGoFlags(args, {
+      ...idleFlags,
       ...kindsOf(envconsulTargets),
+      ...Object.fromEntries(serviceFlags.map((name) => [name, 'text'] as const)),
       ...{
         config: 'text',
         secret: 'text',
@@ -43,6 +45,12 @@ export async function runEnvconsul(args: readonly string[]): Promise<number> {
   return await runAgent({ config: paths }, load).catch((error: unknown) => fail(error, exits.runner));
 }
 
+/** Each says something of a service of Consul. */
+const serviceFlags = [
+  'service-query',
+  ...['id', 'name', 'address', 'tag', 'port'].map((part) => `service-format-${part}`),
+];
+
 function hclOf(flags: GoFlags): string {
   const bare = flags.said.findLast(({ name }) => name === 'no-prefix')?.value;
   const blocks = flags.said
@@ -51,7 +59,10 @@ function hclOf(flags: GoFlags): string {
       ({ name, value }) =>
         `${name} {\npath = ${literal(value)}${bare === undefined ? '' : `\nno_prefix = ${bare}`}\n}`,
     );
-  return [flagsToHcl(flags, envconsulTargets), ...blocks].join('\n');
+  const services = flags.said
+    .filter(({ name }) => name === 'service' || name === 'service-query')
+    .map(({ value }) => `service {\nquery = ${literal(value)}\n}`);
+  return [flagsToHcl(flags, envconsulTargets), ...blocks, ...services].join('\n');
 }
 
 function print(text: string): number {

@@ -24,6 +24,7 @@ const transport = (block: string): Record<string, Target> => ({
   [`${block}-transport-dial-keep-alive`]: ['text', block, 'transport', 'dial_keep_alive'],
   [`${block}-transport-dial-timeout`]: ['text', block, 'transport', 'dial_timeout'],
   [`${block}-transport-disable-keep-alives`]: ['flag', block, 'transport', 'disable_keep_alives'],
+  [`${block}-transport-max-conns-per-host`]: ['number', block, 'transport', 'max_conns_per_host'],
   [`${block}-transport-max-idle-conns-per-host`]: ['number', block, 'transport', 'max_idle_conns_per_host'],
   [`${block}-transport-tls-handshake-timeout`]: ['text', block, 'transport', 'tls_handshake_timeout'],
 });
@@ -37,6 +38,10 @@ const shared: Readonly<Record<string, Target>> = {
   ...tls('consul'),
   ...transport('consul'),
   exec: ['text', 'exec', 'command'],
+  'exec-env-pristine': ['flag', 'exec', 'env', 'pristine'],
+  'exec-env-custom': ['list', 'exec', 'env', 'custom'],
+  'exec-env-allowlist': ['list', 'exec', 'env', 'allowlist'],
+  'exec-env-denylist': ['list', 'exec', 'env', 'denylist'],
   'exec-kill-signal': ['text', 'exec', 'kill_signal'],
   'exec-kill-timeout': ['text', 'exec', 'kill_timeout'],
   'exec-reload-signal': ['text', 'exec', 'reload_signal'],
@@ -85,6 +90,23 @@ export const envconsulTargets: Readonly<Record<string, Target>> = {
   pristine: ['flag', 'pristine'],
   sanitize: ['flag', 'sanitize'],
   upcase: ['flag', 'upcase'],
+  'vault-k8s-auth-role-name': ['text', 'vault', 'k8s_auth_role_name'],
+  'vault-k8s-service-account-token': ['text', 'vault', 'k8s_service_account_token'],
+  'vault-k8s-service-account-token-path': ['text', 'vault', 'k8s_service_account_token_path'],
+  'vault-k8s-service-mount-path': ['text', 'vault', 'k8s_service_mount_path'],
+  // What they were called before.
+  splay: ['text', 'exec', 'splay'],
+  timeout: ['text', 'exec', 'kill_timeout'],
+  ssl: ['flag', 'vault', 'ssl', 'enabled'],
+  'ssl-ca-cert': ['text', 'vault', 'ssl', 'ca_cert'],
+  'ssl-cert': ['text', 'vault', 'ssl', 'cert'],
+  'ssl-verify': ['flag', 'vault', 'ssl', 'verify'],
+};
+
+/** Of a Consul that nobody asks, or of nothing here. */
+export const idleFlags: Readonly<Record<string, FlagKind>> = {
+  ...{ consul: 'text', auth: 'text', token: 'text', retry: 'text', 'consul-auth': 'text' },
+  'vault-client-user-agent': 'text',
 };
 
 export function kindsOf(targets: Readonly<Record<string, Target>>): Record<string, FlagKind> {
@@ -103,9 +125,11 @@ export function flagsToHcl({ said }: GoFlags, targets: Readonly<Record<string, T
       at[step] ??= {};
       at = at[step] as Record<string, unknown>;
     }
+    const key = path.at(-1) ?? '';
+    if (kind === 'list') at[key] = [...((at[key] as string[] | undefined) ?? []), literal(value)];
     // A command is one line for a shell, commas and all.
-    const text = path.at(-1) === 'command' ? `[${literal(value)}]` : literal(value);
-    at[path.at(-1) ?? ''] = kind === 'text' ? text : value;
+    else if (key === 'command') at[key] = `[${literal(value)}]`;
+    else at[key] = kind === 'text' ? literal(value) : value;
   }
   return write(root);
 }
@@ -117,10 +141,10 @@ export function literal(text: string): string {
 
 function write(block: Record<string, unknown>): string {
   return Object.entries(block)
-    .map(([key, value]) =>
-      typeof value === 'string'
-        ? `${key} = ${value}`
-        : `${key} {\n${write(value as Record<string, unknown>)}\n}`,
-    )
+    .map(([key, value]) => {
+      if (typeof value === 'string') return `${key} = ${value}`;
+      if (Array.isArray(value)) return `${key} = [${value.join(', ')}]`;
+      return `${key} {\n${write(value as Record<string, unknown>)}\n}`;
+    })
     .join('\n');
 }

@@ -3,7 +3,8 @@
 import { LatchkeyError } from '../../base/errors.ts';
 import { nearest } from '../../base/text/nearest.ts';
 
-export type FlagKind = 'flag' | 'text' | 'number';
+/** Of a `list` each one adds to those before. */
+export type FlagKind = 'flag' | 'text' | 'number' | 'list';
 
 export interface GoFlags {
   /** In the order in which they came. */
