@@ -3,10 +3,11 @@
 # Run: docker run --read-only -v /etc/latchkey:/etc/latchkey:ro -v latchkey-run:/run/latchkey -v latchkey-state:/var/lib/latchkey …
 # Other containers reach the socket through the volume of /run/latchkey; the state keeps lease ids over a restart.
 
-# Tags move. A build that is to be the same tomorrow names what it stands on by digest, as `docker buildx imagetools inspect TAG` tells it:
+# Tags move: what the image stands on is named by the digests of its multi-platform indexes. A newer one is what
+# `docker buildx imagetools inspect TAG` tells; a build may name it without a change here:
 #   docker build --build-arg BUILD_IMAGE=node:24-trixie-slim@sha256:… --build-arg RUN_IMAGE=gcr.io/distroless/nodejs24-debian13:nonroot@sha256:… -t latchkey .
-ARG BUILD_IMAGE=node:24-trixie-slim
-ARG RUN_IMAGE=gcr.io/distroless/nodejs24-debian13:nonroot
+ARG BUILD_IMAGE=node:24.21.0-trixie-slim@sha256:8ec5d7557396cfe32d21c3f9c13072355ceab22b584578ca4bb28af31120cffe
+ARG RUN_IMAGE=gcr.io/distroless/nodejs24-debian13:nonroot@sha256:9eeb7f5887d0e239e78264b06f7f11d2e14be534050481803a9e4728fcdd278e
 
 FROM ${BUILD_IMAGE} AS build
 WORKDIR /build

@@ -43,13 +43,15 @@ t.test('nothing of ours runs where the package is installed', async (t) => {
     t.notOk(name in manifest.scripts, name);
 });
 
-t.test('a build can name its base images by digest', async (t) => {
+t.test('base images are named by digest, and a build can name others', async (t) => {
   const text = read('Dockerfile');
   const images = [...text.matchAll(/^FROM (\S+)/gm)].map(([, image = '']) => image);
   t.strictSame(
     images.map((image) => image.replace(/\W/g, '')),
     ['BUILD_IMAGE', 'RUN_IMAGE'],
   );
+  for (const image of ['BUILD_IMAGE', 'RUN_IMAGE'])
+    t.match(text, new RegExp(`^ARG ${image}=\\S+@sha256:[0-9a-f]{64}$`, 'm'));
   t.match(text, /--build-arg BUILD_IMAGE=\S+@sha256:/, 'and the file says how');
 });
 
