@@ -31,7 +31,7 @@ import { noteOf, rotateNow } from './rotate-now.ts';
 import { stopDeadlines } from './stop-policy.ts';
 import { createVaultAccess } from './vault-access.ts';
 import { drillConsumers } from './view/drill-consumers.ts';
-import { explainSubject } from './view/explain-subject.ts';
+import { explainSubject, nearestSubject } from './view/explain-subject.ts';
 import { degradedOf, type Readiness, readinessOf } from './view/readiness-of.ts';
 import { statusOf } from './view/status.ts';
 import type { StatusSources } from './view/status-sources.ts';
@@ -267,6 +267,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     rotate: (name, request) => rotateNow(core, name, request),
     quit: (wish) => quit.resolve(wish ?? { revoke: false }),
     explain: (subject) => explainSubject(subject, core, sources),
+    nearestSubject: (subject) => nearestSubject(subject, statusOf(sources)),
     drill: (name, request) => drill(name, request),
     timeline: (name, last) => timelineOf(name, last, { ...core, startedAt }),
     onStep: (listener) =>

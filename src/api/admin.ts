@@ -1,6 +1,6 @@
 // What the paths for administrators take and answer, beside `/status`.
 import type { ErrorCode } from '../base/errors.ts';
-import type { ProcessStatus, SecretStatus, UpstreamStatus } from './status.ts';
+import type { ListenerStatus, ProcessStatus, SecretStatus, UpstreamStatus } from './status.ts';
 
 /** `POST /refresh`. Without names: every secret of the config. */
 export interface RefreshRequest {
@@ -111,6 +111,12 @@ export interface Explanation {
   readonly secrets: readonly SecretStatus[];
   readonly files: readonly ExplainedFile[];
   readonly processes: readonly ProcessStatus[];
+  /** By address (`unix /run/x.sock`, or without its first word) or place in the config. */
+  readonly listeners: readonly ListenerStatus[];
+  /** Of a process: the secrets whose versions it holds. */
+  readonly uses: readonly string[];
+  /** Of an upstream: the secrets that are read there, by name or path, and how many there are. */
+  readonly used_by: { readonly names: readonly string[]; readonly count: number } | null;
 }
 
 export interface ExplainedFile {

@@ -3,6 +3,7 @@ import yargs, { type Argv } from 'yargs';
 import { tolerateBrokenOutput } from './broken-output.ts';
 import { versionLine } from './commands/version.ts';
 import { declareCommands } from './declarations.ts';
+import { examples } from './examples.ts';
 import { reportFailure } from './exit-code.ts';
 import type { Define } from './option-groups.ts';
 import { type UnderstoodWords, usageError } from './usage-error.ts';
@@ -55,6 +56,8 @@ function createParser(
     commands.push(command.split(' ')[0] ?? '');
     const build = (argv: Argv) => {
       const built = builder(argv);
+      for (const [words, does] of examples[command.split(' ')[0] ?? ''] ?? [])
+        built.example(`$0 ${words}`, does);
       understood = { ...understood, signature: command, options: optionsOf(built) };
       return built;
     };

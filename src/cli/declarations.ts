@@ -10,6 +10,17 @@ export function declareCommands(define: Define): void {
   declareChecks(define);
   declareCompanions(define);
   define(
+    'man [command]',
+    'print a manual page, of the program or of one command: latchkey man get | man -l -',
+    (argv) =>
+      argv.positional('command', { type: 'string' }).option('output', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'write every page into this folder',
+      }),
+    async (values) => (await import('./commands/man.ts')).runMan(values, declareCommands),
+  );
+  define(
     'completion <shell>',
     'print completions for a shell: source <(latchkey completion bash)',
     (argv) => argv.positional('shell', { choices: ['bash', 'zsh', 'fish'] as const, demandOption: true }),

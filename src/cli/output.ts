@@ -1,6 +1,7 @@
 // What commands say: for people on stderr, for programs and pipes on stdout. Nothing that others have named or written
 // reaches a terminal as anything but letters; a secret that was asked for (`get`) goes its own way, byte for byte.
 import { printable, printableJson, printableLines } from '../base/text/printable.ts';
+import { isColoured, rendered } from './text/tone.ts';
 
 /** One line on stderr. */
 export function say(line: string): void {
@@ -12,9 +13,14 @@ export function print(line: string): void {
   process.stdout.write(`${printable(line)}\n`);
 }
 
-/** Lines that were put together here, with their ends: a table, a diff. */
+/** Lines that were put together here, with their ends: a table, a diff. What is marked has its colour on a terminal. */
 export function printText(text: string): void {
-  process.stdout.write(printableLines(text));
+  process.stdout.write(shownText(text));
+}
+
+/** As `printText` writes it. */
+export function shownText(text: string): string {
+  return rendered(printableLines(text), isColoured(process.stdout, process.env));
 }
 
 export function printJson(value: unknown): void {

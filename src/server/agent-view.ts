@@ -64,6 +64,8 @@ export interface AgentView {
   reload(): Promise<{ readonly changed: readonly string[] }>;
   /** What a secret, a file or a process waits for and why; undefined when nothing has this name or path. */
   explain(subject: string): Explanation | undefined;
+  /** The name that is nearest to one that nothing has. */
+  nearestSubject(subject: string): string | undefined;
   /** Rehearses a rotation, an outage or a revocation of one secret; rejects with `not_found`. */
   drill(name: string, request: { kind: DrillKind; notify: boolean }): Promise<DrillAnswer>;
   /** What the last rotations of a secret did, or of all; undefined when none has this name. */

@@ -1,7 +1,7 @@
 // `latchkey status` as somebody reads it at three in the morning: verdict, cause once, what is not as on disk, exit codes.
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t from 'tap';
 import { program, runProgram, startAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
@@ -116,17 +116,52 @@ t.test('no line is longer than the terminal', { skip: !hasScript && 'needs scrip
     config: configOf('/tmp', vault.address),
   });
   await waitFor('the agent', async () => (await agent.ask('/status').catch(() => undefined))?.status === 200);
-  const command = `stty cols 80 rows 50; '${process.execPath}' '${program}' status --socket '${agent.socket}'`;
-  const child = spawn('script', ['-qc', command, '/dev/null'], {
-    env: { PATH: process.env['PATH'] ?? '' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output += text;
-  });
-  await new Promise((resolve) => child.once('close', resolve));
+  const seen = await onTerminal(`status --socket '${agent.socket}'`, agent.configPath);
+  t.match(seen, /\u001b\[31;1m/, 'with colours');
+  const output = await onTerminal(`status --socket '${agent.socket}'`, agent.configPath, { NO_COLOR: '1' });
+  t.notMatch(output, '\u001b', 'and without, where they are not wanted');
   const tables = output.replaceAll('\r', '').split('\n\n').slice(1).join('\n').split('\n');
   t.ok(tables.length > 10);
   for (const line of tables) t.ok(line.length <= 80, line);
+
+  await t.test('--watch draws over what is there, and clears it once', async (t) => {
+    const watched = await onTerminal(
+      `status --watch --socket '${agent.socket}'`,
+      agent.configPath,
+      {},
+      'q',
+      (text) => text.split('latchkey ').length > 4,
+    );
+    t.equal(
+      watched.split('\u001b[J').length - 1,
+      watched.split('\u001b[H').length - 1,
+      'from the corner to the end',
+    );
+    t.notMatch(watched, '\u001b[2J');
+    t.ok(watched.split('\u001b[K').length > 20, 'line by line');
+    t.match(watched, /^\u001b\[\?25l[\s\S]*\u001b\[\?25h/, 'the cursor is given back');
+  });
 });
+
+/** What a terminal of 80 by 50 is sent; with `key` it is pressed once `isSeen`. */
+async function onTerminal(
+  words: string,
+  configPath: string,
+  env: Record<string, string> = {},
+  key?: string,
+  isSeen: (text: string) => boolean = () => false,
+): Promise<string> {
+  const command = `stty cols 80 rows 50; '${process.execPath}' '${program}' ${words}`;
+  const child = spawn('script', ['-qc', command, '/dev/null'], {
+    cwd: dirname(configPath),
+    env: { PATH: process.env['PATH'] ?? '', TERM: 'xterm', ...env },
+    stdio: [key === undefined ? 'ignore' : 'pipe', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+    if (key !== undefined && isSeen(output)) child.stdin?.end(key);
+  });
+  await new Promise((resolve) => child.once('close', resolve));
+  return output;
+}

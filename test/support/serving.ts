@@ -72,6 +72,7 @@ export async function startServing(options: ServingOptions = {}) {
     mayHaveChanged() {},
     reload: async () => ({ changed: [] }),
     explain: () => undefined,
+    nearestSubject: () => undefined,
     drill: async (name, { kind }) => ({ name, kind, consumers: [] }),
     rotate: async (name) => ({
       name,

@@ -1,6 +1,8 @@
 // One secret, file or process in sentences: what it waits for, since when and why.
 import type { ExplainedFile, Explanation } from '../../api/admin.ts';
 import { apiMoment, apiTime } from '../../api/api-time.ts';
+import type { AgentStatus } from '../../api/status.ts';
+import { nearest } from '../../base/text/nearest.ts';
 import type { FileExplanation } from '../../files/view/file-status.ts';
 import { shownVersion } from '../../store/secret-version.ts';
 import type { Core } from '../wire.ts';
@@ -17,8 +19,47 @@ export function explainSubject(subject: string, core: Core, sources: StatusSourc
   const processes = status.processes.filter((one) => one.name === subject);
   const concerned = new Set([subject, ...secrets.map(({ upstream }) => upstream)]);
   const upstreams = status.upstreams.filter(({ name }) => concerned.has(name));
-  if (upstreams.length + secrets.length + processes.length === 0 && file === undefined) return undefined;
-  return { upstreams, secrets, files: file === undefined ? [] : [explainedFile(file, core)], processes };
+  const listeners = status.listeners.filter(
+    ({ place, address }) => place === subject || address === subject || address.endsWith(` ${subject}`),
+  );
+  const count = upstreams.length + secrets.length + processes.length + listeners.length;
+  if (count === 0 && file === undefined) return undefined;
+  return {
+    upstreams,
+    secrets,
+    files: file === undefined ? [] : [explainedFile(file, core)],
+    processes,
+    listeners,
+    uses: processes.flatMap(({ name }) => usesOf(name, status)),
+    used_by: upstreams.some(({ name }) => name === subject) ? usersOf(subject, status) : null,
+  };
+}
+
+const mostNames = 20;
+
+function usersOf(upstream: string, { secrets }: AgentStatus): Explanation['used_by'] {
+  const own = secrets.filter((one) => one.upstream === upstream);
+  const names = own.slice(0, mostNames).map(({ names: [name], path }) => name ?? path);
+  return { names, count: own.length };
+}
+
+function usesOf(process: string, { secrets }: AgentStatus): string[] {
+  const own = secrets.filter(({ consumers }) =>
+    consumers.some(({ consumer }) => consumer === `process:${process}`),
+  );
+  return own.map(({ names: [name], path }) => name ?? path);
+}
+
+/** What is nearest to a word that is nothing's name; undefined: nothing is near. */
+export function nearestSubject(
+  subject: string,
+  { secrets, files, processes, upstreams }: AgentStatus,
+): string | undefined {
+  return nearest(subject, [
+    ...secrets.flatMap(({ names, path }) => [...names, path]),
+    ...files.map(({ destination }) => destination),
+    ...[...processes, ...upstreams].map(({ name }) => name),
+  ]);
 }
 
 function explainedFile(file: FileExplanation, core: Core): ExplainedFile {

@@ -1,63 +1,22 @@
 // `latchkey completion bash|zsh|fish`: the commands, their words and options for a shell, from their declarations.
-import yargs, { type Argv } from 'yargs';
+import { type DescribedCommand, describeCommands } from '../describe-commands.ts';
 import type { Define } from '../option-groups.ts';
 import { printText } from '../output.ts';
 
 export type Shell = 'bash' | 'zsh' | 'fish';
 
-interface Described {
-  readonly name: string;
-  readonly describe: string;
-  /** What may follow it: fixed words, and the choices of its arguments. */
-  readonly words: readonly string[];
-  readonly options: readonly {
-    readonly name: string;
-    readonly takesValue: boolean;
-    readonly choices: readonly string[];
-  }[];
-}
-
 export async function runCompletion(shell: Shell, declare: (define: Define) => void): Promise<number> {
   const writers = { bash: bashText, zsh: zshText, fish: fishText };
-  printText(writers[shell](describeAll(declare)));
+  printText(writers[shell](describeCommands(declare)));
   return 0;
 }
 
-function describeAll(declare: (define: Define) => void): Described[] {
-  const found: Described[] = [];
-  declare((signature, describe, builder) => {
-    const [name = '', ...parts] = signature.split(' ');
-    const places = parts.map((part) => part.replaceAll(/[<>[\].]/g, ''));
-    const { key, boolean, choices } = optionsOf(builder(yargs().help(false).version(false)));
-    const choicesOf = (one: string): readonly string[] => choices[one] ?? [];
-    found.push({
-      name,
-      describe,
-      words: places.flatMap(choicesOf),
-      options: Object.keys(key)
-        .filter((one) => !places.includes(one))
-        .map((one) => ({ name: one, takesValue: !boolean.includes(one), choices: choicesOf(one) })),
-    });
-  });
-  return found;
-}
-
-interface YargsOptions {
-  readonly key: Readonly<Record<string, unknown>>;
-  readonly boolean: readonly string[];
-  readonly choices: Readonly<Record<string, readonly string[]>>;
-}
-
-function optionsOf(argv: object): YargsOptions {
-  return (argv as Argv & { getOptions(): YargsOptions }).getOptions();
-}
-
-function afterCommand({ words, options }: Described): string {
+function afterCommand({ words, options }: DescribedCommand): string {
   return [...words, ...options.map(({ name }) => `--${name}`), '--help'].join(' ');
 }
 
 /** Where there is nothing of ours to offer, a shell offers files. */
-function bashText(commands: readonly Described[]): string {
+function bashText(commands: readonly DescribedCommand[]): string {
   const cases = commands.map((one) => `    ${one.name}) words='${afterCommand(one)}' ;;\n`);
   const values = commands.flatMap(({ name, options }) =>
     options
@@ -81,7 +40,7 @@ complete -o default -F _latchkey latchkey
 `;
 }
 
-function zshText(commands: readonly Described[]): string {
+function zshText(commands: readonly DescribedCommand[]): string {
   const cases = commands.map((one) => `    ${one.name}) compadd -- ${afterCommand(one)} ;;\n`);
   return `#compdef latchkey
 # latchkey for zsh: source <(latchkey completion zsh)
@@ -98,7 +57,7 @@ compdef _latchkey latchkey
 `;
 }
 
-function fishText(commands: readonly Described[]): string {
+function fishText(commands: readonly DescribedCommand[]): string {
   const lines = commands.flatMap(({ name, describe, words, options }) => {
     const after = `complete -c latchkey -n '__fish_seen_subcommand_from ${name}'`;
     return [

@@ -1,7 +1,7 @@
 // `latchkey explain NAME|FILE`: what it waits for, since when and why, what is planned, and who holds it.
 import { resolve } from 'node:path';
 import type { ExplainedFile, Explanation } from '../../api/admin.ts';
-import type { SecretStatus, UpstreamStatus } from '../../api/status.ts';
+import type { ListenerStatus, SecretStatus, UpstreamStatus } from '../../api/status.ts';
 import { errorCode } from '../../base/errors.ts';
 import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
@@ -18,9 +18,11 @@ export async function runExplain(options: ExplainOptions): Promise<number> {
     printJson(explanation);
     return 0;
   }
-  const { upstreams, secrets, files, processes } = explanation;
+  const { upstreams, secrets, files, processes, listeners, uses, used_by: users } = explanation;
   const lines = [
-    ...upstreams.filter(({ name }) => name === options.subject).flatMap(explainUpstream),
+    ...upstreams
+      .filter(({ name }) => name === options.subject)
+      .flatMap((upstream) => [...explainUpstream(upstream), ...usersOf(users)]),
     ...secrets.flatMap((secret) =>
       explainSecret(
         secret,
@@ -33,8 +35,28 @@ export async function runExplain(options: ExplainOptions): Promise<number> {
       return `process ${name}: ${state}${which}, ${restarts} restarts${message === undefined ? '' : `: ${message}`}`;
     }),
   ];
+  if (uses.length > 0) lines.push(`  uses ${uses.join(', ')}`);
+  lines.push(...listeners.flatMap(explainListener));
   for (const line of lines) print(line);
   return 0;
+}
+
+function usersOf(users: Explanation['used_by']): string[] {
+  if (users === null || users.count === 0) return ['  no secret is read there'];
+  const more = users.count > users.names.length ? ` and ${users.count - users.names.length} more` : '';
+  return [`  read there: ${users.names.join(', ')}${more}`];
+}
+
+function explainListener({ place, address, state, serve, connections, error }: ListenerStatus): string[] {
+  const lines = [
+    `listener ${address} (${place}): ${state}, serves ${serve.join(', ')}, ${connections} connections`,
+  ];
+  if (error === undefined) return lines;
+  return [
+    ...lines,
+    `  ${error}`,
+    '  it is tried again with `kill -USR1` or a reload; who holds the address: `ss -lxtp`',
+  ];
 }
 
 /** What is nothing's name may be a destination as seen from the folder of the caller. */
@@ -61,12 +83,31 @@ function explainSecret(secret: SecretStatus, upstream: UpstreamStatus | undefine
   }
   for (const { consumer, version: held } of secret.consumers)
     lines.push(`  held by ${consumer}: version ${held}`);
+  const [name] = secret.names;
+  if (name !== undefined) lines.push(`  what its rotations did: latchkey timeline ${name}`);
   return lines;
 }
 
-function explainUpstream({ name, kind, state, since, address, message, calls }: UpstreamStatus): string[] {
+function explainUpstream({
+  name,
+  kind,
+  state,
+  since,
+  address,
+  message,
+  login,
+  calls,
+}: UpstreamStatus): string[] {
   const lines = [`upstream ${name} (${kind}) at ${address}: ${state} since ${since}`];
   if (message !== undefined) lines.push(`  ${message}`);
+  if (login !== undefined) {
+    const ends = typeof login.expires_at === 'string' ? `, ends ${login.expires_at}` : '';
+    lines.push(`  login: ${login.state}${login.method === undefined ? '' : ` by ${login.method}`}${ends}`);
+    if (login.lost_at_stop === true)
+      lines.push('  the next start cannot log in: give it a new credential before');
+  }
+  const remedy = remedies[state];
+  if (remedy !== undefined) lines.push(`  ${remedy}`);
   if (calls === undefined) return [...lines, '  asking it costs nobody anything'];
   const dollars = calls.dollars_a_day === null ? '' : `, about ${calls.dollars_a_day} USD`;
   lines.push(`  its secrets come to ${calls.a_day} reads a day at most${dollars}`);
@@ -75,6 +116,15 @@ function explainUpstream({ name, kind, state, since, address, message, calls }: 
     lines.push(`  limit of ${limit} (${fromWhom[from]}): ${used} used, ${percent(share)}`);
   return lines;
 }
+
+const remedies: Readonly<Record<string, string>> = {
+  sealed: 'unseal it; the agent goes on by itself',
+  login_failed:
+    'look at what the login is done with, and at the role there; `latchkey validate --online` tries it',
+  denied: 'its policy lacks something: `latchkey validate --online` prints the lines',
+  unavailable: 'it cannot be reached from here: look at the address, TLS and the network',
+  rate_limited: 'it asks to be left alone for a while; raise its quota, or ask less often (`refresh`)',
+};
 
 const fromWhom = { service: 'that of the service', config: 'set in limits' } as const;
 

@@ -5,7 +5,7 @@ import { printableJson } from '../../base/text/printable.ts';
 import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
 import { reportFailure } from '../exit-code.ts';
-import { printText } from '../output.ts';
+import { printText, shownText } from '../output.ts';
 import { stopSignal } from '../stop-signal.ts';
 import { formatStatus } from '../text/status-text.ts';
 
@@ -15,7 +15,9 @@ interface StatusOptions extends SocketOptions {
 }
 
 const watchEveryMs = 1000;
-const clearScreen = '\u001b[H\u001b[2J';
+/** To the upper corner; to the end of a line and of the screen; the cursor. */
+const [home, clearLine, clearRest] = ['\u001b[H', '\u001b[K', '\u001b[J'];
+const [hideCursor, showCursor] = ['\u001b[?25l', '\u001b[?25h'];
 
 /** 0: ready; 1: something is missing; 3: not allowed; 5: no agent answers. */
 export async function runStatus(options: StatusOptions): Promise<number> {
@@ -38,26 +40,35 @@ async function watch(read: () => Promise<{ text: string }>, isScreen: boolean): 
   const stop = stopSignal({ output: process.stdout });
   const endKeys = isScreen ? endOnQ(stop.end) : () => undefined;
   let told: string | undefined;
+  if (isScreen) process.stdout.write(`${hideCursor}${home}${clearRest}`);
   try {
     while (!stop.signal.aborted) {
-      if (isScreen) process.stdout.write(clearScreen);
       try {
         const { text } = await read();
-        printText(isScreen ? firstRows(text, process.stdout.rows) : text);
+        if (isScreen) drawOver(text);
+        else printText(text);
         told = undefined;
       } catch (error) {
         // An agent that is away now may be one that starts again: that is what one watches for.
         if (errorCode(error) === 'denied') throw error;
-        if (isScreen || told !== describeError(error)) reportFailure(error);
+        if (isScreen) drawOver(`latchkey: ${describeError(error)}\n`);
+        else if (told !== describeError(error)) reportFailure(error);
         told = describeError(error);
       }
       await delay(watchEveryMs, undefined, { signal: stop.signal }).catch(() => undefined); // ended by Ctrl-C
     }
     return 0;
   } finally {
+    if (isScreen) process.stdout.write(showCursor);
     endKeys();
     stop.dispose();
   }
+}
+
+/** Each line takes the place of the one before, in one go: nothing is cleared that is there again. */
+function drawOver(text: string): void {
+  const lines = shownText(firstRows(text, process.stdout.rows)).trimEnd().split('\n');
+  process.stdout.write(`${home}${lines.map((line) => line + clearLine).join('\n')}${clearRest}`);
 }
 
 /** The verdict stands at the top: what does not fit is left out at the end. */

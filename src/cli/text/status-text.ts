@@ -2,6 +2,7 @@
 import { headlineOf } from '../../api/headline.ts';
 import type { AgentStatus, FileStatus, SecretStatus, UpstreamStatus, WaitStatus } from '../../api/status.ts';
 import { formatSpan, formatTable } from './table.ts';
+import { type Tone, toned } from './tone.ts';
 
 export interface TextOptions {
   /** Wall time in milliseconds. */
@@ -11,18 +12,29 @@ export interface TextOptions {
 }
 
 export function formatStatus(status: AgentStatus, { now, width }: TextOptions): string {
-  const section = <T>(
+  /** What needs attention stands first, in the table as in its rows. */
+  const section = <T extends { readonly state: string }>(
     title: string,
     columns: readonly string[],
     items: readonly T[],
     row: (item: T) => string[],
-  ): string => (items.length === 0 ? '' : `\n${formatTable([title, ...columns], items.map(row), width)}`);
+  ): Section => {
+    const sorted = [...items].sort((a, b) => urgency(b.state) - urgency(a.state));
+    const rows = sorted.map((item) =>
+      row(item).map((cell) => (cell === item.state ? tonedState(cell) : cell)),
+    );
+    const text = items.length === 0 ? '' : `\n${formatTable([title, ...columns], rows, width)}`;
+    return { text, urgency: Math.max(0, ...items.map(({ state }) => urgency(state))) };
+  };
   const since = formatSpan(now - Date.parse(status.started_at));
-  const parts = [
-    `latchkey ${status.version}, pid ${status.pid}, up ${since}, ${headlineOf(status)}\n`,
+  const headline = toned(headlineOf(status), toneOfVerdict(status));
+  const head = [
+    `latchkey ${status.version}, pid ${status.pid}, up ${since}, ${headline}\n`,
     ...causes(status.waits),
     ...faults(status),
     ...status.troubles.map(({ subject, message }) => `  ${subject}: ${message}\n`),
+  ];
+  const sections = [
     section('UPSTREAM', ['STATE', 'SINCE', 'ADDRESS', 'LOGIN', 'SAYS'], status.upstreams, (one) =>
       rowOfUpstream(one, now),
     ),
@@ -41,9 +53,62 @@ export function formatStatus(status: AgentStatus, { now, width }: TextOptions): 
       String(one.restarts),
       one.message ?? '',
     ]),
-    section('LISTENER', ['SERVES'], status.listeners, (one) => [one.address, one.serve.join(',')]),
+    section('LISTENER', ['STATE', 'SERVES'], status.listeners, (one) => [
+      one.address,
+      one.state,
+      one.error ?? one.serve.join(','),
+    ]),
   ];
-  return parts.filter((part) => part !== '').join('');
+  const weight = ({ urgency: own }: Section): number => (own > 1 ? own : 0);
+  sections.sort((a, b) => weight(b) - weight(a));
+  return [...head, ...sections.map(({ text }) => text), ...pointers(status, width)].join('');
+}
+
+interface Section {
+  readonly text: string;
+  readonly urgency: number;
+}
+
+/** Every state of everything that has one: 0 is well, 1 under way, 2 of lesser matter, 3 broken. */
+const urgencies: Readonly<Record<string, 0 | 1 | 2 | 3>> = {
+  ...{ ready: 0, fresh: 0, current: 0, running: 0, listening: 0 },
+  ...{
+    starting: 1,
+    logging_in: 1,
+    stage: 1,
+    check: 1,
+    commit: 1,
+    notify: 1,
+    settle: 1,
+    retire: 1,
+    stopping: 1,
+  },
+  ...{ stale: 2, owed: 2, waiting: 2, pending: 2, backoff: 2, exited: 2, rate_limited: 2, standby: 2 },
+};
+
+function urgency(state: string): number {
+  return urgencies[state] ?? 3;
+}
+
+function tonedState(state: string): string {
+  return toned(state, (['good', undefined, 'warn', 'bad'] as const)[urgency(state)]);
+}
+
+function toneOfVerdict({ ready, degraded }: AgentStatus): Tone {
+  if (!ready) return 'bad';
+  return degraded.length === 0 ? 'good' : 'warn';
+}
+
+/** Where to ask on: at the end, where the next command is typed. One that does not fit would be of no use. */
+function pointers({ secrets, files }: AgentStatus, width = Number.POSITIVE_INFINITY): string[] {
+  const failing = files.find(({ failure }) => failure !== undefined);
+  const broken = secrets.find(({ names, error }) => names.length > 0 && error !== null);
+  const asks = [
+    ...(failing === undefined ? [] : [`latchkey explain ${failing.destination}`, 'latchkey timeline']),
+    ...(broken === undefined ? [] : [`latchkey explain ${broken.names[0] ?? ''}`]),
+  ];
+  const lines = asks.map((ask) => `more: ${ask}`).filter((line) => line.length <= width);
+  return lines.length === 0 ? [] : ['\n', ...lines.map((line) => `${line}\n`)];
 }
 
 function rowOfUpstream(one: UpstreamStatus, now: number): string[] {

@@ -12,6 +12,7 @@ import type {
 import { prefixOf, type Route, routes } from '../../api/routes.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
+import { nearest } from '../../base/text/nearest.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
 import { shownVersion } from '../../store/secret-version.ts';
 import type { DialectHandler } from '../http/dialect.ts';
@@ -55,7 +56,7 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
     exchange.concerns(name);
     const entry = view.names.find(name)?.entry;
     if (entry === undefined) {
-      exchange.fail('not_found', `there is no secret named ${JSON.stringify(name)}`);
+      exchange.fail('not_found', unknownSecret(name));
       return;
     }
     if (version !== undefined && !/^\d+$/.test(version)) {
@@ -77,15 +78,21 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
     if (!/^[1-9]\d{0,3}$/.test(asked))
       throw new LatchkeyError('usage', 'last: expected a number from 1 to 9999');
     const answer = view.timeline(name, Number(asked));
-    if (answer === undefined) exchange.fail('not_found', `there is no secret named ${JSON.stringify(name)}`);
+    if (answer === undefined) exchange.fail('not_found', unknownSecret(name ?? ''));
     else exchange.answerJson(200, answer);
+  }
+
+  function unknownSecret(name: string): string {
+    const names = view.names.all().map(({ config }) => config.name);
+    return `there is no secret named ${JSON.stringify(name)}${hint(nearest(name, names))}`;
   }
 
   function explain(exchange: Exchange): void {
     const subject = new URLSearchParams(exchange.query).get('subject') ?? '';
     const explanation = view.explain(subject);
     if (explanation === undefined) {
-      exchange.fail('not_found', `no secret, file or process is named ${JSON.stringify(subject)}`);
+      const what = `no secret, file, process, upstream or listener is named ${JSON.stringify(subject)}`;
+      exchange.fail('not_found', what + hint(view.nearestSubject(subject)));
       return;
     }
     exchange.answerJson(200, explanation);
@@ -156,6 +163,10 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
       return isRight ? found.handle(exchange) : methodNotAllowed(exchange, method);
     },
   };
+}
+
+function hint(near: string | undefined): string {
+  return near === undefined ? '' : `; did you mean ${near}?`;
 }
 
 function owns(route: Route, path: string): boolean {

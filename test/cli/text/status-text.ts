@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { AgentStatus, SecretStatus, UpstreamStatus } from '../../../src/api/status.ts';
 import { formatStatus } from '../../../src/cli/text/status-text.ts';
+import { isColoured, rendered } from '../../../src/cli/text/tone.ts';
 
 const now = Date.parse('2026-01-02T03:04:05Z');
 const started = new Date(now - 60_000).toISOString();
@@ -19,8 +20,11 @@ function secretOf(path: string, key: string, names: readonly string[] = []): Sec
   return { ...none, names, key, upstream: 'v', path, state: 'fresh', consumers: [] };
 }
 
-function textOf(secrets: readonly SecretStatus[], upstreams: readonly UpstreamStatus[] = []): string {
-  const status: AgentStatus = {
+function statusWith(
+  secrets: readonly SecretStatus[],
+  upstreams: readonly UpstreamStatus[] = [],
+): AgentStatus {
+  return {
     ...{ api_version: 1, version: '1', pid: 1, started_at: started, ready: true },
     config: { sources: [], loaded_at: started, reload_error: null },
     ...{
@@ -39,7 +43,10 @@ function textOf(secrets: readonly SecretStatus[], upstreams: readonly UpstreamSt
     },
     ...{ secrets, upstreams },
   };
-  return formatStatus(status, { now, width: undefined });
+}
+
+function textOf(secrets: readonly SecretStatus[], upstreams: readonly UpstreamStatus[] = []): string {
+  return rendered(formatStatus(statusWith(secrets, upstreams), { now, width: undefined }), false);
 }
 
 t.test('rows of one path are told apart', async (t) => {
@@ -84,3 +91,49 @@ t.test('clocks that differ are named', async (t) => {
     /sealed; its clock is (?:1m|60s) ahead of this host's/,
   );
 });
+
+t.test(
+  'what needs attention stands first, fits the width, and has its colour where there is one',
+  async (t) => {
+    const none = { since: started, ready: false, restarts: 0 };
+    const secrets = Array.from({ length: 5 }, (_, index) =>
+      secretOf(`kv/s${index}`, `v:read kv/s${index}`, [`s${index}`]),
+    );
+    const failing: SecretStatus = {
+      ...secretOf('kv/long', 'v:read kv/long', [
+        'a-name-that-is-so-long-that-it-fills-more-than-half-of-any-terminal',
+      ]),
+      state: 'stale',
+      error: { code: 'upstream_unavailable', message: 'x'.repeat(100), since: started, count: 3 },
+    };
+    const status = {
+      ...statusWith([...secrets, failing]),
+      processes: [
+        { name: 'good', state: 'running', ...none },
+        { name: 'broken', state: 'failed', ...none, message: 'it ends again and again' },
+      ],
+      degraded: ['1 secret stale'],
+    };
+    const text = formatStatus(status, { now, width: 80 });
+    const plain = rendered(text, false);
+    for (const line of plain.split('\n')) t.ok(line.length <= 80, line);
+    const place = (word: string): number => plain.indexOf(word);
+    t.ok(place('PROCESS') < place('SECRET'), 'what is broken comes before what is stale');
+    t.ok(place('broken') < place('good'));
+    t.ok(place('a-name') < place('s0'));
+    t.match(plain, /^a-name-that\S*…\S*terminal +stale /m, 'both ends of a long name are there');
+    const wide = rendered(formatStatus(status, { now, width: undefined }), false);
+    t.match(wide, /\nmore: latchkey explain a-name-\S*-terminal\n$/);
+    t.match(rendered(text, true), /\u001b\[33mstale\u001b\[0m/);
+    t.match(rendered(text, true), /\u001b\[31;1mfailed\u001b\[0m/);
+    t.match(rendered(text, true), /\u001b\[32mrunning\u001b\[0m/);
+    t.equal(rendered(text, true).replaceAll(/\u001b\[[\d;]*m/g, ''), plain, 'colours move nothing');
+    t.strictSame(
+      [{ isTTY: true }, { isTTY: false }].map((output) => isColoured(output, {})),
+      [true, false],
+    );
+    t.notOk(isColoured({ isTTY: true }, { NO_COLOR: '1' }));
+    t.ok(isColoured({ isTTY: true }, { NO_COLOR: '' }));
+    t.notOk(isColoured({ isTTY: true }, { TERM: 'dumb' }));
+  },
+);

@@ -1,0 +1,65 @@
+// `latchkey explain` for everything that has a name, and the nearest name for what has none.
+import { join } from 'node:path';
+import t from 'tap';
+import { runProgram, startAgent } from '../support/cli.ts';
+import { startDevVault } from '../support/dev-vault.ts';
+import { testFolder } from '../support/test-folder.ts';
+
+t.test('a secret, a file, a process, an upstream, a listener', async (t) => {
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  await vault.writeSecret('secret/app', { word: 'w' });
+  const destination = join(folder, 'app.conf');
+  const agent = startAgent(t, {
+    folder,
+    vault,
+    config: {
+      secrets: { application: { path: 'secret/app' } },
+      files: [{ destination, contents: '{{ field "application" "word" }}' }],
+      processes: [
+        { name: 'legacy', command: ['sleep', '1000'], env: { WORD: '{{ field "application" "word" }}' } },
+      ],
+    },
+  });
+  await agent.untilReady();
+  const ask = (what: string, ...more: string[]) =>
+    runProgram(t, ['explain', what, ...more, '--socket', agent.socket]);
+  t.match(await ask('application'), {
+    code: 0,
+    stdout:
+      /^secret application .*: fresh\n[\s\S]*next: poll at [\s\S]*held by file:[\s\S]*latchkey timeline application/,
+  });
+  t.match(await ask(destination), {
+    code: 0,
+    stdout: /^file .*: current[\s\S]*uses application \(fresh\): version 1 in the file/,
+  });
+  t.match(await ask('legacy'), {
+    code: 0,
+    stdout: /^process legacy: running, pid \d+, 0 restarts\n {2}uses application\n$/,
+  });
+  t.match(await ask('vault'), {
+    code: 0,
+    stdout:
+      /^upstream vault \(vault\) at http:.*: ready[\s\S]*login: logged_in by token[\s\S]*read there: application\n$/,
+  });
+  for (const name of [agent.socket, `unix ${agent.socket}`, 'listeners[0]'])
+    t.match(await ask(name), {
+      code: 0,
+      stdout:
+        /^listener unix .*listeners\[0\]\): listening, serves secrets, admin, metrics, \d+ connections\n$/,
+    });
+  t.match(JSON.parse((await ask('vault', '--json')).stdout), {
+    used_by: { names: ['application'], count: 1 },
+  });
+  for (const [wrong, right] of [
+    ['aplication', 'application'],
+    ['legcay', 'legacy'],
+    ['valut', 'vault'],
+  ])
+    t.match(await ask(wrong ?? ''), { code: 4, stderr: new RegExp(`did you mean ${right}\\?`) });
+  for (const command of ['who-has', 'timeline'])
+    t.match(await runProgram(t, [command, 'aplication', '--socket', agent.socket]), {
+      code: 4,
+      stderr: /did you mean application\?/,
+    });
+});
