@@ -141,6 +141,7 @@ function heldByStartTime(identity: Credentials): Peer {
 }
 
 const pollIn = 1;
+const mostInterrupted = 1000;
 
 /** A pidfd is readable from the end of its process on (pidfd_open(2)). */
 function createWatch(pidfd: number): ProcessWatch {
@@ -151,7 +152,13 @@ function createWatch(pidfd: number): ProcessWatch {
   let isClosed = false;
   return {
     isAlive() {
-      if (!hasEnded && !isClosed) hasEnded = poll(request, 1, 0) !== 0;
+      if (hasEnded || isClosed) return !hasEnded;
+      let found = poll(request, 1, 0);
+      // A signal to the agent says nothing of the process, and no storm of them hits every try.
+      for (let tries = 0; found < 0 && tries < mostInterrupted && lastErrnoName() === 'EINTR'; tries += 1) {
+        found = poll(request, 1, 0);
+      }
+      hasEnded = found !== 0;
       return !hasEnded;
     },
     close() {

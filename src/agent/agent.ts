@@ -6,7 +6,7 @@ import type { DrillAnswer, DrillKind, RefreshOutcome } from '../api/admin.ts';
 import { headlineOf } from '../api/headline.ts';
 import type { AgentStatus } from '../api/status.ts';
 import { createSilentAudit } from '../audit/audit-log.ts';
-import { describeError, errorCode, LatchkeyError } from '../base/errors.ts';
+import { describeError, errorCode, type LatchkeyError } from '../base/errors.ts';
 import type { Logger, LogSink } from '../base/logger.ts';
 import { createFileWatch } from '../base/paths/file-watch.ts';
 import { printable } from '../base/text/printable.ts';
@@ -27,7 +27,7 @@ import { startMemoryTrim } from './host/trim-memory.ts';
 import { collectGauges } from './observe.ts';
 import { type ReadinessWatch, watchReadiness } from './readiness.ts';
 import { type ReloadSummary, reloadParts } from './reload.ts';
-import { noteOf, rotateNow } from './rotate-now.ts';
+import { noteOf, rotateNow, unknownName } from './rotate-now.ts';
 import { stopDeadlines } from './stop-policy.ts';
 import { createVaultAccess } from './vault-access.ts';
 import { drillConsumers } from './view/drill-consumers.ts';
@@ -103,6 +103,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   let isClosing = false;
   const configFolders = configFoldersOf(options.configPaths);
   const reloads = createLimit(1);
+  let nextReload: Promise<ReloadSummary> | undefined;
   const noAudit = createSilentAudit();
   const quit = Promise.withResolvers<{ revoke: boolean }>();
   const watch = createFileWatch({
@@ -146,7 +147,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
         return {
           name,
           outcome: 'failed',
-          error: { code: 'not_found', message: `no secret is named ${name}` },
+          error: { code: 'not_found', message: describeError(unknownName(core, name)) },
         };
       const { outcome, error } = result;
       if (error === undefined) return { name, outcome, ...noteOf(core, name, outcome) };
@@ -167,7 +168,11 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       serving?.audit.reopen();
     }
     if (options.canReload === false) return { changed: [] };
-    return reloads(async () => {
+    // One that has not begun yet reads what all who came meanwhile mean.
+    nextReload ??= reloads(async () => {
+      // Those of the same moment share it too.
+      await Promise.resolve();
+      nextReload = undefined;
       if (hasBeenReady) notifier?.send(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
       try {
         const next = loadConfig(options.configPaths, { env, ...options.load });
@@ -194,11 +199,12 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
         readiness?.look();
       }
     });
+    return nextReload;
   }
 
   async function drill(name: string, request: { kind: DrillKind; notify: boolean }): Promise<DrillAnswer> {
     const key = core.names.find(name)?.entry.key;
-    if (key === undefined) throw new LatchkeyError('not_found', `no secret is named ${name}`);
+    if (key === undefined) throw unknownName(core, name);
     const consumers = await drillConsumers(core, serving?.ledger, { key, ...request });
     return { name, kind: request.kind, consumers };
   }

@@ -33,7 +33,7 @@ export async function rotateNow(
   };
 }
 
-function unknownName(core: Core, name: string): LatchkeyError {
+export function unknownName(core: Pick<Core, 'names'>, name: string): LatchkeyError {
   const near = nearest(
     name,
     core.names.all().map(({ config }) => config.name),

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, closeSync, openSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -81,4 +83,37 @@ t.test('the start time names a process, and none that is gone', { skip }, (t) =>
 
 t.test('each platform has a reader', async (t) => {
   t.type((await createPeerReader()).identify, 'function');
+});
+
+t.test('signals to the agent end no caller', { skip }, async (t) => {
+  const path = join(testFolder(t), 's');
+  const { promise, resolve } = Promise.withResolvers<Socket>();
+  const server = createServer(resolve);
+  await new Promise<void>((done) => server.listen(path, done));
+  t.teardown(() => server.close());
+  const client = spawn(process.execPath, ['-e', `require('net').connect(${JSON.stringify(path)})`]);
+  t.teardown(() => client.kill('SIGKILL'));
+  const socket = await promise;
+  t.teardown(() => socket.destroy());
+  let signals = 0;
+  const count = () => {
+    signals += 1;
+  };
+  process.on('SIGUSR2', count);
+  t.teardown(() => process.off('SIGUSR2', count));
+  const storm = spawn('sh', ['-c', `while kill -USR2 ${process.pid}; do :; done`]);
+  t.teardown(() => storm.kill('SIGKILL'));
+  const { caller, watch } = createLinuxPeerReader().follow(
+    (socket as unknown as { _handle: { fd: number } })._handle.fd,
+  );
+  t.match(caller, { kind: 'process', pid: client.pid });
+  let looks = 0;
+  while (signals < 200 && watch?.isAlive() === true) {
+    looks += 1;
+    if (looks % 1000 === 0) await new Promise(setImmediate);
+  }
+  t.ok(watch?.isAlive(), `${looks} looks under ${signals} signals`);
+  client.kill('SIGKILL');
+  await once(client, 'exit');
+  t.notOk(watch?.isAlive(), 'its end is seen all the same');
 });

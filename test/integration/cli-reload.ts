@@ -467,3 +467,16 @@ t.test('exit_on_error counts for an upstream that a reload adds, and for a later
     t.match(await agent.exited, { code: 3, stderr: /login at auth\/approle\/login/ });
   });
 });
+
+t.test('a storm of HUPs is a few reloads, and the last change counts', async (t) => {
+  const { agent, base, write, status } = await setUp(t);
+  const count = () => agent.log().split(/config (?:is the same|was reloaded)/).length - 1;
+  const before = count();
+  write({ ...base, secrets: { app: { path: 'secret/app' }, late: { path: 'secret/other' } } });
+  for (let signal = 0; signal < 100; signal += 1) agent.child.kill('SIGHUP');
+  await waitFor('the change', async () =>
+    (await status()).secrets.some(({ names }) => names.includes('late')),
+  );
+  await agent.ask('/reload', { method: 'POST' });
+  t.ok(count() - before < 20, `${count() - before} reloads`);
+});

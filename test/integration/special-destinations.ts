@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { runProgram, startAgent } from '../support/cli.ts';
 import { startDevVault, type TestVault } from '../support/dev-vault.ts';
+import { needsRoot } from '../support/needs-root.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -176,4 +177,25 @@ t.test('a device that comes in the place of a file is told, and left', async (t)
   t.ok(lstatSync(destination).isFIFO());
   spawnSync('rm', [destination]);
   await waitFor('the file', () => existsSync(destination) && readFileSync(destination, 'utf8') === 'good');
+});
+
+const attributes = 'chattr';
+
+t.test('what root may not do is told with its cause', { skip: needsRoot }, async (t) => {
+  const { folder, run } = await setUp(t);
+  const path = join(folder, 'fixed');
+  writeFileSync(path, 'old');
+  if (spawnSync(attributes, ['+i', path]).status !== 0) {
+    return void t.pass('immutable files', { skip: 'no chattr, or a file system without attributes' });
+  }
+  t.teardown(() => spawnSync(attributes, ['-i', path]));
+  const { code, stderr } = await run(['render'], {
+    files: [{ contents: '{{ field "app" "word" }}', destination: path }],
+  });
+  t.not(code, 0);
+  t.match(
+    stderr,
+    /fixed: not permitted, though this is root \(EPERM\); look whether .* is immutable .*lsattr/,
+  );
+  t.equal(readFileSync(path, 'utf8'), 'old');
 });

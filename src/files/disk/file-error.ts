@@ -34,6 +34,16 @@ const meanings: Readonly<Record<string, readonly [string, string]>> = {
   ENXIO: ['no such device', 'look at the mount; it is tried again'],
 };
 
+/** What root may not do is forbidden by the file itself. */
+const forRoot: readonly [string, string] = [
+  'not permitted, though this is root',
+  'look whether it or its folder is immutable or append-only (lsattr), and take that away by chattr',
+];
+
+function meaningOf(code: string): readonly [string, string] | undefined {
+  return code === 'EPERM' && process.geteuid?.() === 0 ? forRoot : meanings[code];
+}
+
 /** A `file_failed` for anything that a file system call threw; errors of our own pass through. */
 export function toFileError(error: unknown, context: FileErrorContext): LatchkeyError {
   if (error instanceof LatchkeyError) return error;
@@ -45,7 +55,7 @@ export function toFileError(error: unknown, context: FileErrorContext): Latchkey
     );
   }
   const code = errnoOf(error);
-  const meaning = code === undefined ? undefined : meanings[code];
+  const meaning = code === undefined ? undefined : meaningOf(code);
   const what = meaning?.[0] ?? (error instanceof Error ? error.message : String(error));
   return new LatchkeyError(
     'file_failed',

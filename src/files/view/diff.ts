@@ -123,6 +123,8 @@ async function diffOutput(output: Output, show: (line: string) => string): Promi
   const isOpen = standardStreamOf(destination) !== undefined;
   const { existing, before } =
     isNew || isOpen ? { existing: undefined, before: Buffer.alloc(0) } : await readDestination(output);
+  // Nothing stays in a pipe that could be compared.
+  if (existing?.isFIFO() === true) return { destination, change: 'none', diff: '', message: undefined };
   const attributes = existing === undefined ? [] : changedAttributes(output, existing);
   const message = attributes.length === 0 ? undefined : attributes.join(', ');
   if (existing !== undefined && before.equals(output.bytes)) {

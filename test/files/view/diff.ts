@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { createRenderFixture } from '../../support/render-fixture.ts';
@@ -68,4 +69,15 @@ t.test('tells of files that stay, are new, differ only in their mode, cannot be 
     { change: 'failed', message: /bad/ },
   ]);
   t.notOk(existsSync(f.path('folder')));
+});
+
+const maker = 'mkfifo';
+
+t.test('a pipe that is there has nothing to compare', async (t) => {
+  const f = createRenderFixture(t, ['db']);
+  if (spawnSync(maker, [f.path('pipe')]).status !== 0) return void t.pass('no mkfifo', { skip: 'no mkfifo' });
+  const pipeline = f.createPipeline([f.file('pipe', template, { fifo: true })]);
+  const pending = pipeline.diff(AbortSignal.timeout(5000));
+  setImmediate(() => f.publish('db', { host: 'db.example', password }));
+  t.match(await pending, [{ change: 'none', diff: '' }]);
 });
