@@ -63,12 +63,13 @@ export function createLogger(options: LoggerOptions): LogSink {
       return {
         commit() {
           logger.level = next.level;
-          if (output === current) return;
+          // What was open then may have been opened again meanwhile, and is closed.
+          if (isSame) return;
           current.destination.end();
           current = output;
         },
         abandon() {
-          if (output !== current) output.destination.end();
+          if (!isSame) output.destination.end();
         },
       };
     },

@@ -18,3 +18,25 @@ t.test('a log on a full disk ends nothing, and its lines come when there is room
   logger.info({}, 'here');
   t.match(readFileSync(file, 'utf8'), /"msg":"here"/);
 });
+
+t.test('a log that is opened again while a reload is prepared goes on', async (t) => {
+  const folder = testFolder(t);
+  const file = join(folder, 'agent.log');
+  const settings = { level: 'info', format: 'json', file } as const;
+  const log = createLogger(settings);
+  const same = log.prepare({ ...settings, level: 'debug' });
+  const moved = log.prepare({ ...settings, file: join(folder, 'moved.log') });
+  log.reopen();
+  log.reopen();
+  await same.commit();
+  t.doesNotThrow(() => log.logger.debug({}, 'after the same'));
+  log.reopen();
+  await moved.commit();
+  t.doesNotThrow(() => log.logger.info({}, 'after another'));
+  const given = log.prepare(settings);
+  log.reopen();
+  await given.abandon();
+  t.doesNotThrow(() => log.logger.info({}, 'after what was given up'));
+  t.match(readFileSync(file, 'utf8'), /after the same/);
+  t.match(readFileSync(join(folder, 'moved.log'), 'utf8'), /after another[\s\S]*after what was given up/);
+});
