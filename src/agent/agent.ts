@@ -343,7 +343,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
 }
 
 function tellWarnings({ warnings }: ResolvedConfig, logger: Logger): void {
-  for (const warning of warnings) logger.warn({}, `others can change what is trusted: ${warning}`);
+  for (const warning of warnings) logger.warn({}, `the config is used as it is: ${warning}`);
 }
 
 function tellLostLogins({ engine }: Core, logger: Logger): void {

@@ -3,7 +3,12 @@ import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createProblems, type Problems } from './problems.ts';
 import { checkModes } from './resolve/check-modes.ts';
-import { checkAccounts, checkLinkedDestinations, checkTemplateFiles } from './resolve/host-checks.ts';
+import {
+  checkAccounts,
+  checkHookFiles,
+  checkLinkedDestinations,
+  checkTemplateFiles,
+} from './resolve/host-checks.ts';
 import { resolveConfig } from './resolve/resolve.ts';
 import type { Environment } from './resolve/resolve-context.ts';
 import type { ResolvedConfig } from './resolved.ts';
@@ -102,6 +107,7 @@ function resolveSources(
   const looksAtHost = checks === 'files' || checks === 'host';
   if (looksAtHost) {
     checkTemplateFiles(config, merged, problems);
+    checkHookFiles(config, merged, problems);
     checkLinkedDestinations(config, merged, problems);
   }
   if (checks === 'host') checkAccounts(merged, problems);

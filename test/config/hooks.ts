@@ -1,6 +1,9 @@
 // What of hooks and their listeners is refused before anything starts.
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
-import { loadConfigText } from '../../src/config/load.ts';
+import { loadConfig, loadConfigText } from '../../src/config/load.ts';
+import { testFolder } from '../support/test-folder.ts';
 
 const rest = `
 upstreams: { v: { address: "http://a:1" } }
@@ -54,4 +57,20 @@ t.test('a hook has one proof, and names secrets that are there', async (t) => {
   t.match(hook(`{ jwt: { jwks_url: "http://127.0.0.1:1/k", ${jwt} }, refresh: ["*"] }`).hooks, [
     { proof: { kind: 'jwt', audience: ['a'] } },
   ]);
+});
+
+t.test('a key that is not there is told, unless the agent writes it', async (t) => {
+  const folder = testFolder(t);
+  const path = join(folder, 'latchkey.yaml');
+  const text = `${rest}${listener}hooks: { app: { ${hmac.replace('/k', './hook.key')}, refresh: ["*"] } }\n`;
+  const warnings = (more: string) => {
+    writeFileSync(path, `${text}${more}`, { mode: 0o600 });
+    return loadConfig([path], { env: { STATE_DIRECTORY: folder } }).warnings.join('\n');
+  };
+  t.match(warnings(''), /hooks\.app\.hmac\.secret_file: no such file: .*hook\.key; until it is there/);
+  t.notMatch(warnings('files: [{ contents: x, destination: ./hook.key }]\n'), /no such file/);
+  writeFileSync(join(folder, 'hook.key'), 'k', { mode: 0o600 });
+  t.notMatch(warnings(''), /no such file/);
+  chmodSync(join(folder, 'hook.key'), 0o644);
+  t.throws(() => warnings(''), { message: /credential .*hook\.key can be read by everybody/ });
 });

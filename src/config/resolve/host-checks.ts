@@ -1,5 +1,5 @@
 // What only this host can tell of a configuration: files that must be there, users and groups that must exist.
-import { lstatSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { standardStreamOf } from '../../base/paths/special-file.ts';
 import { findGroup, findUser } from '../../base/system/accounts.ts';
@@ -22,6 +22,20 @@ export function checkTemplateFiles(config: ResolvedConfig, merged: MergedConfig,
     } else if (!stats.isFile()) {
       problems.add(place.at('template'), `expected a file, ${source.path} is none`);
     } else fine.add(source.path);
+  }
+}
+
+/** A key that is not there may come later, or be written by the agent itself: until then the hook refuses all. */
+export function checkHookFiles(config: ResolvedConfig, merged: MergedConfig, problems: Problems): void {
+  const written = new Set(config.files.map(({ destination }) => destination));
+  for (const { name, proof } of config.hooks) {
+    const path = proof.kind === 'hmac' ? proof.secretFile : proof.jwksFile;
+    const place = merged.hooks.find((hook) => hook.name === name)?.place;
+    if (path === undefined || place === undefined || written.has(path) || existsSync(path)) continue;
+    const at = place.at(proof.kind, proof.kind === 'hmac' ? 'secret_file' : 'jwks_file');
+    const position = at.source.locate(at.path, 'key');
+    const message = `no such file: ${path}; until it is there every message of this hook is refused`;
+    problems.warn(position?.file ?? at.source.file, position, message, at.name);
   }
 }
 
