@@ -105,6 +105,39 @@ t.test('against moto', { skip: needsMoto }, async (t) => {
     t.match(await get('/other'), { status: 404 });
   });
 
+  t.test('gives nobody a secret without a rule that allows its id', async (t) => {
+    const folder = testFolder(t);
+    const port = await freePort();
+    const config = {
+      upstreams: { cloud: { kind: 'aws' } },
+      secrets: { named: { path: 'prod/db' } },
+      listeners: [
+        { tcp: `127.0.0.1:${port}`, serve: ['aws'], token_env: ['TOKEN'], aws: { upstream: 'cloud' } },
+      ],
+      access: [{ name: 'some', client: { token: 'listeners[0]' }, allow: ['prod/*'] }],
+    };
+    await secret('other/db', 'not yours');
+    writeFileSync(join(folder, 'latchkey.json'), JSON.stringify(config), { mode: 0o600 });
+    startProgram(t, ['agent', '--config', 'latchkey.json'], {
+      cwd: folder,
+      env: {
+        ...{ HOME: folder, STATE_DIRECTORY: join(folder, '.state'), TOKEN: 'from the environment' },
+        ...{ ...motoEnv, AWS_ENDPOINT_URL: moto.address },
+      },
+    });
+    const get = (path: string) =>
+      fetch(`http://127.0.0.1:${port}${path}`, { headers: { authorization: 'from the environment' } });
+    await waitFor('the agent', () =>
+      get('/ping').then(
+        () => true,
+        () => false,
+      ),
+    );
+    t.equal((await get('/v1/prod/db')).status, 200);
+    for (const id of ['other/db', 'named', 'prod', 'PROD/db', '../prod/db', 'none'])
+      t.equal((await get(`/secretsmanager/get?secretId=${encodeURIComponent(id)}`)).status, 403, id);
+  });
+
   t.test('takes its settings: headers, prefix, time, size and file of credentials', async (t) => {
     await secret('one', '1');
     await secret('two', '2');
