@@ -92,6 +92,14 @@ t.test('a signed message asks for what its hook names, and for nothing else', as
   t.equal((await post('app', proxied)).status, 202, 'through a proxy, by another name');
 });
 
+t.test('a message may be as large as its hook says, whatever strangers share', async (t) => {
+  const { post } = await setUp(t, (folder) => [
+    hmacHook('app', join(folder, 'key'), { maxBodyBytes: 4 * 1024 * 1024 }),
+  ]);
+  const large = 'x'.repeat(4 * 1024 * 1024);
+  t.equal((await post('app', signed('sesame-key', large), large)).status, 202);
+});
+
 t.test('all refusals are one, and bring nothing about', async (t) => {
   const { post, told, audit, port } = await setUp(t, (folder) => [
     hmacHook('app', join(folder, 'key')),

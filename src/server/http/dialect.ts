@@ -12,8 +12,6 @@ export interface DialectHandler extends ExchangeDialect {
   /** More of them, which the settings of the listener name. */
   rootsOf?(listener: ListenerConfig): readonly string[];
   isServedBy(listener: ListenerConfig): boolean;
-  /** Its requests come from other hosts, through proxies too, and prove themselves: Host and forwarders say nothing. */
-  readonly comesFromOutside?: boolean;
   /** Answers through the exchange, now or later; what it throws becomes an error answer. */
   handle(exchange: Exchange): void | Promise<void>;
   /** Ends what it keeps open on this listener, so that its connections can drain. */

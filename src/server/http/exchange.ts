@@ -23,6 +23,8 @@ export type AnswerBody = Buffer | string | ((response: ServerResponse) => void);
 export interface ExchangeDialect {
   /** For audit lines and metrics. */
   readonly name: Dialect | 'health';
+  /** Its requests come from other hosts, through proxies too, and prove themselves: Host and forwarders say nothing. */
+  readonly comesFromOutside?: boolean;
   /** The body of an error in this dialect; absent: `{"error":{"code","message"}}`. */
   errorBody?(code: ErrorCode, message: string): string;
   /** Answers a request that is refused whoever makes it; absent: 403 with `errorBody`. */
@@ -174,6 +176,8 @@ export class Exchange implements Recorded {
   }
 
   #standing(): Standing {
+    // Who sends messages is nobody that rules could speak of: their dialect bounds what is taken in.
+    if (this.#dialect?.comesFromOutside === true) return 'ruled';
     return this.identity.caller.kind === 'unknown' ? 'stranger' : this.connection.standing;
   }
 
