@@ -21,6 +21,7 @@ import { askAws } from './ask-aws.ts';
 import { createDestinationLocks } from './host/destination-locks.ts';
 import { hardenProcess } from './host/harden-process.ts';
 import { keepStateFolder } from './host/keep-state-folder.ts';
+import { createMetricsPush } from './host/push-metrics.ts';
 import { createServiceNotifier, type ServiceNotifier } from './host/sd-notify.ts';
 import { claimStateFolder, noStateFolder } from './host/state-folder.ts';
 import { startMemoryTrim } from './host/trim-memory.ts';
@@ -99,6 +100,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   let hasBeenReady = false;
   let reaper: Reaper | undefined;
   let stopTrimming: (() => void) | undefined;
+  const metricsPush = createMetricsPush({ ...core, clock, logger, startedAt });
   let readiness: ReadinessWatch | undefined;
   let isClosing = false;
   const configFolders = configFoldersOf(options.configPaths);
@@ -181,6 +183,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
         config = next;
         const wasRefused = loaded.reloadError !== undefined;
         loaded = { loadedAt: clock.wall(), reloadError: undefined };
+        metricsPush.set(next.telemetry.otlp);
         core.metrics.reloads.with('done').inc();
         const { changed } = summary;
         logger.info({ changed }, changed.length === 0 ? 'config is the same' : 'config was reloaded');
@@ -303,6 +306,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       core.files.start();
       core.supervisor.start();
       collectGauges(core.registry, core.metrics, sources);
+      metricsPush.set(config.telemetry.otlp);
       watchPaths();
       tellWhenReady();
       stopTrimming = startMemoryTrim(clock, core.changes);
@@ -318,6 +322,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       notifier?.send('STOPPING=1');
       readiness?.close();
       stopTrimming?.();
+      metricsPush.close();
       core.engine.quiesce();
       // Listeners, children and commands side by side: none of them uses another on its way out.
       watch.close();

@@ -40,6 +40,7 @@ const sections: Readonly<Record<Section, { readonly isShown: boolean }>> = {
   access: { isShown: true },
   audit: { isShown: true },
   log: { isShown: true },
+  telemetry: { isShown: true },
   templates: { isShown: true },
   stateDir: { isShown: true },
   life: { isShown: true },

@@ -1,4 +1,5 @@
 // Structured logs by pino. Fields hold names, counts, times and codes; never a value of a secret.
+import { fstatSync } from 'node:fs';
 import pino from 'pino';
 import { describeError, LatchkeyError } from './errors.ts';
 import { openLog } from './paths/open-trail.ts';
@@ -55,8 +56,11 @@ export function createLogger(options: LoggerOptions): LogSink {
   const stream = { write: (line: string) => current.write(line) };
   const settings = { level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
   const logger = pino(settings, stream);
+  const repeats = createRepeats(({ level, fields, message }, count) =>
+    logger[level]({ ...fields, repeated: count }, `${message} (and ${count} times more in the last minute)`),
+  );
   return {
-    logger: loggerOn(logger, () => logger.level),
+    logger: loggerOn(logger, { levelNow: () => logger.level, repeats, place: '' }),
     prepare(next) {
       const isSame = next.file === current.file && next.format === current.format;
       const output = isSame ? current : openOutput(next);
@@ -89,19 +93,87 @@ export function createLogger(options: LoggerOptions): LogSink {
 }
 
 /** Children follow the level of the root: pino gives each the level that the root had when it was made. */
-function loggerOn(logger: pino.Logger, levelNow: () => string): Logger {
+function loggerOn(logger: pino.Logger, root: LogRoot): Logger {
+  const { levelNow, repeats, place } = root;
   const at =
-    (level: 'debug' | 'info' | 'warn' | 'error') =>
+    (level: ToldLevel | 'debug') =>
     (fields: LogFields, message: string): void => {
       if (logger.level !== levelNow()) logger.level = levelNow();
-      logger[level](fields, message);
+      if (!logger.isLevelEnabled(level)) return;
+      if (level === 'debug' || repeats.isWorthTelling({ level, fields, message }, place))
+        logger[level](fields, message);
     };
   return {
     debug: at('debug'),
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
-    child: (fields) => loggerOn(logger.child(fields), levelNow),
+    child: (fields) =>
+      loggerOn(logger.child(fields), { ...root, place: `${place}${JSON.stringify(fields)}` }),
+  };
+}
+
+type ToldLevel = 'info' | 'warn' | 'error';
+
+interface LogRoot {
+  readonly levelNow: () => string;
+  readonly repeats: Repeats;
+  /** Tells a child's lines from those of others. */
+  readonly place: string;
+}
+
+interface ToldLine {
+  readonly level: ToldLevel;
+  readonly fields: LogFields;
+  readonly message: string;
+}
+
+interface Repeats {
+  /** False: it was said a few times in this minute, and is counted. */
+  isWorthTelling(line: ToldLine, place: string): boolean;
+}
+
+const minuteMs = 60_000;
+const fewTimes = 5;
+const mostKnown = 500;
+
+/** No floods: what says the same again and again is one line a minute with their number. Numbers in fields make no other line. */
+function createRepeats(tell: (line: ToldLine, count: number) => void): Repeats {
+  const known = new Map<string, { line: ToldLine; begin: number; count: number }>();
+  let timer: NodeJS.Timeout | undefined;
+
+  function close(key: string): void {
+    const one = known.get(key);
+    known.delete(key);
+    if (one !== undefined && one.count > fewTimes) tell(one.line, one.count - fewTimes);
+  }
+
+  function closeAll(): void {
+    timer = undefined;
+    process.off('exit', closeAll);
+    for (const key of [...known.keys()]) close(key);
+  }
+
+  return {
+    isWorthTelling(line, place) {
+      const fields = JSON.stringify(line.fields, (_, value) => (typeof value === 'number' ? 0 : value));
+      const key = `${place}${line.level}${line.message}${fields}`;
+      const now = performance.now();
+      const before = known.get(key);
+      if (before !== undefined && now - before.begin >= minuteMs) close(key);
+      const one = known.get(key) ?? { line, begin: now, count: 0 };
+      one.count += 1;
+      known.set(key, one);
+      const [oldest] = known.keys();
+      if (known.size > mostKnown && oldest !== undefined) close(oldest);
+      if (one.count <= fewTimes) return true;
+      // Only where there is something to tell: an agent at rest is not woken.
+      if (timer === undefined) {
+        timer = setTimeout(closeAll, minuteMs).unref();
+        process.on('exit', closeAll);
+      }
+      return false;
+    },
   };
 }
 
@@ -117,8 +189,25 @@ function openOutput({ file, format }: Omit<LoggerOptions, 'level'>): Output {
   const destination = openDestination(file);
   const trouble = tellOnce(destination, file ?? 'stderr');
   const form = format === 'json' ? printableJson : textLine;
-  const write = (line: string): void => void destination.write(form(line));
+  const isJournal = file === undefined && isJournalAt(2);
+  const write = (line: string): void =>
+    void destination.write(isJournal ? `<${priorityOf(line)}>${form(line)}` : form(line));
   return { file, format, destination, trouble, write };
+}
+
+/** systemd names the socket that it has made stderr of; another program's stderr may be elsewhere. */
+function isJournalAt(descriptor: number): boolean {
+  const stream = process.env['JOURNAL_STREAM'];
+  if (!stream) return false;
+  const { dev, ino } = fstatSync(descriptor, { bigint: true });
+  return stream === `${dev}:${ino}`;
+}
+
+/** sd-daemon(3): the journal takes it off the line, and `journalctl -p warning` goes by it. */
+function priorityOf(line: string): number {
+  const level = Number(/"level":(\d+)/.exec(line)?.[1] ?? 30);
+  if (level >= 50) return 3;
+  return level >= 40 ? 4 : level >= 30 ? 6 : 7;
 }
 
 function openDestination(file: string | undefined): Destination {

@@ -12,6 +12,7 @@ export interface ResolvedConfig {
   readonly access: AccessConfig;
   readonly audit: AuditConfig | undefined;
   readonly log: LogConfig;
+  readonly telemetry: { readonly otlp: OtlpConfig | undefined };
   readonly templates: TemplateConfig;
   /** The folder for the state file (lease ids only) and the sweep list: default /var/lib/latchkey, `$STATE_DIRECTORY`. */
   readonly stateDir: string;
@@ -336,6 +337,12 @@ export interface LogConfig {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
   readonly format: 'json' | 'text';
   readonly file: string | undefined;
+}
+
+export interface OtlpConfig {
+  readonly url: string;
+  readonly intervalMs: number;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 export interface TemplateConfig {

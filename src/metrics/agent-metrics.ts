@@ -8,6 +8,7 @@ export interface AgentMetrics {
   readonly residentMemoryBytes: Family<Gauge>;
   readonly isReady: Family<Gauge>;
   readonly reloads: Family<Counter>;
+  readonly telemetryPushes: Family<Counter>;
   readonly secretState: Family<Gauge>;
   readonly secretAgeSeconds: Family<Gauge>;
   readonly secretExpirySeconds: Family<Gauge>;
@@ -62,6 +63,11 @@ function defineAgent(registry: MetricsRegistry) {
     ),
     residentMemoryBytes: registry.gauge('latchkey_resident_memory_bytes', 'Resident memory of the agent.'),
     isReady: registry.gauge('latchkey_ready', '1 when /readyz answers 200, else 0.'),
+    telemetryPushes: registry.counter(
+      'latchkey_telemetry_pushes_total',
+      'Times that the metrics were sent to a collector.',
+      ['outcome'],
+    ),
     reloads: registry.counter('latchkey_reloads_total', 'Reloads of the configuration.', ['outcome']),
   };
 }

@@ -2,7 +2,7 @@
 // the config's making, never a value of a secret and never what a caller made up.
 
 /** Of every histogram, in seconds; fit for answers from memory as for requests to an upstream. */
-const secondsBuckets: readonly number[] = [
+export const secondsBuckets: readonly number[] = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30,
 ];
 

@@ -23,7 +23,7 @@ t.test('says what is wrong, where, what was expected and what to do', async (t) 
     ['secretz: {}', '1:1: secretz: unknown key; did you mean secrets?'],
     [
       'zzz: {}',
-      '1:1: zzz: unknown key; known here: upstreams, secrets, files, processes, listeners, hooks, access, audit, log, template, strict_modes, agent, state_dir',
+      '1:1: zzz: unknown key; known here: upstreams, secrets, files, processes, listeners, hooks, access, audit, log, telemetry, template, strict_modes, agent, state_dir',
     ],
     [
       'upstreams: { v: { adress: "https://a:1" } }',

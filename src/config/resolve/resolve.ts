@@ -51,6 +51,7 @@ export function resolveConfig(
     access: { rules: resolveRules(merged.rules, listeners, context), strict: merged.isStrict },
     audit: resolveAudit(merged.audit, context),
     log: resolveLog(merged, context),
+    telemetry: resolveTelemetry(merged),
     templates: resolveTemplates(merged, context),
     stateDir: resolveStateDir(merged, context),
     life: resolveLife(merged, context),
@@ -147,6 +148,11 @@ function resolveLog({ log }: MergedConfig, context: ResolveContext): ResolvedCon
   if (file !== undefined) context.claim(file, log.place.at('file'));
   const isForPeople = file === undefined && isatty(2);
   return { level, format: format ?? (isForPeople ? 'text' : 'json'), file };
+}
+
+function resolveTelemetry({ telemetry }: MergedConfig): ResolvedConfig['telemetry'] {
+  const { otlp } = telemetry.value;
+  return { otlp: otlp && { url: otlp.url, intervalMs: otlp.interval, headers: otlp.headers } };
 }
 
 function resolveLife({ agent, names }: MergedConfig, context: ResolveContext): LifeConfig {

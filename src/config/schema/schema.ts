@@ -65,6 +65,27 @@ export const logSchema = section({
   file: doc(z.optional(text()), 'Opened again on HUP; default: stderr.'),
 });
 
+export const telemetrySchema = section({
+  otlp: doc(
+    z.optional(
+      section({
+        url: doc(
+          z
+            .string('an address')
+            .check(z.regex(/^https?:\/\/\S+$/, 'an address such as http://127.0.0.1:4318/v1/metrics')),
+          'Where metrics are sent, as JSON of OTLP over HTTP: the whole address, /v1/metrics included.',
+        ),
+        interval: doc(z.prefault(duration(), '60s'), 'How often.'),
+        headers: doc(
+          z.prefault(z.record(z.string('a name'), text(), 'a map of headers'), {}),
+          'Sent along, for collectors that ask for them.',
+        ),
+      }),
+    ),
+    'A collector that takes the metrics; absent: they are there to be asked for alone.',
+  ),
+});
+
 const variableName = z
   .string('a name of a variable')
   .check(z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of a variable'));
@@ -127,6 +148,7 @@ export const rootSchema = section({
   ),
   audit: doc(z.optional(auditSchema), 'What is recorded; absent: nothing.'),
   log: doc(z.optional(logSchema), 'The log of the agent.'),
+  telemetry: doc(z.optional(telemetrySchema), 'Where the metrics of the agent are sent.'),
   template: doc(z.optional(templateSchema), 'What templates may do.'),
   strict_modes: doc(
     z.optional(flag()),
@@ -140,6 +162,7 @@ export const rootSchema = section({
 });
 
 export type SecretInput = z.output<typeof secretSchema>;
+export type TelemetryInput = z.output<typeof telemetrySchema>;
 export type LogInput = z.output<typeof logSchema>;
 export type AgentInput = z.output<typeof agentSchema>;
 export type TemplateInput = z.output<typeof templateSchema>;

@@ -16,7 +16,9 @@ import {
   rootSchema,
   type SecretInput,
   secretSchema,
+  type TelemetryInput,
   type TemplateInput,
+  telemetrySchema,
   templateSchema,
 } from '../schema/schema.ts';
 import {
@@ -42,6 +44,7 @@ export interface MergedConfig {
   readonly isStrict: boolean;
   readonly audit: Item<AuditInput> | undefined;
   readonly log: Item<LogInput>;
+  readonly telemetry: Item<TelemetryInput>;
   readonly template: Item<TemplateInput>;
   readonly agent: Item<AgentInput>;
   readonly stateDir: Item<string> | undefined;
@@ -71,6 +74,8 @@ export function mergeSources(sources: readonly ConfigSource[], problems: Problem
     ...access,
     audit: readSection(roots, 'audit', auditSchema, problems),
     log: readSection(roots, 'log', logSchema, problems) ?? emptySection(roots, logSchema),
+    telemetry:
+      readSection(roots, 'telemetry', telemetrySchema, problems) ?? emptySection(roots, telemetrySchema),
     template: readSection(roots, 'template', templateSchema, problems) ?? emptySection(roots, templateSchema),
     agent: readSection(roots, 'agent', agentSchema, problems) ?? emptySection(roots, agentSchema),
     stateDir: stateDir && validate(z.string('a path').check(z.minLength(1, 'a path')), stateDir, problems),

@@ -1,0 +1,100 @@
+// The reference page of the log lists every message as the source has it, and none that is gone.
+// `TAP_SNAPSHOT=1 node test/base/log-messages.ts` writes its table.
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import t from 'tap';
+
+const root = resolve(import.meta.dirname, '../../src');
+const pagePath = resolve(root, '../docs/reference/log.md');
+const levels = ['error', 'warn', 'info'];
+
+function sourceFiles(folder: string): string[] {
+  return readdirSync(folder).flatMap((name) => {
+    const path = join(folder, name);
+    if (statSync(path).isDirectory()) return sourceFiles(path);
+    return path.endsWith('.ts') ? [path] : [];
+  });
+}
+
+/** Where the piece ends that begins at `from`: a string, a template, or what is between brackets. */
+function endOf(text: string, from: number): number {
+  const open = text[from] ?? '';
+  if (open === "'" || open === '`') {
+    for (let at = from + 1; at < text.length; at += 1) {
+      if (text[at] === '\\') at += 1;
+      else if (text[at] === open) return at + 1;
+      else if (open === '`' && text.startsWith('${', at)) at = endOf(text, at + 1) - 1;
+    }
+    return text.length;
+  }
+  for (let at = from + 1; at < text.length; at += 1) {
+    const here = text[at] ?? '';
+    if (`'\`({[`.includes(here)) at = endOf(text, at) - 1;
+    else if (')}]'.includes(here)) return at + 1;
+  }
+  return text.length;
+}
+
+/** The arguments of the call whose bracket is at `open`. */
+function argumentsAt(text: string, open: number): string[] {
+  const end = endOf(text, open) - 1;
+  const found: string[] = [];
+  let begin = open + 1;
+  for (let at = open + 1; at < end; at += 1) {
+    const here = text[at] ?? '';
+    if (`'\`({[`.includes(here)) at = endOf(text, at) - 1;
+    else if (here === ',') {
+      found.push(text.slice(begin, at).trim());
+      begin = at + 1;
+    }
+  }
+  return [...found, text.slice(begin, end).trim()].filter((one) => one !== '');
+}
+
+/** What a message may say; `…` is what differs from time to time. */
+function textsOf(message: string): string[] {
+  const rest = /^['`]/.test(message) ? message : message.slice(message.indexOf('?') + 1);
+  if (rest === message && !/^['`]/.test(message)) return [];
+  const found: string[] = [];
+  for (let at = 0; at < rest.length; at += 1) {
+    if (rest[at] !== "'" && rest[at] !== '`') continue;
+    const end = endOf(rest, at);
+    let text = rest.slice(at + 1, end - 1);
+    for (let hole = text.indexOf('${'); hole >= 0; hole = text.indexOf('${'))
+      text = `${text.slice(0, hole)}…${text.slice(endOf(text, hole + 1))}`;
+    found.push(text.replaceAll("\\'", "'").replaceAll('\\`', '`'));
+    at = end;
+  }
+  return found;
+}
+
+function messagesOf(path: string): string[] {
+  const text = readFileSync(path, 'utf8').replaceAll(/^\s*(?:\/\/|\/?\*).*$/gm, '');
+  const folder = relative(root, path).split('/')[0] ?? '';
+  return [...text.matchAll(/\blogger\??\.(error|warn|info)\(/g)].flatMap(({ index, 0: call, 1: level }) => {
+    const [fields = '', message = ''] = argumentsAt(text, index + call.length - 1);
+    const keys = fields.startsWith('{')
+      ? argumentsAt(fields, 0).flatMap((one) => /^\w+/.exec(one)?.map((key) => `\`${key}\``) ?? [])
+      : [];
+    return textsOf(message)
+      .filter((one) => one.replaceAll('…', '').trim() !== '')
+      .map((one) => `| ${level} | ${one.replaceAll('|', '\\|')} | ${keys.join(', ') || '–'} | ${folder} |`);
+  });
+}
+
+t.test('the page lists every message of the log', (t) => {
+  const rows = [...new Set(sourceFiles(root).flatMap(messagesOf))].sort(
+    (a, b) =>
+      levels.indexOf(a.split(' ')[1] ?? '') - levels.indexOf(b.split(' ')[1] ?? '') || a.localeCompare(b),
+  );
+  t.ok(rows.length > 60, String(rows.length));
+  const page = readFileSync(pagePath, 'utf8');
+  const isRow = (line: string): boolean => /^\| (?:error|warn|info) \|/.test(line);
+  if (process.env['TAP_SNAPSHOT'] === '1') {
+    const lines = page.split('\n').filter((line) => !isRow(line));
+    lines.splice(lines.indexOf('|---|---|---|---|') + 1, 0, ...rows);
+    writeFileSync(pagePath, lines.join('\n'));
+  }
+  t.strictSame(readFileSync(pagePath, 'utf8').split('\n').filter(isRow), rows);
+  t.end();
+});
