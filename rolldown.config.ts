@@ -1,6 +1,7 @@
 // Bundles the agent into a few ES modules: each command loads only the chunks that it needs, and the agent few.
 import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
+import { join } from 'node:path';
 import { defineConfig } from 'rolldown';
 
 // An agent keeps little, allocates in bursts and rests for hours: a small young generation, and an allocator that gives
@@ -31,12 +32,8 @@ const groups = [
 // Of libraries, what they load at once and nobody here asks for: HTTP/2, threads of the log.
 const leftOut = /\/(?:undici\/lib\/dispatcher\/client-h2|thread-stream\/index)\.js$/;
 
-export default defineConfig({
-  input: {
-    main: 'src/main.ts',
-    'legacy-service': 'src/cli/demo/legacy-service.ts',
-    'ui/page': 'src/cli/ui/page/page.ts',
-  },
+const program = defineConfig({
+  input: { main: 'src/main.ts', 'legacy-service': 'src/cli/demo/legacy-service.ts' },
   platform: 'node',
   external: ['koffi'],
   // As undici is built for Node itself: without the parser that is on trial.
@@ -47,23 +44,11 @@ export default defineConfig({
     cleanDir: true,
     // Names stay as they are, for readable stack traces; comments and white space would only take memory.
     minify: { compress: false, mangle: false, codegen: true },
-    banner: (chunk) => (chunk.isEntry && !chunk.name.startsWith('ui/') ? shebang : ''),
+    banner: (chunk) => (chunk.isEntry ? shebang : ''),
     chunkFileNames: '[name]-[hash].js',
     codeSplitting: { groups },
   },
   plugins: [
-    {
-      name: 'status-page',
-      buildStart() {
-        for (const name of ['page.html', 'page.css']) {
-          this.emitFile({
-            type: 'asset',
-            fileName: `ui/${name}`,
-            source: readFileSync(`src/cli/ui/page/${name}`, 'utf8'),
-          });
-        }
-      },
-    },
     {
       // An import of a module of Node reads all its members, and some of them load much more: the whole of the undici inside
       // Node, web streams. What is taken out of the module by name costs nothing but that name.
@@ -85,6 +70,33 @@ export default defineConfig({
     },
   ],
 });
+
+/** For a browser: one script, one style sheet, nothing else. */
+const pages = ['ui', 'demo'].map((name) =>
+  defineConfig({
+    input: { page: `src/cli/${name}/page/page.ts` },
+    platform: 'browser',
+    output: {
+      dir: `dist/${name}`,
+      minify: { compress: false, mangle: false, codegen: true },
+    },
+    plugins: [
+      {
+        name: 'page',
+        buildStart() {
+          const read = (...path: string[]): string => readFileSync(join('src/cli', ...path), 'utf8');
+          const emit = (fileName: string, source: string): string =>
+            this.emitFile({ type: 'asset', fileName, source });
+          emit('page.html', read(name, 'page/page.html'));
+          emit('page.css', read('ui/page/base.css') + read(name, 'page/page.css'));
+        },
+      },
+    ],
+  }),
+);
+
+// In this order: the first clears the folder.
+export default [program, ...pages];
 
 function escapeCharacter(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;

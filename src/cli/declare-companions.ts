@@ -93,8 +93,15 @@ function declareDemo(define: Define): void {
   );
   define(
     'demo',
-    'show a rotation reaching four legacy services without a deployment',
-    (argv) => argv.option('once', { type: 'boolean', default: false, describe: 'rotate once and end' }),
+    'show on a page how a new key reaches four legacy services, with a deployment and without',
+    (argv) =>
+      argv
+        .option('once', { type: 'boolean', default: false, describe: 'rotate once on the terminal and end' })
+        .option('open', {
+          type: 'boolean',
+          default: true,
+          describe: 'open the page where there is a desktop',
+        }),
     async (values) => (await import('./commands/demo.ts')).runDemo(values),
   );
 }

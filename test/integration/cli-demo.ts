@@ -1,25 +1,23 @@
 // The demo as the README has it.
 import { readdirSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import t from 'tap';
 import { runProgram, startProgram } from '../support/cli.ts';
+import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 t.setTimeout(600_000);
-
-const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('latchkey-demo-'));
 
 t.test(
   'rotates once, with no failed call and no deployment, and leaves nothing',
   { timeout: 110_000 },
   async (t) => {
-    const before = folders();
-    const { code, stdout, stderr } = await runProgram(t, ['demo', '--once']);
+    const TMPDIR = testFolder(t);
+    const { code, stdout, stderr } = await runProgram(t, ['demo', '--once'], { env: { TMPDIR } });
     t.equal(code, 0, stderr);
     for (const name of ['checkout-api', 'order-service', 'refund-worker', 'analytics']) {
       t.match(stdout, new RegExp(`^${name} +\\d+\\.\\d\\d s +\\d+ .* 0 +0$`, 'm'), name);
     }
-    t.strictSame(folders(), before);
+    t.strictSame(readdirSync(TMPDIR), []);
   },
 );
 
@@ -37,11 +35,11 @@ for (const [what, signal, code] of [
   ['closing the terminal', 'SIGHUP', 129],
 ] as const) {
   t.test(`${what} in the middle leaves nothing`, { timeout: 60_000 }, async (t) => {
-    const before = folders();
-    const demo = startProgram(t, ['demo', '--once']);
+    const TMPDIR = testFolder(t);
+    const demo = startProgram(t, ['demo', '--once'], { env: { TMPDIR } });
     await waitFor('the rotation', () => demo.stdout().includes('rotating'), 40_000);
     demo.child.kill(signal);
     t.equal((await demo.exited).code, code);
-    t.strictSame(folders(), before);
+    t.strictSame(readdirSync(TMPDIR), []);
   });
 }

@@ -182,7 +182,7 @@ t.test('the browser is led by a file of the user, not by words that all can read
   const { link, ui } = await startUi(t, { words: [], env });
   await waitFor('the browser', () => spawnSync('test', ['-s', noted]).status === 0);
   t.notMatch(readFileSync(noted, 'utf8'), link.hostname);
-  t.match(readFileSync(noted, 'utf8'), /^\S+\/latchkey-ui-\w+\/open\.html\n$/);
+  t.match(readFileSync(noted, 'utf8'), /^\S+\/latchkey-page-\w+\/open\.html\n$/);
   t.equal(readFileSync(`${noted}.mode`, 'utf8').trim(), '600');
   t.match(readFileSync(`${noted}.page`, 'utf8'), `url=${link.href}`);
   ui.child.kill('SIGTERM');

@@ -1,7 +1,4 @@
 // `latchkey ui`: the host's status as a page for the user who runs it, from the agent's socket and with that user's rights.
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { lastAuditRecords } from '../../agent/host/last-audit-records.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { errnoOf } from '../../base/system/errno.ts';
@@ -10,6 +7,7 @@ import { type SocketOptions, socketPathOf } from '../config-socket.ts';
 import { print, say } from '../output.ts';
 import { stopSignal } from '../stop-signal.ts';
 import { createAgentFeed } from '../ui/agent-feed.ts';
+import { openInBrowser } from '../ui/open-in-browser.ts';
 import { startPageServer } from '../ui/page-server.ts';
 
 interface UiOptions extends SocketOptions {
@@ -30,7 +28,9 @@ export async function runUi(options: UiOptions): Promise<number> {
   await client.status();
   const feed = createAgentFeed(socketPath);
   const server = await startPageServer({
-    feed,
+    name: 'ui',
+    command: 'latchkey ui',
+    watch: feed.watch,
     port: options.port,
     questions: {
       '/audit': async () => auditAnswer((await client.status()).audit.file),
@@ -42,7 +42,7 @@ export async function runUi(options: UiOptions): Promise<number> {
   try {
     print(server.link);
     say('the link works once, and for ten minutes; Ctrl-C ends the page');
-    removePage = options.open ? openBrowser(server.link) : undefined;
+    removePage = options.open ? openInBrowser(server.link) : undefined;
     await new Promise<void>((resolve) =>
       stop.signal.addEventListener('abort', () => resolve(), { once: true }),
     );
@@ -65,21 +65,4 @@ async function auditAnswer(file: string | null): Promise<unknown> {
   } catch (error) {
     return { file, records: [], trouble: `this user cannot read ${file} (${errnoOf(error) ?? 'unknown'})` };
   }
-}
-
-/**
- * Where there is a desktop; elsewhere the link is printed, and that is it. By a page that leads to it, in a file of the user's
- * own: all users of the host can read the words of a command.
- */
-function openBrowser(link: string): (() => void) | undefined {
-  const { DISPLAY, WAYLAND_DISPLAY, XDG_RUNTIME_DIR } = process.env;
-  if (!XDG_RUNTIME_DIR || (!DISPLAY && !WAYLAND_DISPLAY)) return undefined;
-  const folder = mkdtempSync(join(XDG_RUNTIME_DIR, 'latchkey-ui-'));
-  const page = join(folder, 'open.html');
-  const text = `<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=${link}">`;
-  writeFileSync(page, text, { mode: 0o600, flag: 'wx' });
-  const child = spawn('xdg-open', [page], { stdio: 'ignore', detached: true });
-  child.on('error', () => undefined); // there is none
-  child.unref();
-  return () => rmSync(folder, { recursive: true, force: true });
 }

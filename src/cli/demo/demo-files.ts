@@ -9,6 +9,12 @@ export interface DemoPlaces {
   readonly socket: string;
   readonly checkout: { readonly settings: string; readonly pidFile: string };
   readonly orders: { readonly settings: string; readonly control: string };
+  readonly refunds: { readonly token: string };
+  readonly audit: string;
+}
+
+export interface DemoAccess {
+  readonly refundsMayRead: boolean;
 }
 
 export interface DemoParts {
@@ -18,6 +24,8 @@ export interface DemoParts {
   postgres: { host: string; port: number; user: string; password: string } | undefined;
   stripeKey: string;
   paymentsUrl: string;
+  /** Where the agent listens for the refund worker, on loopback. */
+  refundsPort: number;
   /** How to start the legacy service program. */
   service: readonly string[];
 }
@@ -39,15 +47,21 @@ export function demoPlaces(folder: string): DemoPlaces {
       settings: join(folder, 'order-service/settings.json'),
       control: join(folder, 'order-service/control.sock'),
     },
+    refunds: { token: join(folder, 'refund-worker/token') },
+    audit: join(folder, 'audit.jsonl'),
   };
 }
 
 /** JSON is YAML: both files are written as JSON. */
 export function writeDemoFiles(places: DemoPlaces, parts: DemoParts): void {
-  for (const folder of ['checkout-api', 'order-service'])
+  for (const folder of ['checkout-api', 'order-service', 'refund-worker'])
     mkdirSync(join(places.folder, folder), { recursive: true });
   writeFileSync(places.seed, JSON.stringify(seedOf(parts), null, 2), { mode: 0o600 });
-  writeFileSync(places.config, JSON.stringify(configOf(places, parts), null, 2), { mode: 0o600 });
+  writeDemoConfig(places, parts, { refundsMayRead: true });
+}
+
+export function writeDemoConfig(places: DemoPlaces, parts: DemoParts, access: DemoAccess): void {
+  writeFileSync(places.config, JSON.stringify(configOf(places, parts, access), null, 2), { mode: 0o600 });
 }
 
 function seedOf(parts: DemoParts): object {
@@ -76,7 +90,7 @@ function seedOf(parts: DemoParts): object {
   };
 }
 
-function configOf(places: DemoPlaces, parts: DemoParts): object {
+function configOf(places: DemoPlaces, parts: DemoParts, { refundsMayRead }: DemoAccess): object {
   const { postgres } = parts;
   const stripe = '"stripeKey": {{ field "stripe" "api_key" | toJSON }}';
   const database = postgres
@@ -109,7 +123,14 @@ function configOf(places: DemoPlaces, parts: DemoParts): object {
         stop: { signal: 'TERM', timeout: '5s' },
       },
     ],
-    listeners: [{ unix: places.socket, mode: '0600', serve: ['secrets', 'admin'] }],
+    listeners: [
+      { unix: places.socket, mode: '0600', serve: ['secrets', 'admin'] },
+      { tcp: `127.0.0.1:${parts.refundsPort}`, token_file: places.refunds.token, serve: ['secrets'] },
+    ],
+    access: [
+      { name: 'refund-worker', client: { token: 'listeners[1]' }, allow: refundsMayRead ? ['stripe'] : [] },
+    ],
+    audit: { file: places.audit },
     log: { level: 'info', format: 'json', file: join(places.folder, 'latchkey.log') },
     state_dir: join(places.folder, 'state'),
   };

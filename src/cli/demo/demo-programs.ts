@@ -4,6 +4,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 export interface DemoPrograms {
   /** Gets PATH and `env`, nothing else. */
   start(name: string, command: readonly string[], env: Readonly<Record<string, string>>): void;
+  /** Ends one, which may be started again. */
+  stop(name: string): Promise<void>;
   /** When one has ended by itself: nothing of what is waited for comes any more. */
   throwIfEnded(): void;
   /** Ends them one after the other, the last first. */
@@ -13,7 +15,7 @@ export interface DemoPrograms {
 const killAfterMs = 3000;
 
 export function createDemoPrograms(): DemoPrograms {
-  const children: ChildProcess[] = [];
+  const children = new Map<string, ChildProcess>();
   let isClosing = false;
   let ended: Error | undefined;
   return {
@@ -30,18 +32,23 @@ export function createDemoPrograms(): DemoPrograms {
       });
       child.on('close', (code, byWhat) => {
         // Ctrl-C reaches the children first: the terminal tells the whole group.
-        if (isClosing || byWhat === 'SIGINT') return;
+        if (isClosing || byWhat === 'SIGINT' || children.get(name) !== child) return;
         const words = lastWords.join('').trim().split('\n').slice(-5).join('\n');
         ended ??= new Error(`${name} ended with ${byWhat ?? code}: ${words}`);
       });
-      children.push(child);
+      children.set(name, child);
+    },
+    async stop(name) {
+      const child = children.get(name);
+      children.delete(name);
+      if (child !== undefined) await end(child);
     },
     throwIfEnded() {
       if (ended !== undefined) throw ended;
     },
     async close() {
       isClosing = true;
-      for (const child of children.splice(0).reverse()) await end(child);
+      for (const child of [...children.values()].reverse()) await end(child);
     },
   };
 }

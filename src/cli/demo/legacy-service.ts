@@ -1,11 +1,14 @@
 // Four small programs as they are found in the wild. None knows of a vault: one reads a file again on SIGHUP, one is
-// told to by a control command, one asks a socket, one has its settings in the environment. An entry of its own.
+// told to by a control command, one asks the agent, one has its settings in the environment. An entry of its own.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createConnection, createServer } from 'node:net';
 
 const callEveryMs = 100;
 const [mode = '', name = '', ...rest] = process.argv.slice(2);
+
+/** The agent gives the key to others, not to this one. */
+class Denied extends Error {}
 
 interface Settings {
   stripeKey: string;
@@ -32,8 +35,8 @@ const modes: Readonly<Record<string, (args: string[]) => () => Settings | Promis
     control.listen(controlPath);
     return () => settings;
   },
-  socket([socketPath = '', secret = '']) {
-    return async () => ({ stripeKey: await askSocket(socketPath, `/secrets/${secret}/api_key`) });
+  agent([url = '', tokenFile = '']) {
+    return async () => ({ stripeKey: await ask(url, readFileSync(tokenFile, 'utf8')) });
   },
   environment() {
     const stripeKey = process.env['STRIPE_API_KEY'] ?? '';
@@ -54,16 +57,18 @@ function readSettings(file: string): Settings {
   return JSON.parse(readFileSync(file, 'utf8')) as Settings;
 }
 
-function askSocket(socketPath: string, path: string): Promise<string> {
+function ask(url: string, token: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    request({ socketPath, path, headers: { host: 'localhost' } }, (answer) => {
+    request(url, { headers: { authorization: `Bearer ${token}` } }, (answer) => {
       let text = '';
       answer.setEncoding('utf8').on('data', (chunk: string) => {
         text += chunk;
       });
-      answer.on('end', () =>
-        answer.statusCode === 200 ? resolve(text) : reject(new Error(`status ${answer.statusCode}`)),
-      );
+      answer.on('end', () => {
+        if (answer.statusCode === 200) resolve(text);
+        else if (answer.statusCode === 403) reject(new Denied('no access'));
+        else reject(new Error(`status ${answer.statusCode}`));
+      });
     })
       .on('error', reject)
       .end();
@@ -108,7 +113,8 @@ async function work(settings: () => Settings | Promise<Settings>): Promise<void>
     const { stripeKey, database } = await settings();
     await Promise.all([charge(stripeKey), database ? queryDatabase(database) : undefined]);
   } catch (error) {
-    report('/failures', error instanceof Error ? error.message : 'failed');
+    if (error instanceof Denied) report('/denials', error.message);
+    else report('/failures', error instanceof Error ? error.message : 'failed');
   }
   setTimeout(() => void work(settings), callEveryMs);
 }

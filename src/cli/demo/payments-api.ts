@@ -1,5 +1,5 @@
-// The payment provider of the demo: knows which keys are good, and who called with which. As real providers do, it
-// accepts the old key beside the new one until the old one is revoked.
+// The payment provider of the demo: knows which keys are good, who called with which, and how long each went without an answer.
+// As real providers do, it accepts the old key beside the new one until the old one is revoked.
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -12,6 +12,15 @@ export interface ServiceCalls {
   queries: number;
   failedQueries: number;
   lastFailure: string | undefined;
+  /** Of its last call. */
+  key: string | undefined;
+  /** How often the agent refused it the key; that is no call that failed. */
+  denied: number;
+  /** Since when it is refused, or its calls fail, in milliseconds of `performance.now`. */
+  deniedSince: number | undefined;
+  failingSince: number | undefined;
+  /** How long its calls failed before, in milliseconds. */
+  failedMs: number;
 }
 
 export interface PaymentsApi {
@@ -19,6 +28,8 @@ export interface PaymentsApi {
   accept(key: string): void;
   revoke(key: string): void;
   calls(service: string): ServiceCalls;
+  /** Its figures begin again. */
+  forget(service: string): void;
   close(): Promise<void>;
 }
 
@@ -34,6 +45,11 @@ export async function startPaymentsApi(): Promise<PaymentsApi> {
       queries: 0,
       failedQueries: 0,
       lastFailure: undefined,
+      key: undefined,
+      denied: 0,
+      deniedSince: undefined,
+      failingSince: undefined,
+      failedMs: 0,
     };
     services.set(service, known);
     return known;
@@ -49,6 +65,7 @@ export async function startPaymentsApi(): Promise<PaymentsApi> {
     accept: (key) => void keys.add(key),
     revoke: (key) => void keys.delete(key),
     calls,
+    forget: (service) => void services.delete(service),
     close: () => {
       server.closeAllConnections();
       return new Promise((resolve) => server.close(() => resolve()));
@@ -67,19 +84,37 @@ function record(service: ServiceCalls, incoming: IncomingMessage, keys: Readonly
       service.failedQueries += 1;
       service.lastFailure = detail;
       return true;
+    case '/denials':
+      service.denied += 1;
+      service.deniedSince ??= performance.now();
+      return true;
     case '/failures':
-      service.failed += 1;
-      service.lastFailure = detail;
+      fail(service, detail);
       return true;
   }
   const key = headerOf(incoming, 'authorization').replace(/^Bearer /, '');
-  const isGood = keys.has(key);
   service.calls += 1;
-  if (!isGood) {
-    service.failed += 1;
-    service.lastFailure = 'the provider refused the key';
-  } else if (!service.firstUse.has(key)) service.firstUse.set(key, performance.now());
-  return isGood;
+  service.key = key;
+  if (!keys.has(key)) {
+    fail(service, 'the provider refused the key');
+    return false;
+  }
+  if (!service.firstUse.has(key)) service.firstUse.set(key, performance.now());
+  service.failedMs = failedMsOf(service);
+  service.failingSince = undefined;
+  service.deniedSince = undefined;
+  return true;
+}
+
+function fail(service: ServiceCalls, why: string): void {
+  service.failed += 1;
+  service.lastFailure = why;
+  service.failingSince ??= performance.now();
+}
+
+/** Until now, what lasts included. */
+export function failedMsOf({ failedMs, failingSince }: ServiceCalls): number {
+  return failedMs + (failingSince === undefined ? 0 : performance.now() - failingSince);
 }
 
 function headerOf(incoming: IncomingMessage, name: string): string {

@@ -1,4 +1,4 @@
-// Who may see the status page. It listens on loopback, where every user of this host can connect and every page of the
+// Who may see a page. It listens on loopback, where every user of this host can connect and every page of the
 // browser can send requests to; so what a request must show is decided here, before anything is answered.
 //
 // Cookies know no ports: a server of another user on 127.0.0.1 would be sent ours. The page therefore lives under a name that
@@ -11,6 +11,8 @@ export type Verdict =
   /** The link was used for the first time: the cookie goes out with the way to the page. */
   | { readonly kind: 'enter'; readonly cookie: string }
   | { readonly kind: 'serve' }
+  /** Something is to be done. */
+  | { readonly kind: 'act' }
   | { readonly kind: 'refuse'; readonly status: 403 | 405; readonly why: string };
 
 export interface PageGuard {
@@ -27,6 +29,10 @@ export interface PageGuard {
 
 interface GuardOptions {
   readonly port: number;
+  /** What the user ran. */
+  readonly command: string;
+  /** Else a page only shows. */
+  readonly canAct: boolean;
   /** Monotonic milliseconds. */
   now(): number;
 }
@@ -34,25 +40,30 @@ interface GuardOptions {
 const linkLifeMs = 10 * 60_000;
 const cookieName = 'latchkey_ui';
 
-export function createPageGuard({ port, now }: GuardOptions): PageGuard {
+export function createPageGuard({ port, command, canAct, now }: GuardOptions): PageGuard {
   const host = `${randomBytes(16).toString('hex')}.localhost:${port}`;
   const origin = `http://${host}`;
   const session = randomBytes(32).toString('base64url');
   let word: string | undefined = randomBytes(32).toString('base64url');
   const linkEndsAt = now() + linkLifeMs;
 
+  const useLink = `open the link that \`${command}\` printed`;
   return {
     origin,
     link: () => `${origin}/?once=${word ?? ''}`,
     judge({ method, path, query, headers }) {
-      if (headers.host !== host) return refuse('open the link that `latchkey ui` printed');
-      if (method !== 'GET' && method !== 'HEAD') return { kind: 'refuse', status: 405, why: 'read-only' };
+      if (headers.host !== host) return refuse(useLink);
+      const isAction = canAct && method === 'POST';
+      if (!isAction && method !== 'GET' && method !== 'HEAD')
+        return { kind: 'refuse', status: 405, why: 'read-only' };
+      // Browsers name the page that a POST comes from.
+      if (isAction && headers.origin === undefined) return refuse('not from this page');
       // What another page asks for, or leads to other than by the link.
       if (headers.origin !== undefined && headers.origin !== origin) return refuse('not from another page');
       const shown = query.get('once');
       if (path === '/' && shown !== null && method === 'GET') {
         const isRight = word !== undefined && now() < linkEndsAt && isSame(shown, word);
-        if (!isRight) return refuse('this link was used, or is too old: run `latchkey ui` again');
+        if (!isRight) return refuse(`this link was used, or is too old: run \`${command}\` again`);
         word = undefined;
         const cookie = `${cookieName}=${session}; HttpOnly; SameSite=Strict; Path=/`;
         return { kind: 'enter', cookie };
@@ -60,9 +71,8 @@ export function createPageGuard({ port, now }: GuardOptions): PageGuard {
       const site = headers['sec-fetch-site'];
       if (site !== undefined && site !== 'same-origin' && site !== 'none')
         return refuse('not from another page');
-      if (!isSame(cookieOf(headers.cookie), session))
-        return refuse('open the link that `latchkey ui` printed');
-      return { kind: 'serve' };
+      if (!isSame(cookieOf(headers.cookie), session)) return refuse(useLink);
+      return { kind: isAction ? 'act' : 'serve' };
     },
   };
 }

@@ -1,10 +1,9 @@
-// The status page over HTTP on loopback: judged first, then three files, two questions and one stream. It writes nothing, and
-// passes on nothing of a request but the name in a question.
+// A page over HTTP on loopback, for the user who started it alone: judged first, then three files, questions, one stream and,
+// where there are any, things to do. It passes on nothing of a request but the query of a question.
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { LatchkeyError } from '../../base/errors.ts';
-import type { AgentFeed } from './agent-feed.ts';
 import { createPageGuard, type PageGuard } from './page-guard.ts';
 
 export interface PageServer {
@@ -13,11 +12,18 @@ export interface PageServer {
 }
 
 interface PageServerOptions {
-  readonly feed: AgentFeed;
+  /** Of the folder beside the program in which its files are. */
+  readonly name: string;
+  /** What the user ran. */
+  readonly command: string;
+  /** Tells all there is, then what differs, until what it returns is called. */
+  watch(tell: (event: string, data: string) => void): () => void;
   /** 0: any that is free. */
   readonly port: number;
   /** Answers by path, as JSON. */
   readonly questions: Readonly<Record<string, (query: URLSearchParams) => Promise<unknown>>>;
+  /** By path: what POST does, without a body, and answers as JSON. */
+  readonly actions?: Readonly<Record<string, () => Promise<unknown>>>;
 }
 
 /** Nothing from elsewhere is loaded, nothing is sent elsewhere, nobody frames it. */
@@ -47,6 +53,7 @@ const maxUnreadBytes = 4 * 1024 * 1024;
 const tries = 10;
 
 export async function startPageServer(options: PageServerOptions): Promise<PageServer> {
+  const { name, command, questions, actions = {} } = options;
   const streams = new Set<ServerResponse>();
   let guard: PageGuard | undefined;
 
@@ -59,16 +66,17 @@ export async function startPageServer(options: PageServerOptions): Promise<PageS
     } else if (verdict.kind === 'enter') {
       response.setHeader('set-cookie', verdict.cookie);
       end(response, 200, 'text/html; charset=utf-8', entrance);
-    } else if (path === '/events') openStream(response);
+    } else if (verdict.kind === 'act') void act(path, response);
+    else if (path === '/events') openStream(response);
     else void answer(path, query, response);
   }
 
   async function answer(path: string, query: URLSearchParams, response: ServerResponse): Promise<void> {
     const file = files[path];
-    const question = options.questions[path];
+    const question = questions[path];
     try {
       if (file !== undefined)
-        end(response, 200, file[1], readFileSync(new URL(`./ui/${file[0]}`, import.meta.url)));
+        end(response, 200, file[1], readFileSync(new URL(`./${name}/${file[0]}`, import.meta.url)));
       else if (question !== undefined)
         end(response, 200, 'application/json', JSON.stringify(await question(query)));
       else end(response, 404, 'text/plain; charset=utf-8', 'no such path\n');
@@ -76,6 +84,12 @@ export async function startPageServer(options: PageServerOptions): Promise<PageS
       const message = error instanceof LatchkeyError ? error.message : 'the question failed';
       end(response, 502, 'application/json', JSON.stringify({ error: message }));
     }
+  }
+
+  async function act(path: string, response: ServerResponse): Promise<void> {
+    const action = actions[path];
+    if (action === undefined) end(response, 404, 'text/plain; charset=utf-8', 'no such path\n');
+    else end(response, 200, 'application/json', JSON.stringify(await action()));
   }
 
   function openStream(response: ServerResponse): void {
@@ -86,7 +100,7 @@ export async function startPageServer(options: PageServerOptions): Promise<PageS
     streams.add(response);
     response.writeHead(200, { ...safeHeaders, 'content-type': 'text/event-stream' });
     response.write('retry: 1000\n\n');
-    const stop = options.feed.watch((event, data) => {
+    const stop = options.watch((event, data) => {
       if (response.writableLength > maxUnreadBytes) response.destroy();
       else response.write(`event: ${event}\ndata: ${data}\n\n`);
     });
@@ -97,7 +111,12 @@ export async function startPageServer(options: PageServerOptions): Promise<PageS
   }
 
   const { port, servers } = await listenOnBoth(handle, options.port);
-  guard = createPageGuard({ port, now: () => performance.now() });
+  guard = createPageGuard({
+    port,
+    command,
+    canAct: options.actions !== undefined,
+    now: () => performance.now(),
+  });
   return {
     link: guard.link(),
     async close() {
