@@ -188,6 +188,7 @@ async function main(): Promise<void> {
   } finally {
     if (hasEnded) failures.push('the agent has ended');
     agent.kill('SIGTERM');
+    await waitFor('the agent to end', () => hasEnded, 60_000);
     await vault.close();
     rmSync(folder, { recursive: true, force: true });
   }
