@@ -275,7 +275,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     reload: () => reload(),
     rotate: (name, request) => rotateNow(core, name, request),
     quit: (wish) => quit.resolve(wish ?? { revoke: false }),
-    explain: (subject) => explainSubject(subject, core, sources),
+    explain: (subject) => explainSubject(subject, core, sources, config.hooks),
     nearestSubject: (subject) => nearestSubject(subject, statusOf(sources)),
     drill: (name, request) => drill(name, request),
     timeline: (name, last) => timelineOf(name, last, { ...core, startedAt }),

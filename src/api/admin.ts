@@ -106,6 +106,8 @@ export interface WhoHasAnswer {
 
 /** `GET /explain?subject=…`. */
 export interface Explanation {
+  /** Those whose messages make upstream be asked for the secrets. */
+  readonly hooks: readonly string[];
   /** The one that is meant, or those of the secrets. */
   readonly upstreams: readonly UpstreamStatus[];
   readonly secrets: readonly SecretStatus[];

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { startAgent } from '../support/cli.ts';
+import { runProgram, startAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -68,7 +68,7 @@ async function setUp(t: Test) {
 }
 
 t.test('a message, and within a second the file has what changed', async (t) => {
-  const { vault, port, file } = await setUp(t);
+  const { vault, port, file, folder } = await setUp(t);
   const times: number[] = [];
   for (const word of ['two', 'three', 'four']) {
     await vault.writeSecret('secret/app', { word });
@@ -87,6 +87,10 @@ t.test('a message, and within a second the file has what changed', async (t) => 
   t.equal(await send(port, 'vaulted', 'from-the-vault'), 202, 'its key may be a secret itself');
   await waitFor('all that changed', () => file('other') === 'four', 5000);
   t.equal(await send(port, 'vaulted', 'from-a-file'), 403, 'and each has its own');
+  const explain = async (name: string) =>
+    (await runProgram(t, ['explain', name, '--socket', join(folder, 'latchkey.sock')])).stdout;
+  t.match(await explain('app'), /asked for at once by messages of hooks: app, vaulted\n/);
+  t.match(await explain('other'), /by messages of hooks: vaulted\n/);
 });
 
 t.test('a reload takes hooks away and brings others, while the listener stays', async (t) => {

@@ -3,14 +3,21 @@ import type { ExplainedFile, Explanation } from '../../api/admin.ts';
 import { apiMoment, apiTime } from '../../api/api-time.ts';
 import type { AgentStatus } from '../../api/status.ts';
 import { nearest } from '../../base/text/nearest.ts';
+import type { HookConfig } from '../../config/resolved.ts';
 import type { FileExplanation } from '../../files/view/file-status.ts';
+import { isAskedFor } from '../../server/hooks/hook-events.ts';
 import { shownVersion } from '../../store/secret-version.ts';
 import type { Core } from '../wire.ts';
 import { statusOf } from './status.ts';
 import type { StatusSources } from './status-sources.ts';
 
 /** By the config's name, the path or the key of a secret, a file's destination, a process's or an upstream's name. */
-export function explainSubject(subject: string, core: Core, sources: StatusSources): Explanation | undefined {
+export function explainSubject(
+  subject: string,
+  core: Core,
+  sources: StatusSources,
+  hooks: readonly HookConfig[],
+): Explanation | undefined {
   const status = statusOf(sources);
   const secrets = status.secrets.filter(
     (one) => one.names.includes(subject) || one.path === subject || one.key === subject,
@@ -24,8 +31,10 @@ export function explainSubject(subject: string, core: Core, sources: StatusSourc
   );
   const count = upstreams.length + secrets.length + processes.length + listeners.length;
   if (count === 0 && file === undefined) return undefined;
+  const asked = secrets.flatMap(({ names }) => names);
   return {
     upstreams,
+    hooks: hooks.filter((hook) => asked.some((name) => isAskedFor(hook, name))).map(({ name }) => name),
     secrets,
     files: file === undefined ? [] : [explainedFile(file, core)],
     processes,

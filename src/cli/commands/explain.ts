@@ -18,7 +18,7 @@ export async function runExplain(options: ExplainOptions): Promise<number> {
     printJson(explanation);
     return 0;
   }
-  const { upstreams, secrets, files, processes, listeners, uses, used_by: users } = explanation;
+  const { upstreams, hooks = [], secrets, files, processes, listeners, uses, used_by: users } = explanation;
   const lines = [
     ...upstreams
       .filter(({ name }) => name === options.subject)
@@ -29,6 +29,7 @@ export async function runExplain(options: ExplainOptions): Promise<number> {
         upstreams.find(({ name }) => name === secret.upstream),
       ),
     ),
+    ...(hooks.length === 0 ? [] : [`  asked for at once by messages of hooks: ${hooks.join(', ')}`]),
     ...files.flatMap(explainFile),
     ...processes.map(({ name, state, pid, restarts, message }) => {
       const which = pid === undefined ? '' : `, pid ${pid}`;

@@ -21,7 +21,7 @@ export function createHookEvents({ view, clock }: Pick<ServerContext, 'view' | '
     view.names
       .all()
       .map(({ config: { name } }) => name)
-      .filter((name) => refresh.some((pattern) => fits(pattern, name)));
+      .filter((name) => isAskedFor({ refresh }, name));
 
   function tell(hook: HookConfig): void {
     const waitMs = rate.take(hook.name, hook.eventsPerMinute);
@@ -55,6 +55,9 @@ export function createHookEvents({ view, clock }: Pick<ServerContext, 'view' | '
   };
 }
 
-function fits(pattern: string, name: string): boolean {
-  return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name;
+/** Whether a message of the hook makes upstream be asked for this secret. */
+export function isAskedFor({ refresh }: Pick<HookConfig, 'refresh'>, name: string): boolean {
+  return refresh.some((pattern) =>
+    pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name,
+  );
 }
