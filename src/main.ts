@@ -11,6 +11,8 @@ if (Number.parseInt(process.versions.node, 10) < oldestNode) {
 } else {
   // Before anything is read that could be a secret: Node's own handler of this signal opens a debugger.
   process.on('SIGUSR1', () => undefined);
+  // Before the config is read there is nothing to read again, and no reason to end.
+  if (command === 'agent') process.on('SIGHUP', () => undefined);
   delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
   const { closeDoors } = await import('./cli/close-doors.ts');
   process.exitCode = closeDoors(command) ?? (await run());

@@ -43,6 +43,7 @@ export async function runAgent(
   only?: (config: ResolvedConfig) => ResolvedConfig,
 ): Promise<number> {
   const stop = stopSignal();
+  const asked = listenToSignals();
   const paths = options.config ?? [];
   const loaded = loadConfig(paths, load);
   const config = only?.(loaded) ?? loaded;
@@ -54,7 +55,7 @@ export async function runAgent(
   const over = new AbortController();
   let removePidFile: (() => void) | undefined;
   let shouldRevoke = false;
-  const stopListening = listenToSignals(agent);
+  asked.of(agent);
   try {
     await agent.start();
     removePidFile = writePidFile(config.life.pidFile);
@@ -70,19 +71,42 @@ export async function runAgent(
     over.abort();
     await agent.close({ isHasty: stop.signal.reason === 'SIGINT', shouldRevoke });
     removePidFile?.();
-    stopListening();
+    asked.dispose();
     stop.dispose();
   }
 }
 
-/** HUP reads the config again, USR1 asks for all secrets; what becomes of it the agent logs. */
-function listenToSignals(agent: Agent): () => void {
-  const onHangup = () => void agent.reload({ reopenLogs: true }).catch(() => undefined); // logged
-  const onUser = () => void agent.refresh().catch(() => undefined); // logged
+interface AskedBySignal {
+  /** From now on, and what was asked before. */
+  of(agent: Agent): void;
+  dispose(): void;
+}
+
+/**
+ * HUP reads the config again, USR1 asks for all secrets; what becomes of it the agent logs. From the first moment on, or a
+ * signal at the start would end the program.
+ */
+function listenToSignals(): AskedBySignal {
+  let agent: Agent | undefined;
+  const early = new Set<() => void>();
+  const onHangup = () => {
+    if (agent === undefined) early.add(onHangup);
+    else agent.reload({ reopenLogs: true }).catch(() => undefined); // logged
+  };
+  const onUser = () => {
+    if (agent === undefined) early.add(onUser);
+    else agent.refresh().catch(() => undefined); // logged
+  };
   process.on('SIGHUP', onHangup);
   process.on('SIGUSR1', onUser);
-  return () => {
-    process.off('SIGHUP', onHangup);
-    process.off('SIGUSR1', onUser);
+  return {
+    of(one) {
+      agent = one;
+      for (const ask of early) ask();
+    },
+    dispose() {
+      process.off('SIGHUP', onHangup);
+      process.off('SIGUSR1', onUser);
+    },
   };
 }
