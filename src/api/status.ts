@@ -125,7 +125,11 @@ export interface SecretStatus {
 
 export interface FileStatus {
   readonly destination: string;
+  /** The files that are committed together with it; `null`: it is alone. */
+  readonly set: string | null;
   readonly state: string;
+  /** When this agent last put other bytes there. */
+  readonly committed_at: string | null;
   readonly ready: boolean;
   readonly missing: readonly {
     readonly key: string;

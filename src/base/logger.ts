@@ -100,7 +100,9 @@ function loggerOn(logger: pino.Logger, root: LogRoot): Logger {
     (fields: LogFields, message: string): void => {
       if (logger.level !== levelNow()) logger.level = levelNow();
       if (!logger.isLevelEnabled(level)) return;
-      if (level === 'debug' || repeats.isWorthTelling({ level, fields, message }, place))
+      // What a program prints is its own, however often it says it.
+      const isOfOthers = level === 'debug' || 'stream' in fields;
+      if (isOfOthers || repeats.isWorthTelling({ level, fields, message }, place))
         logger[level](fields, message);
     };
   return {

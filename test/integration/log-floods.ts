@@ -31,6 +31,7 @@ t.test('what says the same is told a few times, and then in one line with its nu
       if (round % 100 === 0) logger.warn({ secret: 'other' + round }, 'it failed');
       logger.child({ listener: 'a' }).warn({ secret: 'stripe', attempt: round }, 'it failed');
     }
+    for (let round = 0; round < 20; round += 1) logger.info({ stream: 'stdout' }, 'a program says so');
     logger.info({}, 'the end');`,
   );
   const of = (secret: string) =>
@@ -44,6 +45,11 @@ t.test('what says the same is told a few times, and then in one line with its nu
   for (let round = 0; round < 1000; round += 100)
     t.equal(of(`other${round}`).length, 1, 'another is no repetition');
   t.equal(lines.filter((line) => line['listener'] === 'a').length, 5, 'a child has its own');
+  t.equal(
+    lines.filter((line) => line['stream'] === 'stdout').length,
+    20,
+    "a program's own words are all there",
+  );
   t.ok(lines.some((line) => line['msg'] === 'the end'));
 });
 

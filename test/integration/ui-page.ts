@@ -67,6 +67,8 @@ t.test(
             check: { command: ['sh', '-c', `[ ! -e ${bad} ]`] },
             notify: { command: ['true'] },
           },
+          { destination: join(folder, 'one'), set: 'pair', contents: '{{ field "stripe" "key" }}' },
+          { destination: join(folder, 'two'), set: 'pair', contents: '{{ field "mail" "key" }}' },
         ],
         processes: [{ name: 'legacy', command: ['sleep', '1000'], env: { KEY: '{{ field "mail" "key" }}' } }],
         audit: { file: join(folder, 'audit.jsonl') },
@@ -105,7 +107,7 @@ t.test(
       t.match(await textOf('#secrets-count'), '3');
       t.match(
         await shown(row('secrets', 'stripe')),
-        /stripe\s+fresh\s+1\s+\d+ s\s+–\s+poll (in \d+ s|now)\s+2/,
+        /stripe\s+fresh\s+1\s+\d+ s\s+–\s+poll (in \d+ s|now)\s+3/,
       );
       t.match(
         await shown(page.locator('#secrets-rows tr').first()),
@@ -129,6 +131,10 @@ t.test(
       await waitFor('the file', async () =>
         /rendered, checked, committed, notified/.test(await shown(row('files', destination))),
       );
+      await waitFor('the set', async () =>
+        /set pair[\s\S]*rendered, committed/.test(await shown(row('files', '/one'))),
+      );
+      t.match(await shown(row('files', '/two')), /set pair/);
       t.match(await textOf('#rotations-list'), /noticed[\s\S]*fetched[\s\S]*rendered[\s\S]*notified/);
       writeFileSync(bad, '');
       await vault.writeSecret('secret/stripe', { key: `${canary}-3` });

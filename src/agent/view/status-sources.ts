@@ -7,7 +7,10 @@ import type { SourceStatus } from '../../upstream/secret-source.ts';
 
 export interface FileState {
   readonly destination: string;
+  readonly set?: string | undefined;
   readonly state: string;
+  /** Wall time in milliseconds. */
+  readonly committedAt?: number | undefined;
   readonly isReady: boolean;
   readonly missing: readonly {
     readonly key: string;

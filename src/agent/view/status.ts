@@ -102,7 +102,9 @@ function showFile(file: FileState): FileStatus {
   const { destination, state, isReady, missing, failure, retryAt, templateProblem = null, drift } = file;
   return {
     destination,
+    set: file.set ?? null,
     state,
+    committed_at: apiTime(file.committedAt),
     ready: isReady,
     missing,
     failure,

@@ -35,12 +35,7 @@ const secrets = table<PageSecret>(
 const files = table<FileStatus>('files', ['File', 'State', 'Says', 'Last transaction'], {
   urgency: ({ state }) => (goodStates.has(state) ? 0 : badStates.has(state) ? 2 : 1),
   matches: () => true,
-  cells: (one) => [
-    one.destination,
-    badge(one.state),
-    one.says === one.state ? '' : one.says,
-    lastStepsOf(one.destination),
-  ],
+  cells: (one) => [fileName(one), badge(one.state), one.says === one.state ? '' : one.says, lastStepsOf(one)],
 });
 
 const processes = table<ProcessStatus>(
@@ -147,9 +142,14 @@ async function drawHistory(name: string, into: HTMLElement): Promise<void> {
   into.replaceChildren(...own.map((story, index) => drawStory(story, index === 0)));
 }
 
-/** What the timeline knows of the file: its steps of the newest rotation that has some. */
-function lastStepsOf(destination: string): Cell {
-  const subject = `file:${destination}`;
+function fileName({ destination, set }: FileStatus): Cell {
+  if (set === null) return destination;
+  return element('span', {}, [destination, element('span', { text: ` set ${set}`, class: 'detail' })]);
+}
+
+/** The steps of the newest rotation that has some of it; what is not known any more leaves the time of its commit. */
+function lastStepsOf({ destination, set, committed_at: committed }: FileStatus): Cell {
+  const subject = set === null ? `file:${destination}` : `set:${set}`;
   for (const { began_at: began, steps } of rotations) {
     const own = steps.filter((one) => one.subject === subject && one.step !== 'let_go');
     if (own.length === 0) continue;
@@ -158,7 +158,8 @@ function lastStepsOf(destination: string): Cell {
     );
     return element('span', {}, [words.join(', '), ' ', time(began, 'ago'), ' ago']);
   }
-  return '';
+  if (committed === null) return '';
+  return element('span', {}, ['committed ', time(committed, 'ago'), ' ago']);
 }
 
 function drawHead(head: PageHead): void {
