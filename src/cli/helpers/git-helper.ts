@@ -1,6 +1,7 @@
 // git's credential helper protocol (gitcredentials(7), git-credential(1)): asked at every operation, so a rotation needs
 // nothing else.
 import { LatchkeyError } from '../../base/errors.ts';
+import { say } from '../output.ts';
 import {
   fetchSecret,
   type HelperContext,
@@ -34,7 +35,7 @@ export async function answerGit(operation: string | undefined, context: HelperCo
     const what = isOld
       ? `a newer one than ${host} refused is here`
       : await tellRefused(context, secret, host);
-    process.stderr.write(`latchkey: secret ${secret.name}: ${what}\n`);
+    say(`latchkey: secret ${secret.name}: ${what}`);
     return '';
   }
   const lines = [
