@@ -1,6 +1,8 @@
 // Loads the configuration: finds the files, reads, validates, merges and resolves them; tells everything that is wrong at once.
+
 import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { LatchkeyError } from '../base/errors.ts';
 import { createProblems, type Problems } from './problems.ts';
 import { checkModes } from './resolve/check-modes.ts';
 import {
@@ -40,6 +42,11 @@ export interface LoadOptions {
  */
 export function loadConfig(paths: readonly string[], options: LoadOptions = {}): ResolvedConfig {
   const problems = createProblems();
+  if (paths.includes('')) {
+    throw new LatchkeyError('usage', '--config: expected a path, got nothing', {
+      remedy: 'look whether the variable that it comes from is set',
+    });
+  }
   // A tool of which everything stands on the command line needs no file.
   const { tool, more } = options.foreign ?? {};
   const isFileNeeded = paths.length === 0 && (tool === undefined || more === undefined);

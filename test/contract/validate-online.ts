@@ -94,7 +94,7 @@ contract('a policy that lacks it all is made whole by what is printed', async (t
   t.match(first.stdout, /^path "secret\/data\/inner" \{\n {2}capabilities = \["read"\]\n\}$/m);
   await server.ask('PUT', 'sys/policies/acl/agent', { data: { policy: first.stdout } });
   const second = await check();
-  t.match(second, { code: 0, stdout: '', stderr: /^valid: 1 upstreams, 4 secrets, 1 files/m });
+  t.match(second, { code: 0, stdout: '', stderr: /^valid: 1 upstream, 4 secrets, 1 file/m });
 });
 
 contract('what is not there is told, and a wrong mount is no matter of policies', async (t, server) => {

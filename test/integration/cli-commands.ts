@@ -161,7 +161,7 @@ t.test('validate reports config and templates with their places', async (t) => {
   const { agent, folder } = await setUp(t);
   t.match(await runProgram(t, ['validate', '--config', agent.configPath]), {
     code: 0,
-    stderr: /^valid: 1 upstreams/,
+    stderr: /^valid: 1 upstream,/,
   });
   const bad = join(folder, 'bad.yaml');
   const base = { upstreams: { vault: { address: 'http://127.0.0.1:1', auth: { method: 'token' } } } };
@@ -195,7 +195,7 @@ t.test('validate reports config and templates with their places', async (t) => {
       t.match(await runProgram(t, validate), { code: 2, stderr: /no such file: .*app\.conf\.ctmpl/ });
     t.match(await runProgram(t, [...validate, '--syntax-only']), {
       code: 0,
-      stderr: /^valid: \d+ upstreams/,
+      stderr: /^valid: \d+ upstream/,
     });
   }
 });

@@ -154,3 +154,14 @@ t.test('--online reads from what is no vault, and runs no program', async (t) =>
   t.notMatch(stdout + stderr, /value-of-the-key/);
   t.notOk(existsSync(join(folder, 'touched')), 'no program was run');
 });
+
+t.test('an empty path is a variable that is not set, and no folder', async (t) => {
+  for (const args of [
+    ['validate', '--config', ''],
+    ['agent', '--config', ''],
+  ]) {
+    const { code, stderr } = await runProgram(t, args, { cwd: testFolder(t) });
+    t.equal(code, 2, args.join(' '));
+    t.match(stderr, /--config: expected a path, got nothing; look whether the variable/);
+  }
+});

@@ -81,6 +81,14 @@ async function askUpstreams(
   return await validateOnline({ config, wanted, logger: log.logger, env: process.env, signal });
 }
 
+const parts = [
+  ['upstreams', 'upstream'],
+  ['secrets', 'secret'],
+  ['files', 'file'],
+  ['processes', 'process'],
+  ['listeners', 'listener'],
+] as const;
+
 async function validate(options: ValidateOptions): Promise<Verdict> {
   const { syntaxOnly } = options;
   let config: ResolvedConfig;
@@ -97,8 +105,9 @@ async function validate(options: ValidateOptions): Promise<Verdict> {
       wanted: [],
     };
   }
-  const parts = ['upstreams', 'secrets', 'files', 'processes', 'listeners'] as const;
-  const summary = parts.map((part) => `${config[part].length} ${part}`).join(', ');
+  const summary = parts
+    .map(([part, one]) => `${config[part].length} ${config[part].length === 1 ? one : part}`)
+    .join(', ');
   const wanted: Wanted[] = [];
   const problems = await validateParts(config, {
     isElsewhere: syntaxOnly,
