@@ -19,6 +19,9 @@ export interface RotationStory {
   readonly to_version: number | null;
   /** Why upstream was asked: `poll`, `push`, `hook`, `lease`, `asked`, `retry`, `together`, `start`. */
   readonly by: string;
+  /** By upstream's own clock; `null`: it does not tell. */
+  readonly changed_upstream_at: string | null;
+  /** When the agent had a reason to ask. */
   readonly began_at: string;
   /** `running`; `done`: everything that had the old version has the new one; `failing`: a step failed last; `overtaken`: the next began before the end; `nothing`: nothing new came. */
   readonly state: 'running' | 'done' | 'failing' | 'overtaken' | 'nothing';

@@ -45,6 +45,8 @@ export interface SecretAnswer {
   readonly ttlSeconds?: number;
   /** When upstream last rotated it, by its own words: while it is the same, so is the password, whatever `ttl` says. */
   readonly rotationMark?: string;
+  /** When it was changed there, in wall time by upstream's own clock; absent: it does not tell. */
+  readonly changedAt?: number;
   /** Equal digests mean the same data; bookkeeping (request and lease ids, a `ttl` that counts down) left out. */
   readonly dataDigest: string;
 }

@@ -118,6 +118,9 @@ t.test(
       const read = story?.steps.find(({ step }) => step === 'read');
       t.ok(Date.parse(read?.at ?? '') >= asked - 1, 'at the time of the wall clock');
       t.equal(story?.steps[0]?.offset_ms, 0);
+      // The vault of this test goes by the same clock.
+      const changed = Date.parse(story?.changed_upstream_at ?? '');
+      t.ok(changed >= before - 1 && changed <= asked, 'when it was written upstream');
       const file = story?.steps.filter(({ subject }) => subject === `file:${destination}`) ?? [];
       const fetched = story?.steps.find(({ step }) => step === 'fetched')?.offset_ms ?? 0;
       const sum = file.reduce((all, { took_ms }) => all + took_ms, fetched);

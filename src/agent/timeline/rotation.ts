@@ -53,6 +53,8 @@ export interface Rotation {
   /** Undefined: nothing new has come. */
   to: VersionMark | undefined;
   fetchedAt: number | undefined;
+  /** In wall time by upstream's own clock; undefined: it does not tell. */
+  changedAt: number | undefined;
   /** Upstream answered, and there was nothing new. */
   isClosed: boolean;
   readonly steps: RecordedStep[];
@@ -77,6 +79,7 @@ export function createRotation(origin: Pick<Rotation, 'key' | 'by' | 'beganAt' |
     from: undefined,
     to: undefined,
     fetchedAt: undefined,
+    changedAt: undefined,
     isClosed: false,
     steps: [],
     omitted: 0,

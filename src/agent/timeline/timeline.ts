@@ -108,6 +108,7 @@ export function createTimeline({ store, clock, observe }: TimelineOptions): Time
     rotation.to = markOf(version);
     rotation.expected = new Set([...store.holders(key).keys()].map(subjectOf));
     rotation.fetchedAt = clock.now();
+    rotation.changedAt = version.changedAt;
     if (before.leaseId !== undefined) rememberLease(leaseKey(reference.upstream, before.leaseId), rotation);
     record(rotation, 'fetched');
   }

@@ -1,5 +1,5 @@
 // The timeline as the local API tells it: times of the wall clock, offsets from the beginning, and how it stands now.
-import { apiMoment } from '../../api/api-time.ts';
+import { apiMoment, apiTime } from '../../api/api-time.ts';
 import type { RotationStory, StepEvent, TimelineAnswer, TimelineStep } from '../../api/timeline.ts';
 import type { NameTable } from '../../content/name-table.ts';
 import { shownVersion } from '../../store/secret-version.ts';
@@ -71,6 +71,7 @@ function storyOf(rotation: Rotation, { timeline, store, names }: TimelineParts):
     from_version: from?.shown ?? null,
     to_version: to?.shown ?? null,
     by,
+    changed_upstream_at: apiTime(rotation.changedAt),
     began_at: apiMoment(beganWall),
     state: isNewest ? state : pastStates[state],
     milliseconds: rounded(end - beganAt),

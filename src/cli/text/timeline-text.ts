@@ -19,6 +19,7 @@ export function formatTimeline({ rotations }: TimelineAnswer, options: TextOptio
 
 function formatStory(story: RotationStory, { now, width }: TextOptions): string {
   const { name, from_version: from, to_version: to, by, began_at: began, state, steps, omitted } = story;
+  const { changed_upstream_at: changed } = story;
   const versions =
     to === null ? `version ${from ?? 'none'}, nothing new` : `version ${from ?? 'none'} → ${to}`;
   const ago = formatSpan(Math.max(0, now - Date.parse(began)));
@@ -29,7 +30,10 @@ function formatStory(story: RotationStory, { now, width }: TextOptions): string 
   if (omitted > 0) lines.push(`  … ${omitted} more steps`);
   if (state === 'running' && story.held_by.length > 0)
     lines.push(`  still held in an older version by ${story.held_by.join(', ')}`);
-  return `${[fit(head, width), `  ${began}`, ...lines.map((line) => fit(line, width))].join('\n')}\n`;
+  const since =
+    changed === null ? '' : `; changed upstream ${apart(Date.parse(changed) - Date.parse(began))}`;
+  const all = [head, `  ${began}${since}`, ...lines];
+  return `${all.map((line) => fit(line, width)).join('\n')}\n`;
 }
 
 const byWords: Readonly<Record<string, string>> = {
@@ -42,6 +46,11 @@ const byWords: Readonly<Record<string, string>> = {
   together: 'another that changed',
   start: 'start',
 };
+
+/** By two clocks: upstream's may be ahead. */
+function apart(ms: number): string {
+  return `${shownMs(Math.abs(ms))} ${ms > 0 ? 'after (its clock is ahead)' : 'before'}`;
+}
 
 function verdict({ state, milliseconds }: RotationStory): string {
   if (state === 'done') return `in place in ${shownMs(milliseconds)}`;

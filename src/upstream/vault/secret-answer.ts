@@ -104,10 +104,13 @@ function kv2Aging(data: JsonObject, wallMs: number): Aging {
   const deletionTime = isJsonObject(metadata) ? metadata['deletion_time'] : undefined;
   const deletedAt =
     typeof deletionTime === 'string' && deletionTime !== '' ? Date.parse(deletionTime) : Number.NaN;
+  const createdTime = isJsonObject(metadata) ? metadata['created_time'] : undefined;
+  const changedAt = typeof createdTime === 'string' ? Date.parse(createdTime) : Number.NaN;
   return {
     kind: 'static',
     dataDigest: digestData({ data: data['data'] ?? null, version: version ?? null }),
     ...(version instanceof JsonNumber ? { versionId: version.text } : {}),
+    ...(Number.isFinite(changedAt) ? { changedAt } : {}),
     // A time that is over and did nothing is no plan.
     ...(deletedAt > wallMs ? { ttlSeconds: Math.min((deletedAt - wallMs) / 1000, longestSeconds) } : {}),
   };
