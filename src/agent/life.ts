@@ -79,10 +79,13 @@ async function untilHopeless(agent: Agent, ms: number, signal: AbortSignal): Pro
     const timer = Number.isFinite(first)
       ? clock.setTimer(first + ms - clock.now(), () => wake.abort())
       : undefined;
-    await until(core.changes, look, AbortSignal.any([wake.signal, signal])).catch((error: unknown) => {
+    try {
+      await until(core.changes, look, AbortSignal.any([wake.signal, signal]));
+    } catch (error) {
       if (signal.aborted) throw error;
-    });
-    timer?.cancel();
+    } finally {
+      timer?.cancel(); // else it holds an agent that is through with everything else
+    }
   }
   const why = hopeless?.failure?.message ?? hopeless?.missing[0]?.message ?? 'its secrets did not come';
   return new LatchkeyError('file_failed', `${hopeless?.destination}: ${why}`, {

@@ -108,6 +108,7 @@ for (const program of programs) {
       vault,
       `exit_after_auth = true
 pid_file = "pid"
+template_config { exit_on_retry_failure = true }
 ${login}
 template {
   contents = <<EOT
@@ -136,7 +137,7 @@ template {
       '{{ << with secret "secret/app" >><< .Data.data.password >><< end >>',
     );
     writeFileSync(join(run.folder, 'kept.conf'), 'before', { mode: 0o604 });
-    t.equal(await run.exited, 0, run.output());
+    t.equal(await run.exited, 0, run.output()); // at once: no timer of what was to be given up is left
     t.equal(read(run, 'new/folder/app.conf'), 'user=u1\n');
     t.equal(modeOf(run, 'new/folder/app.conf'), '644');
     t.equal(modeOf(run, 'new'), '755');

@@ -5,11 +5,21 @@ import { join, resolve } from 'node:path';
 export function configFiles(paths: readonly string[]): string[] {
   return paths.flatMap((path) => {
     const full = resolve(path);
-    if (statSync(full, { throwIfNoEntry: false })?.isDirectory() !== true) return [full];
-    const entries = readdirSync(full, { recursive: true, withFileTypes: true });
-    return entries
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name))
-      .sort();
+    return isFolder(full) ? filesBelow(full).sort() : [full];
   });
+}
+
+/** A link counts as the file that it leads to. Links to folders are not walked into, as there: they may lead round in a circle. */
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    // Kubernetes keeps the files of a mounted ConfigMap in folders named `..2026_11_28`, and links to them beside those.
+    if (entry.name.startsWith('..')) return [];
+    if (entry.isDirectory()) return filesBelow(path);
+    return isFolder(path) ? [] : [path];
+  });
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
