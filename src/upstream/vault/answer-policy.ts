@@ -133,9 +133,13 @@ export function requestRefusal(answer: VaultAnswer, context: RefusalContext): Up
       remedy: 'give the address of the vault itself',
     });
   }
+  // Vault's own word for a path that issues, such as pki/issue.
+  const isOnlyWritten = status === 405 && what.startsWith('read ');
   return new UpstreamError('request_invalid', `${what}: refused with ${status}${said}`, {
     status,
-    remedy: 'check the path and the parameters',
+    remedy: isOnlyWritten
+      ? 'this path is written to: say `operation: write`'
+      : 'check the path and the parameters',
   });
 }
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { quoteTexts } from '../../../src/upstream/vault/answer-policy.ts';
+import { quoteTexts, requestRefusal } from '../../../src/upstream/vault/answer-policy.ts';
 
 t.test('what a server says is quoted on one line, bounded, without secrets', async (t) => {
   t.equal(quoteTexts([], []), '');
@@ -10,4 +10,14 @@ t.test('what a server says is quoted on one line, bounded, without secrets', asy
   );
   t.equal(quoteTexts(['bad token s.canary'], ['s.canary', 'a']), ' (bad token [redacted])');
   t.equal(quoteTexts(['x'.repeat(5000)], []).length, 300 + ' (…)'.length);
+});
+
+t.test('a path that is only written to says how', async (t) => {
+  const body = Buffer.from('{"errors":["1 error occurred:\\n\\t* unsupported operation\\n\\n"]}');
+  const remedyOf = (status: number, what: string) =>
+    requestRefusal({ status, headers: {}, body, address: 'http://v' }, { what, path: 'pki/issue/web' })
+      .remedy;
+  t.match(remedyOf(405, 'read pki/issue/web'), /operation: write/);
+  t.equal(remedyOf(405, 'write pki/issue/web'), 'check the path and the parameters');
+  t.equal(remedyOf(400, 'read pki/issue/web'), 'check the path and the parameters');
 });
