@@ -256,6 +256,12 @@ t.test(
 );
 
 t.test('the rules are of one form, and the panels stand beside each other', (t) => {
+  const page = readFileSync(resolve(folder, '../../docs/guides/troubleshooting.md'), 'utf8');
+  t.strictSame(
+    [...page.matchAll(/^\| `(Latchkey\w+)` \|/gm)].map(([, name]) => name),
+    rules.map(({ alert }) => alert),
+    'the guide says of each what to do',
+  );
   for (const { alert, labels, annotations } of rules) {
     t.match(alert, /^Latchkey[A-Z]/);
     t.ok(['critical', 'warning'].includes(labels.severity), alert);
