@@ -65,7 +65,9 @@ t.test('a kind that nobody knows is served after a folder and a line', async (t)
   const folder = testFolder(t);
   cpSync(join(root, 'src'), join(folder, 'src'), { recursive: true });
   for (const name of ['node_modules', 'package.json']) symlinkSync(join(root, name), join(folder, name));
-  const types = { extends: join(root, 'tsconfig.json'), include: ['src'] };
+  // Its paths are those of its own folder.
+  const { exclude } = JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8')) as { exclude: string[] };
+  const types = { extends: join(root, 'tsconfig.json'), include: ['src'], exclude };
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(types));
   const kinds = join(folder, 'src/upstream');
   const config = join(folder, 'latchkey.yaml');
