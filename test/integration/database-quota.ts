@@ -61,7 +61,7 @@ function flood(agent: TestAgent, paths: readonly string[]) {
 withEachVault('no login fails while callers run into quotas', async (t, vault) => {
   const postgres = await startPostgres(t);
   if (postgres === undefined) return;
-  await mountDatabase(vault, postgres, { defaultTtl: '4s', maxTtl: '10s' });
+  await mountDatabase(vault, postgres, { defaultTtl: '6s', maxTtl: '12s' });
   await vault.ask('PUT', 'sys/mounts/limited', { type: 'kv', options: { version: '2' } });
   await vault.ask('PUT', 'sys/quotas/config', { enable_rate_limit_response_headers: true });
   await vault.ask('PUT', `${quota}/limited`, { path: 'limited/', rate: 2, interval: '60s' });
@@ -108,6 +108,35 @@ withEachVault(
     await agent.stop();
   },
 );
+
+for (const isTold of [true, false]) {
+  const how = isTold ? 'that the server tells' : 'that the server does not tell';
+  withEachVault(`no login fails while callers use up a quota of all paths ${how}`, async (t, vault) => {
+    const postgres = await startPostgres(t);
+    if (postgres === undefined) return;
+    await mountDatabase(vault, postgres, { defaultTtl: '16s', maxTtl: '32s' });
+    await vault.writeSecret('secret/one', { v: 'x' });
+    await vault.ask('PUT', 'sys/quotas/config', { enable_rate_limit_response_headers: isTold });
+    // Without a word of it the agent can only wait for its turn: it must come within a lease.
+    const limit = isTold ? { rate: 40, interval: '20s' } : { rate: 6, interval: '2s' };
+    await vault.ask('PUT', `${quota}/all`, { path: '', ...limit });
+    const agent = await start(t, vault);
+    await agent.untilReady();
+    const end = flood(agent, ['secret/data/one', 'secret/data/two', 'sys/mounts', 'secret/data/one']);
+    const { logins, failures, users } = await countLogins(
+      postgres,
+      join(agent.folder, 'database.json'),
+      40_000,
+    );
+    const seen = await end();
+    t.strictSame(failures, []);
+    t.ok(logins > 50, `${logins} logins`);
+    t.ok(users.size >= 2, `${users.size} users`);
+    t.ok((seen[429] ?? 0) > 20, JSON.stringify(seen));
+    t.ok((seen[200] ?? 0) > 5, 'callers are served too');
+    await agent.stop();
+  });
+}
 
 withEachVault(
   'twenty secrets under one quota all get a value, before any is polled again',

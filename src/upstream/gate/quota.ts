@@ -2,6 +2,7 @@
 // of it is limited too. What is held back fails at once until the server's time is over; then one request at a time of the
 // mount tries, those first that have no value yet.
 
+import type { IncomingHttpHeaders } from 'node:http';
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -9,6 +10,7 @@ import { backoffDelayMs } from '../../base/time/backoff.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { Priority } from '../../store/secret-reading.ts';
 import { UpstreamFailure } from './failure.ts';
+import { createReserve } from './reserve.ts';
 
 export interface Scope {
   /** With the namespace: `team/secret/data/app`. */
@@ -28,10 +30,19 @@ export interface Quota {
   within<T>(request: QuotaRequest, work: () => Promise<T>): Promise<T>;
   /** What a local caller is told while the agent itself waits for its turn there: no caller takes it. */
   heldForAgent(scope: Scope): UpstreamFailure | undefined;
-  /** A caller's request was refused by a limit: where the agent is refused at another path of the mount, it is the mount's. */
-  callerLimited(scope: Scope): void;
+  /** A caller's request is under way; the returned function ends it. */
+  enterCaller(scope: Scope): () => void;
+  /** A caller was answered. Where one is refused by a limit, and the agent elsewhere, the limit is common to both. */
+  callerAnswered(scope: Scope, answer: Answered): void;
+  /** The agent itself was answered, whatever for. */
+  agentAnswered(headers: IncomingHttpHeaders): void;
   /** The mounts that are limited now, with the wall time until which nothing of them is asked for. */
   status(): readonly { readonly mount: string; readonly until: number }[];
+}
+
+interface Answered {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
 }
 
 export interface QuotaOptions {
@@ -75,6 +86,7 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
   const mounts = new Map<string, Mount>();
   /** By mount: where a caller was refused last, and when. */
   const callers = new BoundedMap<string, { path: string; at: number }>(mostPaths);
+  const reserve = createReserve(clock);
 
   function check({ scope, priority }: QuotaRequest, mount: Mount): void {
     const now = clock.now();
@@ -175,6 +187,21 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
     }
   }
 
+  /** What the agent was last refused and cannot do without, where the same limit may concern a caller's request. */
+  function owedHold({ mount: name, path }: Scope): Hold | undefined {
+    const now = clock.now();
+    const other = callers.get(name);
+    const isLimited = other !== undefined && now - other.at < quietMs;
+    const mount = mounts.get(name);
+    if (mount !== undefined && now < mount.owedUntil) {
+      const isOther = isLimited && !mount.paths.has(other.path);
+      return mount.hold ?? mount.paths.get(path) ?? (isOther ? lastOf(mount) : undefined);
+    }
+    // Both are limited, in different mounts: by a limit of the namespace, or of all paths.
+    const owed = isLimited ? mounts.values().find((one) => now < one.owedUntil) : undefined;
+    return owed && (owed.hold ?? lastOf(owed));
+  }
+
   return {
     async within(request, work) {
       const mount = mounts.get(request.scope.mount);
@@ -184,15 +211,17 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
       return await attempt(request, work);
     },
     heldForAgent(scope) {
-      const mount = mounts.get(scope.mount);
-      const now = clock.now();
-      if (mount === undefined || now >= mount.owedUntil) return undefined;
-      const other = callers.get(scope.mount);
-      const isOther = other !== undefined && now - other.at < quietMs && !mount.paths.has(other.path);
-      const hold = mount.hold ?? mount.paths.get(scope.path) ?? (isOther ? lastOf(mount) : undefined);
-      return hold && heldBack(hold.failure, Math.max(1000, hold.until - now));
+      const hold = owedHold(scope);
+      if (hold !== undefined) return heldBack(hold.failure, Math.max(1000, hold.until - clock.now()));
+      const waitMs = reserve.waitMs(scope.mount);
+      return waitMs > 0 ? heldBack(leftToAgent(scope), waitMs) : undefined;
     },
-    callerLimited: ({ mount, path }) => void callers.set(mount, { path, at: clock.now() }),
+    enterCaller: ({ mount }) => reserve.enter(mount),
+    callerAnswered({ mount, path }, { status, headers }) {
+      if (status === 429) callers.set(mount, { path, at: clock.now() });
+      reserve.callerAnswered(mount, headers);
+    },
+    agentAnswered: reserve.agentAnswered,
     status() {
       const now = clock.now();
       return [...mounts].flatMap(([mount, { paths, hold }]) => {
@@ -205,6 +234,14 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
 
 function lastOf({ paths }: Mount): Hold | undefined {
   return [...paths.values()].at(-1);
+}
+
+function leftToAgent({ mount }: Scope): UpstreamFailure {
+  const message = `what is left of the rate limit at ${mount} is kept for the agent's own leases`;
+  return new UpstreamFailure('rate_limited', message, {
+    status: 429,
+    remedy: 'ask less often, or raise the quota in the vault',
+  });
 }
 
 /** What the server said, with what is left of its time. */

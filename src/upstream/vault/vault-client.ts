@@ -84,6 +84,7 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
     const sentAt = clock.wall();
     const answer = await transport.exchange(address, request);
     serverClock.note(answer.headers.date, sentAt);
+    gate.quota.agentAnswered(answer.headers);
     return { ...answer, address };
   }
 
@@ -223,12 +224,13 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
       const scope = scopeOf(callerPath(request), options.namespace, options.mountOf);
       const held = gate.quota.heldForAgent(scope);
       if (held !== undefined) return limitedAnswer(held, addresses.current());
+      const leave = gate.quota.enterCaller(scope);
       try {
         return await eachAddress(request.target, async (address) => {
           const answer = await attempt(address, request, turn, (origin, sent) =>
             transport.open(origin, sent),
           );
-          if (answer.status === 429) gate.quota.callerLimited(scope);
+          gate.quota.callerAnswered(scope, answer);
           if (answer.status !== 500 && answer.status !== 501 && answer.status !== 503) return answer;
           const body = await readStart(answer.body);
           refused = { ...answer, body: Readable.from([body]) };
@@ -239,6 +241,8 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
       } catch (error) {
         if (refused !== undefined && error instanceof UpstreamFailure) return refused;
         throw error;
+      } finally {
+        leave();
       }
     },
     close: () => failback.close(),

@@ -133,7 +133,7 @@ t.test('callers wait while the agent is owed a turn at that mount, and no longer
   const { ask, quota } = createServer(clock, { most: 1, windowMs: 10 * second });
   const scope = (path: string) => ({ path: `kv/${path}`, mount: 'kv/' });
   t.notOk(await isRefused(ask('a')));
-  quota.callerLimited(scope('b'));
+  quota.callerAnswered(scope('b'), { status: 429, headers: {} });
   t.equal(quota.heldForAgent(scope('b')), undefined, 'the agent wants nothing');
   t.ok(await isRefused(ask('a')));
   t.match(quota.heldForAgent(scope('b')), { state: 'rate_limited', answerHeaders: { 'retry-after': '10' } });
@@ -142,6 +142,21 @@ t.test('callers wait while the agent is owed a turn at that mount, and no longer
   t.match(quota.heldForAgent(scope('b')), { state: 'rate_limited' }, 'the first turn is of the agent');
   t.notOk(await isRefused(ask('a')));
   t.equal(quota.heldForAgent(scope('b')), undefined);
+});
+
+t.test('a limit of all paths makes callers of other mounts wait for the agent too', async (t) => {
+  const clock = createFakeClock();
+  const { ask, quota } = createServer(clock, { most: 1, windowMs: 10 * second });
+  const scope = { path: 'secret/data/a', mount: 'secret/' };
+  t.notOk(await isRefused(ask('a')));
+  t.ok(await isRefused(ask('renew', 'interactive', 'sys/leases/')));
+  t.equal(quota.heldForAgent(scope), undefined, 'nothing tells that it is limited');
+  quota.callerAnswered(scope, { status: 429, headers: {} });
+  t.match(quota.heldForAgent(scope), { state: 'rate_limited' });
+  t.equal(quota.heldForAgent({ path: 'free/a', mount: 'free/' }), undefined);
+  await clock.advance(10 * second);
+  t.notOk(await isRefused(ask('renew', 'interactive', 'sys/leases/')));
+  t.equal(quota.heldForAgent(scope), undefined);
 });
 
 t.test('callers do not wait for polls, nor at other paths of a mount of which one is limited', async (t) => {
