@@ -1,6 +1,7 @@
 // Collects everything that is wrong with a configuration, each with its place, so that all is told at once.
 import { LatchkeyError } from '../base/errors.ts';
 import type { SecretValue } from '../base/secret-value.ts';
+import type { CloudKeys } from './upstreams/cloud-keys.ts';
 
 export type Path = readonly (string | number)[];
 
@@ -20,6 +21,8 @@ export interface Located {
   nameOf?(path: Path): string | undefined;
   /** A token that the file of another tool holds: its own rules allow that. */
   readonly token?: SecretValue | undefined;
+  /** Keys of a cloud, as the token. */
+  readonly cloudKeys?: CloudKeys | undefined;
   /** Where relative paths start; default: the folder of the file. */
   readonly folder?: string;
 }

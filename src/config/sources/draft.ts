@@ -2,6 +2,7 @@
 // file says it and what it is called there, so that whatever is found wrong later is told in that file's words.
 import type { SecretValue } from '../../base/secret-value.ts';
 import type { Path, Position } from '../problems.ts';
+import type { CloudKeys } from '../upstreams/cloud-keys.ts';
 import type { Origin, Report } from './hcl/report.ts';
 import type { ConfigSource } from './read-source.ts';
 
@@ -16,6 +17,8 @@ export interface Draft {
   append(path: Path, value: unknown, origin: Origin | undefined): void;
   /** A token that the other tool's file holds. */
   keepToken(token: SecretValue): void;
+  /** Keys of a cloud that it holds. */
+  keepCloudKeys(keys: CloudKeys): void;
   source(files: readonly string[]): ConfigSource;
 }
 
@@ -35,6 +38,7 @@ export function createDraft(file: string, folder: string): Draft {
   const root: Record<string, unknown> = {};
   const origins = new Map<string, Origin>();
   let token: SecretValue | undefined;
+  let cloudKeys: CloudKeys | undefined;
 
   function put(path: Path, value: unknown, origin: Origin): void {
     let at: Record<string, unknown> | unknown[] = root;
@@ -86,10 +90,14 @@ export function createDraft(file: string, folder: string): Draft {
     keepToken(value) {
       token = value;
     },
+    keepCloudKeys(keys) {
+      cloudKeys = keys;
+    },
     source: (files) => ({
       file,
       files,
       token,
+      cloudKeys,
       folder,
       value: root,
       locate: (path): Position | undefined => {

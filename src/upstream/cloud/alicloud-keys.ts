@@ -1,13 +1,8 @@
 // Finds keys of Alibaba Cloud: those of the environment, else of the RAM role of this instance by its metadata service.
 import { LatchkeyError } from '../../base/errors.ts';
 import { SecretValue } from '../../base/secret-value.ts';
+import type { CloudKeys } from '../../config/upstreams/cloud-keys.ts';
 import { metadataJson, metadataText } from './metadata-request.ts';
-
-export interface AlicloudKeys {
-  readonly id: string;
-  readonly secret: SecretValue;
-  readonly sessionToken: SecretValue | undefined;
-}
 
 interface AlicloudKeySource {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -22,11 +17,11 @@ const remedy = 'set ALICLOUD_ACCESS_KEY and ALICLOUD_SECRET_KEY, or give this in
 const usualAddress = 'http://100.100.100.200';
 
 /** Throws `login_failed`. */
-export async function findAlicloudKeys(source: AlicloudKeySource): Promise<AlicloudKeys> {
+export async function findAlicloudKeys(source: AlicloudKeySource): Promise<CloudKeys> {
   return fromEnvironment(source) ?? (await fromInstance(source));
 }
 
-function fromEnvironment({ env }: AlicloudKeySource): AlicloudKeys | undefined {
+function fromEnvironment({ env }: AlicloudKeySource): CloudKeys | undefined {
   const id = env['ALICLOUD_ACCESS_KEY'] || env['ALIBABA_CLOUD_ACCESS_KEY_ID'];
   const secret = env['ALICLOUD_SECRET_KEY'] || env['ALIBABA_CLOUD_ACCESS_KEY_SECRET'];
   const token = env['ALICLOUD_ACCESS_KEY_STS_TOKEN'] || env['ALIBABA_CLOUD_SECURITY_TOKEN'];
@@ -38,7 +33,7 @@ function fromEnvironment({ env }: AlicloudKeySource): AlicloudKeys | undefined {
   };
 }
 
-async function fromInstance(source: AlicloudKeySource): Promise<AlicloudKeys> {
+async function fromInstance(source: AlicloudKeySource): Promise<CloudKeys> {
   const { env, signal, metadataAddress = usualAddress } = source;
   const folder = `${metadataAddress}/latest/meta-data/ram/security-credentials/`;
   const said = source.roleName ?? (env['ALICLOUD_ROLE_NAME'] || undefined);

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { loadConfig, loadConfigText } from '../../../src/config/load.ts';
+import { migrate } from '../../../src/config/migrate.ts';
 import { ConfigError } from '../../../src/config/problems.ts';
 
 const login =
@@ -194,7 +195,7 @@ t.test('takes the methods of clouds, and says what helps instead of those it has
     message: /expected iam or ec2, got "x"/,
   });
   t.throws(() => auth('"alicloud" { config = { role = "a" region = "b" access_key = "c" } }'), {
-    message: /agent\.hcl:2:\d+: .*access_key: secrets do not belong in this file/,
+    message: /agent\.hcl:2:\d+: .*access_key: expected access_key and access_secret/,
   });
 });
 
@@ -223,4 +224,24 @@ t.test('reads odd forms as their own reader does', async (t) => {
   t.throws(() => load(hcl('template { contents = "x" destination = "/d" WAIT { min = "1s" } }')), {
     message: /expected a block wait in braces, got another spelling of its name/,
   });
+});
+
+t.test('keys of a cloud that stand in the file are used, told of, and shown nowhere', async (t) => {
+  const text = (method: string) =>
+    `auto_auth {\n method ${method}\n sink "file" { config = { path = "/t" } }\n}`;
+  for (const method of [
+    '"aws" { config = { role = "a" access_key = "AKIA1" secret_key = "canary-1" session_token = "canary-2" } }',
+    '"alicloud" { config = { role = "a" region = "b" access_key = "AKIA1" access_secret = "canary-1" access_token = "canary-2" } }',
+  ]) {
+    const config = loadConfigText('/x/agent.hcl', text(method), { env: {}, checks: 'text' });
+    const [upstream] = config.upstreams;
+    const auth = upstream?.kind === 'vault' ? upstream.auth : undefined;
+    const keys = auth !== undefined && 'keys' in auth ? auth.keys : undefined;
+    t.equal(keys?.id, 'AKIA1');
+    t.equal(keys?.secret.text(), 'canary-1');
+    t.equal(keys?.sessionToken?.text(), 'canary-2');
+    t.match(config.warnings.join('\n'), /agent\.hcl:2:\d+: .*secret.*: stands in the file/);
+    const { yaml, notes } = migrate([{ file: '/x/agent.hcl', text: text(method) }]);
+    t.notMatch(JSON.stringify([config, yaml, notes]), /canary/);
+  }
 });

@@ -1,4 +1,5 @@
 // The `method` of `auto_auth` as the `auth` of an upstream: what each method needs of its config, by their names and ours.
+import { SecretValue } from '../../../base/secret-value.ts';
 import type { Path } from '../../problems.ts';
 import type { Draft } from '../draft.ts';
 import type { Said } from '../hcl/block.ts';
@@ -33,6 +34,7 @@ export function draftMethod(method: SaidMethod, context: AuthContext): void {
       draft.set([...context.path, 'tls', key], said.value, said.origin),
     note: (said, message) => said !== undefined && report.note('ignored', said.origin, message),
     problem: report.problem,
+    keep: (id, secret, token) => keepKeys(settings, [id, secret, token], context),
     require(said, key) {
       if (said === undefined || said.value === '')
         report.problem(said?.origin ?? settings.origin, `expected ${key} in config`);
@@ -98,7 +100,7 @@ const methods: Readonly<Record<string, (settings: Settings, context: MethodConte
   token_file(settings, { set, require }) {
     set('path', require(settings.path('token_file_path'), 'token_file_path'));
   },
-  aws(settings, { set, require, problem }) {
+  aws(settings, { set, require, problem, keep }) {
     const type = settings.text('type');
     if (type !== undefined && type.value !== 'iam' && type.value !== 'ec2')
       problem(type.origin, `expected iam or ec2, got ${JSON.stringify(type.value)}`);
@@ -108,16 +110,16 @@ const methods: Readonly<Record<string, (settings: Settings, context: MethodConte
     set('header_value', settings.text('header_value'));
     const nonce = settings.text('nonce');
     if (type?.value === 'ec2') set('nonce', nonce?.value === '' ? undefined : nonce);
-    refuseKeys(settings, ['access_key', 'secret_key', 'session_token'], problem);
+    keep('access_key', 'secret_key', 'session_token');
     settings.duration('credential_poll_interval');
   },
-  alicloud(settings, { set, require, problem, note }) {
+  alicloud(settings, { set, require, note, keep }) {
     set('role', require(settings.text('role'), 'role'));
     set('region', require(settings.text('region'), 'region'));
     set('role_name', settings.text('role_name'));
-    refuseKeys(settings, ['access_key', 'access_secret', 'access_token', 'private_key'], problem);
+    keep('access_key', 'access_secret', 'access_token');
     settings.duration('credential_poll_interval');
-    for (const key of ['role_arn', 'role_session_name', 'public_key_id'])
+    for (const key of ['role_arn', 'role_session_name', 'public_key_id', 'private_key'])
       note(
         settings.text(key),
         'is ignored: the keys of the environment or of the instance are used as they are',
@@ -149,16 +151,31 @@ const methods: Readonly<Record<string, (settings: Settings, context: MethodConte
   },
 };
 
-function refuseKeys(settings: Settings, keys: readonly string[], problem: MethodContext['problem']): void {
-  for (const key of keys) {
-    const said = settings.text(key);
-    if (said !== undefined && said.value !== '') {
-      problem(
-        said.origin,
-        'secrets do not belong in this file: the credentials of the environment, the profile or the instance are used',
-      );
-    }
+/** What stands in the file is used, as there: who may read the file may use them too. */
+function keepKeys(
+  settings: Settings,
+  names: readonly [id: string, secret: string, token: string],
+  { draft, report }: AuthContext,
+): void {
+  const [id, secret, token] = names.map((name) => {
+    const said = settings.text(name);
+    return said?.value === '' ? undefined : said;
+  });
+  if (id === undefined && secret === undefined) return;
+  if (id === undefined || secret === undefined) {
+    report.problem(id?.origin ?? secret?.origin ?? settings.origin, `expected ${names[0]} and ${names[1]}`);
+    return;
   }
+  draft.keepCloudKeys({
+    id: id.value,
+    secret: SecretValue.fromText(secret.value),
+    sessionToken: token && SecretValue.fromText(token.value),
+  });
+  report.note(
+    'differs',
+    secret.origin,
+    'stands in the file for all who may read it, and does not come into latchkey.yaml: the credentials of the environment, a profile or the instance are used where the file has none',
+  );
 }
 
 /** What agents of HashiCorp have, and this one has not, with what helps. */
@@ -174,4 +191,6 @@ interface MethodContext {
   require<T>(said: Said<T> | undefined, key: string): Said<T> | undefined;
   note(said: Said<unknown> | undefined, message: string): void;
   problem(origin: Origin, message: string): void;
+  /** Keys of a cloud, by the names of theirs. */
+  keep(id: string, secret: string, token: string): void;
 }

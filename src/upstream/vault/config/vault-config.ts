@@ -1,5 +1,6 @@
 // A Vault or OpenBao as the agent uses it: where it is, how to log in, what it may be asked for.
 import type { SecretValue } from '../../../base/secret-value.ts';
+import type { CloudKeys } from '../../../config/upstreams/cloud-keys.ts';
 import type { ServerConfig } from '../../../config/upstreams/server-config.ts';
 
 export interface VaultUpstreamConfig extends ServerConfig {
@@ -55,6 +56,8 @@ export type AuthConfig = AuthCommon &
         readonly headerValue: string | undefined;
         /** Default `https://sts.REGION.amazonaws.com/`. */
         readonly stsEndpoint: string | undefined;
+        /** Where another tool's file holds them; else they are looked for. */
+        readonly keys?: CloudKeys | undefined;
       }
     | {
         readonly method: 'gcp';
@@ -67,6 +70,8 @@ export type AuthConfig = AuthCommon &
         readonly role: string;
         readonly region: string;
         readonly roleName: string | undefined;
+        /** As with aws. */
+        readonly keys?: CloudKeys | undefined;
       }
     | {
         readonly method: 'cf';

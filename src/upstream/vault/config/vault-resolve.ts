@@ -137,7 +137,7 @@ function resolveAuth(auth: AuthInput, place: Place, context: ResolveContext): Au
         keyFile: context.optionalPathAt(place, auth.key_file),
       };
     default:
-      return { ...common, ...resolveCloudAuth(auth) };
+      return { ...common, ...resolveCloudAuth(auth, place) };
   }
 }
 
@@ -182,6 +182,7 @@ function resolveApprole(
 
 function resolveCloudAuth(
   auth: Extract<AuthInput, { method: 'aws' | 'alicloud' | 'gcp' | 'azure' }>,
+  { source }: Place,
 ): MethodConfig<'aws' | 'alicloud' | 'gcp' | 'azure'> {
   switch (auth.method) {
     case 'aws':
@@ -193,11 +194,18 @@ function resolveCloudAuth(
         region: auth.region,
         headerValue: auth.header_value,
         stsEndpoint: auth.sts_endpoint,
+        keys: source.cloudKeys,
       };
     case 'gcp':
       return { method: 'gcp', role: auth.role, type: auth.type, serviceAccount: auth.service_account };
     case 'alicloud':
-      return { method: 'alicloud', role: auth.role, region: auth.region, roleName: auth.role_name };
+      return {
+        method: 'alicloud',
+        role: auth.role,
+        region: auth.region,
+        roleName: auth.role_name,
+        keys: source.cloudKeys,
+      };
     case 'azure':
       return { method: 'azure', role: auth.role, resource: auth.resource };
   }

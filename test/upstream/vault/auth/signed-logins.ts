@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { silentLogger } from '../../../../src/base/logger.ts';
+import { SecretValue } from '../../../../src/base/secret-value.ts';
 import type { AuthContext, AuthMethod } from '../../../../src/upstream/vault/auth/auth-method.ts';
 import { createAlicloudMethod } from '../../../../src/upstream/vault/auth/signed/alicloud.ts';
 import { createAwsMethod } from '../../../../src/upstream/vault/auth/signed/aws.ts';
@@ -169,3 +170,28 @@ t.test(
     }
   },
 );
+
+t.test('keys that the configuration of another tool holds go before all that the host has', async (t) => {
+  const keys = {
+    id: 'AKIASAID',
+    secret: SecretValue.fromText('said'),
+    sessionToken: SecretValue.fromText('session'),
+  };
+  const env = {
+    ...{ AWS_ACCESS_KEY_ID: 'AKIAHOST', AWS_SECRET_ACCESS_KEY: 'host' },
+    ...{ ALICLOUD_ACCESS_KEY: 'AKIAHOST', ALICLOUD_SECRET_KEY: 'host' },
+  };
+  const common = { ...authCommon, mount: 'm', role: 'web', region: 'us-east-1', keys };
+  const none = { headerValue: undefined, stsEndpoint: undefined, roleName: undefined };
+  const aws = await bodyOf(t, createAwsMethod({ ...common, ...none, method: 'aws' }, contextOf(env)));
+  const headers = JSON.parse(decoded(aws['iam_request_headers'])) as Record<string, string[]>;
+  t.match(headers['authorization']?.[0] ?? headers['Authorization']?.[0], /Credential=AKIASAID\//);
+  t.match(JSON.stringify(headers), /"session"/);
+  const alicloud = await bodyOf(
+    t,
+    createAlicloudMethod({ ...common, ...none, method: 'alicloud' }, contextOf(env)),
+  );
+  const query = new URL(decoded(alicloud['identity_request_url'])).searchParams;
+  t.equal(query.get('AccessKeyId'), 'AKIASAID');
+  t.equal(query.get('SecurityToken'), 'session');
+});

@@ -1,6 +1,7 @@
 // Method `alicloud`: a GetCallerIdentity request, signed here with the host's keys and sent to Alibaba Cloud by Vault.
 import { createHmac, randomUUID } from 'node:crypto';
-import { type AlicloudKeys, findAlicloudKeys } from '../../../cloud/alicloud-keys.ts';
+import type { CloudKeys } from '../../../../config/upstreams/cloud-keys.ts';
+import { findAlicloudKeys } from '../../../cloud/alicloud-keys.ts';
 import type { AuthConfig } from '../../config/vault-config.ts';
 import type { AuthContext, AuthMethod } from '../auth-method.ts';
 
@@ -16,7 +17,8 @@ export function createAlicloudMethod(
 ): AuthMethod {
   return {
     async credentials(signal) {
-      const keys = await findAlicloudKeys({ env, signal, roleName: config.roleName, metadataAddress });
+      const { roleName } = config;
+      const keys = config.keys ?? (await findAlicloudKeys({ env, signal, roleName, metadataAddress }));
       const url = signedUrl(keys, config.region, new Date(clock.wall()));
       const body = {
         role: config.role,
@@ -29,7 +31,7 @@ export function createAlicloudMethod(
 }
 
 /** Of a POST without a body, as Vault makes it: all that is signed is in the query. */
-function signedUrl(keys: AlicloudKeys, region: string, now: Date): string {
+function signedUrl(keys: CloudKeys, region: string, now: Date): string {
   const query: Record<string, string> = {
     AccessKeyId: keys.id,
     Action: 'GetCallerIdentity',

@@ -32,7 +32,11 @@ function createSignedMethod(config: AwsConfig, context: AuthContext): AuthMethod
   return {
     async credentials(signal) {
       const { env } = context;
-      const keys = await findAwsCredentials({ env, signal });
+      const said = config.keys;
+      const keys =
+        said === undefined
+          ? await findAwsCredentials({ env, signal })
+          : { accessKeyId: said.id, secretAccessKey: said.secret, sessionToken: said.sessionToken };
       const signed = await new AwsV4Signer({
         url,
         method: 'POST',
