@@ -61,10 +61,19 @@ export class LatchkeyError extends Error {
   }
 }
 
+/** Parts are loaded when they are wanted first: an upgrade while the agent runs takes those away that were not. */
+const partGone =
+  'a part of the program is not on the disk any more: it was replaced or removed while this one runs; restart it';
+
+function isPartGone(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND';
+}
+
 /** The message of anything that was thrown; a remedy is added after a semicolon. */
 export function describeError(error: unknown): string {
   if (error instanceof LatchkeyError && error.remedy !== undefined)
     return `${error.message}; ${error.remedy}`;
+  if (isPartGone(error)) return partGone;
   return error instanceof Error ? error.message : String(error);
 }
 

@@ -9,3 +9,9 @@ t.test('a message ends with what helps', (t) => {
   t.equal(describeError('text'), 'text');
   t.end();
 });
+
+t.test('a part that an upgrade has taken away is told with what helps', async (t) => {
+  const gone = './no-such-part.ts';
+  const error: unknown = await import(gone).catch((reason: unknown) => reason);
+  t.match(describeError(error), /replaced or removed while this one runs; restart it$/);
+});
