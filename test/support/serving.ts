@@ -14,7 +14,7 @@ import { LatchkeyError } from '../../src/base/errors.ts';
 import { type Logger, silentLogger } from '../../src/base/logger.ts';
 import { SecretValue } from '../../src/base/secret-value.ts';
 import { processStartTime } from '../../src/base/system/process-identity.ts';
-import { createSystemClock } from '../../src/base/time/clock.ts';
+import { type Clock, createSystemClock } from '../../src/base/time/clock.ts';
 import type { AccessConfig, Dialect, ListenerConfig } from '../../src/config/resolved.ts';
 import { defineAgentMetrics } from '../../src/metrics/agent-metrics.ts';
 import { createMetricsRegistry } from '../../src/metrics/registry.ts';
@@ -29,6 +29,7 @@ export interface ServingOptions {
   rules?: AccessConfig;
   ownUid?: number;
   audit?: AuditLog;
+  clock?: Clock;
   logger?: Logger;
   peers?: PeerReader;
   /** Called with the folder; default: one unix socket with `secrets` and `metrics`. */
@@ -42,7 +43,7 @@ export type Serving = Awaited<ReturnType<typeof startServing>>;
 /** Ends with `close`, which also removes the folder. */
 export async function startServing(options: ServingOptions = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-serving-'));
-  const clock = createSystemClock();
+  const clock = options.clock ?? createSystemClock();
   const store = createStore({ clock });
   const handles = new Map<string, EntryHandle>();
   const registry = createMetricsRegistry();
