@@ -32,6 +32,7 @@ import { noSuchEntry, type RotateOptions, type RotateResult, rotateTrack } from 
 import { defaultScheduleLimits, type ScheduleLimits } from './track/schedule-policy.ts';
 import type { SecretTrack } from './track/secret-track.ts';
 import { isMinted } from './track/secret-view.ts';
+import { createSharedTimers } from './track/shared-timers.ts';
 import { createTellNews } from './track/tell-news.ts';
 import { createTrackTable } from './track/track-table.ts';
 
@@ -185,6 +186,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     sources,
     book,
     floor,
+    timers: createSharedTimers(clock),
     handOver,
     namesOf: options.namesOf ?? (() => []),
     observer,

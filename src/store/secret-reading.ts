@@ -54,7 +54,8 @@ export interface ReadableSource {
   readonly leases?: LeaseRequests;
   /** Absent: there is none, or it is repeated by every run. */
   readonly login?: LoginHandOver;
-  read(reference: Reference, options: RequestOptions): Promise<SecretAnswer>;
+  /** `known`: what it gave the last time; where nothing has changed it may give that back as it is. */
+  read(reference: Reference, options: RequestOptions, known?: SecretAnswer): Promise<SecretAnswer>;
   /** Whether upstream still has this version; absent or `undefined`: it cannot tell more cheaply than by a read. */
   isCurrent?(
     reference: Reference,

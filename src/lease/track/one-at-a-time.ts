@@ -57,7 +57,7 @@ export function createAsking(options: AskingOptions): Asking {
 
   function start(mode: AskMode, priority: Priority, notice: Notice): Promise<AskResult> {
     if (options.isStopped()) return Promise.resolve({ outcome: 'failed', error: closing() });
-    promotion = new AbortController();
+    if (promotion.signal.aborted) promotion = new AbortController();
     inFlight = run(mode, priority);
     options.onStart(notice);
     return inFlight;

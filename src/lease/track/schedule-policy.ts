@@ -19,6 +19,9 @@ export interface ScheduleLimits {
   readonly recoverySpreadMs: number;
 }
 
+/** So that what falls on one beat is fewer than an upstream is asked at a time. */
+const longestBeatMs = 250;
+
 export const defaultScheduleLimits: ScheduleLimits = {
   minIntervalMs: 250,
   mintFloorMs: 60_000,
@@ -173,11 +176,18 @@ function planIssued(
 function planPoll(refreshMs: number, value: ValueView, now: number, random: () => number): PlannedStep {
   // The first poll of secrets that were read together comes anywhere in a refresh; so they stay apart from then on.
   const share = value.isNew ? 0.2 + random() : 0.8 + 0.4 * random();
-  const at = Math.max(now, value.confirmedAt + refreshMs * share);
+  const at = onBeat(Math.max(now, value.confirmedAt + refreshMs * share), refreshMs, now);
   const change = planChange(value, now, random);
   return change !== undefined && change.at < at
     ? change
     : { action: 'poll', at, why: 'static secret is polled every refresh' };
+}
+
+/** Polls that fall close together go together; each agent has a beat of its own, as its clock begins with it. */
+function onBeat(at: number, refreshMs: number, now: number): number {
+  const beatMs = Math.min(longestBeatMs, Math.floor(refreshMs / 40));
+  const beat = beatMs > 1 ? Math.floor(at / beatMs) * beatMs : at;
+  return beat > now ? beat : at;
 }
 
 function planChange(value: ValueView, now: number, random: () => number): PlannedStep | undefined {

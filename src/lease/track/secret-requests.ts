@@ -24,8 +24,11 @@ export interface SecretRequests {
   renew(lease: OwnedLease, urgency: Urgency): Promise<'renewed' | 'lost' | 'denied'>;
   /** Undefined: upstream cannot tell without a read. */
   isCurrent(version: SecretVersion, urgency: Urgency): Promise<boolean | undefined>;
-  /** `mints`: a read makes a credential, or may. Rejects with `upstream_rate_limited` below the floor. */
-  read(canonicalKey: string, mints: boolean, urgency: Urgency): Promise<Reading>;
+  /**
+   * `known`: what was given the last time; absent: a read makes a credential, or may. Rejects with
+   * `upstream_rate_limited` below the floor.
+   */
+  read(canonicalKey: string, known: SecretAnswer | undefined, urgency: Urgency): Promise<Reading>;
 }
 
 interface RequestParts {
@@ -60,7 +63,8 @@ export function createSecretRequests(parts: RequestParts): SecretRequests {
         source.isCurrent?.(reference, version, { signal: repeatable, ...urgency }),
       );
     },
-    async read(canonicalKey, mints, urgency) {
+    async read(canonicalKey, known, urgency) {
+      const mints = known === undefined;
       const sentAt = clock.now();
       const allowedAt = floor.allowedAt(canonicalKey);
       if (mints && sentAt < allowedAt) throw belowFloor(canonicalKey, allowedAt - sentAt);
@@ -68,7 +72,7 @@ export function createSecretRequests(parts: RequestParts): SecretRequests {
       const request = { signal: mints ? parts.signal : repeatable, ...urgency };
       try {
         return await sources.call(reference.upstream, async (from) => ({
-          answer: await from.read(reference, request),
+          answer: await from.read(reference, request, known),
           sentAt,
           from,
         }));

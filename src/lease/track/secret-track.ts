@@ -29,6 +29,7 @@ import {
 } from './schedule-policy.ts';
 import { createSecretRequests, type Reading } from './secret-requests.ts';
 import { isMinted, isUrgent, type SecretView } from './secret-view.ts';
+import type { SharedTimers } from './shared-timers.ts';
 import type { TellNews } from './tell-news.ts';
 import {
   confirmedAtOf,
@@ -54,6 +55,7 @@ export interface TrackParts {
   readonly sources: SourceTable;
   readonly book: LeaseBook;
   readonly floor: MintFloor;
+  readonly timers: SharedTimers;
   /** Absent: nothing is handed from run to run. */
   readonly handOver: HandOver | undefined;
   /** What the config calls an entry. */
@@ -122,8 +124,6 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
     },
   });
 
-  // What is known, and what an event makes of it.
-
   /** The strictest wish of all entries; undefined where there is none left. */
   function policy(): EntryPolicy | undefined {
     const policies = [...members].flatMap((key) => store.find(key)?.policy ?? []);
@@ -136,7 +136,6 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
   }
 
   const view = (): SecretView => viewOf(state, facts());
-
   const wallOf = (at: number | undefined) => (at === undefined ? undefined : wallAt(clock, at));
   const shownEnd = () => wallOf(shownEndOf(state));
   const confirmedAt = () => wallOf(confirmedAtOf(state));
@@ -181,7 +180,7 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
     const shown = next && { action: next.action, at: wallAt(clock, next.at), why: next.why };
     for (const key of members) store.plan(key, shown);
     const isTimed = next !== undefined && Number.isFinite(next.at) && phase !== 'stopped' && members.size > 0;
-    if (isTimed) timer = clock.setTimer(next.at - clock.now(), onTimer);
+    if (isTimed) timer = options.timers.at(next.at, onTimer);
   }
 
   function replan(): void {
@@ -260,9 +259,10 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
   }
 
   async function read(urgency: Urgency): Promise<boolean> {
-    const mints = state.value === undefined || isMinted(state.value.answer.kind);
+    const last = state.value?.answer;
+    const known = last === undefined || isMinted(last.kind) ? undefined : last;
     apply({ type: 'asked' });
-    return route(await requests.read(canonicalKey, mints, urgency));
+    return route(await requests.read(canonicalKey, known, urgency));
   }
 
   /** To the track that owns the secret by now. */

@@ -122,15 +122,19 @@ export function createBudget(options: BudgetOptions): Budget {
       const { promoted } = turn;
       return new Promise((resolve, reject) => {
         if (signal.aborted) return reject(givenUp());
+        let isGranted = false;
+        let isWaiting = false;
         let lane: Lane = promoted?.aborted === true ? 'interactive' : turn.lane;
         const leave = () => {
           queues[lane].delete(waiter);
+          if (!isWaiting) return;
           signal.removeEventListener('abort', giveUp);
           promoted?.removeEventListener('abort', promote);
         };
         const waiter: Waiter = {
           charge: turn.charge ?? oneRead,
           grant(releaseOne) {
+            isGranted = true;
             leave();
             resolve(releaseOne);
           },
@@ -144,10 +148,12 @@ export function createBudget(options: BudgetOptions): Budget {
           lane = 'interactive';
           enter(lane, waiter);
         };
-        signal.addEventListener('abort', giveUp, { once: true });
-        promoted?.addEventListener('abort', promote, { once: true });
         enter(lane, waiter);
         pump();
+        if (isGranted) return;
+        isWaiting = true;
+        signal.addEventListener('abort', giveUp, { once: true });
+        promoted?.addEventListener('abort', promote, { once: true });
       });
     },
     setLimits(next) {

@@ -11,6 +11,7 @@ import { UpstreamFailure } from '../gate/failure.ts';
 import { networkFailure, oversizedFailure, timeoutFailure } from './network-failure-policy.ts';
 import { withSingleHeaders } from './single-headers.ts';
 import { loadTlsOptions, type TlsOptions } from './tls-options.ts';
+import { WholeAnswer } from './whole-answer.ts';
 
 interface WireRequest {
   readonly method: string;
@@ -105,17 +106,29 @@ export function createTransport(options: TransportOptions): Transport {
   return {
     async exchange(address, request) {
       const { timeoutMs, maxBodyBytes } = limits;
-      const limit = createTimeLimit(options.clock, timeoutMs, request.signal);
+      const { signal } = request;
+      const whole = new WholeAnswer({
+        maxBodyBytes,
+        oversized: () => oversizedFailure(address, maxBodyBytes),
+      });
+      const giveUp = () => whole.giveUp(new LatchkeyError('aborted', 'given up'));
+      let isOver = false;
+      const timer = options.clock.setTimer(timeoutMs, () => {
+        isOver = true;
+        giveUp();
+      });
+      signal.addEventListener('abort', giveUp, { once: true });
       try {
         const pool = await dispatcher(address);
-        const answer = await sendRequest.call(pool, dispatchOptions(address, request, limit.signal));
-        const body = await readLimited(answer.body, maxBodyBytes, address);
-        return { status: answer.statusCode, headers: withSingleHeaders(answer.headers), body };
+        if (signal.aborted) giveUp();
+        else pool.dispatch(dispatchOptions(address, request), whole);
+        const { status, headers, body } = await whole.answer;
+        return { status, headers: withSingleHeaders(headers), body };
       } catch (error) {
-        throw explain(error, address, request.signal, limit.isOver() ? timeoutMs : undefined);
+        throw explain(error, address, signal, isOver ? timeoutMs : undefined);
       } finally {
-        limit.stopTimer();
-        limit.detach();
+        timer.cancel();
+        signal.removeEventListener('abort', giveUp);
       }
     },
     async open(address, request) {
@@ -180,7 +193,7 @@ async function createPool(
 function dispatchOptions(
   address: string,
   request: WireRequest,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Dispatcher.RequestOptions & { path: string } {
   const prefix = new URL(address).pathname.replace(/\/$/, '');
   return {
@@ -188,27 +201,8 @@ function dispatchOptions(
     path: `${prefix}${request.target}`,
     headers: { ...request.headers },
     body: request.body ?? null,
-    signal,
+    ...(signal && { signal }),
   };
-}
-
-/** By its events: an iterator over a stream costs several times as much, and a thousand polls are a thousand of them. */
-function readLimited(body: Readable, limit: number, address: string): Promise<Buffer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-  const chunks: Buffer[] = [];
-  let size = 0;
-  body.on('data', (chunk: Buffer) => {
-    size += chunk.length;
-    if (size <= limit) chunks.push(chunk);
-    else {
-      reject(oversizedFailure(address, limit));
-      body.destroy();
-    }
-  });
-  body.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size)));
-  body.on('error', reject);
-  body.on('close', () => reject(new Error('the answer ended early')));
-  return promise;
 }
 
 interface TimeLimit {

@@ -19,6 +19,8 @@ export interface VaultRequest extends Urgency {
   readonly signal: AbortSignal;
   /** Asked twice it makes nothing more: it is repeated once where a kept connection was just closed by the other side. */
   readonly isHarmless?: boolean;
+  /** Whether a body is one that was looked into before: it is not looked into again. */
+  readonly isKnown?: (body: Buffer) => boolean;
 }
 
 export interface RawRequest {
@@ -32,7 +34,7 @@ export interface RawRequest {
 
 export function rawRequest(request: VaultRequest, ownNamespace: string | undefined): RawRequest {
   const namespace = request.namespace ?? ownNamespace;
-  const query = new URLSearchParams(request.query).toString();
+  const query = request.query === undefined ? '' : new URLSearchParams(request.query).toString();
   const path = request.path.toWellFormed().split('/').map(encodeURIComponent).join('/');
   return {
     method: request.method,

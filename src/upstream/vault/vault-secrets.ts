@@ -11,6 +11,7 @@ import { answerJson, answerTexts, invalidAnswer, requestRefusal, type VaultAnswe
 import { longestSeconds, seconds } from './issued-life.ts';
 import { apiPath, type Mount, metadataPath } from './kv-path-policy.ts';
 import { createMountTable } from './mount-table.ts';
+import { isSameAnswer, markOfAnswer } from './same-answer.ts';
 import { toSecretAnswer } from './secret-answer.ts';
 import type { Authorised, AuthorisedAnswer } from './session/authorised.ts';
 import type { SessionToken } from './session/session-token.ts';
@@ -40,6 +41,8 @@ const leaseGone = /lease (?:not found|expired)|invalid lease/i;
 export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
   const { authorised, clock, serverClock } = options;
   const metadataDeniedUntil = new Map<string, number>();
+  /** By which metadata a version was the newest. */
+  const newestMarks = new WeakMap<Reference, string>();
   const mounts = createMountTable({
     clock,
     ask: (path, request) =>
@@ -52,7 +55,12 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
       }),
   });
 
-  async function ask(reference: Reference, mount: Mount | undefined, request: RequestOptions) {
+  async function ask(
+    reference: Reference,
+    mount: Mount | undefined,
+    request: RequestOptions,
+    isKnown?: (body: Buffer) => boolean,
+  ) {
     const path = apiPath(reference.path, mount, reference.operation);
     if (reference.operation === 'write') {
       const fields: JsonObject = { ...reference.parameters };
@@ -62,10 +70,17 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
           : fields;
       return { path, answer: await authorised({ method: 'PUT', path, body, ...request }) };
     }
-    const query = { ...reference.parameters, ...(reference.operation === 'list' ? { list: 'true' } : {}) };
+    const query = queryOf(reference);
     // Whatever no key/value engine reads may be made by the reading.
     const isHarmless = (mount?.kvVersion ?? 0) > 0;
-    return { path, answer: await authorised({ method: 'GET', path, query, isHarmless, ...request }) };
+    return {
+      path,
+      answer: await authorised({
+        ...{ method: 'GET', path, isHarmless, ...request },
+        ...(query && { query }),
+        ...(isKnown && { isKnown }),
+      }),
+    };
   }
 
   /** An answer that shows a wrong idea of the mount corrects it; the request is then made once more. */
@@ -86,19 +101,27 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
     return answer;
   }
 
-  async function read(reference: Reference, request: RequestOptions): Promise<SecretAnswer> {
+  async function read(
+    reference: Reference,
+    request: RequestOptions,
+    known?: SecretAnswer,
+  ): Promise<SecretAnswer> {
     const mount = await mounts.resolve(reference.path, request);
-    let asked = await ask(reference, mount, request);
+    const before = bodyToCompare(reference, known);
+    const isKnown = before && ((body: Buffer) => isSameAnswer(body, before));
+    let asked = await ask(reference, mount, request, isKnown);
+    if (known !== undefined && asked.answer.status === 200 && isKnown?.(asked.answer.body) === true)
+      return known;
     if (corrected(reference.path, mount, asked.answer)) {
       asked = await ask(reference, mounts.find(reference.path), request);
     }
     const { answer, path } = asked;
     const what = `${reference.operation} ${path}`;
     if (answer.status >= 300) throw refusal(answer, reference, path, what);
-    const known = mounts.find(reference.path);
+    const found = mounts.find(reference.path);
     const { operation, parameters } = reference;
     const wallMs = serverClock.wall();
-    const context = { what, operation, parameters, mount: known, wallMs };
+    const context = { what, operation, parameters, mount: found, wallMs };
     return remember(toSecretAnswer(answer, context), answer.token);
   }
 
@@ -141,18 +164,23 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
       const path = metadataPath(reference.path, mount);
       if (mount === undefined || path === undefined) return undefined;
       if ((metadataDeniedUntil.get(mount.prefix) ?? 0) > clock.now()) return undefined;
+      const mark = newestMarks.get(reference);
+      const isKnown = (body: Buffer) => mark === `${version.versionId} ${markOfAnswer(body)}`;
       const answer = await authorised({
-        method: 'GET',
-        path,
-        isOptional: true,
-        isHarmless: true,
-        ...request,
+        ...{ method: 'GET', path, isOptional: true, isHarmless: true, ...request },
+        ...(mark !== undefined && { isKnown }),
       });
+      if (answer.status === 200 && mark !== undefined && isKnown(answer.body)) return true;
+      newestMarks.delete(reference);
       if (answer.status === 403) metadataDeniedUntil.set(mount.prefix, clock.now() + metadataDeniedMs);
       if (answer.status === 404) return false;
       if (answer.status !== 200) return undefined;
       const wallMs = serverClock.wall();
-      return isNewest(answer, version.versionId, reference.parameters['version'], wallMs);
+      const found = isNewest(answer, version.versionId, reference.parameters['version'], wallMs);
+      // Not where it will be deleted: the same answer says something else then.
+      if (found === 'for good')
+        newestMarks.set(reference, `${version.versionId} ${markOfAnswer(answer.body)}`);
+      return found === undefined ? undefined : found !== 'no';
     },
     leases: { renew, revoke },
     mountOf: (path) => mounts.find(path)?.prefix,
@@ -162,6 +190,18 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
       return referenceKey({ ...reference, path });
     },
   };
+}
+
+function queryOf({ operation, parameters }: Reference): Record<string, string> | undefined {
+  if (operation === 'list') return { ...parameters, list: 'true' };
+  return Object.keys(parameters).length === 0 ? undefined : parameters;
+}
+
+/** What an answer is compared with: of what neither ends, nor counts down, nor was lent. */
+function bodyToCompare({ operation }: Reference, known: SecretAnswer | undefined): Buffer | undefined {
+  if (operation !== 'read' || known?.content.form !== 'vault') return undefined;
+  const isLasting = known.kind === 'static' && known.ttlSeconds === undefined && known.lease === undefined;
+  return isLasting ? known.content.body.bytes() : undefined;
 }
 
 function refusal(answer: AuthorisedAnswer, reference: Reference, path: string, what: string): UpstreamError {
@@ -197,17 +237,18 @@ function isNewest(
   version: string,
   pinned: string | undefined,
   wallMs: number,
-): boolean | undefined {
+): 'for good' | 'as yet' | 'no' | undefined {
   const data = answerJson(answer)?.['data'];
   if (!isJsonObject(data)) return undefined;
   const isPinned = pinned !== undefined && pinned !== '0' && pinned !== '';
-  if (!isPinned && String(seconds(data['current_version'])) !== version) return false;
+  if (!isPinned && String(seconds(data['current_version'])) !== version) return 'no';
   const versions = data['versions'];
   const entry = isJsonObject(versions) ? versions[version] : undefined;
-  if (!isJsonObject(entry)) return false;
+  if (!isJsonObject(entry)) return 'no';
   const deletion = entry['deletion_time'];
-  const isDeleted = typeof deletion === 'string' && deletion !== '' && Date.parse(deletion) <= wallMs;
-  return entry['destroyed'] !== true && !isDeleted;
+  const isPlanned = typeof deletion === 'string' && deletion !== '';
+  if (entry['destroyed'] === true || (isPlanned && Date.parse(deletion) <= wallMs)) return 'no';
+  return isPlanned ? 'as yet' : 'for good';
 }
 
 function leaseRefusal(

@@ -264,7 +264,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       return () => listeners.delete(listener);
     },
     ready: session.ready,
-    read: (reference, request) => bound(request, (sent) => secrets.read(reference, sent)),
+    read: (reference, request, known) => bound(request, (sent) => secrets.read(reference, sent, known)),
     isCurrent: (reference, version, request) =>
       bound(request, (sent) => secrets.isCurrent(reference, version, sent)),
     login: {

@@ -62,6 +62,44 @@ t.test('KV 2: metadata tell whether a version is the newest, where the policy al
   t.equal(await upstream.isCurrent(app, second, interactive()), false);
 });
 
+t.test('what is the same but for the id of its request is given back as it was', async (t) => {
+  const { vault, upstream } = await startBoth(t);
+  await vault.ask('PUT', 'sys/mounts/kv1', { type: 'kv', options: { version: '1' } });
+  for (const path of ['secret/data/app', 'kv1/app']) {
+    const app = reference(path);
+    const write = (value: string) =>
+      vault.ask('PUT', path, path.startsWith('kv1') ? { a: value } : { data: { a: value } });
+    await write('1');
+    const first = await upstream.read(app, interactive());
+    t.equal(await upstream.read(app, interactive(), first), first, path);
+    await write('2');
+    const second = await upstream.read(app, interactive(), first);
+    t.equal(secretFields(second)['a'], '2', 'of the same length, and another');
+    await write('22');
+    t.equal(secretFields(await upstream.read(app, interactive(), second))['a'], '22');
+    await vault.ask('DELETE', path);
+    await t.rejects(upstream.read(app, interactive(), second), { code: 'not_found' });
+  }
+  await vault.writeSecret('secret/list/app', { a: '1' });
+  const list = reference('secret/list', 'list');
+  const names = await upstream.read(list, interactive());
+  t.not(await upstream.read(list, interactive(), names), names, 'only reads are compared');
+});
+
+t.test('the same metadata say something else once a planned deletion has come', async (t) => {
+  const { vault, upstream } = await startBoth(t);
+  await vault.writeSecret('secret/app', { a: '1' });
+  const app = reference('secret/app');
+  const version = versionOf(await upstream.read(app, interactive()));
+  for (let round = 0; round < 3; round += 1)
+    t.equal(await upstream.isCurrent(app, version, interactive()), true);
+  await vault.ask('PUT', 'secret/metadata/app', { custom_metadata: { team: 'x' } });
+  t.equal(await upstream.isCurrent(app, version, interactive()), true, 'other metadata, the same version');
+  await vault.ask('PUT', 'secret/delete/app', { versions: [1] });
+  t.equal(await upstream.isCurrent(app, version, interactive()), false);
+  t.equal(await upstream.isCurrent(app, { ...version, versionId: '2' }, interactive()), false);
+});
+
 t.test('KV 2: metadata that may not be read are not asked for again and again', async (t) => {
   const { vault, upstream } = await startBoth(t, 'path "secret/data/*" { capabilities = ["read"] }');
   await vault.writeSecret('secret/app', { a: '1' });

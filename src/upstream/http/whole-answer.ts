@@ -1,0 +1,77 @@
+// Collects one answer of undici whole, without a stream, an abort signal or a resource of its own for it: polls are many, and
+// nearly all that such a poll costs is what is set up around it.
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Dispatcher } from 'undici';
+
+interface CollectedAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+interface WholeAnswerOptions {
+  readonly maxBodyBytes: number;
+  /** The error for a body that is longer. */
+  readonly oversized: () => Error;
+}
+
+export class WholeAnswer implements Dispatcher.DispatchHandler {
+  readonly answer: Promise<CollectedAnswer>;
+  readonly #options: WholeAnswerOptions;
+  #resolve: (answer: CollectedAnswer) => void = () => undefined;
+  #reject: (error: Error) => void = () => undefined;
+  #controller: Dispatcher.DispatchController | undefined;
+  #reason: Error | undefined;
+  #status = 0;
+  #headers: IncomingHttpHeaders = {};
+  readonly #chunks: Buffer[] = [];
+  #size = 0;
+
+  constructor(options: WholeAnswerOptions) {
+    this.#options = options;
+    this.answer = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // It may fail while something else is awaited.
+    this.answer.catch(() => undefined);
+  }
+
+  /** Also before it was sent: then it is not sent any more. */
+  giveUp(reason: Error): void {
+    this.#reason ??= reason;
+    this.#reject(reason);
+    this.#controller?.abort(reason);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#reason !== undefined) controller.abort(this.#reason);
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): void {
+    if (status < 200) return;
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#size += chunk.length;
+    if (this.#size <= this.#options.maxBodyBytes) this.#chunks.push(chunk);
+    else this.giveUp(this.#options.oversized());
+  }
+
+  onResponseEnd(): void {
+    const [first] = this.#chunks;
+    const body = this.#chunks.length === 1 && first ? first : Buffer.concat(this.#chunks, this.#size);
+    this.#resolve({ status: this.#status, headers: this.#headers, body });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#reject(error);
+  }
+}
