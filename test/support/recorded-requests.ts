@@ -259,14 +259,7 @@ async function vaultRequests({ store, ask, note, pass }: Scene): Promise<void> {
 
 async function otherRequests({ put, access, ask, note }: Scene): Promise<void> {
   note('others');
-  for (const path of [
-    '/healthz',
-    '/readyz',
-    '/healthz/x',
-    '/who-has/none',
-    '/who-has/stripe@x',
-    '/explain?subject=x',
-  ])
+  for (const path of ['/healthz', '/readyz', '/healthz/x', '/who-has/stripe@x'])
     for (const method of ['GET', 'HEAD', 'POST']) await ask('api', method, path);
   for (const path of ['/', '/nothing', '//', '/secrets%2fstripe', '/?x', '*']) await ask('api', 'GET', path);
   await ask('api', 'GET', '/secrets/stripe', { Host: 'evil.example' });
