@@ -13,13 +13,13 @@ export function print(line: string): void {
   process.stdout.write(`${printable(line)}\n`);
 }
 
-/** Lines that were put together here, with their ends: a table, a diff. What is marked has its colour on a terminal. */
+/** Lines that were put together here, with their ends: a table, a diff. */
 export function printText(text: string): void {
-  process.stdout.write(shownText(text));
+  process.stdout.write(printableLines(text));
 }
 
-/** As `printText` writes it. */
-export function shownText(text: string): string {
+/** The same of a text whose marks are all our own: on a terminal they are its colours. */
+export function colouredText(text: string): string {
   return rendered(printableLines(text), isColoured(process.stdout, process.env));
 }
 

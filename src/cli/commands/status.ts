@@ -5,9 +5,10 @@ import { printableJson } from '../../base/text/printable.ts';
 import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
 import { reportFailure } from '../exit-code.ts';
-import { printText, shownText } from '../output.ts';
+import { colouredText } from '../output.ts';
 import { stopSignal } from '../stop-signal.ts';
 import { formatStatus } from '../text/status-text.ts';
+import { unmarked } from '../text/tone.ts';
 
 interface StatusOptions extends SocketOptions {
   json: boolean;
@@ -27,12 +28,14 @@ export async function runStatus(options: StatusOptions): Promise<number> {
     const { columns } = process.stdout;
     const text = options.json
       ? `${printableJson(JSON.stringify(status))}\n`
-      : formatStatus(status, { now: Date.now(), width: process.stdout.isTTY ? columns : undefined });
+      : colouredText(
+          formatStatus(status, { now: Date.now(), width: process.stdout.isTTY ? columns : undefined }),
+        );
     return { isReady: status.ready, text };
   };
   if (options.watch) return watch(read, process.stdout.isTTY && !options.json);
   const { isReady, text } = await read();
-  printText(text);
+  process.stdout.write(text);
   return isReady ? 0 : 1;
 }
 
@@ -46,12 +49,12 @@ async function watch(read: () => Promise<{ text: string }>, isScreen: boolean): 
       try {
         const { text } = await read();
         if (isScreen) drawOver(text);
-        else printText(text);
+        else process.stdout.write(text);
         told = undefined;
       } catch (error) {
         // An agent that is away now may be one that starts again: that is what one watches for.
         if (errorCode(error) === 'denied') throw error;
-        if (isScreen) drawOver(`latchkey: ${describeError(error)}\n`);
+        if (isScreen) drawOver(colouredText(`latchkey: ${unmarked(describeError(error))}\n`));
         else if (told !== describeError(error)) reportFailure(error);
         told = describeError(error);
       }
@@ -67,7 +70,7 @@ async function watch(read: () => Promise<{ text: string }>, isScreen: boolean): 
 
 /** Each line takes the place of the one before, in one go: nothing is cleared that is there again. */
 function drawOver(text: string): void {
-  const lines = shownText(firstRows(text, process.stdout.rows)).trimEnd().split('\n');
+  const lines = firstRows(text, process.stdout.rows).trimEnd().split('\n');
   process.stdout.write(`${home}${lines.map((line) => line + clearLine).join('\n')}${clearRest}`);
 }
 

@@ -2,7 +2,7 @@
 import { headlineOf } from '../../api/headline.ts';
 import type { AgentStatus, FileStatus, SecretStatus, UpstreamStatus, WaitStatus } from '../../api/status.ts';
 import { formatSpan, formatTable } from './table.ts';
-import { type Tone, toned } from './tone.ts';
+import { type Tone, toned, unmarked } from './tone.ts';
 
 export interface TextOptions {
   /** Wall time in milliseconds. */
@@ -21,15 +21,15 @@ export function formatStatus(status: AgentStatus, { now, width }: TextOptions): 
   ): Section => {
     const sorted = [...items].sort((a, b) => urgency(b.state) - urgency(a.state));
     const rows = sorted.map((item) =>
-      row(item).map((cell) => (cell === item.state ? tonedState(cell) : cell)),
+      row(item).map((cell) => (cell === item.state ? tonedState(cell) : unmarked(cell))),
     );
     const text = items.length === 0 ? '' : `\n${formatTable([title, ...columns], rows, width)}`;
     return { text, urgency: Math.max(0, ...items.map(({ state }) => urgency(state))) };
   };
   const since = formatSpan(now - Date.parse(status.started_at));
   const headline = toned(headlineOf(status), toneOfVerdict(status));
+  const verdict = `latchkey ${unmarked(status.version)}, pid ${status.pid}, up ${since}, ${headline}\n`;
   const head = [
-    `latchkey ${status.version}, pid ${status.pid}, up ${since}, ${headline}\n`,
     ...causes(status.waits),
     ...faults(status),
     ...status.troubles.map(({ subject, message }) => `  ${subject}: ${message}\n`),
@@ -61,7 +61,12 @@ export function formatStatus(status: AgentStatus, { now, width }: TextOptions): 
   ];
   const weight = ({ urgency: own }: Section): number => (own > 1 ? own : 0);
   sections.sort((a, b) => weight(b) - weight(a));
-  return [...head, ...sections.map(({ text }) => text), ...pointers(status, width)].join('');
+  return [
+    verdict,
+    ...head.map(unmarked),
+    ...sections.map(({ text }) => text),
+    ...pointers(status, width).map(unmarked),
+  ].join('');
 }
 
 interface Section {

@@ -10,13 +10,19 @@ const endMark = '\uf4a0';
 const marks = /[\uf4a0-\uf4a4]/g;
 
 export function toned(text: string, tone: Tone | undefined): string {
-  if (tone === undefined || text === '') return text;
-  return `${String.fromCharCode(firstMark + tones.indexOf(tone))}${text}${endMark}`;
+  const own = unmarked(text);
+  if (tone === undefined || own === '') return own;
+  return `${String.fromCharCode(firstMark + tones.indexOf(tone))}${own}${endMark}`;
+}
+
+/** Text of others' making has no say in colours. */
+export function unmarked(text: string): string {
+  return text.replace(marks, '');
 }
 
 /** In columns, without marks. */
 export function lengthOf(text: string): number {
-  return text.replace(marks, '').length;
+  return unmarked(text).length;
 }
 
 /** With colours, or without the marks. */

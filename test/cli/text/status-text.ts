@@ -132,6 +132,11 @@ t.test(
       [{ isTTY: true }, { isTTY: false }].map((output) => isColoured(output, {})),
       [true, false],
     );
+    const forged = formatStatus(statusWith([secretOf('kv/x', 'v:read kv/x', ['na\uf4a3me'])]), {
+      now,
+      width: 80,
+    });
+    t.match(rendered(forged, true), /^name +/m, 'a name has no say in colours');
     t.notOk(isColoured({ isTTY: true }, { NO_COLOR: '1' }));
     t.ok(isColoured({ isTTY: true }, { NO_COLOR: '' }));
     t.notOk(isColoured({ isTTY: true }, { TERM: 'dumb' }));
