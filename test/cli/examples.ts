@@ -3,10 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import yargs from 'yargs';
 import { declareCommands } from '../../src/cli/declarations.ts';
 import { examples } from '../../src/cli/examples.ts';
 import { runProgram } from '../support/cli.ts';
+import { commandThatTakes } from '../support/parse-command.ts';
 import { testFolder } from '../support/test-folder.ts';
 
 const names: string[] = [];
@@ -20,25 +20,8 @@ t.test('each command has an example, and nothing else has', async (t) => {
 t.test('each example is taken by its own command', async (t) => {
   for (const [name, lines] of Object.entries(examples)) {
     for (const [words, does] of lines) {
-      const all = words.split(' ');
-      const mark = all.indexOf('--');
-      let ran: string | undefined;
-      const parser = yargs()
-        .parserConfiguration({ 'parse-numbers': false, 'parse-positional-numbers': false })
-        .strict()
-        .demandCommand(1)
-        .exitProcess(false)
-        .fail((message, error) => {
-          throw error ?? new Error(message);
-        });
-      declareCommands((signature, describe, builder) => {
-        parser.command(signature, describe, builder, () => {
-          ran = signature.split(' ')[0];
-        });
-      });
-      await parser
-        .parseAsync(mark < 0 ? all : all.slice(0, mark))
-        .catch((error: Error) => t.fail(`${words}: ${error.message}`));
+      const taken = commandThatTakes(words.split(' '));
+      const ran = await taken.catch((error: Error) => void t.fail(`${words}: ${error.message}`));
       t.equal(ran, name, words);
       t.match(does, /^[^A-Z].*[^.]$/, `${words}: what it does, as a clause`);
     }
