@@ -121,6 +121,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     names: core.names,
     upstreams: () => core.upstreams.byName().values(),
     files: () => core.files.status(),
+    unwellFiles: () => core.files.unwell(),
     processes: () => core.supervisor.status(),
     listeners: () => serving?.server.status() ?? [],
     leases: () => core.engine.leases(),

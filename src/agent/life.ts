@@ -31,7 +31,7 @@ async function untilHandedOn(core: Core, signal: AbortSignal): Promise<number> {
     });
   await until(
     core.changes,
-    () => isLoggedIn() && core.files.status().every(({ isReady }) => isReady),
+    () => isLoggedIn() && core.files.unwell().every(({ isReady }) => isReady),
     signal,
   );
   // What is told of the files has been told too.

@@ -38,7 +38,13 @@ import { type GroupOutcome, runTransaction } from './transaction/transaction.ts'
 import { outputsOf } from './unit-output.ts';
 import { diffFiles, type FileDiff } from './view/diff.ts';
 import { type DrilledFile, type DrillRequest, drillFiles } from './view/drill-files.ts';
-import { explainFile, type FileExplanation, type FileStatus, fileStatus } from './view/file-status.ts';
+import {
+  explainFile,
+  type FileExplanation,
+  type FileStatus,
+  fileStatus,
+  isWell,
+} from './view/file-status.ts';
 import { noRefusals, type Refusals, type RenderResult, watchUntilRendered } from './view/render-once.ts';
 
 export interface FilePipelineOptions {
@@ -74,6 +80,8 @@ export interface FilePipeline {
   start(): void;
   /** In the order of the config. */
   status(): FileStatus[];
+  /** Of those that are not in place, or have something to be said about them. */
+  unwell(): FileStatus[];
   /** Undefined when no file has this destination. */
   explain(destination: string): FileExplanation | undefined;
   /**
@@ -224,6 +232,10 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
   return {
     start: () => void start(),
     status: () => register.units().map((unit) => fileStatus(unit, register.groupOf(unit))),
+    unwell() {
+      const units = register.units().filter((unit) => !isWell(unit, register.groupOf(unit)));
+      return units.map((unit) => fileStatus(unit, register.groupOf(unit)));
+    },
     explain(destination) {
       const unit = register.find(destination);
       return unit && explainFile(unit, register.groupOf(unit), store, clock.wall());

@@ -55,7 +55,7 @@ function secretsMissing(
 
 function filesMissing(sources: StatusSources, secrets: ReadonlyMap<string, WaitStatus>): WaitStatus[] {
   return sources
-    .files()
+    .unwellFiles()
     .filter(({ isReady }) => !isReady)
     .map((file) => {
       const cause = file.failure === undefined ? secrets.get(file.missing[0]?.key ?? '')?.subject : undefined;
@@ -95,7 +95,7 @@ function auditFailing(sources: StatusSources): WaitStatus[] {
 /** What is wrong although everything is in place, in a few words each. */
 export function degradedOf(sources: StatusSources): string[] {
   const entries = [...sources.store.entries()];
-  const files = sources.files();
+  const files = sources.unwellFiles();
   return [
     ...[...sources.upstreams()]
       .map((upstream) => upstream.status())

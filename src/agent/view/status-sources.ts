@@ -35,6 +35,8 @@ export interface StatusSources {
   names: NameTable;
   upstreams(): Iterable<{ status(): SourceStatus }>;
   files(): readonly FileState[];
+  /** Of those that are not in place, or have something to be said about them. */
+  unwellFiles(): readonly FileState[];
   processes(): readonly ProcessStatus[];
   listeners(): readonly ListenerStatus[];
   leases(): Iterable<{ key: string; state: string; expiresAt: number }>;

@@ -57,7 +57,6 @@ interface SecretUse {
   readonly expiresAt: number | undefined;
 }
 
-/** What costs something is made when it is asked for: a start asks many times of each of a thousand files whether it is there. */
 export function fileStatus(unit: FileUnit, group: FileGroup): FileStatus {
   return {
     destination: unit.config.destination,
@@ -65,26 +64,27 @@ export function fileStatus(unit: FileUnit, group: FileGroup): FileStatus {
     set: group.set,
     state: group.step,
     since: group.since,
-    isReady:
-      unit.drift?.isOpen !== true &&
-      (group.step === 'current' ||
-        group.step === 'owed' ||
-        (isWellSoFar(group) && unit.committedAt !== undefined)),
-    get missing() {
-      return unit.consumer?.missing() ?? [];
-    },
+    isReady: isReady(unit, group),
+    missing: unit.consumer?.missing() ?? [],
     failure: group.failure,
     retryAt: group.retryAt,
     committedAt: unit.committedAt,
-    get versions() {
-      return Object.fromEntries(unit.versions);
-    },
-    get owed() {
-      return [...group.owed.values()].map((notification) => notification.text);
-    },
+    versions: Object.fromEntries(unit.versions),
+    owed: [...group.owed.values()].map((notification) => notification.text),
     drift: unit.drift,
     templateProblem: unit.templateProblem,
   };
+}
+
+/** In place, and nothing to be said about it: with a thousand files that is asked after each change, of each. */
+export function isWell(unit: FileUnit, group: FileGroup): boolean {
+  return isReady(unit, group) && group.failure === undefined && unit.templateProblem === undefined;
+}
+
+function isReady(unit: FileUnit, group: FileGroup): boolean {
+  if (unit.drift?.isOpen === true) return false;
+  if (group.step === 'current' || group.step === 'owed') return true;
+  return isWellSoFar(group) && unit.committedAt !== undefined;
 }
 
 /** In a transaction that is not another try of one that failed: readiness must not come and go with the tries. */
