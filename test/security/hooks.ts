@@ -10,7 +10,7 @@ import { refusalFileOf } from '../../src/audit/refusal-trail.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { createSystemClock } from '../../src/base/time/clock.ts';
 import type { HookConfig } from '../../src/config/resolved.ts';
-import { ask, portOf, startServing, tcpListener } from '../support/serving.ts';
+import { ask, portOf, startServing, tcpListener, unixListener } from '../support/serving.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -51,7 +51,8 @@ async function setUp(t: Test, hooksIn: (folder: string) => HookConfig[]) {
   const told: string[][] = [];
   const hooks = hooksIn(folder);
   const serving = await startServing({
-    listeners: () => [
+    listeners: (folder) => [
+      unixListener(join(folder, 'api.sock'), ['hooks']),
       { ...tcpListener('', ['hooks']), tokenFile: undefined } as ReturnType<typeof tcpListener>,
     ],
     audit: createAuditLog({
@@ -134,7 +135,7 @@ t.test('all refusals are one, and bring nothing about', async (t) => {
   t.notMatch(audit(), /sesame|canary/);
   t.match(
     audit(),
-    /from 127\.0\.0\.1.*hook app: no header x-latchkey-signature/,
+    /from this host.*hook app: no header x-latchkey-signature/,
     'the operator is told who and why',
   );
   t.equal((await ask('/hooks/app', { port })).status, 405);
@@ -174,7 +175,7 @@ t.test('what cannot be told from its repetition is put together, and none of it 
 });
 
 t.test('a flood is turned away, and another sender is heard', async (t) => {
-  const { post, told, registry, port } = await setUp(t, (folder) => [
+  const { post, told, registry, port, socketPath } = await setUp(t, (folder) => [
     hmacHook('app', join(folder, 'key'), { requestsPerMinute: 30 }),
   ]);
   const flood = await Promise.all(Array.from({ length: 200 }, () => post('app', signed('guess'))));
@@ -182,13 +183,10 @@ t.test('a flood is turned away, and another sender is heard', async (t) => {
   t.ok(limited.length >= 188, `${limited.length} of 200 were not looked at`);
   t.match(limited[0]?.headers, { 'retry-after': /^[1-9]\d?$/ });
   t.match(registry.render(), /latchkey_hook_messages_total\{hook="app",outcome="limited"\} 1[89]\d/);
-  const other = await ask('/hooks/app', {
-    port,
-    method: 'POST',
-    body,
-    headers: signed('sesame-key'),
-    localAddress: '127.0.0.2',
-  });
+  const message = { method: 'POST', body, headers: signed('sesame-key') };
+  const another = await ask('/hooks/app', { port, ...message, localAddress: '127.0.0.2' });
+  t.equal(another.status, 429, 'every user has all addresses of this host');
+  const other = await ask('/hooks/app', { socketPath, ...message });
   t.equal(other.status, 202, 'who comes from elsewhere is heard');
   t.equal(told.length, 1);
 });
@@ -223,6 +221,21 @@ t.test('the huge and the slow are cut, and hold nothing up', async (t) => {
   t.equal(told.length, 1);
 });
 
+t.test('slow messages from all addresses of this host take no place of others', async (t) => {
+  const { post, port, socketPath } = await setUp(t, (folder) => [hmacHook('app', join(folder, 'key'))]);
+  const slow = Array.from({ length: 80 }, (_, index) =>
+    connect({ port, host: '127.0.0.1', localAddress: `127.0.1.${1 + (index % 10)}` })
+      .on('error', () => undefined)
+      .resume(),
+  );
+  t.teardown(() => slow.forEach((socket) => void socket.destroy()));
+  for (const socket of slow)
+    socket.write('POST /hooks/app HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{');
+  await waitFor('what they have is used up', async () => (await post('app', signed('x'))).status === 429);
+  const message = { method: 'POST', body, headers: signed('sesame-key') };
+  t.equal((await ask('/hooks/app', { socketPath, ...message })).status, 202);
+});
+
 t.test('connections that prove nothing take no more than their share', async (t) => {
   const { post, port, server } = await setUp(t, (folder) => [hmacHook('app', join(folder, 'key'))]);
   const idle = Array.from({ length: 60 }, () =>
@@ -231,7 +244,7 @@ t.test('connections that prove nothing take no more than their share', async (t)
       .resume(),
   );
   t.teardown(() => idle.forEach((socket) => void socket.destroy()));
-  await waitFor('they are there', () => (server.status()[0]?.connections ?? 0) > 10);
+  await waitFor('they are there', () => (server.status()[1]?.connections ?? 0) > 10);
   t.equal((await post('app', signed('sesame-key'))).status, 202);
 });
 

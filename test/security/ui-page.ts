@@ -158,6 +158,23 @@ t.test('another user of the host is refused', { skip: needsOtherUsers }, async (
       if (!/^\\d+$/.test(pid)) continue;
       try { console.log(readFileSync('/proc/' + pid + '/cmdline', 'utf8')); } catch { /* gone, or not for us */ }
     }`;
+  // What is no path at all ends their connection, not the page.
+  const oddly = `
+    import { connect } from 'node:net';
+    const [port] = process.argv.slice(1);
+    for (const target of ['//', '//[', 'http://[', 'http://%', '/\\\\\\\\', '*', '?']) {
+      const socket = connect(Number(port), '127.0.0.1', () => socket.end('GET ' + target + ' HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n'));
+      let text = '';
+      socket.on('error', () => undefined).on('data', (bytes) => { text += bytes; });
+      await new Promise((ended) => socket.on('close', ended));
+      console.log(text.slice(0, 12));
+    }`;
+  const oddAnswers = (await runAs(attacker, oddly, [String(port)])).trim().split('\n');
+  t.ok(
+    oddAnswers.every((line) => /^HTTP\/1\.1 40[03]$/.test(line)),
+    oddAnswers.join(', '),
+  );
+  t.equal((await runAs(attacker, script, [String(port), '', '/'])).trim(), '403', 'it is still there');
   const words = await runAs(attacker, spy);
   t.match(words, /ui\0--socket/, 'they see the command');
   t.notMatch(words, link.hostname);

@@ -58,7 +58,10 @@ export async function startPageServer(options: PageServerOptions): Promise<PageS
   let guard: PageGuard | undefined;
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
-    const { pathname: path, searchParams: query } = new URL(request.url ?? '/', 'http://page.invalid');
+    const url = URL.parse(request.url ?? '/', 'http://page.invalid');
+    // Whoever can connect can send it, so it must not end the program.
+    if (url === null) return void end(response, 400, 'text/plain; charset=utf-8', 'no path\n');
+    const { pathname: path, searchParams: query } = url;
     const { method = '', headers } = request;
     const verdict = guard?.judge({ method, path, query, headers });
     if (verdict === undefined || verdict.kind === 'refuse') {
@@ -81,15 +84,18 @@ export async function startPageServer(options: PageServerOptions): Promise<PageS
         end(response, 200, 'application/json', JSON.stringify(await question(query)));
       else end(response, 404, 'text/plain; charset=utf-8', 'no such path\n');
     } catch (error) {
-      const message = error instanceof LatchkeyError ? error.message : 'the question failed';
-      end(response, 502, 'application/json', JSON.stringify({ error: message }));
+      fail(response, error);
     }
   }
 
   async function act(path: string, response: ServerResponse): Promise<void> {
     const action = actions[path];
-    if (action === undefined) end(response, 404, 'text/plain; charset=utf-8', 'no such path\n');
-    else end(response, 200, 'application/json', JSON.stringify(await action()));
+    try {
+      if (action === undefined) end(response, 404, 'text/plain; charset=utf-8', 'no such path\n');
+      else end(response, 200, 'application/json', JSON.stringify(await action()));
+    } catch (error) {
+      fail(response, error);
+    }
   }
 
   function openStream(response: ServerResponse): void {
@@ -134,6 +140,11 @@ export async function startPageServer(options: PageServerOptions): Promise<PageS
 function end(response: ServerResponse, status: number, type: string, body: string | Buffer): void {
   if (!response.headersSent) response.writeHead(status, { ...safeHeaders, 'content-type': type });
   response.end(body);
+}
+
+function fail(response: ServerResponse, error: unknown): void {
+  const message = error instanceof LatchkeyError ? error.message : 'the question failed';
+  end(response, 502, 'application/json', JSON.stringify({ error: message }));
 }
 
 type Handle = (request: IncomingMessage, response: ServerResponse) => void;

@@ -30,10 +30,11 @@ export function acceptSubscriptions(server: Server, core: Core, faults: FaultBox
   const sockets = new Set<WebSocket>();
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => {});
-    const url = new URL(request.url ?? '/', 'http://vault.invalid');
-    const path = decodeURIComponent(url.pathname.replace(/^\/v1\//, ''));
-    faults.count('GET', path);
     try {
+      // Either throws on what is no URL.
+      const url = new URL(request.url ?? '/', 'http://vault.invalid');
+      const path = decodeURIComponent(url.pathname.replace(/^\/v1\//, ''));
+      faults.count('GET', path);
       playFault(faults, path, socket);
       const subscription = subscribe(core, request, path, url.searchParams);
       void accept(request, socket, head).then((webSocket) => {

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import t from 'tap';
 import { WebSocket } from 'ws';
 import { startDevVault, type TestVault } from '../../../../test/support/dev-vault.ts';
@@ -56,4 +57,17 @@ t.test('refuses a token without the right, and the whole path where the flavor i
   const bao = await startDevVault(t, { flavor: 'openbao' });
   const [missing] = await once(subscribe(bao, '*', bao.rootToken), 'error');
   t.match(missing.message, /404/);
+});
+
+t.test('a subscription to what is no URL is refused, and ends nothing', async (t) => {
+  const dev = await startDevVault(t);
+  const { hostname, port } = new URL(dev.address);
+  for (const target of ['//', '//[', '/v1/%ZZ', '/v1/sys/events/subscribe/%']) {
+    const socket = connect(Number(port), hostname);
+    socket.resume().on('error', () => undefined);
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
+    await once(socket, 'close');
+  }
+  const { status } = await fetch(`${dev.address}/v1/sys/health`);
+  t.equal(status, 200, 'it is still there');
 });
