@@ -127,6 +127,17 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
     options.logger.info({ upstream: name }, 'the upstream as it was is closed');
   }
 
+  /** One of another name (it is renamed, or one is added beside it): what its login has used up serves both. */
+  function withSameAuth(config: UpstreamConfig): Member | undefined {
+    if (!('auth' in config)) return undefined;
+    return members
+      .values()
+      .find(
+        ({ config: one }) =>
+          one.kind === config.kind && 'auth' in one && isDeepStrictEqual(one.auth, config.auth),
+      );
+  }
+
   for (const config of options.configs) members.set(config.name, build(config));
 
   return {
@@ -144,7 +155,7 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
           next.set(config.name, known);
           updates.push(update, () => Object.assign(known, { config }));
         } else {
-          const member = build(config, known?.upstream);
+          const member = build(config, (known ?? withSameAuth(config))?.upstream);
           built.push(member);
           next.set(config.name, member);
         }
