@@ -1,6 +1,7 @@
 // A sealed file as a small vault: made, read, changed and given another key, always whole and never plain on a disk.
-import { unlink, writeFile } from 'node:fs/promises';
 import { errorCode, LatchkeyError } from '../base/errors.ts';
+import { PathFault, pathErrorText } from '../base/paths/path-trust.ts';
+import { wipeFile } from '../base/paths/wipe-file.ts';
 import { findUser } from '../base/system/accounts.ts';
 import { leafPaths } from '../upstream/file/document.ts';
 import { type DocumentFormat, parseFormat, setInFormat, toPlainText } from '../upstream/file/file-format.ts';
@@ -96,10 +97,19 @@ export async function importIntoSealedFile(
     return text;
   });
   if (options.remove) {
-    await writeFile(source, Buffer.alloc(bytes.length));
-    await unlink(source);
+    await wipe(source, bytes);
   }
   return paths;
+}
+
+async function wipe(source: string, bytes: Buffer): Promise<void> {
+  try {
+    await wipeFile(source, bytes);
+  } catch (error) {
+    const why = `the values are taken over, and ${source} is left: ${pathErrorText(error)}`;
+    const remedy = error instanceof PathFault ? error.remedy : 'remove it by hand';
+    throw new LatchkeyError('file_failed', why, { cause: error, remedy });
+  }
 }
 
 /** `edit` gets the plain text and gives the new one; false: nothing was changed. */

@@ -1,7 +1,9 @@
 // `latchkey man [COMMAND]`: manual pages from the declarations of the commands, as man(7) has them.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
+import { holdFolderSync } from '../../base/paths/held-folder.ts';
+import { PathFault, pathErrorText, readingOnly } from '../../base/paths/path-trust.ts';
 import { nearest } from '../../base/text/nearest.ts';
 import { version } from '../../version.ts';
 import { type DescribedCommand, type DescribedOption, describeCommands } from '../describe-commands.ts';
@@ -21,9 +23,8 @@ export async function runMan(
 ): Promise<number> {
   const commands = describeCommands(declare);
   if (output !== undefined) {
-    mkdirSync(output, { recursive: true });
-    writeFileSync(join(output, 'latchkey.1'), overview(commands));
-    for (const one of commands) writeFileSync(join(output, `latchkey-${one.name}.1`), pageOf(one, commands));
+    const pages = commands.map((one) => [`latchkey-${one.name}.1`, pageOf(one, commands)] as const);
+    putPages(resolve(output), [['latchkey.1', overview(commands)], ...pages]);
     say(`${commands.length + 1} pages are in ${output}`);
     return 0;
   }
@@ -43,6 +44,26 @@ export async function runMan(
   }
   printText(pageOf(found, commands));
   return 0;
+}
+
+/** Into anybody's folder, but to nowhere that somebody else's link leads. */
+function putPages(path: string, pages: readonly (readonly [name: string, text: string])[]): void {
+  try {
+    const folder = holdFolderSync(path, { trust: readingOnly, createMode: 0o755 });
+    try {
+      for (const [name, text] of pages) {
+        rmSync(folder.entry(name), { force: true });
+        writeFileSync(folder.entry(name), text, { mode: 0o644, flag: 'wx' });
+      }
+    } finally {
+      folder.release();
+    }
+  } catch (error) {
+    throw new LatchkeyError('usage', `--output: ${path} cannot be written: ${pathErrorText(error)}`, {
+      cause: error,
+      remedy: error instanceof PathFault ? error.remedy : 'name another folder',
+    });
+  }
 }
 
 const exitCodes: readonly (readonly [code: string, means: string])[] = [

@@ -3,6 +3,8 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
 import { readNamedFileSync } from '../../base/paths/controlled-file.ts';
+import { holdEntrySync } from '../../base/paths/held-folder.ts';
+import { PathFault, pathErrorText, readingOnly } from '../../base/paths/path-trust.ts';
 import { differences, type Migration, migrate } from '../../config/migrate.ts';
 import type { Note, NoteKind } from '../../config/sources/hcl/report.ts';
 import { configFiles } from '../foreign/config-files.ts';
@@ -26,9 +28,26 @@ export async function runMigrate({ files, check, output, from }: MigrateOptions)
   const texts = paths.map((file) => ({ file, text: readText(file) }));
   const result = migrate(texts, { tool: from });
   if (target === undefined) process.stdout.write(result.yaml);
-  else writeFileSync(target, result.yaml, { mode: 0o640, flag: 'wx' });
+  else writeNew(target, result.yaml);
   report(result);
   return check ? compare(paths, result, from) : 0;
+}
+
+/** To nowhere that somebody else's link leads. */
+function writeNew(target: string, text: string): void {
+  try {
+    const { folder, name } = holdEntrySync(target, { trust: readingOnly });
+    try {
+      writeFileSync(folder.entry(name), text, { mode: 0o640, flag: 'wx' });
+    } finally {
+      folder.release();
+    }
+  } catch (error) {
+    throw new LatchkeyError('usage', `--output: ${target} cannot be written: ${pathErrorText(error)}`, {
+      cause: error,
+      remedy: error instanceof PathFault ? error.remedy : 'name another file',
+    });
+  }
 }
 
 const longestConfig = 16 * 2 ** 20;

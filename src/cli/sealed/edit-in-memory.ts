@@ -1,7 +1,7 @@
 // Lets a person edit a secret text in their editor, on no disk: the file is in a memory file system, and so is all that the
 // editor writes beside it (swap files, backups, histories), for its home is there too.
 import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { lstat, mkdtemp, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
 
@@ -91,9 +91,10 @@ async function runEditor(path: string, folder: string, env: EditOptions['env']):
 async function wipe(folder: string): Promise<void> {
   for (const name of await readdir(folder, { recursive: true })) {
     const path = join(folder, name);
-    const { size, isFile } = await stat(path).then(
+    // Not what an editor's link leads to.
+    const { size, isFile } = await lstat(path).then(
       (found) => ({ size: found.size, isFile: found.isFile() }),
-      () => ({ size: 0, isFile: false }), // a link to nowhere
+      () => ({ size: 0, isFile: false }), // gone
     );
     if (isFile) await writeFile(path, Buffer.alloc(size)).catch(() => undefined); // removed below all the same
   }

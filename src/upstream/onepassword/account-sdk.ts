@@ -1,5 +1,6 @@
 // The vendor's library for service accounts: their vaults are decrypted by nothing else. It is installed apart and loaded only
 // for a config that wants it.
+import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -42,15 +43,36 @@ export interface AccountItem {
 // Not a literal: the bundler would want it to be there.
 const packageName: string = '@1password/sdk';
 
-/** It becomes a part of this process, with all that that holds. */
+/** It becomes a part of this process, with all that that holds: so does each of its files, and what they load of the vendor's. */
 function assertOurs(path: string): void {
-  const fault = findPathFault(path);
+  const vendors = vendorsFolderOf(path);
+  const files = vendors === undefined ? [] : filesBelow(vendors, new Set());
+  const fault = [path, ...files].map((one) => findPathFault(one)).find((one) => one !== undefined);
   if (fault === undefined) return;
   throw new LatchkeyError(
     'login_failed',
     `the package ${packageName} is not loaded: ${fault.path} ${fault.what}`,
     { remedy: fault.remedy },
   );
+}
+
+/** `@1password`: the library's native half lies beside it. */
+function vendorsFolderOf(path: string): string | undefined {
+  const [scope = ''] = packageName.split('/');
+  const at = path.lastIndexOf(`/${scope}/`);
+  return at < 0 ? undefined : path.slice(0, at + 1 + scope.length);
+}
+
+/** Folders too; through links, which package managers make between packages. */
+function filesBelow(folder: string, seen: Set<string>): string[] {
+  const real = realpathSync(folder);
+  if (seen.has(real)) return [];
+  seen.add(real);
+  return readdirSync(real).flatMap((name) => {
+    const path = join(real, name);
+    const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+    return [path, ...(isFolder ? filesBelow(path, seen) : [])];
+  });
 }
 
 /** From `folder`, else from beside this program. Throws `login_failed` that says how to install it. */

@@ -1,5 +1,5 @@
 // Service accounts of 1Password by a library that is there or not, and what its failures mean.
-import { chmodSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { startFakeAccount } from '../../support/fake-onepassword-sdk.ts';
@@ -45,6 +45,30 @@ t.test('a library that others can change is not loaded', async (t) => {
     /@1password\/sdk is not loaded: .*node_modules\/@1password\/sdk can be written by everybody/,
   );
   t.strictSame(account.logins, []);
+});
+
+t.test('nor one of which a single file, or what it loads of the vendor, is theirs', async (t) => {
+  for (const path of ['sdk/index.js', 'sdk-core/nodejs/core.js', 'sdk-core/linked/core.js']) {
+    const account = startFakeAccount(t);
+    const vendors = join(account.folder, 'node_modules/@1password');
+    mkdirSync(join(vendors, 'sdk-core/nodejs'), { recursive: true });
+    mkdirSync(join(account.folder, 'store'));
+    symlinkSync(join(account.folder, 'store'), join(vendors, 'sdk-core/linked'));
+    symlinkSync(vendors, join(vendors, 'sdk-core/round'));
+    writeFileSync(join(vendors, path), 'export {};\n', { flag: 'a' });
+    chmodSync(join(vendors, path), 0o666);
+    const { source } = await startKindSource(
+      t,
+      { kind: 'onepassword', sdk_path: account.folder },
+      { env: { OP_SERVICE_ACCOUNT_TOKEN: account.token } },
+    );
+    const { message } = await waitFor('the refusal', () => {
+      const status = source.status();
+      return status.state === 'login_failed' ? status : undefined;
+    });
+    t.match(message, /@1password\/sdk is not loaded: .*\.js can be written by everybody/, path);
+    t.strictSame(account.logins, []);
+  }
 });
 
 t.test('references that come together are one request, and each counts', async (t) => {
