@@ -2,6 +2,7 @@
 // that is no record for what `verify` is there for.
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import type { AuditRecord } from '../api/audit-record.ts';
 
 export interface AuditQuestion {
   /** Of the secret; absent: of any. */
@@ -10,20 +11,6 @@ export interface AuditQuestion {
   readonly from?: number | undefined;
   readonly to?: number | undefined;
   readonly uid?: number | undefined;
-}
-
-export interface AuditRecord {
-  readonly time: string;
-  readonly name: string | undefined;
-  readonly field: string | undefined;
-  readonly version: number | undefined;
-  readonly path: string | undefined;
-  readonly isAllowed: boolean;
-  readonly reason: string;
-  readonly status: number | undefined;
-  /** How many refusals the line stands for. */
-  readonly count: number;
-  readonly caller: Readonly<Record<string, unknown>>;
 }
 
 /** Answers that were given, oldest first within a file. Throws what reading throws. */

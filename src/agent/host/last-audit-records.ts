@@ -1,6 +1,7 @@
 // The end of an audit file and of the one with its refusals, however long they are: what was decided last.
 import { open } from 'node:fs/promises';
-import { type AuditRecord, auditRecordOf } from '../../audit/query-audit.ts';
+import type { AuditRecord } from '../../api/audit-record.ts';
+import { auditRecordOf } from '../../audit/query-audit.ts';
 import { refusalFileOf } from '../../audit/refusal-trail.ts';
 import { errnoOf } from '../../base/system/errno.ts';
 

@@ -1,9 +1,9 @@
 // The audit files of a path with those of the refusals, asked in the order of time.
-import { auditFilesOf } from '../../audit/audit-file.ts';
-import { type AuditQuestion, type AuditRecord, queryAudit } from '../../audit/query-audit.ts';
-import { refusalFileOf } from '../../audit/refusal-trail.ts';
 
-export type { AuditRecord } from '../../audit/query-audit.ts';
+import type { AuditRecord } from '../../api/audit-record.ts';
+import { auditFilesOf } from '../../audit/audit-file.ts';
+import { type AuditQuestion, queryAudit } from '../../audit/query-audit.ts';
+import { refusalFileOf } from '../../audit/refusal-trail.ts';
 
 /** A string is the path of the config; a list is taken as it is. At most the last `most`. */
 export async function queryAuditFiles(

@@ -9,6 +9,7 @@ import { stopSignal } from '../stop-signal.ts';
 import { createAgentFeed } from '../ui/agent-feed.ts';
 import { openInBrowser } from '../ui/open-in-browser.ts';
 import { startPageServer } from '../ui/page-server.ts';
+import type { AuditAnswer } from '../ui/page-state.ts';
 
 interface UiOptions extends SocketOptions {
   port: number;
@@ -55,14 +56,14 @@ export async function runUi(options: UiOptions): Promise<number> {
   }
 }
 
-async function auditAnswer(file: string | null): Promise<unknown> {
-  if (file === null) return { file, records: [], trouble: 'the config has no audit file' };
+async function auditAnswer(file: string | null): Promise<AuditAnswer> {
+  if (file === null) return { records: [], trouble: 'the config has no audit file' };
   try {
     const records = await lastAuditRecords(file, shownRecords * 4);
     // Its own questions are not what one looks for.
     const others = records.filter(({ caller }) => caller['pid'] !== process.pid);
-    return { file, records: others.slice(0, shownRecords), trouble: null };
+    return { records: others.slice(0, shownRecords), trouble: null };
   } catch (error) {
-    return { file, records: [], trouble: `this user cannot read ${file} (${errnoOf(error) ?? 'unknown'})` };
+    return { records: [], trouble: `this user cannot read ${file} (${errnoOf(error) ?? 'unknown'})` };
   }
 }

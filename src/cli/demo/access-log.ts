@@ -1,8 +1,7 @@
 // Who asked the agent for what, as its audit files have it: the last lines, with those that say the same counted together.
 import { lastAuditRecords } from '../../agent/host/last-audit-records.ts';
+import type { AuditRecord } from '../../api/audit-record.ts';
 import type { AccessRow } from './demo-view.ts';
-
-type AuditRecord = Awaited<ReturnType<typeof lastAuditRecords>>[number];
 
 const readRecords = 300;
 const shownRows = 8;

@@ -92,28 +92,13 @@ function seedOf(parts: DemoParts): object {
 
 function configOf(places: DemoPlaces, parts: DemoParts, { refundsMayRead }: DemoAccess): object {
   const { postgres } = parts;
-  const stripe = '"stripeKey": {{ field "stripe" "api_key" | toJSON }}';
-  const database = postgres
-    ? `, "database": { "user": {{ field "orders-db" "username" | toJSON }}, "password": {{ field "orders-db" "password" | toJSON }}, "port": ${postgres.port} }`
-    : '';
   return {
     upstreams: { vault: { kind: 'vault', address: parts.vaultAddress, auth: { method: 'token' } } },
     secrets: {
       stripe: { path: 'secret/payments/stripe', refresh: '2s' },
       ...(postgres && { 'orders-db': { path: 'database/creds/orders', overlap: '2s', on_exit: 'revoke' } }),
     },
-    files: [
-      {
-        contents: `{ ${stripe} }\n`,
-        destination: places.checkout.settings,
-        notify: { signal: 'HUP', pid_file: places.checkout.pidFile },
-      },
-      {
-        contents: `{ ${stripe}${database} }\n`,
-        destination: places.orders.settings,
-        notify: { command: [...parts.service, 'reload', places.orders.control], timeout: '5s' },
-      },
-    ],
+    files: filesOf(places, parts),
     processes: [
       {
         name: 'analytics',
@@ -134,4 +119,23 @@ function configOf(places: DemoPlaces, parts: DemoParts, { refundsMayRead }: Demo
     log: { level: 'info', format: 'json', file: join(places.folder, 'latchkey.log') },
     state_dir: join(places.folder, 'state'),
   };
+}
+
+function filesOf({ checkout, orders }: DemoPlaces, { postgres, service }: DemoParts): object[] {
+  const stripe = '"stripeKey": {{ field "stripe" "api_key" | toJSON }}';
+  const database = postgres
+    ? `, "database": { "user": {{ field "orders-db" "username" | toJSON }}, "password": {{ field "orders-db" "password" | toJSON }}, "port": ${postgres.port} }`
+    : '';
+  return [
+    {
+      contents: `{ ${stripe} }\n`,
+      destination: checkout.settings,
+      notify: { signal: 'HUP', pid_file: checkout.pidFile },
+    },
+    {
+      contents: `{ ${stripe}${database} }\n`,
+      destination: orders.settings,
+      notify: { command: [...service, 'reload', orders.control], timeout: '5s' },
+    },
+  ];
 }

@@ -76,32 +76,11 @@ export async function startDemoStage({ say, signal }: StageOptions): Promise<Dem
   cleanup.defer(() => programs.close());
 
   const service = [process.execPath, serviceProgram()];
-  const parts: DemoParts = {
-    vaultAddress: `http://127.0.0.1:${await freePort()}`,
-    rootToken: `demo-${randomBytes(12).toString('hex')}`,
-    postgres,
-    stripeKey: newStripeKey(),
-    paymentsUrl: payments.url,
-    refundsPort: await freePort(),
-    service,
-  };
+  const parts = await newParts({ postgres, paymentsUrl: payments.url, service });
   payments.accept(parts.stripeKey);
   writeDemoFiles(places, parts);
 
-  async function until(
-    what: string,
-    condition: () => Promise<boolean>,
-    deadlineMs = startDeadlineMs,
-  ): Promise<void> {
-    const deadline = performance.now() + deadlineMs;
-    while (!(await condition().catch(() => false))) {
-      signal.throwIfAborted();
-      programs.throwIfEnded();
-      if (performance.now() > deadline) throw new Error(`waited ${deadlineMs / 1000} s in vain: ${what}`);
-      await delay(25);
-    }
-  }
-
+  const until = untilOf(programs, signal);
   const stage = { places, payments, programs, hasDatabase: postgres !== undefined, service, until };
   await startVault(stage, parts, say);
   await startAgent(stage, parts, say);
@@ -133,6 +112,31 @@ export async function startDemoStage({ say, signal }: StageOptions): Promise<Dem
       }
     },
     close: () => kept.disposeAsync(),
+  };
+}
+
+type FixedParts = Pick<DemoParts, 'postgres' | 'paymentsUrl' | 'service'>;
+
+async function newParts(fixed: FixedParts): Promise<DemoParts> {
+  return {
+    ...fixed,
+    vaultAddress: `http://127.0.0.1:${await freePort()}`,
+    rootToken: `demo-${randomBytes(12).toString('hex')}`,
+    stripeKey: newStripeKey(),
+    refundsPort: await freePort(),
+  };
+}
+
+/** Looks again and again: the programs are others', and tell nothing. */
+function untilOf(programs: DemoPrograms, signal: AbortSignal): DemoStage['until'] {
+  return async (what, condition, deadlineMs = startDeadlineMs) => {
+    const deadline = performance.now() + deadlineMs;
+    while (!(await condition().catch(() => false))) {
+      signal.throwIfAborted();
+      programs.throwIfEnded();
+      if (performance.now() > deadline) throw new Error(`waited ${deadlineMs / 1000} s in vain: ${what}`);
+      await delay(25);
+    }
   };
 }
 

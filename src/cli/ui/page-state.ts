@@ -1,4 +1,5 @@
 // What the page knows of the agent, item by item, so that only what differs is sent: a thousand secrets are told once.
+import type { AuditRecord } from '../../api/audit-record.ts';
 import type {
   AgentStatus,
   FileStatus,
@@ -41,6 +42,12 @@ export type PagePatch = {
     readonly gone: readonly string[];
   };
 };
+
+/** Who asked the agent for what, newest first; `trouble`: why that cannot be told. */
+export interface AuditAnswer {
+  readonly records: readonly AuditRecord[];
+  readonly trouble: string | null;
+}
 
 type Items = ReadonlyMap<SectionName, ReadonlyMap<string, string>>;
 

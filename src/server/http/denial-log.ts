@@ -2,6 +2,7 @@
 // the last one. Every single refusal is in the audit file and in the metrics.
 import type { AuditCaller, AuditEntry } from '../../audit/audit-line.ts';
 import type { AuditLog } from '../../audit/audit-log.ts';
+import { BoundedMap } from '../../base/bounded-map.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Clock } from '../../base/time/clock.ts';
 
@@ -13,7 +14,7 @@ const longestName = 256;
 /** The same audit trail; what it is told of a refusal is logged too. */
 export function withDenialLog(audit: AuditLog, options: { clock: Clock; logger: Logger }): AuditLog {
   const { clock, logger } = options;
-  const users = new Map<string, { loggedAt: number; unsaid: number }>();
+  const users = new BoundedMap<string, { loggedAt: number; unsaid: number }>(maxUsers);
 
   function log(entry: AuditEntry): void {
     const caller = JSON.parse(entry.caller) as AuditCaller;
@@ -24,7 +25,6 @@ export function withDenialLog(audit: AuditLog, options: { clock: Clock; logger: 
       known.unsaid += 1;
       return;
     }
-    if (users.size >= maxUsers) users.clear();
     users.set(user, { loggedAt: now, unsaid: 0 });
     const { listener, dialect, name, reason } = entry;
     const more = known === undefined || known.unsaid === 0 ? {} : { more_before: known.unsaid };

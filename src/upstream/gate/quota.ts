@@ -113,7 +113,7 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
     let mount = mounts.get(scope.mount);
     if (mount === undefined) {
       mount = {
-        paths: new Map(),
+        paths: new BoundedMap(mostPaths),
         hold: undefined,
         limitedAt: now,
         waitMs: 0,
@@ -137,7 +137,6 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
     const least = backoffDelayMs(failures, told === undefined ? unsaid : soon, random);
     const waitMs = told === undefined || told < soon.minMs ? least : told;
     const hold = { until: now + waitMs, failures, failure };
-    if (mount.paths.size >= mostPaths) mount.paths.clear();
     mount.paths.set(scope.path, hold);
     if (mount.hold !== undefined || mount.paths.size > 1) mount.hold = hold;
     Object.assign(mount, { limitedAt: now, waitMs });

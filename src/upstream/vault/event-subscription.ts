@@ -11,11 +11,11 @@ import type { Session } from './session/session.ts';
 import type { VaultClient } from './vault-client.ts';
 
 export interface EventSubscription {
-  start(): void;
-  close(): Promise<void>;
+  /** On or off, as the settings say. Resolves when what was on has ended. */
+  turn(isOn: boolean): Promise<void>;
 }
 
-export interface EventSubscriptionOptions {
+interface EventSubscriptionOptions {
   readonly client: VaultClient;
   readonly gate: Gate;
   readonly transport: Transport;
@@ -36,12 +36,11 @@ const largestEventBytes = 1 << 20;
 
 export function createEventSubscription(options: EventSubscriptionOptions): EventSubscription {
   const { client, transport, session, clock, random, logger } = options;
-  const lifetime = new AbortController();
-  let running: Promise<void> = Promise.resolve();
+  let current: { readonly lifetime: AbortController; readonly ended: Promise<void> } | undefined;
 
   /** Resolves when the connection has ended; tells whether it was ever open. */
-  async function subscribe(): Promise<boolean> {
-    const token = await session.token(lifetime.signal);
+  async function subscribe(signal: AbortSignal): Promise<boolean> {
+    const token = await session.token(signal);
     const address = client.addresses.current();
     const { namespace } = options;
     const headers = {
@@ -51,7 +50,7 @@ export function createEventSubscription(options: EventSubscriptionOptions): Even
     const tls = await transport.tlsOptions(address);
     const { WebSocket } = await import('ws');
     let socket: WebSocket | undefined;
-    const turn = { lane: 'background', signal: lifetime.signal } as const;
+    const turn = { lane: 'background', signal } as const;
     const { status } = await options.gate.pass(turn, async () => {
       socket = new WebSocket(`${address.replace(/^http/, 'ws')}/v1/sys/events/subscribe/kv*?json=true`, {
         ...tls,
@@ -64,7 +63,7 @@ export function createEventSubscription(options: EventSubscriptionOptions): Even
     });
     if (socket === undefined || status !== openStatus) return false;
     logger.debug({ address }, 'changes of KV secrets are told by events');
-    await untilClosed(socket, lifetime.signal);
+    await untilClosed(socket, signal);
     return true;
   }
 
@@ -73,32 +72,37 @@ export function createEventSubscription(options: EventSubscriptionOptions): Even
     if (path !== undefined) options.onPath(path);
   }
 
-  async function run(): Promise<void> {
+  async function run(signal: AbortSignal): Promise<void> {
     let [refused, lost] = [0, 0];
-    while (!lifetime.signal.aborted) {
-      await session.ready(lifetime.signal);
-      await client.health.whenServing(lifetime.signal);
+    while (!signal.aborted) {
+      await session.ready(signal);
+      await client.health.whenServing(signal);
       const began = clock.now();
-      const wasOpen = await subscribe().catch(() => false);
+      const wasOpen = await subscribe(signal).catch(() => false);
       refused = wasOpen ? 0 : refused + 1;
       lost = wasOpen && clock.now() - began > lostBackoff.maxMs ? 1 : lost + 1;
       if (refused === 1) logger.debug({}, 'no events from this server: KV secrets are polled');
       const waitMs = wasOpen
         ? backoffDelayMs(lost, lostBackoff, random)
         : backoffDelayMs(refused, refusedBackoff, random);
-      await clock.sleep(waitMs, lifetime.signal);
+      await clock.sleep(waitMs, signal);
     }
   }
 
+  function start() {
+    const lifetime = new AbortController();
+    // Closed, or no login to be had: both are told elsewhere.
+    const ended = run(lifetime.signal).catch(() => undefined);
+    return { lifetime, ended };
+  }
+
   return {
-    start() {
-      running = run().catch(() => {
-        // Closed, or no login to be had: both are told elsewhere.
-      });
-    },
-    async close() {
-      lifetime.abort();
-      await running;
+    async turn(isOn) {
+      if (isOn === (current !== undefined)) return;
+      const before = current;
+      current = isOn ? start() : undefined;
+      before?.lifetime.abort();
+      await before?.ended;
     },
   };
 }

@@ -1,22 +1,20 @@
 // Vault and OpenBao as an upstream: puts client, session, secrets and budget together, and tells how it is doing.
 
-import { existsSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
-import { describeError, LatchkeyError } from '../../base/errors.ts';
+import { LatchkeyError } from '../../base/errors.ts';
 import type { ForwardedAnswer, ForwardedRequest } from '../../base/forwarded.ts';
 import { linkSignals } from '../../base/time/linked-signal.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import { createGate } from '../gate/gate.ts';
-import type { Quota } from '../gate/quota.ts';
 import { createServerClock } from '../http/server-clock.ts';
 import { createTlsWatch } from '../http/tls-watch.ts';
 import { createTransport } from '../http/transport.ts';
-import type { SecretSource, SourceListener, SourceOptions, SourceStatus } from '../secret-source.ts';
+import type { SecretSource, SourceListener, SourceOptions } from '../secret-source.ts';
 import type { SourceStateName } from '../source-state.ts';
-import type { CredentialMemory } from './auth/auth-method.ts';
 import { loadAuthMethod } from './auth/load-method.ts';
-import type { AuthConfig, SinkConfig, VaultUpstreamConfig } from './config/vault-config.ts';
-import { createEventSubscription, type EventSubscription } from './event-subscription.ts';
+import { keepMemory, takeMemory } from './auth/login-memory.ts';
+import type { SinkConfig, VaultUpstreamConfig } from './config/vault-config.ts';
+import { createEventSubscription } from './event-subscription.ts';
 import { forwardTo } from './forward.ts';
 import { createAuthorised } from './session/authorised.ts';
 import { createLeaseOrigins } from './session/lease-origins.ts';
@@ -26,10 +24,9 @@ import { createTokenSinks } from './session/token-sinks.ts';
 import { createVaultClient } from './vault-client.ts';
 import { createVaultRights } from './vault-rights.ts';
 import { createVaultSecrets } from './vault-secrets.ts';
+import { createVaultStatus, type VaultStatus } from './vault-status.ts';
 
 const loginFailures: ReadonlySet<SourceStateName> = new Set(['login_failed', 'denied']);
-
-type VaultStatus = SourceStatus & Required<Pick<SourceStatus, 'login' | 'budget'>>;
 
 /** Of the parts that some kinds lack a Vault has all. */
 type VaultSource = Omit<SecretSource, 'status'> &
@@ -42,8 +39,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
   const { config, clock, random, env } = options;
   const logger = options.logger.child({ upstream: config.name });
   let settings = config;
-  const memory = memoryFrom(options.predecessor, config.auth);
-  if (options.predecessor !== undefined) refuseLostLogin(config, memory);
+  const memory = takeMemory(options.predecessor, config);
   const listeners = new Set<SourceListener>();
   const lifetime = new AbortController();
   const transport = createTransport({
@@ -61,7 +57,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     logger,
     observer: options.observer,
     probe: (signal) => client.probe(signal),
-    onChange: tellStatus,
+    onChange: () => status.tell(),
   });
   const client = createVaultClient({
     transport,
@@ -73,7 +69,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     clock,
     random,
     logger,
-    onChange: tellStatus,
+    onChange: () => status.tell(),
   });
   const origins = createLeaseOrigins((leaseIds, at) => {
     for (const listener of [...listeners]) listener.leasesEnd?.(leaseIds, at);
@@ -97,9 +93,22 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
         call: (call) =>
           client.request({ ...call, namespace: config.auth.namespace, priority: 'interactive' }),
       }),
-    onChange: tellStatus,
+    onChange: () => status.tell(),
     onToken: (token) => sinks.write(token.value, token.grant.accessor),
     onEnding: origins.end,
+  });
+  const status = createVaultStatus({
+    config,
+    budget: () => settings.budget,
+    isClosed: () => lifetime.signal.aborted,
+    gate,
+    client,
+    session,
+    serverClock,
+    clock,
+    tell(now) {
+      for (const listener of [...listeners]) listener.status?.(now);
+    },
   });
   const authorised = createAuthorised(client, session);
   const secrets = createVaultSecrets({
@@ -114,6 +123,19 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     mountOf: secrets.findMount,
     authNamespace: config.auth.namespace,
   });
+  const events = createEventSubscription({
+    client,
+    gate,
+    transport,
+    session,
+    namespace: config.namespace,
+    clock,
+    random,
+    logger,
+    onPath(path) {
+      for (const listener of [...listeners]) listener.changedUpstream?.(path);
+    },
+  });
   const makeSinks = (sinks: readonly SinkConfig[]) =>
     createTokenSinks({
       sinks,
@@ -126,72 +148,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
   const makeTlsWatch = () => createTlsWatch({ config: settings, logger, onChange: tlsChanged });
   let sinks = makeSinks(config.sinks);
   let tlsWatch = makeTlsWatch();
-  let events: EventSubscription | undefined;
   let isStarted = false;
-  let since = clock.wall();
-  let told: string | undefined;
-
-  function state(): { state: SourceStateName; message: string | undefined } {
-    if (lifetime.signal.aborted) return { state: 'closed', message: undefined };
-    const away = gate.health.failure();
-    if (away) return { state: away.state, message: describeError(away) };
-    const { state: name, error } = session.status();
-    const isLimited = name === 'login_failed' && error?.code === 'upstream_rate_limited';
-    const message =
-      error === undefined ? describeLimits(gate.quota.status(), clock.wall()) : describeError(error);
-    return { state: isLimited ? 'rate_limited' : name, message };
-  }
-
-  function status(): VaultStatus {
-    const { state: name, message } = state();
-    const { login, isFatal } = session.status();
-    return {
-      name: config.name,
-      kind: config.kind,
-      state: name,
-      since,
-      address: client.addresses.current(),
-      login,
-      budget: { ...gate.status(), requestsPerSecond: settings.budget.requestsPerSecond },
-      ...(message === undefined ? {} : { message }),
-      ...(config.namespace === undefined ? {} : { namespace: config.namespace }),
-      ...(serverClock.skewMs() === 0 ? {} : { clockSkewMs: serverClock.skewMs() }),
-      ...(isFatal ? { isFatal } : {}),
-    };
-  }
-
-  function tellStatus(): void {
-    const name = state().state;
-    if (told !== name) since = clock.wall();
-    told = name;
-    const now = status();
-    for (const listener of [...listeners]) listener.status?.(now);
-  }
-
-  /** On or off, as the settings say. */
-  async function setEvents(isWanted: boolean): Promise<void> {
-    if (isWanted === (events !== undefined)) return;
-    const before = events;
-    events = isWanted ? subscribe() : undefined;
-    events?.start();
-    await before?.close();
-  }
-
-  function subscribe(): EventSubscription {
-    return createEventSubscription({
-      client,
-      gate,
-      transport,
-      session,
-      namespace: config.namespace,
-      clock,
-      random,
-      logger,
-      onPath(path) {
-        for (const listener of [...listeners]) listener.changedUpstream?.(path);
-      },
-    });
-  }
 
   async function tlsChanged(): Promise<void> {
     await transport.reload();
@@ -231,7 +188,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     if (!isDeepStrictEqual(before.tls, next.tls)) transport.setTls(next.tls);
     transport.setLimits(next);
     if (!isStarted) return;
-    void setEvents(next.events);
+    void events.turn(next.events);
     if (!isDeepStrictEqual(before.sinks, next.sinks)) replaceSinks();
     if (isDeepStrictEqual([before.tls, before.addresses], [next.tls, next.addresses])) return;
     tlsWatch.close();
@@ -256,9 +213,9 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       tlsWatch.start();
       session.start();
       isStarted = true;
-      void setEvents(settings.events);
+      void events.turn(settings.events);
     },
-    status,
+    status: status.now,
     listen(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -308,13 +265,13 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     },
     async retire() {
       session.retire();
-      await setEvents(false);
+      await events.turn(false);
       await sinks.close();
     },
     async close({ revokeToken, signal }) {
       if (lifetime.signal.aborted) return;
       lifetime.abort();
-      await setEvents(false);
+      await events.turn(false);
       await sinks.close();
       // The programs that read it from a sink go on with it.
       await session.close({ revokeToken: revokeToken && settings.sinks.length === 0, signal });
@@ -322,45 +279,15 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       client.close();
       gate.close();
       await transport.close();
-      tellStatus();
+      status.tell();
     },
   };
-  memories.set(source, { auth: config.auth, memory });
+  keepMemory(source, config.auth, memory);
   return source;
-}
-
-function describeLimits(limits: ReturnType<Quota['status']>, wallMs: number): string | undefined {
-  if (limits.length === 0) return undefined;
-  const mounts = limits.map(({ mount }) => mount).join(', ');
-  const seconds = Math.ceil((Math.max(...limits.map(({ until }) => until)) - wallMs) / 1000);
-  return `the server limits the rate of requests at ${mounts} for ${seconds} s more`;
 }
 
 /** The login goes on where it is the same and the server is: one address that stays is enough, the others are of its cluster. */
 function isSameLogin(next: VaultUpstreamConfig, before: VaultUpstreamConfig): boolean {
   const isSameServer = next.addresses.some((address) => before.addresses.includes(address));
   return isSameServer && isDeepStrictEqual(next.auth, before.auth) && next.namespace === before.namespace;
-}
-
-/** By upstream: a successor with the same auth goes on with what was used up for the login. */
-const memories = new WeakMap<SecretSource, { auth: AuthConfig; memory: CredentialMemory }>();
-
-function memoryFrom(predecessor: SecretSource | undefined, auth: AuthConfig): CredentialMemory {
-  const known = predecessor && memories.get(predecessor);
-  return known !== undefined && isDeepStrictEqual(known.auth, auth) ? known.memory : {};
-}
-
-/**
- * A login that works must not give way to one that cannot: a secret id that was used up and removed for the login of before
- * is not there for another one.
- */
-function refuseLostLogin({ name, auth }: VaultUpstreamConfig, memory: CredentialMemory): void {
-  const key = auth.method === 'approle' ? 'secret_id_file' : 'path';
-  const path = auth.method === 'approle' ? auth.secretIdFile : 'path' in auth ? auth.path : undefined;
-  if (path === undefined || memory.secret !== undefined || existsSync(path)) return;
-  throw new LatchkeyError(
-    'config_invalid',
-    `upstreams.${name}.auth.${key}: ${path} is not there, and another login would need it; the one of before stays`,
-    { remedy: 'put a credential there, then reload' },
-  );
 }

@@ -1,7 +1,7 @@
 // The page in the browser: takes what the command tells, item by item, and shows it.
 import type { FileStatus, ListenerStatus, ProcessStatus, UpstreamStatus } from '../../../api/status.ts';
 import type { RotationStory, TimelineAnswer } from '../../../api/timeline.ts';
-import type { PageHead, PagePatch, PageSecret } from '../page-state.ts';
+import type { AuditAnswer, PageHead, PagePatch, PageSecret } from '../page-state.ts';
 import { badge, badStates, byId, type Cell, element, goodStates, tick, time } from './dom.ts';
 import { drawStory } from './page-story.ts';
 import { draw, rowsAtFirst, type Table, table, take } from './page-table.ts';
@@ -199,22 +199,6 @@ function drawRotations(): void {
     return item;
   });
   list.replaceChildren(...drawn);
-}
-
-interface AuditAnswer {
-  readonly trouble: string | null;
-  readonly records: readonly {
-    readonly time: string;
-    readonly name?: string;
-    readonly field?: string;
-    readonly path?: string;
-    readonly version?: number;
-    readonly isAllowed: boolean;
-    readonly reason: string;
-    readonly status?: number;
-    readonly count: number;
-    readonly caller: Readonly<Record<string, unknown>>;
-  }[];
 }
 
 async function drawAudit(): Promise<void> {
