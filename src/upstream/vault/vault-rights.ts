@@ -5,7 +5,7 @@ import type { Reference } from '../../store/reference.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import type { Grant, RightsReport, Shortfall } from '../secret-source.ts';
 import { answerJson, requestRefusal } from './answer-policy.ts';
-import { apiPath, type Mount } from './kv-path-policy.ts';
+import { apiPath, type Mount } from './secrets/kv-path-policy.ts';
 import type { Authorised } from './session/authorised.ts';
 
 export interface VaultRightsOptions {

@@ -16,6 +16,7 @@ import { keepMemory, takeMemory } from './auth/login-memory.ts';
 import type { SinkConfig, VaultUpstreamConfig } from './config/vault-config.ts';
 import { createEventSubscription } from './event-subscription.ts';
 import { forwardTo } from './forward.ts';
+import { createVaultSecrets } from './secrets/vault-secrets.ts';
 import { createAuthorised } from './session/authorised.ts';
 import { createLeaseOrigins } from './session/lease-origins.ts';
 import { isUsedUp, readLogin, writeLogin } from './session/login-hand-over.ts';
@@ -23,7 +24,6 @@ import { createSession } from './session/session.ts';
 import { createTokenSinks } from './session/token-sinks.ts';
 import { createVaultClient } from './vault-client.ts';
 import { createVaultRights } from './vault-rights.ts';
-import { createVaultSecrets } from './vault-secrets.ts';
 import { createVaultStatus, type VaultStatus } from './vault-status.ts';
 
 const loginFailures: ReadonlySet<SourceStateName> = new Set(['login_failed', 'denied']);

@@ -12,7 +12,7 @@ import {
 } from '../answer-policy.ts';
 import type { Credentials } from '../auth/auth-method.ts';
 import type { AuthConfig } from '../config/vault-config.ts';
-import { longestSeconds, seconds } from '../issued-life.ts';
+import { longestSeconds, seconds } from '../secrets/issued-life.ts';
 import type { VaultClient } from '../vault-client.ts';
 
 /** What a login brought. */

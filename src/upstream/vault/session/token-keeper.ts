@@ -5,7 +5,7 @@ import { isJsonObject } from '../../../base/text/json.ts';
 import type { Clock } from '../../../base/time/clock.ts';
 import { UpstreamFailure } from '../../gate/failure.ts';
 import { answerJson } from '../answer-policy.ts';
-import { seconds } from '../issued-life.ts';
+import { seconds } from '../secrets/issued-life.ts';
 import type { VaultClient } from '../vault-client.ts';
 import type { SessionToken } from './session-token.ts';
 import type { TokenCheck } from './token-check.ts';

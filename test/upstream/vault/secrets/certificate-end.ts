@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { certificateEnd } from '../../../src/upstream/vault/certificate-end.ts';
-import { createAuthority } from '../../support/certificates.ts';
+import { certificateEnd } from '../../../../src/upstream/vault/secrets/certificate-end.ts';
+import { createAuthority } from '../../../support/certificates.ts';
 
 const end = Date.UTC(2031, 4, 6, 7, 8, 9);
 

@@ -1,8 +1,8 @@
 import t from 'tap';
-import type { Operation } from '../../../src/store/reference.ts';
-import type { Mount } from '../../../src/upstream/vault/kv-path-policy.ts';
-import { toSecretAnswer } from '../../../src/upstream/vault/secret-answer.ts';
-import { createAuthority } from '../../support/certificates.ts';
+import type { Operation } from '../../../../src/store/reference.ts';
+import type { Mount } from '../../../../src/upstream/vault/secrets/kv-path-policy.ts';
+import { toSecretAnswer } from '../../../../src/upstream/vault/secrets/secret-answer.ts';
+import { createAuthority } from '../../../support/certificates.ts';
 
 const wallMs = Date.UTC(2030, 0, 1);
 const [kv1, kv2, other]: Mount[] = [

@@ -1,10 +1,10 @@
 // Remembers which mounts there are and which of them are KV version 2, with one question for each mount.
 
-import { LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, type JsonValue } from '../../base/text/json.ts';
-import type { Clock } from '../../base/time/clock.ts';
-import type { RequestOptions } from '../../store/secret-reading.ts';
-import { answerJson, type VaultAnswer } from './answer-policy.ts';
+import { LatchkeyError } from '../../../base/errors.ts';
+import { isJsonObject, type JsonValue } from '../../../base/text/json.ts';
+import type { Clock } from '../../../base/time/clock.ts';
+import type { RequestOptions } from '../../../store/secret-reading.ts';
+import { answerJson, type VaultAnswer } from '../answer-policy.ts';
 import { type Mount, mountOf } from './kv-path-policy.ts';
 
 export interface MountTable {

@@ -1,12 +1,12 @@
 // Reads from an answer of Vault how its data age: static, leased, rotated by a plan, or ending at a date inside.
 
-import { SecretValue } from '../../base/secret-value.ts';
-import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../base/text/json.ts';
-import { UpstreamError } from '../../base/upstream-error.ts';
-import type { Operation } from '../../store/reference.ts';
-import { digestData, type SecretAnswer, type SecretLease } from '../../store/secret-version.ts';
-import { UpstreamFailure } from '../gate/failure.ts';
-import { answerJson, invalidAnswer, type VaultAnswer } from './answer-policy.ts';
+import { SecretValue } from '../../../base/secret-value.ts';
+import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../../base/text/json.ts';
+import { UpstreamError } from '../../../base/upstream-error.ts';
+import type { Operation } from '../../../store/reference.ts';
+import { digestData, type SecretAnswer, type SecretLease } from '../../../store/secret-version.ts';
+import { UpstreamFailure } from '../../gate/failure.ts';
+import { answerJson, invalidAnswer, type VaultAnswer } from '../answer-policy.ts';
 import {
   authSeconds,
   durationSeconds,

@@ -1,20 +1,26 @@
 // The agent's questions in Vault's terms: secrets by reference, KV versions, leases. Logins and servers are left to others.
 
-import { isJsonObject, JsonNumber, type JsonObject } from '../../base/text/json.ts';
-import type { Clock } from '../../base/time/clock.ts';
-import { UpstreamError } from '../../base/upstream-error.ts';
-import { type Reference, referenceKey } from '../../store/reference.ts';
-import type { LeaseRenewal, ReadableSource, RequestOptions } from '../../store/secret-reading.ts';
-import type { SecretAnswer } from '../../store/secret-version.ts';
-import type { ServerClock } from '../http/server-clock.ts';
-import { answerJson, answerTexts, invalidAnswer, requestRefusal, type VaultAnswer } from './answer-policy.ts';
+import { isJsonObject, JsonNumber, type JsonObject } from '../../../base/text/json.ts';
+import type { Clock } from '../../../base/time/clock.ts';
+import { UpstreamError } from '../../../base/upstream-error.ts';
+import { type Reference, referenceKey } from '../../../store/reference.ts';
+import type { LeaseRenewal, ReadableSource, RequestOptions } from '../../../store/secret-reading.ts';
+import type { SecretAnswer } from '../../../store/secret-version.ts';
+import type { ServerClock } from '../../http/server-clock.ts';
+import {
+  answerJson,
+  answerTexts,
+  invalidAnswer,
+  requestRefusal,
+  type VaultAnswer,
+} from '../answer-policy.ts';
+import type { Authorised, AuthorisedAnswer } from '../session/authorised.ts';
+import type { SessionToken } from '../session/session-token.ts';
 import { longestSeconds, seconds } from './issued-life.ts';
 import { apiPath, type Mount, metadataPath } from './kv-path-policy.ts';
 import { createMountTable } from './mount-table.ts';
 import { isSameAnswer, markOfAnswer } from './same-answer.ts';
 import { toSecretAnswer } from './secret-answer.ts';
-import type { Authorised, AuthorisedAnswer } from './session/authorised.ts';
-import type { SessionToken } from './session/session-token.ts';
 
 export interface VaultSecretsOptions {
   readonly authorised: Authorised;

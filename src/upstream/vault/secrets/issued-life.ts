@@ -1,8 +1,8 @@
 // How long what an answer issued will live, from whatever tells it: the certificate or token itself, a field with its
 // end or its duration, or what was asked for. Pure.
 
-import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../base/text/json.ts';
-import { parseDuration } from '../../base/time/duration.ts';
+import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../../base/text/json.ts';
+import { parseDuration } from '../../../base/time/duration.ts';
 import { certificateEnd } from './certificate-end.ts';
 
 interface LifeContext {

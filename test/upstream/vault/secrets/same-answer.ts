@@ -1,5 +1,5 @@
 import t from 'tap';
-import { isSameAnswer, markOfAnswer } from '../../../src/upstream/vault/same-answer.ts';
+import { isSameAnswer, markOfAnswer } from '../../../../src/upstream/vault/secrets/same-answer.ts';
 
 const ids = ['0aa8c4a6-1111-4d4f-9f46-7b8b51e1f0aa', '5fd1c0de-2222-4e6b-8d3e-3a1f8f9d11bb'];
 const answer = (id: string, rest: string) => Buffer.from(`{"request_id":"${id}"${rest}`);

@@ -1,5 +1,10 @@
 import t from 'tap';
-import { apiPath, type Mount, metadataPath, mountOf } from '../../../src/upstream/vault/kv-path-policy.ts';
+import {
+  apiPath,
+  type Mount,
+  metadataPath,
+  mountOf,
+} from '../../../../src/upstream/vault/secrets/kv-path-policy.ts';
 
 const secret: Mount = { prefix: 'secret/', kvVersion: 2 };
 

@@ -1,5 +1,5 @@
 // Where a path lies in Vault's API: a KV version 2 mount wants `data/` or `metadata/` after the mount. Pure.
-import type { Operation } from '../../store/reference.ts';
+import type { Operation } from '../../../store/reference.ts';
 
 export interface Mount {
   /** With a slash at the end, as the paths of references begin: `secret/`, with a namespace in the path `team/secret/`. */

@@ -1,10 +1,10 @@
 import t, { type Test } from 'tap';
-import { createReference, type Operation } from '../../../src/store/reference.ts';
-import { type SecretAnswer, type SecretVersion, secretFields } from '../../../src/store/secret-version.ts';
-import type { AuthConfig } from '../../../src/upstream/vault/config/vault-config.ts';
-import { startDevVault } from '../../support/dev-vault.ts';
-import { startStubVault } from '../../support/stub-vault.ts';
-import { authCommon, createTestUpstream, interactive, shutdown } from '../../support/test-upstream.ts';
+import { createReference, type Operation } from '../../../../src/store/reference.ts';
+import { type SecretAnswer, type SecretVersion, secretFields } from '../../../../src/store/secret-version.ts';
+import type { AuthConfig } from '../../../../src/upstream/vault/config/vault-config.ts';
+import { startDevVault } from '../../../support/dev-vault.ts';
+import { startStubVault } from '../../../support/stub-vault.ts';
+import { authCommon, createTestUpstream, interactive, shutdown } from '../../../support/test-upstream.ts';
 
 const tokenAuth: AuthConfig = { ...authCommon, method: 'token', mount: 'token' };
 
