@@ -1,19 +1,16 @@
 // The agent's life: started in an order that loses nothing, reloaded as a whole or not at all, ended so that nothing is
 // left behind. What the parts do to each other is in wire.ts.
 import { existsSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
 import type { DrillAnswer, DrillKind, RefreshOutcome } from '../api/admin.ts';
 import { headlineOf } from '../api/headline.ts';
 import type { AgentStatus } from '../api/status.ts';
 import { createSilentAudit } from '../audit/audit-log.ts';
 import { describeError, errorCode, type LatchkeyError } from '../base/errors.ts';
 import type { Logger, LogSink } from '../base/logger.ts';
-import { createFileWatch } from '../base/paths/file-watch.ts';
 import { printable } from '../base/text/printable.ts';
 import { type Clock, createSystemClock } from '../base/time/clock.ts';
-import { configFoldersOf, isConfigFileName, type LoadOptions, loadConfig } from '../config/load.ts';
+import type { LoadOptions } from '../config/load.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
-import { createLimit } from '../files/transaction/limit.ts';
 import type { AgentView } from '../server/agent-view.ts';
 import { type Reaper, startReaper } from '../supervise/launch/reaper.ts';
 import { loadKinds } from '../upstream/kinds.ts';
@@ -25,9 +22,10 @@ import { createMetricsPush } from './host/push-metrics.ts';
 import { createServiceNotifier, type ServiceNotifier } from './host/sd-notify.ts';
 import { claimStateFolder, noStateFolder } from './host/state-folder.ts';
 import { startMemoryTrim } from './host/trim-memory.ts';
+import { createLiveConfig } from './live-config.ts';
 import { collectGauges } from './observe.ts';
 import { type ReadinessWatch, watchReadiness } from './readiness.ts';
-import { type ReloadSummary, reloadParts } from './reload.ts';
+import type { ReloadSummary } from './reload.ts';
 import { noteOf, rotateNow, unknownName } from './rotate-now.ts';
 import { stopDeadlines } from './stop-policy.ts';
 import { createVaultAccess } from './vault-access.ts';
@@ -39,9 +37,6 @@ import type { StatusSources } from './view/status-sources.ts';
 import { stepEventOf, timelineOf } from './view/timeline-view.ts';
 import { troublesOf } from './view/troubles-of.ts';
 import { type Core, type Serving, wireCore, wireServing } from './wire.ts';
-
-/** Editors and config managers write in several steps. */
-const quietOnDiskMs = 200;
 
 export interface AgentOptions {
   config: ResolvedConfig;
@@ -78,9 +73,6 @@ export interface Agent {
   close(options: { isHasty: boolean; shouldRevoke?: boolean }): Promise<void>;
 }
 
-/** EINVAL, for systemd. */
-const invalidArgument = 22;
-
 export async function createAgent(options: AgentOptions): Promise<Agent> {
   await loadKinds(options.config.upstreams);
   const { env, log, hasState = true } = options;
@@ -88,11 +80,12 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const surroundings = { clock: createSystemClock(), random: Math.random, logger, env };
   const { clock } = surroundings;
   const startedAt = clock.wall();
-  let config = options.config;
-  let loaded = { loadedAt: startedAt, reloadError: undefined as string | undefined };
-  const state = hasState ? await claimStateFolder({ config, logger }) : noStateFolder;
-  const core = wireCore(config, surroundings, { stateFolder: state.path });
-  const kept = keepStateFolder({ state, clock, config, logger, onRenewed: core.engine.remember });
+  const state = hasState ? await claimStateFolder({ config: options.config, logger }) : noStateFolder;
+  const core = wireCore(options.config, surroundings, { stateFolder: state.path });
+  const kept = keepStateFolder({
+    ...{ state, clock, config: options.config, logger },
+    onRenewed: core.engine.remember,
+  });
   const locks = createDestinationLocks(env);
   let serving: Serving | undefined;
   let notifier: ServiceNotifier | undefined;
@@ -103,19 +96,25 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const metricsPush = createMetricsPush({ ...core, clock, logger, startedAt });
   let readiness: ReadinessWatch | undefined;
   let isClosing = false;
-  const configFolders = configFoldersOf(options.configPaths);
-  const reloads = createLimit(1);
-  let nextReload: Promise<ReloadSummary> | undefined;
   const noAudit = createSilentAudit();
   const quit = Promise.withResolvers<{ revoke: boolean }>();
-  const watch = createFileWatch({
-    ...{ logger, tellsGone: true, quietMs: quietOnDiskMs, readAt: performance.timeOrigin },
-    onChange: (paths) => void changedOnDisk(paths),
+  const live = createLiveConfig({
+    ...options,
+    core,
+    locks,
+    clock,
+    serving: () => serving,
+    tellService: (message) => void (hasBeenReady && notifier?.send(message)),
+    async onReloaded(config) {
+      metricsPush.set(config.telemetry.otlp);
+      await verify();
+    },
+    onEnd: () => readiness?.look(),
   });
 
   const sources: StatusSources = {
     startedAt,
-    config: () => ({ sources: config.sources, ...loaded }),
+    config: live.status,
     wallNow: () => clock.wall(),
     store: core.store,
     names: core.names,
@@ -165,76 +164,11 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     await core.files.verify();
   }
 
-  async function reload(settings: { reopenLogs?: boolean } = {}): Promise<ReloadSummary> {
-    if (settings.reopenLogs === true) {
-      log.reopen();
-      serving?.audit.reopen();
-    }
-    if (options.canReload === false) return { changed: [] };
-    // One that has not begun yet reads what all who came meanwhile mean.
-    nextReload ??= reloads(async () => {
-      // Those of the same moment share it too.
-      await Promise.resolve();
-      nextReload = undefined;
-      if (hasBeenReady) notifier?.send(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
-      try {
-        const next = loadConfig(options.configPaths, { env, ...options.load });
-        tellWarnings(next, logger);
-        const summary = await reloadParts({ before: config, next, core, serving, log, locks });
-        config = next;
-        const wasRefused = loaded.reloadError !== undefined;
-        loaded = { loadedAt: clock.wall(), reloadError: undefined };
-        metricsPush.set(next.telemetry.otlp);
-        core.metrics.reloads.with('done').inc();
-        const { changed } = summary;
-        logger.info({ changed }, changed.length === 0 ? 'config is the same' : 'config was reloaded');
-        watchPaths();
-        await verify();
-        if (hasBeenReady) notifier?.send(wasRefused ? 'READY=1\nERRNO=0' : 'READY=1');
-        return summary;
-      } catch (error) {
-        loaded = { ...loaded, reloadError: describeError(error) };
-        core.metrics.reloads.with('failed').inc();
-        logger.error({ error: describeError(error) }, 'config was not reloaded: the old one stays');
-        // The reload is over for systemd too; what it is told stays in `systemctl status` until the next good one.
-        if (hasBeenReady) notifier?.send(`READY=1\nERRNO=${invalidArgument}`);
-        throw error;
-      } finally {
-        readiness?.look();
-      }
-    });
-    return nextReload;
-  }
-
   async function drill(name: string, request: { kind: DrillKind; notify: boolean }): Promise<DrillAnswer> {
     const key = core.names.find(name)?.entry.key;
     if (key === undefined) throw unknownName(core, name);
     const consumers = await drillConsumers(core, serving?.ledger, { key, ...request });
     return { name, kind: request.kind, consumers };
-  }
-
-  async function changedOnDisk(paths: readonly string[]): Promise<void> {
-    const isConfig = paths.some((path) => config.sources.includes(path) || isInConfigFolder(path));
-    if (isConfig)
-      await reload().catch(() => undefined); // logged by reload
-    else for (const path of paths) await rereadTemplates(path);
-  }
-
-  /** Whether one of them has another text. */
-  async function rereadTemplates(path?: string): Promise<boolean> {
-    const destinations = await core.files.reloadTemplates(path);
-    if (destinations.length > 0) logger.info({ destinations }, 'a template changed');
-    return destinations.length > 0;
-  }
-
-  /** A file that comes into a folder of config files belongs to the config. */
-  function isInConfigFolder(path: string): boolean {
-    return configFolders.includes(dirname(path)) && isConfigFileName(basename(path));
-  }
-
-  function watchPaths(): void {
-    if (options.canReload === false) return;
-    void watch.set([...config.sources, ...core.files.templatePaths()], configFolders);
   }
 
   /** Tells systemd READY=1 once everything is in place for the first time, not before. */
@@ -244,7 +178,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     const look = (): void => {
       const now = readinessOf(sources);
       const { isReady, missing } = now;
-      const status = printable(serviceStatus(now, () => degradedOf(sources), loaded.reloadError));
+      const status = printable(serviceStatus(now, () => degradedOf(sources), live.status().reloadError));
       hasBeenReady ||= isReady || isHeldByNobody(core);
       if (status !== told) notifier?.send(hasBeenReady ? `READY=1\nSTATUS=${status}` : `STATUS=${status}`);
       told = status;
@@ -267,16 +201,16 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     status: () => statusOf(sources),
     readiness: () => readinessOf(sources),
     refresh,
-    hooks: () => config.hooks,
+    hooks: () => live.now().hooks,
     mayHaveChanged: (names) =>
       core.engine.lookAgain(
         names.flatMap((name) => core.names.find(name)?.entry.key ?? []),
         { isTold: true },
       ),
-    reload: () => reload(),
+    reload: () => live.reload(),
     rotate: (name, request) => rotateNow(core, name, request),
     quit: (wish) => quit.resolve(wish ?? { revoke: false }),
-    explain: (subject) => explainSubject(subject, core, sources, config.hooks),
+    explain: (subject) => explainSubject(subject, core, sources, live.now().hooks),
     nearestSubject: (subject) => nearestSubject(subject, statusOf(sources)),
     drill: (name, request) => drill(name, request),
     timeline: (name, last) => timelineOf(name, last, { ...core, startedAt }),
@@ -297,8 +231,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       notifier = createServiceNotifier({ env, logger });
       reaper = startReaper({ clock, logger });
       // Nor must one that would write what another writes; what comes for one program only may.
-      if (hasState) await locks.prepare(config.files.map(({ destination }) => destination)).commit();
-      serving = await wireServing(config, core, view, surroundings);
+      if (hasState) await locks.prepare(live.now().files.map(({ destination }) => destination)).commit();
+      serving = await wireServing(live.now(), core, view, surroundings);
       // The same for one that finds another at its sockets.
       const [problem] = await serving.server.start();
       if (problem !== undefined) throw problem;
@@ -307,18 +241,18 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       core.files.start();
       core.supervisor.start();
       collectGauges(core.registry, core.metrics, sources);
-      metricsPush.set(config.telemetry.otlp);
-      watchPaths();
+      metricsPush.set(live.now().telemetry.otlp);
+      live.watch();
       tellWhenReady();
       stopTrimming = startMemoryTrim(clock, core.changes);
       notifier.startWatchdog(() => !isClosing);
     },
     status: () => statusOf(sources),
     refresh,
-    reload,
+    reload: live.reload,
     async close({ isHasty, shouldRevoke = false }) {
       isClosing = true;
-      const deadlines = stopDeadlines(isHasty, config);
+      const deadlines = stopDeadlines(isHasty, live.now());
       if (!shouldRevoke) tellLostLogins(core, logger);
       notifier?.send('STOPPING=1');
       readiness?.close();
@@ -326,7 +260,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       metricsPush.close();
       core.engine.quiesce();
       // Listeners, children and commands side by side: none of them uses another on its way out.
-      watch.close();
+      live.close();
       await Promise.all([
         serving?.server.close({ drainMs: deadlines.drainMs }),
         core.supervisor.close({ signal: AbortSignal.timeout(deadlines.childrenMs) }),
@@ -346,10 +280,6 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       logger.info({}, 'stopped');
     },
   };
-}
-
-function tellWarnings({ warnings }: ResolvedConfig, logger: Logger): void {
-  for (const warning of warnings) logger.warn({}, `the config is used as it is: ${warning}`);
 }
 
 function tellLostLogins({ engine }: Core, logger: Logger): void {
