@@ -56,8 +56,8 @@ async function startLatchkey() {
       ],
     },
     listeners: (own) => [
-      unixListener(join(own, 'api.sock'), ['secrets', 'vault']),
-      tcpListener(join(own, 'token'), ['secrets', 'vault']),
+      unixListener(join(own, 'api.sock'), ['secrets', 'vault', 'aws']),
+      tcpListener(join(own, 'token'), ['secrets', 'vault', 'aws']),
     ],
     view: {
       vault: {

@@ -1,12 +1,14 @@
 // Answers of the AWS dialect kept as bytes, by the URL that they were asked by: made once a version, and again when the
-// second changes that their Date tells. Only of what is current; who may have one is decided for each request.
+// second changes that their Date tells. Who may have one is decided for each request.
 import { BoundedMap } from '../../base/bounded-map.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { Entry } from '../../store/entry.ts';
 import { type SecretVersion, shownVersion } from '../../store/secret-version.ts';
+import type { Store } from '../../store/store.ts';
 import { jsonHeaders } from '../http/exchange.ts';
 import type { PreparedAnswer } from '../http/prepared-answer.ts';
 import { wireBytes } from '../node-internals/wire-answer.ts';
+import { stagedVersions } from './aws-secret.ts';
 
 export interface AwsPrepared {
   /** The name of the secret that this URL means, where an answer to it is kept. */
@@ -19,6 +21,7 @@ export interface AwsPrepared {
     name: string,
     field: string | undefined,
     entry: Entry,
+    version: SecretVersion,
     make: () => object,
     isTimed: boolean,
   ): void;
@@ -29,6 +32,8 @@ interface Kept {
   readonly field: string | undefined;
   readonly entry: Entry;
   readonly version: SecretVersion;
+  /** The one of that time. */
+  readonly current: SecretVersion | undefined;
   readonly expiresAt: number | undefined;
   readonly make: () => object;
   readonly isTimed: boolean;
@@ -42,7 +47,7 @@ interface Kept {
 const mostKept = 4096;
 const longestUrl = 1024;
 
-export function createAwsPrepared(clock: Clock): AwsPrepared {
+export function createAwsPrepared(clock: Clock, store: Pick<Store, 'holders'>): AwsPrepared {
   const kept = new BoundedMap<string, Kept>(mostKept);
 
   function refresh(one: Kept, wall: number): void {
@@ -52,22 +57,27 @@ export function createAwsPrepared(clock: Clock): AwsPrepared {
     one.validUntil = (Math.floor(wall / 1000) + 1) * 1000;
   }
 
+  /** One before the current is meant for as long as somebody holds it and none that is newer. */
+  function isStaged({ entry, version, current }: Kept): boolean {
+    if (version === current) return true;
+    return stagedVersions(entry, store.holders(entry.key)).some((staged) => staged.version === version);
+  }
+
   return {
     nameOf: (url) => kept.get(url)?.name,
     find(url, entry) {
       const one = kept.get(url);
-      if (one === undefined || one.entry !== entry || one.version !== entry.current) return undefined;
-      if (one.expiresAt !== entry.expiresAt) return undefined;
+      if (one === undefined || one.entry !== entry || one.current !== entry.current) return undefined;
+      if (one.expiresAt !== entry.expiresAt || !isStaged(one)) return undefined;
       const wall = clock.wall();
       if (wall >= one.validUntil || wall < one.validFrom) refresh(one, wall);
       return one.answer;
     },
-    keep(url, name, field, entry, make, isTimed) {
-      const version = entry.current;
-      if (version === undefined || url.length > longestUrl) return;
+    keep(url, name, field, entry, version, make, isTimed) {
+      if (url.length > longestUrl) return;
       const body = bodyOf(make());
-      const { expiresAt } = entry;
-      const parts = { name, field, entry, version, expiresAt, make, isTimed, body };
+      const { current, expiresAt } = entry;
+      const parts = { name, field, entry, version, current, expiresAt, make, isTimed, body };
       const wall = clock.wall();
       const validUntil = (Math.floor(wall / 1000) + 1) * 1000;
       kept.set(url, { ...parts, answer: answerOf(parts, wall), validFrom: wall, validUntil });

@@ -33,7 +33,7 @@ const notFound: AwsFault = { status: 404, text: 'Not found' };
 
 export function createAwsDialect(context: ServerContext): DialectHandler {
   const { view, clock } = context;
-  const prepared = createAwsPrepared(clock);
+  const prepared = createAwsPrepared(clock, view.store);
   const anySecrets = createAnySecrets({ view, clock });
 
   /** From what is kept of an answer to the same URL. */
@@ -105,8 +105,8 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
     );
     if (meant !== undefined) {
       const value = (): object => secretValue({ name: shown, arn }, found.entry, meant);
-      if (meant.stage === 'AWSCURRENT' && !query.refreshNow) {
-        prepared.keep(exchange.request.url ?? '', name, undefined, found.entry, value, false);
+      if (!query.refreshNow) {
+        prepared.keep(exchange.request.url ?? '', name, undefined, found.entry, meant.version, value, false);
       }
       deliver(exchange, name, found.entry, meant, value());
       return;
@@ -151,9 +151,7 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
       answerFault(exchange, { status: 400, type: 'ParameterNotFound', message });
       return;
     }
-    if (meant.stage === 'AWSCURRENT') {
-      prepared.keep(exchange.request.url ?? '', name, field, found.entry, () => value, false);
-    }
+    prepared.keep(exchange.request.url ?? '', name, field, found.entry, meant.version, () => value, false);
     deliver(exchange, name, found.entry, meant, value);
   }
 
@@ -204,7 +202,7 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
       const { entry } = found;
       const value = (): object => containerCredentials(name, entry, current.version, clock.wall());
       deliver(exchange, name, entry, current, value());
-      prepared.keep(exchange.request.url ?? '', name, undefined, entry, value, true);
+      prepared.keep(exchange.request.url ?? '', name, undefined, entry, current.version, value, true);
     } catch (error) {
       if (!(error instanceof LatchkeyError)) throw error;
       answerCode(exchange, 404, 'NoCredentials', describeError(error));

@@ -1,11 +1,10 @@
 // The mount `latchkey/` of the Vault dialect: the agent's secrets of every kind by their names, as a KV version 2 engine that is
 // only read. Clients that know nothing but Vault get what is in AWS or in a sealed file from here.
 
-import { randomUUID } from 'node:crypto';
-import { isJsonObject, JsonNumber, type JsonObject, parseJson, stringifyJson } from '../../base/text/json.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { methodNotAllowed } from '../http/http-request.ts';
 import type { ServerContext } from '../http/server-context.ts';
+import { createOwnMountAnswers, type OwnMountPart, ownAnswer } from './own-mount-answers.ts';
 import type { VaultTarget } from './vault-path-policy.ts';
 
 export interface OwnMount {
@@ -24,7 +23,8 @@ const description = {
 };
 
 export function createOwnMount(context: ServerContext): OwnMount {
-  const { view, secrets, access } = context;
+  const { view, secrets, access, clock } = context;
+  const answers = createOwnMountAnswers(clock);
 
   function names(exchange: Exchange): void {
     if (!exchange.permits({ kind: 'list' })) {
@@ -37,45 +37,29 @@ export function createOwnMount(context: ServerContext): OwnMount {
       .map(({ config }) => config.name)
       .filter((name) => access.decideSecret(caller, name).isAllowed);
     if (keys.length === 0) exchange.fail('not_found', 'no secret is yours to read');
-    else exchange.answerJson(200, answerOf({ keys: keys.sort() }));
+    else exchange.answerJson(200, ownAnswer({ keys: keys.sort() }));
   }
 
-  function read(exchange: Exchange, name: string, isData: boolean): void {
+  function read(exchange: Exchange, name: string, part: OwnMountPart): void {
     if (!exchange.permitsSecret(name)) {
       exchange.deny();
       return;
     }
-    const found = secrets.read({ name, field: undefined });
-    if (!('body' in found)) {
-      exchange.failWith(found);
+    const entry = view.names.find(name)?.entry;
+    if (entry?.current === undefined) {
+      // Why there is none, says the reader of secrets.
+      const found = secrets.read({ name, field: undefined });
+      if (!('body' in found)) exchange.failWith(found);
       return;
     }
-    const secret = parseJson(found.body.toString('utf8'));
-    const { data = {}, version = null, obtained_at: obtainedAt = null } = isJsonObject(secret) ? secret : {};
-    const about = {
-      created_time: obtainedAt,
-      custom_metadata: null,
-      deletion_time: '',
-      destroyed: false,
-      version,
-    };
-    const body = isData ? { data, metadata: about } : metadataOf(about);
-    const bytes = Buffer.from(`${stringifyJson(answerOf(body))}\n`, 'utf8');
-    const headers = [
-      'Content-Type',
-      'application/json',
-      'Content-Length',
-      String(bytes.length),
-      'Cache-Control',
-      'no-store',
-    ];
+    const answer = answers.of(part, name, entry, entry.current);
     // That a value was handed out is noted for values alone.
-    if (isData) exchange.answer(200, headers, bytes, found.delivery);
-    else exchange.answer(200, headers, bytes);
+    if (part === 'data') exchange.answerPrepared(answer);
+    else exchange.answer(200, answer.headers, answer.body);
   }
 
   function describe(exchange: Exchange): void {
-    if (exchange.permits({ kind: 'list' })) exchange.answerJson(200, answerOf(description));
+    if (exchange.permits({ kind: 'list' })) exchange.answerJson(200, ownAnswer(description));
     else exchange.deny();
   }
 
@@ -91,7 +75,7 @@ export function createOwnMount(context: ServerContext): OwnMount {
       const isList = method === 'LIST' || (method === 'GET' && target.isList);
       if (method !== 'GET' && !isList) methodNotAllowed(exchange, 'GET, LIST');
       else if (part === 'metadata' && isList && name === '') names(exchange);
-      else if (part !== undefined && name !== '' && !isList) read(exchange, name, part === 'data');
+      else if (isPart(part) && name !== '' && !isList) read(exchange, name, part);
       else
         exchange.fail(
           'not_found',
@@ -102,33 +86,6 @@ export function createOwnMount(context: ServerContext): OwnMount {
   };
 }
 
-function metadataOf(about: JsonObject): JsonObject {
-  const { version, created_time: time, deletion_time: deleted, destroyed } = about;
-  return {
-    created_time: time ?? null,
-    updated_time: time ?? null,
-    current_version: version ?? null,
-    oldest_version: version ?? null,
-    custom_metadata: null,
-    versions: {
-      [stringifyJson(version ?? null)]: {
-        created_time: time ?? null,
-        deletion_time: deleted ?? '',
-        destroyed: destroyed ?? false,
-      },
-    },
-  };
-}
-
-function answerOf(data: JsonObject): JsonObject {
-  return {
-    request_id: randomUUID(),
-    lease_id: '',
-    renewable: false,
-    lease_duration: new JsonNumber('0'),
-    data,
-    wrap_info: null,
-    warnings: null,
-    auth: null,
-  };
+function isPart(text: string | undefined): text is OwnMountPart {
+  return text === 'data' || text === 'metadata';
 }

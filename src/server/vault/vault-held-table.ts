@@ -4,6 +4,7 @@
 import type { SecretValue } from '../../base/secret-value.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { HeldLease } from '../../store/loan.ts';
+import type { Span } from './vault-body.ts';
 import type { Grant } from './vault-held-policy.ts';
 
 export interface Held {
@@ -22,6 +23,8 @@ export interface Held {
   readonly leaseId: string | undefined;
   readonly lease: HeldLease;
   readonly body: SecretValue;
+  /** Where in the body the number stands that counts down. */
+  readonly span: Span | undefined;
   /** Wall time in milliseconds, as all the times here: a host that slept must not take it for time that is left. */
   readonly obtainedAt: number;
   confirmedAt: number;

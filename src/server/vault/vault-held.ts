@@ -144,6 +144,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
       ownAccessor: token === 'auto' ? vault.ownAccessor() : undefined,
       leaseId: isToken ? undefined : id,
       body: SecretValue.fromBytes(body),
+      span: numberSpan(body, 'lease_duration', isToken ? 'auth' : undefined),
       ...{ obtainedAt: sentAt, confirmedAt: sentAt, usedAt: sentAt },
       ...{ isDoubtful: false, checking: undefined },
     };
@@ -185,7 +186,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
   function show(held: Held, isHit: boolean): Obtained {
     const now = clock.wall();
     const json = held.body.bytes();
-    const span = numberSpan(json, 'lease_duration', held.digest === undefined ? undefined : 'auth');
+    const { span } = held;
     const number = Math.max(0, Math.floor((endOf(held) - now) / 1000));
     const body = !isHit || span === undefined ? json : withNumbers(json, [{ span, number }]);
     const ageSeconds = Math.max(0, Math.floor((now - held.obtainedAt) / 1000));

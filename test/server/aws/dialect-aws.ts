@@ -66,6 +66,30 @@ t.test('AWSPREVIOUS is the version that somebody still holds', async (t) => {
   t.equal((await get('/v1/db?versionStage=AWSPENDING')).status, 400);
 });
 
+t.test(
+  'what is kept of an older version is not given once nobody holds it, or another is the one before',
+  async (t) => {
+    const { put, get, store } = await serveAws(t);
+    const key = put('db', { password: 'first' });
+    const { VersionId: id } = JSON.parse((await get('/v1/db')).text);
+    store.hold('file:/etc/a.conf', key, 1);
+    put('db', { password: 'second' });
+    const paths = ['/v1/db?versionStage=AWSPREVIOUS', `/v1/db?versionId=${id}`];
+    for (const path of [...paths, ...paths])
+      t.match(JSON.parse((await get(path)).text), { SecretString: /first/ });
+    const parameter = '/systemsmanager/parameters/get?name=/db/password&label=AWSPREVIOUS';
+    for (let round = 0; round < 2; round += 1)
+      t.match(JSON.parse((await get(parameter)).text), { Parameter: { Value: 'first' } });
+    store.hold('file:/etc/b.conf', key, 2);
+    put('db', { password: 'third' });
+    t.match(JSON.parse((await get('/v1/db?versionStage=AWSPREVIOUS')).text), { SecretString: /second/ });
+    t.match(JSON.parse((await get(parameter)).text), { Parameter: { Value: 'second' } });
+    store.release('file:/etc/a.conf');
+    store.release('file:/etc/b.conf');
+    for (const path of [...paths, parameter]) t.equal((await get(path)).status, 400, path);
+  },
+);
+
 t.test('words what is wrong as the agent of AWS does', async (t) => {
   const { put, get, open } = await serveAws(t);
   put('stripe', { key: 'sk_1' });

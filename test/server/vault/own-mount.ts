@@ -41,6 +41,28 @@ t.test(
   },
 );
 
+t.test('each answer has an id of its own, and a new version is told at once', async (t) => {
+  const { put, call, drop } = await serve(t);
+  put('stripe', { key: 'sk_1' }, { versionId: '3' });
+  const ids = new Set<string>();
+  for (let round = 0; round < 3; round += 1) {
+    for (const part of ['data', 'metadata']) {
+      const answer = await call(`/v1/latchkey/${part}/stripe`);
+      t.equal(answer.text.length, Number(answer.headers['content-length']));
+      ids.add(JSON.parse(answer.text).request_id);
+    }
+  }
+  t.equal(ids.size, 6);
+  put('stripe', { key: 'sk_22' }, { versionId: '4' });
+  t.match(JSON.parse((await call('/v1/latchkey/data/stripe')).text).data, {
+    data: { key: 'sk_22' },
+    metadata: { version: 4 },
+  });
+  t.equal(JSON.parse((await call('/v1/latchkey/metadata/stripe')).text).data.current_version, 4);
+  drop('stripe');
+  t.equal((await call('/v1/latchkey/data/stripe')).status, 404);
+});
+
 t.test('the rules for names hold: what is denied is neither read nor listed', async (t) => {
   const uid = process.getuid?.() ?? 0;
   const rules = [{ name: 'some', client: { uid }, allow: ['open'], vault: [], admin: false }];
