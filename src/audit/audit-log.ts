@@ -27,13 +27,6 @@ interface Waiting {
   readonly recipient: Recorded;
 }
 
-/**
- * One write for each line costs the writer more, one for each turn of the event loop costs the caller a wait until the
- * turn ends. Lines are written at once while turns bring one each; every so often a whole turn is waited for, to see.
- */
-const writesBetweenProbes = 16;
-const batchingFrom = 1.8;
-
 /** No audit configured: everything counts as recorded. */
 export function createSilentAudit(): AuditLog {
   return {
@@ -65,9 +58,6 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
   let lostInGap = 0;
   let waiting: Waiting[] = [];
   let isScheduled = false;
-  /** Lines a turn, as of late. */
-  let meanBatch = 1;
-  let untilProbe = writesBetweenProbes;
   let isClosed = false;
 
   function fail(error: unknown, missed: number): void {
@@ -113,25 +103,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
 
   function flushTurn(): void {
     isScheduled = false;
-    meanBatch = 0.75 * meanBatch + 0.25 * waiting.length;
     flush();
-  }
-
-  /** The short way for one line, while turns bring one each. */
-  function writeNow(members: string, recipient: Recorded): void {
-    untilProbe -= 1;
-    write([members]);
-    recipient.recorded(isDenying ? failure : undefined);
-    chain.settle();
-  }
-
-  function writeWithTurn(members: string, recipient: Recorded): void {
-    waiting.push({ members, recipient });
-    if (isScheduled) return;
-    untilProbe = writesBetweenProbes;
-    isScheduled = true;
-    // After the poll phase: all requests that this turn of the loop has read share one write.
-    setImmediate(flushTurn);
   }
 
   const statusNow = (): AuditStatus => ({
@@ -158,12 +130,11 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
         recipient.recorded(undefined);
         return;
       }
-      const members = requestMembers(entry);
-      if (!isScheduled && meanBatch < batchingFrom && untilProbe > 0) {
-        writeNow(members, recipient);
-      } else {
-        writeWithTurn(members, recipient);
-      }
+      waiting.push({ members: requestMembers(entry), recipient });
+      if (isScheduled) return;
+      isScheduled = true;
+      // After the poll phase: all requests that this turn of the loop has read share one write.
+      setImmediate(flushTurn);
     },
     reopen() {
       flush();

@@ -84,6 +84,9 @@ t.test(
     put('db', { password: 'third' });
     t.match(JSON.parse((await get('/v1/db?versionStage=AWSPREVIOUS')).text), { SecretString: /second/ });
     t.match(JSON.parse((await get(parameter)).text), { Parameter: { Value: 'second' } });
+    t.equal((await get(`/v1/db?versionId=${id}`)).status, 400, 'it is held, and not the one before');
+    // Whoever asks holds what they got last.
+    t.match(JSON.parse((await get('/v1/db')).text), { SecretString: /third/ });
     store.release('file:/etc/a.conf');
     store.release('file:/etc/b.conf');
     for (const path of [...paths, parameter]) t.equal((await get(path)).status, 400, path);
