@@ -82,6 +82,8 @@ export interface Problems {
   addAt(file: string, position: Position | undefined, message: string, path?: string): void;
   /** What is worth knowing, and stops nothing. */
   warn(file: string, position: Position | undefined, message: string, path?: string): void;
+  /** Why something may be wrong at this place: told with what is found wrong there, else not at all. */
+  suspect(file: string, position: Position, why: string): void;
   readonly warnings: readonly string[];
   /** Throws a ConfigError when there is any. */
   throwIfAny(): void;
@@ -91,6 +93,11 @@ export function createProblems(): Problems {
   const found = new Map<string, ConfigProblem>();
   const put = (problem: ConfigProblem) => found.set(formatProblem(problem), problem);
   const warnings = new Set<string>();
+  const suspicions = new Map<string, string>();
+  const withReason = (problem: ConfigProblem): ConfigProblem => {
+    const why = suspicions.get(placeOf(problem));
+    return why === undefined ? problem : { ...problem, message: `${problem.message}; ${why}` };
+  };
   return {
     add(place, message, part = 'value') {
       const position = place.source.locate(place.path, part);
@@ -103,12 +110,16 @@ export function createProblems(): Problems {
     warn(file, position, message, path = '') {
       warnings.add(formatProblem({ file, line: position?.line, column: position?.column, path, message }));
     },
+    suspect(file, { line, column }, why) {
+      suspicions.set(placeOf({ file, line, column }), why);
+    },
     get warnings() {
       return [...warnings];
     },
     throwIfAny() {
       const all = [...found.values()];
-      if (all.length > 0) throw new ConfigError(inOrder(all.filter((one) => !isToldBy(one, all))));
+      if (all.length > 0)
+        throw new ConfigError(inOrder(all.filter((one) => !isToldBy(one, all)).map(withReason)));
     },
   };
 }
@@ -136,8 +147,11 @@ function formatPath(path: Path): string {
 }
 
 function formatProblem(problem: ConfigProblem): string {
-  const place = [problem.file, problem.line, problem.column].filter((part) => part !== undefined).join(':');
-  return `${place}: ${problem.path === '' ? '' : `${problem.path}: `}${problem.message}`;
+  return `${placeOf(problem)}: ${problem.path === '' ? '' : `${problem.path}: `}${problem.message}`;
+}
+
+function placeOf({ file, line, column }: Pick<ConfigProblem, 'file' | 'line' | 'column'>): string {
+  return [file, line, column].filter((part) => part !== undefined).join(':');
 }
 
 /** By line within a file; the files stay in the order in which their first problem came. */

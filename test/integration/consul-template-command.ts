@@ -173,8 +173,12 @@ t.test(
     const { vault, run } = await prepare(t);
     const address = `-vault-addr=${vault.address}`;
     t.match(await run('envconsul', address, '-service-query=redis', 'true'), {
-      code: 14,
+      code: 15,
       stderr: /command line:\d+:\d+: service: needs Consul/,
+    });
+    t.match(await run('envconsul', address, '-config', 'none.hcl', 'true'), {
+      code: 15,
+      stderr: /none\.hcl/,
     });
     const { stdout, stderr } = await run(
       'envconsul',

@@ -1,4 +1,5 @@
 // `latchkey envconsul -secret PATH … CMD`: its command line, our agent around the program.
+import { errorCode } from '../../base/errors.ts';
 import type { LoadOptions } from '../../config/load.ts';
 import { tellFailure } from '../exit-code.ts';
 import { configFiles } from '../foreign/config-files.ts';
@@ -8,7 +9,7 @@ import { printText } from '../output.ts';
 import { runAgent } from './agent.ts';
 import { versionLine } from './version.ts';
 
-const exits = { flags: 13, runner: 14 };
+const exits = { flags: 13, runner: 14, config: 15 };
 
 export async function runEnvconsul(args: readonly string[]): Promise<number> {
   let flags: GoFlags;
@@ -42,7 +43,9 @@ export async function runEnvconsul(args: readonly string[]): Promise<number> {
     },
   };
   const paths = configFiles(flags.said.filter(({ name }) => name === 'config').map(({ value }) => value));
-  return await runAgent({ config: paths }, load).catch((error: unknown) => fail(error, exits.runner));
+  return await runAgent({ config: paths }, load).catch((error: unknown) =>
+    fail(error, errorCode(error) === 'config_invalid' ? exits.config : exits.runner),
+  );
 }
 
 /** Each says something of a service of Consul. */

@@ -10,6 +10,7 @@ const variables: Readonly<Record<string, string>> = {
   'log-format': 'LOG_FORMAT',
   address: 'ADDR',
   namespace: 'NAMESPACE',
+  ns: 'NAMESPACE',
   'ca-cert': 'CACERT',
   'ca-path': 'CAPATH',
   'client-cert': 'CLIENT_CERT',

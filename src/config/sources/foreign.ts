@@ -127,6 +127,7 @@ function readHcl(files: readonly TextFile[], work: Work, problems: Problems): To
   for (const { file, root } of roots) {
     for (const { position, name, found } of placeholdersIn(root)) {
       problems.warn(file, position, `${found} looks like a place that nobody filled in`, name);
+      problems.suspect(file, position, `${found} stands there: fill this file in first`);
     }
   }
   const tool = options.tool ?? toolOf(roots.map(({ root }) => root));

@@ -37,8 +37,8 @@ t.test('takes files and folders, and what counts before all that they say', asyn
     '-log-file',
     '/l',
   ];
-  t.match(read([...words, '-address=https://flag.example', '-tls-skip-verify'], env), {
-    upstreams: [{ addresses: ['https://flag.example'], tls: { skipVerify: true } }],
+  t.match(read([...words, '-address=https://flag.example', '-ns=team', '-tls-skip-verify'], env), {
+    upstreams: [{ addresses: ['https://flag.example'], namespace: 'team', tls: { skipVerify: true } }],
     log: { level: 'debug', format: 'json', file: '/l' },
     life: { exitAfterAuth: true },
   });

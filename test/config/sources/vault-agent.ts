@@ -34,6 +34,18 @@ t.test('the environment counts before the file, and its own names before the old
   t.match(load(login).upstreams, [{ addresses: ['https://127.0.0.1:8200'] }], 'their default');
 });
 
+t.test('a variable that cannot be followed is told', async (t) => {
+  t.throws(() => load(login, { VAULT_SKIP_VERIFY: 'maybe' }), {
+    message: '$VAULT_SKIP_VERIFY: expected true or false',
+  });
+  const proxyOf = (name: string, address: string) =>
+    load(`${login}vault { address = "${address}" }`, { [name]: 'http://p:3128' }).warnings.join('\n');
+  for (const name of ['VAULT_PROXY_ADDR', 'BAO_HTTP_PROXY', 'HTTPS_PROXY'])
+    t.match(proxyOf(name, 'https://v.example'), /PROXY.*: is ignored: .* without a proxy/);
+  t.equal(proxyOf('HTTPS_PROXY', 'http://v.example'), '');
+  t.equal(proxyOf('https_proxy', 'https://127.0.0.1:8200'), '');
+});
+
 t.test('their defaults are kept', async (t) => {
   const config = load(
     `${login}template { contents = "x" destination = "out" }\nlistener "unix" { address = "/run/a.sock" tls_disable = true }\ncache {}`,
@@ -129,6 +141,21 @@ t.test('what stands in a string and was not filled in is told', async (t) => {
     /agent\.hcl:2:21: vault\.namespace: \{\{ ns \}\} looks like a place that nobody filled in/,
     /template\.destination: __APP__ looks like/,
   ]);
+  for (const found of ['{{ .Values.addr }}', '<%= @addr %>', '$VAULT_ADDR', '@ADDR@', '%ADDR%', '<no value>'])
+    t.same(
+      problemsOf(`${login}vault { address = "${found}" }`),
+      [
+        `2:19: vault.address: expected a URL that starts with https:// or http://; ${found} stands there: fill this file in first`,
+      ],
+      'where it is the reason why the file is refused too',
+    );
+  t.same(
+    load(
+      `${login}vault { namespace = "a@b" }\ntemplate { contents = "$A @B@ %C%" destination = "/$x/100%" command = "echo $A" }`,
+    ).warnings,
+    [],
+    'what only looks a little like it is not',
+  );
 });
 
 t.test('each listener has a place of its own, and is open for what an agent serves alone', async (t) => {

@@ -41,7 +41,8 @@ export function describePlaceholder(text: string, position: Position): string | 
 /** Where such text is what is meant: templates, commands, names with an action in them. */
 const mayHoldActions =
   /^(?:contents|command|format|custom|left|right|left_delimiter|right_delimiter|template)$/;
-const placeholder = /\{\{.*?\}\}|\{%.*?%\}|<%.*?%>|\$\{[^}]*\}|\b__[A-Z][A-Z0-9_]*__\b/;
+const placeholder =
+  /\{\{.*?\}\}|\{%.*?%\}|<%.*?%>|\$\{[^}]*\}|\b__[A-Z][A-Z0-9_]*__\b|@[A-Z][A-Z0-9_]*@|^(?:\$[A-Z_][A-Z0-9_]*|%[A-Z][A-Z0-9_]*%)$|^<no value>/;
 
 /** Strings of a readable file that look like places of a template which nobody filled in. */
 export function* placeholdersIn(

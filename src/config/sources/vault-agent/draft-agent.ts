@@ -63,10 +63,7 @@ function draftVault({ vault, autoAuth }: SaidAgent, context: DraftContext): void
     const fromEnvironment = variableOf(env, variable);
     const text = fromEnvironment ?? said(value)?.value;
     if (text === undefined || text === '') return;
-    const from =
-      fromEnvironment === undefined
-        ? (value?.origin ?? origin)
-        : { file: `$${variable}`, position: undefined, name: '' };
+    const from = fromEnvironment === undefined ? (value?.origin ?? origin) : variableOrigin(variable);
     draft.set([...upstream, ...path], isPath ? resolve(folder, text) : text, from);
   };
   draft.set([...upstream, 'kind'], 'vault', origin);
@@ -79,9 +76,31 @@ function draftVault({ vault, autoAuth }: SaidAgent, context: DraftContext): void
   set(['tls', 'key_file'], 'VAULT_CLIENT_KEY', vault?.clientKey, true);
   set(['tls', 'server_name'], 'VAULT_TLS_SERVER_NAME', vault?.tlsServerName);
   const skip = variableOf(env, 'VAULT_SKIP_VERIFY');
+  if (skip !== undefined && !/^(?:|1|t|true|0|f|false)$/i.test(skip))
+    context.report.problem(variableOrigin('VAULT_SKIP_VERIFY'), 'expected true or false');
   const isSkipped = skip === undefined ? vault?.tlsSkipVerify?.value : /^(?:1|t|true)$/i.test(skip);
   if (isSkipped === true)
     draft.set([...upstream, 'tls', 'skip_verify'], true, vault?.tlsSkipVerify?.origin ?? origin);
+  noteProxy(vault, context);
+}
+
+function variableOrigin(name: string): Origin {
+  return { file: `$${name}`, position: undefined, name: '' };
+}
+
+/** Go's own client goes through one where the environment names it; the usual variables are for other hosts alone. */
+function noteProxy(vault: SaidVault | undefined, { env, report }: DraftContext): void {
+  const url = URL.parse(addressOf(vault, env));
+  const isFar = url?.protocol === 'https:' && !/^(?:localhost|127\.[\d.]+|\[::1\])$/.test(url.hostname);
+  const names = ['VAULT_PROXY_ADDR', 'VAULT_HTTP_PROXY', ...(isFar ? ['HTTPS_PROXY', 'https_proxy'] : [])];
+  for (const name of names) {
+    if ((variableOf(env, name) ?? '') !== '')
+      report.note('differs', variableOrigin(name), 'is ignored: the server is asked without a proxy');
+  }
+}
+
+function addressOf(vault: SaidVault | undefined, env: DraftContext['env']): string {
+  return variableOf(env, 'VAULT_ADDR') ?? said(vault?.address)?.value ?? defaultAddress;
 }
 
 function namespaceOf(namespace: Said<string> | undefined): Said<string> | undefined {
@@ -137,7 +156,7 @@ function draftEnvironment(
   { draft, env }: Pick<DraftContext, 'draft' | 'env'>,
   origin: Origin,
 ): void {
-  const address = variableOf(env, 'VAULT_ADDR') ?? said(vault?.address)?.value ?? defaultAddress;
+  const address = addressOf(vault, env);
   const isTls = address.startsWith('https') || said(vault?.caCert) !== undefined;
   // OpenBao gives each its own name beside the old one.
   const set = (name: string, value: string | undefined) => {
