@@ -1,9 +1,10 @@
 // The gate to an upstream as the whole agent uses it: what the metrics count is what the vault got, and the limits of the
 // config are the limits of the requests.
 import type { ServerResponse } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { startAgent } from '../support/cli.ts';
-import { kv2, startStubVault } from '../support/stub-vault.ts';
+import { kv2, type StubAnswer, startStubVault } from '../support/stub-vault.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -100,6 +101,64 @@ t.test('a caller whose request meets a quota is told how long to wait, as the se
     t.match(answer, { status: 429, headers: told }, method);
   }
 });
+
+/** What comes in place of an answer, and what a caller gets for it. */
+function oddAnswers(address: string): Record<string, { is: RegExp; by: StubAnswer }> {
+  const good = JSON.stringify(kv2({ a: '1' }));
+  const page = '<html>moved</html>'.repeat(5000);
+  const to = (status: number, location: string) => ({ status, headers: { location }, text: page });
+  return {
+    gzip: {
+      is: /^502$/,
+      by(response) {
+        response.writeHead(200, { 'content-encoding': 'gzip', 'content-type': 'application/json' });
+        response.end(gzipSync(good));
+      },
+    },
+    hints: {
+      is: /^200$/,
+      by(response) {
+        response.writeEarlyHints({ link: '</a>; rel=preload' });
+        response.end(good);
+      },
+    },
+    moved: { is: /^200$/, by: to(301, `${address}/v1/odd/hints`) },
+    elsewhere: { is: /^502$/, by: to(302, 'https://login.example/x') },
+    large: { is: /^403$/, by: { status: 403, json: { errors: [page] } } },
+    page: { is: /^50[23]$/, by: { status: 503, headers: { 'content-type': 'text/html' }, text: page } },
+    standby: { is: /^50[23]$/, by: to(307, 'https://login.example/x') },
+    circle: { is: /^50[23]$/, by: to(307, `${address}/v1/odd/circle`) },
+    proceed: {
+      is: /^50[23]$/,
+      by(response) {
+        response.writeContinue();
+        response.end(good);
+      },
+    },
+  };
+}
+
+t.test(
+  'whatever comes to a caller in place of an answer, the agent lives and serves the next one',
+  async (t) => {
+    const { vault, agent } = await start(t, {
+      listeners: [{ unix: 'latchkey.sock', serve: ['vault', 'admin'] }],
+    });
+    const odd = oddAnswers(vault.address);
+    vault.route(({ path }) => odd[path.replace(/^odd\//, '')]?.by);
+    await agent.untilReady();
+    for (const [name, { is }] of Object.entries(odd)) {
+      // Where the upstream counts as away for it, one is enough.
+      for (const method of is.test('503') ? ['PUT'] : ['GET', 'PUT', 'LIST']) {
+        await waitFor('the upstream serves', async () => (await agent.ask('/v1/odd/hints')).status === 200);
+        const body = method === 'PUT' ? { body: '{"a":1}' } : {};
+        const { status, text } = await agent.ask(`/v1/odd/${name}`, { method, ...body });
+        t.match(String(status), is, `${method} ${name}: ${text.slice(0, 200)}`);
+      }
+    }
+    await agent.untilReady();
+  },
+);
 
 const refusals = [
   { name: 'a quota', status: 429, json: { errors: ['too many'] }, headers: { 'retry-after': '2' } },

@@ -138,6 +138,8 @@ export function createTransport(options: TransportOptions): Transport {
         const pool = await dispatcher(address);
         const answer = await sendRequest.call(pool, dispatchOptions(address, request, limit.signal));
         answer.body.once('close', limit.detach);
+        // Whoever drops it before its end (a redirect, a refusal) is told so by an event, which would end the agent unheard.
+        answer.body.on('error', () => {});
         return { status: answer.statusCode, headers: withSingleHeaders(answer.headers), body: answer.body };
       } catch (error) {
         limit.detach();

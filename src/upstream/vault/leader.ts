@@ -52,9 +52,10 @@ export function createLeaderTable({ clock, addresses, askLeader }: LeaderTableOp
       const next = redirectOf(answer, origin);
       if (next === undefined || next[0] === originOf(origin) || isConfigured(next[0])) return next;
       if ((await leaderOf(origin, signal)) === next[0]) return next;
+      const isStandby = answer.status === 307 || answer.status === 308;
       throw new UpstreamFailure(
-        'standby',
-        `the standby ${origin} redirects to ${next[0]}, which is no address of the config nor the leader that it announces`,
+        isStandby ? 'standby' : 'answer_invalid',
+        `${isStandby ? 'the standby ' : ''}${origin} redirects to ${next[0]}, which is no address of the config nor the leader that it announces`,
         {
           remedy:
             'name that address under address too, or set api_addr of the active node to where its clients reach it',
@@ -69,10 +70,15 @@ export function createLeaderTable({ clock, addresses, askLeader }: LeaderTableOp
   };
 }
 
-/** Where a 307 or 308 leads: origin and target. The scheme must not fall from https to http, for the token goes along. */
+/** A standby's is 307; the others come from what stands before a vault, and mean the same to its clients. */
+export function isRedirect(status: number): boolean {
+  return status === 307 || status === 308 || status === 301 || status === 302;
+}
+
+/** Where a redirect leads: origin and target. The scheme must not fall from https to http, for the token goes along. */
 function redirectOf(answer: RedirectAnswer, origin: string): [string, string] | undefined {
   const { location } = answer.headers;
-  if ((answer.status !== 307 && answer.status !== 308) || !location) return undefined;
+  if (!isRedirect(answer.status) || !location) return undefined;
   const url = URL.parse(location, origin);
   if (url === null || (url.protocol !== 'https:' && url.protocol !== new URL(origin).protocol)) {
     throw new UpstreamFailure(

@@ -21,7 +21,7 @@ import {
   serverRefusal,
   type VaultAnswer,
 } from './answer-policy.ts';
-import { createLeaderTable } from './leader.ts';
+import { createLeaderTable, isRedirect } from './leader.ts';
 import { callerPath, type RawRequest, rawRequest, scopeOf, type VaultRequest } from './vault-request.ts';
 
 export interface StreamedAnswer extends WireStream {
@@ -282,7 +282,7 @@ function leaderMoved(origin: string): UpstreamFailure {
 
 /** Nobody reads what a redirect says beside its address. */
 function discardRedirect({ status, body }: Answered): void {
-  if ((status === 307 || status === 308) && !Buffer.isBuffer(body)) body.destroy();
+  if (isRedirect(status) && !Buffer.isBuffer(body)) body.destroy();
 }
 
 function redirectLoop(address: string): UpstreamFailure {

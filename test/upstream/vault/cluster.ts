@@ -145,13 +145,62 @@ t.test('a redirect to where nobody announced a leader is not followed, and nothi
   t.equal(stranger.requests.length, 0);
 });
 
-t.test('a redirect to another address of the config is followed', async (t) => {
-  const [standby, active] = [await startNode(t), await startNode(t)];
-  standby.route((request) => ({ status: 307, headers: { location: `${active.address}${request.url}` } }));
-  const { upstream } = await startUpstream(t, [standby.address, active.address]);
-  await upstream.ready(patience());
-  t.ok(await upstream.read(reference, interactive()));
-});
+for (const status of [301, 302, 307, 308]) {
+  t.test(
+    `a redirect (${status}) to another address of the config is followed, and no caller sees it`,
+    async (t) => {
+      const [standby, active] = [await startNode(t), await startNode(t)];
+      standby.route(({ url }) => ({
+        status,
+        headers: { location: `${active.address}${url}`, 'content-type': 'text/html' },
+        text: '<html>moved</html>',
+      }));
+      const { upstream } = await startUpstream(t, [standby.address, active.address]);
+      await upstream.ready(patience());
+      t.ok(await upstream.read(reference, interactive()));
+      const answer = await upstream.vault.forward({
+        method: 'PUT',
+        path: '/v1/secret/data/app',
+        query: '',
+        namespace: undefined,
+        headers: {},
+        body: Buffer.from('{}'),
+        token: 'auto',
+        signal: patience(),
+      });
+      answer.body.resume();
+      t.equal(answer.status, 200);
+      t.match(active.requests.at(-1), { method: 'PUT', body: '{}' });
+    },
+  );
+}
+
+t.test(
+  'a redirect to elsewhere by what stands before a vault is told, and no caller follows it',
+  async (t) => {
+    const front = await startNode(t);
+    front.route(({ path, url }) =>
+      path === 'auth/approle/login'
+        ? undefined
+        : { status: 301, headers: { location: `https://login.example${url}` } },
+    );
+    const { upstream } = await startUpstream(t, [front.address]);
+    await upstream.ready(patience());
+    await t.rejects(
+      upstream.vault.forward({
+        method: 'GET',
+        path: '/v1/secret/data/app',
+        query: '',
+        namespace: undefined,
+        headers: {},
+        body: undefined,
+        token: 'auto',
+        signal: patience(),
+      }),
+      { code: 'upstream_answer_invalid', message: /redirects to https:\/\/login\.example/ },
+    );
+  },
+);
 
 t.test('a standby that leads into a void is asked less and less often, in one log line', async (t) => {
   const standby = await startNode(t);
