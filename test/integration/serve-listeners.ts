@@ -297,6 +297,17 @@ t.test(
   },
 );
 
+t.test('a listener for AWS alone says it as their agent does', async (t) => {
+  const serving = await withServing(t, (folder) => [
+    unixListener(join(folder, 'api.sock'), ['aws'], { maxConnections: 1 }),
+  ]);
+  const first = connect(serving.socketPath);
+  await waitFor('one connection', () => serving.server.status()[0]?.connections === 1);
+  const refused = await ask('/secretsmanager/get?secretId=a', { socketPath: serving.socketPath });
+  t.match(refused, { status: 429, headers: { connection: 'close' } });
+  first.destroy();
+});
+
 t.test('a reload keeps connections of what stays, starts what is new, drains what goes', async (t) => {
   const serving = await withServing(t, (folder) => [
     unixListener(join(folder, 'api.sock')),

@@ -117,7 +117,10 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
       standing === 'owner'
         ? `this listener serves at most ${most} connections at once`
         : `this listener serves at most ${most} connections at once, and you have your share of them`;
-    refuseConnection(socket, '503 Service Unavailable', 'too_many_connections', message);
+    // As AWS's own agent says it.
+    const isAws = scope.config.serve.every((dialect) => dialect === 'aws');
+    const status = isAws ? '429 Too Many Requests' : '503 Service Unavailable';
+    refuseConnection(socket, status, 'too_many_connections', message);
   }
 
   /** The oldest of those that show nothing gives way. */
