@@ -68,6 +68,11 @@ export function createLinuxPeerReader(): PeerReader {
       watch?.close();
       return caller;
     },
+    uidOf(fd) {
+      const credentials = Buffer.alloc(12);
+      const uid = option(fd, soPeerCred, credentials) === undefined ? noUid : credentials.readUInt32LE(4);
+      return uid === noUid ? undefined : uid;
+    },
     peerAddress(fd) {
       const buffer = Buffer.alloc(sockaddrUnSize);
       const length = [buffer.length];

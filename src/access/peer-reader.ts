@@ -14,6 +14,7 @@ export function createBlindPeerReader(why: string): PeerReader {
   return {
     identify: () => caller,
     follow: () => ({ caller, watch: undefined }),
+    uidOf: () => undefined,
     peerAddress: () => undefined,
   };
 }

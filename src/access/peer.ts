@@ -15,6 +15,8 @@ export interface PeerReader {
   identify(fd: number): Caller;
   /** The same, and a watch on that process, to be closed; undefined: there is nothing that could be watched. */
   follow(fd: number): { readonly caller: Caller; readonly watch: ProcessWatch | undefined };
+  /** The uid alone, which costs next to nothing; undefined: the kernel does not tell. */
+  uidOf(fd: number): number | undefined;
   /** The address that the peer bound its end to, without a leading NUL of an abstract one; undefined: none. */
   peerAddress(fd: number): Buffer | undefined;
 }

@@ -191,7 +191,7 @@ function defineServing(registry: MetricsRegistry) {
     connections: registry.gauge('latchkey_connections', 'Open connections.', ['listener']),
     connectionsRefused: registry.counter(
       'latchkey_connections_refused_total',
-      'Connections refused because the listener had its fill.',
+      'Connections refused: the listener had its fill, or who has no rule connects too often.',
       ['listener'],
     ),
     malformedRequests: registry.counter(

@@ -205,3 +205,46 @@ t.test(
     await flood;
   },
 );
+
+/** Connects so often, one after another, and prints how many had an answer and how long it took. */
+const oftenScript = `
+  import { connect } from 'node:net';
+  const [path, count] = process.argv.slice(1);
+  const began = Date.now();
+  let answered = 0;
+  for (let i = 0; i < Number(count); i += 1) {
+    await new Promise((over) => {
+      const socket = connect(path, () => socket.write('GET /secrets/stripe HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n'));
+      socket.once('data', () => { answered += 1; socket.destroy(); });
+      socket.on('error', () => {}).on('close', over);
+    });
+  }
+  console.log(answered + ' ' + (Date.now() - began));
+`;
+
+t.test(
+  'a user who connects again and again costs no more than a little, and keeps nobody out',
+  { skip: needsRoot },
+  async (t) => {
+    const { socketPath, registry, server } = await withServing(t, {
+      listeners: (folder) => [unixListener(join(folder, 'api.sock'), ['secrets'], { mode: 0o666 })],
+    });
+    const refused = () => /latchkey_connections_refused_total\{[^}]*\} [1-9]/.test(registry.render());
+    let isOver = false;
+    const flood = runAs(attacker, oftenScript, [socketPath, '3000']).finally(() => {
+      isOver = true;
+    });
+    await waitFor('the first is cut', () => isOver || refused());
+    t.match(await runAs(app, getScript, [socketPath, '/secrets/stripe']), /^200 /);
+    t.equal((await ask('/secrets/stripe', { socketPath })).status, 200);
+    const [answered = 0, tookMs = 0] = (await flood).split(' ').map(Number);
+    t.ok(answered >= 200, 'one who is refused now and then is told so');
+    t.ok(answered <= 210 + tookMs / 10, `${answered} of 3000 in ${tookMs} ms were looked at`);
+    t.ok(answered < 3000 || tookMs > 28_000, 'the rest was not');
+    await waitFor('none is left', () => server.status()[0]?.connections === 0);
+    await waitFor(
+      'they are heard again',
+      async () => (await runAs(attacker, getScript, [socketPath, '/secrets/stripe'])) !== '' || undefined,
+    );
+  },
+);

@@ -1,5 +1,7 @@
 // One HTTP request over a unix socket, on a connection of its own. Light on purpose: node:http alone.
 import { request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errnoOf } from './errno.ts';
 
 export interface SocketRequest {
   /** `@name` is an abstract address, as in the config and by ss(8). */
@@ -17,8 +19,25 @@ export interface SocketAnswer {
   readonly body: Buffer;
 }
 
+/** The kernel's queue of connections is full for as long as somebody floods the socket: it has room again and again. */
+const againMs = 5;
+const mostWaitMs = 5000;
+
 /** Gives any answer as it came; rejects with Node's error when there is none. */
-export function askSocket(options: SocketRequest): Promise<SocketAnswer> {
+export async function askSocket(options: SocketRequest): Promise<SocketAnswer> {
+  const end = performance.now() + mostWaitMs;
+  for (;;) {
+    try {
+      return await askOnce(options);
+    } catch (error) {
+      const isFull = errnoOf(error) === 'EAGAIN';
+      if (!isFull || performance.now() > end || options.signal?.aborted === true) throw error;
+      await sleep(againMs);
+    }
+  }
+}
+
+function askOnce(options: SocketRequest): Promise<SocketAnswer> {
   const { socketPath, method = 'GET', path, headers = {}, body, signal } = options;
   const { promise, resolve, reject } = Promise.withResolvers<SocketAnswer>();
   const address = socketPath.startsWith('@') ? `\0${socketPath.slice(1)}` : socketPath;

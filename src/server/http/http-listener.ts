@@ -22,6 +22,7 @@ import { hostRulesOf, tlsOptionsOf } from '../listen/listener-identity.ts';
 import { createPeerTable, ofNobody, ofOpenListener, type Peer } from '../listen/peer-table.ts';
 import { provideTokenFile } from '../listen/provide-token-file.ts';
 import { userOf } from '../listen/shares.ts';
+import { createStrangerRate } from '../listen/stranger-rate.ts';
 import { tokenOfEnvironment } from '../listen/token-of-environment.ts';
 import { takeConnectionCheck } from '../node-internals/connection-check.ts';
 import { fdOf, takeParser } from '../node-internals/socket-internals.ts';
@@ -49,6 +50,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   const { metrics, clock, logger } = context;
   const connections = new WeakMap<Socket, Connection>();
   const peerTable = createPeerTable(peers);
+  const strangers = createStrangerRate(peers, clock);
   const open = metrics.connections.with(options.config.place);
   const scope: ListenerScope = {
     config: options.config,
@@ -75,6 +77,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
     const { caller } = peer.identity;
     // Whoever connects by TCP will have to show the token: one caller as far as this listener goes.
     const standing = isTcp || openPeer !== undefined ? 'owner' : context.access.standingOf(caller);
+    strangers.note(caller, standing);
     const give = shares.take(userOf(caller), standing);
     if (give === undefined) {
       peer.release();
@@ -154,7 +157,10 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   const event = isTls(server) ? 'secureConnection' : 'connection';
   const parse = takeParser(server, event, options.config.place);
   server.on(event, (socket: Socket) => {
-    admit(socket, () => parse(socket));
+    if (scope.config.kind === 'unix' && strangers.isTooOften(fdOf(socket))) {
+      metrics.connectionsRefused.with(scope.config.place).inc();
+      socket.destroy();
+    } else admit(socket, () => parse(socket));
   });
   if (isTls(server)) server.prependListener('connection', awaitHandshake);
   server.on('request', onRequest);

@@ -15,6 +15,7 @@ import { createConnectionShares, type DescriptorBudget } from '../listen/connect
 import { createIdentity, type Identity } from '../listen/identity.ts';
 import type { Listener } from '../listen/listener.ts';
 import { userOf } from '../listen/shares.ts';
+import { createStrangerRate } from '../listen/stranger-rate.ts';
 import { fdOf } from '../node-internals/socket-internals.ts';
 
 interface SystemdListenerOptions extends BindContext {
@@ -54,6 +55,7 @@ export function createSystemdListener(options: SystemdListenerOptions): Listener
   let config = options.config;
   const sockets = new Set<Socket>();
   const shares = createConnectionShares(() => config.maxConnections, options.budget);
+  const strangers = createStrangerRate(peers, clock);
   /** Requests for secrets that are not there yet. */
   const waiting = new Set<() => void>();
   let isClosing = false;
@@ -65,9 +67,16 @@ export function createSystemdListener(options: SystemdListenerOptions): Listener
   function accept(socket: Socket): void {
     socket.on('error', () => socket.destroy());
     const fd = fdOf(socket);
+    if (strangers.isTooOften(fd)) {
+      metrics.connectionsRefused.with(config.place).inc();
+      socket.destroy();
+      return;
+    }
     const peer = fd === undefined ? unknownCaller('the connection is gone') : peers.identify(fd);
     // Whoever else may connect here cannot keep units from their credentials.
-    const give = shares.take(userOf(peer), isSystemd(peer) ? 'owner' : 'stranger');
+    const standing = isSystemd(peer) ? 'owner' : 'stranger';
+    strangers.note(peer, standing);
+    const give = shares.take(userOf(peer), standing);
     const isFull = give === undefined;
     if (isFull) metrics.connectionsRefused.with(config.place).inc();
     if (isFull && sockets.size >= shares.count + maxLingering) {
