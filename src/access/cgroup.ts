@@ -1,9 +1,12 @@
 // Reads unit and container out of /proc/PID/cgroup. Only what root itself set up counts: below a cgroup that was given
 // away (user@UID.service, Delegate=) its owner names cgroups at will.
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 
 export interface CgroupIdentity {
+  /** Whether it is one says `isGivenAway` of its slices. */
   readonly unit: string | undefined;
+  /** The folders above the unit's own, outermost first. */
+  readonly slices: readonly string[];
   /** Whether it is one says `isMadeByRoot`. */
   readonly container: string | undefined;
   /** The folders above the container's own, outermost first: `/system.slice`. */
@@ -21,15 +24,16 @@ export function parseCgroup(text: string): CgroupIdentity {
     lines.find((row) => /^\d+:name=systemd:/.test(row)) ?? lines.find((row) => row.startsWith('0::'));
   const path = line?.replace(/^\d+:[^:]*:/, '') ?? '';
   const parts = path.split('/').filter((part) => part !== '' && part !== '..');
-  const first = parts.find((part) => !part.endsWith('.slice'));
+  const firstAt = parts.findIndex((part) => !part.endsWith('.slice'));
+  const first = parts[firstAt];
   const unit = first !== undefined && unitName.test(first) ? unescapeCgroup(first) : undefined;
   const isUserOwned = unit !== undefined && userManager.test(unit);
   // The first one: what stands below it is the container's own word. A path from outside our namespace cannot be looked at.
   const at = isUserOwned || path.includes('/../') ? -1 : parts.findIndex((part) => containerId.test(part));
-  const above = parts
-    .slice(0, Math.max(at, 0))
-    .map((_part, index) => `/${parts.slice(0, index + 1).join('/')}`);
-  return { unit, container: containerId.exec(parts[at] ?? '')?.[1], above };
+  const foldersAbove = (index: number): string[] =>
+    parts.slice(0, Math.max(index, 0)).map((_part, end) => `/${parts.slice(0, end + 1).join('/')}`);
+  const container = containerId.exec(parts[at] ?? '')?.[1];
+  return { unit, slices: foldersAbove(firstAt), container, above: foldersAbove(at) };
 }
 
 /** Where the hierarchy is mounted that `parseCgroup` reads: the one, the hybrid's, the old one of systemd. */
@@ -38,6 +42,16 @@ const mounts = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified', '/sys/fs/cgroup/syst
 /** Whether nobody but root can make a cgroup in these folders, so that the name below them is no claim of a user's. */
 export function isMadeByRoot(above: readonly string[], roots: readonly string[] = mounts): boolean {
   return roots.some((root) => ['', ...above].every((folder) => isOfRootAlone(`${root}${folder}`)));
+}
+
+/** Whether somebody else can make a cgroup in one of these folders, and name it as a unit. What cannot be seen is systemd's. */
+export function isGivenAway(slices: readonly string[], roots: readonly string[] = mounts): boolean {
+  return roots.some((root) =>
+    slices.some((folder) => {
+      const path = `${root}${folder}`;
+      return existsSync(path) && !isOfRootAlone(path);
+    }),
+  );
 }
 
 function isOfRootAlone(path: string): boolean {

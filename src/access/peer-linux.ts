@@ -12,7 +12,7 @@ import {
 } from '../base/system/libc.ts';
 import { processStartTime } from '../base/system/process-identity.ts';
 import { type ProcessCaller, unknownCaller } from './caller.ts';
-import { isMadeByRoot, parseCgroup } from './cgroup.ts';
+import { isGivenAway, isMadeByRoot, parseCgroup } from './cgroup.ts';
 import type { PeerReader, ProcessWatch } from './peer.ts';
 
 // asm-generic/socket.h; the same on x86-64 and arm64.
@@ -176,11 +176,11 @@ function createWatch(pidfd: number): ProcessWatch {
 function readProcess({ pid, uid, gid }: Credentials): Omit<ProcessCaller, keyof Credentials> | undefined {
   const startTime = processStartTime(pid);
   if (startTime === undefined) return undefined;
-  const { unit, container, above } = parseCgroup(readOrEmpty(`/proc/${pid}/cgroup`));
+  const { unit, slices, container, above } = parseCgroup(readOrEmpty(`/proc/${pid}/cgroup`));
   return {
     startTime,
     exe: readExe(pid) ?? withRightsOf({ uid, gid }, () => readExe(pid)),
-    unit,
+    unit: unit !== undefined && !isGivenAway(slices) ? unit : undefined,
     container: container !== undefined && isMadeByRoot(above) ? container : undefined,
     isForeign: !(isInOwn('user', pid) && isInOwn('pid', pid)),
   };

@@ -1,13 +1,14 @@
 // Who asks is not taken for more than they are: root of another namespace, the heir of a connection, a made-up container.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { isMadeByRoot, parseCgroup } from '../../src/access/cgroup.ts';
+import { isGivenAway, isMadeByRoot, parseCgroup } from '../../src/access/cgroup.ts';
 import { needsRoot } from '../support/needs-root.ts';
 import { getScript, runAs } from '../support/other-user.ts';
 import { startServing, unixListener } from '../support/serving.ts';
 import { testFolder } from '../support/test-folder.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 async function withServing(t: Test) {
   const serving = await startServing({
@@ -114,4 +115,66 @@ t.test('a container is one only where nobody but root can make its cgroup', { sk
   t.equal(claim(`/../${id}`), undefined, 'outside of what can be looked at');
   t.equal(claim(`/docker/${id}`, ['/nowhere']), undefined);
   t.end();
+});
+
+const hierarchy = '/sys/fs/cgroup/systemd';
+
+t.test('a unit is none below a slice that was given away', { skip: needsRoot }, async (t) => {
+  const root = testFolder(t);
+  chmodSync(root, 0o755);
+  const claim = (path: string): string | undefined => {
+    const { unit, slices } = parseCgroup(`0::${path}\n`);
+    return unit !== undefined && !isGivenAway(slices, ['/nowhere', root]) ? unit : undefined;
+  };
+  for (const folder of ['system.slice/web.slice', 'ci.slice/jobs.slice', 'all.slice'])
+    mkdirSync(join(root, folder), { recursive: true });
+  chownSync(join(root, 'ci.slice'), 61_001, 61_001);
+  chmodSync(join(root, 'all.slice'), 0o777);
+  t.equal(claim('/system.slice/nginx.service'), 'nginx.service');
+  t.equal(claim('/system.slice/web.slice/nginx.service'), 'nginx.service');
+  t.equal(claim('/init.scope'), 'init.scope');
+  t.equal(
+    claim('/unseen.slice/nginx.service'),
+    'nginx.service',
+    'systemd alone makes what is not mounted here',
+  );
+  t.equal(claim('/ci.slice/nginx.service'), undefined);
+  t.equal(claim('/ci.slice/jobs.slice/nginx.service'), undefined);
+  t.equal(claim('/all.slice/nginx.service'), undefined);
+
+  const slice = join(hierarchy, `latchkey-test-${process.pid}.slice`);
+  try {
+    mkdirSync(slice);
+  } catch {
+    t.comment('skipped: no hierarchy of systemd can be written here, so no process goes there');
+    return;
+  }
+  t.teardown(() => rmdirSync(slice));
+  chownSync(slice, 61_001, 61_001);
+  const serving = await startServing({
+    rules: {
+      strict: false,
+      rules: [{ name: 'web', client: { unit: 'nginx.service' }, allow: ['stripe'], vault: [], admin: false }],
+    },
+    listeners: (folder) => [unixListener(join(folder, 'api.sock'), ['secrets'], { mode: 0o666 })],
+  });
+  t.teardown(serving.close);
+  chmodSync(serving.folder, 0o755);
+  serving.put('stripe', { key: 'k' });
+  const script = `
+    import { mkdirSync, writeFileSync } from 'node:fs';
+    const place = process.argv[3];
+    mkdirSync(place);
+    writeFileSync(place + '/cgroup.procs', String(process.pid));
+    ${getScript}`;
+  const place = join(slice, 'nginx.service');
+  t.match(await runAs(61_001, script, [serving.socketPath, '/secrets/stripe/key', place]), /^403/);
+  await waitFor('it has ended', () => {
+    try {
+      rmdirSync(place);
+    } catch {
+      return false;
+    }
+    return true;
+  });
 });
