@@ -19,6 +19,7 @@ const latchkey: Program = {
   name: 'latchkey',
   command: [process.execPath, join(import.meta.dirname, '../../src/main.ts'), 'agent', '-config'],
 };
+t.setTimeout(120_000);
 const real = findRealVault();
 const programs: readonly Program[] =
   real === undefined ? [latchkey] : [latchkey, { name: 'real', command: [real, 'agent', '-config'] }];
@@ -270,6 +271,13 @@ listener "tcp" {
     t.equal((await ask({}))?.status, 412);
     run.child.kill('SIGTERM');
     t.equal(await run.exited, 0, run.output());
+  });
+
+  t.test(`${program.name}: ends with 1 for a file that is wrong`, async (t) => {
+    t.testdir({});
+    const vault = await startVault(t);
+    const run = start(t, program, vault, 'vault {');
+    t.equal(await run.exited, 1, run.output());
   });
 
   t.test(`${program.name}: ends with 1 for a template that fails, where that is asked for`, async (t) => {

@@ -16,14 +16,18 @@ interface AgentOptions {
 
 /** As `runAgent`, from the words after `agent`; never throws. Undefined when they are not plainly right. */
 export async function runAgentFrom(args: readonly string[]): Promise<number | undefined> {
+  let isTheirs = false;
   try {
     const options = parsePlain(args);
     if (options !== undefined) return await runAgent(options);
+    isTheirs = true;
     const { parseAgentFlags } = await import('../foreign/agent-flags.ts');
     const theirs = parseAgentFlags(args, process.env);
     return theirs && (await runAgent(theirs, theirs.load));
   } catch (error) {
-    return reportFailure(error);
+    const code = reportFailure(error);
+    // A unit of theirs knows one code for everything that goes wrong.
+    return isTheirs ? 1 : code;
   }
 }
 
