@@ -37,9 +37,3 @@ export function stopSignal({ output, withTerminal = false }: StopOptions = {}): 
     },
   };
 }
-
-/** Resolves at the first TERM or INT. */
-export async function untilAborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-}

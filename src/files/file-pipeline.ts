@@ -4,6 +4,7 @@
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Prepared } from '../base/prepared.ts';
+import { untilAborted } from '../base/time/aborted.ts';
 import type { BackoffLimits } from '../base/time/backoff.ts';
 import { backoffDelayMs } from '../base/time/backoff.ts';
 import type { Clock, Timer } from '../base/time/clock.ts';
@@ -288,7 +289,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
       changed.tell();
       for (const group of register.groups()) group.retry?.cancel();
       await started;
-      await Promise.race([Promise.all(running), aborted(signal)]);
+      await Promise.race([Promise.all(running), untilAborted(signal)]);
       await removeFiles(register.units(), tools);
     },
   };
@@ -312,13 +313,6 @@ function ownedDestination({ config }: FileUnit, accounts: Accounts): OwnedDestin
   } catch {
     return { destination, staging, uid: undefined };
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 /** Said once until there is one again: a full disk makes every commit go without. */

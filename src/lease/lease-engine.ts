@@ -3,8 +3,8 @@
 
 import { LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { orAborted } from '../base/time/aborted.ts';
 import { type Clock, wallAt } from '../base/time/clock.ts';
-import { orAborted } from '../base/time/linked-signal.ts';
 import { createChangePoint } from '../base/time/until.ts';
 import type { Entry, EntryPolicy } from '../store/entry.ts';
 import type { HeldLease, Loan } from '../store/loan.ts';

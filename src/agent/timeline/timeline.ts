@@ -1,5 +1,6 @@
 // What each rotation did, from what made the agent look upstream to the last holder of the old version: the one place that
 // hears of it all. It remembers in memory alone, and only so much (rotation-ring.ts).
+import { RecentMap } from '../../base/bounded-map.ts';
 import { describeError, errorCode } from '../../base/errors.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { SteppedGroup } from '../../files/transaction/ports.ts';
@@ -66,7 +67,7 @@ const wantedBy: ReadonlySet<string> = new Set(['asked', 'push', 'hook']);
 export function createTimeline({ store, clock, observe }: TimelineOptions): Timeline {
   const ring = createRotationRing();
   const known = new Map<string, Known>();
-  const byLease = new Map<string, Rotation>();
+  const byLease = new RecentMap<string, Rotation>(mostLeases);
   const listeners = new Set<TimelineListener>();
 
   function record(rotation: Rotation, name: StepName, options: StepOptions = {}, at = clock.now()): void {
@@ -109,14 +110,8 @@ export function createTimeline({ store, clock, observe }: TimelineOptions): Time
     rotation.expected = new Set([...store.holders(key).keys()].map(subjectOf));
     rotation.fetchedAt = clock.now();
     rotation.changedAt = version.changedAt;
-    if (before.leaseId !== undefined) rememberLease(leaseKey(reference.upstream, before.leaseId), rotation);
+    if (before.leaseId !== undefined) byLease.set(leaseKey(reference.upstream, before.leaseId), rotation);
     record(rotation, 'fetched');
-  }
-
-  function rememberLease(id: string, rotation: Rotation): void {
-    const [oldest] = byLease.keys();
-    if (byLease.size >= mostLeases && oldest !== undefined) byLease.delete(oldest);
-    byLease.set(id, rotation);
   }
 
   function held({ key }: Entry, consumer: string, version: SecretVersion): void {

@@ -21,16 +21,3 @@ export function linkSignals(...parents: readonly AbortSignal[]): LinkedSignal {
     },
   };
 }
-
-/** Rejects with the signal's reason when it comes first; the promise goes on for others. */
-export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const giveUp = () => aborted.reject(signal.reason);
-  signal.addEventListener('abort', giveUp, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', giveUp);
-  }
-}

@@ -5,10 +5,11 @@ import { type Agent, createAgent } from '../../agent/agent.ts';
 import { writePidFile } from '../../agent/host/pid-file.ts';
 import { untilLifeEnds } from '../../agent/life.ts';
 import { createLogger } from '../../base/logger.ts';
+import { untilAborted } from '../../base/time/aborted.ts';
 import { type LoadOptions, loadConfig } from '../../config/load.ts';
 import type { ResolvedConfig } from '../../config/resolved.ts';
 import { reportFailure } from '../exit-code.ts';
-import { stopSignal, untilAborted } from '../stop-signal.ts';
+import { stopSignal } from '../stop-signal.ts';
 
 interface AgentOptions {
   config?: string[] | undefined;

@@ -2,8 +2,9 @@
 
 import { createDevVault } from '@latchkey/devvault/dev-vault.ts';
 import { createLogger } from '../../base/logger.ts';
+import { untilAborted } from '../../base/time/aborted.ts';
 import { say } from '../output.ts';
-import { stopSignal, untilAborted } from '../stop-signal.ts';
+import { stopSignal } from '../stop-signal.ts';
 
 interface DevOptions {
   listen: string;

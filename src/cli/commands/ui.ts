@@ -2,6 +2,7 @@
 import { lastAuditRecords } from '../../agent/host/last-audit-records.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { errnoOf } from '../../base/system/errno.ts';
+import { untilAborted } from '../../base/time/aborted.ts';
 import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
 import { print, say } from '../output.ts';
@@ -44,9 +45,7 @@ export async function runUi(options: UiOptions): Promise<number> {
     print(server.link);
     say('the link works once, and for ten minutes; Ctrl-C ends the page');
     removePage = options.open ? openInBrowser(server.link) : undefined;
-    await new Promise<void>((resolve) =>
-      stop.signal.addEventListener('abort', () => resolve(), { once: true }),
-    );
+    await untilAborted(stop.signal);
     return stop.signal.reason === 'SIGINT' ? 0 : stop.exitCode();
   } finally {
     removePage?.();

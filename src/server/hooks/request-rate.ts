@@ -1,4 +1,5 @@
 // How often something may be done: for each sender a bucket of tokens that fills at a rate.
+import { RecentMap } from '../../base/bounded-map.ts';
 import type { Clock } from '../../base/time/clock.ts';
 
 export interface RequestRate {
@@ -11,8 +12,7 @@ const mostKeys = 10_000;
 
 /** Whoever was quiet may send a third of a minute's at once. */
 export function createRequestRate(clock: Clock): RequestRate {
-  /** In the order of their last use. */
-  const buckets = new Map<string, { tokens: number; at: number }>();
+  const buckets = new RecentMap<string, { tokens: number; at: number }>(mostKeys);
   return {
     take(key, perMinute) {
       const most = Math.max(1, Math.ceil(perMinute / 3));
@@ -20,9 +20,6 @@ export function createRequestRate(clock: Clock): RequestRate {
       const before = buckets.get(key) ?? { tokens: most, at: now };
       const tokens = Math.min(most, before.tokens + ((now - before.at) / 60_000) * perMinute);
       const isThere = tokens >= 1;
-      buckets.delete(key);
-      const [oldest] = buckets.keys();
-      if (buckets.size >= mostKeys && oldest !== undefined) buckets.delete(oldest);
       buckets.set(key, { tokens: isThere ? tokens - 1 : tokens, at: now });
       return isThere ? 0 : Math.ceil(((1 - tokens) * 60_000) / perMinute);
     },

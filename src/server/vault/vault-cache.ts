@@ -1,8 +1,10 @@
 // Secrets that callers of the Vault dialect asked for, as entries of the one store: opened at the first request, kept
 // current by the lease engine like any other, closed when idle. Who may have one is decided before.
+
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { type ErrorCode, errorCode } from '../../base/errors.ts';
 import { JsonNumber } from '../../base/text/json.ts';
+import { orAborted } from '../../base/time/aborted.ts';
 import type { Clock, Timer } from '../../base/time/clock.ts';
 import { UpstreamError } from '../../base/upstream-error.ts';
 import { defaultEntryPolicy, type Entry } from '../../store/entry.ts';
@@ -258,7 +260,7 @@ export function createVaultCache(options: VaultCacheOptions): VaultCache {
       }
       slot.usedAt = clock.now();
       slotOf.set(target, slot);
-      if (slot.loading !== undefined) return await orAborted(slot.loading, signal);
+      if (slot.loading !== undefined) return await unlessGone(slot.loading, signal);
       const { current } = slot.entry;
       if (current !== undefined && isServable(slot.entry))
         return { kind: 'secret', secret: slot, version: current };
@@ -327,10 +329,10 @@ function isVersioned({ content }: SecretVersion): boolean {
   return content.form === 'vault' && content.shape === 'kv2';
 }
 
-function orAborted(loading: Promise<Found>, signal: AbortSignal): Promise<Found> {
-  const { promise, resolve, reject } = Promise.withResolvers<Found>();
-  const stop = (): void => resolve({ kind: 'failed', error: undefined });
-  signal.addEventListener('abort', stop, { once: true });
-  loading.then(resolve, reject);
-  return promise.finally(() => signal.removeEventListener('abort', stop));
+/** Nobody is told of a failure who has gone. */
+function unlessGone(loading: Promise<Found>, signal: AbortSignal): Promise<Found> {
+  return orAborted(loading, signal).catch((error: unknown) => {
+    if (signal.aborted) return { kind: 'failed', error: undefined };
+    throw error;
+  });
 }

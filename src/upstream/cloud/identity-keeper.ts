@@ -3,8 +3,8 @@
 
 import { describeError, errorCode } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { orAborted } from '../../base/time/aborted.ts';
 import type { Clock } from '../../base/time/clock.ts';
-import { orAborted } from '../../base/time/linked-signal.ts';
 import type { GateObserver } from '../gate/gate.ts';
 
 export interface CloudIdentity {

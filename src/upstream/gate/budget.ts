@@ -1,10 +1,10 @@
 // The one limit for all requests to an upstream: how many a second, how many at a time. Who goes next is shared out: those that
 // somebody waits for, the callers' own, the background; a flood of one kind delays the others and never stops them.
 
-import { LatchkeyError } from '../../base/errors.ts';
 import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { Priority, Urgency } from '../../store/secret-reading.ts';
 import type { Allowance, Charge } from './allowance.ts';
+import { givenUp } from './failure.ts';
 
 /** `callers`: requests that local callers make and the agent only passes on. */
 export type Lane = Priority | 'callers';
@@ -196,8 +196,4 @@ function once(action: () => void): () => void {
     isDone = true;
     action();
   };
-}
-
-function givenUp(): LatchkeyError {
-  return new LatchkeyError('aborted', 'the request was given up while it waited for its turn');
 }

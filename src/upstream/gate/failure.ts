@@ -58,3 +58,7 @@ export class UpstreamFailure extends UpstreamError {
 export function isAborted(error: unknown): boolean {
   return error instanceof LatchkeyError && error.code === 'aborted';
 }
+
+export function givenUp(): LatchkeyError {
+  return new LatchkeyError('aborted', 'the request was given up while it waited for its turn');
+}

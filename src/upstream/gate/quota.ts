@@ -4,12 +4,12 @@
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { BoundedMap } from '../../base/bounded-map.ts';
-import { LatchkeyError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { orAborted } from '../../base/time/aborted.ts';
 import { backoffDelayMs } from '../../base/time/backoff.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { Priority } from '../../store/secret-reading.ts';
-import { UpstreamFailure } from './failure.ts';
+import { givenUp, UpstreamFailure } from './failure.ts';
 import { createReserve } from './reserve.ts';
 
 export interface Scope {
@@ -173,7 +173,7 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
     for (;;) {
       check(request, mount);
       if (mount.trial === undefined) break;
-      await orAborted(mount.trial, request.signal);
+      await orAborted(mount.trial, request.signal, givenUp);
     }
     if (request.priority === 'background') mount.polledAt = clock.now();
     const done = Promise.withResolvers<void>();
@@ -254,13 +254,4 @@ function heldBack(failure: UpstreamFailure, retryAfterMs: number): UpstreamFailu
     ...(status === undefined ? {} : { status }),
     answerHeaders: { ...answerHeaders, 'retry-after': seconds },
   });
-}
-
-async function orAborted(trial: Promise<void>, signal: AbortSignal): Promise<void> {
-  const aborted = Promise.withResolvers<void>();
-  signal.addEventListener('abort', () => aborted.resolve(), { once: true });
-  if (signal.aborted) aborted.resolve();
-  await Promise.race([trial, aborted.promise]);
-  if (signal.aborted)
-    throw new LatchkeyError('aborted', 'the request was given up while it waited for its turn');
 }

@@ -3,8 +3,9 @@
 
 import type { AwsSecretQuery } from '../../base/aws-secret-query.ts';
 import { describeError, errorCode, LatchkeyError } from '../../base/errors.ts';
+import { orAborted } from '../../base/time/aborted.ts';
 import { backoffDelayMs } from '../../base/time/backoff.ts';
-import { linkSignals, orAborted } from '../../base/time/linked-signal.ts';
+import { linkSignals } from '../../base/time/linked-signal.ts';
 import type { UpstreamConfig } from '../../config/upstreams/kinds.ts';
 import type { Reference } from '../../store/reference.ts';
 import type { LeaseRequests, RequestOptions } from '../../store/secret-reading.ts';

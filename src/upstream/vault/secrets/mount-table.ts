@@ -2,6 +2,7 @@
 
 import { LatchkeyError } from '../../../base/errors.ts';
 import { isJsonObject, type JsonValue } from '../../../base/text/json.ts';
+import { orAborted } from '../../../base/time/aborted.ts';
 import type { Clock } from '../../../base/time/clock.ts';
 import type { RequestOptions } from '../../../store/secret-reading.ts';
 import { answerJson, type VaultAnswer } from '../answer-policy.ts';
@@ -67,7 +68,12 @@ export function createMountTable(options: MountTableOptions): MountTable {
         if (known || (refusedUntil.get(path) ?? 0) > clock.now()) return known;
         const other = asking.get(start);
         if (other === undefined || reticent.has(start)) break;
-        await orAborted(other, path, request.signal);
+        // Whoever waits for another's question keeps their own patience.
+        await orAborted(
+          other,
+          request.signal,
+          () => new LatchkeyError('aborted', `the request for ${path} was given up`),
+        );
       }
       const own = askFor(path, request).finally(() => asking.delete(start));
       asking.set(
@@ -85,19 +91,6 @@ export function createMountTable(options: MountTableOptions): MountTable {
       refusedUntil.delete(path);
     },
   };
-}
-
-/** Whoever waits for another's question keeps their own patience. */
-async function orAborted(other: Promise<unknown>, path: string, signal: AbortSignal): Promise<void> {
-  let stop = () => {};
-  const aborted = new Promise<void>((resolve) => {
-    stop = resolve;
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-  });
-  await Promise.race([other, aborted]);
-  signal.removeEventListener('abort', stop);
-  if (signal.aborted) throw new LatchkeyError('aborted', `the request for ${path} was given up`);
 }
 
 function text(value: JsonValue | undefined): string {
