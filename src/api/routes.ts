@@ -7,6 +7,7 @@ export const routes = {
   field: { method: 'GET', path: '/secrets/{name}/{field}' },
   refused: { method: 'POST', path: '/refused/{name}' },
   events: { method: 'GET', path: '/events' },
+  hook: { method: 'POST', path: '/hooks/{name}' },
   alive: { method: 'GET', path: '/healthz' },
   ready: { method: 'GET', path: '/readyz' },
   status: { method: 'GET', path: '/status' },

@@ -1,5 +1,6 @@
 // `POST /hooks/NAME`: messages from outside that a secret has changed. Who sends them is nobody that rules could speak of: the
 // message itself is the proof. It brings about that upstream is asked, and nothing else; refusals tell nothing.
+import { prefixOf, routes } from '../../api/routes.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { HookConfig } from '../../config/resolved.ts';
 import { apiError } from '../http/api-error.ts';
@@ -36,7 +37,7 @@ export function createHooksDialect(context: ServerContext): DialectHandler {
   let readingAll = 0;
 
   const hookOf = (exchange: Exchange): HookConfig | undefined => {
-    const name = exchange.path.slice('/hooks/'.length);
+    const name = exchange.path.slice(prefixOf(routes.hook).length);
     return view.hooks().find((hook) => hook.name === name);
   };
 
