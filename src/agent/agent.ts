@@ -139,7 +139,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     logger.info({ names: names ?? 'all' }, 'refresh was asked for');
     const [results] = await Promise.all([
       core.engine.refresh(keys, signal === undefined ? {} : { signal }),
-      verify(),
+      verify(keys),
     ]);
     const byKey = new Map(results.map((result) => [result.key, result]));
     await core.files.idle();
@@ -157,11 +157,11 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     });
   }
 
-  /** Whether what the agent has put on this host is still as it was put there. */
-  async function verify(): Promise<void> {
+  /** Whether what the agent has put on this host is still as it was put there; `keys`: of files, those that use these. */
+  async function verify(keys?: readonly string[]): Promise<void> {
     await kept.verify();
     serving?.server.verify();
-    await core.files.verify();
+    await core.files.verify(keys);
   }
 
   async function drill(name: string, request: { kind: DrillKind; notify: boolean }): Promise<DrillAnswer> {

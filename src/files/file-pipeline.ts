@@ -91,8 +91,8 @@ export interface FilePipeline {
    * again, by these rules.
    */
   prepare(files: readonly FileConfig[], options?: PrepareOptions): Promise<Prepared<ReconcileResult>>;
-  /** Looks at every destination: what somebody else changed or deleted is put right, or told. */
-  verify(): Promise<void>;
+  /** Looks at every destination, or at those that use one of `keys`: what others changed or deleted is put right, or told. */
+  verify(keys?: readonly string[]): Promise<void>;
   /** Reads the templates again, or the one at `path`; tells the destinations of those that have another text. */
   reloadTemplates(path?: string): Promise<string[]>;
   /** The files of templates, for watching. */
@@ -259,9 +259,9 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
         },
       };
     },
-    async verify() {
+    async verify(keys) {
       await started;
-      await drift.look();
+      await drift.look(keys);
     },
     reloadTemplates: register.reloadTemplates,
     templatePaths: () => register.templatePaths(),

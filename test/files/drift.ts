@@ -115,6 +115,26 @@ t.test('whoever asks finds what no watch told', async (t) => {
   );
 });
 
+t.test('whoever asks for one secret has those files looked at that use it, and no other', async (t) => {
+  const f = createRenderFixture(t, ['db', 'mail']);
+  const [db, mail] = [f.file('db.conf', text), f.file('mail.conf', '{{ field "mail" "password" }}')];
+  const looked: string[] = [];
+  const pipeline = f.createPipeline([db, mail], {
+    // Nothing is watched then: what is found is found by the look.
+    isOneShot: true,
+    observer: { drifted: (destination) => looked.push(destination) },
+  });
+  pipeline.start();
+  await pipeline.idle();
+  f.publish('db', { password: 'one' });
+  f.publish('mail', { password: 'two' });
+  await pipeline.idle();
+  for (const { destination } of [db, mail]) rmSync(destination);
+  await pipeline.verify([f.keyOf('mail')]);
+  await pipeline.idle();
+  t.strictSame(looked, [mail.destination]);
+});
+
 t.test('a folder that a service manager empties and makes again', async (t) => {
   const { folder, isRight } = await committed(t);
   await waitFor('the file to be there again', async () => {

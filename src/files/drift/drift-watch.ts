@@ -13,8 +13,8 @@ import { type DriftTools, noteDrift } from './note-drift.ts';
 export interface DriftWatch {
   /** A transaction of the group is over: what it left is what is watched. */
   ended(group: FileGroup): void;
-  /** Looks at every file now. Transactions that put something right have begun when it resolves. */
-  look(): Promise<void>;
+  /** Looks at every file now, or those that use one of `keys`. What puts something right has begun when it resolves. */
+  look(keys?: readonly string[]): Promise<void>;
   close(): void;
 }
 
@@ -126,13 +126,23 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
       }
       sweepLater();
     },
-    look: () => lookAt(register.units()),
+    look(keys) {
+      const units = register.units();
+      if (keys === undefined) return lookAt(units);
+      const wanted = new Set(keys);
+      return lookAt(units.filter((unit) => usesOneOf(unit, wanted)));
+    },
     close() {
       isClosed = true;
       for (const timer of timers.values()) timer.cancel();
       watch.close();
     },
   };
+}
+
+/** So far as it is known: one whose template could not be read yet uses whatever it may be. */
+function usesOneOf({ consumer }: FileUnit, keys: ReadonlySet<string>): boolean {
+  return consumer === undefined || consumer.keys().some((key) => keys.has(key));
 }
 
 /** The first difference of what the unit has put in place. */
