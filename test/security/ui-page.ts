@@ -137,6 +137,29 @@ t.test('the link works once; the cookie it gives, under the one name alone', asy
   });
 });
 
+/** The words of all commands that run, as everybody can read them. */
+const spy = `
+  import { readdirSync, readFileSync } from 'node:fs';
+  for (const pid of readdirSync('/proc')) {
+    if (!/^\\d+$/.test(pid)) continue;
+    try { console.log(readFileSync('/proc/' + pid + '/cmdline', 'utf8')); } catch { /* gone, or not for us */ }
+  }`;
+
+t.test(
+  'the words of the demo give nobody its vault',
+  { skip: needsOtherUsers, timeout: 90_000 },
+  async (t) => {
+    const demo = startProgram(t, ['demo', '--no-open']);
+    await waitFor('the link', () => demo.stdout().includes('once='), 60_000);
+    const words = (await runAs(attacker, spy)).split('\n');
+    const ofVault = words.filter((line) => line.includes('vault-seed.yaml'));
+    t.ok(ofVault.length > 0, 'its vault is seen to run');
+    for (const line of ofVault) t.notMatch(line, /root-token|demo-[0-9a-f]{16}/);
+    demo.child.kill('SIGTERM');
+    await demo.exited;
+  },
+);
+
 t.test('another user of the host is refused', { skip: needsOtherUsers }, async (t) => {
   const { port, link, ui } = await startUi(t);
   const script = `
@@ -152,12 +175,6 @@ t.test('another user of the host is refused', { skip: needsOtherUsers }, async (
     // Even one who had found out the name.
     t.equal((await runAs(attacker, script, [String(port), link.host, path])).trim(), '403');
   }
-  const spy = `
-    import { readdirSync, readFileSync } from 'node:fs';
-    for (const pid of readdirSync('/proc')) {
-      if (!/^\\d+$/.test(pid)) continue;
-      try { console.log(readFileSync('/proc/' + pid + '/cmdline', 'utf8')); } catch { /* gone, or not for us */ }
-    }`;
   // What is no path at all ends their connection, not the page.
   const oddly = `
     import { connect } from 'node:net';

@@ -67,6 +67,8 @@ export function writeDemoConfig(places: DemoPlaces, parts: DemoParts, access: De
 function seedOf(parts: DemoParts): object {
   const { postgres } = parts;
   return {
+    // Not among the words of the command, which all users of the host can read: it rules over the database too.
+    tokens: [{ id: parts.rootToken, policies: ['root'] }],
     secrets: { 'secret/payments/stripe': { api_key: parts.stripeKey } },
     ...(postgres && {
       databases: {

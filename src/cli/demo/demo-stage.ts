@@ -144,9 +144,9 @@ type Half = Pick<DemoStage, 'places' | 'payments' | 'programs' | 'service' | 'un
 type Say = (line: string) => void;
 
 async function startVault({ places, programs, until }: Half, parts: DemoParts, say: Say): Promise<void> {
-  const { vaultAddress, rootToken, postgres } = parts;
+  const { vaultAddress, postgres } = parts;
   const listen = new URL(vaultAddress).host;
-  const options = ['--listen', listen, '--root-token', rootToken, '--seed', places.seed];
+  const options = ['--listen', listen, '--seed', places.seed];
   programs.start('vault', [...cli, 'dev', ...options], {});
   await until('the embedded vault answers', async () => (await fetch(`${vaultAddress}/v1/sys/health`)).ok);
   say(
