@@ -185,10 +185,18 @@ t.test('on_drift: report tells it once, leaves it, and sees when it is right aga
   t.equal(readFileSync(path, 'utf8'), 'tampered\n');
   t.equal(commits.length, 1);
   t.equal(log.filter(({ message }) => /it is left so/.test(String(message))).length, 1);
-  t.match(pipeline.status(), [{ isReady: false, drift: { what: 'content', isOpen: true } }]);
+  t.match(
+    pipeline.unwell(),
+    [{ isReady: true, drift: { what: 'content', isOpen: true } }],
+    'told, but what others made of it holds nobody back',
+  );
   writeFileSync(path, content);
   await pipeline.verify();
   t.match(pipeline.status(), [{ isReady: true, drift: { isOpen: false } }], 'somebody put it right');
+  t.strictSame(pipeline.unwell(), []);
+  rmSync(path);
+  await pipeline.verify();
+  t.match(pipeline.unwell(), [{ isReady: false, drift: { what: 'deleted' } }], 'no file is no file');
 });
 
 t.test('what differs in nothing that matters is nobody’s fault', async (t) => {

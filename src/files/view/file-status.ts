@@ -78,11 +78,13 @@ export function fileStatus(unit: FileUnit, group: FileGroup): FileStatus {
 
 /** In place, and nothing to be said about it: with a thousand files that is asked after each change, of each. */
 export function isWell(unit: FileUnit, group: FileGroup): boolean {
-  return isReady(unit, group) && group.failure === undefined && unit.templateProblem === undefined;
+  const isLeftAlone = unit.drift?.isOpen !== true && unit.templateProblem === undefined;
+  return isLeftAlone && isReady(unit, group) && group.failure === undefined;
 }
 
 function isReady(unit: FileUnit, group: FileGroup): boolean {
-  if (unit.drift?.isOpen === true) return false;
+  // What others made of it is left so because the config says it: what comes after the agent goes on with it.
+  if (unit.drift?.isOpen === true && unit.drift.what === 'deleted') return false;
   if (group.step === 'current' || group.step === 'owed') return true;
   return isWellSoFar(group) && unit.committedAt !== undefined;
 }
