@@ -78,7 +78,10 @@ t.test('a folder that goes read-only and comes back', async (t) => {
   await startWith(f, pipeline, 'one');
   remount(disk, 'ro');
   f.publish('db', { password: 'two' });
-  t.match(await failed(pipeline), /the file system is read-only \(EROFS\).*mount it writable/);
+  t.match(
+    await failed(pipeline),
+    /the file system is read-only \(EROFS\).*mount it writable .*ReadWritePaths=/,
+  );
   await waitFor('the other file', () => read(f.path('other.conf')) === 'password=two\n');
   t.equal(read(join(disk, 'app.conf')), 'password=one\n');
   remount(disk, 'rw');

@@ -15,7 +15,10 @@ interface FileErrorContext {
 const meanings: Readonly<Record<string, readonly [string, string]>> = {
   ENOSPC: ['no space left on the file system', 'free some space; it is tried again'],
   EDQUOT: ['the disk quota is used up', 'free some space; it is tried again'],
-  EROFS: ['the file system is read-only', 'mount it writable, or choose another destination'],
+  EROFS: [
+    'the file system is read-only',
+    'mount it writable (in a unit of systemd: `ReadWritePaths=` for its folder), or choose another destination',
+  ],
   EACCES: ['permission denied', 'let the agent write to the folder, or choose another destination'],
   EPERM: ['not permitted', 'run the agent as root, or with an owner, group and folder that it may use'],
   ENOENT: ['no such folder', 'create it, or say `create_parents: true`'],

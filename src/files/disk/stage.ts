@@ -3,7 +3,7 @@
 // destination's bytes.
 
 import { constants, fstatSync } from 'node:fs';
-import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { WrittenPrint } from '../../base/paths/file-print.ts';
@@ -14,6 +14,7 @@ import { errnoOf } from '../../base/system/errno.ts';
 import { refuseBorrowed } from './copy-file.ts';
 import { atDestination, type Destination, type FolderIdentity, inFolder } from './destination.ts';
 import { toFileError } from './file-error.ts';
+import { removeMomentary, removeStuck } from './stuck-leftover.ts';
 
 /** What shall be at a destination. */
 export interface Output {
@@ -108,8 +109,8 @@ export function isStaged(result: StagedFile | SameFile): result is StagedFile {
 
 /** Removes a staged file; one that is gone already is fine. */
 export async function discardStaged({ home }: Pick<StagedFile, 'home'>): Promise<void> {
-  // What cannot be removed now is swept at the next start.
-  await inFolder(home, (folder) => unlink(folder.entry(home.name))).catch(() => undefined);
+  // Of a folder that is gone nothing is left.
+  await inFolder(home, (folder) => removeMomentary(folder, home.name)).catch(() => undefined);
 }
 
 /** Whether the destination has these bytes. Throws `file_failed` when it cannot hold a file. */
@@ -224,6 +225,7 @@ async function writeStaged(
   folder: HeldFolder,
   output: Output,
 ): Promise<{ name: string; identity: WrittenPrint }> {
+  await removeStuck(folder);
   const name = leftoverName('staged', output.destination);
   const path = folder.entry(name);
   const handle = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
@@ -236,7 +238,7 @@ async function writeStaged(
     return { name, identity };
   } catch (error) {
     await handle.close().catch(() => undefined);
-    await unlink(path).catch(() => undefined);
+    await removeMomentary(folder, name);
     throw toFileError(error, { place: output.place, path: output.destination, verb: 'write' });
   }
 }

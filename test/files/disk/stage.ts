@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   lstatSync,
@@ -9,7 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { isStaged, type Output, stageOutput } from '../../../src/files/disk/stage.ts';
+import { discardStaged, isStaged, type Output, stageOutput } from '../../../src/files/disk/stage.ts';
 import { needsRoot } from '../../support/needs-root.ts';
 import { testFolder } from '../../support/test-folder.ts';
 
@@ -71,4 +72,35 @@ t.test('stages next to the target of a link and leaves the link', async (t) => {
   const result = await stageOutput(output(join(folder, 'link')), { spareFolder: undefined });
   t.ok(isStaged(result) && result.target.path === join(folder, 'real'));
   t.ok(lstatSync(join(folder, 'link')).isSymbolicLink());
+});
+
+t.test('an append-only folder gets one file, however often it is tried', { skip: needsRoot }, async (t) => {
+  const folder = testFolder(t);
+  const attributes = (flag: string) => spawnSync('chattr', [flag, folder]).status;
+  if (attributes('+a') !== 0) {
+    return void t.pass('append-only', { skip: 'no chattr, or a file system without attributes' });
+  }
+  t.teardown(() => attributes('-a'));
+  const options = { spareFolder: testFolder(t) };
+  const first = await stageOutput(output(join(folder, 'a')), options);
+  if (!isStaged(first)) throw new Error('nothing staged');
+  await discardStaged(first);
+  t.equal(readdirSync(folder).length, 1, 'the kernel lets it be made, and not removed');
+  for (let round = 0; round < 3; round++) {
+    await t.rejects(stageOutput(output(join(folder, 'b')), options), {
+      code: 'file_failed',
+      message: /b: not permitted, though this is root \(EPERM\)/,
+    });
+  }
+  const aside = await stageOutput(output(join(folder, 'c'), { inPlace: true }), options);
+  t.match(aside, { home: { folder: options.spareFolder } }, 'what is written in place lies elsewhere');
+  t.equal(readdirSync(folder).length, 1);
+  attributes('-a');
+  const last = await stageOutput(output(join(folder, 'a')), options);
+  if (!isStaged(last)) throw new Error('nothing staged');
+  t.strictSame(
+    readdirSync(folder).map((name) => join(folder, name)),
+    [last.path],
+    'what was left is gone',
+  );
 });
