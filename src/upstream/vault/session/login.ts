@@ -181,9 +181,9 @@ const remedies: Readonly<Record<AuthConfig['method'], string>> = {
   azure: 'check auth.role and auth.resource, and that the role is bound to this identity',
 };
 
-/** A vault that has locked a role says no more than 403, to a good credential too. */
+/** A vault that has locked a role or user says no more than 403, to a good credential too. */
 const lockoutHint =
-  '; if it is right, the vault has locked the role after refused logins (user lockout, 15 minutes by default): wait, or unlock it (sys/locked-users)';
+  '; if it is right, the vault has locked the role or user after refused logins (user lockout, 15 minutes by default): wait, or unlock it (sys/locked-users)';
 
 /** Where the next try takes it from: what was shown may be in memory alone. */
 function newOneHint(auth: AuthConfig): string {
