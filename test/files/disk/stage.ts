@@ -74,9 +74,11 @@ t.test('stages next to the target of a link and leaves the link', async (t) => {
   t.ok(lstatSync(join(folder, 'link')).isSymbolicLink());
 });
 
+const attributeProgram = 'chattr';
+
 t.test('an append-only folder gets one file, however often it is tried', { skip: needsRoot }, async (t) => {
   const folder = testFolder(t);
-  const attributes = (flag: string) => spawnSync('chattr', [flag, folder]).status;
+  const attributes = (flag: string) => spawnSync(attributeProgram, [flag, folder]).status;
   if (attributes('+a') !== 0) {
     return void t.pass('append-only', { skip: 'no chattr, or a file system without attributes' });
   }
