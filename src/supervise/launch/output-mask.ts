@@ -1,7 +1,7 @@
 // Takes secrets out of what programs print, however they spell them. The forms that are looked for are kept as bytes, not
 // as strings: a heap snapshot shows strings. Lines are cut in line-reader.ts.
 import type { SecretValue } from '../../base/secret-value.ts';
-import { foldedBytes, type PlainText, plainText } from './plain-spelling.ts';
+import { foldedBytes, type PlainText, plainHex, plainTexts } from './plain-spelling.ts';
 
 /** Masks whole lines; what it was not told of it cannot know. */
 export interface OutputMask {
@@ -17,9 +17,9 @@ export interface OutputMask {
 interface Forms {
   /** As they stand. */
   readonly literal: readonly Buffer[];
-  /** In the plain spelling of a line. */
+  /** In the plain spellings of a line. */
   readonly plain: readonly Buffer[];
-  /** In a line with its letters in lower case. */
+  /** In the plain hexadecimal of a line. */
   readonly hex: readonly Buffer[];
 }
 
@@ -31,8 +31,8 @@ const redacted = Buffer.from('[redacted]');
 const shortestValue = 4;
 /** A line of a value with several lines, an encoding of a value, a piece at the end. */
 const shortestPart = 8;
-/** `\u0041` for one byte. */
-const longestSpelling = 6;
+/** `\\\\u0041` for one byte, in JSON within JSON within JSON. */
+const longestSpelling = 9;
 const mostHeldBack = 64 * 1024;
 
 /** A mask for many values is made again for each that changes. */
@@ -40,7 +40,8 @@ const knownForms = new WeakMap<SecretValue, Forms>();
 
 /**
  * Looks for each value and each of its lines, as they are and as programs spell them: percent-encoded by any language, with
- * the escapes of JSON, C and XML, quoted for shells and SQL, in hexadecimal, and in base64 wherever in a longer text it begins.
+ * the escapes of JSON, C and XML, quoted for shells and SQL, in hexadecimal, and in base64 wherever in a longer text
+ * it begins; one such text within another, too.
  */
 export function createOutputMask(values: Iterable<SecretValue>): OutputMask {
   const all: Forms[] = [];
@@ -85,7 +86,7 @@ export function createLiveMask(
 function formsOf(value: Buffer): Forms {
   if (value.length < shortestValue) return { literal: [], plain: [], hex: [] };
   const literal = [Buffer.from(value), ...linesOf(value)];
-  const spelled = literal.flatMap((part) => [plainText(part).bytes, foldedBytes(part)]);
+  const spelled = literal.flatMap((part) => plainTexts(part).map(({ bytes }) => Buffer.from(bytes)));
   const base64 = literal.flatMap(base64Forms).map(foldedBytes);
   return {
     literal,
@@ -134,11 +135,16 @@ function distinct(forms: readonly Buffer[]): Buffer[] {
 function rangesOf(line: Buffer, forms: Forms): Range[] {
   const ranges: Range[] = [];
   for (const form of forms.literal) find(line, form, (at) => ranges.push([at, at + form.length]));
-  const plain = plainText(line);
-  for (const form of forms.plain)
-    find(plain.bytes, form, (at) => ranges.push(originOf(plain, at, form.length)));
-  const lower = lowerCase(line);
-  for (const form of forms.hex) find(lower, form, (at) => ranges.push([at, at + form.length]));
+  for (const plain of plainTexts(line)) ranges.push(...rangesIn(plain, forms.plain));
+  ranges.push(...rangesIn(plainHex(line), forms.hex));
+  return ranges;
+}
+
+function rangesIn({ bytes, starts, ends }: PlainText, forms: readonly Buffer[]): Range[] {
+  const ranges: Range[] = [];
+  for (const form of forms) {
+    find(bytes, form, (at) => ranges.push([starts[at] ?? 0, ends[at + form.length - 1] ?? 0]));
+  }
   return ranges;
 }
 
@@ -146,27 +152,14 @@ function find(line: Buffer, form: Buffer, onFound: (at: number) => void): void {
   for (let at = line.indexOf(form); at >= 0; at = line.indexOf(form, at + form.length)) onFound(at);
 }
 
-function originOf({ starts, ends }: PlainText, at: number, length: number): Range {
-  return [starts[at] ?? 0, ends[at + length - 1] ?? 0];
-}
-
-/** Letters of ASCII only: the bytes stay where they are. */
-function lowerCase(line: Buffer): Buffer {
-  return Buffer.from(
-    line.toString('latin1').replace(/[A-Z]+/g, (letters) => letters.toLowerCase()),
-    'latin1',
-  );
-}
-
 /** The longest piece of a form, from its beginning, that the line ends with. */
 function endOf(line: Buffer, forms: Forms): Range[] {
-  const plain = plainText(line);
   const inLine = pieceAtEnd(line, forms.literal);
-  const inPlain = pieceAtEnd(plain.bytes, forms.plain);
-  return [
-    ...(inLine === undefined ? [] : [[inLine, line.length] as const]),
-    ...(inPlain === undefined ? [] : [[plain.starts[inPlain] ?? 0, line.length] as const]),
-  ];
+  const inPlain = plainTexts(line).flatMap((plain) => {
+    const at = pieceAtEnd(plain.bytes, forms.plain);
+    return at === undefined ? [] : [plain.starts[at] ?? 0];
+  });
+  return [...inPlain, ...(inLine === undefined ? [] : [inLine])].map((from) => [from, line.length] as const);
 }
 
 function pieceAtEnd(line: Buffer, forms: readonly Buffer[]): number | undefined {

@@ -1,6 +1,6 @@
 // One spelling for the many that programs give a value: percent-encoding, escapes of JSON, C and XML, quotes of shells and
 // SQL are taken off, so that a secret is found whoever wrote it. Not for reading anything: what differs only in quotes,
-// backslashes or plus signs becomes the same.
+// backslashes, plus signs or doubled signs becomes the same.
 
 export interface PlainText {
   readonly bytes: Buffer;
@@ -9,10 +9,11 @@ export interface PlainText {
   readonly ends: Uint32Array;
 }
 
+const dollar = 0x24;
 const percent = 0x25;
 const ampersand = 0x26;
 const backslash = 0x5c;
-const isSpelled = /[%&+'"\\]/;
+const isSpelled = /[%&+'"\\]|\$\$/;
 const controls: ReadonlyMap<string, number> = new Map([
   ['n', 10],
   ['t', 9],
@@ -38,38 +39,73 @@ interface Unit {
   readonly length: number;
 }
 
-/** Takes every spelling off, and folds what is left. */
-export function plainText(text: Buffer): PlainText {
-  const latin1 = text.toString('latin1');
-  if (!isSpelled.test(latin1)) return asItIs(text);
-  // No spelling is shorter than what it stands for.
-  const bytes = Buffer.alloc(text.length);
-  const starts = new Uint32Array(text.length);
-  const ends = new Uint32Array(text.length);
-  let length = 0;
-  for (let at = 0; at < text.length; ) {
-    const unit = unitAt(latin1, at);
-    for (const byte of unit.bytes) {
-      const folded = fold(byte);
-      if (folded === undefined) continue;
-      bytes[length] = folded;
-      starts[length] = at;
-      ends[length++] = at + unit.length;
-    }
-    at += unit.length;
+/** JSON in a JSON string in a line of JSON; an address in the query of another. */
+const mostLayers = 3;
+
+/** The text as it is, and with one layer of spelling after another taken off; each folded. */
+export function plainTexts(text: Buffer): PlainText[] {
+  let plain = asItIs(text);
+  if (!isSpelled.test(plain.latin1)) return [plain];
+  const texts = [folded(plain)];
+  for (let layer = 0; layer < mostLayers; layer++) {
+    const next = withoutLayer(plain);
+    if (next.bytes.length === plain.bytes.length) break;
+    texts.push(folded(next));
+    plain = next;
   }
-  return { bytes: bytes.subarray(0, length), starts, ends };
+  return texts;
 }
 
 /** What the spelling of these bytes becomes when it is taken off: they themselves, folded. */
 export function foldedBytes(bytes: Buffer): Buffer {
-  return Buffer.from([...bytes].map(fold).filter((byte) => byte !== undefined));
+  return Buffer.from(folded(asItIs(bytes)).bytes);
 }
 
-/** Quotes and backslashes come and go with quoting, and a plus is a form's blank. */
-function fold(byte: number): number | undefined {
-  if (byte === 0x27 || byte === 0x22 || byte === backslash) return undefined;
-  return byte === 0x2b ? 0x20 : byte;
+interface Layer extends PlainText {
+  readonly latin1: string;
+}
+
+function withoutLayer(text: Layer): Layer {
+  const { put, end } = writerOf(text);
+  for (let at = 0; at < text.latin1.length; ) {
+    const unit = unitAt(text.latin1, at);
+    for (const byte of unit.bytes) put(byte, at, at + unit.length - 1);
+    at += unit.length;
+  }
+  return end();
+}
+
+/**
+ * Quotes and backslashes come and go with quoting, and a plus is a form's blank. A percent or a dollar is doubled where one
+ * alone would begin something (ini files, units of systemd, make, compose).
+ */
+function folded(text: Layer): Layer {
+  const { put, end } = writerOf(text);
+  let before = -1;
+  text.bytes.forEach((byte, at) => {
+    if (byte === 0x27 || byte === 0x22 || byte === backslash) return;
+    const isDoubled = byte === before && (byte === percent || byte === dollar);
+    if (!isDoubled) put(byte === 0x2b ? 0x20 : byte, at, at);
+    before = byte;
+  });
+  return end();
+}
+
+/** Writes bytes that stand for those from `first` to `last` of another text; never more than it has. */
+function writerOf({ bytes: { length: most }, starts, ends }: PlainText) {
+  const to = { bytes: Buffer.alloc(most), starts: new Uint32Array(most), ends: new Uint32Array(most) };
+  let length = 0;
+  return {
+    put(byte: number, first: number, last: number): void {
+      to.bytes[length] = byte;
+      to.starts[length] = starts[first] ?? 0;
+      to.ends[length++] = ends[last] ?? 0;
+    },
+    end(): Layer {
+      const bytes = to.bytes.subarray(0, length);
+      return { ...to, bytes, latin1: bytes.toString('latin1') };
+    },
+  };
 }
 
 function unitAt(text: string, at: number): Unit {
@@ -122,7 +158,27 @@ function characterOf(code: number): string {
   return code <= 0x10ffff ? String.fromCodePoint(code) : '';
 }
 
-function asItIs(text: Buffer): PlainText {
-  const starts = Uint32Array.from(text, (_byte, index) => index);
-  return { bytes: text, starts, ends: starts.map((start) => start + 1) };
+function asItIs(bytes: Buffer): Layer {
+  const starts = Uint32Array.from(bytes, (_byte, index) => index);
+  return { bytes, starts, ends: starts.map((start) => start + 1), latin1: bytes.toString('latin1') };
+}
+
+/** Of a dump: `54 72`, `54:72`, `0x54, 0x72`. */
+const betweenPairs = /(?<=[0-9a-f]{2})(?: {1,2}|[:-]|,? ?(?:0x|\\x))(?=[0-9a-f]{2})/g;
+
+/** In lower case, and without what stands between the pairs of hexadecimal digits. */
+export function plainHex(text: Buffer): PlainText {
+  // Letters of ASCII only: the bytes stay where they are.
+  const lower = text.toString('latin1').replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+  const { put, end } = writerOf(asItIs(text));
+  let done = 0;
+  const take = (to: number) => {
+    for (; done < to; done++) put(lower.charCodeAt(done), done, done);
+  };
+  for (const { index, 0: between } of lower.matchAll(betweenPairs)) {
+    take(index);
+    done = index + between.length;
+  }
+  take(lower.length);
+  return end();
 }

@@ -27,6 +27,13 @@ t.test('masks a value as JSON, URLs and base64 spell it', async (t) => {
   }
 });
 
+const hexOf = (byte: number) => byte.toString(16).padStart(2, '0');
+const asciiJson = (text: string) =>
+  JSON.stringify(text).replace(
+    /[^\x20-\x7e]/g,
+    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+
 t.test('masks a value as any language and format spells it', async (t) => {
   const percent = (text: string, kept: RegExp, blank = '%20') =>
     [...Buffer.from(text)]
@@ -45,11 +52,7 @@ t.test('masks a value as any language and format spells it', async (t) => {
     'PHP rawurlencode': (text) => percent(text, /[A-Za-z0-9_.~-]/),
     'JavaScript encodeURIComponent': encodeURIComponent,
     'PHP json_encode': (text) => JSON.stringify(text).replaceAll('/', '\\/'),
-    'Python json.dumps': (text) =>
-      JSON.stringify(text).replace(
-        /[^\x20-\x7e]/g,
-        (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`,
-      ),
+    'Python json.dumps': asciiJson,
     'Go json.Marshal': (text) =>
       JSON.stringify(text).replace(/[<>&]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`),
     'a shell': (text) => `'${text.replaceAll("'", "'\\''")}'`,
@@ -71,6 +74,16 @@ t.test('masks a value as any language and format spells it', async (t) => {
       [...Buffer.from(text)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join(''),
     hexadecimal: (text) => Buffer.from(text).toString('hex'),
     'hexadecimal, upper case': (text) => Buffer.from(text).toString('hex').toUpperCase(),
+    'a dump in pairs': (text) => [...Buffer.from(text)].map(hexOf).join(' '),
+    'a dump by colons': (text) => [...Buffer.from(text)].map((byte) => hexOf(byte).toUpperCase()).join(':'),
+    'an array of C': (text) => [...Buffer.from(text)].map((byte) => `0x${hexOf(byte)}`).join(', '),
+    'an address in an address': (text) => encodeURIComponent(encodeURIComponent(text)),
+    'an address in JSON, in an address': (text) =>
+      encodeURIComponent(JSON.stringify({ to: encodeURIComponent(text) })),
+    'JSON of Python in JSON in JSON': (text) => JSON.stringify(JSON.stringify(asciiJson(text))),
+    'JSON in a shell': (text) => `'${JSON.stringify(text).replaceAll("'", "'\\''")}'`,
+    'a percent doubled': (text) => text.replaceAll('%', '%%'),
+    'a dollar doubled': (text) => text.replaceAll('$', '$$$$'),
     ...Object.fromEntries(
       [0, 1, 2, 3, 7].flatMap((before) =>
         (['base64', 'base64url'] as const).map((encoding) => [
@@ -90,12 +103,14 @@ t.test('masks a value as any language and format spells it', async (t) => {
     'a+b=c%41 100%',
     'back\\slash\\n',
     '$5 `now`; #x',
+    'ends in 100%',
+    '%2Fabc%zz $$ %%',
   ];
   for (const value of values) {
     const mask = maskOf(value);
     for (const [name, spell] of Object.entries(spellings)) {
       const masked = mask.text(`before ${spell(value)} after`);
-      t.match(masked, /^before .{0,14}\[redacted\].{0,12} after$/s, `${name}: ${value}`);
+      t.match(masked, /^before .{0,20}\[redacted\].{0,16} after$/s, `${name}: ${value}`);
     }
     t.equal(mask.text('nothing of it: %41 & "quoted" \\n'), 'nothing of it: %41 & "quoted" \\n');
   }
