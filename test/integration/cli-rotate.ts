@@ -65,6 +65,35 @@ t.test(
   },
 );
 
+t.test('a leaked one that has no lease is not said to be dealt with', async (t) => {
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  await vault.ask('PUT', 'sys/mounts/pki', { type: 'pki' });
+  await vault.ask('PUT', 'pki/root/generate/internal', { common_name: 'Test root', ttl: '87600h' });
+  await vault.ask('PUT', 'pki/roles/web', { allow_any_name: true, max_ttl: '72h' });
+  const file = join(folder, 'serial');
+  const agent = startAgent(t, {
+    folder,
+    vault,
+    config: {
+      secrets: {
+        web: { path: 'pki/issue/web', operation: 'write', parameters: { common_name: 'app.internal' } },
+      },
+      files: [{ contents: '{{ field "web" "serial_number" }}', destination: file }],
+    },
+  });
+  await agent.untilReady();
+  const first = readFileSync(file, 'utf8');
+  const ask = (...args: string[]) => runProgram(t, ['rotate', 'web', ...args, '--socket', agent.socket]);
+  t.match(await ask('--revoke-now'), {
+    code: 1,
+    stderr: /^web: rotated .*; the old one is still good .*; revoke it in the vault .*pki\/revoke/,
+  });
+  const second = readFileSync(file, 'utf8');
+  t.not(second, first, 'another is in place all the same');
+  t.match(await ask(), { code: 0, stderr: /the old one lives to its own end/ });
+});
+
 t.test('alone, help and -v say what everybody expects', async (t) => {
   for (const words of [[], ['help'], ['--help']]) {
     const { code, stdout, stderr } = await runProgram(t, words);

@@ -18,27 +18,35 @@ const fates: Readonly<Record<RotateAnswer['old'], string>> = {
   lives: 'the old one lives to its own end',
 };
 
-/** 0: all were rotated and are in place; 1: a file is behind, or nothing could be made; else the code of the first failure. */
+/** 0: all were rotated and are in place; 1: a file is behind, nothing could be made, or a leaked one is still good; else the code of the first failure. */
 export async function runRotate(options: RotateOptions): Promise<number> {
   const client = createTypedClient(await socketPathOf(options));
   const answers: RotateAnswer[] = [];
   for (const name of options.names) {
     const answer = await client.rotate(name, { revoke_now: options.revokeNow });
     answers.push(answer);
-    if (!options.json) say(sentence(answer));
+    if (!options.json) say(sentence(answer, options.revokeNow));
   }
   if (options.json) printJson({ results: answers });
   const failed = answers.find(({ error }) => error !== undefined)?.error;
   if (failed !== undefined) return errorCodes[failed.code].exit;
-  return answers.every(({ outcome, behind }) => outcome === 'rotated' && behind.length === 0) ? 0 : 1;
+  const isDone = ({ outcome, old, behind }: RotateAnswer) =>
+    outcome === 'rotated' && behind.length === 0 && !(options.revokeNow && old === 'lives');
+  return answers.every(isDone) ? 0 : 1;
 }
 
-function sentence({ name, outcome, version, milliseconds, old, behind, error }: RotateAnswer): string {
+/** Where it leaked, more is left to do. */
+const stillGood =
+  'the old one is still good to its own end: no lease of it was revoked; revoke it in the vault (a certificate: `vault write pki/revoke serial_number=…`)';
+
+function sentence(answer: RotateAnswer, revokeNow: boolean): string {
+  const { name, outcome, version, milliseconds, old, behind, error } = answer;
   if (error !== undefined) return `${name}: not rotated: ${error.message}`;
   if (outcome === 'not_issued') {
     return `${name}: not rotated: upstream only stores it; it was read again, write another value there`;
   }
   const late = behind.length === 0 ? '' : `; not in place yet: ${behind.join(', ')}`;
+  const fate = revokeNow && old === 'lives' ? stillGood : fates[old];
   const more = `\`latchkey timeline ${name}\` tells each step`;
-  return `${name}: rotated to version ${version} in ${milliseconds} ms; ${fates[old]}${late}; ${more}`;
+  return `${name}: rotated to version ${version} in ${milliseconds} ms; ${fate}${late}; ${more}`;
 }
