@@ -70,7 +70,7 @@ t.test('a 403 at a login names the lockout, which looks like a wrong credential'
   await waitFor('the state', () => upstream.status().state === 'denied');
   t.match(
     upstream.status().message,
-    /locked the role after refused logins \(user lockout.*sys\/locked-users/,
+    /locked the role or user after refused logins \(user lockout.*sys\/locked-users/,
   );
 });
 
