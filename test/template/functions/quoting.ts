@@ -28,6 +28,13 @@ const nasty: readonly string[] = [
   "'single'",
   'pässwörd 密码 🔑',
   '\\u0041 \\x41 \\101 \\s',
+  'ends in à',
+  'a\u2028b\u2029c\u0085d\u00a0e\ufefff',
+  'ends in a blank of another alphabet\u3000',
+  '\u2028and begins with one',
+  'next line\u0085',
+  '\ufeffbom',
+  ...['null', 'true', 'yes', '0x1F', '1e3', '007', '[section]', '!include x'],
   ...Array.from({ length: 200 }, () =>
     Array.from(
       { length: 1 + Math.floor(random() * 12) },
@@ -144,7 +151,7 @@ const readers: Readonly<Record<string, Reader>> = {
   "Python's configparser": {
     call: 'quoteConfigParser',
     needs: ['python3'],
-    mayRefuse: /[\r\n]|^[ \t]|[ \t]$/,
+    mayRefuse: /[\r\n]|^[\s\x85]|[\s\x85]$/,
     read: (t, quoted) =>
       json(
         run('python3', [
@@ -240,7 +247,7 @@ public class Read { public static void main(String[] a) throws Exception {
   npm: {
     call: 'quoteNpmrc',
     needs: ['npm'],
-    mayRefuse: /^\s|\s$/,
+    mayRefuse: /^[\s\x85]|[\s\x85]$|^(?:null|true)$/,
     read: (t, quoted) => {
       const path = file(t, 'npmrc', lines(quoted));
       return json(run('npm', ['config', 'list', '--json', '--userconfig', path], { HOME: testFolder(t) }));
@@ -271,7 +278,7 @@ public class Read { public static void main(String[] a) throws Exception {
       const text = run(generator, [], { XDG_CONFIG_HOME: folder });
       const names: Record<string, string> = { n: '\n', t: '\t', r: '\r' };
       const read = Object.fromEntries(
-        [...text.matchAll(/^(K\d+)=(?:"((?:\\.|[^"\\])*)"|(.*))$/gm)].map(
+        [...text.matchAll(/(?<=^|\n)(K\d+)=(?:"((?:\\.|[^"\\])*)"|([^\n]*))(?=\n)/g)].map(
           ([, name = '', inQuotes, bare = '']) => [
             name,
             inQuotes?.replace(/\\(.)/g, (_whole, sign: string) => names[sign] ?? sign) ?? bare,

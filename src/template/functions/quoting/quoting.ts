@@ -4,7 +4,7 @@ import { callError, defineFunction, type FunctionTable, plain } from '../../exec
 import { decodeText, encodeText } from '../../text/bytes.ts';
 import { quoteDotenv } from './quote-dotenv.ts';
 
-type Uncarried = 'NUL' | 'line break' | 'control' | 'blank at an end';
+type Uncarried = 'NUL' | 'line break' | 'control' | 'blank at an end' | 'word of npm';
 
 interface Limits {
   /** What the format has no spelling for. */
@@ -21,7 +21,12 @@ const found: Readonly<Record<Uncarried, { readonly pattern: RegExp; readonly nam
   'line break': { pattern: /[\r\n]/, name: 'a line break' },
   // Tab and the line breaks have spellings wherever the others have none.
   control: { pattern: /[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]/, name: 'a control character' },
-  'blank at an end': { pattern: /^\s|\s$/, name: 'a blank at its end' },
+  // Those of any language's alphabet too: JavaScript's trim and Python's strip take them all off.
+  'blank at an end': { pattern: /^[\s\x1c-\x1f\x85]|[\s\x1c-\x1f\x85]$/, name: 'a blank at its end' },
+  'word of npm': {
+    pattern: /^(?:null|true|false|undefined)$/,
+    name: 'only the letters of a word that npm knows',
+  },
 };
 
 export const quoting: FunctionTable = {
@@ -34,7 +39,10 @@ export const quoting: FunctionTable = {
   quoteProperties: quoter('quoteProperties', quoteProperties, { isText: true }),
   quoteXML: quoter('quoteXML', quoteXml, { without: ['NUL', 'control'], isText: true }),
   quoteNetrc: quoter('quoteNetrc', quoteNetrc, { without: ['NUL', 'control'] }),
-  quoteNpmrc: quoter('quoteNpmrc', quoteNpmrc, { without: ['NUL', 'blank at an end'], isText: true }),
+  quoteNpmrc: quoter('quoteNpmrc', quoteNpmrc, {
+    without: ['NUL', 'blank at an end', 'word of npm'],
+    isText: true,
+  }),
   quotePgpass: quoter('quotePgpass', (text) => text.replace(/[\\:]/g, '\\$&'), {
     without: ['NUL', 'line break'],
   }),
@@ -50,12 +58,13 @@ export const quoting: FunctionTable = {
 
 function quoter(name: string, quote: (text: string) => string, { without = [], isText = false }: Limits) {
   return defineFunction(['string'], 'string', (_context, text) => {
+    const characters = decodeText(text);
     for (const kind of without) {
-      if (found[kind].pattern.test(text)) {
+      if (found[kind].pattern.test(characters)) {
         throw callError`${plain(name)}: the value has ${plain(found[kind].name)}, which this format cannot carry`;
       }
     }
-    if (isText && encodeText(decodeText(text)) !== text) {
+    if (isText && encodeText(characters) !== text) {
       throw callError`${plain(name)}: the value is not UTF-8, which this format cannot carry; use base64Encode`;
     }
     return quote(text);
@@ -113,7 +122,11 @@ function quoteNetrc(text: string): string {
 /** npm's ini: a JSON string, in which npm then expands `${NAME}` unless a backslash stands before it. */
 function quoteNpmrc(text: string): string {
   const literal = decodeText(text).replace(/(\\*)\$\{(?=[^${}]+\})/g, '$1$1\\${');
-  return encodeText(JSON.stringify(literal));
+  // Its lines end at more than line feeds.
+  return JSON.stringify(literal).replace(
+    /[\x7f-\uffff]/g,
+    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** Percent-encoding of everything but RFC 3986's unreserved characters: for any part of a URL. */
