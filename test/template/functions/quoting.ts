@@ -29,7 +29,7 @@ const nasty: readonly string[] = [
   'pässwörd 密码 🔑',
   '\\u0041 \\x41 \\101 \\s',
   'ends in à',
-  'a\u2028b\u2029c\u0085d\u00a0e\ufefff',
+  'a\u2028b\u2029c\u00a0d\ufeffe',
   'ends in a blank of another alphabet\u3000',
   '\u2028and begins with one',
   'next line\u0085',
