@@ -23,6 +23,7 @@ import { createServiceNotifier, type ServiceNotifier } from './host/sd-notify.ts
 import { claimStateFolder, noStateFolder } from './host/state-folder.ts';
 import { startMemoryTrim } from './host/trim-memory.ts';
 import { createLiveConfig } from './live-config.ts';
+import { createLogLevel } from './log-level.ts';
 import { collectGauges } from './observe.ts';
 import { type ReadinessWatch, watchReadiness } from './readiness.ts';
 import type { ReloadSummary } from './reload.ts';
@@ -98,6 +99,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   let isClosing = false;
   const noAudit = createSilentAudit();
   const quit = Promise.withResolvers<{ revoke: boolean }>();
+  const logLevel = createLogLevel({ log, clock, configured: () => live.now().log.level });
   const live = createLiveConfig({
     ...options,
     core,
@@ -106,6 +108,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     serving: () => serving,
     tellService: (message) => void (hasBeenReady && notifier?.send(message)),
     async onReloaded(config) {
+      logLevel.reloaded();
       metricsPush.set(config.telemetry.otlp);
       await verify();
     },
@@ -127,6 +130,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     lostLogins: core.engine.lostLogins,
     audit: () => (serving?.audit ?? noAudit).status(),
     troubles: () => troublesOf({ kept, core, log }),
+    log: logLevel.status,
   };
 
   async function refresh(
@@ -209,6 +213,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       ),
     reload: () => live.reload(),
     rotate: (name, request) => rotateNow(core, name, request),
+    setLogLevel: logLevel.set,
     quit: (wish) => quit.resolve(wish ?? { revoke: false }),
     explain: (subject) => explainSubject(subject, core, sources, live.now().hooks),
     nearestSubject: (subject) => nearestSubject(subject, statusOf(sources)),
@@ -257,6 +262,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       notifier?.send('STOPPING=1');
       readiness?.close();
       stopTrimming?.();
+      logLevel.close();
       metricsPush.close();
       core.engine.quiesce();
       // Listeners, children and commands side by side: none of them uses another on its way out.

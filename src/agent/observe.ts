@@ -1,10 +1,12 @@
 // Turns what happens into metrics: listens to the store and the files, times requests to upstreams, and reads gauges
 // when somebody asks for them.
+import type { Logger } from '../base/logger.ts';
 import type { NameTable } from '../content/name-table.ts';
 import type { RenderObserver } from '../files/transaction/ports.ts';
 import type { AgentMetrics } from '../metrics/agent-metrics.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
 import type { Entry } from '../store/entry.ts';
+import { shownVersion } from '../store/secret-version.ts';
 import type { Store } from '../store/store.ts';
 import type { ProcessObserver } from '../supervise/process-status.ts';
 import type { GateObserver } from '../upstream/gate/gate.ts';
@@ -13,8 +15,11 @@ import { readinessOf } from './view/readiness-of.ts';
 import { showUpstreams } from './view/status.ts';
 import type { StatusSources } from './view/status-sources.ts';
 
-/** Counts rotations and failures of secrets, by name; a path without a name counts under its path. */
-export function observeStore(store: Store, names: NameTable, metrics: AgentMetrics): () => void {
+/** Counts and tells rotations and failures of secrets, by name; a path without a name counts under its path. */
+export function observeStore(
+  store: Store,
+  { names, metrics, logger }: { names: NameTable; metrics: AgentMetrics; logger: Logger },
+): () => void {
   const failures = new WeakMap<Entry, number>();
   const labelsOf = (entry: Entry) => {
     const known = names.namesOf(entry.key);
@@ -22,7 +27,13 @@ export function observeStore(store: Store, names: NameTable, metrics: AgentMetri
   };
   return store.listen({
     changed(entry, changed) {
-      if (changed.number > 1) for (const name of labelsOf(entry)) metrics.secretRotations.with(name).inc();
+      if (changed.number === 1) return;
+      const secret = labelsOf(entry);
+      for (const name of secret) metrics.secretRotations.with(name).inc();
+      logger.info(
+        { secret: secret.join(','), version: shownVersion(changed) },
+        'the secret has a new version',
+      );
     },
     updated(entry) {
       const count = entry.error?.count ?? 0;
@@ -61,6 +72,9 @@ export function observeUpstream(name: string, metrics: AgentMetrics): GateObserv
   };
 }
 
+/** As in the lines of the log. */
+const levelNumbers: Readonly<Record<string, number>> = { debug: 20, info: 30, warn: 40, error: 50 };
+
 /** Sets the gauges from what is there, each time that metrics are asked for. */
 export function collectGauges(
   registry: MetricsRegistry,
@@ -72,6 +86,7 @@ export function collectGauges(
   return registry.onRender(() => {
     metrics.residentMemoryBytes.with().set(process.memoryUsage.rss());
     metrics.isReady.with().set(readinessOf(sources).isReady ? 1 : 0);
+    metrics.logLevel.with().set(levelNumbers[sources.log().level] ?? 0);
     collectSecrets(metrics, sources);
     collectUpstreams(metrics, sources);
     metrics.leases.clear();

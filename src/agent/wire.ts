@@ -147,7 +147,7 @@ export function wireCore(
       env,
       clock,
       onWarning(message) {
-        logger.warn({}, message);
+        logger.warn({ event: 'template.warned' }, message);
         onTemplateWarning?.(message);
       },
     });
@@ -193,7 +193,7 @@ export function wireCore(
     isOneShot,
   });
   const names = createNameTable({ store, secrets: isOneShot ? [] : config.secrets });
-  observeStore(store, names, metrics);
+  observeStore(store, { names, metrics, logger });
   watchChangedTogether({ store, index, clock, lookAgain: (keys) => engine.lookAgain(keys) });
   store.listen({ opened: news.tell, closed: news.tell, changed: news.tell, updated: news.tell });
   files.listen(news.tell);

@@ -36,6 +36,12 @@ export interface RotateAnswer {
   readonly error?: { readonly code: ErrorCode; readonly message: string };
 }
 
+/** `POST /log-level/LEVEL`: `debug`, `info`, `warn`, `error`, or `config` for what the config says. */
+export interface LogLevelRequest {
+  /** Then the config's level counts again; absent: at the next reload. */
+  readonly for_seconds?: number;
+}
+
 /** `POST /stop`. */
 export interface StopRequest {
   /** Everything that was issued is revoked; else the next start goes on with it (default false). */

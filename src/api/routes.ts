@@ -14,6 +14,7 @@ export const routes = {
   refresh: { method: 'POST', path: '/refresh' },
   rotate: { method: 'POST', path: '/rotate/{name}' },
   reload: { method: 'POST', path: '/reload' },
+  logLevel: { method: 'POST', path: '/log-level/{level}' },
   stop: { method: 'POST', path: '/stop' },
   whoHas: { method: 'GET', path: '/who-has/{name}' },
   explain: { method: 'GET', path: '/explain' },

@@ -27,6 +27,16 @@ export interface AgentStatus {
   readonly listeners: readonly ListenerStatus[];
   readonly leases: readonly LeaseStatus[];
   readonly audit: AuditStatus;
+  readonly log: LogStatus;
+}
+
+export interface LogStatus {
+  /** What is logged at least. */
+  readonly level: string;
+  /** What the config says, and counts again from the next reload on. */
+  readonly config_level: string;
+  /** When the config's level counts again by itself; null: at the next reload, or it does. */
+  readonly until: string | null;
 }
 
 export interface TroubleStatus {

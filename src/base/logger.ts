@@ -2,13 +2,15 @@
 import { fstatSync } from 'node:fs';
 import pino from 'pino';
 import { describeError, LatchkeyError } from './errors.ts';
+import { eventOf } from './log-events.ts';
 import { openLog } from './paths/open-trail.ts';
 import { PathFault } from './paths/path-trust.ts';
 import type { Prepared } from './prepared.ts';
 import { errnoOf } from './system/errno.ts';
 import { printable, printableJson } from './text/printable.ts';
 
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
 export type LogFields = Readonly<Record<string, unknown>>;
 
 export interface Logger {
@@ -31,6 +33,9 @@ export interface LogSink {
   readonly logger: Logger;
   /** Opens where the log is to go; throws when it cannot be opened. The commit sends what comes from then on there. */
   prepare(options: LoggerOptions): Prepared;
+  level(): LogLevel;
+  /** At once, for every child; the next `prepare` that is committed sets it again. */
+  setLevel(level: LogLevel): void;
   /** Why lines cannot be written; undefined: they can. */
   trouble(): string | undefined;
   /** Opens the file again, after logrotate has moved it away. */
@@ -38,7 +43,6 @@ export interface LogSink {
 }
 
 const levelNames: Readonly<Record<number, string>> = {
-  10: 'TRACE',
   20: 'DEBUG',
   30: 'INFO',
   40: 'WARN',
@@ -57,7 +61,10 @@ export function createLogger(options: LoggerOptions): LogSink {
   const settings = { level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
   const logger = pino(settings, stream);
   const repeats = createRepeats(({ level, fields, message }, count) =>
-    logger[level]({ ...fields, repeated: count }, `${message} (and ${count} times more in the last minute)`),
+    logger[level](
+      { ...withEvent(fields, message), repeated: count },
+      `${message} (and ${count} times more in the last minute)`,
+    ),
   );
   return {
     logger: loggerOn(logger, { levelNow: () => logger.level, repeats, place: '' }),
@@ -77,6 +84,10 @@ export function createLogger(options: LoggerOptions): LogSink {
         },
       };
     },
+    level: () => logLevels.find((level) => level === logger.level) ?? 'silent',
+    setLevel(level) {
+      logger.level = level;
+    },
     trouble: () => current.trouble(),
     reopen() {
       if (current.file === undefined) return;
@@ -86,7 +97,10 @@ export function createLogger(options: LoggerOptions): LogSink {
         before.destination.end();
       } catch (error) {
         // The log goes on where it went, and says so there.
-        logger.error({ error: describeError(error) }, 'the log file was not opened again');
+        logger.error(
+          { event: 'log.not-reopened', error: describeError(error) },
+          'the log file was not opened again',
+        );
       }
     },
   };
@@ -103,7 +117,7 @@ function loggerOn(logger: pino.Logger, root: LogRoot): Logger {
       // What a program prints is its own, however often it says it.
       const isOfOthers = level === 'debug' || 'stream' in fields;
       if (isOfOthers || repeats.isWorthTelling({ level, fields, message }, place))
-        logger[level](fields, message);
+        logger[level](withEvent(fields, message), message);
     };
   return {
     debug: at('debug'),
@@ -113,6 +127,12 @@ function loggerOn(logger: pino.Logger, root: LogRoot): Logger {
     child: (fields) =>
       loggerOn(logger.child(fields), { ...root, place: `${place}${JSON.stringify(fields)}` }),
   };
+}
+
+/** Programs look for it, whatever the message says in a later release. */
+function withEvent(fields: LogFields, message: string): LogFields {
+  const event = fields['event'] ?? eventOf(message);
+  return event === undefined ? fields : { event, ...fields };
 }
 
 type ToldLevel = 'info' | 'warn' | 'error';
@@ -255,7 +275,7 @@ export const silentLogger: Logger = {
 };
 
 function textLine(line: string): string {
-  const { level, time, msg, ...fields } = JSON.parse(line) as Record<string, unknown>;
+  const { level, time, msg, event: _, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const rest = Object.entries(fields).map(
     ([key, value]) =>
       ` ${key}=${typeof value === 'string' && !/[\s"=]/.test(value) ? value : JSON.stringify(value)}`,

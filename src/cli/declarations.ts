@@ -105,6 +105,7 @@ function declareQuestions(define: Define): void {
   declareRefresh(define);
   declareRotate(define);
   declareStop(define);
+  declareLogLevel(define);
   declareExplain(define);
   declareWhoHas(define);
   declareTimeline(define);
@@ -179,6 +180,22 @@ function declareStop(define: Define): void {
         describe: 'revoke everything that it was issued: for a host that goes',
       }),
     async (values) => (await import('./commands/stop.ts')).runStop(values),
+  );
+}
+
+function declareLogLevel(define: Define): void {
+  define(
+    'log-level [level]',
+    'tell or change what the agent logs at least, until the next reload',
+    (argv) =>
+      withJson(withSocket(argv))
+        .positional('level', { choices: ['debug', 'info', 'warn', 'error', 'config'] as const })
+        .option('for', {
+          type: 'string',
+          requiresArg: true,
+          describe: "for so long (10m); then the config's level counts again",
+        }),
+    async (values) => (await import('./commands/log-level.ts')).runLogLevel(values),
   );
 }
 

@@ -33,6 +33,10 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     ['rotate database', 'another credential now; the old one goes after its overlap'],
     ['rotate database --revoke-now', 'it leaked: the old one goes as soon as its users have moved'],
   ],
+  'log-level': [
+    ['log-level debug --for 10m', "more for ten minutes, then the config's level again"],
+    ['log-level', 'what is logged at least, and until when'],
+  ],
   stop: [
     ['stop', 'end the agent; the next start goes on with its leases'],
     ['stop --revoke', 'give back all that it was issued: for a host that goes'],

@@ -3,6 +3,7 @@ import type {
   DrillAnswer,
   DrillRequest,
   Explanation,
+  LogLevelRequest,
   RefreshAnswer,
   RefreshRequest,
   RotateAnswer,
@@ -12,7 +13,7 @@ import type {
   WhoHasAnswer,
 } from '../api/admin.ts';
 import { pathOf, type Route, routes } from '../api/routes.ts';
-import type { AgentStatus } from '../api/status.ts';
+import type { AgentStatus, LogStatus } from '../api/status.ts';
 import type { TimelineAnswer } from '../api/timeline.ts';
 import { askAgentOrThrow } from './local-client.ts';
 
@@ -21,6 +22,7 @@ export interface TypedClient {
   status(): Promise<AgentStatus>;
   refresh(request: RefreshRequest): Promise<RefreshAnswer>;
   rotate(name: string, request: RotateRequest): Promise<RotateAnswer>;
+  logLevel(level: string, request: LogLevelRequest): Promise<LogStatus>;
   stop(request: StopRequest): Promise<StopAnswer>;
   drill(name: string, request: DrillRequest): Promise<DrillAnswer>;
   /** `NAME` or `NAME@VERSION`. */
@@ -44,6 +46,7 @@ export function createTypedClient(socketPath: string): TypedClient {
     status: () => call(routes.status, pathOf(routes.status)),
     refresh: (request) => call(routes.refresh, pathOf(routes.refresh), request),
     rotate: (name, request) => call(routes.rotate, pathOf(routes.rotate, name), request),
+    logLevel: (level, request) => call(routes.logLevel, pathOf(routes.logLevel, level), request),
     stop: (request) => call(routes.stop, pathOf(routes.stop), request),
     drill: (name, request) => call(routes.drill, pathOf(routes.drill, name), request),
     whoHas: (subject) => call(routes.whoHas, pathOf(routes.whoHas, subject)),

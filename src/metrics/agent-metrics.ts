@@ -6,6 +6,7 @@ export interface AgentMetrics {
   readonly buildInfo: Family<Gauge>;
   readonly startTimeSeconds: Family<Gauge>;
   readonly residentMemoryBytes: Family<Gauge>;
+  readonly logLevel: Family<Gauge>;
   readonly isReady: Family<Gauge>;
   readonly reloads: Family<Counter>;
   readonly telemetryPushes: Family<Counter>;
@@ -62,6 +63,10 @@ function defineAgent(registry: MetricsRegistry) {
       'When the agent started, in seconds since 1970.',
     ),
     residentMemoryBytes: registry.gauge('latchkey_resident_memory_bytes', 'Resident memory of the agent.'),
+    logLevel: registry.gauge(
+      'latchkey_log_level',
+      'What is logged at least, as the number of its lines: 20 debug, 30 info, 40 warn, 50 error.',
+    ),
     isReady: registry.gauge('latchkey_ready', '1 when /readyz answers 200, else 0.'),
     telemetryPushes: registry.counter(
       'latchkey_telemetry_pushes_total',

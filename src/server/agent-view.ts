@@ -1,9 +1,10 @@
 // What the listeners need of the agent. They know names, entries and versions; how those come about is not theirs.
 import type { DrillAnswer, DrillKind, Explanation, RefreshOutcome, RotateAnswer } from '../api/admin.ts';
-import type { AgentStatus } from '../api/status.ts';
+import type { AgentStatus, LogStatus } from '../api/status.ts';
 import type { StepEvent, TimelineAnswer } from '../api/timeline.ts';
 import type { AwsSecretQuery } from '../base/aws-secret-query.ts';
 import type { ForwardedAnswer, ForwardedRequest } from '../base/forwarded.ts';
+import type { LogLevel } from '../base/logger.ts';
 import type { SecretValue } from '../base/secret-value.ts';
 import type { JsonObject } from '../base/text/json.ts';
 import type { HookConfig } from '../config/resolved.ts';
@@ -76,6 +77,8 @@ export interface AgentView {
   onChange(listener: () => void): () => void;
   /** Makes another credential now; rejects with `not_found`. */
   rotate(name: string, request: { revokeNow: boolean; signal: AbortSignal }): Promise<RotateAnswer>;
+  /** Of the log, from now on; without a level what the config says. */
+  setLogLevel(level: LogLevel | undefined, forMs: number | undefined): LogStatus;
   /** Begins the agent's orderly end. */
   quit(options?: { revoke: boolean }): void;
   /** GetSecretValue of AWS, by any id. Absent: there is no such upstream. */

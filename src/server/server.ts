@@ -100,7 +100,9 @@ export function createServer(options: ServerOptions): LocalServer {
   }
 
   async function startOne(config: ListenerConfig): Promise<Listener> {
-    internals ??= await tryNodeInternals((message) => logger.warn({}, message));
+    internals ??= await tryNodeInternals((message) =>
+      logger.warn({ event: 'listener.node-differs' }, message),
+    );
     const listener = create(config);
     await listener.start();
     const { place, serve } = config;

@@ -112,7 +112,7 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
     if (exit.background !== undefined) return wentAway(exit.background, exit, had);
     const what = couldStart ? `ended with ${describeExit(exit)}` : (view.message ?? 'cannot be started');
     if (decision.action === 'restart') {
-      const fields = { exit: describeExit(exit), restart_in_ms: decision.delayMs };
+      const fields = { event: 'process.ended', exit: describeExit(exit), restart_in_ms: decision.delayMs };
       const told = isLooping(row) ? 'process ended again; told no more until it stays up' : 'process ended';
       if (couldStart) logger[wasLooping ? 'debug' : 'warn'](fields, told);
       row.waitedMs = decision.delayMs;
@@ -124,7 +124,7 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
     const isFine = !isGivenUp && isSuccess(exit);
     const message = isGivenUp ? `${what}; given up after ${row.attempts} in a row` : what;
     const level = options.isForeground === true ? 'debug' : isFine ? 'info' : 'error';
-    logger[level]({ exit: describeExit(exit) }, `process ${message}`);
+    logger[level]({ event: 'process.ended', exit: describeExit(exit) }, `process ${message}`);
     show(isGivenUp || !couldStart ? 'failed' : 'exited', message);
     ended.resolve(exit);
     return rest(isGivenUp, had);
@@ -133,7 +133,7 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Supe
   /** Started again it would meet itself; what it left behind is nobody's here. */
   function wentAway({ pid, name: left }: BackgroundProcess, exit: ProcessExit, had: Variables) {
     const message = `went into the background as pid ${pid} (${left}), where nothing supervises it; start it in the foreground`;
-    logger.error({ pid }, `process ${message}`);
+    logger.error({ event: 'process.ended', pid }, `process ${message}`);
     show('failed', message);
     ended.resolve(exit);
     return rest(false, had);

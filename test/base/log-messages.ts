@@ -1,8 +1,10 @@
 // The reference page of the log lists every message as the source has it, and none that is gone.
+// Each has a stable name, `event`, by its message or among its fields.
 // `TAP_SNAPSHOT=1 node test/base/log-messages.ts` writes its table.
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import t from 'tap';
+import { eventOf, logEvents } from '../../src/base/log-events.ts';
 
 const root = resolve(import.meta.dirname, '../../src');
 const pagePath = resolve(root, '../docs/reference/log.md');
@@ -68,31 +70,72 @@ function textsOf(message: string): string[] {
   return found;
 }
 
-function messagesOf(path: string): string[] {
+/** Fields that were put together before. */
+function fieldsNamed(text: string, name: string): string {
+  const begin = text.indexOf(`const ${name} = {`);
+  return begin < 0 ? '' : text.slice(begin, endOf(text, text.indexOf('{', begin)));
+}
+
+interface Message {
+  readonly text: string;
+  readonly event: string;
+  readonly row: string;
+}
+
+function messagesOf(path: string): Message[] {
   const text = readFileSync(path, 'utf8').replaceAll(/^\s*(?:\/\/|\/?\*).*$/gm, '');
   const folder = relative(root, path).split('/')[0] ?? '';
-  return [...text.matchAll(/\blogger\??\.(error|warn|info)\(/g)].flatMap(({ index, 0: call, 1: level }) => {
-    const [fields = '', message = ''] = argumentsAt(text, index + call.length - 1);
-    const keys = fields.startsWith('{')
-      ? argumentsAt(fields, 0).flatMap((one) => /^\w+/.exec(one)?.map((key) => `\`${key}\``) ?? [])
-      : [];
-    return textsOf(message)
-      .filter((one) => one.replaceAll('…', '').trim() !== '')
-      .map((one) => `| ${level} | ${one.replaceAll('|', '\\|')} | ${keys.join(', ') || '–'} | ${folder} |`);
-  });
+  return [...text.matchAll(/\blogger\??(?:\.(error|warn|info)|\[([^\]]+)\])\(/g)].flatMap(
+    ({ index, 0: call, 1: plain, 2: chosen = '' }) => {
+      // Where the level hangs on something: the one that is no debug.
+      if (plain === undefined && folder === 'base') return []; // the logger itself
+      const level = plain ?? levels.find((one) => chosen.includes(`'${one}'`)) ?? 'warn';
+      const [fields = '', message = ''] = argumentsAt(text, index + call.length - 1);
+      const keys = fields.startsWith('{')
+        ? argumentsAt(fields, 0).flatMap((one) => /^\w+/.exec(one)?.map((key) => `\`${key}\``) ?? [])
+        : [];
+      const given = /\bevent: '([^']+)'/.exec(
+        fields.startsWith('{') ? fields : fieldsNamed(text, fields),
+      )?.[1];
+      const texts = textsOf(message).filter((one) => one.replaceAll('…', '').trim() !== '');
+      // What is made elsewhere says what went wrong.
+      if (given !== undefined && texts.length === 0) texts.push('…');
+      const shown = keys.filter((key) => key !== '`event`').join(', ') || '–';
+      return (texts.length === 0 ? [''] : texts).map((one) => {
+        const event = given ?? eventOf(one) ?? `NONE for the message at ${relative(root, path)}: ${message}`;
+        return {
+          text: one,
+          event,
+          row: `| \`${event}\` | ${level} | ${one.replaceAll('|', '\\|')} | ${shown} | ${folder} |`,
+        };
+      });
+    },
+  );
 }
 
 t.test('the page lists every message of the log', (t) => {
-  const rows = [...new Set(sourceFiles(root).flatMap(messagesOf))].sort(
-    (a, b) =>
-      levels.indexOf(a.split(' ')[1] ?? '') - levels.indexOf(b.split(' ')[1] ?? '') || a.localeCompare(b),
+  const messages = sourceFiles(root).flatMap(messagesOf);
+  const levelOf = (row: string): number => levels.indexOf(row.split(' | ')[1] ?? '');
+  const rows = [...new Set(messages.map(({ row }) => row))].sort(
+    (a, b) => levelOf(a) - levelOf(b) || a.localeCompare(b),
+  );
+  t.strictSame(
+    messages.map(({ event }) => event).filter((event) => !/^[a-z]+(\.[a-z]+(-[a-z]+)*)$/.test(event)),
+    [],
+    'each message has a name: in src/base/log-events.ts, or `event` among its fields',
+  );
+  const texts = messages.map(({ text }) => text);
+  t.strictSame(
+    Object.keys(logEvents).filter((text) => !texts.includes(text)),
+    [],
+    'no name is of a message that is gone',
   );
   t.ok(rows.length > 60, String(rows.length));
   const page = readFileSync(pagePath, 'utf8');
-  const isRow = (line: string): boolean => /^\| (?:error|warn|info) \|/.test(line);
+  const isRow = (line: string): boolean => /^\| `[^`]+` \| (?:error|warn|info) \|/.test(line);
   if (process.env['TAP_SNAPSHOT'] === '1') {
     const lines = page.split('\n').filter((line) => !isRow(line));
-    lines.splice(lines.indexOf('|---|---|---|---|') + 1, 0, ...rows);
+    lines.splice(lines.indexOf('|---|---|---|---|---|') + 1, 0, ...rows);
     writeFileSync(pagePath, lines.join('\n'));
   }
   t.strictSame(readFileSync(pagePath, 'utf8').split('\n').filter(isRow), rows);

@@ -31,6 +31,7 @@ const paths = [
   '/metrics',
   '/refresh',
   '/reload',
+  '/log-level/debug',
   '/who-has/stripe',
   '/who-has/%',
   '/drill/stripe',

@@ -75,6 +75,7 @@ export async function startServing(options: ServingOptions = {}) {
     explain: () => undefined,
     nearestSubject: () => undefined,
     drill: async (name, { kind }) => ({ name, kind, consumers: [] }),
+    setLogLevel: () => ({ level: 'info', config_level: 'info', until: null }),
     rotate: async (name) => ({
       name,
       outcome: 'rotated',
@@ -167,6 +168,7 @@ const emptyStatus: AgentStatus = {
   listeners: [],
   leases: [],
   audit: createSilentAudit().status(),
+  log: { level: 'info', config_level: 'info', until: null },
 };
 
 /** `data` as JSON text keeps numbers as they are written. */

@@ -60,7 +60,8 @@ export function keepStateFolder(options: KeepOptions): KeptStateFolder {
     } catch (error) {
       trouble = describeError(error);
     }
-    if (trouble !== undefined && trouble !== told) logger.error({ state_dir: path }, trouble);
+    if (trouble !== undefined && trouble !== told)
+      logger.error({ event: 'state.folder-failed', state_dir: path }, trouble);
   }
 
   /** One at a time: what happens meanwhile is looked at by the next event. */

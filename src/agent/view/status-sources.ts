@@ -1,5 +1,5 @@
 // What status, readiness and metrics are made from: the parts of the agent, as far as they tell of themselves.
-import type { AuditStatus, ListenerStatus, TroubleStatus } from '../../api/status.ts';
+import type { AuditStatus, ListenerStatus, LogStatus, TroubleStatus } from '../../api/status.ts';
 import type { NameTable } from '../../content/name-table.ts';
 import type { Store } from '../../store/store.ts';
 import type { ProcessStatus } from '../../supervise/process-status.ts';
@@ -44,4 +44,5 @@ export interface StatusSources {
   lostLogins(): readonly string[];
   audit(): AuditStatus;
   troubles(): readonly TroubleStatus[];
+  log(): LogStatus;
 }

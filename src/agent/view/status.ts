@@ -48,6 +48,7 @@ export function statusOf(sources: StatusSources): AgentStatus {
       expires_at: apiTime(expiresAt),
     })),
     audit: sources.audit(),
+    log: sources.log(),
   };
 }
 

@@ -24,7 +24,10 @@ export async function removeFiles(
       try {
         await removeFile(unit, accounts);
       } catch (error) {
-        logger.warn({ destination: unit.config.destination }, toFileError(error, contextOf(unit)).message);
+        logger.warn(
+          { event: 'file.not-removed', destination: unit.config.destination },
+          toFileError(error, contextOf(unit)).message,
+        );
       }
     }),
   );

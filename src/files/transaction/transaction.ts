@@ -113,7 +113,13 @@ function report(run: GroupRun, tools: TransactionTools): void {
   const code = errorCode(failure.error);
   group.attempts += 1;
   const isNews = noteFailure(group, failure.step, failure.error, tools.clock);
-  const fields = { ...nameOf(group), step: failure.step, code, attempt: group.attempts };
+  const fields = {
+    event: 'file.failed',
+    ...nameOf(group),
+    step: failure.step,
+    code,
+    attempt: group.attempts,
+  };
   const message = `${group.failure?.message ?? ''}${run.wasRolledBack ? '; the old files are back' : ''}`;
   if (isNews) tools.logger.warn(fields, message);
   else tools.logger.debug(fields, message);

@@ -176,7 +176,8 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
     const own = kept(lease);
     if (own !== undefined) own.canRenew = false;
     const told = `a lease that nobody uses any more is left to its end: ${describeError(error)}`;
-    if (lease.state === 'retiring' && lease.endsAt > clock.now()) logger.warn({ lease: lease.key }, told);
+    if (lease.state === 'retiring' && lease.endsAt > clock.now())
+      logger.warn({ event: 'lease.left', lease: lease.key }, told);
     schedule(lease, Number.POSITIVE_INFINITY, 0);
   }
 

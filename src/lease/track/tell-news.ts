@@ -35,7 +35,10 @@ export function createTellNews(logger: Logger): TellNews {
     if (isNews) toldOf.delete(fields.key);
     outage?.hit.add(fields.key);
     const isNamed = isNews && (outage === undefined || outage.hit.size === 1);
-    logger[isNamed ? 'warn' : 'debug']({ ...fields, code, state }, describeError(error));
+    logger[isNamed ? 'warn' : 'debug'](
+      { event: 'secret.failing', ...fields, code, state },
+      describeError(error),
+    );
   }
 
   /** The first that is answered speaks for all. */

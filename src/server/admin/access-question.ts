@@ -1,7 +1,7 @@
 // The question of `latchkey access test`, as JSON: who would ask, and for what.
 import type { Ask } from '../../access/access-policy.ts';
 import type { DescribedCaller } from '../../access/described-caller.ts';
-import type { AccessTestRequest } from '../../api/admin.ts';
+import type { AccessTestRequest, LogLevelRequest } from '../../api/admin.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { JsonNumber, type JsonObject } from '../../base/text/json.ts';
 
@@ -40,7 +40,10 @@ function textOf(body: JsonObject, key: keyof AccessTestRequest): string | undefi
   throw new LatchkeyError('usage', `${key}: expected a string`);
 }
 
-function numberOf(body: JsonObject, key: keyof AccessTestRequest): number | undefined {
+export function numberOf(
+  body: JsonObject,
+  key: keyof AccessTestRequest | keyof LogLevelRequest,
+): number | undefined {
   const value = body[key];
   return value === undefined || value === null ? undefined : numberFrom(value, key);
 }

@@ -11,6 +11,7 @@ import type {
 } from '../../api/admin.ts';
 import { prefixOf, type Route, routes } from '../../api/routes.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import { logLevels } from '../../base/logger.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
 import { nearest } from '../../base/text/nearest.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
@@ -19,7 +20,7 @@ import type { DialectHandler } from '../http/dialect.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { decodeSegment, methodNotAllowed, readBody } from '../http/http-request.ts';
 import type { ServerContext } from '../http/server-context.ts';
-import { askFrom, describedCallerFrom } from './access-question.ts';
+import { askFrom, describedCallerFrom, numberOf } from './access-question.ts';
 import { holdersOf } from './holders.ts';
 
 /** A unix listener for secrets brings the admin paths along, for `latchkey status` and its kin; TCP only when told. */
@@ -29,6 +30,8 @@ export function isAdminServedBy(listener: ListenerConfig): boolean {
 
 const maxBodyBytes = 64 * 1024;
 const refreshLimitMs = 120_000;
+/** What a timer holds. */
+const mostLogSeconds = 24 * 86_400;
 
 type Handler = (exchange: Exchange) => void | Promise<void>;
 
@@ -118,6 +121,17 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
     exchange.answerJson(200, await view.rotate(name, { revokeNow: body['revoke_now'] === true, signal }));
   }
 
+  async function logLevel(exchange: Exchange): Promise<void> {
+    const asked = decodeSegment(exchange.path.slice(prefixOf(routes.logLevel).length));
+    const level = logLevels.find((one) => one === asked && one !== 'silent');
+    if (level === undefined && asked !== 'config')
+      throw new LatchkeyError('usage', 'the level: expected debug, info, warn, error or config');
+    const seconds = numberOf(await jsonBody(exchange), 'for_seconds');
+    if (seconds !== undefined && seconds > mostLogSeconds)
+      throw new LatchkeyError('usage', `for_seconds: expected ${mostLogSeconds} (24 days) at most`);
+    exchange.answerJson(200, view.setLogLevel(level, seconds === undefined ? undefined : seconds * 1000));
+  }
+
   async function stop(exchange: Exchange): Promise<void> {
     const body = await jsonBody(exchange);
     exchange.response.once('finish', () => view.quit({ revoke: body['revoke'] === true }));
@@ -135,6 +149,7 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
     { route: routes.refresh, handle: refresh },
     { route: routes.rotate, handle: rotate },
     { route: routes.reload, handle: reload },
+    { route: routes.logLevel, handle: logLevel },
     { route: routes.stop, handle: stop },
     { route: routes.whoHas, handle: whoHas },
     { route: routes.explain, handle: explain },

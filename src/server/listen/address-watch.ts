@@ -72,7 +72,10 @@ export function createAddressWatch({ clock, logger, onLost, onRestored }: Option
         `somebody ${before === undefined ? 'removed' : 'changed'} the token file: it was put right`,
       );
     } catch (error) {
-      logger.error({ listener: listener.config.place }, describeError(error));
+      logger.error(
+        { event: 'listener.token-file-failed', listener: listener.config.place },
+        describeError(error),
+      );
     }
   }
 

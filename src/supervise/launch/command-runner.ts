@@ -82,7 +82,10 @@ export function createCommandRunner(options: CommandRunnerOptions = {}): RunComm
         if (line.trim() === '') return;
         lastLine = readable(line);
         if (said.size < mostLines) said.add(lastLine);
-        logger[before?.has(lastLine) === true ? 'debug' : 'info']({ command: program, stream }, lastLine);
+        logger[before?.has(lastLine) === true ? 'debug' : 'info'](
+          { event: 'command.said', command: program, stream },
+          lastLine,
+        );
       },
     });
     await bounded(child, request, clock, course);

@@ -58,7 +58,7 @@ export async function startProcess(
     output:
       config.output === 'inherit'
         ? 'inherit'
-        : (tools.writeLine ?? ((line, stream) => logger.info({ stream }, line))),
+        : (tools.writeLine ?? ((line, stream) => logger.info({ event: 'process.said', stream }, line))),
     looksForBackground: tools.isForeground !== true,
     mask: createLiveMask([...secretsOf(config, variables)], tools.valuesInUse),
     clock,

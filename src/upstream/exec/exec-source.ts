@@ -44,7 +44,7 @@ function createExecClient(options: SourceOptions<ExecUpstreamConfig>): KindClien
       });
       return { end, status: statusOf(end.code) };
     });
-    for (const line of maskedLines(end)) logger.warn({ program }, line);
+    for (const line of maskedLines(end)) logger.warn({ event: 'upstream.program-said', program }, line);
     return answerObject(end, program, what);
   }
 

@@ -69,7 +69,7 @@ export function createHealth(options: HealthOptions): Health {
     if (next === undefined && flaps === 0) tellServing(before);
     if (next === undefined || next.state === told) return;
     told = next.state;
-    logger.warn({ state: next.state }, describeError(next));
+    logger.warn({ event: 'upstream.away', state: next.state }, describeError(next));
   }
 
   function tellServing(before: AwayState | undefined): void {

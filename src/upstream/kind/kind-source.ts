@@ -99,7 +99,7 @@ export function createKindSource<C extends UpstreamConfig>(
     if (lifetime.signal.aborted) return;
     const next = error === undefined ? 'ready' : stateOf(error);
     if (next === state) return;
-    if (error !== undefined) logger.warn({ state: next }, describeError(error));
+    if (error !== undefined) logger.warn({ event: 'upstream.away', state: next }, describeError(error));
     else if (problem !== undefined) logger.info({ state: next, before: state }, 'the upstream serves again');
     setState(next, error);
   }

@@ -41,6 +41,7 @@ function statusWith(
       ...{ file: null, state: 'off', on_failure: null, seq: 0, hash: null, error: null, lost: 0 },
       denied: { file: null, seq: 0, hash: null },
     },
+    log: { level: 'info', config_level: 'info', until: null },
     ...{ secrets, upstreams },
   };
 }

@@ -86,6 +86,8 @@ async function render(
   try {
     const log = {
       logger: silentLogger,
+      level: () => 'silent' as const,
+      setLevel() {},
       trouble: () => undefined,
       reopen: () => undefined,
       prepare: () => ({ commit: () => undefined, abandon: () => undefined }),

@@ -255,7 +255,7 @@ export function createSession(options: SessionOptions): Session {
       reason instanceof LatchkeyError ? reason : new LatchkeyError('internal', describeError(reason));
     const isAway = client.health.failure() !== undefined;
     if (!isAway && error?.message !== found.message) {
-      logger.error({ method: auth.method, code: found.code }, describeError(found));
+      logger.error({ event: 'login.failed', method: auth.method, code: found.code }, describeError(found));
     }
     error = found;
     if (current !== undefined && !isAlive(current)) {

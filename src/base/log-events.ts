@@ -1,0 +1,125 @@
+// The stable name of each line of the log, `event`, by its message; `…` stands for what differs. A message that is made
+// elsewhere (what went wrong) has its `event` among its fields. A test holds this to the messages of the source.
+export const logEvents: Readonly<Record<string, string>> = {
+  'upstream answers for this secret again': 'secret.back',
+  'process started': 'process.started',
+  'the secret has a new version': 'secret.rotated',
+  'core files and tracing cannot be switched off here': 'agent.not-hardened',
+  'not ready any more': 'agent.not-ready',
+  'not ready yet': 'agent.not-ready-yet',
+  ready: 'agent.ready',
+  stopped: 'agent.stopped',
+  'audit works again': 'audit.back',
+  'audit failed: …': 'audit.failed',
+  'the audit file cannot be rotated': 'audit.not-rotated',
+  'refusals cannot be recorded': 'audit.refusals-failed',
+  'the audit file was removed, a new one is begun': 'audit.removed',
+  'the clocks of this host and of the upstream agree again': 'clock.agrees',
+  'the clocks of this host and of the upstream differ; check both': 'clock.differs',
+  'the wall clock jumped or the host slept; every plan is made again': 'clock.jumped',
+  'by the clock of the upstream no time has passed: the clock was set': 'clock.set',
+  'finished what a killed agent had begun': 'commit.finished',
+  'cannot finish a commit: …': 'commit.not-finished',
+  'cannot look for commits of the last run: …': 'commit.not-looked-for',
+  'a commit goes on without its record, and would not be finished after a crash: …': 'commit.unrecorded',
+  'config was not reloaded: the old one stays': 'config.refused',
+  'config was reloaded': 'config.reloaded',
+  'config is the same': 'config.same',
+  'the config is used as it is: …': 'config.warned',
+  'a credential is longer than the 1 MiB that systemd takes': 'credential.too-long',
+  'the queue of events is read again': 'events.queue-back',
+  'the queue of events cannot be read: changes are found by polling': 'events.queue-failed',
+  'the secret cannot be watched: changes are found by polling': 'events.watch-failed',
+  'files are current again': 'file.back',
+  'file committed': 'file.committed',
+  'somebody else …: …': 'file.drifted',
+  'cannot serve the FIFO: …': 'file.fifo-failed',
+  'owner or mode of the file mended': 'file.mended',
+  'cannot start to render files: …': 'file.not-started',
+  'program notified': 'file.notified',
+  '…: it reads the file when it starts': 'file.pid-missing',
+  'a message says that secrets may have changed': 'hook.received',
+  'the lease is gone upstream; another one is asked for': 'lease.gone',
+  'could not revoke a lease at exit': 'lease.not-revoked',
+  'upstream denies the renewal of this lease; it is replaced before it ends': 'lease.renewal-denied',
+  'revoked a lease that nobody uses any more': 'lease.revoked',
+  'the ledger is full: the oldest callers are forgotten, and hold nothing any more': 'ledger.full',
+  'something else is in the place of the socket: remove it, and the agent listens there again':
+    'listener.displaced',
+  'a listener failed': 'listener.failed',
+  listening: 'listener.listening',
+  'somebody removed the socket, and it cannot be made again': 'listener.lost',
+  'somebody removed the socket: it is there again': 'listener.mended',
+  'a listener does not start': 'listener.not-started',
+  'somebody … the token file: it was put right': 'listener.token-file-mended',
+  'the level of the log changed': 'log.level-changed',
+  'logged in': 'login.done',
+  'the jwt file cannot be removed': 'login.jwt-file-stays',
+  'the next start cannot log in with what was used up: give it a new credential before': 'login.lost-at-stop',
+  'credentials cannot be renewed, the old ones are good for some time': 'login.not-renewed',
+  'the login of the last run goes on': 'login.resumed',
+  'the secret id file cannot be removed': 'login.secret-id-file-stays',
+  'process stays up again': 'process.back',
+  'its files changed: process is restarted': 'process.files-changed',
+  'values changed: process keeps the old ones until it is restarted': 'process.kept',
+  'process cannot be started': 'process.not-started',
+  'values changed: process is restarted': 'process.restarted',
+  'rotation failed: the old process stays': 'process.rotation-failed',
+  'setpriv (util-linux) is missing: children outlive an agent that is killed, and may gain privileges':
+    'process.setpriv-missing',
+  'values changed: process is signalled': 'process.signalled',
+  'process stopped': 'process.stopped',
+  'supervision of the process failed': 'process.supervision-failed',
+  'process is not healthy': 'process.unhealthy',
+  'refresh was asked for': 'refresh.asked',
+  'a request failed': 'request.failed',
+  'refused a caller': 'request.refused',
+  'the secret has expired and is no longer handed out': 'secret.expired',
+  'so many secrets have expired while upstream fails': 'secret.many-expired',
+  'somebody else removed or changed a sink: the token is written again': 'sink.drifted',
+  'a sink was not written': 'sink.failed',
+  'cannot keep a copy of the state file': 'state.copy-failed',
+  'the state file is not what this program writes; leases of the last run are left to their end':
+    'state.corrupt',
+  'state_dir was removed or replaced: it is made again': 'state.folder-mended',
+  'state_dir is not used: ……; …': 'state.not-used',
+  'cannot write the state file; leases would be left to their end after a crash': 'state.not-written',
+  'another agent uses this state file; leases of this one would be left to their end after a crash':
+    'state.shared',
+  'cannot read the state file; leases of the last run are left to their end': 'state.unreadable',
+  'cannot notify systemd: sendto failed': 'systemd.not-notified',
+  'the collector takes metrics again': 'telemetry.back',
+  'metrics could not be sent': 'telemetry.failed',
+  'a template changed': 'template.changed',
+  '…; the one before goes on': 'template.refused',
+  'the TLS files have changed and are used': 'tls.changed',
+  'the changed TLS files cannot be used, the old ones stay': 'tls.refused',
+  'the token was not renewed': 'token.not-renewed',
+  'the token could not be revoked': 'token.not-revoked',
+  'the token is refused: a fresh login follows': 'token.refused',
+  'a preferred address of the upstream serves again': 'upstream.address-back',
+  'another address of the upstream serves now': 'upstream.address-changed',
+  'the upstream serves again': 'upstream.back',
+  'the upstream as it was is closed': 'upstream.closed',
+  'the upstream as it was stays until its leases are gone': 'upstream.closing',
+  'the upstream limits the rate of requests here: what is asked for waits its turn': 'upstream.limited',
+  'the upstream limits the rate of requests here no more': 'upstream.unlimited',
+  'the vault answered with a token of the agent: the answer is not passed on': 'vault.own-token-withheld',
+  'cannot watch the folder, it is looked at now and then: …': 'watch.polling',
+};
+
+let patterns: readonly (readonly [pattern: RegExp, event: string])[] | undefined;
+
+/** Undefined: the message is not of the table. */
+export function eventOf(message: string): string | undefined {
+  if (Object.hasOwn(logEvents, message)) return logEvents[message];
+  patterns ??= Object.entries(logEvents)
+    .filter(([text]) => text.includes('…'))
+    .map(([text, event]) => [patternOf(text), event]);
+  return patterns.find(([pattern]) => pattern.test(message))?.[1];
+}
+
+function patternOf(text: string): RegExp {
+  const pieces = text.split(/…+/).map((piece) => piece.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${pieces.join('[^]*')}$`);
+}
