@@ -15,14 +15,24 @@ export interface StopSignal {
 interface StopOptions {
   /** For a command that prints on and on: nobody reads this any more. */
   output?: NodeJS.WriteStream;
-  /** For a command that belongs to its terminal: HUP too. */
+  /**
+   * For a command that belongs to its terminal: HUP too, and what comes twice at once counts once. `npm run` and timeout(1) pass on
+   * what the terminal tells the whole group anyway.
+   */
   withTerminal?: boolean;
 }
 
+const onePressMs = 200;
+
 export function stopSignal({ output, withTerminal = false }: StopOptions = {}): StopSignal {
   const controller = new AbortController();
+  let firstAt = 0;
   const stop = (name: NodeJS.Signals) => {
-    if (controller.signal.aborted) process.exit(128 + constants.signals[name]);
+    if (controller.signal.aborted) {
+      if (withTerminal && performance.now() - firstAt < onePressMs) return;
+      process.exit(128 + constants.signals[name]);
+    }
+    firstAt = performance.now();
     controller.abort(name);
   };
   const names: NodeJS.Signals[] = withTerminal ? ['SIGTERM', 'SIGINT', 'SIGHUP'] : ['SIGTERM', 'SIGINT'];

@@ -30,8 +30,9 @@ t.test('says so at once when one of its programs ends', { timeout: 60_000 }, asy
   t.match(await demo.exited, { code: 1, stderr: /^latchkey: demo: agent ended with SIGKILL/ });
 });
 
-for (const [what, signal, code] of [
+for (const [what, signal, code, again] of [
   ['Ctrl-C', 'SIGINT', 130],
+  ['Ctrl-C that npm passes on too', 'SIGINT', 130, 'SIGINT'],
   ['closing the terminal', 'SIGHUP', 129],
 ] as const) {
   t.test(`${what} in the middle leaves nothing`, { timeout: 60_000 }, async (t) => {
@@ -39,6 +40,7 @@ for (const [what, signal, code] of [
     const demo = startProgram(t, ['demo', '--once'], { env: { TMPDIR } });
     await waitFor('the rotation', () => demo.stdout().includes('rotating'), 40_000);
     demo.child.kill(signal);
+    if (again !== undefined) setTimeout(() => demo.child.kill(again), 20);
     t.equal((await demo.exited).code, code);
     t.strictSame(readdirSync(TMPDIR), []);
   });

@@ -34,7 +34,7 @@ export function createDemoPrograms(): DemoPrograms {
         // Ctrl-C reaches the children first: the terminal tells the whole group.
         if (isClosing || byWhat === 'SIGINT' || children.get(name) !== child) return;
         const words = lastWords.join('').trim().split('\n').slice(-5).join('\n');
-        ended ??= new Error(`${name} ended with ${byWhat ?? code}: ${words}`);
+        ended ??= new Error(`${name} ended with ${byWhat ?? code}${words === '' ? '' : `: ${words}`}`);
       });
       children.set(name, child);
     },

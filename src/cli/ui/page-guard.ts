@@ -8,7 +8,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 
 export type Verdict =
-  /** The link was used for the first time: the cookie goes out with the way to the page. */
+  /** The link was used for the first time, or again by who is in already: the cookie goes out with the way to the page. */
   | { readonly kind: 'enter'; readonly cookie: string }
   | { readonly kind: 'serve' }
   /** Something is to be done. */
@@ -60,18 +60,19 @@ export function createPageGuard({ port, command, canAct, now }: GuardOptions): P
       if (isAction && headers.origin === undefined) return refuse('not from this page');
       // What another page asks for, or leads to other than by the link.
       if (headers.origin !== undefined && headers.origin !== origin) return refuse('not from another page');
+      const site = headers['sec-fetch-site'];
+      const isFromHere = site === undefined || site === 'same-origin' || site === 'none';
+      const isIn = isFromHere && isSame(cookieOf(headers.cookie), session);
       const shown = query.get('once');
       if (path === '/' && shown !== null && method === 'GET') {
         const isRight = word !== undefined && now() < linkEndsAt && isSame(shown, word);
-        if (!isRight) return refuse(`this link was used, or is too old: run \`${command}\` again`);
-        word = undefined;
+        if (!isRight && !isIn) return refuse(`this link was used, or is too old: run \`${command}\` again`);
+        if (isRight) word = undefined;
         const cookie = `${cookieName}=${session}; HttpOnly; SameSite=Strict; Path=/`;
         return { kind: 'enter', cookie };
       }
-      const site = headers['sec-fetch-site'];
-      if (site !== undefined && site !== 'same-origin' && site !== 'none')
-        return refuse('not from another page');
-      if (!isSame(cookieOf(headers.cookie), session)) return refuse(useLink);
+      if (!isFromHere) return refuse('not from another page');
+      if (!isIn) return refuse(useLink);
       return { kind: isAction ? 'act' : 'serve' };
     },
   };
