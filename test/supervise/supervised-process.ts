@@ -260,8 +260,12 @@ t.test('logs output line by line, with what the templates made masked and plain 
       log().some((line) => line.startsWith('no newline')) &&
       log().some((line) => line.startsWith('password')),
   );
-  t.ok(log().includes('password [redacted] level debug {"process":"child","stream":"stdout"}'));
-  t.ok(log().includes('no newline [redacted] {"process":"child","stream":"stderr"}'));
+  t.ok(
+    log().includes(
+      'password [redacted] level debug {"process":"child","event":"process.said","stream":"stdout"}',
+    ),
+  );
+  t.ok(log().includes('no newline [redacted] {"process":"child","event":"process.said","stream":"stderr"}'));
   t.notMatch(log().join('\n'), 'hunter2');
 });
 
