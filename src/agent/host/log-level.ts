@@ -1,8 +1,8 @@
 // The level of the log while the agent runs: what an administrator set, for a time or until the next reload, else the config's.
-import { apiTime } from '../api/api-time.ts';
-import type { LogStatus } from '../api/status.ts';
-import type { LogLevel, LogSink } from '../base/logger.ts';
-import type { Clock, Timer } from '../base/time/clock.ts';
+import { apiTime } from '../../api/api-time.ts';
+import type { LogStatus } from '../../api/status.ts';
+import type { LogLevel, LogSink } from '../../base/logger.ts';
+import type { Clock, Timer } from '../../base/time/clock.ts';
 
 interface LogLevelOptions {
   readonly log: LogSink;
