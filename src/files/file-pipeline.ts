@@ -20,14 +20,8 @@ import { type OwnedDestination, recover } from './disk/recovery.ts';
 import { removeFiles } from './disk/remove-files.ts';
 import { isInPlace as isOutputInPlace } from './disk/stage.ts';
 import { createDriftWatch } from './drift/drift-watch.ts';
-import {
-  type FileGroup,
-  type FileUnit,
-  groupNotifications,
-  isInPlace,
-  signalsProcess,
-} from './file-group.ts';
 import { createFileRegister, type FileRegister } from './file-register.ts';
+import { type FileSet, groupNotifications, isInPlace, type ManagedFile, signalsProcess } from './file-set.ts';
 import { createQuietTime } from './quiet-time.ts';
 import { prepareFiles, type ReconcileResult } from './reconcile.ts';
 import type { TransactionTools } from './transaction/group-run.ts';
@@ -140,13 +134,13 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
     repair: queue,
     isSame: (unit) => isAsRendered(unit, tools.accounts),
   });
-  const queued = new Set<FileGroup>();
+  const queued = new Set<FileSet>();
   const running = new Set<Promise<void>>();
-  const locked = new Set<FileGroup>();
+  const locked = new Set<FileSet>();
   let started: Promise<void> | undefined;
   let pumpTimer: Timer | undefined;
 
-  function queue(group: FileGroup): void {
+  function queue(group: FileSet): void {
     if (abort.signal.aborted) return;
     queued.add(group);
     if (started !== undefined) pumpTimer ??= clock.setTimer(0, pump);
@@ -160,7 +154,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
     if (ready.length === 0) changed.tell();
   }
 
-  function run(groups: readonly FileGroup[]): void {
+  function run(groups: readonly FileSet[]): void {
     for (const group of groups) {
       group.isRunning = true;
       group.retry?.cancel();
@@ -220,7 +214,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
   }
 
   /** Waits until no transaction works on these groups, and keeps the next one from beginning. */
-  async function lock(groups: Iterable<FileGroup>): Promise<() => void> {
+  async function lock(groups: Iterable<FileSet>): Promise<() => void> {
     const mine = [...groups];
     for (const group of mine) locked.add(group);
     await until(changed.changes, () => !mine.some((group) => group.isRunning));
@@ -296,7 +290,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
 }
 
 /** Whether every output of the unit, rendered from what is known now, stands at its destination. */
-async function isAsRendered(unit: FileUnit, accounts: Accounts): Promise<boolean> {
+async function isAsRendered(unit: ManagedFile, accounts: Accounts): Promise<boolean> {
   const execution = unit.consumer?.rehearse(() => undefined);
   if (execution === undefined || execution.missing.length > 0) return false;
   for (const output of await outputsOf(unit.config, execution, accounts)) {
@@ -306,7 +300,7 @@ async function isAsRendered(unit: FileUnit, accounts: Accounts): Promise<boolean
 }
 
 /** An owner that does not exist now has nothing that could be recovered. */
-function ownedDestination({ config }: FileUnit, accounts: Accounts): OwnedDestination {
+function ownedDestination({ config }: ManagedFile, accounts: Accounts): OwnedDestination {
   const { destination, owner, place, staging } = config;
   try {
     return { destination, staging, uid: owner === undefined ? undefined : accounts.uid(owner, place) };
@@ -356,7 +350,7 @@ function createTools(
     observer: options.observer ?? {},
     noteWritten: options.noteWritten,
     signal,
-    load: (unit: FileUnit) => register.load(unit),
+    load: (unit: ManagedFile) => register.load(unit),
     onStep,
   };
 }

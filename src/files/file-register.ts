@@ -12,31 +12,31 @@ import type { Store } from '../store/store.ts';
 import {
   createGroup,
   createUnit,
-  type FileGroup,
-  type FileUnit,
+  type FileSet,
   groupKey,
   groupNotifications,
-} from './file-group.ts';
+  type ManagedFile,
+} from './file-set.ts';
 
 export interface FileRegister {
   /** In the order of the config. */
-  units(): FileUnit[];
-  groups(): FileGroup[];
-  find(destination: string): FileUnit | undefined;
-  groupOf(unit: FileUnit): FileGroup;
+  units(): ManagedFile[];
+  groups(): FileSet[];
+  find(destination: string): ManagedFile | undefined;
+  groupOf(unit: ManagedFile): FileSet;
   /** The group that a file with this config would join, if there is one. */
-  findGroup(config: FileConfig): FileGroup | undefined;
+  findGroup(config: FileConfig): FileSet | undefined;
   /** Reads and parses the template and binds it to the store. Throws `template_invalid`. */
-  load(unit: FileUnit): Promise<TemplateConsumer>;
+  load(unit: ManagedFile): Promise<TemplateConsumer>;
   /** After a crash: the programs of this destination were not told; `journals` are removed when they are. */
   owe(destination: string, journals: readonly string[]): void;
   /** Reads the templates again, or the one at `path`; tells the destinations of those that have another text. */
   reloadTemplates(path?: string): Promise<string[]>;
   templatePaths(): string[];
-  add(config: FileConfig, order: number, template: LoadedTemplate): FileUnit;
+  add(config: FileConfig, order: number, template: LoadedTemplate): ManagedFile;
   /** Takes another config over, without letting go of what the file uses. */
-  change(unit: FileUnit, config: FileConfig, order: number, template: LoadedTemplate): Promise<void>;
-  remove(unit: FileUnit): Promise<void>;
+  change(unit: ManagedFile, config: FileConfig, order: number, template: LoadedTemplate): Promise<void>;
+  remove(unit: ManagedFile): Promise<void>;
 }
 
 interface RegisterOptions {
@@ -48,26 +48,26 @@ interface RegisterOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   /** The output of a file of this group may differ now. */
-  readonly onChange: (group: FileGroup) => void;
+  readonly onChange: (group: FileSet) => void;
 }
 
 export function createFileRegister(options: RegisterOptions): FileRegister {
   const { clock, compile, logger } = options;
-  const units = new Map<string, FileUnit>();
-  const groups = new Map<string, FileGroup>();
+  const units = new Map<string, ManagedFile>();
+  const groups = new Map<string, FileSet>();
 
-  function groupFor(config: FileConfig): FileGroup {
+  function groupFor(config: FileConfig): FileSet {
     const key = groupKey(config);
     const group = groups.get(key) ?? createGroup(config.set ?? config.destination, config.set, clock);
     groups.set(key, group);
     return group;
   }
 
-  function groupOf(unit: FileUnit): FileGroup {
+  function groupOf(unit: ManagedFile): FileSet {
     return groupFor(unit.config);
   }
 
-  function bind(unit: FileUnit, template: LoadedTemplate): TemplateConsumer {
+  function bind(unit: ManagedFile, template: LoadedTemplate): TemplateConsumer {
     const { consumer } = unit;
     unit.templateText = template.text;
     if (consumer !== undefined) {
@@ -85,16 +85,16 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
     });
   }
 
-  function touch(unit: FileUnit): void {
+  function touch(unit: ManagedFile): void {
     unit.isDirty = true;
     options.onChange(groupOf(unit));
   }
 
-  function join(unit: FileUnit): void {
+  function join(unit: ManagedFile): void {
     groupOf(unit).units.push(unit);
   }
 
-  function leave(unit: FileUnit): void {
+  function leave(unit: ManagedFile): void {
     const group = groupOf(unit);
     group.units.splice(group.units.indexOf(unit), 1);
     dropForeignDebts(group);
@@ -104,7 +104,7 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
   }
 
   /** Whether it has another text than before. */
-  async function reload(unit: FileUnit): Promise<boolean> {
+  async function reload(unit: ManagedFile): Promise<boolean> {
     try {
       const template = await loadTemplate(unit.config, compile);
       unit.templateProblem = undefined;
@@ -189,7 +189,7 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
 }
 
 /** What no file of the group asks for any more is not owed. */
-function dropForeignDebts(group: FileGroup): void {
+function dropForeignDebts(group: FileSet): void {
   const wanted = groupNotifications(group);
   for (const key of group.owed.keys()) if (!wanted.has(key)) group.owed.delete(key);
   if (!group.units.some((unit) => unit.config.settle !== undefined)) group.owesSettle = false;

@@ -1,11 +1,11 @@
 // Quiescence: secrets that are changed together arrive one after the other, and their files are to be committed and their
 // programs told once. A group that has changed waits until nothing has changed for a moment, but not for ever.
 import type { Clock, Timer } from '../base/time/clock.ts';
-import type { FileGroup } from './file-group.ts';
+import type { FileSet } from './file-set.ts';
 
 export interface QuietTime {
   /** A secret of the group has changed: `onQuiet` is called for it later, or at once where it wants no wait. */
-  noteChange(group: FileGroup): void;
+  noteChange(group: FileSet): void;
   /** Somebody waits for the files: what waits for quiet goes ahead now. */
   flush(): void;
   close(): void;
@@ -17,10 +17,10 @@ interface Waiting {
   readonly latest: number;
 }
 
-export function createQuietTime(clock: Clock, onQuiet: (group: FileGroup) => void): QuietTime {
-  const waiting = new Map<FileGroup, Waiting>();
+export function createQuietTime(clock: Clock, onQuiet: (group: FileSet) => void): QuietTime {
+  const waiting = new Map<FileSet, Waiting>();
 
-  function end(group: FileGroup): void {
+  function end(group: FileSet): void {
     waiting.get(group)?.timer.cancel();
     waiting.delete(group);
     onQuiet(group);
@@ -50,7 +50,7 @@ export function createQuietTime(clock: Clock, onQuiet: (group: FileGroup) => voi
 }
 
 /** Of a set the longest wish of any of its files. */
-function waitOf(group: FileGroup): { minMs: number; maxMs: number } {
+function waitOf(group: FileSet): { minMs: number; maxMs: number } {
   const waits = group.units.map(({ config }) => config.wait);
   return {
     minMs: Math.max(0, ...waits.map(({ minMs }) => minMs)),

@@ -5,8 +5,8 @@ import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { Prepared } from '../base/prepared.ts';
 import type { FileConfig } from '../config/resolved.ts';
 import { type CompileTemplate, type LoadedTemplate, loadTemplate } from '../content/template-loader.ts';
-import type { FileGroup, FileUnit } from './file-group.ts';
 import type { FileRegister } from './file-register.ts';
+import type { FileSet, ManagedFile } from './file-set.ts';
 
 /** Destinations. */
 export interface ReconcileResult {
@@ -20,8 +20,8 @@ interface ReconcileTools {
   readonly register: FileRegister;
   readonly compile: CompileTemplate;
   /** Waits until nothing works on these groups; the answer lets them go on. */
-  readonly lock: (groups: Iterable<FileGroup>) => Promise<() => void>;
-  readonly queue: (group: FileGroup) => void;
+  readonly lock: (groups: Iterable<FileSet>) => Promise<() => void>;
+  readonly queue: (group: FileSet) => void;
   /** Every template is to be executed again: names mean something else. */
   readonly isForced: boolean;
   /** Every template is to be parsed again: the rules of `template` are others. */
@@ -60,7 +60,7 @@ async function commitFiles(
 ): Promise<ReconcileResult> {
   const { register } = tools;
   const plan = compare(files, tools, templates);
-  const touched = new Set<FileGroup>();
+  const touched = new Set<FileSet>();
   for (const { unit, config } of [...plan.changed, ...plan.removed, ...plan.added]) {
     if (unit !== undefined) touched.add(register.groupOf(unit));
     const joined = config === undefined ? undefined : register.findGroup(config);
@@ -95,9 +95,9 @@ async function commitFiles(
 
 interface Plan {
   readonly added: { readonly config: FileConfig; readonly order: number; readonly unit?: undefined }[];
-  readonly changed: { readonly unit: FileUnit; readonly config: FileConfig; readonly order: number }[];
-  readonly removed: { readonly unit: FileUnit; readonly config?: undefined }[];
-  readonly kept: { readonly unit: FileUnit; readonly config: FileConfig; readonly order: number }[];
+  readonly changed: { readonly unit: ManagedFile; readonly config: FileConfig; readonly order: number }[];
+  readonly removed: { readonly unit: ManagedFile; readonly config?: undefined }[];
+  readonly kept: { readonly unit: ManagedFile; readonly config: FileConfig; readonly order: number }[];
 }
 
 function compare(
@@ -122,7 +122,7 @@ function compare(
 }
 
 /** A unit that was never loaded has no text yet: it reads its template when it begins. */
-function hasText(unit: FileUnit, template: LoadedTemplate | undefined): boolean {
+function hasText(unit: ManagedFile, template: LoadedTemplate | undefined): boolean {
   const isProblem = unit.templateProblem !== undefined;
   return !isProblem && (unit.templateText === undefined || template?.text.equals(unit.templateText) === true);
 }

@@ -4,7 +4,7 @@ import { open, unlink } from 'node:fs/promises';
 import type { Logger } from '../../base/logger.ts';
 import type { HeldFolder } from '../../base/paths/held-folder.ts';
 import { errnoOf } from '../../base/system/errno.ts';
-import type { FileUnit } from '../file-group.ts';
+import type { ManagedFile } from '../file-set.ts';
 import type { Accounts } from './accounts.ts';
 import { refuseBorrowed } from './copy-file.ts';
 import { atDestination } from './destination.ts';
@@ -14,7 +14,7 @@ const { O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
 
 /** Only what this run of the agent knows to be its own: a file that was never current is left alone. */
 export async function removeFiles(
-  units: readonly FileUnit[],
+  units: readonly ManagedFile[],
   { logger, accounts }: { readonly logger: Logger; readonly accounts: Accounts },
 ): Promise<void> {
   await Promise.all(
@@ -33,7 +33,7 @@ export async function removeFiles(
   );
 }
 
-async function removeFile({ config }: FileUnit, accounts: Accounts): Promise<void> {
+async function removeFile({ config }: ManagedFile, accounts: Accounts): Promise<void> {
   const uid = config.owner === undefined ? undefined : accounts.uid(config.owner, `${config.place}.owner`);
   const { place, destination } = config;
   await atDestination({ place, destination, uid, createParents: false }, async ({ name }, folder) => {
@@ -64,6 +64,6 @@ async function unlinkIfThere(path: string): Promise<void> {
   });
 }
 
-function contextOf(unit: FileUnit): { place: string; path: string; verb: string } {
+function contextOf(unit: ManagedFile): { place: string; path: string; verb: string } {
   return { place: `${unit.config.place}.destination`, path: unit.config.destination, verb: 'remove' };
 }

@@ -5,14 +5,14 @@ import { describeError } from '../../base/errors.ts';
 import { differenceOf, type FileDifference, printAt } from '../../base/paths/file-print.ts';
 import { createFolderWatch } from '../../base/paths/folder-watch.ts';
 import type { Timer } from '../../base/time/clock.ts';
-import type { FileGroup, FileUnit } from '../file-group.ts';
 import type { FileRegister } from '../file-register.ts';
+import type { FileSet, ManagedFile } from '../file-set.ts';
 import { nextDrift, repairDelayMs } from './drift-policy.ts';
 import { type DriftTools, noteDrift } from './note-drift.ts';
 
 export interface DriftWatch {
   /** A transaction of the group is over: what it left is what is watched. */
-  ended(group: FileGroup): void;
+  ended(group: FileSet): void;
   /** Looks at every file now, or those that use one of `keys`. What puts something right has begun when it resolves. */
   look(keys?: readonly string[]): Promise<void>;
   close(): void;
@@ -23,15 +23,15 @@ export interface DriftOptions extends DriftTools {
   /** Numbers in [0, 1). */
   readonly random: () => number;
   /** Begins a transaction of the group. */
-  readonly repair: (group: FileGroup) => void;
+  readonly repair: (group: FileSet) => void;
   /** Whether the bytes in place are those that the unit renders to now. */
-  readonly isSame: (unit: FileUnit) => Promise<boolean>;
+  readonly isSame: (unit: ManagedFile) => Promise<boolean>;
 }
 
 /** Editors and package managers write in several steps. */
 const calmMs = 50;
 const sweepMs = 5 * 60_000;
-const inPlace: ReadonlySet<FileGroup['step']> = new Set(['current', 'owed']);
+const inPlace: ReadonlySet<FileSet['step']> = new Set(['current', 'owed']);
 
 export function createDriftWatch(options: DriftOptions): DriftWatch {
   const { register, clock, logger } = options;
@@ -39,12 +39,12 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
   const watched = createWatchedPaths();
   const suspects = new Set<string>();
   /** To be looked at when the transaction that runs is over. */
-  const missed = new WeakSet<FileUnit>();
-  const timers = new Map<'calm' | 'renewal' | 'sweep' | FileUnit, Timer>();
+  const missed = new WeakSet<ManagedFile>();
+  const timers = new Map<'calm' | 'renewal' | 'sweep' | ManagedFile, Timer>();
   let isClosed = false;
 
   /** At most one of a kind at a time. */
-  function later(key: 'calm' | 'renewal' | 'sweep' | FileUnit, delayMs: number, work: () => void): void {
+  function later(key: 'calm' | 'renewal' | 'sweep' | ManagedFile, delayMs: number, work: () => void): void {
     if (isClosed || timers.has(key)) return;
     const timer = clock.setTimer(delayMs, () => {
       timers.delete(key);
@@ -70,7 +70,7 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
     );
   }
 
-  async function lookAt(units: Iterable<FileUnit>): Promise<void> {
+  async function lookAt(units: Iterable<ManagedFile>): Promise<void> {
     for (const unit of units) {
       await lookAtUnit(unit).catch((error: unknown) =>
         logger.debug(
@@ -82,12 +82,12 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
   }
 
   /** A transaction looks at the files that it writes, as they are before: at the others, and at what comes after, nobody. */
-  function isPutOff(unit: FileUnit, group: FileGroup): boolean {
+  function isPutOff(unit: ManagedFile, group: FileSet): boolean {
     if (group.isRunning) missed.add(unit);
     return group.isRunning;
   }
 
-  async function lookAtUnit(unit: FileUnit): Promise<void> {
+  async function lookAtUnit(unit: ManagedFile): Promise<void> {
     const group = register.groupOf(unit);
     if (isClosed || isPutOff(unit, group)) return;
     // What kept it from being written may have gone.
@@ -100,7 +100,7 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
     else later(unit, delayMs, () => putRight(unit, what));
   }
 
-  function putRight(unit: FileUnit, what: FileDifference): void {
+  function putRight(unit: ManagedFile, what: FileDifference): void {
     const group = register.groupOf(unit);
     unit.suspicion = what;
     unit.isDirty = true;
@@ -108,7 +108,7 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
     if (inPlace.has(group.step)) options.repair(group);
   }
 
-  async function report(unit: FileUnit, what: FileDifference): Promise<void> {
+  async function report(unit: ManagedFile, what: FileDifference): Promise<void> {
     if (what === 'content' && (await options.isSame(unit))) {
       await takePrints(unit);
       return noteRight(unit);
@@ -141,12 +141,12 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
 }
 
 /** So far as it is known: one whose template could not be read yet uses whatever it may be. */
-function usesOneOf({ consumer }: FileUnit, keys: ReadonlySet<string>): boolean {
+function usesOneOf({ consumer }: ManagedFile, keys: ReadonlySet<string>): boolean {
   return consumer === undefined || consumer.keys().some((key) => keys.has(key));
 }
 
 /** The first difference of what the unit has put in place. */
-async function differenceAt(unit: FileUnit): Promise<FileDifference | undefined> {
+async function differenceAt(unit: ManagedFile): Promise<FileDifference | undefined> {
   for (const [destination, print] of unit.prints) {
     const what = differenceOf(print, await printAt(destination));
     if (what !== undefined) return what;
@@ -156,25 +156,25 @@ async function differenceAt(unit: FileUnit): Promise<FileDifference | undefined>
 }
 
 /** Somebody put it right. */
-function noteRight(unit: FileUnit): void {
+function noteRight(unit: ManagedFile): void {
   if (unit.drift?.isOpen === true) unit.drift = { ...unit.drift, isOpen: false };
 }
 
 /** What is there now is what was meant. */
-async function takePrints(unit: FileUnit): Promise<void> {
+async function takePrints(unit: ManagedFile): Promise<void> {
   for (const destination of unit.prints.keys()) unit.prints.set(destination, await printAt(destination));
 }
 
 interface WatchedPaths {
   /** Whether the unit's paths are others than before. */
-  update(unit: FileUnit): boolean;
-  ownerOf(path: string): FileUnit | undefined;
+  update(unit: ManagedFile): boolean;
+  ownerOf(path: string): ManagedFile | undefined;
   all(): Iterable<string>;
 }
 
 function createWatchedPaths(): WatchedPaths {
-  const paths = new WeakMap<FileUnit, readonly string[]>();
-  const owners = new Map<string, FileUnit>();
+  const paths = new WeakMap<ManagedFile, readonly string[]>();
+  const owners = new Map<string, ManagedFile>();
   return {
     update(unit) {
       const before = paths.get(unit) ?? [];
@@ -191,7 +191,7 @@ function createWatchedPaths(): WatchedPaths {
 }
 
 /** The destinations and, where one is a link, what it leads to. */
-function pathsOf(unit: FileUnit): string[] {
+function pathsOf(unit: ManagedFile): string[] {
   const destinations = new Set([unit.config.destination, ...unit.prints.keys()]);
   return [...destinations].flatMap((destination) => {
     try {

@@ -3,7 +3,7 @@
 import type { Logger } from '../../base/logger.ts';
 import { differenceOf, type FileDifference, printAt } from '../../base/paths/file-print.ts';
 import type { Clock } from '../../base/time/clock.ts';
-import type { FileUnit } from '../file-group.ts';
+import type { ManagedFile } from '../file-set.ts';
 import type { RenderObserver } from '../transaction/ports.ts';
 import { isWorthTelling, nextDrift } from './drift-policy.ts';
 
@@ -22,7 +22,7 @@ export const driftWords: Readonly<Record<FileDifference, string>> = {
 };
 
 /** `isOpen`: it is left so. */
-export function noteDrift(unit: FileUnit, what: FileDifference, isOpen: boolean, tools: DriftTools): void {
+export function noteDrift(unit: ManagedFile, what: FileDifference, isOpen: boolean, tools: DriftTools): void {
   const { destination } = unit.config;
   unit.drift = { ...nextDrift(unit.drift, what, tools.clock.wall()), isOpen };
   tools.observer.drifted?.(destination, what);
@@ -34,7 +34,7 @@ export function noteDrift(unit: FileUnit, what: FileDifference, isOpen: boolean,
 }
 
 /** Programs that are told of a file may give it to whom they want, where the config names nobody. */
-export async function acceptOwner(unit: FileUnit): Promise<void> {
+export async function acceptOwner(unit: ManagedFile): Promise<void> {
   if (unit.config.owner !== undefined || unit.config.notify.length === 0) return;
   for (const [destination, print] of unit.prints) {
     const now = await printAt(destination);

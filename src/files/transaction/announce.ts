@@ -2,7 +2,7 @@
 // in the order of the config; and a rollback of those whose programs did not take the new files.
 import { errorCode } from '../../base/errors.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
-import { groupNotifications, inOrder } from '../file-group.ts';
+import { groupNotifications, inOrder } from '../file-set.ts';
 import { attempt, type GroupRun, masksOf, moveOn, type TransactionTools } from './group-run.ts';
 import { type Notification, sendNotification } from './notification.ts';
 import { type Probe, probeKey, settle } from './settle.ts';

@@ -15,7 +15,7 @@ import { createFifoServer, type FifoServer, type FifoValue } from '../disk/fifo-
 import { discardStaged, isStaged, type Output, type StagedFile, stageOutput } from '../disk/stage.ts';
 import { createStandardStream } from '../disk/standard-stream.ts';
 import { noteDrift } from '../drift/note-drift.ts';
-import { enterStep, type FileGroup, type FileUnit, groupNotifications, inOrder } from '../file-group.ts';
+import { enterStep, type FileSet, groupNotifications, inOrder, type ManagedFile } from '../file-set.ts';
 import { outputsOf } from '../unit-output.ts';
 import { runChecked } from './checked-command.ts';
 import type { Limit } from './limit.ts';
@@ -38,31 +38,31 @@ export interface TransactionTools {
   /** Aborted when the pipeline closes. */
   readonly signal: AbortSignal;
   /** Reads and parses the template of a unit that has none yet; throws `template_invalid`. */
-  readonly load: (unit: FileUnit) => Promise<TemplateConsumer>;
+  readonly load: (unit: ManagedFile) => Promise<TemplateConsumer>;
   /** A group has come to another step. */
   readonly onStep: () => void;
 }
 
 export interface GroupRun {
-  readonly group: FileGroup;
+  readonly group: FileSet;
   step: Step;
-  readonly executions: Map<FileUnit, Execution>;
-  readonly staged: Map<FileUnit, StagedFile[]>;
+  readonly executions: Map<ManagedFile, Execution>;
+  readonly staged: Map<ManagedFile, StagedFile[]>;
   /** How the files are that have their bytes already, and those that were committed. */
-  readonly prints: Map<FileUnit, Map<string, FilePrint | undefined>>;
-  readonly fifos: Map<FileUnit, { readonly next: FifoValue; readonly previous: FifoValue | undefined }>;
+  readonly prints: Map<ManagedFile, Map<string, FilePrint | undefined>>;
+  readonly fifos: Map<ManagedFile, { readonly next: FifoValue; readonly previous: FifoValue | undefined }>;
   /** To be called when the files have the bytes that were staged. */
   readonly written: (() => void)[];
   commit: Commit | undefined;
   /** When the newest secret of each file that was committed was obtained, in wall time. */
-  readonly obtainedAt: Map<FileUnit, number>;
+  readonly obtainedAt: Map<ManagedFile, number>;
   failure: { readonly step: Step; readonly error: unknown } | undefined;
   wasRolledBack: boolean;
   /** Sends what is owed from before, although files are to be rendered: that comes next. */
   readonly isNotifyOnly: boolean;
 }
 
-export function createRun(group: FileGroup, tools: TransactionTools): GroupRun {
+export function createRun(group: FileSet, tools: TransactionTools): GroupRun {
   let step: Step = 'retire';
   if (group.notifiesFirst) step = 'notify';
   else if (group.units.some((unit) => unit.isDirty)) step = 'stage';
@@ -75,7 +75,7 @@ export function createRun(group: FileGroup, tools: TransactionTools): GroupRun {
 }
 
 /** A run that is not noted on the group: for drills. */
-export function createRehearsal(group: FileGroup): GroupRun {
+export function createRehearsal(group: FileSet): GroupRun {
   return {
     group,
     step: 'stage',
@@ -142,14 +142,14 @@ function steppedGroup({ group, step, executions, failure }: GroupRun, result: St
   return { set, destinations, versions, step, result, failure: error, isWanted };
 }
 
-function asksFor({ check, notify, settle }: FileUnit['config'], step: Step): boolean {
+function asksFor({ check, notify, settle }: ManagedFile['config'], step: Step): boolean {
   if (step === 'check') return check !== undefined;
   if (step === 'notify') return notify.length > 0;
   return step !== 'settle' || settle !== undefined;
 }
 
 /** What the output of commands must not show: the values of everything that this group renders. */
-export function masksOf(group: FileGroup, executions: ReadonlyMap<FileUnit, Execution>): SecretValue[] {
+export function masksOf(group: FileSet, executions: ReadonlyMap<ManagedFile, Execution>): SecretValue[] {
   const all = group.units.map((unit) => executions.get(unit) ?? unit.unsettled);
   return valuesOf(new Set(all.flatMap((execution) => [...(execution?.versions.values() ?? [])])));
 }
@@ -170,7 +170,7 @@ async function stageGroup(run: GroupRun, tools: TransactionTools): Promise<StepR
   return 'same';
 }
 
-function execute(run: GroupRun, unit: FileUnit, tools: TransactionTools): void {
+function execute(run: GroupRun, unit: ManagedFile, tools: TransactionTools): void {
   if (unit.consumer === undefined) return;
   unit.isDirty = false;
   try {
@@ -187,7 +187,7 @@ function execute(run: GroupRun, unit: FileUnit, tools: TransactionTools): void {
 
 async function stageUnit(
   run: GroupRun,
-  unit: FileUnit,
+  unit: ManagedFile,
   execution: Execution,
   tools: TransactionTools,
 ): Promise<void> {
@@ -224,7 +224,7 @@ async function stageUnit(
   noteMended(unit, wasMended, tools);
 }
 
-function noteMended(unit: FileUnit, wasMended: boolean, tools: TransactionTools): void {
+function noteMended(unit: ManagedFile, wasMended: boolean, tools: TransactionTools): void {
   // The bytes were right, so it was no more than that.
   if (wasMended && unit.suspicion !== undefined)
     noteDrift(unit, unit.suspicion === 'owner' ? 'owner' : 'mode', false, tools);
@@ -242,7 +242,7 @@ function takePrints(run: GroupRun): void {
 /** Whether the value differs from what readers of the FIFO get now. */
 async function stageFifo(
   run: GroupRun,
-  unit: FileUnit,
+  unit: ManagedFile,
   output: Output,
   tools: TransactionTools,
 ): Promise<boolean> {
@@ -258,7 +258,7 @@ async function stageFifo(
   return !isSame;
 }
 
-async function openFifo(unit: FileUnit, output: Output, tools: TransactionTools): Promise<FifoServer> {
+async function openFifo(unit: ManagedFile, output: Output, tools: TransactionTools): Promise<FifoServer> {
   const { clock, logger } = tools;
   const stream = standardStreamOf(output.destination);
   if (stream !== undefined) return createStandardStream(stream);
@@ -330,7 +330,7 @@ async function commitGroup(run: GroupRun, tools: TransactionTools): Promise<Step
 }
 
 /** Their files are replaced, or found to be as they should: nothing of them is to be put back any more. */
-export async function finishFailedRollbacks({ failedRollbacks }: FileGroup): Promise<void> {
+export async function finishFailedRollbacks({ failedRollbacks }: FileSet): Promise<void> {
   for (const commit of failedRollbacks) {
     await commit.finish(true).then(
       () => failedRollbacks.delete(commit),
@@ -339,7 +339,7 @@ export async function finishFailedRollbacks({ failedRollbacks }: FileGroup): Pro
   }
 }
 
-function noteCommit(run: GroupRun, unit: FileUnit, execution: Execution, tools: TransactionTools): void {
+function noteCommit(run: GroupRun, unit: ManagedFile, execution: Execution, tools: TransactionTools): void {
   unit.consumer?.hold(execution, 'committed');
   unit.unsettled = execution;
   unit.versions = new Map([...execution.versions].map(([key, version]) => [key, version.number]));
@@ -371,7 +371,7 @@ function canRollBack(run: GroupRun): boolean {
   return commit?.hasPrevious !== false && [...fifos.values()].every(({ previous }) => previous !== undefined);
 }
 
-function stagedPath(run: GroupRun, unit: FileUnit | undefined): string | undefined {
+function stagedPath(run: GroupRun, unit: ManagedFile | undefined): string | undefined {
   if (unit === undefined) return undefined;
   return run.staged.get(unit)?.find((file) => file.destination === unit.config.destination)?.path;
 }

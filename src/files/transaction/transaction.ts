@@ -3,7 +3,7 @@
 import { errorCode } from '../../base/errors.ts';
 import { removeJournal } from '../disk/journal.ts';
 import { acceptOwner } from '../drift/note-drift.ts';
-import { enterStep, type FileGroup, noteFailure } from '../file-group.ts';
+import { enterStep, type FileSet, noteFailure } from '../file-set.ts';
 import { notifyGroups, rollBackGroups, settleGroups } from './announce.ts';
 import {
   createRun,
@@ -17,7 +17,7 @@ import {
 
 /** How it ended for one group. */
 export interface GroupOutcome {
-  readonly group: FileGroup;
+  readonly group: FileSet;
   /** Whether it must be tried again after a while. */
   readonly shouldRetry: boolean;
   readonly wasRolledBack: boolean;
@@ -27,7 +27,7 @@ export interface GroupOutcome {
 
 /** Never throws: each group's failure is noted on it. */
 export async function runTransaction(
-  groups: readonly FileGroup[],
+  groups: readonly FileSet[],
   tools: TransactionTools,
 ): Promise<GroupOutcome[]> {
   const runs = groups.map((group) => createRun(group, tools));
@@ -127,7 +127,7 @@ function report(run: GroupRun, tools: TransactionTools): void {
   enterStep(group, run.step, tools.clock);
 }
 
-function nameOf(group: FileGroup): Record<string, unknown> {
+function nameOf(group: FileSet): Record<string, unknown> {
   return group.set === undefined
     ? { destination: group.key }
     : { set: group.set, destinations: group.units.map((unit) => unit.config.destination) };

@@ -13,8 +13,8 @@ import type { Store } from '../../store/store.ts';
 import type { Accounts } from '../disk/accounts.ts';
 import { atDestination } from '../disk/destination.ts';
 import type { Output } from '../disk/stage.ts';
-import type { FileUnit } from '../file-group.ts';
 import type { FileRegister } from '../file-register.ts';
+import type { ManagedFile } from '../file-set.ts';
 import { outputsOf } from '../unit-output.ts';
 import { missingWords } from './file-status.ts';
 import { lineDiff } from './line-diff.ts';
@@ -61,10 +61,10 @@ export async function diffFiles(options: DiffOptions): Promise<FileDiff[]> {
 }
 
 async function executeAll(
-  units: readonly FileUnit[],
+  units: readonly ManagedFile[],
   { register, store, signal, refusals }: DiffOptions,
-): Promise<Map<FileUnit, Execution | Error>> {
-  const executions = new Map<FileUnit, Execution | Error>();
+): Promise<Map<ManagedFile, Execution | Error>> {
+  const executions = new Map<ManagedFile, Execution | Error>();
   // Patience that has ended is an answer too: what came until then is shown.
   await until(
     (listener) => {
@@ -84,7 +84,7 @@ async function executeAll(
   return executions;
 }
 
-async function executeUnit(unit: FileUnit, register: FileRegister): Promise<Execution | Error> {
+async function executeUnit(unit: ManagedFile, register: FileRegister): Promise<Execution | Error> {
   try {
     unit.consumer ??= await register.load(unit);
     return unit.consumer.execute();
@@ -98,7 +98,7 @@ function isDecided(execution: Execution | Error, refusals: Refusals): boolean {
   return execution.missing.every((one) => isKnownNotToCome(one, refusals));
 }
 
-async function diffUnit(unit: FileUnit, execution: Execution, accounts: Accounts): Promise<FileDiff[]> {
+async function diffUnit(unit: ManagedFile, execution: Execution, accounts: Accounts): Promise<FileDiff[]> {
   try {
     const show = await createMask(unit, execution);
     const diffs: FileDiff[] = [];
@@ -169,7 +169,7 @@ function changedAttributes(
  * secret has another value. So a value is masked also where it was encoded, cut or joined, and an old value in the file
  * too, which nobody knows any more.
  */
-async function createMask(unit: FileUnit, execution: Execution): Promise<(line: string) => string> {
+async function createMask(unit: ManagedFile, execution: Execution): Promise<(line: string) => string> {
   const source = await sourceText(unit);
   const known = new Set(source.match(token));
   const values = valuesOf(execution.versions.values()).map((value) => value.text());
@@ -187,7 +187,7 @@ async function createMask(unit: FileUnit, execution: Execution): Promise<(line: 
 }
 
 /** Empty when the template cannot make anything of other values: then only its own words are shown. */
-function simulatedOutput(unit: FileUnit): string {
+function simulatedOutput(unit: ManagedFile): string {
   try {
     return (
       unit.consumer?.rehearse(makeUpOnce((_key, secret) => simulateAll(secret))).output.toString('utf8') ?? ''
@@ -197,7 +197,7 @@ function simulatedOutput(unit: FileUnit): string {
   }
 }
 
-async function sourceText(unit: FileUnit): Promise<string> {
+async function sourceText(unit: ManagedFile): Promise<string> {
   const { source } = unit.config;
   return source.kind === 'inline' ? source.text : readFile(source.path, 'utf8').catch(() => '');
 }

@@ -8,8 +8,8 @@ import type { SecretOverride } from '../../content/template-consumer.ts';
 import type { Entry } from '../../store/entry.ts';
 import type { Store } from '../../store/store.ts';
 import { discardStaged, isStaged, type StagedFile, stageOutput } from '../disk/stage.ts';
-import { type FileGroup, type FileUnit, groupNotifications } from '../file-group.ts';
 import type { FileRegister } from '../file-register.ts';
+import { type FileSet, groupNotifications, type ManagedFile } from '../file-set.ts';
 import {
   checkGroup,
   createRehearsal,
@@ -77,7 +77,7 @@ export async function drillFiles(request: DrillRequest, options: DrillOptions): 
 }
 
 async function rehearse(
-  group: FileGroup,
+  group: FileSet,
   request: DrillRequest,
   { tools }: DrillOptions,
 ): Promise<DrillStep[]> {
@@ -146,7 +146,7 @@ async function note(
   return isOk;
 }
 
-function judge(unit: FileUnit, group: FileGroup, steps: readonly DrillStep[], kind: DrillKind): DrilledFile {
+function judge(unit: ManagedFile, group: FileSet, steps: readonly DrillStep[], kind: DrillKind): DrilledFile {
   const common = { destination: unit.config.destination, set: group.set, steps };
   const failed = steps.find((step) => !step.isOk);
   if (failed !== undefined) {
@@ -180,7 +180,7 @@ function isRestart({ config }: Notification): boolean {
 }
 
 /** Nothing happens to a file while its upstream is away; what counts is for how long. */
-function duringOutage(unit: FileUnit, group: FileGroup, entry: Entry, { tools }: DrillOptions): DrilledFile {
+function duringOutage(unit: ManagedFile, group: FileSet, entry: Entry, { tools }: DrillOptions): DrilledFile {
   const common = { destination: unit.config.destination, set: group.set, steps: [] };
   if (entry.current === undefined) {
     return {

@@ -6,8 +6,8 @@ import type { MissingDependency } from '../../content/template-consumer.ts';
 import type { Store } from '../../store/store.ts';
 import type { Drift } from '../drift/drift-policy.ts';
 import { driftWords } from '../drift/note-drift.ts';
-import type { FileGroup, FileUnit, GroupFailure } from '../file-group.ts';
-import { groupNotifications } from '../file-group.ts';
+import type { FileSet, GroupFailure, ManagedFile } from '../file-set.ts';
+import { groupNotifications } from '../file-set.ts';
 import { busySteps, type Step } from '../transaction/transaction-policy.ts';
 
 // tmpfs and ramfs, by statfs(2).
@@ -57,7 +57,7 @@ interface SecretUse {
   readonly expiresAt: number | undefined;
 }
 
-export function fileStatus(unit: FileUnit, group: FileGroup): FileStatus {
+export function fileStatus(unit: ManagedFile, group: FileSet): FileStatus {
   return {
     destination: unit.config.destination,
     place: unit.config.place,
@@ -77,12 +77,12 @@ export function fileStatus(unit: FileUnit, group: FileGroup): FileStatus {
 }
 
 /** In place, and nothing to be said about it: with a thousand files that is asked after each change, of each. */
-export function isWell(unit: FileUnit, group: FileGroup): boolean {
+export function isWell(unit: ManagedFile, group: FileSet): boolean {
   const isLeftAlone = unit.drift?.isOpen !== true && unit.templateProblem === undefined;
   return isLeftAlone && isReady(unit, group) && group.failure === undefined;
 }
 
-function isReady(unit: FileUnit, group: FileGroup): boolean {
+function isReady(unit: ManagedFile, group: FileSet): boolean {
   // What others made of it is left so because the config says it: what comes after the agent goes on with it.
   if (unit.drift?.isOpen === true && unit.drift.what === 'deleted') return false;
   if (group.step === 'current' || group.step === 'owed') return true;
@@ -90,11 +90,11 @@ function isReady(unit: FileUnit, group: FileGroup): boolean {
 }
 
 /** In a transaction that is not another try of one that failed: readiness must not come and go with the tries. */
-function isWellSoFar({ step, failure }: FileGroup): boolean {
+function isWellSoFar({ step, failure }: FileSet): boolean {
   return busySteps.has(step) && failure === undefined;
 }
 
-export function explainFile(unit: FileUnit, group: FileGroup, store: Store, wall: number): FileExplanation {
+export function explainFile(unit: ManagedFile, group: FileSet, store: Store, wall: number): FileExplanation {
   const status = fileStatus(unit, group);
   return {
     ...status,
@@ -115,7 +115,7 @@ export function explainFile(unit: FileUnit, group: FileGroup, store: Store, wall
   };
 }
 
-function notesOn(unit: FileUnit): string[] {
+function notesOn(unit: ManagedFile): string[] {
   const notes: string[] = [];
   const { destination, inPlace, fifo } = unit.config;
   if (inPlace) notes.push('written in place: a reader may see a mixture of old and new bytes for a moment');
@@ -134,7 +134,7 @@ function isOnDisk(path: string): boolean | undefined {
   }
 }
 
-function reasons(unit: FileUnit, group: FileGroup, status: FileStatus, wall: number): string[] {
+function reasons(unit: ManagedFile, group: FileSet, status: FileStatus, wall: number): string[] {
   const { failure } = group;
   const why = [headline(unit, group, wall)];
   if (unit.drift !== undefined) why.push(driftSentence(unit.drift, wall));
@@ -158,7 +158,7 @@ function reasons(unit: FileUnit, group: FileGroup, status: FileStatus, wall: num
   return why;
 }
 
-function headline(unit: FileUnit, group: FileGroup, wall: number): string {
+function headline(unit: ManagedFile, group: FileSet, wall: number): string {
   const since = ago(group.since, wall);
   switch (group.step) {
     case 'current':

@@ -3,8 +3,8 @@ import type { ErrorCode } from '../../base/errors.ts';
 import { type Changes, nextChange, until } from '../../base/time/until.ts';
 import type { MissingDependency } from '../../content/template-consumer.ts';
 import type { Store } from '../../store/store.ts';
-import type { FileGroup, FileUnit } from '../file-group.ts';
 import type { FileRegister } from '../file-register.ts';
+import type { FileSet, ManagedFile } from '../file-set.ts';
 
 export interface RenderResult {
   readonly destination: string;
@@ -57,7 +57,7 @@ export async function watchUntilRendered(options: WatchOptions): Promise<RenderR
   return register.units().map((unit) => resultOf(unit, register.groupOf(unit)));
 }
 
-function isDecided(unit: FileUnit, group: FileGroup, refusals: Refusals): boolean {
+function isDecided(unit: ManagedFile, group: FileSet, refusals: Refusals): boolean {
   if (group.isRunning) return false;
   if (group.step === 'current' || group.step === 'failing' || group.step === 'owed')
     return !hasNews(unit, group);
@@ -72,11 +72,11 @@ export function isKnownNotToCome({ key, reason }: MissingDependency, refusals: R
 }
 
 /** A change that came while the transaction ran. */
-function hasNews(unit: FileUnit, group: FileGroup): boolean {
+function hasNews(unit: ManagedFile, group: FileSet): boolean {
   return unit.isDirty && group.step === 'current';
 }
 
-function resultOf(unit: FileUnit, group: FileGroup): RenderResult {
+function resultOf(unit: ManagedFile, group: FileSet): RenderResult {
   const missing = unit.consumer?.missing() ?? [];
   const common = { destination: unit.config.destination, missing };
   const { failure } = group;

@@ -11,7 +11,7 @@ import type { Drift } from './drift/drift-policy.ts';
 import { type Notification, notificationsOf } from './transaction/notification.ts';
 import type { Step } from './transaction/transaction-policy.ts';
 
-export interface FileUnit {
+export interface ManagedFile {
   config: FileConfig;
   /** The place in the config, which is the order of notifications. */
   order: number;
@@ -47,11 +47,11 @@ export interface GroupFailure {
   readonly count: number;
 }
 
-export interface FileGroup {
+export interface FileSet {
   /** The set's name, or the destination of a file alone. */
   readonly key: string;
   readonly set: string | undefined;
-  readonly units: FileUnit[];
+  readonly units: ManagedFile[];
   step: Step;
   /** Wall time at which `step` began. */
   since: number;
@@ -77,7 +77,7 @@ export interface FileGroup {
 
 const longestTrace = 24;
 
-export function createUnit(config: FileConfig, order: number): FileUnit {
+export function createUnit(config: FileConfig, order: number): ManagedFile {
   return {
     config,
     order,
@@ -95,7 +95,7 @@ export function createUnit(config: FileConfig, order: number): FileUnit {
   };
 }
 
-export function createGroup(key: string, set: string | undefined, clock: Clock): FileGroup {
+export function createGroup(key: string, set: string | undefined, clock: Clock): FileSet {
   return {
     key,
     set,
@@ -121,7 +121,7 @@ export function groupKey(config: FileConfig): string {
   return config.set === undefined ? config.destination : `set ${config.set}`;
 }
 
-export function enterStep(group: FileGroup, step: Step, clock: Clock): void {
+export function enterStep(group: FileSet, step: Step, clock: Clock): void {
   if (group.step === step && group.trace.length > 0) return;
   group.step = step;
   group.since = clock.wall();
@@ -130,7 +130,7 @@ export function enterStep(group: FileGroup, step: Step, clock: Clock): void {
 }
 
 /** Returns whether this is news: the first failure in a row, or another one than the last. */
-export function noteFailure(group: FileGroup, step: Step, error: unknown, clock: Clock): boolean {
+export function noteFailure(group: FileSet, step: Step, error: unknown, clock: Clock): boolean {
   const before = group.failure;
   const code = errorCode(error);
   const message = describeError(error);
@@ -146,7 +146,7 @@ export function noteFailure(group: FileGroup, step: Step, error: unknown, clock:
 }
 
 /** Every notification of the group in declared order, identical ones once. */
-export function groupNotifications(group: FileGroup): Map<string, Notification> {
+export function groupNotifications(group: FileSet): Map<string, Notification> {
   const all = new Map<string, Notification>();
   for (const unit of inOrder(group.units)) {
     for (const notification of notificationsOf(unit.config)) {
@@ -156,7 +156,7 @@ export function groupNotifications(group: FileGroup): Map<string, Notification> 
   return all;
 }
 
-export function signalsProcess(group: FileGroup, process: string): boolean {
+export function signalsProcess(group: FileSet, process: string): boolean {
   return group.units.some(({ config }) =>
     config.notify.some((one) => one.kind === 'signal' && 'process' in one && one.process === process),
   );
@@ -168,7 +168,7 @@ const stepsInPlace: ReadonlySet<Step> = new Set(['settle', 'retire', 'current', 
  * Whether a program that reads the files may start: they are committed and all notifications sent (one might be the end of
  * a program that has just begun) or, where nothing better comes soon (upstream is away, a check fails), there from before.
  */
-export function isInPlace({ step, units }: FileGroup): boolean {
+export function isInPlace({ step, units }: FileSet): boolean {
   if (stepsInPlace.has(step)) return true;
   const isPending = units.some(
     ({ consumer }) => consumer === undefined || consumer.isMissing(({ reason }) => reason === 'pending'),
@@ -177,6 +177,6 @@ export function isInPlace({ step, units }: FileGroup): boolean {
   return units.every(({ config }) => existsSync(config.destination));
 }
 
-export function inOrder(units: readonly FileUnit[]): FileUnit[] {
+export function inOrder(units: readonly ManagedFile[]): ManagedFile[] {
   return [...units].sort((a, b) => a.order - b.order);
 }
