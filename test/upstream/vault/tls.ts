@@ -109,6 +109,29 @@ t.test('a redirect from https to http is not followed: the token would go in the
   t.equal(plain.requests.length, 0);
 });
 
+t.test(
+  'an active node whose certificate is of another authority gets no request, and is named',
+  async (t) => {
+    const { ca = '' } = write(t, { ca: authority.cert });
+    const foreign = await (await createAuthority('Another authority')).issue();
+    const active = await startStubVault({ tls: { cert: foreign.cert, key: foreign.key } });
+    t.teardown(active.close);
+    const { vault, upstream } = await startTls(t, good, { caFile: ca });
+    vault.route((request) => {
+      if (request.path === 'sys/health') return { status: 429, json: { standby: true } };
+      if (request.path === 'sys/leader') return { json: { leader_address: active.address } };
+      return { status: 307, headers: { location: `${active.address}${request.url}` } };
+    });
+    await waitFor('the state', () => upstream.status().state === 'standby');
+    const { message } = upstream.status();
+    t.match(
+      message,
+      `the standby ${vault.address} redirects to ${active.address}, and there no trusted TLS connection`,
+    );
+    t.equal(active.requests.length, 0);
+  },
+);
+
 t.test('cert: logs in with the client certificate, and again when it changes', async (t) => {
   const first = await authority.issue({ commonName: 'first', usage: 'client' });
   const second = await authority.issue({ commonName: 'second', usage: 'client' });
