@@ -63,3 +63,26 @@ t.test('a secret, a file, a process, an upstream, a listener', async (t) => {
       stderr: /did you mean application\?/,
     });
 });
+
+t.test('a version or a list of a path, as status shows it', async (t) => {
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  await vault.writeSecret('secret/app', { word: 'old' });
+  await vault.writeSecret('secret/app', { word: 'new' });
+  const contents = `{{ with secret "secret/app" }}{{ .Data.data.word }}{{ end }}
+    {{ with secret "secret/app?version=1" }}{{ .Data.data.word }}{{ end }} {{ range secrets "secret/" }}{{ . }}{{ end }}`;
+  const agent = startAgent(t, {
+    folder,
+    vault,
+    config: { files: [{ destination: join(folder, 'app.conf'), contents }] },
+  });
+  await agent.untilReady();
+  const ask = (what: string) => runProgram(t, ['explain', what, '--socket', agent.socket]);
+  t.match(await ask('secret/app?version=1'), {
+    code: 0,
+    stdout: /^secret .*:read secret\/app\?version=1\): fresh/,
+  });
+  t.notMatch((await ask('secret/app?version=1')).stdout, /read secret\/app\)/, 'and that one alone');
+  t.match(await ask('secret/'), { code: 0, stdout: /:list secret\): fresh/ });
+  t.match(await ask('secret/app?version=2'), { code: 4, stderr: /did you mean secret\/app\?version=1\?/ });
+});

@@ -1,6 +1,7 @@
 // One secret, file or process in sentences: what it waits for, since when and why.
 import type { ExplainedFile, Explanation } from '../../api/admin.ts';
 import { apiMoment, apiTime } from '../../api/api-time.ts';
+import { shownPath } from '../../api/shown-path.ts';
 import type { AgentStatus } from '../../api/status.ts';
 import { nearest } from '../../base/text/nearest.ts';
 import type { HookConfig } from '../../config/resolved.ts';
@@ -11,7 +12,7 @@ import type { Core } from '../wire.ts';
 import { statusOf } from './status.ts';
 import type { StatusSources } from './status-sources.ts';
 
-/** By the config's name, the path or the key of a secret, a file's destination, a process's or an upstream's name. */
+/** By the config's name, the path (as `status` shows it too) or the key of a secret, a file's destination, a process's or an upstream's name. */
 export function explainSubject(
   subject: string,
   core: Core,
@@ -20,7 +21,8 @@ export function explainSubject(
 ): Explanation | undefined {
   const status = statusOf(sources);
   const secrets = status.secrets.filter(
-    (one) => one.names.includes(subject) || one.path === subject || one.key === subject,
+    (one) =>
+      one.names.includes(subject) || [one.path, one.key, shownPath(one, status.secrets)].includes(subject),
   );
   const file = core.files.explain(subject);
   const processes = status.processes.filter((one) => one.name === subject);
@@ -65,7 +67,7 @@ export function nearestSubject(
   { secrets, files, processes, upstreams }: AgentStatus,
 ): string | undefined {
   return nearest(subject, [
-    ...secrets.flatMap(({ names, path }) => [...names, path]),
+    ...secrets.flatMap((one) => [...one.names, one.path, shownPath(one, secrets)]),
     ...files.map(({ destination }) => destination),
     ...[...processes, ...upstreams].map(({ name }) => name),
   ]);

@@ -1,5 +1,6 @@
 // `latchkey status` for people: the verdict first, each cause once with how much waits for it, then the tables.
 import { headlineOf } from '../../api/headline.ts';
+import { shownPath } from '../../api/shown-path.ts';
 import type { AgentStatus, FileStatus, SecretStatus, UpstreamStatus, WaitStatus } from '../../api/status.ts';
 import { formatSpan, formatTable } from './table.ts';
 import { type Tone, toned, unmarked } from './tone.ts';
@@ -139,15 +140,6 @@ function sayOfUpstream({ message, clock_skew_seconds: skew }: UpstreamStatus): s
       ? []
       : [`its clock is ${formatSpan(Math.abs(skew) * 1000)} ${skew < 0 ? 'behind' : 'ahead of'} this host's`];
   return [...(message === undefined ? [] : [message]), ...clocks].join('; ');
-}
-
-/** Versions, lists and writes of one path are told apart, as the key does it. */
-function shownPath({ upstream, key, path }: SecretStatus, all: readonly SecretStatus[]): string {
-  const [operation = ''] = key.slice(upstream.length + 1).split(' ', 1);
-  const rest = key.slice(upstream.length + operation.length + 2);
-  if (operation === 'list') return `${path}/`;
-  const isOnly = all.every((one) => one.path !== path || one.key === key);
-  return operation === 'write' && isOnly ? path : rest;
 }
 
 /** What waits for another of the list is counted there, and not told again. */
