@@ -37,6 +37,10 @@ t.test('says what is wrong, where, what was expected and what to do', async (t) 
       'log: { level: wran }',
       '1:15: log.level: expected one of debug, info, warn, error, got "wran"; did you mean warn?',
     ],
+    [
+      'upstreams: { u: { kind: gpc, project: p } }',
+      '1:25: upstreams.u.kind: expected one of vault, agent, aws, azure, env, exec, file, gcp, http, kubernetes, onepassword, got "gpc"; did you mean gcp?',
+    ],
     ['log: []', '1:6: log: expected a map, got a list'],
     ['files: {}', '1:8: files: expected a list; begin each item with a dash'],
     ['- a', '1:1: expected a map with the sections of the configuration'],

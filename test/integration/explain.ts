@@ -1,4 +1,5 @@
 // `latchkey explain` for everything that has a name, and the nearest name for what has none.
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { runProgram, startAgent } from '../support/cli.ts';
@@ -10,11 +11,19 @@ t.test('a secret, a file, a process, an upstream, a listener', async (t) => {
   const vault = await startDevVault(t);
   await vault.writeSecret('secret/app', { word: 'w' });
   const destination = join(folder, 'app.conf');
+  writeFileSync(join(folder, 'answer'), '{"value":"v"}');
   const agent = startAgent(t, {
     folder,
     vault,
     config: {
-      secrets: { application: { path: 'secret/app' } },
+      upstreams: {
+        vault: { kind: 'vault', address: vault.address, auth: { method: 'token' } },
+        tool: { kind: 'exec', command: ['/bin/cat', join(folder, 'answer')] },
+      },
+      secrets: {
+        application: { upstream: 'vault', path: 'secret/app' },
+        made: { upstream: 'tool', path: 'x', required: false },
+      },
       files: [{ destination, contents: '{{ field "application" "word" }}' }],
       processes: [
         { name: 'legacy', command: ['sleep', '1000'], env: { WORD: '{{ field "application" "word" }}' } },
@@ -57,6 +66,13 @@ t.test('a secret, a file, a process, an upstream, a listener', async (t) => {
     ['valut', 'vault'],
   ])
     t.match(await ask(wrong ?? ''), { code: 4, stderr: new RegExp(`did you mean ${right}\\?`) });
+  // No network is between the agent and a program: the message says it all.
+  rmSync(join(folder, 'answer'));
+  await runProgram(t, ['refresh', 'made', '--socket', agent.socket]);
+  t.match(await ask('tool'), {
+    code: 0,
+    stdout: /^upstream tool \(exec\) at \/bin\/cat .*: unavailable since .*\n.*ended with code 1.*\n {2}its /,
+  });
   for (const command of ['who-has', 'timeline'])
     t.match(await runProgram(t, [command, 'aplication', '--socket', agent.socket]), {
       code: 4,

@@ -107,7 +107,9 @@ function explainUpstream({
     if (login.lost_at_stop === true)
       lines.push('  the next start cannot log in: give it a new credential before');
   }
-  const remedy = remedies[state];
+  // Of a program, a file or the environment the message says it all: no network is between.
+  const isOnHost = state === 'unavailable' && /^[/$]/.test(address);
+  const remedy = isOnHost ? undefined : remedies[state];
   if (remedy !== undefined) lines.push(`  ${remedy}`);
   if (calls === undefined) return [...lines, '  asking it costs nobody anything'];
   const dollars = calls.dollars_a_day === null ? '' : `, about ${calls.dollars_a_day} USD`;

@@ -59,7 +59,9 @@ function describeValue(issue: Issue, got: unknown, path: Path): string {
     issue.code === 'invalid_value'
       ? issue.values.map(String)
       : issue.code === 'invalid_union'
-        ? ((issue as { options?: readonly unknown[] }).options ?? []).map(String)
+        ? ((issue as { options?: readonly unknown[] }).options ?? []).flatMap((one) =>
+            one === undefined ? [] : String(one),
+          )
         : [];
   const expected = choices.length > 0 ? oneOf(choices) : issue.message;
   if (got === undefined) return `missing, expected ${expected}`;

@@ -231,6 +231,9 @@ function validate<T extends z.ZodMiniType>(
   const result = schema.safeParse(value);
   if (result.success) return { value: result.data, place };
   addIssues(problems, place, value, result.error.issues);
+  // What is of no kind has keys that mean nothing: of the default kind they would be faults that nobody made.
+  if (result.error.issues.some((issue) => issue.code === 'invalid_union' && 'discriminator' in issue))
+    return undefined;
   // It is not used so: but what is right of it lets the rest be looked at too.
   const rest = schema.safeParse(withoutFaulty(value, result.error.issues));
   return rest.success ? { value: rest.data, place } : undefined;

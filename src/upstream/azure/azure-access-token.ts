@@ -1,6 +1,7 @@
 // Access tokens for Key Vault: of an application by its secret or certificate, or of the host's managed identity.
 import { createHash, X509Certificate } from 'node:crypto';
 import { readControlledFile } from '../../base/paths/controlled-file.ts';
+import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import { JsonNumber, type JsonObject } from '../../base/text/json.ts';
 import { azureTokenAnswer } from '../cloud/azure-identity.ts';
@@ -124,6 +125,6 @@ async function textOf(path: string): Promise<string> {
   try {
     return (await readControlledFile(path)).bytes.toString('utf8');
   } catch (error) {
-    throw loginFailed(`${path} cannot be read (${error instanceof Error ? error.message : 'unknown fault'})`);
+    throw loginFailed(`${path} cannot be read (${pathErrorText(error)})`);
   }
 }

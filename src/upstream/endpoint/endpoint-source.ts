@@ -1,4 +1,5 @@
 // Any HTTP interface as an upstream (`kind: http`): a request made of the config, a part of the answer, conditional polling.
+import { isUtf8 } from 'node:buffer';
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, JsonNumber, type JsonValue, parseJson } from '../../base/text/json.ts';
@@ -167,6 +168,7 @@ function secretOf(answer: HttpAnswer, { pointers }: HttpUpstreamConfig, wallMs: 
 }
 
 function parsed({ body, where }: HttpAnswer): JsonValue {
+  if (!isUtf8(body)) throw new UpstreamFailure('answer_invalid', `${where} answers JSON that is no UTF-8`);
   try {
     return parseJson(body.toString('utf8'));
   } catch {

@@ -1,4 +1,5 @@
 // The protocol of `kind: exec`: the request on standard input, and what exit code and standard output mean.
+import { isUtf8 } from 'node:buffer';
 import { errorCode, LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/text/json.ts';
 import type { Reference } from '../../store/reference.ts';
@@ -36,6 +37,8 @@ export function answerObject(end: ProgramEnd, program: string, what: string): Js
     );
   }
   if (stdout.length === 0) return {};
+  // Decoded all the same, its bytes would become others unseen.
+  if (!isUtf8(stdout)) throw invalid(program, 'expected JSON in UTF-8; bytes go with "encoding":"base64"');
   try {
     const value = parseJson(stdout.toString('utf8'));
     if (isJsonObject(value)) return value;
@@ -55,10 +58,18 @@ export function secretAnswer(answer: JsonObject, program: string, wallMs: number
     ...lifeOf(leaseId, renewable === true, seconds, program),
   };
   if (isJsonObject(values)) return fieldsAnswer(values, life);
-  if (typeof value === 'string') {
-    return valueAnswer(Buffer.from(value, answer['encoding'] === 'base64' ? 'base64' : 'utf8'), life);
-  }
+  if (typeof value === 'string') return valueAnswer(bytesOf(value, answer['encoding'], program), life);
   throw invalid(program, 'expected value, a string, or values, a map');
+}
+
+/** Node's decoder leaves out what is no base64, and would make another value of it. */
+function bytesOf(value: string, encoding: unknown, program: string): Buffer {
+  if (encoding === undefined || encoding === null) return Buffer.from(value, 'utf8');
+  if (encoding !== 'base64') throw invalid(program, 'expected encoding base64, or none');
+  const text = value.replaceAll(/\s/g, '');
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text) || text.replaceAll('=', '').length % 4 === 1)
+    throw invalid(program, 'expected value in base64');
+  return Buffer.from(text, 'base64');
 }
 
 /** What a renewal gave. */

@@ -1,4 +1,5 @@
 // Requests of a kind that is asked over HTTP: within the budget, over the transport, and with one meaning for statuses.
+import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
@@ -121,7 +122,8 @@ export function checkStatus(answer: HttpAnswer, what: string, detail = ''): void
 /** The body as a JSON object. Throws `upstream_answer_invalid`, without a word of it. */
 export function jsonBody({ body, where }: Pick<HttpAnswer, 'body' | 'where'>): JsonObject {
   try {
-    const value = parseJson(body.toString('utf8'));
+    // Decoded all the same, bytes that are no UTF-8 would become others unseen.
+    const value = isUtf8(body) ? parseJson(body.toString('utf8')) : undefined;
     if (isJsonObject(value)) return value;
   } catch {
     // The parser's error would quote the answer.

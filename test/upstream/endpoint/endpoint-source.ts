@@ -59,6 +59,12 @@ t.test('takes value, version and end out of the answer', async (t) => {
   });
 });
 
+t.test('an answer in another encoding is refused, not changed', async (t) => {
+  const service = await startFakeService(t, () => ({ text: Buffer.from('{"text":"caf\xe9"}', 'latin1') }));
+  const up = await startKindSource(t, { kind: 'http', url: service.address, value: '/text' });
+  await t.rejects(up.read('x'), { code: 'upstream_answer_invalid', message: /JSON that is no UTF-8/ });
+});
+
 t.test('asks with the ETag, and not at all while the answer says that it is good', async (t) => {
   let etag = '"1"';
   let control = 'max-age=3600';

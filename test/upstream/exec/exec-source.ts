@@ -77,6 +77,10 @@ t.test('what is no answer is told without a word of it', async (t) => {
     [`printf '{"secret":"hunter2"}'`, /expected value, a string, or values, a map/],
     [`printf '{"value":"hunter2","lease_id":"x"}'`, /expected expires_at with a lease_id/],
     [`printf '{"value":"hunter2","expires_at":"soon"}'`, /expected expires_at/],
+    [`printf '{"value":"hunter2!!","encoding":"base64"}'`, /expected value in base64/],
+    [`printf '{"value":"aGk=hunter2","encoding":"base64"}'`, /expected value in base64/],
+    [`printf '{"value":"hunter2","encoding":"hex"}'`, /expected encoding base64, or none/],
+    [`printf '{"value":"hunter2\\377"}'`, /expected JSON in UTF-8/],
   ];
   for (const [script, message] of refused) {
     await t.rejects((await shell(t, script).start).read('x'), { code: 'upstream_answer_invalid', message });
