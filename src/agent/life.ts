@@ -40,15 +40,16 @@ async function untilHandedOn(core: Core, signal: AbortSignal): Promise<number> {
   return 0;
 }
 
-async function untilEnded(core: Core, name: string, signal: AbortSignal): Promise<number> {
+async function untilEnded(core: Core, name: string, signal: AbortSignal): Promise<number | LatchkeyError> {
   const statusOf = () => core.supervisor.status().find((process) => process.name === name);
   await until(core.changes, () => ['exited', 'failed'].includes(statusOf()?.state ?? ''), signal);
-  return exitCodeOf(statusOf()?.lastExit);
+  const { lastExit, message = 'cannot be started' } = statusOf() ?? {};
+  if (lastExit === undefined) return new LatchkeyError('process_failed', `process ${name}: ${message}`);
+  return exitCodeOf(lastExit);
 }
 
-/** As shells have it; 1 for a program that could not be started. */
-function exitCodeOf(exit: ProcessExit | undefined): number {
-  if (exit === undefined) return 1;
+/** As shells have it. */
+function exitCodeOf(exit: ProcessExit): number {
   if (exit.code !== null) return exit.code;
   return exit.signal === null ? 1 : 128 + constants.signals[exit.signal];
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { startDevVault } from '../support/dev-vault.ts';
 import { runCli } from '../support/run-foreign.ts';
+import { startProxy } from '../support/start-proxy.ts';
 
 t.setTimeout(120_000);
 
@@ -196,3 +197,30 @@ t.test(
     t.equal(stdout, 'u1\n', stderr);
   },
 );
+
+t.test('goes through the proxy of the environment, and without it where NO_PROXY says so', async (t) => {
+  const { vault, folder } = await prepare(t);
+  const proxy = await startProxy(t, { credentials: 'me:hidden' });
+  const url = proxy.address.replace('//', '//me:hidden@');
+  const env = { VAULT_TOKEN: vault.rootToken, VAULT_PROXY_ADDR: url };
+  const args = ['consul-template', `-vault-addr=${vault.address}`, '-template=a.ctmpl:out', '-once'];
+  const done = await runCli(args, { folder, env });
+  t.equal(done.code, 0, done.stderr);
+  t.equal(readFileSync(join(folder, 'out'), 'utf8'), `u1 ${vault.address}\n`);
+  t.ok(proxy.asked.some((line) => line.includes(`${vault.address}/v1/secret/data/app`)));
+  const before = proxy.asked.length;
+  const { VAULT_PROXY_ADDR: _, ...plain } = env;
+  const direct = await runCli(args, { folder, env: { ...plain, HTTP_PROXY: url, NO_PROXY: '*' } });
+  t.equal(direct.code, 0, direct.stderr);
+  t.equal(proxy.asked.length, before);
+});
+
+t.test('a program that cannot be started', async (t) => {
+  const { vault, run } = await prepare(t);
+  const { code, stderr } = await run(
+    ...['envconsul', `-vault-addr=${vault.address}`, '-secret=secret/app', './there-is-none'],
+  );
+  t.equal(code, 14, stderr);
+  const flags = [`-vault-addr=${vault.address}`, '-template=a.ctmpl:out'];
+  t.equal((await run('consul-template', ...flags, '-exec', './there-is-none')).code, 14);
+});

@@ -40,6 +40,7 @@ export function upstreamConfig(
     name: 'vault',
     kind: 'vault',
     namespace: undefined,
+    proxy: undefined,
     tls: noTls,
     auth: appRole,
     budget: { requestsPerSecond: 500, concurrency: 16 },

@@ -41,11 +41,12 @@ function parsePlain(args: readonly string[]): AgentOptions | undefined {
   }
 }
 
-/** `only` leaves a part of what the config says; then it is not read again. */
+/** `only` leaves a part of what the config says; then it is not read again. `told` says why the agent ends, and with what. */
 export async function runAgent(
   options: AgentOptions,
   load: LoadOptions = {},
   only?: (config: ResolvedConfig) => ResolvedConfig,
+  told: (error: unknown) => number = reportFailure,
 ): Promise<number> {
   const stop = stopSignal();
   const asked = listenToSignals();
@@ -66,12 +67,12 @@ export async function runAgent(
     removePidFile = writePidFile(config.life.pidFile);
     const lifeEnds = untilLifeEnds(agent, config.life, over.signal);
     lifeEnds.catch(() => undefined); // aborted below, when something else came first
-    const told = agent.quitting.then(({ revoke }) => {
+    const quit = agent.quitting.then(({ revoke }) => {
       shouldRevoke = revoke;
     });
-    const end = await Promise.race([agent.failed, told, untilAborted(stop.signal), lifeEnds]);
+    const end = await Promise.race([agent.failed, quit, untilAborted(stop.signal), lifeEnds]);
     if (typeof end === 'number') return end;
-    return end instanceof Error ? reportFailure(end) : 0;
+    return end instanceof Error ? told(end) : 0;
   } finally {
     over.abort();
     await agent.close({ isHasty: stop.signal.reason === 'SIGINT', shouldRevoke });

@@ -56,7 +56,8 @@ export async function runConsulTemplate(args: readonly string[]): Promise<number
   }
   // Once rendered, the program runs to its end, and no file changes under it.
   const only = isSet('once') ? programAlone : undefined;
-  return await runAgent({ config: paths }, load, only).catch((error: unknown) => fail(error, exits.runner));
+  const told = (error: unknown) => fail(error, exits.runner);
+  return await runAgent({ config: paths }, load, only, told).catch(told);
 }
 
 function programAlone(config: ResolvedConfig): ResolvedConfig {

@@ -43,8 +43,8 @@ export async function runEnvconsul(args: readonly string[]): Promise<number> {
     },
   };
   const paths = configFiles(flags.said.filter(({ name }) => name === 'config').map(({ value }) => value));
-  return await runAgent({ config: paths }, load).catch((error: unknown) =>
-    fail(error, errorCode(error) === 'config_invalid' ? exits.config : exits.runner),
+  return await runAgent({ config: paths }, load, undefined, (error) => fail(error, exits.runner)).catch(
+    (error: unknown) => fail(error, errorCode(error) === 'config_invalid' ? exits.config : exits.runner),
   );
 }
 

@@ -6,9 +6,11 @@ import sendRequest from 'undici/lib/api/api-request.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { Clock } from '../../base/time/clock.ts';
+import type { ProxyConfig } from '../../config/upstreams/proxy.ts';
 import type { TlsConfig } from '../../config/upstreams/server-config.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
 import { networkFailure, oversizedFailure, timeoutFailure } from './network-failure-policy.ts';
+import { proxyFailure } from './proxy-failure-policy.ts';
 import { withSingleHeaders } from './single-headers.ts';
 import { loadTlsOptions, type TlsOptions } from './tls-options.ts';
 import { WholeAnswer } from './whole-answer.ts';
@@ -48,6 +50,8 @@ export interface Transport {
   reload(): Promise<void>;
   /** Another config of TLS, for connections from now on; requests in flight end on the old ones. */
   setTls(config: TlsConfig): void;
+  /** Another way, for connections from now on. */
+  setProxy(config: ProxyConfig | undefined): void;
   /** Of requests from now on; those in flight keep theirs. */
   setLimits(limits: TransportLimits): void;
   close(): Promise<void>;
@@ -60,6 +64,7 @@ export interface TransportLimits {
 
 export interface TransportOptions extends TransportLimits {
   readonly tls: TlsConfig;
+  readonly proxy?: ProxyConfig | undefined;
   readonly clock: Clock;
 }
 
@@ -69,10 +74,11 @@ const mostPools = 32;
 const keepAliveMs = 50_000;
 
 export function createTransport(options: TransportOptions): Transport {
-  const pools = new Map<string, Promise<Pool>>();
+  const pools = new Map<string, Promise<Dispatcher>>();
   let tls: Promise<TlsOptions> | undefined;
   let limits: TransportLimits = options;
   let tlsConfig = options.tls;
+  let { proxy } = options;
   let isClosed = false;
 
   async function loadTls(): Promise<TlsOptions> {
@@ -85,12 +91,13 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
-  function dispatcher(address: string): Promise<Pool> {
+  function dispatcher(address: string): Promise<Dispatcher> {
     if (isClosed) throw new LatchkeyError('aborted', 'the upstream is closed');
     const known = pools.get(address);
     if (known) return known;
     if (pools.size >= mostPools) dropOldest(pools);
-    const pool = createPool(address, limits.timeoutMs, address.startsWith('https:') ? loadTls : undefined);
+    const needsTls = address.startsWith('https:') || proxy?.url.startsWith('https:') === true;
+    const pool = createPool(address, limits.timeoutMs, needsTls ? loadTls : undefined, proxy);
     pools.set(address, pool);
     pool.catch(() => pools.delete(address));
     return pool;
@@ -107,6 +114,7 @@ export function createTransport(options: TransportOptions): Transport {
     async exchange(address, request) {
       const { timeoutMs, maxBodyBytes } = limits;
       const { signal } = request;
+      const via = proxy?.url;
       const whole = new WholeAnswer({
         maxBodyBytes,
         oversized: () => oversizedFailure(address, maxBodyBytes),
@@ -125,7 +133,7 @@ export function createTransport(options: TransportOptions): Transport {
         const { status, headers, body } = await whole.answer;
         return { status, headers: withSingleHeaders(headers), body };
       } catch (error) {
-        throw explain(error, address, signal, isOver ? timeoutMs : undefined);
+        throw explain(error, address, signal, isOver ? timeoutMs : undefined, via);
       } finally {
         timer.cancel();
         signal.removeEventListener('abort', giveUp);
@@ -133,6 +141,7 @@ export function createTransport(options: TransportOptions): Transport {
     },
     async open(address, request) {
       const { timeoutMs } = limits;
+      const via = proxy?.url;
       const limit = createTimeLimit(options.clock, timeoutMs, request.signal);
       try {
         const pool = await dispatcher(address);
@@ -143,7 +152,7 @@ export function createTransport(options: TransportOptions): Transport {
         return { status: answer.statusCode, headers: withSingleHeaders(answer.headers), body: answer.body };
       } catch (error) {
         limit.detach();
-        throw explain(error, address, request.signal, limit.isOver() ? timeoutMs : undefined);
+        throw explain(error, address, request.signal, limit.isOver() ? timeoutMs : undefined, via);
       } finally {
         limit.stopTimer();
       }
@@ -158,6 +167,10 @@ export function createTransport(options: TransportOptions): Transport {
     setTls(next) {
       tlsConfig = next;
       tls = undefined;
+      renewPools();
+    },
+    setProxy(next) {
+      proxy = next;
       renewPools();
     },
     setLimits(next) {
@@ -177,19 +190,24 @@ async function createPool(
   address: string,
   timeoutMs: number,
   loadTls: (() => Promise<TlsOptions>) | undefined,
-): Promise<Pool> {
+  proxy: ProxyConfig | undefined,
+): Promise<Dispatcher> {
   const connectTimeoutMs = Math.max(50, Math.min(10_000, Math.floor(timeoutMs / 2)));
   const tls = await loadTls?.();
-  return new Pool(new URL(address).origin, {
+  const options = {
     // HTTP/2 brings an agent nothing, and its faults come under other names.
     allowH2: false,
-    connect: { timeout: connectTimeoutMs, ...tls },
     keepAliveTimeout: keepAliveMs,
     keepAliveMaxTimeout: keepAliveMs,
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
     maxHeaderSize: 64 * 1024,
-  });
+  };
+  if (proxy !== undefined) {
+    const { createProxyPool } = await import('./proxy-pool.ts');
+    return createProxyPool(proxy, { pool: options, connectTimeoutMs, tls });
+  }
+  return new Pool(new URL(address).origin, { ...options, connect: { timeout: connectTimeoutMs, ...tls } });
 }
 
 function dispatchOptions(
@@ -197,8 +215,10 @@ function dispatchOptions(
   request: WireRequest,
   signal?: AbortSignal,
 ): Dispatcher.RequestOptions & { path: string } {
-  const prefix = new URL(address).pathname.replace(/\/$/, '');
+  const { origin, pathname } = new URL(address);
+  const prefix = pathname.replace(/\/$/, '');
   return {
+    origin,
     method: request.method as Dispatcher.HttpMethod,
     path: `${prefix}${request.target}`,
     headers: { ...request.headers },
@@ -238,29 +258,33 @@ function explain(
   address: string,
   signal: AbortSignal,
   timedOutMs: number | undefined,
+  proxy: string | undefined,
 ): LatchkeyError {
+  const place = proxy === undefined ? address : `${address} through the proxy ${proxy}`;
   if (signal.aborted) return new LatchkeyError('aborted', `the request to ${address} was given up`);
-  if (timedOutMs !== undefined) return timeoutFailure(address, timedOutMs);
+  if (timedOutMs !== undefined) return timeoutFailure(place, timedOutMs);
   if (error instanceof LatchkeyError) return error;
+  const ofProxy = proxy === undefined ? undefined : proxyFailure(error, proxy, address);
+  if (ofProxy !== undefined) return ofProxy;
   const { name, code } = error as { name?: unknown; code?: unknown };
   if (name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW') {
     // No cause: undici's error carries the bytes that it did not understand.
-    return new UpstreamFailure('answer_invalid', `what ${address} answers is not HTTP as expected`, {
+    return new UpstreamFailure('answer_invalid', `what ${place} answers is not HTTP as expected`, {
       remedy: 'check that the address is that of a vault, and http:// or https:// as it should be',
       wasSent: true,
     });
   }
-  return networkFailure(error, address);
+  return networkFailure(error, place);
 }
 
-function dropOldest(pools: Map<string, Promise<Pool>>): void {
+function dropOldest(pools: Map<string, Promise<Dispatcher>>): void {
   const [oldest] = pools;
   if (oldest === undefined) return;
   pools.delete(oldest[0]);
   void closeQuietly(oldest[1], 'close');
 }
 
-async function closeQuietly(pool: Promise<Pool>, how: 'close' | 'destroy'): Promise<void> {
+async function closeQuietly(pool: Promise<Dispatcher>, how: 'close' | 'destroy'): Promise<void> {
   try {
     await (await pool)[how]();
   } catch {

@@ -44,6 +44,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
   const lifetime = new AbortController();
   const transport = createTransport({
     tls: config.tls,
+    proxy: config.proxy,
     timeoutMs: config.timeoutMs,
     maxBodyBytes: config.maxBodyBytes,
     clock,
@@ -186,9 +187,10 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     client.addresses.replace(next.addresses);
     gate.setLimits(next.budget, next);
     if (!isDeepStrictEqual(before.tls, next.tls)) transport.setTls(next.tls);
+    if (!isDeepStrictEqual(before.proxy, next.proxy)) transport.setProxy(next.proxy);
     transport.setLimits(next);
     if (!isStarted) return;
-    void events.turn(next.events);
+    void events.turn(hasEvents(next));
     if (!isDeepStrictEqual(before.sinks, next.sinks)) replaceSinks();
     if (isDeepStrictEqual([before.tls, before.addresses], [next.tls, next.addresses])) return;
     tlsWatch.close();
@@ -213,7 +215,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       tlsWatch.start();
       session.start();
       isStarted = true;
-      void events.turn(settings.events);
+      void events.turn(hasEvents(settings));
     },
     status: status.now,
     listen(listener) {
@@ -290,4 +292,9 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
 function isSameLogin(next: VaultUpstreamConfig, before: VaultUpstreamConfig): boolean {
   const isSameServer = next.addresses.some((address) => before.addresses.includes(address));
   return isSameServer && isDeepStrictEqual(next.auth, before.auth) && next.namespace === before.namespace;
+}
+
+/** Their connection does not go through a proxy. */
+function hasEvents({ events, proxy }: VaultUpstreamConfig): boolean {
+  return events && proxy === undefined;
 }

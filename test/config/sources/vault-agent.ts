@@ -38,12 +38,22 @@ t.test('a variable that cannot be followed is told', async (t) => {
   t.throws(() => load(login, { VAULT_SKIP_VERIFY: 'maybe' }), {
     message: '$VAULT_SKIP_VERIFY: expected true or false',
   });
-  const proxyOf = (name: string, address: string) =>
-    load(`${login}vault { address = "${address}" }`, { [name]: 'http://p:3128' }).warnings.join('\n');
-  for (const name of ['VAULT_PROXY_ADDR', 'BAO_HTTP_PROXY', 'HTTPS_PROXY'])
-    t.match(proxyOf(name, 'https://v.example'), /PROXY.*: is ignored: .* without a proxy/);
-  t.equal(proxyOf('HTTPS_PROXY', 'http://v.example'), '');
-  t.equal(proxyOf('https_proxy', 'https://127.0.0.1:8200'), '');
+});
+
+t.test('proxies of the environment count as there', async (t) => {
+  const proxyOf = (address: string, env: Record<string, string>) => {
+    const [upstream] = load(`${login}vault { address = "${address}" }`, env).upstreams;
+    return upstream?.kind === 'vault' ? upstream.proxy : undefined;
+  };
+  const far = 'https://v.example';
+  t.match(proxyOf(far, { HTTPS_PROXY: 'http://p:3128' }), { url: 'http://p:3128' });
+  t.match(proxyOf(far, { BAO_HTTP_PROXY: 'b:1', HTTPS_PROXY: 'http://p:3128' }), { url: 'http://b:1' });
+  t.equal(proxyOf(far, { HTTPS_PROXY: 'http://p:3128', NO_PROXY: '.example' }), undefined);
+  t.equal(proxyOf('https://127.0.0.1:8200', { HTTPS_PROXY: 'http://p:3128' }), undefined);
+  t.match(proxyOf('https://127.0.0.1:8200', { VAULT_PROXY_ADDR: 'http://p:3128' }), { url: 'http://p:3128' });
+  t.throws(() => proxyOf(far, { HTTPS_PROXY: 'socks5://u:hidden@p' }), {
+    message: /\$HTTPS_PROXY: expected the URL of a proxy such as (?!.*hidden)/,
+  });
 });
 
 t.test('their defaults are kept', async (t) => {

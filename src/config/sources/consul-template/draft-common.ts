@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { SecretValue } from '../../../base/secret-value.ts';
 import { compileNameFormat } from '../../name-format.ts';
 import type { DraftContext } from '../draft.ts';
+import { draftProxy } from '../draft-proxy.ts';
 import type { Said } from '../hcl/block.ts';
 import { formatMs } from '../hcl/duration.ts';
 import type { Origin, Report } from '../hcl/report.ts';
@@ -47,6 +48,7 @@ export function draftVaultClient(vault: SaidVaultClient | undefined, context: Dr
   set(['tls', 'key_file'], said(ssl?.key) ?? ssl?.cert, true);
   set(['tls', 'server_name'], ssl?.serverName);
   if (ssl?.verify?.value === false) draft.set([...upstream, 'tls', 'skip_verify'], true, ssl.verify.origin);
+  draftProxy(draft, upstream, address, (name) => env[name]);
   draftToken(vault, context, origin);
 }
 

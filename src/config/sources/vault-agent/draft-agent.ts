@@ -5,6 +5,7 @@ import { readNamedFileSync } from '../../../base/paths/controlled-file.ts';
 import { draftTemplate } from '../consul-template/draft-template.ts';
 import { shellWords } from '../consul-template/shell-words.ts';
 import type { DraftContext } from '../draft.ts';
+import { draftProxy } from '../draft-proxy.ts';
 import type { Said } from '../hcl/block.ts';
 import { formatMs } from '../hcl/duration.ts';
 import type { Origin } from '../hcl/report.ts';
@@ -81,22 +82,13 @@ function draftVault({ vault, autoAuth }: SaidAgent, context: DraftContext): void
   const isSkipped = skip === undefined ? vault?.tlsSkipVerify?.value : /^(?:1|t|true)$/i.test(skip);
   if (isSkipped === true)
     draft.set([...upstream, 'tls', 'skip_verify'], true, vault?.tlsSkipVerify?.origin ?? origin);
-  noteProxy(vault, context);
+  draftProxy(draft, upstream, addressOf(vault, env), (name) =>
+    name.startsWith('VAULT_') ? variableOf(env, name) : env[name],
+  );
 }
 
 function variableOrigin(name: string): Origin {
   return { file: `$${name}`, position: undefined, name: '' };
-}
-
-/** Go's own client goes through one where the environment names it; the usual variables are for other hosts alone. */
-function noteProxy(vault: SaidVault | undefined, { env, report }: DraftContext): void {
-  const url = URL.parse(addressOf(vault, env));
-  const isFar = url?.protocol === 'https:' && !/^(?:localhost|127\.[\d.]+|\[::1\])$/.test(url.hostname);
-  const names = ['VAULT_PROXY_ADDR', 'VAULT_HTTP_PROXY', ...(isFar ? ['HTTPS_PROXY', 'https_proxy'] : [])];
-  for (const name of names) {
-    if ((variableOf(env, name) ?? '') !== '')
-      report.note('differs', variableOrigin(name), 'is ignored: the server is asked without a proxy');
-  }
 }
 
 function addressOf(vault: SaidVault | undefined, env: DraftContext['env']): string {
