@@ -12,6 +12,7 @@ import type { AccessConfig } from '../../src/config/resolved.ts';
 import { fuzzRequest, sendFuzzed, statusesIn } from '../support/request-fuzzer.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
 import { ask, portOf, startServing, tcpListener, unixListener } from '../support/serving.ts';
+import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const canary = 'CANARY-5b1f-secret';
@@ -25,11 +26,8 @@ const seed = 20_261_123;
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-async function fuzz(
-  t: { teardown(callback: () => unknown): void; testdir(): string },
-  rules: AccessConfig | undefined,
-) {
-  const file = join(t.testdir(), 'audit.jsonl');
+async function fuzz(t: { teardown(callback: () => unknown): void }, rules: AccessConfig | undefined) {
+  const file = join(testFolder(t), 'audit.jsonl');
   const settings = { file, onFailure: 'deny', maxBytes: 0, keepFiles: 0 } as const;
   const serving = await startServing({
     ...(rules === undefined ? {} : { rules }),
