@@ -22,7 +22,7 @@ t.test('a secret, a file, a process, an upstream, a listener', async (t) => {
       },
       secrets: {
         application: { upstream: 'vault', path: 'secret/app' },
-        made: { upstream: 'tool', path: 'x', required: false },
+        made: { upstream: 'tool', path: 'x' },
       },
       files: [{ destination, contents: '{{ field "application" "word" }}' }],
       processes: [
@@ -72,6 +72,11 @@ t.test('a secret, a file, a process, an upstream, a listener', async (t) => {
   t.match(await ask('tool'), {
     code: 0,
     stdout: /^upstream tool \(exec\) at \/bin\/cat .*: unavailable since .*\n.*ended with code 1.*\n {2}its /,
+  });
+  // What it gave before serves on: the agent is ready, as it is while a server is away.
+  t.match(await runProgram(t, ['status', '--socket', agent.socket]), {
+    code: 0,
+    stdout: /, ready, degraded: /,
   });
   for (const command of ['who-has', 'timeline'])
     t.match(await runProgram(t, [command, 'aplication', '--socket', agent.socket]), {

@@ -29,9 +29,16 @@ export function readinessOf(sources: StatusSources): Readiness {
 
 function upstreamsAway(sources: StatusSources): Map<string, WaitStatus> {
   const away = new Map<string, WaitStatus>();
+  const lacking = new Set(
+    sources.names
+      .all()
+      .filter(({ config, entry }) => config.isRequired && entry.current === undefined)
+      .map(({ entry }) => entry.reference.upstream),
+  );
   for (const upstream of sources.upstreams()) {
     const { name, login, state, message } = upstream.status();
-    if (login === undefined ? state === 'ready' : login.state === 'logged_in') continue;
+    // Where there is no login, being away matters to who lacks something: values that are held serve on, as everywhere.
+    if (login === undefined ? state === 'ready' || !lacking.has(name) : login.state === 'logged_in') continue;
     away.set(name, { subject: `upstream ${name}`, message: message ?? state, cause: null });
   }
   return away;
