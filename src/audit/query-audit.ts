@@ -1,8 +1,7 @@
 // Asks audit files who got which secret, or was refused it: by name, by time, by caller. Reads line by line, and takes a line
 // that is no record for what `verify` is there for.
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import type { AuditRecord } from '../api/audit-record.ts';
+import { auditLinesOf } from './audit-lines.ts';
 
 export interface AuditQuestion {
   /** Of the secret; absent: of any. */
@@ -19,8 +18,8 @@ export async function* queryAudit(
   question: AuditQuestion,
 ): AsyncGenerator<AuditRecord> {
   for (const file of files) {
-    for await (const line of createInterface({ input: createReadStream(file), crlfDelay: 0 })) {
-      const record = auditRecordOf(line);
+    for await (const { bytes, isTooLong } of auditLinesOf(file)) {
+      const record = isTooLong ? undefined : auditRecordOf(bytes.toString('utf8'));
       if (record !== undefined && fits(record, question)) yield record;
     }
   }

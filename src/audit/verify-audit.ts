@@ -1,7 +1,7 @@
 // Checks the chain of audit lines over one or more files: finds lines that were changed, removed, added or reordered.
 // Cutting lines off the very end shows only against the head that the agent tells (status), or by a missing last line.
-import { createReadStream } from 'node:fs';
 import { type ChainHead, lineHash } from './audit-line.ts';
+import { auditLinesOf } from './audit-lines.ts';
 
 interface AuditProblem {
   readonly file: string;
@@ -67,13 +67,13 @@ export async function verifyAudit(
 
 async function verifyFile(reader: Reader, file: string): Promise<void> {
   let number = 0;
-  for await (const { bytes, isWhole } of linesOf(file)) {
+  for await (const { bytes, isWhole, isTooLong } of auditLinesOf(file)) {
     number += 1;
     const report = (what: string): void => {
       if (reader.problems.length < maxProblems) reader.problems.push({ file, line: number, what });
     };
     if (isWhole) verifyLine(reader, bytes, report);
-    else report('the line is cut short');
+    else report(isTooLong ? 'not an audit line: none is that long' : 'the line is cut short');
   }
 }
 
@@ -125,18 +125,4 @@ function parseLine(bytes: Buffer): { seq: number; prev: string | null; event: un
   const { seq, prev, event } = value as Record<string, unknown>;
   const isWellFormed = Number.isSafeInteger(seq) && (prev === null || typeof prev === 'string');
   return isWellFormed ? { seq: seq as number, prev: prev as string | null, event } : undefined;
-}
-
-/** Lines as bytes, because a hash is of bytes; the last one may lack its newline. */
-async function* linesOf(file: string): AsyncGenerator<{ bytes: Buffer; isWhole: boolean }> {
-  let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
-    let bytes = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
-    for (let end = bytes.indexOf(0x0a); end >= 0; end = bytes.indexOf(0x0a)) {
-      yield { bytes: bytes.subarray(0, end), isWhole: true };
-      bytes = bytes.subarray(end + 1);
-    }
-    rest = bytes;
-  }
-  if (rest.length > 0) yield { bytes: rest, isWhole: false };
 }

@@ -12,6 +12,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { queryAuditFiles } from '../../src/agent/host/query-audit-files.ts';
+import { verifyAudit } from '../../src/audit/verify-audit.ts';
 import { wipeFile } from '../../src/base/paths/wipe-file.ts';
 import { startProgram } from '../support/cli.ts';
 import { attacker, needsOtherUsers, shellAs } from '../support/other-user.ts';
@@ -101,4 +103,20 @@ t.test('what was taken over is overwritten, and no file that came in its place',
   put();
   await wipeFile(path, taken);
   t.notOk(existsSync(path));
+});
+
+t.test('audit files are read without waiting, and without taking in what has no end', { skip }, async (t) => {
+  const { home } = setUp(t);
+  const [pipe, huge] = [join(home, 'pipe.jsonl'), join(home, 'huge.jsonl')];
+  await shellAs(attacker, `mkfifo ${pipe}; truncate -s 64M ${huge}`);
+  const config = join(home, '../latchkey.yaml');
+  writeFileSync(config, '{}\n', { mode: 0o600 });
+  const audit = (...args: string[]) => startProgram(t, ['audit', ...args, '--config', config]).exited;
+  for (const args of [
+    ['verify', pipe],
+    ['query', '--file', pipe],
+  ])
+    t.match(await audit(...args), { stderr: /pipe\.jsonl is no regular file/ }, args.join(' '));
+  t.match((await verifyAudit([huge])).problems, [{ line: 1, what: /none is that long/ }]);
+  t.strictSame(await queryAuditFiles([huge], {}, 10), []);
 });

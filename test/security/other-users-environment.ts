@@ -13,8 +13,8 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { silentLogger } from '../../src/base/logger.ts';
 import { SecretValue } from '../../src/base/secret-value.ts';
+import { probeSetpriv } from '../../src/base/system/setpriv.ts';
 import { createSystemClock } from '../../src/base/time/clock.ts';
-import { probeSetpriv } from '../../src/supervise/launch/launcher.ts';
 import { startProcess } from '../../src/supervise/launch/start-process.ts';
 import { needsRoot } from '../support/needs-root.ts';
 import { nobody } from '../support/other-user.ts';
@@ -138,7 +138,9 @@ t.test('the program gets its environment to the letter, and nothing else', { ski
 });
 
 t.test('signals, descriptors and session are as for any program', { skip }, async (t) => {
-  const script = 'grep Sig /proc/$$/status; ls /proc/self/fd; echo $$ $(cut -d" " -f5,6 /proc/$$/stat)';
+  // Read by the shell itself: while it starts another program it blocks signals.
+  const signals = 'while read -r line; do case $line in Sig*) echo "$line";; esac; done < /proc/$$/status';
+  const script = `${signals}; ls /proc/self/fd; echo $$ $(cut -d" " -f5,6 /proc/$$/stat)`;
   const theirs = await run(t, ['sh', '-c', script], { PATH: system });
   const ours = await run(t, ['sh', '-c', script], { PATH: system }, false);
   const text = theirs.lines.join('\n');

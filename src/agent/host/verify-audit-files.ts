@@ -3,7 +3,6 @@ import { auditFilesOf } from '../../audit/audit-file.ts';
 import type { ChainHead } from '../../audit/audit-line.ts';
 import { refusalFileOf } from '../../audit/refusal-trail.ts';
 import { type AuditVerification, verifyAudit } from '../../audit/verify-audit.ts';
-import { LatchkeyError } from '../../base/errors.ts';
 
 /** Of the file with the refusals, which has a chain of its own; undefined where nobody was refused yet. */
 export async function verifyRefusals(path: string): Promise<AuditVerification | undefined> {
@@ -19,18 +18,5 @@ export async function verifyAuditFiles(
   files: string | readonly string[],
   expected?: ChainHead,
 ): Promise<AuditVerification> {
-  const list = typeof files === 'string' ? auditFilesOf(files) : files;
-  try {
-    return await verifyAudit(list, expected);
-  } catch (error) {
-    const { code, path } = error as NodeJS.ErrnoException;
-    if (code === undefined) throw error;
-    throw new LatchkeyError(
-      code === 'ENOENT' ? 'not_found' : 'audit_failed',
-      `cannot read ${path ?? 'the audit file'} (${code})`,
-      {
-        cause: error,
-      },
-    );
-  }
+  return await verifyAudit(typeof files === 'string' ? auditFilesOf(files) : files, expected);
 }

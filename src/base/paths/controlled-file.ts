@@ -120,15 +120,22 @@ const ownDescriptor = /^\/(?:dev\/(?:stdin|fd\/\d+)|proc\/self\/fd\/\d+)$/;
  * does not keep us waiting, and no file is taken in that is larger than wanted. Throws a PathFault, or what the kernel says.
  */
 export function readNamedFileSync(path: string, maxBytes = defaultMaxBytes): Buffer {
-  if (ownDescriptor.test(path)) return fs.readFileSync(path);
-  const fd = fs.openSync(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  const fd = openNamedFileSync(path, maxBytes);
   try {
-    const wrong = contentFault(path, fs.fstatSync(fd), maxBytes);
-    if (wrong !== undefined) throw wrong;
     return fs.readFileSync(fd);
   } finally {
     fs.closeSync(fd);
   }
+}
+
+/** The same for whoever reads it piece by piece, and closes it. */
+export function openNamedFileSync(path: string, maxBytes: number): number {
+  if (ownDescriptor.test(path)) return fs.openSync(path, O_RDONLY | O_NOCTTY);
+  const fd = fs.openSync(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  const wrong = contentFault(path, fs.fstatSync(fd), maxBytes);
+  if (wrong === undefined) return fd;
+  fs.closeSync(fd);
+  throw wrong;
 }
 
 export function contentFault(path: string, stats: Stats, maxBytes: number): PathFault | undefined {

@@ -1,12 +1,11 @@
 // How a program is started with the right user and with what must hold for every child: no new privileges, and death with
 // the agent. setpriv (util-linux) does it; Node's own uid and gid would drop supplementary groups.
-import { execFile } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
 import { findGroup, findUser, type UserAccount } from '../../base/system/accounts.ts';
 import { isExecutable } from '../../base/system/executable.ts';
-import { findSystemProgram } from '../../base/system/system-program.ts';
+import { confined } from '../../base/system/setpriv.ts';
 import type { Environment } from './environment.ts';
 import { type Handover, handOver } from './handover.ts';
 
@@ -41,29 +40,6 @@ export function resolveIdentity(user: string | undefined, group: string | undefi
   return { user: account, groupId: groupAccount?.gid };
 }
 
-let probed: Promise<string | undefined> | undefined;
-
-/**
- * The path of the system's setpriv; undefined where it is missing or, as busybox's, can do next to nothing. Asks once;
- * the answer holds while the agent runs.
- */
-export function probeSetpriv(): Promise<string | undefined> {
-  probed ??= new Promise((resolve) => {
-    const path = findSystemProgram('setpriv');
-    if (path === undefined) {
-      resolve(undefined);
-      return;
-    }
-    execFile(path, ['--help'], { timeout: 5000, env: {} }, (error, stdout) => {
-      const canAll = ['--reuid', '--init-groups', '--no-new-privs', '--pdeathsig'].every((option) =>
-        stdout.includes(option),
-      );
-      resolve(error === null && canAll ? path : undefined);
-    });
-  });
-  return probed;
-}
-
 export interface Launch {
   /** To spawn; the pid stays the program's, as each step replaces itself. */
   readonly words: readonly string[];
@@ -96,10 +72,9 @@ export function planLaunch(
       },
     );
   }
-  const always = ['--no-new-privs', '--pdeathsig', 'KILL'];
-  if (!isChange) return { words: [setpriv, ...always, '--', ...command], env };
-  const { words, handover } = handOver([setpriv, ...always, '--', ...command], env);
-  return { words: [setpriv, ...identityOptions(identity), ...always, '--', ...words], env: {}, handover };
+  if (!isChange) return { words: [setpriv, ...confined, '--', ...command], env };
+  const { words, handover } = handOver([setpriv, ...confined, '--', ...command], env);
+  return { words: [setpriv, ...identityOptions(identity), ...confined, '--', ...words], env: {}, handover };
 }
 
 /** Whether root is to be given up for it. */

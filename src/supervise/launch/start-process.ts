@@ -3,12 +3,13 @@
 import type { Logger } from '../../base/logger.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import { findUser } from '../../base/system/accounts.ts';
+import { probeSetpriv } from '../../base/system/setpriv.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { ProcessConfig } from '../../config/resolved.ts';
 import type { Variables } from '../../content/environment-source.ts';
 import { type Child, type ChildOptions, startChild } from './child.ts';
 import { addVariables, baseEnvironment } from './environment.ts';
-import { findProgram, type Launch, planLaunch, probeSetpriv, resolveIdentity } from './launcher.ts';
+import { findProgram, type Launch, planLaunch, resolveIdentity } from './launcher.ts';
 import { createLiveMask } from './output-mask.ts';
 import { openTerminal, terminalsAmong } from './terminal.ts';
 

@@ -21,7 +21,10 @@ const execSchema = section({
     'A command that is asked: JSON on its standard input, JSON on its standard output.',
   ),
   command: doc(commandLine(), 'The program by its whole path, and its arguments; never a line for a shell.'),
-  user: doc(z.optional(text()), 'Who it runs as, without further groups; default: the user of the agent.'),
+  user: doc(
+    z.optional(text()),
+    'Who it runs as, without further groups and without a way to more privileges; default: the user of the agent.',
+  ),
   group: doc(z.optional(text()), "Its group; default: that user's."),
   env: doc(z.prefault(z.record(text(), z.string('a string'), 'a map'), {}), 'Variables for it; no secrets.'),
   pass_env: doc(

@@ -1,6 +1,8 @@
 // Runs one program with a text for its input, in a group of its own, bounded in time and output: nothing of it outlives the call.
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { LatchkeyError } from '../../base/errors.ts';
+import { isExecutable } from '../../base/system/executable.ts';
+import { confined, probeSetpriv } from '../../base/system/setpriv.ts';
 import type { Clock } from '../../base/time/clock.ts';
 
 export interface ProgramRun {
@@ -28,8 +30,9 @@ const pipeGraceMs = 500;
 
 /** Throws `upstream_unavailable` where it cannot be started, is too slow or says too much, and `aborted`. */
 export async function runProgram(run: ProgramRun): Promise<ProgramEnd> {
+  const setpriv = isOther(run) ? await probeSetpriv() : undefined;
   run.signal.throwIfAborted();
-  const child = started(run);
+  const child = started(run, setpriv);
   const { promise, resolve, reject } = Promise.withResolvers<ProgramEnd>();
   const giveUp = (error: LatchkeyError): void => {
     reject(error);
@@ -55,8 +58,17 @@ export async function runProgram(run: ProgramRun): Promise<ProgramEnd> {
   }
 }
 
-function started(run: ProgramRun): ChildProcessWithoutNullStreams {
-  const [program = '', ...args] = run.command;
+function isOther({ uid, gid }: ProgramRun): boolean {
+  const [ownUid, ownGid] = [process.geteuid?.(), process.getegid?.()];
+  return (uid ?? ownUid) !== ownUid || (gid ?? ownGid) !== ownGid;
+}
+
+/** One of another user is that user already when setpriv begins, and so is all that its environment says to that. */
+function started(run: ProgramRun, setpriv: string | undefined): ChildProcessWithoutNullStreams {
+  // Whether it is there is for spawn to tell, not for setpriv.
+  const isWrapped = setpriv !== undefined && isExecutable(programOf(run));
+  const words = isWrapped ? [setpriv, ...confined, '--', ...run.command] : run.command;
+  const [program = '', ...args] = words;
   return spawn(program, args, {
     cwd: run.workingDir,
     env: { ...run.env },

@@ -105,7 +105,7 @@ t.test('too slow or too much: the program ends, and what it has started', async 
 });
 
 t.test('gets a clean environment and its own user', { skip: needsRoot }, async (t) => {
-  const script = `printf '{"values":{"mode":"%s","passed":"%s","token":"%s","home":"%s","id":"%s","groups":"%s"}}' "$MODE" "$PASSED" "$VAULT_TOKEN" "$HOME" "$(id -u)" "$(id -G)"`;
+  const script = `printf '{"values":{"mode":"%s","passed":"%s","token":"%s","home":"%s","id":"%s","groups":"%s","nnp":"%s"}}' "$MODE" "$PASSED" "$VAULT_TOKEN" "$HOME" "$(id -u)" "$(id -G)" "$(awk '/^NoNewPrivs/{print $2}' /proc/self/status)"`;
   const config = { user: 'nobody', env: { MODE: 'x' }, pass_env: ['PASSED'] };
   const up = await shell(t, script, config, { PASSED: 'y', VAULT_TOKEN: 'z', HOME: '/root' }).start;
   t.match(await up.fields('x'), {
@@ -115,6 +115,7 @@ t.test('gets a clean environment and its own user', { skip: needsRoot }, async (
     home: '',
     id: '65534',
     groups: /^\d+$/,
+    nnp: '1',
   });
   const none = await shell(t, 'true', { user: 'no-such-user' }).start;
   await t.rejects(none.read('x'), { message: /there is no user or group "no-such-user"/ });
