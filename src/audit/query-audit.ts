@@ -12,7 +12,7 @@ export interface AuditQuestion {
   readonly uid?: number | undefined;
 }
 
-/** Answers that were given, oldest first within a file. Throws what reading throws. */
+/** Answers that were given, oldest first within a file. Throws `not_found` and `audit_failed`. */
 export async function* queryAudit(
   files: readonly string[],
   question: AuditQuestion,

@@ -35,7 +35,7 @@ interface Reader {
 
 /**
  * `files` oldest first (see `auditFilesOf`). `expected` is the head that a running agent tells: lines that it wrote and
- * that are not there are found so. Throws what reading throws.
+ * that are not there are found so. Throws `not_found` and `audit_failed`.
  */
 export async function verifyAudit(
   files: readonly string[],

@@ -146,5 +146,5 @@ t.test('finds a removed file between others', async (t) => {
 t.test('an empty trail is intact', async (t) => {
   const file = join(t.testdir({ empty: '' }), 'empty');
   t.match(await verifyAudit([file]), { isIntact: true, lines: 0, head: { seq: 0, hash: null } });
-  await t.rejects(verifyAudit(['/nonexistent/audit.jsonl']), { code: 'ENOENT' });
+  await t.rejects(verifyAudit(['/nonexistent/audit.jsonl']), { code: 'not_found' });
 });
