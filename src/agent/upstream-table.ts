@@ -62,9 +62,9 @@ interface Member {
   stopListening(): void;
 }
 
-/** Of any kind: what bounds the asking, and changes nothing of what is got. */
+/** Of any kind: what bounds the asking or is the way to the server, and changes nothing of what is got. */
 const limitKeys: ReadonlySet<string> = new Set([
-  ...['budget', 'events', 'limits', 'priceOfTenThousand', 'timeoutMs', 'maxBodyBytes', 'sinks'],
+  ...['budget', 'events', 'limits', 'priceOfTenThousand', 'timeoutMs', 'maxBodyBytes', 'sinks', 'proxy'],
 ]);
 /** How long a replaced upstream may take to revoke its token. */
 const closeDeadlineMs = 10_000;
