@@ -12,7 +12,7 @@ import { testFolder } from '../support/test-folder.ts';
 const PATH = `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`;
 const mode = (path: string) => statSync(path).mode & 0o7777;
 
-function start(env: Record<string, string>, args = ['version']): number | null {
+function start(env: Record<string, string>, args = ['--help']): number | null {
   return spawnSync(program, args, { env: { PATH, ...env } }).status;
 }
 
