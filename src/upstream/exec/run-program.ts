@@ -30,7 +30,12 @@ const pipeGraceMs = 500;
 
 /** Throws `upstream_unavailable` where it cannot be started, is too slow or says too much, and `aborted`. */
 export async function runProgram(run: ProgramRun): Promise<ProgramEnd> {
-  const setpriv = isOther(run) ? await probeSetpriv() : undefined;
+  const isForAnother = isOther(run);
+  const setpriv = isForAnother ? await probeSetpriv() : undefined;
+  if (isForAnother && setpriv === undefined) {
+    const remedy = 'install util-linux, or remove user and group';
+    throw failure(run, 'is for another user, which needs setpriv, and this host lacks it', remedy);
+  }
   run.signal.throwIfAborted();
   const child = started(run, setpriv);
   const { promise, resolve, reject } = Promise.withResolvers<ProgramEnd>();
