@@ -24,6 +24,8 @@ interface Options {
 }
 
 const defaultQuietMs = 20;
+/** What is written without a pause is looked at meanwhile. */
+const longestQuietMs = 1000;
 
 export function createFileWatch(options: Options): FileWatch {
   const { logger, onChange, quietMs = defaultQuietMs, readAt = Number.POSITIVE_INFINITY } = options;
@@ -33,12 +35,16 @@ export function createFileWatch(options: Options): FileWatch {
   let folders = new Set<string>();
   const suspects = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
+  let suspectSince = 0;
   let isClosed = false;
   const watch = createFolderWatch({ logger, onEvent: (path) => suspect(names.get(path) ?? path) });
 
   function suspect(path: string): void {
     if (isClosed) return;
+    const now = performance.now();
+    if (suspects.size === 0) suspectSince = now;
     suspects.add(path);
+    if (now - suspectSince > longestQuietMs) return;
     clearTimeout(timer);
     timer = setTimeout(() => void check(), quietMs);
   }
