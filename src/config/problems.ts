@@ -80,8 +80,9 @@ export interface Problems {
   add(place: Place, message: string, part?: 'key' | 'value'): void;
   /** For what has no path: a file that cannot be read, bad YAML. */
   addAt(file: string, position: Position | undefined, message: string, path?: string): void;
-  /** What is worth knowing, and stops nothing. */
-  warn(file: string, position: Position | undefined, message: string, path?: string): void;
+  /** What is worth knowing, and stops nothing: of the key. */
+  warn(place: Place, message: string): void;
+  warnAt(file: string, position: Position | undefined, message: string, path?: string): void;
   /** Why something may be wrong at this place: told with what is found wrong there, else not at all. */
   suspect(file: string, position: Position, why: string): void;
   readonly warnings: readonly string[];
@@ -94,22 +95,19 @@ export function createProblems(): Problems {
   const put = (problem: ConfigProblem) => found.set(formatProblem(problem), problem);
   const warnings = new Set<string>();
   const suspicions = new Map<string, string>();
+  const at = (place: Place, message: string, part: 'key' | 'value'): ConfigProblem => {
+    const position = place.source.locate(place.path, part);
+    return problemAt(position?.file ?? place.source.file, position, message, place.name);
+  };
   const withReason = (problem: ConfigProblem): ConfigProblem => {
     const why = suspicions.get(placeOf(problem));
     return why === undefined ? problem : { ...problem, message: `${problem.message}; ${why}` };
   };
   return {
-    add(place, message, part = 'value') {
-      const position = place.source.locate(place.path, part);
-      const file = position?.file ?? place.source.file;
-      put({ file, line: position?.line, column: position?.column, path: place.name, message });
-    },
-    addAt(file, position, message, path = '') {
-      put({ file, line: position?.line, column: position?.column, path, message });
-    },
-    warn(file, position, message, path = '') {
-      warnings.add(formatProblem({ file, line: position?.line, column: position?.column, path, message }));
-    },
+    add: (place, message, part = 'value') => void put(at(place, message, part)),
+    addAt: (...said) => void put(problemAt(...said)),
+    warn: (place, message) => void warnings.add(formatProblem(at(place, message, 'key'))),
+    warnAt: (...said) => void warnings.add(formatProblem(problemAt(...said))),
     suspect(file, { line, column }, why) {
       suspicions.set(placeOf({ file, line, column }), why);
     },
@@ -122,6 +120,10 @@ export function createProblems(): Problems {
         throw new ConfigError(inOrder(all.filter((one) => !isToldBy(one, all)).map(withReason)));
     },
   };
+}
+
+function problemAt(file: string, position: Position | undefined, message: string, path = ''): ConfigProblem {
+  return { file, line: position?.line, column: position?.column, path, message };
 }
 
 /** What is missing is not told beside the misspelt key that is meant for it. */

@@ -19,9 +19,7 @@ export function checkDemand(
     const demand = polled.reduce((sum, { refreshMs }) => sum + 1000 / refreshMs, 0);
     const message = unmet(upstream, polled.length, demand);
     const place = merged.upstreams.find(({ name }) => name === upstream.name)?.place.at('budget');
-    if (place === undefined || message === undefined) continue;
-    const position = place.source.locate(place.path, 'key');
-    problems.warn(position?.file ?? place.source.file, position, message, place.name);
+    if (place !== undefined && message !== undefined) problems.warn(place, message);
   }
 }
 

@@ -33,9 +33,7 @@ export function checkHookFiles(config: ResolvedConfig, merged: MergedConfig, pro
     const place = merged.hooks.find((hook) => hook.name === name)?.place;
     if (path === undefined || place === undefined || written.has(path) || existsSync(path)) continue;
     const at = place.at(proof.kind, proof.kind === 'hmac' ? 'secret_file' : 'jwks_file');
-    const position = at.source.locate(at.path, 'key');
-    const message = `no such file: ${path}; until it is there every message of this hook is refused`;
-    problems.warn(position?.file ?? at.source.file, position, message, at.name);
+    problems.warn(at, `no such file: ${path}; until it is there every message of this hook is refused`);
   }
 }
 

@@ -99,7 +99,7 @@ export function readForeign(
   const tool = isToml ? readToml(all, work) : readHcl(all, work, problems);
   if (hasProblem || tool === undefined) return undefined;
   for (const { kind, origin, message } of notes) {
-    if (kind !== 'advice') problems.warn(origin.file, origin.position, message, origin.name);
+    if (kind !== 'advice') problems.warnAt(origin.file, origin.position, message, origin.name);
   }
   return { source: draft.source(files.map(({ file }) => file)), tool, notes };
 }
@@ -126,7 +126,7 @@ function readHcl(files: readonly TextFile[], work: Work, problems: Problems): To
   if (!isFine()) return undefined;
   for (const { file, root } of roots) {
     for (const { position, name, found } of placeholdersIn(root)) {
-      problems.warn(file, position, `${found} looks like a place that nobody filled in`, name);
+      problems.warnAt(file, position, `${found} looks like a place that nobody filled in`, name);
       problems.suspect(file, position, `${found} stands there: fill this file in first`);
     }
   }
