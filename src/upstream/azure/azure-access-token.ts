@@ -1,10 +1,9 @@
 // Access tokens for Key Vault: of an application by its secret or certificate, or of the host's managed identity.
 import { createHash, X509Certificate } from 'node:crypto';
-import { readControlledFile } from '../../base/paths/controlled-file.ts';
-import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import { JsonNumber, type JsonObject } from '../../base/text/json.ts';
 import { azureTokenAnswer } from '../cloud/azure-identity.ts';
+import { readLoginFile } from '../cloud/login-file.ts';
 import { metadataJson } from '../cloud/metadata-request.ts';
 import { type AccessToken, loginFailed } from '../kind/bearer-calls.ts';
 import type { AzureUpstreamConfig } from './azure-kind.ts';
@@ -38,9 +37,9 @@ async function credentialOf(
 ): Promise<Record<string, string> | undefined> {
   const { clientSecretFile, clientCertificateFile } = config;
   if (clientSecretFile !== undefined)
-    return { client_secret: (await textOf(clientSecretFile)).replace(/\r?\n$/, '') };
+    return { client_secret: (await readLoginFile(clientSecretFile)).replace(/\r?\n$/, '') };
   if (clientCertificateFile !== undefined)
-    return await assertionOf(await textOf(clientCertificateFile), clientCertificateFile, config, env);
+    return await assertionOf(await readLoginFile(clientCertificateFile), clientCertificateFile, config, env);
   const secret = env['AZURE_CLIENT_SECRET'];
   return secret ? { client_secret: secret } : undefined;
 }
@@ -119,12 +118,4 @@ function tokenOf({ access_token: token, expires_in: life, expires_on: end }: Jso
 function numberOf(value: unknown): number | undefined {
   const text = value instanceof JsonNumber ? value.text : value;
   return typeof text === 'string' && /^\d+$/.test(text) ? Number(text) : undefined;
-}
-
-async function textOf(path: string): Promise<string> {
-  try {
-    return (await readControlledFile(path)).bytes.toString('utf8');
-  } catch (error) {
-    throw loginFailed(`${path} cannot be read (${pathErrorText(error)})`);
-  }
 }

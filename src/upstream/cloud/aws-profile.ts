@@ -2,8 +2,6 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
-import { readControlledFile } from '../../base/paths/controlled-file.ts';
-import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { isJsonObject, parseJson } from '../../base/text/json.ts';
 import { createSystemClock } from '../../base/time/clock.ts';
 import { runProgram } from '../exec/run-program.ts';
@@ -16,6 +14,7 @@ import {
 } from './aws-keys.ts';
 import { assumeRole } from './aws-roles.ts';
 import { keysOfSso } from './aws-sso.ts';
+import { readLoginFile } from './login-file.ts';
 
 type Fields = ReadonlyMap<string, string>;
 type Profiles = ReadonlyMap<string, Fields>;
@@ -181,17 +180,10 @@ async function readProfiles(env: AwsCredentialSource['env']): Promise<Profiles> 
 async function textOf(named: string | undefined, fallback: string): Promise<string> {
   const path = named || fallback;
   try {
-    return (await readControlledFile(path)).bytes.toString('utf8');
+    return await readLoginFile(path, { what: `the shared file ${path}`, remedy: awsRemedy });
   } catch (error) {
     if (!named) return '';
-    throw new LatchkeyError(
-      'login_failed',
-      `the shared file ${path} cannot be read (${pathErrorText(error)})`,
-      {
-        cause: error,
-        remedy: awsRemedy,
-      },
-    );
+    throw error;
   }
 }
 

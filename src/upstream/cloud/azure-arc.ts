@@ -1,8 +1,7 @@
 // The identity of a machine that Azure Arc connects: the agent of Arc gives a token to whoever can read a file of its own.
 import { dirname, normalize } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
-import { readControlledFile } from '../../base/paths/controlled-file.ts';
-import { pathErrorText } from '../../base/paths/path-trust.ts';
+import { readLoginFile } from './login-file.ts';
 import { type MetadataRequest, metadataChallenge } from './metadata-request.ts';
 
 /** Where Arc's agent writes such files; one that is elsewhere is somebody's who wants to see another file. */
@@ -26,18 +25,8 @@ export async function arcRequest(
     signal,
   };
   const path = arcKeyPath((await metadataChallenge(plain)) ?? '', folder);
-  try {
-    const { bytes } = await readControlledFile(path, { maxBytes: largestKey });
-    return {
-      ...plain,
-      headers: { metadata: 'true', authorization: `Basic ${bytes.toString('utf8').trim()}` },
-    };
-  } catch (error) {
-    throw new LatchkeyError('login_failed', `${path} cannot be read (${pathErrorText(error)})`, {
-      cause: error,
-      remedy,
-    });
-  }
+  const key = (await readLoginFile(path, { remedy, maxBytes: largestKey })).trim();
+  return { ...plain, headers: { ...plain.headers, authorization: `Basic ${key}` } };
 }
 
 /** Of `Basic realm=PATH`: a `.key` right in that folder and nothing else. */

@@ -1,11 +1,10 @@
 // Azure identities: workload identity, the identity endpoint of App Service or Azure Arc, or the metadata service of a virtual machine.
 
 import { errorCode, LatchkeyError } from '../../base/errors.ts';
-import { readControlledFile } from '../../base/paths/controlled-file.ts';
-import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import { isJsonObject, type JsonObject } from '../../base/text/json.ts';
 import { arcRequest } from './azure-arc.ts';
+import { readLoginFile } from './login-file.ts';
 import { type MetadataRequest, metadataJson } from './metadata-request.ts';
 
 export interface AzureSource {
@@ -101,16 +100,8 @@ async function workloadRequest(
   const path = env['AZURE_FEDERATED_TOKEN_FILE'];
   const [tenant, clientId] = [env['AZURE_TENANT_ID'], env['AZURE_CLIENT_ID']];
   if (!path || !tenant || !clientId) return undefined;
-  let assertion: string;
-  try {
-    assertion = (await readControlledFile(path)).bytes.toString('utf8').trim();
-  } catch (error) {
-    const code = pathErrorText(error);
-    throw new LatchkeyError('login_failed', `$AZURE_FEDERATED_TOKEN_FILE: ${path} cannot be read (${code})`, {
-      cause: error,
-      remedy,
-    });
-  }
+  const what = `$AZURE_FEDERATED_TOKEN_FILE: ${path}`;
+  const assertion = (await readLoginFile(path, { what, remedy })).trim();
   const authority = (env['AZURE_AUTHORITY_HOST'] ?? 'https://login.microsoftonline.com').replace(/\/+$/, '');
   return {
     service: 'Microsoft Entra',

@@ -2,7 +2,6 @@
 
 import { errorCode, LatchkeyError } from '../../base/errors.ts';
 import { readControlledFile } from '../../base/paths/controlled-file.ts';
-import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
 import {
   type AwsCredentialSource,
@@ -14,6 +13,7 @@ import {
   noKeys,
 } from './aws-keys.ts';
 import { keysOfProfile } from './aws-profile.ts';
+import { readLoginFile } from './login-file.ts';
 import { metadataJson, metadataText } from './metadata-request.ts';
 
 /** Asks the sources in the order of the SDKs; the first that is configured counts. Throws `login_failed`. */
@@ -59,20 +59,8 @@ async function fromWebIdentity({ env, signal }: AwsCredentialSource): Promise<Aw
   const path = env['AWS_WEB_IDENTITY_TOKEN_FILE'];
   const role = env['AWS_ROLE_ARN'];
   if (!path || !role) return undefined;
-  let token: string;
-  try {
-    token = (await readControlledFile(path)).bytes.toString('utf8').trim();
-  } catch (error) {
-    const code = pathErrorText(error);
-    throw new LatchkeyError(
-      'login_failed',
-      `$AWS_WEB_IDENTITY_TOKEN_FILE: ${path} cannot be read (${code})`,
-      {
-        cause: error,
-        remedy: awsRemedy,
-      },
-    );
-  }
+  const what = `$AWS_WEB_IDENTITY_TOKEN_FILE: ${path}`;
+  const token = (await readLoginFile(path, { what, remedy: awsRemedy })).trim();
   const xml = await metadataText({
     service: 'AWS STS',
     url:

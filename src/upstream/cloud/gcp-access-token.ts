@@ -1,10 +1,9 @@
 // Access tokens of Google Cloud: by a key file, workload identity federation, a user's refresh token, or the host's identity.
 import { LatchkeyError } from '../../base/errors.ts';
-import { readControlledFile } from '../../base/paths/controlled-file.ts';
-import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/text/json.ts';
 import { awsSubjectToken } from './aws-subject-token.ts';
+import { readLoginFile } from './login-file.ts';
 import { metadataJson, metadataText } from './metadata-request.ts';
 
 export interface GcpTokenSource {
@@ -168,7 +167,7 @@ async function subjectToken(
   const [tokenFile, url] = [textIn(where, 'file'), textIn(where, 'url')];
   if (tokenFile !== undefined) {
     return field === undefined
-      ? (await readText(tokenFile)).trim()
+      ? (await readLoginFile(tokenFile, { remedy })).trim()
       : (textIn(await readJson(tokenFile), field) ?? '');
   }
   if (/^aws\d+$/.test(textIn(where, 'environment_id') ?? ''))
@@ -209,24 +208,13 @@ function tokenOf(answer: JsonObject, service: string): GcpToken {
 
 async function readJson(path: string): Promise<JsonObject> {
   try {
-    const value = parseJson(await readText(path));
+    const value = parseJson(await readLoginFile(path, { remedy }));
     if (isJsonObject(value)) return value;
   } catch (error) {
     if (error instanceof LatchkeyError) throw error;
     // The parser's error would quote a key.
   }
   throw new LatchkeyError('login_failed', `${path}: expected a JSON object`);
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return (await readControlledFile(path)).bytes.toString('utf8');
-  } catch (error) {
-    throw new LatchkeyError('login_failed', `${path} cannot be read (${pathErrorText(error)})`, {
-      cause: error,
-      remedy,
-    });
-  }
 }
 
 function textIn(json: JsonObject, name: string): string | undefined {

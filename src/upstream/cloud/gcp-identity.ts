@@ -1,10 +1,9 @@
 // Google Cloud identities: the metadata server of the instance, or a service account's key file; JWTs signed by either.
 
 import { LatchkeyError } from '../../base/errors.ts';
-import { readControlledFile } from '../../base/paths/controlled-file.ts';
-import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
+import { readLoginFile } from './login-file.ts';
 import { metadataJson, metadataText } from './metadata-request.ts';
 
 export interface GcpSource {
@@ -94,21 +93,8 @@ async function fromMetadata(path: string, { env, signal }: GcpSource): Promise<s
 async function keyFile({ env }: GcpSource): Promise<ServiceAccountKey | undefined> {
   const path = env['GOOGLE_APPLICATION_CREDENTIALS'];
   if (!path) return undefined;
-  let text: string;
-  try {
-    text = (await readControlledFile(path)).bytes.toString('utf8');
-  } catch (error) {
-    const code = pathErrorText(error);
-    throw new LatchkeyError(
-      'login_failed',
-      `$GOOGLE_APPLICATION_CREDENTIALS: ${path} cannot be read (${code})`,
-      {
-        cause: error,
-        remedy,
-      },
-    );
-  }
-  const json = jsonOrEmpty(text);
+  const what = `$GOOGLE_APPLICATION_CREDENTIALS: ${path}`;
+  const json = jsonOrEmpty(await readLoginFile(path, { what, remedy }));
   const { client_email: email, private_key: privateKey, private_key_id: keyId, token_uri: tokenUri } = json;
   if (json['type'] === 'service_account' && typeof email === 'string' && typeof privateKey === 'string') {
     return {

@@ -2,11 +2,10 @@
 import { dirname, resolve } from 'node:path';
 import { load } from 'js-yaml';
 import { LatchkeyError } from '../../base/errors.ts';
-import { readControlledFile } from '../../base/paths/controlled-file.ts';
-import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { isJsonObject, parseJson } from '../../base/text/json.ts';
 import { createSystemClock } from '../../base/time/clock.ts';
 import type { TlsConfig } from '../../config/upstreams/server-config.ts';
+import { readLoginFile } from '../cloud/login-file.ts';
 import { runProgram } from '../exec/run-program.ts';
 import type { KubernetesUpstreamConfig } from './kubernetes-kind.ts';
 
@@ -39,13 +38,13 @@ export async function findCluster(config: KubernetesUpstreamConfig, env: Env): P
   return {
     address: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
     tls: { ...tls, caFile: caFile ?? `${folder}/ca.crt` },
-    namespace: config.namespace ?? (await readText(`${folder}/namespace`)).trim(),
-    token: async () => (await readText(`${folder}/token`)).trim(),
+    namespace: config.namespace ?? (await readLoginFile(`${folder}/namespace`)).trim(),
+    token: async () => (await readLoginFile(`${folder}/token`)).trim(),
   };
 }
 
 async function fromKubeconfig(path: string, config: KubernetesUpstreamConfig, env: Env): Promise<Cluster> {
-  const file = objectOf(parseYaml(await readText(path), path));
+  const file = objectOf(parseYaml(await readLoginFile(path), path));
   const wanted = config.context ?? textOf(file['current-context']);
   const context = named(file['contexts'], wanted, 'context', path);
   const cluster = named(file['clusters'], textOf(context['cluster']), 'cluster', path);
@@ -72,7 +71,7 @@ async function fromKubeconfig(path: string, config: KubernetesUpstreamConfig, en
     namespace: config.namespace ?? textOf(context['namespace']) ?? 'default',
     async token(signal) {
       const tokenFile = at(user['tokenFile']);
-      if (tokenFile !== undefined) return (await readText(tokenFile)).trim();
+      if (tokenFile !== undefined) return (await readLoginFile(tokenFile)).trim();
       const plugin = user['exec'];
       return plugin === undefined || plugin === null
         ? textOf(user['token'])
@@ -127,16 +126,6 @@ function environmentOf(plugin: Fields, env: Env): Record<string, string> {
     ...Object.fromEntries(own),
     KUBERNETES_EXEC_INFO: JSON.stringify(info),
   };
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return (await readControlledFile(path)).bytes.toString('utf8');
-  } catch (error) {
-    throw new LatchkeyError('login_failed', `${path} cannot be read (${pathErrorText(error)})`, {
-      cause: error,
-    });
-  }
 }
 
 function parseYaml(text: string, path: string): unknown {

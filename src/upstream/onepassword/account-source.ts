@@ -1,11 +1,10 @@
 // Service accounts of 1Password: references are resolved by the vendor's library, many in one request, each of which counts.
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { readControlledFile } from '../../base/paths/controlled-file.ts';
-import { pathErrorText } from '../../base/paths/path-trust.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
 import { version } from '../../version.ts';
+import { readLoginFile } from '../cloud/login-file.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
 import { createBatcher } from '../kind/batcher.ts';
 import { loginFailed } from '../kind/bearer-calls.ts';
@@ -214,18 +213,12 @@ function asFailure(error: unknown, what: string): LatchkeyError {
 async function tokenOf({ config, env }: SourceOptions<OnepasswordUpstreamConfig>): Promise<string> {
   const { tokenFile } = config.account ?? {};
   const token =
-    tokenFile === undefined ? (env['OP_SERVICE_ACCOUNT_TOKEN'] ?? '') : (await textOf(tokenFile)).trim();
+    tokenFile === undefined
+      ? (env['OP_SERVICE_ACCOUNT_TOKEN'] ?? '')
+      : (await readLoginFile(tokenFile)).trim();
   if (token !== '') return token;
   throw loginFailed(
     'a service account of 1Password wants its token',
     'set service_account_token_file at this upstream, or $OP_SERVICE_ACCOUNT_TOKEN',
   );
-}
-
-async function textOf(path: string): Promise<string> {
-  try {
-    return (await readControlledFile(path)).bytes.toString('utf8');
-  } catch (error) {
-    throw loginFailed(`${path} cannot be read (${pathErrorText(error)})`);
-  }
 }

@@ -1,13 +1,12 @@
 // 1Password Connect as an upstream: items by title or id, their fields and files; the vault's own count of changes is the probe.
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { readControlledFile } from '../../base/paths/controlled-file.ts';
-import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/text/json.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
 import { createIdentityKeeper } from '../cloud/identity-keeper.ts';
+import { readLoginFile } from '../cloud/login-file.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
 import { type AccessToken, createBearerCalls, loginFailed } from '../kind/bearer-calls.ts';
 import { createHttpCalls, type HttpAnswer, jsonBody } from '../kind/http-calls.ts';
@@ -168,12 +167,8 @@ async function tokenOf({ config, env }: SourceOptions<OnepasswordUpstreamConfig>
       'set token_file at this upstream, or $OP_CONNECT_TOKEN',
     );
   }
-  try {
-    const text = (await readControlledFile(tokenFile)).bytes.toString('utf8').trim();
-    return { token: SecretValue.fromText(text), expiresAt: undefined };
-  } catch (error) {
-    throw loginFailed(`${tokenFile} cannot be read (${pathErrorText(error)})`);
-  }
+  const text = (await readLoginFile(tokenFile)).trim();
+  return { token: SecretValue.fromText(text), expiresAt: undefined };
 }
 
 function textOf(value: unknown): string {
