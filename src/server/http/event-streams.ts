@@ -20,6 +20,10 @@ export interface EventStreams {
   close(): void;
 }
 
+interface OpenStream extends EventStream {
+  readonly response: ServerResponse;
+}
+
 interface StreamOptions {
   /** What the caller must be allowed, now and as long as the stream is open. */
   readonly right: Ask;
@@ -34,8 +38,7 @@ const maxUnreadBytes = 64 * 1024;
 
 export function createEventStreams(context: ServerContext, { right, onCount }: StreamOptions): EventStreams {
   const { access, clock, metrics } = context;
-  const streams = new Map<EventStream, ServerResponse>();
-  const all = new Set<EventStream>();
+  const all = new Set<OpenStream>();
   const openStreams = metrics.openEventStreams.with();
   let heartbeat: Timer | undefined;
 
@@ -50,20 +53,19 @@ export function createEventStreams(context: ServerContext, { right, onCount }: S
   }
 
   function begin(exchange: Exchange, response: ServerResponse): void {
-    const stream: EventStream = {
+    const stream: OpenStream = {
       exchange,
+      response,
       send(text) {
         if (response.writableLength > maxUnreadBytes) return void response.destroy();
         response.write(text);
         if (!exchange.notesUnread()) response.destroy();
       },
     };
-    streams.set(stream, response);
     all.add(stream);
     openStreams.inc();
     response.on('drain', () => void exchange.notesUnread());
     exchange.whenOver(() => {
-      streams.delete(stream);
       all.delete(stream);
       openStreams.inc(-1);
       onCount?.(all.size);
@@ -76,7 +78,7 @@ export function createEventStreams(context: ServerContext, { right, onCount }: S
   }
 
   const stopAccess = access.onChange(() => {
-    for (const [stream, response] of streams) if (!mayListen(stream)) response.end();
+    for (const stream of all) if (!mayListen(stream)) stream.response.end();
   });
 
   return {
@@ -91,7 +93,7 @@ export function createEventStreams(context: ServerContext, { right, onCount }: S
       exchange.answer(200, headers, (response) => begin(exchange, response));
     },
     drain(scope) {
-      for (const [{ exchange }, response] of streams) if (exchange.connection.scope === scope) response.end();
+      for (const { exchange, response } of all) if (exchange.connection.scope === scope) response.end();
     },
     close() {
       heartbeat?.cancel();
