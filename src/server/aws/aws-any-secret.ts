@@ -1,6 +1,7 @@
 // Secrets of AWS by any id, for listeners that serve them without a name: asked for when somebody asks, kept for a while and
 // no more of them than the config says, as AWS's own agent does. Who may have one is decided before.
 import type { AwsSecretQuery } from '../../base/aws-secret-query.ts';
+import { RecentMap } from '../../base/bounded-map.ts';
 import { describeError, errorCode } from '../../base/errors.ts';
 import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../base/text/json.ts';
 import type { Clock } from '../../base/time/clock.ts';
@@ -21,7 +22,8 @@ interface Kept {
 
 /** Of one listener's settings; a reload begins with an empty one. */
 interface Cache {
-  readonly kept: Map<string, Kept>;
+  /** What was asked for longest ago goes first. */
+  readonly kept: RecentMap<string, Kept>;
   readonly asked: Map<string, Promise<Buffer | AwsFault>>;
 }
 
@@ -32,20 +34,9 @@ export function createAnySecrets({ view, clock }: { view: AgentView; clock: Cloc
   const caches = new WeakMap<AnySecretConfig, Cache>();
 
   function cacheOf(config: AnySecretConfig): Cache {
-    const known = caches.get(config) ?? { kept: new Map(), asked: new Map() };
+    const known = caches.get(config) ?? { kept: new RecentMap(config.cacheSize), asked: new Map() };
     caches.set(config, known);
     return known;
-  }
-
-  /** The last of the map is what was asked for last. */
-  function keep({ kept }: Cache, config: AnySecretConfig, key: string, one: Kept): void {
-    kept.delete(key);
-    if (config.ttlMs === 0) return;
-    kept.set(key, one);
-    for (const oldest of kept.keys()) {
-      if (kept.size <= config.cacheSize) break;
-      kept.delete(oldest);
-    }
   }
 
   async function ask(
@@ -59,7 +50,7 @@ export function createAnySecrets({ view, clock }: { view: AgentView; clock: Cloc
       if (view.awsSecret === undefined) return faultOf('internal', 'no upstream of AWS', false);
       const answer = await view.awsSecret(config.upstream, query, signal);
       const body = Buffer.from(JSON.stringify(shapeOf(answer)), 'utf8');
-      keep(cache, config, key, { body, obtainedAt: clock.now() });
+      if (config.ttlMs > 0) cache.kept.set(key, { body, obtainedAt: clock.now() });
       return body;
     } catch (error) {
       const code = errorCode(error) ?? 'internal';
@@ -78,7 +69,7 @@ export function createAnySecrets({ view, clock }: { view: AgentView; clock: Cloc
       const key = JSON.stringify([query.secretId, query.versionId, query.versionStage]);
       const known = cache.kept.get(key);
       if (!isFresh && known !== undefined && clock.now() - known.obtainedAt < config.ttlMs) {
-        keep(cache, config, key, known);
+        cache.kept.set(key, known);
         return Promise.resolve(known.body);
       }
       const underWay = isFresh ? undefined : cache.asked.get(key);
