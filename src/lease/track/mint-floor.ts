@@ -1,5 +1,6 @@
 // Remembers when each path last gave a credential, so that no failure, restart of a template or impatient caller can
 // make upstream mint in a loop. Outlives the entries.
+import { RecentMap } from '../../base/bounded-map.ts';
 import { mintFloorMs, type ScheduleLimits } from './schedule-policy.ts';
 
 export interface MintFloor {
@@ -19,14 +20,11 @@ export interface MintFloor {
 const most = 10_000;
 
 export function createMintFloor(limits: ScheduleLimits): MintFloor {
-  const paths = new Map<string, { lifeMs: number; notedAt: number; allowedAt: number }>();
+  const paths = new RecentMap<string, { lifeMs: number; notedAt: number; allowedAt: number }>(most);
 
   function note(key: string, lifeMs: number, now: number): void {
     const allowedAt = now + mintFloorMs(lifeMs > 0 ? lifeMs : Number.POSITIVE_INFINITY, limits);
-    paths.delete(key);
     paths.set(key, { lifeMs, notedAt: now, allowedAt });
-    const [oldest] = paths.keys();
-    if (paths.size > most && oldest !== undefined) paths.delete(oldest);
   }
 
   return {
