@@ -5,6 +5,7 @@ import type { Caller } from '../../access/caller.ts';
 import type { PeerReader } from '../../access/peer.ts';
 import { BoundedMap } from '../../base/bounded-map.ts';
 import type { Clock } from '../../base/time/clock.ts';
+import { type TokenBucket, tokensIn } from '../../base/time/token-bucket.ts';
 
 export interface StrangerRate {
   /** Whether whoever connected to this descriptor is one who does it too often. Root and the agent's own user never are. */
@@ -13,31 +14,25 @@ export interface StrangerRate {
   note(caller: Caller, standing: Standing): void;
 }
 
-const perSecond = 100;
-const mostAtOnce = 200;
+/** A hundred a second, and twice that at once. */
+const filling = { most: 200, count: 100, inMs: 1000 };
 const mostUsers = 4096;
 
 export function createStrangerRate(peers: PeerReader, clock: Clock): StrangerRate {
   const ownUid = process.geteuid?.();
   /** By uid; a user's are back when it is gone. */
-  const left = new BoundedMap<number, { tokens: number; at: number }>(mostUsers);
-
-  function tokensOf(uid: number, now: number): number {
-    const before = left.get(uid);
-    if (before === undefined) return mostAtOnce;
-    return Math.min(mostAtOnce, before.tokens + ((now - before.at) / 1000) * perSecond);
-  }
+  const left = new BoundedMap<number, TokenBucket>(mostUsers);
 
   return {
     isTooOften(fd) {
       const uid = fd === undefined ? undefined : peers.uidOf(fd);
       if (uid === undefined || uid === 0 || uid === ownUid) return false;
-      return tokensOf(uid, clock.now()) < 1;
+      return tokensIn(left.get(uid), filling, clock.now()) < 1;
     },
     note(caller, standing) {
       if (caller.kind !== 'process' || standing !== 'stranger') return;
       const now = clock.now();
-      left.set(caller.uid, { tokens: tokensOf(caller.uid, now) - 1, at: now });
+      left.set(caller.uid, { tokens: tokensIn(left.get(caller.uid), filling, now) - 1, at: now });
     },
   };
 }

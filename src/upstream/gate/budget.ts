@@ -2,6 +2,7 @@
 // somebody waits for, the callers' own, the background; a flood of one kind delays the others and never stops them.
 
 import type { Clock, Timer } from '../../base/time/clock.ts';
+import { tokensIn } from '../../base/time/token-bucket.ts';
 import type { Priority, Urgency } from '../../store/secret-reading.ts';
 import type { Allowance, Charge } from './allowance.ts';
 import { givenUp } from './failure.ts';
@@ -63,8 +64,8 @@ export function createBudget(options: BudgetOptions): Budget {
 
   function refill(): void {
     const now = clock.now();
-    const gained = ((now - bucket.at) / 1000) * limits.requestsPerSecond;
-    bucket = { tokens: Math.min(limits.concurrency, bucket.tokens + gained), at: now };
+    const filling = { most: limits.concurrency, count: limits.requestsPerSecond, inMs: 1000 };
+    bucket = { tokens: tokensIn(bucket, filling, now), at: now };
   }
 
   /** How long its first one has to wait for the sake of a limit. */
