@@ -6,7 +6,7 @@ import type { Entry } from '../../store/entry.ts';
 import { type SecretVersion, shownVersion } from '../../store/secret-version.ts';
 import type { Store } from '../../store/store.ts';
 import { jsonHeaders } from '../http/exchange.ts';
-import type { PreparedAnswer } from '../http/prepared-answer.ts';
+import { isValidAt, nextSecond, type PreparedAnswer, type Validity } from '../http/prepared-answer.ts';
 import { wireBytes } from '../node-internals/wire-answer.ts';
 import { stagedVersions } from './aws-secret.ts';
 
@@ -27,7 +27,7 @@ export interface AwsPrepared {
   ): void;
 }
 
-interface Kept {
+interface Kept extends Validity {
   readonly name: string;
   readonly field: string | undefined;
   readonly entry: Entry;
@@ -39,9 +39,6 @@ interface Kept {
   readonly isTimed: boolean;
   body: Buffer;
   answer: PreparedAnswer;
-  /** Wall time in milliseconds: good from the one to before the other. */
-  validFrom: number;
-  validUntil: number;
 }
 
 const mostKept = 4096;
@@ -52,9 +49,7 @@ export function createAwsPrepared(clock: Clock, store: Pick<Store, 'holders'>): 
 
   function refresh(one: Kept, wall: number): void {
     if (one.isTimed) one.body = bodyOf(one.make());
-    one.answer = answerOf(one, wall);
-    one.validFrom = wall;
-    one.validUntil = (Math.floor(wall / 1000) + 1) * 1000;
+    Object.assign(one, answerAt(one, wall));
   }
 
   /** One before the current is meant for as long as somebody holds it and none that is newer. */
@@ -70,7 +65,7 @@ export function createAwsPrepared(clock: Clock, store: Pick<Store, 'holders'>): 
       if (one === undefined || one.entry !== entry || one.current !== entry.current) return undefined;
       if (one.expiresAt !== entry.expiresAt || !isStaged(one)) return undefined;
       const wall = clock.wall();
-      if (wall >= one.validUntil || wall < one.validFrom) refresh(one, wall);
+      if (!isValidAt(one, wall)) refresh(one, wall);
       return one.answer;
     },
     keep(url, name, field, entry, version, make, isTimed) {
@@ -78,9 +73,7 @@ export function createAwsPrepared(clock: Clock, store: Pick<Store, 'holders'>): 
       const body = bodyOf(make());
       const { current, expiresAt } = entry;
       const parts = { name, field, entry, version, current, expiresAt, make, isTimed, body };
-      const wall = clock.wall();
-      const validUntil = (Math.floor(wall / 1000) + 1) * 1000;
-      kept.set(url, { ...parts, answer: answerOf(parts, wall), validFrom: wall, validUntil });
+      kept.set(url, { ...parts, ...answerAt(parts, clock.wall()) });
     },
   };
 }
@@ -89,24 +82,25 @@ function bodyOf(value: object): Buffer {
   return Buffer.from(JSON.stringify(value), 'utf8');
 }
 
-function answerOf(
+type Timed = 'answer' | keyof Validity;
+
+function answerAt(
   one: Pick<Kept, 'name' | 'field' | 'entry' | 'version' | 'body'>,
   wall: number,
-): PreparedAnswer {
+): Pick<Kept, Timed> {
   const { name, field, entry, version, body } = one;
   const headers = jsonHeaders(body.length);
+  const wire = wireBytes(headers, body, wall);
+  const delivery = {
+    name,
+    ...(field === undefined ? {} : { field }),
+    entryKey: entry.key,
+    number: version.number,
+    shownVersion: shownVersion(version),
+  };
   return {
-    etag: '',
-    headers,
-    notModifiedHeaders: [],
-    body,
-    wire: wireBytes(headers, body, wall),
-    delivery: {
-      name,
-      ...(field === undefined ? {} : { field }),
-      entryKey: entry.key,
-      number: version.number,
-      shownVersion: shownVersion(version),
-    },
+    answer: { etag: '', headers, notModifiedHeaders: [], body, wire, delivery },
+    validFrom: wall,
+    validUntil: nextSecond(wall),
   };
 }

@@ -10,6 +10,21 @@ export interface Delivery {
   readonly shownVersion: number;
 }
 
+/** When an answer tells the right time: from the one wall time (ms) to before the other. */
+export interface Validity {
+  validFrom: number;
+  validUntil: number;
+}
+
+export function isValidAt({ validFrom, validUntil }: Validity, wall: number): boolean {
+  return validFrom <= wall && wall < validUntil;
+}
+
+/** What tells whole seconds, as Date does, is another one then. */
+export function nextSecond(wall: number): number {
+  return (Math.floor(wall / 1000) + 1) * 1000;
+}
+
 export interface PreparedAnswer {
   readonly etag: string;
   /** Name, value, name, value. */

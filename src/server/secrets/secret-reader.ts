@@ -12,7 +12,13 @@ import type { Entry } from '../../store/entry.ts';
 import { fieldBytes, type SecretVersion, secretFields, shownVersion } from '../../store/secret-version.ts';
 import type { AgentView } from '../agent-view.ts';
 import { type ApiError, apiError } from '../http/api-error.ts';
-import type { Delivery, PreparedAnswer } from '../http/prepared-answer.ts';
+import {
+  type Delivery,
+  isValidAt,
+  nextSecond,
+  type PreparedAnswer,
+  type Validity,
+} from '../http/prepared-answer.ts';
 import { wireBytes } from '../node-internals/wire-answer.ts';
 
 export interface SecretTarget {
@@ -29,7 +35,7 @@ export interface SecretReader {
 }
 
 /** What stays while version, state and expiry stay. */
-interface Prepared {
+interface Prepared extends Validity {
   readonly entry: Entry;
   readonly version: SecretVersion;
   readonly state: Entry['state'];
@@ -38,10 +44,8 @@ interface Prepared {
   readonly delivery: Delivery;
   /** Of a field the whole body; of the JSON all but what follows `obtained_at`. */
   readonly start: Buffer;
+  /** It tells age and date. */
   answer: PreparedAnswer;
-  /** The answer tells age and date: good from the one wall time (ms) to before the other. */
-  validFrom: number;
-  validUntil: number;
 }
 
 /** More targets than that are never asked for by honest callers; then all is prepared again. */
@@ -101,8 +105,7 @@ export function createSecretReader(options: { view: AgentView; clock: Clock }): 
         known = made;
       }
       const wall = clock.wall();
-      if (wall >= known.validUntil || wall < known.validFrom)
-        Object.assign(known, answerAt(known, target, wall));
+      if (!isValidAt(known, wall)) Object.assign(known, answerAt(known, target, wall));
       return known.answer;
     },
     summary(name, entry) {
@@ -138,7 +141,7 @@ function ageAt(version: SecretVersion, wall: number): number {
   return Math.max(0, Math.floor((wall - version.obtainedAt) / 1000));
 }
 
-type Timed = 'answer' | 'validFrom' | 'validUntil';
+type Timed = 'answer' | keyof Validity;
 
 function answerAt(parts: Omit<Prepared, Timed>, target: SecretTarget, wall: number): Pick<Prepared, Timed> {
   const { etag, state, expiresAt, delivery, start, version } = parts;
@@ -152,11 +155,10 @@ function answerAt(parts: Omit<Prepared, Timed>, target: SecretTarget, wall: numb
   const type = target.field === undefined ? 'application/json' : 'text/plain; charset=utf-8';
   const headers = ['Content-Type', type, 'Content-Length', String(body.length), ...common];
   const wire = wireBytes(headers, body, wall);
-  const nextSecond = (Math.floor(wall / 1000) + 1) * 1000;
   return {
     answer: { etag, headers, notModifiedHeaders: common, body, wire, delivery },
     validFrom: wall,
-    validUntil: Math.min(nextSecond, version.obtainedAt + (ageSeconds + 1) * 1000),
+    validUntil: Math.min(nextSecond(wall), version.obtainedAt + (ageSeconds + 1) * 1000),
   };
 }
 

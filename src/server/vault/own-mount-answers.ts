@@ -8,7 +8,13 @@ import type { Clock } from '../../base/time/clock.ts';
 import type { Entry } from '../../store/entry.ts';
 import { type SecretVersion, secretFields, shownVersion } from '../../store/secret-version.ts';
 import { jsonHeaders } from '../http/exchange.ts';
-import type { Delivery, PreparedAnswer } from '../http/prepared-answer.ts';
+import {
+  type Delivery,
+  isValidAt,
+  nextSecond,
+  type PreparedAnswer,
+  type Validity,
+} from '../http/prepared-answer.ts';
 import { wireBytes } from '../node-internals/wire-answer.ts';
 
 /** `data`: with the values; `metadata`: without. */
@@ -18,16 +24,13 @@ export interface OwnMountAnswers {
   of(part: OwnMountPart, name: string, entry: Entry, version: SecretVersion): PreparedAnswer;
 }
 
-interface Kept {
+interface Kept extends Validity {
   readonly entry: Entry;
   readonly version: SecretVersion;
   readonly delivery: Delivery;
   readonly headers: readonly string[];
   readonly body: Buffer;
   wire: Buffer;
-  /** Wall time in milliseconds: the Date is good from the one to before the other. */
-  validFrom: number;
-  validUntil: number;
 }
 
 const mostKept = 4096;
@@ -59,10 +62,10 @@ export function createOwnMountAnswers(clock: Clock): OwnMountAnswers {
         kept[part].set(name, one);
       }
       const wall = clock.wall();
-      if (wall >= one.validUntil || wall < one.validFrom) {
+      if (!isValidAt(one, wall)) {
         one.wire = wireBytes(one.headers, one.body, wall);
         one.validFrom = wall;
-        one.validUntil = (Math.floor(wall / 1000) + 1) * 1000;
+        one.validUntil = nextSecond(wall);
       }
       // A copy: the one before may still be on its way.
       const wire = Buffer.from(one.wire);

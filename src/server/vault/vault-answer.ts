@@ -3,7 +3,13 @@
 import type { Clock } from '../../base/time/clock.ts';
 import type { Entry } from '../../store/entry.ts';
 import { bodyBytes, type SecretVersion, shownVersion } from '../../store/secret-version.ts';
-import type { Delivery, PreparedAnswer } from '../http/prepared-answer.ts';
+import {
+  type Delivery,
+  isValidAt,
+  nextSecond,
+  type PreparedAnswer,
+  type Validity,
+} from '../http/prepared-answer.ts';
 import { wireBytes } from '../node-internals/wire-answer.ts';
 import { numberSpan, type Span, withNumbers } from './vault-body.ts';
 
@@ -18,12 +24,10 @@ export interface VaultAnswer {
   missHeaders(answer: PreparedAnswer): string[];
 }
 
-interface Prepared {
+interface Prepared extends Readonly<Validity> {
   readonly version: SecretVersion;
   readonly state: Entry['state'];
   readonly expiresAt: number | undefined;
-  readonly validFrom: number;
-  readonly validUntil: number;
   readonly answer: PreparedAnswer;
 }
 
@@ -77,7 +81,7 @@ export function createVaultAnswer(options: {
     const wire = wireBytes(headers, body, wall);
     // Age counts from when it was obtained, the rest from its end: two seconds' borders, and the Date's.
     const borders = [
-      (Math.floor(wall / 1000) + 1) * 1000,
+      nextSecond(wall),
       version.obtainedAt + (ageSeconds + 1) * 1000,
       ...(expiresAt === undefined || expiresAt <= wall ? [] : [wall + ((expiresAt - wall) % 1000) + 1]),
     ];
@@ -99,8 +103,7 @@ export function createVaultAnswer(options: {
         prepared.version !== version ||
         prepared.state !== entry.state ||
         prepared.expiresAt !== entry.expiresAt ||
-        wall >= prepared.validUntil ||
-        wall < prepared.validFrom
+        !isValidAt(prepared, wall)
       ) {
         prepared = prepare(version, wall);
       }
