@@ -8,11 +8,16 @@ import { waitFor } from './wait-for.ts';
 
 export interface RestartableVault {
   readonly address: string;
+  /** As root. */
   ask(
     method: string,
     path: string,
     body?: object,
   ): Promise<{ status: number; body: Record<string, unknown> }>;
+  /** It comes back sealed. */
+  start(): Promise<void>;
+  unseal(): Promise<void>;
+  /** Started and unsealed. */
   up(): Promise<void>;
   down(): Promise<void>;
 }
@@ -59,12 +64,15 @@ ${program.endsWith('vault') ? 'disable_mlock = true' : ''}
       () => 0,
     );
 
-  async function up(): Promise<void> {
+  async function start(): Promise<void> {
     child = spawn(program, ['server', `-config=${join(folder, 'server.hcl')}`], {
       env: { PATH: process.env['PATH'] ?? '', HOME: folder },
       stdio: 'ignore',
     });
     await waitFor('the server', async () => (await statusOf('sys/health')) !== 0, startMs);
+  }
+
+  async function unseal(): Promise<void> {
     if (unsealKey === '') {
       const { body } = await ask('POST', 'sys/init', { secret_shares: 1, secret_threshold: 1 });
       token = String(body['root_token']);
@@ -72,6 +80,11 @@ ${program.endsWith('vault') ? 'disable_mlock = true' : ''}
     }
     await ask('POST', 'sys/unseal', { key: unsealKey });
     await waitFor('the unsealed server', async () => (await statusOf('sys/health')) === 200, startMs);
+  }
+
+  async function up(): Promise<void> {
+    await start();
+    await unseal();
   }
 
   async function down(): Promise<void> {
@@ -86,5 +99,5 @@ ${program.endsWith('vault') ? 'disable_mlock = true' : ''}
   t.teardown(down);
   await up();
   await ask('POST', 'sys/mounts/secret', { type: 'kv', options: { version: '2' } });
-  return { address, ask, up, down };
+  return { address, ask, start, unseal, up, down };
 }
