@@ -9,8 +9,8 @@ import { createAuditLog } from '../../src/audit/audit-log.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { createSystemClock } from '../../src/base/time/clock.ts';
 import { defaultEntryPolicy } from '../../src/store/entry.ts';
-import { createReference, referenceKey } from '../../src/store/reference.ts';
-import { answerOf, portOf, startServing, tcpListener, unixListener } from '../support/serving.ts';
+import { createReference } from '../../src/store/reference.ts';
+import { answerOf, portOf, startServing, stillVault, tcpListener, unixListener } from '../support/serving.ts';
 
 export interface TargetAddresses {
   readonly unix: string;
@@ -59,17 +59,7 @@ async function startLatchkey() {
       unixListener(join(own, 'api.sock'), ['secrets', 'vault', 'aws']),
       tcpListener(join(own, 'token'), ['secrets', 'vault', 'aws']),
     ],
-    view: {
-      vault: {
-        upstream: () => ({ name: 'vault', namespace: undefined }),
-        canonicalKey: referenceKey,
-        refresh: async () => new Map(),
-        leasesRevoked() {},
-        ownAccessor: () => undefined,
-        ownTokens: () => [],
-        hold: () => ({ endsAt: () => undefined, renew: async () => undefined, confirm() {}, release() {} }),
-      },
-    },
+    view: { vault: stillVault },
   });
   serving.put('stripe', {
     key: 'sk_live_0123456789abcdefghijklmnopqrstuv',

@@ -7,8 +7,8 @@ import { createSystemClock } from '../../src/base/time/clock.ts';
 import { UpstreamError } from '../../src/base/upstream-error.ts';
 import { versionIdOf } from '../../src/server/aws/aws-secret.ts';
 import { defaultEntryPolicy } from '../../src/store/entry.ts';
-import { createReference, referenceKey } from '../../src/store/reference.ts';
-import { answerOf, type Serving, startServing, unixListener } from './serving.ts';
+import { createReference } from '../../src/store/reference.ts';
+import { answerOf, type Serving, startServing, stillVault, unixListener } from './serving.ts';
 
 const start = Date.UTC(2026, 0, 2, 3, 4, 5);
 
@@ -101,17 +101,7 @@ function serveAll(clock: Clock): Promise<Serving> {
       listener(folder, 'api', ['secrets', 'vault', 'metrics', 'admin']),
       listener(folder, 'aws', ['aws']),
     ],
-    view: {
-      vault: {
-        upstream: () => ({ name: 'vault', namespace: undefined }),
-        canonicalKey: referenceKey,
-        refresh: async () => new Map(),
-        leasesRevoked() {},
-        ownAccessor: () => undefined,
-        ownTokens: () => [],
-        hold: () => ({ endsAt: () => undefined, renew: async () => undefined, confirm() {}, release() {} }),
-      },
-    },
+    view: { vault: stillVault },
   });
 }
 

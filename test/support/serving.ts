@@ -18,10 +18,10 @@ import { type Clock, createSystemClock } from '../../src/base/time/clock.ts';
 import type { AccessConfig, Dialect, ListenerConfig } from '../../src/config/resolved.ts';
 import { defineAgentMetrics } from '../../src/metrics/agent-metrics.ts';
 import { createMetricsRegistry } from '../../src/metrics/registry.ts';
-import type { AgentView } from '../../src/server/agent-view.ts';
+import type { AgentView, VaultAccess } from '../../src/server/agent-view.ts';
 import { createServer } from '../../src/server/server.ts';
 import { defaultEntryPolicy } from '../../src/store/entry.ts';
-import { createReference } from '../../src/store/reference.ts';
+import { createReference, referenceKey } from '../../src/store/reference.ts';
 import { digestData, type SecretAnswer } from '../../src/store/secret-version.ts';
 import { createStore, type EntryHandle } from '../../src/store/store.ts';
 
@@ -149,6 +149,17 @@ export async function startServing(options: ServingOptions = {}) {
     return handle;
   }
 }
+
+/** For `view`: a vault of which nothing is leased, nor ever changes. */
+export const stillVault: VaultAccess = {
+  upstream: () => ({ name: 'vault', namespace: undefined }),
+  canonicalKey: referenceKey,
+  refresh: async () => new Map(),
+  leasesRevoked() {},
+  ownAccessor: () => undefined,
+  ownTokens: () => [],
+  hold: () => ({ endsAt: () => undefined, renew: async () => undefined, confirm() {}, release() {} }),
+};
 
 const emptyStatus: AgentStatus = {
   api_version: apiVersion,
