@@ -1,7 +1,7 @@
 // Every page of docs/guides/programs, as it stands, with the program that it is for: its configuration, its program's files
 // and the command that shows the secret in use, before and after a rotation. Only folders, ports and the names of users that
 // this machine does not have are others.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -13,12 +13,15 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { load } from 'js-yaml';
-import t, { type Test } from 'tap';
+import t from 'tap';
+import { findUser } from '../../src/base/system/accounts.ts';
 import { freePort } from '../../src/base/system/free-port.ts';
 import { program, runProgram, startAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault } from '../support/dev-vault.ts';
+import { missing } from '../support/missing.ts';
 import { isRoot } from '../support/needs-root.ts';
+import { outputOf } from '../support/output-of.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { stopProgram } from '../support/program-loops.ts';
 import { testFolder } from '../support/test-folder.ts';
@@ -127,23 +130,15 @@ function writePrograms(root: string): string {
   return bin;
 }
 
-const users = new Map(
-  readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .map((line) => line.split(':'))
-    .map(([name = '', , uid = '']) => [name, Number(uid)]),
-);
-
 /** Another user's file takes root, and that user. */
 function withUsersOfHere(text: string): string {
   return text.replace(/^ *(?:owner|user): (\S+)\n/gm, (line, name: string) =>
-    isRoot && users.has(name) ? line : '',
+    isRoot && findUser(name) !== undefined ? line : '',
   );
 }
 
-function why({ programs }: Needs): string | false {
-  const missing = programs.find(([name = '', ...args]) => spawnSync(name, args).status !== 0);
-  return missing === undefined ? false : `not here: ${missing[0]}`;
+function why({ programs }: Needs): string | undefined {
+  return programs.map((probe) => missing(probe[0] ?? '', probe)).find((reason) => reason !== false);
 }
 
 t.setTimeout(600_000);
@@ -172,7 +167,8 @@ t.test('what a page says is so', { timeout: 500_000 }, async (t) => {
   };
 
   for (const [page, need] of Object.entries(needs)) {
-    const skip = need.database === true && postgres === undefined ? 'needs a PostgreSQL' : why(need);
+    const skip =
+      need.database === true && postgres === undefined ? 'needs a PostgreSQL' : (why(need) ?? false);
     await t.test(page, { skip, timeout: 120_000 }, async (t) => {
       await writeSecret();
       const root = testFolder(t);
@@ -187,7 +183,8 @@ t.test('what a page says is so', { timeout: 500_000 }, async (t) => {
         PATH: `${writePrograms(root)}:/usr/sbin:${process.env['PATH'] ?? ''}`,
         LATCHKEY_SOCKET: join(root, 'latchkey.sock'),
       };
-      const run = (text: string): Promise<string> => outputOf(t, here(text), env);
+      const run = async (text: string): Promise<string> =>
+        (await outputOf(['sh', '-c', here(text)], env)).trim();
       const blocks = blocksOf(page);
       await prepare(root, blocks, here, run);
       const config = load(here(blocks.find(({ name }) => name === 'latchkey.yaml')?.text ?? '')) as {
@@ -227,7 +224,7 @@ async function prepare(
     mkdirSync(dirname(path), { recursive: true });
   mkdirSync(join(root, 'run'), { recursive: true });
   const pooler = join(root, 'run/pgbouncer');
-  if (isRoot && existsSync(pooler)) chownSync(pooler, users.get('postgres') ?? 0, 0);
+  if (isRoot && existsSync(pooler)) chownSync(pooler, findUser('postgres')?.uid ?? 0, 0);
   for (const { name, text } of blocks) {
     if (name.startsWith('/')) writeFileSync(here(name), here(text));
     else if (name === 'once') await run(text);
@@ -254,19 +251,4 @@ async function untilOther(
     throw new Error(`${String(error)}; last: ${failure}`);
   });
   return seen;
-}
-
-async function outputOf(t: Test, text: string, env: Record<string, string>): Promise<string> {
-  const child = spawn('sh', ['-c', text], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  let [out, err] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (data: string) => {
-    out += data;
-  });
-  child.stderr.setEncoding('utf8').on('data', (data: string) => {
-    err += data;
-  });
-  t.teardown(() => child.kill('SIGKILL'));
-  const code = await new Promise((done) => child.once('close', done));
-  if (code !== 0) throw new Error(`ended with ${code}: ${err}`);
-  return out.trim();
 }

@@ -7,6 +7,7 @@ import { load } from 'js-yaml';
 import t, { type Test } from 'tap';
 import { askSocket, startAgent, type TestAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
+import { missing } from '../support/missing.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -29,8 +30,7 @@ const queries: string[] = dashboard.panels.flatMap(({ targets }: { targets: { ex
   targets.map(({ expr }) => expr),
 );
 
-const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
-const promtool = hasPromtool ? {} : { skip: 'promtool (Debian: prometheus) is not here' };
+const promtool = { skip: missing('promtool (Debian: prometheus)', ['promtool', '--version']) };
 
 interface Sample {
   readonly name: string;

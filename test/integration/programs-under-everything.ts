@@ -18,17 +18,12 @@ import { freePort } from '../../src/base/system/free-port.ts';
 import { program, runProgram, startAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault } from '../support/dev-vault.ts';
+import { missing } from '../support/missing.ts';
 import { isRoot } from '../support/needs-root.ts';
 import { handshake, nginxConf } from '../support/nginx-rotation.ts';
+import { outputOf } from '../support/output-of.ts';
 import { queryPostgres, startPostgres } from '../support/postgres.ts';
-import {
-  type Loop,
-  missing,
-  outputOf,
-  startLoop,
-  startProgramLoop,
-  stopProgram,
-} from '../support/program-loops.ts';
+import { type Loop, startLoop, startProgramLoop, stopProgram } from '../support/program-loops.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 

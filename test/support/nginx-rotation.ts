@@ -1,11 +1,12 @@
 // A real nginx whose certificate and key are rotated through the file pipeline, under a client that connects in a loop.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:tls';
 import type { Test } from 'tap';
 import { freePort } from '../../src/base/system/free-port.ts';
 import { createAuthority } from './certificates.ts';
+import { missing } from './missing.ts';
 import { createRenderFixture } from './render-fixture.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -18,14 +19,9 @@ export interface NginxReport {
 
 const webServer = 'nginx';
 
-/** Why this machine cannot run it; undefined when it can. */
-export function nginxMissing(): string | undefined {
-  for (const program of [webServer, 'openssl']) {
-    const { error } = spawnSync(program, [program === webServer ? '-v' : 'version']);
-    if (error !== undefined) return `no ${program}`;
-  }
-  return undefined;
-}
+/** Why this machine cannot run it; for tap's `skip`. */
+export const nginxMissing = (): string | false =>
+  missing(webServer, [webServer, '-v']) || missing('openssl', ['openssl', 'version']);
 
 export async function rotateUnderNginx(t: Test, rotations: number): Promise<NginxReport> {
   const f = createRenderFixture(t, ['tls']);

@@ -1,6 +1,6 @@
 // Programs that use what the agent writes, again and again, each as it does in real life; every failure is kept with its
 // time.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -78,34 +78,8 @@ export function startProgramLoop(
   };
 }
 
-/** Its output; rejects with what it said where it ends with another code than 0. */
-export async function outputOf(
-  command: readonly string[],
-  env: Record<string, string> = {},
-): Promise<string> {
-  const [program = '', ...args] = command;
-  const child = spawn(program, args, { env: { PATH: process.env['PATH'] ?? '', ...env } });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
-  const [code] = await once(child, 'close');
-  if (code !== 0) throw new Error(`${program}: ${code} ${stdout}${stderr}`);
-  return stdout;
-}
-
 export async function stopProgram(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill('SIGTERM');
   await once(child, 'exit');
-}
-
-/** False where the program is there, else the reason. */
-export function missing(name: string, probe: readonly string[], expected = /^/): string | false {
-  const [program = '', ...args] = probe;
-  const { error, stdout } = spawnSync(program, args, { encoding: 'utf8' });
-  return error === undefined && expected.test(stdout) ? false : `${name} is not installed`;
 }

@@ -4,12 +4,9 @@ import { join } from 'node:path';
 import t from 'tap';
 import { certificateEnd } from '../../../../src/upstream/vault/secrets/certificate-end.ts';
 import { createAuthority } from '../../../support/certificates.ts';
+import { missing } from '../../../support/missing.ts';
 
 const end = Date.UTC(2031, 4, 6, 7, 8, 9);
-
-function canRun(program: string, args: readonly string[]): false | string {
-  return spawnSync(program, args).error === undefined ? false : `${program} is not installed`;
-}
 
 async function certificate() {
   const authority = await createAuthority();
@@ -30,7 +27,7 @@ t.test('PEM, alone and as a bundle, and DER', async (t) => {
 
 t.test(
   'PKCS#7 and an open PKCS#12, as openssl writes them',
-  { skip: canRun('openssl', ['version']) },
+  { skip: missing('openssl', ['openssl', 'version']) },
   async (t) => {
     const { cert, key, authority } = await certificate();
     const folder = t.testdir({ 'cert.pem': cert, 'key.pem': key, 'ca.pem': authority });
@@ -62,7 +59,7 @@ t.test(
 for (const type of ['ed25519', 'rsa', 'ecdsa']) {
   t.test(
     `a signed ${type} key, as ssh-keygen writes it`,
-    { skip: canRun('ssh-keygen', ['-?']) },
+    { skip: missing('ssh-keygen', ['sh', '-c', 'command -v ssh-keygen']) },
     async (t) => {
       const folder = t.testdir();
       const keygen = (...args: string[]): void => {
