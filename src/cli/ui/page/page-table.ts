@@ -18,12 +18,27 @@ export interface Table<Item> {
 /** Beyond these a button shows all: a thousand secrets are not drawn for nobody. */
 export const rowsAtFirst = 200;
 
+/** Its headings stand in the page already. */
 export function table<Item>(
   id: string,
-  labels: readonly string[],
   parts: Pick<Table<Item>, 'urgency' | 'matches' | 'cells'>,
 ): Table<Item> {
+  const labels = labelsOf(id);
   return { id, labels, items: new Map(), rows: new Map(), details: new Map(), shown: rowsAtFirst, ...parts };
+}
+
+/** The headings of the table in this section. */
+export function labelsOf(id: string): readonly string[] {
+  return [...byId(id).querySelectorAll('th')].map((heading) => heading.textContent);
+}
+
+/** A narrow page shows the labels beside them. */
+export function cellsOf(labels: readonly string[], contents: readonly Cell[]): HTMLTableCellElement[] {
+  return contents.map((content, index) => {
+    const cell = element('td', {}, [content]);
+    cell.dataset['label'] = labels[index] ?? '';
+    return cell;
+  });
 }
 
 export function draw<Item>(of: Table<Item>, changed: ReadonlySet<string>): void {
@@ -68,13 +83,8 @@ function drawRow<Item>(
   old: HTMLTableRowElement | undefined,
 ): HTMLTableRowElement {
   const hadFocus = old?.contains(document.activeElement) === true;
-  const cells = of.cells(item, key).map((content, index) => {
-    const cell = element('td', {}, [content]);
-    cell.dataset['label'] = of.labels[index] ?? '';
-    return cell;
-  });
   const row = old ?? element('tr');
-  row.replaceChildren(...cells);
+  row.replaceChildren(...cellsOf(of.labels, of.cells(item, key)));
   if (old !== undefined) {
     row.classList.remove('fresh');
     void row.offsetWidth;

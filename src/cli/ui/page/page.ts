@@ -4,7 +4,7 @@ import type { RotationStory, TimelineAnswer } from '../../../api/timeline.ts';
 import type { AuditAnswer, PageHead, PagePatch, PageSecret } from '../page-state.ts';
 import { badge, badStates, byId, type Cell, element, goodStates, tick, time } from './dom.ts';
 import { drawStory } from './page-story.ts';
-import { draw, rowsAtFirst, type Table, table, take } from './page-table.ts';
+import { cellsOf, draw, labelsOf, rowsAtFirst, type Table, table, take } from './page-table.ts';
 
 let filter = '';
 let rotations: readonly RotationStory[] = [];
@@ -13,66 +13,54 @@ function nameOf({ names, path, key }: PageSecret): string {
   return names.length > 0 ? names.join(', ') : path || key;
 }
 
-const secrets = table<PageSecret>(
-  'secrets',
-  ['Secret', 'State', 'Version', 'Age', 'Ends', 'Next', 'Holders'],
-  {
-    urgency: ({ state, error }) =>
-      ['fresh', 'pending', 'stale', 'expired'].indexOf(state) * 2 + (error === null ? 0 : 1),
-    matches: (one) => `${one.names.join(' ')} ${one.path} ${one.state}`.toLowerCase().includes(filter),
-    cells: (one, key) => [
-      secretName(one, key),
-      badge(one.state),
-      one.version === null ? '–' : String(one.version),
-      time(one.obtained_at, 'ago'),
-      time(one.expires_at, 'until'),
-      one.next === null ? '–' : time(one.next.at, 'until', `${one.next.action} `),
-      String(one.holder_count),
-    ],
-  },
-);
+const secrets = table<PageSecret>('secrets', {
+  urgency: ({ state, error }) =>
+    ['fresh', 'pending', 'stale', 'expired'].indexOf(state) * 2 + (error === null ? 0 : 1),
+  matches: (one) => `${one.names.join(' ')} ${one.path} ${one.state}`.toLowerCase().includes(filter),
+  cells: (one, key) => [
+    secretName(one, key),
+    badge(one.state),
+    one.version === null ? '–' : String(one.version),
+    time(one.obtained_at, 'ago'),
+    time(one.expires_at, 'until'),
+    one.next === null ? '–' : time(one.next.at, 'until', `${one.next.action} `),
+    String(one.holder_count),
+  ],
+});
 
-const files = table<FileStatus>('files', ['File', 'State', 'Says', 'Last transaction'], {
+const files = table<FileStatus>('files', {
   urgency: ({ state }) => (goodStates.has(state) ? 0 : badStates.has(state) ? 2 : 1),
   matches: () => true,
   cells: (one) => [fileName(one), badge(one.state), one.says === one.state ? '' : one.says, lastStepsOf(one)],
 });
 
-const processes = table<ProcessStatus>(
-  'processes',
-  ['Process', 'State', 'Since', 'Pid', 'Restarts', 'Says'],
-  {
-    urgency: ({ ready }) => (ready ? 0 : 1),
-    matches: () => true,
-    cells: (one) => [
-      one.name,
-      badge(one.state),
-      time(one.since, 'ago'),
-      String(one.pid ?? '–'),
-      String(one.restarts),
-      one.message ?? '',
-    ],
-  },
-);
+const processes = table<ProcessStatus>('processes', {
+  urgency: ({ ready }) => (ready ? 0 : 1),
+  matches: () => true,
+  cells: (one) => [
+    one.name,
+    badge(one.state),
+    time(one.since, 'ago'),
+    String(one.pid ?? '–'),
+    String(one.restarts),
+    one.message ?? '',
+  ],
+});
 
-const upstreams = table<UpstreamStatus>(
-  'upstreams',
-  ['Upstream', 'State', 'Since', 'Login', 'Requests', 'Says'],
-  {
-    urgency: ({ state }) => (state === 'ready' ? 0 : 1),
-    matches: () => true,
-    cells: (one) => [
-      element('span', {}, [`${one.name} `, element('span', { text: one.address, class: 'detail' })]),
-      badge(one.state),
-      time(one.since, 'ago'),
-      loginOf(one),
-      one.budget === undefined ? '–' : `${one.budget.in_flight} under way, ${one.budget.queued} wait`,
-      one.message ?? '',
-    ],
-  },
-);
+const upstreams = table<UpstreamStatus>('upstreams', {
+  urgency: ({ state }) => (state === 'ready' ? 0 : 1),
+  matches: () => true,
+  cells: (one) => [
+    element('span', {}, [`${one.name} `, element('span', { text: one.address, class: 'detail' })]),
+    badge(one.state),
+    time(one.since, 'ago'),
+    loginOf(one),
+    one.budget === undefined ? '–' : `${one.budget.in_flight} under way, ${one.budget.queued} wait`,
+    one.message ?? '',
+  ],
+});
 
-const listeners = table<ListenerStatus>('listeners', ['Address', 'State', 'Serves', 'Connections'], {
+const listeners = table<ListenerStatus>('listeners', {
   urgency: ({ state }) => (state === 'listening' ? 0 : 1),
   matches: () => true,
   cells: (one) => [one.address, badge(one.state), one.error ?? one.serve.join(', '), String(one.connections)],
@@ -201,6 +189,8 @@ function drawRotations(): void {
   list.replaceChildren(...drawn);
 }
 
+const auditLabels = labelsOf('audit');
+
 async function drawAudit(): Promise<void> {
   const answer = await fetch('/audit');
   if (!answer.ok) return;
@@ -219,15 +209,7 @@ async function drawAudit(): Promise<void> {
         .join(', ');
       const times = one.count > 1 ? ` (${one.count} times)` : '';
       const cells = [time(one.time, 'ago'), caller || '–', what, badgeOf(verdict + times, one.isAllowed)];
-      return element(
-        'tr',
-        {},
-        cells.map((content, index) => {
-          const cell = element('td', {}, [content]);
-          cell.dataset['label'] = ['Time', 'Caller', 'Asked for', 'Answer'][index] ?? '';
-          return cell;
-        }),
-      );
+      return element('tr', {}, cellsOf(auditLabels, cells));
     }),
   );
 }
