@@ -68,7 +68,6 @@ export function createDemoPlay({ stage, hardCodedSide, signal }: PlayOptions): D
       ...key.view(),
       ...seen,
       deploymentMs,
-      keyNumber: stage.keyNumber(stage.key()),
       latchkey: sideView((name) => name),
       hardCoded: sideView(hardCoded, hardCodedSide.deploying),
       database: stage.hasDatabase ? databaseView(payments.calls(orderService), databaseEndsAt) : null,

@@ -7,8 +7,6 @@ export interface DemoView {
   /** Of the old key at the provider; null: none is about to end. */
   readonly oldKeyEndsInMs: number | null;
   readonly deploymentMs: number;
-  /** The number of the key that is right, counted from 1. */
-  readonly keyNumber: number;
   readonly latchkey: SideView;
   readonly hardCoded: SideView;
   readonly thief: ThiefView | null;

@@ -12,15 +12,6 @@ const counters = ['services using the key', 'currently broken', 'seconds of down
 /** What was written where: a live region is read out when it is written, not four times a second. */
 const shown = new Map<string, string>();
 
-/** Its text may be of parts. */
-function made<K extends keyof HTMLElementTagNameMap>(
-  name: K,
-  className = '',
-  children: readonly (string | Node)[] = [],
-): HTMLElementTagNameMap[K] {
-  return element(name, className === '' ? {} : { class: className }, children);
-}
-
 function write(id: string, text: string, tone = ''): void {
   if (shown.get(id) === text + tone) return;
   shown.set(id, text + tone);
@@ -30,29 +21,32 @@ function write(id: string, text: string, tone = ''): void {
   if (tone !== '') found.classList.add(tone);
 }
 
+type ServiceElements = Readonly<Record<'badge' | 'how' | 'figures', HTMLElement>>;
+
 interface SideElements {
   readonly counts: readonly HTMLElement[];
-  readonly services: ReadonlyMap<string, { badge: HTMLElement; how: HTMLElement; figures: HTMLElement }>;
+  readonly services: ReadonlyMap<string, ServiceElements>;
 }
 
 function buildSide(id: string): SideElements {
-  const counts = counters.map(() => made('dd'));
-  const list = made(
+  const counts = counters.map(() => element('dd'));
+  const list = element(
     'dl',
-    'counters',
-    counters.map((name, index) => made('div', '', [made('dt', '', [name]), counts[index] ?? ''])),
+    { class: 'counters' },
+    counters.map((name, index) => element('div', {}, [element('dt', { text: name }), counts[index] ?? ''])),
   );
-  const services = new Map<string, { badge: HTMLElement; how: HTMLElement; figures: HTMLElement }>();
+  const services = new Map<string, ServiceElements>();
   const rows = Object.entries(titles).map(([name, title]) => {
     const parts = {
-      badge: made('span', 'badge'),
-      how: made('span', 'how-it'),
-      figures: made('span', 'figures'),
+      badge: element('span', { class: 'badge' }),
+      how: element('span', { class: 'how-it' }),
+      figures: element('span', { class: 'figures' }),
     };
     services.set(name, parts);
-    return made('li', '', [made('span', 'name', [title]), parts.badge, parts.how, parts.figures]);
+    const called = element('span', { text: title, class: 'name' });
+    return element('li', {}, [called, parts.badge, parts.how, parts.figures]);
   });
-  byId(id).append(list, made('ul', 'services', rows));
+  byId(id).append(list, element('ul', { class: 'services' }, rows));
   return { counts, services };
 }
 
@@ -78,10 +72,7 @@ function showSide({ counts, services }: SideElements, side: SideView): void {
   }
 }
 
-function showService(
-  { badge, how, figures }: { badge: HTMLElement; how: HTMLElement; figures: HTMLElement },
-  service: ServiceView,
-): void {
+function showService({ badge, how, figures }: ServiceElements, service: ServiceView): void {
   badge.className = `badge ${service.state}`;
   badge.textContent = service.state === 'denied' ? 'no access' : service.state;
   how.textContent = service.isDeploying ? 'is being deployed' : service.how;
@@ -148,10 +139,10 @@ function showRotation({ rotation }: DemoView): void {
   if (rotation === null || shown.get('rotation') === key) return;
   shown.set('rotation', key);
   const rows = rotation.steps.map(({ step, offset_ms, subject, failure }) =>
-    made('li', failure === null ? '' : 'failed', [
-      made('span', 'offset', [`${offset_ms.toFixed(0)} ms`]),
-      made('span', '', [step.replaceAll('_', ' ')]),
-      made('span', 'whose', [[subject, failure?.message].filter(Boolean).join(': ')]),
+    element('li', { class: failure === null ? '' : 'failed' }, [
+      element('span', { text: `${offset_ms.toFixed(0)} ms`, class: 'offset' }),
+      element('span', { text: step.replaceAll('_', ' ') }),
+      element('span', { text: [subject, failure?.message].filter(Boolean).join(': '), class: 'whose' }),
     ]),
   );
   byId('rotation-steps').replaceChildren(...rows);
@@ -159,11 +150,14 @@ function showRotation({ rotation }: DemoView): void {
 
 function showLog({ log }: DemoView): void {
   const rows = log.map(({ time, who, what, isAllowed, reason, count }) =>
-    made('tr', '', [
-      made('td', '', [new Date(time).toLocaleTimeString()]),
-      made('td', '', [who]),
-      made('td', '', [count > 1 ? `${what} × ${count}` : what]),
-      made('td', isAllowed ? '' : 'refused', [`${isAllowed ? 'allowed' : 'refused'}: ${reason}`]),
+    element('tr', {}, [
+      element('td', { text: new Date(time).toLocaleTimeString() }),
+      element('td', { text: who }),
+      element('td', { text: count > 1 ? `${what} × ${count}` : what }),
+      element('td', {
+        text: `${isAllowed ? 'allowed' : 'refused'}: ${reason}`,
+        class: isAllowed ? '' : 'refused',
+      }),
     ]),
   );
   byId('log').replaceChildren(...rows);
