@@ -4,8 +4,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type DemoStage, services } from './demo-stage.ts';
 
 export interface HardCodedSide {
-  /** As the provider knows them. */
-  readonly names: readonly string[];
   /** How many deployments there were. */
   readonly deployments: number;
   /** Which is being deployed. */
@@ -38,7 +36,6 @@ export async function startHardCodedSide(stage: DemoStage, signal: AbortSignal):
     names.every((name) => payments.calls(name).calls >= 1),
   );
   return {
-    names,
     get deployments() {
       return deployments;
     },
