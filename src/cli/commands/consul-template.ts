@@ -10,7 +10,7 @@ import type { ResolvedConfig } from '../../config/resolved.ts';
 import { tellFailure } from '../exit-code.ts';
 import { configFiles } from '../foreign/config-files.ts';
 import { consulTemplateTargets, flagsToHcl, idleFlags, kindsOf, literal } from '../foreign/flags-to-hcl.ts';
-import { type GoFlags, parseGoFlags } from '../foreign/go-flags.ts';
+import { type GoFlags, parseGoFlags, valuesOf } from '../foreign/go-flags.ts';
 import { printText, say } from '../output.ts';
 import { stopSignal } from '../stop-signal.ts';
 import { runAgent } from './agent.ts';
@@ -34,7 +34,7 @@ export async function runConsulTemplate(args: readonly string[]): Promise<number
   const isSet = (name: string) => flags.said.findLast((flag) => flag.name === name)?.value === 'true';
   if (isSet('v') || isSet('version')) return print(`${versionLine()}\n`);
   if (isSet('h') || isSet('help')) return print(help);
-  const paths = configFiles(flags.said.filter(({ name }) => name === 'config').map(({ value }) => value));
+  const paths = configFiles(valuesOf(flags, 'config'));
   const load: LoadOptions = {
     foreign: {
       tool: 'consul-template',
@@ -65,9 +65,7 @@ function programAlone(config: ResolvedConfig): ResolvedConfig {
 }
 
 function hclOf(flags: GoFlags): string {
-  const templates = flags.said
-    .filter(({ name }) => name === 'template')
-    .map(({ value }) => templateOf(value));
+  const templates = valuesOf(flags, 'template').map(templateOf);
   return [flagsToHcl(flags, consulTemplateTargets), ...templates].join('\n');
 }
 

@@ -4,7 +4,7 @@ import type { LoadOptions } from '../../config/load.ts';
 import { tellFailure } from '../exit-code.ts';
 import { configFiles } from '../foreign/config-files.ts';
 import { envconsulTargets, flagsToHcl, idleFlags, kindsOf, literal } from '../foreign/flags-to-hcl.ts';
-import { type GoFlags, parseGoFlags } from '../foreign/go-flags.ts';
+import { type GoFlags, parseGoFlags, valuesOf } from '../foreign/go-flags.ts';
 import { printText } from '../output.ts';
 import { runAgent } from './agent.ts';
 import { versionLine } from './version.ts';
@@ -42,7 +42,7 @@ export async function runEnvconsul(args: readonly string[]): Promise<number> {
       isOnce: isSet('once'),
     },
   };
-  const paths = configFiles(flags.said.filter(({ name }) => name === 'config').map(({ value }) => value));
+  const paths = configFiles(valuesOf(flags, 'config'));
   return await runAgent({ config: paths }, load, undefined, (error) => fail(error, exits.runner)).catch(
     (error: unknown) => fail(error, errorCode(error) === 'config_invalid' ? exits.config : exits.runner),
   );

@@ -1,8 +1,8 @@
 // The options of Vault Agent's command line: `-config` and what counts before the environment and the files. Read with one dash or
 // two, so that a unit that starts it needs another program's name and nothing else.
 import type { LoadOptions } from '../../config/load.ts';
-import { flagsToHcl, type Target } from './flags-to-hcl.ts';
-import { type FlagKind, type GoFlags, parseGoFlags } from './go-flags.ts';
+import { flagsToHcl, kindsOf, type Target } from './flags-to-hcl.ts';
+import { type FlagKind, type GoFlags, parseGoFlags, valuesOf } from './go-flags.ts';
 
 /** What counts before the variable of the environment takes its place. */
 const variables: Readonly<Record<string, string>> = {
@@ -31,7 +31,7 @@ const kinds: Readonly<Record<string, FlagKind>> = {
   'tls-skip-verify': 'flag',
   'combine-logs': 'flag',
   ...Object.fromEntries(Object.keys(variables).map((name) => [name, 'text'] as const)),
-  ...Object.fromEntries(Object.entries(targets).map(([name, [kind]]) => [name, kind])),
+  ...kindsOf(targets),
 };
 
 export interface AgentFlags {
@@ -50,7 +50,7 @@ export function parseAgentFlags(
   };
   if (!args.some(isTheirs)) return undefined;
   const flags = parseGoFlags(args, kinds);
-  const config = flags.said.filter(({ name }) => name === 'config').map(({ value }) => value);
+  const config = valuesOf(flags, 'config');
   if (flags.said.length === config.length) return { config, load: {} };
   const text = flagsToHcl(flags, targets);
   return {

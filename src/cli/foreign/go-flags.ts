@@ -42,6 +42,11 @@ export function parseGoFlags(args: readonly string[], known: Readonly<Record<str
   return { said, rest: args.slice(at) };
 }
 
+/** Of one that may be said several times. */
+export function valuesOf({ said }: GoFlags, name: string): string[] {
+  return said.filter((flag) => flag.name === name).map(({ value }) => value);
+}
+
 function unknown(name: string, known: readonly string[]): LatchkeyError {
   const guess = nearest(name, known);
   return usage(`-${name}: unknown option${guess === undefined ? '' : `; did you mean -${guess}?`}`);
