@@ -158,9 +158,15 @@ function characterOf(code: number): string {
   return code <= 0x10ffff ? String.fromCodePoint(code) : '';
 }
 
+/** Done for every line that is printed: a callback for each byte would cost more than all the rest. */
 function asItIs(bytes: Buffer): Layer {
-  const starts = Uint32Array.from(bytes, (_byte, index) => index);
-  return { bytes, starts, ends: starts.map((start) => start + 1), latin1: bytes.toString('latin1') };
+  const { length } = bytes;
+  const [starts, ends] = [new Uint32Array(length), new Uint32Array(length)];
+  for (let at = 0; at < length; at++) {
+    starts[at] = at;
+    ends[at] = at + 1;
+  }
+  return { bytes, starts, ends, latin1: bytes.toString('latin1') };
 }
 
 /** Of a dump: `54 72`, `54:72`, `0x54, 0x72`. */
@@ -169,8 +175,9 @@ const betweenPairs = /(?<=[0-9a-f]{2})(?: {1,2}|[:-]|,? ?(?:0x|\\x))(?=[0-9a-f]{
 /** In lower case, and without what stands between the pairs of hexadecimal digits. */
 export function plainHex(text: Buffer): PlainText {
   // Letters of ASCII only: the bytes stay where they are.
-  const lower = text.toString('latin1').replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
-  const { put, end } = writerOf(asItIs(text));
+  const plain = asItIs(text);
+  const lower = plain.latin1.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+  const { put, end } = writerOf(plain);
   let done = 0;
   const take = (to: number) => {
     for (; done < to; done++) put(lower.charCodeAt(done), done, done);
