@@ -4,7 +4,7 @@ import { errorCode, LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../base/text/json.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
-import type { AwsCredentials } from '../cloud/aws-keys.ts';
+import { type AwsCredentials, signingKeys } from '../cloud/aws-keys.ts';
 import type { IdentityKeeper } from '../cloud/identity-keeper.ts';
 import type { Charge } from '../gate/allowance.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
@@ -60,9 +60,7 @@ export function createAwsCalls(options: AwsCallsOptions): AwsCalls {
       body: text,
       service,
       region: options.region(),
-      accessKeyId: keys.accessKeyId,
-      secretAccessKey: keys.secretAccessKey.text(),
-      ...(keys.sessionToken ? { sessionToken: keys.sessionToken.text() } : {}),
+      ...signingKeys(keys),
       datetime: new Date(clock.wall() + offsetMs).toISOString().replace(/[:-]|\.\d{3}/g, ''),
       headers: {
         'content-type': service === 'sqs' ? 'application/x-amz-json-1.0' : 'application/x-amz-json-1.1',

@@ -16,6 +16,23 @@ export interface AwsCredentialSource {
   readonly signal: AbortSignal;
 }
 
+/** As the signer of requests takes them. */
+export function signingKeys({
+  accessKeyId,
+  secretAccessKey,
+  sessionToken,
+}: Omit<AwsCredentials, 'expiresAt'>): {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken?: string;
+} {
+  return {
+    accessKeyId,
+    secretAccessKey: secretAccessKey.text(),
+    ...(sessionToken ? { sessionToken: sessionToken.text() } : {}),
+  };
+}
+
 export const awsRemedy =
   'give the host a role (instance profile, task role, service account), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
 

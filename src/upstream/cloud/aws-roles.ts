@@ -1,6 +1,6 @@
 // Roles of AWS: STS asked for the credentials of one, signed with the caller's own.
 import { AwsV4Signer } from 'aws4fetch';
-import { type AwsCredentials, keysFromXml } from './aws-keys.ts';
+import { type AwsCredentials, keysFromXml, signingKeys } from './aws-keys.ts';
 import { metadataText } from './metadata-request.ts';
 
 export interface RoleRequest {
@@ -32,9 +32,7 @@ export async function assumeRole(
     body,
     service: 'sts',
     region: place.region,
-    accessKeyId: keys.accessKeyId,
-    secretAccessKey: keys.secretAccessKey.text(),
-    ...(keys.sessionToken ? { sessionToken: keys.sessionToken.text() } : {}),
+    ...signingKeys(keys),
     headers: {
       'content-type': 'application/x-www-form-urlencoded; charset=utf-8',
       accept: 'application/xml',

@@ -1,7 +1,7 @@
 // What proves to Google that a host is of AWS: a request to STS that the host has signed and Google may send.
 import { AwsV4Signer } from 'aws4fetch';
 import { LatchkeyError } from '../../base/errors.ts';
-import type { AwsCredentialSource } from './aws-keys.ts';
+import { type AwsCredentialSource, signingKeys } from './aws-keys.ts';
 import { findAwsCredentials, instanceRegion } from './find-aws-credentials.ts';
 
 const defaultUrl = 'https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15';
@@ -30,9 +30,7 @@ export async function awsSubjectToken(
     method: 'POST',
     service: 'sts',
     region,
-    accessKeyId: keys.accessKeyId,
-    secretAccessKey: keys.secretAccessKey.text(),
-    ...(keys.sessionToken ? { sessionToken: keys.sessionToken.text() } : {}),
+    ...signingKeys(keys),
     headers: { 'x-goog-cloud-target-resource': audience },
   }).sign();
   const headers = new Map([...signed.headers, ['host', new URL(url).host]]);

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { AwsV4Signer } from 'aws4fetch';
 import { SecretValue } from '../../../../base/secret-value.ts';
+import { signingKeys } from '../../../cloud/aws-keys.ts';
 import { findAwsCredentials, instanceIdentity, stsEndpoint } from '../../../cloud/find-aws-credentials.ts';
 import type { AuthConfig } from '../../config/vault-config.ts';
 import type { AuthContext, AuthMethod } from '../auth-method.ts';
@@ -43,9 +44,7 @@ function createSignedMethod(config: AwsConfig, context: AuthContext): AuthMethod
         body: requestBody,
         service: 'sts',
         region: config.region,
-        accessKeyId: keys.accessKeyId,
-        secretAccessKey: keys.secretAccessKey.text(),
-        ...(keys.sessionToken ? { sessionToken: keys.sessionToken.text() } : {}),
+        ...signingKeys(keys),
         headers: {
           'Content-Type': 'application/x-www-form-urlencoded; charset=utf-8',
           ...(config.headerValue === undefined ? {} : { 'X-Vault-AWS-IAM-Server-ID': config.headerValue }),
