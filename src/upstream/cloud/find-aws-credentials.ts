@@ -114,12 +114,10 @@ async function fromInstance({ env, signal }: AwsCredentialSource): Promise<AwsCr
   }
   const service = 'the AWS metadata service';
   const folder = '/latest/meta-data/iam/security-credentials/';
-  const role = (await instanceText(folder, env, signal)).split('\n', 1)[0]?.trim();
+  const textAt = await openInstance({ env, signal });
+  const role = (await textAt(folder)).split('\n', 1)[0]?.trim();
   if (!role) throw noKeys(service);
-  return keysFromJson(
-    jsonOf(await instanceText(`${folder}${encodeURIComponent(role)}`, env, signal), service),
-    service,
-  );
+  return keysFromJson(jsonOf(await textAt(`${folder}${encodeURIComponent(role)}`), service), service);
 }
 
 function jsonOf(text: string, service: string): JsonObject {
@@ -148,10 +146,11 @@ function assertContainerHost(url: string): void {
 }
 
 /** Of the machine that this is; undefined where nobody tells. */
-export async function instanceRegion({ env, signal }: AwsCredentialSource): Promise<string | undefined> {
-  if (env['AWS_EC2_METADATA_DISABLED'] === 'true') return undefined;
+export async function instanceRegion(source: AwsCredentialSource): Promise<string | undefined> {
+  if (source.env['AWS_EC2_METADATA_DISABLED'] === 'true') return undefined;
   try {
-    return (await instanceText('/latest/meta-data/placement/region', env, signal)).trim() || undefined;
+    const textAt = await openInstance(source);
+    return (await textAt('/latest/meta-data/placement/region')).trim() || undefined;
   } catch (error) {
     if (errorCode(error) === 'login_failed') return undefined;
     throw error;
@@ -159,21 +158,21 @@ export async function instanceRegion({ env, signal }: AwsCredentialSource): Prom
 }
 
 /** What this instance is, and AWS's signature of it. Throws `login_failed`. */
-export async function instanceIdentity({
-  env,
-  signal,
-}: AwsCredentialSource): Promise<{ document: string; signature: string }> {
+export async function instanceIdentity(
+  source: AwsCredentialSource,
+): Promise<{ document: string; signature: string }> {
   const folder = '/latest/dynamic/instance-identity/';
-  const document = await instanceText(`${folder}document`, env, signal);
-  const signature = await instanceText(`${folder}signature`, env, signal);
+  const textAt = await openInstance(source);
+  const document = await textAt(`${folder}document`);
+  const signature = await textAt(`${folder}signature`);
   return { document, signature };
 }
 
-async function instanceText(
-  path: string,
-  env: AwsCredentialSource['env'],
-  signal: AbortSignal,
-): Promise<string> {
+/** One session of the metadata service for all that is asked. */
+async function openInstance({
+  env,
+  signal,
+}: AwsCredentialSource): Promise<(path: string) => Promise<string>> {
   const service = 'the AWS metadata service';
   const base = (env['AWS_EC2_METADATA_SERVICE_ENDPOINT'] ?? 'http://169.254.169.254').replace(/\/+$/, '');
   const token = await metadataText({
@@ -185,5 +184,5 @@ async function instanceText(
     signal,
   });
   const headers = { 'x-aws-ec2-metadata-token': token };
-  return await metadataText({ service, url: `${base}${path}`, headers, remedy: awsRemedy, signal });
+  return (path) => metadataText({ service, url: `${base}${path}`, headers, remedy: awsRemedy, signal });
 }
