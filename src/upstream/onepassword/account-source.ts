@@ -1,6 +1,7 @@
 // Service accounts of 1Password: references are resolved by the vendor's library, many in one request, each of which counts.
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import { orAborted } from '../../base/time/aborted.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
 import { version } from '../../version.ts';
@@ -13,13 +14,19 @@ import { createKindGate } from '../kind/kind-gate.ts';
 import type { KindClient } from '../kind/kind-source.ts';
 import type { SourceOptions } from '../secret-source.ts';
 import { type AccountApi, type AccountItem, loadAccountSdk, type ResolvedReference } from './account-sdk.ts';
-import { type ItemPath, parseItemPath, plainFields } from './onepassword-item.ts';
+import {
+  canonicalItemPath,
+  type ItemPath,
+  itemKey,
+  oneTimeLife,
+  parseItemPath,
+  plainFields,
+} from './onepassword-item.ts';
 import type { OnepasswordUpstreamConfig } from './onepassword-kind.ts';
 
 const mostInBatch = 50;
 /** The service does not say how long; an hour is what its limit is for, and it may be over at any time of it. */
 const limitedMs = 300_000;
-const oneTimeSeconds = 30;
 
 export function createAccountClient(options: SourceOptions<OnepasswordUpstreamConfig>): KindClient {
   const { config, clock } = options;
@@ -70,18 +77,22 @@ export function createAccountClient(options: SourceOptions<OnepasswordUpstreamCo
 
   /** The library knows no end of a request. */
   async function withinTime<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
-    const { promise, reject } = Promise.withResolvers<never>();
-    const giveUp = (): void => reject(new LatchkeyError('aborted', 'the request was given up'));
+    const late = Promise.withResolvers<never>();
     const timer = clock.setTimer(config.timeoutMs, () =>
-      reject(new UpstreamFailure('unavailable', `1Password does not answer within ${config.timeoutMs} ms`)),
+      late.reject(
+        new UpstreamFailure('unavailable', `1Password does not answer within ${config.timeoutMs} ms`),
+      ),
     );
-    signal.addEventListener('abort', giveUp, { once: true });
-    answer.catch(() => undefined);
+    const answered = Promise.race([answer, late.promise]);
+    answered.catch(() => undefined);
     try {
-      return await Promise.race([answer, promise]);
+      return await orAborted(
+        answered,
+        signal,
+        () => new LatchkeyError('aborted', 'the request was given up'),
+      );
     } finally {
       timer.cancel();
-      signal.removeEventListener('abort', giveUp);
     }
   }
 
@@ -105,8 +116,7 @@ export function createAccountClient(options: SourceOptions<OnepasswordUpstreamCo
     places.set(itemKey(path), `${content.vaultId}/${content.itemId}`);
     const value = Buffer.from(content.secret);
     if (path.attribute !== 'otp') return valueAnswer(value, {});
-    const ttlSeconds = oneTimeSeconds - (Math.floor(clock.wall() / 1000) % oneTimeSeconds);
-    return valueAnswer(value, { kind: 'expiring', ttlSeconds });
+    return valueAnswer(value, oneTimeLife(clock.wall()));
   }
 
   async function readItem(path: ItemPath, request: RequestOptions): Promise<SecretAnswer> {
@@ -133,16 +143,10 @@ export function createAccountClient(options: SourceOptions<OnepasswordUpstreamCo
     },
     canonicalPath({ path }) {
       const parsed = parseItemPath(path);
-      const { vault, item, section, field, attribute } = parsed;
-      const place = places.get(itemKey(parsed)) ?? `${vault}/${item}`;
-      return [place, section ?? '', field ?? '', attribute ?? ''].join('/').toLowerCase();
+      return canonicalItemPath(parsed, places.get(itemKey(parsed)));
     },
     close: async () => gate.close(),
   };
-}
-
-function itemKey({ vault, item }: ItemPath): string {
-  return JSON.stringify([vault, item]);
 }
 
 function referenceOf({ vault, item, section, field, attribute }: ItemPath): string {

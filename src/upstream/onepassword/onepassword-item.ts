@@ -40,6 +40,26 @@ export function parseItemPath(path: string): ItemPath {
   };
 }
 
+/** Equal for paths of the same item, as they are spelt. */
+export function itemKey({ vault, item }: ItemPath): string {
+  return JSON.stringify([vault, item]);
+}
+
+/** Equal for paths of the same secret; `place` is `VAULT/ITEM` by their ids, where they are known. */
+export function canonicalItemPath(
+  { vault, item, section, field, attribute }: ItemPath,
+  place = `${vault}/${item}`,
+): string {
+  return [place, section ?? '', field ?? '', attribute ?? ''].join('/').toLowerCase();
+}
+
+const oneTimeSeconds = 30;
+
+/** How a one-time password ages that was answered now. */
+export function oneTimeLife(wallMs: number): { kind: 'expiring'; ttlSeconds: number } {
+  return { kind: 'expiring', ttlSeconds: oneTimeSeconds - (Math.floor(wallMs / 1000) % oneTimeSeconds) };
+}
+
 /** By id or label, whatever their case; without a section one that is in none goes before others, of which there may be one. */
 export function pickField(item: JsonObject, path: ItemPath): ItemField | undefined {
   const found = fieldsOf(item).filter((field) => same(field.id, path.field) || same(field.label, path.field));

@@ -14,7 +14,16 @@ import { fieldsAnswer, valueAnswer } from '../kind/kind-answer.ts';
 import { createKindSource, type KindClient } from '../kind/kind-source.ts';
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
 import { createAccountClient } from './account-source.ts';
-import { type ItemPath, parseItemPath, pickField, pickFile, plainFields } from './onepassword-item.ts';
+import {
+  canonicalItemPath,
+  type ItemPath,
+  itemKey,
+  oneTimeLife,
+  parseItemPath,
+  pickField,
+  pickFile,
+  plainFields,
+} from './onepassword-item.ts';
 import type { OnepasswordUpstreamConfig } from './onepassword-kind.ts';
 
 interface Known {
@@ -90,11 +99,7 @@ function createOnepasswordClient(options: SourceOptions<OnepasswordUpstreamConfi
     if (path.field === undefined) return fieldsAnswer(plainFields(item), life);
     const field = pickField(item, path);
     if (field?.totp !== undefined && path.attribute === 'otp') {
-      return valueAnswer(Buffer.from(field.totp), {
-        ...life,
-        kind: 'expiring',
-        ttlSeconds: 30 - (Math.floor(clock.wall() / 1000) % 30),
-      });
+      return valueAnswer(Buffer.from(field.totp), { ...life, ...oneTimeLife(clock.wall()) });
     }
     if (field?.value !== undefined) return valueAnswer(Buffer.from(field.value), life);
     const file = pickFile(item, path);
@@ -125,17 +130,11 @@ function createOnepasswordClient(options: SourceOptions<OnepasswordUpstreamConfi
     },
     canonicalPath({ path }) {
       const parsed = parseItemPath(path);
-      const { vault, item, section, field, attribute } = parsed;
       const seen = known.get(itemKey(parsed));
-      const place = seen === undefined ? `${vault}/${item}` : `${seen.vaultId}/${seen.itemId}`;
-      return [place, section ?? '', field ?? '', attribute ?? ''].join('/').toLowerCase();
+      return canonicalItemPath(parsed, seen && `${seen.vaultId}/${seen.itemId}`);
     },
     close: http.close,
   };
-}
-
-function itemKey({ vault, item }: ItemPath): string {
-  return JSON.stringify([vault, item]);
 }
 
 /** 26 letters and digits; all else is a title. */
