@@ -26,6 +26,13 @@ export interface OtherSources {
   stsEndpoint(region: string | undefined): string;
 }
 
+/** What stays the same on the way from a profile to those that it names. */
+interface Search {
+  readonly profiles: Profiles;
+  readonly source: AwsCredentialSource;
+  readonly others: OtherSources;
+}
+
 const mostHops = 5;
 
 /** Undefined: there is no such profile, or it has no credentials. Throws `login_failed`. */
@@ -37,7 +44,7 @@ export async function keysOfProfile(
   const name = source.env['AWS_PROFILE'] ?? 'default';
   if (source.env['AWS_PROFILE'] !== undefined && !profiles.has(name))
     throw wrong(name, 'is in no shared file');
-  return await resolve(name, profiles, source, others, []);
+  return await resolve(name, { profiles, source, others }, []);
 }
 
 /** The region of the profile that is meant. */
@@ -47,18 +54,16 @@ export async function regionOfProfile(env: AwsCredentialSource['env']): Promise<
 
 async function resolve(
   name: string,
-  profiles: Profiles,
-  source: AwsCredentialSource,
-  others: OtherSources,
+  search: Search,
   seen: readonly string[],
 ): Promise<AwsCredentials | undefined> {
+  const { profiles, source } = search;
   const fields = profiles.get(name);
   if (fields === undefined) return undefined;
   const [id, secret] = [fields.get('aws_access_key_id'), fields.get('aws_secret_access_key')];
   const roleArn = fields.get('role_arn');
   const isOwnSource = seen.at(-1) === name;
-  if (roleArn !== undefined && !isOwnSource)
-    return await ofRole(name, roleArn, fields, profiles, source, others, seen);
+  if (roleArn !== undefined && !isOwnSource) return await ofRole(name, roleArn, fields, search, seen);
   if (id !== undefined && secret !== undefined)
     return awsKeys(id, secret, fields.get('aws_session_token'), undefined);
   if (fields.has('sso_session') || fields.has('sso_start_url')) {
@@ -74,11 +79,10 @@ async function ofRole(
   name: string,
   roleArn: string,
   fields: Fields,
-  profiles: Profiles,
-  source: AwsCredentialSource,
-  others: OtherSources,
+  search: Search,
   seen: readonly string[],
 ): Promise<AwsCredentials> {
+  const { source, others } = search;
   const tokenFile = fields.get('web_identity_token_file');
   const sessionName = fields.get('role_session_name');
   if (fields.has('mfa_serial'))
@@ -93,7 +97,7 @@ async function ofRole(
     const keys = await others.webIdentity(env);
     if (keys !== undefined) return keys;
   }
-  const keys = await keysForRole(name, fields, profiles, source, others, seen);
+  const keys = await keysForRole(name, fields, search, seen);
   const region = source.env['AWS_REGION'] || source.env['AWS_DEFAULT_REGION'] || fields.get('region');
   const duration = Number(fields.get('duration_seconds') ?? Number.NaN);
   return await assumeRole(
@@ -112,9 +116,7 @@ async function ofRole(
 async function keysForRole(
   name: string,
   fields: Fields,
-  profiles: Profiles,
-  source: AwsCredentialSource,
-  others: OtherSources,
+  search: Search,
   seen: readonly string[],
 ): Promise<AwsCredentials> {
   const [from, other] = [fields.get('source_profile'), fields.get('credential_source')];
@@ -122,8 +124,8 @@ async function keysForRole(
     throw wrong(name, 'leads back to itself');
   const keys =
     from === undefined
-      ? await others.named(other ?? '')
-      : await resolve(from, profiles, source, others, [...seen, name]);
+      ? await search.others.named(other ?? '')
+      : await resolve(from, search, [...seen, name]);
   if (keys === undefined) throw wrong(name, 'has a role_arn, and no credentials to take it with');
   return keys;
 }
