@@ -1,10 +1,9 @@
 // Tells when files become others: written, replaced by a rename, or by a link that is turned, as Kubernetes does it for a
 // whole volume. Editors and config managers write in several steps: a change counts when it has been quiet for a moment.
-import { realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Logger } from '../logger.ts';
 import { differenceOf, type FilePrint, printAt } from './file-print.ts';
-import { createFolderWatch } from './folder-watch.ts';
+import { createFolderWatch, withTarget } from './folder-watch.ts';
 
 export interface FileWatch {
   /** From now on these files, and all that comes into these folders. Resolves once they are watched. */
@@ -73,7 +72,7 @@ export function createFileWatch(options: Options): FileWatch {
 
   function follow(): void {
     const paths = [...new Set(names.values())];
-    names = new Map(paths.flatMap((path) => [[path, path] as const, ...targetOf(path)]));
+    names = new Map(paths.flatMap((path) => withTarget(path).map((one) => [one, path] as const)));
     watch.set(names.keys(), folders);
   }
 
@@ -99,15 +98,4 @@ export function createFileWatch(options: Options): FileWatch {
       watch.close();
     },
   };
-}
-
-/** What a link leads to, with the path itself. */
-function targetOf(path: string): (readonly [string, string])[] {
-  try {
-    const real = realpathSync.native(path);
-    return real === path ? [] : [[real, path]];
-  } catch {
-    // Not there: waited for by its own name.
-    return [];
-  }
 }

@@ -1,6 +1,6 @@
 // Tells when something happens to names in folders, with one watch a folder (inotify(7)). A folder that is not there, or goes
 // away, is waited for in the nearest one above that is.
-import { type FSWatcher, statSync, watch } from 'node:fs';
+import { type FSWatcher, realpathSync, statSync, watch } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describeError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
@@ -114,6 +114,17 @@ export function createFolderWatch({ onEvent, logger }: Options): FolderWatch {
       for (const folder of [...open.keys()]) forget(folder);
     },
   };
+}
+
+/** The path and, where links are on its way, what it leads to: its readers get another file when either is replaced. */
+export function withTarget(path: string): string[] {
+  try {
+    const real = realpathSync.native(path);
+    return real === path ? [path] : [path, real];
+  } catch {
+    // Not there: waited for by its own name.
+    return [path];
+  }
 }
 
 /** The folder itself or the nearest one above it, and the name in it that is missing. */

@@ -1,9 +1,8 @@
 // Notices when somebody else has deleted or changed what was committed: by watching, when it is asked to look, and by a slow
 // sweep. Putting right is an ordinary transaction, with its check, its notifications and its failures.
-import { realpathSync } from 'node:fs';
 import { describeError } from '../../base/errors.ts';
 import { differenceOf, type FileDifference, printAt } from '../../base/paths/file-print.ts';
-import { createFolderWatch } from '../../base/paths/folder-watch.ts';
+import { createFolderWatch, withTarget } from '../../base/paths/folder-watch.ts';
 import type { Timer } from '../../base/time/clock.ts';
 import type { FileRegister } from '../file-register.ts';
 import type { FileSet, ManagedFile } from '../file-set.ts';
@@ -193,13 +192,5 @@ function createWatchedPaths(): WatchedPaths {
 /** The destinations and, where one is a link, what it leads to. */
 function pathsOf(unit: ManagedFile): string[] {
   const destinations = new Set([unit.config.destination, ...unit.prints.keys()]);
-  return [...destinations].flatMap((destination) => {
-    try {
-      const real = realpathSync.native(destination);
-      return real === destination ? [destination] : [destination, real];
-    } catch {
-      // Not there: waited for by its own name.
-      return [destination];
-    }
-  });
+  return [...destinations].flatMap(withTarget);
 }
