@@ -2,7 +2,7 @@
 // There is no way to say no: an early close would be an empty credential, so a refusal is more than the 1 MiB that
 // systemd takes, which makes the unit fail.
 import { createServer, type Socket } from 'node:net';
-import { type Caller, unitCaller, unknownCaller } from '../../access/caller.ts';
+import { type Caller, type ProcessCaller, unitCaller, unknownCaller } from '../../access/caller.ts';
 import type { PeerReader } from '../../access/peer.ts';
 import type { LatchkeyError } from '../../base/errors.ts';
 import { stringifyJson } from '../../base/text/json.ts';
@@ -97,7 +97,7 @@ export function createSystemdListener(options: SystemdListenerOptions): Listener
   }
 
   /** The address is the client's own choice: only root's (systemd's) word for it counts, or our own user's. */
-  function isSystemd(peer: Caller): boolean {
+  function isSystemd(peer: Caller): peer is ProcessCaller {
     return peer.kind === 'process' && !peer.isForeign && (peer.uid === 0 || peer.uid === ownUid);
   }
 
@@ -105,7 +105,7 @@ export function createSystemdListener(options: SystemdListenerOptions): Listener
     const fd = fdOf(socket);
     const asked = fd === undefined ? undefined : parseAddress(peers.peerAddress(fd));
     const startedAt = clock.now();
-    if (peer.kind !== 'process' || !isSystemd(peer) || asked === undefined) {
+    if (!isSystemd(peer) || asked === undefined) {
       metrics.denials.with('systemd_peer').inc();
       const reason = 'not a systemd that loads a credential';
       record(
