@@ -40,10 +40,7 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
 
   async function refresh(exchange: Exchange): Promise<void> {
     const names = await wantedNames(exchange);
-    const ended = new AbortController();
-    exchange.whenOver(() => ended.abort());
-    const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(refreshLimitMs)]);
-    const results = await view.refresh(names, signal);
+    const results = await view.refresh(names, patienceOf(exchange));
     exchange.answerJson(200, { results } satisfies RefreshAnswer);
   }
 
@@ -114,11 +111,9 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
   async function rotate(exchange: Exchange): Promise<void> {
     const name = decodeSegment(exchange.path.slice(prefixOf(routes.rotate).length));
     exchange.concerns(name);
-    const body = await jsonBody(exchange);
-    const ended = new AbortController();
-    exchange.whenOver(() => ended.abort());
-    const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(refreshLimitMs)]);
-    exchange.answerJson(200, await view.rotate(name, { revokeNow: body['revoke_now'] === true, signal }));
+    const revokeNow = (await jsonBody(exchange))['revoke_now'] === true;
+    const signal = patienceOf(exchange);
+    exchange.answerJson(200, await view.rotate(name, { revokeNow, signal }));
   }
 
   async function logLevel(exchange: Exchange): Promise<void> {
@@ -178,6 +173,13 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
       return isRight ? found.handle(exchange) : methodNotAllowed(exchange, method);
     },
   };
+}
+
+/** Ends with the caller's, and when it has taken too long. */
+function patienceOf(exchange: Exchange): AbortSignal {
+  const ended = new AbortController();
+  exchange.whenOver(() => ended.abort());
+  return AbortSignal.any([ended.signal, AbortSignal.timeout(refreshLimitMs)]);
 }
 
 function hint(near: string | undefined): string {
