@@ -3,31 +3,27 @@
 import { type CallContext, callError } from '../../../exec/function-table.ts';
 import { encodeText } from '../../../text/bytes.ts';
 import { anyMap, anySlice, type Opened } from '../../../value/value.ts';
+import { endOf, partsALook, plainText, space } from './json-scan.ts';
 
 /** What is no JSON: who reads it says what is wrong. */
 export class JsonFault extends Error {}
 
-const space = /[ \t\r\n]*/y;
 const scalar = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
-const plainText = /[^"\\\0-\x1f]*/y;
 const escaped = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 const words: ReadonlyMap<string, Opened> = new Map<string, Opened>([
   ['true', true],
   ['false', false],
   ['null', null],
 ]);
-/** Of a string, between two looks at the time. */
-const partsALook = 1000;
 
 /** Throws a JsonFault, or a CallError for what the budget or Go does not allow. */
 export function readLongJson(context: CallContext, text: string): Opened {
   let at = 0;
 
   function matched(pattern: RegExp): string {
-    pattern.lastIndex = at;
-    const found = pattern.exec(text)?.[0] ?? '';
-    at += found.length;
-    return found;
+    const start = at;
+    at = endOf(pattern, text, at);
+    return text.slice(start, at);
   }
 
   function next(): string {

@@ -3,12 +3,9 @@
 import { type CallContext, type CallError, callError, plain, shownAs } from '../../../exec/function-table.ts';
 import { encodeText } from '../../../text/bytes.ts';
 import { quoteString } from '../../../text/quote.ts';
+import { endOf, partsALook, plainText, space } from './json-scan.ts';
 
-const space = /[ \t\r\n]*/y;
 const digits = /[0-9]*/y;
-const plainText = /[^"\\\0-\x1f]*/y;
-/** Of a string, between two looks at the time. */
-const partsALook = 1000;
 const hexDigit = /[0-9a-fA-F]/;
 const literals: Readonly<Record<string, string>> = { t: 'true', f: 'false', n: 'null' };
 
@@ -187,11 +184,6 @@ class Checker {
     const char = this.#peekOrSpace();
     return callError`invalid character ${shownAs(char, quoteCharacter(char))} ${plain(where)}`;
   }
-}
-
-function endOf(pattern: RegExp, text: string, at: number): number {
-  pattern.lastIndex = at;
-  return at + (pattern.exec(text)?.[0].length ?? 0);
 }
 
 /** As encoding/json's quoteChar: the byte taken for a rune. */
