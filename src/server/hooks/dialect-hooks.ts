@@ -8,6 +8,7 @@ import type { DialectHandler } from '../http/dialect.ts';
 import { type Exchange, jsonHeaders } from '../http/exchange.ts';
 import { methodNotAllowed, readBody } from '../http/http-request.ts';
 import type { ServerContext } from '../http/server-context.ts';
+import { noteProof } from '../listen/connection.ts';
 import { agreement, validationAnswer } from './event-grid.ts';
 import type { GoodVerdict, SignedMessage } from './hmac-policy.ts';
 import { createHookEvents } from './hook-events.ts';
@@ -99,8 +100,7 @@ export function createHooksDialect(context: ServerContext): DialectHandler {
       refuse(exchange, hook, verdict.isGood ? 'there is no such hook' : verdict.why);
       return;
     }
-    exchange.connection.onProof?.();
-    exchange.connection.onProof = undefined;
+    noteProof(exchange.connection);
     const validation = validationAnswer(message);
     if (validation === undefined) {
       take(exchange, hook, verdict, wallMs);

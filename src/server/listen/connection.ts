@@ -37,7 +37,7 @@ export interface Connection {
   /** The token that a request of this connection has shown, and the header's value that did. */
   provedBy: ListenerToken | undefined;
   provenHeader: string | undefined;
-  /** Called when the token is shown for the first time. */
+  /** Called by the first `noteProof`. */
   onProof: (() => void) | undefined;
   /** To be called when it has ended. */
   readonly endings: Set<() => void>;
@@ -61,11 +61,16 @@ export function identityOf(connection: Connection, headers: IncomingHttpHeaders,
     hasShown = true;
     if (!isListenerToken(connection, shown)) continue;
     Object.assign(connection, { provedBy: token, provenHeader: shown });
-    connection.onProof?.();
-    connection.onProof = undefined;
+    noteProof(connection);
     return token.caller;
   }
   return hasShown ? withWrongToken : withoutToken;
+}
+
+/** Who is at the other end has shown that they are wanted here. */
+export function noteProof(connection: Connection): void {
+  connection.onProof?.();
+  connection.onProof = undefined;
 }
 
 /** Equal to what this very connection has proved to know: nothing to be learnt from the time this takes. */
