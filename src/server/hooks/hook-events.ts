@@ -30,10 +30,12 @@ export function createHookEvents({ view, clock }: Pick<ServerContext, 'view' | '
       view.mayHaveChanged(namesOf(hook));
       return;
     }
-    waiting.set(
-      hook.name,
-      clock.setTimer(waitMs, () => tell(hook)),
-    );
+    tellIn(waitMs, hook);
+  }
+
+  function tellIn(ms: number, hook: HookConfig): void {
+    const timer = clock.setTimer(ms, () => tell(hook));
+    waiting.set(hook.name, timer);
   }
 
   return {
@@ -42,11 +44,7 @@ export function createHookEvents({ view, clock }: Pick<ServerContext, 'view' | '
       return namesOf(hook);
     },
     willHappen(hook, inMs) {
-      if (!waiting.has(hook.name))
-        waiting.set(
-          hook.name,
-          clock.setTimer(inMs, () => tell(hook)),
-        );
+      if (!waiting.has(hook.name)) tellIn(inMs, hook);
     },
     close() {
       for (const timer of waiting.values()) timer.cancel();
