@@ -1,6 +1,7 @@
 // What the secrets of an upstream ask of it: calls a day, what of its limits they use, and how much slower it goes where those do
 // not bear it.
 import type { LimitStatus, UpstreamStatus } from '../../api/status.ts';
+import type { Entry } from '../../store/entry.ts';
 import { backgroundShare } from '../../upstream/gate/allowance.ts';
 import type { SourceStatus } from '../../upstream/secret-source.ts';
 
@@ -11,8 +12,32 @@ export interface Demand {
 }
 
 type Calls = UpstreamStatus['calls'];
+type Asked = Pick<Entry, 'current' | 'policy'>;
 
 const daySeconds = 86_400;
+const noDemand: Demand = { count: 0, perSecond: 0 };
+
+/** By the name of an upstream. */
+export function demandsOf(entries: Iterable<Asked & Pick<Entry, 'reference'>>): (name: string) => Demand {
+  const demands = new Map<string, Demand>();
+  const demandOf = (name: string): Demand => demands.get(name) ?? noDemand;
+  for (const entry of entries) {
+    if (!isPolled(entry)) continue;
+    const { upstream } = entry.reference;
+    const { count, perSecond } = demandOf(upstream);
+    demands.set(upstream, { count: count + 1, perSecond: perSecond + 1000 / entry.policy.refreshMs });
+  }
+  return demandOf;
+}
+
+/** Of one secret; null: its end says when it is asked for, or it is not. */
+export function callsADay(entry: Asked): number | null {
+  return isPolled(entry) ? Math.ceil((daySeconds * 1000) / entry.policy.refreshMs) : null;
+}
+
+function isPolled({ current }: Asked): boolean {
+  return current?.kind === 'static' || current?.kind === 'rotating';
+}
 
 export function callsOf({ count, perSecond }: Demand, { budget }: SourceStatus): Calls {
   if (budget === undefined) return undefined;

@@ -3,6 +3,7 @@ import { apiTime } from '../../api/api-time.ts';
 import type { SecretStatus } from '../../api/status.ts';
 import type { Entry } from '../../store/entry.ts';
 import { shownVersion } from '../../store/secret-version.ts';
+import { callsADay } from './calls.ts';
 
 interface SecretStatusInput {
   entry: Entry;
@@ -30,9 +31,4 @@ export function secretStatus({ entry, names, holders, wallNow }: SecretStatusInp
     error: error === undefined ? null : { ...error, since: apiTime(error.since) },
     consumers: [...holders].map(([consumer, { number }]) => ({ consumer, version: number })),
   };
-}
-
-function callsADay({ current, policy }: Pick<Entry, 'current' | 'policy'>): number | null {
-  const isPolled = current?.kind === 'static' || current?.kind === 'rotating';
-  return isPolled ? Math.ceil(86_400_000 / policy.refreshMs) : null;
 }

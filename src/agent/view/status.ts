@@ -10,7 +10,7 @@ import {
 import type { ProcessStatus } from '../../supervise/process-status.ts';
 import type { LoginStatus, SourceStatus } from '../../upstream/secret-source.ts';
 import { version } from '../../version.ts';
-import { callsOf, type Demand, slowness } from './calls.ts';
+import { callsOf, type Demand, demandsOf, slowness } from './calls.ts';
 import { degradedOf, readinessOf, whyFile } from './readiness-of.ts';
 import { secretStatus } from './secret-status.ts';
 import type { FileState, StatusSources } from './status-sources.ts';
@@ -54,24 +54,15 @@ export function statusOf(sources: StatusSources): AgentStatus {
 
 /** One by one, in the order of the config. */
 export function showUpstreams({ upstreams, store, lostLogins }: StatusSources): UpstreamAnswer[] {
-  const demands = new Map<string, Demand>();
-  for (const { reference, policy, current } of store.entries()) {
-    const isPolled = current?.kind === 'static' || current?.kind === 'rotating';
-    if (!isPolled) continue;
-    const { count, perSecond } = demands.get(reference.upstream) ?? noDemand;
-    demands.set(reference.upstream, { count: count + 1, perSecond: perSecond + 1000 / policy.refreshMs });
-  }
+  const demandOf = demandsOf(store.entries());
   const lost = lostLogins();
   return [...upstreams()].map((upstream) => {
     const status = upstream.status();
-    const demand = demands.get(status.name) ?? noDemand;
-    const shown = showUpstream(status, demand);
+    const shown = showUpstream(status, demandOf(status.name));
     const isLost = shown.login !== undefined && lost.includes(status.name);
     return isLost ? { ...shown, login: { ...shown.login, lost_at_stop: true } } : shown;
   });
 }
-
-const noDemand: Demand = { count: 0, perSecond: 0 };
 
 function showUpstream(status: SourceStatus, demand: Demand): UpstreamAnswer {
   const {
