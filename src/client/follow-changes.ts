@@ -2,6 +2,7 @@
 import { request } from 'node:http';
 import { routes } from '../api/routes.ts';
 import { LatchkeyError } from '../base/errors.ts';
+import { socketAddress } from '../base/system/ask-socket.ts';
 
 export interface ChangeEvent {
   readonly event: string;
@@ -22,10 +23,9 @@ const longestEvent = 1024 * 1024;
 /** Resolves when the agent ends the stream, or the signal comes; rejects when there is none. */
 export function followChanges({ socketPath, signal, onOpen, onEvent }: FollowOptions): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const address = socketPath.startsWith('@') ? `\0${socketPath.slice(1)}` : socketPath;
   const { path } = routes.changes;
   const sent = request(
-    { socketPath: address, path, headers: { host: 'localhost' }, agent: false, signal },
+    { socketPath: socketAddress(socketPath), path, headers: { host: 'localhost' }, agent: false, signal },
     (answer) => {
       if (answer.statusCode !== 200) {
         const code = answer.statusCode === 403 ? 'denied' : 'agent_unreachable';

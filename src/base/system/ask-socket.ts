@@ -37,13 +37,17 @@ export async function askSocket(options: SocketRequest): Promise<SocketAnswer> {
   }
 }
 
+/** As Node takes it. */
+export function socketAddress(path: string): string {
+  return path.startsWith('@') ? `\0${path.slice(1)}` : path;
+}
+
 function askOnce(options: SocketRequest): Promise<SocketAnswer> {
   const { socketPath, method = 'GET', path, headers = {}, body, signal } = options;
   const { promise, resolve, reject } = Promise.withResolvers<SocketAnswer>();
-  const address = socketPath.startsWith('@') ? `\0${socketPath.slice(1)}` : socketPath;
   const sent = request(
     {
-      socketPath: address,
+      socketPath: socketAddress(socketPath),
       method,
       path,
       headers: { host: 'localhost', ...headers },
