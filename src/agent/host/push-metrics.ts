@@ -1,6 +1,7 @@
 // Sends the metrics to a collector, as JSON of OTLP over HTTP. Nothing of it is loaded, and no timer runs, unless the config
 // says so. A collector that is away costs a line a state change and a counter; what it did not get is not kept.
 import { hostname } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import { describeError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Clock, Timer } from '../../base/time/clock.ts';
@@ -55,7 +56,7 @@ export function createMetricsPush({ registry, metrics, clock, logger, startedAt 
 
   return {
     set(config) {
-      if (config !== undefined && isSame(config, wanted)) return;
+      if (isDeepStrictEqual(config, wanted)) return;
       timer?.cancel();
       wanted = config;
       if (config !== undefined) plan(config);
@@ -65,10 +66,6 @@ export function createMetricsPush({ registry, metrics, clock, logger, startedAt 
       wanted = undefined;
     },
   };
-}
-
-function isSame(a: OtlpConfig, b: OtlpConfig | undefined): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 async function post({ url, headers, intervalMs }: OtlpConfig, body: string): Promise<void> {
