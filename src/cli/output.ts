@@ -23,6 +23,11 @@ export function colouredText(text: string): string {
   return rendered(printableLines(text), isColoured(process.stdout, process.env));
 }
 
+/** Undefined: not on a terminal, where lines are as long as they are. */
+export function terminalWidth(): number | undefined {
+  return process.stdout.isTTY ? process.stdout.columns : undefined;
+}
+
 export function printJson(value: unknown): void {
   process.stdout.write(`${printableJson(JSON.stringify(value))}\n`);
 }

@@ -5,7 +5,7 @@ import type { AuditRecord } from '../../api/audit-record.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { parseDuration } from '../../base/time/duration.ts';
 import { loadConfig } from '../../config/load.ts';
-import { printJson, printText, say } from '../output.ts';
+import { printJson, printText, say, terminalWidth } from '../output.ts';
 import { formatTable } from '../text/table.ts';
 
 interface AuditQueryOptions {
@@ -37,10 +37,8 @@ export async function runAuditQuery(options: AuditQueryOptions): Promise<number>
   else if (shown.length === 0)
     say(`nobody asked${name === undefined ? '' : ` for ${name}`} in the last ${options.since}`);
   else {
-    const width = process.stdout.isTTY ? process.stdout.columns : undefined;
-    printText(
-      formatTable(['TIME', 'CALLER', 'ASKED FOR', 'VERSION', 'TIMES', 'ANSWER'], shown.map(rowOf), width),
-    );
+    const head = ['TIME', 'CALLER', 'ASKED FOR', 'VERSION', 'TIMES', 'ANSWER'];
+    printText(formatTable(head, shown.map(rowOf), terminalWidth()));
   }
   return 0;
 }

@@ -5,7 +5,7 @@ import { printableJson } from '../../base/text/printable.ts';
 import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
 import { reportFailure } from '../exit-code.ts';
-import { colouredText } from '../output.ts';
+import { colouredText, terminalWidth } from '../output.ts';
 import { stopSignal } from '../stop-signal.ts';
 import { formatStatus } from '../text/status-text.ts';
 import { unmarked } from '../text/tone.ts';
@@ -25,12 +25,9 @@ export async function runStatus(options: StatusOptions): Promise<number> {
   const client = createTypedClient(await socketPathOf(options));
   const read = async (): Promise<{ isReady: boolean; text: string }> => {
     const status = await client.status();
-    const { columns } = process.stdout;
     const text = options.json
       ? `${printableJson(JSON.stringify(status))}\n`
-      : colouredText(
-          formatStatus(status, { now: Date.now(), width: process.stdout.isTTY ? columns : undefined }),
-        );
+      : colouredText(formatStatus(status, { now: Date.now(), width: terminalWidth() }));
     return { isReady: status.ready, text };
   };
   if (options.watch) return watch(read, process.stdout.isTTY && !options.json);

@@ -1,7 +1,7 @@
 // `latchkey timeline [NAME]`: what the last rotations did, step by step, with times and failures.
 import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
-import { printJson, printText, say } from '../output.ts';
+import { printJson, printText, say, terminalWidth } from '../output.ts';
 import { formatTimeline } from '../text/timeline-text.ts';
 
 interface TimelineOptions extends SocketOptions {
@@ -17,8 +17,7 @@ export async function runTimeline(options: TimelineOptions): Promise<number> {
   const { rotations, name, current_version: version, since } = answer;
   if (options.json) printJson(answer);
   else if (rotations.length > 0) {
-    const columns = process.stdout.isTTY ? process.stdout.columns : undefined;
-    printText(formatTimeline(answer, { now: Date.now(), width: columns ?? 80 }));
+    printText(formatTimeline(answer, { now: Date.now(), width: terminalWidth() ?? 80 }));
   } else {
     const what = name === null ? '' : `${name} (version ${version ?? 'none'}): `;
     say(`${what}no rotation since the agent started at ${since}`);
