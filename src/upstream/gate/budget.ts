@@ -1,10 +1,11 @@
 // The one limit for all requests to an upstream: how many a second, how many at a time. Who goes next is shared out: those that
 // somebody waits for, the callers' own, the background; a flood of one kind delays the others and never stops them.
 
-import type { Clock, Timer } from '../../base/time/clock.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import { tokensIn } from '../../base/time/token-bucket.ts';
 import type { Priority, Urgency } from '../../store/secret-reading.ts';
 import type { Allowance, Charge } from './allowance.ts';
+import { createEarliestTimer } from './earliest-timer.ts';
 import { givenUp } from './failure.ts';
 
 /** `callers`: requests that local callers make and the agent only passes on. */
@@ -57,7 +58,7 @@ export function createBudget(options: BudgetOptions): Budget {
   const running: Record<Lane, number> = { interactive: 0, callers: 0, background: 0 };
   const turns = createTurns();
   let bucket = { tokens: limits.concurrency, at: clock.now() };
-  let timer: { readonly at: number; readonly timer: Timer } | undefined;
+  const timer = createEarliestTimer(clock, pump);
 
   const inFlight = (): number => running.interactive + running.callers + running.background;
   const queued = (): number => lanes.reduce((sum, lane) => sum + queues[lane].size, 0);
@@ -99,18 +100,7 @@ export function createBudget(options: BudgetOptions): Budget {
     }
     const forTokenMs = Math.ceil((Math.max(0, 1 - bucket.tokens) / limits.requestsPerSecond) * 1000);
     const waits = lanes.filter(hasPlace).map((lane) => Math.max(forTokenMs, heldMs(lane)));
-    if (waits.length > 0) pumpAgain(Math.min(...waits));
-  }
-
-  function pumpAgain(inMs: number): void {
-    const at = clock.now() + inMs;
-    if (timer !== undefined && timer.at <= at) return;
-    timer?.timer.cancel();
-    const next = clock.setTimer(inMs, () => {
-      timer = undefined;
-      pump();
-    });
-    timer = { at, timer: next };
+    if (waits.length > 0) timer.within(Math.min(...waits));
   }
 
   function enter(lane: Lane, waiter: Waiter): void {
@@ -160,8 +150,7 @@ export function createBudget(options: BudgetOptions): Budget {
     setLimits(next) {
       refill();
       Object.assign(limits, { concurrency: next.concurrency, requestsPerSecond: next.requestsPerSecond });
-      timer?.timer.cancel();
-      timer = undefined;
+      timer.cancel();
       pump();
     },
     status: () => ({ inFlight: inFlight(), queued: queued() }),

@@ -1,7 +1,8 @@
 // Gathers questions that come at about the same time into one request; each asker gets its own answer or error.
 import { LatchkeyError } from '../../base/errors.ts';
-import type { Clock, Timer } from '../../base/time/clock.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
+import { createEarliestTimer } from '../gate/earliest-timer.ts';
 
 export interface Batcher<A> {
   ask(id: string, request: RequestOptions): Promise<A>;
@@ -27,18 +28,10 @@ const backgroundMs = 1000;
 
 export function createBatcher<A>({ clock, most, run }: BatcherOptions<A>): Batcher<A> {
   let waiting = new Map<string, Asker<A>[]>();
-  let timer: { at: number; timer: Timer } | undefined;
-
-  function plan(delayMs: number): void {
-    const at = clock.now() + delayMs;
-    if (timer !== undefined && timer.at <= at) return;
-    timer?.timer.cancel();
-    timer = { at, timer: clock.setTimer(delayMs, flush) };
-  }
+  const timer = createEarliestTimer(clock, flush);
 
   function flush(): void {
-    timer?.timer.cancel();
-    timer = undefined;
+    timer.cancel();
     const all = [...waiting];
     waiting = new Map();
     for (let from = 0; from < all.length; from += most) void send(all.slice(from, from + most));
@@ -95,7 +88,7 @@ export function createBatcher<A>({ clock, most, run }: BatcherOptions<A>): Batch
       endWith(asker, id, promise);
       request.promoted?.addEventListener('abort', flush, { once: true });
       const isUrgent = request.priority === 'interactive' || request.promoted?.aborted === true;
-      plan(isUrgent ? urgentMs : (request.slackMs ?? backgroundMs));
+      timer.within(isUrgent ? urgentMs : (request.slackMs ?? backgroundMs));
       if (waiting.size >= most) flush();
       return promise;
     },
