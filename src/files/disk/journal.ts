@@ -12,6 +12,7 @@ import { errnoOf } from '../../base/system/errno.ts';
 import { copyInto } from './copy-file.ts';
 import { type FolderIdentity, inFolder } from './destination.ts';
 import type { SyncFolder } from './folder-sync.ts';
+import { removeIfThere } from './remove-if-there.ts';
 
 /** One change of one destination. Doing it twice is the same as once, so that it can be redone after a crash. */
 export type CommitStep = StepPaths & {
@@ -162,16 +163,6 @@ export async function removeJournal(path: string): Promise<void> {
   await inFolder({ folder: dirname(path), trust: trusting() }, (folder) =>
     removeIfThere(folder.entry(basename(path))),
   );
-}
-
-async function removeIfThere(path: string): Promise<boolean> {
-  try {
-    await unlink(path);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
-    return false;
-  }
 }
 
 /** Of 0.1.0: one that was not renamed yet says what had not begun. */

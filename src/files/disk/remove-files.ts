@@ -1,6 +1,6 @@
 // What the agent takes away when it ends: FIFOs, which nobody would serve any more, and files that say `remove_on_exit`.
 import { constants } from 'node:fs';
-import { open, unlink } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { Logger } from '../../base/logger.ts';
 import type { HeldFolder } from '../../base/paths/held-folder.ts';
 import { errnoOf } from '../../base/system/errno.ts';
@@ -9,6 +9,7 @@ import type { Accounts } from './accounts.ts';
 import { refuseBorrowed } from './copy-file.ts';
 import { atDestination } from './destination.ts';
 import { toFileError } from './file-error.ts';
+import { removeIfThere } from './remove-if-there.ts';
 
 const { O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
 
@@ -37,9 +38,9 @@ async function removeFile({ config }: ManagedFile, accounts: Accounts): Promise<
   const uid = config.owner === undefined ? undefined : accounts.uid(config.owner, `${config.place}.owner`);
   const { place, destination } = config;
   await atDestination({ place, destination, uid, createParents: false }, async ({ name }, folder) => {
-    if (config.backup) await unlinkIfThere(folder.entry(`${name}.bak`));
+    if (config.backup) await removeIfThere(folder.entry(`${name}.bak`));
     try {
-      await unlinkIfThere(folder.entry(name));
+      await removeIfThere(folder.entry(name));
     } catch (error) {
       // A mount point stays; its bytes do not.
       if (errnoOf(error) !== 'EBUSY') throw error;
@@ -56,12 +57,6 @@ async function empty(folder: HeldFolder, name: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-async function unlinkIfThere(path: string): Promise<void> {
-  await unlink(path).catch((error: unknown) => {
-    if (errnoOf(error) !== 'ENOENT') throw error;
-  });
 }
 
 function contextOf(unit: ManagedFile): { place: string; path: string; verb: string } {

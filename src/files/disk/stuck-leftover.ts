@@ -3,6 +3,7 @@
 import { unlink } from 'node:fs/promises';
 import type { HeldFolder } from '../../base/paths/held-folder.ts';
 import { errnoOf } from '../../base/system/errno.ts';
+import { removeIfThere } from './remove-if-there.ts';
 
 /** Names by folder. The next process finds them by their names. */
 const stuck = new Map<string, Set<string>>();
@@ -22,11 +23,7 @@ export async function removeMomentary(folder: HeldFolder, name: string): Promise
 /** Throws what the kernel says when it still cannot be removed. */
 export async function removeStuck(folder: HeldFolder): Promise<void> {
   for (const name of stuck.get(folder.path) ?? []) {
-    try {
-      await unlink(folder.entry(name));
-    } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') throw error;
-    }
+    await removeIfThere(folder.entry(name));
     stuck.get(folder.path)?.delete(name);
   }
   stuck.delete(folder.path);
