@@ -22,6 +22,7 @@ import { startDevVault } from '../support/dev-vault.ts';
 import { missing } from '../support/missing.ts';
 import { isRoot } from '../support/needs-root.ts';
 import { outputOf } from '../support/output-of.ts';
+import { mountPki } from '../support/pki-engine.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { stopProgram } from '../support/program-loops.ts';
 import { testFolder } from '../support/test-folder.ts';
@@ -150,9 +151,7 @@ t.test('every page has its program', async (t) => {
 
 t.test('what a page says is so', { timeout: 500_000 }, async (t) => {
   const vault = await startDevVault(t);
-  await vault.ask('PUT', 'sys/mounts/pki', { type: 'pki' });
-  await vault.ask('PUT', 'pki/root/generate/internal', { common_name: 'root', ttl: '87600h' });
-  await vault.ask('PUT', 'pki/roles/web', { allow_any_name: true, max_ttl: '72h' });
+  await mountPki(vault);
   const postgres = await startPostgres(t);
   if (postgres !== undefined) await mountDatabase(vault, postgres, { defaultTtl: '1h', maxTtl: '24h' });
   let version = 0;

@@ -5,6 +5,7 @@ import t from 'tap';
 import { runProgram, startAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault } from '../support/dev-vault.ts';
+import { mountPki } from '../support/pki-engine.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -68,9 +69,7 @@ t.test(
 t.test('a leaked one that has no lease is not said to be dealt with', async (t) => {
   const folder = testFolder(t);
   const vault = await startDevVault(t);
-  await vault.ask('PUT', 'sys/mounts/pki', { type: 'pki' });
-  await vault.ask('PUT', 'pki/root/generate/internal', { common_name: 'Test root', ttl: '87600h' });
-  await vault.ask('PUT', 'pki/roles/web', { allow_any_name: true, max_ttl: '72h' });
+  await mountPki(vault);
   const file = join(folder, 'serial');
   const agent = startAgent(t, {
     folder,

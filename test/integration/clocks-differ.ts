@@ -6,6 +6,7 @@ import { startAgent, type TestAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { createFakeTime } from '../support/fake-time.ts';
 import { countLogins } from '../support/login-count.ts';
+import { mountPki } from '../support/pki-engine.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { type ServedVault, withEachVault } from '../support/served-vault.ts';
 import { testFolder } from '../support/test-folder.ts';
@@ -20,9 +21,7 @@ async function start(t: Test, vault: ServedVault, offset: string) {
   const time = postgres && createFakeTime(t, folder, offset);
   if (postgres === undefined || time === undefined) return undefined;
   await mountDatabase(vault, postgres, { defaultTtl: '1h', maxTtl: '24h' });
-  await vault.ask('PUT', 'sys/mounts/pki', { type: 'pki', config: { max_lease_ttl: '87600h' } });
-  await vault.ask('PUT', 'pki/root/generate/internal', { common_name: 'root', ttl: '8760h' });
-  await vault.ask('PUT', 'pki/roles/web', { allow_any_name: true, max_ttl: '72h' });
+  await mountPki(vault);
   await vault.ask('PUT', 'sys/mounts/ending', { type: 'kv', options: { version: '2' } });
   await waitFor('the mount', async () => {
     const { status } = await vault.request('PUT', 'ending/config', { delete_version_after: '10m' });

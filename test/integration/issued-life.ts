@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { createAuthority } from '../support/certificates.ts';
 import { startAgent, type TestAgent } from '../support/cli.ts';
+import { mountPki } from '../support/pki-engine.ts';
 import { withEachVault } from '../support/served-vault.ts';
 import { startStubVault } from '../support/stub-vault.ts';
 import { testFolder } from '../support/test-folder.ts';
@@ -208,9 +209,7 @@ withEachVault(
   'engines of a real server: each is asked once',
   async (t, vault) => {
     const ask = vault.ask;
-    await ask('PUT', 'sys/mounts/pki', { type: 'pki', config: { max_lease_ttl: '87600h' } });
-    await ask('PUT', 'pki/root/generate/internal', { common_name: 'root', ttl: '8760h' });
-    await ask('PUT', 'pki/roles/web', { allow_any_name: true, max_ttl: '72h' });
+    await mountPki(vault);
     await ask('PUT', 'sys/mounts/ssh', { type: 'ssh' });
     await ask('PUT', 'ssh/config/ca', { generate_signing_key: true });
     await ask('PUT', 'ssh/roles/h', {

@@ -22,6 +22,7 @@ import { missing } from '../support/missing.ts';
 import { isRoot } from '../support/needs-root.ts';
 import { handshake, nginxConf } from '../support/nginx-rotation.ts';
 import { outputOf } from '../support/output-of.ts';
+import { mountPki } from '../support/pki-engine.ts';
 import { queryPostgres, startPostgres } from '../support/postgres.ts';
 import { type Loop, startLoop, startProgramLoop, stopProgram } from '../support/program-loops.ts';
 import { testFolder } from '../support/test-folder.ts';
@@ -80,13 +81,7 @@ t.test('nobody notices', { skip: missing('psql', ['psql', '--version']) }, async
   if (postgres === undefined) return;
   const vault = await startDevVault(t);
   const database = await mountDatabase(vault, postgres, { defaultTtl: '1h', maxTtl: '24h' });
-  await vault.ask('PUT', 'sys/mounts/pki', { type: 'pki' });
-  const { data } = await vault.ask('PUT', 'pki/root/generate/internal', {
-    common_name: 'root',
-    ttl: '87600h',
-  });
-  const ca = data.certificate as string;
-  await vault.ask('PUT', 'pki/roles/web', { allow_any_name: true, allow_ip_sans: true, max_ttl: '72h' });
+  const ca = await mountPki(vault, { allow_ip_sans: true });
   const folder = testFolder(t);
   const at = (name: string) => join(folder, name);
   writeFileSync(at('ca.pem'), ca);

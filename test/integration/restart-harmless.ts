@@ -8,7 +8,8 @@ import type { Postgres } from '@latchkey/devvault/postgres/postgres.ts';
 import t, { type Test } from 'tap';
 import { startAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
-import { startDevVault, type TestVault } from '../support/dev-vault.ts';
+import { startDevVault } from '../support/dev-vault.ts';
+import { mountPki } from '../support/pki-engine.ts';
 import { queryPostgres, startPostgres } from '../support/postgres.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -68,12 +69,6 @@ async function prepare(
   const notifications = () =>
     existsSync(notified) ? readFileSync(notified, 'utf8').trim().split('\n').sort() : [];
   return { postgres, vault, database, folder, start, notifications };
-}
-
-async function mountPki(vault: TestVault): Promise<void> {
-  await vault.ask('PUT', 'sys/mounts/pki', { type: 'pki' });
-  await vault.ask('PUT', 'pki/root/generate/internal', { common_name: 'Test root', ttl: '87600h' });
-  await vault.ask('PUT', 'pki/roles/web', { allow_any_name: true, max_ttl: '72h' });
 }
 
 /** A program that reads the file at each login. */

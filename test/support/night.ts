@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { runProgram, startAgent, type TestAgent } from './cli.ts';
 import { startDevVault, type TestVault } from './dev-vault.ts';
+import { mountPki } from './pki-engine.ts';
 import { testFolder } from './test-folder.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -106,9 +107,7 @@ async function begin(t: Test, row: Row): Promise<Night | undefined> {
   const vault = await startDevVault(t);
   await vault.writeSecret('secret/app', { word: 'first' });
   await vault.writeSecret('secret/extra', { word: 'extra' });
-  await vault.ask('PUT', 'sys/mounts/pki', { type: 'pki' });
-  await vault.ask('PUT', 'pki/root/generate/internal', { common_name: 'Test root', ttl: '87600h' });
-  await vault.ask('PUT', 'pki/roles/web', { allow_any_name: true, max_ttl: '72h' });
+  await mountPki(vault);
   await vault.writePolicy('agent', policy('path "secret/data/extra" { capabilities = ["read"] }'));
   const token = await vault.createToken({ policies: ['agent'] });
   if (row.prepare?.(at, t) === false) return undefined;
