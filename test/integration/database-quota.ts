@@ -1,16 +1,14 @@
 // Rate limits of the server while callers flood it through the agent: the agent's own credentials are renewed and rotated all
 // the while, and no login to a real PostgreSQL fails.
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Postgres } from '@latchkey/devvault/postgres/postgres.ts';
 import t, { type Test } from 'tap';
-import { startAgent, type TestAgent } from '../support/cli.ts';
+import type { TestAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
+import { type LoginAgent, startLoginAgent } from '../support/login-agent.ts';
 import { countLogins } from '../support/login-count.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { type ServedVault, withEachVault } from '../support/served-vault.ts';
-import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 t.setTimeout(300_000);
@@ -18,23 +16,11 @@ t.jobs = 3;
 
 const quota = 'sys/quotas/rate-limit';
 
-async function start(t: Test, vault: ServedVault, rest: Record<string, unknown> = {}) {
-  await vault.writePolicy('app', 'path "*" { capabilities = ["read", "create", "update", "list"] }');
-  const { roleId, secretId } = await vault.createAppRole('app', { token_ttl: '10m', token_policies: 'app' });
-  const folder = testFolder(t);
-  writeFileSync(join(folder, 'role-id'), roleId, { mode: 0o600 });
-  writeFileSync(join(folder, 'secret-id'), secretId, { mode: 0o600 });
-  const auth = { method: 'approle', role_id_file: 'role-id', secret_id_file: 'secret-id' };
-  const destination = join(folder, 'database.json');
-  const contents =
-    '{"user":{{ field "db" "username" | toJSON }},"password":{{ field "db" "password" | toJSON }}}';
-  return startAgent(t, {
-    folder,
-    vault,
+function start(t: Test, vault: ServedVault, rest: Record<string, unknown> = {}): Promise<LoginAgent> {
+  return startLoginAgent(t, vault, {
+    policy: 'path "*" { capabilities = ["read", "create", "update", "list"] }',
+    role: { token_ttl: '10m' },
     config: {
-      upstreams: { vault: { kind: 'vault', address: vault.address, auth } },
-      secrets: { db: { path: 'database/creds/app' } },
-      files: [{ contents, destination }],
       listeners: [{ unix: 'latchkey.sock', serve: ['secrets', 'vault', 'admin', 'metrics'] }],
       ...rest,
     },
@@ -62,10 +48,10 @@ function flood(agent: TestAgent, paths: readonly string[]) {
 /** Callers flood `paths` while credentials log in; gives the statuses that callers got, and the users that were seen. */
 async function floodedLogins(
   t: Test,
-  { postgres, agent, paths, ms }: { postgres: Postgres; agent: TestAgent; paths: string[]; ms: number },
+  { postgres, agent, paths, ms }: { postgres: Postgres; agent: LoginAgent; paths: string[]; ms: number },
 ) {
   const end = flood(agent, paths);
-  const { logins, failures, users } = await countLogins(postgres, join(agent.folder, 'database.json'), ms);
+  const { logins, failures, users } = await countLogins(postgres, agent.loginFile, ms);
   const seen = await end();
   t.strictSame(failures, []);
   t.ok(logins > 50, `${logins} logins`);

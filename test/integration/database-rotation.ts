@@ -6,6 +6,7 @@ import t from 'tap';
 import { startAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault } from '../support/dev-vault.ts';
+import { loginContents } from '../support/login-agent.ts';
 import { queryPostgres, startPostgres } from '../support/postgres.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -29,8 +30,7 @@ t.test('a database credential is replaced under load with no failed login', asyn
       secrets: { db: { path: 'database/creds/app', overlap: '1s', on_exit: 'revoke' } },
       files: [
         {
-          contents:
-            '{"user":{{ field "db" "username" | toJSON }},"password":{{ field "db" "password" | toJSON }}}',
+          contents: loginContents,
           destination,
         },
       ],

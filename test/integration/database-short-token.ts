@@ -1,14 +1,11 @@
 // Leases end with the token that they were issued under: tokens that live for seconds, and real PostgreSQL logins that
 // never fail meanwhile.
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { startAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
+import { startLoginAgent } from '../support/login-agent.ts';
 import { countLogins } from '../support/login-count.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { type ServedVault, withEachVault } from '../support/served-vault.ts';
-import { testFolder } from '../support/test-folder.ts';
 
 t.setTimeout(600_000);
 t.jobs = 3;
@@ -34,26 +31,10 @@ async function countUnder(t: Test, vault: ServedVault, { seconds, isLong, ...rol
   const postgres = await startPostgres(t);
   if (postgres === undefined) return;
   await mountDatabase(vault, postgres, { defaultTtl: '1h', maxTtl: '24h' });
-  await vault.writePolicy('app', 'path "database/creds/*" { capabilities = ["read"] }');
-  const { roleId, secretId } = await vault.createAppRole('app', { ...role, token_policies: 'app' });
-  const folder = testFolder(t);
-  writeFileSync(join(folder, 'role-id'), roleId, { mode: 0o600 });
-  writeFileSync(join(folder, 'secret-id'), secretId, { mode: 0o600 });
-  const destination = join(folder, 'database.json');
-  const auth = { method: 'approle', role_id_file: 'role-id', secret_id_file: 'secret-id' };
-  const contents =
-    '{"user":{{ field "db" "username" | toJSON }},"password":{{ field "db" "password" | toJSON }}}';
-  const agent = startAgent(t, {
-    folder,
-    vault,
-    config: {
-      upstreams: { vault: { kind: 'vault', address: vault.address, auth } },
-      secrets: { db: { path: 'database/creds/app' } },
-      files: [{ contents, destination }],
-    },
-  });
+  const policy = 'path "database/creds/*" { capabilities = ["read"] }';
+  const agent = await startLoginAgent(t, vault, { policy, role });
   await agent.untilReady();
-  const { logins, failures, users } = await countLogins(postgres, destination, seconds * 1000);
+  const { logins, failures, users } = await countLogins(postgres, agent.loginFile, seconds * 1000);
   t.strictSame(failures, []);
   t.ok(logins > 50, `${logins} logins`);
   const least = isLong === true ? 2 : 3;

@@ -9,6 +9,7 @@ import t, { type Test } from 'tap';
 import { startAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault } from '../support/dev-vault.ts';
+import { loginContents } from '../support/login-agent.ts';
 import { mountPki } from '../support/pki-engine.ts';
 import { queryPostgres, startPostgres } from '../support/postgres.ts';
 import { testFolder } from '../support/test-folder.ts';
@@ -50,10 +51,7 @@ async function prepare(
     upstreams: { vault: { kind: 'vault', address: vault.address, auth } },
     secrets: { db: { path: 'database/creds/app' }, app: { path: 'secret/app' } },
     files: [
-      file(
-        'db.json',
-        '{"user":{{ field "db" "username" | toJSON }},"password":{{ field "db" "password" | toJSON }}}',
-      ),
+      file('db.json', loginContents),
       file('app', '{{ field "app" "key" }}'),
       file(
         'web.pem',
