@@ -3,15 +3,14 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Postgres } from '@latchkey/devvault/postgres/postgres.ts';
 import t, { type Test } from 'tap';
 import { startAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { loginContents } from '../support/login-agent.ts';
+import { startLogins } from '../support/login-count.ts';
 import { mountPki } from '../support/pki-engine.ts';
-import { queryPostgres, startPostgres } from '../support/postgres.ts';
+import { startPostgres } from '../support/postgres.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -69,30 +68,6 @@ async function prepare(
   return { postgres, vault, database, folder, start, notifications };
 }
 
-/** A program that reads the file at each login. */
-function startLogins(postgres: Postgres, path: string) {
-  const failures: string[] = [];
-  let logins = 0;
-  let isOver = false;
-  const loop = (async () => {
-    for (; !isOver; await delay(25)) {
-      const login = JSON.parse(readFileSync(path, 'utf8'));
-      await queryPostgres(postgres, 'select 1', [], login).then(
-        () => (logins += 1),
-        (error: unknown) => failures.push(String(error)),
-      );
-    }
-  })();
-  return {
-    logins: () => logins,
-    async end() {
-      isOver = true;
-      await loop;
-      return { failures, logins };
-    },
-  };
-}
-
 t.test('twenty restarts, by TERM and by KILL', { skip, timeout: 180_000 }, async (t) => {
   const host = await prepare(t);
   if (host === undefined) return;
@@ -108,7 +83,7 @@ t.test('twenty restarts, by TERM and by KILL', { skip, timeout: 180_000 }, async
     return files.length === names.length && files.every(({ state }) => state === 'current');
   });
   t.strictSame(notifications(), [...names].sort());
-  const loop = startLogins(postgres, join(folder, 'db.json'));
+  const loop = startLogins(postgres, join(folder, 'db.json'), 25);
   for (let restart = 0; restart < 20; restart += 1) {
     if (restart % 4 === 3) agent.child.kill('SIGKILL');
     else agent.child.kill('SIGTERM');
@@ -140,7 +115,7 @@ t.test(
     let agent = start();
     await agent.untilReady();
     t.notOk(existsSync(join(folder, 'secret-id')), 'removed, as by default');
-    const loop = startLogins(postgres, join(folder, 'db.json'));
+    const loop = startLogins(postgres, join(folder, 'db.json'), 25);
     const renewals = () => vault.countRequests(/auth\/token\/renew-self/);
     for (const signal of ['SIGTERM', 'SIGKILL', 'SIGTERM'] as const) {
       const before = renewals();

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Postgres } from '@latchkey/devvault/postgres/postgres.ts';
 import { queryPostgres } from './postgres.ts';
+import { startLoop } from './program-loops.ts';
 
 export interface LoginCount {
   readonly logins: number;
@@ -10,18 +11,31 @@ export interface LoginCount {
   readonly users: ReadonlySet<string>;
 }
 
-/** The file is `{"user": …, "password": …}`. */
-export async function countLogins(postgres: Postgres, file: string, durationMs: number): Promise<LoginCount> {
+/** A program that reads the file at each login. The file is `{"user": …, "password": …}`. */
+export function startLogins(postgres: Postgres, file: string, pauseMs = 50): { end(): Promise<LoginCount> } {
   const users = new Set<string>();
-  const failures: string[] = [];
-  let logins = 0;
-  for (const end = Date.now() + durationMs; Date.now() < end; await delay(50)) {
-    const login = JSON.parse(readFileSync(file, 'utf8')) as { user: string; password: string };
-    users.add(login.user);
-    await queryPostgres(postgres, 'select 1', [], login).then(
-      () => (logins += 1),
-      (error: unknown) => failures.push(`${Date.now() % 100_000} ${login.user}: ${String(error)}`),
-    );
-  }
-  return { logins, failures, users };
+  const loop = startLoop(
+    'logins',
+    async () => {
+      const login = JSON.parse(readFileSync(file, 'utf8')) as { user: string; password: string };
+      users.add(login.user);
+      await queryPostgres(postgres, 'select 1', [], login).catch((error: unknown) => {
+        throw new Error(`${login.user}: ${String(error)}`);
+      });
+    },
+    pauseMs,
+  );
+  return {
+    async end() {
+      await loop.end();
+      const failures = loop.failures().map(({ at, message }) => `${at % 100_000} ${message}`);
+      return { logins: loop.successes(), failures, users };
+    },
+  };
+}
+
+export async function countLogins(postgres: Postgres, file: string, durationMs: number): Promise<LoginCount> {
+  const logins = startLogins(postgres, file);
+  await delay(durationMs);
+  return logins.end();
 }

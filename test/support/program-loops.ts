@@ -17,9 +17,7 @@ export interface Loop {
   end(): Promise<void>;
 }
 
-const pauseMs = 60;
-
-export function startLoop(name: string, once: () => Promise<unknown>): Loop {
+export function startLoop(name: string, once: () => Promise<unknown>, pauseMs = 60): Loop {
   let successes = 0;
   const failures: Failure[] = [];
   let isOver = false;
