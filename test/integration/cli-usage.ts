@@ -2,9 +2,10 @@
 import { spawn } from 'node:child_process';
 import { openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { nodeOptions, program, runProgram, startAgent, startProgram } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
+import { startPlainAgent } from '../support/plain-agent.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -65,24 +66,15 @@ t.test('usage shows words that are typed as they are, and where a program begins
 });
 
 t.test('a field that is not there is told, with the one that is near', async (t) => {
-  const { agent } = await startHolding(t);
+  const { agent } = await startPlainAgent(t, 'good');
   const get = (field: string) =>
     runProgram(t, ['get', 'app', field], { env: { LATCHKEY_SOCKET: agent.socket } });
   t.match(await get('wrod'), { code: 4, stdout: '', stderr: /has no field "wrod"; did you mean "word"\?$/m });
   t.match(await get('xyz'), { code: 4, stdout: '', stderr: /has no field "xyz"$/m });
 });
 
-async function startHolding(t: Test) {
-  const folder = testFolder(t);
-  const vault = await startDevVault(t);
-  await vault.writeSecret('secret/app', { word: 'good' });
-  const agent = startAgent(t, { folder, vault, config: { secrets: { app: { path: 'secret/app' } } } });
-  await agent.untilReady();
-  return { folder, vault, agent };
-}
-
 t.test('a reader that has had enough ends a command without a word', async (t) => {
-  const { agent } = await startHolding(t);
+  const { agent } = await startPlainAgent(t, 'good');
   const withoutReader = (...args: string[]) => {
     const started = startProgram(t, args, { env: { LATCHKEY_SOCKET: agent.socket } });
     started.child.stdout?.destroy();
@@ -94,7 +86,7 @@ t.test('a reader that has had enough ends a command without a word', async (t) =
 });
 
 t.test('a full disk behind stdout is one line and exit code 1', async (t) => {
-  const { agent } = await startHolding(t);
+  const { agent } = await startPlainAgent(t, 'good');
   for (const args of [
     ['get', 'app', 'word'],
     ['status', '--json'],
@@ -111,7 +103,7 @@ t.test('a full disk behind stdout is one line and exit code 1', async (t) => {
 });
 
 t.test('status --watch outlives the agent that it watches', async (t) => {
-  const { folder } = await startHolding(t);
+  const { folder } = await startPlainAgent(t, 'good');
   const socket = join(folder, 'later.sock');
   const watch = startProgram(t, ['status', '--watch'], { env: { LATCHKEY_SOCKET: socket } });
   await waitFor('a first look', () => /ENOENT; start the agent/.test(watch.stderr()));

@@ -5,6 +5,7 @@ import { performance } from 'node:perf_hooks';
 import t from 'tap';
 import { startAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
+import { startPlainAgent } from '../support/plain-agent.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -70,14 +71,7 @@ t.test('a rotation is timed to the end of its notification, and counted once', a
 });
 
 t.test('answers and denials are counted as callers got them', async (t) => {
-  const vault = await startDevVault(t);
-  await vault.writeSecret('secret/app', { word: 'w' });
-  const agent = startAgent(t, {
-    folder: testFolder(t),
-    vault,
-    config: { secrets: { app: { path: 'secret/app' } } },
-  });
-  await agent.untilReady();
+  const { agent } = await startPlainAgent(t);
   for (let index = 0; index < 3; index += 1) t.equal((await agent.ask('/secrets/app')).status, 200);
   t.equal((await agent.ask('/secrets/none')).status, 404);
   t.equal((await agent.ask('/secrets/app', { headers: { origin: 'https://example.com' } })).status, 403);
@@ -89,14 +83,7 @@ t.test('answers and denials are counted as callers got them', async (t) => {
 });
 
 t.test('every answer writes a secret without an end the same way', async (t) => {
-  const vault = await startDevVault(t);
-  await vault.writeSecret('secret/app', { word: 'w' });
-  const agent = startAgent(t, {
-    folder: testFolder(t),
-    vault,
-    config: { secrets: { app: { path: 'secret/app' } } },
-  });
-  await agent.untilReady();
+  const { agent } = await startPlainAgent(t);
   for (const path of ['/secrets/app', '/secrets', '/status']) {
     const { text } = await agent.ask(path);
     t.strictSame([...new Set(text.match(/"expires_at": ?[^,}]*/g))], ['"expires_at":null'], path);

@@ -8,9 +8,9 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { needsBrowser, startBrowser } from '../support/browser.ts';
-import { type RunningProgram, startAgent, startProgram, type TestAgent } from '../support/cli.ts';
-import { startDevVault } from '../support/dev-vault.ts';
+import { type RunningProgram, startProgram, type TestAgent } from '../support/cli.ts';
 import { attacker, needsOtherUsers, runAs } from '../support/other-user.ts';
+import { startPlainAgent } from '../support/plain-agent.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -18,14 +18,7 @@ async function startUi(
   t: Test,
   options: { words?: string[]; env?: Record<string, string> } = {},
 ): Promise<{ agent: TestAgent; ui: RunningProgram; link: URL; port: number; host: string }> {
-  const vault = await startDevVault(t);
-  await vault.writeSecret('secret/app', { word: 'w' });
-  const agent = startAgent(t, {
-    folder: testFolder(t),
-    vault,
-    config: { secrets: { app: { path: 'secret/app' } } },
-  });
-  await agent.untilReady();
+  const { agent } = await startPlainAgent(t);
   const { words = ['--no-open'], env = {} } = options;
   const ui = startProgram(t, ['ui', '--socket', agent.socket, ...words], { env });
   await waitFor('the link', () => ui.stdout().includes('\n'));
