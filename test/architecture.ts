@@ -158,6 +158,46 @@ t.test('owners and modes are set by descriptor', (t) => {
   t.end();
 });
 
+/** Where names are opened beside base: only such as nobody else can give another file to. */
+const opensByName: Readonly<Record<string, string>> = {
+  'access/peer-linux.ts': "the kernel's own, below /proc",
+  'audit/audit-file.ts': '/proc/locks',
+  'audit/audit-lines.ts': 'a descriptor that base has opened',
+  'cli/commands/consul-template.ts': 'its own folder, made a moment ago',
+  'cli/commands/generate-config.ts': 'what came with this program',
+  'cli/demo': 'the folder of the demo, and the program that plays a legacy one',
+  'cli/sealed/edit-in-memory.ts': 'its own folder, made a moment ago',
+  'cli/ui/open-in-browser.ts': 'its own folder, made a moment ago',
+  'files/disk/copy-file.ts': 'a name in a held folder',
+  'files/disk/folder-sync.ts': 'a held folder, or one that is opened for its sync alone',
+  'files/disk/make-fifo.ts': 'a name in a held folder',
+  'files/disk/stage.ts': 'a name in a held folder',
+  'lease/run/memory-key.ts': 'looked at before it is read: no link, ours alone',
+  'supervise/launch/find-background.ts': "the kernel's own, below /proc",
+  'upstream/file/replace-sealed-file.ts': 'names in a held folder',
+};
+
+t.test('what others name is opened by base, which waits for no pipe and takes in no end', (t) => {
+  const call =
+    /(?<![.\w])((?:fs\.)?(?:open(?:dir)?|(?:read|write|append|copy)File|create(?:Read|Write)Stream)(?:Sync)?)\(\s*((?:[^(),]|\([^()]*\))*)/g;
+  // In a held folder, of the kernel, this program itself, what came with it, or what is open already.
+  const isSafe = /\.entry\(|^['`]\/(?:proc|dev|sys)\/|^process\.execPath$|import\.meta|^(?:fd|pipe)$/;
+  const wrong = files
+    .filter((file) => !['base', 'devvault'].includes(folderOf(file)))
+    .flatMap((file) => {
+      const text = readFileSync(file, 'utf8').replace(/^ *(?:\/\*\*[\s\S]*?\*\/|\/\/.*)$/gm, '');
+      const [...imports] = text.matchAll(/^import [^;]*from 'node:fs(?:\/promises)?';/gm);
+      const isNodes = (name: string): boolean =>
+        name.startsWith('fs.') || imports.some(([line]) => new RegExp(`\\b${name}\\b`).test(line));
+      return [...text.matchAll(call)]
+        .filter(([, name = '', argument = '']) => isNodes(name) && !isSafe.test(argument.trim()))
+        .map(() => relative(root, file));
+    })
+    .map((name) => (name.startsWith('cli/demo/') ? 'cli/demo' : name));
+  t.strictSame([...new Set(wrong)].sort(), Object.keys(opensByName).sort());
+  t.end();
+});
+
 /** The files of `base/paths` serve each other too, and the table of the events is the logger's, apart for its length. */
 function isOfFloor(path: string): boolean {
   const [folder, group] = relative(root, path).split('/');

@@ -23,7 +23,8 @@ export async function loadTemplate(config: FileConfig, compile: CompileTemplate)
   return { execute, text };
 }
 
-async function readTemplate(config: FileConfig): Promise<Buffer> {
+/** Its bytes as they are now; throws `template_invalid`. */
+export async function readTemplate(config: FileConfig): Promise<Buffer> {
   if (config.source.kind === 'inline') return Buffer.from(config.source.text);
   const { path } = config.source;
   try {

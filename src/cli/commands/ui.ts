@@ -1,7 +1,7 @@
 // `latchkey ui`: the host's status as a page for the user who runs it, from the agent's socket and with that user's rights.
 import { lastAuditRecords } from '../../agent/host/last-audit-records.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { errnoOf } from '../../base/system/errno.ts';
+import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { untilAborted } from '../../base/time/aborted.ts';
 import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
@@ -55,14 +55,14 @@ export async function runUi(options: UiOptions): Promise<number> {
   }
 }
 
-async function auditAnswer(file: string | null): Promise<AuditAnswer> {
+function auditAnswer(file: string | null): AuditAnswer {
   if (file === null) return { records: [], trouble: 'the config has no audit file' };
   try {
-    const records = await lastAuditRecords(file, shownRecords * 4);
+    const records = lastAuditRecords(file, shownRecords * 4);
     // Its own questions are not what one looks for.
     const others = records.filter(({ caller }) => caller['pid'] !== process.pid);
     return { records: others.slice(0, shownRecords), trouble: null };
   } catch (error) {
-    return { records: [], trouble: `this user cannot read ${file} (${errnoOf(error) ?? 'unknown'})` };
+    return { records: [], trouble: `this user cannot read ${file} (${pathErrorText(error)})` };
   }
 }

@@ -7,9 +7,9 @@ const readRecords = 300;
 const shownRows = 8;
 
 /** Newest first; what cannot be read yet is no row. */
-export async function readAccessLog(file: string): Promise<AccessRow[]> {
+export function readAccessLog(file: string): AccessRow[] {
   const rows: AccessRow[] = [];
-  for (const record of await lastAuditRecords(file, readRecords).catch(() => [])) {
+  for (const record of recordsOf(file)) {
     // The page asks too, and that is not what one looks for.
     if (record.name === undefined || record.caller['pid'] === process.pid) continue;
     const row = rowOf(record);
@@ -20,6 +20,15 @@ export async function readAccessLog(file: string): Promise<AccessRow[]> {
     else rows.push(row);
   }
   return rows;
+}
+
+function recordsOf(file: string): AuditRecord[] {
+  try {
+    return lastAuditRecords(file, readRecords);
+  } catch {
+    // Not there yet.
+    return [];
+  }
 }
 
 function rowOf({

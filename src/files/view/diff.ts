@@ -1,7 +1,7 @@
 // What a rendering would change, without changing it: a unified diff for each destination in which no secret is readable,
 // neither a new one nor one that an earlier rendering left in the file.
 import type { Stats } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { describeError } from '../../base/errors.ts';
 import { readEntry } from '../../base/paths/controlled-file.ts';
@@ -9,6 +9,7 @@ import { standardStreamOf } from '../../base/paths/special-file.ts';
 import { until } from '../../base/time/until.ts';
 import { makeUpOnce, simulateAll } from '../../content/simulate.ts';
 import { type Execution, type MissingDependency, valuesOf } from '../../content/template-consumer.ts';
+import { readTemplate } from '../../content/template-loader.ts';
 import type { Store } from '../../store/store.ts';
 import type { Accounts } from '../disk/accounts.ts';
 import { atDestination } from '../disk/destination.ts';
@@ -198,8 +199,8 @@ function simulatedOutput(unit: ManagedFile): string {
 }
 
 async function sourceText(unit: ManagedFile): Promise<string> {
-  const { source } = unit.config;
-  return source.kind === 'inline' ? source.text : readFile(source.path, 'utf8').catch(() => '');
+  const text = await readTemplate(unit.config).catch(() => '');
+  return text.toString();
 }
 
 function describeMissing(missing: MissingDependency): string {
