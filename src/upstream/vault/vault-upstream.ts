@@ -90,6 +90,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
         logger,
         env,
         mount: config.auth.mount,
+        address: config.addresses[0] ?? '',
         onCredentials,
         call: (call) =>
           client.request({ ...call, namespace: config.auth.namespace, priority: 'interactive' }),

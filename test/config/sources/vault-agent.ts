@@ -227,7 +227,11 @@ t.test('takes the methods of clouds, and says what helps instead of those it has
     ...{ method: 'cf', role: 'web', mount: 'pcf', certFile: undefined },
   });
   t.throws(() => auth('"kerberos" { config = { username = "a" } }'), { message: /use token_file/ });
-  t.throws(() => auth('"oci" { config = { role = "a" } }'), { message: /use jwt or approle/ });
+  t.match(auth('"oci" { config = { role = "a", type = "instance" } }'), { method: 'oci', type: 'instance' });
+  t.throws(() => auth('"oci" { config = { role = "a" } }'), { message: /expected type in config/ });
+  t.throws(() => auth('"oci" { config = { role = "a", type = "x" } }'), {
+    message: /expected apikey or instance/,
+  });
   t.throws(() => auth('"aws" { config = { type = "x" role = "a" } }'), {
     message: /expected iam or ec2, got "x"/,
   });

@@ -32,6 +32,7 @@ const methods: Record<AuthConfig['method'], true> = {
   ldap: true,
   aws: true,
   alicloud: true,
+  oci: true,
   cf: true,
   gcp: true,
   azure: true,

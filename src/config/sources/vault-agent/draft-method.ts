@@ -126,6 +126,14 @@ const methods: Readonly<Record<string, (settings: Settings, context: MethodConte
       );
     for (const key of ['role_session_expiration', 'session_expiration']) settings.integer(key);
   },
+  oci(settings, { set, require, problem }) {
+    const type = require(settings.text('type'), 'type');
+    if (type !== undefined && type.value !== '' && type.value !== 'apikey' && type.value !== 'instance')
+      problem(type.origin, `expected apikey or instance, got ${JSON.stringify(type.value)}`);
+    else set('type', type);
+    set('role', require(settings.text('role'), 'role'));
+    settings.duration('credential_poll_interval');
+  },
   cf(settings, { set, require }) {
     set('role', require(settings.text('role'), 'role'));
   },
@@ -182,7 +190,6 @@ function keepKeys(
 const unknownMethods: Readonly<Record<string, string>> = {
   kerberos:
     'a ticket of Kerberos cannot be shown here; keep a token current with kinit and `bao login`, and use token_file',
-  oci: 'requests signed for Oracle Cloud are not made here; use jwt or approle on these hosts',
 };
 
 interface MethodContext {

@@ -44,6 +44,8 @@ export interface AuthContext {
   readonly env: Environment;
   /** Without `auth/`. */
   readonly mount: string;
+  /** Of the upstream, the first that the config names: a signature may be over its name. */
+  readonly address: string;
   /** Calls Vault without the session's token, in the namespace of the login. */
   call(request: VaultCall): Promise<VaultAnswer>;
   /** Tells the session that new credentials are there: a login that waits is tried at once. */

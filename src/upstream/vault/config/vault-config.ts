@@ -83,6 +83,14 @@ export type AuthConfig = AuthCommon &
         readonly certFile: string | undefined;
         readonly keyFile: string | undefined;
       }
+    | {
+        readonly method: 'oci';
+        readonly role: string;
+        readonly type: 'instance' | 'apikey';
+        /** Undefined: where the tools of Oracle have it. */
+        readonly configFile: string | undefined;
+        readonly profile: string;
+      }
     | { readonly method: 'azure'; readonly role: string; readonly resource: string }
   );
 

@@ -130,6 +130,15 @@ function resolveAuth(auth: AuthInput, place: Place, context: ResolveContext): Au
       const passwordFile = context.pathAt(place, auth.password_file);
       return { ...common, method: auth.method, username: auth.username, passwordFile };
     }
+    case 'oci':
+      return {
+        ...common,
+        method: 'oci',
+        role: auth.role,
+        type: auth.type,
+        configFile: context.optionalPathAt(place, auth.config_file),
+        profile: auth.profile,
+      };
     case 'cf':
       return {
         ...common,

@@ -112,6 +112,20 @@ const otherLogins = [
     ...common,
   }),
   section({
+    method: doc(z.literal('oci'), 'A request signed for Oracle Cloud.'),
+    role,
+    type: doc(
+      z.prefault(choice(['instance', 'apikey']), 'instance'),
+      "The instance's own identity, or the API key of a user.",
+    ),
+    config_file: doc(
+      z.optional(text()),
+      'The configuration that names the API key; default: `OCI_…` variables, `~/.oci/config`, `$OCI_CONFIG_FILE`.',
+    ),
+    profile: doc(z.prefault(text(), 'DEFAULT'), 'Its section in there.'),
+    ...common,
+  }),
+  section({
     method: doc(z.literal('cf'), 'The certificate of a Cloud Foundry instance.'),
     role,
     cert_file: doc(z.optional(text()), 'The certificate; default `$CF_INSTANCE_CERT`.'),

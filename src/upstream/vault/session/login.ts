@@ -176,6 +176,7 @@ const remedies: Readonly<Record<AuthConfig['method'], string>> = {
   ldap: 'check auth.username and the password in auth.password_file',
   aws: 'check auth.role, and that it is bound to the identity of this host',
   alicloud: 'check auth.role, and that it is bound to the RAM role of this host',
+  oci: 'check auth.role, and that its OCIDs name a group of this instance or user in the home tenancy of the mount',
   cf: 'check auth.role, and that it is bound to the organisation and space of this instance',
   gcp: 'check auth.role, and that it is bound to the service account of this host',
   azure: 'check auth.role and auth.resource, and that the role is bound to this identity',

@@ -22,6 +22,7 @@ function contextOf(env: Record<string, string>): AuthContext {
     logger: silentLogger,
     env,
     mount: 'm',
+    address: 'https://vault.example:8200',
     call: () => Promise.reject(new Error('not asked')),
     onCredentials: () => undefined,
   };
