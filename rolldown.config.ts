@@ -33,7 +33,11 @@ const groups = [
 const leftOut = ['undici/lib/dispatcher/client-h2.js', 'thread-stream/index.js'];
 
 const program = defineConfig({
-  input: { main: 'src/main.ts', 'legacy-service': 'src/cli/demo/legacy-service.ts' },
+  input: {
+    main: 'src/main.ts',
+    'legacy-service': 'src/cli/demo/legacy-service.ts',
+    'kerberos-token': 'src/upstream/vault/auth/kerberos/kerberos-token.ts',
+  },
   platform: 'node',
   external: ['koffi'],
   // As undici is built for Node itself: without the parser that is on trial.

@@ -18,6 +18,15 @@ function libc(): NonNullable<typeof loaded> {
   return loaded;
 }
 
+/** Another library with what is needed to call it. Throws where the system has none of that name. */
+export function loadLibrary(name: string): {
+  readonly koffi: Koffi;
+  readonly library: ReturnType<Koffi['load']>;
+} {
+  const { koffi: loader } = libc();
+  return { koffi: loader, library: loader.load(name) };
+}
+
 /**
  * The binary itself where it is the plain case: koffi's own way to it looks at the platform in 10 KB of JavaScript, which
  * costs a short command as much as all the rest of it.
@@ -113,6 +122,11 @@ const getxattr = bind<[path: string, name: string, value: Buffer, size: number]>
 export const ioctlNumber = bind<[fd: number, request: number, value: number]>('int ioctl(int, ulong, long)');
 export const ioctlBuffer = bind<[fd: number, request: number, value: Buffer]>(
   'int ioctl(int, ulong, void *)',
+);
+
+/** A file in memory alone, which this process and what inherits the descriptor can open; glibc 2.27. */
+export const memfdCreate = bind<[name: string, flags: number]>(
+  'int memfd_create(const char *, unsigned int)',
 );
 
 export const mkfifo = bind<[path: string, mode: number]>('int mkfifo(const char *, unsigned int)');

@@ -1,5 +1,5 @@
 // The files of Vault Agent as latchkey's resolved config, and what is told where they are wrong: in their own words.
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import t from 'tap';
 import { loadConfig, loadConfigText } from '../../../src/config/load.ts';
 import { migrate } from '../../../src/config/migrate.ts';
@@ -226,7 +226,12 @@ t.test('takes the methods of clouds, and says what helps instead of those it has
   t.match(auth('"cf" { mount_path = "auth/pcf" config = { role = "web" } }'), {
     ...{ method: 'cf', role: 'web', mount: 'pcf', certFile: undefined },
   });
-  t.throws(() => auth('"kerberos" { config = { username = "a" } }'), { message: /use token_file/ });
+  const kerberos = 'username = "a" service = "HTTP/v" realm = "R" keytab_path = "k" krb5conf_path = "/c"';
+  t.match(auth(`"kerberos" { config = { ${kerberos} disable_fast_negotiation = true } }`), {
+    ...{ method: 'kerberos', username: 'a', keytab: resolve('k'), krb5Conf: '/c' },
+  });
+  t.throws(() => auth('"kerberos" { config = { username = "a" } }'), { message: /expected krb5conf_path/ });
+  t.throws(() => auth('"radius" { config = { username = "a" } }'), { message: /"radius" is not known/ });
   t.match(auth('"oci" { config = { role = "a", type = "instance" } }'), { method: 'oci', type: 'instance' });
   t.throws(() => auth('"oci" { config = { role = "a" } }'), { message: /expected type in config/ });
   t.throws(() => auth('"oci" { config = { role = "a", type = "x" } }'), {

@@ -33,6 +33,7 @@ const methods: Record<AuthConfig['method'], true> = {
   aws: true,
   alicloud: true,
   oci: true,
+  kerberos: true,
   cf: true,
   gcp: true,
   azure: true,

@@ -16,7 +16,7 @@ export function draftMethod(method: SaidMethod, context: AuthContext): void {
   if (draftSettings === undefined) {
     report.problem(
       method.type.origin,
-      `the method ${JSON.stringify(type)} is not known here; ${unknownMethods[type] ?? `known: ${Object.keys(methods).join(', ')}`}`,
+      `the method ${JSON.stringify(type)} is not known here; known: ${Object.keys(methods).join(', ')}`,
     );
     return;
   }
@@ -134,6 +134,15 @@ const methods: Readonly<Record<string, (settings: Settings, context: MethodConte
     set('role', require(settings.text('role'), 'role'));
     settings.duration('credential_poll_interval');
   },
+  kerberos(settings, { set, require, note }) {
+    for (const key of ['username', 'service', 'realm']) set(key, require(settings.text(key), key));
+    set('keytab', require(settings.path('keytab_path'), 'keytab_path'));
+    set('krb5_conf', require(settings.path('krb5conf_path'), 'krb5conf_path'));
+    note(
+      settings.flag('disable_fast_negotiation'),
+      'is ignored: the library of Kerberos agrees on it with the KDC by itself',
+    );
+  },
   cf(settings, { set, require }) {
     set('role', require(settings.text('role'), 'role'));
   },
@@ -185,12 +194,6 @@ function keepKeys(
     'stands in the file for all who may read it, and does not come into latchkey.yaml: the credentials of the environment, a profile or the instance are used where the file has none',
   );
 }
-
-/** What agents of HashiCorp have, and this one has not, with what helps. */
-const unknownMethods: Readonly<Record<string, string>> = {
-  kerberos:
-    'a ticket of Kerberos cannot be shown here; keep a token current with kinit and `bao login`, and use token_file',
-};
 
 interface MethodContext {
   set(key: string, said: Said<unknown> | undefined): void;

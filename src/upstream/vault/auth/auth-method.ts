@@ -15,6 +15,8 @@ export type Credentials =
       /** After `auth/<mount>/`. */
       readonly path: string;
       readonly body: JsonObject;
+      /** Secrets may be among them. */
+      readonly headers?: Readonly<Record<string, string>>;
     }
   | { readonly kind: 'token'; readonly token: SecretValue };
 

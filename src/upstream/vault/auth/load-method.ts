@@ -50,6 +50,8 @@ async function createMethod(config: AuthConfig, tls: TlsConfig, context: AuthCon
       return (await import('./signed/alicloud.ts')).createAlicloudMethod(config, context);
     case 'oci':
       return (await import('./signed/oci.ts')).createOciMethod(config, context);
+    case 'kerberos':
+      return (await import('./kerberos/kerberos.ts')).createKerberosMethod(config, context);
     case 'cf':
       return (await import('./signed/cf.ts')).createCfMethod(config, context);
     case 'gcp':

@@ -91,6 +91,14 @@ export type AuthConfig = AuthCommon &
         readonly configFile: string | undefined;
         readonly profile: string;
       }
+    | {
+        readonly method: 'kerberos';
+        readonly username: string;
+        readonly service: string;
+        readonly realm: string;
+        readonly keytab: string;
+        readonly krb5Conf: string;
+      }
     | { readonly method: 'azure'; readonly role: string; readonly resource: string }
   );
 

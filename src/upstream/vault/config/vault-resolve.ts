@@ -130,6 +130,16 @@ function resolveAuth(auth: AuthInput, place: Place, context: ResolveContext): Au
       const passwordFile = context.pathAt(place, auth.password_file);
       return { ...common, method: auth.method, username: auth.username, passwordFile };
     }
+    case 'kerberos':
+      return {
+        ...common,
+        method: 'kerberos',
+        username: auth.username,
+        service: auth.service,
+        realm: auth.realm,
+        keytab: context.pathAt(place, auth.keytab),
+        krb5Conf: context.pathAt(place, auth.krb5_conf),
+      };
     case 'oci':
       return {
         ...common,

@@ -126,6 +126,21 @@ const otherLogins = [
     ...common,
   }),
   section({
+    method: doc(z.literal('kerberos'), 'A ticket of Kerberos, by a keytab.'),
+    username: doc(
+      text(),
+      'The principal of the keytab to log in as; with `@REALM` where it is of another realm.',
+    ),
+    service: doc(text(), 'The principal of the vault: `HTTP/vault.example.com`.'),
+    realm: doc(text(), 'The realm of both.'),
+    keytab: doc(text(), 'The file with the keys of `username`.'),
+    krb5_conf: doc(
+      z.prefault(text(), '/etc/krb5.conf'),
+      'The configuration of Kerberos; nobody else may be able to write it.',
+    ),
+    ...common,
+  }),
+  section({
     method: doc(z.literal('cf'), 'The certificate of a Cloud Foundry instance.'),
     role,
     cert_file: doc(z.optional(text()), 'The certificate; default `$CF_INSTANCE_CERT`.'),

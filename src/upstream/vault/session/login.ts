@@ -67,11 +67,12 @@ export async function logIn(credentials: Credentials, options: LoginOptions): Pr
     namespace: auth.namespace,
     signal,
     priority: 'interactive',
-    ...(auth.wrapTtlSeconds === undefined
-      ? {}
-      : { headers: { 'x-vault-wrap-ttl': `${auth.wrapTtlSeconds}s` } }),
+    headers: {
+      ...credentials.headers,
+      ...(auth.wrapTtlSeconds === undefined ? {} : { 'x-vault-wrap-ttl': `${auth.wrapTtlSeconds}s` }),
+    },
   });
-  const secrets = Object.entries(credentials.body).flatMap(([name, value]) =>
+  const secrets = Object.entries({ ...credentials.body, ...credentials.headers }).flatMap(([name, value]) =>
     typeof value === 'string' && !shownFields.has(name) ? [value] : [],
   );
   options.onLogin(answer.status === 200 ? 'ok' : 'login_failed');
@@ -177,6 +178,7 @@ const remedies: Readonly<Record<AuthConfig['method'], string>> = {
   aws: 'check auth.role, and that it is bound to the identity of this host',
   alicloud: 'check auth.role, and that it is bound to the RAM role of this host',
   oci: 'check auth.role, and that its OCIDs name a group of this instance or user in the home tenancy of the mount',
+  kerberos: 'check that the mount has the keytab of auth.service, and that its LDAP knows auth.username',
   cf: 'check auth.role, and that it is bound to the organisation and space of this instance',
   gcp: 'check auth.role, and that it is bound to the service account of this host',
   azure: 'check auth.role and auth.resource, and that the role is bound to this identity',
