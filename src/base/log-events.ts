@@ -53,6 +53,7 @@ export const logEvents: Readonly<Record<string, string>> = {
   'a listener does not start': 'listener.not-started',
   'somebody … the token file: it was put right': 'listener.token-file-mended',
   'the level of the log changed': 'log.level-changed',
+  'a login was answered after its end: its token is revoked': 'login.answered-late',
   'logged in': 'login.done',
   'the jwt file cannot be removed': 'login.jwt-file-stays',
   'the next start cannot log in with what was used up: give it a new credential before': 'login.lost-at-stop',

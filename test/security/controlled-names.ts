@@ -26,7 +26,7 @@ import { signalByPidFile } from '../../src/files/transaction/signal-by-pid-file.
 import { provideTokenFile } from '../../src/server/listen/provide-token-file.ts';
 import { replaceSealedFile } from '../../src/upstream/file/replace-sealed-file.ts';
 import { readCredential } from '../../src/upstream/vault/auth/read-credential.ts';
-import { writeSinkFile } from '../../src/upstream/vault/session/write-sink-file.ts';
+import { writeSinkFile } from '../../src/upstream/vault/sinks/write-sink-file.ts';
 import { attacker, needsOtherUsers, shellAs, stranger } from '../support/other-user.ts';
 import { testFolder } from '../support/test-folder.ts';
 

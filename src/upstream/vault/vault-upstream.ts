@@ -21,7 +21,7 @@ import { createAuthorised } from './session/authorised.ts';
 import { createLeaseOrigins } from './session/lease-origins.ts';
 import { isUsedUp, readLogin, writeLogin } from './session/login-hand-over.ts';
 import { createSession } from './session/session.ts';
-import { createTokenSinks } from './session/token-sinks.ts';
+import { createTokenSinks } from './sinks/token-sinks.ts';
 import { createVaultClient } from './vault-client.ts';
 import { createVaultRights } from './vault-rights.ts';
 import { createVaultStatus, type VaultStatus } from './vault-status.ts';

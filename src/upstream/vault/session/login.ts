@@ -57,7 +57,8 @@ export interface LoginOptions {
 const shownFields = new Set(['role', 'name']);
 
 export async function logIn(credentials: Credentials, options: LoginOptions): Promise<Grant> {
-  if (credentials.kind === 'token') return await lookUp(credentials.token, options);
+  if (credentials.kind === 'token')
+    return (await lookUpToken(credentials.token, options)) ?? unknownGrant(credentials.token);
   const { client, auth, signal } = options;
   const path = `auth/${auth.mount}/${credentials.path}`;
   const answer = await client.request({
@@ -124,8 +125,8 @@ function grantOf(answer: VaultAnswer, path: string): Grant {
   };
 }
 
-/** A given token: its life is found by looking it up. One that its policy forbids to is taken as it is, with no end that is known. */
-async function lookUp(token: SecretValue, options: LoginOptions): Promise<Grant> {
+/** Of a token that there is; undefined: its policy forbids it to look itself up. Throws `LoginError` and as requests do. */
+export async function lookUpToken(token: SecretValue, options: LoginOptions): Promise<Grant | undefined> {
   const { client, auth, signal } = options;
   const path = 'auth/token/lookup-self';
   const answer = await client.request({
@@ -137,7 +138,7 @@ async function lookUp(token: SecretValue, options: LoginOptions): Promise<Grant>
     signal,
     priority: 'interactive',
   });
-  if (answer.status === 403 && isOfPolicy(answer)) return unknownGrant(token);
+  if (answer.status === 403 && isOfPolicy(answer)) return undefined;
   if (answer.status !== 200) throw refusedLogin(answer, path, auth, [token.text()]);
   const data = answerJson(answer)?.['data'];
   if (!isJsonObject(data)) throw invalidAnswer(path, answer);
@@ -160,6 +161,7 @@ function tokenSeconds(value: JsonValue | undefined, answer: VaultAnswer, path: s
   throw invalidAnswer(`${path}: a token that lives ${told ?? 'no number of'} seconds`, answer);
 }
 
+/** Taken as it is, with no end that is known. */
 function unknownGrant(token: SecretValue): Grant {
   return { token, accessor: undefined, policies: [], ttlSeconds: 0, isRenewable: false, isOwn: false };
 }

@@ -10,22 +10,24 @@ import { createChangePoint, nextChange } from '../../../base/time/until.ts';
 import { UpstreamError } from '../../../base/upstream-error.ts';
 import { UpstreamFailure } from '../../gate/failure.ts';
 import type { VaultAnswer } from '../answer-policy.ts';
-import type { AuthMethod, Credentials } from '../auth/auth-method.ts';
+import type { AuthMethod } from '../auth/auth-method.ts';
 import type { AuthConfig } from '../config/vault-config.ts';
 import type { VaultClient } from '../vault-client.ts';
-import { type Grant, LoginError, logIn } from './login.ts';
+import { createInterruption } from './interruption.ts';
+import { type Grant, LoginError } from './login.ts';
 import { createLoginDistance } from './login-distance.ts';
 import { loginStatus, type SessionStatus } from './login-status.ts';
-import { createRefusedCredential } from './refused-credential.ts';
-import { createSessionToken, type SessionToken } from './session-token.ts';
+import { createLogins } from './logins.ts';
+import type { SessionToken } from './session-token.ts';
 import { createTokenCheck } from './token-check.ts';
+import { createTokenInUse } from './token-in-use.ts';
 import { createTokenKeeper } from './token-keeper.ts';
 
 export interface Session {
   start(): void;
   /** Before `start`: goes on with this token of the last run where it still lives, in place of a login. */
   resume(token: SessionToken): void;
-  /** The token where a login of the agent made it; undefined: there is none. */
+  /** The token where a login of the agent made it, of the last run too; undefined: there is none. */
   ownToken(): SessionToken | undefined;
   /** The token; waits for a login that is under way, and throws the error of the last one. */
   token(signal: AbortSignal): Promise<SessionToken>;
@@ -63,8 +65,6 @@ export interface SessionOptions {
   readonly onEnding: (token: SessionToken, at: number) => void;
 }
 
-const mostRecent = 4;
-
 /** A token that lives for seconds only is replaced in time, whatever wait is configured for refused logins. */
 const longestMinDistanceMs = 1000;
 
@@ -90,46 +90,36 @@ export function createSession(options: SessionOptions): Session {
     clock,
     random,
   });
-  const refusedCredential = createRefusedCredential(auth.method);
-  let method: AuthMethod | undefined;
-  let current: SessionToken | undefined;
-  let recent: readonly SecretValue[] = [];
+  const logins = createLogins({
+    client,
+    auth,
+    clock,
+    logger,
+    onLogin: options.onLogin,
+    loadMethod: (signal) => options.loadMethod(heardOfCredentials, signal),
+    lifetime: lifetime.signal,
+  });
+  const tokens = createTokenInUse({ clock, onEnding: options.onEnding });
+  /** Of the pause after a failed login, and of the keeping of a token. */
+  const interruption = createInterruption(clock, lifetime.signal);
   let error: LatchkeyError | undefined;
-  let isStarted = false;
   /** An attempt is under way or about to begin: requests wait for it. */
   let isPending = true;
   let isFatal = false;
   let isRetired = false;
   let isAttempting = false;
-  /** Aborted to end the pause after a failed login, or the keeping of a token; each attempt begins with a new one. */
-  let interrupt = new AbortController();
-  let running: Promise<void> = Promise.resolve();
-  /** Of the last run, as long as it is not known whether it lives; then the token in use that came from there. */
-  let last: SessionToken | undefined;
-
-  function isAlive(token: SessionToken | undefined): token is SessionToken {
-    return token !== undefined && clock.now() < token.life.expiresAt;
-  }
-
-  function interruptible(): AbortSignal {
-    return AbortSignal.any([interrupt.signal, lifetime.signal]);
-  }
-
-  async function pause(ms: number): Promise<void> {
-    try {
-      await clock.sleep(ms, interruptible());
-    } catch {
-      lifetime.signal.throwIfAborted();
-    }
-  }
+  let running: Promise<void> | undefined;
+  /** Of a login that was answered when nothing was asked by it any more. */
+  let unneeded: SessionToken | undefined;
 
   /** The token that there is must not end because another cannot be had. */
   async function pauseWithToken(ms: number): Promise<void> {
     const over = new AbortController();
-    const until = AbortSignal.any([over.signal, interruptible()]);
-    const keeping = isAlive(current) ? keeper.keep(current, until) : undefined;
+    const until = AbortSignal.any([over.signal, interruption.signal()]);
+    const token = tokens.living();
+    const keeping = token && keeper.keep(token, until);
     try {
-      await pause(ms);
+      await interruption.pause(ms);
     } finally {
       over.abort();
       await keeping;
@@ -143,63 +133,44 @@ export function createSession(options: SessionOptions): Session {
   }
 
   function drop(token: SessionToken): void {
-    if (current !== token) return;
+    if (tokens.current() !== token) return;
     logger.warn({ accessor: token.grant.accessor }, 'the token is refused: a fresh login follows');
-    giveUp(token);
+    giveUp();
   }
 
-  function giveUp(token: SessionToken): void {
-    current = undefined;
+  function giveUp(): void {
     isPending = true;
-    options.onEnding(token, clock.wall());
+    tokens.drop();
     options.onChange();
     // A login that is under way is the fresh one.
-    if (!isAttempting) interrupt.abort();
+    if (!isAttempting) interruption.stir();
   }
 
   async function attempt(): Promise<void> {
-    interrupt = new AbortController();
+    interruption.clear();
     isPending = true;
     isAttempting = true;
     options.onChange();
-    let credentials: Credentials | undefined;
     try {
-      if (current === undefined && last !== undefined && (await goOn(last))) return;
-      method ??= await options.loadMethod(heardOfCredentials, lifetime.signal);
-      credentials = await method.credentials(lifetime.signal);
-      adopt(await logIn(credentials, { client, auth, onLogin: options.onLogin, signal: lifetime.signal }));
-      refusedCredential.accepted();
-      await method.accepted?.();
-    } catch (reason) {
-      if (reason instanceof LoginError) method?.rejected?.();
-      if (reason instanceof LoginError && reason.isOfCredential) refusedCredential.refused(credentials);
-      throw reason;
+      const ofLastRun = tokens.waiting();
+      if (ofLastRun !== undefined && (await goOn(ofLastRun))) return;
+      await logins.logIn(adopt);
     } finally {
       isAttempting = false;
     }
   }
 
   /** Whether the token of the last run is the one to go on with. */
-  async function goOn(token: SessionToken): Promise<boolean> {
-    let found: Grant | undefined;
+  async function goOn(ofLastRun: SessionToken): Promise<boolean> {
+    let told: Grant | undefined;
     try {
-      const credentials = { kind: 'token', token: token.value } as const;
-      found = await logIn(credentials, { client, auth, onLogin: options.onLogin, signal: lifetime.signal });
+      told = await logins.lookUp(ofLastRun);
     } catch (reason) {
       if (!(reason instanceof LoginError)) throw reason;
       // It is dead, or may not look itself up: then it is believed to live as long as it was told.
     }
-    if (found !== undefined) {
-      const { life } = createSessionToken(found, clock.now());
-      token.life = { ...life, periodMs: Math.max(life.periodMs, token.life.periodMs) };
-    }
-    if (!isAlive(token)) {
-      last = undefined;
-      options.onEnding(token, clock.wall());
-      return false;
-    }
-    current = token;
-    recent = [token.value, ...recent].slice(0, mostRecent);
+    const token = tokens.goOn(told);
+    if (token === undefined) return false;
     error = undefined;
     logger.info({ accessor: token.grant.accessor }, 'the login of the last run goes on');
     options.onToken(token);
@@ -211,43 +182,29 @@ export function createSession(options: SessionOptions): Session {
   async function tryAnother(token: SessionToken): Promise<boolean> {
     if (!isAttempting) heardOfCredentials({ isReplacement: true });
     await nextChange(settled.changes, lifetime.signal);
-    return current !== token;
+    return tokens.current() !== token;
   }
 
   /** Its policies may be those of yesterday, and a restart is how people have them read again. */
   function doubtResumed(token: SessionToken): void {
-    if (token !== last || token !== current || !options.canRepeat) return;
-    last = undefined;
-    heardOfCredentials({ isReplacement: true });
+    if (options.canRepeat && tokens.doubt(token)) heardOfCredentials({ isReplacement: true });
   }
 
   function heardOfCredentials({ isReplacement }: { isReplacement: boolean }): void {
-    if (!isRetired && (isReplacement || !isAlive(current))) interrupt.abort();
+    if (!isRetired && (isReplacement || tokens.living() === undefined)) interruption.stir();
   }
 
   function adopt(grant: Grant): void {
-    const before = current;
     error = undefined;
-    if (before?.value.equals(grant.token)) {
-      // A file that was written again with the same token: whatever was issued under it stays bound to it.
-      before.life = createSessionToken(grant, clock.now()).life;
-      settle();
-      return;
+    const token = tokens.adopt(grant);
+    if (token !== undefined) {
+      if (isRetired) unneeded = token;
+      distance.note();
+      const { accessor, ttlSeconds } = grant;
+      logger.info({ method: auth.method, accessor, ttl_seconds: ttlSeconds }, 'logged in');
+      options.onToken(token);
     }
-    distance.note();
-    current = createSessionToken(grant, clock.now());
-    recent = [current.value, ...recent].slice(0, mostRecent);
-    if (before !== undefined) tellEnd(before);
-    const { accessor, ttlSeconds } = grant;
-    logger.info({ method: auth.method, accessor, ttl_seconds: ttlSeconds }, 'logged in');
-    options.onToken(current);
     settle();
-  }
-
-  /** Of a token that nobody renews any more. */
-  function tellEnd(token: SessionToken): void {
-    const leftMs = token.life.expiresAt - clock.now();
-    if (Number.isFinite(leftMs)) options.onEnding(token, clock.wall() + leftMs);
   }
 
   function fail(reason: unknown): void {
@@ -258,11 +215,9 @@ export function createSession(options: SessionOptions): Session {
       logger.error({ event: 'login.failed', method: auth.method, code: found.code }, describeError(found));
     }
     error = found;
-    if (current !== undefined && !isAlive(current)) {
-      options.onEnding(current, clock.wall());
-      current = undefined;
-    }
-    isFatal = auth.exitOnError && !isAlive(current);
+    const isAlive = tokens.living() !== undefined;
+    if (!isAlive) tokens.drop();
+    isFatal = auth.exitOnError && !isAlive;
     settle();
   }
 
@@ -272,8 +227,8 @@ export function createSession(options: SessionOptions): Session {
       const distanceMs = distance.waitMs();
       if (distanceMs > 0) {
         // The end of the token has ended the wait for it, not this one.
-        interrupt = new AbortController();
-        await pause(distanceMs);
+        interruption.clear();
+        await interruption.pause(distanceMs);
       }
       try {
         await attempt();
@@ -288,12 +243,12 @@ export function createSession(options: SessionOptions): Session {
         failures = 0;
         isPending = true;
         // A fleet that waited for one server does not log in at one instant.
-        await pause(random() * 500);
+        await interruption.pause(random() * 500);
       } else {
         const backoff = { minMs: auth.minBackoffMs, maxMs: auth.maxBackoffMs };
-        const leftMs = isAlive(current) ? current.life.expiresAt - clock.now() : Number.POSITIVE_INFINITY;
+        const leftMs = (tokens.living()?.life.expiresAt ?? Number.POSITIVE_INFINITY) - clock.now();
         const asked = error instanceof UpstreamError ? error.retryAfterMs : undefined;
-        const told = asked ?? refusedCredential.waitMs();
+        const told = asked ?? logins.waitMs();
         await pauseWithToken(Math.min(Math.max(told, backoffDelayMs(failures, backoff, random)), leftMs));
       }
       if (isRetired) return;
@@ -304,7 +259,8 @@ export function createSession(options: SessionOptions): Session {
     while (!lifetime.signal.aborted && !isFatal && !isRetired) {
       try {
         await logInUntilDone();
-        if (current !== undefined) await keeper.keep(current, interruptible());
+        const token = tokens.current();
+        if (token !== undefined) await keeper.keep(token, interruption.signal());
       } catch (reason) {
         if (lifetime.signal.aborted || isFatal) return;
         // A defect must not end the agent's logins.
@@ -312,50 +268,31 @@ export function createSession(options: SessionOptions): Session {
         await clock.sleep(auth.maxBackoffMs, lifetime.signal).catch(() => undefined); // closed: the loop ends
       }
     }
-    if (isRetired && isAlive(current)) tellEnd(current);
-  }
-
-  async function revoke(signal: AbortSignal): Promise<void> {
-    if (!isAlive(current) || !current.grant.isOwn) return;
-    try {
-      await client.request({
-        method: 'POST',
-        path: 'auth/token/revoke-self',
-        token: current.value,
-        namespace: auth.namespace,
-        signal,
-        priority: 'interactive',
-      });
-    } catch (reason) {
-      logger.warn({ error: describeError(reason) }, 'the token could not be revoked');
-    }
+    if (isRetired) tokens.leave();
   }
 
   return {
     start() {
-      if (isStarted) return;
-      isStarted = true;
-      running = run();
+      running ??= run();
     },
-    resume(token) {
-      last = token;
-    },
-    ownToken: () => (isAlive(current) && current.grant.isOwn ? current : undefined),
-    recentTokens: () => recent,
+    resume: tokens.resume,
+    ownToken: tokens.own,
+    recentTokens: tokens.recent,
     async token(signal) {
       for (;;) {
-        if (isAlive(current)) return current;
+        const token = tokens.living();
+        if (token !== undefined) return token;
         if (lifetime.signal.aborted) throw new LatchkeyError('aborted', 'the upstream is closed');
         if (isRetired)
           throw new LatchkeyError('aborted', 'the upstream was replaced and its token has ended');
         // The process was suspended for so long, and nobody has noticed yet.
-        if (current !== undefined && error === undefined) giveUp(current);
+        if (tokens.current() !== undefined && error === undefined) giveUp();
         if (error !== undefined && (!isPending || isFatal)) throw error;
         await nextChange(settled.changes, signal);
       }
     },
     async isRefused(token, answer, path) {
-      if (current !== token) return true;
+      if (tokens.current() !== token) return true;
       const verdict = await check.judge(token, answer, path);
       if (verdict === 'suspect') return tryAnother(token);
       if (verdict !== 'dead') {
@@ -367,15 +304,16 @@ export function createSession(options: SessionOptions): Session {
     },
     status() {
       const failed = error instanceof LoginError && error.isDenied ? 'denied' : 'login_failed';
-      const waiting = isStarted ? 'logging_in' : 'starting';
+      const waiting = running !== undefined ? 'logging_in' : 'starting';
       // A login that was refused stays so while it is tried again; one that found no server may just begin again.
       const isFailed = error !== undefined && !(isPending && error instanceof UpstreamFailure);
-      const state = isAlive(current) ? 'ready' : isFailed ? failed : waiting;
-      return { state, error, isFatal, login: loginStatus(auth.method, state, current, clock) };
+      const token = tokens.living();
+      const state = token !== undefined ? 'ready' : isFailed ? failed : waiting;
+      return { state, error, isFatal, login: loginStatus(auth.method, state, token, clock) };
     },
     async ready(signal) {
       for (;;) {
-        if (isAlive(current)) return;
+        if (tokens.living() !== undefined) return;
         if (lifetime.signal.aborted) throw new LatchkeyError('aborted', 'the upstream is closed');
         if (isFatal) throw error;
         await nextChange(settled.changes, signal);
@@ -389,11 +327,12 @@ export function createSession(options: SessionOptions): Session {
     async close({ revokeToken, signal }) {
       lifetime.abort();
       settled.tell();
+      await logins.close(signal);
       await running;
-      await method?.close?.();
-      if (revokeToken) await revoke(signal);
-      else if (isAlive(current)) tellEnd(current);
-      current = undefined;
+      const own = tokens.own();
+      if (!revokeToken && own !== unneeded) tokens.leave();
+      else if (own !== undefined) await logins.revoke(own, signal);
+      tokens.forget();
     },
   };
 }

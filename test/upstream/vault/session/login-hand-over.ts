@@ -12,6 +12,7 @@ const hour = 3_600_000;
 const clock = createSystemClock();
 const reference = createReference({ upstream: 'vault', path: 'secret/app' });
 const ready = () => AbortSignal.timeout(5000);
+const deniedByPolicy = { status: 403, json: { errors: ['1 error occurred:\n\t* permission denied\n\n'] } };
 const denied = { status: 403, json: { errors: ['permission denied'] } };
 
 function tokenOfLastRun(leftMs: number): SessionToken {
@@ -38,13 +39,19 @@ function tokenOfLastRun(leftMs: number): SessionToken {
 }
 
 /** An upstream that is to go on with the token of the last run, at a vault that says of it what `lookUp` says. */
-async function start(t: Test, leftMs: number, lookUp: 'alive' | 'dead' | 'may not') {
+async function start(
+  t: Test,
+  leftMs: number,
+  lookUp: 'alive' | 'dead' | 'may not' | 'may not by policy' | 'hangs',
+) {
   const vault = await startStubVault();
   t.teardown(vault.close);
   let isForbidden = false;
   vault.route(({ path, headers }) => {
     const isLast = headers['x-vault-token'] === 's.last';
     if (path === 'auth/token/lookup-self' && isLast) {
+      if (lookUp === 'hangs') return () => undefined;
+      if (lookUp === 'may not by policy') return deniedByPolicy;
       if (lookUp !== 'alive') return denied;
       return {
         json: {
@@ -61,7 +68,7 @@ async function start(t: Test, leftMs: number, lookUp: 'alive' | 'dead' | 'may no
   made.upstream.listen({ leasesEnd: (leaseIds) => ended.push(...leaseIds) });
   made.upstream.login?.resume(writeLogin(tokenOfLastRun(leftMs), clock), ['database/creds/app/1']);
   made.upstream.start();
-  await made.upstream.ready(ready());
+  if (lookUp !== 'hangs') await made.upstream.ready(ready());
   return {
     ...made,
     vault,
@@ -97,6 +104,30 @@ t.test('one that may not look itself up is believed as long as it was told', asy
   const { upstream, logins } = await start(t, hour, 'may not');
   await upstream.read(reference, interactive());
   t.equal(logins(), 0);
+});
+
+t.test('one that its policy forbids to look itself up ends when it was told to', async (t) => {
+  const { upstream, logins } = await start(t, hour, 'may not by policy');
+  await upstream.read(reference, interactive());
+  t.equal(logins(), 0);
+  const { expiresAt = 0 } = upstream.status().login;
+  t.ok(Math.abs(expiresAt - clock.wall() - hour) < 5000);
+});
+
+t.test('one that upstream revoked meanwhile is followed by one login', async (t) => {
+  const { upstream, logins, ended } = await start(t, hour, 'dead');
+  t.ok(await upstream.read(reference, interactive()));
+  t.equal(logins(), 1);
+  t.strictSame(ended, ['database/creds/app/1']);
+});
+
+t.test('stopped before it is known whether it lives, the run hands it on, or revokes it', async (t) => {
+  const { upstream, vault } = await start(t, hour, 'hangs');
+  await waitFor('the look at it', () => vault.count('auth/token/lookup-self') > 0);
+  t.match(readLogin(upstream.login?.handOn() ?? SecretValue.fromText('{}'), clock).value.text(), 's.last');
+  await upstream.close({ revokeToken: true, signal: ready() });
+  const revoked = vault.requests.filter(({ path }) => path === 'auth/token/revoke-self');
+  t.match(revoked, [{ headers: { 'x-vault-token': 's.last' } }]);
 });
 
 t.test('one that has ended is followed by a login, and its leases are told', async (t) => {
