@@ -198,10 +198,10 @@ t.test('what others name is opened by base, which waits for no pipe and takes in
   t.end();
 });
 
-/** The files of `base/paths` serve each other too, and the table of the events is the logger's, apart for its length. */
+/** The files of `base/paths` serve each other too, and those of `base/log` the logger. */
 function isOfFloor(path: string): boolean {
   const [folder, group] = relative(root, path).split('/');
-  return folder === 'base' && group !== 'paths' && group !== 'log-events.ts';
+  return folder === 'base' && group !== 'paths' && group !== 'log';
 }
 
 t.test('what is in base has two users at least', (t) => {

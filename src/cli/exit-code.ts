@@ -1,6 +1,7 @@
 // How a command says that it failed: a sentence for people, an exit code for programs.
 import { errorCodes } from '../api/error-codes.ts';
 import { describeError, errorCode } from '../base/errors.ts';
+import { isJournalAt } from '../base/log/log-journal.ts';
 import { printable, printableLines } from '../base/text/printable.ts';
 
 /** Says on stderr what went wrong, and gives the exit code. */
@@ -9,9 +10,10 @@ export function reportFailure(error: unknown): number {
   return errorCodes[errorCode(error)].exit;
 }
 
-/** On stderr, for people. */
+/** On stderr, for people; the journal takes the priority off each line (sd-daemon(3)). */
 export function tellFailure(error: unknown): void {
   // Problems of a config are a line each; elsewhere a line's end is of somebody else's making.
   const written = errorCode(error) === 'config_invalid' ? printableLines : printable;
-  process.stderr.write(`latchkey: ${written(describeError(error))}\n`);
+  const text = `latchkey: ${written(describeError(error))}`;
+  process.stderr.write(`${isJournalAt(2) ? text.replaceAll(/^/gm, '<3>') : text}\n`);
 }

@@ -62,7 +62,7 @@ export function createServer(options: ServerOptions): LocalServer {
   let internals: NodeInternals | undefined;
   const context: ServerContext = {
     ...options,
-    audit: withDenialLog(options.audit, { clock, logger }),
+    audit: withDenialLog(options.audit, { logger }),
     secrets: createSecretReader({ view, clock }),
     waits,
     shares: createRequestShares(),

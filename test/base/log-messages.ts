@@ -4,11 +4,69 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import t from 'tap';
-import { eventOf, logEvents } from '../../src/base/log-events.ts';
+import { eventOf, logEvents } from '../../src/base/log/log-events.ts';
+import { measures } from '../../src/base/log/log-repeats.ts';
 
 const root = resolve(import.meta.dirname, '../../src');
 const pagePath = resolve(root, '../docs/reference/log.md');
 const levels = ['error', 'warn', 'info'];
+
+/** Fields that say who or what, or what became of it: lines that differ by them are different lines. */
+const distinctive = [
+  ...[
+    'address',
+    'at',
+    'before',
+    'caller',
+    'changed',
+    'code',
+    'command',
+    'destination',
+    'destinations',
+    'dialect',
+  ],
+  ...[
+    'error',
+    'exit',
+    'file',
+    'folder',
+    'hook',
+    'journal',
+    'kept',
+    'lease',
+    'listener',
+    'method',
+    'missing',
+    'mount',
+  ],
+  ...[
+    'name',
+    'names',
+    'notification',
+    'now',
+    'path',
+    'paths',
+    'pid_file',
+    'process',
+    'program',
+    'queue',
+    'reason',
+  ],
+  ...[
+    'secret',
+    'secrets',
+    'serve',
+    'signal',
+    'socket',
+    'state',
+    'state_dir',
+    'status',
+    'stream',
+    'unit',
+    'upstream',
+  ],
+  ...['url', 'what', 'uid'],
+];
 
 function sourceFiles(folder: string): string[] {
   return readdirSync(folder).flatMap((name) => {
@@ -77,6 +135,7 @@ function fieldsNamed(text: string, name: string): string {
 }
 
 interface Message {
+  readonly keys: readonly string[];
   readonly text: string;
   readonly event: string;
   readonly row: string;
@@ -104,6 +163,7 @@ function messagesOf(path: string): Message[] {
       return (texts.length === 0 ? [''] : texts).map((one) => {
         const event = given ?? eventOf(one) ?? `NONE for the message at ${relative(root, path)}: ${message}`;
         return {
+          keys: keys.map((key) => key.slice(1, -1)).filter((key) => key !== 'event'),
           text: one,
           event,
           row: `| \`${event}\` | ${level} | ${one.replaceAll('|', '\\|')} | ${shown} | ${folder} |`,
@@ -122,7 +182,17 @@ t.test('the page lists every message of the log', (t) => {
   t.strictSame(
     messages.map(({ event }) => event).filter((event) => !/^[a-z]+(\.[a-z]+(-[a-z]+)*)$/.test(event)),
     [],
-    'each message has a name: in src/base/log-events.ts, or `event` among its fields',
+    'each message has a name: in src/base/log/log-events.ts, or `event` among its fields',
+  );
+  const kinds = [...measures, ...distinctive];
+  t.strictSame(
+    messages.flatMap(({ keys }) => keys).filter((key) => !kinds.includes(key)),
+    [],
+    'each field says how much (`measures` in src/base/log/log-repeats.ts) or what (`distinctive` here)',
+  );
+  t.strictSame(
+    distinctive.filter((key) => measures.has(key)),
+    [],
   );
   const texts = messages.map(({ text }) => text);
   t.strictSame(

@@ -1,10 +1,11 @@
-// The log against floods, at run time, and for the journal.
-import { spawn } from 'node:child_process';
-import { fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+// The log against floods, and at run time.
+import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { startAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
+import { missing } from '../support/missing.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -44,13 +45,29 @@ t.test('what says the same is told a few times, and then in one line with its nu
   });
   for (let round = 0; round < 1000; round += 100)
     t.equal(of(`other${round}`).length, 1, 'another is no repetition');
-  t.equal(lines.filter((line) => line['listener'] === 'a').length, 5, 'a child has its own');
+  const ofChild = lines.filter((line) => line['listener'] === 'a');
+  t.equal(ofChild.length, 6, 'a child has its own');
+  t.equal(ofChild.at(-1)?.['repeated'], 995);
   t.equal(
     lines.filter((line) => line['stream'] === 'stdout').length,
     20,
     "a program's own words are all there",
   );
   t.ok(lines.some((line) => line['msg'] === 'the end'));
+});
+
+t.test('who asks tells lines apart, which process of theirs does not', async (t) => {
+  const lines = await logged(
+    join(testFolder(t), 'log'),
+    `for (let round = 0; round < 100; round += 1)
+      for (let uid = 1000; uid < 1010; uid += 1)
+        logger.warn({ caller: { uid, gid: uid, pid: 10 * round + uid } }, 'refused');`,
+  );
+  for (let uid = 1000; uid < 1010; uid += 1) {
+    const own = lines.filter((line) => (line['caller'] as { uid: number }).uid === uid);
+    t.equal(own.length, 6, `uid ${uid}`);
+    t.equal(own.at(-1)?.['repeated'], 95);
+  }
 });
 
 t.test('ten thousand different lines are all told, and none is kept', async (t) => {
@@ -80,23 +97,41 @@ t.test('another level without another start', async (t) => {
   t.equal((await agent.ask('/readyz')).status, 200);
 });
 
-t.test('lines have priorities where stderr is the journal, and only there', async (t) => {
-  const file = join(testFolder(t), 'stream');
-  const descriptor = openSync(file, 'w');
-  const { dev, ino } = fstatSync(descriptor);
-  const code = `const { createLogger } = await import(${JSON.stringify(loggerPath)});
-    const { logger } = createLogger({ level: 'debug', format: 'json' });
-    logger.debug({}, 'd'); logger.info({}, 'i'); logger.warn({}, 'w'); logger.error({}, 'e');`;
-  for (const stream of [`${dev}:${ino}`, `${dev}:1`]) {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
-      stdio: ['ignore', 'inherit', descriptor],
-      env: { ...process.env, JOURNAL_STREAM: stream },
-    });
-    await new Promise((resolve) => child.once('close', resolve));
-  }
-  const starts = readFileSync(file, 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => line.slice(0, 4));
-  t.strictSame(starts, ['<7>{', '<6>{', '<4>{', '<3>{', '{"le', '{"le', '{"le', '{"le']);
-});
+const mounts = missing('a file system of its own (root)', [
+  ...['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs -o size=64k none /mnt'],
+]);
+
+t.test(
+  'what a full disk leaves no room for is counted, and told when there is room',
+  { skip: mounts },
+  async (t) => {
+    const folder = testFolder(t);
+    const code = `import { rmSync, readFileSync, writeFileSync } from 'node:fs';
+    const { createLogger } = await import(${JSON.stringify(loggerPath)});
+    writeFileSync('ballast', Buffer.alloc(1024 * 1024 - 4096));
+    const log = createLogger({ level: 'info', format: 'json', file: process.cwd() + '/log' });
+    for (let round = 0; round < 1000; round += 1) log.logger.info({ name: 'n' + round, path: 'x'.repeat(1000) }, 'said');
+    if (log.trouble() === undefined) throw new Error('the disk was not full');
+    rmSync('ballast');
+    log.logger.info({}, 'first');
+    log.logger.info({}, 'the end');
+    process.stdout.write(readFileSync('log'));`;
+    const mounted = 'mount -t tmpfs -o size=1m none "$1" && cd "$1" && shift && exec "$@"';
+    const { status, stdout, stderr } = spawnSync(
+      'unshare',
+      ['--mount', 'sh', '-c', mounted, 'sh', folder, process.execPath, '--input-type=module', '-e', code],
+      { encoding: 'utf8' },
+    );
+    t.equal(status, 0, stderr);
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const told = lines.find((line) => line['event'] === 'log.lost');
+    const here = lines.filter((line) => line['msg'] === 'said').length;
+    t.ok(here > 100, String(here));
+    t.equal(here + Number(told?.['lost']), 1000);
+    t.equal(lines.at(-1)?.['msg'], 'the end');
+    t.equal(stderr.match(/cannot be written \(ENOSPC\)/g)?.length, 1, stderr);
+  },
+);

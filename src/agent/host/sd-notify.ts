@@ -1,8 +1,7 @@
-// Tells systemd how the agent is: sd_notify(3), a datagram to $NOTIFY_SOCKET. Node has no datagram unix sockets, so the
-// C library sends it.
+// Tells systemd how the agent is: sd_notify(3), a datagram to $NOTIFY_SOCKET.
 
 import type { Logger } from '../../base/logger.ts';
-import { sendto, socket } from '../../base/system/libc.ts';
+import { createUnixDatagram } from '../../base/system/unix-datagram.ts';
 
 export interface ServiceNotifier {
   /** `READY=1`, `RELOADING=1`, `STOPPING=1`, `STATUS=…`, one or more lines. */
@@ -12,10 +11,6 @@ export interface ServiceNotifier {
   close(): void;
 }
 
-const afUnix = 1;
-const sockDgram = 2;
-const sockCloexec = 0o2000000;
-
 const silentNotifier: ServiceNotifier = { send() {}, startWatchdog() {}, close() {} };
 
 /** Does nothing where there is no $NOTIFY_SOCKET; a failing send is logged once and never an error. */
@@ -23,18 +18,15 @@ export function createServiceNotifier(options: { env: NodeJS.ProcessEnv; logger:
   const { env, logger } = options;
   const path = env['NOTIFY_SOCKET'];
   if (path === undefined || path === '') return silentNotifier;
-  const descriptor = socket(afUnix, sockDgram | sockCloexec, 0);
-  const address = addressOf(path);
+  const datagram = createUnixDatagram(path);
   let heartbeat: NodeJS.Timeout | undefined;
   let hasFailed = false;
 
   function send(state: string): void {
-    const message = Buffer.from(state);
-    const sent = sendto(descriptor, message, message.length, 0, address, address.length);
-    if (sent < 0 && !hasFailed) {
-      hasFailed = true;
-      logger.warn({ socket: path }, 'cannot notify systemd: sendto failed');
-    }
+    const error = datagram.send(Buffer.from(state));
+    if (error === undefined || hasFailed) return;
+    hasFailed = true;
+    logger.warn({ socket: path, error }, 'systemd cannot be notified');
   }
   return {
     send,
@@ -51,12 +43,4 @@ export function createServiceNotifier(options: { env: NodeJS.ProcessEnv; logger:
       clearInterval(heartbeat);
     },
   };
-}
-
-/** `struct sockaddr_un`: the family, then the path; `@` begins an abstract name, unix(7). */
-function addressOf(path: string): Buffer {
-  const name = path.startsWith('@') ? `\0${path.slice(1)}` : `${path}\0`;
-  const family = Buffer.alloc(2);
-  family.writeUInt16LE(afUnix);
-  return Buffer.concat([family, Buffer.from(name)]);
 }

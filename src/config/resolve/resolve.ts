@@ -1,6 +1,7 @@
 // From the merged file shape to the resolved configuration, with all checks that look at more than one item.
 
 import { isatty } from 'node:tty';
+import { isJournalAt } from '../../base/log/log-journal.ts';
 import type { Named } from '../item.ts';
 import { Place, type Problems } from '../problems.ts';
 import type { LifeConfig, ResolvedConfig, SecretConfig } from '../resolved.ts';
@@ -146,7 +147,7 @@ function resolveLog({ log }: MergedConfig, context: ResolveContext): ResolvedCon
   const { level, format } = log.value;
   const file = context.optionalPathAt(log.place, log.value.file);
   if (file !== undefined) context.claim(file, log.place.at('file'));
-  const isForPeople = file === undefined && isatty(2);
+  const isForPeople = file === undefined && (isatty(2) || isJournalAt(2));
   return { level, format: format ?? (isForPeople ? 'text' : 'json'), file };
 }
 

@@ -60,7 +60,7 @@ export const logSchema = section({
   level: doc(z.prefault(choice(['debug', 'info', 'warn', 'error']), 'info'), 'The least that is logged.'),
   format: doc(
     z.optional(choice(['json', 'text'])),
-    'For programs or for people; default: text on a terminal, else json.',
+    'For programs or for people; default: text on a terminal and for the journal, else json.',
   ),
   file: doc(z.optional(text()), 'Opened again on HUP; default: stderr.'),
 });

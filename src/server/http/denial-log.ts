@@ -1,36 +1,33 @@
-// Refused callers in the agent's log, for operators who keep no audit trail: a line for each user, and how often since
-// the last one. Every single refusal is in the audit file and in the metrics.
+// Refused callers in the agent's log, for operators who keep no audit trail: told apart by their user alone, since one who
+// tries names is one caller. Every single refusal is in the audit file and in the metrics.
 import type { AuditCaller, AuditEntry } from '../../audit/audit-line.ts';
 import type { AuditLog } from '../../audit/audit-log.ts';
-import { BoundedMap } from '../../base/bounded-map.ts';
-import type { Logger } from '../../base/logger.ts';
+import { createRepeats } from '../../base/log/log-repeats.ts';
+import type { LogFields, Logger } from '../../base/logger.ts';
 import type { Clock } from '../../base/time/clock.ts';
 
-/** A user who asks in a loop must not fill the log. */
-const quietMs = 10_000;
-const maxUsers = 1024;
+/** A user may have thousands of uids (subuid(5)): so many are told one by one in a minute. */
+const mostUsers = 50;
 const longestName = 256;
 
 /** The same audit trail; what it is told of a refusal is logged too. */
-export function withDenialLog(audit: AuditLog, options: { clock: Clock; logger: Logger }): AuditLog {
+export function withDenialLog(audit: AuditLog, options: { clock?: Clock; logger: Logger }): AuditLog {
   const { clock, logger } = options;
-  const users = new BoundedMap<string, { loggedAt: number; unsaid: number }>(maxUsers);
+  const repeats = createRepeats<LogFields>({
+    most: mostUsers,
+    tell: (fields, repeated) => logger.warn({ ...fields, repeated }, 'refused a caller'),
+    tellOthers: (repeated) =>
+      logger.warn({ repeated }, 'refused callers of more users than are told one by one'),
+    ...(clock === undefined ? {} : { clock }),
+  });
 
   function log(entry: AuditEntry): void {
     const caller = JSON.parse(entry.caller) as AuditCaller;
-    const user = String(caller.uid ?? caller.token ?? caller.unknown);
-    const known = users.get(user);
-    const now = clock.now();
-    if (known !== undefined && now < known.loggedAt + quietMs) {
-      known.unsaid += 1;
-      return;
-    }
-    users.set(user, { loggedAt: now, unsaid: 0 });
+    const user = caller.uid === undefined ? (caller.token ?? 'unknown') : `uid ${caller.uid}`;
     const { listener, dialect, name, reason } = entry;
-    const more = known === undefined || known.unsaid === 0 ? {} : { more_before: known.unsaid };
     // Not the path: a Vault client's may hold a token.
-    const secret = name?.slice(0, longestName);
-    logger.warn({ listener, caller, dialect, secret, reason, ...more }, 'refused a caller');
+    const fields = { listener, caller, dialect, secret: name?.slice(0, longestName), reason };
+    if (repeats.isWorthTelling(user, fields)) logger.warn(fields, 'refused a caller');
   }
 
   return {

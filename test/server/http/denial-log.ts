@@ -38,12 +38,29 @@ t.test('logs who was refused and why, without the path, and records it as before
   t.equal(recorded(), 2);
 });
 
-t.test('a user who asks in a loop gets a line every ten seconds, with how many there were', async (t) => {
+t.test(
+  'a user who asks in a loop is told a few times, then once a minute with the number; ten have their own lines',
+  async (t) => {
+    const { lines, clock, ask } = setUp();
+    const uids = Array.from({ length: 10 }, (_, index) => 1000 + index);
+    for (let pid = 1; pid <= 100; pid++) for (const uid of uids) ask(uid, pid);
+    t.equal(lines.length, 50);
+    await clock.advance(60_000);
+    t.strictSame(
+      lines.slice(50).map(({ caller, repeated }) => [(caller as { uid: number }).uid, repeated]),
+      uids.map((uid) => [uid, 95]),
+    );
+    ask(1000, 101);
+    t.match(lines.at(-1), { caller: { uid: 1000, pid: 101 }, repeated: undefined });
+  },
+);
+
+t.test('somebody with thousands of uids gets no thousands of lines', async (t) => {
   const { lines, clock, ask } = setUp();
-  for (let pid = 1; pid <= 100; pid++) ask(1000, pid);
-  ask(2000, 1);
-  t.equal(lines.length, 2, 'one for each user');
-  await clock.advance(10_000);
-  ask(1000, 101);
-  t.match(lines[2], { caller: { uid: 1000, pid: 101 }, more_before: 99 });
+  for (let uid = 100_000; uid < 165_536; uid++) ask(uid, uid);
+  t.equal(lines.length, 50);
+  await clock.advance(60_000);
+  t.strictSame(lines.slice(50), [{ repeated: 65_486 }]);
+  ask(7, 1);
+  t.match(lines.at(-1), { caller: { uid: 7 } }, 'the next minute has room again');
 });

@@ -75,6 +75,7 @@ export const logEvents: Readonly<Record<string, string>> = {
   'refresh was asked for': 'refresh.asked',
   'a request failed': 'request.failed',
   'refused a caller': 'request.refused',
+  'refused callers of more users than are told one by one': 'request.refused-more',
   'the secret has expired and is no longer handed out': 'secret.expired',
   'so many secrets have expired while upstream fails': 'secret.many-expired',
   'somebody else removed or changed a sink: the token is written again': 'sink.drifted',
@@ -88,7 +89,7 @@ export const logEvents: Readonly<Record<string, string>> = {
   'another agent uses this state file; leases of this one would be left to their end after a crash':
     'state.shared',
   'cannot read the state file; leases of the last run are left to their end': 'state.unreadable',
-  'cannot notify systemd: sendto failed': 'systemd.not-notified',
+  'systemd cannot be notified': 'systemd.not-notified',
   'the collector takes metrics again': 'telemetry.back',
   'metrics could not be sent': 'telemetry.failed',
   'a template changed': 'template.changed',
