@@ -20,7 +20,7 @@ const groups = [
   { name: 'cache', test: /\/src\/(?:agent\/host\/tune-heap|cli\/compile-cache)\.ts$/ },
   {
     name: 'ask',
-    test: /\/src\/(?:api\/[\w-]+|cli\/(?:config-socket|stop-signal)|client\/typed-client)\.ts$/,
+    test: /\/src\/(?:api\/[\w-]+|base\/system\/ask-socket|cli\/(?:config-socket|stop-signal)|client\/typed-client)\.ts$/,
   },
   { name: 'config', test: /\/src\/config\/load\.ts$/ },
   {

@@ -1,7 +1,7 @@
 // The first thing of every command, before a config or a secret is read: nobody may debug it, trace it or get a core of it.
 import { hardenProcess, unblockUserSignal } from '../agent/host/harden-process.ts';
 import { reportFailure } from './exit-code.ts';
-import { refuseOpenDoors } from './run-time-doors.ts';
+import { isLockedForDebugger, refuseOpenDoors } from './run-time-doors.ts';
 
 /** A signal that came before our handler may be on its way through Node's own thread for a moment. */
 const settleMs = 20;
@@ -11,7 +11,7 @@ export function closeDoors(command: string | undefined): number | undefined {
   hardenProcess();
   try {
     refuseOpenDoors(command, process.env);
-    if (process.execArgv.includes('--disable-sigusr1')) unblockUserSignal();
+    if (isLockedForDebugger()) unblockUserSignal();
     else watchForDebugger(command);
     return undefined;
   } catch (error) {

@@ -20,6 +20,11 @@ const doors = [
   '--node-snapshot',
 ];
 
+/** Node was told to take no signal that opens one: the first line of the program says so. */
+export function isLockedForDebugger(): boolean {
+  return process.execArgv.includes('--disable-sigusr1');
+}
+
 /** Throws `usage` when one is open, naming it. `command` is the first word of the command line. */
 export function refuseOpenDoors(command: string | undefined, env: NodeJS.ProcessEnv): void {
   if (command === undefined || command.startsWith('-') || harmless.has(command)) return;
@@ -36,7 +41,7 @@ function openDoor(env: NodeJS.ProcessEnv): string | undefined {
   const option = words.find((word) => doors.some((door) => word.replaceAll('_', '-').startsWith(door)));
   if (option !== undefined) return option;
   if ((env['NODE_DEBUG'] ?? '') !== '') return 'NODE_DEBUG';
-  if (process.execArgv.includes('--disable-sigusr1')) return undefined;
+  if (isLockedForDebugger()) return undefined;
   // Opened by a signal before the first line of ours ran, where Node was not told so.
   return process.getBuiltinModule('node:inspector').url() === undefined ? undefined : 'an open debugger';
 }

@@ -1,8 +1,11 @@
 // Asks the running agent over its unix socket, and tells in its words why there is no answer.
 import { isErrorCode } from '../api/error-codes.ts';
 import { LatchkeyError } from '../base/errors.ts';
-import { askSocket, type SocketAnswer, type SocketRequest } from '../base/system/ask-socket.ts';
+import type { SocketAnswer, SocketRequest } from '../base/system/ask-socket.ts';
 import { errnoOf } from '../base/system/errno.ts';
+import { askPlainly } from './ask-plainly.ts';
+
+type PlainAnswer = Pick<SocketAnswer, 'status' | 'body'>;
 
 const defaultSocketPath = '/run/latchkey/latchkey.sock';
 
@@ -14,7 +17,8 @@ export function socketPathFrom(given: string | undefined): string {
 /** Gives any answer as it came; throws only when there is none. */
 export async function askAgent(options: SocketRequest): Promise<SocketAnswer> {
   try {
-    return await askSocket(options);
+    // Not at the head: `get` seldom needs it, and Node's HTTP client takes as long to load as all the rest of a command.
+    return await (await import('../base/system/ask-socket.ts')).askSocket(options);
   } catch (error) {
     throw unreachable(options.socketPath, error);
   }
@@ -22,12 +26,23 @@ export async function askAgent(options: SocketRequest): Promise<SocketAnswer> {
 
 /** As `askAgent`, but an answer outside 2xx is thrown as the error that it tells. */
 export async function askAgentOrThrow(options: SocketRequest): Promise<SocketAnswer> {
-  const answer = await askAgent(options);
+  return acceptedAnswer(await askAgent(options));
+}
+
+/**
+ * As `askAgentOrThrow`, in the way that costs the least: this process waits for the answer and does nothing meanwhile, so it
+ * is for commands that have nothing else to do and no timer to keep.
+ */
+export async function getFromAgent(request: { socketPath: string; path: string }): Promise<PlainAnswer> {
+  return acceptedAnswer(askPlainly(request) ?? (await askAgent(request)));
+}
+
+function acceptedAnswer<Answer extends PlainAnswer>(answer: Answer): Answer {
   if (answer.status >= 200 && answer.status < 300) return answer;
   throw errorOf(answer);
 }
 
-function errorOf(answer: SocketAnswer): LatchkeyError {
+function errorOf(answer: PlainAnswer): LatchkeyError {
   const { code = 'internal', message = `the agent answered with status ${answer.status}` } = toldBy(
     answer.body,
   );

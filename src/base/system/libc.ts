@@ -77,6 +77,9 @@ export function lastErrnoName(): string {
 }
 
 export const socket = bind<[domain: number, type: number, protocol: number]>('int socket(int, int, int)');
+export const connect = bind<[fd: number, address: Buffer, addressLength: number]>(
+  'int connect(int, const void *, uint)',
+);
 export const sendto = bind<
   [fd: number, message: Buffer, length: number, flags: number, address: Buffer, addressLength: number]
 >('long sendto(int, const void *, size_t, int, const void *, uint)');

@@ -1,9 +1,11 @@
 // `latchkey get NAME [FIELD]`: one secret from the running agent, on stdout and nothing else there.
+import { fstatSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { LatchkeyError } from '../../base/errors.ts';
-import { askAgentOrThrow, socketPathFrom } from '../../client/local-client.ts';
-import { tolerateBrokenOutput } from '../broken-output.ts';
+import { askAgentOrThrow, getFromAgent, socketPathFrom } from '../../client/local-client.ts';
+import { tolerateBrokenOutput, writeOut } from '../broken-output.ts';
 import { reportFailure } from '../exit-code.ts';
+import { isLockedForDebugger } from '../run-time-doors.ts';
 
 interface GetOptions {
   name: string;
@@ -18,9 +20,9 @@ export async function runGetFrom(args: readonly string[]): Promise<number | unde
   const options = parsePlain(args);
   if (options === undefined) return undefined;
   try {
-    tolerateBrokenOutput();
     return await runGet(options);
   } catch (error) {
+    tolerateBrokenOutput();
     return reportFailure(error);
   }
 }
@@ -29,22 +31,33 @@ export async function runGetFrom(args: readonly string[]): Promise<number | unde
 export async function runGet({ name, field, json, socket, config }: GetOptions): Promise<number> {
   if (name === '' || field === '') throw new LatchkeyError('usage', 'get: expected NAME [FIELD], got ""');
   const parts = field === undefined ? [name] : [name, field];
-  const answer = await askAgentOrThrow({
+  const ask = mayWaitInKernel() ? getFromAgent : askAgentOrThrow;
+  const { body } = await ask({
     socketPath:
       config === undefined || socket !== undefined
         ? socketPathFrom(socket)
         : await (await import('../config-socket.ts')).socketPathOfConfig(config),
     path: `/secrets/${parts.map(encodeURIComponent).join('/')}`,
   });
-  if (field !== undefined && json === true) {
-    process.stdout.write(`${JSON.stringify(answer.body.toString('utf8'))}\n`);
-    return 0;
-  }
-  process.stdout.write(answer.body);
-  // Between it and the next prompt, never in what a program reads.
-  const isBare = field === undefined || process.stdout.isTTY;
-  if (isBare && answer.body.at(-1) !== 0x0a) process.stdout.write('\n');
+  writeOut(shownOf(body, { isField: field !== undefined, isJson: json === true }));
   return 0;
+}
+
+/** No handler in JavaScript has its turn meanwhile: none that ends the command, none that looks after a debugger's door. */
+function mayWaitInKernel(): boolean {
+  return isLockedForDebugger() && process.listenerCount('SIGINT') + process.listenerCount('SIGTERM') === 0;
+}
+
+function shownOf(body: Buffer, { isField, isJson }: { isField: boolean; isJson: boolean }): Buffer {
+  if (isField && isJson) return Buffer.from(`${JSON.stringify(body.toString('utf8'))}\n`);
+  // A line's end between it and the next prompt, never in what a program reads.
+  const isBare = !isField || isTerminal();
+  return isBare && body.at(-1) !== 0x0a ? Buffer.concat([body, Buffer.from('\n')]) : body;
+}
+
+/** Node loads its streams to say so: a pipe or a file is known without. */
+function isTerminal(): boolean {
+  return fstatSync(1).isCharacterDevice() && process.stdout.isTTY;
 }
 
 function parsePlain(args: readonly string[]): GetOptions | undefined {

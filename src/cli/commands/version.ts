@@ -1,6 +1,7 @@
 // `latchkey version`
 import { version } from '../../version.ts';
-import { print, printJson } from '../output.ts';
+import { writeOut } from '../broken-output.ts';
+import { printJson } from '../output.ts';
 
 const told = { version, node: process.versions.node, platform: `${process.platform}-${process.arch}` };
 
@@ -10,6 +11,6 @@ export function versionLine(): string {
 
 export async function runVersion(options: { json: boolean }): Promise<number> {
   if (options.json) printJson(told);
-  else print(versionLine());
+  else writeOut(Buffer.from(`${versionLine()}\n`));
   return 0;
 }
