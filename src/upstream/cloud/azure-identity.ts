@@ -11,6 +11,11 @@ export interface AzureSource {
   /** `AZURE_CLIENT_ID` chooses among several identities. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
+  /** Undefined: `$AZURE_CLIENT_ID`. */
+  readonly clientId?: string | undefined;
+  readonly objectId?: string | undefined;
+  /** Of a token of Entra; undefined: `.default` of the resource. */
+  readonly scope?: string | undefined;
   /** Where Azure Arc's agent keeps its keys; default: where it does. */
   readonly arcFolder?: string;
 }
@@ -27,7 +32,7 @@ export async function azureToken(resource: string, source: AzureSource): Promise
 /** The same with all that Azure tells of it: its end above all. */
 export async function azureTokenAnswer(resource: string, source: AzureSource): Promise<JsonObject> {
   return await metadataJson(
-    (await workloadRequest(resource, source)) ?? (await identityRequest(resource, source)),
+    (await entraRequest(resource, source)) ?? (await identityRequest(resource, source)),
   );
 }
 
@@ -72,8 +77,8 @@ function metadataHost(env: AzureSource['env']): string {
 
 async function identityRequest(resource: string, source: AzureSource): Promise<MetadataRequest> {
   const { env, signal } = source;
-  const clientId = env['AZURE_CLIENT_ID'];
-  const chosen = clientId ? { client_id: clientId } : {};
+  const clientId = source.clientId || env['AZURE_CLIENT_ID'];
+  const chosen = chosenBy(source.objectId, clientId);
   const endpoint = env['IDENTITY_ENDPOINT'];
   const header = env['IDENTITY_HEADER'];
   if (endpoint && header) {
@@ -93,15 +98,19 @@ async function identityRequest(resource: string, source: AzureSource): Promise<M
   return { service: metadataService, url, headers: { metadata: 'true' }, remedy, signal };
 }
 
-async function workloadRequest(
-  resource: string,
-  { env, signal }: AzureSource,
-): Promise<MetadataRequest | undefined> {
-  const path = env['AZURE_FEDERATED_TOKEN_FILE'];
-  const [tenant, clientId] = [env['AZURE_TENANT_ID'], env['AZURE_CLIENT_ID']];
-  if (!path || !tenant || !clientId) return undefined;
-  const what = `$AZURE_FEDERATED_TOKEN_FILE: ${path}`;
-  const assertion = (await readLoginFile(path, { what, remedy })).trim();
+function chosenBy(objectId: string | undefined, clientId: string | undefined): Record<string, string> {
+  if (objectId) return { object_id: objectId };
+  return clientId ? { client_id: clientId } : {};
+}
+
+/** An application of Entra: by the token of a workload, else by a secret of its own. */
+async function entraRequest(resource: string, source: AzureSource): Promise<MetadataRequest | undefined> {
+  const { env, signal } = source;
+  const clientId = source.clientId || env['AZURE_CLIENT_ID'];
+  const tenant = env['AZURE_TENANT_ID'];
+  if (!tenant || !clientId) return undefined;
+  const proof = await applicationProof(env);
+  if (proof === undefined) return undefined;
   const authority = (env['AZURE_AUTHORITY_HOST'] ?? 'https://login.microsoftonline.com').replace(/\/+$/, '');
   return {
     service: 'Microsoft Entra',
@@ -110,12 +119,23 @@ async function workloadRequest(
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
     body: new URLSearchParams({
       client_id: clientId,
-      scope: `${resource.replace(/\/+$/, '')}/.default`,
+      scope: source.scope || `${resource.replace(/\/+$/, '')}/.default`,
       grant_type: 'client_credentials',
-      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-      client_assertion: assertion,
+      ...proof,
     }).toString(),
-    remedy: 'check AZURE_CLIENT_ID, AZURE_TENANT_ID and the federated credential of the identity',
+    remedy: 'check AZURE_CLIENT_ID, AZURE_TENANT_ID and the credential of the application',
     signal,
+  };
+}
+
+async function applicationProof(env: AzureSource['env']): Promise<Record<string, string> | undefined> {
+  const secret = env['AZURE_CLIENT_SECRET'];
+  if (secret) return { client_secret: secret };
+  const path = env['AZURE_FEDERATED_TOKEN_FILE'];
+  if (!path) return undefined;
+  const what = `$AZURE_FEDERATED_TOKEN_FILE: ${path}`;
+  return {
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    client_assertion: (await readLoginFile(path, { what, remedy })).trim(),
   };
 }

@@ -11,6 +11,8 @@ export interface GcpSource {
   /** An e-mail address; absent: the one of the host or of the key. */
   readonly serviceAccount: string | undefined;
   readonly signal: AbortSignal;
+  /** The JSON of a key; undefined: `$GOOGLE_APPLICATION_CREDENTIALS` names its file. */
+  readonly key?: SecretValue | undefined;
 }
 
 interface ServiceAccountKey {
@@ -90,13 +92,23 @@ async function fromMetadata(path: string, { env, signal }: GcpSource): Promise<s
   });
 }
 
-async function keyFile({ env }: GcpSource): Promise<ServiceAccountKey | undefined> {
+async function keyFile({ env, key }: GcpSource): Promise<ServiceAccountKey | undefined> {
+  if (key !== undefined) return keyOf(key.text(), 'credentials', 'give the JSON key of a service account');
   const path = env['GOOGLE_APPLICATION_CREDENTIALS'];
   if (!path) return undefined;
   const what = `$GOOGLE_APPLICATION_CREDENTIALS: ${path}`;
-  const json = jsonOrEmpty(await readLoginFile(path, { what, remedy }));
+  return keyOf(
+    await readLoginFile(path, { what, remedy }),
+    what,
+    'set it to a JSON key of type service_account, or unset it to use the metadata server',
+  );
+}
+
+function keyOf(text: string, what: string, help: string): ServiceAccountKey {
+  const json = jsonOrEmpty(text);
   const { client_email: email, private_key: privateKey, private_key_id: keyId, token_uri: tokenUri } = json;
-  if (json['type'] === 'service_account' && typeof email === 'string' && typeof privateKey === 'string') {
+  const isOfAccount = (json['type'] ?? 'service_account') === 'service_account';
+  if (isOfAccount && typeof email === 'string' && typeof privateKey === 'string') {
     return {
       email,
       privateKey,
@@ -104,13 +116,7 @@ async function keyFile({ env }: GcpSource): Promise<ServiceAccountKey | undefine
       tokenUri: typeof tokenUri === 'string' ? tokenUri : 'https://oauth2.googleapis.com/token',
     };
   }
-  throw new LatchkeyError(
-    'login_failed',
-    `$GOOGLE_APPLICATION_CREDENTIALS: ${path} is no service account's key`,
-    {
-      remedy: 'set it to a JSON key of type service_account, or unset it to use the metadata server',
-    },
-  );
+  throw new LatchkeyError('login_failed', `${what} is no service account's key`, { remedy: help });
 }
 
 async function sign(

@@ -231,6 +231,26 @@ t.test('takes the methods of clouds, and says what helps instead of those it has
     ...{ method: 'kerberos', username: 'a', keytab: resolve('k'), krb5Conf: '/c' },
   });
   t.throws(() => auth('"kerberos" { config = { username = "a" } }'), { message: /expected krb5conf_path/ });
+  t.match(
+    auth(
+      '"gcp" { config = { type = "iam" role = "a" jwt_exp = "20" service_account = "s" credentials = "{}" } }',
+    ),
+    { method: 'gcp', jwtSeconds: 1200, serviceAccount: 's', key: { text: Function } },
+  );
+  t.match(auth('"azure" { config = { role = "a" resource = "r" client_id = "c" scope = "s" } }'), {
+    ...{ method: 'azure', clientId: 'c', objectId: undefined, scope: 's' },
+  });
+  t.throws(() => auth('"azure" { config = { role = "a" resource = "r" client_id = "c" object_id = "o" } }'), {
+    message: /expected one of them/,
+  });
+  const ldap = 'username = "a" password_file_path = "/p"';
+  t.match(auth(`"ldap" { config = { ${ldap} } }`), { removeFile: true, removesTarget: false });
+  t.match(auth(`"ldap" { config = { ${ldap} remove_password_after_reading = false } }`), {
+    removeFile: false,
+  });
+  t.match(auth('"jwt" { config = { path = "/p" role = "r" remove_jwt_follows_symlinks = true } }'), {
+    ...{ removeFile: true, removesTarget: true },
+  });
   t.throws(() => auth('"radius" { config = { username = "a" } }'), { message: /"radius" is not known/ });
   t.match(auth('"oci" { config = { role = "a", type = "instance" } }'), { method: 'oci', type: 'instance' });
   t.throws(() => auth('"oci" { config = { role = "a" } }'), { message: /expected type in config/ });

@@ -25,6 +25,8 @@ export interface Settings {
   flag(key: string): Said<boolean> | undefined;
   duration(key: string): Said<number> | undefined;
   integer(key: string): Said<number> | undefined;
+  /** The same in quotes, too. */
+  looseInteger(key: string): Said<number> | undefined;
   /** Notes each key that nobody asked for. */
   end(known?: readonly string[]): void;
 }
@@ -78,6 +80,10 @@ export function settingsOf(
     integer: (key) =>
       read(key, 'a whole number', (value) =>
         typeof value === 'number' && Number.isInteger(value) ? value : undefined,
+      ),
+    looseInteger: (key) =>
+      read(key, 'a whole number', (value) =>
+        /^[+-]?\d+$/.test(String(value)) && typeof value !== 'boolean' ? Number(value) : undefined,
       ),
     end(more = []) {
       for (const [name, { position }] of config?.entries ?? []) {

@@ -35,6 +35,7 @@ export function draftMethod(method: SaidMethod, context: AuthContext): void {
     note: (said, message) => said !== undefined && report.note('ignored', said.origin, message),
     problem: report.problem,
     keep: (id, secret, token) => keepKeys(settings, [id, secret, token], context),
+    keepKey: (name) => keepKey(settings.text(name), context),
     require(said, key) {
       if (said === undefined || said.value === '')
         report.problem(said?.origin ?? settings.origin, `expected ${key} in config`);
@@ -79,10 +80,8 @@ const methods: Readonly<Record<string, (settings: Settings, context: MethodConte
     set('role', require(settings.text('role'), 'role'));
     const remove = settings.flag('remove_jwt_after_reading');
     set('remove_file', { value: remove?.value ?? true, origin: remove?.origin ?? settings.origin });
-    note(
-      settings.flag('remove_jwt_follows_symlinks'),
-      'is ignored: the link is removed, and what it leads to stays',
-    );
+    const follows = settings.flag('remove_jwt_follows_symlinks');
+    if (follows?.value === true) set('remove_target', follows);
     note(settings.duration('jwt_read_period'), 'is ignored: the file is watched');
     settings.flag('skip_delete');
   },
@@ -146,25 +145,38 @@ const methods: Readonly<Record<string, (settings: Settings, context: MethodConte
   cf(settings, { set, require }) {
     set('role', require(settings.text('role'), 'role'));
   },
-  gcp(settings, { set, require }) {
+  gcp(settings, { set, require, keepKey }) {
     set('role', require(settings.text('role'), 'role'));
     set('type', settings.text('type'));
     set('service_account', settings.text('service_account'));
-    for (const key of ['credentials', 'project', 'jwt_exp']) settings.text(key);
+    const minutes = settings.looseInteger('jwt_exp');
+    if (minutes !== undefined && minutes.value > 0)
+      set('jwt_life', { value: formatMs(minutes.value * 60_000), origin: minutes.origin });
+    keepKey('credentials');
+    settings.text('project');
   },
-  azure(settings, { set, require, note }) {
+  azure(settings, { set, require, problem }) {
     set('role', require(settings.text('role'), 'role'));
     set('resource', require(settings.text('resource'), 'resource'));
-    for (const key of ['object_id', 'client_id', 'scope']) {
-      note(settings.text(key), 'is ignored: the identity of the machine is used');
-    }
+    const [client, object] = [settings.text('client_id'), settings.text('object_id')];
+    if (client?.value && object?.value)
+      problem(object.origin, 'names an identity, and so does client_id: expected one of them');
+    for (const [key, said] of [
+      ['client_id', client],
+      ['object_id', object],
+      ['scope', settings.text('scope')],
+    ] as const)
+      set(key, said?.value === '' ? undefined : said);
     settings.flag('authenticate_from_environment');
   },
   ldap(settings, { set, require, note }) {
     set('username', require(settings.text('username'), 'username'));
     set('password_file', require(settings.path('password_file_path'), 'password_file_path'));
-    note(settings.flag('remove_password_after_reading'), 'is ignored: the file stays');
-    settings.flag('remove_password_follows_symlinks');
+    const remove = settings.flag('remove_password_after_reading');
+    set('remove_file', { value: remove?.value ?? true, origin: remove?.origin ?? settings.origin });
+    const follows = settings.flag('remove_password_follows_symlinks');
+    if (follows?.value === true) set('remove_target', follows);
+    note(settings.duration('password_read_period'), 'is ignored: the file is watched');
   },
 };
 
@@ -188,9 +200,19 @@ function keepKeys(
     secret: SecretValue.fromText(secret.value),
     sessionToken: token && SecretValue.fromText(token.value),
   });
+  noteKept(secret, report);
+}
+
+function keepKey(said: Said<string> | undefined, { draft, report }: AuthContext): void {
+  if (said === undefined || said.value === '') return;
+  draft.keepCloudKeys({ id: '', secret: SecretValue.fromText(said.value), sessionToken: undefined });
+  noteKept(said, report);
+}
+
+function noteKept({ origin }: Said<string>, report: AuthContext['report']): void {
   report.note(
     'differs',
-    secret.origin,
+    origin,
     'stands in the file for all who may read it, and does not come into latchkey.yaml: the credentials of the environment, a profile or the instance are used where the file has none',
   );
 }
@@ -203,4 +225,6 @@ interface MethodContext {
   problem(origin: Origin, message: string): void;
   /** Keys of a cloud, by the names of theirs. */
   keep(id: string, secret: string, token: string): void;
+  /** The same of one that is a text of its own. */
+  keepKey(name: string): void;
 }

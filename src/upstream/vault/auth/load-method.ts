@@ -43,7 +43,7 @@ async function createMethod(config: AuthConfig, tls: TlsConfig, context: AuthCon
       return (await import('./cert.ts')).createCertMethod(config, tls);
     case 'userpass':
     case 'ldap':
-      return (await import('./password.ts')).createPasswordMethod(config);
+      return (await import('./password.ts')).createPasswordMethod(config, context);
     case 'aws':
       return (await import('./signed/aws.ts')).createAwsMethod(config, context);
     case 'alicloud':

@@ -45,10 +45,22 @@ export type AuthConfig = AuthCommon &
         readonly removeSecretIdFile: boolean;
         readonly secretIdWrapped: boolean;
       }
-    | { readonly method: 'jwt'; readonly role: string; readonly path: string; readonly removeFile: boolean }
+    | {
+        readonly method: 'jwt';
+        readonly role: string;
+        readonly path: string;
+        readonly removeFile: boolean;
+        readonly removesTarget?: boolean;
+      }
     | { readonly method: 'kubernetes'; readonly role: string; readonly path: string }
     | { readonly method: 'cert'; readonly name: string | undefined }
-    | { readonly method: 'userpass' | 'ldap'; readonly username: string; readonly passwordFile: string }
+    | {
+        readonly method: 'userpass' | 'ldap';
+        readonly username: string;
+        readonly passwordFile: string;
+        readonly removeFile: boolean;
+        readonly removesTarget: boolean;
+      }
     | {
         readonly method: 'aws';
         readonly role: string;
@@ -67,6 +79,9 @@ export type AuthConfig = AuthCommon &
         readonly role: string;
         readonly type: 'gce' | 'iam';
         readonly serviceAccount: string | undefined;
+        readonly jwtSeconds: number;
+        /** The JSON of a key, where another tool's file holds it. */
+        readonly key?: SecretValue | undefined;
       }
     | {
         readonly method: 'alicloud';
@@ -99,7 +114,16 @@ export type AuthConfig = AuthCommon &
         readonly keytab: string;
         readonly krb5Conf: string;
       }
-    | { readonly method: 'azure'; readonly role: string; readonly resource: string }
+    | {
+        readonly method: 'azure';
+        readonly role: string;
+        readonly resource: string;
+        /** Which of several identities; undefined: as `$AZURE_CLIENT_ID` says. */
+        readonly clientId: string | undefined;
+        readonly objectId: string | undefined;
+        /** Of a token of Entra; undefined: `RESOURCE/.default`. */
+        readonly scope: string | undefined;
+      }
   );
 
 export interface SinkConfig {

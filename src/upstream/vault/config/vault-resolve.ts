@@ -119,7 +119,14 @@ function resolveAuth(auth: AuthInput, place: Place, context: ResolveContext): Au
       return { ...common, ...resolveApprole(auth, place, context) };
     case 'jwt': {
       const path = context.pathAt(place, auth.path);
-      return { ...common, method: 'jwt', role: auth.role, path, removeFile: auth.remove_file };
+      return {
+        ...common,
+        method: 'jwt',
+        role: auth.role,
+        path,
+        removeFile: auth.remove_file,
+        removesTarget: auth.remove_target,
+      };
     }
     case 'kubernetes':
       return { ...common, method: 'kubernetes', role: auth.role, path: context.pathAt(place, auth.path) };
@@ -128,7 +135,14 @@ function resolveAuth(auth: AuthInput, place: Place, context: ResolveContext): Au
     case 'userpass':
     case 'ldap': {
       const passwordFile = context.pathAt(place, auth.password_file);
-      return { ...common, method: auth.method, username: auth.username, passwordFile };
+      return {
+        ...common,
+        method: auth.method,
+        username: auth.username,
+        passwordFile,
+        removeFile: auth.remove_file,
+        removesTarget: auth.remove_target,
+      };
     }
     case 'kerberos':
       return {
@@ -218,7 +232,14 @@ function resolveCloudAuth(
         keys: source.cloudKeys,
       };
     case 'gcp':
-      return { method: 'gcp', role: auth.role, type: auth.type, serviceAccount: auth.service_account };
+      return {
+        method: 'gcp',
+        role: auth.role,
+        type: auth.type,
+        serviceAccount: auth.service_account,
+        jwtSeconds: Math.round(auth.jwt_life / 1000),
+        key: source.cloudKeys?.secret,
+      };
     case 'alicloud':
       return {
         method: 'alicloud',
@@ -228,6 +249,13 @@ function resolveCloudAuth(
         keys: source.cloudKeys,
       };
     case 'azure':
-      return { method: 'azure', role: auth.role, resource: auth.resource };
+      return {
+        method: 'azure',
+        role: auth.role,
+        resource: auth.resource,
+        clientId: auth.client_id,
+        objectId: auth.object_id,
+        scope: auth.scope,
+      };
   }
 }

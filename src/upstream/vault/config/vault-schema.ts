@@ -19,9 +19,14 @@ const common = {
 };
 
 const role = doc(text(), 'The role to log in as.');
+const removal = {
+  remove_file: doc(z.prefault(flag(), false), 'Remove the file after a login with it has succeeded.'),
+  remove_target: doc(z.prefault(flag(), false), 'Where the file is a link: remove what it leads to instead.'),
+};
 const passwordLogin = {
   username: doc(text(), 'The name to log in as.'),
   password_file: doc(text(), 'The file with the password.'),
+  ...removal,
   ...common,
 };
 
@@ -63,7 +68,7 @@ const otherLogins = [
     method: doc(z.literal('jwt'), 'A JSON Web Token from a file, watched.'),
     role,
     path: doc(text(), 'The file with the token.'),
-    remove_file: doc(z.prefault(flag(), false), 'Remove the file after it was read.'),
+    ...removal,
     ...common,
   }),
   section({
@@ -155,6 +160,7 @@ const otherLogins = [
       "The instance's identity token, or a JWT signed by IAM.",
     ),
     service_account: doc(z.optional(text()), 'Whose JWT IAM signs; default: the one of the instance.'),
+    jwt_life: doc(z.prefault(duration(), '15m'), 'How long that JWT lives; a role may allow less.'),
     ...common,
   }),
   section({
@@ -164,6 +170,12 @@ const otherLogins = [
       z.prefault(text(), 'https://management.azure.com/'),
       'For whom the identity token is made.',
     ),
+    client_id: doc(
+      z.optional(text()),
+      'Which of several identities, by its client id; default `$AZURE_CLIENT_ID`.',
+    ),
+    object_id: doc(z.optional(text()), 'The same by its object id.'),
+    scope: doc(z.optional(text()), 'Of a token of Entra; default: `.default` of `resource`.'),
     ...common,
   }),
 ] as const;

@@ -53,5 +53,5 @@ export function isUsedUp(auth: AuthConfig): boolean {
   if (auth.method === 'token' || auth.method === 'token_file') return auth.isWrapped === true;
   if (auth.method === 'approle')
     return auth.secretIdWrapped || (auth.removeSecretIdFile && auth.secretIdFile !== undefined);
-  return auth.method === 'jwt' && auth.removeFile;
+  return (auth.method === 'jwt' || auth.method === 'userpass' || auth.method === 'ldap') && auth.removeFile;
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { SecretValue } from '../../../../src/base/secret-value.ts';
 import { stsEndpoint } from '../../../../src/upstream/cloud/find-aws-credentials.ts';
 import type { AuthConfig } from '../../../../src/upstream/vault/config/vault-config.ts';
 import { startAws } from '../../../support/aws-stand-in.ts';
@@ -161,13 +162,15 @@ t.test('gcp: an identity token of the instance, or a JWT of the service account'
     other: keyOf('other@project.iam.gserviceaccount.com'),
     bad: '{}',
   });
-  const gcp = (type: 'gce' | 'iam', serviceAccount?: string): AuthConfig => ({
+  const gcp = (type: 'gce' | 'iam', serviceAccount?: string, key?: SecretValue): AuthConfig => ({
     ...authCommon,
     method: 'gcp',
     mount: 'gcp',
     role: type,
     type,
     serviceAccount,
+    jwtSeconds: 600,
+    key,
   });
   const host = {
     GCE_METADATA_HOST: `127.0.0.1:${server.port}`,
@@ -184,6 +187,22 @@ t.test('gcp: an identity token of the instance, or a JWT of the service account'
     t.ok(
       server.requests.slice(asked).every((request) => request.url === '/jwks'),
       'Google is not asked',
+    );
+  });
+  await t.test('iam, with a key that the config holds', async (t) => {
+    const asked = server.requests.length;
+    const none = { GOOGLE_APPLICATION_CREDENTIALS: '/nonexistent' };
+    await logIn(t, vault, gcp('iam', undefined, SecretValue.fromText(keyOf(account))), none);
+    t.ok(
+      server.requests.slice(asked).every((request) => request.url === '/jwks'),
+      'Google is not asked',
+    );
+    await failLogin(
+      t,
+      vault,
+      gcp('iam', undefined, SecretValue.fromText('x')),
+      none,
+      /credentials is no service account's key/,
     );
   });
   await t.test('iam, by signJwt with the key of another account', async (t) => {
@@ -244,16 +263,19 @@ t.test('azure: the token of the managed identity, and where the host is', async 
     if (url.pathname !== '/tenant/oauth2/v2.0/token') return undefined;
     const form = new URLSearchParams(request.body);
     const isRight =
-      form.get('client_assertion') === 'federated' && form.get('scope') === `${resource}/.default`;
+      form.get('client_secret') === 'application-secret'
+        ? form.get('scope') === 'api://vault/.default'
+        : form.get('client_assertion') === 'federated' && form.get('scope') === `${resource}/.default`;
     return isRight ? { json: { access_token: jwt } } : { status: 400 };
   });
   const folder = t.testdir({ federated: 'federated\n' });
-  const config = (role: string): AuthConfig => ({
+  const config = (role: string, chosen: Record<string, string> = {}): AuthConfig => ({
     ...authCommon,
     method: 'azure',
     mount: 'azure',
     role,
     resource,
+    ...{ clientId: undefined, objectId: undefined, scope: undefined, ...chosen },
   });
   await t.test('a virtual machine', async (t) => {
     await logIn(t, vault, config('vm'), { AZURE_POD_IDENTITY_AUTHORITY_HOST: server.address });
@@ -268,6 +290,26 @@ t.test('azure: the token of the managed identity, and where the host is', async 
     });
     const asked = server.requests.slice(from).find(({ path }) => path.includes('oauth2/token'));
     t.match(asked?.url, /[?&]client_id=chosen/);
+  });
+  await t.test('client_id and object_id choose before it', async (t) => {
+    for (const [chosen, query] of [
+      [{ clientId: 'said' }, /[?&]client_id=said(?:&|$)/],
+      [{ objectId: 'object' }, /[?&]object_id=object(?:&|$)/],
+    ] as const) {
+      const from = server.requests.length;
+      const env = { AZURE_POD_IDENTITY_AUTHORITY_HOST: server.address, AZURE_CLIENT_ID: 'chosen' };
+      await logIn(t, vault, config('vm', chosen), env);
+      const asked = server.requests.slice(from).find(({ path }) => path.includes('oauth2/token'));
+      t.match(asked?.url, query);
+      t.notMatch(asked?.url, /chosen/);
+    }
+  });
+  await t.test('an application by its secret, for a scope of its own', async (t) => {
+    const env = {
+      ...{ AZURE_AUTHORITY_HOST: server.address, AZURE_TENANT_ID: 'tenant', AZURE_CLIENT_ID: 'client' },
+      ...{ AZURE_CLIENT_SECRET: 'application-secret', AZURE_POD_IDENTITY_AUTHORITY_HOST: server.address },
+    };
+    await logIn(t, vault, config('vm', { scope: 'api://vault/.default' }), env);
   });
   await t.test('App Service', async (t) => {
     await logIn(t, vault, config('any'), {

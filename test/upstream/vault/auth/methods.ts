@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { AuthConfig } from '../../../../src/upstream/vault/config/vault-config.ts';
@@ -284,7 +292,10 @@ t.test('userpass and ldap: a password file, read again for each login', async (t
   await vault.ask('PUT', 'sys/auth/userpass', { type: 'userpass' });
   await vault.ask('PUT', 'auth/userpass/users/web', { password: 'right', token_policies: 'web' });
   const passwordFile = join(t.testdir({ password: 'wrong\n' }), 'password');
-  const common = { ...authCommon, minBackoffMs: 60_000, maxBackoffMs: 60_000, username: 'web', passwordFile };
+  const common = {
+    ...{ ...authCommon, minBackoffMs: 60_000, maxBackoffMs: 60_000, username: 'web', passwordFile },
+    ...{ removeFile: false, removesTarget: false },
+  };
   const { upstream, logs } = start(t, vault, { ...common, method: 'userpass', mount: 'userpass' });
   await waitFor('the refusal', () => upstream.status().state === 'login_failed');
   t.match(upstream.status().message, /check auth\.username and the password in auth\.password_file/);
@@ -302,6 +313,28 @@ t.test('userpass and ldap: a password file, read again for each login', async (t
   await ldap.upstream.ready(patience());
   const login = directory.requests.find((request) => request.path === 'auth/corp/ldap/login/web');
   t.same(JSON.parse(login?.body ?? ''), { password: 'right' });
+  t.ok(existsSync(passwordFile));
+
+  await t.test('remove_file removes it once it has served, remove_target what a link leads to', async (t) => {
+    const folder = t.testdir({ real: 'right\n', other: 'right\n' });
+    for (const [name, target, removesTarget] of [
+      ['link', 'real', true],
+      ['kept', 'other', false],
+    ] as const) {
+      const path = join(folder, name);
+      symlinkSync(target, path);
+      const auth: AuthConfig = { ...common, method: 'ldap', mount: 'corp/ldap', passwordFile: path };
+      const { upstream } = createTestUpstream({
+        config: { addresses: [directory.address], auth: { ...auth, removeFile: true, removesTarget } },
+      });
+      t.teardown(() => upstream.close(shutdown));
+      upstream.start();
+      await upstream.ready(patience());
+      await waitFor('the removal', () => !existsSync(path));
+      t.equal(existsSync(join(folder, target)), !removesTarget);
+      t.equal(readdirSync(folder).includes(name), removesTarget);
+    }
+  });
 });
 
 t.test('an empty credential file is told as such', async (t) => {

@@ -9,7 +9,8 @@ type AzureConfig = Extract<AuthConfig, { method: 'azure' }>;
 export function createAzureMethod(config: AzureConfig, context: AuthContext): AuthMethod {
   return {
     async credentials(signal) {
-      const source = { env: context.env, signal };
+      const { clientId, objectId, scope } = config;
+      const source = { env: context.env, signal, clientId, objectId, scope };
       const jwt = await azureToken(config.resource, source);
       const instance = await azureInstance(source);
       const body: JsonObject = { role: config.role, jwt: jwt.text(), ...instance };

@@ -6,14 +6,11 @@ import type { AuthContext, AuthMethod } from '../auth-method.ts';
 
 type GcpConfig = Extract<AuthConfig, { method: 'gcp' }>;
 
-/** As Vault Agent's; a role may allow less (`max_jwt_exp`). */
-const jwtLifeSeconds = 900;
-
 export function createGcpMethod(config: GcpConfig, context: AuthContext): AuthMethod {
   const { role, serviceAccount } = config;
   return {
     async credentials(signal) {
-      const source = { env: context.env, serviceAccount, signal };
+      const source = { env: context.env, serviceAccount, key: config.key, signal };
       const jwt =
         config.type === 'gce'
           ? await gceIdentityToken(`http://vault/${role}`, source)
@@ -21,7 +18,7 @@ export function createGcpMethod(config: GcpConfig, context: AuthContext): AuthMe
               (subject) => ({
                 sub: subject,
                 aud: `vault/${role}`,
-                exp: Math.floor(context.clock.wall() / 1000) + jwtLifeSeconds,
+                exp: Math.floor(context.clock.wall() / 1000) + config.jwtSeconds,
               }),
               source,
             );
