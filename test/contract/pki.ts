@@ -151,3 +151,32 @@ contract('the issuer of a mount is shown by its id and as the default', async (t
   t.match((await server.ask('GET', 'pki/config/issuers')).body.data, { default: root.issuer_id });
   t.equal((await server.ask('GET', 'pki/issuer/none')).status, 500);
 });
+
+contract('a certificate is revoked by whoever shows its key, stored or not', async (t, server) => {
+  await server.ask('POST', 'sys/mounts/pki', { data: { type: 'pki' } });
+  await server.ask('POST', 'pki/root/generate/internal', { data: { common_name: 'Test Root', ttl: '90m' } });
+  const role = { allow_any_name: true, enforce_hostnames: false, key_type: 'ec', max_ttl: '1h' };
+  await server.ask('POST', 'pki/roles/web', { data: role });
+  await server.ask('POST', 'pki/roles/unstored', { data: { ...role, no_store: true } });
+  const issue = async (name: string) =>
+    (await server.ask('POST', `pki/issue/${name}`, { data: { common_name: 'a' } })).body.data;
+  const [one, other, unstored] = [await issue('web'), await issue('web'), await issue('unstored')];
+  const revoke = (data: object) => server.ask('POST', 'pki/revoke-with-key', { data });
+  const foreign = await revoke({ serial_number: one.serial_number, private_key: other.private_key });
+  t.match(foreign, { status: 500, body: { errors: [/does not match certificate's public key/] } });
+  t.match(await revoke({ serial_number: one.serial_number, private_key: 'no key\n'.repeat(40) }), {
+    status: 500,
+  });
+  t.match(await revoke({ serial_number: one.serial_number, private_key: one.private_key }), {
+    status: 200,
+    body: { data: { state: 'revoked' } },
+  });
+  const { private_key } = unstored;
+  t.match(await revoke({ serial_number: unstored.serial_number, private_key }), {
+    status: 400,
+    body: { errors: [/not found/] },
+  });
+  t.match(await revoke({ certificate: unstored.certificate, private_key }), { status: 200 });
+  const shown = await server.ask('GET', `pki/cert/${one.serial_number}`, { token: '' });
+  t.ok(shown.body.data.revocation_time > 0);
+});

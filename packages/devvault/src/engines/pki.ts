@@ -14,13 +14,15 @@ import {
   newAuthority,
   newKeyPair,
   newRevocationList,
+  pemOf,
   privateKeyPem,
   readRequest,
 } from './pki-certificates.ts';
 import { type Issuer, issuerRoutes, newIssuer } from './pki-issuers.ts';
+import { revocationRoutes } from './pki-revocation.ts';
 import { chooseLife, chooseNames, describePkiRole, type PkiRole, readPkiRole } from './pki-role.ts';
 
-interface PkiState {
+export interface PkiState {
   issuer: Issuer | undefined;
   /** By serial; what `cert/SERIAL` shows. */
   readonly issued: Map<string, Certificate>;
@@ -51,7 +53,7 @@ export function createPki(context: BackendContext): Backend {
       ...collection.routes,
       { pattern: 'issue/:role', update: (call) => issue(context, state, roleOf(call), call) },
       { pattern: 'sign/:role', update: (call) => sign(context, state, roleOf(call), call) },
-      { pattern: 'revoke', update: (call) => revoke(context, state, call) },
+      ...revocationRoutes(context, state),
       { pattern: 'certs', list: () => ({ data: { keys: [...state.issued.keys()].sort() } }) },
       { pattern: 'config/urls', read: () => ({ data: {} }), update: () => undefined },
       { pattern: 'tidy', update: () => ({ status: 202, data: null }) },
@@ -211,30 +213,16 @@ function requireCa(state: PkiState): CertificateAuthority {
   );
 }
 
-function revoke(context: BackendContext, state: PkiState, call: Call): VaultResponse {
-  const serial = textField(call.data, 'serial_number').replaceAll('-', ':').toLowerCase();
-  if (serial === '') throw badRequest('The serial number or certificate to revoke must be provided.');
-  if (!state.issued.has(serial)) throw badRequest(`certificate with serial ${serial} not found.`);
-  const at = state.revoked.get(serial) ?? context.clock.wall();
-  state.revoked.set(serial, at);
-  return {
-    data: {
-      revocation_time: Math.floor(at / 1000),
-      revocation_time_rfc3339: new Date(at).toISOString(),
-      state: 'revoked',
-    },
-  };
-}
-
 function readRoutes(context: BackendContext, state: PkiState): Route[] {
   const raw = (body: string | Buffer, contentType: string): VaultResponse => ({ raw: { body, contentType } });
   const pemType = 'application/pem-certificate-chain';
   const noCa: VaultResponse = { status: 204, data: null };
   const caOf = (): CertificateAuthority | undefined => state.issuer?.ca;
-  const list = async (): Promise<string> => {
+  const list = async (): Promise<Buffer> => {
     const ca = caOf();
-    return ca ? newRevocationList(ca, state.revoked, context.clock.wall()) : '';
+    return ca ? newRevocationList(ca, state.revoked, context.clock.wall()) : Buffer.alloc(0);
   };
+  const listPem = async (): Promise<string> => pemOf('X509 CRL', await list());
   const rawCa = (bytes: (ca: CertificateAuthority) => string | Buffer, contentType: string) => {
     const ca = caOf();
     return ca ? raw(bytes(ca), contentType) : noCa;
@@ -243,14 +231,14 @@ function readRoutes(context: BackendContext, state: PkiState): Route[] {
     { pattern: 'ca', read: () => rawCa(({ der }) => der, 'application/pkix-cert') },
     { pattern: 'ca/pem', read: () => rawCa(({ pem }) => pem, pemType) },
     { pattern: 'ca_chain', read: () => rawCa(({ pem }) => pem, pemType) },
-    { pattern: 'crl/pem', read: async () => raw(await list(), 'application/x-pem-file') },
-    { pattern: 'crl', read: async () => raw(await list(), 'application/x-pem-file') },
+    { pattern: 'crl/pem', read: async () => raw(await listPem(), 'application/x-pem-file') },
+    { pattern: 'crl', read: async () => raw(await list(), 'application/pkix-crl') },
     {
       pattern: 'cert/:serial',
       read: async ({ params }) => {
         const name = (params['serial'] ?? '').replaceAll('-', ':').toLowerCase();
         const isCa = name === 'ca' || name === 'ca_chain';
-        if (name === 'crl') return { data: { certificate: await list(), revocation_time: 0 } };
+        if (name === 'crl') return { data: { certificate: await listPem(), revocation_time: 0 } };
         const certificate = isCa ? caOf() : state.issued.get(name);
         if (certificate === undefined) return undefined;
         const revokedMs = state.revoked.get(certificate.serial);
