@@ -68,10 +68,10 @@ export interface Agent {
   readonly clock: Clock;
   /**
    * Hasty: children that do not end are killed after a moment, and leases that cannot be revoked at once are left to
-   * their end. Else each child has its `stop.timeout`. `shouldRevoke`: nothing comes after this agent, so every lease and
-   * token of its logins is revoked, whatever `on_exit` says.
+   * their end. Else each child has its `stop.timeout`. `revokes`: nothing comes after this agent, so every lease and token
+   * of its logins is revoked, whatever `on_exit` says; with `all` the certificates and tokens that have no lease too.
    */
-  close(options: { isHasty: boolean; shouldRevoke?: boolean }): Promise<void>;
+  close(options: { isHasty: boolean; revokes?: 'leases' | 'all' | undefined }): Promise<void>;
 }
 
 export async function createAgent(options: AgentOptions): Promise<Agent> {
@@ -214,6 +214,11 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     reload: () => live.reload(),
     rotate: (name, request) => rotateNow(core, name, request),
     setLogLevel: logLevel.set,
+    livesOn: () =>
+      core.engine.lasting().flatMap(({ key, why }) => {
+        const names = core.names.namesOf(key);
+        return (names.length === 0 ? [key] : names).map((name) => ({ name, why }));
+      }),
     quit: (wish) => quit.resolve(wish ?? { revoke: false }),
     explain: (subject) => explainSubject(subject, core, sources, live.now().hooks),
     nearestSubject: (subject) => nearestSubject(subject, statusOf(sources)),
@@ -255,10 +260,10 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     status: () => statusOf(sources),
     refresh,
     reload: live.reload,
-    async close({ isHasty, shouldRevoke = false }) {
+    async close({ isHasty, revokes }) {
       isClosing = true;
       const deadlines = stopDeadlines(isHasty, live.now());
-      if (!shouldRevoke) tellLostLogins(core, logger);
+      if (revokes === undefined) tellLostLogins(core, logger);
       notifier?.send('STOPPING=1');
       readiness?.close();
       stopTrimming?.();
@@ -275,7 +280,11 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       serving?.ledger.close();
       core.environments.close();
       const signal = AbortSignal.timeout(deadlines.upstreamMs);
-      const { logins } = await core.engine.close({ signal, onExit: shouldRevoke ? 'revoke' : undefined });
+      const { logins } = await core.engine.close({
+        signal,
+        onExit: revokes && 'revoke',
+        revokesAll: revokes === 'all',
+      });
       await core.upstreams.close({ leases: core.engine.leases(), logins, signal });
       core.index.close();
       serving?.audit.close();

@@ -2,8 +2,11 @@
 import type { RefreshOutcome, RotateAnswer } from '../api/admin.ts';
 import { describeError, errorCode, LatchkeyError } from '../base/errors.ts';
 import { nearest } from '../base/text/nearest.ts';
+import type { RotateResult } from '../lease/track/rotate-track.ts';
 import { shownVersion } from '../store/secret-version.ts';
 import type { Core } from './wire.ts';
+
+const noResult: Omit<RotateResult, 'key'> = { outcome: 'failed', isChanged: false, old: 'none' };
 
 /** Resolves when files and programs have it, or what stands in their way is known. Rejects `not_found`. */
 export async function rotateNow(
@@ -16,7 +19,7 @@ export async function rotateNow(
   const begin = performance.now();
   const [result] = await core.engine.rotate([entry.key], { revokeNow, signal });
   await core.files.idle();
-  const { outcome, isChanged, old, error } = result ?? { outcome: 'failed', isChanged: false, old: 'none' };
+  const { outcome, isChanged, old, note, error } = result ?? noResult;
   const behind = core.files
     .status()
     .filter(({ state, versions }) => state !== 'current' && Object.hasOwn(versions, entry.key))
@@ -29,6 +32,7 @@ export async function rotateNow(
     version: entry.current === undefined ? null : shownVersion(entry.current),
     milliseconds: Math.round(performance.now() - begin),
     behind,
+    ...(note === undefined ? {} : { note }),
     ...(error === undefined ? {} : { error: { code: errorCode(error), message: describeError(error) } }),
   };
 }

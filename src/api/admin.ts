@@ -28,6 +28,8 @@ export interface RotateAnswer {
   readonly changed: boolean;
   /** What becomes of the one before: `lives` to its own end, because it has no lease or was not revoked. */
   readonly old: 'none' | 'retires' | 'revoked' | 'lives';
+  /** Why it lives though it was to go, or how another value comes of what upstream only stores. */
+  readonly note?: string;
   readonly version: number | null;
   /** Until files were committed and programs told. */
   readonly milliseconds: number;
@@ -51,6 +53,8 @@ export interface StopRequest {
 export interface StopAnswer {
   readonly status: 'stopping';
   readonly pid: number;
+  /** With `revoke`: what lives on to its own end all the same, because nothing takes it back. */
+  readonly lives_on: readonly { readonly name: string; readonly why: string }[];
 }
 
 export interface RefreshAnswer {

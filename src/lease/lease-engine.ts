@@ -26,6 +26,7 @@ import { createRunMemory } from './run/run-memory.ts';
 import type { StateFile } from './run/state-file.ts';
 import { createWrittenValues, type WrittenValues } from './run/written-values.ts';
 import { createSourceTable } from './source-table.ts';
+import { lastingOf, revokeUnleased } from './track/end-old.ts';
 import { createMintFloor } from './track/mint-floor.ts';
 import type { AskMode, AskResult } from './track/one-at-a-time.ts';
 import { noSuchEntry, type RotateOptions, type RotateResult, rotateTrack } from './track/rotate-track.ts';
@@ -91,7 +92,7 @@ export interface LeaseEngine extends Usage {
   /**
    * Makes another credential or certificate for each of these entries now, whatever the mint floor says, as a rotation
    * like any other: users get the new one before the old one goes. Nothing is made where upstream only stores the secret.
-   * With `revokeNow` it resolves when the old one is gone, or could not be revoked.
+   * With `revokeNow` it resolves when the old one is gone, or could not be revoked; what has no lease is revoked by it too.
    */
   rotate(keys: readonly string[], options?: RotateOptions): Promise<RotateResult[]>;
   /** An event says that `path` (as the API spells it) changed. */
@@ -111,6 +112,8 @@ export interface LeaseEngine extends Usage {
   /** Writes the state file soon, whether anything has changed or not. */
   remember(): void;
   leases(): Iterable<LeaseStatus>;
+  /** What lives on to its own end, whatever is revoked, and why. */
+  lasting(): { readonly key: string; readonly why: string }[];
   /** Owns what a caller's own request just got and can be renewed: renewed while it is wanted, the agent's own revoked at exit. */
   hold(loan: Loan): HeldLease;
   /** Upstreams whose login ends with this run: what it was done with is used up, and there is no way to hand it on. */
@@ -125,6 +128,8 @@ export interface LeaseEngine extends Usage {
   close(options: {
     signal: AbortSignal;
     onExit?: EntryPolicy['onExit'] | undefined;
+    /** What was issued without a lease is revoked too. */
+    revokesAll?: boolean | undefined;
   }): Promise<{ logins: ReadonlySet<string> }>;
 }
 
@@ -176,6 +181,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     }),
   });
   const floor = createMintFloor(limits.schedule);
+  const ending = { clock, store, book, sources, logger, observer, signal: life.signal };
   const tracks = createTrackTable({
     store,
     clock,
@@ -254,25 +260,13 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     for (const track of tracks.ofUpstream(upstream)) track.replan();
   }
 
-  function tracksOf(keys: Iterable<string>): { wanted: Map<SecretTrack, string[]>; unknown: string[] } {
-    const wanted = new Map<SecretTrack, string[]>();
-    const unknown: string[] = [];
-    for (const key of keys) {
-      const track = tracks.ofEntry(key);
-      if (track === undefined) unknown.push(key);
-      else wanted.set(track, [...(wanted.get(track) ?? []), key]);
-    }
-    return { wanted, unknown };
-  }
-
   async function rotate(
     keys: readonly string[],
     { revokeNow = false, signal }: RotateOptions = {},
   ): Promise<RotateResult[]> {
     watch.check();
-    const { wanted, unknown } = tracksOf(keys);
-    const parts = { clock, store, book, signal: life.signal };
-    const asked = Promise.all([...wanted].map(([track, own]) => rotateTrack(track, own, revokeNow, parts)));
+    const { wanted, unknown } = tracks.ofEntries(keys);
+    const asked = Promise.all([...wanted].map(([track, own]) => rotateTrack(track, own, revokeNow, ending)));
     const results = await (signal === undefined ? asked : orAborted(asked, signal));
     const failed = { outcome: 'failed', isChanged: false, old: 'none' } as const;
     return [...results.flat(), ...unknown.map((key) => ({ key, ...failed, error: noSuchEntry(key) }))];
@@ -292,7 +286,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     { signal, replace = false }: { signal?: AbortSignal; replace?: boolean } = {},
   ): Promise<RefreshResult[]> {
     watch.check();
-    const { wanted, unknown } = tracksOf(keys ?? tracks.entryKeys());
+    const { wanted, unknown } = tracks.ofEntries(keys ?? tracks.entryKeys());
     const mode = replace && keys !== undefined ? 'replace' : 'check';
     const asked = Promise.all([...wanted].map(([track, own]) => refreshTrack(own, track, mode)));
     const results = await (signal === undefined ? asked : orAborted(asked, signal));
@@ -372,10 +366,11 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
         yield { key, upstream, leaseId, state: leaseState, expiresAt, onExit: policy.onExit };
       }
     },
+    lasting: () => lastingOf(store, sources),
     hold: (loan) => holdLease(loan, { book, clock, signal: life.signal, lookAtClock: watch.check }),
     lostLogins: memory.lostLogins,
     quiesce,
-    async close({ signal, onExit }) {
+    async close({ signal, onExit, revokesAll = false }) {
       quiesce();
       watch.close();
       lastRun.close();
@@ -386,6 +381,8 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
         signal,
         onExit,
         stopTracks: () => Promise.all(Array.from(tracks.all(), (track) => track.stop())),
+        revokeUnleased: () =>
+          revokesAll ? revokeUnleased(tracks.all(), { ...ending, signal }) : Promise.resolve(),
         giveUp: () => life.abort(new LatchkeyError('aborted', 'the agent is closing')),
       });
       return { logins: await memory.finish({ forgetsAll: onExit === 'revoke' }) };

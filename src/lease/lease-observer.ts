@@ -8,4 +8,6 @@ export interface LeaseObserver {
   answered?(entryKeys: Iterable<string>, failure: unknown): void;
   /** Upstream has revoked a lease that nobody used any more, or the try has failed. */
   revoked?(upstream: string, leaseId: string, failure: unknown): void;
+  /** The same of a superseded version without a lease, by the number that this entry gave it. */
+  withdrawn?(entryKey: string, version: number, failure: unknown): void;
 }

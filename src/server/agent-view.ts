@@ -79,6 +79,8 @@ export interface AgentView {
   rotate(name: string, request: { revokeNow: boolean; signal: AbortSignal }): Promise<RotateAnswer>;
   /** Of the log, from now on; without a level what the config says. */
   setLogLevel(level: LogLevel | undefined, forMs: number | undefined): LogStatus;
+  /** What was issued and lives on to its own end, whatever is revoked, and why. */
+  livesOn(): { readonly name: string; readonly why: string }[];
   /** Begins the agent's orderly end. */
   quit(options?: { revoke: boolean }): void;
   /** GetSecretValue of AWS, by any id. Absent: there is no such upstream. */

@@ -37,6 +37,14 @@ export interface LeaseRequests {
   issuerEndsAt?(leaseId: string): number | undefined;
 }
 
+/** For upstreams that issue what has no lease, or what outlives it. */
+export interface RevocationRequests {
+  /** Why no revocation ends it before its own end, not even that of its lease, and what helps; undefined: one does. */
+  whyLasting(reference: Reference, answer: SecretAnswer): string | undefined;
+  /** Ends one that has no lease; of one that is gone already it resolves too. */
+  revoke(reference: Reference, answer: SecretAnswer, options: RequestOptions): Promise<void>;
+}
+
 /** For upstreams that are logged in to: what the next run of the agent may go on with. */
 export interface LoginHandOver {
   /** A secret text for `resume`; undefined: there is no login, or it is not the agent's own. */
@@ -52,6 +60,8 @@ export interface ReadableSource {
   readonly name: string;
   /** Absent: nothing that it gives is renewed or revoked. */
   readonly leases?: LeaseRequests;
+  /** Absent: nothing that it gives without a lease can be revoked. */
+  readonly revocation?: RevocationRequests;
   /** Absent: there is none, or it is repeated by every run. */
   readonly login?: LoginHandOver;
   /** `known`: what it gave the last time; where nothing has changed it may give that back as it is. */
@@ -62,6 +72,8 @@ export interface ReadableSource {
     version: SecretVersion,
     options: RequestOptions,
   ): Promise<boolean | undefined>;
+  /** How another value gets there of what `rotate` cannot make anew, as the end of a sentence; absent: it is written there. */
+  howToReplace?(reference: Reference, version: SecretVersion): string | undefined;
   /** The server as a whole does not serve, or no login is to be had: asking is pointless until the listener tells that it does. Absent: never. */
   isAway?(): boolean;
   /**

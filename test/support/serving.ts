@@ -73,6 +73,7 @@ export async function startServing(options: ServingOptions = {}) {
     mayHaveChanged() {},
     reload: async () => ({ changed: [] }),
     explain: () => undefined,
+    livesOn: () => [],
     nearestSubject: () => undefined,
     drill: async (name, { kind }) => ({ name, kind, consumers: [] }),
     setLogLevel: () => ({ level: 'info', config_level: 'info', until: null }),

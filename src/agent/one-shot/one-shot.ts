@@ -99,7 +99,7 @@ async function withCore<T>(
   } finally {
     const deadline = AbortSignal.timeout(closeDeadlineMs);
     // Before the files let go of their secrets: their leases would be revoked.
-    await core.engine.close({ signal: deadline, onExit });
+    await core.engine.close({ signal: deadline, onExit, revokesAll: onExit === 'revoke' });
     await core.files.close({ signal: deadline });
     await core.upstreams.close({ leases: core.engine.leases(), signal: deadline });
     core.index.close();

@@ -69,7 +69,7 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
     }
   } finally {
     // No next start would take its leases over.
-    await agent.close({ isHasty: false, shouldRevoke: true });
+    await agent.close({ isHasty: false, revokes: 'leases' });
   }
 }
 

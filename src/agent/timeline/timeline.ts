@@ -169,10 +169,19 @@ export function createTimeline({ store, clock, observe }: TimelineOptions): Time
     const rotation = byLease.get(id);
     if (rotation === undefined) return;
     if (failure === undefined) byLease.delete(id);
+    recordRevoked(rotation, failure);
+  }
+
+  function recordRevoked(rotation: Rotation, failure: unknown): void {
     const told =
       failure === undefined ? {} : { failure: { code: errorCode(failure), message: describeError(failure) } };
     const since = rotation.steps.findLast(({ step }) => step === 'let_go')?.at;
     record(rotation, 'revoked', { ...told, ...(since === undefined ? {} : { since }) });
+  }
+
+  function withdrawn(key: string, version: number, failure: unknown): void {
+    const rotation = ring.of(key).find(({ from }) => from?.number === version);
+    if (rotation !== undefined) recordRevoked(rotation, failure);
   }
 
   function rotationOf(
@@ -221,6 +230,7 @@ export function createTimeline({ store, clock, observe }: TimelineOptions): Time
         }
       },
       revoked,
+      withdrawn,
     },
     stepped(group) {
       const subjects = group.destinations.map((destination) => `file:${destination}`);

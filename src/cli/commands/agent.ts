@@ -60,7 +60,7 @@ export async function runAgent(
   });
   const over = new AbortController();
   let removePidFile: (() => void) | undefined;
-  let shouldRevoke = false;
+  let revokes: 'all' | undefined;
   asked.of(agent);
   try {
     await agent.start();
@@ -68,14 +68,14 @@ export async function runAgent(
     const lifeEnds = untilLifeEnds(agent, config.life, over.signal);
     lifeEnds.catch(() => undefined); // aborted below, when something else came first
     const quit = agent.quitting.then(({ revoke }) => {
-      shouldRevoke = revoke;
+      if (revoke) revokes = 'all';
     });
     const end = await Promise.race([agent.failed, quit, untilAborted(stop.signal), lifeEnds]);
     if (typeof end === 'number') return end;
     return end instanceof Error ? told(end) : 0;
   } finally {
     over.abort();
-    await agent.close({ isHasty: stop.signal.reason === 'SIGINT', shouldRevoke });
+    await agent.close({ isHasty: stop.signal.reason === 'SIGINT', revokes });
     removePidFile?.();
     asked.dispose();
     stop.dispose();

@@ -30,23 +30,28 @@ export async function runRotate(options: RotateOptions): Promise<number> {
   if (options.json) printJson({ results: answers });
   const failed = answers.find(({ error }) => error !== undefined)?.error;
   if (failed !== undefined) return errorCodes[failed.code].exit;
-  const isDone = ({ outcome, old, behind }: RotateAnswer) =>
-    outcome === 'rotated' && behind.length === 0 && !(options.revokeNow && old === 'lives');
-  return answers.every(isDone) ? 0 : 1;
+  return answers.every((answer) => isDone(answer, options.revokeNow)) ? 0 : 1;
 }
 
-/** Where it leaked, more is left to do. */
-const stillGood =
-  'the old one is still good to its own end: no lease of it was revoked; revoke it in the vault (a certificate: `vault write pki/revoke serial_number=…`)';
+function isDone({ outcome, changed, old, behind }: RotateAnswer, revokeNow: boolean): boolean {
+  if (behind.length > 0 || outcome === 'failed') return false;
+  if (outcome === 'not_issued') return changed && !revokeNow;
+  return !(revokeNow && old === 'lives');
+}
 
 function sentence(answer: RotateAnswer, revokeNow: boolean): string {
-  const { name, outcome, version, milliseconds, old, behind, error } = answer;
+  const { name, outcome, changed, version, milliseconds, old, note, behind, error } = answer;
   if (error !== undefined) return `${name}: not rotated: ${error.message}`;
-  if (outcome === 'not_issued') {
-    return `${name}: not rotated: upstream only stores it; it was read again, write another value there`;
-  }
   const late = behind.length === 0 ? '' : `; not in place yet: ${behind.join(', ')}`;
-  const fate = revokeNow && old === 'lives' ? stillGood : fates[old];
+  if (outcome === 'not_issued') {
+    if (changed)
+      return `${name}: upstream only stores it; read again, it has another value (version ${version})${late}`;
+    return `${name}: not rotated: upstream only stores it, and it is the same; ${note ?? 'write another value there'}`;
+  }
+  const isLeft = revokeNow && old === 'lives';
+  const fate = isLeft
+    ? `the old one is still good to its own end: ${note ?? 'it was not revoked'}`
+    : fates[old];
   const more = `\`latchkey timeline ${name}\` tells each step`;
   return `${name}: rotated to version ${version} in ${milliseconds} ms; ${fate}${late}; ${more}`;
 }

@@ -18,7 +18,9 @@ const longestMs = 120_000;
 export async function runStop(options: StopOptions): Promise<number> {
   const socketPath = await socketPathOf(options);
   if (!options.revoke) await warnOfLostLogins(socketPath);
-  const { pid } = await createTypedClient(socketPath).stop({ revoke: options.revoke });
+  const { pid, lives_on: livesOn = [] } = await createTypedClient(socketPath).stop({
+    revoke: options.revoke,
+  });
   const end = Date.now() + longestMs;
   while (await answers(socketPath)) {
     if (Date.now() > end) {
@@ -26,7 +28,10 @@ export async function runStop(options: StopOptions): Promise<number> {
     }
     await delay(lookEveryMs);
   }
-  say(`stopped: the agent with pid ${pid}${options.revoke ? ', what it was issued is revoked' : ''}`);
+  for (const { name, why } of livesOn) say(`${name}: not revoked, it lives to its own end: ${why}`);
+  const rest =
+    livesOn.length === 0 ? 'what it was issued is revoked' : 'the rest of what it was issued is revoked';
+  say(`stopped: the agent with pid ${pid}${options.revoke ? `, ${rest}` : ''}`);
   return 0;
 }
 

@@ -18,6 +18,8 @@ interface ExitSweepOptions {
   onExit: EntryPolicy['onExit'] | undefined;
   /** Resolves when no request of a track is under way. */
   stopTracks: () => Promise<unknown>;
+  /** Of what has no lease, as far as it is wanted; has an end of its own. */
+  revokeUnleased: () => Promise<unknown>;
   /** Gives every request under way up. */
   giveUp: () => void;
 }
@@ -29,6 +31,7 @@ export async function sweepAtExit({
   signal,
   onExit,
   stopTracks,
+  revokeUnleased,
   giveUp,
 }: ExitSweepOptions): Promise<void> {
   const grace = clock.setTimer(readGraceMs, giveUp);
@@ -38,7 +41,7 @@ export async function sweepAtExit({
   grace.cancel();
   if (onExit !== undefined)
     for (const lease of book.leases()) book.setPolicy(lease, { ...lease.policy, onExit });
-  await revokeAll(clock, book, signal);
+  await Promise.all([revokeAll(clock, book, signal), revokeUnleased()]);
   signal.removeEventListener('abort', giveUp);
   giveUp();
 }
@@ -50,7 +53,7 @@ async function revokeAll(clock: Clock, book: LeaseBook, signal: AbortSignal): Pr
   const due = [...book.leases()].filter((lease) => lease.policy.onExit === 'revoke');
   await Promise.all(
     due.map(async (lease) => {
-      if (!(await book.revokeNow(lease, until))) return;
+      if ((await book.revokeNow(lease, until)) !== undefined) return;
       timer.cancel();
       timer = clock.setTimer(stallMs, () => stalled.abort());
     }),

@@ -69,8 +69,8 @@ export interface LeaseBook {
   capEnd(lease: OwnedLease, endsAt: number): void;
   /** For the leases of an upstream the wall clock ran on by `jumpMs` while the monotonic one stood. */
   shift(upstream: string, jumpMs: number): void;
-  /** Revokes `lease` now, with a few tries until `signal`; resolves with whether it is gone. */
-  revokeNow(lease: OwnedLease, signal: AbortSignal): Promise<boolean>;
+  /** Revokes `lease` now, with a few tries until `signal`; resolves with what stood in the way, or undefined. */
+  revokeNow(lease: OwnedLease, signal: AbortSignal): Promise<unknown>;
   /** Stops every timer; the book stays readable. */
   stop(): void;
 }
@@ -225,6 +225,9 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
   }
 
   async function revoke(lease: OwnedLease, request: RequestOptions): Promise<void> {
+    const source = lease.issuer ?? sources.find(lease.upstream);
+    // Nothing is ended by that, so nothing is told of it.
+    if (source !== undefined && source.leases === undefined) return forget(lease);
     try {
       await sources.call(
         lease.upstream,
@@ -357,19 +360,18 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
       }
     },
     async revokeNow(lease, until) {
-      for (let attempt = 1; attempt <= 3; attempt += 1) {
+      for (let attempt = 1; ; attempt += 1) {
         try {
           await revoke(lease, { signal: until, priority: 'interactive' });
-          return true;
+          return undefined;
         } catch (error) {
           if (until.aborted || attempt === 3 || sources.isAway(lease.upstream, lease.issuer)) {
-            logger.warn({ lease: lease.key, code: errorCode(error) }, 'could not revoke a lease at exit');
-            return false;
+            logger.warn({ lease: lease.key, code: errorCode(error) }, 'could not revoke a lease');
+            return error;
           }
           await clock.sleep(100 * attempt * (1 + random()), until).catch(() => undefined);
         }
       }
-      return false;
     },
     stop() {
       for (const task of tasks.values()) task.timer?.cancel();

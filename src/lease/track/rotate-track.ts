@@ -2,11 +2,11 @@
 // one goes. The old one lives for its overlap, or, after a leak, no longer than its users need to move.
 
 import { LatchkeyError } from '../../base/errors.ts';
-import type { Clock } from '../../base/time/clock.ts';
 import type { Entry } from '../../store/entry.ts';
-import type { Store } from '../../store/store.ts';
+import type { SecretVersion } from '../../store/secret-version.ts';
 import type { LeaseBook } from '../book/lease-book.ts';
 import type { OwnedLease } from '../book/owned-lease.ts';
+import { type EndParts, endOld, type OldFate } from './end-old.ts';
 import type { SecretTrack } from './secret-track.ts';
 import { isMinted } from './secret-view.ts';
 
@@ -19,11 +19,10 @@ export interface RotateResult {
   readonly outcome: 'rotated' | 'not_issued' | 'failed';
   readonly isChanged: boolean;
   readonly error?: unknown;
-  /**
-   * What becomes of the one before. `retires`: revoked `overlap` after its last user has moved. `revoked`: it is gone.
-   * `lives`: to its own end, because it has no lease or upstream did not revoke it. `none`: there was none.
-   */
-  readonly old: 'none' | 'retires' | 'revoked' | 'lives';
+  /** What becomes of the one before; `none`: there was none. */
+  readonly old: OldFate['old'] | 'none';
+  /** Why it lives though it was to go, or how another value comes of what upstream only stores: the end of a sentence. */
+  readonly note?: string;
 }
 
 export interface RotateOptions {
@@ -33,61 +32,48 @@ export interface RotateOptions {
   readonly signal?: AbortSignal;
 }
 
-interface Parts {
-  readonly clock: Clock;
-  readonly store: Store;
-  readonly book: LeaseBook;
-  /** Ends with the engine. */
-  readonly signal: AbortSignal;
-}
-
-/** How long users of a leaked credential may take to move. */
-const moveMs = 10_000;
-const revokeMs = 5000;
-
 /** `keys` are entries of `track`. */
 export async function rotateTrack(
   track: SecretTrack,
   keys: readonly string[],
   revokeNow: boolean,
-  parts: Parts,
+  parts: EndParts,
 ): Promise<RotateResult[]> {
   const [entry] = keys.flatMap((key) => parts.store.find(key) ?? []);
-  const before = leaseOf(entry, parts.book);
-  const had = entry?.current;
+  const lease = leaseOf(entry, parts.book);
+  const versions = currentOf(keys, parts);
   const { outcome, error } = await track.ask('rotate', 'interactive', 'asked');
   const isChanged = outcome === 'changed';
   if (error !== undefined) {
-    const old = had === undefined ? 'none' : 'lives';
+    const old = versions.size === 0 ? 'none' : 'lives';
     return keys.map((key) => ({ key, outcome: 'failed', isChanged, error, old }));
   }
   const { value } = track.view();
   if (value === undefined || !isMinted(value.kind)) {
-    return keys.map((key) => ({ key, outcome: 'not_issued', isChanged, old: 'none' }));
+    const note = entry && !isChanged ? howToReplace(entry, parts) : {};
+    return keys.map((key) => ({ key, outcome: 'not_issued', isChanged, old: 'none', ...note }));
   }
-  const old = had === undefined ? 'none' : await end(before, revokeNow, parts);
-  return keys.map((key) => ({ key, outcome: 'rotated', isChanged, old }));
+  const { reference } = track;
+  const fate =
+    versions.size === 0
+      ? ({ old: 'none' } as const)
+      : await endOld({ reference, versions, lease }, revokeNow, parts);
+  return keys.map((key) => ({ key, outcome: 'rotated', isChanged, ...fate }));
 }
 
-async function end(
-  lease: OwnedLease | undefined,
-  revokeNow: boolean,
-  { clock, book, signal }: Parts,
-): Promise<RotateResult['old']> {
-  if (lease === undefined) return 'lives';
-  if (!revokeNow) return book.has(lease) ? 'retires' : 'revoked';
-  const gone = book.condemn(lease);
-  const ending = new AbortController();
-  const until = AbortSignal.any([signal, ending.signal]);
-  const late = clock.sleep(moveMs, until).then(
-    () => book.revokeNow(lease, until),
-    () => undefined, // it went before, or the engine closes
+function currentOf(keys: readonly string[], { store }: EndParts): Map<string, SecretVersion> {
+  return new Map(
+    keys.flatMap((key) => {
+      const current = store.find(key)?.current;
+      return current === undefined ? [] : [[key, current] as const];
+    }),
   );
-  const deadline = clock.setTimer(moveMs + revokeMs, () => ending.abort());
-  await Promise.race([gone, late]);
-  deadline.cancel();
-  ending.abort();
-  return book.has(lease) ? 'lives' : 'revoked';
+}
+
+function howToReplace({ reference, current }: Entry, { sources }: EndParts): { note?: string } {
+  const source = sources.find(reference.upstream);
+  const note = current && source?.howToReplace?.(reference, current);
+  return note === undefined ? {} : { note };
 }
 
 function leaseOf(entry: Entry | undefined, book: LeaseBook): OwnedLease | undefined {

@@ -1,21 +1,15 @@
 // Runs the state of one secret: its members in the store, its timer, its requests. What an event means is decided in
 // track-state.ts, when to ask in schedule-policy.ts.
 
-import type { Logger } from '../../base/logger.ts';
-import { type Clock, type Timer, wallAt } from '../../base/time/clock.ts';
+import { type Timer, wallAt } from '../../base/time/clock.ts';
 import { defaultEntryPolicy, type EntryPolicy, mergePolicies } from '../../store/entry.ts';
 import type { Notice, NoticedBy } from '../../store/notice.ts';
 import type { Reference } from '../../store/reference.ts';
 import type { Priority, Urgency } from '../../store/secret-reading.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
-import type { Store } from '../../store/store.ts';
-import type { LeaseBook } from '../book/lease-book.ts';
 import type { OwnedLease } from '../book/owned-lease.ts';
-import type { LeaseObserver } from '../lease-observer.ts';
-import { type HandOver, type IssuedValue, issuedValue, restoredValue } from '../run/hand-over.ts';
-import type { SourceTable } from '../source-table.ts';
+import { type IssuedValue, issuedValue, restoredValue } from '../run/hand-over.ts';
 import { expiryAt, isOutage, stateOnFailure } from './failure-policy.ts';
-import type { MintFloor } from './mint-floor.ts';
 import { type AskMode, type AskResult, closing, createAsking } from './one-at-a-time.ts';
 import {
   noticedBy,
@@ -24,13 +18,11 @@ import {
   planAfterRecovery,
   planNext,
   requestFor,
-  type ScheduleLimits,
   slackOf,
 } from './schedule-policy.ts';
 import { createSecretRequests, type Reading } from './secret-requests.ts';
 import { isMinted, isUrgent, type SecretView } from './secret-view.ts';
-import type { SharedTimers } from './shared-timers.ts';
-import type { TellNews } from './tell-news.ts';
+import type { TrackParts } from './track-parts.ts';
 import {
   confirmedAtOf,
   initialState,
@@ -43,27 +35,6 @@ import {
   transition,
   viewOf,
 } from './track-state.ts';
-
-/** What all tracks share. */
-export interface TrackParts {
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly limits: ScheduleLimits;
-  readonly logger: Logger;
-  readonly tell: TellNews;
-  readonly sources: SourceTable;
-  readonly book: LeaseBook;
-  readonly floor: MintFloor;
-  readonly timers: SharedTimers;
-  /** Absent: nothing is handed from run to run. */
-  readonly handOver: HandOver | undefined;
-  /** What the config calls an entry. */
-  readonly namesOf: (entryKey: string) => readonly string[];
-  readonly observer: LeaseObserver;
-  /** Ends with the engine. */
-  readonly signal: AbortSignal;
-}
 
 export interface SecretTrack {
   canonicalKey(): string;
@@ -86,6 +57,8 @@ export interface SecretTrack {
   view(): SecretView;
   /** What the next run may go on with: what was issued and lives, for each entry. */
   issued(): IssuedValue[];
+  /** The answer in use that was issued, and has no lease. */
+  unleased(): SecretAnswer | undefined;
   /** Stops the schedule and gives up what can be repeated; resolves when nothing is in flight. */
   stop(): Promise<void>;
 }
@@ -333,10 +306,16 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
     return state.value?.lease !== undefined && book.has(state.value.lease);
   }
 
+  function minted(): TrackState['value'] {
+    const isLiving = state.value?.lease === undefined || hasLivingLease();
+    return isLiving && !state.isExpired && state.value && isMinted(state.value.answer.kind)
+      ? state.value
+      : undefined;
+  }
+
   function issued(): IssuedValue[] {
-    const { value, isExpired } = state;
-    if (value === undefined || isExpired || !isMinted(value.answer.kind)) return [];
-    if ((value.lease !== undefined && !hasLivingLease()) || policy()?.onExit !== 'keep') return [];
+    const value = minted();
+    if (value === undefined || policy()?.onExit !== 'keep') return [];
     return [...members].map((key) => issuedValue(reference.upstream, key, value, clock));
   }
 
@@ -388,6 +367,10 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
     },
     view,
     issued,
+    unleased() {
+      const answer = minted()?.answer;
+      return answer?.lease === undefined ? answer : undefined;
+    },
     async stop() {
       phase = 'stopped';
       set(undefined);

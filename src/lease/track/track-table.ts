@@ -1,6 +1,7 @@
 // Which track keeps which entry of the store: one track for each secret, however its path is spelled.
 import type { Entry } from '../../store/entry.ts';
-import { createSecretTrack, type SecretTrack, type TrackParts } from './secret-track.ts';
+import { createSecretTrack, type SecretTrack } from './secret-track.ts';
+import type { TrackParts } from './track-parts.ts';
 
 export interface TrackTable {
   /** The entry's track begins to keep it, and is made if nobody else wanted its secret. */
@@ -11,6 +12,8 @@ export interface TrackTable {
   entryKeys(): Iterable<string>;
   all(): Iterable<SecretTrack>;
   ofUpstream(name: string): SecretTrack[];
+  /** With the entries of `keys` that each keeps, and the keys that none does. */
+  ofEntries(keys: Iterable<string>): { wanted: Map<SecretTrack, string[]>; unknown: string[] };
   /** Forgets the tracks that are over. */
   sweep(): void;
 }
@@ -54,6 +57,16 @@ export function createTrackTable(parts: TrackParts): TrackTable {
     entryKeys: () => byEntry.keys(),
     all: () => tracks.values(),
     ofUpstream: (name) => [...tracks.values()].filter((track) => track.reference.upstream === name),
+    ofEntries(keys) {
+      const wanted = new Map<SecretTrack, string[]>();
+      const unknown: string[] = [];
+      for (const key of keys) {
+        const track = byEntry.get(key);
+        if (track === undefined) unknown.push(key);
+        else wanted.set(track, [...(wanted.get(track) ?? []), key]);
+      }
+      return { wanted, unknown };
+    },
     sweep() {
       for (const [key, track] of tracks) if (track.isOver()) tracks.delete(key);
     },

@@ -129,8 +129,14 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
 
   async function stop(exchange: Exchange): Promise<void> {
     const body = await jsonBody(exchange);
-    exchange.response.once('finish', () => view.quit({ revoke: body['revoke'] === true }));
-    exchange.answerJson(200, { status: 'stopping', pid: process.pid } satisfies StopAnswer);
+    const revoke = body['revoke'] === true;
+    exchange.response.once('finish', () => view.quit({ revoke }));
+    const livesOn = revoke ? view.livesOn() : [];
+    exchange.answerJson(200, {
+      status: 'stopping',
+      pid: process.pid,
+      lives_on: livesOn,
+    } satisfies StopAnswer);
   }
 
   async function accessTest(exchange: Exchange): Promise<void> {

@@ -119,6 +119,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     serverClock,
     onLease: origins.add,
     onLeaseGone: origins.remove,
+    isOwnToken: (token) => session.recentTokens().some((own) => own.text() === token),
   });
   const rights = createVaultRights({
     authorised,
@@ -248,6 +249,12 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
         return expiresAt === undefined ? undefined : clock.wall() + (expiresAt - clock.now());
       },
     },
+    revocation: {
+      whyLasting: secrets.revocation.whyLasting,
+      revoke: (reference, answer, request) =>
+        bound(request, (sent) => secrets.revocation.revoke(reference, answer, sent)),
+    },
+    howToReplace: secrets.howToReplace,
     vault: {
       namespace: () => config.namespace,
       accessor: () => session.status().login.accessor,

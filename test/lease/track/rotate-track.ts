@@ -1,5 +1,9 @@
 import t from 'tap';
-import { unavailable } from '../../support/fake-upstream.ts';
+import { describeError } from '../../../src/base/errors.ts';
+import { UpstreamError } from '../../../src/base/upstream-error.ts';
+import type { Reference } from '../../../src/store/reference.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
+import { createFakeUpstream, unavailable } from '../../support/fake-upstream.ts';
 import { createLeaseHarness } from '../../support/lease-harness.ts';
 
 const second = 1000;
@@ -89,6 +93,126 @@ t.test('says when the old one could not be revoked', async (t) => {
     'a certificate has no lease',
   );
   await close();
+});
+
+function withRevocation(fault: () => Error | undefined, why?: string) {
+  const clock = createFakeClock();
+  const asked: string[] = [];
+  const upstream = Object.assign(createFakeUpstream({ clock }), {
+    revocation: {
+      whyLasting: () => why,
+      async revoke({ path }: Reference) {
+        asked.push(path);
+        const error = fault();
+        if (error !== undefined) throw error;
+      },
+    },
+  });
+  upstream.setCertificate('pki/issue/web', { ttlSeconds: 3600 });
+  const withdrawn: [number, unknown][] = [];
+  const observer = {
+    withdrawn: (_key: string, version: number, failure: unknown) => void withdrawn.push([version, failure]),
+  };
+  return { ...createLeaseHarness({ clock, upstream, observer }), asked, withdrawn };
+}
+
+t.test('a leaked certificate is revoked without a lease, when its users have moved', async (t) => {
+  const { clock, store, engine, open, during, asked, withdrawn, close } = withRevocation(() => undefined);
+  const { key } = open('pki/issue/web');
+  engine.start();
+  await clock.advance(second);
+  t.match(await during(engine.rotate([key]), 100), [{ outcome: 'rotated', old: 'lives' }]);
+  t.strictSame(asked, [], 'only after a leak');
+  store.hold('file', key, 2);
+  store.listen({
+    changed: (_entry, { number }) => void clock.setTimer(second, () => store.hold('file', key, number)),
+  });
+  const rotated = engine.rotate([key], { revokeNow: true });
+  await clock.advance(900);
+  t.strictSame(asked, [], 'not before');
+  await clock.advance(200);
+  t.strictSame(asked, ['pki/issue/web']);
+  t.strictSame(await rotated, [{ key, outcome: 'rotated', isChanged: true, old: 'revoked' }]);
+  t.strictSame(withdrawn, [[2, undefined]]);
+  await close();
+  t.equal(clock.pending, 0);
+});
+
+t.test('a leaked certificate goes after 10 s even if somebody does not move', async (t) => {
+  const { clock, store, engine, open, asked, close } = withRevocation(() => undefined);
+  const { key } = open('pki/issue/web');
+  engine.start();
+  await clock.advance(second);
+  store.hold('file', key, 1);
+  const rotated = engine.rotate([key], { revokeNow: true });
+  await clock.advance(9 * second);
+  t.strictSame(asked, []);
+  await clock.advance(2 * second);
+  t.match(await rotated, [{ old: 'revoked' }]);
+  await close();
+});
+
+t.test('a revocation is tried again while upstream is away, and not where it is denied', async (t) => {
+  for (const [error, tries] of [
+    [unavailable(), 3],
+    [new UpstreamError('denied', 'denied by policy', { remedy: 'allow update on "pki/revoke-with-key"' }), 1],
+  ] as const) {
+    const { clock, engine, open, during, asked, withdrawn, close } = withRevocation(() => error);
+    const { key } = open('pki/issue/web');
+    engine.start();
+    await clock.advance(second);
+    const [result] = await during(engine.rotate([key], { revokeNow: true }), 10 * second);
+    t.match(result, { outcome: 'rotated', old: 'lives', note: describeError(error) });
+    t.equal(asked.length, tries);
+    t.strictSame(withdrawn, [[1, error]]);
+    await close();
+  }
+});
+
+t.test('what nothing takes back is said to live, and nothing is asked', async (t) => {
+  const { clock, engine, open, during, asked, close } = withRevocation(() => undefined, 'it is signed');
+  const { key } = open('pki/issue/web');
+  engine.start();
+  await clock.advance(second);
+  t.match(await during(engine.rotate([key], { revokeNow: true }), second), [
+    { outcome: 'rotated', old: 'lives', note: 'it is signed' },
+  ]);
+  t.strictSame(engine.lasting(), [{ key, why: 'it is signed' }]);
+  t.strictSame(asked, []);
+  await close();
+});
+
+t.test('what is lent by an upstream that keeps no leases is not said to be revoked', async (t) => {
+  const clock = createFakeClock();
+  const { leases, ...without } = createFakeUpstream({ clock });
+  without.setLeased(creds, { ttlSeconds: 3600 });
+  const revoked: string[] = [];
+  const observer = { revoked: (_upstream: string, id: string) => void revoked.push(id) };
+  const harness = createLeaseHarness({ clock, upstreams: new Map([['vault', without]]), observer });
+  const { key } = harness.open(creds);
+  harness.engine.start();
+  await clock.advance(second);
+  for (const revokeNow of [false, true]) {
+    const [result] = await harness.during(harness.engine.rotate([key], { revokeNow }), 20 * second);
+    t.match(result, { outcome: 'rotated', old: 'lives' });
+    if (revokeNow) t.match(result?.note, /upstream vault has no request that takes it back/);
+  }
+  t.match(harness.engine.lasting(), [{ key, why: /no request that takes it back/ }]);
+  await harness.close();
+  t.strictSame(revoked, []);
+});
+
+t.test('an end for good revokes what has no lease, one with a next start does not', async (t) => {
+  for (const revokesAll of [false, true]) {
+    const { clock, engine, open, asked } = withRevocation(() => undefined);
+    open('pki/issue/web');
+    engine.start();
+    await clock.advance(second);
+    const closing = engine.close({ signal: new AbortController().signal, onExit: 'revoke', revokesAll });
+    await clock.advance(10 * second);
+    await closing;
+    t.strictSame(asked, revokesAll ? ['pki/issue/web'] : []);
+  }
 });
 
 t.test(

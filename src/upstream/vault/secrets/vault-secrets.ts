@@ -19,6 +19,8 @@ import type { SessionToken } from '../session/session-token.ts';
 import { longestSeconds, seconds } from './issued-life.ts';
 import { apiPath, type Mount, metadataPath } from './kv-path-policy.ts';
 import { createMountTable } from './mount-table.ts';
+import { howToReplace } from './revocation-policy.ts';
+import { createRevocationRequests } from './revocation-requests.ts';
 import { isSameAnswer, markOfAnswer } from './same-answer.ts';
 import { toSecretAnswer } from './secret-answer.ts';
 
@@ -29,10 +31,13 @@ export interface VaultSecretsOptions {
   /** A lease was issued under this token. */
   readonly onLease: (leaseId: string, token: SessionToken) => void;
   readonly onLeaseGone: (leaseId: string) => void;
+  readonly isOwnToken: (token: string) => boolean;
 }
 
 export interface VaultSecrets
-  extends Required<Pick<ReadableSource, 'read' | 'isCurrent' | 'canonicalKey' | 'leases'>> {
+  extends Required<
+    Pick<ReadableSource, 'read' | 'isCurrent' | 'canonicalKey' | 'leases' | 'revocation' | 'howToReplace'>
+  > {
   /** With a slash at the end; undefined while it is not known. */
   mountOf(path: string): string | undefined;
   /** Asks where it is not known; undefined when the server does not tell. */
@@ -189,6 +194,12 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
       return found === undefined ? undefined : found !== 'no';
     },
     leases: { renew, revoke },
+    revocation: createRevocationRequests({
+      authorised,
+      mountOf: mounts.find,
+      isOwnToken: options.isOwnToken,
+    }),
+    howToReplace: (reference, version) => howToReplace(reference, mounts.find(reference.path), version),
     mountOf: (path) => mounts.find(path)?.prefix,
     findMount: mounts.resolve,
     canonicalKey(reference) {
