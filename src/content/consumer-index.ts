@@ -7,6 +7,8 @@ import type { LookupAnswer, LookupSecret } from '../template/exec/lookup.ts';
 import { toLookupSecret, toNames } from './lookup-secret.ts';
 
 export interface IndexedConsumer {
+  /** Who it is for: `file:/etc/app.conf`. */
+  readonly id: string;
   /** The answer to a lookup of this key may differ now; called synchronously from the store. */
   noteChange(entry: Entry): void;
   /** What else it uses. */
@@ -16,6 +18,8 @@ export interface IndexedConsumer {
 export interface ConsumerIndex {
   add(key: string, consumer: IndexedConsumer): void;
   remove(key: string, consumer: IndexedConsumer): void;
+  /** The ids of its consumers. */
+  usersOf(key: string): string[];
   /** The other entries of the consumers of this one. */
   siblings(key: string): readonly string[];
   /** What a template gets that asks for this entry now. */
@@ -54,6 +58,7 @@ export function createConsumerIndex(options: { store: Store }): ConsumerIndex {
       known?.delete(consumer);
       if (known?.size === 0) consumers.delete(key);
     },
+    usersOf: (key) => Array.from(consumers.get(key) ?? [], ({ id }) => id),
     siblings(key) {
       const keys = new Set([...(consumers.get(key) ?? [])].flatMap((consumer) => consumer.keys()));
       keys.delete(key);

@@ -13,25 +13,27 @@ export interface NamedSecret {
 
 export interface NameTable {
   find(name: string): NamedSecret | undefined;
-  all(): NamedSecret[];
+  all(): readonly NamedSecret[];
   /** The name that an alias stands for; any other text is given back. */
   nameOf(alias: string): string;
   /** The names that stand for this entry. */
-  namesOf(key: string): string[];
+  namesOf(key: string): readonly string[];
   /** Opens what is new, closes what is gone; a secret whose settings are the same is not touched. */
   reconcile(secrets: readonly SecretConfig[]): void;
   close(): void;
 }
 
-interface OpenName {
-  config: SecretConfig;
-  handle: EntryHandle;
+interface OpenName extends NamedSecret {
+  readonly handle: EntryHandle;
 }
 
 export function createNameTable(options: { store: Store; secrets: readonly SecretConfig[] }): NameTable {
   const { store } = options;
   const open = new Map<string, OpenName>();
   let aliases = new Map<string, string>();
+  /** A change among thousands looks up its own names, and makes no list of all. */
+  let all: readonly NamedSecret[] = [];
+  let byKey = new Map<string, string[]>();
 
   function reconcile(secrets: readonly SecretConfig[]): void {
     const wanted = new Set(secrets.map(({ name }) => name));
@@ -46,7 +48,15 @@ export function createNameTable(options: { store: Store; secrets: readonly Secre
       if (known !== undefined && isDeepStrictEqual(known.config, config)) continue;
       if (known !== undefined) replaced.push(known.handle);
       const { reference, policy } = resolveSecret(config);
-      open.set(config.name, { config, handle: store.open(reference, policy) });
+      const handle = store.open(reference, policy);
+      open.set(config.name, { config, entry: handle.entry, handle });
+    }
+    all = [...open.values()];
+    byKey = new Map();
+    for (const [name, { entry }] of open) {
+      const names = byKey.get(entry.key);
+      if (names === undefined) byKey.set(entry.key, [name]);
+      else names.push(name);
     }
     aliases = new Map(secrets.flatMap((config) => config.aliases.map((alias) => [alias, config.name])));
     // Closed last: an entry that only changed its name or policy keeps its lease.
@@ -55,17 +65,16 @@ export function createNameTable(options: { store: Store; secrets: readonly Secre
 
   reconcile(options.secrets);
   return {
-    find(name) {
-      const known = open.get(name);
-      return known && { config: known.config, entry: known.handle.entry };
-    },
+    find: (name) => open.get(name),
     nameOf: (alias) => aliases.get(alias) ?? alias,
-    all: () => [...open.values()].map(({ config, handle }) => ({ config, entry: handle.entry })),
-    namesOf: (key) => [...open].filter(([, { handle }]) => handle.key === key).map(([name]) => name),
+    all: () => all,
+    namesOf: (key) => byKey.get(key) ?? [],
     reconcile,
     close() {
       for (const { handle } of open.values()) handle.close();
       open.clear();
+      all = [];
+      byKey.clear();
     },
   };
 }

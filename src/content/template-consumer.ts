@@ -99,6 +99,7 @@ export function createTemplateConsumer(options: TemplateConsumerOptions): Templa
   const arrivals = createArrivals();
 
   const indexed: IndexedConsumer = {
+    id,
     noteChange(entry) {
       const before = seen.get(entry.key);
       if (before === undefined || before === appearance(entry)) return;

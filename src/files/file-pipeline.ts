@@ -228,8 +228,11 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
     start: () => void start(),
     status: () => register.units().map((unit) => fileStatus(unit, register.groupOf(unit))),
     unwell() {
-      const units = register.units().filter((unit) => !isWell(unit, register.groupOf(unit)));
-      return units.map((unit) => fileStatus(unit, register.groupOf(unit)));
+      const found: { readonly unit: ManagedFile; readonly group: FileSet }[] = [];
+      for (const group of register.groups())
+        for (const unit of group.units) if (!isWell(unit, group)) found.push({ unit, group });
+      found.sort((a, b) => a.unit.order - b.unit.order);
+      return found.map(({ unit, group }) => fileStatus(unit, group));
     },
     explain(destination) {
       const unit = register.find(destination);

@@ -20,7 +20,9 @@ import {
 
 export interface FileRegister {
   /** In the order of the config. */
-  units(): ManagedFile[];
+  units(): readonly ManagedFile[];
+  /** Those that use one of these keys, so far as it is known: one whose template could not be read yet may use any. */
+  unitsUsing(keys: readonly string[]): ManagedFile[];
   groups(): FileSet[];
   find(destination: string): ManagedFile | undefined;
   groupOf(unit: ManagedFile): FileSet;
@@ -51,16 +53,34 @@ interface RegisterOptions {
   readonly onChange: (group: FileSet) => void;
 }
 
+/** Of a file as a consumer of secrets. */
+const idPrefix = 'file:';
+
 export function createFileRegister(options: RegisterOptions): FileRegister {
   const { clock, compile, logger } = options;
   const units = new Map<string, ManagedFile>();
   const groups = new Map<string, FileSet>();
+  /** Those without a consumer. */
+  const unread = new Set<ManagedFile>();
+  /** Made when somebody asks; undefined: units or their order are others. */
+  let inOrder: readonly ManagedFile[] | undefined;
 
   function groupFor(config: FileConfig): FileSet {
     const key = groupKey(config);
-    const group = groups.get(key) ?? createGroup(config.set ?? config.destination, config.set, clock);
+    const known = groups.get(key);
+    if (known !== undefined) return known;
+    const group = createGroup(config.set ?? config.destination, config.set, clock);
     groups.set(key, group);
     return group;
+  }
+
+  function create(config: FileConfig, order: number): ManagedFile {
+    const unit = createUnit(config, order);
+    units.set(config.destination, unit);
+    unread.add(unit);
+    inOrder = undefined;
+    join(unit);
+    return unit;
   }
 
   function groupOf(unit: ManagedFile): FileSet {
@@ -74,8 +94,9 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
       consumer.rebind(template, unit.config.upstream);
       return consumer;
     }
+    unread.delete(unit);
     return createTemplateConsumer({
-      id: `file:${unit.config.destination}`,
+      id: `${idPrefix}${unit.config.destination}`,
       template,
       store: options.store,
       index: options.index,
@@ -122,14 +143,21 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
     }
   }
 
-  for (const [order, config] of options.files.entries()) {
-    const unit = createUnit(config, order);
-    units.set(config.destination, unit);
-    join(unit);
-  }
+  for (const [order, config] of options.files.entries()) create(config, order);
 
   return {
-    units: () => [...units.values()].sort((a, b) => a.order - b.order),
+    units() {
+      inOrder ??= [...units.values()].sort((a, b) => a.order - b.order);
+      return inOrder;
+    },
+    unitsUsing(keys) {
+      const found = new Set(unread);
+      for (const id of keys.flatMap(options.index.usersOf)) {
+        const unit = id.startsWith(idPrefix) ? units.get(id.slice(idPrefix.length)) : undefined;
+        if (unit !== undefined) found.add(unit);
+      }
+      return [...found].sort((a, b) => a.order - b.order);
+    },
     groups: () => [...groups.values()],
     find: (destination) => units.get(destination),
     groupOf,
@@ -161,9 +189,7 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
       ),
     ],
     add(config, order, template) {
-      const unit = createUnit(config, order);
-      units.set(config.destination, unit);
-      join(unit);
+      const unit = create(config, order);
       unit.consumer = bind(unit, template);
       return unit;
     },
@@ -175,6 +201,7 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
         unit.fifo = undefined;
       }
       Object.assign(unit, { config, order, isDirty: true, templateProblem: undefined });
+      inOrder = undefined;
       unit.consumer = bind(unit, template);
       if (!staysInGroup) join(unit);
       dropForeignDebts(groupOf(unit));
@@ -182,6 +209,8 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
     async remove(unit) {
       leave(unit);
       units.delete(unit.config.destination);
+      unread.delete(unit);
+      inOrder = undefined;
       unit.consumer?.close();
       await unit.fifo?.close();
     },

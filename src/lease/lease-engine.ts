@@ -200,6 +200,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
   });
 
   function closed(entry: Entry, versions: readonly SecretVersion[]): void {
+    memory.closed(entry.key);
     tracks.leave(entry);
     for (const version of versions) {
       const lease = leaseOf(entry, version);
@@ -306,9 +307,9 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
         opened: tracks.join,
         closed,
         unheld,
-        changed(entry, { kind }) {
+        changed(entry, version) {
           lastRun.published(entry.key);
-          if (handOver !== undefined) memory.save({ isUrgent: isMinted(kind) });
+          memory.changed(entry.key, version);
         },
         policyChanged,
       });

@@ -15,7 +15,7 @@ t.test('when one secret changes, the others of its consumers are looked at, once
     store.open(createReference({ upstream: 'v', path: `secret/${name}` }), defaultEntryPolicy).key;
   const [a, b, c, other] = ['a', 'b', 'c', 'other'].map(key) as [string, string, string, string];
   for (const keys of [[a, b, c], [other]]) {
-    for (const one of keys) index.add(one, { noteChange: () => undefined, keys: () => keys });
+    for (const one of keys) index.add(one, { id: 'file:/x', noteChange: () => undefined, keys: () => keys });
   }
   const asked: (readonly string[])[] = [];
   const stop = watchChangedTogether({ store, index, clock, lookAgain: (keys) => asked.push(keys) });

@@ -29,12 +29,9 @@ export function readinessOf(sources: StatusSources): Readiness {
 
 function upstreamsAway(sources: StatusSources): Map<string, WaitStatus> {
   const away = new Map<string, WaitStatus>();
-  const lacking = new Set(
-    sources.names
-      .all()
-      .filter(({ config, entry }) => config.isRequired && entry.current === undefined)
-      .map(({ entry }) => entry.reference.upstream),
-  );
+  const lacking = new Set<string>();
+  for (const { config, entry } of sources.names.all())
+    if (config.isRequired && entry.current === undefined) lacking.add(entry.reference.upstream);
   for (const upstream of sources.upstreams()) {
     const { name, login, state, message } = upstream.status();
     // Where there is no login, being away matters to who lacks something: values that are held serve on, as everywhere.
@@ -101,15 +98,17 @@ function auditFailing(sources: StatusSources): WaitStatus[] {
 
 /** What is wrong although everything is in place, in a few words each. */
 export function degradedOf(sources: StatusSources): string[] {
-  const entries = [...sources.store.entries()];
+  const secrets = { stale: 0, expired: 0 };
+  for (const { state } of sources.store.entries())
+    if (state === 'stale' || state === 'expired') secrets[state] += 1;
   const files = sources.unwellFiles();
   return [
     ...[...sources.upstreams()]
       .map((upstream) => upstream.status())
       .filter(({ state, login }) => state !== 'ready' && login?.state === 'logged_in')
       .map(({ name, state }) => `${name} ${state.replaceAll('_', ' ')}`),
-    ...counted(entries.filter(({ state }) => state === 'stale').length, 'secret', 'stale'),
-    ...counted(entries.filter(({ state }) => state === 'expired').length, 'secret', 'expired'),
+    ...counted(secrets.stale, 'secret', 'stale'),
+    ...counted(secrets.expired, 'secret', 'expired'),
     ...counted(files.filter(({ failure }) => failure !== undefined).length, 'file', 'failing'),
     ...counted(files.filter(({ drift }) => drift?.isOpen === true).length, 'file', 'changed by others'),
     ...counted(

@@ -126,10 +126,7 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
       sweepLater();
     },
     look(keys) {
-      const units = register.units();
-      if (keys === undefined) return lookAt(units);
-      const wanted = new Set(keys);
-      return lookAt(units.filter((unit) => usesOneOf(unit, wanted)));
+      return lookAt(keys === undefined ? register.units() : register.unitsUsing(keys));
     },
     close() {
       isClosed = true;
@@ -137,11 +134,6 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
       watch.close();
     },
   };
-}
-
-/** So far as it is known: one whose template could not be read yet uses whatever it may be. */
-function usesOneOf({ consumer }: ManagedFile, keys: ReadonlySet<string>): boolean {
-  return consumer === undefined || consumer.keys().some((key) => keys.has(key));
 }
 
 /** The first difference of what the unit has put in place. */

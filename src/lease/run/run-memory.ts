@@ -1,9 +1,11 @@
 // What outlives this run: puts the leases and the sealed values together for the state file, and reads what the last run
 // left there.
 import { type Clock, type Timer, wallAt } from '../../base/time/clock.ts';
+import type { SecretVersion } from '../../store/secret-version.ts';
 import type { LeaseBook } from '../book/lease-book.ts';
 import type { OwnedLease } from '../book/owned-lease.ts';
 import type { SourceTable } from '../source-table.ts';
+import { isMinted } from '../track/secret-view.ts';
 import type { TrackTable } from '../track/track-table.ts';
 import type { HandOver } from './hand-over.ts';
 import type { LeaseRecord, LoginRecord, SavedState, StateFile, ValueRecord } from './state-file.ts';
@@ -11,6 +13,9 @@ import type { LeaseRecord, LoginRecord, SavedState, StateFile, ValueRecord } fro
 export interface RunMemory {
   /** Soon, as things are then; not urgent: what will be told again, with all that comes within a moment. */
   save(options?: { isUrgent: boolean }): void;
+  /** An entry has another version: saves where something is remembered of such a one. */
+  changed(entryKey: string, version: SecretVersion): void;
+  closed(entryKey: string): void;
   /** The values stay those of this moment: their entries are about to close. */
   freeze(): void;
   /** Gives the logins of the last run back to their upstreams; returns the names of those that go on with them. */
@@ -44,6 +49,13 @@ export function createRunMemory(options: RunMemoryOptions): RunMemory {
   /** Of these upstreams alone logins are written; undefined: of all. */
   let kept: ReadonlySet<string> | undefined;
   let later: Timer | undefined;
+  /** Entries whose value is remembered. */
+  const issued = new Set<string>();
+
+  function save({ isUrgent }: { isUrgent: boolean }): void {
+    if (isUrgent) file?.save(stateNow);
+    else later ??= clock.setTimer(gatherMs, saveNow);
+  }
 
   function saveNow(): void {
     later = undefined;
@@ -77,6 +89,11 @@ export function createRunMemory(options: RunMemoryOptions): RunMemory {
     return new Set([...ofLeases.map(({ upstream }) => upstream), ...spent.map(([name]) => name)]);
   }
 
+  function hasSpentLogin(): boolean {
+    for (const [, source] of sources.all()) if (source.login?.isSpent() === true) return true;
+    return false;
+  }
+
   function lostLogins(): string[] {
     return [...sources.all()].flatMap(([name, { login }]) => {
       const isLost = login?.isSpent() === true && (handOver === undefined || login.handOn() === undefined);
@@ -108,10 +125,17 @@ export function createRunMemory(options: RunMemoryOptions): RunMemory {
   }
 
   return {
-    save({ isUrgent } = { isUrgent: true }) {
-      if (isUrgent) file?.save(stateNow);
-      else later ??= clock.setTimer(gatherMs, saveNow);
+    save: (how = { isUrgent: true }) => save(how),
+    changed(entryKey, { kind, number }) {
+      if (handOver === undefined) return;
+      const wasIssued = issued.delete(entryKey);
+      const isIssued = isMinted(kind);
+      if (isIssued) issued.add(entryKey);
+      // With a first value what the last run left for it is taken, or of no use; a login that cannot be repeated is kept as
+      // it is now.
+      if (isIssued || wasIssued || number === 1 || hasSpentLogin()) save({ isUrgent: isIssued });
     },
+    closed: (entryKey) => void issued.delete(entryKey),
     lostLogins,
     freeze() {
       later?.cancel();

@@ -102,10 +102,14 @@ export function createStateFile(options: { path: string; logger: Logger }): Stat
   async function writeWanted(): Promise<void> {
     const state = wanted;
     wanted = undefined;
-    if (state === undefined || isAnothers(parseState(readQuietly(path)))) return;
+    if (state === undefined) return;
+    const before = readQuietly(path);
+    if (isAnothers(parseState(before))) return;
     try {
       const content = { version: 1, owner: self, ...state() };
       const text = `${JSON.stringify(content, undefined, 1)}\n`;
+      // What is on disk by now need not go there again: most changes are of secrets that nothing is remembered of.
+      if (text === before && failure === undefined) return;
       await replaceFile(path, text, { mode: 0o600, createMode: 0o700, sweeps: true });
       failure = undefined;
     } catch (error) {

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { createFakeClock } from '../../support/fake-clock.ts';
 import { createFakeUpstream, unavailable } from '../../support/fake-upstream.ts';
 import { createLeaseHarness } from '../../support/lease-harness.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 const second = 1000;
 const minute = 60 * second;
@@ -82,6 +83,36 @@ t.test('killed before everything was asked for, it leaves the rest for the one a
   t.equal(upstream.count('read', cert), 1);
   await run.close();
 });
+
+t.test(
+  'a change of what is not issued leaves the state file alone, and one of what is does not',
+  async (t) => {
+    const { clock, upstream, statePath } = createHost(t.testdir());
+    const key = randomBytes(32);
+    upstream.setStatic('secret/app', 'one');
+    const run = createLeaseHarness({
+      clock,
+      upstream,
+      statePath,
+      handOver: { key, originOf: () => 'https://vault' },
+    });
+    const fixed = run.open('secret/app');
+    const issued = run.open(creds, { onExit: 'keep' });
+    run.engine.start();
+    await clock.advance(second);
+    await waitFor('the state file', () => existsSync(statePath));
+    const writtenAt = () => statSync(statePath, { bigint: true }).mtimeNs;
+    const before = writtenAt();
+    upstream.setStatic('secret/app', 'two');
+    await run.engine.refresh([fixed.key]);
+    await clock.advance(minute);
+    t.equal(fixed.entry.current?.number, 2);
+    t.equal(writtenAt(), before);
+    await run.engine.rotate([issued.key]);
+    await waitFor('it to be written', () => writtenAt() !== before);
+    await run.close();
+  },
+);
 
 t.test('what was killed is gone on with as well', async (t) => {
   const { clock, upstream, start } = createHost(t.testdir());

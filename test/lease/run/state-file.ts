@@ -67,6 +67,26 @@ t.test('removes what an agent that was killed while it wrote has left, and nothi
   t.same(readdirSync(folder).sort(), [...others, 'leases.json'].sort());
 });
 
+t.test('leaves alone what is in the file already', async (t) => {
+  const path = join(t.testdir(), 'leases.json');
+  const file = createStateFile({ path, logger: silentLogger });
+  const saved = async (what: typeof state) => {
+    file.save(() => what);
+    await file.flush();
+    return statSync(path, { bigint: true }).mtimeNs;
+  };
+  const first = await saved(state);
+  t.equal(await saved({ ...state }), first, 'the same');
+  t.not(await saved({ ...state, leases: [] }), first, 'another state');
+  writeFileSync(path, 'lost');
+  await saved({ ...state, leases: [] });
+  t.same(
+    createStateFile({ path, logger: silentLogger }).load(),
+    { ...state, leases: [] },
+    'others changed it',
+  );
+});
+
 t.test('warns once when it cannot write, and goes on', async (t) => {
   const folder = t.testdir();
   writeFileSync(join(folder, 'file'), '');
