@@ -205,6 +205,76 @@ t.test('what lives for seconds is made again in time, and no more often', async 
   await agent.stop();
 });
 
+t.test('a one-time password is read when its period ends, and no more often', async (t) => {
+  const periodMs = 3000;
+  const vault = await startStubVault();
+  t.teardown(vault.close);
+  const codeAt = (at: number): string => String(Math.floor(at / periodMs)).slice(-6);
+  vault.route(({ path }) => {
+    if (path.startsWith('sys/internal/ui/mounts/totp'))
+      return { json: { data: { path: 'totp/', type: 'totp', options: null } } };
+    if (path === 'totp/keys/app') return { json: { data: { period: periodMs / 1000 } } };
+    return path === 'totp/code/app' ? { json: { data: { code: codeAt(Date.now()) } } } : undefined;
+  });
+  const folder = testFolder(t);
+  const agent = startAgent(t, {
+    folder,
+    vault: { address: vault.address, rootToken: 's.token' },
+    config: {
+      upstreams: { vault: { address: vault.address, auth: { method: 'token' }, events: false } },
+      secrets: { code: { path: 'totp/code/app' } },
+      files: [{ contents: '{{ field "code" "code" }}', destination: join(folder, 'code'), wait: '0s' }],
+    },
+  });
+  await agent.untilReady();
+  const begun = Date.now();
+  const seen = new Set<string>();
+  const old: string[] = [];
+  await waitFor(
+    'four codes',
+    () => {
+      const found = readFileSync(join(folder, 'code'), 'utf8');
+      // A code that has just ended is good for a moment yet; an older one is not.
+      if (![codeAt(Date.now()), codeAt(Date.now() - 2000)].includes(found)) old.push(found);
+      return seen.add(found).size >= 4;
+    },
+    30_000,
+  );
+  t.strictSame(old, []);
+  const periods = Math.ceil((Date.now() - begun) / periodMs);
+  t.ok(
+    vault.count('totp/code/app') <= 2 * periods + 3,
+    `${vault.count('totp/code/app')} in ${periods} periods`,
+  );
+  await agent.stop();
+});
+
+withEachVault(
+  'a one-time password of a real server follows its periods',
+  async (t, vault) => {
+    await vault.ask('PUT', 'sys/mounts/totp', { type: 'totp' });
+    await vault.ask('PUT', 'totp/keys/u', { generate: true, issuer: 'i', account_name: 'a', period: 4 });
+    const folder = testFolder(t);
+    const file = join(folder, 'code');
+    const agent = startAgent(t, {
+      folder,
+      vault,
+      config: {
+        secrets: { code: { path: 'totp/code/u', refresh: '1h' } },
+        files: [{ contents: '{{ field "code" "code" }}', destination: file, wait: '0s' }],
+      },
+    });
+    await agent.untilReady();
+    const seen = new Set<string>();
+    await waitFor('three codes', () => seen.add(readFileSync(file, 'utf8')).size >= 3, 30_000);
+    await waitFor('the one of now', async () => {
+      return (await vault.ask('GET', 'totp/code/u')).data.code === readFileSync(file, 'utf8');
+    });
+    await agent.stop();
+  },
+  { isRealOnly: true },
+);
+
 withEachVault(
   'engines of a real server: each is asked once',
   async (t, vault) => {

@@ -3,7 +3,7 @@
 import { LatchkeyError } from '../../base/errors.ts';
 
 export interface VaultTarget {
-  /** As it came, without the query. */
+  /** As it goes upstream, without the query. */
   readonly rawPath: string;
   readonly query: string;
   /** Decoded, without `/v1/`: what access rules match and audit lines show. */
@@ -20,7 +20,9 @@ const forbidden = /[\0-\x1f\x7f]/;
 const twisted = /[\0-\x1f\x7f\\]/;
 
 /** Throws `usage` for a path that is not in its plain form. */
-export function vaultTarget(rawPath: string, query: string): VaultTarget {
+export function vaultTarget(sentPath: string, query: string): VaultTarget {
+  // Vaults take a bare backslash for one of the name, as they do an escaped one; what reads URLs as browsers do, for a slash.
+  const rawPath = sentPath.replaceAll('\\', '%5C');
   const path = plainPath(rawPath.slice('/v1/'.length));
   const pairs = [...new URLSearchParams(query)];
   const isPlain = pairs.every(([key], index) => pairs.findIndex(([other]) => other === key) === index);
@@ -47,11 +49,11 @@ function plainPath(text: string): string {
     throw new LatchkeyError('usage', 'the path is not well percent-encoded', { cause: error });
   }
   const segments = decoded.split('/');
-  // A backslash belongs to a name where it is escaped, and to no way up; bare, some read a slash.
+  // A backslash belongs to a name, and to no way up.
   const isTwisted =
     segments.some((segment, index) => segment === '' && (index === 0 || index < segments.length - 1)) ||
     decoded.split(/[\\/]/).some((part) => part === '.' || part === '..');
-  if (isTwisted || /%2f|\\/i.test(text) || forbidden.test(decoded)) {
+  if (isTwisted || /%2f/i.test(text) || forbidden.test(decoded)) {
     throw new LatchkeyError(
       'usage',
       'the path: expected it in plain form, without empty, dot or escaped segments',

@@ -53,11 +53,13 @@ export function canonicalItemPath(
   return [place, section ?? '', field ?? '', attribute ?? ''].join('/').toLowerCase();
 }
 
-const oneTimeSeconds = 30;
+const usualSeconds = 30;
 
-/** How a one-time password ages that was answered now. */
-export function oneTimeLife(wallMs: number): { kind: 'expiring'; ttlSeconds: number } {
-  return { kind: 'expiring', ttlSeconds: oneTimeSeconds - (Math.floor(wallMs / 1000) % oneTimeSeconds) };
+/** How a one-time password ages that was answered now; `url` is what its field holds, where that is known. */
+export function oneTimeLife(wallMs: number, url = ''): { kind: 'rotating'; ttlSeconds: number } {
+  const told = Number(URL.parse(url)?.searchParams.get('period') ?? '');
+  const seconds = Number.isInteger(told) && told > 0 ? told : usualSeconds;
+  return { kind: 'rotating', ttlSeconds: seconds - ((wallMs / 1000) % seconds) };
 }
 
 /** By id or label, whatever their case; without a section one that is in none goes before others, of which there may be one. */

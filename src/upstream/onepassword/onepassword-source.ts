@@ -99,7 +99,7 @@ function createOnepasswordClient(options: SourceOptions<OnepasswordUpstreamConfi
     if (path.field === undefined) return fieldsAnswer(plainFields(item), life);
     const field = pickField(item, path);
     if (field?.totp !== undefined && path.attribute === 'otp') {
-      return valueAnswer(Buffer.from(field.totp), { ...life, ...oneTimeLife(clock.wall()) });
+      return valueAnswer(Buffer.from(field.totp), { ...life, ...oneTimeLife(clock.wall(), field.value) });
     }
     if (field?.value !== undefined) return valueAnswer(Buffer.from(field.value), life);
     const file = pickFile(item, path);
@@ -122,8 +122,10 @@ function createOnepasswordClient(options: SourceOptions<OnepasswordUpstreamConfi
     connect: async (signal) => void (await identity.get(signal)),
     read: ({ path }, request) => read(parseItemPath(path), request),
     async isCurrent({ path }, _version, request) {
-      const seen = known.get(itemKey(parseItemPath(path)));
-      if (seen === undefined) return undefined;
+      const parsed = parseItemPath(path);
+      const seen = known.get(itemKey(parsed));
+      // Codes change, and the vault does not.
+      if (seen === undefined || parsed.attribute === 'otp') return undefined;
       const vault = jsonBody(await calls.get(`${base}/${seen.vaultId}`, 'the vault', request));
       // Another item of the vault may be the one that changed: then the item itself is read.
       return textOf(vault['contentVersion']) === seen.contentVersion ? true : undefined;

@@ -386,7 +386,14 @@ t.test('rules allow by path and method; twisted spellings are refused', async (t
   const status = async (path: string, options = {}) => (await agent.ask(`/v1/${path}`, options)).status;
   t.equal(await status('secret/data/billing/db'), 200);
   t.equal(await status('secret/data/billing/db', { method: 'DELETE' }), 403);
-  t.equal(await status('secret/data/billing/a%5Cb'), 200, 'a backslash belongs to a name');
+  t.equal(await status('secret/data/billing/a\\b'), 200, 'a backslash belongs to a name');
+  t.equal(await status('secret/data/billing/a%5Cb'), 200, 'escaped as well: it is in memory');
+  t.equal(await status('secret/data/billing\\a'), 403, 'and is no slash for the rules');
+  t.strictSame(
+    vault.requests.filter(({ path }) => /^secret.*b$/.test(path)).map(({ url }) => url),
+    ['/v1/secret/data/billing/db', '/v1/secret/data/billing/a%5Cb'],
+    'it goes on escaped',
+  );
   t.equal(await status('secret/data/billing/db?list=true'), 403, 'a list is another right');
   t.equal(await status('secret/data/billing/db', { headers: { 'x-vault-namespace': 'other' } }), 403);
   t.equal(await status('secret/data/billing/db?scan=true'), 403, 'and so is a list of all below');
@@ -403,6 +410,9 @@ t.test('rules allow by path and method; twisted spellings are refused', async (t
     'secret/data/billing/%zz',
     'secret/data/billing/..%5cother',
     'secret/data/billing/a%5C..%5Cother',
+    'secret/data/billing/..\\other',
+    'secret/data/billing/a\\..\\other',
+    'secret\\..\\data/billing/db',
   ]) {
     t.equal(await status(path), 400, path);
   }

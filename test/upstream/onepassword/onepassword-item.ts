@@ -14,7 +14,7 @@ const item: JsonObject = {
     { id: 'f2', label: 'password', section: { id: 's1' }, value: 'admin' },
     { id: 'f3', label: 'port', section: { id: 's1' }, value: '1' },
     { id: 'f4', label: 'port', section: { id: 's2' }, value: '2' },
-    { id: 'otp', label: 'one-time', totp: '123456', value: 'otpauth://x' },
+    { id: 'otp', label: 'one-time', totp: '123456', value: 'otpauth://totp/x?secret=y&period=20' },
   ],
   files: [{ id: 'file1', name: 'ca.pem' }],
 };
@@ -68,8 +68,13 @@ t.test(
       { env: { OP_CONNECT_HOST: service.address, OP_CONNECT_TOKEN: 't' } },
     );
     const otp = await up.read('op://V/item/one-time#otp');
-    t.match(otp, { kind: 'expiring' });
-    t.ok((otp.ttlSeconds ?? 99) <= 30);
+    t.match(otp, { kind: 'rotating' });
+    t.ok((otp.ttlSeconds ?? 99) <= 20, 'its period is told by what the field holds');
+    t.equal(
+      await up.isCurrent?.('op://V/item/one-time#otp', otp),
+      undefined,
+      'the count of changes says nothing of it',
+    );
     const { content } = await up.read('op://V/item/ca.pem');
     t.same(content.form === 'bytes' && content.value.bytes(), Buffer.from([0, 255]));
     await t.rejects(up.read('op://V/twice/x'), {

@@ -23,6 +23,7 @@ import { howToReplace } from './revocation-policy.ts';
 import { createRevocationRequests } from './revocation-requests.ts';
 import { isSameAnswer, markOfAnswer } from './same-answer.ts';
 import { toSecretAnswer } from './secret-answer.ts';
+import { createTotpCodes } from './totp-codes.ts';
 
 export interface VaultSecretsOptions {
   readonly authorised: Authorised;
@@ -64,6 +65,13 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
         isHarmless: true,
         ...request,
       }),
+  });
+
+  const totpCodes = createTotpCodes({
+    clock,
+    serverClock,
+    ask: (path, request) =>
+      authorised({ method: 'GET', path, isOptional: true, isHarmless: true, ...request }),
   });
 
   async function ask(
@@ -133,7 +141,8 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
     const { operation, parameters } = reference;
     const wallMs = serverClock.wall();
     const context = { what, operation, parameters, mount: found, wallMs };
-    return remember(toSecretAnswer(answer, context), answer.token);
+    const aged = await totpCodes.aged(toSecretAnswer(answer, context), reference, found, request);
+    return remember(aged, answer.token);
   }
 
   async function renew(
