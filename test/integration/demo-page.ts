@@ -77,6 +77,13 @@ t.test(
         t.match(after, { broken: 0, downSeconds: 0, deployments: 0 });
         t.equal(after.services.match(/ 0 failed/g)?.length, 4);
         t.match(await shown(page.locator('#rotation-steps')), /fetched.*committed.*notified/s);
+        const [since = ''] = await page.locator('#log tbody').allInnerTexts();
+        t.match(since, /^Since the key was rotated/);
+        t.match(
+          since,
+          /refund-worker, by its token\s+stripe.*version 2, \d+ times/,
+          'with all of the rotation',
+        );
         await until(
           'the buttons',
           async () => (await page.locator('#rotate').getAttribute('aria-disabled')) === 'false',

@@ -1,7 +1,7 @@
 // What a viewer can do in the demo, and what there is to see: two sides with the same four services and the same key.
 import { describeError } from '../../base/errors.ts';
 import { createTypedClient } from '../../client/typed-client.ts';
-import { readAccessLog } from './access-log.ts';
+import { createAccessLog } from './access-log.ts';
 import { createAccessScene } from './access-scene.ts';
 import { verifyBeforeTheViewer } from './audit-scene.ts';
 import { databaseTtlSeconds } from './demo-files.ts';
@@ -36,7 +36,8 @@ export function createDemoPlay({ stage, hardCodedSide, signal }: PlayOptions): D
   const key = createKeyScene(stage, hardCodedSide, signal);
   const access = createAccessScene(stage);
   const going = new Set<string>();
-  let seen: Pick<DemoView, 'log' | 'rotation'> = { log: [], rotation: null };
+  const log = createAccessLog(places.audit);
+  let rotation: DemoView['rotation'] = null;
   let databaseEndsAt: string | null = null;
   let audit: AuditView | null = null;
   let trouble: string | null = null;
@@ -53,6 +54,16 @@ export function createDemoPlay({ stage, hardCodedSide, signal }: PlayOptions): D
     ],
   };
 
+  /** Of what is asked from then on; verifying changes nothing. */
+  function titleOf(action: DemoAction): string | undefined {
+    if (action === 'rotate') return 'Since the key was rotated';
+    if (action === 'leak') return 'Since the key leaked';
+    if (action === 'verify') return undefined;
+    return stage.refundsMayRead()
+      ? 'Since access was taken from the Refund Worker'
+      : 'Since access was given back to the Refund Worker';
+  }
+
   function sideView(nameOf: (name: string) => string, deploying?: string): SideView {
     const all = names.map((name) => serviceView(stage, name, nameOf(name), key.putAt(), deploying));
     return {
@@ -66,7 +77,8 @@ export function createDemoPlay({ stage, hardCodedSide, signal }: PlayOptions): D
   return {
     view: () => ({
       ...key.view(),
-      ...seen,
+      log: log.view(),
+      rotation,
       deploymentMs,
       latchkey: sideView((name) => name),
       hardCoded: sideView(hardCoded, hardCodedSide.deploying),
@@ -76,12 +88,9 @@ export function createDemoPlay({ stage, hardCodedSide, signal }: PlayOptions): D
       trouble,
     }),
     async look() {
-      const [log, { rotations }, { leases }] = await Promise.all([
-        readAccessLog(places.audit),
-        client.timeline('stripe', 1),
-        client.status(),
-      ]);
-      seen = { log, rotation: rotations[0] ?? null };
+      log.look();
+      const [{ rotations }, { leases }] = await Promise.all([client.timeline('stripe', 1), client.status()]);
+      rotation = rotations[0] ?? null;
       databaseEndsAt =
         leases
           .map(({ expires_at }) => expires_at ?? '')
@@ -93,6 +102,8 @@ export function createDemoPlay({ stage, hardCodedSide, signal }: PlayOptions): D
       if (going.has(kind)) return false;
       going.add(kind);
       trouble = null;
+      const title = titleOf(action);
+      if (title !== undefined) log.begin(title);
       void work()
         .catch((error: unknown) => {
           trouble = signal.aborted ? null : describeError(error);

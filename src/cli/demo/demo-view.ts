@@ -12,7 +12,8 @@ export interface DemoView {
   readonly thief: ThiefView | null;
   readonly database: DatabaseView | null;
   readonly access: AccessView;
-  readonly log: readonly AccessRow[];
+  /** Newest first. */
+  readonly log: readonly AccessChapter[];
   readonly rotation: RotationStory | null;
   readonly audit: AuditView | null;
   /** Why the last thing that was done did not come to its end. */
@@ -65,9 +66,21 @@ export interface AccessView {
   readonly tookMs: number | null;
 }
 
+/** What was asked since something was done, until the next thing was. */
+export interface AccessChapter {
+  readonly title: string;
+  /** Empty for the first. */
+  readonly began: string;
+  /** What was asked last is first. */
+  readonly rows: readonly AccessRow[];
+  /** How many more there were of others. */
+  readonly others: number;
+}
+
 /** Lines of the audit files that say the same. */
 export interface AccessRow {
-  /** Of the newest of them. */
+  /** Of the first and of the last of them. */
+  readonly since: string;
   readonly time: string;
   readonly who: string;
   readonly what: string;

@@ -1,6 +1,6 @@
 // The page of the demo: shows what the command tells four times a second, and sends what the viewer clicks.
 import { byId, element } from '../../ui/page/dom.ts';
-import type { DemoView, ServiceView, SideView } from '../demo-view.ts';
+import type { AccessChapter, DemoView, ServiceView, SideView } from '../demo-view.ts';
 
 const titles: Readonly<Record<string, string>> = {
   'checkout-api': 'Checkout API',
@@ -48,6 +48,10 @@ function buildSide(id: string): SideElements {
   });
   byId(id).append(list, element('ul', { class: 'services' }, rows));
   return { counts, services };
+}
+
+function counted(count: number, one: string): string {
+  return `${count} ${one}${count === 1 ? '' : 's'}`;
 }
 
 function seconds(ms: number): string {
@@ -115,13 +119,16 @@ function showCards(view: DemoView): void {
     byId<HTMLProgressElement>('database-bar').value = leftMs / (database.livesSeconds * 1000);
     write(
       'database-says',
-      `The Order Service logged in ${database.logins} times as ${database.users} users, one after the other; ${database.failed} failed.`,
+      `The Order Service logged in ${counted(database.logins, 'time')}, as ${counted(database.users, 'user')} one after the other; ${database.failed} failed.`,
     );
   }
   write('access-state', access.isTaken ? 'taken' : 'allowed', access.isTaken ? 'bad' : 'good');
   const took =
     access.tookMs === null ? '' : ` The last change was in force after ${Math.round(access.tookMs)} ms.`;
-  write('access-says', `The Refund Worker was refused ${access.denied} times.${took} The others go on.`);
+  write(
+    'access-says',
+    `The Refund Worker was refused ${counted(access.denied, 'time')}.${took} The others go on.`,
+  );
   write('access', access.isTaken ? 'Give it back to the Refund Worker' : 'Take it from the Refund Worker');
   if (audit !== null) {
     write(
@@ -142,25 +149,74 @@ function showRotation({ rotation }: DemoView): void {
     element('li', { class: failure === null ? '' : 'failed' }, [
       element('span', { text: `${offset_ms.toFixed(0)} ms`, class: 'offset' }),
       element('span', { text: step.replaceAll('_', ' ') }),
-      element('span', { text: [subject, failure?.message].filter(Boolean).join(': '), class: 'whose' }),
+      element('span', {
+        text: [whoseOf(subject), failure?.message].filter(Boolean).join(': '),
+        class: 'whose',
+      }),
     ]),
   );
   byId('rotation-steps').replaceChildren(...rows);
 }
 
+/** `file:/tmp/latchkey-demo-X/checkout-api/settings.json`: all are in the folder of the demo. */
+function whoseOf(subject: string | null): string | null {
+  if (subject?.startsWith('caller:token ')) return 'refund-worker, by its token';
+  return subject?.replace(/^file:\/.*\/([^/]+\/[^/]+)$/, 'file $1').replace(/^process:/, 'process ') ?? null;
+}
+
+/** Only what has changed is built again: a reader's selection and place stay. */
 function showLog({ log }: DemoView): void {
-  const rows = log.map(({ time, who, what, isAllowed, reason, count }) =>
+  const table = byId('log');
+  const said = JSON.stringify(log.map(({ began }) => began));
+  if (shown.get('log') !== said) {
+    shown.set('log', said);
+    const bodies = new Map([...table.querySelectorAll('tbody')].map((body) => [body.dataset['began'], body]));
+    const now = log.map(({ began }) => {
+      const body = bodies.get(began) ?? element('tbody');
+      body.dataset['began'] = began;
+      return body;
+    });
+    table.replaceChildren(...[...table.querySelectorAll('thead')], ...now);
+  }
+  for (const [index, body] of [...table.querySelectorAll('tbody')].entries()) {
+    const chapter = log[index];
+    const text = JSON.stringify(chapter);
+    if (chapter === undefined || shown.get(`log ${chapter.began}`) === text) continue;
+    shown.set(`log ${chapter.began}`, text);
+    body.replaceChildren(...chapterRows(chapter));
+  }
+}
+
+const clock = (time: string): string => new Date(time).toLocaleTimeString();
+
+function chapterRows({ title, began, rows, others }: AccessChapter): HTMLElement[] {
+  const heading = element('th', {
+    text: began === '' ? title : `${title}, ${clock(began)}`,
+    class: 'chapter',
+  });
+  heading.setAttribute('scope', 'rowgroup');
+  heading.setAttribute('colspan', '4');
+  const lines = rows.map(({ since, time, who, what, isAllowed, reason, count }) =>
     element('tr', {}, [
-      element('td', { text: new Date(time).toLocaleTimeString() }),
+      element('td', {
+        text: clock(since) === clock(time) ? clock(time) : `${clock(since)} – ${clock(time)}`,
+      }),
       element('td', { text: who }),
-      element('td', { text: count > 1 ? `${what} × ${count}` : what }),
+      element('td', { text: count > 1 ? `${what}, ${count} times` : what }),
       element('td', {
         text: `${isAllowed ? 'allowed' : 'refused'}: ${reason}`,
         class: isAllowed ? '' : 'refused',
       }),
     ]),
   );
-  byId('log').replaceChildren(...rows);
+  const note = rows.length === 0 ? 'Nobody has asked yet.' : `and ${others} more of others`;
+  const last = element('td', { text: note });
+  last.setAttribute('colspan', '4');
+  return [
+    element('tr', {}, [heading]),
+    ...lines,
+    ...(rows.length === 0 || others > 0 ? [element('tr', {}, [last])] : []),
+  ];
 }
 
 function showButtons(view: DemoView): void {
