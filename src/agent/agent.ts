@@ -1,11 +1,12 @@
 // The agent's life: started in an order that loses nothing, reloaded as a whole or not at all, ended so that nothing is
 // left behind. What the parts do to each other is in wire.ts.
+
 import { existsSync } from 'node:fs';
 import type { DrillAnswer, DrillKind, RefreshOutcome } from '../api/admin.ts';
 import { headlineOf } from '../api/headline.ts';
 import type { AgentStatus } from '../api/status.ts';
 import { createSilentAudit } from '../audit/audit-log.ts';
-import { describeError, errorCode, type LatchkeyError } from '../base/errors.ts';
+import type { LatchkeyError } from '../base/errors.ts';
 import type { Logger, LogSink } from '../base/logger.ts';
 import { printable } from '../base/text/printable.ts';
 import { type Clock, createSystemClock } from '../base/time/clock.ts';
@@ -15,6 +16,9 @@ import type { AgentView } from '../server/agent-view.ts';
 import { type Reaper, startReaper } from '../supervise/launch/reaper.ts';
 import { loadKinds } from '../upstream/kinds.ts';
 import { askAws } from './ask-aws.ts';
+import { findEntry } from './asked/find-entry.ts';
+import { refreshNow } from './asked/refresh-now.ts';
+import { rotateNow } from './asked/rotate-now.ts';
 import { createDestinationLocks } from './host/destination-locks.ts';
 import { hardenProcess } from './host/harden-process.ts';
 import { keepStateFolder } from './host/keep-state-folder.ts';
@@ -27,7 +31,6 @@ import { createLiveConfig } from './live-config.ts';
 import { collectGauges } from './observe.ts';
 import { type ReadinessWatch, watchReadiness } from './readiness.ts';
 import type { ReloadSummary } from './reload.ts';
-import { noteOf, rotateNow, unknownName } from './rotate-now.ts';
 import { stopDeadlines } from './stop-policy.ts';
 import { createVaultAccess } from './vault-access.ts';
 import { drillConsumers } from './view/drill-consumers.ts';
@@ -137,28 +140,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     names?: readonly string[],
     signal?: AbortSignal,
   ): Promise<readonly RefreshOutcome[]> {
-    const wanted = names ?? core.names.all().map(({ config: { name } }) => name);
-    const keys =
-      names === undefined ? undefined : wanted.flatMap((name) => core.names.find(name)?.entry.key ?? []);
     logger.info({ names: names ?? 'all' }, 'refresh was asked for');
-    const [results] = await Promise.all([
-      core.engine.refresh(keys, signal === undefined ? {} : { signal }),
-      verify(keys),
-    ]);
-    const byKey = new Map(results.map((result) => [result.key, result]));
-    await core.files.idle();
-    return wanted.map((name) => {
-      const result = byKey.get(core.names.find(name)?.entry.key ?? '');
-      if (result === undefined)
-        return {
-          name,
-          outcome: 'failed',
-          error: { code: 'not_found', message: describeError(unknownName(core, name)) },
-        };
-      const { outcome, error } = result;
-      if (error === undefined) return { name, outcome, ...noteOf(core, name, outcome) };
-      return { name, outcome, error: { code: errorCode(error), message: describeError(error) } };
-    });
+    return await refreshNow(core, { names, signal, verify });
   }
 
   /** Whether what the agent has put on this host is still as it was put there; `keys`: of files, those that use these. */
@@ -169,8 +152,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   }
 
   async function drill(name: string, request: { kind: DrillKind; notify: boolean }): Promise<DrillAnswer> {
-    const key = core.names.find(name)?.entry.key;
-    if (key === undefined) throw unknownName(core, name);
+    const { key } = findEntry(core, name);
     const consumers = await drillConsumers(core, serving?.ledger, { key, ...request });
     return { name, kind: request.kind, consumers };
   }
@@ -223,6 +205,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     explain: (subject) => explainSubject(subject, core, sources, live.now().hooks),
     nearestSubject: (subject) => nearestSubject(subject, statusOf(sources)),
     drill: (name, request) => drill(name, request),
+    keyOf: (word) => findEntry(core, word).key,
     timeline: (name, last) => timelineOf(name, last, { ...core, startedAt }),
     onStep: (listener) =>
       core.timeline.listen((rotation, step) => listener(stepEventOf(rotation, step, core.names))),

@@ -88,13 +88,19 @@ function declareRender(define: Define): void {
           default: false,
           describe: 'write nothing; show what would change, secrets masked',
         })
+        .option('exit-code', {
+          type: 'boolean',
+          default: false,
+          describe: 'with --diff: end with 6 where a file would change',
+        })
         .option('timeout', {
           type: 'string',
           requiresArg: true,
           default: '60s',
           describe: 'give up after this long',
         }),
-    async (values) => (await import('./commands/render.ts')).runRender(values),
+    async (values) =>
+      (await import('./commands/render.ts')).runRender({ ...values, exitCode: values['exit-code'] }),
   );
 }
 

@@ -15,6 +15,7 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   render: [
     ['render', 'write every file once, tell its programs, and end'],
     ['render --diff', 'show what would change, secrets masked'],
+    ['render --diff --exit-code', 'in CI: end with 6 where a file would change'],
   ],
   get: [
     ['get stripe key', 'one field, byte for byte'],

@@ -69,8 +69,10 @@ export interface AgentView {
   nearestSubject(subject: string): string | undefined;
   /** Rehearses a rotation, an outage or a revocation of one secret; rejects with `not_found`. */
   drill(name: string, request: { kind: DrillKind; notify: boolean }): Promise<DrillAnswer>;
-  /** What the last rotations of a secret did, or of all; undefined when none has this name. */
-  timeline(name: string | undefined, last: number): TimelineAnswer | undefined;
+  /** What the last rotations of a secret did, or of all; throws `not_found`. */
+  timeline(name: string | undefined, last: number): TimelineAnswer;
+  /** The key of the secret that a word means: its name, alias or path; throws `not_found`. */
+  keyOf(word: string): string;
   /** Told of each step of a rotation. */
   onStep(listener: (step: StepEvent) => void): () => void;
   /** Told when something of `status` may be another. */

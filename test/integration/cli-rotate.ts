@@ -1,10 +1,11 @@
 // `latchkey rotate` and `latchkey stop` on real database users: a new one now, the old one gone when it was said.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { runProgram, startAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault } from '../support/dev-vault.ts';
+import { mountPki } from '../support/pki-engine.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -26,6 +27,9 @@ t.test(
       folder,
       vault,
       config: {
+        upstreams: {
+          vault: { kind: 'vault', address: vault.address, events: false, auth: { method: 'token' } },
+        },
         secrets: {
           db: { path: 'database/creds/app', overlap: '1s' },
           app: { path: 'secret/app', refresh: '1h' },
@@ -73,6 +77,51 @@ t.test(
     t.strictSame(await database.roles(), []);
   },
 );
+
+t.test('a secret that only a template names is meant by its path', { timeout: 60_000 }, async (t) => {
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  await mountPki(vault);
+  await vault.writeSecret('secret/app', { word: 'w' });
+  const issue = (name: string) =>
+    `{{ with secret "pki/issue/web" "common_name=${name}" }}{{ .Data.serial_number }}{{ end }}`;
+  const agent = startAgent(t, {
+    folder,
+    vault,
+    config: {
+      files: [
+        {
+          contents: '{{ with secret "secret/app" }}{{ .Data.data.word }}{{ end }}',
+          destination: join(folder, 'word'),
+        },
+        { contents: issue('a.internal'), destination: join(folder, 'a') },
+      ],
+    },
+  });
+  await agent.untilReady();
+  const ask = (...args: string[]) => runProgram(t, [...args, '--socket', agent.socket]);
+  const first = readFileSync(join(folder, 'a'), 'utf8');
+  t.match(await ask('refresh'), { code: 0, stderr: /^secret\/app: same\npki\/issue\/web -> \w+: same \(/ });
+  t.match(await ask('refresh', 'secret/app'), { code: 0, stderr: 'secret/app: same\n' });
+  t.match(await ask('rotate', 'pki/issue/web', '--revoke-now'), {
+    code: 0,
+    stderr: /^pki\/issue\/web: rotated .*; the old one is revoked/,
+  });
+  t.not(readFileSync(join(folder, 'a'), 'utf8'), first);
+  t.match(await ask('timeline', 'pki/issue/web'), { code: 0, stdout: /revoked/ });
+  t.match(await ask('who-has', 'pki/issue/web'), { code: 0, stdout: /file:/ });
+  t.match(await ask('rotate', 'pki/isue/web'), { code: 4, stderr: /did you mean pki\/issue\/web\?/ });
+
+  const config = JSON.parse(readFileSync(agent.configPath, 'utf8'));
+  config.files.push({ contents: issue('b.internal'), destination: join(folder, 'b') });
+  writeFileSync(agent.configPath, JSON.stringify(config));
+  await waitFor('the second file', () => existsSync(join(folder, 'b')));
+  t.match(await ask('rotate', 'pki/issue/web'), {
+    code: 2,
+    stderr:
+      /several secrets have the path "pki\/issue\/web"; name one of "vault:write pki\/issue\/web -> \w+", "/,
+  });
+});
 
 t.test('alone, help and -v say what everybody expects', async (t) => {
   for (const words of [[], ['help'], ['--help']]) {

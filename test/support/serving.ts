@@ -87,7 +87,12 @@ export async function startServing(options: ServingOptions = {}) {
       behind: [],
     }),
     quit() {},
-    timeline: () => undefined,
+    keyOf(word) {
+      const key = handles.get(word)?.key;
+      if (key === undefined) throw new LatchkeyError('not_found', `no secret is named "${word}"`);
+      return key;
+    },
+    timeline: () => ({ name: null, since: '', current_version: null, rotations: [] }),
     onStep: () => () => undefined,
     onChange: () => () => undefined,
     forward: () => Promise.reject(new LatchkeyError('upstream_unavailable', 'nothing to forward to')),

@@ -4,6 +4,7 @@ import type { RotationStory, StepEvent, TimelineAnswer, TimelineStep } from '../
 import type { NameTable } from '../../content/name-table.ts';
 import { shownVersion } from '../../store/secret-version.ts';
 import type { Store } from '../../store/store.ts';
+import { findEntry } from '../asked/find-entry.ts';
 import type { RecordedStep, Rotation } from '../timeline/rotation.ts';
 import type { Timeline } from '../timeline/timeline.ts';
 
@@ -27,20 +28,15 @@ const ownSteps: ReadonlySet<string> = new Set([
   'moved',
 ]);
 
-/** Undefined when nothing has this name. Without a name: of all secrets. */
-export function timelineOf(
-  name: string | undefined,
-  last: number,
-  parts: TimelineParts,
-): TimelineAnswer | undefined {
+/** Throws `not_found` when nothing has this name. Without a name: of all secrets. */
+export function timelineOf(name: string | undefined, last: number, parts: TimelineParts): TimelineAnswer {
   const { timeline, names, startedAt } = parts;
   const since = apiMoment(startedAt);
   if (name === undefined) {
     const rotations = timeline.latest(last).map((rotation) => storyOf(rotation, parts));
     return { name: null, since, current_version: null, rotations };
   }
-  const entry = names.find(name)?.entry;
-  if (entry === undefined) return undefined;
+  const entry = findEntry({ names, store: parts.store }, name);
   return {
     name,
     since,

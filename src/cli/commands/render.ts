@@ -1,6 +1,7 @@
 // `latchkey render`: the files once, for CI, cron and containers; or, with --diff, what would change.
 import { type DiffOutcome, diffOnce, renderOnce } from '../../agent/one-shot/one-shot.ts';
 import { errorCodes } from '../../api/error-codes.ts';
+import { LatchkeyError } from '../../base/errors.ts';
 import { createLogger } from '../../base/logger.ts';
 import { loadConfig } from '../../config/load.ts';
 import { printText, say } from '../output.ts';
@@ -10,11 +11,20 @@ import { timeoutSignal } from '../timeout-option.ts';
 interface RenderOptions {
   config?: string[] | undefined;
   diff: boolean;
+  exitCode: boolean;
   timeout: string;
 }
 
-/** 0: every file is current; else the code of the first failure. With --diff: 0 when every file could be made. */
+/** With --exit-code: something would change. No other command's failure has this code. */
+const differs = 6;
+
+/**
+ * 0: every file is current; else the code of the first failure. With --diff: 0 when every file could be made, or with
+ * --exit-code where none would change.
+ */
 export async function runRender(options: RenderOptions): Promise<number> {
+  if (options.exitCode && !options.diff)
+    throw new LatchkeyError('usage', '--exit-code: expected --diff beside it');
   const stop = stopSignal({ withTerminal: true });
   const config = loadConfig(options.config ?? []);
   const log = createLogger({
@@ -26,7 +36,10 @@ export async function runRender(options: RenderOptions): Promise<number> {
   const timeout = timeoutSignal(options.timeout);
   const oneShot = { config, log, env: process.env, signal: AbortSignal.any([stop.signal, timeout]) };
   try {
-    if (options.diff) return showDiffs(await diffOnce(oneShot));
+    if (options.diff) {
+      const code = showDiffs(await diffOnce(oneShot));
+      return code === differs && !options.exitCode ? 0 : code;
+    }
     const { failure, messages } = await renderOnce(oneShot);
     for (const line of messages) say(line);
     if (stop.signal.aborted) return stop.exitCode();
@@ -43,5 +56,6 @@ function showDiffs({ files, warnings }: DiffOutcome): number {
     const why = message === undefined ? '' : `: ${message}`;
     say(`${destination}: ${change === 'none' ? 'no change' : change}${why}`);
   }
-  return files.some(({ change }) => change === 'failed' || change === 'missing') ? 1 : 0;
+  if (files.some(({ change }) => change === 'failed' || change === 'missing')) return 1;
+  return files.some(({ change }) => change !== 'none') ? differs : 0;
 }

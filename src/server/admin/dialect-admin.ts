@@ -13,7 +13,7 @@ import { prefixOf, type Route, routes } from '../../api/routes.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { logLevels } from '../../base/logger.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
-import { nearest } from '../../base/text/nearest.ts';
+
 import type { ListenerConfig } from '../../config/resolved.ts';
 import { shownVersion } from '../../store/secret-version.ts';
 import type { DialectHandler } from '../http/dialect.ts';
@@ -54,19 +54,16 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
       '@',
     );
     exchange.concerns(name);
-    const entry = view.names.find(name)?.entry;
-    if (entry === undefined) {
-      exchange.fail('not_found', unknownSecret(name));
-      return;
-    }
+    const key = view.keyOf(name);
+    const current = view.store.find(key)?.current;
     if (version !== undefined && !/^\d+$/.test(version)) {
       exchange.fail('request_invalid', 'expected NAME or NAME@VERSION with a number');
       return;
     }
     exchange.answerJson(200, {
       name,
-      current_version: entry.current === undefined ? null : shownVersion(entry.current),
-      holders: holdersOf(context, entry.key, version === undefined ? undefined : Number(version)),
+      current_version: current === undefined ? null : shownVersion(current),
+      holders: holdersOf(context, key, version === undefined ? undefined : Number(version)),
     } satisfies WhoHasAnswer);
   }
 
@@ -77,14 +74,7 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
     const asked = new URLSearchParams(exchange.query).get('last') ?? '20';
     if (!/^[1-9]\d{0,3}$/.test(asked))
       throw new LatchkeyError('usage', 'last: expected a number from 1 to 9999');
-    const answer = view.timeline(name, Number(asked));
-    if (answer === undefined) exchange.fail('not_found', unknownSecret(name ?? ''));
-    else exchange.answerJson(200, answer);
-  }
-
-  function unknownSecret(name: string): string {
-    const names = view.names.all().map(({ config }) => config.name);
-    return `there is no secret named ${JSON.stringify(name)}${hint(nearest(name, names))}`;
+    exchange.answerJson(200, view.timeline(name, Number(asked)));
   }
 
   function explain(exchange: Exchange): void {
