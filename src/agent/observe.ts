@@ -5,7 +5,7 @@ import type { NameTable } from '../content/name-table.ts';
 import type { RenderObserver } from '../files/transaction/ports.ts';
 import type { AgentMetrics } from '../metrics/agent-metrics.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
-import type { Entry } from '../store/entry.ts';
+import { type Entry, entryStates } from '../store/entry.ts';
 import { shownVersion } from '../store/secret-version.ts';
 import type { Store } from '../store/store.ts';
 import type { ProcessObserver } from '../supervise/process-status.ts';
@@ -116,7 +116,7 @@ function collectSecrets(metrics: AgentMetrics, sources: StatusSources): void {
   for (const family of [metrics.secretState, metrics.secretAgeSeconds, metrics.secretExpirySeconds])
     family.clear();
   for (const { config, entry } of sources.names.all()) {
-    for (const state of ['pending', 'fresh', 'stale', 'expired']) {
+    for (const state of entryStates) {
       metrics.secretState.with(config.name, state).set(entry.state === state ? 1 : 0);
     }
     if (entry.current !== undefined) {

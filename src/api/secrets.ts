@@ -1,8 +1,11 @@
 // What `/secrets`, `/secrets/NAME`, `/refused/NAME` and `/events` answer.
 import type { ErrorCode } from '../base/errors.ts';
 
-/** `pending`: not obtained yet; `stale`: upstream could not confirm it of late; `expired`: not handed out any more. */
-export type SecretState = 'pending' | 'fresh' | 'stale' | 'expired';
+/**
+ * `pending`: not obtained yet; `stale`: upstream could not confirm it of late; `removed`, `denied`: it says so of it, and the
+ * last value is handed out; `expired`: not handed out any more.
+ */
+export type SecretState = 'pending' | 'fresh' | 'stale' | 'removed' | 'denied' | 'expired';
 
 /** One line of `GET /secrets`: no values. */
 export interface SecretSummary {

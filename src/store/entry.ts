@@ -3,8 +3,13 @@ import type { ErrorCode } from '../base/errors.ts';
 import type { Reference } from './reference.ts';
 import type { SecretVersion } from './secret-version.ts';
 
-/** `pending`: never had a value; `fresh`; `stale`: upstream failed, within `max_stale`; `expired`: not handed out any more. */
-export type EntryState = 'pending' | 'fresh' | 'stale' | 'expired';
+/**
+ * `pending`: never had a value; `fresh`; while the last value is handed out `stale`: upstream fails, `removed`, `denied`: it
+ * says that there is no such secret any more, or that this agent may not have it; `expired`: not handed out any more.
+ */
+export type EntryState = (typeof entryStates)[number];
+
+export const entryStates = ['pending', 'fresh', 'stale', 'removed', 'denied', 'expired'] as const;
 
 /** What its openers want; where several open one reference the strictest wish counts (see `mergePolicies`). */
 export interface EntryPolicy {
@@ -66,6 +71,11 @@ export interface Entry {
   readonly error: EntryError | undefined;
   /** Upstream's last word is that there is no such secret; an outage does not take it back. `current` may be here all the same. */
   readonly isRemoved: boolean;
+}
+
+/** Whether what is handed out is the last value, which upstream has not confirmed since. */
+export function isLastValue(state: EntryState): boolean {
+  return state === 'stale' || state === 'removed' || state === 'denied';
 }
 
 /** The strictest of two wishes: the shorter refresh and staleness, the longer overlap; fail and revoke win over keep. */

@@ -294,7 +294,7 @@ for (const kind of cases) {
       await fixture.deny?.('refused');
       await fixture.deny?.('doubted');
       if (fixture.remove) {
-        await waitFor('it is seen', () => gone.state === 'expired' && missed.state === 'stale', 20_000);
+        await waitFor('it is seen', () => gone.state === 'expired' && missed.state === 'removed', 20_000);
         t.match(
           [gone, missed],
           [
@@ -305,7 +305,7 @@ for (const kind of cases) {
         t.ok(missed.current !== undefined, 'kept, for as long as max_stale');
       }
       if (fixture.deny) {
-        await waitFor('it is seen', () => refused.state === 'expired' && doubted.state === 'stale', 20_000);
+        await waitFor('it is seen', () => refused.state === 'expired' && doubted.state === 'denied', 20_000);
         t.match(
           [refused, doubted],
           [{ current: undefined, error: { code: 'denied' } }, { error: { code: 'denied' } }],

@@ -5,6 +5,7 @@ import t from 'tap';
 import { runProgram, startAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { testFolder } from '../support/test-folder.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 t.test('a secret, a file, a process, an upstream, a listener', async (t) => {
   const folder = testFolder(t);
@@ -83,6 +84,48 @@ t.test('a secret, a file, a process, an upstream, a listener', async (t) => {
       code: 4,
       stderr: /did you mean application\?/,
     });
+});
+
+t.test('what upstream has removed or denies now is told as that, everywhere', async (t) => {
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  for (const name of ['gone', 'closed']) await vault.writeSecret(`secret/${name}`, { word: 'last' });
+  const policy = (paths: string) => vault.writePolicy('app', `path "${paths}" { capabilities = ["read"] }`);
+  await policy('secret/*');
+  const agent = startAgent(t, {
+    folder,
+    vault: { ...vault, rootToken: await vault.createToken({ policies: ['app'] }) },
+    config: {
+      secrets: {
+        gone: { path: 'secret/gone', refresh: '200ms' },
+        closed: { path: 'secret/closed', refresh: '200ms' },
+      },
+    },
+  });
+  await agent.untilReady();
+  await vault.ask('DELETE', 'secret/data/gone');
+  await policy('secret/+/gone');
+  const seen = async (name: string) =>
+    (
+      JSON.parse((await agent.ask('/secrets')).text) as { secrets: { name: string; state: string }[] }
+    ).secrets.find((one) => one.name === name)?.state;
+  await waitFor(
+    'both states',
+    async () => (await seen('gone')) === 'removed' && (await seen('closed')) === 'denied',
+  );
+  for (const [name, state] of [
+    ['gone', 'removed'],
+    ['closed', 'denied'],
+  ] as const) {
+    t.match(await runProgram(t, ['explain', name, '--socket', agent.socket]), {
+      stdout: new RegExp(`^secret ${name} .*: ${state}`),
+    });
+    t.match(JSON.parse((await agent.ask(`/secrets/${name}`)).text), { data: { word: 'last' }, stale: true });
+    t.match((await agent.ask('/metrics')).text, `latchkey_secret_state{name="${name}",state="${state}"} 1`);
+  }
+  t.match(await runProgram(t, ['status', '--socket', agent.socket]), {
+    stdout: /ready, degraded: 1 secret removed, 1 secret denied/,
+  });
 });
 
 t.test('a version or a list of a path, as status shows it', async (t) => {

@@ -289,6 +289,7 @@ t.test('every rule fires on what it is for, and not before', promtool, async (t)
       ['latchkey_upstream_logins_total{instance="a",upstream="vault",outcome="login_failed"}', '0+1x120'],
     ],
     LatchkeySecretStale: [['latchkey_secret_state{instance="a",name="db",state="stale"}', '1x120']],
+    LatchkeySecretRefused: [['latchkey_secret_state{instance="a",name="db",state="removed"}', '1x120']],
     LatchkeySecretExpired: [['latchkey_secret_state{instance="a",name="db",state="expired"}', '1x120']],
     LatchkeySecretEnds: [
       ['latchkey_secret_expiry_seconds{instance="a",name="db"}', '30x120'],

@@ -91,6 +91,8 @@ t.test('the collector gets what /metrics says', async (t) => {
     ['app pending', 0],
     ['app fresh', 1],
     ['app stale', 0],
+    ['app removed', 0],
+    ['app denied', 0],
     ['app expired', 0],
   ]);
   t.match(of('latchkey_upstream_requests_total'), {

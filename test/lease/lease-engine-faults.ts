@@ -213,7 +213,7 @@ t.test('keeps a secret that is gone upstream until max_stale, and says why', asy
   await clock.advance(second);
   upstream.remove('secret/a');
   await clock.advance(minute);
-  t.match(entry, { state: 'stale', error: { code: 'not_found' }, next: { why: /no such secret/ } });
+  t.match(entry, { state: 'removed', error: { code: 'not_found' }, next: { why: /no such secret/ } });
   t.equal(shown(entry), 'one');
   await clock.advance(5 * minute);
   t.match(entry, { state: 'expired', current: undefined });

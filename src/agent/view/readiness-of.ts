@@ -96,19 +96,18 @@ function auditFailing(sources: StatusSources): WaitStatus[] {
   ];
 }
 
+const unwellStates = ['stale', 'removed', 'denied', 'expired'] as const;
+
 /** What is wrong although everything is in place, in a few words each. */
 export function degradedOf(sources: StatusSources): string[] {
-  const secrets = { stale: 0, expired: 0 };
-  for (const { state } of sources.store.entries())
-    if (state === 'stale' || state === 'expired') secrets[state] += 1;
+  const secrets = Map.groupBy(sources.store.entries(), ({ state }) => state);
   const files = sources.unwellFiles();
   return [
     ...[...sources.upstreams()]
       .map((upstream) => upstream.status())
       .filter(({ state, login }) => state !== 'ready' && login?.state === 'logged_in')
       .map(({ name, state }) => `${name} ${state.replaceAll('_', ' ')}`),
-    ...counted(secrets.stale, 'secret', 'stale'),
-    ...counted(secrets.expired, 'secret', 'expired'),
+    ...unwellStates.flatMap((state) => counted(secrets.get(state)?.length ?? 0, 'secret', state)),
     ...counted(files.filter(({ failure }) => failure !== undefined).length, 'file', 'failing'),
     ...counted(files.filter(({ drift }) => drift?.isOpen === true).length, 'file', 'changed by others'),
     ...counted(

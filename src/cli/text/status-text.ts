@@ -89,7 +89,17 @@ const urgencies: Readonly<Record<string, 0 | 1 | 2 | 3>> = {
     retire: 1,
     stopping: 1,
   },
-  ...{ stale: 2, owed: 2, waiting: 2, pending: 2, backoff: 2, exited: 2, rate_limited: 2, standby: 2 },
+  ...{
+    stale: 2,
+    removed: 2,
+    owed: 2,
+    waiting: 2,
+    pending: 2,
+    backoff: 2,
+    exited: 2,
+    rate_limited: 2,
+    standby: 2,
+  },
 };
 
 function urgency(state: string): number {

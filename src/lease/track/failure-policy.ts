@@ -120,5 +120,6 @@ function refusalOf(code: ErrorCode): FailureView['refusal'] {
 export function stateOnFailure(view: SecretView, now: number): EntryState {
   if (view.value === undefined) return 'pending';
   const expiry = expiryAt(view);
-  return view.isExpired || (expiry !== undefined && expiry <= now) ? 'expired' : 'stale';
+  if (view.isExpired || (expiry !== undefined && expiry <= now)) return 'expired';
+  return view.failure?.refusal ?? 'stale';
 }

@@ -8,7 +8,7 @@ import { BoundedMap } from '../../base/bounded-map.ts';
 import { stringifyJson } from '../../base/text/json.ts';
 import { nearest } from '../../base/text/nearest.ts';
 import type { Clock } from '../../base/time/clock.ts';
-import type { Entry } from '../../store/entry.ts';
+import { type Entry, isLastValue } from '../../store/entry.ts';
 import { fieldBytes, type SecretVersion, secretFields, shownVersion } from '../../store/secret-version.ts';
 import type { AgentView } from '../agent-view.ts';
 import { type ApiError, apiError } from '../http/api-error.ts';
@@ -117,7 +117,7 @@ export function createSecretReader(options: { view: AgentView; clock: Clock }): 
         obtained_at: apiTime(current?.obtainedAt),
         expires_at: apiTime(expiresAt),
         age_seconds: current === undefined ? null : ageAt(current, clock.wall()),
-        stale: state === 'stale',
+        stale: isLastValue(state),
       };
     },
   };
@@ -146,7 +146,7 @@ type Timed = 'answer' | keyof Validity;
 function answerAt(parts: Omit<Prepared, Timed>, target: SecretTarget, wall: number): Pick<Prepared, Timed> {
   const { etag, state, expiresAt, delivery, start, version } = parts;
   const ageSeconds = ageAt(version, wall);
-  const isStale = state === 'stale';
+  const isStale = isLastValue(state);
   const body =
     target.field === undefined ? Buffer.concat([start, jsonEnd(expiresAt, ageSeconds, isStale)]) : start;
   const common = ['ETag', etag, 'Age', String(ageSeconds), 'Cache-Control', 'no-store'];

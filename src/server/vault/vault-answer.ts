@@ -1,7 +1,7 @@
 // A cached answer of the Vault dialect, prepared once a version: the upstream's body with a lease_duration that counts
 // down, and the headers that tell how old it is. Made again once a second, and only for what is asked for.
 import type { Clock } from '../../base/time/clock.ts';
-import type { Entry } from '../../store/entry.ts';
+import { type Entry, isLastValue } from '../../store/entry.ts';
 import { bodyBytes, type SecretVersion, shownVersion } from '../../store/secret-version.ts';
 import {
   type Delivery,
@@ -71,7 +71,7 @@ export function createVaultAnswer(options: {
     const body = bodyAt(version, wall);
     const headers = ['Content-Type', 'application/json', 'Content-Length', String(body.length)];
     headers.push('Cache-Control', 'no-store', 'X-Cache', 'HIT', 'Age', String(ageSeconds));
-    if (state === 'stale') headers.push('Latchkey-Stale', 'true');
+    if (isLastValue(state)) headers.push('Latchkey-Stale', 'true');
     const delivery: Delivery = {
       name: path,
       entryKey: entry.key,

@@ -22,12 +22,12 @@ for (const what of ['removed', 'denied'] as const) {
     await clock.advance(second);
     upstream.fault = () => refusals[what];
     await clock.advance(10 * second);
-    t.match(entry, { state: 'stale', isRemoved: what === 'removed' });
+    t.match(entry, { state: what, isRemoved: what === 'removed' });
     t.equal(shown(entry), 'one');
     upstream.fault = () => unavailable();
     await clock.advance(50 * 60 * second);
     t.equal(entry.isRemoved, what === 'removed', 'an outage does not take the word back');
-    t.equal(entry.state, 'stale');
+    t.equal(entry.state, what);
     await clock.advance(10 * 60 * second);
     t.match(entry, { state: 'expired', current: undefined });
     upstream.fault = undefined;
@@ -69,7 +69,7 @@ t.test('a credential is good to its own end, whatever becomes of the path that g
   await clock.advance(second);
   upstream.fault = () => refusals.denied;
   await clock.advance(580 * second);
-  t.equal(entry.state, 'stale');
+  t.equal(entry.state, 'denied');
   t.ok(isCurrentAlive(entry));
   await clock.advance(20 * second);
   t.equal(entry.state, 'expired');

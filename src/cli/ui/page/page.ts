@@ -15,7 +15,8 @@ function nameOf({ names, path, key }: PageSecret): string {
 
 const secrets = table<PageSecret>('secrets', {
   urgency: ({ state, error }) =>
-    ['fresh', 'pending', 'stale', 'expired'].indexOf(state) * 2 + (error === null ? 0 : 1),
+    ['fresh', 'pending', 'stale', 'denied', 'removed', 'expired'].indexOf(state) * 2 +
+    (error === null ? 0 : 1),
   matches: (one) => `${one.names.join(' ')} ${one.path} ${one.state}`.toLowerCase().includes(filter),
   cells: (one, key) => [
     secretName(one, key),
