@@ -38,7 +38,13 @@ export async function runConsulTemplate(args: readonly string[]): Promise<number
   const load: LoadOptions = {
     foreign: {
       tool: 'consul-template',
-      more: [{ file: 'command line', text: hclOf(flags) }],
+      more: [
+        // Among what the command line says: after the files, and before its options.
+        ...(process.env['CT_LOCAL_CONFIG']
+          ? [{ file: '$CT_LOCAL_CONFIG', text: process.env['CT_LOCAL_CONFIG'] }]
+          : []),
+        { file: 'command line', text: hclOf(flags) },
+      ],
       isOnce: isSet('once'),
     },
   };

@@ -10,8 +10,9 @@ import { draftProxy } from '../draft-proxy.ts';
 import type { Said } from '../hcl/block.ts';
 import { formatMs } from '../hcl/duration.ts';
 import type { Origin, Report } from '../hcl/report.ts';
+import { draftClientVariables, variableOrigin } from '../vault-variables.ts';
 import type { SaidExec } from './read-template.ts';
-import type { SaidCommon, SaidVaultClient } from './said-consul-template.ts';
+import type { SaidCommon, SaidSsl, SaidVaultClient } from './said-consul-template.ts';
 import { shellWords } from './shell-words.ts';
 
 const upstream = ['upstreams', 'vault'];
@@ -38,7 +39,13 @@ export function draftVaultClient(vault: SaidVaultClient | undefined, context: Dr
     draft.set([...upstream, ...path], text && isPath ? resolve(folder, text) : text, value?.origin ?? origin);
   };
   draft.set([...upstream, 'kind'], 'vault', origin);
-  draft.set([...upstream, 'address'], address, vault?.address?.origin ?? origin);
+  // Their client goes to an agent wherever one is named, and asks the address of the file for nothing.
+  const agent = env['VAULT_AGENT_ADDR'] || undefined;
+  draft.set(
+    [...upstream, 'address'],
+    agent ?? address,
+    agent === undefined ? (vault?.address?.origin ?? origin) : variableOrigin('VAULT_AGENT_ADDR'),
+  );
   set(['namespace'], vault?.namespace);
   const ssl = vault?.ssl;
   set(['tls', 'ca_file'], ssl?.caCert, true);
@@ -47,8 +54,12 @@ export function draftVaultClient(vault: SaidVaultClient | undefined, context: Dr
   // A file that holds both is named once.
   set(['tls', 'key_file'], said(ssl?.key) ?? ssl?.cert, true);
   set(['tls', 'server_name'], ssl?.serverName);
-  if (ssl?.verify?.value === false) draft.set([...upstream, 'tls', 'skip_verify'], true, ssl.verify.origin);
-  draftProxy(draft, upstream, address, (name) => env[name]);
+  const variable = (name: string) => env[name];
+  draftClientVariables({ draft, report: context.report, path: upstream, variable });
+  // The file goes before the variable.
+  if (ssl?.verify !== undefined)
+    draft.set([...upstream, 'tls', 'skip_verify'], !ssl.verify.value, ssl.verify.origin);
+  draftProxy(draft, upstream, agent ?? address, variable);
   draftToken(vault, context, origin);
 }
 
@@ -80,8 +91,16 @@ function draftToken(vault: SaidVaultClient | undefined, context: DraftContext, o
   if (role !== undefined && role !== '' && !env['VAULT_TOKEN']) {
     set('method', 'kubernetes', vault?.kubernetesRole?.origin);
     set('role', role);
-    set('path', resolve(folder, said(vault?.kubernetesTokenPath)?.value ?? kubernetesTokenPath));
-    set('mount', (said(vault?.kubernetesMount)?.value ?? 'auth/kubernetes').replace(/^auth\//, ''));
+    set(
+      'path',
+      resolve(
+        folder,
+        said(vault?.kubernetesTokenPath)?.value ??
+          (env['VAULT_K8S_SERVICE_ACCOUNT_TOKEN_PATH'] || kubernetesTokenPath),
+      ),
+    );
+    const mount = said(vault?.kubernetesMount)?.value ?? env['VAULT_K8S_SERVICE_MOUNT_PATH'];
+    set('mount', (mount || 'auth/kubernetes').replace(/^auth\//, ''));
     return;
   }
   if (!env['VAULT_TOKEN'] && existsSync(own)) {
@@ -93,7 +112,7 @@ function draftToken(vault: SaidVaultClient | undefined, context: DraftContext, o
 }
 
 export function draftTemplateSettings(common: SaidCommon, context: DraftContext): void {
-  const { draft, report, env } = context;
+  const { draft, report } = context;
   const { vault } = common;
   const origin = vault?.origin ?? nowhereIn(context);
   const lease = vault?.defaultLease;
@@ -108,18 +127,36 @@ export function draftTemplateSettings(common: SaidCommon, context: DraftContext)
   }
   draft.set(['template', 'allow_plugin'], true, origin);
   draft.set(['template', 'pass_environment'], true, origin);
+  draftEnvironmentOf(common, context, origin);
+}
+
+/** What `env` in a template and the commands see of the settings; what the environment says is there anyway. */
+function draftEnvironmentOf(
+  { vault, consul }: SaidCommon,
+  { draft, env }: DraftContext,
+  origin: Origin,
+): void {
   const set = (name: string, value: string | undefined) =>
     draft.set(['template', 'env', name], value || undefined, origin);
-  set('CONSUL_HTTP_ADDR', said(common.consulAddress)?.value ?? env['CONSUL_HTTP_ADDR']);
-  set('CONSUL_HTTP_SSL', 'false');
-  set('CONSUL_HTTP_SSL_VERIFY', 'true');
+  set('CONSUL_HTTP_ADDR', consul?.address?.value ?? env['CONSUL_HTTP_ADDR']);
+  set('CONSUL_HTTP_TOKEN_FILE', consul?.tokenFile?.value ?? env['CONSUL_TOKEN_FILE']);
+  set('CONSUL_HTTP_SSL', String(isTlsWanted(consul?.ssl)));
+  set('CONSUL_HTTP_SSL_VERIFY', String(consul?.ssl?.verify?.value ?? true));
   set('VAULT_ADDR', said(vault?.address)?.value ?? env['VAULT_ADDR']);
-  if (vault?.ssl?.verify?.value === false) set('VAULT_SKIP_VERIFY', 'true');
+  const isVerified = vault?.ssl?.verify?.value ?? !/^(?:1|t|true)$/i.test(env['VAULT_SKIP_VERIFY'] ?? '');
+  if (!isVerified) set('VAULT_SKIP_VERIFY', 'true');
   set('VAULT_CLIENT_CERT', vault?.ssl?.cert?.value);
   set('VAULT_CLIENT_KEY', vault?.ssl?.key?.value);
   set('VAULT_CAPATH', vault?.ssl?.caPath?.value);
   set('VAULT_CACERT', vault?.ssl?.caCert?.value);
   set('VAULT_TLS_SERVER_NAME', vault?.ssl?.serverName?.value);
+}
+
+/** Where a block says nothing of it, by whether it says anything that needs it. */
+function isTlsWanted(ssl: SaidSsl | undefined): boolean {
+  if (ssl?.enabled !== undefined) return ssl.enabled.value;
+  const texts = [ssl?.cert, ssl?.caCert, ssl?.caPath, ssl?.key, ssl?.serverName];
+  return texts.some((text) => said(text) !== undefined) || ssl?.verify !== undefined;
 }
 
 /** The one program that both run; its end is the agent's. Undefined when there is none. */
@@ -196,10 +233,16 @@ export function draftCommonLife(
   common: SaidCommon,
   logFile: Said<string> | undefined,
   context: DraftContext,
+  tool: 'consul-template' | 'envconsul',
 ): void {
   const { draft, report, env, folder } = context;
   const origin = nowhereIn(context);
-  const saidLevel = said(common.logLevel)?.value ?? env['CT_LOG'] ?? env['CONSUL_TEMPLATE_LOG'];
+  const levelVariables =
+    tool === 'envconsul'
+      ? ['CT_LOG', 'ENVCONSUL']
+      : ['CT_LOG', 'CONSUL_TEMPLATE_LOG', 'CONSUL_TEMPLATE_LOG_LEVEL'];
+  const saidLevel =
+    said(common.logLevel)?.value ?? levelVariables.map((name) => env[name]).find((text) => text);
   const level = (saidLevel ?? 'warn').toLowerCase();
   const known = levels[level];
   if (known === undefined)

@@ -26,7 +26,7 @@ export function draftConsulTemplate(agent: SaidConsulTemplate, context: DraftCon
   draftSandbox(agent, context);
   const program = draftProgram(agent.exec, undefined, false, context);
   if (program !== undefined && !isOnce) draftReload(agent, context);
-  draftCommonLife(agent, agent.logFile, context);
+  draftCommonLife(agent, agent.logFile, context, 'consul-template');
 }
 
 /** The program hears of every file that changed: by its signal, or by being started again. */

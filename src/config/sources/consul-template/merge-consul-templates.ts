@@ -23,7 +23,7 @@ export function mergeCommon(all: readonly SaidCommon[]): SaidCommon {
     pidFile: last('pidFile'),
     syslog: last('syslog'),
     wait: last('wait'),
-    consulAddress: last('consulAddress'),
+    consul: mergeBlocks(all.map(({ consul }) => consul)),
   };
 }
 

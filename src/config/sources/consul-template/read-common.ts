@@ -1,16 +1,15 @@
 // The blocks that consul-template and envconsul share: vault, exec, wait, syslog, and those for Consul and Nomad, which are
 // known here and have nothing to do.
-import type { Said } from '../hcl/block.ts';
 import type { Record } from '../hcl/record.ts';
 import type { Report } from '../hcl/report.ts';
 import { readExec } from './read-template.ts';
-import type { SaidCommon, SaidSsl, SaidVaultClient } from './said-consul-template.ts';
+import type { SaidCommon, SaidConsul, SaidSsl, SaidVaultClient } from './said-consul-template.ts';
 
 export function readCommon(record: Record, report: Report): SaidCommon {
   const vault = record.record('vault');
   const exec = record.record('exec');
   const syslog = record.record('syslog');
-  const consulAddress = readConsul(record, report);
+  const consul = readConsul(record, report);
   readStale(record, report);
   return {
     vault: vault && readVaultClient(vault, report),
@@ -21,7 +20,7 @@ export function readCommon(record: Record, report: Report): SaidCommon {
     pidFile: record.text('pid_file'),
     syslog: syslog && readSyslog(syslog),
     wait: record.wait('wait'),
-    consulAddress,
+    consul,
   };
 }
 
@@ -40,25 +39,28 @@ function readSyslog(record: Record): SaidCommon['syslog'] {
 }
 
 /** Also `consul = "ADDRESS"`, as old files have it. */
-function readConsul(record: Record, report: Report): Said<string> | undefined {
-  if (record.isText('consul')) return record.text('consul');
+function readConsul(record: Record, report: Report): SaidConsul | undefined {
+  if (record.isText('consul')) {
+    const address = record.text('consul');
+    return address && { origin: address.origin, address, tokenFile: undefined, ssl: undefined };
+  }
   const consul = record.record('consul');
   if (consul === undefined) return undefined;
   const address = consul.text('address');
   consul.text('namespace');
   consul.text('token');
-  consul.text('token_file');
+  const tokenFile = consul.text('token_file');
   const auth = consul.record('auth');
   auth?.flag('enabled');
   auth?.text('username');
   auth?.text('password');
   auth?.end();
   readRetry(consul);
-  readSsl(consul);
+  const ssl = readSsl(consul);
   readTransport(consul);
   consul.end();
   report.note('ignored', consul.origin, 'is not asked here: a template that needs Consul is refused');
-  return address;
+  return { origin: consul.origin, address, tokenFile, ssl };
 }
 
 export function readNomad(record: Record, report: Report): void {

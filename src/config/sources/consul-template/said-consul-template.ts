@@ -12,12 +12,17 @@ export interface SaidCommon
     logLevel: string;
     pidFile: string;
     wait: Wait;
-    /** `{{ env "CONSUL_HTTP_ADDR" }}` in a template sees it. */
-    consulAddress: string;
   }> {
   readonly vault: SaidVaultClient | undefined;
+  readonly consul: SaidConsul | undefined;
   readonly exec: SaidExec | undefined;
   readonly syslog: Origin | undefined;
+}
+
+/** What `env` in a template sees of it: `CONSUL_HTTP_ADDR` and so on. */
+export interface SaidConsul extends SaidKeys<{ address: string; tokenFile: string }> {
+  readonly origin: Origin;
+  readonly ssl: SaidSsl | undefined;
 }
 
 export interface SaidConsulTemplate

@@ -49,7 +49,7 @@ export function draftEnvconsul(
   if (path !== undefined && isOnce) context.draft.set([...path, 'on_rotation'], 'none', nowhereIn(context));
   if (path !== undefined)
     for (const secret of agent.secrets) draftSecret(secret, agent, [...path, 'env_from'], context);
-  draftCommonLife(agent, undefined, context);
+  draftCommonLife(agent, undefined, context, 'envconsul');
 }
 
 function draftSecret(

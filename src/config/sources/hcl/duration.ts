@@ -22,10 +22,10 @@ export function parseGoDuration(text: string): number | undefined {
   return text.startsWith('-') ? -ms : ms;
 }
 
-/** The same, and days (`2d`), and a number of seconds; empty is 0. */
+/** The same, and days (`2d`), and a whole number of seconds; empty is 0. */
 export function parseSeconds(text: string): number | undefined {
   if (text === '') return 0;
-  if (/^[+-]?\d+(?:\.\d+)?$/.test(text)) return Number(text) * 1000;
+  if (/^[+-]?\d+$/.test(text)) return Number(text) * 1000;
   const days = /^(\d+)d$/.exec(text)?.[1];
   return days === undefined ? parseGoDuration(text) : Number(days) * 86_400_000;
 }

@@ -41,10 +41,15 @@ export interface Wait {
 export function createRecord(map: MapTree, origin: Origin, report: Report): Record {
   const known = new Set<string>();
 
+  /** As it is written here, else the first in another spelling: a second one is no key of theirs. */
+  function nameOf(key: string): string | undefined {
+    return map.entries.has(key) ? key : [...map.entries.keys()].find((name) => sameName(name, key));
+  }
+
   function find(key: string): Entry | undefined {
     known.add(key);
-    const exact = map.entries.get(key);
-    return exact ?? [...map.entries].find(([name]) => sameName(name, key))?.[1];
+    const name = nameOf(key);
+    return name === undefined ? undefined : map.entries.get(name);
   }
 
   function originOf(key: string, { position }: { readonly position: Origin['position'] }): Origin {
@@ -147,9 +152,15 @@ export function createRecord(map: MapTree, origin: Origin, report: Report): Reco
     end() {
       const names = [...known];
       for (const [name, { position }] of map.entries) {
-        if (names.some((other) => sameName(other, name))) continue;
+        const meant = names.find((other) => sameName(other, name));
+        if (meant !== undefined && nameOf(meant) === name) continue;
         const guess = nearest(name, names);
-        const hint = guess === undefined ? `known here: ${names.join(', ')}` : `did you mean ${guess}?`;
+        const hint =
+          meant !== undefined
+            ? `it is there as ${nameOf(meant)}, too`
+            : guess === undefined
+              ? `known here: ${names.join(', ')}`
+              : `did you mean ${guess}?`;
         report.problem(originOf(name, { position }), `unknown key; ${hint}`);
       }
     },

@@ -9,11 +9,14 @@ import { draftProxy } from '../draft-proxy.ts';
 import type { Said } from '../hcl/block.ts';
 import { formatMs } from '../hcl/duration.ts';
 import type { Origin } from '../hcl/report.ts';
+import { draftClientVariables, variableOrigin } from '../vault-variables.ts';
 import { draftAutoAuth } from './draft-auth.ts';
 import { draftListener } from './draft-listener.ts';
 import type { SaidAgent, SaidEnvTemplate, SaidVault } from './said-agent.ts';
 
 const defaultAddress = 'https://127.0.0.1:8200';
+/** Of theirs: templates ask the agent itself then, whatever this names. */
+const cacheAddress = 'http://127.0.0.1:8200';
 const defaultStaticMs = 300_000;
 const defaultRetries = 12;
 const upstream = ['upstreams', 'vault'];
@@ -76,19 +79,26 @@ function draftVault({ vault, autoAuth }: SaidAgent, context: DraftContext): void
   set(['tls', 'cert_file'], 'VAULT_CLIENT_CERT', vault?.clientCert, true);
   set(['tls', 'key_file'], 'VAULT_CLIENT_KEY', vault?.clientKey, true);
   set(['tls', 'server_name'], 'VAULT_TLS_SERVER_NAME', vault?.tlsServerName);
-  const skip = variableOf(env, 'VAULT_SKIP_VERIFY');
-  if (skip !== undefined && !/^(?:|1|t|true|0|f|false)$/i.test(skip))
-    context.report.problem(variableOrigin('VAULT_SKIP_VERIFY'), 'expected true or false');
-  const isSkipped = skip === undefined ? vault?.tlsSkipVerify?.value : /^(?:1|t|true)$/i.test(skip);
-  if (isSkipped === true)
+  if (isUnverified(vault, env))
     draft.set([...upstream, 'tls', 'skip_verify'], true, vault?.tlsSkipVerify?.origin ?? origin);
+  const variable = (name: string) => variableOf(env, name);
+  draftClientVariables({ draft, report: context.report, path: upstream, variable });
+  const agent = variableOf(env, 'VAULT_AGENT_ADDR');
+  if (agent)
+    context.report.note(
+      'ignored',
+      variableOrigin('VAULT_AGENT_ADDR'),
+      'is ignored, as there: an agent asks the server itself',
+    );
   draftProxy(draft, upstream, addressOf(vault, env), (name) =>
     name.startsWith('VAULT_') ? variableOf(env, name) : env[name],
   );
 }
 
-function variableOrigin(name: string): Origin {
-  return { file: `$${name}`, position: undefined, name: '' };
+/** A variable that is set counts, and says false where it is empty. */
+function isUnverified(vault: SaidVault | undefined, env: DraftContext['env']): boolean {
+  const skip = variableOf(env, 'VAULT_SKIP_VERIFY');
+  return skip === undefined ? vault?.tlsSkipVerify?.value === true : /^(?:1|t|true)$/i.test(skip);
 }
 
 function addressOf(vault: SaidVault | undefined, env: DraftContext['env']): string {
@@ -109,7 +119,7 @@ function draftTemplateSettings(
   { draft, report, env, folder }: DraftContext,
   nowhere: Origin,
 ): void {
-  const { templates, envTemplates, templateConfig, vault } = agent;
+  const { templates, envTemplates, templateConfig } = agent;
   const [first] = [...templates, ...envTemplates.map(({ template }) => template)];
   if (first === undefined) return;
   const sandboxes = templates.map(({ sandboxPath }) => said(sandboxPath));
@@ -139,17 +149,20 @@ function draftTemplateSettings(
       `a secret without a lease is asked for every ${formatMs(intervalMs)}, as there; static_secret_render_interval = "30s" costs little here`,
     );
   }
-  draftEnvironment(vault, { draft, env }, first.origin);
+  draftEnvironment(agent, { draft, env }, first.origin);
 }
 
-/** What `env` in a template and the commands see of the settings. */
+/** What `env` in a template and the commands see of the settings: with a cache, that of their way through it. */
 function draftEnvironment(
-  vault: SaidVault | undefined,
+  { vault, cache }: Pick<SaidAgent, 'vault' | 'cache'>,
   { draft, env }: Pick<DraftContext, 'draft' | 'env'>,
   origin: Origin,
 ): void {
-  const address = addressOf(vault, env);
-  const isTls = address.startsWith('https') || said(vault?.caCert) !== undefined;
+  const address = cache === undefined ? addressOf(vault, env) : cacheAddress;
+  const textOf = (name: string, value: Said<string> | undefined) =>
+    (variableOf(env, name) ?? value?.value) || undefined;
+  const authority = textOf('VAULT_CACERT', vault?.caCert);
+  const isTls = cache === undefined && (address.startsWith('https') || authority !== undefined);
   // OpenBao gives each its own name beside the old one.
   const set = (name: string, value: string | undefined) => {
     draft.set(['template', 'env', name], value, origin);
@@ -159,13 +172,13 @@ function draftEnvironment(
   set('VAULT_ADDR', address);
   set('CONSUL_HTTP_SSL', 'false');
   set('CONSUL_HTTP_SSL_VERIFY', 'true');
-  if (!isTls || vault?.tlsSkipVerify?.value === true) set('VAULT_SKIP_VERIFY', 'true');
+  if (!isTls || isUnverified(vault, env)) set('VAULT_SKIP_VERIFY', 'true');
   if (!isTls) return;
-  set('VAULT_CLIENT_CERT', said(vault?.clientCert)?.value);
-  set('VAULT_CLIENT_KEY', said(vault?.clientKey)?.value);
-  set('VAULT_CAPATH', said(vault?.caPath)?.value);
-  set('VAULT_CACERT', said(vault?.caCert)?.value);
-  set('VAULT_TLS_SERVER_NAME', said(vault?.tlsServerName)?.value);
+  set('VAULT_CLIENT_CERT', textOf('VAULT_CLIENT_CERT', vault?.clientCert));
+  set('VAULT_CLIENT_KEY', textOf('VAULT_CLIENT_KEY', vault?.clientKey));
+  set('VAULT_CAPATH', textOf('VAULT_CAPATH', vault?.caPath));
+  set('VAULT_CACERT', authority);
+  set('VAULT_TLS_SERVER_NAME', textOf('VAULT_TLS_SERVER_NAME', vault?.tlsServerName));
 }
 
 function draftExec({ exec, envTemplates }: SaidAgent, context: DraftContext): void {
