@@ -202,8 +202,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
         return (names.length === 0 ? [key] : names).map((name) => ({ name, why }));
       }),
     quit: (wish) => quit.resolve(wish ?? { revoke: false }),
-    explain: (subject) => explainSubject(subject, core, sources, live.now().hooks),
-    nearestSubject: (subject) => nearestSubject(subject, statusOf(sources)),
+    explain: (subject) => explainSubject(subject, core, sources, live.now()),
+    nearestSubject: (subject) => nearestSubject(subject, live.now(), statusOf(sources)),
     drill: (name, request) => drill(name, request),
     keyOf: (word) => findEntry(core, word).key,
     timeline: (name, last) => timelineOf(name, last, { ...core, startedAt }),

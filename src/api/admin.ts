@@ -125,10 +125,19 @@ export interface Explanation {
   readonly processes: readonly ProcessStatus[];
   /** By address (`unix /run/x.sock`, or without its first word) or place in the config. */
   readonly listeners: readonly ListenerStatus[];
+  /** Hooks by name; token files of listeners and sinks of upstreams by path. */
+  readonly places: readonly ExplainedPlace[];
   /** Of a process: the secrets whose versions it holds. */
   readonly uses: readonly string[];
   /** Of an upstream: the secrets that are read there, by name or path, and how many there are. */
   readonly used_by: { readonly names: readonly string[]; readonly count: number } | null;
+}
+
+export interface ExplainedPlace {
+  readonly kind: 'hook' | 'token_file' | 'sink';
+  readonly name: string;
+  /** Sentences: what it is for, how it stands, what is next, the remedy of its trouble. */
+  readonly says: readonly string[];
 }
 
 export interface ExplainedFile {

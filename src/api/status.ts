@@ -79,6 +79,12 @@ export interface UpstreamStatus {
         readonly lost_at_stop?: boolean;
       }
     | undefined;
+  /** Files that hold a copy of its login for other programs; absent: none. `error`: why the login of now is not there. */
+  readonly sinks?: readonly {
+    readonly path: string;
+    readonly written_at: string | null;
+    readonly error: string | null;
+  }[];
   /** The server's clock is so far ahead of this host's; absent: no difference that matters. */
   readonly clock_skew_seconds?: number;
   /** Absent: asking it costs nobody anything. */

@@ -208,7 +208,7 @@ function declareLogLevel(define: Define): void {
 function declareExplain(define: Define): void {
   define(
     'explain <subject>',
-    'tell what a secret or a file waits for, since when and why',
+    'tell what anything with a name waits for, since when and why',
     (argv) => withJson(withSocket(argv)).positional('subject', { type: 'string', demandOption: true }),
     async (values) => (await import('./commands/explain.ts')).runExplain(values),
   );

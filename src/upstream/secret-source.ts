@@ -41,6 +41,17 @@ export interface SourceStatus {
   readonly clockSkewMs?: number;
   /** Login failed and the config says `exit_on_error`: the agent should end. */
   readonly isFatal?: boolean;
+  /** Absent: it has none. */
+  readonly sinks?: readonly SinkStatus[];
+}
+
+/** A file that holds a copy of the login for other programs. */
+export interface SinkStatus {
+  readonly path: string;
+  /** Wall time in milliseconds; absent: not yet. */
+  readonly writtenAt?: number;
+  /** Why the login of now is not there. */
+  readonly error?: string;
 }
 
 /** Called synchronously; must not throw. */

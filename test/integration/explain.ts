@@ -1,7 +1,8 @@
 // `latchkey explain` for everything that has a name, and the nearest name for what has none.
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { freePort } from '../../src/base/system/free-port.ts';
 import { runProgram, startAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { testFolder } from '../support/test-folder.ts';
@@ -45,7 +46,7 @@ t.test('a secret, a file, a process, an upstream, a listener', async (t) => {
   });
   t.match(await ask('legacy'), {
     code: 0,
-    stdout: /^process legacy: running, pid \d+, 0 restarts\n {2}uses application\n$/,
+    stdout: /^process legacy: running, pid \d+ since \S+, 0 restarts\n {2}uses application\n$/,
   });
   t.match(await ask('vault'), {
     code: 0,
@@ -126,6 +127,69 @@ t.test('what upstream has removed or denies now is told as that, everywhere', as
   t.match(await runProgram(t, ['status', '--socket', agent.socket]), {
     stdout: /ready, degraded: 1 secret removed, 1 secret denied/,
   });
+});
+
+t.test('a hook, the token file of a listener, a sink', async (t) => {
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  await vault.writeSecret('secret/app', { word: 'w' });
+  const [token, sink, bad] = [
+    join(folder, 'token'),
+    join(folder, 'sink'),
+    join(folder, 'no/such/folder/sink'),
+  ];
+  writeFileSync(join(folder, 'hook.key'), 'k'.repeat(32), { mode: 0o600 });
+  const [tcp, open] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
+  const agent = startAgent(t, {
+    folder,
+    vault,
+    config: {
+      upstreams: {
+        vault: { kind: 'vault', address: vault.address, auth: { method: 'token' }, sinks: [{ path: sink }] },
+      },
+      secrets: { application: { path: 'secret/app' } },
+      listeners: [
+        { unix: join(folder, 'latchkey.sock'), serve: ['secrets', 'admin', 'metrics'] },
+        { tcp, token_file: token, serve: ['secrets'] },
+        { tcp: open, serve: ['hooks'] },
+      ],
+      hooks: {
+        deploy: { hmac: { secret_file: join(folder, 'hook.key') }, refresh: ['app*'] },
+      },
+    },
+  });
+  await agent.untilReady();
+  const ask = (what: string) => runProgram(t, ['explain', what, '--socket', agent.socket]);
+  t.match(await ask('deploy'), {
+    code: 0,
+    stdout:
+      /^hook deploy:\n {2}takes POST \/hooks\/deploy at tcp 127.*HMAC[\s\S]*asked at once for application,[\s\S]*no message has come/,
+  });
+  t.equal((await fetch(`http://${open}/hooks/deploy`, { method: 'POST', body: '{}' })).status, 403);
+  t.match((await ask('deploy')).stdout, /messages since the start: 1 refused\n.*audit query --denied/);
+  t.match(await ask(token), {
+    code: 0,
+    stdout:
+      /^token file .*token:\n.*listener tcp 127.*\(listeners\[1\]\)[\s\S]*mode 0600, of uid \d+[\s\S]*may do all/,
+  });
+  t.match(await ask(sink), {
+    code: 0,
+    stdout:
+      /^sink .*sink:\n {2}holds the token of upstream vault \(login logged_in\)[\s\S]*written at \S+Z\n {2}there since/,
+  });
+  t.match(await ask('deplyo'), { code: 4, stderr: /did you mean deploy\?/ });
+  const config = JSON.parse(readFileSync(agent.configPath, 'utf8'));
+  writeFileSync(join(folder, 'no'), 'a file where a folder is wanted');
+  config.upstreams.vault.sinks = [{ path: bad }];
+  writeFileSync(agent.configPath, JSON.stringify(config));
+  t.equal((await agent.ask('/reload', { method: 'POST' })).status, 200);
+  await waitFor('the failure', async () => (await ask(bad)).stdout.includes('is tried again'));
+  const status = await runProgram(t, ['status', '--socket', agent.socket]);
+  t.match(
+    status.stdout,
+    /degraded: 1 token sink failing\n {2}sink .*no\/such\/folder\/sink: .*; it is tried again/,
+  );
+  t.match((await ask(agent.socket)).stdout, /^listener unix/);
 });
 
 t.test('a version or a list of a path, as status shows it', async (t) => {

@@ -1,14 +1,15 @@
-// One secret, file or process in sentences: what it waits for, since when and why.
+// Whatever has a name in sentences: what it waits for, since when and why.
 import type { ExplainedFile, Explanation } from '../../api/admin.ts';
 import { apiMoment, apiTime } from '../../api/api-time.ts';
 import { shownPath } from '../../api/shown-path.ts';
 import type { AgentStatus } from '../../api/status.ts';
 import { nearest } from '../../base/text/nearest.ts';
-import type { HookConfig } from '../../config/resolved.ts';
+import type { ResolvedConfig } from '../../config/resolved.ts';
 import type { FileExplanation } from '../../files/view/file-status.ts';
 import { isAskedFor } from '../../server/hooks/hook-events.ts';
 import { shownVersion } from '../../store/secret-version.ts';
 import type { Core } from '../wire.ts';
+import { explainPlaces, namesOfPlaces } from './explain-places.ts';
 import { statusOf } from './status.ts';
 import type { StatusSources } from './status-sources.ts';
 
@@ -17,7 +18,7 @@ export function explainSubject(
   subject: string,
   core: Core,
   sources: StatusSources,
-  hooks: readonly HookConfig[],
+  config: ResolvedConfig,
 ): Explanation | undefined {
   const status = statusOf(sources);
   const secrets = status.secrets.filter(
@@ -31,16 +32,20 @@ export function explainSubject(
   const listeners = status.listeners.filter(
     ({ place, address }) => place === subject || address === subject || address.endsWith(` ${subject}`),
   );
-  const count = upstreams.length + secrets.length + processes.length + listeners.length;
+  const places = explainPlaces(subject, { config, status, registry: core.registry });
+  const count = upstreams.length + secrets.length + processes.length + listeners.length + places.length;
   if (count === 0 && file === undefined) return undefined;
   const asked = secrets.flatMap(({ names }) => names);
   return {
     upstreams,
-    hooks: hooks.filter((hook) => asked.some((name) => isAskedFor(hook, name))).map(({ name }) => name),
+    hooks: config.hooks
+      .filter((hook) => asked.some((name) => isAskedFor(hook, name)))
+      .map(({ name }) => name),
     secrets,
     files: file === undefined ? [] : [explainedFile(file, core)],
     processes,
     listeners,
+    places,
     uses: processes.flatMap(({ name }) => usesOf(name, status)),
     used_by: upstreams.some(({ name }) => name === subject) ? usersOf(subject, status) : null,
   };
@@ -64,12 +69,15 @@ function usesOf(process: string, { secrets }: AgentStatus): string[] {
 /** What is nearest to a word that is nothing's name; undefined: nothing is near. */
 export function nearestSubject(
   subject: string,
-  { secrets, files, processes, upstreams }: AgentStatus,
+  config: ResolvedConfig,
+  status: AgentStatus,
 ): string | undefined {
+  const { secrets, files, processes, upstreams } = status;
   return nearest(subject, [
     ...secrets.flatMap((one) => [...one.names, one.path, shownPath(one, secrets)]),
     ...files.map(({ destination }) => destination),
     ...[...processes, ...upstreams].map(({ name }) => name),
+    ...namesOfPlaces(config, status),
   ]);
 }
 

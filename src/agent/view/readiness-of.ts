@@ -102,12 +102,14 @@ const unwellStates = ['stale', 'removed', 'denied', 'expired'] as const;
 export function degradedOf(sources: StatusSources): string[] {
   const secrets = Map.groupBy(sources.store.entries(), ({ state }) => state);
   const files = sources.unwellFiles();
+  const sinks = [...sources.upstreams()].flatMap((upstream) => upstream.status().sinks ?? []);
   return [
     ...[...sources.upstreams()]
       .map((upstream) => upstream.status())
       .filter(({ state, login }) => state !== 'ready' && login?.state === 'logged_in')
       .map(({ name, state }) => `${name} ${state.replaceAll('_', ' ')}`),
     ...unwellStates.flatMap((state) => counted(secrets.get(state)?.length ?? 0, 'secret', state)),
+    ...counted(sinks.filter(({ error }) => error !== undefined).length, 'token sink', 'failing'),
     ...counted(files.filter(({ failure }) => failure !== undefined).length, 'file', 'failing'),
     ...counted(files.filter(({ drift }) => drift?.isOpen === true).length, 'file', 'changed by others'),
     ...counted(

@@ -8,7 +8,7 @@ import {
   type UpstreamStatus as UpstreamAnswer,
 } from '../../api/status.ts';
 import type { ProcessStatus } from '../../supervise/process-status.ts';
-import type { LoginStatus, SourceStatus } from '../../upstream/secret-source.ts';
+import type { LoginStatus, SinkStatus, SourceStatus } from '../../upstream/secret-source.ts';
 import { version } from '../../version.ts';
 import { callsOf, type Demand, demandsOf, slowness } from './calls.ts';
 import { degradedOf, readinessOf, whyFile } from './readiness-of.ts';
@@ -72,6 +72,7 @@ function showUpstream(status: SourceStatus, demand: Demand): UpstreamAnswer {
     isFatal: _,
     clockSkewMs,
     message = slowness(demand, status),
+    sinks,
     ...rest
   } = status;
   const calls = callsOf(demand, status);
@@ -81,6 +82,7 @@ function showUpstream(status: SourceStatus, demand: Demand): UpstreamAnswer {
     ...(clockSkewMs === undefined ? {} : { clock_skew_seconds: Math.round(clockSkewMs / 1000) }),
     since: apiMoment(since),
     ...(login === undefined ? {} : { login: showLogin(login) }),
+    ...(sinks === undefined ? {} : { sinks: sinks.map(showSink) }),
     ...(budget === undefined ? {} : { budget: { in_flight: budget.inFlight, queued: budget.queued } }),
     ...(calls === undefined ? {} : { calls }),
   };
@@ -88,6 +90,10 @@ function showUpstream(status: SourceStatus, demand: Demand): UpstreamAnswer {
 
 function showLogin({ expiresAt, ...shown }: LoginStatus): UpstreamAnswer['login'] {
   return { ...shown, expires_at: apiTime(expiresAt) };
+}
+
+function showSink({ path, writtenAt, error }: SinkStatus) {
+  return { path, written_at: apiTime(writtenAt), error: error ?? null };
 }
 
 function showFile(file: FileState): FileStatus {

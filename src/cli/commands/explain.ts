@@ -1,7 +1,7 @@
 // `latchkey explain NAME|FILE`: what it waits for, since when and why, what is planned, and who holds it.
 import { resolve } from 'node:path';
-import type { ExplainedFile, Explanation } from '../../api/admin.ts';
-import type { ListenerStatus, SecretStatus, UpstreamStatus } from '../../api/status.ts';
+import type { ExplainedFile, ExplainedPlace, Explanation } from '../../api/admin.ts';
+import type { ListenerStatus, ProcessStatus, SecretStatus, UpstreamStatus } from '../../api/status.ts';
 import { errorCode } from '../../base/errors.ts';
 import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
@@ -19,6 +19,7 @@ export async function runExplain(options: ExplainOptions): Promise<number> {
     return 0;
   }
   const { upstreams, hooks = [], secrets, files, processes, listeners, uses, used_by: users } = explanation;
+  const { places = [] } = explanation;
   const lines = [
     ...upstreams
       .filter(({ name }) => name === options.subject)
@@ -31,13 +32,10 @@ export async function runExplain(options: ExplainOptions): Promise<number> {
     ),
     ...(hooks.length === 0 ? [] : [`  asked for at once by messages of hooks: ${hooks.join(', ')}`]),
     ...files.flatMap(explainFile),
-    ...processes.map(({ name, state, pid, restarts, message }) => {
-      const which = pid === undefined ? '' : `, pid ${pid}`;
-      return `process ${name}: ${state}${which}, ${restarts} restarts${message === undefined ? '' : `: ${message}`}`;
-    }),
+    ...processes.flatMap(explainProcess),
   ];
   if (uses.length > 0) lines.push(`  uses ${uses.join(', ')}`);
-  lines.push(...listeners.flatMap(explainListener));
+  lines.push(...listeners.flatMap(explainListener), ...places.flatMap(explainPlace));
   for (const line of lines) print(line);
   return 0;
 }
@@ -46,6 +44,39 @@ function usersOf(users: Explanation['used_by']): string[] {
   if (users === null || users.count === 0) return ['  no secret is read there'];
   const more = users.count > users.names.length ? ` and ${users.count - users.names.length} more` : '';
   return [`  read there: ${users.names.join(', ')}${more}`];
+}
+
+function explainProcess({
+  name,
+  state,
+  since,
+  pid,
+  restarts,
+  message,
+  last_exit: exit,
+}: ProcessStatus): string[] {
+  const which = pid === undefined ? '' : `, pid ${pid}`;
+  const lines = [
+    `process ${name}: ${state}${which}${since === null ? '' : ` since ${since}`}, ${restarts} restarts`,
+  ];
+  if (message !== undefined) lines.push(`  ${message}`);
+  if (exit !== undefined)
+    lines.push(`  ended last ${exit.signal === null ? `with code ${exit.code}` : `by ${exit.signal}`}`);
+  const remedy = processRemedies[state];
+  return remedy === undefined ? lines : [...lines, `  ${remedy}`];
+}
+
+const processRemedies: Readonly<Record<string, string>> = {
+  backoff: 'it is started again by itself; what it said is in the log of the agent (event process.said)',
+  failed:
+    'it is left so until its values or its config change: look at what it said in the log (event process.said)',
+  unhealthy: 'its probe (`health`) fails: try it by hand as the user of the process',
+};
+
+const placeWords = { hook: 'hook', token_file: 'token file', sink: 'sink' } as const;
+
+function explainPlace({ kind, name, says }: ExplainedPlace): string[] {
+  return [`${placeWords[kind]} ${name}:`, ...says.map((sentence) => `  ${sentence}`)];
 }
 
 function explainListener({ place, address, state, serve, connections, error }: ListenerStatus): string[] {

@@ -171,7 +171,7 @@ function causes(waits: readonly WaitStatus[]): string[] {
 }
 
 /** Wrong, though everything is in place: the next start would not go as this one does. */
-function faults({ config, files }: AgentStatus): string[] {
+function faults({ config, files, upstreams }: AgentStatus): string[] {
   const broken = files.filter(({ template_problem: problem }) => problem !== null);
   const refused = config.reload_error?.split('\n').map((line) => `    ${line}\n`) ?? [];
   return [
@@ -181,6 +181,11 @@ function faults({ config, files }: AgentStatus): string[] {
           '  the config on disk is refused, the one before is in force; the next start would fail:\n',
           ...refused,
         ]),
+    ...upstreams
+      .flatMap(({ sinks = [] }) => sinks)
+      .flatMap(({ path, error }) =>
+        error === null ? [] : [`  sink ${path}: ${error}; it is tried again\n`],
+      ),
     ...broken.map(
       ({ destination, template_problem: problem }) =>
         `  ${destination}: the template on disk is broken, the one before is in force: ${problem}\n`,

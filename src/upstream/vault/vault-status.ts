@@ -4,7 +4,7 @@ import type { Clock } from '../../base/time/clock.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Quota } from '../gate/quota.ts';
 import type { ServerClock } from '../http/server-clock.ts';
-import type { SourceStatus } from '../secret-source.ts';
+import type { SinkStatus, SourceStatus } from '../secret-source.ts';
 import type { SourceStateName } from '../source-state.ts';
 import type { VaultUpstreamConfig } from './config/vault-config.ts';
 import type { Session } from './session/session.ts';
@@ -16,6 +16,7 @@ interface VaultStatusOptions {
   readonly config: VaultUpstreamConfig;
   readonly budget: () => VaultUpstreamConfig['budget'];
   readonly isClosed: () => boolean;
+  readonly sinks: () => readonly SinkStatus[];
   readonly gate: Gate;
   readonly client: VaultClient;
   readonly session: Session;
@@ -43,6 +44,7 @@ export function createVaultStatus(options: VaultStatusOptions) {
   function now(): VaultStatus {
     const { state: name, message } = state();
     const { login, isFatal } = session.status();
+    const sinks = options.sinks();
     return {
       name: config.name,
       kind: config.kind,
@@ -55,6 +57,7 @@ export function createVaultStatus(options: VaultStatusOptions) {
       ...(config.namespace === undefined ? {} : { namespace: config.namespace }),
       ...(serverClock.skewMs() === 0 ? {} : { clockSkewMs: serverClock.skewMs() }),
       ...(isFatal ? { isFatal } : {}),
+      ...(sinks.length === 0 ? {} : { sinks }),
     };
   }
 

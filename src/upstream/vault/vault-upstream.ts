@@ -103,6 +103,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     config,
     budget: () => settings.budget,
     isClosed: () => lifetime.signal.aborted,
+    sinks: () => sinks.status(),
     gate,
     client,
     session,
@@ -147,6 +148,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       clock,
       random,
       logger,
+      onChange: () => status.tell(),
     });
   const makeTlsWatch = () => createTlsWatch({ config: settings, logger, onChange: tlsChanged });
   let sinks = makeSinks(config.sinks);

@@ -16,6 +16,7 @@ import type { SecretValue } from '../../../base/secret-value.ts';
 import { isJsonObject, stringifyJson } from '../../../base/text/json.ts';
 import { backoffDelayMs } from '../../../base/time/backoff.ts';
 import type { Clock } from '../../../base/time/clock.ts';
+import type { SinkStatus } from '../../secret-source.ts';
 import { answerJson, answerTexts, quoteTexts } from '../answer-policy.ts';
 import type { SinkConfig } from '../config/vault-config.ts';
 import type { VaultClient } from '../vault-client.ts';
@@ -28,6 +29,7 @@ export interface TokenSinks {
   write(token: SecretValue, accessor?: string): void;
   /** Resolves when the last token is in every sink. */
   written(): Promise<void>;
+  status(): readonly SinkStatus[];
   close(): Promise<void>;
 }
 
@@ -38,6 +40,8 @@ export interface TokenSinksOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
+  /** Called when a sink was written, or not, other than before. */
+  onChange(): void;
 }
 
 const longestKey = 16 * 1024;
@@ -47,13 +51,17 @@ interface SinkState {
   readonly config: SinkConfig;
   /** As it was written last. */
   print?: FilePrint | undefined;
+  /** Wall time in milliseconds. */
+  writtenAt?: number;
+  /** Why the token that it shall hold is not there. */
+  error?: string | undefined;
   keys?: SinkKeys;
   /** Kept, because readers may remove the file once it was read. */
   reader?: Buffer;
 }
 
 export function createTokenSinks(options: TokenSinksOptions): TokenSinks {
-  const { client, clock, random, logger, namespace } = options;
+  const { client, clock, random, logger, namespace, onChange } = options;
   const sinks: SinkState[] = options.sinks.map((config) => ({ config }));
   let round = new AbortController();
   let writing: Promise<unknown> = Promise.resolve();
@@ -91,10 +99,14 @@ export function createTokenSinks(options: TokenSinksOptions): TokenSinks {
         // Where somebody was faster than this look, the next one finds the difference.
         sink.print = (await printOfWritten(path, written, 'kept')) ?? printOf(written);
         logger.debug({ path }, 'the token is in the sink');
+        [sink.writtenAt, sink.error] = [clock.wall(), undefined];
+        onChange();
         return;
       } catch (error) {
         if (signal.aborted) return;
         if (attempt === 1) logger.error({ path, error: describeError(error) }, 'a sink was not written');
+        sink.error = describeError(error);
+        if (attempt === 1) onChange();
         await clock.sleep(backoffDelayMs(attempt, retryBackoff, random), signal).catch(() => {
           // Aborted: the loop ends.
         });
@@ -148,6 +160,12 @@ export function createTokenSinks(options: TokenSinksOptions): TokenSinks {
     async written() {
       await writing;
     },
+    status: () =>
+      sinks.map(({ config: { path }, writtenAt, error }) => ({
+        path,
+        ...(writtenAt === undefined ? {} : { writtenAt }),
+        ...(error === undefined ? {} : { error }),
+      })),
     async close() {
       watch.close();
       round.abort();
