@@ -51,8 +51,8 @@ function sourceFiles(folder: string): string[] {
   });
 }
 
-/** The list, each kind's own file, and where one has many keys the folder beside it. */
-const declaresKind = /^upstream\/(?:kind-list\.ts$|[^/]+\/(?:[^/]+-kind\.ts$|config\/))/;
+/** The list, each kind's own file, what its paths mean, and where one has many keys the folder beside it. */
+const declaresKind = /^upstream\/(?:kind-list\.ts$|[^/]+\/(?:[^/]+-(?:kind|path)\.ts$|config\/))/;
 
 /** The layer's name of a file: its folder of src, or the package that stands apart. */
 function folderOf(path: string): string {

@@ -6,6 +6,7 @@ import { describeError, LatchkeyError } from '../base/errors.ts';
 import { specialFileFault, standardStreamOf } from '../base/paths/special-file.ts';
 import { createSystemClock } from '../base/time/clock.ts';
 import type { FileConfig, ProcessConfig, ResolvedConfig } from '../config/resolved.ts';
+import { commandOf, type UpstreamConfig } from '../config/upstreams/kinds.ts';
 import { variableText } from '../content/process-environment.ts';
 import {
   createDependencyResolver,
@@ -147,8 +148,8 @@ type HostProblem = readonly [place: string, problem: string | undefined];
 
 function hostProblems(config: ResolvedConfig): string[] {
   const found = [...config.files.flatMap(fileProblems), ...config.processes.flatMap(processProblems)];
-  return [...found, ...ownProblems(config)].flatMap(([place, problem]) =>
-    problem === undefined ? [] : [`${place}: ${problem}`],
+  return [...found, ...ownProblems(config), ...config.upstreams.map(upstreamProblem)].flatMap(
+    ([place, problem]) => (problem === undefined ? [] : [`${place}: ${problem}`]),
   );
 }
 
@@ -174,6 +175,11 @@ function processProblems({ name, command, workingDir, env, health }: ProcessConf
     [`processes.${name}.command`, hasOwnPath ? undefined : programProblem(command, workingDir)],
     [`processes.${name}.health`, health?.kind === 'command' ? programProblem(health.command) : undefined],
   ];
+}
+
+function upstreamProblem(upstream: UpstreamConfig): HostProblem {
+  const command = commandOf(upstream);
+  return [`upstreams.${upstream.name}.command`, command && programProblem(command)];
 }
 
 /** Of what the agent writes for itself. */

@@ -1,9 +1,10 @@
 // Turns what a template asks for into a reference with its policy: names by the config's `secrets`, raw vault paths by
 // the file's upstream. Asks nobody and opens nothing.
 import { nearest } from '../base/text/nearest.ts';
+import { splitQuery } from '../base/text/secret-path.ts';
 import type { SecretConfig } from '../config/resolved.ts';
 import { defaultEntryPolicy, type EntryPolicy } from '../store/entry.ts';
-import { createReference, type Reference, referenceKey, splitQuery } from '../store/reference.ts';
+import { createReference, type Reference, referenceKey } from '../store/reference.ts';
 import type { Dependency } from '../template/exec/lookup.ts';
 
 export interface ResolvedDependency {

@@ -1,5 +1,6 @@
 // Names what is wanted from an upstream. Equal references have equal keys and so share one entry, whoever asks.
 import { createHash } from 'node:crypto';
+import { plainSlashes } from '../base/text/secret-path.ts';
 
 export type Operation = 'read' | 'list' | 'write';
 
@@ -28,19 +29,9 @@ export function createReference(input: ReferenceInput): Reference {
   return {
     upstream: input.upstream,
     operation: input.operation ?? 'read',
-    path: input.path.replace(/\/{2,}/g, '/').replace(/^\/|\/$/g, ''),
+    path: plainSlashes(input.path),
     parameters: { ...input.parameters },
     ...(input.shownParameters === undefined ? {} : { shownParameters: input.shownParameters }),
-  };
-}
-
-/** A path as the config has it: a query of `key=value` pairs at its end (`a/b?version=2`) goes to the parameters. */
-export function splitQuery(text: string): { path: string; parameters: Readonly<Record<string, string>> } {
-  const query = /\?((?:[A-Za-z_][\w.-]*=[^&?]*)(?:&[A-Za-z_][\w.-]*=[^&?]*)*)$/.exec(text);
-  if (query === null) return { path: text, parameters: {} };
-  return {
-    path: text.slice(0, query.index),
-    parameters: Object.fromEntries(new URLSearchParams(query[1])),
   };
 }
 

@@ -35,3 +35,20 @@ template { contents = "{{ file \\"/etc/hostname\\" }}{{ keyOrDefault \\"a\\" \\"
   const config = loadConfigText('/x/agent.hcl', text, { env: {}, checks: 'text' });
   t.match(await validateParts(config), [/^template: out \(contents\):1:2\d: keyOrDefault asks Consul/]);
 });
+
+t.test('the program of an upstream is looked for, and its user', async (t) => {
+  const text = (more: string) =>
+    `upstreams: { tool: { kind: exec, command: [/no/such/program, get]${more} } }\nsecrets: { a: { path: a } }\n`;
+  const problems = await validateParts(loadConfigText('/c.yaml', text(''), { env: {}, checks: 'text' }));
+  t.match(problems, [/^upstreams\.tool\.command: .*\/no\/such\/program/]);
+  t.strictSame(
+    await validateParts(loadConfigText('/c.yaml', text(''), { env: {}, checks: 'text' }), {
+      isElsewhere: true,
+    }),
+    [],
+    'but not on another host',
+  );
+  t.throws(() => loadConfigText('/c.yaml', text(', user: no-such-user'), { env: {}, checks: 'host' }), {
+    message: /c\.yaml:1:\d+: upstreams\.tool\.user: there is no user no-such-user on this host/,
+  });
+});

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { createReference, referenceKey, splitQuery } from '../../src/store/reference.ts';
+import { createReference, referenceKey } from '../../src/store/reference.ts';
 
 const keyOf = (path: string, more: Partial<Parameters<typeof createReference>[0]> = {}) =>
   referenceKey(createReference({ upstream: 'vault', path, ...more }));
@@ -27,13 +27,4 @@ t.test('what differs has another key', async (t) => {
 t.test('the arguments of a write are not in its key', async (t) => {
   const key = keyOf('transit/encrypt/a', { operation: 'write', parameters: { plaintext: 'hunter2' } });
   t.match(key, /^vault:write transit\/encrypt\/a -> [0-9a-f]{16}$/);
-});
-
-t.test('only a query of pairs at the end of a configured path is one', async (t) => {
-  const version = { version: '2' };
-  t.same(splitQuery('a/b?version=2'), { path: 'a/b', parameters: version });
-  t.same(splitQuery('a/b?version=2&x=%20y'), { path: 'a/b', parameters: { ...version, x: ' y' } });
-  t.same(splitQuery('a?b?version=2'), { path: 'a?b', parameters: version });
-  for (const name of ['app?prod', 'app?', 'a%3Fb', 'a#b', 'a?b/c=d?', '?', 'what?!'])
-    t.same(splitQuery(name), { path: name, parameters: {} }, name);
 });

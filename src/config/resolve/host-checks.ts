@@ -87,6 +87,8 @@ export function checkAccounts(merged: MergedConfig, problems: Problems): void {
     check.group(value.client.group, place.at('client', 'group'));
   }
   for (const { value, place } of merged.upstreams) {
+    if ('user' in value) check.user(value.user, place.at('user'));
+    if ('group' in value) check.group(value.group, place.at('group'));
     for (const [index, sink] of ('sinks' in value ? value.sinks : []).entries()) {
       check.user(sink.owner, place.at('sinks', index, 'owner'));
       check.group(sink.group, place.at('sinks', index, 'group'));

@@ -2,6 +2,7 @@
 
 import { isatty } from 'node:tty';
 import { isJournalAt } from '../../base/log/log-journal.ts';
+import { plainSlashes, splitQuery } from '../../base/text/secret-path.ts';
 import type { Named } from '../item.ts';
 import { Place, type Problems } from '../problems.ts';
 import type { LifeConfig, ResolvedConfig, SecretConfig } from '../resolved.ts';
@@ -9,7 +10,9 @@ import type { SecretInput } from '../schema/schema.ts';
 import type { MergedConfig } from '../sources/merge.ts';
 import {
   defaultRefreshMs,
+  pathFault,
   resolveUpstream,
+  takesWrites,
   type UpstreamConfig,
   type UpstreamInput,
   upstreamSchema,
@@ -106,14 +109,17 @@ function resolveSecret(
   if (value.refresh !== undefined && value.refresh < 100)
     context.problems.add(place.at('refresh'), 'expected at least 100ms');
   const asked = upstreams.find((one) => one.name === upstream);
+  const parameters = value.parameters ?? {};
+  const isPathLiteral = value.parameters !== undefined && Object.keys(parameters).length === 0;
+  if (asked !== undefined) checkSecret(value, place, asked, { isPathLiteral, problems: context.problems });
   return {
     name,
     upstream: upstream ?? '',
     aliases: value.aliases,
     path: value.path,
     operation: value.operation,
-    parameters: value.parameters ?? {},
-    isPathLiteral: value.parameters !== undefined && Object.keys(value.parameters).length === 0,
+    parameters,
+    isPathLiteral,
     refreshMs: value.refresh ?? defaultRefreshMs(asked),
     reissueMs: value.operation === 'write' ? value.refresh : undefined,
     maxStaleMs: value.max_stale,
@@ -124,6 +130,23 @@ function resolveSecret(
     onExit: value.on_exit,
     isRequired: value.required,
   };
+}
+
+/** What its upstream would answer only when it is asked. */
+function checkSecret(
+  { path: text, operation, parameters }: SecretInput,
+  place: Place,
+  upstream: UpstreamConfig,
+  { isPathLiteral, problems }: { isPathLiteral: boolean; problems: Problems },
+): void {
+  const query = isPathLiteral ? { path: text, parameters: {} } : splitQuery(text);
+  const fault = pathFault(upstream, plainSlashes(query.path), { ...query.parameters, ...parameters });
+  if (fault !== undefined) problems.add(place.at('path'), fault);
+  if (operation !== 'read' && !takesWrites(upstream))
+    problems.add(
+      place.at('operation'),
+      `an upstream of kind ${upstream.kind} is only read, got ${operation}`,
+    );
 }
 
 /** A name means one secret, whichever of its names it is. */

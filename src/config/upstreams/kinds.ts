@@ -1,6 +1,7 @@
 // What the configuration knows of the kinds of upstream: each declares itself in its folder of src/upstream, and
 // kind-list.ts there has a line for each.
 import * as z from 'zod/mini';
+import { describeError, LatchkeyError } from '../../base/errors.ts';
 import * as list from '../../upstream/kind-list.ts';
 import type { Named } from '../item.ts';
 import type { ResolveContext } from '../resolve/resolve-context.ts';
@@ -15,6 +16,10 @@ interface KindDeclaration {
   readonly refreshMs: number;
   /** The same where it hangs on the config; undefined: `refreshMs`. */
   refreshOf?(config: never): number | undefined;
+  /** Throws a LatchkeyError for a path that can mean no secret of it; absent: any may. `parameters` are those of the secret. */
+  checkPath?(path: string, config: never, parameters: Readonly<Record<string, string>>): unknown;
+  /** Its secrets may be what a write answers. */
+  readonly takesWrites?: boolean;
   /** What makes a source of its config; loaded when a config names the kind. */
   load(): Promise<unknown>;
   /** The program that it runs, which nobody else may be able to change. */
@@ -51,6 +56,25 @@ export function resolveUpstream(item: Named<UpstreamInput>, context: ResolveCont
 
 export function commandOf(config: UpstreamConfig): readonly string[] | undefined {
   return kinds[config.kind].commandOf?.(config as never);
+}
+
+/** What is wrong with a path of a secret, without asking anybody; undefined: nothing that can be told. */
+export function pathFault(
+  config: UpstreamConfig,
+  path: string,
+  parameters: Readonly<Record<string, string>>,
+): string | undefined {
+  try {
+    kinds[config.kind].checkPath?.(path, config as never, parameters);
+    return undefined;
+  } catch (error) {
+    if (error instanceof LatchkeyError) return describeError(error);
+    throw error;
+  }
+}
+
+export function takesWrites({ kind }: UpstreamConfig): boolean {
+  return kinds[kind].takesWrites === true;
 }
 
 export function mayMint(config: UpstreamConfig): boolean {

@@ -8,6 +8,7 @@ import type { LimitsConfig } from '../../config/upstreams/limits.ts';
 import type { ServerConfig } from '../../config/upstreams/server-config.ts';
 import { resolveServer } from '../../config/upstreams/server-resolve.ts';
 import { serverSchema } from '../../config/upstreams/server-schema.ts';
+import { parseAwsPath } from './aws-path.ts';
 
 /** Half of what Parameter Store allows to all of an account together. */
 const budget = section({
@@ -95,5 +96,6 @@ export const aws = {
   schema: awsSchema,
   resolve: resolveAws,
   refreshMs: 300_000,
+  checkPath: parseAwsPath,
   load: async () => (await import('./aws-source.ts')).createAwsSource,
 };

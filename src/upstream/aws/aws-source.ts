@@ -60,7 +60,7 @@ function createAwsClient(options: SourceOptions<AwsUpstreamConfig>, hooks: KindH
   }
 
   async function read(reference: Reference, request: RequestOptions): Promise<SecretAnswer> {
-    const path = parseAwsPath(reference);
+    const path = parseAwsPath(reference.path);
     const { version_id: versionId, version_stage: stage, tag } = reference.parameters;
     if (path.service === 'sts') return await roleSession(path.roleArn, reference, request);
     if ('prefix' in path) {
@@ -149,7 +149,7 @@ function createAwsClient(options: SourceOptions<AwsUpstreamConfig>, hooks: KindH
       },
     },
     canonicalPath(reference) {
-      const path = parseAwsPath(reference);
+      const path = parseAwsPath(reference.path);
       if (!('id' in path)) return reference.path;
       return `${path.service}:${arns.get(path.id) ?? path.id}${path.key === undefined ? '' : `#${path.key}`}`;
     },
@@ -195,7 +195,7 @@ function environmentOf(
 }
 
 function isOneOf(text: string, changed: ReadonlySet<string>, arns: ReadonlyMap<string, string>): boolean {
-  const path = parseAwsPath({ path: text });
+  const path = parseAwsPath(text);
   if ('prefix' in path) return [...changed].some((name) => name.startsWith(path.prefix));
   return 'id' in path && (changed.has(path.id) || changed.has(arns.get(path.id) ?? ''));
 }

@@ -7,6 +7,7 @@ import type { LimitsConfig } from '../../config/upstreams/limits.ts';
 import type { ServerConfig } from '../../config/upstreams/server-config.ts';
 import { resolveServer } from '../../config/upstreams/server-resolve.ts';
 import { serverSchema } from '../../config/upstreams/server-schema.ts';
+import { parseAzurePath } from './azure-path.ts';
 
 const azureSchema = section({
   kind: doc(z.literal('azure'), 'Azure Key Vault: secrets and certificates.'),
@@ -67,5 +68,6 @@ export const azure = {
   schema: azureSchema,
   resolve: resolveAzure,
   refreshMs: 30_000,
+  checkPath: (path: string) => parseAzurePath(path),
   load: async () => (await import('./azure-source.ts')).createAzureSource,
 };

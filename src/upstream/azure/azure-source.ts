@@ -1,7 +1,6 @@
 // Azure Key Vault as an upstream: secrets, and certificates with their keys, which are secrets of the same name.
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, JsonNumber, type JsonObject } from '../../base/text/json.ts';
-import type { Reference } from '../../store/reference.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
 import { createIdentityKeeper } from '../cloud/identity-keeper.ts';
 import { type AccessToken, createBearerCalls, wordIn } from '../kind/bearer-calls.ts';
@@ -11,6 +10,7 @@ import { createKindSource, type KindClient } from '../kind/kind-source.ts';
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
 import { azureAccessToken } from './azure-access-token.ts';
 import type { AzureUpstreamConfig } from './azure-kind.ts';
+import { parseAzurePath } from './azure-path.ts';
 
 const apiVersion = '7.4';
 
@@ -36,7 +36,7 @@ function createAzureClient(options: SourceOptions<AzureUpstreamConfig>): KindCli
     login: () => ({ method: 'azure', state: identity.current() === undefined ? 'none' : 'logged_in' }),
     connect: async (signal) => void (await identity.get(signal)),
     async read(reference, request) {
-      const { name, version, key } = placeOf(reference);
+      const { name, version, key } = parseAzurePath(reference.path, reference.parameters);
       const url = `${config.vault}/secrets/${name}${version === undefined ? '' : `/${encodeURIComponent(version)}`}?api-version=${apiVersion}`;
       return secretAnswer(
         jsonBody(await calls.get(url, `secret ${name}`, request)),
@@ -46,20 +46,12 @@ function createAzureClient(options: SourceOptions<AzureUpstreamConfig>): KindCli
       );
     },
     canonicalPath(reference) {
-      const { name, version, key } = placeOf(reference);
+      const { name, version, key } = parseAzurePath(reference.path, reference.parameters);
       // Key Vault does not look at the case of names.
       return `${name.toLowerCase()}/${version ?? ''}${key === undefined ? '' : `#${key}`}`;
     },
     close: http.close,
   };
-}
-
-/** `NAME`, `NAME/VERSION`, either with `#KEY` of a JSON value. */
-function placeOf({ path, parameters }: Pick<Reference, 'path' | 'parameters'>) {
-  const [, name = '', version, key] =
-    /^([0-9A-Za-z-]{1,127})(?:\/([0-9A-Za-z]+))?(?:#(.*))?$/s.exec(path) ?? [];
-  if (name !== '') return { name, version: parameters['version'] ?? version, key };
-  throw new LatchkeyError('request_invalid', `${path}: expected a name of letters, digits and dashes`);
 }
 
 function secretAnswer(body: JsonObject, key: string | undefined, what: string, wallMs: number): SecretAnswer {

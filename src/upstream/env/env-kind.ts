@@ -1,5 +1,6 @@
 // The agent's own environment as an upstream: the keys of `kind: env`.
 import * as z from 'zod/mini';
+import { LatchkeyError } from '../../base/errors.ts';
 import type { Named } from '../../config/item.ts';
 import { doc, section, text } from '../../config/schema/fields.ts';
 
@@ -21,9 +22,20 @@ function resolveEnv({ name, value }: Named<z.output<typeof envSchema>>): EnvUpst
   return { name, kind: 'env', prefix: value.prefix ?? '' };
 }
 
+function checkVariable(path: string, { prefix }: EnvUpstreamConfig): void {
+  if (path === '' && prefix === '')
+    throw new LatchkeyError(
+      'request_invalid',
+      'expected the name of a variable, or a prefix at the upstream',
+    );
+  if (/[=\0]/.test(path))
+    throw new LatchkeyError('request_invalid', `${path}: expected the name of a variable`);
+}
+
 export const env = {
   schema: envSchema,
   resolve: resolveEnv,
   refreshMs: 86_400_000,
+  checkPath: checkVariable,
   load: async () => (await import('./env-source.ts')).createEnvSource,
 };

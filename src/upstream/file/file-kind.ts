@@ -6,6 +6,7 @@ import type { Place } from '../../config/problems.ts';
 import { oneOfKeys } from '../../config/resolve/one-of-keys.ts';
 import { byteSize, choice, doc, section, text } from '../../config/schema/fields.ts';
 import type { KindContext } from '../../config/upstreams/kind-context.ts';
+import { folderPath } from './file-path.ts';
 
 const formats = ['dotenv', 'json', 'yaml', 'ini', 'raw', 'folder'] as const;
 
@@ -109,6 +110,8 @@ export const file = {
   schema: fileSchema,
   resolve: resolveFile,
   refreshMs: 30_000,
+  checkPath: (path: string, { format }: FileUpstreamConfig) =>
+    format === 'folder' ? folderPath(path) : undefined,
   /** What is sealed may be read by all; folders of secrets are mounted with the modes of others' choice. */
   isForOthers: ({ path, key, format }: FileUpstreamConfig, file: string) =>
     path === file && (key !== undefined || format === 'folder'),

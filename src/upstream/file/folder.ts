@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
+import { folderPath } from './file-path.ts';
 import { readSecretFile, secretFileIdentity } from './read-secret-file.ts';
 
 /** One value, or values by name; binary ones as `Buffer`s. */
@@ -17,7 +18,7 @@ const mostFiles = 1000;
 /** Throws `not_found` where neither a file nor a folder has this name, `denied` for a name that leads out of it. */
 export async function readFolderSecret(root: string, path: string, maxBytes: number): Promise<FolderSecret> {
   return await inOneGeneration(root, async (base) => {
-    const target = join(base, checked(path));
+    const target = join(base, folderPath(path));
     const names = await fileNames(target);
     if (names === undefined) {
       const { bytes, identity } = await readSecretFile(target, { holds: 'secrets', maxBytes });
@@ -39,7 +40,7 @@ export async function readFolderSecret(root: string, path: string, maxBytes: num
 /** The identity that a read would give now. */
 export async function folderIdentity(root: string, path: string, maxBytes: number): Promise<string> {
   return await inOneGeneration(root, async (base) => {
-    const target = join(base, checked(path));
+    const target = join(base, folderPath(path));
     const names = await fileNames(target);
     const options = { holds: 'secrets', maxBytes } as const;
     if (names === undefined) return await secretFileIdentity(target, options);
@@ -67,11 +68,6 @@ async function inOneGeneration<T>(root: string, read: (base: string) => Promise<
       if (now === generation || attempt >= triesDuringSwap) throw error;
     }
   }
-}
-
-function checked(path: string): string {
-  if (path.split('/').every((part) => !part.startsWith('..') && part !== '.')) return path;
-  throw new LatchkeyError('denied', `${path}: expected a path within the folder`);
 }
 
 /** Undefined: it is no folder. Hidden files and what lies deeper are nobody's fields. */

@@ -7,6 +7,7 @@ import type { LimitsConfig } from '../../config/upstreams/limits.ts';
 import type { ServerConfig } from '../../config/upstreams/server-config.ts';
 import { resolveServer } from '../../config/upstreams/server-resolve.ts';
 import { serverSchema } from '../../config/upstreams/server-schema.ts';
+import { parseGcpPath } from './gcp-path.ts';
 
 const gcpSchema = section({
   kind: doc(z.literal('gcp'), 'Google Cloud Secret Manager.'),
@@ -59,5 +60,6 @@ export const gcp = {
   schema: gcpSchema,
   resolve: resolveGcp,
   refreshMs: 30_000,
+  checkPath: parseGcpPath,
   load: async () => (await import('./gcp-source.ts')).createGcpSource,
 };

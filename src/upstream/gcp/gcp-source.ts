@@ -2,7 +2,6 @@
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject } from '../../base/text/json.ts';
-import type { Reference } from '../../store/reference.ts';
 import { gcpAccessToken } from '../cloud/gcp-access-token.ts';
 import { createIdentityKeeper } from '../cloud/identity-keeper.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
@@ -13,12 +12,7 @@ import { createKindSource, type KindClient } from '../kind/kind-source.ts';
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
 import { crc32c } from './crc32c.ts';
 import type { GcpUpstreamConfig } from './gcp-kind.ts';
-
-interface SecretPlace {
-  /** `projects/P/secrets/S/versions/V` */
-  readonly resource: string;
-  readonly key: string | undefined;
-}
+import { parseGcpPath } from './gcp-path.ts';
 
 export function createGcpSource(options: SourceOptions<GcpUpstreamConfig>): SecretSource {
   return createKindSource(options, () => createGcpClient(options));
@@ -45,7 +39,7 @@ function createGcpClient(options: SourceOptions<GcpUpstreamConfig>): KindClient 
     login: () => ({ method: 'gcp', state: identity.current() === undefined ? 'none' : 'logged_in' }),
     connect: async (signal) => void (await identity.get(signal)),
     async read(reference, request) {
-      const { resource, key } = placeOf(reference, config);
+      const { resource, key } = parseGcpPath(reference.path, config, reference.parameters);
       const answer = await calls.get(
         `${config.endpoint}/v1/${resource}:access`,
         `secret ${resource}`,
@@ -59,37 +53,11 @@ function createGcpClient(options: SourceOptions<GcpUpstreamConfig>): KindClient 
       });
     },
     canonicalPath(reference) {
-      const { resource, key } = placeOf(reference, config);
+      const { resource, key } = parseGcpPath(reference.path, config, reference.parameters);
       const version = resource.split('/').at(-1) ?? '';
       return `${names.get(resource) ?? resource.replace(/\/versions\/.*$/s, '')}/${version}${key === undefined ? '' : `#${key}`}`;
     },
     close: http.close,
-  };
-}
-
-/** `NAME`, `NAME/versions/3`, or all of `projects/P/secrets/NAME`; `#KEY` is a field of its JSON. */
-function placeOf(
-  { path, parameters }: Pick<Reference, 'path' | 'parameters'>,
-  config: GcpUpstreamConfig,
-): SecretPlace {
-  const [, where = '', key] = /^([^#]*)(?:#(.*))?$/s.exec(path) ?? [];
-  const found =
-    /^(?:projects\/([^/]+)\/(?:locations\/([^/]+)\/)?secrets\/)?([A-Za-z0-9_-]{1,255})(?:\/versions\/([^/]+))?$/.exec(
-      where,
-    );
-  const [, project = config.project, location = config.location, secret = '', version] = found ?? [];
-  if (found === null)
-    throw new LatchkeyError('request_invalid', `${path}: expected NAME or projects/PROJECT/secrets/NAME`);
-  if (project === undefined) {
-    throw new LatchkeyError('request_invalid', `${path}: expected a project`, {
-      remedy: 'set project at this upstream',
-    });
-  }
-  const at = location === undefined ? '' : `/locations/${encodeURIComponent(location)}`;
-  const chosen = encodeURIComponent(parameters['version'] ?? version ?? 'latest');
-  return {
-    resource: `projects/${encodeURIComponent(project)}${at}/secrets/${secret}/versions/${chosen}`,
-    key,
   };
 }
 

@@ -6,6 +6,7 @@ import type { KindContext } from '../../config/upstreams/kind-context.ts';
 import type { ServerConfig } from '../../config/upstreams/server-config.ts';
 import { resolveServer } from '../../config/upstreams/server-resolve.ts';
 import { serverSchema } from '../../config/upstreams/server-schema.ts';
+import { parseSecretPath } from './kubernetes-path.ts';
 
 const kubernetesSchema = section({
   kind: doc(z.literal('kubernetes'), 'Secrets of a Kubernetes cluster.'),
@@ -48,5 +49,8 @@ export const kubernetes = {
   schema: kubernetesSchema,
   resolve: resolveKubernetes,
   refreshMs: 30_000,
+  /** Without a namespace of the config it is the pod's, which is well formed. */
+  checkPath: (path: string, { namespace = 'default' }: KubernetesUpstreamConfig) =>
+    parseSecretPath(path, namespace),
   load: async () => (await import('./kubernetes-source.ts')).createKubernetesSource,
 };

@@ -18,17 +18,12 @@ import { createKindSource, type KindClient, type KindHooks } from '../kind/kind-
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
 import { type Cluster, findCluster } from './cluster.ts';
 import type { KubernetesUpstreamConfig } from './kubernetes-kind.ts';
+import { parseSecretPath, type SecretPath } from './kubernetes-path.ts';
 import { type SecretWatch, startSecretWatch } from './secret-watch.ts';
 
 interface Session {
   readonly cluster: Cluster;
   readonly http: HttpCalls;
-}
-
-interface SecretPath {
-  readonly namespace: string;
-  readonly name: string;
-  readonly key: string | undefined;
 }
 
 /** A connection each: what is used beyond is polled. */
@@ -125,7 +120,7 @@ function createKubernetesClient(
     },
     async read({ path: text }, request) {
       const { cluster } = await connect();
-      const path = parsePath(text, cluster.namespace);
+      const path = parseSecretPath(text, cluster.namespace);
       const id = `${path.namespace}/${path.name}`;
       paths.set(id, (paths.get(id) ?? new Set()).add(text));
       const secret = await get(path, 'application/json', request);
@@ -136,11 +131,15 @@ function createKubernetesClient(
     async isCurrent({ path }, version, request) {
       const { cluster } = await connect();
       return (
-        versionOf(await get(parsePath(path, cluster.namespace), metadataOnly, request)) === version.versionId
+        versionOf(await get(parseSecretPath(path, cluster.namespace), metadataOnly, request)) ===
+        version.versionId
       );
     },
     canonicalPath({ path: text }) {
-      const { namespace, name, key } = parsePath(text, session?.cluster.namespace ?? config.namespace ?? '');
+      const { namespace, name, key } = parseSecretPath(
+        text,
+        session?.cluster.namespace ?? config.namespace ?? '',
+      );
       return `${namespace}/${name}${key === undefined ? '' : `#${key}`}`;
     },
     async close() {
@@ -154,24 +153,6 @@ function createKubernetesClient(
 async function authorization(cluster: Cluster, signal: AbortSignal): Promise<Record<string, string>> {
   const token = await cluster.token(signal);
   return token === undefined ? {} : { authorization: `Bearer ${token}` };
-}
-
-/** `NAME`, `NAMESPACE/NAME`, either with `#KEY`. */
-function parsePath(text: string, namespace: string): SecretPath {
-  const [, where = '', key] = /^([^#]*)(?:#(.*))?$/s.exec(text) ?? [];
-  const parts = where.split('/');
-  const [first = '', second] = parts;
-  const path =
-    second === undefined ? { namespace, name: first, key } : { namespace: first, name: second, key };
-  if (
-    parts.length <= 2 &&
-    [path.namespace, path.name].every((part) => /^[a-z0-9][a-z0-9.-]{0,252}$/.test(part))
-  )
-    return path;
-  throw new LatchkeyError(
-    'request_invalid',
-    `${text}: expected NAME or NAMESPACE/NAME as Kubernetes allows them`,
-  );
 }
 
 function versionOf(secret: JsonObject): string | undefined {

@@ -14,15 +14,9 @@ import { createKindGate } from '../kind/kind-gate.ts';
 import type { KindClient } from '../kind/kind-source.ts';
 import type { SourceOptions } from '../secret-source.ts';
 import { type AccountApi, type AccountItem, loadAccountSdk, type ResolvedReference } from './account-sdk.ts';
-import {
-  canonicalItemPath,
-  type ItemPath,
-  itemKey,
-  oneTimeLife,
-  parseItemPath,
-  plainFields,
-} from './onepassword-item.ts';
+import { canonicalItemPath, itemKey, oneTimeLife, plainFields } from './onepassword-item.ts';
 import type { OnepasswordUpstreamConfig } from './onepassword-kind.ts';
+import { type ItemPath, parseItemPath } from './onepassword-path.ts';
 
 const mostInBatch = 50;
 /** The service does not say how long; an hour is what its limit is for, and it may be over at any time of it. */

@@ -1,15 +1,7 @@
 // An item of 1Password: what `op://VAULT/ITEM/[SECTION/]FIELD` means in it.
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../base/text/json.ts';
-
-export interface ItemPath {
-  readonly vault: string;
-  readonly item: string;
-  readonly section: string | undefined;
-  /** Undefined: all fields. */
-  readonly field: string | undefined;
-  readonly attribute: string | undefined;
-}
+import type { ItemPath } from './onepassword-path.ts';
 
 interface ItemField {
   readonly id: string;
@@ -17,27 +9,6 @@ interface ItemField {
   readonly section: string | undefined;
   readonly value: string | undefined;
   readonly totp: string | undefined;
-}
-
-/** With or without `op://`; parts may be escaped as in URLs, `#otp` asks for the one-time password of a field. */
-export function parseItemPath(path: string): ItemPath {
-  const [where = '', attribute] = path.replace(/^op:\/{1,2}/, '').split('#', 2);
-  const parts = where.split('/').map(decoded);
-  const [vault = '', item = '', ...rest] = parts;
-  if (vault === '' || item === '' || rest.length > 2) {
-    throw new LatchkeyError(
-      'request_invalid',
-      `${path}: expected op://VAULT/ITEM, or with /FIELD or /SECTION/FIELD`,
-    );
-  }
-  const [first, second] = rest;
-  return {
-    vault,
-    item,
-    section: second === undefined ? undefined : first,
-    field: second ?? first,
-    attribute,
-  };
 }
 
 /** Equal for paths of the same item, as they are spelt. */
@@ -130,13 +101,4 @@ function textOf(value: JsonValue | undefined): string | undefined {
 
 function same(a: string | undefined, b: string | undefined): boolean {
   return a !== undefined && b !== undefined && a.toLowerCase() === b.toLowerCase();
-}
-
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    // A percent sign that is one.
-    return part;
-  }
 }

@@ -7,6 +7,7 @@ import type { LimitsConfig } from '../../config/upstreams/limits.ts';
 import type { ServerConfig } from '../../config/upstreams/server-config.ts';
 import { resolveServer } from '../../config/upstreams/server-resolve.ts';
 import { serverSchema } from '../../config/upstreams/server-schema.ts';
+import { parseItemPath } from './onepassword-path.ts';
 
 const onepasswordSchema = section({
   kind: doc(
@@ -84,6 +85,7 @@ export const onepassword = {
   schema: onepasswordSchema,
   resolve: resolveOnepassword,
   refreshMs: 30_000,
+  checkPath: parseItemPath,
   /** A hundred secrets use 400 of the 1,000 reads an hour. */
   refreshOf: ({ account }: OnepasswordUpstreamConfig) => (account === undefined ? undefined : 900_000),
   isForOthers: ({ account }: OnepasswordUpstreamConfig, path: string) => account?.sdkPath === path,

@@ -16,15 +16,14 @@ import type { SecretSource, SourceOptions } from '../secret-source.ts';
 import { createAccountClient } from './account-source.ts';
 import {
   canonicalItemPath,
-  type ItemPath,
   itemKey,
   oneTimeLife,
-  parseItemPath,
   pickField,
   pickFile,
   plainFields,
 } from './onepassword-item.ts';
 import type { OnepasswordUpstreamConfig } from './onepassword-kind.ts';
+import { type ItemPath, parseItemPath } from './onepassword-path.ts';
 
 interface Known {
   readonly vaultId: string;

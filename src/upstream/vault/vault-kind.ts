@@ -6,5 +6,6 @@ export const vault = {
   schema: vaultSchema,
   resolve: resolveVault,
   refreshMs: 30_000,
+  takesWrites: true,
   load: async () => (await import('./vault-upstream.ts')).createVaultUpstream,
 };

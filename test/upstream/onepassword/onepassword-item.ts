@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { JsonObject } from '../../../src/base/text/json.ts';
-import { parseItemPath, pickField, plainFields } from '../../../src/upstream/onepassword/onepassword-item.ts';
+import { pickField, plainFields } from '../../../src/upstream/onepassword/onepassword-item.ts';
+import { parseItemPath } from '../../../src/upstream/onepassword/onepassword-path.ts';
 import { startFakeService } from '../../support/fake-service.ts';
 import { startKindSource } from '../../support/kind-source.ts';
 
