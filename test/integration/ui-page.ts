@@ -143,6 +143,10 @@ t.test(
       await waitFor('the failure', async () => /checked failed/.test(await textOf('#rotations-list')));
       await waitFor('the verdict', async () => /degraded|1 file failing/.test(await textOf('#verdict')));
       t.equal(readFileSync(destination, 'utf8'), `${canary}-2`);
+      await waitFor('what needs attention', async () =>
+        /file \S+app\.conf: check failed/.test(await textOf('#attention-list')),
+      );
+      t.match(await textOf('#attention-list'), /secret missing: read secret\/data\/nowhere: no such secret/);
     });
 
     await t.test('by keyboard alone', async (t) => {
@@ -187,6 +191,17 @@ t.test(
           one.textContent.trim() === '' && one.labels?.length !== 1).length`,
       );
       t.equal(unnamed, 0, 'everything has a name');
+      await page.setViewportSize({ width: 360, height: 900 });
+      t.match(
+        await page.locator('#secrets').ariaSnapshot(),
+        /- row "stripe [\s\S]*- cell "stripe"/,
+        'rows that are laid out as blocks are rows to a screen reader',
+      );
+      t.equal(
+        await page.locator('#audit-rows tr', { hasText: '/status' }).count(),
+        0,
+        'who only looks is left out',
+      );
     });
 
     await t.test('the agent goes and comes back', async (t) => {

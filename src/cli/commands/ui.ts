@@ -1,5 +1,6 @@
 // `latchkey ui`: the host's status as a page for the user who runs it, from the agent's socket and with that user's rights.
 import { lastAuditRecords } from '../../agent/host/last-audit-records.ts';
+import type { AuditRecord } from '../../api/audit-record.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { untilAborted } from '../../base/time/aborted.ts';
@@ -55,13 +56,19 @@ export async function runUi(options: UiOptions): Promise<number> {
   }
 }
 
+const looks = new Set(['/status', '/timeline', '/changes', '/explain', '/readyz', '/healthz', '/metrics']);
+
+/** Its own questions, and those of others that only look, are not what one looks for. */
+function isWorthShowing({ caller, isAllowed, name, path = '' }: AuditRecord): boolean {
+  if (caller['pid'] === process.pid) return false;
+  const root = `/${path.split('/')[1] ?? ''}`;
+  return name !== undefined || !isAllowed || !(looks.has(root) || path === '/agent/v1/metrics');
+}
+
 function auditAnswer(file: string | null): AuditAnswer {
   if (file === null) return { records: [], trouble: 'the config has no audit file' };
   try {
-    const records = lastAuditRecords(file, shownRecords * 4);
-    // Its own questions are not what one looks for.
-    const others = records.filter(({ caller }) => caller['pid'] !== process.pid);
-    return { records: others.slice(0, shownRecords), trouble: null };
+    return { records: lastAuditRecords(file, shownRecords, isWorthShowing), trouble: null };
   } catch (error) {
     return { records: [], trouble: `this user cannot read ${file} (${pathErrorText(error)})` };
   }

@@ -39,11 +39,18 @@ export function drawStory(story: RotationStory, isOpen: boolean): HTMLElement {
   return element('li', {}, [details]);
 }
 
+/** `file:/etc/app.conf`, `caller:uid 0` */
+function shownSubject(subject: string | null): string {
+  return subject?.replace(/^([a-z]+):/, '$1 ') ?? '';
+}
+
 function drawStep(step: TimelineStep, scale: number): HTMLElement {
   const { failure, subject, count, offset_ms: end, took_ms: took } = step;
   const times = count > 1 ? `, ${count} times` : '';
   const whose =
-    failure === null ? (subject ?? '') : `${subject ?? ''} ${failure.message} (${failure.code}${times})`;
+    failure === null
+      ? shownSubject(subject)
+      : `${shownSubject(subject)} ${failure.message} (${failure.code}${times})`;
   return element('li', { class: failure === null ? '' : 'failed' }, [
     element('span', { text: shownMs(end), class: 'offset' }),
     bar(Math.max(0, end - took) / scale, Math.min(1, end / scale), end > scale),

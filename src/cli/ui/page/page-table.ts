@@ -37,8 +37,15 @@ export function cellsOf(labels: readonly string[], contents: readonly Cell[]): H
   return contents.map((content, index) => {
     const cell = element('td', {}, [content]);
     cell.dataset['label'] = labels[index] ?? '';
+    cell.setAttribute('role', 'cell');
     return cell;
   });
+}
+
+export function rowOf(cells: readonly HTMLTableCellElement[]): HTMLTableRowElement {
+  const row = element('tr', {}, cells);
+  row.setAttribute('role', 'row');
+  return row;
 }
 
 export function draw<Item>(of: Table<Item>, changed: ReadonlySet<string>): void {
@@ -83,7 +90,7 @@ function drawRow<Item>(
   old: HTMLTableRowElement | undefined,
 ): HTMLTableRowElement {
   const hadFocus = old?.contains(document.activeElement) === true;
-  const row = old ?? element('tr');
+  const row = old ?? rowOf([]);
   row.replaceChildren(...cellsOf(of.labels, of.cells(item, key)));
   if (old !== undefined) {
     row.classList.remove('fresh');

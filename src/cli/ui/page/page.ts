@@ -3,8 +3,9 @@ import type { FileStatus, ListenerStatus, ProcessStatus, UpstreamStatus } from '
 import type { RotationStory, TimelineAnswer } from '../../../api/timeline.ts';
 import type { AuditAnswer, PageHead, PagePatch, PageSecret } from '../page-state.ts';
 import { badge, badStates, byId, type Cell, element, goodStates, tick, time } from './dom.ts';
+import { attentionOf } from './page-attention.ts';
 import { drawStory } from './page-story.ts';
-import { cellsOf, draw, labelsOf, rowsAtFirst, type Table, table, take } from './page-table.ts';
+import { cellsOf, draw, labelsOf, rowOf, rowsAtFirst, type Table, table, take } from './page-table.ts';
 
 let filter = '';
 let rotations: readonly RotationStory[] = [];
@@ -117,7 +118,9 @@ function openDetail(key: string): void {
     story,
   ]);
   cell.colSpan = secrets.labels.length;
+  cell.setAttribute('role', 'cell');
   const detail = element('tr', {}, [cell]);
+  detail.setAttribute('role', 'row');
   secrets.details.get(key)?.remove();
   secrets.details.set(key, detail);
   const [name] = item.names;
@@ -151,12 +154,14 @@ function lastStepsOf({ destination, set, committed_at: committed }: FileStatus):
   return element('span', {}, ['committed ', time(committed, 'ago'), ' ago']);
 }
 
-function drawHead(head: PageHead): void {
+function drawHead(of: PageHead): void {
+  head = of;
   byId('host').textContent = head.host;
   document.title = `${head.ready ? '' : '! '}Latchkey ${head.host}`;
   const verdict = byId('verdict');
-  const words = head.ready ? ['ready', ...head.degraded] : ['not ready', ...head.degraded];
-  verdict.textContent = words.join(', ');
+  const words = head.degraded.length === 0 ? '' : `, degraded: ${head.degraded.join(', ')}`;
+  const text = `${head.ready ? 'ready' : 'not ready'}${words}`;
+  if (verdict.textContent !== text) verdict.textContent = text;
   verdict.className = head.ready ? (head.degraded.length === 0 ? 'good' : 'warn') : 'bad';
   const leases = Object.entries(head.leases).map(([state, count]) => `${count} ${state}`);
   byId('about').replaceChildren(
@@ -164,15 +169,24 @@ function drawHead(head: PageHead): void {
     time(head.started_at, 'ago'),
     `, config ${head.config.sources.join(', ')}${leases.length === 0 ? '' : `, leases: ${leases.join(', ')}`}`,
   );
-  const attention = [
-    ...head.waits.map(({ subject, message }) => `${subject}: ${message}`),
-    ...(head.config.reload_error === null
-      ? []
-      : [`the config on disk is refused: ${head.config.reload_error}`]),
-    ...(head.audit.error === null ? [] : [`audit: ${head.audit.error}`]),
-  ];
+}
+
+let head: PageHead | undefined;
+
+function drawAttention(): void {
+  if (head === undefined) return;
+  const attention = attentionOf({
+    head,
+    upstreams: [...upstreams.items.values()],
+    secrets: [...secrets.items.values()],
+    files: [...files.items.values()],
+    processes: [...processes.items.values()],
+  });
   byId('attention').hidden = attention.length === 0;
-  byId('attention-list').replaceChildren(...attention.slice(0, 50).map((text) => element('li', { text })));
+  const list = byId('attention-list');
+  // It is read out when it differs.
+  if ([...list.children].map((one) => one.textContent).join('\n') === attention.join('\n')) return;
+  list.replaceChildren(...attention.map((text) => element('li', { text })));
 }
 
 /** What somebody opened or closed stays so; what is new and the newest is open. */
@@ -197,7 +211,7 @@ async function drawAudit(): Promise<void> {
   if (!answer.ok) return;
   const { trouble, records } = (await answer.json()) as AuditAnswer;
   const empty = byId('audit-empty');
-  empty.textContent = trouble ?? (records.length === 0 ? 'Nobody has asked yet.' : '');
+  empty.textContent = trouble ?? (records.length === 0 ? 'Nobody has asked for a secret yet.' : '');
   const body = byId('audit-rows');
   const holder = body.closest('table');
   if (holder !== null) holder.hidden = records.length === 0;
@@ -210,7 +224,7 @@ async function drawAudit(): Promise<void> {
         .join(', ');
       const times = one.count > 1 ? ` (${one.count} times)` : '';
       const cells = [time(one.time, 'ago'), caller || '–', what, badgeOf(verdict + times, one.isAllowed)];
-      return element('tr', {}, cellsOf(auditLabels, cells));
+      return rowOf(cellsOf(auditLabels, cells));
     }),
   );
 }
@@ -235,9 +249,9 @@ function auditMayDiffer({ audit }: PageHead): void {
 }
 
 function takePatch(patch: PagePatch): void {
-  for (const [, head] of patch.head?.set ?? []) {
-    drawHead(head);
-    auditMayDiffer(head);
+  for (const [, one] of patch.head?.set ?? []) {
+    drawHead(one);
+    auditMayDiffer(one);
   }
   for (const key of patch.secrets?.gone ?? []) secrets.details.delete(key);
   take(secrets, patch.secrets);
@@ -247,6 +261,7 @@ function takePatch(patch: PagePatch): void {
   take(processes, patch.processes);
   take(upstreams, patch.upstreams);
   take(listeners, patch.listeners);
+  drawAttention();
 }
 
 function follow(): void {
@@ -270,6 +285,15 @@ function follow(): void {
     tellTrouble('`latchkey ui` does not answer: it was ended, or this page is no longer let in.'),
   );
 }
+
+// A narrow page lays rows out as blocks, and browsers forget then that they are rows.
+for (const [selector, role] of Object.entries({
+  table: 'table',
+  'thead, tbody': 'rowgroup',
+  tr: 'row',
+  th: 'columnheader',
+}))
+  for (const one of document.querySelectorAll(selector)) one.setAttribute('role', role);
 
 byId<HTMLInputElement>('filter').addEventListener('input', ({ target }) => {
   filter = (target as HTMLInputElement).value.trim().toLowerCase();
