@@ -237,7 +237,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       metricsPush.set(live.now().telemetry.otlp);
       live.watch();
       tellWhenReady();
-      stopTrimming = startMemoryTrim(clock, core.changes);
+      stopTrimming = startMemoryTrim(clock, core.changes, serving.server.onConnections);
       notifier.startWatchdog(() => !isClosing);
     },
     status: () => statusOf(sources),

@@ -9,6 +9,7 @@ import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Prepared } from '../base/prepared.ts';
 import type { Clock } from '../base/time/clock.ts';
+import type { Changes } from '../base/time/until.ts';
 import type { ListenerConfig } from '../config/resolved.ts';
 import type { AgentMetrics } from '../metrics/agent-metrics.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
@@ -51,6 +52,8 @@ export interface LocalServer {
    */
   prepare(listeners: readonly ListenerConfig[]): Promise<Prepared>;
   status(): ListenerStatus[];
+  /** At each connection that begins or ends. */
+  readonly onConnections: Changes;
   /** Looks whether the files of sockets and tokens are there, and makes them again. */
   verify(): void;
   close(options: { drainMs: number }): Promise<void>;
@@ -60,12 +63,16 @@ export function createServer(options: ServerOptions): LocalServer {
   const { view, access, clock, metrics, logger } = options;
   const waits = createWaits({ store: view.store, access, clock, metrics });
   let internals: NodeInternals | undefined;
+  const connectionListeners = new Set<() => void>();
   const context: ServerContext = {
     ...options,
     audit: withDenialLog(options.audit, { logger }),
     secrets: createSecretReader({ view, clock }),
     waits,
     shares: createRequestShares(),
+    noteConnections() {
+      for (const listener of connectionListeners) listener();
+    },
     get internals() {
       return internals ?? untriedInternals;
     },
@@ -199,6 +206,10 @@ export function createServer(options: ServerOptions): LocalServer {
       }
       const staying = new Set(kept.map(({ listener }) => listener));
       return { abandon, commit: () => replaceAll(staying, started) };
+    },
+    onConnections(listener) {
+      connectionListeners.add(listener);
+      return () => connectionListeners.delete(listener);
     },
     verify() {
       watch.look();

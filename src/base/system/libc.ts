@@ -151,6 +151,9 @@ export const waitpid = bind<[pid: number, status: null, options: number]>('int w
 /** Of this thread alone, by which the kernel judges what files it may look at; both return what was before. */
 export const setfsuid = bind<[uid: number]>('int setfsuid(unsigned int)');
 export const setfsgid = bind<[gid: number]>('int setfsgid(unsigned int)');
+export const madvise = bind<[address: number, length: number, advice: number]>(
+  'int madvise(ulong, ulong, int)',
+);
 /** glibc only. */
 export const mallocTrim = bind<[keptBytes: number]>('int malloc_trim(size_t)');
 

@@ -124,10 +124,7 @@ export class Exchange implements Recorded {
   whenOver(work: () => void): void {
     const { response, connection } = this;
     // It may be over by now.
-    if (response.destroyed || this.request.socket.destroyed) {
-      work();
-      return;
-    }
+    if (response.destroyed || this.request.socket.destroyed) return void work();
     if (this.#endings !== undefined) {
       this.#endings.push(work);
       return;
@@ -135,11 +132,12 @@ export class Exchange implements Recorded {
     this.#endings = [work];
     const over = (): void => {
       response.off('close', over);
-      connection.endings.delete(over);
+      connection.endings?.delete(over);
       for (const end of this.#endings ?? []) end();
       this.#endings = undefined;
     };
     response.once('close', over);
+    connection.endings ??= new Set();
     connection.endings.add(over);
   }
 

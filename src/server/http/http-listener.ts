@@ -85,18 +85,19 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
       return;
     }
     noteConnections();
+    const address = isTcp ? addressOfPeer(socket) : '';
     const connection: Connection = {
       ...{ scope, peer, standing: isTcp || openPeer !== undefined ? 'ruled' : standing, waiting: 0 },
       ...{ provedBy: undefined, provenHeader: undefined, onProof: undefined },
-      endings: new Set(),
+      endings: undefined,
     };
-    const address = addressOfPeer(socket);
-    socket.once('close', () => {
+    // Not `once`, which would keep three objects more for each client.
+    socket.on('close', () => {
       give();
       peer.release();
-      unproven.delete(address);
+      if (isTcp) unproven.delete(address);
       noteConnections();
-      for (const end of [...connection.endings]) end();
+      for (const end of [...(connection.endings ?? [])]) end();
     });
     if (isTcp && openPeer === undefined) awaitProof(socket, connection);
     connections.set(socket, connection);
@@ -106,6 +107,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   /** Slow ones are looked for while there are any. */
   function noteConnections(): void {
     open.set(shares.count);
+    context.noteConnections();
     if (shares.count === 0) {
       clearInterval(checking);
       checking = undefined;

@@ -24,6 +24,8 @@ export interface ServerContext {
   readonly secrets: SecretReader;
   readonly waits: Waits;
   readonly shares: RequestShares;
+  /** There is one more, or one less. */
+  noteConnections(): void;
   /** As tried at the start. */
   readonly internals: NodeInternals;
 }

@@ -39,8 +39,8 @@ export interface Connection {
   provenHeader: string | undefined;
   /** Called by the first `noteProof`. */
   onProof: (() => void) | undefined;
-  /** To be called when it has ended. */
-  readonly endings: Set<() => void>;
+  /** To be called when it has ended; undefined until there is one. */
+  endings: Set<() => void> | undefined;
 }
 
 const usualHeaders = ['authorization', 'x-aws-parameters-secrets-token', 'x-vault-token'];
