@@ -119,6 +119,8 @@ export interface SecretSource extends ReadableSource {
   /** Logs in, connects or watches in the background, for as long as it lives; never throws. */
   start(): void;
   status(): SourceStatus;
+  /** Somebody asks: a login (or connection) that failed is tried again now. Absent: there is none. */
+  tryAgain?(): void;
   listen(listener: SourceListener): () => void;
   /** Resolves when it can be asked; rejects when aborted, closed, or when login failed with `exit_on_error`. */
   ready(signal: AbortSignal): Promise<void>;

@@ -28,6 +28,7 @@ export async function refreshNow(
 ): Promise<readonly RefreshOutcome[]> {
   const wanted = names === undefined ? allOf(core) : names.map((name) => meantBy(core, name));
   const keys = names === undefined ? undefined : wanted.flatMap(({ entry }) => entry?.key ?? []);
+  tryLogins(core, wanted);
   const [results] = await Promise.all([
     core.engine.refresh(keys, signal === undefined ? {} : { signal }),
     verify(keys),
@@ -35,6 +36,12 @@ export async function refreshNow(
   const byKey = new Map(results.map((result) => [result.key, result]));
   await core.files.idle();
   return wanted.map((one) => outcomeOf(one, byKey));
+}
+
+/** Whoever has mended a login asks for a secret of it, and not for the next try in minutes. */
+function tryLogins({ upstreams }: Core, wanted: readonly Meant[]): void {
+  const asked = new Set(wanted.map(({ entry }) => entry?.reference.upstream));
+  for (const [name, source] of upstreams.byName()) if (asked.has(name)) source.tryAgain?.();
 }
 
 /** By name, and those that only templates name by path; what callers alone ask for is theirs. */

@@ -69,6 +69,7 @@ export function createKindSource<C extends UpstreamConfig>(
   const connected = Promise.withResolvers<void>();
   // Nobody may be waiting when it closes.
   connected.promise.catch(() => undefined);
+  let pause = new AbortController();
   let problem: unknown;
   let state: SourceStateName = 'starting';
   let since = clock.wall();
@@ -124,7 +125,9 @@ export function createKindSource<C extends UpstreamConfig>(
       } catch (error) {
         noteState(error);
         const waitMs = backoffDelayMs(attempt, connectBackoff, random);
-        await clock.sleep(waitMs, lifetime.signal).catch(() => undefined); // closed: the loop ends
+        pause = new AbortController();
+        // Closed, the loop ends; asked for, it goes on.
+        await clock.sleep(waitMs, AbortSignal.any([lifetime.signal, pause.signal])).catch(() => undefined);
       }
     }
   }
@@ -167,6 +170,7 @@ export function createKindSource<C extends UpstreamConfig>(
     kind: config.kind,
     start: () => void connect(),
     status,
+    tryAgain: () => pause.abort(),
     listen(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

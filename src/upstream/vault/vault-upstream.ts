@@ -222,6 +222,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       void events.turn(hasEvents(settings));
     },
     status: status.now,
+    tryAgain: session.tryAgain,
     listen(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

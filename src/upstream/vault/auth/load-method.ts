@@ -5,6 +5,9 @@ import type { TlsConfig } from '../../../config/upstreams/server-config.ts';
 import type { AuthConfig } from '../config/vault-config.ts';
 import type { AuthContext, AuthMethod } from './auth-method.ts';
 
+/** A file is often written in several steps, its mode and owner set after it: half of a credential would be refused. */
+const deliveryMs = 200;
+
 export async function loadAuthMethod(
   config: AuthConfig,
   tls: TlsConfig,
@@ -15,6 +18,7 @@ export async function loadAuthMethod(
   const isReplacement = method.isReplacedOnChange ?? false;
   const watch = createFileWatch({
     logger: context.logger,
+    quietMs: deliveryMs,
     onChange: () => context.onCredentials({ isReplacement }),
   });
   await watch.set(method.files);

@@ -1,5 +1,6 @@
 // Reads one credential from a file, without the newline that editors put at its end.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { LatchkeyError } from '../../../base/errors.ts';
 import { readControlledFile } from '../../../base/paths/controlled-file.ts';
 import { pathErrorText } from '../../../base/paths/path-trust.ts';
@@ -19,10 +20,22 @@ export async function readCredential(option: string, path: string): Promise<Secr
   });
 }
 
+const mostTornReads = 5;
+const tornPauseMs = 20;
+
+/** What somebody writes at this moment is read again, until it stays as it is. */
+async function readWhole(path: string): Promise<Buffer> {
+  for (let reads = 1; ; reads += 1) {
+    const { bytes, isTorn } = await readControlledFile(path);
+    if (!isTorn || reads === mostTornReads) return bytes;
+    await delay(tornPauseMs);
+  }
+}
+
 export async function readCredentialIfThere(option: string, path: string): Promise<SecretValue | undefined> {
   let bytes: Buffer;
   try {
-    bytes = (await readControlledFile(path)).bytes;
+    bytes = await readWhole(path);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw new LatchkeyError('login_failed', `${option}: ${path} cannot be read (${pathErrorText(error)})`, {

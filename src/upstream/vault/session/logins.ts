@@ -68,22 +68,28 @@ export function createLogins(options: LoginsOptions): Logins {
   return {
     async logIn(adopt) {
       let credentials: Credentials | undefined;
+      let isShown = false;
       try {
         method ??= await options.loadMethod(lifetime);
         credentials = await method.credentials(lifetime);
+        const held = refusedCredential.heldBack(credentials, clock.now());
+        if (held !== undefined) throw held;
+        isShown = true;
         const asked = ask(credentials);
         underWay = asked;
         adopt(await asked);
         refusedCredential.accepted();
         await method.accepted?.();
       } catch (reason) {
-        if (reason instanceof LoginError) method?.rejected?.();
-        if (reason instanceof LoginError && reason.isOfCredential) refusedCredential.refused(credentials);
+        if (!(reason instanceof LoginError)) throw reason;
+        if (isShown || credentials === undefined) method?.rejected?.();
+        if (isShown && credentials !== undefined && reason.isOfCredential)
+          refusedCredential.refused(credentials, reason, clock.now());
         throw reason;
       }
     },
     lookUp: ({ value }) => lookUpToken(value, { ...options, signal: lifetime }),
-    waitMs: refusedCredential.waitMs,
+    waitMs: () => refusedCredential.waitMs(clock.now()),
     revoke,
     async close(signal) {
       const giveUp = (): void => last.abort(lifetime.reason);

@@ -39,6 +39,8 @@ export interface Session {
   ready(signal: AbortSignal): Promise<void>;
   /** Logs in again while the old token lives: what it was got with has changed. */
   replace(): void;
+  /** Somebody asks: a login that was refused is not waited with. */
+  tryAgain(): void;
   /** No login any more: the token is renewed for as long as it can be, and then it ends. */
   retire(): void;
   close(options: { revokeToken: boolean; signal: AbortSignal }): Promise<void>;
@@ -320,6 +322,13 @@ export function createSession(options: SessionOptions): Session {
       }
     },
     replace: () => heardOfCredentials({ isReplacement: true }),
+    tryAgain() {
+      const isWaiting = error !== undefined && !isAttempting && !client.health.isAway();
+      if (isRetired || isFatal || !isWaiting || tokens.living() !== undefined) return;
+      // Whoever asks waits for this try, and is not told of the last one.
+      isPending = true;
+      interruption.stir();
+    },
     retire() {
       isRetired = true;
       settled.tell();

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { createSystemClock } from '../../../../src/base/time/clock.ts';
+import { createSkippingClock } from '../../../support/skipping-clock.ts';
 import { startStubVault } from '../../../support/stub-vault.ts';
 import { appRole, createTestUpstream, shutdown } from '../../../support/test-upstream.ts';
 import { waitFor } from '../../../support/wait-for.ts';
@@ -10,20 +10,6 @@ const refused = { status: 400, json: { errors: ['no'] } };
 const secondFactor = {
   json: { auth: { client_token: '', mfa_requirement: { mfa_request_id: 'id', mfa_constraints: {} } } },
 };
-
-/** A clock that notes each pause and lets it pass at once. */
-function startNoting() {
-  const pauses: number[] = [];
-  const system = createSystemClock();
-  const clock = {
-    ...system,
-    sleep: (delayMs: number, signal?: AbortSignal) => {
-      pauses.push(Math.round(delayMs));
-      return system.sleep(0, signal);
-    },
-  };
-  return { pauses, clock };
-}
 
 async function startRefusing(t: Test, refusals: number, answer: object = refused) {
   const vault = await startStubVault();
@@ -36,7 +22,7 @@ async function startRefusing(t: Test, refusals: number, answer: object = refused
 
 t.test('pauses between failed logins grow from min_backoff to max_backoff', async (t) => {
   const vault = await startRefusing(t, 6, secondFactor);
-  const { pauses, clock } = startNoting();
+  const { pauses, clock } = createSkippingClock();
   const { upstream } = createTestUpstream({
     config: { addresses: [vault.address], auth: { ...appRole, minBackoffMs: 7000, maxBackoffMs: 40_000 } },
     random: () => 0.999_999,
@@ -50,7 +36,7 @@ t.test('pauses between failed logins grow from min_backoff to max_backoff', asyn
 
 t.test('a secret id that was refused twice is shown no more for a quarter of an hour', async (t) => {
   const vault = await startRefusing(t, 4);
-  const { pauses, clock } = startNoting();
+  const { pauses, clock } = createSkippingClock();
   const { upstream } = createTestUpstream({
     config: { addresses: [vault.address], auth: { ...appRole, minBackoffMs: 7000, maxBackoffMs: 40_000 } },
     random: () => 0.999_999,
@@ -76,7 +62,7 @@ t.test('a 403 at a login names the lockout, which looks like a wrong credential'
 
 t.test('a fleet that waited for one server does not log in at one instant', async (t) => {
   const vault = await startRefusing(t, 1, { status: 503, json: { errors: ['Vault is sealed'] } });
-  const { pauses, clock } = startNoting();
+  const { pauses, clock } = createSkippingClock();
   const { upstream } = createTestUpstream({
     config: { addresses: [vault.address] },
     random: () => 0.75,

@@ -1,10 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { type Clock, createSystemClock } from '../../../../src/base/time/clock.ts';
+import { createSystemClock } from '../../../../src/base/time/clock.ts';
 import { createReference } from '../../../../src/store/reference.ts';
 import { createFastClock } from '../../../support/fast-clock.ts';
 import type { LogRecord } from '../../../support/record-logs.ts';
+import { createSkippingClock } from '../../../support/skipping-clock.ts';
 import { grantedAuth, kv2, type StubVault, startStubVault } from '../../../support/stub-vault.ts';
 import { testFolder } from '../../../support/test-folder.ts';
 import {
@@ -216,9 +217,8 @@ t.test('a refused login backs off, is told once, and is repeated until it succee
       ? { status: 400, json: { errors: ['invalid role or secret ID'] } }
       : undefined,
   );
-  // Only the pauses are short: a refused credential is not shown for a quarter of an hour.
-  const system = createSystemClock();
-  const clock: Clock = { ...system, sleep: (ms, signal) => system.sleep(Math.min(ms, 20), signal) };
+  // A refused credential is not shown for a quarter of an hour.
+  const { clock } = createSkippingClock();
   const { upstream, logs } = await start(t, vault, { clock });
   await waitFor('three tries', () => vault.count('auth/approle/login') >= 3);
   t.match(upstream.status(), {
