@@ -1,11 +1,8 @@
 // AWS IAM Identity Center: the credentials of a role for the token that `aws sso login` has left in its cache.
-import { createHash } from 'node:crypto';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
-import { readControlledFile } from '../../base/paths/controlled-file.ts';
-import { isJsonObject, JsonNumber, parseJson } from '../../base/text/json.ts';
+import { isJsonObject, JsonNumber } from '../../base/text/json.ts';
 import { type AwsCredentialSource, type AwsCredentials, awsKeys, noKeys } from './aws-keys.ts';
+import { ssoToken } from './aws-sso-login.ts';
 import { metadataJson } from './metadata-request.ts';
 
 type Fields = ReadonlyMap<string, string>;
@@ -27,7 +24,7 @@ export async function keysOfSso(
     );
   }
   const remedy = `run aws sso login --profile ${name} as the user of this agent`;
-  const token = await cachedToken(profile.get('sso_session') ?? startUrl, env, remedy);
+  const token = await ssoToken(profile.get('sso_session') ?? startUrl, { env, region, remedy, signal });
   const base =
     env['AWS_ENDPOINT_URL_SSO'] ??
     `https://portal.sso.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`;
@@ -46,25 +43,4 @@ export async function keysOfSso(
     throw noKeys(service);
   const end = expiration instanceof JsonNumber ? new Date(Number(expiration.text)).toISOString() : undefined;
   return awsKeys(id, secret, sessionToken, end);
-}
-
-/** Refreshing it would take the cache away from the user's own tools: whoever logged in does it again. */
-async function cachedToken(key: string, env: AwsCredentialSource['env'], remedy: string): Promise<string> {
-  const name = createHash('sha1').update(key).digest('hex');
-  const path = join(env['HOME'] ?? homedir(), '.aws/sso/cache', `${name}.json`);
-  let found: unknown;
-  try {
-    found = parseJson((await readControlledFile(path)).bytes.toString('utf8'));
-  } catch {
-    // It is not there, or half-written: the same to us. The parser's error would quote a token.
-  }
-  const { accessToken, expiresAt } = (found ?? {}) as { accessToken?: unknown; expiresAt?: unknown };
-  if (typeof accessToken !== 'string' || typeof expiresAt !== 'string')
-    throw new LatchkeyError('login_failed', `there is no login of AWS IAM Identity Center at ${path}`, {
-      remedy,
-    });
-  // Older tools write `2026-01-01T00:00:00UTC`.
-  if (!(Date.parse(expiresAt.replace(/UTC$/, 'Z')) > Date.now()))
-    throw new LatchkeyError('login_failed', 'the login of AWS IAM Identity Center has ended', { remedy });
-  return accessToken;
 }
