@@ -253,6 +253,7 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   '@peculiar/x509': ['devvault'],
   'age-encryption': ['upstream'],
   aws4fetch: ['upstream'],
+  bcryptjs: ['template'],
   jose: ['devvault', 'server', 'upstream'],
   'js-yaml': ['config', 'devvault', 'upstream'],
   koffi: ['base'],

@@ -26,12 +26,14 @@ interface ValidateOptions {
   readonly isElsewhere?: boolean;
   /** Told of all that secrets and templates ask for, as far as it does not hang on values. */
   readonly onWanted?: (wanted: Wanted) => void;
+  /** What is right, and worth knowing. */
+  readonly onWarning?: (message: string) => void;
 }
 
 /** One line for each problem; empty when there is none. */
 export async function validateParts(
   config: ResolvedConfig,
-  { isElsewhere = false, onWanted = () => undefined }: ValidateOptions = {},
+  { isElsewhere = false, onWanted = () => undefined, onWarning = () => undefined }: ValidateOptions = {},
 ): Promise<string[]> {
   const compiler = createTemplateCompiler({
     templates: config.templates,
@@ -40,6 +42,7 @@ export async function validateParts(
     env: process.env,
     clock: createSystemClock(),
     isStrict: true,
+    onWarning,
   });
   const [only, ...others] = config.upstreams;
   const resolve = createDependencyResolver({

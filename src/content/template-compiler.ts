@@ -11,6 +11,7 @@ import type { Host, WriteFileRequest } from '../template/exec/function-table.ts'
 import type { Lookup } from '../template/exec/lookup.ts';
 import type { TemplateWarning } from '../template/exec/state.ts';
 import { absentSourceOf } from '../template/functions/consul-template/absent-sources.ts';
+import { isRandomFunction } from '../template/functions.ts';
 import { parseTemplate, type Template } from '../template/template.ts';
 import { defaultRouteInterface } from './default-route.ts';
 import { createSandbox, type Sandbox } from './sandbox.ts';
@@ -69,7 +70,10 @@ export function createTemplateCompiler(options: CompilerOptions): TemplateCompil
         },
       );
     }
-    if (options.isStrict === true) checkUses(template, templates);
+    if (options.isStrict === true) {
+      checkUses(template, templates);
+      tellRandom(template);
+    }
     const isMissingKeyError = wish.errorOnMissingKey ?? false;
     const told = new Set<string>();
     return {
@@ -79,6 +83,13 @@ export function createTemplateCompiler(options: CompilerOptions): TemplateCompil
         return execution;
       },
     };
+  }
+
+  function tellRandom(template: Template): void {
+    for (const name of [...template.usedFunctions].filter(isRandomFunction)) {
+      const message = `${name} gives another result at each execution: the file changes at each start and with each change of its secrets`;
+      tell(template.name, { ...template.placeOfUse(name), message }, new Set());
+    }
   }
 
   function tell(name: string, { line, column, message }: TemplateWarning, told: Set<string>): void {

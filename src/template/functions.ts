@@ -8,6 +8,8 @@ interface Theme {
   load(): Promise<FunctionTable>;
 }
 
+const randomNames = words('sprig_bcrypt sprig_encryptAES sprig_htpasswd sprig_randInt sprig_shuffle');
+
 const themes: readonly Theme[] = [
   {
     names: words(`secret secrets secretOrDefault secretExists field fields`),
@@ -122,7 +124,7 @@ const themes: readonly Theme[] = [
     names: words(`
       sprig_add sprig_add1 sprig_add1f sprig_addf sprig_atoi sprig_biggest sprig_ceil sprig_div sprig_divf
       sprig_float64 sprig_floor sprig_int sprig_int64 sprig_max sprig_maxf sprig_min sprig_minf sprig_mod
-      sprig_mul sprig_mulf sprig_randInt sprig_round sprig_seq sprig_sub sprig_subf sprig_toDecimal
+      sprig_mul sprig_mulf sprig_round sprig_seq sprig_sub sprig_subf sprig_toDecimal
       sprig_until sprig_untilStep
     `),
     load: async () => (await import('./functions/sprig/sprig-math.ts')).sprigMath,
@@ -162,11 +164,15 @@ const themes: readonly Theme[] = [
   },
   {
     names: words(`
-      sprig_bcrypt sprig_buildCustomCert sprig_decryptAES sprig_derivePassword sprig_encryptAES
+      sprig_buildCustomCert sprig_decryptAES sprig_derivePassword
       sprig_genCA sprig_genCAWithKey sprig_genPrivateKey sprig_genSelfSignedCert
-      sprig_genSelfSignedCertWithKey sprig_genSignedCert sprig_genSignedCertWithKey sprig_htpasswd
+      sprig_genSelfSignedCertWithKey sprig_genSignedCert sprig_genSignedCertWithKey
     `),
     load: async () => (await import('./functions/sprig/sprig-crypto.ts')).sprigCrypto,
+  },
+  {
+    names: randomNames,
+    load: async () => (await import('./functions/sprig/sprig-random.ts')).sprigRandom,
   },
   {
     names: words(`
@@ -193,6 +199,11 @@ const themeOf = new Map(themes.flatMap((theme) => theme.names.map((name) => [nam
 /** Whether a template may call a function of this name. */
 export function isFunctionName(name: string): boolean {
   return Object.hasOwn(builtins, name) || themeOf.has(name);
+}
+
+/** Whether it gives another result at each execution. */
+export function isRandomFunction(name: string): boolean {
+  return randomNames.includes(name);
 }
 
 /** Every name, for hints. */

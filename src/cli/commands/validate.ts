@@ -109,11 +109,13 @@ async function validate(options: ValidateOptions): Promise<Verdict> {
     .map(([part, one]) => `${config[part].length} ${config[part].length === 1 ? one : part}`)
     .join(', ');
   const wanted: Wanted[] = [];
+  const warnings = [...config.warnings];
   const problems = await validateParts(config, {
     isElsewhere: syntaxOnly,
     onWanted: (one) => wanted.push(one),
+    onWarning: (message) => warnings.push(message),
   });
-  return { summary, problems, warnings: config.warnings, config, wanted };
+  return { summary, problems, warnings, config, wanted };
 }
 
 /** What stands behind the first problems: they hide nothing that can be told in spite of them. */

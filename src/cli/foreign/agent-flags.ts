@@ -1,6 +1,7 @@
 // The options of Vault Agent's command line: `-config` and what counts before the environment and the files. Read with one dash or
 // two, so that a unit that starts it needs another program's name and nothing else.
 import type { LoadOptions } from '../../config/load.ts';
+import { agentFiles } from './config-files.ts';
 import { flagsToHcl, kindsOf, type Target } from './flags-to-hcl.ts';
 import { type FlagKind, type GoFlags, parseGoFlags, valuesOf } from './go-flags.ts';
 
@@ -50,8 +51,10 @@ export function parseAgentFlags(
   };
   if (!args.some(isTheirs)) return undefined;
   const flags = parseGoFlags(args, kinds);
-  const config = valuesOf(flags, 'config');
-  if (flags.said.length === config.length) return { config, load: {} };
+  // What else lies in a folder is nothing to their command.
+  const said = valuesOf(flags, 'config');
+  const config = agentFiles(said);
+  if (flags.said.length === said.length) return { config, load: {} };
   const text = flagsToHcl(flags, targets);
   return {
     config,

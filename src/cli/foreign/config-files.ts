@@ -9,6 +9,18 @@ export function configFiles(paths: readonly string[]): string[] {
   });
 }
 
+/** Those of Vault Agent in a folder: `*.hcl` and `*.json`, hidden ones too, without what editors leave. A file stays as it is. */
+export function agentFiles(paths: readonly string[]): string[] {
+  return paths.flatMap((path) => {
+    if (path === '' || !isFolder(path)) return [path];
+    const names = readdirSync(path)
+      .filter((name) => /\.(?:hcl|json)$/.test(name) && !name.startsWith('.#'))
+      .filter((name) => !isFolder(join(path, name)));
+    // An empty one is told of as such.
+    return names.length === 0 ? [path] : names.sort().map((name) => join(path, name));
+  });
+}
+
 /** A link counts as the file that it leads to. Links to folders are not walked into, as there: they may lead round in a circle. */
 function filesBelow(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {

@@ -14,6 +14,15 @@ t.test('leaves the words that are our own to our own parser', async (t) => {
     t.equal(parseAgentFlags(words, {}), undefined, words.join(' '));
 });
 
+t.test('reads of a folder what their command reads', async (t) => {
+  const names = { 'b.json': '', '.a.hcl': '', 'c.hcl~': '', '.#d.hcl': '', 'e.hcl.bak': '', 'f.hcl': {} };
+  const folder = t.testdir({ odd: names, empty: { 'own.yaml': '' } });
+  const odd = join(folder, 'odd');
+  t.same(parseAgentFlags(['-config', odd], {})?.config, [join(odd, '.a.hcl'), join(odd, 'b.json')]);
+  const empty = join(folder, 'empty');
+  t.same(parseAgentFlags(['-config', empty], {})?.config, [empty], 'which is told of');
+});
+
 t.test('takes files and folders, and what counts before all that they say', async (t) => {
   const folder = t.testdir({ 'agent.hcl': agent, 'own.yaml': 'log: { level: info }\n' });
   const file = join(folder, 'agent.hcl');
@@ -21,7 +30,8 @@ t.test('takes files and folders, and what counts before all that they say', asyn
     const flags = parseAgentFlags(words, env);
     return loadConfig(flags?.config ?? [], { env, checks: 'text', ...flags?.load });
   };
-  t.same(parseAgentFlags(['-config', file, `-config=${folder}`], {}), { config: [file, folder], load: {} });
+  const both = ['-config', file, `-config=${folder}`];
+  t.same(parseAgentFlags(both, {}), { config: [file, file], load: {} }, 'of a folder what is theirs');
   const env = { VAULT_ADDR: 'https://environment.example', BAO_LOG_LEVEL: 'info' };
   t.match(read(['-config', file], env), {
     upstreams: [{ addresses: ['https://environment.example'] }],

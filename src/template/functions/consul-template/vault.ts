@@ -125,6 +125,8 @@ function vaultPath(operation: string, path: string): string {
     .trim()
     .replace(/^\/+|\/+$/g, '');
   if (trimmed === '') throw callError`vault.${plain(operation)}: invalid format: ""`;
+  // What Go's URLs refuse.
+  if (/[\0-\x1f\x7f]/.test(trimmed)) throw callError`the path has a control character`;
   return trimmed;
 }
 

@@ -1,5 +1,5 @@
-// sprig's cryptography as far as its results are determined by its arguments. What is random is refused: each execution
-// would give another file.
+// sprig's cryptography as far as its results are determined by its arguments. Keys and certificates are refused: each execution would
+// make new ones, and leave the old ones with whoever trusts them.
 import { createDecipheriv, createHmac, scryptSync } from 'node:crypto';
 import {
   type CallContext,
@@ -13,8 +13,8 @@ import { decodeBase64 } from '../go/base64.ts';
 
 /** What one derivation costs, in steps: it takes a good part of a second. */
 const derivationSteps = 200_000;
-const random =
-  'bcrypt buildCustomCert encryptAES genCA genCAWithKey genPrivateKey genSelfSignedCert genSelfSignedCertWithKey genSignedCert genSignedCertWithKey htpasswd';
+const makers =
+  'buildCustomCert genCA genCAWithKey genPrivateKey genSelfSignedCert genSelfSignedCertWithKey genSignedCert genSignedCertWithKey';
 
 export const sprigCrypto: FunctionTable = {
   sprig_derivePassword: defineFunction(
@@ -25,12 +25,12 @@ export const sprigCrypto: FunctionTable = {
   sprig_decryptAES: defineFunction(['string', 'string'], 'string', (_context, password, text) =>
     decryptAes(password, text),
   ),
-  ...Object.fromEntries(random.split(' ').map((name) => [`sprig_${name}`, refused()])),
+  ...Object.fromEntries(makers.split(' ').map((name) => [`sprig_${name}`, refused()])),
 };
 
 function refused() {
   return defineFunction(['...any'], 'any', () => {
-    throw callError`gives another result at each execution, so that the file would never come to rest; it is not supported`;
+    throw callError`would make another key or certificate at each execution; it is not supported: take a certificate from pkiCert`;
   });
 }
 

@@ -92,9 +92,6 @@ export const sprigMath: FunctionTable = {
   sprig_seq: defineFunction(['...int'], 'string', (context, ...bounds) =>
     sequence(context, bounds).join(' '),
   ),
-  sprig_randInt: defineFunction(['int', 'int'], 'int', () => {
-    throw callError`gives another result at each execution, so that the file would never come to rest; it is not supported`;
-  }),
 };
 
 function extreme(values: readonly Opened[], isBetter: (a: bigint, b: bigint) => boolean): bigint {

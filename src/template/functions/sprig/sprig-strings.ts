@@ -143,9 +143,6 @@ export const sprigStrings: FunctionTable = {
     'map[string]string',
     (context, separator, count, text) => numbered(splitAtMost(context, text, separator, count)),
   ),
-  sprig_shuffle: defineFunction(['string'], 'string', () => {
-    throw callError`gives another result at each execution, so that the file would never come to rest; it is not supported`;
-  }),
 };
 
 function isPresent(value: Opened): boolean {

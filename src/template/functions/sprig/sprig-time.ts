@@ -1,10 +1,11 @@
-// sprig's functions on times that do not depend on the clock or the host's zone. sprig_ago does, and so is refused.
-import { CallError, callError, defineFunction, type FunctionTable } from '../../exec/function-table.ts';
+// sprig's functions on times, in UTC; `ago` and `durationRound` of a time ask the clock.
+import { CallError, defineFunction, type FunctionTable } from '../../exec/function-table.ts';
 import { readInteger } from '../../text/number.ts';
 import { IntegerValue, type Opened, openInterface } from '../../value/value.ts';
 import { formatDuration, parseDuration } from '../go/time/go-duration.ts';
+import { utcTime } from '../go/time/time-layout.ts';
 import { parseTime } from '../go/time/time-parse.ts';
-import { addNanoseconds, isTime, timeOf, timeValue, zeroTime } from '../go/time/time-value.ts';
+import { addNanoseconds, isTime, timeOf, timeValue, unixNano, zeroTime } from '../go/time/time-value.ts';
 
 const year = 365n * 24n * 3_600_000_000_000n;
 const spans: readonly (readonly [bigint, string])[] = [
@@ -19,6 +20,8 @@ const spans: readonly (readonly [bigint, string])[] = [
 const mustDateModify = defineFunction(['string', 'time.Time'], 'time.Time', (_context, change, time) =>
   timeValue(addNanoseconds(timeOf(openInterface(time)), parseDuration(change))),
 );
+
+const secondNs = 1_000_000_000n;
 
 export const sprigTime: FunctionTable = {
   sprig_toDate: defineFunction(['string', 'string'], 'time.Time', (_context, layout, text) => {
@@ -40,11 +43,12 @@ export const sprigTime: FunctionTable = {
   sprig_duration: defineFunction(['any'], 'string', (_context, seconds) =>
     formatDuration(BigInt.asIntN(64, secondsOf(openInterface(seconds)) * 1_000_000_000n)),
   ),
-  sprig_durationRound: defineFunction(['any'], 'string', (_context, duration) =>
-    roundDuration(openInterface(duration)),
+  sprig_durationRound: defineFunction(['any'], 'string', (context, duration) =>
+    roundDuration(openInterface(duration), () => unixNano(utcTime(context.host.now()))),
   ),
-  sprig_ago: defineFunction(['any'], 'string', () => {
-    throw callError`gives another result at each execution, so that the file would never come to rest; it is not supported`;
+  sprig_ago: defineFunction(['any'], 'string', (context, value) => {
+    const now = unixNano(utcTime(context.host.now()));
+    return formatDuration(roundToSecond(now - (pastOf(openInterface(value)) ?? now)));
   }),
 };
 
@@ -59,12 +63,28 @@ function secondsOf(value: Opened): bigint {
 }
 
 /** The largest unit that is exceeded, without a remainder. */
-function roundDuration(value: Opened): string {
-  if (isTime(value)) throw callError`depends on the clock when it is given a time; it is not supported`;
-  const nanoseconds = typeof value === 'string' ? durationOrZero(value) : int64Of(value);
+function roundDuration(value: Opened, now: () => bigint): string {
+  const nanoseconds = isTime(value)
+    ? now() - unixNano(timeOf(value))
+    : typeof value === 'string'
+      ? durationOrZero(value)
+      : int64Of(value);
   const size = nanoseconds < 0n ? -nanoseconds : nanoseconds;
   for (const [span, name] of spans) if (size > span) return `${size / span}${name}`;
   return '0s';
+}
+
+/** A time, or seconds; undefined for anything else, which counts as now. */
+function pastOf(value: Opened): bigint | undefined {
+  if (isTime(value)) return unixNano(timeOf(value));
+  if (typeof value === 'bigint') return value * secondNs;
+  return value instanceof IntegerValue && value.type.name === 'int64' ? value.value * secondNs : undefined;
+}
+
+/** A half goes away from zero. */
+function roundToSecond(nanoseconds: bigint): bigint {
+  const half = nanoseconds < 0n ? -secondNs / 2n : secondNs / 2n;
+  return ((nanoseconds + half) / secondNs) * secondNs;
 }
 
 function durationOrZero(text: string): bigint {

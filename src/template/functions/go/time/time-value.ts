@@ -114,7 +114,7 @@ export function isTime(value: Opened): boolean {
   return value instanceof StructValue && value.type === timeType;
 }
 
-function unixNano(time: ZonedTime): bigint {
+export function unixNano(time: ZonedTime): bigint {
   return BigInt(time.unixSeconds) * secondNs + BigInt(time.nanoseconds);
 }
 
