@@ -3,6 +3,7 @@
 import { type BigIntStats, lstatSync, statSync } from 'node:fs';
 import { lstat, stat } from 'node:fs/promises';
 import { errnoOf } from '../system/errno.ts';
+import { isLocalDevice } from './local-device.ts';
 
 /** `deleted`: nothing is there; `content`: another file, or other bytes. */
 export type FileDifference = 'deleted' | 'content' | 'mode' | 'owner';
@@ -23,10 +24,17 @@ export function printOf(stats: FilePrint): FilePrint {
   return { dev, ino, size, mtimeNs, ctimeNs, mode, uid, gid };
 }
 
-/** Undefined: nothing is there, or nobody can get there. */
-export async function printAt(path: string, links: Links = 'followed'): Promise<FilePrint | undefined> {
+/** Undefined: nothing is there, or nobody can get there. `near`: what was there before. */
+export async function printAt(
+  path: string,
+  links: Links = 'followed',
+  near?: Pick<FilePrint, 'dev'>,
+): Promise<FilePrint | undefined> {
+  const isFollowed = links === 'followed';
   try {
-    return printOf(await (links === 'followed' ? stat : lstat)(path, { bigint: true }));
+    if (near !== undefined && isLocalDevice(near.dev))
+      return printOf((isFollowed ? statSync : lstatSync)(path, { bigint: true }));
+    return printOf(await (isFollowed ? stat : lstat)(path, { bigint: true }));
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
     return undefined;
@@ -42,7 +50,7 @@ export async function printOfWritten(
   written: WrittenPrint | undefined,
   links: Links = 'followed',
 ): Promise<FilePrint | undefined> {
-  const print = await printAt(path, links);
+  const print = await printAt(path, links, written);
   if (print === undefined || written === undefined) return print;
   return differenceOf({ ...written, ctimeNs: print.ctimeNs }, print) === undefined ? print : undefined;
 }

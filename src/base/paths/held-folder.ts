@@ -4,6 +4,7 @@ import fs, { type Stats } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { errnoOf } from '../system/errno.ts';
+import { isLocalDevice, learnDevice } from './local-device.ts';
 import {
   entryFault,
   entryPath,
@@ -74,7 +75,7 @@ function sharedFor(path: string, options: WalkOptions): Shared {
   const before = kept.get(key);
   if (before !== undefined) return before;
   const one: Shared = {
-    walked: drive(walkToFolder(path, options)),
+    walked: walk(path, options),
     users: 0,
     isKept: kept.size < mostKept,
     drop(walked) {
@@ -105,7 +106,7 @@ export async function holdEntry(path: string, options: WalkOptions): Promise<Hel
   if (isPlain) {
     const folder = await holdFolder(dirname(path), options);
     try {
-      const existing = await lookAt(folder.entry(name));
+      const existing = await lookAt(folder, name);
       if (!existing?.isSymbolicLink()) {
         const wrong = existing && entryFault(folder, name, existing, options.trust);
         if (wrong !== undefined) throw wrong;
@@ -121,9 +122,17 @@ export async function holdEntry(path: string, options: WalkOptions): Promise<Hel
   return { ...entry, folder: held(entry.folder, () => fs.closeSync(entry.folder.fd)) };
 }
 
-async function lookAt(path: string): Promise<Stats | undefined> {
+async function walk(path: string, options: WalkOptions): Promise<WalkedFolder> {
+  const walked = await drive(walkToFolder(path, options));
+  await learnDevice({ fd: walked.fd, dev: walked.stats.dev });
+  return walked;
+}
+
+/** What the name is, links not followed. */
+async function lookAt({ stats, entry }: HeldFolder, name: string): Promise<Stats | undefined> {
+  if (isLocalDevice(stats.dev)) return fs.lstatSync(entry(name), { throwIfNoEntry: false });
   try {
-    return await inPool.lstat(path);
+    return await inPool.lstat(entry(name));
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;

@@ -1,6 +1,6 @@
 // Names of files that are there for a moment only, and who made them: what a process that is gone has left is swept at the
 // next start, what one that lives has made is not touched.
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { basename, extname } from 'node:path';
 import { processStartTime } from '../system/process-identity.ts';
 
@@ -13,7 +13,8 @@ let ownStamp: string | undefined;
 /** `.latchkey-staged-PID.START-RANDOM-app.conf`: hidden, unique, with the destination's own ending. */
 export function leftoverName(kind: LeftoverKind, name: string): string {
   ownStamp ??= `${process.pid}.${startTime(process.pid) ?? '0'}`;
-  const start = `.latchkey-${kind}-${ownStamp}-${randomBytes(6).toString('hex')}-`;
+  // The last part of one is all chance, and Node makes many at a time.
+  const start = `.latchkey-${kind}-${ownStamp}-${randomUUID().slice(-12)}-`;
   const room = longestName - Buffer.byteLength(start);
   const last = basename(name);
   return start + (Buffer.byteLength(last) <= room ? last : extname(last).slice(0, 32));

@@ -32,8 +32,9 @@ const sticky = 0o1000;
 
 /** Trusts root, the agent's user and `owners`; -1 and undefined are nobody. */
 export function trusting(...owners: readonly (number | undefined)[]): PathTrust {
-  const named = owners.filter((uid) => uid !== undefined && uid >= 0) as number[];
-  return { uids: new Set([...masters(), ...named]) };
+  const uids = new Set([0, ownUser()]);
+  for (const uid of owners) if (uid !== undefined && uid >= 0) uids.add(uid);
+  return { uids };
 }
 
 /** For what is read and believed by what it says, or by its owner: see `isForReading`. */
@@ -50,11 +51,11 @@ export function pathErrorText(error: unknown): string {
 
 /** Those whose links are followed wherever they lead. */
 export function isMaster(uid: number): boolean {
-  return masters().includes(uid);
+  return uid === 0 || uid === ownUser();
 }
 
-function masters(): number[] {
-  return [0, process.geteuid?.() ?? 0];
+function ownUser(): number {
+  return process.geteuid?.() ?? 0;
 }
 
 /**

@@ -1,9 +1,10 @@
 // Where the bytes of a file really go: follows a symlinked destination to its target, makes parents on request, refuses
 // folders, devices and sockets, and what strangers have a hand in. Looks only; writing is for stage and commit.
-import type { Stats } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type HeldFolder, holdEntry, holdFolder } from '../../base/paths/held-folder.ts';
+import { isLocalDevice } from '../../base/paths/local-device.ts';
 import { PathFault, type PathTrust, trusting } from '../../base/paths/path-trust.ts';
 import { specialFileFault } from '../../base/paths/special-file.ts';
 import { toFileError } from './file-error.ts';
@@ -98,6 +99,6 @@ export async function inFolder<T>(
 
 /** Of the path too: what is held may have been moved away. */
 async function isStill(identity: FolderIdentity, path: string, { stats }: HeldFolder): Promise<boolean> {
-  const now = await stat(path);
+  const now = isLocalDevice(identity.dev) ? statSync(path) : await stat(path);
   return [stats, now].every(({ dev, ino }) => dev === identity.dev && ino === identity.ino);
 }

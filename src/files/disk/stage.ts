@@ -2,19 +2,21 @@
 // first byte, or finds that the destination has them already and only mends its owner and mode. Nothing here touches a
 // destination's bytes.
 
-import { constants, fstatSync } from 'node:fs';
+import fs, { closeSync, constants, fstatSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { WrittenPrint } from '../../base/paths/file-print.ts';
 import { type HeldFolder, holdFolder } from '../../base/paths/held-folder.ts';
 import { leftoverName } from '../../base/paths/leftover-name.ts';
+import { isLocalDevice } from '../../base/paths/local-device.ts';
 import { type PathTrust, trusting } from '../../base/paths/path-trust.ts';
 import { errnoOf } from '../../base/system/errno.ts';
 import { refuseBorrowed } from './copy-file.ts';
 import { atDestination, type Destination, type FolderIdentity, inFolder } from './destination.ts';
 import { toFileError } from './file-error.ts';
-import { removeMomentary, removeStuck } from './stuck-leftover.ts';
+import { isStuck, removeMomentary, removeStuck } from './stuck-leftover.ts';
 
 /** What shall be at a destination. */
 export interface Output {
@@ -69,6 +71,14 @@ interface StageOptions {
   /** Stage a copy even when the destination has the bytes already (a rehearsal). */
   readonly always?: boolean;
 }
+
+// By the descriptor: a handle of Node's own costs as much as what is done with it.
+const openFile = promisify(fs.open);
+const writeSome = promisify(fs.write);
+const syncFile = promisify(fs.fsync);
+const closeFile = promisify(fs.close);
+const changeOwner = promisify(fs.fchown);
+const changeMode = promisify(fs.fchmod);
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 const modeBits = 0o7777;
@@ -155,7 +165,7 @@ async function mend(output: Output, target: Destination, folder: HeldFolder): Pr
     const { dev, ino } = await handle.stat();
     if (dev !== existing.dev || ino !== existing.ino) return false;
     await refuseBorrowed({ folder, name: target.name }, handle);
-    await setAttributes(handle, output);
+    await setAttributes(handle.fd, output);
     return true;
   } catch (error) {
     throw toFileError(error, { place: output.place, path: target.path, verb: 'set the owner and mode of' });
@@ -225,26 +235,47 @@ async function writeStaged(
   folder: HeldFolder,
   output: Output,
 ): Promise<{ name: string; identity: WrittenPrint }> {
-  await removeStuck(folder);
+  if (isStuck(folder)) await removeStuck(folder);
   const name = leftoverName('staged', output.destination);
-  const path = folder.entry(name);
-  const handle = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  const fd = await openFile(folder.entry(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, firstMode(output));
   try {
-    await setAttributes(handle, output);
-    await handle.writeFile(output.bytes);
-    await handle.sync();
-    const identity = identityOf(handle);
-    await handle.close();
+    let identity: WrittenPrint;
+    try {
+      // As it was made where nothing took of its mode: no umask, no default of the folder.
+      if (isGiven(output) || (fstatSync(fd).mode & modeBits) !== (output.mode & plainModeBits))
+        await setAttributes(fd, output);
+      await writeWhole(fd, output.bytes);
+      await syncFile(fd);
+      identity = identityOf({ fd });
+    } finally {
+      // Of a network the close itself may fail.
+      if (isLocalDevice(folder.stats.dev)) closeSync(fd);
+      else await closeFile(fd);
+    }
     return { name, identity };
   } catch (error) {
-    await handle.close().catch(() => undefined);
     await removeMomentary(folder, name);
     throw toFileError(error, { place: output.place, path: output.destination, verb: 'write' });
   }
 }
 
+function isGiven({ uid, gid }: Output): boolean {
+  return uid !== undefined || gid !== undefined;
+}
+
+/** Empty, it may be opened by those alone who shall read what comes: not by the group that it has before it is given away. */
+function firstMode(output: Output): number {
+  return isGiven(output) ? 0o600 : output.mode & plainModeBits;
+}
+
+async function writeWhole(fd: number, bytes: Buffer): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await writeSome(fd, bytes, done, bytes.length - done)).bytesWritten;
+  }
+}
+
 /** Without a thread of the pool: of an open file the kernel knows this. */
-function identityOf({ fd }: FileHandle): WrittenPrint {
+function identityOf({ fd }: { readonly fd: number }): WrittenPrint {
   const { dev, ino, size, mtimeNs, mode, uid, gid } = fstatSync(fd, { bigint: true });
   return { dev, ino, size, mtimeNs, mode, uid, gid };
 }
@@ -257,10 +288,8 @@ function wishedAttributes(output: Output, now: WrittenPrint): Pick<WrittenPrint,
   };
 }
 
-async function setAttributes(handle: FileHandle, output: Output): Promise<void> {
-  if (output.uid !== undefined || output.gid !== undefined) {
-    // -1 leaves the one that is not named as it is (chown(2)).
-    await handle.chown(output.uid ?? -1, output.gid ?? -1);
-  }
-  await handle.chmod(output.mode & plainModeBits);
+async function setAttributes(fd: number, output: Output): Promise<void> {
+  // -1 leaves the one that is not named as it is (chown(2)).
+  if (isGiven(output)) await changeOwner(fd, output.uid ?? -1, output.gid ?? -1);
+  await changeMode(fd, output.mode & plainModeBits);
 }

@@ -20,6 +20,10 @@ export async function removeMomentary(folder: HeldFolder, name: string): Promise
   }
 }
 
+export function isStuck(folder: HeldFolder): boolean {
+  return stuck.has(folder.path);
+}
+
 /** Throws what the kernel says when it still cannot be removed. */
 export async function removeStuck(folder: HeldFolder): Promise<void> {
   for (const name of stuck.get(folder.path) ?? []) {

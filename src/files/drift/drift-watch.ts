@@ -139,7 +139,7 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
 /** The first difference of what the unit has put in place. */
 async function differenceAt(unit: ManagedFile): Promise<FileDifference | undefined> {
   for (const [destination, print] of unit.prints) {
-    const what = differenceOf(print, await printAt(destination));
+    const what = differenceOf(print, await printAt(destination, 'followed', print));
     if (what !== undefined) return what;
   }
   noteRight(unit);
