@@ -1,5 +1,6 @@
 // Tells V8 that this process will rest for hours: a heap that is collected when it has grown by a fifth (V8 would let it
-// double and more on a large machine), and one optimizing compiler.
+// double and more on a large machine), one optimizing compiler, and a young generation so small that a second thread to
+// collect it costs more than it takes over: on a busy host the first one would wait for it.
 import module from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 
@@ -22,7 +23,7 @@ const neededOfNode = [
 /** To be called before code of ours is loaded: what is kept compiled of it bears these options too. */
 export function tuneCompilers(): void {
   for (const id of neededOfNode) process.getBuiltinModule(id);
-  for (const flag of ['--no-maglev', '--no-sparkplug']) setFlagsFromString(flag);
+  for (const flag of ['--no-maglev', '--no-sparkplug', '--no-parallel-scavenge']) setFlagsFromString(flag);
 }
 
 /** To be called when the start is over: while it lasts the heap grows to what it will be. */

@@ -3,7 +3,7 @@
 // destination's bytes.
 
 import fs, { closeSync, constants, fstatSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open as openHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { LatchkeyError } from '../../base/errors.ts';
@@ -73,7 +73,7 @@ interface StageOptions {
 }
 
 // By the descriptor: a handle of Node's own costs as much as what is done with it.
-const openFile = promisify(fs.open);
+const open = promisify(fs.open);
 const writeSome = promisify(fs.write);
 const syncFile = promisify(fs.fsync);
 const closeFile = promisify(fs.close);
@@ -140,7 +140,7 @@ async function sameFile(
   if (!target.existing?.isFile() || target.existing.size !== bytes.length) return undefined;
   let handle: FileHandle | undefined;
   try {
-    handle = await open(folder.entry(target.name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    handle = await openHandle(folder.entry(target.name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     await refuseBorrowed({ folder, name: target.name }, handle);
     const identity = identityOf(handle);
     return (await handle.readFile()).equals(bytes) ? identity : undefined;
@@ -160,7 +160,7 @@ async function mend(output: Output, target: Destination, folder: HeldFolder): Pr
   if (!wrongOwner && (existing.mode & modeBits) === output.mode) return false;
   let handle: FileHandle | undefined;
   try {
-    handle = await open(folder.entry(target.name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    handle = await openHandle(folder.entry(target.name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     // Of the file that was compared, and of no other that came in its place.
     const { dev, ino } = await handle.stat();
     if (dev !== existing.dev || ino !== existing.ino) return false;
@@ -237,7 +237,7 @@ async function writeStaged(
 ): Promise<{ name: string; identity: WrittenPrint }> {
   if (isStuck(folder)) await removeStuck(folder);
   const name = leftoverName('staged', output.destination);
-  const fd = await openFile(folder.entry(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, firstMode(output));
+  const fd = await open(folder.entry(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, firstMode(output));
   try {
     let identity: WrittenPrint;
     try {
