@@ -37,7 +37,9 @@ import {
   explainFile,
   type FileExplanation,
   type FileStatus,
+  type FileTrouble,
   fileStatus,
+  fileTrouble,
   isWell,
 } from './view/file-status.ts';
 import { noRefusals, type Refusals, type RenderResult, watchUntilRendered } from './view/render-once.ts';
@@ -76,7 +78,7 @@ export interface FilePipeline {
   /** In the order of the config. */
   status(): FileStatus[];
   /** Of those that are not in place, or have something to be said about them. */
-  unwell(): FileStatus[];
+  unwell(): FileTrouble[];
   /** Undefined when no file has this destination. */
   explain(destination: string): FileExplanation | undefined;
   /**
@@ -232,7 +234,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
       for (const group of register.groups())
         for (const unit of group.units) if (!isWell(unit, group)) found.push({ unit, group });
       found.sort((a, b) => a.unit.order - b.unit.order);
-      return found.map(({ unit, group }) => fileStatus(unit, group));
+      return found.map(({ unit, group }) => fileTrouble(unit, group));
     },
     explain(destination) {
       const unit = register.find(destination);

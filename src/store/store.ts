@@ -84,10 +84,11 @@ interface Cell {
 export function createStore(options: { clock: Clock }): Store {
   const { clock } = options;
   const cells = new Map<string, Cell>();
-  const listeners = new Set<StoreListener>();
+  /** Another array where one comes or goes, so that who is told meanwhile is not another one. */
+  let listeners: readonly StoreListener[] = [];
 
   function tell(call: (listener: StoreListener) => void): void {
-    for (const listener of [...listeners]) call(listener);
+    listeners.forEach(call);
   }
 
   /** A poll that finds all as it was is no news: a thousand of them must not wake anybody. */
@@ -146,8 +147,10 @@ export function createStore(options: { clock: Clock }): Store {
     find: (key) => cells.get(key),
     entries: () => cells.values(),
     listen(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
+      listeners = [...listeners, listener];
+      return () => {
+        listeners = listeners.filter((one) => one !== listener);
+      };
     },
     publish(key, answer, expiresAt, confirmedAt = clock.wall()) {
       const cell = cells.get(key);

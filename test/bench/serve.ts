@@ -154,7 +154,7 @@ function titled(headers: Readonly<Record<string, unknown>>): Record<string, stri
 function shippedFlags(): string[] {
   const [shebang = ''] = readFileSync(`${folder}/../../dist/main.js`, 'utf8').split('\n');
   // Those that an agent sets by itself: src/agent/host/tune-heap.ts.
-  const own = ['--heap-growing-percent=20', '--no-maglev', '--no-sparkplug'];
+  const own = ['--heap-growing-percent=20', '--no-maglev', '--no-sparkplug', '--no-parallel-scavenge'];
   return [...shebang.split(' ').filter((word) => word.startsWith('--')), ...own];
 }
 

@@ -2,6 +2,7 @@
 import type { Rotation } from './rotation.ts';
 
 export interface RotationRing {
+  isEmpty(): boolean;
   /** Newest first. */
   of(key: string): readonly Rotation[];
   newest(key: string): Rotation | undefined;
@@ -45,6 +46,7 @@ export function createRotationRing(limits: RingLimits = defaultLimits): Rotation
   }
 
   return {
+    isEmpty: () => all.size === 0,
     of: (key) => byKey.get(key) ?? [],
     newest: (key) => byKey.get(key)?.[0],
     latest: (count) => [...all].slice(-count).reverse(),

@@ -233,6 +233,7 @@ export function createTimeline({ store, clock, observe }: TimelineOptions): Time
       withdrawn,
     },
     stepped(group) {
+      if (ring.isEmpty()) return;
       const subjects = group.destinations.map((destination) => `file:${destination}`);
       const subject = group.set === undefined ? (subjects[0] ?? '') : `set:${group.set}`;
       if (errorCode(group.failure) === 'aborted') return;

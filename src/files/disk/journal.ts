@@ -74,16 +74,20 @@ export async function applyStep(step: CommitStep, mustBeThere = false): Promise<
   return await inFolder({ folder: dirname(step.to), trust, identity: step.identity }, async (folder) => {
     const to = { folder, name: basename(step.to) };
     if (step.action === 'remove') return await removeIfThere(folder.entry(to.name));
-    return await inFolder({ folder: dirname(step.from), trust }, async (source) => {
-      const from = source.entry(basename(step.from));
+    const { action } = step;
+    const name = basename(step.from);
+    const apply = async (source: HeldFolder): Promise<boolean> => {
+      const from = source.entry(name);
       if (!mustBeThere && !(await isThere(from))) return false;
-      if (step.action === 'rename') await rename(from, folder.entry(to.name));
+      if (action === 'rename') await rename(from, folder.entry(to.name));
       else {
-        await copyInto({ folder: source, name: basename(step.from) }, to);
+        await copyInto({ folder: source, name }, to);
         await unlink(from);
       }
       return true;
-    });
+    };
+    const home = dirname(step.from);
+    return await (home === dirname(step.to) ? apply(folder) : inFolder({ folder: home, trust }, apply));
   });
 }
 

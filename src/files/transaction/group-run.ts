@@ -127,19 +127,36 @@ export function moveOn(run: GroupRun, result: StepResult, tools: TransactionTool
   tools.onStep();
 }
 
-function steppedGroup({ group, step, executions, failure }: GroupRun, result: StepResult): SteppedGroup {
-  const { set, units } = group;
+/** Most of it is made when somebody asks: a start of a thousand files is no rotation, and nobody does. */
+function steppedGroup(run: GroupRun, result: StepResult): SteppedGroup {
+  const { step, failure } = run;
+  const { set, units } = run.group;
+  return {
+    set,
+    step,
+    result,
+    failure: failure?.step === step ? failure.error : undefined,
+    get destinations() {
+      return units.map(({ config }) => config.destination);
+    },
+    get versions() {
+      return versionsIn(run, step);
+    },
+    get isWanted() {
+      return units.some(({ config }) => asksFor(config, step));
+    },
+  };
+}
+
+function versionsIn({ group, executions }: GroupRun, step: Step): Map<string, number | undefined> {
   const versions = new Map<string, number | undefined>();
-  for (const unit of units) {
+  for (const unit of group.units) {
     const used = executions.get(unit)?.versions;
     if (used !== undefined) for (const [key, { number }] of used) versions.set(key, number);
     else if (step === 'stage') for (const key of unit.consumer?.keys() ?? []) versions.set(key, undefined);
     else for (const [key, number] of unit.versions) versions.set(key, number);
   }
-  const destinations = units.map(({ config }) => config.destination);
-  const isWanted = units.some(({ config }) => asksFor(config, step));
-  const error = failure?.step === step ? failure.error : undefined;
-  return { set, destinations, versions, step, result, failure: error, isWanted };
+  return versions;
 }
 
 function asksFor({ check, notify, settle }: ManagedFile['config'], step: Step): boolean {

@@ -37,6 +37,12 @@ export interface FileStatus {
   readonly templateProblem: string | undefined;
 }
 
+/** What may be wrong with a file, in place of all that is known of it. */
+export type FileTrouble = Pick<
+  FileStatus,
+  'destination' | 'set' | 'state' | 'isReady' | 'missing' | 'failure' | 'drift' | 'templateProblem'
+>;
+
 export interface FileExplanation extends FileStatus {
   /** Sentences for people, the most important first. */
   readonly why: readonly string[];
@@ -59,18 +65,25 @@ interface SecretUse {
 
 export function fileStatus(unit: ManagedFile, group: FileSet): FileStatus {
   return {
-    destination: unit.config.destination,
+    ...fileTrouble(unit, group),
     place: unit.config.place,
-    set: group.set,
-    state: group.step,
     since: group.since,
-    isReady: isReady(unit, group),
-    missing: unit.consumer?.missing() ?? [],
-    failure: group.failure,
     retryAt: group.retryAt,
     committedAt: unit.committedAt,
     versions: Object.fromEntries(unit.versions),
     owed: [...group.owed.values()].map((notification) => notification.text),
+  };
+}
+
+/** While a thousand files come to be it is asked again and again. */
+export function fileTrouble(unit: ManagedFile, group: FileSet): FileTrouble {
+  return {
+    destination: unit.config.destination,
+    set: group.set,
+    state: group.step,
+    isReady: isReady(unit, group),
+    missing: unit.consumer?.missing() ?? [],
+    failure: group.failure,
     drift: unit.drift,
     templateProblem: unit.templateProblem,
   };

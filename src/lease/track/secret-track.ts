@@ -99,8 +99,12 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
 
   /** The strictest wish of all entries; undefined where there is none left. */
   function policy(): EntryPolicy | undefined {
-    const policies = [...members].flatMap((key) => store.find(key)?.policy ?? []);
-    return policies.length > 0 ? policies.reduce(mergePolicies) : undefined;
+    let strictest: EntryPolicy | undefined;
+    for (const key of members) {
+      const own = store.find(key)?.policy;
+      if (own !== undefined) strictest = strictest === undefined ? own : mergePolicies(strictest, own);
+    }
+    return strictest;
   }
 
   function facts(): TrackFacts {

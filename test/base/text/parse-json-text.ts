@@ -68,6 +68,25 @@ t.test('gives each number its source, by either way', (t) => {
   t.end();
 });
 
+t.test('gives the same whether numbers are written as they are printed or not', (t) => {
+  const kept = (_value: number, source: string) => ({ source });
+  for (const text of [
+    '{"__proto__":7,"a":{"__proto__":{"b":1}}}',
+    '[1,[2,{"c":-3}],"4",":5",null,true]',
+    ' {"d" : 10 , "e":[ 20 ]}',
+    '{"text":":1.50","f":6}',
+    '[9007199254740993,1e21,1E3,0.1,-0.5]',
+    '12',
+  ]) {
+    // One that is not, so that each is read the other way.
+    const [, other] = parseJsonText(`[1.0,${text}]`, kept) as unknown[];
+    const [own] = parseJsonText(`[${text}]`, kept) as unknown[];
+    t.strictSame(own, other, text);
+    t.equal(JSON.stringify(parseJsonText(text, kept)), JSON.stringify(other), text);
+  }
+  t.end();
+});
+
 t.test('takes the last of a key that comes twice, and refuses what is no JSON', (t) => {
   t.strictSame(parseJsonText('{"\\n":1,"a":2,"\\u000a":3}', plain), { '\n': 3, a: 2 });
   for (const text of [
