@@ -19,7 +19,8 @@ import { enterStep, type FileSet, groupNotifications, inOrder, type ManagedFile 
 import { outputsOf } from '../unit-output.ts';
 import { runChecked } from './checked-command.ts';
 import type { Limit } from './limit.ts';
-import type { NoteWritten, RenderObserver, RunCommand, SignalProcess, SteppedGroup } from './ports.ts';
+import type { NoteWritten, RenderObserver, RunCommand, SignalProcess } from './ports.ts';
+import { steppedGroup } from './stepped-group.ts';
 import { nextStep, type Step, type StepResult } from './transaction-policy.ts';
 
 export interface TransactionTools {
@@ -125,44 +126,6 @@ export function moveOn(run: GroupRun, result: StepResult, tools: TransactionTool
   });
   enterStep(run.group, run.step, tools.clock);
   tools.onStep();
-}
-
-/** Most of it is made when somebody asks: a start of a thousand files is no rotation, and nobody does. */
-function steppedGroup(run: GroupRun, result: StepResult): SteppedGroup {
-  const { step, failure } = run;
-  const { set, units } = run.group;
-  return {
-    set,
-    step,
-    result,
-    failure: failure?.step === step ? failure.error : undefined,
-    get destinations() {
-      return units.map(({ config }) => config.destination);
-    },
-    get versions() {
-      return versionsIn(run, step);
-    },
-    get isWanted() {
-      return units.some(({ config }) => asksFor(config, step));
-    },
-  };
-}
-
-function versionsIn({ group, executions }: GroupRun, step: Step): Map<string, number | undefined> {
-  const versions = new Map<string, number | undefined>();
-  for (const unit of group.units) {
-    const used = executions.get(unit)?.versions;
-    if (used !== undefined) for (const [key, { number }] of used) versions.set(key, number);
-    else if (step === 'stage') for (const key of unit.consumer?.keys() ?? []) versions.set(key, undefined);
-    else for (const [key, number] of unit.versions) versions.set(key, number);
-  }
-  return versions;
-}
-
-function asksFor({ check, notify, settle }: ManagedFile['config'], step: Step): boolean {
-  if (step === 'check') return check !== undefined;
-  if (step === 'notify') return notify.length > 0;
-  return step !== 'settle' || settle !== undefined;
 }
 
 /** What the output of commands must not show: the values of everything that this group renders. */

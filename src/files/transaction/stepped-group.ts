@@ -1,0 +1,51 @@
+// What observers are told of a step of a group of files.
+import type { Execution } from '../../content/template-consumer.ts';
+import type { FileSet, ManagedFile } from '../file-set.ts';
+import type { SteppedGroup } from './ports.ts';
+import type { Step, StepResult } from './transaction-policy.ts';
+
+/** What a run is of that has come to the end of a step. */
+interface Steps {
+  readonly group: FileSet;
+  readonly step: Step;
+  readonly executions: ReadonlyMap<ManagedFile, Execution>;
+  readonly failure: { readonly step: Step; readonly error: unknown } | undefined;
+}
+
+/** Most of it is made when somebody asks: a start of a thousand files is no rotation, and nobody does. */
+export function steppedGroup(run: Steps, result: StepResult): SteppedGroup {
+  const { step, failure } = run;
+  const { set, units } = run.group;
+  return {
+    set,
+    step,
+    result,
+    failure: failure?.step === step ? failure.error : undefined,
+    get destinations() {
+      return units.map(({ config }) => config.destination);
+    },
+    get versions() {
+      return versionsIn(run, step);
+    },
+    get isWanted() {
+      return units.some(({ config }) => asksFor(config, step));
+    },
+  };
+}
+
+function versionsIn({ group, executions }: Steps, step: Step): Map<string, number | undefined> {
+  const versions = new Map<string, number | undefined>();
+  for (const unit of group.units) {
+    const used = executions.get(unit)?.versions;
+    if (used !== undefined) for (const [key, { number }] of used) versions.set(key, number);
+    else if (step === 'stage') for (const key of unit.consumer?.keys() ?? []) versions.set(key, undefined);
+    else for (const [key, number] of unit.versions) versions.set(key, number);
+  }
+  return versions;
+}
+
+function asksFor({ check, notify, settle }: ManagedFile['config'], step: Step): boolean {
+  if (step === 'check') return check !== undefined;
+  if (step === 'notify') return notify.length > 0;
+  return step !== 'settle' || settle !== undefined;
+}
