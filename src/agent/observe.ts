@@ -83,7 +83,9 @@ export function collectGauges(
 ): () => void {
   metrics.buildInfo.with(version).set(1);
   metrics.startTimeSeconds.with().set(sources.startedAt / 1000);
+  const forgetGone = createForgetting(registry);
   return registry.onRender(() => {
+    forgetGone(namesNow(sources));
     metrics.residentMemoryBytes.with().set(process.memoryUsage.rss());
     metrics.isReady.with().set(readinessOf(sources).isReady ? 1 : 0);
     metrics.logLevel.with().set(levelNumbers[sources.log().level] ?? 0);
@@ -99,6 +101,42 @@ export function collectGauges(
     for (const { name, pid } of sources.processes())
       metrics.processUp.with(name).set(pid === undefined ? 0 : 1);
   });
+}
+
+type Names = Readonly<Record<'name' | 'upstream' | 'destination' | 'process', ReadonlySet<string>>>;
+
+/** All that labels may speak of, by the label. */
+function namesNow(sources: StatusSources): Names {
+  const { names, store } = sources;
+  const secrets = new Set<string>();
+  for (const { config } of names.all())
+    for (const name of [config.name, ...config.aliases]) secrets.add(name);
+  for (const { key, reference } of store.entries())
+    if (names.namesOf(key).length === 0) secrets.add(reference.path);
+  return {
+    name: secrets,
+    upstream: new Set([...sources.upstreams()].map((upstream) => upstream.status().name)),
+    destination: new Set(sources.files().map(({ destination }) => destination)),
+    process: new Set(sources.processes().map(({ name }) => name)),
+  };
+}
+
+/** What left the config is in no metric: an upstream that was down when it was removed would be down for ever. */
+function createForgetting(registry: MetricsRegistry): (now: Names) => void {
+  const known: Readonly<Record<keyof Names, Set<string>>> = {
+    ...{ name: new Set(), upstream: new Set(), destination: new Set(), process: new Set() },
+  };
+  return (now) => {
+    for (const label of ['name', 'upstream', 'destination', 'process'] as const) {
+      for (const value of known[label]) {
+        if (now[label].has(value)) continue;
+        registry.forget(label, value);
+        // An upstream that left counts on until its leases are gone; the others are gone at once.
+        if (label !== 'upstream') known[label].delete(value);
+      }
+      for (const value of now[label]) known[label].add(value);
+    }
+  };
 }
 
 function collectUpstreams(metrics: AgentMetrics, sources: StatusSources): void {

@@ -57,6 +57,8 @@ export interface MetricsRegistry {
   histogram(name: string, help: string, labels?: readonly string[]): Family<Histogram>;
   /** `collect` runs before each `render` and sets gauges from what is there then. Returns what ends it. */
   onRender(collect: () => void): () => void;
+  /** What has this name is gone: no metric with this label speaks of it any more. One that comes back begins at 0. */
+  forget(label: string, value: string): void;
   describe(): MetricDescription[];
   render(): string;
   /** What `render` writes, as numbers. */
@@ -75,6 +77,8 @@ interface Cell {
 
 interface Metric extends MetricDescription {
   readonly cells: Map<string, Cell>;
+  /** Forgets the children with this value at this place among the labels. */
+  forget(index: number, value: string): void;
 }
 
 const namePattern = /^[a-z][a-z0-9_]*$/;
@@ -89,11 +93,22 @@ export function createMetricsRegistry(): MetricsRegistry {
       throw new TypeError(`metric ${name}: expected lower-case names with digits and underscores`);
     }
     if (metrics.has(name)) throw new TypeError(`metric ${name} is defined twice`);
-    const metric: Metric = { ...description, cells: new Map() };
-    metrics.set(name, metric);
     let children = new Map<string, Child>();
     /** By the values as they are given: spares escaping them on every count. */
     let known = new Map<string, Child>();
+    const metric: Metric = {
+      ...description,
+      cells: new Map(),
+      forget(index, value) {
+        for (const [key, { values }] of metric.cells) {
+          if (values[index] !== value) continue;
+          metric.cells.delete(key);
+          children.delete(key);
+          known = new Map();
+        }
+      },
+    };
+    metrics.set(name, metric);
     const childOf = (values: LabelValues): Child => {
       if (values.length !== labels.length) {
         throw new TypeError(`metric ${name}: expected ${labels.length} label values, got ${values.length}`);
@@ -154,6 +169,12 @@ export function createMetricsRegistry(): MetricsRegistry {
     onRender(collect) {
       collectors.add(collect);
       return () => collectors.delete(collect);
+    },
+    forget(label, value) {
+      for (const metric of metrics.values()) {
+        const index = metric.labels.indexOf(label);
+        if (index >= 0) metric.forget(index, value);
+      }
     },
     describe: () =>
       [...metrics.values()].map(({ name, kind, help, labels }) => ({ name, kind, help, labels })),

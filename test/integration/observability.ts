@@ -366,3 +366,49 @@ t.test('every rule fires on what it is for, and not before', promtool, async (t)
     t.equal(status, 0, `${words.join(' ')}: ${stdout}${stderr}`);
   }
 });
+
+t.test('what left the config is in no metric, and what stays goes on', async (t) => {
+  const home = testFolder(t);
+  const vault = await startDevVault(t);
+  const names = ['kept', 'left'];
+  for (const name of names) await vault.writeSecret(`secret/${name}`, { word: 'one' });
+  const configOf = (wanted: readonly string[], down: string) => ({
+    upstreams: Object.fromEntries(
+      ['vault', ...wanted.map((name) => `${name}-upstream`)].map((name) => [
+        name,
+        { kind: 'vault', address: name.startsWith('left') ? down : vault.address, auth: { method: 'token' } },
+      ]),
+    ),
+    secrets: Object.fromEntries(
+      wanted.map((name) => [
+        `${name}-secret`,
+        { upstream: 'vault', path: `secret/${name}`, refresh: '200ms' },
+      ]),
+    ),
+    files: wanted.map((name) => ({
+      destination: join(home, `${name}-file`),
+      contents: `{{ field "${name}-secret" "word" }}`,
+    })),
+    processes: wanted.map((name) => ({ name: `${name}-process`, command: ['sleep', '1000'] })),
+  });
+  const agent = startAgent(t, { folder: home, vault, config: configOf(names, 'http://127.0.0.1:9') });
+  const metrics = async () => (await agent.ask('/metrics').catch(() => ({ text: '' }))).text;
+  for (const name of names) await vault.writeSecret(`secret/${name}`, { word: 'two' });
+  for (const what of [
+    /latchkey_upstream_up\{upstream="left-upstream"\} 0/,
+    /latchkey_upstream_requests_total\{upstream="left-upstream",outcome="/,
+    /latchkey_file_writes_total\{destination="[^"]*left-file"\} [1-9]/,
+    /latchkey_process_starts_total\{process="left-process",reason="first"\} 1/,
+    /latchkey_secret_state\{name="left-secret",state="fresh"\} 1/,
+    /latchkey_upstream_requests_total\{upstream="kept-upstream",outcome="/,
+  ])
+    await waitFor(String(what), async () => what.test(await metrics()), 20_000);
+  const config = JSON.parse(readFileSync(agent.configPath, 'utf8'));
+  writeFileSync(agent.configPath, JSON.stringify({ ...config, ...configOf(['kept'], '') }));
+  t.equal((await agent.ask('/reload', { method: 'POST' })).status, 200);
+  await waitFor('the names to be gone', async () => !/left-/.test(await metrics()));
+  const text = await metrics();
+  t.match(text, /latchkey_upstream_up\{upstream="kept-upstream"\} 1/);
+  t.match(text, /latchkey_file_writes_total\{destination="[^"]*kept-file"\} [1-9]/);
+  t.match(text, /latchkey_process_starts_total\{process="kept-process",reason="first"\} 1/);
+});

@@ -50,6 +50,26 @@ t.test('escapes label values and tells apart those that a separator could confus
   t.end();
 });
 
+t.test('forgets what is gone, in every metric that speaks of it', (t) => {
+  const registry = createMetricsRegistry();
+  const counts = registry.counter('counts', 'C.', ['name', 'why']);
+  const seconds = registry.histogram('seconds', 'S.', ['name']);
+  const other = registry.gauge('other', 'O.', ['why']);
+  for (const name of ['old', 'new']) {
+    counts.with(name, 'a').inc(2);
+    counts.with(name, 'b').inc();
+    seconds.with(name).observe(1);
+  }
+  other.with('old').set(1);
+  registry.forget('name', 'old');
+  t.notMatch(registry.render(), 'name="old"');
+  t.match(registry.render(), 'counts{name="new",why="a"} 2');
+  t.match(registry.render(), 'other{why="old"} 1', 'another label is another thing');
+  counts.with('old', 'a').inc();
+  t.match(registry.render(), 'counts{name="old",why="a"} 1', 'what comes back begins again');
+  t.end();
+});
+
 t.test('collects when it is asked, and forgets what was cleared', (t) => {
   const registry = createMetricsRegistry();
   const ages = registry.gauge('age', 'A.', ['name']);
