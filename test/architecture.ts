@@ -158,6 +158,32 @@ t.test('owners and modes are set by descriptor', (t) => {
   t.end();
 });
 
+/** Where nobody hands a clock in: the floor and its log, or about a socket, a terminal, systemd or a file of a moment ago. */
+const ownTimers = [
+  'agent/host/sd-notify.ts',
+  'base/log/log-journal.ts',
+  'base/log/log-repeats.ts',
+  'base/paths/controlled-file.ts',
+  'base/paths/file-watch.ts',
+  'base/paths/held-folder.ts',
+  'base/system/ask-socket.ts',
+  'server/http/http-listener.ts',
+  'server/listen/http-limits.ts',
+  'server/node-internals/self-test.ts',
+  'supervise/launch/terminal.ts',
+  'upstream/file/replace-sealed-file.ts',
+  'upstream/vault/auth/read-credential.ts',
+];
+
+t.test('what waits in the agent goes by the clock that it is given', (t) => {
+  const wrong = files
+    .filter((file) => !['cli', 'devvault'].includes(folderOf(file)) && !file.includes('/base/time/'))
+    .filter((file) => /(?<![.\w])set(?:Timeout|Interval)\(|'node:timers/.test(readFileSync(file, 'utf8')))
+    .map((file) => relative(root, file));
+  t.strictSame(wrong.sort(), ownTimers);
+  t.end();
+});
+
 /** Where names are opened beside base: only such as nobody else can give another file to. */
 const opensByName: Readonly<Record<string, string>> = {
   'access/peer-linux.ts': "the kernel's own, below /proc",

@@ -122,7 +122,7 @@ export function wireCore(
   let stateFile: StateFile | undefined;
   function rememberedIn(statePath: string): Pick<LeaseEngineOptions, 'stateFile' | 'handOver'> {
     const key = loadMemoryKey({ statePath, env, logger });
-    stateFile = createStateFile({ path: statePath, logger });
+    stateFile = createStateFile({ path: statePath, logger, clock });
     return { stateFile, handOver: key && { key, originOf: upstreams.originOf } };
   }
 

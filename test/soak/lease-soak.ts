@@ -262,7 +262,7 @@ function startRun(world: World, statePath: string): Run {
   };
   const store = createStore({ clock: own });
   const guarded = guardUpstream(world.upstream, () => isDead);
-  const stateFile = createStateFile({ path: statePath, logger: silentLogger });
+  const stateFile = createStateFile({ path: statePath, logger: silentLogger, clock });
   const engine = createLeaseEngine({
     store,
     upstreams: new Map([['vault', guarded]]),

@@ -33,7 +33,7 @@ export function createLeaseHarness(options: HarnessOptions = {}) {
     upstreams: new Map([['vault', upstream]]),
     ...(statePath === undefined
       ? {}
-      : { stateFile: createStateFile({ path: statePath, logger: silentLogger }) }),
+      : { stateFile: createStateFile({ path: statePath, logger: silentLogger, clock }) }),
     ...rest,
     clock,
   });

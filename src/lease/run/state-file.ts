@@ -8,6 +8,7 @@ import { pathErrorText, trusting } from '../../base/paths/path-trust.ts';
 import { replaceFile, replaceFileSync } from '../../base/paths/replace-file.ts';
 import { errnoOf } from '../../base/system/errno.ts';
 import { processStartTime } from '../../base/system/process-identity.ts';
+import type { Clock, Timer } from '../../base/time/clock.ts';
 
 /** One lease as the file holds it; `expiresAt` is wall time in milliseconds. */
 export interface LeaseRecord {
@@ -66,7 +67,7 @@ export interface StateFile {
   save(state: () => SavedState): void;
   /** Why the last write did not come to be; undefined: it did. */
   failure(): string | undefined;
-  /** Resolves when all that was saved is in the file, or could not be written. */
+  /** Resolves when all that was saved is in the file, or could not be written; then it is not tried again. */
   flush(): Promise<void>;
 }
 
@@ -74,12 +75,13 @@ export interface StateFile {
 const againMs = 5_000;
 const noState: SavedState = { leases: [], values: [], logins: [] };
 
-export function createStateFile(options: { path: string; logger: Logger }): StateFile {
-  const { path, logger } = options;
+export function createStateFile(options: { path: string; logger: Logger; clock: Clock }): StateFile {
+  const { path, logger, clock } = options;
   let wanted: (() => SavedState) | undefined;
   let writing: Promise<void> = Promise.resolve();
   let failure: string | undefined;
   let isShared = false;
+  let again: Timer | undefined;
 
   function isAnothers(file: StateContent | undefined): boolean {
     if (file?.owner === undefined || !isOther(file.owner)) return false;
@@ -120,7 +122,8 @@ export function createStateFile(options: { path: string; logger: Logger }): Stat
         );
       failure = pathErrorText(error);
       // Nothing else may come to be written for long, and what is missing is missed after a crash.
-      setTimeout(() => save(state), againMs).unref();
+      again?.cancel();
+      again = clock.setTimer(againMs, () => save(state));
     }
   }
 
@@ -134,7 +137,10 @@ export function createStateFile(options: { path: string; logger: Logger }): Stat
     load,
     save,
     failure: () => failure,
-    flush: () => writing,
+    async flush() {
+      await writing;
+      again?.cancel();
+    },
   };
 }
 

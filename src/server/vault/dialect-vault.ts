@@ -50,6 +50,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     ownTokens: () => vault?.ownTokens() ?? [],
     keptTokens: () => held?.tokens() ?? [],
     logger: context.logger,
+    clock,
   });
   const cache = vault && createVaultCache({ store, vault, clock, isClean: (bytes) => guard.isClean(bytes) });
   const held = vault && createVaultHeld({ forward: view.forward, vault, clock });

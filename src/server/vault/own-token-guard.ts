@@ -5,6 +5,7 @@ import { LatchkeyError } from '../../base/errors.ts';
 import type { ForwardedAnswer } from '../../base/forwarded.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
+import type { Clock } from '../../base/time/clock.ts';
 import { createTokenSearch, type TokenSearch } from './token-search.ts';
 import type { VaultTarget } from './vault-path-policy.ts';
 
@@ -24,6 +25,7 @@ interface OwnTokenGuardOptions {
   /** Tokens that are kept for callers: each is for its own caller alone. */
   keptTokens(): readonly SecretValue[];
   logger: Logger;
+  clock: Clock;
   limits?: Partial<typeof defaultLimits>;
 }
 
@@ -50,7 +52,7 @@ export function tokenInAnswer(): LatchkeyError {
 }
 
 export function createOwnTokenGuard(options: OwnTokenGuardOptions): OwnTokenGuard {
-  const { logger } = options;
+  const { logger, clock } = options;
   const limits = { ...defaultLimits, ...options.limits };
 
   function leaking(): LatchkeyError {
@@ -77,14 +79,12 @@ export function createOwnTokenGuard(options: OwnTokenGuardOptions): OwnTokenGuar
     const rest: AsyncIterator<Buffer> = answer.body[Symbol.asyncIterator]();
     const chunks: Buffer[] = [];
     let size = 0;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(() => resolve('late'), limits.patienceMs);
-    });
+    const late = Promise.withResolvers<'late'>();
+    const timer = clock.setTimer(limits.patienceMs, () => late.resolve('late'));
     try {
       for (;;) {
         const next = rest.next();
-        const first = await Promise.race([next, late]);
+        const first = await Promise.race([next, late.promise]);
         if (first === 'late' || size > limits.maxWholeBytes) {
           const pending = prepended(next, rest);
           const bytes = searched(Buffer.concat(chunks, size), pending, found);
@@ -95,7 +95,7 @@ export function createOwnTokenGuard(options: OwnTokenGuardOptions): OwnTokenGuar
         size += first.value.length;
       }
     } finally {
-      clearTimeout(timer);
+      timer.cancel();
     }
     const whole = Buffer.concat(chunks, size);
     if (found.isIn(whole)) throw leaking();

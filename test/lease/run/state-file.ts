@@ -5,7 +5,10 @@ import t from 'tap';
 import type { Logger } from '../../../src/base/logger.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
 import { processStartTime } from '../../../src/base/system/process-identity.ts';
+import { createSystemClock } from '../../../src/base/time/clock.ts';
 import { createStateFile, type LeaseRecord } from '../../../src/lease/run/state-file.ts';
+
+const clock = createSystemClock();
 
 const record: LeaseRecord = {
   upstream: 'vault',
@@ -32,14 +35,14 @@ function listening(): Logger & { warnings: string[] } {
 
 t.test('gives back what was saved, from a file that only its owner reads', async (t) => {
   const path = join(t.testdir(), 'new', 'leases.json');
-  const file = createStateFile({ path, logger: silentLogger });
+  const file = createStateFile({ path, logger: silentLogger, clock });
   t.same(file.load(), noState);
   file.save(() => noState);
   file.save(() => state);
   await file.flush();
   t.equal(statSync(path).mode & 0o777, 0o600);
   t.same(readdirSync(join(path, '..')), ['leases.json'], 'nothing staged is left');
-  t.same(createStateFile({ path, logger: silentLogger }).load(), state);
+  t.same(createStateFile({ path, logger: silentLogger, clock }).load(), state);
 });
 
 for (const [what, text] of [
@@ -51,7 +54,7 @@ for (const [what, text] of [
   t.test(`starts afresh and keeps a copy when the file ${what}`, async (t) => {
     const path = join(t.testdir({ 'leases.json': text }), 'leases.json');
     const logger = listening();
-    t.same(createStateFile({ path, logger }).load(), noState);
+    t.same(createStateFile({ path, logger, clock }).load(), noState);
     t.equal(readFileSync(`${path}.corrupt`, 'utf8'), text);
     t.equal(logger.warnings.length, 1);
   });
@@ -61,7 +64,7 @@ t.test('removes what an agent that was killed while it wrote has left, and nothi
   const left = '.latchkey-staged-1.zzzz-0123456789ab-leases.json';
   const others = ['.latchkey-staged-1.zzzz-0123456789ab-app.conf', 'leases.json.corrupt'];
   const folder = t.testdir(Object.fromEntries([left, ...others].map((name) => [name, '{}'])));
-  const file = createStateFile({ path: join(folder, 'leases.json'), logger: silentLogger });
+  const file = createStateFile({ path: join(folder, 'leases.json'), logger: silentLogger, clock });
   file.save(() => state);
   await file.flush();
   t.same(readdirSync(folder).sort(), [...others, 'leases.json'].sort());
@@ -69,7 +72,7 @@ t.test('removes what an agent that was killed while it wrote has left, and nothi
 
 t.test('leaves alone what is in the file already', async (t) => {
   const path = join(t.testdir(), 'leases.json');
-  const file = createStateFile({ path, logger: silentLogger });
+  const file = createStateFile({ path, logger: silentLogger, clock });
   const saved = async (what: typeof state) => {
     file.save(() => what);
     await file.flush();
@@ -81,7 +84,7 @@ t.test('leaves alone what is in the file already', async (t) => {
   writeFileSync(path, 'lost');
   await saved({ ...state, leases: [] });
   t.same(
-    createStateFile({ path, logger: silentLogger }).load(),
+    createStateFile({ path, logger: silentLogger, clock }).load(),
     { ...state, leases: [] },
     'others changed it',
   );
@@ -92,7 +95,7 @@ t.test('warns once when it cannot write, and goes on', async (t) => {
   writeFileSync(join(folder, 'file'), '');
   const path = join(folder, 'file', 'leases.json');
   const logger = listening();
-  const file = createStateFile({ path, logger });
+  const file = createStateFile({ path, logger, clock });
   for (let round = 0; round < 3; round += 1) {
     file.save(() => state);
     await file.flush();
@@ -105,7 +108,7 @@ t.test('warns of a file that it cannot read', async (t) => {
   const path = join(t.testdir(), 'leases.json');
   mkdirSync(path);
   const logger = listening();
-  t.same(createStateFile({ path, logger }).load(), noState);
+  t.same(createStateFile({ path, logger, clock }).load(), noState);
   t.equal(logger.warnings.length, 1);
 });
 
@@ -117,7 +120,7 @@ t.test(
     const owner = { pid: other.pid ?? 0, startTime: processStartTime(other.pid ?? 0) };
     const text = JSON.stringify({ version: 1, owner, leases: [record] });
     const path = join(t.testdir({ 'leases.json': text }), 'leases.json');
-    const file = createStateFile({ path, logger: silentLogger });
+    const file = createStateFile({ path, logger: silentLogger, clock });
     t.same(file.load(), noState);
     file.save(() => noState);
     await file.flush();
@@ -125,11 +128,11 @@ t.test(
 
     writeFileSync(path, text.replace(/"startTime":"\d+"/, '"startTime":"1"'));
     t.same(
-      createStateFile({ path, logger: silentLogger }).load(),
+      createStateFile({ path, logger: silentLogger, clock }).load(),
       { ...noState, leases: [record] },
       'the pid is somebody else now',
     );
     writeFileSync(path, JSON.stringify({ version: 1, owner: {}, ...state }));
-    t.same(createStateFile({ path, logger: silentLogger }).load(), state);
+    t.same(createStateFile({ path, logger: silentLogger, clock }).load(), state);
   },
 );
