@@ -7,6 +7,8 @@ export interface ProxyConfig {
   readonly url: string;
   /** The header `Proxy-Authorization`, from name and password in the URL. A secret. */
   readonly authorization: string | undefined;
+  /** The same for a SOCKS proxy, which has no headers. A secret. */
+  readonly login?: { readonly name: string; readonly password: string };
 }
 
 /** Says what is wrong without a word of the text, which may hold a password. */
@@ -17,15 +19,24 @@ export function resolveProxy(
 ): ProxyConfig | undefined {
   if (text === undefined) return undefined;
   const url = URL.parse(text);
-  if (url === null || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search !== '') {
-    problems.add(place, 'expected the URL of a proxy such as http://proxy.example:3128');
+  const isSocks = /^socks5h?:$/.test(url?.protocol ?? '');
+  const isRoot = url !== null && /^\/?$/.test(url.pathname) && url.search === '' && url.host !== '';
+  if (!isRoot || !(isSocks || /^https?:$/.test(url.protocol))) {
+    problems.add(
+      place,
+      'expected the URL of a proxy such as http://proxy.example:3128 or socks5://proxy.example:1080',
+    );
     return undefined;
   }
-  const { origin, username, password } = url;
-  if (username === '' && password === '') return { url: origin, authorization: undefined };
+  const { username, password } = url;
+  // Names are resolved by the proxy, whichever of the two it is called: as Go does it.
+  const shown = isSocks ? `socks5://${url.host}` : url.origin;
+  if (username === '' && password === '') return { url: shown, authorization: undefined };
   try {
-    const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-    return { url: origin, authorization: `Basic ${Buffer.from(credentials).toString('base64')}` };
+    const login = { name: decodeURIComponent(username), password: decodeURIComponent(password) };
+    if (isSocks) return { url: shown, authorization: undefined, login };
+    const credentials = `${login.name}:${login.password}`;
+    return { url: shown, authorization: `Basic ${Buffer.from(credentials).toString('base64')}` };
   } catch {
     problems.add(place, 'name and password of the proxy are not encoded as in a URL: expected %25 for %');
     return undefined;

@@ -1,9 +1,12 @@
 // What all upstreams share that are reached over HTTP: how the server is verified, and what asking it may cost.
 
 import type { LimitsConfig } from './limits.ts';
+import type { ProxyConfig } from './proxy.ts';
 
 export interface ServerConfig extends LimitsConfig {
   readonly tls: TlsConfig;
+  /** On the way to all of its addresses. */
+  readonly proxy?: ProxyConfig | undefined;
   readonly budget: BudgetConfig;
   /** Milliseconds for one request, from sending to the last byte. */
   readonly timeoutMs: number;

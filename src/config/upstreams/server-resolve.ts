@@ -2,6 +2,7 @@
 import type { Place } from '../problems.ts';
 import type { KindContext } from './kind-context.ts';
 import { type LimitsConfig, resolveLimits } from './limits.ts';
+import { resolveProxy } from './proxy.ts';
 import type { ServerConfig, TlsConfig } from './server-config.ts';
 import type { ServerInput } from './server-schema.ts';
 
@@ -18,6 +19,7 @@ export function resolveServer(
   return {
     ...resolveLimits(value.limits, known),
     tls: resolveTls(value, place, variable, context),
+    proxy: resolveProxy(value.proxy, place.at('proxy'), context.problems),
     budget: {
       requestsPerSecond: value.budget.requests_per_second,
       concurrency: value.budget.concurrency,

@@ -35,6 +35,10 @@ export const budgetSchema = (requestsPerSecond: number) =>
   );
 
 export const serverSchema = {
+  proxy: doc(
+    z.optional(text()),
+    'The proxy on the way to it, as `http://proxy.example:3128` or `socks5://…`; name and password in it are never told. Variables of the environment do not count. A login at a service of its own (STS, Entra, tokens of Google) does not go through it.',
+  ),
   tls: doc(z.prefault(tls, {}), 'How the server is verified, and the client certificate.'),
   budget: budgetSchema(50),
   ...limitsSchema,

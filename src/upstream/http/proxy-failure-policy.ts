@@ -24,6 +24,14 @@ export function proxyFailure(error: unknown, proxy: string, address: string): Up
       },
     );
   }
+  if (code?.startsWith('UND_ERR_SOCKS5') === true) {
+    const isLogin = code.startsWith('UND_ERR_SOCKS5_AUTH');
+    return new UpstreamFailure('unavailable', `the proxy ${proxy} on the way to ${address}: ${message}`, {
+      remedy: isLogin
+        ? 'put name and password into proxy: socks5://NAME:PASSWORD@HOST:PORT'
+        : 'check what the proxy allows, and that it reaches the server',
+    });
+  }
   if (code === undefined || !connecting.has(code)) return undefined;
   return new UpstreamFailure(
     'unavailable',

@@ -6,6 +6,9 @@ declare module 'undici/lib/dispatcher/pool.js' {
 declare module 'undici/lib/dispatcher/proxy-agent.js' {
   export { ProxyAgent as default } from 'undici';
 }
+declare module 'undici/lib/dispatcher/socks5-proxy-agent.js' {
+  export { Socks5ProxyAgent as default } from 'undici';
+}
 declare module 'undici/lib/api/api-request.js' {
   import type { Dispatcher } from 'undici';
 

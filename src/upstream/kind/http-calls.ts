@@ -43,8 +43,8 @@ export interface HttpCalls {
 export function createHttpCalls(options: SourceOptions<ServerConfig>): HttpCalls {
   const { config, clock, logger } = options;
   const gate = createKindGate(options, config.budget);
-  const { tls, timeoutMs, maxBodyBytes } = config;
-  const transport = createTransport({ tls, timeoutMs, maxBodyBytes, clock });
+  const { tls, proxy, timeoutMs, maxBodyBytes } = config;
+  const transport = createTransport({ tls, proxy, timeoutMs, maxBodyBytes, clock });
   const tlsWatch = createTlsWatch({ config, logger, onChange: transport.reload });
   tlsWatch.start();
 

@@ -64,6 +64,12 @@ function resolveOnepassword(
       'expected the URL of a Connect server; set it here or in $OP_CONNECT_HOST, or a service_account_token_file',
     );
   }
+  if (isAccount && value.proxy !== undefined) {
+    context.problems.add(
+      place.at('proxy'),
+      'is for a Connect server: for a service account the library of 1Password asks by itself',
+    );
+  }
   if (tokenFile !== undefined && value.address !== undefined) {
     context.problems.add(
       place.at('service_account_token_file'),

@@ -51,7 +51,10 @@ t.test('proxies of the environment count as there', async (t) => {
   t.equal(proxyOf(far, { HTTPS_PROXY: 'http://p:3128', NO_PROXY: '.example' }), undefined);
   t.equal(proxyOf('https://127.0.0.1:8200', { HTTPS_PROXY: 'http://p:3128' }), undefined);
   t.match(proxyOf('https://127.0.0.1:8200', { VAULT_PROXY_ADDR: 'http://p:3128' }), { url: 'http://p:3128' });
-  t.throws(() => proxyOf(far, { HTTPS_PROXY: 'socks5://u:hidden@p' }), {
+  t.match(proxyOf(far, { HTTPS_PROXY: 'socks5://u:p%40@s:1080' }), {
+    ...{ url: 'socks5://s:1080', login: { name: 'u', password: 'p@' } },
+  });
+  t.throws(() => proxyOf(far, { HTTPS_PROXY: 'socks4://u:hidden@p' }), {
     message: /\$HTTPS_PROXY: expected the URL of a proxy such as (?!.*hidden)/,
   });
 });

@@ -7,6 +7,7 @@ import { secretFields } from '../../../src/store/secret-version.ts';
 import type { VaultUpstreamConfig } from '../../../src/upstream/vault/config/vault-config.ts';
 import { createAuthority } from '../../support/certificates.ts';
 import { startProxy } from '../../support/start-proxy.ts';
+import { startSocks } from '../../support/start-socks.ts';
 import { kv2, startStubVault } from '../../support/stub-vault.ts';
 import { testFolder } from '../../support/test-folder.ts';
 import {
@@ -140,3 +141,46 @@ t.test(
     t.equal(vault.requests.length, 0);
   },
 );
+
+t.test('by SOCKS, with a login, to TLS and to plain http; names are resolved there', async (t) => {
+  const { vault, tls } = await startVault(t);
+  vault.route(({ path }) => (path === 'secret/data/app' ? { json: kv2({ a: '1' }) } : undefined));
+  const plain = await startStubVault();
+  t.teardown(plain.close);
+  plain.route(({ path }) => (path === 'secret/data/app' ? { json: kv2({ a: '2' }) } : undefined));
+  const login = { name: 'me', password: 'p@ss' };
+  const socks = await startSocks(t, { login });
+  const warned: Error[] = [];
+  const note = (warning: Error) => warned.push(warning);
+  process.on('warning', note);
+  t.teardown(() => process.off('warning', note));
+  for (const [address, value] of [
+    [`https://vault.example:${vault.port}`, '1'],
+    [`http://vault.example:${plain.port}`, '2'],
+  ] as const) {
+    const proxy = { url: socks.address, authorization: undefined, login };
+    const { upstream } = start(t, { addresses: [address], tls: { ...tls, serverName: undefined }, proxy });
+    await upstream.ready(patience());
+    t.equal(secretFields(await upstream.read(reference, interactive()))['a'], value);
+  }
+  t.strictSame([...new Set(socks.asked)], [`vault.example:${vault.port}`, `vault.example:${plain.port}`]);
+  t.strictSame(
+    warned.filter(({ name }) => name === 'ExperimentalWarning'),
+    [],
+  );
+  const cases: [string, { login?: typeof login; reply?: number }, RegExp][] = [
+    [
+      'a wrong password',
+      { login: { name: 'me', password: 'other' } },
+      /the proxy socks5\S+ .*put name and password/,
+    ],
+    ['refused', { reply: 2, login }, /the proxy socks5\S+ .*check what the proxy allows/],
+  ];
+  for (const [name, options, message] of cases) {
+    const proxy = { url: (await startSocks(t, options)).address, authorization: undefined, login };
+    const { upstream, logs } = start(t, { addresses: [vault.address], tls, proxy });
+    await waitFor(`${name}: the cause`, () => upstream.status().message?.includes('proxy') === true);
+    t.match(upstream.status(), { state: 'unavailable', message });
+    t.notMatch(JSON.stringify([upstream.status(), logs.lines]), /p@ss/);
+  }
+});

@@ -1,7 +1,6 @@
 // A Vault or OpenBao as the agent uses it: where it is, how to log in, what it may be asked for.
 import type { SecretValue } from '../../../base/secret-value.ts';
 import type { CloudKeys } from '../../../config/upstreams/cloud-keys.ts';
-import type { ProxyConfig } from '../../../config/upstreams/proxy.ts';
 import type { ServerConfig } from '../../../config/upstreams/server-config.ts';
 
 export interface VaultUpstreamConfig extends ServerConfig {
@@ -10,8 +9,6 @@ export interface VaultUpstreamConfig extends ServerConfig {
   /** Tried in order. */
   readonly addresses: readonly string[];
   readonly namespace: string | undefined;
-  /** On the way to all of them. */
-  readonly proxy: ProxyConfig | undefined;
   readonly auth: AuthConfig;
   /** Copies of the token for other programs, as Vault Agent's sinks. */
   readonly sinks: readonly SinkConfig[];

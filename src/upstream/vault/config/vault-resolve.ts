@@ -4,7 +4,6 @@ import type { Named } from '../../../config/item.ts';
 import type { Place } from '../../../config/problems.ts';
 import { oneOfKeys } from '../../../config/resolve/one-of-keys.ts';
 import type { ResolveContext } from '../../../config/resolve/resolve-context.ts';
-import { resolveProxy } from '../../../config/upstreams/proxy.ts';
 import { defaultTimeoutMs, resolveServer } from '../../../config/upstreams/server-resolve.ts';
 import type { AuthCommon, AuthConfig, SinkConfig, VaultUpstreamConfig } from './vault-config.ts';
 import type { AuthInput, VaultInput } from './vault-schema.ts';
@@ -19,7 +18,6 @@ export function resolveVault(item: Named<VaultInput>, context: ResolveContext): 
     kind: 'vault',
     addresses: resolveAddresses(value, place, variable('VAULT_ADDR'), context),
     namespace: value.namespace ?? variable('VAULT_NAMESPACE'),
-    proxy: resolveProxy(value.proxy, place.at('proxy'), context.problems),
     auth: resolveAuth(value.auth, place.at('auth'), context),
     sinks: value.sinks.map((sink, index) => resolveSink(sink, place.at('sinks', index), context)),
     events: value.events,

@@ -211,10 +211,6 @@ export const vaultSchema = section({
     'Its URL, or several that are tried in order; default `$VAULT_ADDR`.',
   ),
   namespace: doc(z.optional(text()), 'Default `$VAULT_NAMESPACE`.'),
-  proxy: doc(
-    z.optional(text()),
-    'The proxy on the way to it, as `http://proxy.example:3128`; name and password in it are never told. Variables of the environment do not count. Through one there are no events: KV secrets are polled.',
-  ),
   auth: doc(
     z.prefault(auth, { method: 'token' }),
     'How the agent logs in; default: the token of `$VAULT_TOKEN`.',
@@ -228,6 +224,10 @@ export const vaultSchema = section({
     'Subscribe to changes where the server can tell of them; polling goes on.',
   ),
   ...serverSchema,
+  proxy: doc(
+    z.optional(text()),
+    'The proxy on the way to it, as `http://proxy.example:3128` or `socks5://…`; name and password in it are never told. Variables of the environment do not count. Through one there are no events: KV secrets are polled.',
+  ),
   budget: budgetSchema(500),
   timeout: doc(
     z.optional(duration()),
