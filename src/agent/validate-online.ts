@@ -152,6 +152,11 @@ async function askVault(
     noteProblem(found, `${placesOf(reference, wanted)}: ${describeError(error)}`, 'not_ready');
     if (errorCode(error) === 'denied') found.grants.push(...grants);
   }
+  for (const { reference, grant } of report.afterLeak) {
+    found.notes.push(
+      `${placesOf(reference, wanted)}: \`latchkey rotate --revoke-now\` could not revoke it after a leak: the login lacks ${grant.capabilities.join(' and ')} on "${grant.path}"`,
+    );
+  }
   if (report.isTold) return;
   found.notes.push(
     `upstreams.${source.name}: the login may not ask what it may do (sys/capabilities-self): only what can be read without making anything was looked at`,

@@ -87,6 +87,8 @@ export interface RightsReport {
   readonly readable: readonly { readonly reference: Reference; readonly grants: readonly Grant[] }[];
   /** What could not be found out. */
   readonly untold: readonly Reference[];
+  /** What goes on without it, and could not be revoked after a leak: the least right that would do. */
+  readonly afterLeak: readonly { readonly reference: Reference; readonly grant: Grant }[];
 }
 
 /** What only a Vault has: its whole API, for clients that speak it. */

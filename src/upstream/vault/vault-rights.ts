@@ -6,6 +6,7 @@ import type { RequestOptions } from '../../store/secret-reading.ts';
 import type { Grant, RightsReport, Shortfall } from '../secret-source.ts';
 import { answerJson, requestRefusal } from './answer-policy.ts';
 import { apiPath, type Mount } from './secrets/kv-path-policy.ts';
+import { revocationPathOf } from './secrets/revocation-policy.ts';
 import type { Authorised } from './session/authorised.ts';
 
 export interface VaultRightsOptions {
@@ -72,13 +73,23 @@ export function createVaultRights(options: VaultRightsOptions) {
   return async (references: readonly Reference[], request: RequestOptions): Promise<RightsReport> => {
     const needs: Need[] = [];
     for (const reference of references) needs.push(needOf(reference, await mountOf(reference.path, request)));
+    const afterLeak = needs.flatMap(leakOf);
     const forLeases = needs.some(mayLease) ? leaseNeeds : [];
     const all = [...needs, ...forLeases.map(housekeeping)];
-    const paths = new Set(all.flatMap(({ anyOf }) => anyOf.map(({ path }) => path)));
+    const paths = new Set([
+      ...all.flatMap(({ anyOf }) => anyOf.map(({ path }) => path)),
+      ...afterLeak.map(({ grant }) => grant.path),
+    ]);
     const may = await held([...paths], undefined, request);
     const readable = needs.filter(({ mount }) => (mount?.kvVersion ?? 0) > 0);
     if (may === undefined) {
-      return { isTold: false, shortfalls: [], readable: readable.flatMap(asked), untold: untold(needs) };
+      return {
+        isTold: false,
+        shortfalls: [],
+        readable: readable.flatMap(asked),
+        untold: untold(needs),
+        afterLeak: [],
+      };
     }
     const ownPaths = ownNeeds.map(({ path }) => path);
     const own = (await held(ownPaths, options.authNamespace, request)) ?? may;
@@ -92,6 +103,7 @@ export function createVaultRights(options: VaultRightsOptions) {
       shortfalls,
       readable: readable.filter(({ reference }) => !short.has(reference)).flatMap(asked),
       untold: [],
+      afterLeak: afterLeak.filter(({ grant }) => lackOf(grant, may.get(grant.path) ?? []).length > 0),
     };
   };
 }
@@ -116,6 +128,12 @@ function needOf(reference: Reference, mount: Mount | undefined): Need {
   const isFixed = /^(?:auth|sys|identity|cubbyhole)\//.test(path);
   const places = new Set(isFixed ? [path] : [path, ...guesses]);
   return { reference, mount, anyOf: [...places].map((place) => ({ path: place, capabilities })) };
+}
+
+function leakOf({ reference, mount }: Need): RightsReport['afterLeak'] {
+  if (reference === undefined) return [];
+  const path = revocationPathOf(reference, mount);
+  return path === undefined ? [] : [{ reference, grant: { path, capabilities: ['update'] } }];
 }
 
 function mayLease({ reference, mount }: Need): boolean {

@@ -46,6 +46,18 @@ export function revocationOf(
   );
 }
 
+/** The path that takes back what a write to this one makes, as far as that can be told before; undefined: none. */
+export function revocationPathOf(reference: Reference, mount: Mount | undefined): string | undefined {
+  const { operation, path } = reference;
+  if (operation !== 'write') return undefined;
+  if (/(?:^|\/)auth\/token\/create(?:-orphan)?(?:\/|$)/.test(path))
+    return `${namespaceOf(reference)}${tokenRevocation}`;
+  const role = secretIds.exec(path)?.[1];
+  if (role !== undefined) return `${role}/${secretIdRevocation}`;
+  if (mount?.type !== 'pki' || !issuing.test(path)) return undefined;
+  return `${mount.prefix}${path.slice(mount.prefix.length).includes('issue/') ? 'revoke-with-key' : 'revoke'}`;
+}
+
 /** Of what has a lease: what its revocation does not end. */
 export function whyOutlives(answer: SecretAnswer): string | undefined {
   return ofSession(secretFields(answer))?.why;
@@ -66,13 +78,17 @@ export function howToReplace(
   return `${write}; of a leaked one destroy version ${versionId} then`;
 }
 
+const tokenRevocation = 'auth/token/revoke-accessor';
+const secretIds = /^(.*\/role\/[^/]+)\/(?:custom-)?secret-id$/;
+const secretIdRevocation = 'secret-id-accessor/destroy';
+
 /** Accounts for the namespace that a path may begin with: `team/auth/token/create` → `team/`. */
 function namespaceOf({ path }: Reference): string {
   return /^(?:(.*?)\/)?(?:auth|sys)\//.exec(path)?.[1]?.concat('/') ?? '';
 }
 
 function byAccessor(reference: Reference, accessor: string) {
-  const path = `${namespaceOf(reference)}auth/token/revoke-accessor`;
+  const path = `${namespaceOf(reference)}${tokenRevocation}`;
   return { how: 'asked', steps: [{ path, bodies: [{ accessor }] }] } as const;
 }
 
@@ -99,10 +115,10 @@ function ofWrapping(reference: Reference, wrapping: JsonValue | undefined): Revo
 }
 
 function ofSecretId({ path }: Reference, fields: JsonObject): Revocation | undefined {
-  const role = /^(.*\/role\/[^/]+)\/(?:custom-)?secret-id$/.exec(path)?.[1];
+  const role = secretIds.exec(path)?.[1];
   const { secret_id_accessor: accessor } = fields;
   if (role === undefined || !isText(accessor)) return undefined;
-  const destroy = `${role}/secret-id-accessor/destroy`;
+  const destroy = `${role}/${secretIdRevocation}`;
   return { how: 'asked', steps: [{ path: destroy, bodies: [{ secret_id_accessor: accessor }] }] };
 }
 
