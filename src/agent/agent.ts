@@ -31,7 +31,7 @@ import { createLiveConfig } from './live-config.ts';
 import { collectGauges } from './observe.ts';
 import { type ReadinessWatch, watchReadiness } from './readiness.ts';
 import type { ReloadSummary } from './reload.ts';
-import { stopDeadlines } from './stop-policy.ts';
+import { longestStopMs, stopDeadlines } from './stop-policy.ts';
 import { createVaultAccess } from './vault-access.ts';
 import { drillConsumers } from './view/drill-consumers.ts';
 import { explainSubject, nearestSubject } from './view/explain-subject.ts';
@@ -99,7 +99,6 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   let stopTrimming: (() => void) | undefined;
   const metricsPush = createMetricsPush({ ...core, clock, logger, startedAt });
   let readiness: ReadinessWatch | undefined;
-  let isClosing = false;
   const noAudit = createSilentAudit();
   const quit = Promise.withResolvers<{ revoke: boolean }>();
   const logLevel = createLogLevel({ log, clock, configured: () => live.now().log.level });
@@ -238,16 +237,16 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       live.watch();
       tellWhenReady();
       stopTrimming = startMemoryTrim(clock, core.changes, serving.server.onConnections);
-      notifier.startWatchdog(() => !isClosing);
+      notifier.startWatchdog();
     },
     status: () => statusOf(sources),
     refresh,
     reload: live.reload,
     async close({ isHasty, revokes }) {
-      isClosing = true;
       const deadlines = stopDeadlines(isHasty, live.now());
       if (revokes === undefined) tellLostLogins(core, logger);
-      notifier?.send('STOPPING=1');
+      // Children have the time that the config gives them, whatever the unit gives the agent.
+      notifier?.send(`STOPPING=1\nEXTEND_TIMEOUT_USEC=${longestStopMs(deadlines) * 1000}`);
       readiness?.close();
       stopTrimming?.();
       logLevel.close();

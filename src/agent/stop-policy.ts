@@ -14,6 +14,14 @@ export interface StopDeadlines {
   readonly upstreamMs: number;
 }
 
+/** Until everything has stopped, whatever hangs. */
+export function longestStopMs({ drainMs, childrenMs, commandsMs, upstreamMs }: StopDeadlines): number {
+  return Math.max(drainMs, childrenMs, commandsMs) + upstreamMs + spareMs;
+}
+
+/** For upstreams and files to be closed, and a busy host. */
+const spareMs = 10_000;
+
 export function stopDeadlines(
   isHasty: boolean,
   { processes }: { readonly processes: readonly Pick<ProcessConfig, 'stop'>[] },

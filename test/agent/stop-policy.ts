@@ -1,5 +1,5 @@
 import t from 'tap';
-import { stopDeadlines } from '../../src/agent/stop-policy.ts';
+import { longestStopMs, stopDeadlines } from '../../src/agent/stop-policy.ts';
 
 const processes = [
   { stop: { signal: 'SIGTERM' as const, timeoutMs: 30_000 } },
@@ -14,4 +14,10 @@ t.test('Ctrl-C is over in two seconds whatever children may take', async (t) => 
 t.test('otherwise no child is killed before its stop.timeout', async (t) => {
   t.ok(stopDeadlines(false, { processes }).childrenMs > 30_000);
   t.ok(stopDeadlines(false, { processes: [] }).childrenMs < 2000);
+});
+
+t.test('a service manager is asked for all the time that it may take', async (t) => {
+  const deadlines = stopDeadlines(false, { processes });
+  const { childrenMs, upstreamMs } = deadlines;
+  t.ok(longestStopMs(deadlines) > childrenMs + upstreamMs);
 });

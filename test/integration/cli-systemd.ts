@@ -77,7 +77,7 @@ for (const kind of ['path', 'abstract name'] as const) {
     );
 
     t.equal((await agent.stop()).code, 0);
-    await waitFor('the stop', () => has(/^STOPPING=1$/));
+    await waitFor('the stop', () => has(/^STOPPING=1\nEXTEND_TIMEOUT_USEC=\d{8}$/));
   });
 }
 
@@ -134,6 +134,9 @@ t.test(
       about.filter((line) => !line.includes('/usr/local/bin/latchkey is not executable')),
       [],
     );
+    const bounds = ['--offline=true', '--threshold=25', '--no-pager', unit];
+    const { status, stdout } = spawnSync('systemd-analyze', ['security', ...bounds], { encoding: 'utf8' });
+    t.equal(status, 0, stdout.slice(-200));
     t.end();
   },
 );

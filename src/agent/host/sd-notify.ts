@@ -6,8 +6,8 @@ import { createUnixDatagram } from '../../base/system/unix-datagram.ts';
 export interface ServiceNotifier {
   /** `READY=1`, `RELOADING=1`, `STOPPING=1`, `STATUS=…`, one or more lines. */
   send(state: string): void;
-  /** Starts the watchdog's heartbeat where the unit asks for one (WATCHDOG_USEC). */
-  startWatchdog(isAlive: () => boolean): void;
+  /** Starts the watchdog's heartbeat where the unit asks for one (WATCHDOG_USEC); it goes on to the end of the stop. */
+  startWatchdog(): void;
   close(): void;
 }
 
@@ -30,13 +30,11 @@ export function createServiceNotifier(options: { env: NodeJS.ProcessEnv; logger:
   }
   return {
     send,
-    startWatchdog(isAlive) {
+    startWatchdog() {
       const intervalMs = Number(env['WATCHDOG_USEC'] ?? 0) / 1000 / 2;
       const isMeantForUs = env['WATCHDOG_PID'] === undefined || env['WATCHDOG_PID'] === String(process.pid);
       if (!(intervalMs > 0) || !isMeantForUs) return;
-      heartbeat = setInterval(() => {
-        if (isAlive()) send('WATCHDOG=1');
-      }, intervalMs);
+      heartbeat = setInterval(() => send('WATCHDOG=1'), intervalMs);
       heartbeat.unref();
     },
     close() {
