@@ -229,6 +229,7 @@ t.test('takes the methods of clouds, and says what helps instead of those it has
   t.match(auth('"cf" { mount_path = "auth/pcf" config = { role = "web" } }'), {
     ...{ method: 'cf', role: 'web', mount: 'pcf', certFile: undefined },
   });
+  t.match(auth('"pcf" { config = { role = "web" } }'), { method: 'cf', mount: 'pcf' }, 'its older name');
   const kerberos = 'username = "a" service = "HTTP/v" realm = "R" keytab_path = "k" krb5conf_path = "/c"';
   t.match(auth(`"kerberos" { config = { ${kerberos} disable_fast_negotiation = true } }`), {
     ...{ method: 'kerberos', username: 'a', keytab: resolve('k'), krb5Conf: '/c' },

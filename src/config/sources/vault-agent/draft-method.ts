@@ -12,7 +12,8 @@ export function draftMethod(method: SaidMethod, context: AuthContext): void {
   const { draft, report } = context;
   const path = [...context.path, 'auth'];
   const type = method.type.value;
-  const draftSettings = Object.hasOwn(methods, type) ? methods[type] : undefined;
+  const name = renamed[type] ?? type;
+  const draftSettings = Object.hasOwn(methods, name) ? methods[name] : undefined;
   if (draftSettings === undefined) {
     report.problem(
       method.type.origin,
@@ -20,9 +21,10 @@ export function draftMethod(method: SaidMethod, context: AuthContext): void {
     );
     return;
   }
-  draft.set([...path, 'method'], type, method.type.origin);
-  const mount = method.mountPath?.value.replace(/\/+$/, '');
-  if (mount !== undefined && mount !== '' && mount !== `auth/${type}`) {
+  draft.set([...path, 'method'], name, method.type.origin);
+  const said = method.mountPath?.value.replace(/\/+$/, '');
+  const mount = said || `auth/${type}`;
+  if (mount !== `auth/${name}`) {
     draft.set([...path, 'mount'], mount.replace(/^\/?auth\//, ''), method.mountPath?.origin ?? method.origin);
   }
   const settings = settingsOf(method.config, method.configOrigin, context);
@@ -62,6 +64,9 @@ function draftRetries(method: SaidMethod, draft: Draft, path: Path): void {
   if (method.exitOnError?.value === true)
     draft.set([...path, 'exit_on_error'], true, method.exitOnError.origin);
 }
+
+/** What a method was called before. Its mount is still called so. */
+const renamed: Readonly<Record<string, string>> = { pcf: 'cf' };
 
 /** What each method needs of `config`: keys of `auth` by what is said there. */
 const methods: Readonly<Record<string, (settings: Settings, context: MethodContext) => void>> = {
