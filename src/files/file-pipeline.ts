@@ -21,16 +21,16 @@ import { removeFiles } from './disk/remove-files.ts';
 import { isInPlace as isOutputInPlace } from './disk/stage.ts';
 import { createDriftWatch } from './drift/drift-watch.ts';
 import { createFileRegister, type FileRegister } from './file-register.ts';
-import { type FileSet, groupNotifications, isInPlace, type ManagedFile, signalsProcess } from './file-set.ts';
+import { type FileSet, isInPlace, type ManagedFile, setNotifications, signalsProcess } from './file-set.ts';
+import { outputsOf } from './outputs-of.ts';
 import { createQuietTime } from './quiet-time.ts';
 import { prepareFiles, type ReconcileResult } from './reconcile.ts';
-import type { TransactionTools } from './transaction/group-run.ts';
 import { createLimit, type Limit } from './transaction/limit.ts';
 import { partitionBySharedKeys } from './transaction/partition-policy.ts';
 import type { NoteWritten, RenderObserver, RunCommand, SignalProcess } from './transaction/ports.ts';
 import { defaultRetryLimits, type RetryKind, retryKind } from './transaction/retry-policy.ts';
-import { type GroupOutcome, runTransaction } from './transaction/transaction.ts';
-import { outputsOf } from './unit-output.ts';
+import type { TransactionTools } from './transaction/set-run.ts';
+import { runTransaction, type SetOutcome } from './transaction/transaction.ts';
 import { diffFiles, type FileDiff } from './view/diff.ts';
 import { type DrilledFile, type DrillRequest, drillFiles } from './view/drill-files.ts';
 import {
@@ -119,7 +119,7 @@ export interface FilePipeline {
 }
 
 // Enough to keep four threads of the pool busy without flooding it.
-const groupsOnDisk = 16;
+const setsOnDisk = 16;
 
 export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
   const { clock, logger, store } = options;
@@ -134,7 +134,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
     register,
     random: options.random,
     repair: queue,
-    isSame: (unit) => isAsRendered(unit, tools.accounts),
+    isSame: (file) => isAsRendered(file, tools.accounts),
   });
   const queued = new Set<FileSet>();
   const running = new Set<Promise<void>>();
@@ -142,27 +142,27 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
   let started: Promise<void> | undefined;
   let pumpTimer: Timer | undefined;
 
-  function queue(group: FileSet): void {
+  function queue(set: FileSet): void {
     if (abort.signal.aborted) return;
-    queued.add(group);
+    queued.add(set);
     if (started !== undefined) pumpTimer ??= clock.setTimer(0, pump);
   }
 
   function pump(): void {
     pumpTimer = undefined;
-    const ready = [...queued].filter((group) => !group.isRunning && !locked.has(group));
-    for (const group of ready) queued.delete(group);
-    for (const part of partitionBySharedKeys(ready, (group) => groupNotifications(group).keys())) run(part);
+    const ready = [...queued].filter((set) => !set.isRunning && !locked.has(set));
+    for (const set of ready) queued.delete(set);
+    for (const part of partitionBySharedKeys(ready, (set) => setNotifications(set).keys())) run(part);
     if (ready.length === 0) changed.tell();
   }
 
-  function run(groups: readonly FileSet[]): void {
-    for (const group of groups) {
-      group.isRunning = true;
-      group.retry?.cancel();
-      Object.assign(group, { retry: undefined, retryAt: undefined });
+  function run(sets: readonly FileSet[]): void {
+    for (const set of sets) {
+      set.isRunning = true;
+      set.retry?.cancel();
+      Object.assign(set, { retry: undefined, retryAt: undefined });
     }
-    const transaction = runTransaction(groups, tools).then((outcomes) => {
+    const transaction = runTransaction(sets, tools).then((outcomes) => {
       running.delete(transaction);
       for (const outcome of outcomes) conclude(outcome);
       if (queued.size > 0 && !abort.signal.aborted) pumpTimer ??= clock.setTimer(0, pump);
@@ -171,27 +171,27 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
     running.add(transaction);
   }
 
-  function conclude({ group, shouldRetry, wasRolledBack, isUnrendered }: GroupOutcome): void {
-    group.isRunning = false;
-    if (!options.isOneShot) drift.ended(group);
-    if (isUnrendered) queue(group);
-    if (!shouldRetry || group.failure === undefined || abort.signal.aborted) return;
-    const kind = retryKind(group.failure.step, wasRolledBack);
-    const delayMs = backoffDelayMs(group.attempts, limits[kind], options.random);
-    group.retryAt = clock.wall() + delayMs;
-    group.retry = clock.setTimer(delayMs, () => queue(group));
+  function conclude({ set, shouldRetry, wasRolledBack, isUnrendered }: SetOutcome): void {
+    set.isRunning = false;
+    if (!options.isOneShot) drift.ended(set);
+    if (isUnrendered) queue(set);
+    if (!shouldRetry || set.failure === undefined || abort.signal.aborted) return;
+    const kind = retryKind(set.failure.step, wasRolledBack);
+    const delayMs = backoffDelayMs(set.attempts, limits[kind], options.random);
+    set.retryAt = clock.wall() + delayMs;
+    set.retry = clock.setTimer(delayMs, () => queue(set));
   }
 
   async function begin(): Promise<void> {
     const recovery = await recover({
-      destinations: register.units().map((unit) => ownedDestination(unit, tools.accounts)),
+      destinations: register.files().map((file) => ownedDestination(file, tools.accounts)),
       stateFolder: options.stateFolder,
       syncFolder: tools.commit.syncFolder,
       logger,
     });
     for (const [destination, journals] of recovery.owed) register.owe(destination, journals);
     if (abort.signal.aborted) return;
-    for (const group of register.groups()) queued.add(group);
+    for (const set of register.sets()) queued.add(set);
     pump();
   }
 
@@ -215,30 +215,30 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
     await until(changed.changes, () => !isBusy());
   }
 
-  /** Waits until no transaction works on these groups, and keeps the next one from beginning. */
-  async function lock(groups: Iterable<FileSet>): Promise<() => void> {
-    const mine = [...groups];
-    for (const group of mine) locked.add(group);
-    await until(changed.changes, () => !mine.some((group) => group.isRunning));
+  /** Waits until no transaction works on these sets, and keeps the next one from beginning. */
+  async function lock(sets: Iterable<FileSet>): Promise<() => void> {
+    const mine = [...sets];
+    for (const set of mine) locked.add(set);
+    await until(changed.changes, () => !mine.some((set) => set.isRunning));
     return () => {
-      for (const group of mine) locked.delete(group);
+      for (const set of mine) locked.delete(set);
       if (queued.size > 0) pumpTimer ??= clock.setTimer(0, pump);
     };
   }
 
   return {
     start: () => void start(),
-    status: () => register.units().map((unit) => fileStatus(unit, register.groupOf(unit))),
+    status: () => register.files().map((file) => fileStatus(file, register.setOf(file))),
     unwell() {
-      const found: { readonly unit: ManagedFile; readonly group: FileSet }[] = [];
-      for (const group of register.groups())
-        for (const unit of group.units) if (!isWell(unit, group)) found.push({ unit, group });
-      found.sort((a, b) => a.unit.order - b.unit.order);
-      return found.map(({ unit, group }) => fileTrouble(unit, group));
+      const found: { readonly file: ManagedFile; readonly set: FileSet }[] = [];
+      for (const set of register.sets())
+        for (const file of set.files) if (!isWell(file, set)) found.push({ file, set });
+      found.sort((a, b) => a.file.order - b.file.order);
+      return found.map(({ file, set }) => fileTrouble(file, set));
     },
     explain(destination) {
-      const unit = register.find(destination);
-      return unit && explainFile(unit, register.groupOf(unit), store, clock.wall());
+      const file = register.find(destination);
+      return file && explainFile(file, register.setOf(file), store, clock.wall());
     },
     async prepare(files, { force = false, compile } = {}) {
       const prepared = await prepareFiles(files, {
@@ -272,9 +272,9 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
     isBusy,
     awaitedBy: (process) =>
       register
-        .groups()
-        .filter((group) => signalsProcess(group, process))
-        .find((group) => !isInPlace(group))?.units[0]?.config.destination,
+        .sets()
+        .filter((set) => signalsProcess(set, process))
+        .find((set) => !isInPlace(set))?.files[0]?.config.destination,
     listen: changed.changes,
     diff: (signal, refusals = noRefusals) =>
       diffFiles({ register, store, accounts: tools.accounts, signal, refusals }),
@@ -286,19 +286,19 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
       pumpTimer?.cancel();
       pumpTimer = undefined;
       changed.tell();
-      for (const group of register.groups()) group.retry?.cancel();
+      for (const set of register.sets()) set.retry?.cancel();
       await started;
       await Promise.race([Promise.all(running), untilAborted(signal)]);
-      await removeFiles(register.units(), tools);
+      await removeFiles(register.files(), tools);
     },
   };
 }
 
-/** Whether every output of the unit, rendered from what is known now, stands at its destination. */
-async function isAsRendered(unit: ManagedFile, accounts: Accounts): Promise<boolean> {
-  const execution = unit.consumer?.rehearse(() => undefined);
+/** Whether every output of the file, rendered from what is known now, stands at its destination. */
+async function isAsRendered(file: ManagedFile, accounts: Accounts): Promise<boolean> {
+  const execution = file.consumer?.rehearse(() => undefined);
   if (execution === undefined || execution.missing.length > 0) return false;
-  for (const output of await outputsOf(unit.config, execution, accounts)) {
+  for (const output of await outputsOf(file.config, execution, accounts)) {
     if (output.isPipe !== true && !(await isOutputInPlace(output))) return false;
   }
   return true;
@@ -346,7 +346,7 @@ function createTools(
       syncFolder: createFolderSync(),
       onJournal: createJournalNote(options),
     },
-    diskLimit: createLimit(groupsOnDisk),
+    diskLimit: createLimit(setsOnDisk),
     notifyLimit(key) {
       const known = notifyLimits.get(key) ?? createLimit(1);
       notifyLimits.set(key, known);
@@ -355,7 +355,7 @@ function createTools(
     observer: options.observer ?? {},
     noteWritten: options.noteWritten,
     signal,
-    load: (unit: ManagedFile) => register.load(unit),
+    load: (file: ManagedFile) => register.load(file),
     onStep,
   };
 }

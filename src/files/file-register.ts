@@ -1,4 +1,4 @@
-// Which files there are, in which groups, and the consumer of each one's template. Knows nothing of time.
+// Which files there are, in which sets, and the consumer of each one's template. Knows nothing of time.
 
 import { describeError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
@@ -10,26 +10,26 @@ import { createTemplateConsumer, type TemplateConsumer } from '../content/templa
 import { type CompileTemplate, type LoadedTemplate, loadTemplate } from '../content/template-loader.ts';
 import type { Store } from '../store/store.ts';
 import {
-  createGroup,
-  createUnit,
+  createFileSet,
+  createManagedFile,
   type FileSet,
-  groupKey,
-  groupNotifications,
   type ManagedFile,
+  setKey,
+  setNotifications,
 } from './file-set.ts';
 
 export interface FileRegister {
   /** In the order of the config. */
-  units(): readonly ManagedFile[];
+  files(): readonly ManagedFile[];
   /** Those that use one of these keys, so far as it is known: one whose template could not be read yet may use any. */
-  unitsUsing(keys: readonly string[]): ManagedFile[];
-  groups(): FileSet[];
+  filesUsing(keys: readonly string[]): ManagedFile[];
+  sets(): FileSet[];
   find(destination: string): ManagedFile | undefined;
-  groupOf(unit: ManagedFile): FileSet;
-  /** The group that a file with this config would join, if there is one. */
-  findGroup(config: FileConfig): FileSet | undefined;
+  setOf(file: ManagedFile): FileSet;
+  /** The set that a file with this config would join, if there is one. */
+  findSet(config: FileConfig): FileSet | undefined;
   /** Reads and parses the template and binds it to the store. Throws `template_invalid`. */
-  load(unit: ManagedFile): Promise<TemplateConsumer>;
+  load(file: ManagedFile): Promise<TemplateConsumer>;
   /** After a crash: the programs of this destination were not told; `journals` are removed when they are. */
   owe(destination: string, journals: readonly string[]): void;
   /** Reads the templates again, or the one at `path`; tells the destinations of those that have another text. */
@@ -37,8 +37,8 @@ export interface FileRegister {
   templatePaths(): string[];
   add(config: FileConfig, order: number, template: LoadedTemplate): ManagedFile;
   /** Takes another config over, without letting go of what the file uses. */
-  change(unit: ManagedFile, config: FileConfig, order: number, template: LoadedTemplate): Promise<void>;
-  remove(unit: ManagedFile): Promise<void>;
+  change(file: ManagedFile, config: FileConfig, order: number, template: LoadedTemplate): Promise<void>;
+  remove(file: ManagedFile): Promise<void>;
 }
 
 interface RegisterOptions {
@@ -49,8 +49,8 @@ interface RegisterOptions {
   readonly compile: CompileTemplate;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** The output of a file of this group may differ now. */
-  readonly onChange: (group: FileSet) => void;
+  /** The output of a file of this set may differ now. */
+  readonly onChange: (set: FileSet) => void;
 }
 
 /** Of a file as a consumer of secrets. */
@@ -58,86 +58,86 @@ const idPrefix = 'file:';
 
 export function createFileRegister(options: RegisterOptions): FileRegister {
   const { clock, compile, logger } = options;
-  const units = new Map<string, ManagedFile>();
-  const groups = new Map<string, FileSet>();
+  const files = new Map<string, ManagedFile>();
+  const sets = new Map<string, FileSet>();
   /** Those without a consumer. */
   const unread = new Set<ManagedFile>();
-  /** Made when somebody asks; undefined: units or their order are others. */
+  /** Made when somebody asks; undefined: files or their order are others. */
   let inOrder: readonly ManagedFile[] | undefined;
 
-  function groupFor(config: FileConfig): FileSet {
-    const key = groupKey(config);
-    const known = groups.get(key);
+  function setFor(config: FileConfig): FileSet {
+    const key = setKey(config);
+    const known = sets.get(key);
     if (known !== undefined) return known;
-    const group = createGroup(config.set ?? config.destination, config.set, clock);
-    groups.set(key, group);
-    return group;
+    const set = createFileSet(config.set ?? config.destination, config.set, clock);
+    sets.set(key, set);
+    return set;
   }
 
   function create(config: FileConfig, order: number): ManagedFile {
-    const unit = createUnit(config, order);
-    units.set(config.destination, unit);
-    unread.add(unit);
+    const file = createManagedFile(config, order);
+    files.set(config.destination, file);
+    unread.add(file);
     inOrder = undefined;
-    join(unit);
-    return unit;
+    join(file);
+    return file;
   }
 
-  function groupOf(unit: ManagedFile): FileSet {
-    return groupFor(unit.config);
+  function setOf(file: ManagedFile): FileSet {
+    return setFor(file.config);
   }
 
-  function bind(unit: ManagedFile, template: LoadedTemplate): TemplateConsumer {
-    const { consumer } = unit;
-    unit.templateText = template.text;
+  function bind(file: ManagedFile, template: LoadedTemplate): TemplateConsumer {
+    const { consumer } = file;
+    file.templateText = template.text;
     if (consumer !== undefined) {
-      consumer.rebind(template, unit.config.upstream);
+      consumer.rebind(template, file.config.upstream);
       return consumer;
     }
-    unread.delete(unit);
+    unread.delete(file);
     return createTemplateConsumer({
-      id: `${idPrefix}${unit.config.destination}`,
+      id: `${idPrefix}${file.config.destination}`,
       template,
       store: options.store,
       index: options.index,
       resolve: options.resolve,
-      upstream: unit.config.upstream,
-      onChange: () => touch(unit),
+      upstream: file.config.upstream,
+      onChange: () => touch(file),
     });
   }
 
-  function touch(unit: ManagedFile): void {
-    unit.isDirty = true;
-    options.onChange(groupOf(unit));
+  function touch(file: ManagedFile): void {
+    file.isDirty = true;
+    options.onChange(setOf(file));
   }
 
-  function join(unit: ManagedFile): void {
-    groupOf(unit).units.push(unit);
+  function join(file: ManagedFile): void {
+    setOf(file).files.push(file);
   }
 
-  function leave(unit: ManagedFile): void {
-    const group = groupOf(unit);
-    group.units.splice(group.units.indexOf(unit), 1);
-    dropForeignDebts(group);
-    if (group.units.length > 0) return;
-    group.retry?.cancel();
-    groups.delete(groupKey(unit.config));
+  function leave(file: ManagedFile): void {
+    const set = setOf(file);
+    set.files.splice(set.files.indexOf(file), 1);
+    dropForeignDebts(set);
+    if (set.files.length > 0) return;
+    set.retry?.cancel();
+    sets.delete(setKey(file.config));
   }
 
   /** Whether it has another text than before. */
-  async function reload(unit: ManagedFile): Promise<boolean> {
+  async function reload(file: ManagedFile): Promise<boolean> {
     try {
-      const template = await loadTemplate(unit.config, compile);
-      unit.templateProblem = undefined;
-      if (unit.consumer !== undefined && unit.templateText?.equals(template.text) === true) return false;
-      unit.consumer = bind(unit, template);
-      touch(unit);
+      const template = await loadTemplate(file.config, compile);
+      file.templateProblem = undefined;
+      if (file.consumer !== undefined && file.templateText?.equals(template.text) === true) return false;
+      file.consumer = bind(file, template);
+      touch(file);
       return true;
     } catch (error) {
-      unit.templateProblem = describeError(error);
+      file.templateProblem = describeError(error);
       logger.warn(
-        { destination: unit.config.destination },
-        `${unit.templateProblem}; the one before goes on`,
+        { destination: file.config.destination },
+        `${file.templateProblem}; the one before goes on`,
       );
       return false;
     }
@@ -146,80 +146,80 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
   for (const [order, config] of options.files.entries()) create(config, order);
 
   return {
-    units() {
-      inOrder ??= [...units.values()].sort((a, b) => a.order - b.order);
+    files() {
+      inOrder ??= [...files.values()].sort((a, b) => a.order - b.order);
       return inOrder;
     },
-    unitsUsing(keys) {
+    filesUsing(keys) {
       const found = new Set(unread);
       for (const id of keys.flatMap(options.index.usersOf)) {
-        const unit = id.startsWith(idPrefix) ? units.get(id.slice(idPrefix.length)) : undefined;
-        if (unit !== undefined) found.add(unit);
+        const file = id.startsWith(idPrefix) ? files.get(id.slice(idPrefix.length)) : undefined;
+        if (file !== undefined) found.add(file);
       }
       return [...found].sort((a, b) => a.order - b.order);
     },
-    groups: () => [...groups.values()],
-    find: (destination) => units.get(destination),
-    groupOf,
-    findGroup: (config) => groups.get(groupKey(config)),
-    load: async (unit) => bind(unit, await loadTemplate(unit.config, compile)),
+    sets: () => [...sets.values()],
+    find: (destination) => files.get(destination),
+    setOf,
+    findSet: (config) => sets.get(setKey(config)),
+    load: async (file) => bind(file, await loadTemplate(file.config, compile)),
     owe(destination, journals) {
-      const unit = units.get(destination);
-      if (unit === undefined) return;
-      const group = groupOf(unit);
-      for (const [key, notification] of groupNotifications(group)) group.owed.set(key, notification);
-      group.owesSettle = group.units.some((one) => one.config.settle !== undefined);
-      group.notifiesFirst = true;
-      for (const path of journals) group.journals.add(path);
+      const file = files.get(destination);
+      if (file === undefined) return;
+      const set = setOf(file);
+      for (const [key, notification] of setNotifications(set)) set.owed.set(key, notification);
+      set.owesSettle = set.files.some((one) => one.config.settle !== undefined);
+      set.notifiesFirst = true;
+      for (const path of journals) set.journals.add(path);
     },
     async reloadTemplates(path) {
       const changed: string[] = [];
-      for (const unit of units.values()) {
-        const { source, destination } = unit.config;
+      for (const file of files.values()) {
+        const { source, destination } = file.config;
         const isMeant = source.kind === 'file' && (path === undefined || source.path === path);
-        if (isMeant && (await reload(unit))) changed.push(destination);
+        if (isMeant && (await reload(file))) changed.push(destination);
       }
       return changed;
     },
     templatePaths: () => [
       ...new Set(
-        [...units.values()].flatMap(({ config }) =>
+        [...files.values()].flatMap(({ config }) =>
           config.source.kind === 'file' ? [config.source.path] : [],
         ),
       ),
     ],
     add(config, order, template) {
-      const unit = create(config, order);
-      unit.consumer = bind(unit, template);
-      return unit;
+      const file = create(config, order);
+      file.consumer = bind(file, template);
+      return file;
     },
-    async change(unit, config, order, template) {
-      const staysInGroup = groupKey(unit.config) === groupKey(config);
-      if (!staysInGroup) leave(unit);
-      if (unit.config.fifo && !config.fifo) {
-        await unit.fifo?.close();
-        unit.fifo = undefined;
+    async change(file, config, order, template) {
+      const staysInSet = setKey(file.config) === setKey(config);
+      if (!staysInSet) leave(file);
+      if (file.config.fifo && !config.fifo) {
+        await file.fifo?.close();
+        file.fifo = undefined;
       }
-      Object.assign(unit, { config, order, isDirty: true, templateProblem: undefined });
+      Object.assign(file, { config, order, isDirty: true, templateProblem: undefined });
       inOrder = undefined;
-      unit.consumer = bind(unit, template);
-      if (!staysInGroup) join(unit);
-      dropForeignDebts(groupOf(unit));
+      file.consumer = bind(file, template);
+      if (!staysInSet) join(file);
+      dropForeignDebts(setOf(file));
     },
-    async remove(unit) {
-      leave(unit);
-      units.delete(unit.config.destination);
-      unread.delete(unit);
+    async remove(file) {
+      leave(file);
+      files.delete(file.config.destination);
+      unread.delete(file);
       inOrder = undefined;
-      unit.consumer?.close();
-      await unit.fifo?.close();
+      file.consumer?.close();
+      await file.fifo?.close();
     },
   };
 }
 
-/** What no file of the group asks for any more is not owed. */
-function dropForeignDebts(group: FileSet): void {
-  const wanted = groupNotifications(group);
-  for (const key of group.owed.keys()) if (!wanted.has(key)) group.owed.delete(key);
-  if (!group.units.some((unit) => unit.config.settle !== undefined)) group.owesSettle = false;
+/** What no file of the set asks for any more is not owed. */
+function dropForeignDebts(set: FileSet): void {
+  const wanted = setNotifications(set);
+  for (const key of set.owed.keys()) if (!wanted.has(key)) set.owed.delete(key);
+  if (!set.files.some((file) => file.config.settle !== undefined)) set.owesSettle = false;
 }

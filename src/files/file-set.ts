@@ -38,7 +38,7 @@ export interface ManagedFile {
   templateProblem: string | undefined;
 }
 
-export interface GroupFailure {
+export interface SetFailure {
   readonly step: Step;
   readonly code: ErrorCode;
   readonly message: string;
@@ -50,14 +50,14 @@ export interface GroupFailure {
 export interface FileSet {
   /** The set's name, or the destination of a file alone. */
   readonly key: string;
-  readonly set: string | undefined;
-  readonly units: ManagedFile[];
+  readonly name: string | undefined;
+  readonly files: ManagedFile[];
   step: Step;
   /** Wall time at which `step` began. */
   since: number;
   /** The last steps with their wall times, oldest first. */
   readonly trace: { readonly step: Step; readonly at: number }[];
-  failure: GroupFailure | undefined;
+  failure: SetFailure | undefined;
   /** Failures in a row, for the backoff. */
   attempts: number;
   /** Wall time of the next try. */
@@ -77,7 +77,7 @@ export interface FileSet {
 
 const longestTrace = 24;
 
-export function createUnit(config: FileConfig, order: number): ManagedFile {
+export function createManagedFile(config: FileConfig, order: number): ManagedFile {
   return {
     config,
     order,
@@ -95,11 +95,11 @@ export function createUnit(config: FileConfig, order: number): ManagedFile {
   };
 }
 
-export function createGroup(key: string, set: string | undefined, clock: Clock): FileSet {
+export function createFileSet(key: string, name: string | undefined, clock: Clock): FileSet {
   return {
     key,
-    set,
-    units: [],
+    name,
+    files: [],
     step: 'waiting',
     since: clock.wall(),
     trace: [],
@@ -117,25 +117,25 @@ export function createGroup(key: string, set: string | undefined, clock: Clock):
 }
 
 /** Equal keys commit together; the prefix keeps a set's name apart from a path. */
-export function groupKey(config: FileConfig): string {
+export function setKey(config: FileConfig): string {
   return config.set === undefined ? config.destination : `set ${config.set}`;
 }
 
-export function enterStep(group: FileSet, step: Step, clock: Clock): void {
-  if (group.step === step && group.trace.length > 0) return;
-  group.step = step;
-  group.since = clock.wall();
-  group.trace.push({ step, at: group.since });
-  if (group.trace.length > longestTrace) group.trace.shift();
+export function enterStep(set: FileSet, step: Step, clock: Clock): void {
+  if (set.step === step && set.trace.length > 0) return;
+  set.step = step;
+  set.since = clock.wall();
+  set.trace.push({ step, at: set.since });
+  if (set.trace.length > longestTrace) set.trace.shift();
 }
 
 /** Returns whether this is news: the first failure in a row, or another one than the last. */
-export function noteFailure(group: FileSet, step: Step, error: unknown, clock: Clock): boolean {
-  const before = group.failure;
+export function noteFailure(set: FileSet, step: Step, error: unknown, clock: Clock): boolean {
+  const before = set.failure;
   const code = errorCode(error);
   const message = describeError(error);
   const isSame = before?.step === step && before.code === code;
-  group.failure = {
+  set.failure = {
     step,
     code,
     message,
@@ -145,19 +145,19 @@ export function noteFailure(group: FileSet, step: Step, error: unknown, clock: C
   return !isSame || before.message !== message;
 }
 
-/** Every notification of the group in declared order, identical ones once. */
-export function groupNotifications(group: FileSet): Map<string, Notification> {
+/** Every notification of the set in declared order, identical ones once. */
+export function setNotifications(set: FileSet): Map<string, Notification> {
   const all = new Map<string, Notification>();
-  for (const unit of inOrder(group.units)) {
-    for (const notification of notificationsOf(unit.config)) {
+  for (const file of inOrder(set.files)) {
+    for (const notification of notificationsOf(file.config)) {
       if (!all.has(notification.key)) all.set(notification.key, notification);
     }
   }
   return all;
 }
 
-export function signalsProcess(group: FileSet, process: string): boolean {
-  return group.units.some(({ config }) =>
+export function signalsProcess(set: FileSet, process: string): boolean {
+  return set.files.some(({ config }) =>
     config.notify.some((one) => one.kind === 'signal' && 'process' in one && one.process === process),
   );
 }
@@ -168,15 +168,15 @@ const stepsInPlace: ReadonlySet<Step> = new Set(['settle', 'retire', 'current', 
  * Whether a program that reads the files may start: they are committed and all notifications sent (one might be the end of
  * a program that has just begun) or, where nothing better comes soon (upstream is away, a check fails), there from before.
  */
-export function isInPlace({ step, units }: FileSet): boolean {
+export function isInPlace({ step, files }: FileSet): boolean {
   if (stepsInPlace.has(step)) return true;
-  const isPending = units.some(
+  const isPending = files.some(
     ({ consumer }) => consumer === undefined || consumer.isMissing(({ reason }) => reason === 'pending'),
   );
   if (step !== 'failing' && (step !== 'waiting' || isPending)) return false;
-  return units.every(({ config }) => existsSync(config.destination));
+  return files.every(({ config }) => existsSync(config.destination));
 }
 
-export function inOrder(units: readonly ManagedFile[]): ManagedFile[] {
-  return [...units].sort((a, b) => a.order - b.order);
+export function inOrder(files: readonly ManagedFile[]): ManagedFile[] {
+  return [...files].sort((a, b) => a.order - b.order);
 }

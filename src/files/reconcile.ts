@@ -19,9 +19,9 @@ export interface ReconcileResult {
 interface ReconcileTools {
   readonly register: FileRegister;
   readonly compile: CompileTemplate;
-  /** Waits until nothing works on these groups; the answer lets them go on. */
-  readonly lock: (groups: Iterable<FileSet>) => Promise<() => void>;
-  readonly queue: (group: FileSet) => void;
+  /** Waits until nothing works on these sets; the answer lets them go on. */
+  readonly lock: (sets: Iterable<FileSet>) => Promise<() => void>;
+  readonly queue: (set: FileSet) => void;
   /** Every template is to be executed again: names mean something else. */
   readonly isForced: boolean;
   /** Every template is to be parsed again: the rules of `template` are others. */
@@ -61,17 +61,17 @@ async function commitFiles(
   const { register } = tools;
   const plan = compare(files, tools, templates);
   const touched = new Set<FileSet>();
-  for (const { unit, config } of [...plan.changed, ...plan.removed, ...plan.added]) {
-    if (unit !== undefined) touched.add(register.groupOf(unit));
-    const joined = config === undefined ? undefined : register.findGroup(config);
+  for (const { file, config } of [...plan.changed, ...plan.removed, ...plan.added]) {
+    if (file !== undefined) touched.add(register.setOf(file));
+    const joined = config === undefined ? undefined : register.findSet(config);
     if (joined !== undefined) touched.add(joined);
   }
   const unlock = await tools.lock(touched);
   try {
-    for (const { unit } of plan.removed) await register.remove(unit);
-    for (const { unit, config, order } of plan.changed) {
+    for (const { file } of plan.removed) await register.remove(file);
+    for (const { file, config, order } of plan.changed) {
       const template = templates.get(config);
-      if (template !== undefined) await register.change(unit, config, order, template);
+      if (template !== undefined) await register.change(file, config, order, template);
     }
     for (const { config, order } of plan.added) {
       const template = templates.get(config);
@@ -80,24 +80,24 @@ async function commitFiles(
   } finally {
     unlock();
   }
-  for (const { unit, config, order } of plan.kept) {
-    Object.assign(unit, { config, order });
-    if (tools.isForced) unit.isDirty = true;
+  for (const { file, config, order } of plan.kept) {
+    Object.assign(file, { config, order });
+    if (tools.isForced) file.isDirty = true;
   }
-  for (const group of register.groups()) if (group.units.some((unit) => unit.isDirty)) tools.queue(group);
+  for (const set of register.sets()) if (set.files.some((file) => file.isDirty)) tools.queue(set);
   return {
     added: plan.added.map(({ config }) => config.destination),
     changed: plan.changed.map(({ config }) => config.destination),
-    removed: plan.removed.map(({ unit }) => unit.config.destination),
+    removed: plan.removed.map(({ file }) => file.config.destination),
     kept: plan.kept.map(({ config }) => config.destination),
   };
 }
 
 interface Plan {
-  readonly added: { readonly config: FileConfig; readonly order: number; readonly unit?: undefined }[];
-  readonly changed: { readonly unit: ManagedFile; readonly config: FileConfig; readonly order: number }[];
-  readonly removed: { readonly unit: ManagedFile; readonly config?: undefined }[];
-  readonly kept: { readonly unit: ManagedFile; readonly config: FileConfig; readonly order: number }[];
+  readonly added: { readonly config: FileConfig; readonly order: number; readonly file?: undefined }[];
+  readonly changed: { readonly file: ManagedFile; readonly config: FileConfig; readonly order: number }[];
+  readonly removed: { readonly file: ManagedFile; readonly config?: undefined }[];
+  readonly kept: { readonly file: ManagedFile; readonly config: FileConfig; readonly order: number }[];
 }
 
 function compare(
@@ -109,22 +109,22 @@ function compare(
   const wanted = new Set<string>();
   for (const [order, config] of files.entries()) {
     wanted.add(config.destination);
-    const unit = register.find(config.destination);
-    if (unit === undefined) plan.added.push({ config, order });
-    else if (!isRecompiled && isSame(unit.config, config) && hasText(unit, templates.get(config)))
-      plan.kept.push({ unit, config, order });
-    else plan.changed.push({ unit, config, order });
+    const file = register.find(config.destination);
+    if (file === undefined) plan.added.push({ config, order });
+    else if (!isRecompiled && isSame(file.config, config) && hasText(file, templates.get(config)))
+      plan.kept.push({ file, config, order });
+    else plan.changed.push({ file, config, order });
   }
-  for (const unit of register.units()) {
-    if (!wanted.has(unit.config.destination)) plan.removed.push({ unit });
+  for (const file of register.files()) {
+    if (!wanted.has(file.config.destination)) plan.removed.push({ file });
   }
   return plan;
 }
 
-/** A unit that was never loaded has no text yet: it reads its template when it begins. */
-function hasText(unit: ManagedFile, template: LoadedTemplate | undefined): boolean {
-  const isProblem = unit.templateProblem !== undefined;
-  return !isProblem && (unit.templateText === undefined || template?.text.equals(unit.templateText) === true);
+/** A file that was never loaded has no text yet: it reads its template when it begins. */
+function hasText(file: ManagedFile, template: LoadedTemplate | undefined): boolean {
+  const isProblem = file.templateProblem !== undefined;
+  return !isProblem && (file.templateText === undefined || template?.text.equals(file.templateText) === true);
 }
 
 /** The place moves when a file before it goes, and means nothing to the file itself. */

@@ -3,7 +3,7 @@
 import { RecentMap } from '../../base/bounded-map.ts';
 import { describeError, errorCode } from '../../base/errors.ts';
 import type { Clock } from '../../base/time/clock.ts';
-import type { SteppedGroup } from '../../files/transaction/ports.ts';
+import type { SteppedSet } from '../../files/transaction/ports.ts';
 import type { LeaseObserver } from '../../lease/lease-observer.ts';
 import type { Entry } from '../../store/entry.ts';
 import type { Notice } from '../../store/notice.ts';
@@ -31,7 +31,7 @@ export interface Timeline {
   listen(listener: TimelineListener): () => void;
   /** To hand to those who do the work. */
   readonly leases: LeaseObserver;
-  stepped(group: SteppedGroup): void;
+  stepped(set: SteppedSet): void;
 }
 
 interface TimelineOptions {
@@ -53,7 +53,7 @@ type StepOptions = Parameters<typeof addStep>[3];
 const lateMs = 300_000;
 const mostLeases = 1024;
 
-const endOfStep: Partial<Record<SteppedGroup['step'], StepName>> = {
+const endOfStep: Partial<Record<SteppedSet['step'], StepName>> = {
   stage: 'rendered',
   check: 'checked',
   commit: 'committed',
@@ -196,17 +196,17 @@ export function createTimeline({ store, clock, observe }: TimelineOptions): Time
     return isExpected || clock.now() - rotation.fetchedAt < lateMs ? rotation : undefined;
   }
 
-  function noteGroup(rotation: Rotation, subject: string, group: SteppedGroup): void {
+  function noteSet(rotation: Rotation, subject: string, set: SteppedSet): void {
     if (rotation.finished.has(subject)) return;
-    if (group.step === 'retire') {
+    if (set.step === 'retire') {
       rotation.finished.add(subject);
       return;
     }
-    const step = endOfStep[group.step];
+    const step = endOfStep[set.step];
     if (step === undefined || rotation.lastOf.get(subject)?.step === 'unchanged') return;
-    const failure = failureOf(group);
-    if (failure === undefined && (!group.isWanted || isRepeated(rotation, subject, step))) return;
-    record(rotation, group.result === 'same' ? 'unchanged' : step, { subject, failure });
+    const failure = failureOf(set);
+    if (failure === undefined && (!set.isWanted || isRepeated(rotation, subject, step))) return;
+    record(rotation, set.result === 'same' ? 'unchanged' : step, { subject, failure });
   }
 
   return {
@@ -232,14 +232,14 @@ export function createTimeline({ store, clock, observe }: TimelineOptions): Time
       revoked,
       withdrawn,
     },
-    stepped(group) {
+    stepped(set) {
       if (ring.isEmpty()) return;
-      const subjects = group.destinations.map((destination) => `file:${destination}`);
-      const subject = group.set === undefined ? (subjects[0] ?? '') : `set:${group.set}`;
-      if (errorCode(group.failure) === 'aborted') return;
-      for (const [key, number] of group.versions) {
+      const subjects = set.destinations.map((destination) => `file:${destination}`);
+      const subject = set.name === undefined ? (subjects[0] ?? '') : `set:${set.name}`;
+      if (errorCode(set.failure) === 'aborted') return;
+      for (const [key, number] of set.versions) {
         const rotation = rotationOf(key, number, subjects);
-        if (rotation !== undefined) noteGroup(rotation, subject, group);
+        if (rotation !== undefined) noteSet(rotation, subject, set);
       }
     },
   };
@@ -251,7 +251,7 @@ function isRepeated({ lastOf, steps }: Rotation, subject: string, name: StepName
   return steps.some((one) => one.subject === subject && one.step === name && one.failure === undefined);
 }
 
-function failureOf({ result, failure }: SteppedGroup): RecordedStep['failure'] {
+function failureOf({ result, failure }: SteppedSet): RecordedStep['failure'] {
   if (result === 'missing') return { code: 'pending', message: 'waits for another secret of its template' };
   if (failure === undefined) return undefined;
   return { code: errorCode(failure), message: describeError(failure) };

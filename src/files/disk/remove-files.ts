@@ -15,19 +15,19 @@ const { O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
 
 /** Only what this run of the agent knows to be its own: a file that was never current is left alone. */
 export async function removeFiles(
-  units: readonly ManagedFile[],
+  files: readonly ManagedFile[],
   { logger, accounts }: { readonly logger: Logger; readonly accounts: Accounts },
 ): Promise<void> {
   await Promise.all(
-    units.map(async (unit) => {
-      await unit.fifo?.close();
-      if (unit.config.fifo || !unit.config.removeOnExit || unit.consumer === undefined) return;
+    files.map(async (file) => {
+      await file.fifo?.close();
+      if (file.config.fifo || !file.config.removeOnExit || file.consumer === undefined) return;
       try {
-        await removeFile(unit, accounts);
+        await removeFile(file, accounts);
       } catch (error) {
         logger.warn(
-          { event: 'file.not-removed', destination: unit.config.destination },
-          toFileError(error, contextOf(unit)).message,
+          { event: 'file.not-removed', destination: file.config.destination },
+          toFileError(error, contextOf(file)).message,
         );
       }
     }),
@@ -59,6 +59,6 @@ async function empty(folder: HeldFolder, name: string): Promise<void> {
   }
 }
 
-function contextOf(unit: ManagedFile): { place: string; path: string; verb: string } {
-  return { place: `${unit.config.place}.destination`, path: unit.config.destination, verb: 'remove' };
+function contextOf(file: ManagedFile): { place: string; path: string; verb: string } {
+  return { place: `${file.config.place}.destination`, path: file.config.destination, verb: 'remove' };
 }

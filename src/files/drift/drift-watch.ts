@@ -10,8 +10,8 @@ import { nextDrift, repairDelayMs } from './drift-policy.ts';
 import { type DriftTools, noteDrift } from './note-drift.ts';
 
 export interface DriftWatch {
-  /** A transaction of the group is over: what it left is what is watched. */
-  ended(group: FileSet): void;
+  /** A transaction of the set is over: what it left is what is watched. */
+  ended(set: FileSet): void;
   /** Looks at every file now, or those that use one of `keys`. What puts something right has begun when it resolves. */
   look(keys?: readonly string[]): Promise<void>;
   close(): void;
@@ -21,10 +21,10 @@ export interface DriftOptions extends DriftTools {
   readonly register: FileRegister;
   /** Numbers in [0, 1). */
   readonly random: () => number;
-  /** Begins a transaction of the group. */
-  readonly repair: (group: FileSet) => void;
-  /** Whether the bytes in place are those that the unit renders to now. */
-  readonly isSame: (unit: ManagedFile) => Promise<boolean>;
+  /** Begins a transaction of the set. */
+  readonly repair: (set: FileSet) => void;
+  /** Whether the bytes in place are those that the file renders to now. */
+  readonly isSame: (file: ManagedFile) => Promise<boolean>;
 }
 
 /** Editors and package managers write in several steps. */
@@ -55,9 +55,9 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
   function noteEvent(path: string): void {
     suspects.add(path);
     later('calm', calmMs, () => {
-      const units = new Set([...suspects].flatMap((suspect) => watched.ownerOf(suspect) ?? []));
+      const files = new Set([...suspects].flatMap((suspect) => watched.ownerOf(suspect) ?? []));
       suspects.clear();
-      void lookAt(units);
+      void lookAt(files);
     });
   }
 
@@ -65,15 +65,15 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
     later(
       'sweep',
       sweepMs * (0.8 + 0.4 * options.random()),
-      () => void lookAt(register.units()).then(sweepLater),
+      () => void lookAt(register.files()).then(sweepLater),
     );
   }
 
-  async function lookAt(units: Iterable<ManagedFile>): Promise<void> {
-    for (const unit of units) {
-      await lookAtUnit(unit).catch((error: unknown) =>
+  async function lookAt(files: Iterable<ManagedFile>): Promise<void> {
+    for (const file of files) {
+      await lookAtFile(file).catch((error: unknown) =>
         logger.debug(
-          { destination: unit.config.destination },
+          { destination: file.config.destination },
           `cannot look at the file: ${describeError(error)}`,
         ),
       );
@@ -81,52 +81,52 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
   }
 
   /** A transaction looks at the files that it writes, as they are before: at the others, and at what comes after, nobody. */
-  function isPutOff(unit: ManagedFile, group: FileSet): boolean {
-    if (group.isRunning) missed.add(unit);
-    return group.isRunning;
+  function isPutOff(file: ManagedFile, set: FileSet): boolean {
+    if (set.isRunning) missed.add(file);
+    return set.isRunning;
   }
 
-  async function lookAtUnit(unit: ManagedFile): Promise<void> {
-    const group = register.groupOf(unit);
-    if (isClosed || isPutOff(unit, group)) return;
+  async function lookAtFile(file: ManagedFile): Promise<void> {
+    const set = register.setOf(file);
+    if (isClosed || isPutOff(file, set)) return;
     // What kept it from being written may have gone.
-    if (group.step === 'failing' && group.failure?.code === 'file_failed') return options.repair(group);
-    const what = unit.isDirty ? undefined : await differenceAt(unit);
-    if (what === undefined || isClosed || isPutOff(unit, group)) return;
-    if (unit.config.onDrift === 'report') return report(unit, what);
-    const delayMs = repairDelayMs(nextDrift(unit.drift, what, clock.wall()));
-    if (delayMs === 0) putRight(unit, what);
-    else later(unit, delayMs, () => putRight(unit, what));
+    if (set.step === 'failing' && set.failure?.code === 'file_failed') return options.repair(set);
+    const what = file.isDirty ? undefined : await differenceAt(file);
+    if (what === undefined || isClosed || isPutOff(file, set)) return;
+    if (file.config.onDrift === 'report') return report(file, what);
+    const delayMs = repairDelayMs(nextDrift(file.drift, what, clock.wall()));
+    if (delayMs === 0) putRight(file, what);
+    else later(file, delayMs, () => putRight(file, what));
   }
 
-  function putRight(unit: ManagedFile, what: FileDifference): void {
-    const group = register.groupOf(unit);
-    unit.suspicion = what;
-    unit.isDirty = true;
+  function putRight(file: ManagedFile, what: FileDifference): void {
+    const set = register.setOf(file);
+    file.suspicion = what;
+    file.isDirty = true;
     // A change that was refused is not tried again for this, or it would be with every look.
-    if (inPlace.has(group.step)) options.repair(group);
+    if (inPlace.has(set.step)) options.repair(set);
   }
 
-  async function report(unit: ManagedFile, what: FileDifference): Promise<void> {
-    if (what === 'content' && (await options.isSame(unit))) {
-      await takePrints(unit);
-      return noteRight(unit);
+  async function report(file: ManagedFile, what: FileDifference): Promise<void> {
+    if (what === 'content' && (await options.isSame(file))) {
+      await takePrints(file);
+      return noteRight(file);
     }
-    if (unit.drift?.isOpen !== true || unit.drift.what !== what) noteDrift(unit, what, true, options);
+    if (file.drift?.isOpen !== true || file.drift.what !== what) noteDrift(file, what, true, options);
   }
 
   return {
-    ended(group) {
-      for (const unit of group.units) {
-        if (watched.update(unit)) later('renewal', calmMs, () => watch.set(watched.all()));
+    ended(set) {
+      for (const file of set.files) {
+        if (watched.update(file)) later('renewal', calmMs, () => watch.set(watched.all()));
         // Somebody was faster than the look at what was just put in place.
-        const isOther = [...unit.prints.values()].includes(undefined);
-        if (missed.delete(unit) || isOther) noteEvent(unit.config.destination);
+        const isOther = [...file.prints.values()].includes(undefined);
+        if (missed.delete(file) || isOther) noteEvent(file.config.destination);
       }
       sweepLater();
     },
     look(keys) {
-      return lookAt(keys === undefined ? register.units() : register.unitsUsing(keys));
+      return lookAt(keys === undefined ? register.files() : register.filesUsing(keys));
     },
     close() {
       isClosed = true;
@@ -136,29 +136,29 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
   };
 }
 
-/** The first difference of what the unit has put in place. */
-async function differenceAt(unit: ManagedFile): Promise<FileDifference | undefined> {
-  for (const [destination, print] of unit.prints) {
+/** The first difference of what the file has put in place. */
+async function differenceAt(file: ManagedFile): Promise<FileDifference | undefined> {
+  for (const [destination, print] of file.prints) {
     const what = differenceOf(print, await printAt(destination, 'followed', print));
     if (what !== undefined) return what;
   }
-  noteRight(unit);
+  noteRight(file);
   return undefined;
 }
 
 /** Somebody put it right. */
-function noteRight(unit: ManagedFile): void {
-  if (unit.drift?.isOpen === true) unit.drift = { ...unit.drift, isOpen: false };
+function noteRight(file: ManagedFile): void {
+  if (file.drift?.isOpen === true) file.drift = { ...file.drift, isOpen: false };
 }
 
 /** What is there now is what was meant. */
-async function takePrints(unit: ManagedFile): Promise<void> {
-  for (const destination of unit.prints.keys()) unit.prints.set(destination, await printAt(destination));
+async function takePrints(file: ManagedFile): Promise<void> {
+  for (const destination of file.prints.keys()) file.prints.set(destination, await printAt(destination));
 }
 
 interface WatchedPaths {
-  /** Whether the unit's paths are others than before. */
-  update(unit: ManagedFile): boolean;
+  /** Whether the file's paths are others than before. */
+  update(file: ManagedFile): boolean;
   ownerOf(path: string): ManagedFile | undefined;
   all(): Iterable<string>;
 }
@@ -167,13 +167,13 @@ function createWatchedPaths(): WatchedPaths {
   const paths = new WeakMap<ManagedFile, readonly string[]>();
   const owners = new Map<string, ManagedFile>();
   return {
-    update(unit) {
-      const before = paths.get(unit) ?? [];
-      const now = unit.config.fifo ? [] : pathsOf(unit);
+    update(file) {
+      const before = paths.get(file) ?? [];
+      const now = file.config.fifo ? [] : pathsOf(file);
       if (now.length === before.length && now.every((path, index) => path === before[index])) return false;
       for (const path of before) owners.delete(path);
-      for (const path of now) owners.set(path, unit);
-      paths.set(unit, now);
+      for (const path of now) owners.set(path, file);
+      paths.set(file, now);
       return true;
     },
     ownerOf: (path) => owners.get(path),
@@ -182,7 +182,7 @@ function createWatchedPaths(): WatchedPaths {
 }
 
 /** The destinations and, where one is a link, what it leads to. */
-function pathsOf(unit: ManagedFile): string[] {
-  const destinations = new Set([unit.config.destination, ...unit.prints.keys()]);
+function pathsOf(file: ManagedFile): string[] {
+  const destinations = new Set([file.config.destination, ...file.prints.keys()]);
   return [...destinations].flatMap(withTarget);
 }

@@ -22,22 +22,22 @@ export const driftWords: Readonly<Record<FileDifference, string>> = {
 };
 
 /** `isOpen`: it is left so. */
-export function noteDrift(unit: ManagedFile, what: FileDifference, isOpen: boolean, tools: DriftTools): void {
-  const { destination } = unit.config;
-  unit.drift = { ...nextDrift(unit.drift, what, tools.clock.wall()), isOpen };
+export function noteDrift(file: ManagedFile, what: FileDifference, isOpen: boolean, tools: DriftTools): void {
+  const { destination } = file.config;
+  file.drift = { ...nextDrift(file.drift, what, tools.clock.wall()), isOpen };
   tools.observer.drifted?.(destination, what);
-  if (!isWorthTelling(unit.drift)) return;
+  if (!isWorthTelling(file.drift)) return;
   tools.logger.warn(
-    { destination, what, count: unit.drift.count },
+    { destination, what, count: file.drift.count },
     `somebody else ${driftWords[what]}: ${isOpen ? 'it is left so (on_drift: report)' : 'it was put right'}`,
   );
 }
 
 /** Programs that are told of a file may give it to whom they want, where the config names nobody. */
-export async function acceptOwner(unit: ManagedFile): Promise<void> {
-  if (unit.config.owner !== undefined || unit.config.notify.length === 0) return;
-  for (const [destination, print] of unit.prints) {
+export async function acceptOwner(file: ManagedFile): Promise<void> {
+  if (file.config.owner !== undefined || file.config.notify.length === 0) return;
+  for (const [destination, print] of file.prints) {
     const now = await printAt(destination);
-    if (differenceOf(print, now) === 'owner') unit.prints.set(destination, now);
+    if (differenceOf(print, now) === 'owner') file.prints.set(destination, now);
   }
 }

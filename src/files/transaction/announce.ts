@@ -1,29 +1,29 @@
-// The second half of a transaction, for all its groups together: notifications and probes that are identical are sent once,
+// The second half of a transaction, for all its sets together: notifications and probes that are identical are sent once,
 // in the order of the config; and a rollback of those whose programs did not take the new files.
 import { errorCode } from '../../base/errors.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
-import { groupNotifications, inOrder } from '../file-set.ts';
-import { attempt, type GroupRun, masksOf, moveOn, type TransactionTools } from './group-run.ts';
+import { inOrder, setNotifications } from '../file-set.ts';
 import { type Notification, sendNotification } from './notification.ts';
+import { attempt, masksOf, moveOn, type SetRun, type TransactionTools } from './set-run.ts';
 import { type Probe, probeKey, settle } from './settle.ts';
 
-/** Sends what the groups owe; each keeps owing what failed. */
-export async function notifyGroups(runs: readonly GroupRun[], tools: TransactionTools): Promise<void> {
+/** Sends what the sets owe; each keeps owing what failed. */
+export async function notifySets(runs: readonly SetRun[], tools: TransactionTools): Promise<void> {
   const failures = await sendOwed(runs, tools);
   for (const run of runs) {
-    const failed = [...run.group.owed.keys()].find((key) => failures.has(key));
+    const failed = [...run.set.owed.keys()].find((key) => failures.has(key));
     if (failed !== undefined) run.failure = { step: 'notify', error: failures.get(failed) };
     moveOn(run, failed === undefined ? 'ok' : 'failed', tools);
   }
 }
 
-/** Asks every probe of the groups until it is well. */
-export async function settleGroups(runs: readonly GroupRun[], tools: TransactionTools): Promise<void> {
+/** Asks every probe of the sets until it is well. */
+export async function settleSets(runs: readonly SetRun[], tools: TransactionTools): Promise<void> {
   const answers = new Map<string, Promise<void>>();
   await Promise.all(
     runs.map((run) =>
       attempt(run, tools, async () => {
-        if (run.group.owesSettle) {
+        if (run.set.owesSettle) {
           for (const probe of probesOf(run)) {
             const key = probeKey(probe);
             const answer = answers.get(key) ?? settle(probe, tools, tools.signal);
@@ -31,7 +31,7 @@ export async function settleGroups(runs: readonly GroupRun[], tools: Transaction
             await answer;
           }
         }
-        run.group.owesSettle = false;
+        run.set.owesSettle = false;
         return 'ok';
       }),
     ),
@@ -39,46 +39,46 @@ export async function settleGroups(runs: readonly GroupRun[], tools: Transaction
 }
 
 /** Brings the old files back and tells their programs again. */
-export async function rollBackGroups(runs: readonly GroupRun[], tools: TransactionTools): Promise<void> {
-  const restored: GroupRun[] = [];
+export async function rollBackSets(runs: readonly SetRun[], tools: TransactionTools): Promise<void> {
+  const restored: SetRun[] = [];
   for (const run of runs) {
     try {
       await tools.diskLimit(() => restore(run));
       restored.push(run);
     } catch (error) {
       run.failure = { step: 'rollback', error };
-      if (run.commit !== undefined) run.group.failedRollbacks.add(run.commit);
+      if (run.commit !== undefined) run.set.failedRollbacks.add(run.commit);
     }
   }
   const failures = await sendOwed(restored, tools);
   for (const run of restored) {
-    const isTold = ![...run.group.owed.keys()].some((key) => failures.has(key));
+    const isTold = ![...run.set.owed.keys()].some((key) => failures.has(key));
     // What cannot be removed now is found at the next start, when every step has been done.
     await run.commit?.finish(isTold).catch(() => undefined);
-    if (!isTold && run.commit?.journalPath !== undefined) run.group.journals.add(run.commit.journalPath);
+    if (!isTold && run.commit?.journalPath !== undefined) run.set.journals.add(run.commit.journalPath);
   }
   for (const run of runs) moveOn(run, 'ok', tools);
 }
 
-async function restore(run: GroupRun): Promise<void> {
-  const { group } = run;
+async function restore(run: SetRun): Promise<void> {
+  const { set } = run;
   await run.commit?.restore();
-  for (const [unit, { previous }] of run.fifos) if (previous !== undefined) await unit.fifo?.offer(previous);
-  group.owed.clear();
-  for (const [key, notification] of groupNotifications(group)) group.owed.set(key, notification);
-  group.owesSettle = false;
-  for (const unit of run.executions.keys()) {
-    unit.consumer?.release('committed');
-    unit.unsettled = undefined;
-    unit.versions = new Map();
+  for (const [file, { previous }] of run.fifos) if (previous !== undefined) await file.fifo?.offer(previous);
+  set.owed.clear();
+  for (const [key, notification] of setNotifications(set)) set.owed.set(key, notification);
+  set.owesSettle = false;
+  for (const file of run.executions.keys()) {
+    file.consumer?.release('committed');
+    file.unsettled = undefined;
+    file.versions = new Map();
   }
   run.wasRolledBack = true;
-  // What is there now is not what the unit renders to: it is left alone until the next commit.
-  for (const unit of run.group.units) unit.prints = new Map();
+  // What is there now is not what the file renders to: it is left alone until the next commit.
+  for (const file of run.set.files) file.prints = new Map();
 }
 
 /** The failures by notification key; what was sent is no longer owed. */
-async function sendOwed(runs: readonly GroupRun[], tools: TransactionTools): Promise<Map<string, unknown>> {
+async function sendOwed(runs: readonly SetRun[], tools: TransactionTools): Promise<Map<string, unknown>> {
   const failures = new Map<string, unknown>();
   for (const [key, { notification, masks }] of collectOwed(runs)) {
     try {
@@ -86,7 +86,7 @@ async function sendOwed(runs: readonly GroupRun[], tools: TransactionTools): Pro
       await tools.notifyLimit(key)(() =>
         sendNotification(notification, tools, { signal: tools.signal, masks }),
       );
-      for (const run of runs) run.group.owed.delete(key);
+      for (const run of runs) run.set.owed.delete(key);
       tools.observer.notified?.(notification.text, undefined);
       tools.logger.info({ notification: notification.text }, 'program notified');
     } catch (error) {
@@ -98,17 +98,17 @@ async function sendOwed(runs: readonly GroupRun[], tools: TransactionTools): Pro
 }
 
 function collectOwed(
-  runs: readonly GroupRun[],
+  runs: readonly SetRun[],
 ): Map<string, { notification: Notification; masks: SecretValue[] }> {
   const owed = new Map<string, { notification: Notification; masks: SecretValue[] }>();
-  const units = runs.flatMap((run) => run.group.units.map((unit) => ({ run, unit })));
-  units.sort((a, b) => a.unit.order - b.unit.order);
-  const seen = new Set<GroupRun>();
-  for (const { run } of units) {
+  const files = runs.flatMap((run) => run.set.files.map((file) => ({ run, file })));
+  files.sort((a, b) => a.file.order - b.file.order);
+  const seen = new Set<SetRun>();
+  for (const { run } of files) {
     if (seen.has(run)) continue;
     seen.add(run);
-    const masks = run.group.owed.size > 0 ? masksOf(run.group, run.executions) : [];
-    for (const [key, notification] of run.group.owed) {
+    const masks = run.set.owed.size > 0 ? masksOf(run.set, run.executions) : [];
+    for (const [key, notification] of run.set.owed) {
       const known = owed.get(key);
       if (known === undefined) owed.set(key, { notification, masks: [...masks] });
       else known.masks.push(...masks);
@@ -117,9 +117,9 @@ function collectOwed(
   return owed;
 }
 
-function probesOf(run: GroupRun): Probe[] {
-  const masks = masksOf(run.group, run.executions);
-  return inOrder(run.group.units).flatMap(({ config }) => {
+function probesOf(run: SetRun): Probe[] {
+  const masks = masksOf(run.set, run.executions);
+  return inOrder(run.set.files).flatMap(({ config }) => {
     if (config.settle === undefined) return [];
     const placeholders = { destination: config.destination, staged: config.destination };
     return [{ config: config.settle, place: `${config.place}.settle`, placeholders, masks }];

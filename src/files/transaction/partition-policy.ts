@@ -1,4 +1,4 @@
-// Which groups of files share a transaction: those that would send an identical notification, so that it is sent once.
+// Which sets of files share a transaction: those that would send an identical notification, so that it is sent once.
 // All others go alone, and so never wait for each other's checks and programs.
 
 /** Splits the items so that two which share a key, directly or through others, are together; keeps their order. */

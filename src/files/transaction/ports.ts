@@ -36,9 +36,9 @@ export type NoteWritten = (
   versions: ReadonlyMap<string, SecretVersion>,
 ) => () => void;
 
-export interface SteppedGroup {
+export interface SteppedSet {
   /** The set's name; undefined: one file alone. */
-  readonly set: string | undefined;
+  readonly name: string | undefined;
   readonly destinations: readonly string[];
   /** What they are rendered from: the store's number of the version, by entry key; undefined: it came to no rendering. */
   readonly versions: ReadonlyMap<string, number | undefined>;
@@ -55,7 +55,7 @@ export interface RenderObserver {
   /** A template was executed. */
   executed?(destination: string): void;
   /** Files that commit together have come to the end of a step. */
-  stepped?(group: SteppedGroup): void;
+  stepped?(set: SteppedSet): void;
   /** A file was written. */
   committed?(destination: string): void;
   /** It is in place and its programs know it, so long after the newest secret in it was obtained. */

@@ -23,7 +23,7 @@ export type Step =
 export type StepResult = 'ok' | 'same' | 'missing' | 'failed';
 
 export interface StepContext {
-  /** A file of the group says `on_failure: rollback`, and this transaction has something to go back to. */
+  /** A file of the set says `on_failure: rollback`, and this transaction has something to go back to. */
   readonly canRollBack: boolean;
   /** Notifications are owed, from this commit or from an earlier one. */
   readonly owesNotify: boolean;

@@ -16,7 +16,7 @@ import { atDestination } from '../disk/destination.ts';
 import type { Output } from '../disk/stage.ts';
 import type { FileRegister } from '../file-register.ts';
 import type { ManagedFile } from '../file-set.ts';
-import { outputsOf } from '../unit-output.ts';
+import { outputsOf } from '../outputs-of.ts';
 import { missingWords } from './file-status.ts';
 import { lineDiff } from './line-diff.ts';
 import { isKnownNotToCome, type Refusals } from './render-once.ts';
@@ -46,23 +46,23 @@ const mostCompared = 256 * 1024 * 1024;
 /** Waits for the secrets that are still to come, until `signal` is aborted. */
 export async function diffFiles(options: DiffOptions): Promise<FileDiff[]> {
   const diffs: FileDiff[] = [];
-  const units = options.register.units();
-  const executions = await executeAll(units, options);
-  for (const unit of units) {
-    const execution = executions.get(unit);
-    const { destination } = unit.config;
+  const files = options.register.files();
+  const executions = await executeAll(files, options);
+  for (const file of files) {
+    const execution = executions.get(file);
+    const { destination } = file.config;
     if (execution instanceof Error) {
       diffs.push({ destination, change: 'failed', diff: '', message: describeError(execution) });
     } else if (execution === undefined || execution.missing.length > 0) {
       const message = (execution?.missing ?? []).map(describeMissing).join('; ');
       diffs.push({ destination, change: 'missing', diff: '', message });
-    } else diffs.push(...(await diffUnit(unit, execution, options.accounts)));
+    } else diffs.push(...(await diffFile(file, execution, options.accounts)));
   }
   return diffs;
 }
 
 async function executeAll(
-  units: readonly ManagedFile[],
+  files: readonly ManagedFile[],
   { register, store, signal, refusals }: DiffOptions,
 ): Promise<Map<ManagedFile, Execution | Error>> {
   const executions = new Map<ManagedFile, Execution | Error>();
@@ -75,7 +75,7 @@ async function executeAll(
       };
     },
     async () => {
-      for (const unit of units) executions.set(unit, await executeUnit(unit, register));
+      for (const file of files) executions.set(file, await executeFile(file, register));
       return [...executions.values()].every((execution) => isDecided(execution, refusals));
     },
     signal,
@@ -85,10 +85,10 @@ async function executeAll(
   return executions;
 }
 
-async function executeUnit(unit: ManagedFile, register: FileRegister): Promise<Execution | Error> {
+async function executeFile(file: ManagedFile, register: FileRegister): Promise<Execution | Error> {
   try {
-    unit.consumer ??= await register.load(unit);
-    return unit.consumer.execute();
+    file.consumer ??= await register.load(file);
+    return file.consumer.execute();
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }
@@ -99,17 +99,17 @@ function isDecided(execution: Execution | Error, refusals: Refusals): boolean {
   return execution.missing.every((one) => isKnownNotToCome(one, refusals));
 }
 
-async function diffUnit(unit: ManagedFile, execution: Execution, accounts: Accounts): Promise<FileDiff[]> {
+async function diffFile(file: ManagedFile, execution: Execution, accounts: Accounts): Promise<FileDiff[]> {
   try {
-    const show = await createMask(unit, execution);
+    const show = await createMask(file, execution);
     const diffs: FileDiff[] = [];
-    for (const output of await outputsOf(unit.config, execution, accounts)) {
+    for (const output of await outputsOf(file.config, execution, accounts)) {
       diffs.push(await diffOutput(output, show));
     }
     return diffs;
   } catch (error) {
     return [
-      { destination: unit.config.destination, change: 'failed', diff: '', message: describeError(error) },
+      { destination: file.config.destination, change: 'failed', diff: '', message: describeError(error) },
     ];
   }
 }
@@ -170,12 +170,12 @@ function changedAttributes(
  * secret has another value. So a value is masked also where it was encoded, cut or joined, and an old value in the file
  * too, which nobody knows any more.
  */
-async function createMask(unit: ManagedFile, execution: Execution): Promise<(line: string) => string> {
-  const source = await sourceText(unit);
+async function createMask(file: ManagedFile, execution: Execution): Promise<(line: string) => string> {
+  const source = await sourceText(file);
   const known = new Set(source.match(token));
   const values = valuesOf(execution.versions.values()).map((value) => value.text());
   const secret = new Set(values.flatMap((value) => value.match(token) ?? []));
-  const simulated = new Set(simulatedOutput(unit).match(token));
+  const simulated = new Set(simulatedOutput(file).match(token));
   for (const word of execution.output.toString('utf8').match(token) ?? []) {
     if (simulated.has(word) && !secret.has(word)) known.add(word);
   }
@@ -188,18 +188,18 @@ async function createMask(unit: ManagedFile, execution: Execution): Promise<(lin
 }
 
 /** Empty when the template cannot make anything of other values: then only its own words are shown. */
-function simulatedOutput(unit: ManagedFile): string {
+function simulatedOutput(file: ManagedFile): string {
   try {
     return (
-      unit.consumer?.rehearse(makeUpOnce((_key, secret) => simulateAll(secret))).output.toString('utf8') ?? ''
+      file.consumer?.rehearse(makeUpOnce((_key, secret) => simulateAll(secret))).output.toString('utf8') ?? ''
     );
   } catch {
     return '';
   }
 }
 
-async function sourceText(unit: ManagedFile): Promise<string> {
-  const text = await readTemplate(unit.config).catch(() => '');
+async function sourceText(file: ManagedFile): Promise<string> {
+  const text = await readTemplate(file.config).catch(() => '');
   return text.toString();
 }
 

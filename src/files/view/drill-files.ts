@@ -9,16 +9,16 @@ import type { Entry } from '../../store/entry.ts';
 import type { Store } from '../../store/store.ts';
 import { discardStaged, isStaged, type StagedFile, stageOutput } from '../disk/stage.ts';
 import type { FileRegister } from '../file-register.ts';
-import { type FileSet, groupNotifications, type ManagedFile } from '../file-set.ts';
-import {
-  checkGroup,
-  createRehearsal,
-  type GroupRun,
-  masksOf,
-  type TransactionTools,
-} from '../transaction/group-run.ts';
+import { type FileSet, type ManagedFile, setNotifications } from '../file-set.ts';
+import { outputsOf } from '../outputs-of.ts';
 import { type Notification, sendNotification } from '../transaction/notification.ts';
-import { outputsOf } from '../unit-output.ts';
+import {
+  checkSet,
+  createRehearsal,
+  masksOf,
+  type SetRun,
+  type TransactionTools,
+} from '../transaction/set-run.ts';
 
 export interface DrillRequest {
   /** The entry's key in the store. */
@@ -63,33 +63,29 @@ export async function drillFiles(request: DrillRequest, options: DrillOptions): 
   const { register, store } = options;
   const entry = store.find(request.key);
   if (entry === undefined) throw new LatchkeyError('not_found', `nothing uses ${request.key}`);
-  const units = register.units().filter((unit) => unit.consumer?.keys().includes(request.key));
+  const files = register.files().filter((file) => file.consumer?.keys().includes(request.key));
   if (request.kind === 'outage') {
-    return units.map((unit) => duringOutage(unit, register.groupOf(unit), entry, options));
+    return files.map((file) => duringOutage(file, register.setOf(file), entry, options));
   }
-  const files: DrilledFile[] = [];
-  for (const group of new Set(units.map((unit) => register.groupOf(unit)))) {
-    const steps = await rehearse(group, request, options);
-    const affected = group.units.filter((unit) => units.includes(unit));
-    files.push(...affected.map((unit) => judge(unit, group, steps, request.kind)));
+  const drilled: DrilledFile[] = [];
+  for (const set of new Set(files.map((file) => register.setOf(file)))) {
+    const steps = await rehearse(set, request, options);
+    const affected = set.files.filter((file) => files.includes(file));
+    drilled.push(...affected.map((file) => judge(file, set, steps, request.kind)));
   }
-  return files;
+  return drilled;
 }
 
-async function rehearse(
-  group: FileSet,
-  request: DrillRequest,
-  { tools }: DrillOptions,
-): Promise<DrillStep[]> {
-  const run = createRehearsal(group);
+async function rehearse(set: FileSet, request: DrillRequest, { tools }: DrillOptions): Promise<DrillStep[]> {
+  const run = createRehearsal(set);
   const steps: DrillStep[] = [];
   try {
     const isStagedWell = await note(steps, 'stage', tools, () => stageRehearsal(run, request, tools));
-    const hasCheck = group.units.some((unit) => unit.config.check !== undefined);
+    const hasCheck = set.files.some((file) => file.config.check !== undefined);
     const isGood =
-      isStagedWell && (!hasCheck || (await note(steps, 'check', tools, () => checkGroup(run, tools))));
+      isStagedWell && (!hasCheck || (await note(steps, 'check', tools, () => checkSet(run, tools))));
     if (!isGood || !request.notify) return steps;
-    for (const notification of groupNotifications(group).values()) {
+    for (const notification of setNotifications(set).values()) {
       await note(steps, 'notify', tools, () => notify(notification, run, tools));
     }
     return steps;
@@ -98,22 +94,22 @@ async function rehearse(
   }
 }
 
-async function stageRehearsal(run: GroupRun, request: DrillRequest, tools: TransactionTools): Promise<void> {
-  for (const unit of run.group.units) {
-    const execution = unit.consumer?.rehearse(request.override);
+async function stageRehearsal(run: SetRun, request: DrillRequest, tools: TransactionTools): Promise<void> {
+  for (const file of run.set.files) {
+    const execution = file.consumer?.rehearse(request.override);
     const missing = execution?.missing[0];
     if (execution === undefined || missing !== undefined) {
       throw new LatchkeyError(
         'template_failed',
-        `${unit.config.destination} waits for ${missing?.name ?? 'its template'}`,
+        `${file.config.destination} waits for ${missing?.name ?? 'its template'}`,
       );
     }
-    run.executions.set(unit, execution);
+    run.executions.set(file, execution);
   }
-  for (const [unit, execution] of run.executions) {
+  for (const [file, execution] of run.executions) {
     const staged: StagedFile[] = [];
-    run.staged.set(unit, staged);
-    for (const output of await outputsOf(unit.config, execution, tools.accounts)) {
+    run.staged.set(file, staged);
+    for (const output of await outputsOf(file.config, execution, tools.accounts)) {
       if (standardStreamOf(output.destination) !== undefined) continue;
       const result = await stageOutput(output, { spareFolder: tools.commit.stateFolder, always: true });
       if (isStaged(result)) staged.push(result);
@@ -121,8 +117,8 @@ async function stageRehearsal(run: GroupRun, request: DrillRequest, tools: Trans
   }
 }
 
-function notify(notification: Notification, run: GroupRun, tools: TransactionTools): Promise<void> {
-  const masks = masksOf(run.group, run.executions);
+function notify(notification: Notification, run: SetRun, tools: TransactionTools): Promise<void> {
+  const masks = masksOf(run.set, run.executions);
   return tools.notifyLimit(notification.key)(() =>
     sendNotification(notification, tools, { signal: tools.signal, masks }),
   );
@@ -146,14 +142,14 @@ async function note(
   return isOk;
 }
 
-function judge(unit: ManagedFile, group: FileSet, steps: readonly DrillStep[], kind: DrillKind): DrilledFile {
-  const common = { destination: unit.config.destination, set: group.set, steps };
+function judge(file: ManagedFile, set: FileSet, steps: readonly DrillStep[], kind: DrillKind): DrilledFile {
+  const common = { destination: file.config.destination, set: set.name, steps };
   const failed = steps.find((step) => !step.isOk);
   if (failed !== undefined) {
     const note = `the ${failed.step} step fails: ${failed.message ?? ''}`;
     return { ...common, outcome: 'fails', note };
   }
-  const notifications = [...groupNotifications(group).values()];
+  const notifications = [...setNotifications(set).values()];
   const until = kind === 'revocation' ? '; until then it works with a credential that is dead' : '';
   if (notifications.length === 0) {
     return {
@@ -180,8 +176,8 @@ function isRestart({ config }: Notification): boolean {
 }
 
 /** Nothing happens to a file while its upstream is away; what counts is for how long. */
-function duringOutage(unit: ManagedFile, group: FileSet, entry: Entry, { tools }: DrillOptions): DrilledFile {
-  const common = { destination: unit.config.destination, set: group.set, steps: [] };
+function duringOutage(file: ManagedFile, set: FileSet, entry: Entry, { tools }: DrillOptions): DrilledFile {
+  const common = { destination: file.config.destination, set: set.name, steps: [] };
   if (entry.current === undefined) {
     return {
       ...common,

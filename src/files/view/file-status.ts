@@ -6,8 +6,8 @@ import type { MissingDependency } from '../../content/template-consumer.ts';
 import type { Store } from '../../store/store.ts';
 import type { Drift } from '../drift/drift-policy.ts';
 import { driftWords } from '../drift/note-drift.ts';
-import type { FileSet, GroupFailure, ManagedFile } from '../file-set.ts';
-import { groupNotifications } from '../file-set.ts';
+import type { FileSet, ManagedFile, SetFailure } from '../file-set.ts';
+import { setNotifications } from '../file-set.ts';
 import { busySteps, type Step } from '../transaction/transaction-policy.ts';
 
 // tmpfs and ramfs, by statfs(2).
@@ -24,7 +24,7 @@ export interface FileStatus {
   /** In place and up to date, so far as secrets are known. */
   readonly isReady: boolean;
   readonly missing: readonly MissingDependency[];
-  readonly failure: GroupFailure | undefined;
+  readonly failure: SetFailure | undefined;
   readonly retryAt: number | undefined;
   readonly committedAt: number | undefined;
   /** What the destination carries: version numbers of the store by entry key. */
@@ -63,43 +63,43 @@ interface SecretUse {
   readonly expiresAt: number | undefined;
 }
 
-export function fileStatus(unit: ManagedFile, group: FileSet): FileStatus {
+export function fileStatus(file: ManagedFile, set: FileSet): FileStatus {
   return {
-    ...fileTrouble(unit, group),
-    place: unit.config.place,
-    since: group.since,
-    retryAt: group.retryAt,
-    committedAt: unit.committedAt,
-    versions: Object.fromEntries(unit.versions),
-    owed: [...group.owed.values()].map((notification) => notification.text),
+    ...fileTrouble(file, set),
+    place: file.config.place,
+    since: set.since,
+    retryAt: set.retryAt,
+    committedAt: file.committedAt,
+    versions: Object.fromEntries(file.versions),
+    owed: [...set.owed.values()].map((notification) => notification.text),
   };
 }
 
 /** While a thousand files come to be it is asked again and again. */
-export function fileTrouble(unit: ManagedFile, group: FileSet): FileTrouble {
+export function fileTrouble(file: ManagedFile, set: FileSet): FileTrouble {
   return {
-    destination: unit.config.destination,
-    set: group.set,
-    state: group.step,
-    isReady: isReady(unit, group),
-    missing: unit.consumer?.missing() ?? [],
-    failure: group.failure,
-    drift: unit.drift,
-    templateProblem: unit.templateProblem,
+    destination: file.config.destination,
+    set: set.name,
+    state: set.step,
+    isReady: isReady(file, set),
+    missing: file.consumer?.missing() ?? [],
+    failure: set.failure,
+    drift: file.drift,
+    templateProblem: file.templateProblem,
   };
 }
 
 /** In place, and nothing to be said about it: with a thousand files that is asked after each change, of each. */
-export function isWell(unit: ManagedFile, group: FileSet): boolean {
-  const isLeftAlone = unit.drift?.isOpen !== true && unit.templateProblem === undefined;
-  return isLeftAlone && isReady(unit, group) && group.failure === undefined;
+export function isWell(file: ManagedFile, set: FileSet): boolean {
+  const isLeftAlone = file.drift?.isOpen !== true && file.templateProblem === undefined;
+  return isLeftAlone && isReady(file, set) && set.failure === undefined;
 }
 
-function isReady(unit: ManagedFile, group: FileSet): boolean {
+function isReady(file: ManagedFile, set: FileSet): boolean {
   // What others made of it is left so because the config says it: what comes after the agent goes on with it.
-  if (unit.drift?.isOpen === true && unit.drift.what === 'deleted') return false;
-  if (group.step === 'current' || group.step === 'owed') return true;
-  return isWellSoFar(group) && unit.committedAt !== undefined;
+  if (file.drift?.isOpen === true && file.drift.what === 'deleted') return false;
+  if (set.step === 'current' || set.step === 'owed') return true;
+  return isWellSoFar(set) && file.committedAt !== undefined;
 }
 
 /** In a transaction that is not another try of one that failed: readiness must not come and go with the tries. */
@@ -107,30 +107,30 @@ function isWellSoFar({ step, failure }: FileSet): boolean {
   return busySteps.has(step) && failure === undefined;
 }
 
-export function explainFile(unit: ManagedFile, group: FileSet, store: Store, wall: number): FileExplanation {
-  const status = fileStatus(unit, group);
+export function explainFile(file: ManagedFile, set: FileSet, store: Store, wall: number): FileExplanation {
+  const status = fileStatus(file, set);
   return {
     ...status,
-    why: reasons(unit, group, status, wall),
-    notifications: [...groupNotifications(group).values()].map((notification) => notification.text),
-    trace: [...group.trace],
-    secrets: (unit.consumer?.keys() ?? []).map((key) => {
+    why: reasons(file, set, status, wall),
+    notifications: [...setNotifications(set).values()].map((notification) => notification.text),
+    trace: [...set.trace],
+    secrets: (file.consumer?.keys() ?? []).map((key) => {
       const entry = store.find(key);
       return {
         key,
         state: entry?.state ?? 'pending',
-        usedVersion: unit.versions.get(key),
+        usedVersion: file.versions.get(key),
         currentVersion: entry?.current?.number,
         expiresAt: entry?.expiresAt,
       };
     }),
-    notes: notesOn(unit),
+    notes: notesOn(file),
   };
 }
 
-function notesOn(unit: ManagedFile): string[] {
+function notesOn(file: ManagedFile): string[] {
   const notes: string[] = [];
-  const { destination, inPlace, fifo } = unit.config;
+  const { destination, inPlace, fifo } = file.config;
   if (inPlace) notes.push('written in place: a reader may see a mixture of old and new bytes for a moment');
   if (!fifo && isOnDisk(destination) === true) {
     notes.push('its bytes reach a disk; a folder on tmpfs, such as below /run, keeps them in memory');
@@ -147,13 +147,13 @@ function isOnDisk(path: string): boolean | undefined {
   }
 }
 
-function reasons(unit: ManagedFile, group: FileSet, status: FileStatus, wall: number): string[] {
-  const { failure } = group;
-  const why = [headline(unit, group, wall)];
-  if (unit.drift !== undefined) why.push(driftSentence(unit.drift, wall));
+function reasons(file: ManagedFile, set: FileSet, status: FileStatus, wall: number): string[] {
+  const { failure } = set;
+  const why = [headline(file, set, wall)];
+  if (file.drift !== undefined) why.push(driftSentence(file.drift, wall));
   for (const missing of status.missing) why.push(missingSentence(missing, wall));
-  for (const other of group.units) {
-    if (other === unit || group.step !== 'waiting') continue;
+  for (const other of set.files) {
+    if (other === file || set.step !== 'waiting') continue;
     for (const missing of other.consumer?.missing() ?? []) {
       why.push(`${other.config.destination} of the same set: ${missingSentence(missing, wall)}`);
     }
@@ -163,23 +163,23 @@ function reasons(unit: ManagedFile, group: FileSet, status: FileStatus, wall: nu
     why.push(`${failure.step} failed${times}: ${failure.message}`);
   }
   for (const text of status.owed) why.push(`still to be notified: ${text}`);
-  if (group.retryAt !== undefined) {
-    why.push(`tried again in ${roughDuration(Math.max(0, group.retryAt - wall))}, or when something changes`);
+  if (set.retryAt !== undefined) {
+    why.push(`tried again in ${roughDuration(Math.max(0, set.retryAt - wall))}, or when something changes`);
   }
-  if (unit.templateProblem !== undefined)
-    why.push(`a later text of the template is not used: ${unit.templateProblem}`);
+  if (file.templateProblem !== undefined)
+    why.push(`a later text of the template is not used: ${file.templateProblem}`);
   return why;
 }
 
-function headline(unit: ManagedFile, group: FileSet, wall: number): string {
-  const since = ago(group.since, wall);
-  switch (group.step) {
+function headline(file: ManagedFile, set: FileSet, wall: number): string {
+  const since = ago(set.since, wall);
+  switch (set.step) {
     case 'current':
-      return unit.committedAt === undefined
+      return file.committedAt === undefined
         ? `current since ${since}: the file had the right bytes already`
-        : `current: last written ${ago(unit.committedAt, wall)}`;
+        : `current: last written ${ago(file.committedAt, wall)}`;
     case 'waiting':
-      return unit.committedAt === undefined
+      return file.committedAt === undefined
         ? `waits for secrets since ${since}; the destination is as it was before`
         : `waits for secrets since ${since}; the file keeps its last content`;
     case 'failing':
@@ -187,7 +187,7 @@ function headline(unit: ManagedFile, group: FileSet, wall: number): string {
     case 'owed':
       return `the new file is in place since ${since}, but its program was not told or is not well`;
     default:
-      return `a transaction is at the step ${group.step} since ${since}`;
+      return `a transaction is at the step ${set.step} since ${since}`;
   }
 }
 

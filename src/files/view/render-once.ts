@@ -49,21 +49,20 @@ export async function watchUntilRendered(options: WatchOptions): Promise<RenderR
   };
   const isRendered = async (): Promise<boolean> => {
     await Promise.race([idle(), nextChange(listen, signal).catch(() => undefined)]);
-    return register.units().every((unit) => isDecided(unit, register.groupOf(unit), refusals));
+    return register.files().every((file) => isDecided(file, register.setOf(file), refusals));
   };
   await until(listen, isRendered, signal).catch((error: unknown) => {
     if (!signal.aborted) throw error;
   });
-  return register.units().map((unit) => resultOf(unit, register.groupOf(unit)));
+  return register.files().map((file) => resultOf(file, register.setOf(file)));
 }
 
-function isDecided(unit: ManagedFile, group: FileSet, refusals: Refusals): boolean {
-  if (group.isRunning) return false;
-  if (group.step === 'current' || group.step === 'failing' || group.step === 'owed')
-    return !hasNews(unit, group);
-  if (group.step !== 'waiting') return false;
+function isDecided(file: ManagedFile, set: FileSet, refusals: Refusals): boolean {
+  if (set.isRunning) return false;
+  if (set.step === 'current' || set.step === 'failing' || set.step === 'owed') return !hasNews(file, set);
+  if (set.step !== 'waiting') return false;
   const isSome = (test: (one: MissingDependency) => boolean) =>
-    group.units.some(({ consumer }) => consumer?.isMissing(test) === true);
+    set.files.some(({ consumer }) => consumer?.isMissing(test) === true);
   return !isSome((one) => !isKnownNotToCome(one, refusals)) && isSome(() => true);
 }
 
@@ -72,22 +71,22 @@ export function isKnownNotToCome({ key, reason }: MissingDependency, refusals: R
 }
 
 /** A change that came while the transaction ran. */
-function hasNews(unit: ManagedFile, group: FileSet): boolean {
-  return unit.isDirty && group.step === 'current';
+function hasNews(file: ManagedFile, set: FileSet): boolean {
+  return file.isDirty && set.step === 'current';
 }
 
-function resultOf(unit: ManagedFile, group: FileSet): RenderResult {
-  const missing = unit.consumer?.missing() ?? [];
-  const common = { destination: unit.config.destination, missing };
-  const { failure } = group;
+function resultOf(file: ManagedFile, set: FileSet): RenderResult {
+  const missing = file.consumer?.missing() ?? [];
+  const common = { destination: file.config.destination, missing };
+  const { failure } = set;
   if (failure !== undefined)
     return { ...common, outcome: 'failed', message: failure.message, code: failure.code };
-  if (group.step === 'current') {
-    const outcome = unit.committedAt === undefined ? 'same' : 'written';
+  if (set.step === 'current') {
+    const outcome = file.committedAt === undefined ? 'same' : 'written';
     return { ...common, outcome, message: undefined, code: undefined };
   }
   // Of a set, the file that waits may be another one.
-  const first = missing[0] ?? group.units.flatMap((one) => one.consumer?.missing() ?? [])[0];
+  const first = missing[0] ?? set.files.flatMap((one) => one.consumer?.missing() ?? [])[0];
   const code = first === undefined ? 'timeout' : missingCodes[first.reason];
   return { ...common, outcome: 'missing', message: first?.message ?? first?.key, code };
 }

@@ -3,7 +3,7 @@ import t from 'tap';
 import type { StepName } from '../../../src/agent/timeline/rotation.ts';
 import { createTimeline } from '../../../src/agent/timeline/timeline.ts';
 import { LatchkeyError } from '../../../src/base/errors.ts';
-import type { SteppedGroup } from '../../../src/files/transaction/ports.ts';
+import type { SteppedSet } from '../../../src/files/transaction/ports.ts';
 import { defaultEntryPolicy } from '../../../src/store/entry.ts';
 import { createReference } from '../../../src/store/reference.ts';
 import { digestData, fieldsContent } from '../../../src/store/secret-version.ts';
@@ -35,8 +35,8 @@ function fixture() {
   return { clock, store, timeline, observed, open, publish };
 }
 
-const group = (key: string, number: number, more: Partial<SteppedGroup>): SteppedGroup => ({
-  set: undefined,
+const stepOf = (key: string, number: number, more: Partial<SteppedSet>): SteppedSet => ({
+  name: undefined,
   destinations: ['/etc/app.conf'],
   versions: new Map([[key, number]]),
   step: 'stage',
@@ -95,19 +95,19 @@ t.test(
     const failure = new LatchkeyError('check_failed', 'files[0].check: no');
     for (let round = 0; round < 1000; round += 1) {
       await clock.advance(1000);
-      timeline.stepped(group(key, 2, {}));
-      timeline.stepped(group(key, 2, { step: 'check', result: 'failed', failure }));
+      timeline.stepped(stepOf(key, 2, {}));
+      timeline.stepped(stepOf(key, 2, { step: 'check', result: 'failed', failure }));
     }
-    timeline.stepped(group(key, 2, {}));
-    timeline.stepped(group(key, 2, { step: 'check' }));
-    timeline.stepped(group(key, 2, { step: 'retire' }));
+    timeline.stepped(stepOf(key, 2, {}));
+    timeline.stepped(stepOf(key, 2, { step: 'check' }));
+    timeline.stepped(stepOf(key, 2, { step: 'retire' }));
     const [rotation] = timeline.of(key);
     t.strictSame(
       rotation?.steps.map(({ step, count }) => `${step} ${count}`),
       ['noticed 1', 'fetched 1', 'rendered 1', 'checked 1000', 'checked 1'],
     );
     // Rendered again for another secret, or to put it right: no part of this rotation any more.
-    timeline.stepped(group(key, 2, { step: 'commit' }));
+    timeline.stepped(stepOf(key, 2, { step: 'commit' }));
     t.equal(rotation?.steps.length, 5);
     t.strictSame(
       observed.filter(([step]) => step === 'rendered'),
@@ -124,7 +124,7 @@ t.test('a secret that nobody wants any more is forgotten, and a stop of the agen
   publish(handle.key, 'one', 'lease/1');
   publish(handle.key, 'two', 'lease/2');
   timeline.stepped(
-    group(handle.key, 2, { result: 'failed', failure: new LatchkeyError('aborted', 'the agent stops') }),
+    stepOf(handle.key, 2, { result: 'failed', failure: new LatchkeyError('aborted', 'the agent stops') }),
   );
   t.strictSame(
     timeline.of(handle.key)[0]?.steps.map(({ step }) => step),

@@ -1,4 +1,4 @@
-// One group's way through stage, check and commit. Fails for itself alone; what it leaves behind on failure is the old
+// One set's way through stage, check and commit. Fails for itself alone; what it leaves behind on failure is the old
 // files and nothing else.
 
 import { LatchkeyError } from '../../base/errors.ts';
@@ -15,12 +15,12 @@ import { createFifoServer, type FifoServer, type FifoValue } from '../disk/fifo-
 import { discardStaged, isStaged, type Output, type StagedFile, stageOutput } from '../disk/stage.ts';
 import { createStandardStream } from '../disk/standard-stream.ts';
 import { noteDrift } from '../drift/note-drift.ts';
-import { enterStep, type FileSet, groupNotifications, inOrder, type ManagedFile } from '../file-set.ts';
-import { outputsOf } from '../unit-output.ts';
+import { enterStep, type FileSet, inOrder, type ManagedFile, setNotifications } from '../file-set.ts';
+import { outputsOf } from '../outputs-of.ts';
 import { runChecked } from './checked-command.ts';
 import type { Limit } from './limit.ts';
 import type { NoteWritten, RenderObserver, RunCommand, SignalProcess } from './ports.ts';
-import { steppedGroup } from './stepped-group.ts';
+import { steppedSet } from './stepped-set.ts';
 import { nextStep, type Step, type StepResult } from './transaction-policy.ts';
 
 export interface TransactionTools {
@@ -30,7 +30,7 @@ export interface TransactionTools {
   readonly runCommand: RunCommand;
   readonly signalProcess: SignalProcess;
   readonly commit: CommitTools;
-  /** How many groups may use the disk at a time. */
+  /** How many sets may use the disk at a time. */
   readonly diskLimit: Limit;
   /** One notification of a kind at a time, across transactions. */
   readonly notifyLimit: (key: string) => Limit;
@@ -38,14 +38,14 @@ export interface TransactionTools {
   readonly noteWritten: NoteWritten | undefined;
   /** Aborted when the pipeline closes. */
   readonly signal: AbortSignal;
-  /** Reads and parses the template of a unit that has none yet; throws `template_invalid`. */
-  readonly load: (unit: ManagedFile) => Promise<TemplateConsumer>;
-  /** A group has come to another step. */
+  /** Reads and parses the template of a file that has none yet; throws `template_invalid`. */
+  readonly load: (file: ManagedFile) => Promise<TemplateConsumer>;
+  /** A set has come to another step. */
   readonly onStep: () => void;
 }
 
-export interface GroupRun {
-  readonly group: FileSet;
+export interface SetRun {
+  readonly set: FileSet;
   step: Step;
   readonly executions: Map<ManagedFile, Execution>;
   readonly staged: Map<ManagedFile, StagedFile[]>;
@@ -63,22 +63,22 @@ export interface GroupRun {
   readonly isNotifyOnly: boolean;
 }
 
-export function createRun(group: FileSet, tools: TransactionTools): GroupRun {
+export function createRun(set: FileSet, tools: TransactionTools): SetRun {
   let step: Step = 'retire';
-  if (group.notifiesFirst) step = 'notify';
-  else if (group.units.some((unit) => unit.isDirty)) step = 'stage';
-  else if (group.owed.size > 0) step = 'notify';
-  else if (group.owesSettle) step = 'settle';
-  const isNotifyOnly = group.notifiesFirst;
-  group.notifiesFirst = false;
-  enterStep(group, step, tools.clock);
-  return { ...createRehearsal(group), step, isNotifyOnly };
+  if (set.notifiesFirst) step = 'notify';
+  else if (set.files.some((file) => file.isDirty)) step = 'stage';
+  else if (set.owed.size > 0) step = 'notify';
+  else if (set.owesSettle) step = 'settle';
+  const isNotifyOnly = set.notifiesFirst;
+  set.notifiesFirst = false;
+  enterStep(set, step, tools.clock);
+  return { ...createRehearsal(set), step, isNotifyOnly };
 }
 
-/** A run that is not noted on the group: for drills. */
-export function createRehearsal(group: FileSet): GroupRun {
+/** A run that is not noted on the set: for drills. */
+export function createRehearsal(set: FileSet): SetRun {
   return {
-    group,
+    set,
     step: 'stage',
     executions: new Map(),
     staged: new Map(),
@@ -94,16 +94,16 @@ export function createRehearsal(group: FileSet): GroupRun {
 }
 
 /** Stage, check, commit, as far as it goes. */
-export async function prepareGroup(run: GroupRun, tools: TransactionTools): Promise<void> {
-  if (run.step === 'stage') await attempt(run, tools, () => tools.diskLimit(() => stageGroup(run, tools)));
-  if (run.step === 'check') await attempt(run, tools, () => checkGroup(run, tools));
-  if (run.step === 'commit') await attempt(run, tools, () => tools.diskLimit(() => commitGroup(run, tools)));
+export async function prepareSet(run: SetRun, tools: TransactionTools): Promise<void> {
+  if (run.step === 'stage') await attempt(run, tools, () => tools.diskLimit(() => stageSet(run, tools)));
+  if (run.step === 'check') await attempt(run, tools, () => checkSet(run, tools));
+  if (run.step === 'commit') await attempt(run, tools, () => tools.diskLimit(() => commitSet(run, tools)));
   if (run.step === 'failing') await Promise.all([...run.staged.values()].flat().map(discardStaged));
 }
 
 /** Runs the step and moves on by its result; what it throws is the run's failure. */
 export async function attempt(
-  run: GroupRun,
+  run: SetRun,
   tools: TransactionTools,
   work: () => Promise<StepResult>,
 ): Promise<void> {
@@ -118,30 +118,30 @@ export async function attempt(
   moveOn(run, result, tools);
 }
 
-export function moveOn(run: GroupRun, result: StepResult, tools: TransactionTools): void {
-  tools.observer.stepped?.(steppedGroup(run, result));
+export function moveOn(run: SetRun, result: StepResult, tools: TransactionTools): void {
+  tools.observer.stepped?.(steppedSet(run, result));
   run.step = nextStep(run.step, result, {
     canRollBack: canRollBack(run) && !tools.signal.aborted,
-    owesNotify: run.group.owed.size > 0,
+    owesNotify: run.set.owed.size > 0,
   });
-  enterStep(run.group, run.step, tools.clock);
+  enterStep(run.set, run.step, tools.clock);
   tools.onStep();
 }
 
-/** What the output of commands must not show: the values of everything that this group renders. */
-export function masksOf(group: FileSet, executions: ReadonlyMap<ManagedFile, Execution>): SecretValue[] {
-  const all = group.units.map((unit) => executions.get(unit) ?? unit.unsettled);
+/** What the output of commands must not show: the values of everything that this set renders. */
+export function masksOf(set: FileSet, executions: ReadonlyMap<ManagedFile, Execution>): SecretValue[] {
+  const all = set.files.map((file) => executions.get(file) ?? file.unsettled);
   return valuesOf(new Set(all.flatMap((execution) => [...(execution?.versions.values() ?? [])])));
 }
 
-async function stageGroup(run: GroupRun, tools: TransactionTools): Promise<StepResult> {
-  const dirty = inOrder(run.group.units).filter((unit) => unit.isDirty);
-  for (const unit of dirty) unit.consumer ??= await tools.load(unit);
+async function stageSet(run: SetRun, tools: TransactionTools): Promise<StepResult> {
+  const dirty = inOrder(run.set.files).filter((file) => file.isDirty);
+  for (const file of dirty) file.consumer ??= await tools.load(file);
   // One pass without waiting, so that all files of a set see the same versions.
-  for (const unit of dirty) execute(run, unit, tools);
+  for (const file of dirty) execute(run, file, tools);
   if ([...run.executions.values()].some((execution) => execution.missing.length > 0)) return 'missing';
   const results = await Promise.allSettled(
-    [...run.executions].map(([unit, execution]) => stageUnit(run, unit, execution, tools)),
+    [...run.executions].map(([file, execution]) => stageFile(run, file, execution, tools)),
   );
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
@@ -150,39 +150,39 @@ async function stageGroup(run: GroupRun, tools: TransactionTools): Promise<StepR
   return 'same';
 }
 
-function execute(run: GroupRun, unit: ManagedFile, tools: TransactionTools): void {
-  if (unit.consumer === undefined) return;
-  unit.isDirty = false;
+function execute(run: SetRun, file: ManagedFile, tools: TransactionTools): void {
+  if (file.consumer === undefined) return;
+  file.isDirty = false;
   try {
-    const execution = unit.consumer.execute();
-    unit.consumer.hold(execution, 'staged');
-    run.executions.set(unit, execution);
+    const execution = file.consumer.execute();
+    file.consumer.hold(execution, 'staged');
+    run.executions.set(file, execution);
   } catch (error) {
-    unit.isDirty = true;
+    file.isDirty = true;
     throw error;
   } finally {
-    tools.observer.executed?.(unit.config.destination);
+    tools.observer.executed?.(file.config.destination);
   }
 }
 
-async function stageUnit(
-  run: GroupRun,
-  unit: ManagedFile,
+async function stageFile(
+  run: SetRun,
+  file: ManagedFile,
   execution: Execution,
   tools: TransactionTools,
 ): Promise<void> {
-  const outputs = await outputsOf(unit.config, execution, tools.accounts);
+  const outputs = await outputsOf(file.config, execution, tools.accounts);
   const staged: StagedFile[] = [];
   const prints = new Map<string, FilePrint | undefined>();
   let wasMended = false;
   // Noted before the first is written, so that a failure of the second discards it.
-  run.staged.set(unit, staged);
+  run.staged.set(file, staged);
   for (const output of outputs) {
-    const isFifo = unit.config.fifo && output.destination === unit.config.destination;
-    if (isFifo && !(await stageFifo(run, unit, output, tools))) continue;
-    if (isFifo && unit.config.check === undefined) continue;
+    const isFifo = file.config.fifo && output.destination === file.config.destination;
+    if (isFifo && !(await stageFifo(run, file, output, tools))) continue;
+    if (isFifo && file.config.check === undefined) continue;
     // Nobody but the agent is named as its owner: another one is rid of it by a file of the agent's own.
-    const isTaken = unit.suspicion === 'owner' && output.uid === undefined;
+    const isTaken = file.suspicion === 'owner' && output.uid === undefined;
     const result = await stageOutput(output, {
       spareFolder: tools.commit.stateFolder,
       always: isFifo || isTaken,
@@ -193,72 +193,72 @@ async function stageUnit(
       wasMended ||= result.wasMended;
     }
     if (isFifo) continue;
-    const file = { path: output.destination, owner: output.uid };
-    const written = tools.noteWritten?.(file, output.bytes, execution.versions);
+    const place = { path: output.destination, owner: output.uid };
+    const written = tools.noteWritten?.(place, output.bytes, execution.versions);
     if (written !== undefined) run.written.push(written);
     output.bytes.fill(0);
   }
-  run.prints.set(unit, prints);
+  run.prints.set(file, prints);
   if (staged.length > 0) return;
-  run.staged.delete(unit);
-  noteMended(unit, wasMended, tools);
+  run.staged.delete(file);
+  noteMended(file, wasMended, tools);
 }
 
-function noteMended(unit: ManagedFile, wasMended: boolean, tools: TransactionTools): void {
+function noteMended(file: ManagedFile, wasMended: boolean, tools: TransactionTools): void {
   // The bytes were right, so it was no more than that.
-  if (wasMended && unit.suspicion !== undefined)
-    noteDrift(unit, unit.suspicion === 'owner' ? 'owner' : 'mode', false, tools);
+  if (wasMended && file.suspicion !== undefined)
+    noteDrift(file, file.suspicion === 'owner' ? 'owner' : 'mode', false, tools);
   else if (wasMended)
-    tools.logger.info({ destination: unit.config.destination }, 'owner or mode of the file mended');
-  unit.suspicion = undefined;
+    tools.logger.info({ destination: file.config.destination }, 'owner or mode of the file mended');
+  file.suspicion = undefined;
 }
 
 /** The files are as they were staged, or were so before. */
-function takePrints(run: GroupRun): void {
+function takePrints(run: SetRun): void {
   for (const written of run.written) written();
-  for (const [unit, prints] of run.prints) unit.prints = prints;
+  for (const [file, prints] of run.prints) file.prints = prints;
 }
 
 /** Whether the value differs from what readers of the FIFO get now. */
 async function stageFifo(
-  run: GroupRun,
-  unit: ManagedFile,
+  run: SetRun,
+  file: ManagedFile,
   output: Output,
   tools: TransactionTools,
 ): Promise<boolean> {
-  unit.fifo ??= await openFifo(unit, output, tools);
-  const previous = unit.fifo.current();
+  file.fifo ??= await openFifo(file, output, tools);
+  const previous = file.fifo.current();
   const { bytes, mode, uid, gid } = output;
   const isSame =
     previous?.bytes.equals(bytes) === true &&
     previous.mode === mode &&
     previous.uid === uid &&
     previous.gid === gid;
-  if (!isSame) run.fifos.set(unit, { next: { bytes, mode, uid, gid }, previous });
+  if (!isSame) run.fifos.set(file, { next: { bytes, mode, uid, gid }, previous });
   return !isSame;
 }
 
-async function openFifo(unit: ManagedFile, output: Output, tools: TransactionTools): Promise<FifoServer> {
+async function openFifo(file: ManagedFile, output: Output, tools: TransactionTools): Promise<FifoServer> {
   const { clock, logger } = tools;
   const stream = standardStreamOf(output.destination);
   if (stream !== undefined) return createStandardStream(stream);
   const destination = await findDestination(output);
-  const onRestored = (what: 'deleted' | 'content') => noteDrift(unit, what, false, tools);
+  const onRestored = (what: 'deleted' | 'content') => noteDrift(file, what, false, tools);
   return createFifoServer({ destination, clock, logger, onRestored });
 }
 
-/** All checks of the group: those of files that stay as they are see the destination. */
-export async function checkGroup(run: GroupRun, tools: TransactionTools): Promise<StepResult> {
-  const masks = masksOf(run.group, run.executions);
-  const units = inOrder(run.group.units);
-  const pairs: [string, string][] = units.map(({ config }, index) => [
+/** All checks of the set: those of files that stay as they are see the destination. */
+export async function checkSet(run: SetRun, tools: TransactionTools): Promise<StepResult> {
+  const masks = masksOf(run.set, run.executions);
+  const files = inOrder(run.set.files);
+  const pairs: [string, string][] = files.map(({ config }, index) => [
     `staged:${config.destination}`,
-    stagedPath(run, units[index]) ?? config.destination,
+    stagedPath(run, files[index]) ?? config.destination,
   ]);
   const done = new Set<string>();
-  for (const unit of units) {
-    const { check, destination, place, fifo } = unit.config;
-    const staged = stagedPath(run, unit);
+  for (const file of files) {
+    const { check, destination, place, fifo } = file.config;
+    const staged = stagedPath(run, file);
     if (check === undefined || (fifo && staged === undefined)) continue;
     const placeholders = { ...Object.fromEntries(pairs), staged: staged ?? destination, destination };
     const key = JSON.stringify([check.command, placeholders.staged, destination]);
@@ -276,36 +276,36 @@ export async function checkGroup(run: GroupRun, tools: TransactionTools): Promis
   return 'ok';
 }
 
-async function commitGroup(run: GroupRun, tools: TransactionTools): Promise<StepResult> {
-  const { group } = run;
-  const notifications = groupNotifications(group);
-  const owesSettle = group.units.some((unit) => unit.config.settle !== undefined);
-  const files: StagedFile[] = [];
-  for (const [unit, staged] of run.staged) {
-    for (const file of staged) {
+async function commitSet(run: SetRun, tools: TransactionTools): Promise<StepResult> {
+  const { set } = run;
+  const notifications = setNotifications(set);
+  const owesSettle = set.files.some((file) => file.config.settle !== undefined);
+  const ready: StagedFile[] = [];
+  for (const [file, staged] of run.staged) {
+    for (const one of staged) {
       // What was staged of a FIFO was for its check alone.
-      if (unit.config.fifo && file.destination === unit.config.destination) await discardStaged(file);
-      else files.push(file);
+      if (file.config.fifo && one.destination === file.config.destination) await discardStaged(one);
+      else ready.push(one);
     }
   }
-  if (files.length > 0) {
-    const canRestore = group.units.some((unit) => unit.config.onFailure === 'rollback');
-    const notify = notifications.size > 0 || owesSettle ? files.map((file) => file.destination) : [];
-    run.commit = await commitFiles({ files, canRestore, notify }, tools.commit);
-    for (const [unit, staged] of run.staged) {
-      const prints = run.prints.get(unit);
+  if (ready.length > 0) {
+    const canRestore = set.files.some((file) => file.config.onFailure === 'rollback');
+    const notify = notifications.size > 0 || owesSettle ? ready.map(({ destination }) => destination) : [];
+    run.commit = await commitFiles({ files: ready, canRestore, notify }, tools.commit);
+    for (const [file, staged] of run.staged) {
+      const prints = run.prints.get(file);
       for (const { destination, inPlace, identity } of staged) {
         prints?.set(destination, await printOfWritten(destination, inPlace ? undefined : identity));
       }
     }
   }
   takePrints(run);
-  await finishFailedRollbacks(group);
-  for (const [unit, { next }] of run.fifos) await unit.fifo?.offer(next);
-  group.owed.clear();
-  for (const [key, notification] of notifications) group.owed.set(key, notification);
-  group.owesSettle = owesSettle;
-  for (const [unit, execution] of run.executions) noteCommit(run, unit, execution, tools);
+  await finishFailedRollbacks(set);
+  for (const [file, { next }] of run.fifos) await file.fifo?.offer(next);
+  set.owed.clear();
+  for (const [key, notification] of notifications) set.owed.set(key, notification);
+  set.owesSettle = owesSettle;
+  for (const [file, execution] of run.executions) noteCommit(run, file, execution, tools);
   return 'ok';
 }
 
@@ -319,41 +319,41 @@ export async function finishFailedRollbacks({ failedRollbacks }: FileSet): Promi
   }
 }
 
-function noteCommit(run: GroupRun, unit: ManagedFile, execution: Execution, tools: TransactionTools): void {
-  unit.consumer?.hold(execution, 'committed');
-  unit.unsettled = execution;
-  unit.versions = new Map([...execution.versions].map(([key, version]) => [key, version.number]));
-  if (!run.staged.has(unit) && !run.fifos.has(unit)) return;
+function noteCommit(run: SetRun, file: ManagedFile, execution: Execution, tools: TransactionTools): void {
+  file.consumer?.hold(execution, 'committed');
+  file.unsettled = execution;
+  file.versions = new Map([...execution.versions].map(([key, version]) => [key, version.number]));
+  if (!run.staged.has(file) && !run.fifos.has(file)) return;
   // What is put right is no rotation: its secrets may be old.
-  const isRepair = unit.suspicion !== undefined;
-  if (unit.suspicion !== undefined) noteDrift(unit, unit.suspicion, false, tools);
-  unit.suspicion = undefined;
+  const isRepair = file.suspicion !== undefined;
+  if (file.suspicion !== undefined) noteDrift(file, file.suspicion, false, tools);
+  file.suspicion = undefined;
   const now = tools.clock.wall();
-  unit.committedAt = now;
+  file.committedAt = now;
   const newest = Math.max(...[...execution.versions.values()].map((version) => version.obtainedAt));
   const latencyMs = Number.isFinite(newest) && !isRepair ? Math.max(0, now - newest) : undefined;
-  if (latencyMs !== undefined) run.obtainedAt.set(unit, newest);
-  tools.observer.committed?.(unit.config.destination);
+  if (latencyMs !== undefined) run.obtainedAt.set(file, newest);
+  tools.observer.committed?.(file.config.destination);
   tools.logger.info(
     {
-      destination: unit.config.destination,
-      ...(run.group.set === undefined ? {} : { set: run.group.set }),
+      destination: file.config.destination,
+      ...(run.set.name === undefined ? {} : { set: run.set.name }),
       latency_ms: latencyMs,
     },
     'file committed',
   );
 }
 
-function canRollBack(run: GroupRun): boolean {
-  const { group, commit, fifos } = run;
-  if (!group.units.some((unit) => unit.config.onFailure === 'rollback')) return false;
+function canRollBack(run: SetRun): boolean {
+  const { set, commit, fifos } = run;
+  if (!set.files.some((file) => file.config.onFailure === 'rollback')) return false;
   if (commit === undefined && fifos.size === 0) return false;
   return commit?.hasPrevious !== false && [...fifos.values()].every(({ previous }) => previous !== undefined);
 }
 
-function stagedPath(run: GroupRun, unit: ManagedFile | undefined): string | undefined {
-  if (unit === undefined) return undefined;
-  return run.staged.get(unit)?.find((file) => file.destination === unit.config.destination)?.path;
+function stagedPath(run: SetRun, file: ManagedFile | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  return run.staged.get(file)?.find(({ destination }) => destination === file.config.destination)?.path;
 }
 
 /** For callers that must tell a stop of the agent from a failure. */

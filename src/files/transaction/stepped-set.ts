@@ -1,45 +1,45 @@
-// What observers are told of a step of a group of files.
+// What observers are told of a step of a set of files.
 import type { Execution } from '../../content/template-consumer.ts';
 import type { FileSet, ManagedFile } from '../file-set.ts';
-import type { SteppedGroup } from './ports.ts';
+import type { SteppedSet } from './ports.ts';
 import type { Step, StepResult } from './transaction-policy.ts';
 
 /** What a run is of that has come to the end of a step. */
 interface Steps {
-  readonly group: FileSet;
+  readonly set: FileSet;
   readonly step: Step;
   readonly executions: ReadonlyMap<ManagedFile, Execution>;
   readonly failure: { readonly step: Step; readonly error: unknown } | undefined;
 }
 
 /** Most of it is made when somebody asks: a start of a thousand files is no rotation, and nobody does. */
-export function steppedGroup(run: Steps, result: StepResult): SteppedGroup {
+export function steppedSet(run: Steps, result: StepResult): SteppedSet {
   const { step, failure } = run;
-  const { set, units } = run.group;
+  const { name, files } = run.set;
   return {
-    set,
+    name,
     step,
     result,
     failure: failure?.step === step ? failure.error : undefined,
     get destinations() {
-      return units.map(({ config }) => config.destination);
+      return files.map(({ config }) => config.destination);
     },
     get versions() {
       return versionsIn(run, step);
     },
     get isWanted() {
-      return units.some(({ config }) => asksFor(config, step));
+      return files.some(({ config }) => asksFor(config, step));
     },
   };
 }
 
-function versionsIn({ group, executions }: Steps, step: Step): Map<string, number | undefined> {
+function versionsIn({ set, executions }: Steps, step: Step): Map<string, number | undefined> {
   const versions = new Map<string, number | undefined>();
-  for (const unit of group.units) {
-    const used = executions.get(unit)?.versions;
+  for (const file of set.files) {
+    const used = executions.get(file)?.versions;
     if (used !== undefined) for (const [key, { number }] of used) versions.set(key, number);
-    else if (step === 'stage') for (const key of unit.consumer?.keys() ?? []) versions.set(key, undefined);
-    else for (const [key, number] of unit.versions) versions.set(key, number);
+    else if (step === 'stage') for (const key of file.consumer?.keys() ?? []) versions.set(key, undefined);
+    else for (const [key, number] of file.versions) versions.set(key, number);
   }
   return versions;
 }
