@@ -2,6 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import { runProgram } from '../support/cli.ts';
+import { missing } from '../support/missing.ts';
+import { testFolder } from '../support/test-folder.ts';
 
 t.test('bash sources it, and offers what there is', async (t) => {
   const { stdout, stderr, code } = await runProgram(t, ['completion', 'bash']);
@@ -28,6 +30,41 @@ t.test('bash sources it, and offers what there is', async (t) => {
   ]);
   t.strictSame(complete('latchkey', 'drill', 'app', '--kind', 'r'), ['rotation', 'revocation']);
   t.strictSame(complete('latchkey', 'status', '--config', ''), [], 'files are offered by the shell');
+});
+
+const zsh = { skip: missing('zsh', ['zsh', '--version']) };
+
+t.test('zsh sources it, and offers what there is', zsh, async (t) => {
+  const { stdout } = await runProgram(t, ['completion', 'zsh']);
+  // What zsh would show stands in its own `compadd`, which works only while somebody types.
+  const script = `compdef() { :; }; compadd() { shift; print -l -- "$@"; }; _files() { print -- FILES; }
+    ${stdout}
+    words=("$@"); CURRENT=$#; _latchkey`;
+  const complete = (...words: string[]) => {
+    const run = spawnSync('zsh', ['-f', '-c', script, 'zsh', ...words], { encoding: 'utf8' });
+    t.equal(run.stderr, '');
+    return run.stdout.split('\n').filter((word) => word !== '');
+  };
+  t.ok(complete('latchkey', '').includes('validate'));
+  t.ok(complete('latchkey', 'validate', '').includes('--online'));
+  t.strictSame(complete('latchkey', 'drill', 'app', '--kind', ''), ['rotation', 'outage', 'revocation']);
+  t.strictSame(complete('latchkey', 'status', '--config', ''), ['FILES']);
+});
+
+const fish = { skip: missing('fish', ['fish', '--version']) };
+
+t.test('fish sources it, and offers what there is', fish, async (t) => {
+  const { stdout } = await runProgram(t, ['completion', 'fish']);
+  const complete = (line: string) => {
+    const script = `${stdout}\ncomplete -C ${JSON.stringify(line)}`;
+    const run = spawnSync('fish', ['--no-config', '-c', script], { encoding: 'utf8', cwd: testFolder(t) });
+    t.equal(run.stderr, '');
+    return run.stdout.split('\n').flatMap((offer) => (offer === '' ? [] : [offer.split('\t')[0]]));
+  };
+  t.strictSame(complete('latchkey val'), ['validate']);
+  t.strictSame(complete('latchkey validate --on'), ['--online']);
+  t.strictSame(complete('latchkey drill app --kind r'), ['revocation', 'rotation']);
+  t.strictSame(complete('latchkey access te'), ['test']);
 });
 
 t.test('every command of the help is in each of them', async (t) => {

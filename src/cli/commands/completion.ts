@@ -42,6 +42,14 @@ complete -o default -F _latchkey latchkey
 
 function zshText(commands: readonly DescribedCommand[]): string {
   const cases = commands.map((one) => `    ${one.name}) compadd -- ${afterCommand(one)} ;;\n`);
+  const values = commands.flatMap(({ name, options }) =>
+    options
+      .filter(({ takesValue }) => takesValue)
+      .map((one) => {
+        const offered = one.choices.length === 0 ? '_files' : `compadd -- ${one.choices.join(' ')}`;
+        return `    '${name} --${one.name}') ${offered}; return ;;\n`;
+      }),
+  );
   return `#compdef latchkey
 # latchkey for zsh: source <(latchkey completion zsh)
 _latchkey() {
@@ -49,6 +57,8 @@ _latchkey() {
     compadd -- ${commands.map(({ name }) => name).join(' ')}
     return
   fi
+  case "\${words[2]} \${words[CURRENT-1]}" in
+${values.join('')}  esac
   case "\${words[2]}" in
 ${cases.join('')}  esac
   _files

@@ -23,7 +23,7 @@ export async function runDemo({ once, open }: { once: boolean; open: boolean }):
     const page = await startDemoPage(stage, stop.signal);
     cleanup.defer(() => page.close());
     say(
-      `\nopen this in a browser; the link works once, and for ten minutes; Ctrl-C ends the demo\n\n  ${page.link}`,
+      `\nopen this in a browser; the link works once, and for ten minutes; Ctrl-C ends the demo\n\n  ${page.link}\n\nnext, your own vault: docs/guides/own-vault.md`,
     );
     const removePage = open ? openInBrowser(page.link) : undefined;
     if (removePage !== undefined) cleanup.defer(removePage);
