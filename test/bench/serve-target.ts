@@ -1,11 +1,12 @@
-// A server for test/bench/serve.ts in a process of its own: `latchkey` (access, audit and ledger on) or `bare`, a plain
-// node:http server that answers the bytes it is told to. Prints its addresses as one line of JSON, ends with stdin.
+// A server for test/bench/serve.ts in a process of its own: `latchkey` (access, audit and ledger on), `unaudited` (the same
+// without an audit file) or `bare`, a plain node:http server that answers the bytes it is told to. Prints its addresses as one
+// line of JSON, ends with stdin.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createAuditLog } from '../../src/audit/audit-log.ts';
+import { createAuditLog, createSilentAudit } from '../../src/audit/audit-log.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { createSystemClock } from '../../src/base/time/clock.ts';
 import { defaultEntryPolicy } from '../../src/store/entry.ts';
@@ -19,12 +20,13 @@ export interface TargetAddresses {
 }
 
 const [mode, answerText] = process.argv.slice(2);
-const started = mode === 'bare' ? await startBare(answerText ?? '') : await startLatchkey();
+const started =
+  mode === 'bare' ? await startBare(answerText ?? '') : await startLatchkey(mode !== 'unaudited');
 process.stdout.write(`${JSON.stringify(started.addresses)}\n`);
 process.stdin.resume();
 process.stdin.on('end', () => void started.close().then(() => process.exit(0)));
 
-async function startLatchkey() {
+async function startLatchkey(isAudited: boolean) {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-bench-'));
   const clock = createSystemClock();
   const settings = {
@@ -34,7 +36,7 @@ async function startLatchkey() {
     keepFiles: 1,
   } as const;
   const serving = await startServing({
-    audit: createAuditLog({ settings, clock, logger: silentLogger }),
+    audit: isAudited ? createAuditLog({ settings, clock, logger: silentLogger }) : createSilentAudit(),
     rules: {
       strict: true,
       rules: [

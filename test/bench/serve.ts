@@ -1,5 +1,6 @@
 // Cached lookups against a bare node:http server that answers the same bytes: ratios of requests a second within one
-// run, unix socket and loopback TCP, 1 and 32 connections. `node test/bench/serve.ts [--seconds 0.5] [--rounds 9]`.
+// run, unix socket and loopback TCP, 1 and 32 connections. `node test/bench/serve.ts [--seconds 0.5] [--rounds 9]`;
+// `--beside unaudited` compares with itself without an audit file, `--busy 4` lets as many endless loops run beside.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -20,6 +21,8 @@ export interface ServeFigure {
   readonly bareCpuUs: number;
 }
 
+type Beside = 'bare' | 'unaudited';
+
 const folder = import.meta.dirname;
 
 /** Rounds alternate between the two servers, so that a busy machine slows both. */
@@ -27,18 +30,14 @@ export async function benchServe(options: {
   seconds: number;
   rounds: number;
   path: string;
+  beside: Beside;
 }): Promise<ServeFigure[]> {
   const load = startPart('serve-load.ts', []);
   const latchkey = startPart('serve-target.ts', ['latchkey'], shippedFlags());
   const parts = [load, latchkey];
   try {
     const addresses = JSON.parse(await latchkey.nextLine()) as TargetAddresses;
-    const sample = await ask(options.path, { socketPath: addresses.unix });
-    const { date: _date, connection: _connection, 'keep-alive': _keepAlive, ...kept } = sample.headers;
-    const bare = startPart('serve-target.ts', [
-      'bare',
-      JSON.stringify({ headers: titled(kept), body: sample.text }),
-    ]);
+    const bare = await startOther(options.beside, options.path, addresses);
     parts.push(bare);
     const bareAddresses = JSON.parse(await bare.nextLine()) as TargetAddresses;
     const figures: ServeFigure[] = [];
@@ -46,7 +45,8 @@ export async function benchServe(options: {
       for (const connections of [1, 32]) {
         const job = (target: TargetAddresses): LoadJob => ({
           target: transport === 'unix' ? { path: target.unix } : { port: target.port, host: '127.0.0.1' },
-          request: requestText(options.path, transport, addresses.token),
+          // The bare server has none of its own, and reads as much.
+          request: requestText(options.path, transport, target.token || addresses.token),
           connections,
           durationMs: options.seconds * 1000,
         });
@@ -71,6 +71,14 @@ export async function benchServe(options: {
   } finally {
     for (const part of parts) part.end();
   }
+}
+
+/** What ours is compared with; a bare server answers what ours does. */
+async function startOther(beside: Beside, path: string, { unix }: TargetAddresses): Promise<Part> {
+  if (beside === 'unaudited') return startPart('serve-target.ts', [beside], shippedFlags());
+  const sample = await ask(path, { socketPath: unix });
+  const { date: _date, connection: _connection, 'keep-alive': _keepAlive, ...kept } = sample.headers;
+  return startPart('serve-target.ts', [beside, JSON.stringify({ headers: titled(kept), body: sample.text })]);
 }
 
 export interface CrowdFigure {
@@ -193,21 +201,30 @@ if (import.meta.main) {
       seconds: { type: 'string', default: '0.5' },
       rounds: { type: 'string', default: '9' },
       path: { type: 'string', default: '/secrets/stripe' },
+      beside: { type: 'string', default: 'bare' },
+      busy: { type: 'string', default: '0' },
     },
   });
   const { seconds, rounds, path } = values;
+  const beside = values.beside === 'unaudited' ? 'unaudited' : 'bare';
+  const loops = Array.from({ length: Number(values.busy) }, () =>
+    spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }),
+  );
   const show = ({ requestsPerSecond, p50Us, p99Us, failures }: LoadResult): string =>
     `${requestsPerSecond}/s p50 ${p50Us} µs p99 ${p99Us} µs${failures > 0 ? ` ${failures} FAILED` : ''}`;
-  for (const figure of await benchServe({ seconds: Number(seconds), rounds: Number(rounds), path })) {
+  const options = { seconds: Number(seconds), rounds: Number(rounds), path };
+  for (const figure of await benchServe({ ...options, beside })) {
     const { transport, connections, latchkey, bare, ratio, latchkeyCpuUs, bareCpuUs } = figure;
     process.stdout.write(
-      `${transport} ${connections}: latchkey ${show(latchkey)} | bare ${show(bare)} | ratio ${ratio.toFixed(2)}` +
+      `${transport} ${connections}: latchkey ${show(latchkey)} | ${beside} ${show(bare)} | ratio ${ratio.toFixed(2)}` +
         ` | processor ${latchkeyCpuUs.toFixed(1)} to ${bareCpuUs.toFixed(1)} µs a request\n`,
     );
   }
-  for (const { active, idle, result, residentMiB } of await benchCrowd({ seconds: Number(seconds), path })) {
+  const crowd = beside === 'bare' ? await benchCrowd(options) : [];
+  for (const { active, idle, result, residentMiB } of crowd) {
     process.stdout.write(
       `${active} active, ${idle} idle: ${show(result)} | resident ${Math.round(residentMiB)} MiB\n`,
     );
   }
+  for (const loop of loops) loop.kill();
 }
