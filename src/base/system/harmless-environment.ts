@@ -4,19 +4,36 @@
 const names = ['PATH', 'HOME', 'LANG', 'LC_*', 'TZ', 'TERM'];
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** With the variables of `more`, too: `AWS_*` is all that start so. */
+/** With the variables of `more`, too: `AWS_*` is all that start so; and without those that `!VAULT_*` names. */
 export function harmlessEnvironment(
   own: Readonly<NodeJS.ProcessEnv>,
   more: readonly string[] = [],
 ): Record<string, string> {
-  const wanted = [...names, ...more];
+  const wanted = [...names, ...more.filter((pattern) => !pattern.startsWith('!'))].map(matcherOf);
+  const unwanted = more
+    .filter((pattern) => pattern.startsWith('!'))
+    .map((pattern) => matcherOf(pattern.slice(1)));
   const environment: Record<string, string> = { PATH: defaultPath };
   for (const [name, value] of Object.entries(own)) {
-    if (value !== undefined && wanted.some((pattern) => fits(name, pattern))) environment[name] = value;
+    const isWanted = wanted.some((fits) => fits(name)) && !unwanted.some((fits) => fits(name));
+    if (value !== undefined && isWanted) environment[name] = value;
   }
   return environment;
 }
 
-function fits(name: string, pattern: string): boolean {
-  return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+/** `*`, `?` and `[a-z]` as in names of files. */
+function matcherOf(pattern: string): (name: string) => boolean {
+  if (!/[*?[\\]/.test(pattern)) return (name) => name === pattern;
+  const source = pattern.replace(/\\.|\[[^\]]+\]|[\s\S]/g, (part) => {
+    if (part === '*') return '.*';
+    if (part === '?') return '.';
+    return part.length > 1 ? part : part.replace(/[$()*+.?[\\\]^{|}]/, '\\$&');
+  });
+  try {
+    const whole = new RegExp(`^(?:${source})$`, 's');
+    return (name) => whole.test(name);
+  } catch {
+    // A range the wrong way round: nothing is meant by it.
+    return () => false;
+  }
 }

@@ -75,7 +75,12 @@ const variableExpected = 'the name of a variable, without =';
 const variable = z.string(variableExpected).check(z.regex(/^[^=\0]+$/, variableExpected));
 const passed = z
   .string(variableExpected)
-  .check(z.regex(/^[^=\0*]*\*?$/, 'the name of a variable, or the start of names with * at its end'));
+  .check(
+    z.regex(
+      /^!?[^=\0]+$/,
+      'the name of a variable, or a pattern of names such as AWS_*, with ! before what is kept back',
+    ),
+  );
 
 const stop = section({
   signal: doc(z.prefault(signalName(), 'TERM'), 'What asks it to end.'),
@@ -111,7 +116,7 @@ export const processSchema = section({
   ),
   pass_env: doc(
     z.prefault(z.array(passed, 'a list of names'), []),
-    'Variables taken over from the agent, beside PATH, HOME, LANG, LC_*, TZ and TERM; `AWS_*` takes all that start so.',
+    'Variables taken over from the agent, beside PATH, HOME, LANG, LC_*, TZ and TERM; `AWS_*` takes all that start so, `!VAULT_*` leaves out what would be taken.',
   ),
   working_dir: doc(z.optional(text()), "Where it starts; default: the agent's folder."),
   user: doc(

@@ -89,3 +89,12 @@ t.test('env in a template sees the settings after the environment', async (t) =>
   t.match(asTemplate({}).templates.env, { CONSUL_HTTP_SSL: 'false', CONSUL_HTTP_SSL_VERIFY: 'true' });
   t.match(asTemplate({ VAULT_SKIP_VERIFY: 'true' }).templates.env, { VAULT_SKIP_VERIFY: 'true' });
 });
+
+t.test('what a program may not have is kept from it', async (t) => {
+  const exec =
+    'exec { command = ["x"] env { allowlist = ["A*"] whitelist = ["B"] denylist = ["AWS_*"] blacklist = ["C"] } }';
+  t.match(asTemplate({}, exec).processes, [{ passEnv: ['A*', 'B', '!AWS_*', '!C'] }]);
+  t.match(asTemplate({}, 'exec { command = ["x"] env { denylist = ["VAULT_*"] } }').processes, [
+    { passEnv: ['*', '!VAULT_*'] },
+  ]);
+});

@@ -28,6 +28,25 @@ t.test('passes on a short list and nothing else', async (t) => {
   });
 });
 
+t.test('leaves out what is kept back, and takes patterns', async (t) => {
+  const passed = (...patterns: string[]) =>
+    Object.keys(baseEnvironment(own, patterns))
+      .filter((name) => /^(?:AWS|EDIT|VAULT|NOTIFY)/.test(name))
+      .sort()
+      .join(' ');
+  t.equal(passed('*', '!VAULT_*', '!*SOCKET'), 'AWSOME AWS_PROFILE AWS_REGION EDITOR');
+  t.equal(passed('AWS_*', '!AWS_REGION'), 'AWS_PROFILE');
+  t.equal(passed('AWS?OME', 'AWS?*'), 'AWSOME AWS_PROFILE AWS_REGION');
+  t.equal(passed('[EN]*'), 'EDITOR NOTIFY_SOCKET');
+  t.equal(passed('[Z-A]*', 'A.*', 'AWS'), '');
+  t.equal(baseEnvironment(own, ['!TERM', '!LC_*'])['TERM'], undefined);
+  t.equal(
+    baseEnvironment(own, ['!PATH'])['PATH']?.includes('/usr/bin'),
+    true,
+    'where programs are stays known',
+  );
+});
+
 t.test('passes on what the config names, by name or by start', async (t) => {
   const { PATH, AWS_REGION, AWS_PROFILE, AWSOME, EDITOR } = baseEnvironment(own, [
     'AWS_*',

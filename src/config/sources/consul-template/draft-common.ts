@@ -201,22 +201,16 @@ function draftEnvironment(
   path: readonly (string | number)[],
   context: DraftContext,
 ): void {
-  const { draft, report } = context;
+  const { draft } = context;
   const allowed = env?.allowed?.value ?? [];
   const isClean = isPristine || env?.pristine?.value === true;
-  const passed = isClean ? [] : allowed.length > 0 ? [...allowed] : ['*'];
+  const denied = (env?.denied?.value ?? []).map((pattern) => `!${pattern}`);
+  const passed = isClean ? [] : [...(allowed.length > 0 ? allowed : ['*']), ...denied];
   draft.set([...path, 'pass_env'], passed, env?.pristine?.origin ?? nowhereIn(context));
   for (const pair of env?.custom?.value ?? []) {
     const at = pair.indexOf('=');
     const origin = env?.custom?.origin ?? nowhereIn(context);
     if (at > 0) draft.set([...path, 'env', pair.slice(0, at)], pair.slice(at + 1), origin);
-  }
-  if (env?.denied !== undefined && env.denied.value.length > 0) {
-    report.note(
-      'differs',
-      env.denied.origin,
-      'is ignored: name what the program may have with allowlist instead',
-    );
   }
 }
 

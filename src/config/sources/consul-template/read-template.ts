@@ -74,7 +74,7 @@ export function readTemplate(record: Record): SaidTemplate {
     errorFatal: record.flag('error_fatal'),
     leftDelimiter: record.text('left_delimiter'),
     rightDelimiter: record.text('right_delimiter'),
-    deniedFunctions: record.words('function_denylist') ?? record.words('function_blacklist'),
+    deniedFunctions: bothWords(record.words('function_denylist'), record.words('function_blacklist')),
     sandboxPath: record.text('sandbox_path'),
     wait: record.wait('wait'),
   };
@@ -131,10 +131,19 @@ function readExecEnv(record: Record): SaidExecEnv {
   const env: SaidExecEnv = {
     origin: record.origin,
     pristine: record.flag('pristine'),
-    allowed: record.words('allowlist') ?? record.words('whitelist'),
-    denied: record.words('denylist') ?? record.words('blacklist'),
+    allowed: bothWords(record.words('allowlist'), record.words('whitelist')),
+    denied: bothWords(record.words('denylist'), record.words('blacklist')),
     custom: record.words('custom'),
   };
   record.end();
   return env;
+}
+
+/** Of today's name and an older one; what both say adds up. */
+function bothWords(
+  today: Said<readonly string[]> | undefined,
+  before: Said<readonly string[]> | undefined,
+): Said<readonly string[]> | undefined {
+  if (today === undefined || before === undefined) return today ?? before;
+  return { value: [...today.value, ...before.value], origin: today.origin };
 }
