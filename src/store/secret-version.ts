@@ -7,7 +7,7 @@ import {
   JsonNumber,
   type JsonObject,
   type JsonValue,
-  parseJson,
+  parseJsonBytes,
   stringifyJson,
 } from '../base/text/json.ts';
 
@@ -68,16 +68,13 @@ export function shownVersion(version: Pick<SecretVersion, 'versionId' | 'number'
 
 type WithContent = Pick<SecretAnswer, 'content'>;
 
-/** Each content is parsed once, whoever asks, for as long as somebody holds it. */
-const parsedContents = new WeakMap<SecretContent, JsonObject>();
-
 /**
  * The whole answer in the shape of Vault's API; that of another upstream is made up: `{"data": fields}`. Never changed by
  * those who get it. Throws when the content is not a JSON object; upstreams hand over only those that are.
  */
 export function parseBody({ content }: WithContent): JsonObject {
   if (content.form !== 'vault') return { data: secretFields({ content }) };
-  return parseOnce(content, () => parseObject(content.body));
+  return parseObject(content.body);
 }
 
 /** `parseBody` as the bytes that a client of Vault gets: upstream's own where it is a Vault. */
@@ -88,8 +85,8 @@ export function bodyBytes({ content }: WithContent): Buffer {
 
 /** The secret's own fields; empty when the answer has no data. Never changed by those who get them. */
 export function secretFields({ content }: WithContent): JsonObject {
-  if (content.form === 'fields') return parseOnce(content, () => parseObject(content.json));
-  if (content.form === 'bytes') return parseOnce(content, () => fieldOf(content.value));
+  if (content.form === 'fields') return parseObject(content.json);
+  if (content.form === 'bytes') return fieldOf(content.value);
   const data = parseBody({ content })['data'];
   const fields = content.shape === 'kv2' && isJsonObject(data) ? data['data'] : data;
   return isJsonObject(fields) ? fields : {};
@@ -99,24 +96,22 @@ export function fieldsContent(fields: JsonObject): SecretContent {
   return { form: 'fields', json: SecretValue.fromText(stringifyJson(fields)) };
 }
 
-function parseOnce(content: SecretContent, parse: () => JsonObject): JsonObject {
-  const known = parsedContents.get(content);
-  if (known !== undefined) return known;
-  const parsed = parse();
-  parsedContents.set(content, parsed);
-  return parsed;
-}
-
 function parseObject(json: SecretValue): JsonObject {
-  const value = parseJson(json.text());
+  const value = parseJsonBytes(json.bytes());
   if (!isJsonObject(value)) throw new TypeError('the answer of an upstream is not a JSON object');
   return value;
 }
 
-/** A value without a name is `value`; one that is no text is `secret_binary` in base64. */
+const fieldsOfBytes = new WeakMap<SecretValue, JsonObject>();
+
+/** A value without a name is `value`; one that is no text is `secret_binary` in base64. Made once, whoever asks. */
 function fieldOf(value: SecretValue): JsonObject {
+  const known = fieldsOfBytes.get(value);
+  if (known !== undefined) return known;
   const bytes = value.bytes();
-  return isUtf8(bytes) ? { value: value.text() } : { secret_binary: bytes.toString('base64') };
+  const fields = isUtf8(bytes) ? { value: value.text() } : { secret_binary: bytes.toString('base64') };
+  fieldsOfBytes.set(value, fields);
+  return fields;
 }
 
 /**

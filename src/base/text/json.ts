@@ -29,6 +29,20 @@ export function parseJson(text: string): JsonValue {
   return parseJsonText(text, keepText) as JsonValue;
 }
 
+const parsedBytes = new WeakMap<Buffer, JsonValue>();
+
+/**
+ * As `parseJson`, once for as long as somebody holds these bytes, which nobody changes: an answer is looked at by the one who
+ * asks, by what is made of it, and by those who use that. Nor may anybody change what they get.
+ */
+export function parseJsonBytes(bytes: Buffer): JsonValue {
+  const known = parsedBytes.get(bytes);
+  if (known !== undefined) return known;
+  const value = parseJson(bytes.toString('utf8'));
+  parsedBytes.set(bytes, value);
+  return value;
+}
+
 /** Writes JSON with each `JsonNumber` as it came. */
 export function stringifyJson(value: JsonValue): string {
   return JSON.stringify(value);

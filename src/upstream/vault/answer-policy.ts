@@ -1,6 +1,6 @@
 // What Vault's answers mean: is the server as a whole away, or is it this request that is refused, and why.
 import type { IncomingHttpHeaders } from 'node:http';
-import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
+import { isJsonObject, type JsonObject, parseJsonBytes } from '../../base/text/json.ts';
 import { UpstreamError } from '../../base/upstream-error.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
 import { retryAfterMs } from '../http/retry-after.ts';
@@ -18,7 +18,7 @@ const longestMessage = 300;
 export function answerJson(answer: Pick<VaultAnswer, 'body'>): JsonObject | undefined {
   if (answer.body.length === 0) return undefined;
   try {
-    const value = parseJson(answer.body.toString('utf8'));
+    const value = parseJsonBytes(answer.body);
     return isJsonObject(value) ? value : undefined;
   } catch {
     // The error of the parser quotes its input, which may be a secret.
