@@ -58,6 +58,8 @@ function createParser(
       const built = builder(argv);
       for (const [words, does] of examples[command.split(' ')[0] ?? ''] ?? [])
         built.example(`$0 ${words}`, does);
+      // It works there too, and is said once, with the commands.
+      built.hide('version');
       understood = { ...understood, signature: command, options: optionsOf(built) };
       return built;
     };

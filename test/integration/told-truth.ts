@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import t from 'tap';
-import { startAgent } from '../support/cli.ts';
+import { runProgram, startAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { startPlainAgent } from '../support/plain-agent.ts';
 import { testFolder } from '../support/test-folder.ts';
@@ -88,4 +88,33 @@ t.test('every answer writes a secret without an end the same way', async (t) => 
     const { text } = await agent.ask(path);
     t.strictSame([...new Set(text.match(/"expires_at": ?[^,}]*/g))], ['"expires_at":null'], path);
   }
+});
+
+t.test('one numbering of versions, whoever tells of them', async (t) => {
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  for (const word of ['one', 'two', 'three']) await vault.writeSecret('secret/app', { word });
+  const destination = join(folder, 'word');
+  const agent = startAgent(t, {
+    folder,
+    vault,
+    config: {
+      secrets: { app: { path: 'secret/app' } },
+      files: [{ contents: '{{ field "app" "word" }}', destination }],
+    },
+  });
+  await agent.untilReady();
+  const ask = async (...args: string[]) => {
+    const { stdout, stderr } = await runProgram(t, [...args, '--socket', agent.socket]);
+    return stdout + stderr;
+  };
+  const { secrets } = JSON.parse((await agent.ask('/status')).text);
+  t.match(secrets, [{ version: 3, consumers: [{ consumer: `file:${destination}`, version: 3 }] }]);
+  t.match(await ask('explain', 'app'), /version 3, obtained[\s\S]*held by file:\S+: version 3/);
+  t.match(await ask('explain', destination), /version 3 in the file, 3 now/);
+  t.match(await ask('who-has', 'app'), /file:\S+ +3 +current/);
+  t.match(await ask('timeline', 'app'), /^app \(version 3\)/);
+  t.match(await ask('get', 'app'), /"version":3/);
+  t.match(await ask('get', 'ap'), /there is no secret named "ap"; did you mean app\?/);
+  t.match(await ask('get', 'app', 'wrod'), /did you mean "word"\?/);
 });

@@ -29,6 +29,6 @@ export function secretStatus({ entry, names, holders, wallNow }: SecretStatusInp
     calls_a_day: callsADay(entry),
     next: next === undefined ? null : { action: next.action, at: apiTime(next.at), why: next.why },
     error: error === undefined ? null : { ...error, since: apiTime(error.since) },
-    consumers: [...holders].map(([consumer, { number }]) => ({ consumer, version: number })),
+    consumers: [...holders].map(([consumer, version]) => ({ consumer, version: shownVersion(version) })),
   };
 }

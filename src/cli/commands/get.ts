@@ -1,7 +1,9 @@
 // `latchkey get NAME [FIELD]`: one secret from the running agent, on stdout and nothing else there.
 import { fstatSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { LatchkeyError } from '../../base/errors.ts';
+import { routes } from '../../api/routes.ts';
+import type { SecretsAnswer } from '../../api/secrets.ts';
+import { describeError, errorCode, LatchkeyError } from '../../base/errors.ts';
 import { askAgentOrThrow, getFromAgent, socketPathFrom } from '../../client/local-client.ts';
 import { tolerateBrokenOutput, writeOut } from '../broken-output.ts';
 import { reportFailure } from '../exit-code.ts';
@@ -32,15 +34,33 @@ export async function runGet({ name, field, json, socket, config }: GetOptions):
   if (name === '' || field === '') throw new LatchkeyError('usage', 'get: expected NAME [FIELD], got ""');
   const parts = field === undefined ? [name] : [name, field];
   const ask = mayWaitInKernel() ? getFromAgent : askAgentOrThrow;
-  const { body } = await ask({
-    socketPath:
-      config === undefined || socket !== undefined
-        ? socketPathFrom(socket)
-        : await (await import('../config-socket.ts')).socketPathOfConfig(config),
-    path: `/secrets/${parts.map(encodeURIComponent).join('/')}`,
-  });
+  const socketPath =
+    config === undefined || socket !== undefined
+      ? socketPathFrom(socket)
+      : await (await import('../config-socket.ts')).socketPathOfConfig(config);
+  const path = `/secrets/${parts.map(encodeURIComponent).join('/')}`;
+  const { body } = await Promise.resolve()
+    .then(() => ask({ socketPath, path }))
+    .catch(async (error: unknown) => {
+      const near = errorCode(error) === 'not_found' ? await nearestName(socketPath, name) : undefined;
+      if (near === undefined) throw error;
+      throw new LatchkeyError('not_found', describeError(error), { remedy: `did you mean ${near}?` });
+    });
   writeOut(shownOf(body, { isField: field !== undefined, isJson: json === true }));
   return 0;
+}
+
+/** Of the names that this caller may read; undefined: it is one of them, or none is near. */
+async function nearestName(socketPath: string, name: string): Promise<string | undefined> {
+  try {
+    const { body } = await askAgentOrThrow({ socketPath, path: routes.secrets.path });
+    const { secrets } = JSON.parse(body.toString('utf8')) as SecretsAnswer;
+    const names = secrets.map((one) => one.name);
+    if (names.includes(name)) return undefined;
+    return (await import('../../base/text/nearest.ts')).nearest(name, names);
+  } catch {
+    return undefined; // the answer that there is says enough
+  }
 }
 
 /** No handler in JavaScript has its turn meanwhile: none that ends the command, none that looks after a debugger's door. */
