@@ -212,6 +212,7 @@ async function drawAudit(): Promise<void> {
   const { trouble, records } = (await answer.json()) as AuditAnswer;
   const empty = byId('audit-empty');
   empty.textContent = trouble ?? (records.length === 0 ? 'Nobody has asked for a secret yet.' : '');
+  byId('audit-note').hidden = trouble !== null;
   const body = byId('audit-rows');
   const holder = body.closest('table');
   if (holder !== null) holder.hidden = records.length === 0;
@@ -248,6 +249,13 @@ function auditMayDiffer({ audit }: PageHead): void {
   );
 }
 
+/** A table without rows tells nobody what it is for. */
+function showWhetherEmpty(): void {
+  const isEmpty = secrets.items.size === 0;
+  byId('secrets-empty').hidden = !isEmpty;
+  for (const part of byId('secrets').querySelectorAll<HTMLElement>('.filter, table')) part.hidden = isEmpty;
+}
+
 function takePatch(patch: PagePatch): void {
   for (const [, one] of patch.head?.set ?? []) {
     drawHead(one);
@@ -257,6 +265,7 @@ function takePatch(patch: PagePatch): void {
   take(secrets, patch.secrets);
   for (const [key] of patch.secrets?.set ?? []) if (secrets.details.has(key)) openDetail(key);
   if (secrets.details.size > 0) draw(secrets, new Set());
+  showWhetherEmpty();
   take(files, patch.files);
   take(processes, patch.processes);
   take(upstreams, patch.upstreams);
