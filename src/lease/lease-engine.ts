@@ -3,22 +3,21 @@
 
 import { LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { orAborted } from '../base/time/aborted.ts';
 import { type Clock, wallAt } from '../base/time/clock.ts';
 import { createChangePoint } from '../base/time/until.ts';
-import type { Entry, EntryPolicy } from '../store/entry.ts';
+import type { EntryPolicy } from '../store/entry.ts';
 import type { HeldLease, Loan } from '../store/loan.ts';
-import { createReference } from '../store/reference.ts';
 import type { ReadableSource } from '../store/secret-reading.ts';
-import type { SecretVersion } from '../store/secret-version.ts';
 import type { Store } from '../store/store.ts';
 import { sweepAtExit } from './book/exit-sweep.ts';
 import { holdLease } from './book/held-lease.ts';
 import { createLeaseBook } from './book/lease-book.ts';
-import type { LeaseState, OwnedLease } from './book/owned-lease.ts';
+import type { LeaseState } from './book/owned-lease.ts';
 import { createUsage, type Usage } from './book/usage.ts';
 import { createClockJump } from './clock-jump.ts';
 import { createClockWatch } from './clock-watch.ts';
+import { createEntryListener } from './entry-listener.ts';
+import { createLeaseEnds, type LeaseEnds } from './lease-ends.ts';
 import type { LeaseObserver } from './lease-observer.ts';
 import { createHandOver } from './run/hand-over.ts';
 import { createLastRun } from './run/last-run.ts';
@@ -26,13 +25,10 @@ import { createRunMemory } from './run/run-memory.ts';
 import type { StateFile } from './run/state-file.ts';
 import { createWrittenValues, type WrittenValues } from './run/written-values.ts';
 import { createSourceTable } from './source-table.ts';
+import { type AskingTracks, createAskingTracks } from './track/asking-tracks.ts';
 import { lastingOf, revokeUnleased } from './track/end-old.ts';
 import { createMintFloor } from './track/mint-floor.ts';
-import type { AskMode, AskResult } from './track/one-at-a-time.ts';
-import { noSuchEntry, type RotateOptions, type RotateResult, rotateTrack } from './track/rotate-track.ts';
 import { defaultScheduleLimits, type ScheduleLimits } from './track/schedule-policy.ts';
-import type { SecretTrack } from './track/secret-track.ts';
-import { isMinted } from './track/secret-view.ts';
 import { createSharedTimers } from './track/shared-timers.ts';
 import { createTellNews } from './track/tell-news.ts';
 import { createTrackTable } from './track/track-table.ts';
@@ -63,10 +59,6 @@ export interface EngineLimits {
   readonly lastRunGraceMs: number;
 }
 
-export interface RefreshResult extends AskResult {
-  readonly key: string;
-}
-
 export interface LeaseStatus {
   readonly key: string;
   readonly upstream: string;
@@ -77,34 +69,11 @@ export interface LeaseStatus {
   readonly onExit: EntryPolicy['onExit'];
 }
 
-export interface LeaseEngine extends Usage {
+export interface LeaseEngine extends Usage, AskingTracks, LeaseEnds {
   /** Begins with the entries that the store has, and follows it from then on. */
   start(): void;
-  /**
-   * Asks upstream now, for all entries or for these. Static secrets are read; of leased ones a renewable lease is renewed
-   * (so that one which was revoked elsewhere is found and replaced), another is kept. `replace` asks for new credentials
-   * at the named entries. The signal only ends the waiting.
-   */
-  refresh(
-    keys?: readonly string[],
-    options?: { signal?: AbortSignal; replace?: boolean },
-  ): Promise<RefreshResult[]>;
-  /**
-   * Makes another credential or certificate for each of these entries now, whatever the mint floor says, as a rotation
-   * like any other: users get the new one before the old one goes. Nothing is made where upstream only stores the secret.
-   * With `revokeNow` it resolves when the old one is gone, or could not be revoked; what has no lease is revoked by it too.
-   */
-  rotate(keys: readonly string[], options?: RotateOptions): Promise<RotateResult[]>;
-  /** An event says that `path` (as the API spells it) changed. */
-  changedUpstream(upstream: string, path: string): void;
-  /** These may have changed: static ones are polled now, nothing is made. `isTold` from outside: at once, also the first time. */
-  lookAgain(keys: readonly string[], options?: { isTold: boolean }): void;
   /** What failed because upstream was away is tried again soon: most urgent first, the rest spread. */
   upstreamRecovered(upstream: string): void;
-  /** These leases end at `endsAt` (wall time) at the latest, and no renewal moves that: the token behind them ends. */
-  leasesEnd(upstream: string, leaseIds: readonly string[], endsAt: number): void;
-  /** A caller has revoked these leases: what came with them is over, and another credential may be made at once. */
-  leasesRevoked(upstream: string, leaseIds: readonly string[]): void;
   /** Leases of one that has gone, or has another under its name, are renewed and revoked there until they are gone. */
   setUpstreams(upstreams: ReadonlyMap<string, ReadableSource>): void;
   /** For the next run: these bytes with these versions are about to be in a file; calls what is returned when they are. */
@@ -147,7 +116,6 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
   const life = new AbortController();
   const written = createWrittenValues(() => memory.save());
   const handOver = options.handOver && createHandOver({ ...options.handOver, written });
-  let stopListening: (() => void) | undefined;
 
   const news = createChangePoint();
   const sources = createSourceTable(options.upstreams, news.tell);
@@ -199,100 +167,17 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     signal: life.signal,
   });
 
-  function closed(entry: Entry, versions: readonly SecretVersion[]): void {
-    memory.closed(entry.key);
-    tracks.leave(entry);
-    for (const version of versions) {
-      const lease = leaseOf(entry, version);
-      if (lease !== undefined) abandon(lease, entry);
-    }
-    tracks.sweep();
-  }
-
-  function abandon(lease: OwnedLease, entry: Entry): void {
-    book.setPolicy(lease, entry.policy);
-    book.abandon(lease, entry.key);
-  }
-
-  function leaseOf(entry: Entry, version: SecretVersion): OwnedLease | undefined {
-    return version.lease === undefined ? undefined : book.find(entry.reference.upstream, version.lease.id);
-  }
-
-  function unheld(entry: Entry, version: SecretVersion): void {
-    const lease = leaseOf(entry, version);
-    if (lease === undefined) return;
-    book.setPolicy(lease, entry.policy);
-    book.leave(lease, entry.key);
-  }
-
-  function policyChanged(entry: Entry): void {
-    for (const lease of book.leases()) if (lease.users.has(entry.key)) book.setPolicy(lease, entry.policy);
-    tracks.ofEntry(entry.key)?.replan();
-    memory.save();
-  }
+  const entries = createEntryListener({ store, book, tracks, memory, lastRun });
+  const ends = createLeaseEnds({ clock, book, sources, floor, tracks });
+  const asking = createAskingTracks({ ...ending, random, tracks, lookAtClock: watch.check });
 
   function quiesce(): void {
     memory.freeze();
-    stopListening?.();
-    stopListening = undefined;
+    entries.leave();
   }
 
   function upstreamRecovered(upstream: string): void {
     for (const track of tracks.ofUpstream(upstream)) track.upstreamRecovered();
-  }
-
-  function keysOf({ users }: OwnedLease): string[] {
-    return [...users].flatMap((user) => tracks.ofEntry(user)?.canonicalKey() ?? []);
-  }
-
-  function leasesEnd(upstream: string, leaseIds: readonly string[], endsAt: number): void {
-    const end = clock.now() + (endsAt - clock.wall());
-    for (const leaseId of leaseIds) {
-      const lease = book.find(upstream, leaseId);
-      if (lease === undefined) continue;
-      book.capEnd(lease, end);
-      for (const key of keysOf(lease)) {
-        // No loop of mints: a reload made this upstream end, once; and a token whose end is told ahead lived its life. One
-        // that was refused may be refused again in a moment.
-        if (lease.issuer !== sources.find(upstream)) floor.forgive(key);
-        else if (end > clock.now()) floor.shorten(key, end);
-      }
-    }
-    for (const track of tracks.ofUpstream(upstream)) track.replan();
-  }
-
-  async function rotate(
-    keys: readonly string[],
-    { revokeNow = false, signal }: RotateOptions = {},
-  ): Promise<RotateResult[]> {
-    watch.check();
-    const { wanted, unknown } = tracks.ofEntries(keys);
-    const asked = Promise.all([...wanted].map(([track, own]) => rotateTrack(track, own, revokeNow, ending)));
-    const results = await (signal === undefined ? asked : orAborted(asked, signal));
-    const failed = { outcome: 'failed', isChanged: false, old: 'none' } as const;
-    return [...results.flat(), ...unknown.map((key) => ({ key, ...failed, error: noSuchEntry(key) }))];
-  }
-
-  async function refreshTrack(
-    keys: readonly string[],
-    track: SecretTrack,
-    mode: AskMode,
-  ): Promise<RefreshResult[]> {
-    const result = await track.ask(mode, 'interactive', 'asked');
-    return keys.map((key) => ({ key, ...result }));
-  }
-
-  async function refresh(
-    keys?: readonly string[],
-    { signal, replace = false }: { signal?: AbortSignal; replace?: boolean } = {},
-  ): Promise<RefreshResult[]> {
-    watch.check();
-    const { wanted, unknown } = tracks.ofEntries(keys ?? tracks.entryKeys());
-    const mode = replace && keys !== undefined ? 'replace' : 'check';
-    const asked = Promise.all([...wanted].map(([track, own]) => refreshTrack(own, track, mode)));
-    const results = await (signal === undefined ? asked : orAborted(asked, signal));
-    const failed = unknown.map((key): RefreshResult => ({ key, outcome: 'failed', error: noSuchEntry(key) }));
-    return [...results.flat(), ...failed];
   }
 
   return {
@@ -302,50 +187,14 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
         lastRun.adopt(left.leases, memory.resumeLogins(left));
         handOver?.adopt(left.values);
       }
-      for (const entry of store.entries()) tracks.join(entry);
-      stopListening = store.listen({
-        opened: tracks.join,
-        closed,
-        unheld,
-        changed(entry, version) {
-          lastRun.published(entry.key);
-          memory.changed(entry.key, version);
-        },
-        policyChanged,
-      });
+      entries.follow();
       watch.start();
     },
-    refresh,
-    rotate,
+    ...asking,
     noteWritten: written.note,
     remember: () => memory.save(),
-    changedUpstream(upstream, path) {
-      const at = clock.now();
-      const canonical = sources.find(upstream)?.canonicalKey(createReference({ upstream, path }));
-      for (const track of tracks.ofUpstream(upstream)) {
-        const plain = sources.find(upstream)?.canonicalKey({ ...track.reference, parameters: {} });
-        if (plain !== canonical && track.reference.path !== path) continue;
-        const { value } = track.view();
-        if (value !== undefined && isMinted(value.kind)) continue;
-        clock.setTimer(300 * random(), () => void track.ask('check', 'background', 'push', at));
-      }
-    },
-    lookAgain(keys, { isTold } = { isTold: false }) {
-      for (const track of new Set(keys.map((key) => tracks.ofEntry(key)))) {
-        const value = track?.view().value;
-        if (value === undefined ? isTold : !isMinted(value.kind))
-          void track?.ask('check', isTold ? 'interactive' : 'background', isTold ? 'hook' : 'together');
-      }
-    },
     upstreamRecovered,
-    leasesEnd,
-    leasesRevoked(upstream, leaseIds) {
-      for (const leaseId of leaseIds) {
-        const lease = book.find(upstream, leaseId);
-        for (const key of lease === undefined ? [] : keysOf(lease)) floor.forgive(key);
-      }
-      leasesEnd(upstream, leaseIds, clock.wall());
-    },
+    ...ends,
     setUpstreams(upstreams) {
       const affected = [...tracks.all()].filter(
         ({ reference: { upstream } }) => upstreams.get(upstream) !== sources.find(upstream),

@@ -1,7 +1,7 @@
 // `latchkey refresh`, `POST /refresh` and SIGUSR1: upstream is asked now, and what came of it is told for each secret.
 import type { RefreshOutcome } from '../../api/admin.ts';
 import { describeError, errorCode } from '../../base/errors.ts';
-import type { RefreshResult } from '../../lease/lease-engine.ts';
+import type { RefreshResult } from '../../lease/track/asking-tracks.ts';
 import type { Entry } from '../../store/entry.ts';
 import type { Core } from '../wire.ts';
 import { findEntry, shownPath } from './find-entry.ts';

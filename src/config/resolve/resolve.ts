@@ -95,17 +95,7 @@ function resolveSecret(
   upstreams: readonly UpstreamConfig[],
   context: ResolveContext,
 ): SecretConfig {
-  const upstream = context.upstreamOf(value.upstream, place);
-  if (upstream === undefined) {
-    const known = [...context.upstreamNames];
-    context.problems.add(
-      place,
-      known.length === 0
-        ? 'there is no upstream to ask; add one under upstreams or set $VAULT_ADDR'
-        : `missing upstream, expected one of ${known.join(', ')}`,
-      'key',
-    );
-  }
+  const upstream = upstreamOfSecret(value, place, context);
   if (value.refresh !== undefined && value.refresh < 100)
     context.problems.add(place.at('refresh'), 'expected at least 100ms');
   const asked = upstreams.find((one) => one.name === upstream);
@@ -130,6 +120,21 @@ function resolveSecret(
     onExit: value.on_exit,
     isRequired: value.required,
   };
+}
+
+function upstreamOfSecret(value: SecretInput, place: Place, context: ResolveContext): string | undefined {
+  const upstream = context.upstreamOf(value.upstream, place);
+  if (upstream === undefined) {
+    const known = [...context.upstreamNames];
+    context.problems.add(
+      place,
+      known.length === 0
+        ? 'there is no upstream to ask; add one under upstreams or set $VAULT_ADDR'
+        : `missing upstream, expected one of ${known.join(', ')}`,
+      'key',
+    );
+  }
+  return upstream;
 }
 
 /** What its upstream would answer only when it is asked. */

@@ -1,7 +1,7 @@
 // Runs the state of one secret: its members in the store, its timer, its requests. What an event means is decided in
 // track-state.ts, when to ask in schedule-policy.ts.
 
-import { type Timer, wallAt } from '../../base/time/clock.ts';
+import { wallAt } from '../../base/time/clock.ts';
 import { defaultEntryPolicy, type EntryPolicy, mergePolicies } from '../../store/entry.ts';
 import type { Notice, NoticedBy } from '../../store/notice.ts';
 import type { Reference } from '../../store/reference.ts';
@@ -11,6 +11,7 @@ import type { OwnedLease } from '../book/owned-lease.ts';
 import { type IssuedValue, issuedValue, restoredValue } from '../run/hand-over.ts';
 import { expiryAt, isOutage, stateOnFailure } from './failure-policy.ts';
 import { type AskMode, type AskResult, closing, createAsking } from './one-at-a-time.ts';
+import { createPlannedTimer } from './planned-timer.ts';
 import {
   noticedBy,
   orExpire,
@@ -77,11 +78,14 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
   const repeatable = new AbortController();
   let { canonicalKey } = options;
   let state: TrackState = initialState;
-  let plan: PlannedStep | undefined;
-  let timer: Timer | undefined;
   /** `parked`: its time had come while upstream was away. */
   let phase: 'idle' | 'awaiting' | 'parked' | 'stopped' = 'idle';
 
+  const timer = createPlannedTimer({
+    ...{ clock, store, members, timers: options.timers },
+    isWanted: () => phase !== 'stopped' && members.size > 0,
+    onTime,
+  });
   const requests = createSecretRequests({ ...options, repeatable: repeatable.signal });
   const asking = createAsking({
     isStopped: () => phase === 'stopped',
@@ -150,14 +154,8 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
   // The timer.
 
   function set(next: PlannedStep | undefined): void {
-    timer?.cancel();
-    timer = undefined;
     if (phase === 'parked') phase = 'idle';
-    plan = next;
-    const shown = next && { action: next.action, at: wallAt(clock, next.at), why: next.why };
-    for (const key of members) store.plan(key, shown);
-    const isTimed = next !== undefined && Number.isFinite(next.at) && phase !== 'stopped' && members.size > 0;
-    if (isTimed) timer = options.timers.at(next.at, onTimer);
+    timer.set(next);
   }
 
   function replan(): void {
@@ -178,16 +176,13 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
     set(at === undefined ? undefined : { action: 'expire', at, why: 'the answer of upstream is awaited' });
   }
 
-  function onTimer(): void {
-    const now = clock.now();
-    // Timers of the platform may be early, and are shorter than some plans.
-    if (plan === undefined || now < plan.at) set(plan);
-    else if (plan.action === 'expire') {
+  function onTime(plan: PlannedStep): void {
+    if (plan.action === 'expire') {
       apply({ type: 'ended' });
       if (phase === 'awaiting') set(undefined);
       else replan();
       // While upstream is away each asks once, to say why and to begin to grow stale; that costs upstream nothing.
-    } else if (sources.isAway(reference.upstream) && state.failure !== undefined) park(now);
+    } else if (sources.isAway(reference.upstream) && state.failure !== undefined) park(clock.now());
     else void asking.ask('due', isUrgent(view()) ? 'interactive' : 'background', noticedBy(plan, view()));
   }
 

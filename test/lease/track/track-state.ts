@@ -60,8 +60,8 @@ t.test('an answer is published, a failure is told once, and so is its end', asyn
   ]);
   t.strictSame(wishes, [
     ['publish'],
-    ['tell failed', 'fail stale'],
-    ['fail stale'],
+    ['tell failed', 'fail denied'],
+    ['fail denied'],
     ['tell recovered', 'publish'],
     ['publish'],
   ]);
