@@ -21,6 +21,8 @@ export interface Located {
   nameOf?(path: Path): string | undefined;
   /** A token that the file of another tool holds: its own rules allow that. */
   readonly token?: SecretValue | undefined;
+  /** Certificates to trust that it holds, in PEM. */
+  readonly authority?: string | undefined;
   /** Keys of a cloud, as the token. */
   readonly cloudKeys?: CloudKeys | undefined;
   /** Where relative paths start; default: the folder of the file. */

@@ -86,12 +86,15 @@ t.test('a certificate or a token within the file is not dropped without a word',
   const vault = (inside: string) =>
     `vault {\n  address = "https://v:8200"\n  ${inside}\n}\ntemplate {\n  contents = "x"\n  destination = "y"\n}\n`;
   const read = (inside: string) => migrate([{ file: '/etc/consul-template.hcl', text: vault(inside) }]);
-  t.throws(() => read('ssl { ca_cert_bytes = "PEM" }'), {
-    message: /ca_cert_bytes.*file of its own.*ca_cert/,
-  });
-  t.throws(() => read('k8s_service_account_token = "jwt"'), {
-    message: /k8s_service_account_token.*k8s_service_account_token_path/,
-  });
+  for (const [inside, name] of [
+    ['ssl { ca_cert_bytes = "PEM" }', 'vault.ssl.ca_cert_bytes'],
+    ['k8s_auth_role_name = "r"\nk8s_service_account_token = "hidden"', 'vault.k8s_service_account_token'],
+  ] as const) {
+    const { yaml, notes } = read(inside);
+    const told = notes.find(({ origin }) => origin.name === name);
+    t.match(told, { kind: 'differs', message: /put it into a file|does not come into latchkey\.yaml/ });
+    t.notMatch(yaml, /hidden/);
+  }
   t.doesNotThrow(() => read('k8s_service_account_token = ""'));
 });
 

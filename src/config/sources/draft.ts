@@ -17,6 +17,8 @@ export interface Draft {
   append(path: Path, value: unknown, origin: Origin | undefined): void;
   /** A token that the other tool's file holds. */
   keepToken(token: SecretValue): void;
+  /** Certificates to trust that it holds, in PEM. */
+  keepAuthority(pem: string): void;
   /** Keys of a cloud that it holds. */
   keepCloudKeys(keys: CloudKeys): void;
   source(files: readonly string[]): ConfigSource;
@@ -38,6 +40,7 @@ export function createDraft(file: string, folder: string): Draft {
   const root: Record<string, unknown> = {};
   const origins = new Map<string, Origin>();
   let token: SecretValue | undefined;
+  let authority: string | undefined;
   let cloudKeys: CloudKeys | undefined;
 
   function put(path: Path, value: unknown, origin: Origin): void {
@@ -90,6 +93,9 @@ export function createDraft(file: string, folder: string): Draft {
     keepToken(value) {
       token = value;
     },
+    keepAuthority(pem) {
+      authority = pem;
+    },
     keepCloudKeys(keys) {
       cloudKeys = keys;
     },
@@ -97,6 +103,7 @@ export function createDraft(file: string, folder: string): Draft {
       file,
       files,
       token,
+      authority,
       cloudKeys,
       folder,
       value: root,

@@ -44,8 +44,9 @@ export function draftClientVariables(variables: ClientVariables): void {
   if (flagOf('VAULT_SRV_LOOKUP', variables) === true)
     note('VAULT_SRV_LOOKUP', 'is ignored: no SRV record is asked for; name host and port as the address');
   flagOf('VAULT_DISABLE_REDIRECTS', variables);
+  const authority = variable('VAULT_CACERT_BYTES');
+  if (authority && !variable('VAULT_CACERT')) draft.keepAuthority(authority);
   for (const [name, file] of [
-    ['VAULT_CACERT_BYTES', 'VAULT_CACERT'],
     ['VAULT_CLIENT_CERT_BYTES', 'VAULT_CLIENT_CERT'],
     ['VAULT_CLIENT_KEY_BYTES', 'VAULT_CLIENT_KEY'],
   ] as const) {

@@ -42,7 +42,9 @@ function resolveTls(
     const missing = certFile === undefined ? 'cert_file' : 'key_file';
     context.problems.add(at, `missing ${missing}: a client certificate needs both cert_file and key_file`);
   }
+  const { authority } = place.source;
   return {
+    ...(authority === undefined ? {} : { inline: { ca: authority } }),
     caFile: context.optionalPathAt(at, tls.ca_file) ?? variable('VAULT_CACERT'),
     caPath: context.optionalPathAt(at, tls.ca_path) ?? variable('VAULT_CAPATH'),
     certFile,

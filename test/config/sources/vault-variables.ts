@@ -37,7 +37,7 @@ t.test('what their client calls wrong is wrong here', async (t) => {
     ['VAULT_SRV_LOOKUP', 'perhaps', /expected true or false/],
     ['VAULT_DISABLE_REDIRECTS', 'yes', /expected true or false/],
     ['VAULT_SKIP_VERIFY', 'on', /expected true or false/],
-    ['VAULT_CACERT_BYTES', '-----BEGIN', /put it into a file and name that in VAULT_CACERT/],
+    ['VAULT_CLIENT_CERT_BYTES', '-----BEGIN', /put it into a file and name that in VAULT_CLIENT_CERT/],
   ];
   for (const [name, value, message] of bad) {
     for (const load of [asAgent, asTemplate])
@@ -96,5 +96,19 @@ t.test('what a program may not have is kept from it', async (t) => {
   t.match(asTemplate({}, exec).processes, [{ passEnv: ['A*', 'B', '!AWS_*', '!C'] }]);
   t.match(asTemplate({}, 'exec { command = ["x"] env { denylist = ["VAULT_*"] } }').processes, [
     { passEnv: ['*', '!VAULT_*'] },
+  ]);
+});
+
+t.test('certificates and a token that stand in the file or a variable are used', async (t) => {
+  const file =
+    'vault { ssl { ca_cert_bytes = "PEM" } k8s_auth_role_name = "r" k8s_service_account_token = "jwt" }';
+  const [upstream] = asTemplate({ VAULT_TOKEN: '' }, file).upstreams;
+  t.match(upstream, { tls: { inline: { ca: 'PEM' } }, auth: { method: 'kubernetes', role: 'r' } });
+  const auth =
+    upstream?.kind === 'vault' && upstream.auth.method === 'kubernetes' ? upstream.auth : undefined;
+  t.equal(auth?.token?.text(), 'jwt');
+  t.match(asAgent({ VAULT_CACERT_BYTES: 'PEM' }).upstreams, [{ tls: { inline: { ca: 'PEM' } } }]);
+  t.match(asAgent({ VAULT_CACERT_BYTES: 'PEM', VAULT_CACERT: '/f' }).upstreams, [
+    { tls: { inline: undefined, caFile: '/f' } },
   ]);
 });

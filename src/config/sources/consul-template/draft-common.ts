@@ -49,6 +49,15 @@ export function draftVaultClient(vault: SaidVaultClient | undefined, context: Dr
   set(['namespace'], vault?.namespace);
   const ssl = vault?.ssl;
   set(['tls', 'ca_file'], ssl?.caCert, true);
+  const authority = said(ssl?.caCert) === undefined ? said(ssl?.caBytes) : undefined;
+  if (authority !== undefined) {
+    draft.keepAuthority(authority.value);
+    context.report.note(
+      'differs',
+      authority.origin,
+      'comes into latchkey.yaml for templates and commands alone: put it into a file, and name that in tls.ca_file',
+    );
+  }
   set(['tls', 'ca_path'], ssl?.caPath, true);
   set(['tls', 'cert_file'], ssl?.cert, true);
   // A file that holds both is named once.
@@ -91,6 +100,14 @@ function draftToken(vault: SaidVaultClient | undefined, context: DraftContext, o
   if (role !== undefined && role !== '' && !env['VAULT_TOKEN']) {
     set('method', 'kubernetes', vault?.kubernetesRole?.origin);
     set('role', role);
+    const jwt = said(vault?.kubernetesToken)?.value ?? env['VAULT_K8S_SERVICE_ACCOUNT_TOKEN'];
+    if (jwt) draft.keepToken(SecretValue.fromText(jwt));
+    if (vault?.kubernetesToken !== undefined)
+      report.note(
+        'differs',
+        vault.kubernetesToken.origin,
+        'does not come into latchkey.yaml: it ends one day, and its file has the next one',
+      );
     set(
       'path',
       resolve(
@@ -149,13 +166,14 @@ function draftEnvironmentOf(
   set('VAULT_CLIENT_KEY', vault?.ssl?.key?.value);
   set('VAULT_CAPATH', vault?.ssl?.caPath?.value);
   set('VAULT_CACERT', vault?.ssl?.caCert?.value);
+  set('VAULT_CACERT_BYTES', vault?.ssl?.caBytes?.value);
   set('VAULT_TLS_SERVER_NAME', vault?.ssl?.serverName?.value);
 }
 
 /** Where a block says nothing of it, by whether it says anything that needs it. */
 function isTlsWanted(ssl: SaidSsl | undefined): boolean {
   if (ssl?.enabled !== undefined) return ssl.enabled.value;
-  const texts = [ssl?.cert, ssl?.caCert, ssl?.caPath, ssl?.key, ssl?.serverName];
+  const texts = [ssl?.cert, ssl?.caCert, ssl?.caBytes, ssl?.caPath, ssl?.key, ssl?.serverName];
   return texts.some((text) => said(text) !== undefined) || ssl?.verify !== undefined;
 }
 

@@ -68,7 +68,9 @@ export function readNomad(record: Record, report: Report): void {
   if (nomad === undefined) return;
   for (const key of ['address', 'namespace', 'token', 'auth_username', 'auth_password']) nomad.text(key);
   nomad.flag('enabled');
-  readRetry(nomad);
+  // Their reader takes the block for a list there, and no list.
+  if (readRetry(nomad))
+    report.problem(nomad.origin, 'has a block retry, which consul-template itself refuses here; remove it');
   readSsl(nomad);
   readTransport(nomad);
   nomad.end();
@@ -86,7 +88,6 @@ function readVaultClient(record: Record, report: Report): SaidVaultClient {
   if (readTransport(record))
     report.note('ignored', record.origin, 'transport is ignored: connections are looked after');
   record.text('client_user_agent');
-  refuseInline(record, 'k8s_service_account_token', 'k8s_service_account_token_path', report);
   const threshold = record.float('lease_renewal_threshold');
   if (threshold !== undefined)
     report.note('differs', threshold.origin, 'is ignored: a lease is renewed at two thirds');
@@ -101,25 +102,24 @@ function readVaultClient(record: Record, report: Report): SaidVaultClient {
     unwrapToken: record.flag('unwrap_token'),
     defaultLease: record.duration('default_lease_duration'),
     kubernetesRole: record.text('k8s_auth_role_name'),
+    kubernetesToken: record.text('k8s_service_account_token'),
     kubernetesTokenPath: record.text('k8s_service_account_token_path'),
     kubernetesMount: record.text('k8s_service_mount_path'),
-    ssl: readSsl(record, report),
+    ssl: readSsl(record),
   };
   record.end();
   return client;
 }
 
-/** Without `report` of a server that is not asked here. */
-function readSsl(owner: Record, report?: Report): SaidSsl | undefined {
+function readSsl(owner: Record): SaidSsl | undefined {
   const record = owner.record('ssl');
   if (record === undefined) return undefined;
-  if (report === undefined) record.text('ca_cert_bytes');
-  else refuseInline(record, 'ca_cert_bytes', 'ca_cert', report);
   const ssl: SaidSsl = {
     origin: record.origin,
     enabled: record.flag('enabled'),
     verify: record.flag('verify'),
     caCert: record.text('ca_cert'),
+    caBytes: record.text('ca_cert_bytes'),
     caPath: record.text('ca_path'),
     cert: record.text('cert'),
     key: record.text('key'),
@@ -127,16 +127,6 @@ function readSsl(owner: Record, report?: Report): SaidSsl | undefined {
   };
   record.end();
   return ssl;
-}
-
-/** What the file itself holds there would be lost without a word, and another taken instead. */
-function refuseInline(record: Record, key: string, pathKey: string, report: Report): void {
-  const said = record.text(key);
-  if (said === undefined || said.value === '') return;
-  report.problem(
-    said.origin,
-    `is not read from the file itself; put it into a file of its own and name that with ${pathKey}`,
-  );
 }
 
 function readRetry(owner: Record): boolean {

@@ -46,6 +46,7 @@ export interface SaidVaultClient
     unwrapToken: boolean;
     defaultLease: number;
     kubernetesRole: string;
+    kubernetesToken: string;
     kubernetesTokenPath: string;
     kubernetesMount: string;
   }> {
@@ -58,6 +59,7 @@ export interface SaidSsl
     enabled: boolean;
     verify: boolean;
     caCert: string;
+    caBytes: string;
     caPath: string;
     cert: string;
     key: string;

@@ -9,11 +9,12 @@ export function createJwtMethod(config: JwtConfig, context: AuthContext): AuthMe
   const { path } = config;
   const [isRemoved, removesTarget] =
     config.method === 'jwt' ? [config.removeFile, config.removesTarget ?? false] : [false, false];
+  const held = config.method === 'kubernetes' ? config.token : undefined;
   const file = createUsedUpFile({ option: 'auth.path', path, isRemoved, removesTarget }, context);
   return {
-    files: [path],
+    files: held === undefined ? [path] : [],
     async credentials() {
-      const jwt = await file.read();
+      const jwt = held ?? (await file.read());
       return { kind: 'login', path: 'login', body: { role: config.role, jwt: jwt.text() } };
     },
     accepted: file.accepted,

@@ -49,7 +49,13 @@ export type AuthConfig = AuthCommon &
         readonly removeFile: boolean;
         readonly removesTarget?: boolean;
       }
-    | { readonly method: 'kubernetes'; readonly role: string; readonly path: string }
+    | {
+        readonly method: 'kubernetes';
+        readonly role: string;
+        readonly path: string;
+        /** Where another tool's file holds it; else it is read from `path`. */
+        readonly token?: SecretValue | undefined;
+      }
     | { readonly method: 'cert'; readonly name: string | undefined }
     | {
         readonly method: 'userpass' | 'ldap';

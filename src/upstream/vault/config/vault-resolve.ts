@@ -127,7 +127,13 @@ function resolveAuth(auth: AuthInput, place: Place, context: ResolveContext): Au
       };
     }
     case 'kubernetes':
-      return { ...common, method: 'kubernetes', role: auth.role, path: context.pathAt(place, auth.path) };
+      return {
+        ...common,
+        method: 'kubernetes',
+        role: auth.role,
+        path: context.pathAt(place, auth.path),
+        token: place.source.token,
+      };
     case 'cert':
       return { ...common, method: 'cert', name: auth.name };
     case 'userpass':
