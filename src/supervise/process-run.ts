@@ -77,6 +77,8 @@ export function createProcessRun(options: ProcessRunOptions): ProcessRun {
   let running: RunningProcess | undefined;
   let starts = 0;
   let lastExit: ProcessExit | undefined;
+  /** Why it could not be started the last time. */
+  let notStarted: string | undefined;
 
   async function run(variables: Variables, reason: StartReason): Promise<Ending> {
     // Before the start, while the values are those that were read: it may take a moment, and then they may be others.
@@ -85,9 +87,12 @@ export function createProcessRun(options: ProcessRunOptions): ProcessRun {
     try {
       running = await begin(variables, reason);
     } catch (error) {
+      const message = describeError(error);
+      // Once for each cause: it is tried again and again, and stands in `status`.
       if (options.isForeground !== true)
-        logger.error({ error: describeError(error) }, 'process cannot be started');
-      show('backoff', describeError(error));
+        logger[message === notStarted ? 'debug' : 'error']({ error: message }, 'process cannot be started');
+      notStarted = message;
+      show('backoff', message);
       return { kind: 'not_started' };
     }
     return watch(running);
@@ -95,6 +100,7 @@ export function createProcessRun(options: ProcessRunOptions): ProcessRun {
 
   async function begin(variables: Variables, reason: StartReason): Promise<RunningProcess> {
     const begun = await beginProcess(wanted.config, variables, options);
+    notStarted = undefined;
     starts += 1;
     logger[isLooping(row) ? 'debug' : 'info']({ pid: begun.child.pid, reason }, 'process started');
     observer?.started?.(name, reason);

@@ -1,10 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { LatchkeyError } from '../../src/base/errors.ts';
 import { apply } from '../support/apply.ts';
+import { recordLogs } from '../support/record-logs.ts';
 import { startSupervisor, stateOf, waitForState } from '../support/start-supervisor.ts';
 import { createTestEnvironment, isAlive, processConfig } from '../support/test-environment.ts';
+import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 t.test('says what is wrong with a template, and starts the others', async (t) => {
@@ -114,4 +116,27 @@ t.test('with force the variables are made again, and only other values restart a
     'the restart',
     () => supervisor.status()[0]?.pid !== pid && stateOf(supervisor) === 'running',
   );
+});
+
+t.test('a program that is not there is told once, and again when something else is wrong', async (t) => {
+  const folder = testFolder(t);
+  const program = join(folder, 'server');
+  const { logger, lines } = recordLogs();
+  const environment = createTestEnvironment({});
+  const restart = { onExit: 'on-failure', minBackoffMs: 1, maxBackoffMs: 5, maxAttempts: 1_000_000 } as const;
+  const { supervisor } = startSupervisor(
+    t,
+    [{ ...processConfig({ name: 'server', command: [program] }), restart }],
+    () => environment,
+    { logger },
+  );
+  const tries = () => lines.filter(({ message }) => message === 'process cannot be started');
+  const told = () =>
+    tries().flatMap(({ level, fields }) => (level === 'error' ? [String(fields['error'])] : []));
+  await waitFor('five tries', () => tries().length >= 5);
+  t.match(told(), [/does not exist/]);
+  writeFileSync(program, '', { mode: 0o644 });
+  await waitFor('another cause', () => told().length > 1);
+  t.match(told(), [/does not exist/, /not executable/]);
+  t.match(supervisor.status(), [{ state: 'backoff', message: /not executable/ }]);
 });
