@@ -29,9 +29,9 @@ export async function runStop(options: StopOptions): Promise<number> {
     await delay(lookEveryMs);
   }
   for (const { name, why } of livesOn) say(`${name}: not revoked, it lives to its own end: ${why}`);
-  const rest =
-    livesOn.length === 0 ? 'what it was issued is revoked' : 'the rest of what it was issued is revoked';
-  say(`stopped: the agent with pid ${pid}${options.revoke ? `, ${rest}` : ''}`);
+  // It revokes when nobody can ask it any more, after its processes have ended.
+  const what = `what it was issued ${livesOn.length === 0 ? '' : 'beside that '}is revoked, but for what its log names`;
+  say(`stopped: the agent with pid ${pid}${options.revoke ? `; ${what} (could not revoke)` : ''}`);
   return 0;
 }
 
