@@ -29,12 +29,19 @@ export async function askAgentOrThrow(options: SocketRequest): Promise<SocketAns
   return acceptedAnswer(await askAgent(options));
 }
 
-/**
- * As `askAgentOrThrow`, in the way that costs the least: this process waits for the answer and does nothing meanwhile, so it
- * is for commands that have nothing else to do and no timer to keep.
- */
+/** As `askAgentOrThrow`, in the way that costs the least, for commands that have nothing else to do meanwhile. */
 export async function getFromAgent(request: { socketPath: string; path: string }): Promise<PlainAnswer> {
-  return acceptedAnswer(askPlainly(request) ?? (await askAgent(request)));
+  const answer = mayWaitInKernel() ? askPlainly(request) : undefined;
+  return acceptedAnswer(answer ?? (await askAgent(request)));
+}
+
+/**
+ * No handler in JavaScript has its turn meanwhile: none that ends the command, nor the timer that looks after the door for
+ * a debugger where Node was not told to lock it.
+ */
+function mayWaitInKernel(): boolean {
+  const isLocked = process.execArgv.includes('--disable-sigusr1');
+  return isLocked && process.listenerCount('SIGINT') + process.listenerCount('SIGTERM') === 0;
 }
 
 function acceptedAnswer<Answer extends PlainAnswer>(answer: Answer): Answer {

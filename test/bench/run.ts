@@ -5,6 +5,8 @@ import { join } from 'node:path';
 
 const parts = [
   ['agent.ts'],
+  ['commands.ts'],
+  ['idle-clients.ts'],
   ['serve.ts'],
   ['serve.ts', '--path', '/v1/secret/data/stripe'],
   ['template.ts'],

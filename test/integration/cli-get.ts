@@ -1,6 +1,6 @@
 // `latchkey get` where it is not alone: an agent that is silent or of another kind, a reader that is slow.
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
-import { closeSync, constants, createReadStream, openSync } from 'node:fs';
+import { closeSync, constants, createReadStream, openSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -86,4 +86,21 @@ t.test('waits for a slow reader of a pipe that does not', async (t) => {
   closeSync(output);
   t.equal((await read).toString(), value);
   t.equal(await code, 0);
+});
+
+t.test('one piece of code is all that it loads, and no HTTP client with it', (t) => {
+  const built = dirname(program);
+  const pieces = readdirSync(built).filter((name) => /^get-[^/]*\.js$/.test(name));
+  t.ok(pieces.length > 0);
+  for (const piece of pieces) {
+    const text = readFileSync(join(built, piece), 'utf8');
+    t.notMatch(text, /getBuiltinModule\(.node:(?:http|https|net|tls|stream)/, piece);
+    const others = [...text.matchAll(/\bfrom ?"\.\/(?<name>[^"]+)"/g)].map((match) => match.groups?.['name']);
+    t.strictSame(
+      others.filter((name) => name?.startsWith('get-') !== true),
+      [],
+      piece,
+    );
+  }
+  t.end();
 });

@@ -1,13 +1,11 @@
 // `latchkey get NAME [FIELD]`: one secret from the running agent, on stdout and nothing else there.
 import { fstatSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { routes } from '../../api/routes.ts';
 import type { SecretsAnswer } from '../../api/secrets.ts';
 import { describeError, errorCode, LatchkeyError } from '../../base/errors.ts';
-import { askAgentOrThrow, getFromAgent, socketPathFrom } from '../../client/local-client.ts';
+import { getFromAgent, socketPathFrom } from '../../client/local-client.ts';
 import { tolerateBrokenOutput, writeOut } from '../broken-output.ts';
 import { reportFailure } from '../exit-code.ts';
-import { isLockedForDebugger } from '../run-time-doors.ts';
 
 interface GetOptions {
   name: string;
@@ -33,19 +31,16 @@ export async function runGetFrom(args: readonly string[]): Promise<number | unde
 export async function runGet({ name, field, json, socket, config }: GetOptions): Promise<number> {
   if (name === '' || field === '') throw new LatchkeyError('usage', 'get: expected NAME [FIELD], got ""');
   const parts = field === undefined ? [name] : [name, field];
-  const ask = mayWaitInKernel() ? getFromAgent : askAgentOrThrow;
   const socketPath =
     config === undefined || socket !== undefined
       ? socketPathFrom(socket)
       : await (await import('../config-socket.ts')).socketPathOfConfig(config);
   const path = `/secrets/${parts.map(encodeURIComponent).join('/')}`;
-  const { body } = await Promise.resolve()
-    .then(() => ask({ socketPath, path }))
-    .catch(async (error: unknown) => {
-      const near = errorCode(error) === 'not_found' ? await nearestName(socketPath, name) : undefined;
-      if (near === undefined) throw error;
-      throw new LatchkeyError('not_found', describeError(error), { remedy: `did you mean ${near}?` });
-    });
+  const { body } = await getFromAgent({ socketPath, path }).catch(async (error: unknown) => {
+    const near = errorCode(error) === 'not_found' ? await nearestName(socketPath, name) : undefined;
+    if (near === undefined) throw error;
+    throw new LatchkeyError('not_found', describeError(error), { remedy: `did you mean ${near}?` });
+  });
   writeOut(shownOf(body, { isField: field !== undefined, isJson: json === true }));
   return 0;
 }
@@ -53,7 +48,9 @@ export async function runGet({ name, field, json, socket, config }: GetOptions):
 /** Of the names that this caller may read; undefined: it is one of them, or none is near. */
 async function nearestName(socketPath: string, name: string): Promise<string | undefined> {
   try {
-    const { body } = await askAgentOrThrow({ socketPath, path: routes.secrets.path });
+    // What a get that finds its secret would load for nothing.
+    const { routes } = await import('../../api/routes.ts');
+    const { body } = await getFromAgent({ socketPath, path: routes.secrets.path });
     const { secrets } = JSON.parse(body.toString('utf8')) as SecretsAnswer;
     const names = secrets.map((one) => one.name);
     if (names.includes(name)) return undefined;
@@ -61,11 +58,6 @@ async function nearestName(socketPath: string, name: string): Promise<string | u
   } catch {
     return undefined; // the answer that there is says enough
   }
-}
-
-/** No handler in JavaScript has its turn meanwhile: none that ends the command, none that looks after a debugger's door. */
-function mayWaitInKernel(): boolean {
-  return isLockedForDebugger() && process.listenerCount('SIGINT') + process.listenerCount('SIGTERM') === 0;
 }
 
 function shownOf(body: Buffer, { isField, isJson }: { isField: boolean; isJson: boolean }): Buffer {

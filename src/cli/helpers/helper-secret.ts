@@ -3,7 +3,7 @@ import { pathOf, routes } from '../../api/routes.ts';
 import type { RefusedAnswer, SecretAnswer } from '../../api/secrets.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/text/json.ts';
-import { askAgentOrThrow } from '../../client/local-client.ts';
+import { askAgentOrThrow, getFromAgent } from '../../client/local-client.ts';
 
 export interface HelperSecret {
   readonly name: string;
@@ -23,7 +23,7 @@ export interface HelperContext {
 
 export async function fetchSecret({ socketPath, secret }: HelperContext): Promise<HelperSecret> {
   if (secret === undefined) throw new LatchkeyError('usage', 'helper: which secret? name it with --secret');
-  const answer = await askAgentOrThrow({ socketPath, path: pathOf(routes.secret, secret) });
+  const answer = await getFromAgent({ socketPath, path: pathOf(routes.secret, secret) });
   const body = parseJson(answer.body.toString('utf8'));
   const fields = isJsonObject(body) ? body['data'] : undefined;
   if (!isJsonObject(body) || !isJsonObject(fields))
