@@ -35,19 +35,7 @@ export async function runConsulTemplate(args: readonly string[]): Promise<number
   if (isSet('v') || isSet('version')) return print(`${versionLine()}\n`);
   if (isSet('h') || isSet('help')) return print(help);
   const paths = configFiles(valuesOf(flags, 'config'));
-  const load: LoadOptions = {
-    foreign: {
-      tool: 'consul-template',
-      more: [
-        // Among what the command line says: after the files, and before its options.
-        ...(process.env['CT_LOCAL_CONFIG']
-          ? [{ file: '$CT_LOCAL_CONFIG', text: process.env['CT_LOCAL_CONFIG'] }]
-          : []),
-        { file: 'command line', text: hclOf(flags) },
-      ],
-      isOnce: isSet('once'),
-    },
-  };
+  const load = loadOptions(flags, isSet('once'));
   try {
     const config = loadConfig(paths, load);
     for (const warning of config.warnings) say(`latchkey: warning: ${warning}`);
@@ -64,6 +52,21 @@ export async function runConsulTemplate(args: readonly string[]): Promise<number
   const only = isSet('once') ? programAlone : undefined;
   const told = (error: unknown) => fail(error, exits.runner);
   return await runAgent({ config: paths }, load, only, told).catch(told);
+}
+
+function loadOptions(flags: GoFlags, isOnce: boolean): LoadOptions {
+  const local = process.env['CT_LOCAL_CONFIG'];
+  return {
+    foreign: {
+      tool: 'consul-template',
+      more: [
+        // Among what the command line says: after the files, and before its options.
+        ...(local ? [{ file: '$CT_LOCAL_CONFIG', text: local }] : []),
+        { file: 'command line', text: hclOf(flags) },
+      ],
+      isOnce,
+    },
+  };
 }
 
 function programAlone(config: ResolvedConfig): ResolvedConfig {

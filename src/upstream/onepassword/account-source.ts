@@ -14,7 +14,7 @@ import { createKindGate } from '../kind/kind-gate.ts';
 import type { KindClient } from '../kind/kind-source.ts';
 import type { SourceOptions } from '../secret-source.ts';
 import { type AccountApi, type AccountItem, loadAccountSdk, type ResolvedReference } from './account-sdk.ts';
-import { canonicalItemPath, itemKey, oneTimeLife, plainFields } from './onepassword-item.ts';
+import { canonicalItemPath, itemKey, oneTimeLife, onlyOne, plainFields } from './onepassword-item.ts';
 import type { OnepasswordUpstreamConfig } from './onepassword-kind.ts';
 import { type ItemPath, parseItemPath } from './onepassword-path.ts';
 
@@ -120,8 +120,8 @@ export function createAccountClient(options: SourceOptions<OnepasswordUpstreamCo
   }
 
   async function find(path: ItemPath, request: RequestOptions): Promise<string> {
-    const vaultId = onlyOne(await send(1, request, (api) => api.vaults.list()), path.vault, 'vault');
-    const itemId = onlyOne(await send(1, request, (api) => api.items.list(vaultId)), path.item, 'item');
+    const vaultId = idOf(await send(1, request, (api) => api.vaults.list()), path.vault, 'vault');
+    const itemId = idOf(await send(1, request, (api) => api.items.list(vaultId)), path.item, 'item');
     places.set(itemKey(path), `${vaultId}/${itemId}`);
     return `${vaultId}/${itemId}`;
   }
@@ -159,17 +159,9 @@ function fieldsOf({ fields, sections }: AccountItem) {
   });
 }
 
-function onlyOne(all: readonly { id: string; title: string }[], name: string, what: string): string {
+function idOf(all: readonly { id: string; title: string }[], name: string, what: string): string {
   const found = all.filter(({ id, title }) => id === name || title.toLowerCase() === name.toLowerCase());
-  const [first, second] = found;
-  if (first === undefined)
-    throw new LatchkeyError('not_found', `1Password has no ${what} ${name} for this account`);
-  if (second === undefined) return first.id;
-  throw new LatchkeyError(
-    'request_invalid',
-    `1Password has several: ${what} ${name}: ${found.map(({ id }) => id).join(', ')}`,
-    { remedy: 'name one by its id' },
-  );
+  return onlyOne(found, `${what} ${name}`).id;
 }
 
 const notThere: ReadonlySet<string> = new Set([

@@ -102,3 +102,14 @@ function textOf(value: JsonValue | undefined): string | undefined {
 function same(a: string | undefined, b: string | undefined): boolean {
   return a !== undefined && b !== undefined && a.toLowerCase() === b.toLowerCase();
 }
+
+/** Throws `not_found`, and `request_invalid` where several are called so. */
+export function onlyOne<T extends { readonly id?: unknown }>(found: readonly T[], what: string): T {
+  const [first, second] = found;
+  if (first === undefined) throw new LatchkeyError('not_found', `1Password has no ${what}`);
+  if (second === undefined) return first;
+  const ids = found.map(({ id }) => String(id)).join(', ');
+  throw new LatchkeyError('request_invalid', `1Password has several: ${what}: ${ids}`, {
+    remedy: 'name one by its id',
+  });
+}

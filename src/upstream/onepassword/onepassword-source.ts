@@ -18,6 +18,7 @@ import {
   canonicalItemPath,
   itemKey,
   oneTimeLife,
+  onlyOne,
   pickField,
   pickFile,
   plainFields,
@@ -54,24 +55,15 @@ function createOnepasswordClient(options: SourceOptions<OnepasswordUpstreamConfi
 
   async function vaultOf(name: string, request: RequestOptions): Promise<JsonObject> {
     if (isId(name)) return jsonBody(await calls.get(`${base}/${name}`, `vault ${name}`, request));
-    const { id } = await onlyOne(`${base}?filter=${filter('name', name)}`, `vault ${name}`, request);
-    return jsonBody(await calls.get(`${base}/${String(id)}`, `vault ${name}`, request));
+    const id = await find(`${base}?filter=${filter('name', name)}`, `vault ${name}`, request);
+    return jsonBody(await calls.get(`${base}/${id}`, `vault ${name}`, request));
   }
 
-  async function onlyOne(url: string, what: string, request: RequestOptions): Promise<JsonObject> {
+  async function find(url: string, what: string, request: RequestOptions): Promise<string> {
     const found = listIn(await calls.get(url, what, request)).filter(
       (one) => one['state'] === undefined || one['state'] === null,
     );
-    const [first, second] = found;
-    if (first === undefined) throw new LatchkeyError('not_found', `1Password has no ${what}`);
-    if (second === undefined) return first;
-    throw new LatchkeyError(
-      'request_invalid',
-      `1Password has several: ${what}: ${found.map(({ id }) => String(id)).join(', ')}`,
-      {
-        remedy: 'name one by its id',
-      },
-    );
+    return String(onlyOne(found, what)['id']);
   }
 
   async function read(path: ItemPath, request: RequestOptions): Promise<SecretAnswer> {
@@ -81,7 +73,7 @@ function createOnepasswordClient(options: SourceOptions<OnepasswordUpstreamConfi
     const what = `item ${path.vault}/${path.item}`;
     const itemId = isId(path.item)
       ? path.item
-      : String((await onlyOne(`${items}?filter=${filter('title', path.item)}`, what, request))['id']);
+      : await find(`${items}?filter=${filter('title', path.item)}`, what, request);
     const item = jsonBody(await calls.get(`${items}/${itemId}`, what, request));
     const version = item['version'];
     known.set(itemKey(path), { vaultId, itemId, contentVersion: textOf(vault['contentVersion']) });

@@ -115,42 +115,49 @@ function resolveAuth(auth: AuthInput, place: Place, context: ResolveContext): Au
     }
     case 'approle':
       return { ...common, ...resolveApprole(auth, place, context) };
-    case 'jwt': {
-      const path = context.pathAt(place, auth.path);
+    case 'cert':
+      return { ...common, method: 'cert', name: auth.name };
+    case 'jwt':
+    case 'kubernetes':
+    case 'userpass':
+    case 'ldap':
+    case 'kerberos':
+      return { ...common, ...resolveFileAuth(auth, place, context) };
+    case 'oci':
+    case 'cf':
+    case 'azure':
+      return { ...common, ...resolvePlatformAuth(auth, place, context) };
+    default:
+      return { ...common, ...resolveCloudAuth(auth, place) };
+  }
+}
+
+type FileMethod = 'jwt' | 'kubernetes' | 'userpass' | 'ldap' | 'kerberos';
+
+/** By a credential in a file. */
+function resolveFileAuth(
+  auth: Extract<AuthInput, { method: FileMethod }>,
+  place: Place,
+  context: ResolveContext,
+): MethodConfig<FileMethod> {
+  switch (auth.method) {
+    case 'jwt':
       return {
-        ...common,
         method: 'jwt',
         role: auth.role,
-        path,
+        path: context.pathAt(place, auth.path),
         removeFile: auth.remove_file,
         removesTarget: auth.remove_target,
       };
-    }
     case 'kubernetes':
       return {
-        ...common,
         method: 'kubernetes',
         role: auth.role,
         path: context.pathAt(place, auth.path),
         token: place.source.token,
       };
-    case 'cert':
-      return { ...common, method: 'cert', name: auth.name };
-    case 'userpass':
-    case 'ldap': {
-      const passwordFile = context.pathAt(place, auth.password_file);
-      return {
-        ...common,
-        method: auth.method,
-        username: auth.username,
-        passwordFile,
-        removeFile: auth.remove_file,
-        removesTarget: auth.remove_target,
-      };
-    }
     case 'kerberos':
       return {
-        ...common,
         method: 'kerberos',
         username: auth.username,
         service: auth.service,
@@ -158,9 +165,28 @@ function resolveAuth(auth: AuthInput, place: Place, context: ResolveContext): Au
         keytab: context.pathAt(place, auth.keytab),
         krb5Conf: context.pathAt(place, auth.krb5_conf),
       };
+    default:
+      return {
+        method: auth.method,
+        username: auth.username,
+        passwordFile: context.pathAt(place, auth.password_file),
+        removeFile: auth.remove_file,
+        removesTarget: auth.remove_target,
+      };
+  }
+}
+
+type PlatformMethod = 'oci' | 'cf' | 'azure';
+
+/** By the identity that a platform gives its instances. */
+function resolvePlatformAuth(
+  auth: Extract<AuthInput, { method: PlatformMethod }>,
+  place: Place,
+  context: ResolveContext,
+): MethodConfig<PlatformMethod> {
+  switch (auth.method) {
     case 'oci':
       return {
-        ...common,
         method: 'oci',
         role: auth.role,
         type: auth.type,
@@ -169,14 +195,20 @@ function resolveAuth(auth: AuthInput, place: Place, context: ResolveContext): Au
       };
     case 'cf':
       return {
-        ...common,
         method: 'cf',
         role: auth.role,
         certFile: context.optionalPathAt(place, auth.cert_file),
         keyFile: context.optionalPathAt(place, auth.key_file),
       };
-    default:
-      return { ...common, ...resolveCloudAuth(auth, place) };
+    case 'azure':
+      return {
+        method: 'azure',
+        role: auth.role,
+        resource: auth.resource,
+        clientId: auth.client_id,
+        objectId: auth.object_id,
+        scope: auth.scope,
+      };
   }
 }
 
@@ -220,9 +252,9 @@ function resolveApprole(
 }
 
 function resolveCloudAuth(
-  auth: Extract<AuthInput, { method: 'aws' | 'alicloud' | 'gcp' | 'azure' }>,
+  auth: Extract<AuthInput, { method: 'aws' | 'alicloud' | 'gcp' }>,
   { source }: Place,
-): MethodConfig<'aws' | 'alicloud' | 'gcp' | 'azure'> {
+): MethodConfig<'aws' | 'alicloud' | 'gcp'> {
   switch (auth.method) {
     case 'aws':
       return {
@@ -251,15 +283,6 @@ function resolveCloudAuth(
         region: auth.region,
         roleName: auth.role_name,
         keys: source.cloudKeys,
-      };
-    case 'azure':
-      return {
-        method: 'azure',
-        role: auth.role,
-        resource: auth.resource,
-        clientId: auth.client_id,
-        objectId: auth.object_id,
-        scope: auth.scope,
       };
   }
 }
