@@ -287,8 +287,8 @@ t.test('reads odd forms as their own reader does', async (t) => {
   const hcl = (rest: string) =>
     `auto_auth {\n method "token_file" { config = { token_file_path = "/t" } }\n sink "file" { config = { path = "/s" } }\n}\n${rest}`;
   t.doesNotThrow(() => load(hcl('unknown = 08')), 'a number that is none, where nobody asks for it');
-  t.throws(() => load(hcl('template_config { max_connections_per_host = 08 }')), {
-    message: /max_connections_per_host/,
+  t.throws(() => load(hcl('vault { retry { num_retries = 08 } }')), {
+    message: /num_retries/,
   });
   t.match(load(hcl('template { contents = "x" destination = "/d" perms = 420.5 }')).files, [{ mode: 0o644 }]);
   t.throws(() => load(hcl('template { contents = "x" destination = "/d" WAIT { min = "1s" } }')), {
@@ -314,4 +314,30 @@ t.test('keys of a cloud that stand in the file are used, told of, and shown nowh
     const { yaml, notes } = migrate([{ file: '/x/agent.hcl', text: text(method) }]);
     t.notMatch(JSON.stringify([config, yaml, notes]), /canary/);
   }
+});
+
+t.test('keys that do nothing here have the types of their reader, where it has some', async (t) => {
+  const listener = (key: string) => `${login}listener "tcp" { tls_disable = true\n ${key} }\n`;
+  const template = 'template { contents = "x" destination = "/d" }\n';
+  const good = [
+    listener('http_read_timeout = 0.5'),
+    listener('max_request_size = "1024"'),
+    listener('cors_allowed_origins = ["a"]'),
+    listener('telemetry { unauthenticated_metrics_access = true }'),
+    listener('x_forwarded_for_authorized_addrs = "10.0.0.0/8, ::1"'),
+    listener('proxy_protocol_authorized_addrs = ["127.0.0.1", "[::1]:80"]'),
+    `${login}${template}template_config { lease_renewal_threshold = "0.75" max_connections_per_host = "10" }`,
+    `${login}${template}template_config { static_secret_render_interval = 1.5 }`,
+  ];
+  for (const text of good) t.same(problemsOf(text), [], text.slice(login.length));
+  const bad = [
+    listener('max_request_size = "1 MB"'),
+    listener('cors_allowed_origins = "a"'),
+    listener('telemetry = true'),
+    listener('profiling = ["a"]'),
+    listener('x_forwarded_for_authorized_addrs = "10.0.0.0/8, host"'),
+    `${login}cluster_name = true`,
+    `${login}${template}template_config { static_secret_render_interval = "1.5" }`,
+  ];
+  for (const text of bad) t.equal(problemsOf(text).length, 1, text.slice(login.length));
 });

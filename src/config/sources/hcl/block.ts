@@ -125,7 +125,9 @@ export function createBlock(items: readonly HclItem[], origin: Origin, report: R
       read(key, 'a duration such as "30s", "5m" or a number of seconds', (node) =>
         node.type === 'bool'
           ? undefined
-          : parseSeconds(node.type === 'float' ? String(Number(node.text)) : node.text),
+          : node.type === 'float'
+            ? numberOf(node) * 1000
+            : parseSeconds(node.text),
       ),
     texts(key) {
       let said: Said<readonly string[]> | undefined;

@@ -71,9 +71,12 @@ function readTheRest(block: Block, report: Report): void {
       'metrics are at GET /metrics of a listener that serves them; nothing is sent to others',
     );
   }
-  const others = ['cluster_name', 'default_max_request_duration', 'templates'];
-  for (const key of others) {
-    const said = block.node(key);
+  const others = [
+    block.text('cluster_name'),
+    block.node('default_max_request_duration'),
+    block.node('templates'),
+  ];
+  for (const said of others) {
     if (said !== undefined) report.note('ignored', said.origin, 'does nothing in an agent');
   }
   for (const key of ['seal', 'kms', 'hsm', 'user_lockout']) {
@@ -174,7 +177,7 @@ function readPersist({ labels, block }: LabelledBlock, report: Report) {
 
 function readApiProxy(block: Block, report: Report): SaidApiProxy {
   for (const key of ['enforce_consistency', 'when_inconsistent']) {
-    const said = block.text(key);
+    const said = block.node(key);
     if (said !== undefined)
       report.note('ignored', said.origin, 'is ignored: one server is asked, and it says when it is behind');
   }
@@ -194,7 +197,8 @@ function readTemplateConfig(block: Block, report: Report): SaidTemplateConfig {
     exitOnRetryFailure: block.flag('exit_on_retry_failure'),
     staticInterval: block.duration('static_secret_render_interval'),
   };
-  const connections = block.integer('max_connections_per_host');
+  // What is ignored may be anything: not every agent of the two knows these.
+  const connections = block.node('max_connections_per_host');
   if (connections !== undefined) {
     report.note(
       'differs',
@@ -202,7 +206,7 @@ function readTemplateConfig(block: Block, report: Report): SaidTemplateConfig {
       'is ignored: the budget of the upstream says how many requests are under way at once',
     );
   }
-  const threshold = block.float('lease_renewal_threshold');
+  const threshold = block.node('lease_renewal_threshold');
   if (threshold !== undefined) {
     report.note(
       'differs',

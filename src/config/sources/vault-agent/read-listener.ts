@@ -1,5 +1,7 @@
 // The `listener` block, of which an agent uses a few keys and a server many: those are known here too, and ignored.
-import type { LabelledBlock, Said } from '../hcl/block.ts';
+import { isIP } from 'node:net';
+import type { Block, LabelledBlock, Said } from '../hcl/block.ts';
+import type { HclNode } from '../hcl/node.ts';
 import type { Report } from '../hcl/report.ts';
 import { noteUnknownKeys } from './note-unknown.ts';
 import { typeOf } from './read-auto-auth.ts';
@@ -32,21 +34,11 @@ const serverTexts = [
   'tls_client_ca_file',
   'proxy_protocol_behavior',
 ];
-const serverOthers = [
-  'purpose',
-  'max_request_size',
-  'max_request_json_memory',
-  'max_request_json_strings',
-  'proxy_protocol_authorized_addrs',
-  'x_forwarded_for_authorized_addrs',
-  'x_forwarded_for_hop_skips',
-  'cors_allowed_origins',
-  'cors_allowed_headers',
-  'custom_response_headers',
-  'telemetry',
-  'profiling',
-  'inflight_requests_logging',
-];
+const serverIntegers = ['max_request_size', 'x_forwarded_for_hop_skips'];
+const serverLists = ['cors_allowed_origins', 'cors_allowed_headers'];
+const serverBlocks = ['custom_response_headers', 'telemetry', 'profiling', 'inflight_requests_logging'];
+const serverOthers = ['purpose', 'max_request_json_memory', 'max_request_json_strings'];
+const serverAddresses = ['proxy_protocol_authorized_addrs', 'x_forwarded_for_authorized_addrs'];
 
 export function readListener(labelled: LabelledBlock, report: Report): SaidListener | undefined {
   const { block } = labelled;
@@ -82,11 +74,36 @@ export function readListener(labelled: LabelledBlock, report: Report): SaidListe
   return type && { ...listener, type: { ...type, value: kind ?? '' } };
 }
 
+/** A list of addresses, or a text whose commas divide it. */
+function readAddresses(block: Block, key: string, report: Report): Said<HclNode> | undefined {
+  const said = block.node(key);
+  if (said === undefined) return undefined;
+  const nodes = said.value.kind === 'list' ? said.value.items : [said.value];
+  const texts = nodes.flatMap((node) =>
+    node.kind === 'literal' && node.type === 'string' ? node.text.split(',') : [''],
+  );
+  const bad = texts.some(
+    (text) =>
+      isIP(
+        text
+          .trim()
+          .replace(/\/\d+$/, '')
+          .replace(/^\[|\](?::\d+)?$/g, ''),
+      ) === 0,
+  );
+  if (bad) report.problem(said.origin, 'expected addresses or networks such as "10.0.0.0/8"');
+  return said;
+}
+
 function noteServerKeys({ block }: LabelledBlock, report: Report): void {
   const said = [
     ...serverFlags.map((key) => block.looseFlag(key)),
     ...serverDurations.map((key) => block.duration(key)),
     ...serverTexts.map((key) => block.text(key)),
+    ...serverIntegers.map((key) => block.integer(key)),
+    ...serverLists.map((key) => block.texts(key)),
+    ...serverBlocks.flatMap((key) => block.blocks(key).map(({ block: inner }) => inner)),
+    ...serverAddresses.map((key) => readAddresses(block, key, report)),
     ...serverOthers.map((key) => block.node(key)),
   ];
   for (const one of said) {
