@@ -99,7 +99,7 @@ async function startJournal(t: Test) {
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line));
   }
-  return { folder, child, entries };
+  return { folder, name, child, entries };
 }
 
 t.test(
@@ -143,6 +143,15 @@ t.test(
       },
     ]);
     t.equal(journal.entries('LATCHKEY_NAMES=b').length, 1);
+    const page = readFileSync(join(import.meta.dirname, '../../docs/reference/log.md'), 'utf8');
+    const lines = page.match(/^journalctl .*$/gm) ?? [];
+    t.equal(lines.length, 3, 'the page shows how to ask');
+    for (const line of lines) {
+      const here = line.replace('-u latchkey', `--namespace=${journal.name} --quiet`);
+      const { status, stdout } = spawnSync('sh', ['-c', here], { encoding: 'utf8' });
+      t.equal(status, 0, line);
+      t.match(stdout, /latchkey|LATCHKEY/, line);
+    }
     t.match(journal.entries('PRIORITY=7'), [{ MESSAGE: 'looked', LATCHKEY_EVENT: undefined }]);
 
     t.equal(await startLogger(t, journal.folder, `logger.info({ secret: 'x' }, 'ready');`, 'json').exited, 0);

@@ -21,6 +21,8 @@ export interface Repeats<Line> {
 }
 
 export interface RepeatsOptions<Line> {
+  /** So often it is told before it is counted; default 5. */
+  readonly few?: number;
   /** So many keys are known at a time. */
   readonly most: number;
   /** So often it was said in the minute, besides the times that it was told. */
@@ -31,7 +33,6 @@ export interface RepeatsOptions<Line> {
 }
 
 const minuteMs = 60_000;
-const fewTimes = 5;
 
 /** Keeps no process alive. */
 const quietClock: Pick<Clock, 'now' | 'setTimer'> = {
@@ -43,7 +44,7 @@ const quietClock: Pick<Clock, 'now' | 'setTimer'> = {
 };
 
 export function createRepeats<Line>(options: RepeatsOptions<Line>): Repeats<Line> {
-  const { most, tell, tellOthers, clock = quietClock } = options;
+  const { few = 5, most, tell, tellOthers, clock = quietClock } = options;
   // In the order of their beginning.
   const known = new Map<string, { readonly line: Line; readonly begin: number; count: number }>();
   let others = 0;
@@ -52,7 +53,7 @@ export function createRepeats<Line>(options: RepeatsOptions<Line>): Repeats<Line
   function close(key: string): void {
     const one = known.get(key);
     known.delete(key);
-    if (one !== undefined && one.count > fewTimes) tell(one.line, one.count - fewTimes);
+    if (one !== undefined && one.count > few) tell(one.line, one.count - few);
   }
 
   function closeAll(): void {
@@ -95,7 +96,7 @@ export function createRepeats<Line>(options: RepeatsOptions<Line>): Repeats<Line
       one ??= { line, begin: now, count: 0 };
       one.count += 1;
       known.set(key, one);
-      if (one.count <= fewTimes) return true;
+      if (one.count <= few) return true;
       tellLater();
       return false;
     },

@@ -14,6 +14,7 @@ const longestName = 256;
 export function withDenialLog(audit: AuditLog, options: { clock?: Clock; logger: Logger }): AuditLog {
   const { clock, logger } = options;
   const repeats = createRepeats<LogFields>({
+    few: 1,
     most: mostUsers,
     tell: (fields, repeated) => logger.warn({ ...fields, repeated }, 'refused a caller'),
     tellOthers: (repeated) =>
