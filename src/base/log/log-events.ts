@@ -57,7 +57,7 @@ export const logEvents: Readonly<Record<string, string>> = {
   'the level of the log changed': 'log.level-changed',
   'a login was answered after its end: its token is revoked': 'login.answered-late',
   'logged in': 'login.done',
-  'the jwt file cannot be removed': 'login.jwt-file-stays',
+  'the file of … cannot be removed': 'login.credential-file-stays',
   'the next start cannot log in with what was used up: give it a new credential before': 'login.lost-at-stop',
   'credentials cannot be renewed, the old ones are good for some time': 'login.not-renewed',
   'the login of the last run goes on': 'login.resumed',
