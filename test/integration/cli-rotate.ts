@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { processStartTime } from '../../src/base/system/process-identity.ts';
 import { runProgram, startAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault } from '../support/dev-vault.ts';
@@ -121,6 +122,26 @@ t.test('a secret that only a template names is meant by its path', { timeout: 60
     stderr:
       /several secrets have the path "pki\/issue\/web"; name one of "vault:write pki\/issue\/web -> \w+", "/,
   });
+});
+
+t.test('stop is over when the agent has ended, its processes before it', { timeout: 60_000 }, async (t) => {
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  const [started, ended] = [join(folder, 'started'), join(folder, 'ended')];
+  const script = `trap 'sleep 1.5; touch ${ended}; exit 0' TERM; touch ${started}; while :; do sleep 0.05; done`;
+  const agent = startAgent(t, {
+    folder,
+    vault,
+    config: { processes: [{ name: 'slow', command: ['sh', '-c', script] }] },
+  });
+  await waitFor('the program', () => existsSync(started));
+  const pid = agent.child.pid ?? 0;
+  t.match(await runProgram(t, ['stop', '--socket', agent.socket]), {
+    code: 0,
+    stderr: /stopped: the agent with pid/,
+  });
+  t.ok(existsSync(ended), 'what it was running had its time');
+  t.equal(processStartTime(pid), undefined);
 });
 
 t.test('alone, help and -v say what everybody expects', async (t) => {

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathOf, routes } from '../../api/routes.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import { processStartTime } from '../../base/system/process-identity.ts';
 import { askAgent } from '../../client/local-client.ts';
 import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
@@ -21,10 +22,13 @@ export async function runStop(options: StopOptions): Promise<number> {
   const { pid, lives_on: livesOn = [] } = await createTypedClient(socketPath).stop({
     revoke: options.revoke,
   });
+  // Undefined where it has ended already, or this command sees other processes than it does: then its socket tells alone.
+  const startedAt = processStartTime(pid);
+  const isThere = () => startedAt !== undefined && processStartTime(pid) === startedAt;
   const end = Date.now() + longestMs;
-  while (await answers(socketPath)) {
+  while (isThere() || (await answers(socketPath))) {
     if (Date.now() > end) {
-      throw new LatchkeyError('timeout', `the agent with pid ${pid} was told to stop and still answers`);
+      throw new LatchkeyError('timeout', `the agent with pid ${pid} was told to stop and is still there`);
     }
     await delay(lookEveryMs);
   }
