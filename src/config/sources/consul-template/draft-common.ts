@@ -98,26 +98,7 @@ function draftToken(vault: SaidVaultClient | undefined, context: DraftContext, o
     return;
   }
   if (role !== undefined && role !== '' && !env['VAULT_TOKEN']) {
-    set('method', 'kubernetes', vault?.kubernetesRole?.origin);
-    set('role', role);
-    const jwt = said(vault?.kubernetesToken)?.value ?? env['VAULT_K8S_SERVICE_ACCOUNT_TOKEN'];
-    if (jwt) draft.keepToken(SecretValue.fromText(jwt));
-    if (vault?.kubernetesToken !== undefined)
-      report.note(
-        'differs',
-        vault.kubernetesToken.origin,
-        'does not come into latchkey.yaml: it ends one day, and its file has the next one',
-      );
-    set(
-      'path',
-      resolve(
-        folder,
-        said(vault?.kubernetesTokenPath)?.value ??
-          (env['VAULT_K8S_SERVICE_ACCOUNT_TOKEN_PATH'] || kubernetesTokenPath),
-      ),
-    );
-    const mount = said(vault?.kubernetesMount)?.value ?? env['VAULT_K8S_SERVICE_MOUNT_PATH'];
-    set('mount', (mount || 'auth/kubernetes').replace(/^auth\//, ''));
+    draftServiceAccount(role, vault, context, set);
     return;
   }
   if (!env['VAULT_TOKEN'] && existsSync(own)) {
@@ -126,6 +107,34 @@ function draftToken(vault: SaidVaultClient | undefined, context: DraftContext, o
     return;
   }
   set('method', 'token');
+}
+
+function draftServiceAccount(
+  role: string,
+  vault: SaidVaultClient | undefined,
+  { draft, env, folder, report }: DraftContext,
+  set: (key: string, value: unknown, at?: Origin) => void,
+): void {
+  set('method', 'kubernetes', vault?.kubernetesRole?.origin);
+  set('role', role);
+  const jwt = said(vault?.kubernetesToken)?.value ?? env['VAULT_K8S_SERVICE_ACCOUNT_TOKEN'];
+  if (jwt) draft.keepToken(SecretValue.fromText(jwt));
+  if (vault?.kubernetesToken !== undefined)
+    report.note(
+      'differs',
+      vault.kubernetesToken.origin,
+      'does not come into latchkey.yaml: it ends one day, and its file has the next one',
+    );
+  set(
+    'path',
+    resolve(
+      folder,
+      said(vault?.kubernetesTokenPath)?.value ??
+        (env['VAULT_K8S_SERVICE_ACCOUNT_TOKEN_PATH'] || kubernetesTokenPath),
+    ),
+  );
+  const mount = said(vault?.kubernetesMount)?.value ?? env['VAULT_K8S_SERVICE_MOUNT_PATH'];
+  set('mount', (mount || 'auth/kubernetes').replace(/^auth\//, ''));
 }
 
 export function draftTemplateSettings(common: SaidCommon, context: DraftContext): void {
@@ -274,6 +283,10 @@ export function draftCommonLife(
       common.syslog,
       'is ignored: the log goes to stderr, from where the journal has it',
     );
+  noteSignals(common, report);
+}
+
+function noteSignals(common: SaidCommon, report: Report): void {
   const signals = [
     [common.killSignal, 'SIGINT', 'SIGTERM'],
     [common.reloadSignal, 'SIGHUP', 'SIGHUP'],
