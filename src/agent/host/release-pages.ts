@@ -5,15 +5,19 @@ import { readFileSync } from 'node:fs';
 import { madvise } from '../../base/system/libc.ts';
 
 const dontNeed = 4;
-const mapping =
-  /^(?<from>[0-9a-f]+)-(?<to>[0-9a-f]+) r-[x-]p \S+ \S+ \d+ +(?<path>\/.*)\n(?<counts>(?:[A-Z]\w+:.*\n)+)/gm;
+const header = /^(?<from>[0-9a-f]+)-(?<to>[0-9a-f]+) r-[x-]p /;
+const nextHeader = /\n[0-9a-f]+-[0-9a-f]+ /g;
 
 /** Only mappings that nobody can write to, and that hold no page of our own (of relocations): there is nothing to lose. */
 export function releaseProgramPages(): void {
-  for (const { groups } of readFileSync('/proc/self/smaps', 'latin1').matchAll(mapping)) {
-    if (groups?.['path'] !== process.execPath || !/^Anonymous: +0 kB$/m.test(groups['counts'] ?? ''))
-      continue;
-    const from = Number.parseInt(groups['from'] ?? '', 16);
-    madvise(from, Number.parseInt(groups['to'] ?? '', 16) - from, dontNeed);
+  const all = readFileSync('/proc/self/smaps', 'latin1');
+  const name = ` ${process.execPath}\n`;
+  for (let at = all.indexOf(name); at !== -1; at = all.indexOf(name, at + 1)) {
+    const { from, to } = header.exec(all.slice(all.lastIndexOf('\n', at) + 1, at))?.groups ?? {};
+    nextHeader.lastIndex = at + name.length;
+    const counts = all.slice(at, nextHeader.exec(all)?.index);
+    if (from === undefined || to === undefined || !/^Anonymous: +0 kB$/m.test(counts)) continue;
+    const start = Number.parseInt(from, 16);
+    madvise(start, Number.parseInt(to, 16) - start, dontNeed);
   }
 }

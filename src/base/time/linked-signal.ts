@@ -7,6 +7,36 @@ export interface LinkedSignal {
   release(): void;
 }
 
+/**
+ * Signals that end with `lifetime` or with one of their own, by one listener on the lifetime for all: requests are many, and
+ * a listener is what such a signal costs most.
+ */
+export function createSignalLinks(lifetime: AbortSignal): (parent: AbortSignal) => LinkedSignal {
+  const open = new Set<AbortController>();
+  const end = (): void => {
+    for (const own of [...open]) own.abort(lifetime.reason);
+  };
+  lifetime.addEventListener('abort', end, { once: true });
+  return (parent) => {
+    const own = new AbortController();
+    const follow = (): void => own.abort(parent.reason);
+    if (parent.aborted) follow();
+    else if (lifetime.aborted) own.abort(lifetime.reason);
+    else {
+      open.add(own);
+      parent.addEventListener('abort', follow, { once: true });
+    }
+    return {
+      signal: own.signal,
+      abort: (reason) => own.abort(reason),
+      release() {
+        open.delete(own);
+        parent.removeEventListener('abort', follow);
+      },
+    };
+  };
+}
+
 /** Aborts with the reason of the first of `parents` that does, or by `abort`. */
 export function linkSignals(...parents: readonly AbortSignal[]): LinkedSignal {
   const own = new AbortController();

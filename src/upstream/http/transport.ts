@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import sendRequest from 'undici/lib/api/api-request.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
+import { BoundedMap } from '../../base/bounded-map.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { ProxyConfig } from '../../config/upstreams/proxy.ts';
@@ -210,13 +211,30 @@ async function createPool(
   return new Pool(new URL(address).origin, { ...options, connect: { timeout: connectTimeoutMs, ...tls } });
 }
 
+interface Place {
+  readonly origin: string;
+  /** Of each path there. */
+  readonly prefix: string;
+}
+
+/** The same few addresses come with every poll. */
+const places = new BoundedMap<string, Place>(mostPools);
+
+function placeOf(address: string): Place {
+  let place = places.get(address);
+  if (place !== undefined) return place;
+  const { origin, pathname } = new URL(address);
+  place = { origin, prefix: pathname.replace(/\/$/, '') };
+  places.set(address, place);
+  return place;
+}
+
 function dispatchOptions(
   address: string,
   request: WireRequest,
   signal?: AbortSignal,
 ): Dispatcher.RequestOptions & { path: string } {
-  const { origin, pathname } = new URL(address);
-  const prefix = pathname.replace(/\/$/, '');
+  const { origin, prefix } = placeOf(address);
   return {
     origin,
     method: request.method as Dispatcher.HttpMethod,

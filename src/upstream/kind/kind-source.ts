@@ -5,7 +5,7 @@ import type { AwsSecretQuery } from '../../base/aws-secret-query.ts';
 import { describeError, errorCode, LatchkeyError } from '../../base/errors.ts';
 import { orAborted } from '../../base/time/aborted.ts';
 import { backoffDelayMs } from '../../base/time/backoff.ts';
-import { linkSignals } from '../../base/time/linked-signal.ts';
+import { createSignalLinks } from '../../base/time/linked-signal.ts';
 import type { UpstreamConfig } from '../../config/upstreams/kinds.ts';
 import type { Reference } from '../../store/reference.ts';
 import type { LeaseRequests, RequestOptions } from '../../store/secret-reading.ts';
@@ -66,6 +66,7 @@ export function createKindSource<C extends UpstreamConfig>(
   const logger = options.logger.child({ upstream: config.name });
   const listeners = new Set<SourceListener>();
   const lifetime = new AbortController();
+  const link = createSignalLinks(lifetime.signal);
   const connected = Promise.withResolvers<void>();
   // Nobody may be waiting when it closes.
   connected.promise.catch(() => undefined);
@@ -148,7 +149,7 @@ export function createKindSource<C extends UpstreamConfig>(
   async function ask<T>(request: RequestOptions, send: (request: RequestOptions) => Promise<T>): Promise<T> {
     if (lifetime.signal.aborted) throw closed();
     if (limitedUntil !== undefined && clock.now() < limitedUntil.at) throw limitedUntil.failure;
-    const linked = linkSignals(request.signal, lifetime.signal);
+    const linked = link(request.signal);
     try {
       const answer = await send({ ...request, signal: linked.signal });
       noteOutcome();

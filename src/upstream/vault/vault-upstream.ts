@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { ForwardedAnswer, ForwardedRequest } from '../../base/forwarded.ts';
-import { linkSignals } from '../../base/time/linked-signal.ts';
+import { createSignalLinks } from '../../base/time/linked-signal.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import { createGate } from '../gate/gate.ts';
 import { createServerClock } from '../http/server-clock.ts';
@@ -42,6 +42,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
   const memory = takeMemory(options.predecessor, config);
   const listeners = new Set<SourceListener>();
   const lifetime = new AbortController();
+  const link = createSignalLinks(lifetime.signal);
   const transport = createTransport({
     tls: config.tls,
     proxy: config.proxy,
@@ -170,7 +171,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     send: (request: RequestOptions) => Promise<T>,
   ): Promise<T> {
     refuseWhenClosed();
-    const linked = linkSignals(request.signal, lifetime.signal);
+    const linked = link(request.signal);
     try {
       return await send({ ...request, signal: linked.signal });
     } finally {

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import t from 'tap';
-import { linkSignals } from '../../../src/base/time/linked-signal.ts';
+import { createSignalLinks, linkSignals } from '../../../src/base/time/linked-signal.ts';
 
 t.test('aborts with the reason of the parent that aborts first', (t) => {
   const parents = [new AbortController(), new AbortController()] as const;
@@ -34,5 +34,24 @@ t.test('released, it hears its parents no longer and leaves nothing with them', 
   t.equal(getEventListeners(parent.signal, 'abort').length, 0);
   parent.abort();
   t.notOk(linked.signal.aborted);
+  t.end();
+});
+
+t.test('of a lifetime: ends with it or with its own parent, whichever comes first', (t) => {
+  const lifetime = new AbortController();
+  const link = createSignalLinks(lifetime.signal);
+  const parents = [new AbortController(), new AbortController(), new AbortController()] as const;
+  const [first, second, third] = parents.map(({ signal }) => link(signal));
+  t.equal(getEventListeners(lifetime.signal, 'abort').length, 1, 'one listener for all');
+  parents[0].abort('own');
+  third?.release();
+  t.equal(getEventListeners(parents[2].signal, 'abort').length, 0);
+  lifetime.abort('over');
+  parents[1].abort('late');
+  t.equal(first?.signal.reason, 'own');
+  t.equal(second?.signal.reason, 'over');
+  t.notOk(third?.signal.aborted, 'released');
+  t.equal(link(new AbortController().signal).signal.reason, 'over', 'also what comes after its end');
+  t.equal(link(AbortSignal.abort('before')).signal.reason, 'before');
   t.end();
 });
