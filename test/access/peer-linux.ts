@@ -100,9 +100,14 @@ t.test('signals to the agent end no caller', { skip }, async (t) => {
     signals += 1;
   };
   process.on('SIGUSR2', count);
-  t.teardown(() => process.off('SIGUSR2', count));
   const storm = spawn('sh', ['-c', `while kill -USR2 ${process.pid}; do :; done`]);
-  t.teardown(() => storm.kill('SIGKILL'));
+  const calm = once(storm, 'exit');
+  t.teardown(async () => {
+    storm.kill('SIGKILL');
+    // A signal that comes once nobody listens any more would end this process.
+    await calm;
+    process.off('SIGUSR2', count);
+  });
   const { caller, watch } = createLinuxPeerReader().follow(
     (socket as unknown as { _handle: { fd: number } })._handle.fd,
   );

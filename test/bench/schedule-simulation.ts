@@ -230,13 +230,23 @@ function grant(reference: Reference, now: number): ValueView {
     endsAt: end,
     lifeMs: end - now,
     canRenew,
+    isShort: false,
     isNew: false,
   };
 }
 
 function poll(reference: Reference, now: number): ValueView {
   const isNew = reference.value === undefined;
-  return { ...base, kind: 'static', confirmedAt: now, endsAt: undefined, lifeMs: 0, canRenew: false, isNew };
+  return {
+    ...base,
+    kind: 'static',
+    confirmedAt: now,
+    endsAt: undefined,
+    lifeMs: 0,
+    canRenew: false,
+    isShort: false,
+    isNew,
+  };
 }
 
 const mean = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0) / numbers.length;

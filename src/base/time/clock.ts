@@ -24,18 +24,23 @@ export function wallAt(clock: Clock, at: number): number {
 
 const longestTimerMs = 2 ** 31 - 1;
 
+/** Whole milliseconds, as timers count in them: a part of one would wake before the moment. */
+function timerMs(delayMs: number): number {
+  return Math.min(Math.ceil(Math.max(0, delayMs)), longestTimerMs);
+}
+
 export function createSystemClock(): Clock {
   return {
     now: () => performance.now(),
     wall: () => Date.now(),
     setTimer(delayMs, callback) {
-      const timer = setTimeout(callback, Math.min(Math.max(0, delayMs), longestTimerMs));
+      const timer = setTimeout(callback, timerMs(delayMs));
       return { cancel: () => clearTimeout(timer) };
     },
     async sleep(delayMs, signal) {
       signal?.throwIfAborted();
       try {
-        await delay(Math.min(Math.max(0, delayMs), longestTimerMs), undefined, signal ? { signal } : {});
+        await delay(timerMs(delayMs), undefined, signal ? { signal } : {});
       } catch (error) {
         signal?.throwIfAborted();
         throw error;

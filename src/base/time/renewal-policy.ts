@@ -14,9 +14,18 @@ export interface Renewal {
  * was. An end that moves, if less than asked, is a shortened TTL, or will show at the next renewal.
  */
 export function isExhausted({ isRenewable, askedMs, grantedMs, movedMs }: Renewal): boolean {
-  const toleranceMs = Math.max(1000, askedMs / 20);
-  const isShort = grantedMs < askedMs - toleranceMs;
-  return !isRenewable || (isShort && Math.abs(movedMs) <= toleranceMs);
+  return (
+    !isRenewable || (isShortGrant({ askedMs, grantedMs }) && Math.abs(movedMs) <= toleranceMs({ askedMs }))
+  );
+}
+
+/** Less than asked: what is left up to a latest end, or a TTL that became shorter. */
+export function isShortGrant({ askedMs, grantedMs }: Pick<Renewal, 'askedMs' | 'grantedMs'>): boolean {
+  return grantedMs < askedMs - toleranceMs({ askedMs });
+}
+
+function toleranceMs({ askedMs }: Pick<Renewal, 'askedMs'>): number {
+  return Math.max(1000, askedMs / 20);
 }
 
 /** A moment at about two thirds of what remains: 60 to 73 %. */

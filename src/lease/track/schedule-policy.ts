@@ -141,11 +141,13 @@ function planHealthy(view: SecretView, now: number, random: () => number): Plann
 function planLease(value: ValueView, now: number, random: () => number): PlannedStep {
   if (value.endsAt === undefined) return neverEnding;
   if (value.canRenew) {
-    const at = value.confirmedAt + renewDelayMs(value.endsAt - value.confirmedAt, random);
+    const delayMs = renewDelayMs(value.endsAt - value.confirmedAt, random);
+    // What remains must hold a replacement too, where this renewal shows that there is no other.
+    const at = value.confirmedAt + (value.isShort ? delayMs / 2 : delayMs);
     const why =
       value.doubtUntil !== undefined
         ? 'the clock jumped, the lease may have ended'
-        : 'lease is at two thirds of what remains';
+        : `lease is at ${value.isShort ? 'a third' : 'two thirds'} of what remains`;
     return { action: 'renew', at: Math.max(now, at), why };
   }
   const lead = leadMs(value.lifeMs, random());

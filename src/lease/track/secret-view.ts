@@ -20,6 +20,8 @@ export interface ValueView {
   readonly rotationWaits: number;
   /** The lease is renewable, and the last renewal still moved its end. */
   readonly canRenew: boolean;
+  /** The last renewal gave less than was asked: the next may show that it was the last. */
+  readonly isShort: boolean;
   /** The clock jumped, so `endsAt` is a guess: until then the value is handed out all the same, for a renewal to tell. */
   readonly doubtUntil: number | undefined;
   /** The first poll is still to come. */

@@ -1,6 +1,7 @@
 // One secret's state as a pure machine: what is known of it, what each event makes of that, and what is wished of the world
 // for it (the store, the book, the log). Times are monotonic milliseconds; secret-track.ts runs it.
 import { LatchkeyError } from '../../base/errors.ts';
+import { isShortGrant } from '../../base/time/renewal-policy.ts';
 import type { EntryState } from '../../store/entry.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
 import type { OwnedLease } from '../book/owned-lease.ts';
@@ -273,6 +274,7 @@ function valueView(value: TrackedValue): ValueView {
     changesAt: value.changesAt,
     rotationWaits: value.rotationWaits,
     canRenew: isLeased && lease.canRenew,
+    isShort: isLeased && isShortGrant({ askedMs: 1000 * lease.askedSeconds, grantedMs: lease.grantedMs }),
     doubtUntil: lease === undefined || lease.isDoubtful ? value.doubtUntil : undefined,
     isNew: value.isNew,
   };

@@ -1,6 +1,7 @@
 // Where the server has answered 429, and how far that reaches: the path that was asked for, and its mount once a second path
 // of it is limited too. What is held back fails at once until the server's time is over; then one request at a time of the
-// mount tries, those first that have no value yet.
+// mount tries, those first that have no value yet. Polls wait in line, or those that come just when the
+// server's window opens would take all of it each time.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { BoundedMap } from '../../base/bounded-map.ts';
@@ -8,7 +9,7 @@ import type { Logger } from '../../base/logger.ts';
 import { orAborted } from '../../base/time/aborted.ts';
 import { backoffDelayMs } from '../../base/time/backoff.ts';
 import type { Clock } from '../../base/time/clock.ts';
-import type { Priority } from '../../store/secret-reading.ts';
+import type { Priority, Urgency } from '../../store/secret-reading.ts';
 import { givenUp, UpstreamFailure } from './failure.ts';
 import { createReserve } from './reserve.ts';
 
@@ -19,9 +20,8 @@ export interface Scope {
   readonly mount: string;
 }
 
-export interface QuotaRequest {
+export interface QuotaRequest extends Pick<Urgency, 'priority' | 'promoted'> {
   readonly scope: Scope;
-  readonly priority: Priority;
   readonly signal: AbortSignal;
 }
 
@@ -63,8 +63,12 @@ interface Mount {
   hold: Hold | undefined;
   limitedAt: number;
   waitMs: number;
+  /** How often in a row it was refused, whatever path; what was asked for at the same time counts once. */
+  refusals: number;
   /** Paths without a value that were refused, and when. */
   readonly wanting: Map<string, number>;
+  /** Ends with the last of the polls that wait in line. */
+  line: Promise<void>;
   /** When one that has a value was last let through. */
   polledAt: number;
   /** Until when callers wait for the agent: it was refused something that it cannot do without. */
@@ -79,6 +83,10 @@ const quietMs = 60_000;
 const mostPaths = 10_000;
 /** What the server says may be cut to whole seconds: 0 is not at once. */
 const soon = { minMs: 500, maxMs: 60_000 };
+/** How often it is tried again before the waits grow. */
+const promptTries = 4;
+/** Where the server wants to be left alone for longer, polls do not wait for it in line. */
+const patienceMs = 10_000;
 /** How long after the server's time is over the agent asks at the latest. */
 const turnMs = 5000;
 
@@ -108,37 +116,51 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
     return heldBack(hold.failure, Math.max(0, hold.until - clock.now()));
   }
 
-  function limited({ scope, priority }: QuotaRequest, failure: UpstreamFailure): number {
+  function limitedMount({ mount: name }: Scope, failure: UpstreamFailure, askedAt: number): Mount {
+    const known = mounts.get(name);
+    if (known !== undefined) return known;
+    const mount = {
+      paths: new BoundedMap<string, Hold>(mostPaths),
+      hold: undefined,
+      limitedAt: askedAt,
+      waitMs: 0,
+      refusals: 0,
+      wanting: new Map<string, number>(),
+      line: Promise.resolve(),
+      polledAt: clock.now(),
+      owedUntil: 0,
+      trial: undefined,
+    };
+    mounts.set(name, mount);
+    const told = failure.retryAfterMs === undefined ? {} : { wait_ms: failure.retryAfterMs };
+    logger.warn(
+      { mount: name, ...told },
+      'the upstream limits the rate of requests here: what is asked for waits its turn',
+    );
+    return mount;
+  }
+
+  /** `isPrompt`: of those held back only one asks, or it cannot wait. */
+  function waitMsAfter({ retryAfterMs: told }: UpstreamFailure, row: number, isPrompt: boolean): number {
+    if (told !== undefined && told >= soon.minMs) return told;
+    // A few tries are enough, wherever in the server's window the first one fell.
+    if (isPrompt) return backoffDelayMs(row - promptTries, soon, random);
+    return backoffDelayMs(row, told === undefined ? unsaid : soon, random);
+  }
+
+  function limited({ scope, priority }: QuotaRequest, failure: UpstreamFailure, askedAt: number): number {
     const now = clock.now();
-    let mount = mounts.get(scope.mount);
-    if (mount === undefined) {
-      mount = {
-        paths: new BoundedMap(mostPaths),
-        hold: undefined,
-        limitedAt: now,
-        waitMs: 0,
-        wanting: new Map(),
-        polledAt: now,
-        owedUntil: 0,
-        trial: undefined,
-      };
-      mounts.set(scope.mount, mount);
-      logger.warn(
-        {
-          mount: scope.mount,
-          ...(failure.retryAfterMs === undefined ? {} : { wait_ms: failure.retryAfterMs }),
-        },
-        'the upstream limits the rate of requests here: what is asked for waits its turn',
-      );
-    }
+    const mount = limitedMount(scope, failure, askedAt);
     const before = mount.paths.get(scope.path);
     const failures = (before?.failures ?? 0) + 1;
-    const told = failure.retryAfterMs;
-    const least = backoffDelayMs(failures, told === undefined ? unsaid : soon, random);
-    const waitMs = told === undefined || told < soon.minMs ? least : told;
+    if (mount.refusals === 0 || askedAt > mount.limitedAt) mount.refusals += 1;
+    const isOfMount = mount.hold !== undefined || (mount.paths.size > 0 && before === undefined);
+    // Where the mount goes on to answer others, one unlucky path tells nothing of how long the limit lasts.
+    const row = isOfMount ? mount.refusals : failures;
+    const waitMs = waitMsAfter(failure, row, isOfMount || priority === 'interactive');
     const hold = { until: now + waitMs, failures, failure };
     mount.paths.set(scope.path, hold);
-    if (mount.hold !== undefined || mount.paths.size > 1) mount.hold = hold;
+    if (isOfMount) mount.hold = hold;
     Object.assign(mount, { limitedAt: now, waitMs });
     if (priority === 'interactive') {
       mount.wanting.set(scope.path, now);
@@ -150,6 +172,7 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
   function served(scope: Scope, mount: Mount): void {
     mount.paths.delete(scope.path);
     mount.wanting.delete(scope.path);
+    mount.refusals = 0;
     if (mount.wanting.size === 0) mount.owedUntil = 0;
     if (clock.now() - mount.limitedAt < Math.max(quietMs, 2 * mount.waitMs)) return;
     mounts.delete(scope.mount);
@@ -157,6 +180,7 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
   }
 
   async function attempt<T>(request: QuotaRequest, work: () => Promise<T>): Promise<T> {
+    const askedAt = clock.now();
     try {
       const answer = await work();
       const mount = mounts.get(request.scope.mount);
@@ -165,7 +189,7 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
     } catch (error) {
       const isLimit = error instanceof UpstreamFailure && error.state === 'rate_limited';
       if (!isLimit) throw error;
-      throw heldBack(error, limited(request, error));
+      throw heldBack(error, limited(request, error, askedAt));
     }
   }
 
@@ -184,6 +208,43 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
       mount.trial = undefined;
       done.resolve();
     }
+  }
+
+  /**
+   * One after the other, in the order in which they came; who is refused keeps its place, and who is waited for leaves it.
+   * Undefined: it has left.
+   */
+  async function tryInLine<T>(
+    request: QuotaRequest,
+    mount: Mount,
+    work: () => Promise<T>,
+  ): Promise<{ readonly answer: T } | undefined> {
+    const { scope, priority, signal, promoted } = request;
+    const leaving = AbortSignal.any([signal, ...(promoted === undefined ? [] : [promoted])]);
+    const before = mount.line;
+    const done = Promise.withResolvers<void>();
+    mount.line = done.promise;
+    try {
+      await orAborted(before, leaving).catch(() => undefined);
+      while (!leaving.aborted) {
+        const { hold } = mount;
+        const waitMs = hold === undefined ? 0 : hold.until - clock.now();
+        if (hold !== undefined && waitMs > patienceMs) throw refuse(scope, priority, mount, hold);
+        if (waitMs > 0) {
+          await clock.sleep(waitMs, leaving).catch(() => undefined);
+          continue;
+        }
+        try {
+          return { answer: await tryAlone(request, mount, work) };
+        } catch (error) {
+          if (mount.hold === hold) throw error;
+        }
+      }
+    } finally {
+      void before.then(done.resolve);
+    }
+    if (signal.aborted) throw givenUp();
+    return undefined;
   }
 
   /** What the agent was last refused and cannot do without, where the same limit may concern a caller's request. */
@@ -205,7 +266,12 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
     async within(request, work) {
       const mount = mounts.get(request.scope.mount);
       if (mount === undefined) return await attempt(request, work);
-      if (mount.hold !== undefined) return await tryAlone(request, mount, work);
+      if (mount.hold !== undefined) {
+        const isPatient = request.priority === 'background';
+        const done = isPatient ? await tryInLine(request, mount, work) : undefined;
+        if (done !== undefined) return done.answer;
+        return await tryAlone({ ...request, priority: 'interactive' }, mount, work);
+      }
       check(request, mount);
       return await attempt(request, work);
     },

@@ -209,9 +209,11 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
     async request(request) {
       const raw = rawRequest(request, options.namespace);
       const scope = scopeOf(request, options.namespace, options.mountOf);
-      const { priority, signal } = request;
+      const { priority, promoted, signal } = request;
       for (let repeat = 0; ; repeat += 1) {
-        const answer = await gate.quota.within({ scope, priority, signal }, () => once(request, raw));
+        const answer = await gate.quota.within({ scope, priority, promoted, signal }, () =>
+          once(request, raw),
+        );
         if (answer.status !== 412 || repeat === mostRepeats) {
           if (answer.status < 300) health.reached(raw.target);
           return answer;

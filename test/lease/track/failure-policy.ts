@@ -58,6 +58,7 @@ t.test('tells what is left of a value', async (t) => {
       changesAt: undefined,
       rotationWaits: 0,
       canRenew: true,
+      isShort: false,
       doubtUntil: undefined,
       isNew: false,
     },

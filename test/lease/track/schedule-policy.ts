@@ -29,6 +29,7 @@ function valueWith(value: Partial<ValueView> = {}): ValueView {
     changesAt: undefined,
     rotationWaits: 0,
     canRenew: false,
+    isShort: false,
     doubtUntil: undefined,
     isNew: false,
     ...value,
@@ -52,6 +53,7 @@ const leased = (ttlMs: number, more: Partial<ValueView> = {}): Partial<ValueView
   endsAt: now + ttlMs,
   lifeMs: ttlMs,
   canRenew: true,
+  isShort: false,
   ...more,
 });
 const failed = (error: unknown, count = 1, at = now) => {
@@ -177,6 +179,14 @@ const cases: readonly Case[] = [
     from: 3.6 * second,
     to: 4.4 * second,
     why: /two thirds/,
+  },
+  {
+    name: 'renews sooner where the last grant was short, for the next may be the last',
+    view: viewWith(leased(9 * second, { confirmedAt: now, isShort: true })),
+    action: 'renew',
+    from: 2.7 * second,
+    to: 3.3 * second,
+    why: /a third/,
   },
   {
     name: 'renews at once what may have ended while the host slept',
