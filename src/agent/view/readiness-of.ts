@@ -29,13 +29,17 @@ export function readinessOf(sources: StatusSources): Readiness {
 
 function upstreamsAway(sources: StatusSources): Map<string, WaitStatus> {
   const away = new Map<string, WaitStatus>();
-  const lacking = new Set<string>();
-  for (const { config, entry } of sources.names.all())
-    if (config.isRequired && entry.current === undefined) lacking.add(entry.reference.upstream);
+  const lacks = (upstream: string): boolean =>
+    sources.names
+      .all()
+      .some(
+        ({ config, entry }) =>
+          config.isRequired && entry.current === undefined && entry.reference.upstream === upstream,
+      );
   for (const upstream of sources.upstreams()) {
     const { name, login, state, message } = upstream.status();
     // Where there is no login, being away matters to who lacks something: values that are held serve on, as everywhere.
-    if (login === undefined ? state === 'ready' || !lacking.has(name) : login.state === 'logged_in') continue;
+    if (login === undefined ? state === 'ready' || !lacks(name) : login.state === 'logged_in') continue;
     away.set(name, { subject: `upstream ${name}`, message: message ?? state, cause: null });
   }
   return away;

@@ -16,6 +16,7 @@ import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.t
 
 import type { ListenerConfig } from '../../config/resolved.ts';
 import { shownVersion } from '../../store/secret-version.ts';
+import { requestIsOver } from '../http/api-error.ts';
 import type { DialectHandler } from '../http/dialect.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { decodeSegment, methodNotAllowed, readBody } from '../http/http-request.ts';
@@ -174,7 +175,7 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
 /** Ends with the caller's, and when it has taken too long. */
 function patienceOf(exchange: Exchange): AbortSignal {
   const ended = new AbortController();
-  exchange.whenOver(() => ended.abort());
+  exchange.whenOver(() => ended.abort(requestIsOver));
   return AbortSignal.any([ended.signal, AbortSignal.timeout(refreshLimitMs)]);
 }
 

@@ -1,13 +1,16 @@
 // Errors as answers: the body that carries a code, and its status.
 import { errorCodes } from '../../api/error-codes.ts';
 import type { ErrorAnswer } from '../../api/errors.ts';
-import { describeError, type ErrorCode, errorCode } from '../../base/errors.ts';
+import { describeError, type ErrorCode, errorCode, LatchkeyError } from '../../base/errors.ts';
 
 export interface ApiError {
   readonly code: ErrorCode;
   readonly message: string;
   readonly status: number;
 }
+
+/** Why work for a request ends with it. One for all: of its own each would have a stack, which costs as much as the answer. */
+export const requestIsOver = new LatchkeyError('aborted', 'the request is over');
 
 export function apiError(code: ErrorCode, message: string): ApiError {
   return { code, message, status: errorCodes[code].status };

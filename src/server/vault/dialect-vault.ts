@@ -8,7 +8,7 @@ import { SecretValue } from '../../base/secret-value.ts';
 import { JsonNumber } from '../../base/text/json.ts';
 import { UpstreamError } from '../../base/upstream-error.ts';
 import type { Entry } from '../../store/entry.ts';
-import { type ApiError, apiErrorOf } from '../http/api-error.ts';
+import { type ApiError, apiErrorOf, requestIsOver } from '../http/api-error.ts';
 import type { DialectHandler } from '../http/dialect.ts';
 import { type Exchange, jsonHeaders } from '../http/exchange.ts';
 import type { ServerContext } from '../http/server-context.ts';
@@ -85,7 +85,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     });
     exchange.whenOver(() => {
       stop();
-      gone.abort();
+      gone.abort(requestIsOver);
     });
     return gone.signal;
   }
