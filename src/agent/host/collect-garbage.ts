@@ -5,16 +5,11 @@ import { runInNewContext } from 'node:vm';
 
 type Collect = (options: { execution: 'sync'; flavor: 'last-resort'; type: 'major' }) => void;
 
-/** What was not called since this many collections is compiled again when it is: of a start's code nearly all. */
-const oldAge = { now: 1, usual: 6 };
-
 /** Takes milliseconds for tens of MiB; nothing else runs meanwhile. */
 export function collectGarbage(): void {
   // Node hands the function out only where it was started with this option; a fresh context has it from now on.
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as Collect;
   setFlagsFromString('--no-expose-gc');
-  setFlagsFromString(`--bytecode-old-age=${oldAge.now}`);
   collect({ execution: 'sync', flavor: 'last-resort', type: 'major' });
-  setFlagsFromString(`--bytecode-old-age=${oldAge.usual}`);
 }

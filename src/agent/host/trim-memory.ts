@@ -25,9 +25,9 @@ export function startMemoryTrim(clock: Clock, ...changes: readonly Changes[]): (
     timer = undefined;
     try {
       if (left > 0 || hasGrown(settledAt)) {
+        releaseProgramPages();
         collectGarbage();
         settledAt = heapSize();
-        releaseProgramPages();
       }
       left -= 1;
       mallocTrim(0);
