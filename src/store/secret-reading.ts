@@ -11,6 +11,8 @@ export interface Urgency {
   readonly priority: Priority;
   /** Aborted when somebody begins to wait for a background request: wherever it is queued, it is interactive then. */
   readonly promoted?: AbortSignal | undefined;
+  /** Something in use ends without it: the renewal of a lease or a token, another credential in the place of one. */
+  readonly isVital?: boolean | undefined;
   /** How long a background request may wait for others to go with it, in milliseconds; absent: a second. */
   readonly slackMs?: number;
 }

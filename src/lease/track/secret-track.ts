@@ -203,8 +203,9 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
     const lease = state.value?.lease;
     const slackMs = slackOf(mode, seen.policy.refreshMs);
     if (request === 'none') return false;
-    if (request === 'renew' && lease !== undefined) return renew(lease, urgency);
-    return request === 'poll' ? poll({ ...urgency, slackMs }) : read({ ...urgency, slackMs });
+    if (request === 'poll') return poll({ ...urgency, slackMs });
+    const wish = { ...urgency, slackMs, isVital: seen.value !== undefined && isMinted(seen.value.kind) };
+    return request === 'renew' && lease !== undefined ? renew(lease, wish) : read(wish);
   }
 
   async function renew(lease: OwnedLease, urgency: Urgency): Promise<boolean> {

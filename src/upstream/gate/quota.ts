@@ -20,7 +20,7 @@ export interface Scope {
   readonly mount: string;
 }
 
-export interface QuotaRequest extends Pick<Urgency, 'priority' | 'promoted'> {
+export interface QuotaRequest extends Pick<Urgency, 'priority' | 'promoted' | 'isVital'> {
   readonly scope: Scope;
   readonly signal: AbortSignal;
 }
@@ -73,6 +73,8 @@ interface Mount {
   polledAt: number;
   /** Until when callers wait for the agent: it was refused something that it cannot do without. */
   owedUntil: number;
+  /** Until when all that is limited waits for it: something in use ends without what it was refused. */
+  vitalUntil: number;
   /** The trial that is under way; the others wait for its outcome. */
   trial: Promise<void> | undefined;
 }
@@ -96,8 +98,13 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
   const callers = new BoundedMap<string, { path: string; at: number }>(mostPaths);
   const reserve = createReserve(clock);
 
-  function check({ scope, priority }: QuotaRequest, mount: Mount): void {
+  function check({ scope, priority, isVital }: QuotaRequest, mount: Mount): void {
     const now = clock.now();
+    // The limit may be one of the namespace, or of all paths.
+    const vital = isVital === true ? undefined : mounts.values().find((one) => now < one.vitalUntil);
+    const first = vital && (vital.hold ?? lastOf(vital));
+    if (first !== undefined)
+      throw refuse(scope, priority, mount, { ...first, until: Math.max(first.until, now + soon.minMs) });
     const holds = [mount.paths.get(scope.path), mount.hold].filter((hold) => hold !== undefined);
     const held = holds.find((hold) => now < hold.until);
     if (held !== undefined) throw refuse(scope, priority, mount, held);
@@ -129,6 +136,7 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
       line: Promise.resolve(),
       polledAt: clock.now(),
       owedUntil: 0,
+      vitalUntil: 0,
       trial: undefined,
     };
     mounts.set(name, mount);
@@ -148,7 +156,11 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
     return backoffDelayMs(row, told === undefined ? unsaid : soon, random);
   }
 
-  function limited({ scope, priority }: QuotaRequest, failure: UpstreamFailure, askedAt: number): number {
+  function limited(
+    { scope, priority, isVital }: QuotaRequest,
+    failure: UpstreamFailure,
+    askedAt: number,
+  ): number {
     const now = clock.now();
     const mount = limitedMount(scope, failure, askedAt);
     const before = mount.paths.get(scope.path);
@@ -162,6 +174,7 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
     mount.paths.set(scope.path, hold);
     if (isOfMount) mount.hold = hold;
     Object.assign(mount, { limitedAt: now, waitMs });
+    if (isVital === true) mount.vitalUntil = now + waitMs + turnMs;
     if (priority === 'interactive') {
       mount.wanting.set(scope.path, now);
       mount.owedUntil = now + waitMs + turnMs;
@@ -169,7 +182,8 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
     return waitMs;
   }
 
-  function served(scope: Scope, mount: Mount): void {
+  function served({ scope, isVital }: QuotaRequest, mount: Mount): void {
+    if (isVital === true) mount.vitalUntil = 0;
     mount.paths.delete(scope.path);
     mount.wanting.delete(scope.path);
     mount.refusals = 0;
@@ -184,7 +198,7 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
     try {
       const answer = await work();
       const mount = mounts.get(request.scope.mount);
-      if (mount !== undefined) served(request.scope, mount);
+      if (mount !== undefined) served(request, mount);
       return answer;
     } catch (error) {
       const isLimit = error instanceof UpstreamFailure && error.state === 'rate_limited';

@@ -209,9 +209,9 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
     async request(request) {
       const raw = rawRequest(request, options.namespace);
       const scope = scopeOf(request, options.namespace, options.mountOf);
-      const { priority, promoted, signal } = request;
+      const { priority, promoted, isVital, signal } = request;
       for (let repeat = 0; ; repeat += 1) {
-        const answer = await gate.quota.within({ scope, priority, promoted, signal }, () =>
+        const answer = await gate.quota.within({ scope, priority, promoted, isVital, signal }, () =>
           once(request, raw),
         );
         if (answer.status !== 412 || repeat === mostRepeats) {

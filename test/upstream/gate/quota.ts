@@ -17,7 +17,11 @@ function createServer(clock: FakeClock, options: { most: number; windowMs: numbe
 
   async function ask(path: string, priority: 'interactive' | 'background' = 'interactive', mount = 'kv/') {
     const scope = { path: `${mount}${path}`, mount };
-    return await quota.within({ scope, priority, signal }, async () => {
+    return await quota.within({ scope, priority, signal }, limit(path));
+  }
+
+  function limit(path: string) {
+    return async () => {
       if (clock.now() - windowAt >= options.windowMs) [windowAt, left] = [clock.now(), options.most];
       if (left === 0) {
         refused += 1;
@@ -26,9 +30,9 @@ function createServer(clock: FakeClock, options: { most: number; windowMs: numbe
       }
       left -= 1;
       served.push(path);
-    });
+    };
   }
-  return { ask, quota, served, logs, refused: () => refused };
+  return { ask, limit, quota, served, logs, refused: () => refused };
 }
 
 /** Polls that wait in line are not asked for twice. */
@@ -178,6 +182,30 @@ t.test('a poll that somebody begins to wait for leaves the line', async (t) => {
   await clock.advance(6 * second);
   await outrun;
   t.notOk(await isRefused(ask('f')));
+});
+
+t.test('what something in use ends without goes first, whatever else is asked for elsewhere', async (t) => {
+  const clock = createFakeClock();
+  const { ask, quota, served, limit } = createServer(clock, { most: 1, windowMs: 5 * second });
+  t.notOk(await isRefused(ask('a')));
+  t.ok(await isRefused(ask('b')));
+  const renew = () =>
+    quota.within(
+      {
+        scope: { path: 'sys/leases/renew', mount: 'sys/leases/' },
+        priority: 'interactive',
+        isVital: true,
+        signal,
+      },
+      limit('renew'),
+    );
+  t.ok(await isRefused(renew()));
+  await clock.advance(5 * second);
+  t.ok(await isRefused(ask('b')), 'the window is the renewal’s');
+  t.notOk(await isRefused(renew()));
+  await clock.advance(5 * second);
+  t.notOk(await isRefused(ask('b')));
+  t.strictSame(served, ['a', 'renew', 'b']);
 });
 
 t.test('a limit is one log line when it begins and one when it is over', async (t) => {

@@ -68,6 +68,7 @@ export async function logIn(credentials: Credentials, options: LoginOptions): Pr
     namespace: auth.namespace,
     signal,
     priority: 'interactive',
+    isVital: true,
     headers: {
       ...credentials.headers,
       ...(auth.wrapTtlSeconds === undefined ? {} : { 'x-vault-wrap-ttl': `${auth.wrapTtlSeconds}s` }),

@@ -58,6 +58,7 @@ export function createTokenKeeper(options: TokenKeeperOptions): TokenKeeper {
         namespace: options.namespace,
         signal,
         priority: 'interactive',
+        isVital: true,
       });
       const granted = answer.status === 200 ? answerJson(answer)?.['auth'] : undefined;
       const grantedMs = isJsonObject(granted) ? (seconds(granted['lease_duration']) ?? 0) * 1000 : -1;
