@@ -275,7 +275,8 @@ export function createSession(options: SessionOptions): Session {
 
   return {
     start() {
-      running ??= run();
+      // Nobody hears of its first step before it counts as begun.
+      running ??= Promise.resolve().then(run);
     },
     resume: tokens.resume,
     ownToken: tokens.own,
