@@ -96,9 +96,15 @@ export function fieldsContent(fields: JsonObject): SecretContent {
   return { form: 'fields', json: SecretValue.fromText(stringifyJson(fields)) };
 }
 
+const objectsOfBytes = new WeakMap<SecretValue, JsonObject>();
+
+/** Once for all who use it, for as long as somebody holds the value. */
 function parseObject(json: SecretValue): JsonObject {
+  const known = objectsOfBytes.get(json);
+  if (known !== undefined) return known;
   const value = parseJsonBytes(json.bytes());
   if (!isJsonObject(value)) throw new TypeError('the answer of an upstream is not a JSON object');
+  objectsOfBytes.set(json, value);
   return value;
 }
 

@@ -29,17 +29,18 @@ export function parseJson(text: string): JsonValue {
   return parseJsonText(text, keepText) as JsonValue;
 }
 
-const parsedBytes = new WeakMap<Buffer, JsonValue>();
+const parsedBytes = new WeakMap<Buffer, WeakRef<JsonObject | JsonValue[]>>();
 
 /**
- * As `parseJson`, once for as long as somebody holds these bytes, which nobody changes: an answer is looked at by the one who
- * asks, by what is made of it, and by those who use that. Nor may anybody change what they get.
+ * As `parseJson`, once for all who look at these bytes while somebody still has what was made of them: the one who asked, and
+ * the one who adopts the answer. Nobody changes the bytes, nor what they get. It is not kept: a value that nobody uses stands
+ * in its bytes alone.
  */
 export function parseJsonBytes(bytes: Buffer): JsonValue {
-  const known = parsedBytes.get(bytes);
+  const known = parsedBytes.get(bytes)?.deref();
   if (known !== undefined) return known;
   const value = parseJson(bytes.toString('utf8'));
-  parsedBytes.set(bytes, value);
+  if (isJsonObject(value) || Array.isArray(value)) parsedBytes.set(bytes, new WeakRef(value));
   return value;
 }
 
