@@ -39,7 +39,7 @@ function declareAgent(define: Define): void {
   define(
     'agent',
     'run the agent',
-    (argv) => withConfig(argv),
+    (argv) => withConfig(argv).alias('config', 'c'),
     async (values) => (await import('./commands/agent.ts')).runAgent(values),
   );
 }

@@ -73,10 +73,13 @@ const sectionNotes: Readonly<Record<string, string>> = {
   log: 'The log goes to stderr where no file is named.',
 };
 
+const tokenNote =
+  'Whoever shows the token is served, as there. A unix socket, and rules in `access`, say who may have what.';
+
 function textOf(value: unknown, files: readonly TextFile[], tool: string): string {
   const names = files.map(({ file }) => file).join(', ');
   const parts = Object.entries(value as Record<string, unknown>).map(([section, content]) => {
-    const note = sectionNotes[section];
+    const note = section === 'listeners' && tool === 'aws-agent' ? tokenNote : sectionNotes[section];
     const text = dump({ [section]: content }, { lineWidth: -1, noRefs: true });
     return `${note === undefined ? '' : `# ${note}\n`}${text}`;
   });

@@ -112,8 +112,8 @@ export function createServer(options: ServerOptions): LocalServer {
     );
     const listener = create(config);
     await listener.start();
-    const { place, serve } = config;
-    logger.info({ listener: place, address: addressOf(config), serve: serve.join(',') }, 'listening');
+    const { place, serve, address } = common(config, listener.address());
+    logger.info({ listener: place, address, serve: serve.join(',') }, 'listening');
     return listener;
   }
 

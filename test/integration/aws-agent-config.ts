@@ -52,6 +52,30 @@ async function start(t: Test, moto: Moto, config: string, env: Record<string, st
   return { folder, get };
 }
 
+t.test('takes -c, as there, and a port of the system that its log tells', async (t) => {
+  const folder = testFolder(t);
+  writeFileSync(
+    join(folder, 'config.toml'),
+    'http_port = "0"\n[prefetch]\nsecrets = [{ secret_id = "a" }]\n',
+  );
+  const running = startProgram(t, ['agent', '-c', 'config.toml'], {
+    cwd: folder,
+    env: {
+      ...{
+        HOME: folder,
+        STATE_DIRECTORY: join(folder, '.state'),
+        AWS_REGION: 'eu-west-1',
+        AWS_TOKEN: 'mine',
+      },
+      ...{ AWS_ACCESS_KEY_ID: 'AKIA', AWS_SECRET_ACCESS_KEY: 'x', AWS_ENDPOINT_URL: 'http://127.0.0.1:9' },
+    },
+  });
+  const told = () => /"address":"tcp (127\.0\.0\.1:\d+)"/.exec(running.stderr() + running.stdout())?.[1];
+  await waitFor('its port', async () => told() !== undefined);
+  const answer = await fetch(`http://${told()}/ping`);
+  t.equal(await answer.text(), 'healthy');
+});
+
 t.test('against moto', { skip: needsMoto }, async (t) => {
   const moto = await startMoto(t);
   const secret = async (name: string, text: string) =>

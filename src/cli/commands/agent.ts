@@ -34,7 +34,9 @@ export async function runAgentFrom(args: readonly string[]): Promise<number | un
 
 function parsePlain(args: readonly string[]): AgentOptions | undefined {
   try {
-    return parseArgs({ args: [...args], options: { config: { type: 'string', multiple: true } } }).values;
+    // `-c` is what AWS's agent calls it.
+    const config = { type: 'string', multiple: true, short: 'c' } as const;
+    return parseArgs({ args: [...args], options: { config } }).values;
   } catch {
     // The parser of all commands says what is wrong, in the words of all commands.
     return undefined;

@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import type { DraftContext } from '../draft.ts';
 import { formatMs } from '../hcl/duration.ts';
-import type { Origin } from '../hcl/report.ts';
+import type { Origin, Report } from '../hcl/report.ts';
 import type { SaidAwsAgent } from './read-aws-agent.ts';
 
 const usual = {
@@ -25,6 +25,13 @@ const budget = { requests_per_second: 500, concurrency: 64 };
 export function draftAwsAgent(said: SaidAwsAgent, context: DraftContext): void {
   const { draft, file } = context;
   const nowhere: Origin = { file, position: undefined, name: '' };
+  if (said.enabled?.value === false) {
+    context.report.problem(
+      said.enabled.origin,
+      'Secrets Manager is off in this file: it asks for nothing that is done here',
+    );
+    return;
+  }
   const origin = said.region?.origin ?? nowhere;
   draft.set(['upstreams', 'aws', 'kind'], 'aws', nowhere);
   draft.set(['upstreams', 'aws', 'region'], said.region?.value, origin);
@@ -101,11 +108,9 @@ function draftLog({ logLevel, logToFile }: SaidAwsAgent, context: DraftContext, 
     );
 }
 
-function noteDifferences(
-  { validateCredentials, pathPrefix }: SaidAwsAgent,
-  { report }: DraftContext,
-  nowhere: Origin,
-): void {
+function noteDifferences(said: SaidAwsAgent, { report }: DraftContext, nowhere: Origin): void {
+  const { validateCredentials, pathPrefix } = said;
+  noteWhatIsNotDone(said, report);
   if (validateCredentials?.value !== false) {
     report.note(
       'differs',
@@ -118,4 +123,27 @@ function noteDifferences(
     pathPrefix?.origin ?? nowhere,
     'whoever shows the token may have every secret that the credentials allow: narrow the rule in `access`, or serve on a unix socket, where the agent sees who asks',
   );
+}
+
+/** What the newer one does besides: secrets before somebody asks, roles by request, certificates. */
+function noteWhatIsNotDone(said: SaidAwsAgent, report: Report): void {
+  const ahead = said.prefetchedSecrets ?? said.prefetchedTags ?? said.bufferRatio ?? said.jitterSeconds;
+  if (ahead !== undefined)
+    report.note(
+      'differs',
+      ahead.origin,
+      'nothing is fetched ahead: a secret is asked for when somebody wants it; one with a name under `secrets` (or a `tag` there) is kept current all the time',
+    );
+  if (said.maxRoles !== undefined)
+    report.note(
+      'ignored',
+      said.maxRoles.origin,
+      'roleArn in a request is refused: name each role as `role_arn` of an upstream',
+    );
+  if (said.certificates !== undefined)
+    report.note(
+      'ignored',
+      said.certificates,
+      'certificates of ACM are not taken over: leave them to the provider, whose `acm` is a process of its own',
+    );
 }
