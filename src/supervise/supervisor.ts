@@ -37,7 +37,7 @@ export interface Supervisor {
    * it has ended for good or is not known.
    */
   signal(name: string, signal: NodeJS.Signals | 'restart'): Promise<void>;
-  /** A program that somebody else runs takes the signals for this name. */
+  /** A program that somebody else runs, or nobody here, takes the signals for this name. */
   attach(name: string, send: (signal: NodeJS.Signals | 'restart') => void): void;
   /** Looks whether the program could be started with these variables, without doing it; rejects when it could not. */
   rehearse(config: ProcessConfig, variables: Variables): Promise<void>;

@@ -106,6 +106,52 @@ t.test('a program that a rotation meets goes on, unless it is asked otherwise', 
   }
 });
 
+t.test('of the programs in the config it runs the one that is asked for', async (t) => {
+  const { folder, env, vault } = await setUp(t, undefined);
+  const config = join(folder, 'several.yaml');
+  const ran = (name: string) => join(folder, `${name}.ran`);
+  writeFileSync(
+    config,
+    JSON.stringify({
+      upstreams: {
+        vault: { kind: 'vault', address: vault.address, events: false, auth: { method: 'token' } },
+      },
+      secrets: { app: { path: 'secret/app' } },
+      files: [
+        {
+          contents: '{{ field "app" "word" }}',
+          destination: join(folder, 'file'),
+          notify: { signal: 'HUP', process: 'worker' },
+        },
+      ],
+      processes: ['worker', 'job'].map((name) => ({
+        name,
+        command: ['sh', '-c', `echo $W > ${ran(name)}`],
+        env: { W: `{{ field "app" "word" }}` },
+      })),
+      state_dir: join(folder, 'state'),
+    }),
+    { mode: 0o600 },
+  );
+  const run = (...more: string[]) => runProgram(t, ['run', '--config', config, ...more], { env });
+  t.match(await run('--', 'sh', '-c', `echo "[$W]"`), { code: 0, stdout: '[]\n', stderr: '' });
+  t.match(await run('--process', 'job', '--', 'sh', '-c', `echo "[$W]"`), {
+    code: 0,
+    stdout: '[first-word]\n',
+    stderr: '',
+  });
+  t.strictSame(
+    ['worker', 'job'].map((name) => existsSync(ran(name))),
+    [false, false],
+  );
+  t.match(await run('--process', 'job'), { code: 0, stderr: '' });
+  t.strictSame(
+    ['worker', 'job'].map((name) => existsSync(ran(name))),
+    [false, true],
+  );
+  t.ok(existsSync(join(folder, 'file')), 'whose reader is not here is nobody to be told');
+});
+
 t.test('exit codes are those of a shell, and a failing program is no failure of ours', async (t) => {
   const { run, folder } = await setUp(t, undefined);
   for (const [script, code] of [

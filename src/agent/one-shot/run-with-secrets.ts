@@ -42,7 +42,8 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
     ...place,
     config: {
       ...place.config,
-      processes: place.config.processes.filter(({ name }) => name !== program.name),
+      // One program, not the host's: the others run under the agent, and would run twice.
+      processes: [],
     },
     configPaths: options.configPaths,
     env,
@@ -50,6 +51,7 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
     canReload: false,
   });
   let child: RunningChild | undefined;
+  for (const { name } of place.config.processes) agent.core.supervisor.attach(name, () => undefined);
   agent.core.supervisor.attach(program.name, (signal) => child?.process.signal(signal));
   try {
     await agent.start();
