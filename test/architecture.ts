@@ -372,6 +372,20 @@ t.test('no type is the copy of another', (t) => {
   t.end();
 });
 
+t.test('each file that an upstream reads is one whose mode is looked at', (t) => {
+  // By the name of its key: see filesOf in src/config/resolve/check-modes.ts. Parts of a path that are put together are looked
+  // at where they end up.
+  const judged = /(?:File|Path|Files)$|^path$/;
+  for (const file of files.filter((path) => /^(?:upstream|config\/upstreams)\//.test(relative(root, path)))) {
+    const text = readFileSync(file, 'utf8');
+    for (const [, key = ''] of text.matchAll(
+      /(\w+)(?::| =)\s*(?:value\.\w+ === undefined \? undefined : )?context\.(?:pathAt|optionalPathAt)\(/g,
+    ))
+      t.match(key, judged, `${relative(root, file)}: ${key}`);
+  }
+  t.end();
+});
+
 const folderLimit = 16;
 /** One file for each command, kind or theme: a list, that nobody reads from end to end. And the floor, which all know. */
 const lists = ['cli/commands', 'template/functions/consul-template'];

@@ -1,5 +1,5 @@
 // The first thing of every command, before a config or a secret is read: nobody may debug it, trace it or get a core of it.
-import { hardenProcess, unblockUserSignal } from '../agent/host/harden-process.ts';
+import { hardenProcess, unblockUserSignal } from '../base/system/harden-process.ts';
 import { reportFailure } from './exit-code.ts';
 import { isLockedForDebugger, refuseOpenDoors } from './run-time-doors.ts';
 

@@ -24,6 +24,8 @@ import { createProblems } from '../../src/config/problems.ts';
 import { readText } from '../../src/config/sources/read-source.ts';
 import { signalByPidFile } from '../../src/files/transaction/signal-by-pid-file.ts';
 import { provideTokenFile } from '../../src/server/listen/provide-token-file.ts';
+import { regionOfProfile } from '../../src/upstream/cloud/aws-profile.ts';
+import { findOciKey } from '../../src/upstream/cloud/oci/oci-keys.ts';
 import { replaceSealedFile } from '../../src/upstream/file/replace-sealed-file.ts';
 import { readCredential } from '../../src/upstream/vault/auth/read-credential.ts';
 import { writeSinkFile } from '../../src/upstream/vault/sinks/write-sink-file.ts';
@@ -232,6 +234,27 @@ t.test('a sealed file in a folder of the agent is replaced there and nowhere els
   });
   t.strictSame(readdirSync(outside), ['s.age']);
   t.equal(readFileSync(join(outside, 's.age'), 'utf8'), 'old');
+});
+
+t.test('a profile of a cloud that its owner fills with blanks is read at once', async (t) => {
+  const folder = testFolder(t);
+  const blanks = ' '.repeat(900 * 1024);
+  const lines = [
+    `name${blanks}`,
+    `key_file =${blanks}x${blanks}x`,
+    `[${blanks}`,
+    `region =${' '.repeat(9000)}x`,
+    blanks,
+  ];
+  for (const line of lines) {
+    const path = join(folder, 'profile');
+    writeFileSync(path, `[DEFAULT]\n${line.slice(0, 900 * 1024)}\n`);
+    const before = process.threadCpuUsage();
+    await t.rejects(findOciKey({ env: {}, configFile: path, profile: 'DEFAULT' }), { code: 'login_failed' });
+    t.equal(await regionOfProfile({ AWS_CONFIG_FILE: path, HOME: folder }), undefined);
+    const { user, system } = process.threadCpuUsage(before);
+    t.ok((user + system) / 1000 < 500, `${line.slice(0, 12)}: ${Math.round((user + system) / 1000)} ms`);
+  }
 });
 
 t.test('a file whose owner has a lease on it is not waited for', { skip: skipPython }, async (t) => {

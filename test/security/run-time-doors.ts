@@ -1,6 +1,14 @@
 // No debugger by signal or option, no tracing: tried by a process of the same user, from the first moment on.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chownSync, mkdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -131,6 +139,75 @@ t.test(
     }
   },
 );
+
+/** The keys of `app@LATCHKEY.TEST`, as ktutil(1) writes them. */
+function keytab(): Buffer {
+  const counted = (bytes: Buffer | string) => {
+    const content = Buffer.from(bytes);
+    return Buffer.concat([Buffer.from([content.length >> 8, content.length & 0xff]), content]);
+  };
+  const entry = Buffer.concat([
+    ...[
+      Buffer.from([0, 1]),
+      counted('LATCHKEY.TEST'),
+      counted('app'),
+      Buffer.from([0, 0, 0, 1, 0, 0, 0, 0, 1]),
+    ],
+    ...[Buffer.from([0, 18]), counted(Buffer.alloc(32, 7))],
+  ]);
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(entry.length);
+  return Buffer.concat([Buffer.from([5, 2]), length, entry]);
+}
+
+const skipKerberos =
+  skip ||
+  (existsSync('/usr/lib/x86_64-linux-gnu/libgssapi_krb5.so.2') ? false : "MIT Kerberos' library is missing");
+
+t.test(
+  'what waits for a KDC with a key in its memory is hidden too, and ends with the agent',
+  { skip: skipKerberos },
+  async (t) => {
+    const folder = testFolder(t);
+    const own = join(folder, 'own');
+    mkdirSync(own, { mode: 0o700 });
+    const connected: unknown[] = [];
+    const kdc = await silentServer(t, (server) => {
+      server.on('connection', (socket) => connected.push(socket));
+      server.listen(0, '127.0.0.1');
+    });
+    const address = kdc.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const write = (name: string, text: string | Buffer) => {
+      writeFileSync(join(own, name), text, { mode: 0o600 });
+      return join(own, name);
+    };
+    const auth = {
+      ...{ method: 'kerberos', username: 'app', realm: 'LATCHKEY.TEST', service: 'HTTP/vault' },
+      keytab: write('app.keytab', keytab()),
+      krb5_conf: write(
+        'krb5.conf',
+        `[libdefaults]\n udp_preference_limit = 1\n[realms]\n LATCHKEY.TEST = {\n  kdc = 127.0.0.1:${port}\n }\n`,
+      ),
+    };
+    const upstreams = { vault: { kind: 'vault', address: 'http://127.0.0.1:1', auth } };
+    const config = write('latchkey.yaml', JSON.stringify({ upstreams, state_dir: join(own, 'state') }));
+    if (isRoot)
+      for (const name of ['', 'app.keytab', 'krb5.conf', 'latchkey.yaml'])
+        chownSync(join(own, name), nobody, nobody);
+    const { child, text } = start(t, ['agent', '--config', config], program);
+    await waitFor('a question to the KDC', () => connected.length > 0 || /login_failed/.test(text()));
+    const [pid = 0] = childrenOf(child.pid ?? 0).filter(isNode);
+    t.ok(isHidden(pid), `nobody of its user looks into ${pid}: ${text()}`);
+    child.kill('SIGKILL');
+    await waitFor('its end', () => !isNode(pid));
+  },
+);
+
+function childrenOf(pid: number): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return text.split(' ').filter(Boolean).map(Number);
+}
 
 t.test('a command with a secret does not start under a debugger or with dumps of its memory', async (t) => {
   const run = (options: string[], words: string[], env: Record<string, string> = {}) =>

@@ -147,6 +147,24 @@ t.test('programs and credentials of upstreams of every kind', async (t) => {
   t.throws(() => load({ upstreams: { api: http } }), refused(/credential .*key can be read by everybody/));
 });
 
+t.test('the files of a login with Kerberos', async (t) => {
+  const { path, write, load } = host(t);
+  const auth = {
+    ...{ method: 'kerberos', username: 'app', realm: 'R.TEST', service: 'HTTP/vault' },
+    keytab: write('k/app.keytab', 'k'),
+    krb5_conf: write('k/krb5.conf', '[libdefaults]\n', 0o644),
+  };
+  const upstreams = { vault: { address: 'http://127.0.0.1:1', auth } };
+  t.doesNotThrow(() => load({ upstreams }));
+  chmodSync(path('k/app.keytab'), 0o644);
+  t.throws(() => load({ upstreams }), refused(/credential .*app\.keytab can be read by everybody/));
+  chmodSync(path('k/app.keytab'), 0o602);
+  t.throws(() => load({ upstreams }), refused(/credential .*app\.keytab can be written by everybody/));
+  chmodSync(path('k/app.keytab'), 0o600);
+  chmodSync(path('k/krb5.conf'), 0o666);
+  t.throws(() => load({ upstreams }), refused(/Kerberos .*krb5\.conf can be written by everybody/));
+});
+
 t.test('links are followed only where nobody else made them', { skip: needsRoot }, async (t) => {
   const { path, write, load } = host(t);
   const template = write('t/real.ctmpl', 'x', 0o644);

@@ -51,6 +51,13 @@ const bombs: Readonly<Record<string, string>> = {
   'a map that is ranged over within itself':
     '{{ define "down" }}{{ range . }}{{ template "down" . }}{{ end }}{{ end }}{{ $m := parseJSON .keys }}{{ $_ := sprig_set $m "a" $m }}{{ template "down" $m }}',
   'a map within itself as YAML': '{{ $m := parseJSON .keys }}{{ $_ := sprig_set $m "a" $m }}{{ toYAML $m }}',
+  'a long text whose characters are shuffled': '{{ len (sprig_shuffle .long) }}',
+  'many texts whose characters are shuffled':
+    '{{ range loop 1000 }}{{ $_ := sprig_shuffle (sprig_trunc 100000 $.long) }}{{ end }}',
+  'many hashes of a password':
+    '{{ range loop 1000 }}{{ $_ := sprig_htpasswd "a" (sprig_bcrypt (sprig_trunc 72 $.long)) }}{{ end }}',
+  'a long text that is encrypted again and again':
+    '{{ range loop 1000 }}{{ $_ := sprig_encryptAES "a" $.long }}{{ end }}',
   'many JSON documents of a long text': '{{ range loop 1000 }}{{ $_ := toJSON $ }}{{ end }}',
 };
 

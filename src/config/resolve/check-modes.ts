@@ -100,14 +100,9 @@ function* credentials(config: ResolvedConfig, merged: MergedConfig, env: Environ
     const command = commandOf(upstream);
     if (command !== undefined) yield* programs(command, env, place.at('command'));
     for (const [key, path] of filesOf(upstream)) {
-      // The id of a role is a name, of which Vault keeps no secret.
-      const isSecret = !/^(?:ca|cert|roleId)/.test(key) && !isOfKubelet(path) && !isForOthers(upstream, path);
-      yield {
-        path,
-        place,
-        role: /^(?:ca|cert)/.test(key) ? 'certificate' : 'credential',
-        options: { isSecret },
-      };
+      const { role, isPublic } = openFiles.find(({ keys }) => keys.test(key)) ?? { role: 'credential' };
+      const isSecret = isPublic !== true && !isOfKubelet(path) && !isForOthers(upstream, path);
+      yield { path, place, role, options: { isSecret } };
     }
   }
   for (const { name, proof } of config.hooks) {
@@ -124,6 +119,14 @@ function* credentials(config: ResolvedConfig, merged: MergedConfig, env: Environ
     yield { path: listener.tls.certFile, place, role: 'certificate' };
   }
 }
+
+/** What all may read. */
+const openFiles: readonly { readonly keys: RegExp; readonly role: string; readonly isPublic: true }[] = [
+  { keys: /^(?:ca|cert)/, role: 'certificate', isPublic: true },
+  // The id of a role is a name, of which Vault keeps no secret.
+  { keys: /^roleId/, role: 'credential', isPublic: true },
+  { keys: /^krb5Conf/, role: 'configuration of Kerberos', isPublic: true },
+];
 
 /**
  * The files that an upstream of any kind names: keys that end in `File`, `Path` or are `path`, and all in maps whose key ends

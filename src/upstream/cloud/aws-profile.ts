@@ -14,6 +14,7 @@ import {
 } from './aws-keys.ts';
 import { assumeRole } from './aws-roles.ts';
 import { keysOfSso } from './aws-sso.ts';
+import { fieldOf } from './ini-field.ts';
 import { readLoginFile } from './login-file.ts';
 
 type Fields = ReadonlyMap<string, string>;
@@ -192,10 +193,10 @@ async function textOf(named: string | undefined, fallback: string): Promise<stri
 function* fieldsIn(text: string): Generator<[profile: string, field: string, value: string]> {
   let section = '';
   for (const line of text.split('\n')) {
-    const header = /^\s*\[\s*(?:profile\s+)?([^\]]*?)\s*\]/.exec(line);
-    if (header) section = (header[1] ?? '').replace(/^"(.*)"$/, '$1');
-    const pair = /^([a-z_]+)\s*=\s*(.*?)\s*$/.exec(line);
-    if (pair && section !== '') yield [section, pair[1] ?? '', pair[2] ?? ''];
+    const header = /^\s*\[([^\]]*)\]/.exec(line)?.[1]?.trim();
+    if (header !== undefined) section = header.replace(/^profile\s+/, '').replace(/^"(.*)"$/, '$1');
+    const [field = '', value = ''] = (/^[a-z_]/.test(line) && fieldOf(line)) || [];
+    if (/^[a-z_]+$/.test(field) && section !== '') yield [section, field, value];
   }
 }
 

@@ -22,9 +22,12 @@ export const sprigRandom: FunctionTable = {
     if (range <= 0n) throw callError`invalid argument to Intn`;
     return min + BigInt(randomInt(Number(range < largestRange ? range : largestRange)));
   }),
-  sprig_shuffle: defineFunction(['string'], 'string', (_context, text) =>
-    encodeText(shuffled([...decodeText(text)]).join('')),
-  ),
+  sprig_shuffle: defineFunction(['string'], 'string', (context, text) => {
+    const decoded = decodeText(text);
+    // Before they are taken apart: each becomes a text of its own.
+    context.spend(decoded.length);
+    return encodeText(shuffled([...decoded], context).join(''));
+  }),
   sprig_bcrypt: defineFunction(['string'], 'string', bcrypt),
   sprig_htpasswd: defineFunction(['string', 'string'], 'string', (context, user, password) =>
     user.includes(':') ? `invalid username: ${user}` : `${user}:${bcrypt(context, password)}`,
@@ -55,8 +58,11 @@ function bcrypt(context: CallContext, password: string): string {
   return hashSync(text, hashCost).replace(/^\$2b\$/, '$2a$');
 }
 
-function shuffled(characters: string[]): string[] {
+const charactersALook = 4096;
+
+function shuffled(characters: string[], { lookAtTime }: CallContext): string[] {
   for (let at = characters.length - 1; at > 0; at--) {
+    if (at % charactersALook === 0) lookAtTime();
     const other = randomInt(at + 1);
     [characters[at], characters[other]] = [characters[other] ?? '', characters[at] ?? ''];
   }

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { LatchkeyError } from '../../../base/errors.ts';
+import { fieldOf } from '../ini-field.ts';
 import { readLoginFile } from '../login-file.ts';
 import type { OciKey } from './oci-signature.ts';
 
@@ -77,8 +78,8 @@ async function readProfile(path: string, profile: string): Promise<Fields> {
       isHere = heading === profile && !isFound;
       isFound ||= isHere;
     }
-    const [, key = '', value = ''] = (isHere && /^\s*([^=#;]+?)\s*=\s*(.*?)\s*$/.exec(line)) || [];
-    if (key !== '') fields.set(key.toLowerCase(), value);
+    const [key, value] = fieldOf(line) ?? [];
+    if (isHere && key !== undefined && value !== undefined) fields.set(key.toLowerCase(), value);
   }
   if (isFound) return fields;
   throw failure(`${path} has no profile ${profile}`);

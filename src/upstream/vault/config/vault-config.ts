@@ -114,8 +114,8 @@ export type AuthConfig = AuthCommon &
         readonly username: string;
         readonly service: string;
         readonly realm: string;
-        readonly keytab: string;
-        readonly krb5Conf: string;
+        readonly keytabFile: string;
+        readonly krb5ConfFile: string;
       }
     | {
         readonly method: 'azure';

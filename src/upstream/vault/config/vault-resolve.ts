@@ -162,8 +162,8 @@ function resolveFileAuth(
         username: auth.username,
         service: auth.service,
         realm: auth.realm,
-        keytab: context.pathAt(place, auth.keytab),
-        krb5Conf: context.pathAt(place, auth.krb5_conf),
+        keytabFile: context.pathAt(place, auth.keytab),
+        krb5ConfFile: context.pathAt(place, auth.krb5_conf),
       };
     default:
       return {

@@ -44,7 +44,7 @@ t.test('a ticket by the keytab, shown to the vault that its service is', { skip:
   const config: KerberosConfig = {
     ...authCommon,
     ...({ method: 'kerberos', mount: 'kerberos', username: 'app', realm: kdc.realm } as const),
-    ...{ service: 'HTTP/vault.latchkey.test', keytab, krb5Conf: kdc.krb5Conf },
+    ...{ service: 'HTTP/vault.latchkey.test', keytabFile: keytab, krb5ConfFile: kdc.krb5Conf },
   };
   const before = readdirSync(kdc.folder).sort();
   const { upstream } = start(t, vault.address, config, {
@@ -64,7 +64,7 @@ t.test('a ticket by the keytab, shown to the vault that its service is', { skip:
     ],
     ['a name that the keytab has not', { username: 'other' }, /no ticket for other@LATCHKEY\.TEST: /],
     ['a realm without a KDC', { realm: 'NOWHERE.TEST' }, /no ticket for app@NOWHERE\.TEST: /],
-    ['no keytab', { keytab: join(kdc.folder, 'none') }, /auth\.keytab: .*none cannot be read \(ENOENT\)/],
+    ['no keytab', { keytabFile: join(kdc.folder, 'none') }, /auth\.keytab: .*none cannot be read \(ENOENT\)/],
     ['the keys of another service', { service: 'HTTP/other.latchkey.test' }, /refused with 403/],
   ];
   for (const [name, change, message] of failing) {
@@ -80,17 +80,17 @@ t.test('a ticket by the keytab, shown to the vault that its service is', { skip:
     });
   }
   await t.test('a krb5.conf that others can write is not believed', async (t) => {
-    const krb5Conf = join(kdc.folder, 'open.conf');
-    writeFileSync(krb5Conf, '[plugins]\n');
-    chmodSync(krb5Conf, 0o666);
-    const failed = start(t, vault.address, { ...config, krb5Conf });
+    const krb5ConfFile = join(kdc.folder, 'open.conf');
+    writeFileSync(krb5ConfFile, '[plugins]\n');
+    chmodSync(krb5ConfFile, 0o666);
+    const failed = start(t, vault.address, { ...config, krb5ConfFile });
     await waitFor('the refusal', () => /^(?:login_failed|denied)$/.test(failed.upstream.status().state));
     t.match(failed.upstream.status().message, /auth\.krb5_conf: .*open\.conf can be written by everybody/);
   });
 
   await t.test('a keytab of a new key is taken when the login waits', async (t) => {
     const late = join(kdc.folder, 'late.keytab');
-    const waiting = start(t, vault.address, { ...config, username: 'late', keytab: late });
+    const waiting = start(t, vault.address, { ...config, username: 'late', keytabFile: late });
     await waitFor('the refusal', () => waiting.upstream.status().state === 'login_failed');
     kdc.keytab('late');
     await waiting.upstream.ready(AbortSignal.timeout(30_000));

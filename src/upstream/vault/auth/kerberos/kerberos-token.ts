@@ -2,6 +2,7 @@
 // of its own, since libkrb5 takes its configuration from the environment alone and waits for KDCs as long as it likes.
 import { writeSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
+import { endWithParent, hardenProcess } from '../../../../base/system/harden-process.ts';
 import { memfdCreate } from '../../../../base/system/libc.ts';
 import { type SpnegoRequest, spnegoToken } from './gssapi.ts';
 
@@ -39,4 +40,7 @@ function inMemory(name: string, base64: string): string {
   return `/proc/self/fd/${fd}`;
 }
 
+// Before it has a key in its memory, and waits for a KDC with it.
+hardenProcess();
+endWithParent();
 process.stdout.write(JSON.stringify(run(await text(process.stdin))));

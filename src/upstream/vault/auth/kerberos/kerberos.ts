@@ -18,20 +18,20 @@ const timeoutMs = 30_000;
 const mostBytes = 256 * 1024;
 
 export function createKerberosMethod(config: KerberosConfig, context: AuthContext): AuthMethod {
-  const { keytab, krb5Conf, username, service, realm } = config;
+  const { keytabFile, krb5ConfFile, username, service, realm } = config;
   const inRealm = (name: string): string => (name.includes('@') ? name : `${name}@${realm}`);
   return {
-    files: [keytab],
+    files: [keytabFile],
     async credentials(signal) {
       // It may name libraries to load.
-      const fault = findPathFault(krb5Conf);
+      const fault = findPathFault(krb5ConfFile);
       if (fault !== undefined) throw failure(`auth.krb5_conf: ${fault.path} ${fault.what}`, fault.remedy);
       const token = await tokenOf(
         {
           principal: inRealm(username),
           service: inRealm(service),
-          keytab: await base64Of('auth.keytab', keytab),
-          krb5Conf: await base64Of('auth.krb5_conf', krb5Conf),
+          keytab: await base64Of('auth.keytab', keytabFile),
+          krb5Conf: await base64Of('auth.krb5_conf', krb5ConfFile),
         },
         context,
         signal,

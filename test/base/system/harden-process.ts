@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import t from 'tap';
 
-const source = resolve(import.meta.dirname, '../../../src/agent/host/harden-process.ts');
+const source = resolve(import.meta.dirname, '../../../src/base/system/harden-process.ts');
 const skip = process.platform === 'linux' ? false : 'Linux only';
 
 t.test('makes the process undumpable and its core files empty; children are as ever', { skip }, (t) => {

@@ -1,8 +1,9 @@
 // Keeps the memory of this process from other processes of its user and from core files: prctl(2) PR_SET_DUMPABLE and
 // setrlimit(2) RLIMIT_CORE. Best effort: a platform without them goes on without.
 import { constants } from 'node:os';
-import { prctl, pthreadSigmask, setrlimit } from '../../base/system/libc.ts';
+import { prctl, pthreadSigmask, setrlimit } from './libc.ts';
 
+const prSetDeathSignal = 1;
 const prSetDumpable = 4;
 const rlimitCore = 4;
 const sigUnblock = 1;
@@ -16,6 +17,15 @@ export function hardenProcess(): boolean {
   } catch {
     // Another C library, or none of these calls.
     return false;
+  }
+}
+
+/** A program for one purpose is of no use without whoever started it, and may hold a secret of theirs. */
+export function endWithParent(): void {
+  try {
+    prctl(prSetDeathSignal, constants.signals.SIGKILL, 0, 0, 0);
+  } catch {
+    // As above: it goes on to its own end.
   }
 }
 
