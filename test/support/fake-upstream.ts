@@ -33,6 +33,7 @@ export interface FakeRequest {
   readonly operation: 'read' | 'renew' | 'revoke' | 'check' | 'probe';
   readonly target: string;
   readonly priority: RequestOptions['priority'];
+  readonly isVital?: boolean | undefined;
 }
 
 type FakeSecret =
@@ -137,7 +138,8 @@ export function createFakeUpstream(options: FakeUpstreamOptions): FakeUpstream {
     request: RequestOptions,
     effect: () => T,
   ): Promise<T> {
-    const noted: FakeRequest = { at: now(), operation, target, priority: request.priority };
+    const { priority, isVital } = request;
+    const noted: FakeRequest = { at: now(), operation, target, priority, isVital };
     requests.push(noted);
     const slot = `${operation} ${plainPath(target)}`;
     if ((reading.get(slot) ?? 0) > 0) doubled += 1;

@@ -31,7 +31,7 @@ export function holdLease(loan: Loan, { book, clock, signal, lookAtClock }: Part
     },
     async renew() {
       if (!isKept() || !lease.canRenew || lease.endsAt <= clock.now()) return;
-      await book.renew(lease, { signal, priority: 'background' }).catch(() => undefined);
+      await book.renew(lease, { signal, priority: 'background', isVital: true }).catch(() => undefined);
     },
     confirm: (leftSeconds, at) => book.confirm(lease, leftSeconds, since(at)),
     release: () => book.leaveAlive(lease),

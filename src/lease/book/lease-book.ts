@@ -183,7 +183,7 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
 
   async function keepAlive(lease: OwnedLease): Promise<void> {
     if (lease.loan?.isWanted() === false) return leaveAlive(lease);
-    if (lease.canRenew) await renew(lease, { signal, priority: 'background' });
+    if (lease.canRenew) await renew(lease, { signal, priority: 'background', isVital: true });
     if (lease.state === 'superseded') schedule(lease, renewalAt(lease), 0);
   }
 

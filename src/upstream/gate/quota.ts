@@ -107,6 +107,8 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
       throw refuse(scope, priority, mount, { ...first, until: Math.max(first.until, now + soon.minMs) });
     const holds = [mount.paths.get(scope.path), mount.hold].filter((hold) => hold !== undefined);
     const held = holds.find((hold) => now < hold.until);
+    if (held !== undefined && isVital === true)
+      mount.vitalUntil = Math.max(mount.vitalUntil, held.until + turnMs);
     if (held !== undefined) throw refuse(scope, priority, mount, held);
     if (mount.hold === undefined || priority === 'interactive') return;
     // But whoever asks for ever new ones, as a program may, does not keep all polls away for good.
@@ -201,8 +203,7 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
       if (mount !== undefined) served(request, mount);
       return answer;
     } catch (error) {
-      const isLimit = error instanceof UpstreamFailure && error.state === 'rate_limited';
-      if (!isLimit) throw error;
+      if (!isLimit(error)) throw error;
       throw heldBack(error, limited(request, error, askedAt));
     }
   }
@@ -251,7 +252,7 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
         try {
           return { answer: await tryAlone(request, mount, work) };
         } catch (error) {
-          if (mount.hold === hold) throw error;
+          if (mount.hold === hold || !isLimit(error)) throw error;
         }
       }
     } finally {
@@ -281,7 +282,7 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
       const mount = mounts.get(request.scope.mount);
       if (mount === undefined) return await attempt(request, work);
       if (mount.hold !== undefined) {
-        const isPatient = request.priority === 'background';
+        const isPatient = request.priority === 'background' && request.isVital !== true;
         const done = isPatient ? await tryInLine(request, mount, work) : undefined;
         if (done !== undefined) return done.answer;
         return await tryAlone({ ...request, priority: 'interactive' }, mount, work);
@@ -309,6 +310,10 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
       });
     },
   };
+}
+
+function isLimit(error: unknown): error is UpstreamFailure {
+  return error instanceof UpstreamFailure && error.state === 'rate_limited';
 }
 
 function lastOf({ paths }: Mount): Hold | undefined {

@@ -34,6 +34,13 @@ t.test('is renewed until it is released, and revoked at the end', async (t) => {
   const { clock, upstream, engine, held, id, close } = await start();
   await clock.advance(3_600_000);
   t.ok(upstream.isAlive(id));
+  const renewals = upstream.requests.filter(
+    ({ operation, target }) => operation === 'renew' && target === id,
+  );
+  t.ok(
+    renewals.length > 5 && renewals.every(({ isVital }) => isVital === true),
+    'the caller’s ends without it',
+  );
   t.ok((held.endsAt() ?? 0) > clock.wall());
   t.match(
     [...engine.leases()].find(({ leaseId }) => leaseId === id),

@@ -208,6 +208,48 @@ t.test('what something in use ends without goes first, whatever else is asked fo
   t.strictSame(served, ['a', 'renew', 'b']);
 });
 
+t.test('what something in use ends without does not stand in line with the polls of its mount', async (t) => {
+  const clock = createFakeClock();
+  const { ask, quota, served, limit } = createServer(clock, { most: 1, windowMs: 5 * second });
+  const polls = createPolls(ask);
+  t.notOk(await isRefused(ask('a')));
+  for (const name of ['b', 'c']) t.ok(await isRefused(ask(name, 'background')));
+  for (let index = 0; index < 20; index += 1) polls.poll(`s${index}`);
+  const scope = { path: 'kv/creds', mount: 'kv/' };
+  const replace = () =>
+    quota.within({ scope, priority: 'background', isVital: true, signal }, limit('creds'));
+  t.match(await replace().catch((error: unknown) => error), { retryAfterMs: 5 * second }, 'told at once');
+  await clock.advance(5500);
+  await replace();
+  t.strictSame(served, ['a', 'creds'], 'the next window is its own');
+  await clock.advance(120 * second);
+  await polls.ended();
+});
+
+t.test('a poll in line that is refused for something else is not sent twice', async (t) => {
+  const clock = createFakeClock();
+  const { ask, quota } = createServer(clock, { most: 1, windowMs: 5 * second });
+  t.notOk(await isRefused(ask('a')));
+  const held = Promise.withResolvers<void>();
+  const scope = (path: string) => ({ path: `kv/${path}`, mount: 'kv/' });
+  const early = quota.within({ scope: scope('slow'), priority: 'interactive', signal }, async () => {
+    await held.promise;
+    throw new UpstreamFailure('rate_limited', 'too many', { retryAfterMs: 5000, status: 429 });
+  });
+  for (const name of ['b', 'c']) t.ok(await isRefused(ask(name, 'background')));
+  let sent = 0;
+  const poll = quota.within({ scope: scope('d'), priority: 'background', signal }, async () => {
+    sent += 1;
+    held.resolve();
+    await early.catch(() => undefined);
+    throw new UpstreamFailure('unavailable', 'broken', { status: 502 });
+  });
+  const refused = t.rejects(poll, { message: 'broken' });
+  await clock.advance(30 * second);
+  await refused;
+  t.equal(sent, 1);
+});
+
 t.test('a limit is one log line when it begins and one when it is over', async (t) => {
   const clock = createFakeClock();
   const { ask, logs, quota } = createServer(clock, { most: 2, windowMs: 5 * second });
