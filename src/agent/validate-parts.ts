@@ -151,7 +151,7 @@ type HostProblem = readonly [place: string, problem: string | undefined];
 
 function hostProblems(config: ResolvedConfig): string[] {
   const found = [...config.files.flatMap(fileProblems), ...config.processes.flatMap(processProblems)];
-  return [...found, ...ownProblems(config), ...config.upstreams.map(upstreamProblem)].flatMap(
+  return [...found, ...ownProblems(config), ...config.upstreams.flatMap(upstreamProblems)].flatMap(
     ([place, problem]) => (problem === undefined ? [] : [`${place}: ${problem}`]),
   );
 }
@@ -176,13 +176,25 @@ function processProblems({ name, command, workingDir, env, health }: ProcessConf
   const hasOwnPath = env['PATH'] !== undefined;
   return [
     [`processes.${name}.command`, hasOwnPath ? undefined : programProblem(command, workingDir)],
+    [`processes.${name}.working_dir`, workingDir === undefined ? undefined : missingFolder(workingDir)],
     [`processes.${name}.health`, health?.kind === 'command' ? programProblem(health.command) : undefined],
   ];
 }
 
-function upstreamProblem(upstream: UpstreamConfig): HostProblem {
+function upstreamProblems(upstream: UpstreamConfig): HostProblem[] {
+  const place = `upstreams.${upstream.name}`;
   const command = commandOf(upstream);
-  return [`upstreams.${upstream.name}.command`, command && programProblem(command)];
+  const { caFile, caPath, certFile, keyFile } = ('tls' in upstream && upstream.tls) || {};
+  const files = { ca_file: caFile, ca_path: caPath, cert_file: certFile, key_file: keyFile };
+  return [
+    [`${place}.command`, command && programProblem(command)],
+    ...Object.entries(files).map(
+      ([key, path]): HostProblem => [
+        `${place}.tls.${key}`,
+        path === undefined || existsSync(path) ? undefined : `${path} does not exist; correct the path`,
+      ],
+    ),
+  ];
 }
 
 /** Of what the agent writes for itself. */
@@ -209,7 +221,10 @@ function programProblem([program = '']: readonly string[], workingDir?: string):
 }
 
 function folderProblem(path: string): string | undefined {
-  const folder = dirname(path);
+  return missingFolder(dirname(path));
+}
+
+function missingFolder(folder: string): string | undefined {
   return existsSync(folder) ? undefined : `the folder ${folder} does not exist; make it, or correct the path`;
 }
 

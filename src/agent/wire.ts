@@ -29,7 +29,7 @@ import { createServer, type LocalServer } from '../server/server.ts';
 import { createStore, type Store } from '../store/store.ts';
 import { createCommandRunner } from '../supervise/launch/command-runner.ts';
 import { createSupervisor, type Supervisor, type SupervisorOptions } from '../supervise/supervisor.ts';
-import type { SourceStateName } from '../upstream/source-state.ts';
+import type { SourceStatus } from '../upstream/secret-source.ts';
 import { observeFiles, observeProcesses, observeStore, observeUpstream } from './observe.ts';
 import { awaitFiles } from './one-shot/await-files.ts';
 import { createTimeline, type Timeline } from './timeline/timeline.ts';
@@ -98,7 +98,7 @@ export function wireCore(
   const resolve: ResolveDependency = (dependency, upstream) => resolver(dependency, upstream);
 
   const news = createChangePoint();
-  const states = new Map<string, SourceStateName>();
+  const told = new Map<string, SourceStatus>();
   const upstreams = createUpstreamTable({
     configs: config.upstreams,
     clock,
@@ -106,10 +106,11 @@ export function wireCore(
     logger,
     env,
     listenerOf: (name) => ({
-      status({ state }) {
-        const before = states.get(name);
-        states.set(name, state);
-        if (state === 'ready' && before !== 'ready') engine.upstreamRecovered(name);
+      status(now) {
+        const before = told.get(name);
+        told.set(name, now);
+        if (now.state === 'ready' && before?.state !== 'ready') engine.upstreamRecovered(name);
+        if (before !== undefined && before.message !== now.message) engine.upstreamFailing(name);
         news.tell();
       },
       changedUpstream: (path) => engine.changedUpstream(name, path),

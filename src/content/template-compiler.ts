@@ -136,7 +136,7 @@ export function createTemplateCompiler(options: CompilerOptions): TemplateCompil
   };
 }
 
-/** Throws `template_invalid` with a line for each function that has no source, or no permission. */
+/** Throws `template_invalid` with a line for each function that has no source or no permission, and each template that is nowhere. */
 function checkUses(template: Template, config: TemplateConfig): void {
   const problems = [...template.usedFunctions].flatMap((name) => {
     const why = refusalOf(name, config);
@@ -144,6 +144,12 @@ function checkUses(template: Template, config: TemplateConfig): void {
     const { line, column } = template.placeOfUse(name);
     return [`template: ${template.name}:${line}:${column}: ${name} ${why}`];
   });
+  for (const { name, line, column } of template.undefinedTemplates) {
+    const what = `template ${JSON.stringify(name)} is not defined in it`;
+    problems.push(
+      `template: ${template.name}:${line}:${column}: ${what}; define it there, or correct the name`,
+    );
+  }
   if (problems.length > 0) throw new LatchkeyError('template_invalid', problems.join('\n'));
 }
 

@@ -74,6 +74,8 @@ export interface LeaseEngine extends Usage, AskingTracks, LeaseEnds {
   start(): void;
   /** What failed because upstream was away is tried again soon: most urgent first, the rest spread. */
   upstreamRecovered(upstream: string): void;
+  /** It fails at once by now, and for another reason than before. */
+  upstreamFailing(upstream: string): void;
   /** Leases of one that has gone, or has another under its name, are renewed and revoked there until they are gone. */
   setUpstreams(upstreams: ReadonlyMap<string, ReadableSource>): void;
   /** For the next run: these bytes with these versions are about to be in a file; calls what is returned when they are. */
@@ -194,6 +196,9 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     noteWritten: written.note,
     remember: () => memory.save(),
     upstreamRecovered,
+    upstreamFailing(upstream) {
+      for (const track of tracks.ofUpstream(upstream)) track.upstreamFailing();
+    },
     ...ends,
     setUpstreams(upstreams) {
       const affected = [...tracks.all()].filter(

@@ -52,6 +52,12 @@ export interface Template {
   readonly usedFunctions: ReadonlySet<string>;
   /** Where a function is called for the first time: line (from 1) and column (bytes from 0). */
   placeOfUse(name: string): { readonly line: number; readonly column: number };
+  /** What `{{ template }}` names and nothing defines: an error once an execution comes to it. */
+  readonly undefinedTemplates: readonly {
+    readonly name: string;
+    readonly line: number;
+    readonly column: number;
+  }[];
   /** Throws a TemplateError `template_failed`, unless something is missing: then the failure is part of the result. */
   execute(options: ExecuteOptions): Execution;
 }
@@ -63,7 +69,7 @@ const deepestExecuteTemplate = 100;
 export async function parseTemplate(source: TemplateSource): Promise<Template> {
   const name = encodeText(source.name);
   const text = typeof source.text === 'string' ? encodeText(source.text) : source.text.toString('latin1');
-  const { lists, usedFunctions } = inBounds(name, text, 'template_invalid', () =>
+  const { lists, usedFunctions, usedTemplates } = inBounds(name, text, 'template_invalid', () =>
     parse({
       name,
       text,
@@ -80,6 +86,9 @@ export async function parseTemplate(source: TemplateSource): Promise<Template> {
     name: source.name,
     usedFunctions: names,
     placeOfUse: (used) => placeOf(text, usedFunctions.get(used) ?? 0),
+    undefinedTemplates: [...usedTemplates]
+      .filter(([used]) => !lists.has(used))
+      .map(([used, pos]) => ({ name: decodeText(used), ...placeOf(text, pos) })),
     execute: (options) => inBounds(name, text, 'template_failed', () => executeProgram(program, options)),
   };
 }

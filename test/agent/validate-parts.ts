@@ -52,3 +52,22 @@ t.test('the program of an upstream is looked for, and its user', async (t) => {
     message: /c\.yaml:1:\d+: upstreams\.tool\.user: there is no user no-such-user on this host/,
   });
 });
+
+t.test('a template that is called and nowhere defined, a folder and a file that are not there', async (t) => {
+  const folder = t.testdir({});
+  const text = `upstreams: { v: { address: "https://a:1", tls: { ca_file: /no/such/ca.pem, ca_path: /no/such/folder } } }
+files:
+  - { contents: '{{ define "a" }}x{{ end }}{{ template "a" }}{{ block "b" . }}{{ end }}{{ if false }}{{ template "zz" . }}{{ end }}', destination: ${folder}/out }
+processes: [{ name: app, command: [sleep, "1"], working_dir: /no/such/folder }]
+`;
+  const config = loadConfigText('/c.yaml', text, { env: {}, checks: 'text' });
+  const template =
+    'template: out (contents):1:96: template "zz" is not defined in it; define it there, or correct the name';
+  t.strictSame(await validateParts(config), [
+    template,
+    'processes.app.working_dir: the folder /no/such/folder does not exist; make it, or correct the path',
+    'upstreams.v.tls.ca_file: /no/such/ca.pem does not exist; correct the path',
+    'upstreams.v.tls.ca_path: /no/such/folder does not exist; correct the path',
+  ]);
+  t.strictSame(await validateParts(config, { isElsewhere: true }), [template], 'the host is another');
+});

@@ -40,12 +40,12 @@ export function formatStatus(status: AgentStatus, { now, width }: TextOptions): 
       rowOfUpstream(one, now),
     ),
     section('SECRET', ['STATE', 'VERSION', 'AGE', 'ENDS', 'NEXT', 'SAYS'], status.secrets, (one) =>
-      rowOfSecret(one, status.secrets, now),
+      rowOfSecret(one, status, now),
     ),
     section('FILE', ['STATE', 'SAYS'], status.files, (one) => [
       one.destination,
       one.state,
-      sayOfFile(one, now),
+      sayOfFile(one, status, now),
     ]),
     section('PROCESS', ['STATE', 'PID', 'RESTARTS', 'SAYS'], status.processes, (one) => [
       one.name,
@@ -132,16 +132,26 @@ function rowOfUpstream(one: UpstreamStatus, now: number): string[] {
   return [one.name, one.state, since, one.address, one.login?.state ?? '-', sayOfUpstream(one)];
 }
 
-function rowOfSecret(one: SecretStatus, all: readonly SecretStatus[], now: number): string[] {
+function rowOfSecret(one: SecretStatus, status: AgentStatus, now: number): string[] {
   return [
-    one.names.join(',') || shownPath(one, all),
+    one.names.join(',') || shownPath(one, status.secrets),
     one.state,
     one.version === null ? '-' : String(one.version),
     one.age_seconds === null ? '-' : formatSpan(one.age_seconds * 1000),
     until(one.expires_at, now),
     one.next === null ? '-' : planned(one.next, now),
-    one.error?.message ?? '',
+    withoutCause(one.error?.message ?? '', status),
   ];
+}
+
+/** What an upstream says stands in its own row, and not again in those of all that wait for it. */
+function withoutCause(text: string, { upstreams }: AgentStatus): string {
+  for (const { name, message } of upstreams) {
+    if (message === undefined) continue;
+    if (text === message) return `waits for upstream ${name}`;
+    if (text.endsWith(`: ${message}`)) return text.slice(0, -message.length - 2);
+  }
+  return text;
 }
 
 function sayOfUpstream({ message, clock_skew_seconds: skew }: UpstreamStatus): string {
@@ -194,10 +204,11 @@ function faults({ config, files, upstreams }: AgentStatus): string[] {
 }
 
 /** Nothing where the state tells it all. */
-function sayOfFile(file: FileStatus, now: number): string {
+function sayOfFile(file: FileStatus, status: AgentStatus, now: number): string {
   if (file.says === file.state || (file.state === 'current' && file.drift?.open !== true)) return '';
-  if (file.retry_at === null || file.retry_at === undefined) return file.says;
-  return `${file.says}; tried again in ${formatSpan(Math.max(0, Date.parse(file.retry_at) - now))}`;
+  const says = withoutCause(file.says, status);
+  if (file.retry_at === null || file.retry_at === undefined) return says;
+  return `${says}; tried again in ${formatSpan(Math.max(0, Date.parse(file.retry_at) - now))}`;
 }
 
 function until(time: string | null, now: number): string {

@@ -55,6 +55,8 @@ export interface SecretTrack {
   /** The host slept for `jumpMs`; 0: only the wall clock was set back. */
   shift(jumpMs: number): void;
   upstreamRecovered(): void;
+  /** Upstream cannot be asked for another reason than before: it is told in place of that one. */
+  upstreamFailing(): void;
   view(): SecretView;
   /** What the next run may go on with: what was issued and lives, for each entry. */
   issued(): IssuedValue[];
@@ -364,6 +366,12 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
       const isHit =
         phase === 'parked' || (failure !== undefined && (failure.wasAway || isOutage(failure.code)));
       if (phase !== 'awaiting' && isHit) set(planAfterRecovery(view(), clock.now(), random, limits));
+    },
+    upstreamFailing() {
+      const isHit = state.failure !== undefined && isOutage(state.failure.code);
+      // Nothing is sent while upstream is away: it fails at once, and that is all that is wanted.
+      if (isHit && (phase === 'idle' || phase === 'parked') && sources.isAway(reference.upstream))
+        void asking.ask('due', 'background', 'retry');
     },
     view,
     issued,

@@ -1,6 +1,7 @@
 // One running program: its process group, its output, its end. When and why it runs is for others to decide.
 
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { LatchkeyError } from '../../base/errors.ts';
 import { errnoOf } from '../../base/system/errno.ts';
@@ -178,11 +179,11 @@ function spawned(options: ChildOptions, isLeader: boolean): Promise<ChildProcess
     try {
       child = spawn(program, args, settings);
     } catch (error) {
-      reject(cannotStart(program, error)); // arguments that spawn refuses: its message would quote them
+      reject(cannotStart(options, error)); // arguments that spawn refuses: its message would quote them
       return;
     }
     child.once('spawn', () => resolve(child));
-    child.once('error', (error) => reject(cannotStart(program, error)));
+    child.once('error', (error) => reject(cannotStart(options, error)));
     if (options.handover !== undefined) passOn(child, options.handover.text);
   }).finally(() => runtime?.close());
 }
@@ -194,8 +195,13 @@ function passOn(child: ChildProcess, text: string): void {
 }
 
 /** Of spawn's errors only the code is told: message and fields hold arguments and may hold the environment. */
-function cannotStart(program: string, error: unknown): LatchkeyError {
+function cannotStart({ words: [program], workingDir }: ChildOptions, error: unknown): LatchkeyError {
   const code = errnoOf(error) ?? 'unknown error';
+  if (code === 'ENOENT' && workingDir !== undefined && !existsSync(workingDir)) {
+    return new LatchkeyError('process_failed', `the working folder ${workingDir} does not exist`, {
+      remedy: 'make it, or correct the path',
+    });
+  }
   const remedies: Readonly<Record<string, string>> = {
     ENOENT: 'look whether the program and its working folder exist',
     EACCES: 'look at the modes of the program and of the folders above it',

@@ -38,6 +38,8 @@ export interface ParsedTemplates {
   /** By name; the top-level template has the name that was given. */
   readonly lists: ReadonlyMap<string, ListNode>;
   readonly usedFunctions: ReadonlyMap<string, number>;
+  /** Names in `{{ template }}`, with where each stands first. */
+  readonly usedTemplates: ReadonlyMap<string, number>;
 }
 
 /** What an {{end}} is wanted for. */
@@ -51,10 +53,14 @@ type EndNode = { readonly kind: 'end' | 'else'; readonly pos: number };
 /** Parses a text with all that it defines. Throws a TemplateError `template_invalid` at the first mistake. */
 export function parse(options: ParseOptions): ParsedTemplates {
   const lexer = createLexer(options.text, options.leftDelimiter, options.rightDelimiter);
-  const source: Source = { options, lexer, lists: new Map(), usedFunctions: new Map(), depth: 0 };
+  const source: Source = {
+    ...{ options, lexer, depth: 0 },
+    ...{ lists: new Map(), usedFunctions: new Map(), usedTemplates: new Map() },
+  };
   const t = newTree(source);
   add(t, options.name, parseTop(t));
-  return { lists: source.lists, usedFunctions: source.usedFunctions };
+  const { lists, usedFunctions, usedTemplates } = source;
+  return { lists, usedFunctions, usedTemplates };
 }
 
 // Templates.
@@ -228,6 +234,8 @@ function templateControl(t: Tree): TemplateNode {
     backup(t);
     pipe = pipeline(t, context, 'rightDelim');
   }
+  const { usedTemplates } = t.source;
+  if (!usedTemplates.has(name)) usedTemplates.set(name, token.pos);
   return { kind: 'template', pos: token.pos, name, pipe };
 }
 

@@ -28,6 +28,7 @@ export interface Source {
   readonly lexer: Lexer;
   readonly lists: Map<string, ListNode>;
   readonly usedFunctions: Map<string, number>;
+  readonly usedTemplates: Map<string, number>;
   /** Blocks and parentheses that are open. */
   depth: number;
 }

@@ -93,6 +93,29 @@ t.test('clocks that differ are named', async (t) => {
   );
 });
 
+t.test('what an upstream says is told once, and the others say that they wait for it', async (t) => {
+  const message = 'the vault at http://v is sealed; unseal it';
+  const away = {
+    ...{ name: 'v', kind: 'vault', state: 'sealed', address: 'http://v', since: started, login: undefined },
+    message,
+  } as unknown as UpstreamStatus;
+  const stale = (name: string, said: string): SecretStatus => ({
+    ...secretOf(`kv/${name}`, `v:read kv/${name}`, [name]),
+    state: 'stale',
+    error: { code: 'upstream_sealed', message: said, since: started, count: 1 },
+  });
+  const file = {
+    ...{ destination: '/out', state: 'waiting', since: started, retry_at: null, template_problem: null },
+    says: `waits for one: ${message}`,
+  } as unknown as AgentStatus['files'][number];
+  const status = statusWith([stale('one', message), stale('two', 'denied by policy')], [away]);
+  const text = rendered(formatStatus({ ...status, files: [file] }, { now, width: undefined }), false);
+  t.equal(text.split(message).length - 1, 1);
+  t.match(text, /^one +stale .* waits for upstream v$/m);
+  t.match(text, /^two +stale .* denied by policy$/m);
+  t.match(text, /^\/out +waiting +waits for one$/m);
+});
+
 t.test(
   'what needs attention stands first, fits the width, and has its colour where there is one',
   async (t) => {

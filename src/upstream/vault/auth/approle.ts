@@ -29,11 +29,12 @@ export function createAppRoleMethod(config: AppRoleConfig, context: AuthContext)
   async function secretId(signal: AbortSignal): Promise<SecretValue | undefined> {
     const path = config.secretIdFile;
     if (path === undefined) return undefined;
-    const found = await readCredentialIfThere('auth.secret_id_file', path);
+    const wanted = config.secretIdWrapped ? 'wrapping token of a secret id' : 'secret id';
+    const found = await readCredentialIfThere('auth.secret_id_file', path, `a new ${wanted}`);
     if (found === undefined) {
       if (memory.secret !== undefined) return memory.secret;
       throw new LatchkeyError('login_failed', `auth.secret_id_file: ${path} does not exist`, {
-        remedy: `put a new ${config.secretIdWrapped ? 'wrapping token of a secret id' : 'secret id'} there; the agent goes on by itself`,
+        remedy: `put a new ${wanted} there; the agent goes on by itself`,
       });
     }
     if (!config.secretIdWrapped) {

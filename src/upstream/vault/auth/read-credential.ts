@@ -32,7 +32,12 @@ async function readWhole(path: string): Promise<Buffer> {
   }
 }
 
-export async function readCredentialIfThere(option: string, path: string): Promise<SecretValue | undefined> {
+/** `what` is to be there, where that is no credential itself. */
+export async function readCredentialIfThere(
+  option: string,
+  path: string,
+  what = 'the credential',
+): Promise<SecretValue | undefined> {
   let bytes: Buffer;
   try {
     bytes = await readWhole(path);
@@ -47,7 +52,7 @@ export async function readCredentialIfThere(option: string, path: string): Promi
   while (end > 0 && [newline, carriageReturn, space].includes(bytes[end - 1] ?? 0)) end -= 1;
   if (end === 0) {
     throw new LatchkeyError('login_failed', `${option}: ${path} is empty`, {
-      remedy: 'write the credential to it; the agent goes on by itself',
+      remedy: `write ${what} to it; the agent goes on by itself`,
     });
   }
   return SecretValue.fromBytes(bytes.subarray(0, end));

@@ -172,7 +172,7 @@ const remedies: Readonly<Record<AuthConfig['method'], string>> = {
     'put a living token that may look itself up (policy default) into VAULT_TOKEN and start the agent again',
   none: 'show a token with each request, or choose another auth.method',
   token_file: 'write a living token to the file of auth.path',
-  approle: 'check role id and secret id: a secret id may have ended or be used up',
+  approle: 'check role id and secret id',
   jwt: 'check auth.role, and issuer, audience and end of the token in auth.path',
   kubernetes: 'check auth.role, and that it is bound to this service account and namespace',
   cert: 'check that the certificate in tls.cert_file is one that the role of the cert mount trusts',
@@ -187,9 +187,12 @@ const remedies: Readonly<Record<AuthConfig['method'], string>> = {
   azure: 'check auth.role and auth.resource, and that the role is bound to this identity',
 };
 
+/** Follows what is to be checked. */
+const secretIdHint = ': a secret id may have ended or be used up';
+
 /** A vault that has locked a role or user says no more than 403, to a good credential too. */
 const lockoutHint =
-  '; if it is right, the vault has locked the role or user after refused logins (user lockout, 15 minutes by default): wait, or unlock it (sys/locked-users)';
+  '; where it is right, the vault has locked the role or user after refused logins (user lockout, 15 minutes by default): wait, or unlock it (sys/locked-users)';
 
 /** Where the next try takes it from: what was shown may be in memory alone. */
 function newOneHint(auth: AuthConfig): string {
@@ -215,7 +218,7 @@ function refusedLogin(
   return new LoginError(`${where}: refused with ${answer.status}${said}`, {
     isDenied,
     isOfCredential: answer.status >= 400 && answer.status < 500 && answer.status !== 429,
-    remedy: `${remedies[auth.method]}${newOneHint(auth)}${mountHint}${isDenied && isLockable ? lockoutHint : ''}`,
+    remedy: `${remedies[auth.method]}${mountHint}${auth.method === 'approle' ? secretIdHint : ''}${newOneHint(auth)}${isDenied && isLockable ? lockoutHint : ''}`,
   });
 }
 
