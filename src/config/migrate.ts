@@ -5,13 +5,13 @@ import { dump } from 'js-yaml';
 import { loadConfig, loadConfigText } from './load.ts';
 import { ConfigError, createProblems } from './problems.ts';
 import type { ResolvedConfig } from './resolved.ts';
-import { type ForeignOptions, readForeign, type TextFile } from './sources/foreign.ts';
+import { type ForeignOptions, readForeign, type TextFile, type Tool } from './sources/foreign.ts';
 import type { Note } from './sources/hcl/report.ts';
 
 export interface Migration {
   /** The text of latchkey.yaml. */
   readonly yaml: string;
-  readonly tool: string;
+  readonly tool: Tool;
   readonly notes: readonly Note[];
 }
 
@@ -32,17 +32,29 @@ export function differences(
   foreign: Partial<ForeignOptions> = {},
 ): string[] {
   const theirs = loadConfig(paths, { env: {}, checks: 'text', foreign: { isMigration: true, ...foreign } });
-  const ours = loadConfigText('latchkey.yaml', yaml, { env: {}, checks: 'text' });
+  const ours = readBack(yaml);
+  if (Array.isArray(ours)) return ours;
   const sections = Object.keys(theirs) as (keyof ResolvedConfig)[];
   return sections
     .filter((section) => section !== 'sources' && section !== 'warnings')
     .flatMap((section) => compare(section, plain(theirs, section), plain(ours, section)));
 }
 
+/** Or what is wrong with it: a place in what was read that nobody filled in. */
+function readBack(yaml: string): ResolvedConfig | string[] {
+  try {
+    return loadConfigText('latchkey.yaml', yaml, { env: {}, checks: 'text' });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.problems.map(({ path, message }) => `latchkey.yaml does not take ${path}: ${message}`);
+  }
+}
+
 /** Where a section is a list or a map, only what differs of it. */
 function compare(path: string, theirs: unknown, ours: unknown): string[] {
-  // What messages call it is each file's own.
+  // What messages call it is each file's own; a token in a file does not come into the other.
   if (isDeepStrictEqual(theirs, ours) || path.endsWith('.place')) return [];
+  if (/^upstreams\.\d+\.auth\.token$/.test(path) && ours === undefined) return [];
   if (typeof theirs === 'object' && typeof ours === 'object' && theirs !== null && ours !== null) {
     const keys = new Set([...Object.keys(theirs), ...Object.keys(ours)]);
     return [...keys].flatMap((key) =>

@@ -55,7 +55,7 @@ function verdictOn({
 
 function endOf(endsOrderly: boolean, told: ChainEnd | undefined): string {
   if (told !== undefined) return `; the running agent was at ${told.seq}`;
-  return endsOrderly ? '' : '; the last line is not that of an orderly stop, and no agent was there to ask';
+  return endsOrderly ? '' : '; the last line is not that of an orderly stop, and no agent was asked';
 }
 
 /** Undefined where no agent answers, or none that writes this file. */

@@ -103,7 +103,9 @@ async function askAbout(subject: string, socketPath: string): Promise<Explanatio
 }
 
 function explainSecret(secret: SecretStatus, upstream: UpstreamStatus | undefined): string[] {
-  const lines = [`secret ${secret.names.join(', ') || secret.path} (${secret.key}): ${secret.state}`];
+  // All of a file is the path that is nothing.
+  const asked = secret.key.endsWith(' ') ? `${secret.key}/` : secret.key;
+  const lines = [`secret ${secret.names.join(', ') || secret.path} (${asked}): ${secret.state}`];
   const { version, obtained_at, age_seconds, expires_at, next, error } = secret;
   if (version !== null) lines.push(`  version ${version}, obtained ${obtained_at}, ${age_seconds} s ago`);
   if (secret.confirmed_at !== null) lines.push(`  upstream said so at ${secret.confirmed_at}`);

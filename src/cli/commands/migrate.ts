@@ -1,13 +1,14 @@
 // `latchkey migrate FILE…`: what the files of another tool are in latchkey.yaml. Nothing is written without --output.
 import { existsSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { LatchkeyError } from '../../base/errors.ts';
 import { readNamedFileSync } from '../../base/paths/controlled-file.ts';
 import { holdEntrySync } from '../../base/paths/held-folder.ts';
 import { PathFault, pathErrorText, readingOnly } from '../../base/paths/path-trust.ts';
 import { differences, type Migration, migrate } from '../../config/migrate.ts';
 import type { Note, NoteKind } from '../../config/sources/hcl/report.ts';
-import { configFiles } from '../foreign/config-files.ts';
+import { agentFiles, configFiles } from '../foreign/config-files.ts';
 import { say } from '../output.ts';
 
 interface MigrateOptions {
@@ -19,18 +20,32 @@ interface MigrateOptions {
 
 /** 0; with --check 1 when the two do not mean the same. */
 export async function runMigrate({ files, check, output, from }: MigrateOptions): Promise<number> {
-  const paths = configFiles(files);
-  if (paths.length === 0) throw new LatchkeyError('usage', 'migrate: expected the name of a file, got none');
+  if (configFiles(files).length === 0)
+    throw new LatchkeyError('usage', 'migrate: expected the name of a file, got none');
   const target = output === undefined ? undefined : resolve(output);
   if (target !== undefined && existsSync(target)) {
     throw new LatchkeyError('usage', `--output: ${target} is there already`, { remedy: 'name another file' });
   }
-  const texts = paths.map((file) => ({ file, text: readText(file) }));
-  const result = migrate(texts, { tool: from });
+  const { paths, result } = migrationOf(files, from);
   if (target === undefined) process.stdout.write(result.yaml);
   else writeNew(target, result.yaml);
   report(result);
-  return check ? compare(paths, result, from) : 0;
+  return check ? compare(paths, result) : 0;
+}
+
+/** Of a folder each tool reads other files: those of Vault Agent are told by their names, else every one counts. */
+function migrationOf(files: readonly string[], tool: MigrateOptions['from']) {
+  const all = configFiles(files);
+  const named = agentFiles(files).map((path) => resolve(path));
+  const read = (paths: readonly string[]) => {
+    const texts = paths.map((file) => ({ file, text: readText(file) }));
+    return { paths, result: migrate(texts, { tool }) };
+  };
+  const isOfAgent = tool === undefined || tool === 'vault-agent';
+  if (!isOfAgent || isDeepStrictEqual(named, all) || !named.every((path) => all.includes(path)))
+    return read(all);
+  const some = read(named);
+  return some.result.tool === 'vault-agent' ? some : read(all);
 }
 
 /** To nowhere that somebody else's link leads. */
@@ -84,7 +99,7 @@ function placeOf({ origin }: Note): string {
   return `${place}: ${name === '' ? '' : `${name}: `}`;
 }
 
-function compare(paths: readonly string[], { yaml }: Migration, tool: MigrateOptions['from']): number {
+function compare(paths: readonly string[], { yaml, tool }: Migration): number {
   const found = differences(paths, yaml, { tool });
   if (found.length === 0) {
     say('');

@@ -93,7 +93,7 @@ function draftToken(vault: SaidVaultClient | undefined, context: DraftContext, o
     report.note(
       'advice',
       token.origin,
-      'the token stands in the file for all who may read it; keep it in a file of its own, or let the agent log in',
+      'the token stands in the file for all who may read it, and does not come into latchkey.yaml: set VAULT_TOKEN, keep it in a file of its own, or let the agent log in',
     );
     return;
   }
