@@ -1,6 +1,6 @@
 // What loading a config cannot tell: whether every template can be parsed and asks for what there is, and whether programs
 // and folders are there. Asks nobody.
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import { specialFileFault, standardStreamOf } from '../base/paths/special-file.ts';
@@ -118,12 +118,16 @@ function mustBeKnown(
         else onWanted({ place, reference: resolved.reference });
         return dependency.kind === 'list' ? pending : answer;
       });
-    } catch {
-      // It cannot make anything of nothing: that is no fault of the template.
+    } catch (error) {
+      // It cannot make anything of nothing: that is no fault of the template, but for what no value mends.
+      const said = describeError(error);
+      if (neverWorks.test(said)) problems.add(said);
     }
   }
   if (problems.size > 0) throw new LatchkeyError('template_invalid', [...problems].join('\n'));
 }
+
+const neverWorks = /: wrong number of args for /;
 
 const pending: LookupAnswer = { status: 'pending' };
 const hollow: LookupAnswer = {
@@ -150,18 +154,21 @@ function isMadeUp({ path, parameters }: Dependency): boolean {
 type HostProblem = readonly [place: string, problem: string | undefined];
 
 function hostProblems(config: ResolvedConfig): string[] {
-  const found = [...config.files.flatMap(fileProblems), ...config.processes.flatMap(processProblems)];
-  return [...found, ...ownProblems(config), ...config.upstreams.flatMap(upstreamProblems)].flatMap(
-    ([place, problem]) => (problem === undefined ? [] : [`${place}: ${problem}`]),
-  );
+  const written = new Set(config.files.map(({ destination }) => destination));
+  return [
+    ...config.files.flatMap(fileProblems),
+    ...config.processes.flatMap(processProblems),
+    ...ownProblems(config, written),
+    ...config.upstreams.flatMap((upstream) => upstreamProblems(upstream, written)),
+  ].flatMap(([place, problem]) => (problem === undefined ? [] : [`${place}: ${problem}`]));
 }
 
 function fileProblems(file: FileConfig): HostProblem[] {
   const { place, destination, createParents, fifo, check, notify, settle, staging, inPlace } = file;
   const isStaged = staging !== undefined && !inPlace;
   return [
-    [`${place}.destination`, createParents ? undefined : folderProblem(destination)],
-    [`${place}.destination`, specialProblem(destination, fifo)],
+    [`${place}.destination`, parentProblem(destination, createParents)],
+    [`${place}.destination`, placeProblem(destination, fifo)],
     [`${place}.staging`, isStaged ? stagingProblem(staging, destination) : undefined],
     [`${place}.check`, check && programProblem(check.command)],
     ...notify.map((one, index): HostProblem => {
@@ -176,37 +183,45 @@ function processProblems({ name, command, workingDir, env, health }: ProcessConf
   const hasOwnPath = env['PATH'] !== undefined;
   return [
     [`processes.${name}.command`, hasOwnPath ? undefined : programProblem(command, workingDir)],
-    [`processes.${name}.working_dir`, workingDir === undefined ? undefined : missingFolder(workingDir)],
+    [`processes.${name}.working_dir`, workingDir === undefined ? undefined : folderProblem(workingDir)],
     [`processes.${name}.health`, health?.kind === 'command' ? programProblem(health.command) : undefined],
   ];
 }
 
-function upstreamProblems(upstream: UpstreamConfig): HostProblem[] {
+function upstreamProblems(upstream: UpstreamConfig, written: ReadonlySet<string>): HostProblem[] {
   const place = `upstreams.${upstream.name}`;
   const command = commandOf(upstream);
-  const { caFile, caPath, certFile, keyFile } = ('tls' in upstream && upstream.tls) || {};
-  const files = { ca_file: caFile, ca_path: caPath, cert_file: certFile, key_file: keyFile };
+  const tls = 'tls' in upstream ? upstream.tls : undefined;
   return [
     [`${place}.command`, command && programProblem(command)],
-    ...Object.entries(files).map(
-      ([key, path]): HostProblem => [
-        `${place}.tls.${key}`,
-        path === undefined || existsSync(path) ? undefined : `${path} does not exist; correct the path`,
-      ],
+    [`${place}.tls.ca_file`, readProblem(tls?.caFile, written)],
+    [`${place}.tls.ca_path`, tls?.caPath === undefined ? undefined : folderProblem(tls.caPath)],
+    [`${place}.tls.cert_file`, readProblem(tls?.certFile, written)],
+    [`${place}.tls.key_file`, readProblem(tls?.keyFile, written)],
+    ...('sinks' in upstream ? upstream.sinks : []).map(
+      ({ path }, index): HostProblem => [`${place}.sinks[${index}].path`, placeProblem(path)],
     ),
   ];
 }
 
-/** Of what the agent writes for itself. */
-function ownProblems({ life, listeners, audit, log }: ResolvedConfig): HostProblem[] {
+/** Of what the agent needs for itself. */
+function ownProblems(
+  { life, listeners, audit, log }: ResolvedConfig,
+  written: ReadonlySet<string>,
+): HostProblem[] {
   return [
-    ['pid_file', life.pidFile === undefined ? undefined : specialProblem(life.pidFile)],
-    ...listeners.map((listener, index): HostProblem => {
-      const path = listener.kind === 'tcp' ? listener.tokenFile : undefined;
-      return [`listeners[${index}].token_file`, path === undefined ? undefined : specialProblem(path)];
+    ['pid_file', placeProblem(life.pidFile)],
+    ...listeners.flatMap((listener, index): HostProblem[] => {
+      if (listener.kind !== 'tcp') return [];
+      const place = `listeners[${index}]`;
+      return [
+        [`${place}.token_file`, placeProblem(listener.tokenFile)],
+        [`${place}.tls.cert_file`, readProblem(listener.tls?.certFile, written)],
+        [`${place}.tls.key_file`, readProblem(listener.tls?.keyFile, written)],
+      ];
     }),
-    ['audit.file', audit && folderProblem(audit.file)],
-    ['log.file', log.file === undefined ? undefined : folderProblem(log.file)],
+    ['audit.file', audit && (parentProblem(audit.file) ?? placeProblem(audit.file))],
+    ['log.file', log.file === undefined ? undefined : (parentProblem(log.file) ?? placeProblem(log.file))],
   ];
 }
 
@@ -220,12 +235,29 @@ function programProblem([program = '']: readonly string[], workingDir?: string):
   }
 }
 
-function folderProblem(path: string): string | undefined {
-  return missingFolder(dirname(path));
+/** Of the folder that a file is put into; with `isMade` it is made, in a folder that is there. */
+function parentProblem(path: string, isMade = false): string | undefined {
+  let folder = dirname(path);
+  while (isMade && folder !== dirname(folder) && !existsSync(folder)) folder = dirname(folder);
+  return folderProblem(folder);
 }
 
-function missingFolder(folder: string): string | undefined {
-  return existsSync(folder) ? undefined : `the folder ${folder} does not exist; make it, or correct the path`;
+function folderProblem(folder: string): string | undefined {
+  const found = statOf(folder);
+  if (found === undefined) {
+    return existsSync(folder)
+      ? undefined
+      : `the folder ${folder} does not exist; make it, or correct the path`;
+  }
+  return found.isDirectory() ? undefined : `${folder} is no folder; correct the path`;
+}
+
+/** What the agent writes itself (a certificate of its own listener) need not be there yet. */
+function readProblem(path: string | undefined, written: ReadonlySet<string>): string | undefined {
+  if (path === undefined || written.has(path)) return undefined;
+  const found = statOf(path);
+  if (found?.isDirectory() === true) return `${path} is a folder; name a file in it`;
+  return found === undefined && !existsSync(path) ? `${path} does not exist; correct the path` : undefined;
 }
 
 /** Folders that are still to be made are looked for when the file is written. */
@@ -242,14 +274,21 @@ function stagingProblem(staging: string, destination: string): string | undefine
   }
 }
 
-/** Links are followed, as its writer does. */
-function specialProblem(path: string, isPipeWanted = false): string | undefined {
-  if (standardStreamOf(path) !== undefined) return undefined;
+/** Of what is written there: links are followed, as its writer does. */
+function placeProblem(path: string | undefined, isPipeWanted = false): string | undefined {
+  if (path === undefined || standardStreamOf(path) !== undefined) return undefined;
+  const found = statOf(path);
+  if (found === undefined) return undefined;
+  if (found.isDirectory()) return `${path} is a folder; name a file in it`;
+  const fault = specialFileFault(path, found, isPipeWanted);
+  return fault && `${fault.message}; ${fault.remedy}`;
+}
+
+/** Undefined: not there, or not to be seen by who asks. */
+function statOf(path: string): Stats | undefined {
   try {
-    const fault = specialFileFault(path, statSync(path), isPipeWanted);
-    return fault && `${fault.message}; ${fault.remedy}`;
+    return statSync(path);
   } catch {
-    // Not there, or not to be seen by who asks.
     return undefined;
   }
 }

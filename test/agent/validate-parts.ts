@@ -67,7 +67,60 @@ processes: [{ name: app, command: [sleep, "1"], working_dir: /no/such/folder }]
     template,
     'processes.app.working_dir: the folder /no/such/folder does not exist; make it, or correct the path',
     'upstreams.v.tls.ca_file: /no/such/ca.pem does not exist; correct the path',
-    'upstreams.v.tls.ca_path: /no/such/folder does not exist; correct the path',
+    'upstreams.v.tls.ca_path: the folder /no/such/folder does not exist; make it, or correct the path',
   ]);
   t.strictSame(await validateParts(config, { isElsewhere: true }), [template], 'the host is another');
+});
+
+t.test('what is no folder, is one, or is not there, is told all at once', async (t) => {
+  const folder = t.testdir({ plain: '', folder: {}, b: {}, c: {}, d: {} });
+  const text = `upstreams:
+  v: { address: "https://127.0.0.1:1", tls: { ca_file: ${folder}/gone.pem }, sinks: [{ path: ${folder}/b }] }
+files:
+  - { contents: x, destination: ${folder}/folder }
+  - { contents: x, destination: ${folder}/plain/x }
+  - { contents: x, destination: ${folder}/plain/a/x, create_parents: true }
+  - { contents: x, destination: ${folder}/new/a/x, create_parents: true }
+  - { contents: x, destination: ${folder}/own.pem }
+processes:
+  - { name: p, command: [/bin/sh], working_dir: ${folder}/gone }
+  - { name: q, command: [/bin/sh], working_dir: ${folder}/plain }
+listeners:
+  - { tcp: "127.0.0.1:1", token_file: ${folder}/c, serve: [admin], tls: { cert_file: ${folder}/own.pem, key_file: ${folder}/gone.key } }
+log: { file: ${folder}/d }
+`;
+  const config = loadConfigText(join(folder, 'c.yaml'), text, { env: {}, checks: 'text' });
+  t.strictSame(
+    (await validateParts(config)).map((line) => line.replaceAll(folder, 'F')),
+    [
+      'files[0].destination: F/folder is a folder; name a file in it',
+      'files[1].destination: F/plain is no folder; correct the path',
+      'files[2].destination: F/plain is no folder; correct the path',
+      'processes.p.working_dir: the folder F/gone does not exist; make it, or correct the path',
+      'processes.q.working_dir: F/plain is no folder; correct the path',
+      'listeners[0].token_file: F/c is a folder; name a file in it',
+      'listeners[0].tls.key_file: F/gone.key does not exist; correct the path',
+      'log.file: F/d is a folder; name a file in it',
+      'upstreams.v.tls.ca_file: F/gone.pem does not exist; correct the path',
+      'upstreams.v.sinks[0].path: F/b is a folder; name a file in it',
+    ],
+  );
+});
+
+t.test('a call that no value can make right', async (t) => {
+  const problemsOf = async (contents: string) =>
+    await validateParts(
+      loadConfigText(
+        '/c.yaml',
+        `${upstream}secrets: { a: { path: a } }\nfiles: [{ contents: '${contents}', destination: /x }]\n`,
+        { env: {}, checks: 'text' },
+      ),
+    );
+  for (const [contents, says] of [
+    ['{{ field "a" }}', /x \(contents\):1:3: .* wrong number of args for field: want 2 got 1$/],
+    ['{{ with secret "a" }}{{ .Data.x | toUpper 1 }}{{ end }}', /wrong number of args for toUpper/],
+  ] as const) {
+    t.match(await problemsOf(contents), [says], contents);
+  }
+  t.strictSame(await problemsOf('{{ with secret "a" }}{{ index .Data.x 3 }}{{ end }}'), [], 'a value may');
 });

@@ -1,4 +1,5 @@
-// Reads one credential from a file, without the newline that editors put at its end.
+// Reads one credential from a file, without the newline that editors put at its end and the byte order mark that some put
+// at its beginning.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { LatchkeyError } from '../../../base/errors.ts';
@@ -10,6 +11,7 @@ import { errnoOf } from '../../../base/system/errno.ts';
 const newline = 0x0a;
 const carriageReturn = 0x0d;
 const space = 0x20;
+const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /** Throws `login_failed` that names the option and the file. `undefined` when the file is not there and may be missing. */
 export async function readCredential(option: string, path: string): Promise<SecretValue> {
@@ -48,12 +50,13 @@ export async function readCredentialIfThere(
       remedy: 'make it a file that the user of the agent may read',
     });
   }
+  const begin = bytes.subarray(0, byteOrderMark.length).equals(byteOrderMark) ? byteOrderMark.length : 0;
   let end = bytes.length;
-  while (end > 0 && [newline, carriageReturn, space].includes(bytes[end - 1] ?? 0)) end -= 1;
-  if (end === 0) {
+  while (end > begin && [newline, carriageReturn, space].includes(bytes[end - 1] ?? 0)) end -= 1;
+  if (end === begin) {
     throw new LatchkeyError('login_failed', `${option}: ${path} is empty`, {
       remedy: `write ${what} to it; the agent goes on by itself`,
     });
   }
-  return SecretValue.fromBytes(bytes.subarray(0, end));
+  return SecretValue.fromBytes(bytes.subarray(begin, end));
 }

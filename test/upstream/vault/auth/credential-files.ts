@@ -2,6 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { readCredential } from '../../../../src/upstream/vault/auth/read-credential.ts';
 import type { AuthConfig } from '../../../../src/upstream/vault/config/vault-config.ts';
 import { grantedAuth, type StubVault, startStubVault } from '../../../support/stub-vault.ts';
 import { appRole, authCommon, createTestUpstream, shutdown } from '../../../support/test-upstream.ts';
@@ -36,6 +37,20 @@ t.test('approle: remove_secret_id_file decides whether the file is there after t
     t.equal(existsSync(secretIdFile), !removeSecretIdFile);
     t.same(logins(vault), [{ role_id: 'role-id', secret_id: 'the-secret-id' }]);
   }
+});
+
+t.test('a credential file as editors leave it: a mark of its byte order, blanks and line ends', async (t) => {
+  const vault = await stub(t);
+  const folder = t.testdir({
+    role: '\ufeffthe-role\r\n',
+    secret: '\ufeffthe-secret \n\n',
+    empty: '\ufeff\n',
+  });
+  const [roleIdFile, secretIdFile] = [join(folder, 'role'), join(folder, 'secret')];
+  const files = { roleIdFile, roleId: undefined, secretIdFile, removeSecretIdFile: false };
+  await start(t, vault, { ...appRole, ...files } as AuthConfig).ready(patience());
+  t.same(logins(vault), [{ role_id: 'the-role', secret_id: 'the-secret' }]);
+  await t.rejects(readCredential('auth.role_id_file', join(folder, 'empty')), { message: /is empty$/ });
 });
 
 t.test('approle: what was unwrapped outlives a refused login, its used-up token does not', async (t) => {
