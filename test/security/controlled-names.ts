@@ -16,8 +16,9 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
+import { silentLogger } from '../../src/base/logger.ts';
 import { readControlledFile, readNamedFileSync } from '../../src/base/paths/controlled-file.ts';
 import { mkfifo } from '../../src/base/system/libc.ts';
 import { createProblems } from '../../src/config/problems.ts';
@@ -28,6 +29,7 @@ import { regionOfProfile } from '../../src/upstream/cloud/aws-profile.ts';
 import { findOciKey } from '../../src/upstream/cloud/oci/oci-keys.ts';
 import { replaceSealedFile } from '../../src/upstream/file/replace-sealed-file.ts';
 import { readCredential } from '../../src/upstream/vault/auth/read-credential.ts';
+import { createUsedUpFile } from '../../src/upstream/vault/auth/used-up-file.ts';
 import { writeSinkFile } from '../../src/upstream/vault/sinks/write-sink-file.ts';
 import { attacker, needsOtherUsers, shellAs, stranger } from '../support/other-user.ts';
 import { testFolder } from '../support/test-folder.ts';
@@ -216,6 +218,41 @@ t.test('a copy of the token goes where its owner lives, over no link', { skip },
   t.match(statSync(join(folder, 'token')), { uid: attacker });
   t.notOk(existsSync(join(outside, 'x')));
 });
+
+t.test(
+  'a credential that is removed where its link leads: nothing is that its owner could not remove',
+  { skip },
+  async (t) => {
+    const folder = appFolder(t);
+    const [path, real] = [join(folder, 'jwt'), join(folder, 'real')];
+    const [kept, logger] = [join(testFolder(t), 'kept'), silentLogger];
+    writeFileSync(kept, 'of root');
+    const file = createUsedUpFile(
+      { option: 'auth.path', path, isRemoved: true, removesTarget: true },
+      { memory: {}, logger },
+    );
+    const link = (target: string) => shellAs(attacker, `ln -sfn ${target} ${path}`);
+    await shellAs(attacker, `echo token > ${real}`);
+    await link(real);
+    t.equal((await file.read()).text(), 'token');
+    await link(kept);
+    await file.accepted();
+    t.ok(existsSync(kept), 'what the link leads to meanwhile is not theirs');
+    await link(dirname(kept));
+    await file.accepted();
+    await shellAs(
+      attacker,
+      `mv ${folder}/jwt ${folder}/was; mkdir ${folder}/gone; mv ${folder}/gone ${folder}/jwt`,
+    );
+    await file.accepted();
+    t.ok(existsSync(kept));
+    await shellAs(attacker, `rmdir ${path}`);
+    await link(real);
+    await file.accepted();
+    t.notOk(existsSync(real), 'their own is used up');
+    t.ok(lstatSync(path).isSymbolicLink());
+  },
+);
 
 t.test('a sealed file in a folder of the agent is replaced there and nowhere else', { skip }, async (t) => {
   const folder = appFolder(t);

@@ -1,7 +1,7 @@
 // Removes a file by its path: in the folder that was walked to, whatever becomes of the path meanwhile.
 import { unlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { holdFolder } from './held-folder.ts';
+import { holdEntry, holdFolder } from './held-folder.ts';
 import { type PathTrust, readingOnly } from './path-trust.ts';
 
 /** A link is removed itself. Throws a PathFault, or what the kernel says. */
@@ -9,6 +9,16 @@ export async function removeFile(path: string, trust: PathTrust = readingOnly): 
   const folder = await holdFolder(dirname(path), { trust });
   try {
     await unlink(folder.entry(basename(path)));
+  } finally {
+    folder.release();
+  }
+}
+
+/** What a link leads to is removed, and the link stays: where whoever made it could have had that read, too. Throws as above. */
+export async function removeLinkedFile(path: string, trust: PathTrust = readingOnly): Promise<void> {
+  const { folder, name } = await holdEntry(path, { trust });
+  try {
+    await unlink(folder.entry(name));
   } finally {
     folder.release();
   }

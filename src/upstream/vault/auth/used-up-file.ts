@@ -1,8 +1,7 @@
 // A credential whose file is removed once a login with it has succeeded: from then on it is kept in memory, until it is refused or
 // another file comes.
-import { realpath } from 'node:fs/promises';
 import { describeError } from '../../../base/errors.ts';
-import { removeFile } from '../../../base/paths/remove-file.ts';
+import { removeFile, removeLinkedFile } from '../../../base/paths/remove-file.ts';
 import type { SecretValue } from '../../../base/secret-value.ts';
 import { errnoOf } from '../../../base/system/errno.ts';
 import type { AuthContext } from './auth-method.ts';
@@ -37,7 +36,7 @@ export function createUsedUpFile(
     async accepted() {
       if (!isRemoved) return;
       try {
-        await removeFile(removesTarget ? await realpath(path) : path);
+        await (removesTarget ? removeLinkedFile(path) : removeFile(path));
       } catch (error) {
         if (errnoOf(error) === 'ENOENT') return;
         logger.warn({ path, error: describeError(error) }, `the file of ${option} cannot be removed`);

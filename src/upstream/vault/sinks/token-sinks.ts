@@ -24,8 +24,10 @@ import { createSinkKeys, parseReaderKey, type SinkKeys, sealEnvelope } from './s
 import { writeSinkFile } from './write-sink-file.ts';
 
 export interface TokenSinks {
-  /** What each sink shall hold from now on: written again when somebody removes or changes it. */
-  /** A wrapped copy names the accessor, by which its reader can revoke what it has not opened. */
+  /**
+   * What each sink shall hold from now on: written again when somebody removes or changes it. A wrapped copy names the
+   * accessor, by which its reader can revoke what it has not opened.
+   */
   write(token: SecretValue, accessor?: string): void;
   /** Resolves when the last token is in every sink. */
   written(): Promise<void>;
