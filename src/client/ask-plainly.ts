@@ -3,14 +3,11 @@
 import { closeSync, readSync, writeSync } from 'node:fs';
 import type { SocketAnswer, SocketRequest } from '../base/system/ask-socket.ts';
 import { connect, fcntl, socket } from '../base/system/libc.ts';
+import { afUnix, sockCloexec, unixAddress } from '../base/system/local-address.ts';
 
-const afUnix = 1;
 const sockStream = 1;
 const sockNonBlocking = 0o4000;
-const sockCloexec = 0o2000000;
 const setFlags = 4;
-/** `sun_path` of unix(7), with the zero at its end. */
-const longestPath = 108;
 const longestHead = 16 * 1024;
 
 /**
@@ -21,7 +18,7 @@ export function askPlainly({
   socketPath,
   path,
 }: Pick<SocketRequest, 'socketPath' | 'path'>): Pick<SocketAnswer, 'status' | 'body'> | undefined {
-  const address = addressOf(socketPath);
+  const address = unixAddress(socketPath);
   // On other systems the numbers and the address are others.
   if (process.platform !== 'linux' || address === undefined || !/^[!-~]+$/.test(path)) return undefined;
   let descriptor = -1;
@@ -38,16 +35,6 @@ export function askPlainly({
   } finally {
     if (descriptor >= 0) closeSync(descriptor);
   }
-}
-
-/** `struct sockaddr_un`: the family, then the path; `@` begins an abstract name, which ends where the address ends. */
-function addressOf(socketPath: string): Buffer | undefined {
-  if (socketPath === '' || socketPath.includes('\0')) return undefined;
-  const name = Buffer.from(socketPath.startsWith('@') ? `\0${socketPath.slice(1)}` : `${socketPath}\0`);
-  if (name.length > longestPath) return undefined;
-  const family = Buffer.alloc(2);
-  family.writeUInt16LE(afUnix);
-  return Buffer.concat([family, name]);
 }
 
 function writeAll(descriptor: number, text: string): void {

@@ -1,4 +1,4 @@
-// Addresses that no other host reaches: loopback, and how long the path of a unix socket may be.
+// Addresses that no other host reaches: loopback, and unix sockets as the kernel takes them.
 import { isIP } from 'node:net';
 
 /** sockaddr_un.sun_path holds 108 bytes with the closing NUL, or the opening one of an abstract address. */
@@ -8,4 +8,16 @@ export const longestSocketPath = 107;
 export function isLoopback(address: string): boolean {
   if (isIP(address) === 4) return address.startsWith('127.');
   return isIP(address) === 6 && (address === '::1' || address.toLowerCase().startsWith('::ffff:127.'));
+}
+
+export const afUnix = 1;
+export const sockCloexec = 0o2000000;
+
+/** `struct sockaddr_un`: the family, then the path; `@` begins an abstract name. Undefined: no socket has such a path. */
+export function unixAddress(path: string): Buffer | undefined {
+  const name = Buffer.from(path.startsWith('@') ? `\0${path.slice(1)}` : `${path}\0`);
+  if (path === '' || path.includes('\0') || name.length > longestSocketPath + 1) return undefined;
+  const family = Buffer.alloc(2);
+  family.writeUInt16LE(afUnix);
+  return Buffer.concat([family, name]);
 }

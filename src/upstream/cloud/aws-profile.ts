@@ -1,5 +1,4 @@
 // Profiles of AWS's shared files: keys, roles with a source profile, web identities, Identity Center and credential processes.
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, parseJson } from '../../base/text/json.ts';
@@ -14,8 +13,8 @@ import {
 } from './aws-keys.ts';
 import { assumeRole } from './aws-roles.ts';
 import { keysOfSso } from './aws-sso.ts';
-import { fieldOf } from './ini-field.ts';
 import { readLoginFile } from './login-file.ts';
+import { fieldOf, homeFolder } from './profile-file.ts';
 
 type Fields = ReadonlyMap<string, string>;
 type Profiles = ReadonlyMap<string, Fields>;
@@ -164,7 +163,7 @@ async function ofProcess(
 }
 
 async function readProfiles(env: AwsCredentialSource['env']): Promise<Profiles> {
-  const folder = join(env['HOME'] ?? homedir(), '.aws');
+  const folder = join(homeFolder(env), '.aws');
   const profiles = new Map<string, Map<string, string>>();
   const sources = [
     { path: env['AWS_CONFIG_FILE'], fallback: 'config' },

@@ -2,14 +2,16 @@
 // goes into the cache in place of the old, which may be good for nothing afterwards, so that those tools go on too.
 import { createHash } from 'node:crypto';
 import { access, constants } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describeError, LatchkeyError } from '../../base/errors.ts';
 import { type ControlledFile, readControlledFile } from '../../base/paths/controlled-file.ts';
+import { holdFolder } from '../../base/paths/held-folder.ts';
+import { trusting } from '../../base/paths/path-trust.ts';
 import { replaceFile } from '../../base/paths/replace-file.ts';
 import { isJsonObject, JsonNumber, type JsonObject, parseJson, stringifyJson } from '../../base/text/json.ts';
 import type { AwsCredentialSource } from './aws-keys.ts';
 import { metadataJson } from './metadata-request.ts';
+import { homeFolder } from './profile-file.ts';
 
 interface LoginOptions extends Pick<AwsCredentialSource, 'env' | 'signal'> {
   /** Of the portal. */
@@ -34,7 +36,7 @@ const refreshing = new Map<string, Promise<string>>();
 export async function ssoToken(key: string, options: LoginOptions): Promise<string> {
   const { env, remedy } = options;
   const name = createHash('sha1').update(key).digest('hex');
-  const path = join(env['HOME'] ?? homedir(), '.aws/sso/cache', `${name}.json`);
+  const path = join(homeFolder(env), '.aws/sso/cache', `${name}.json`);
   const under = refreshing.get(path);
   if (under !== undefined) return await under;
   const login = await readLogin(path, remedy);
@@ -88,11 +90,18 @@ async function refreshFault({ path, fields, stats }: CachedLogin): Promise<strin
   if (typeof until === 'string' && !(timeOf(until) > Date.now()))
     return 'and so has the registration that refreshes it';
   if (stats.uid !== process.geteuid?.()) return `and ${path} is another user's to refresh`;
-  const isWritable = await access(dirname(path), constants.W_OK).then(
-    () => true,
-    () => false,
-  );
-  return isWritable ? undefined : `and a fresh one cannot be kept in ${dirname(path)}`;
+  return (await isOurs(dirname(path))) ? undefined : `and a fresh one cannot be kept in ${dirname(path)}`;
+}
+
+/** As it is written to later: where others have a hand in the folder nothing is. */
+async function isOurs(folder: string): Promise<boolean> {
+  try {
+    await access(folder, constants.W_OK);
+    (await holdFolder(folder, { trust: trusting() })).release();
+    return true;
+  } catch {
+    return false; // whatever the reason
+  }
 }
 
 /** OAuth's refresh, by the client that logged in (CreateToken of sso-oidc). */

@@ -136,6 +136,21 @@ t.test('that of another user is theirs to refresh', { skip: needsRoot }, async (
   t.equal(oidc.requests.length, 0);
 });
 
+t.test(
+  'nor is one used up that could not be kept where others have a hand',
+  { skip: needsRoot },
+  async (t) => {
+    const { token, oidc, folder } = await start(t, {
+      ...registered,
+      accessToken: 'canary-old',
+      expiresAt: at(-1),
+    });
+    chownSync(folder, 61_001, 61_001);
+    await t.rejects(token(), { message: /a fresh one cannot be kept/ });
+    t.equal(oidc.requests.length, 0);
+  },
+);
+
 t.test('whoever logs in meanwhile keeps what they got', async (t) => {
   const other = { ...registered, accessToken: 'canary-other', expiresAt: at(60 * minute) };
   const setUp = await start(

@@ -1,11 +1,10 @@
 // Finds the API key of a user of Oracle Cloud: by the variables `OCI_…`, else in the configuration file of its tools.
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { LatchkeyError } from '../../../base/errors.ts';
-import { fieldOf } from '../ini-field.ts';
 import { readLoginFile } from '../login-file.ts';
+import { fieldOf, homeFolder } from '../profile-file.ts';
 import type { OciKey } from './oci-signature.ts';
 
 export interface OciKeySource {
@@ -50,21 +49,17 @@ function fromEnvironment(env: OciKeySource['env']): { id: string; keyFile: strin
     : undefined;
 }
 
-function homeOf({ env }: OciKeySource): string {
-  return env['HOME'] || homedir();
-}
-
 function configPath(source: OciKeySource): string {
   if (source.configFile !== undefined) return source.configFile;
-  const usual = join(homeOf(source), '.oci/config');
+  const usual = join(homeFolder(source.env), '.oci/config');
   const named = source.env['OCI_CONFIG_FILE'];
-  const old = join(homeOf(source), '.oraclebmc/config');
+  const old = join(homeFolder(source.env), '.oraclebmc/config');
   return [usual, named && inHome(named, source), old].find((path) => path && existsSync(path)) || usual;
 }
 
 /** Of the tools of Oracle a `~` at the front alone means the home. */
 function inHome(path: string, source: OciKeySource): string {
-  return path.startsWith('~') ? join(homeOf(source), path.slice(1)) : resolve(path);
+  return path.startsWith('~') ? join(homeFolder(source.env), path.slice(1)) : resolve(path);
 }
 
 async function readProfile(path: string, profile: string): Promise<Fields> {
