@@ -1,6 +1,7 @@
 // Takes secrets out of what programs print, however they spell them. The forms that are looked for are kept as bytes, not
 // as strings: a heap snapshot shows strings. Lines are cut in line-reader.ts.
 import type { SecretValue } from '../../base/secret-value.ts';
+import { base64Texts } from './base64-texts.ts';
 import { foldedBytes, type PlainText, plainHex, plainTexts } from './plain-spelling.ts';
 
 /** Masks whole lines; what it was not told of it cannot know. */
@@ -31,8 +32,10 @@ const redacted = Buffer.from('[redacted]');
 const shortestValue = 4;
 /** A line of a value with several lines, an encoding of a value, a piece at the end. */
 const shortestPart = 8;
-/** `\\\\u0041` for one byte, in JSON within JSON within JSON. */
-const longestSpelling = 9;
+/** `\\u0041` for one byte, in base64 within base64; in JSON within JSON within JSON it is 9. */
+const longestSpelling = 11;
+/** base64 within base64. */
+const mostLayers = 2;
 const mostHeldBack = 64 * 1024;
 
 /** A mask for many values is made again for each that changes. */
@@ -85,7 +88,9 @@ export function createLiveMask(
 
 function formsOf(value: Buffer): Forms {
   if (value.length < shortestValue) return { literal: [], plain: [], hex: [] };
-  const literal = [Buffer.from(value), ...linesOf(value)];
+  const literal = [value, latin1Of(value)].flatMap((text) =>
+    text === undefined ? [] : [Buffer.from(text), ...linesOf(text)],
+  );
   const spelled = literal.flatMap((part) => plainTexts(part).map(({ bytes }) => Buffer.from(bytes)));
   const base64 = literal.flatMap(base64Forms).map(foldedBytes);
   return {
@@ -111,6 +116,18 @@ function linesOf(value: Buffer): Buffer[] {
 }
 
 /**
+ * What there is of Latin-1 in one byte each, as older programs write it and Python as `\xe4`; undefined where that is
+ * the same.
+ */
+function latin1Of(value: Buffer): Buffer | undefined {
+  if (value.every((byte) => byte < 0x80)) return undefined;
+  const text = value.toString('utf8');
+  const signs = text.replace(/[^\0-\xff]+/g, (others) => Buffer.from(others).toString('latin1'));
+  const bytes = Buffer.from(signs, 'latin1');
+  return bytes.length < value.length && bytes.length >= shortestValue ? bytes : undefined;
+}
+
+/**
  * base64 (RFC 4648, 4 and 5) writes three bytes as four characters: three beginnings are possible in a longer text, and
  * the characters at both ends depend on what stands beside the value.
  */
@@ -132,8 +149,14 @@ function distinct(forms: readonly Buffer[]): Buffer[] {
   return longestFirst;
 }
 
-function rangesOf(line: Buffer, forms: Forms): Range[] {
+function rangesOf(line: Buffer, forms: Forms, layers = mostLayers): Range[] {
   const ranges: Range[] = [];
+  // JSON in a token; a registry's credentials in a Secret of Kubernetes, which are base64 of JSON in which is base64.
+  for (const { bytes, starts, ends } of layers === 0 ? [] : base64Texts(line)) {
+    for (const [from, to] of rangesOf(bytes, forms, layers - 1)) {
+      ranges.push([starts[from] ?? 0, ends[to - 1] ?? 0]);
+    }
+  }
   for (const form of forms.literal) find(line, form, (at) => ranges.push([at, at + form.length]));
   for (const plain of plainTexts(line)) ranges.push(...rangesIn(plain, forms.plain));
   ranges.push(...rangesIn(plainHex(line), forms.hex));

@@ -28,9 +28,11 @@ const entities: ReadonlyMap<string, string> = new Map([
   ['quot', '"'],
   ['apos', "'"],
 ]);
-// RFC 3986 2.1; JSON (RFC 8259, 7), with JavaScript's \u{…}, \x41 and the octal of C and shells; XML 1.0, 4.1.
+// RFC 3986 2.1; JSON (RFC 8259, 7), with JavaScript's \u{…}, \U0001f511 of Python and Go, \x41 and the octal of C and
+// shells; XML 1.0, 4.1.
 const percentForm = /%([0-9A-Fa-f]{2})/y;
-const unicodeForm = /\\u(?:([0-9A-Fa-f]{4})(?:\\u([dD][c-fC-F][0-9A-Fa-f]{2}))?|\{([0-9A-Fa-f]{1,6})\})/y;
+const unicodeForm =
+  /\\(?:u([0-9A-Fa-f]{4})(?:\\u([dD][c-fC-F][0-9A-Fa-f]{2}))?|u\{([0-9A-Fa-f]{1,6})\}|U00([0-9A-Fa-f]{6}))/y;
 const byteForm = /\\(?:x([0-9A-Fa-f]{2})|([0-3][0-7]{2}))/y;
 const entityForm = /&(?:#(\d{1,7})|#[xX]([0-9A-Fa-f]{1,6})|(amp|lt|gt|quot|apos));/y;
 
@@ -135,10 +137,11 @@ function escapeAt(text: string, at: number): Unit | undefined {
   unicodeForm.lastIndex = at;
   const match = unicodeForm.exec(text);
   if (match === null) return numbered(byteForm, text, at) ?? { bytes: [text.charCodeAt(at + 1)], length: 2 };
-  const [whole, first, low, inBraces] = match;
+  const [whole, first, low, inBraces, inEight] = match;
+  const code = inBraces ?? inEight;
   const units = [first, low].filter((hex) => hex !== undefined).map((hex) => Number.parseInt(hex, 16));
   const character =
-    inBraces === undefined ? String.fromCharCode(...units) : characterOf(Number.parseInt(inBraces, 16));
+    code === undefined ? String.fromCharCode(...units) : characterOf(Number.parseInt(code, 16));
   return { bytes: Buffer.from(character), length: whole.length };
 }
 

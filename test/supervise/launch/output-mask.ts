@@ -82,6 +82,27 @@ t.test('masks a value as any language and format spells it', async (t) => {
       encodeURIComponent(JSON.stringify({ to: encodeURIComponent(text) })),
     'JSON of Python in JSON in JSON': (text) => JSON.stringify(JSON.stringify(asciiJson(text))),
     'JSON in a shell': (text) => `'${JSON.stringify(text).replaceAll("'", "'\\''")}'`,
+    'Python ascii, which writes Latin-1 as \\xe4 and the rest as \\U0001f511': (text) =>
+      text.replace(/[^\x20-\x7e]|["'\\]/gu, (sign) => {
+        const code = sign.codePointAt(0) ?? 0;
+        if (code < 0x7f) return `\\${sign}`;
+        return code < 0x100 ? `\\x${code.toString(16)}` : `\\U${code.toString(16).padStart(8, '0')}`;
+      }),
+    'Go QuoteToASCII': (text) =>
+      text.replace(/[^\x20-\x7e]|["\\]/gu, (sign) => {
+        const code = sign.codePointAt(0) ?? 0;
+        if (code < 0x7f) return `\\${sign}`;
+        return code < 0x10000 ? `\\u${code.toString(16).padStart(4, '0')}` : `\\U000${code.toString(16)}`;
+      }),
+    'base64 of JSON, by Python': (text) => Buffer.from(`{"pw": ${asciiJson(text)}}`).toString('base64'),
+    'base64 of JSON, by PHP': (text) =>
+      Buffer.from(`{"pw":${asciiJson(text).replaceAll('/', '\\/')}}`).toString('base64'),
+    'base64url of JSON, by JavaScript': (text) =>
+      Buffer.from(JSON.stringify({ sub: 'app', pw: text })).toString('base64url'),
+    'credentials of a registry in a Secret of Kubernetes': (text) =>
+      Buffer.from(JSON.stringify({ auth: Buffer.from(`user:${text}`).toString('base64') })).toString(
+        'base64',
+      ),
     'a percent doubled': (text) => text.replaceAll('%', '%%'),
     'a dollar doubled': (text) => text.replaceAll('$', '$$$$'),
     ...Object.fromEntries(
@@ -110,9 +131,21 @@ t.test('masks a value as any language and format spells it', async (t) => {
     const mask = maskOf(value);
     for (const [name, spell] of Object.entries(spellings)) {
       const masked = mask.text(`before ${spell(value)} after`);
-      t.match(masked, /^before .{0,20}\[redacted\].{0,16} after$/s, `${name}: ${value}`);
+      t.match(masked, /^before .{0,32}\[redacted\].{0,16} after$/s, `${name}: ${value}`);
     }
     t.equal(mask.text('nothing of it: %41 & "quoted" \\n'), 'nothing of it: %41 & "quoted" \\n');
+  }
+});
+
+t.test('masks a value in Latin-1, as older programs print it', async (t) => {
+  const mask = maskOf('pässwörd-ünï');
+  for (const spelled of [
+    Buffer.from('pässwörd-ünï', 'latin1'),
+    Buffer.from('p%E4ssw%F6rd-%FCn%EF'),
+    Buffer.from(Buffer.from('pässwörd-ünï', 'latin1').toString('base64')),
+  ]) {
+    const line = mask.bytes(Buffer.concat([Buffer.from('pw '), spelled, Buffer.from(' end')]));
+    t.equal(line.toString('latin1').replace(/=*(?= end)/, ''), 'pw [redacted] end');
   }
 });
 
