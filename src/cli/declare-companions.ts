@@ -169,7 +169,7 @@ function declareFile(define: Define): void {
   );
 }
 
-/** What opens a sealed file, and what shall open it from now on. */
+/** What opens a sealed file, and what is to open it from now on. */
 function withKeys<T>(argv: Argv<T>) {
   return argv
     .option('key-file', {

@@ -59,7 +59,7 @@ function changeValue(value: JsonValue, name: string, by: Change): JsonValue {
 
 /**
  * Each letter and digit by another one of its kind. By chance: commands of a rehearsal may print what was made up, and nobody
- * shall be able to count back from it.
+ * is to be able to count back from it.
  */
 function scramble(text: string): string {
   return text.replaceAll(/[A-Za-z0-9]/g, (letter) => {

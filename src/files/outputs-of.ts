@@ -1,4 +1,4 @@
-// From one execution of a template to the files that shall be there: the destination, and what `writeToFile` asked for.
+// From one execution of a template to the files that are to be there: the destination, and what `writeToFile` asked for.
 import { LatchkeyError } from '../base/errors.ts';
 import { readEntry } from '../base/paths/controlled-file.ts';
 import type { FileConfig } from '../config/resolved.ts';

@@ -74,7 +74,7 @@ export interface ReadableSource {
     version: SecretVersion,
     options: RequestOptions,
   ): Promise<boolean | undefined>;
-  /** How another value gets there of what `rotate` cannot make anew, as the end of a sentence; absent: it is written there. */
+  /** How another value gets there of what `rotate` cannot make again, as the end of a sentence; absent: it is written there. */
   howToReplace?(reference: Reference, version: SecretVersion): string | undefined;
   /** The server as a whole does not serve, or no login is to be had: asking is pointless until the listener tells that it does. Absent: never. */
   isAway?(): boolean;

@@ -113,7 +113,8 @@ function explainSecret(secret: SecretStatus, upstream: UpstreamStatus | undefine
   lines.push(...costOfSecret(secret, upstream));
   if (next !== null) lines.push(`  next: ${next.action} at ${next.at}: ${next.why}`);
   if (error !== null) {
-    lines.push(`  failing since ${error.since}, ${error.count} times: ${error.message} (${error.code})`);
+    const times = error.count === 1 ? 'once' : `${error.count} times`;
+    lines.push(`  failing since ${error.since}, ${times}: ${error.message} (${error.code})`);
   }
   for (const { consumer, version: held } of secret.consumers)
     lines.push(`  held by ${consumer}: version ${held}`);

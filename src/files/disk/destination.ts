@@ -30,7 +30,7 @@ interface Wish {
   readonly place: string;
   readonly destination: string;
   readonly createParents: boolean;
-  /** Whose the file shall be: they may have a hand in its path too. */
+  /** Whose the file is to be: they may have a hand in its path too. */
   readonly uid: number | undefined;
   /** It has no links: see WalkOptions. */
   readonly isReal?: boolean;

@@ -130,7 +130,7 @@ export function createFifoServer(options: FifoOptions): FifoServer {
       await loop;
       for (const socket of writing) socket.destroy();
       if (value === undefined) return;
-      // What is gone already is as it shall be.
+      // What is gone already is as it should be.
       await inFolder(destination, (folder) => unlink(folder.entry(name))).catch(() => undefined);
     },
   };

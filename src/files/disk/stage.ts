@@ -18,7 +18,7 @@ import { atDestination, type Destination, type FolderIdentity, inFolder } from '
 import { toFileError } from './file-error.ts';
 import { isStuck, removeMomentary, removeStuck } from './stuck-leftover.ts';
 
-/** What shall be at a destination. */
+/** What is to be at a destination. */
 export interface Output {
   /** `files[2]` */
   readonly place: string;
@@ -263,7 +263,7 @@ function isGiven({ uid, gid }: Output): boolean {
   return uid !== undefined || gid !== undefined;
 }
 
-/** Empty, it may be opened by those alone who shall read what comes: not by the group that it has before it is given away. */
+/** Empty, it may be opened by only those who are to read what comes: not by the group that it has before it is given away. */
 function firstMode(output: Output): number {
   return isGiven(output) ? 0o600 : output.mode & plainModeBits;
 }

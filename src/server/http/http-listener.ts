@@ -60,7 +60,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   };
   const shares = createConnectionShares(() => scope.config.maxConnections, options.budget);
   let byRoot = dialectsOf(dialects, options.config);
-  /** By the address of the peer: a raw socket and the one of TLS upon it are one. */
+  /** By the address of the peer: a raw socket and that of TLS over it are one. */
   const unproven = new Map<string, Socket>();
   let letGo = (): void => undefined;
   let openPeer: Peer | undefined;

@@ -101,7 +101,7 @@ function openDetail(key: string): void {
     ...(item.error === null
       ? []
       : [
-          `failing since ${item.error.since ?? '?'}, ${item.error.count} times: ${item.error.message} (${item.error.code})`,
+          `failing since ${item.error.since ?? '?'}, ${item.error.count === 1 ? 'once' : `${item.error.count} times`}: ${item.error.message} (${item.error.code})`,
         ]),
     ...item.holders.map((holder) => `held by ${holder}`),
     ...(item.holder_count > item.holders.length

@@ -135,6 +135,9 @@ function fieldOf(name: string, secret: LookupSecret, field: string): Opened {
   if (Object.hasOwn(secret.fields, key)) return fromJson(secret.fields[key] ?? null);
   const names = Object.keys(secret.fields);
   const near = nearest(key, names);
-  const hint = near === undefined ? `it has ${names.length} fields` : `did you mean ${JSON.stringify(near)}?`;
+  const hint =
+    near === undefined
+      ? `it has ${names.length} field${names.length === 1 ? '' : 's'}`
+      : `did you mean ${JSON.stringify(near)}?`;
   throw callError`secret ${quoted(name)} has no field ${quoted(field)}; ${plain(encodeText(hint))}`;
 }

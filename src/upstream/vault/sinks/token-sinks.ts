@@ -25,7 +25,7 @@ import { writeSinkFile } from './write-sink-file.ts';
 
 export interface TokenSinks {
   /**
-   * What each sink shall hold from now on: written again when somebody removes or changes it. A wrapped copy names the
+   * What each sink is to hold from now on: written again when somebody removes or changes it. A wrapped copy names the
    * accessor, by which its reader can revoke what it has not opened.
    */
   write(token: SecretValue, accessor?: string): void;
@@ -55,7 +55,7 @@ interface SinkState {
   print?: FilePrint | undefined;
   /** Wall time in milliseconds. */
   writtenAt?: number;
-  /** Why the token that it shall hold is not there. */
+  /** Why the token that it is to hold is not there. */
   error?: string | undefined;
   keys?: SinkKeys;
   /** Kept, because readers may remove the file once it was read. */

@@ -17,6 +17,7 @@ function answers(known: Readonly<Record<string, JsonObject | null>>): Lookup {
 
 const lookup = answers({
   'name database': database,
+  'name one': { word: 'w' },
   'name gone': null,
   'read kv/app': database,
   'read kv/gone': null,
@@ -76,6 +77,10 @@ t.test('names the field that is meant, never a value', async (t) => {
   const { message } = await failureOf('{{ field "database" "pasword" }}', { lookup });
   t.match(message, /secret "database" has no field "pasword"; did you mean "password"\?/);
   t.notMatch(message, /hunter2/);
+  const far = await failureOf('{{ field "database" "xyz" }}', { lookup });
+  t.match(far.message, /no field "xyz"; it has 3 fields$/m);
+  const single = await failureOf('{{ field "one" "xyz" }}', { lookup });
+  t.match(single.message, /no field "xyz"; it has 1 field$/m);
 });
 
 t.test('an execution that changes a secret changes it for itself alone', async (t) => {
