@@ -2,11 +2,17 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { keysOfProfile, type OtherSources } from '../../src/upstream/cloud/aws-profile.ts';
 import { runProgram, startAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
+const noOthers: OtherSources = {
+  webIdentity: async () => undefined,
+  named: async () => undefined,
+  stsEndpoint: () => '',
+};
 const canary = { LATCHKEY_CANARY: 'canary-of-the-agent', NODE_EXTRA: 'canary-too', NOTIFY_SOCKET: '' };
 
 t.test('plugins, checks, notifications, settling, probes and processes', async (t) => {
@@ -58,4 +64,25 @@ t.test('a template rendered once', async (t) => {
   });
   t.equal(code, 0);
   t.notMatch(readFileSync(join(folder, 'out'), 'utf8'), /canary-of-the-agent|canary-too|VAULT_TOKEN/);
+});
+
+t.test('the credential_process of a profile of AWS', async (t) => {
+  const folder = testFolder(t);
+  const script = join(folder, 'process');
+  const seen = join(folder, 'seen');
+  writeFileSync(
+    script,
+    `env > ${seen}; echo '{"Version":1,"AccessKeyId":"AKIA","SecretAccessKey":"s","SessionToken":"t"}'`,
+  );
+  writeFileSync(join(folder, 'config'), `[default]\ncredential_process = sh ${script}\n`);
+  const env = {
+    ...{ PATH: process.env['PATH'], HOME: folder, AWS_CONFIG_FILE: join(folder, 'config') },
+    ...{ OKTA_PROFILE: 'of-theirs', VAULT_TOKEN: 'canary-vault', BAO_TOKEN: 'canary-bao' },
+    ...{ OP_SERVICE_ACCOUNT_TOKEN: 'canary-op', NOTIFY_SOCKET: '/canary', CREDENTIALS_DIRECTORY: '/canary' },
+  };
+  const keys = await keysOfProfile({ env, signal: AbortSignal.timeout(10_000) }, noOthers);
+  t.equal(keys?.accessKeyId, 'AKIA');
+  const text = readFileSync(seen, 'utf8');
+  t.match(text, /^OKTA_PROFILE=of-theirs$/m, 'what it may need is there, as from other tools');
+  t.notMatch(text, /canary/);
 });
