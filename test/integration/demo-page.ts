@@ -13,6 +13,7 @@ const waitMs = 60_000;
 t.setTimeout(300_000);
 
 interface Seen {
+  using: number;
   broken: number;
   downSeconds: number;
   deployments: number;
@@ -24,9 +25,15 @@ const shown = async (where: Locator): Promise<string> => (await where.allInnerTe
 
 async function side(page: Page, id: string): Promise<Seen> {
   const figures = await page.locator(`#${id} dd`).allInnerTexts();
-  const [, broken, downSeconds, deployments] = figures.map(Number);
+  const [using, broken, downSeconds, deployments] = figures.map(Number);
   const services = await shown(page.locator(`#${id} .services`));
-  return { broken: broken ?? -1, downSeconds: downSeconds ?? -1, deployments: deployments ?? -1, services };
+  return {
+    using: using ?? -1,
+    broken: broken ?? -1,
+    downSeconds: downSeconds ?? -1,
+    deployments: deployments ?? -1,
+    services,
+  };
 }
 
 async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
@@ -95,11 +102,12 @@ t.test(
       await page.click('#access');
       await page.locator('#latchkey .badge.denied').waitFor({ timeout: waitMs });
       await until('the log', async () => (await page.locator('#log td.refused').count()) > 0);
-      t.match(await side(page, 'latchkey'), { broken: 0, downSeconds: 0 });
+      t.match(await side(page, 'latchkey'), { using: 3, broken: 0, downSeconds: 0 });
       t.equal(await page.locator('#latchkey .badge.working').count(), 3, 'the others go on');
       await picture('denied');
       await page.click('#access');
       await page.locator('#latchkey .badge.working').nth(3).waitFor({ timeout: waitMs });
+      t.match(await side(page, 'latchkey'), { using: 4 });
     });
 
     await t.test(

@@ -60,7 +60,7 @@ function seconds(ms: number): string {
 
 function showSide({ counts, services }: SideElements, side: SideView): void {
   const figures = [
-    String(side.services.length),
+    String(side.services.filter(({ state }) => state !== 'denied').length),
     String(side.broken),
     seconds(side.downMs),
     String(side.deployments),
