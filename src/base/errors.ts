@@ -69,11 +69,18 @@ function isPartGone(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND';
 }
 
+/** What the kernel says of a path below a folder that is held by a descriptor: that path is nobody's words. */
+function namesDescriptor(error: unknown): error is Error & { readonly code: string } {
+  if (!(error instanceof Error && 'path' in error && 'code' in error)) return false;
+  return String(error.path).startsWith('/proc/self/fd/') && typeof error.code === 'string';
+}
+
 /** The message of anything that was thrown; a remedy is added after a semicolon. */
 export function describeError(error: unknown): string {
   if (error instanceof LatchkeyError && error.remedy !== undefined)
     return `${error.message}; ${error.remedy}`;
   if (isPartGone(error)) return partGone;
+  if (namesDescriptor(error)) return error.code;
   return error instanceof Error ? error.message : String(error);
 }
 

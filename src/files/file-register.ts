@@ -75,7 +75,7 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
   }
 
   function create(config: FileConfig, order: number): ManagedFile {
-    const file = createManagedFile(config, order);
+    const file = createManagedFile(config, order, clock);
     files.set(config.destination, file);
     unread.add(file);
     inOrder = undefined;
@@ -91,6 +91,7 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
     const { consumer } = file;
     file.templateText = template.text;
     if (consumer !== undefined) {
+      file.wantedSince = clock.wall();
       consumer.rebind(template, file.config.upstream);
       return consumer;
     }

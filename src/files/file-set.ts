@@ -19,6 +19,8 @@ export interface ManagedFile {
   consumer: TemplateConsumer | undefined;
   /** What the template was parsed from. */
   templateText: Buffer | undefined;
+  /** Wall time since when it asks for what it asks for: values from before were no news to it. */
+  wantedSince: number;
   /** Its output may differ from what is committed. */
   isDirty: boolean;
   /** Committed, but not yet known to be in use: its versions are held apart. */
@@ -77,12 +79,13 @@ export interface FileSet {
 
 const longestTrace = 24;
 
-export function createManagedFile(config: FileConfig, order: number): ManagedFile {
+export function createManagedFile(config: FileConfig, order: number, clock: Clock): ManagedFile {
   return {
     config,
     order,
     consumer: undefined,
     templateText: undefined,
+    wantedSince: clock.wall(),
     isDirty: true,
     unsettled: undefined,
     fifo: undefined,

@@ -107,6 +107,9 @@ t.test('status, refresh, explain, who-has and drill tell people and programs', a
   t.match(await runProgram(t, here, { cwd: folder }), { code: 0, stdout: /app\.conf: current/ });
   t.match(await ask('explain', 'nothing'), { code: 4, stderr: /is named "nothing"/ });
   t.match(await ask('who-has', 'app'), { code: 0, stdout: /file:.*app\.conf +2 +current/ });
+  t.equal((await agent.ask('/secrets/app')).status, 200);
+  const caller = new RegExp(`caller:uid \\d+, pid ${process.pid} +2 +current +\\d+s ago +/`);
+  t.match((await ask('who-has', 'app')).stdout, caller);
   t.match(await ask('who-has', 'app@1'), { code: 0, stderr: /nobody/ });
   t.match(await ask('drill', 'app'), { code: 0, stdout: /app\.conf +recovers/ });
   t.match(await ask('drill', 'app', '--kind', 'outage'), { code: 0, stdout: /keeps/ });

@@ -70,6 +70,36 @@ t.test('a rotation is timed to the end of its notification, and counted once', a
   t.equal(sampleOf(after, 'latchkey_file_writes_total', `{destination="${destination}"}`), 2);
 });
 
+t.test('a new file or template is no rotation of a value that has long been there', async (t) => {
+  const { agent, folder } = await startPlainAgent(t);
+  const config = JSON.parse(readFileSync(agent.configPath, 'utf8')) as Record<string, unknown>;
+  const added = { contents: 'v1 {{ field "app" "word" }}', destination: join(folder, 'added'), mode: '0600' };
+  const reloadWith = async (changes: object): Promise<void> => {
+    const files = [{ ...added, ...changes }];
+    writeFileSync(agent.configPath, JSON.stringify({ ...config, files }));
+    t.equal((await agent.ask('/reload', { method: 'POST' })).status, 200);
+  };
+  const commits = () =>
+    agent
+      .log()
+      .split('\n')
+      .filter((line) => line.includes('"file.committed"') && line.includes('/added'))
+      .map((line) => JSON.parse(line) as { latency_ms?: number });
+  const rotations = async () =>
+    /^latchkey_rotation_seconds_count (\d+)$/m.exec((await agent.ask('/metrics')).text)?.[1];
+  const before = await rotations();
+  const steps = [{}, { contents: 'v2 {{ field "app" "word" }}' }];
+  for (const [index, step] of steps.entries()) {
+    await reloadWith(step);
+    await waitFor('the file', () => commits().length === index + 1);
+  }
+  t.strictSame(
+    commits().map(({ latency_ms: ms }) => ms),
+    [undefined, undefined],
+  );
+  t.equal(await rotations(), before);
+});
+
 t.test('answers and denials are counted as callers got them', async (t) => {
   const { agent } = await startPlainAgent(t);
   for (let index = 0; index < 3; index += 1) t.equal((await agent.ask('/secrets/app')).status, 200);

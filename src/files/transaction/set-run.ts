@@ -323,6 +323,7 @@ export async function finishFailedRollbacks({ failedRollbacks }: FileSet): Promi
 function noteCommit(run: SetRun, file: ManagedFile, execution: Execution, tools: TransactionTools): void {
   file.consumer?.hold(execution, 'committed');
   file.unsettled = execution;
+  const news = newestOf(execution, file.versions);
   file.versions = new Map([...execution.versions].map(([key, version]) => [key, version.number]));
   if (!run.staged.has(file) && !run.fifos.has(file)) return;
   // What is put right is no rotation: its secrets may be old.
@@ -331,18 +332,26 @@ function noteCommit(run: SetRun, file: ManagedFile, execution: Execution, tools:
   file.suspicion = undefined;
   const now = tools.clock.wall();
   file.committedAt = now;
-  const newest = Math.max(...[...execution.versions.values()].map((version) => version.obtainedAt));
-  const latencyMs = Number.isFinite(newest) && !isRepair ? Math.max(0, now - newest) : undefined;
-  if (latencyMs !== undefined) run.obtainedAt.set(file, newest);
+  // A new file or template makes no rotation of what has long been there.
+  const isRotation = news !== undefined && !isRepair && news >= file.wantedSince;
+  if (isRotation) run.obtainedAt.set(file, news);
   tools.observer.committed?.(file.config.destination);
   tools.logger.info(
     {
       destination: file.config.destination,
       ...(run.set.name === undefined ? {} : { set: run.set.name }),
-      latency_ms: latencyMs,
+      latency_ms: isRotation ? Math.max(0, now - news) : undefined,
     },
     'file committed',
   );
+}
+
+/** When the newest of the values came that the file did not hold before. */
+function newestOf({ versions }: Execution, before: ReadonlyMap<string, number>): number | undefined {
+  const times = [...versions]
+    .filter(([key, { number }]) => before.get(key) !== number)
+    .map(([, { obtainedAt }]) => obtainedAt);
+  return times.length === 0 ? undefined : Math.max(...times);
 }
 
 function canRollBack(run: SetRun): boolean {

@@ -53,6 +53,19 @@ t.test('a credential file as editors leave it: a mark of its byte order, blanks 
   await t.rejects(readCredential('auth.role_id_file', join(folder, 'empty')), { message: /is empty$/ });
 });
 
+t.test('what is to be written to an empty file is named', async (t) => {
+  const vault = await stub(t);
+  for (const [secretIdWrapped, wanted] of [
+    [false, 'a new secret id'],
+    [true, 'a new wrapping token of a secret id'],
+  ] as const) {
+    const secretIdFile = join(t.testdir({ secret: '\n' }), 'secret');
+    const upstream = start(t, vault, { ...appRole, secretIdFile, secretIdWrapped } as AuthConfig);
+    await waitFor('the login has failed', () => upstream.status().state === 'login_failed');
+    t.match(upstream.status().message, `secret is empty; write ${wanted} to it; the agent goes on by itself`);
+  }
+});
+
 t.test('approle: what was unwrapped outlives a refused login, its used-up token does not', async (t) => {
   for (const [creationPath, isGood] of [
     ['auth/approle/role/app/secret-id', true],
