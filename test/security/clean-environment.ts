@@ -5,6 +5,8 @@ import t from 'tap';
 import { keysOfProfile, type OtherSources } from '../../src/upstream/cloud/aws-profile.ts';
 import { runProgram, startAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
+import { startKindSource } from '../support/kind-source.ts';
+import { startFakeKubernetes } from '../support/kinds/kubernetes-kind.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -12,6 +14,11 @@ const noOthers: OtherSources = {
   webIdentity: async () => undefined,
   named: async () => undefined,
   stsEndpoint: () => '',
+};
+const agentsOwn = {
+  ...{ PATH: process.env['PATH'] ?? '', OKTA_PROFILE: 'of-theirs' },
+  ...{ VAULT_TOKEN: 'canary-vault', BAO_TOKEN: 'canary-bao', OP_SERVICE_ACCOUNT_TOKEN: 'canary-op' },
+  ...{ NOTIFY_SOCKET: '/canary', CREDENTIALS_DIRECTORY: '/canary' },
 };
 const canary = { LATCHKEY_CANARY: 'canary-of-the-agent', NODE_EXTRA: 'canary-too', NOTIFY_SOCKET: '' };
 
@@ -75,14 +82,28 @@ t.test('the credential_process of a profile of AWS', async (t) => {
     `env > ${seen}; echo '{"Version":1,"AccessKeyId":"AKIA","SecretAccessKey":"s","SessionToken":"t"}'`,
   );
   writeFileSync(join(folder, 'config'), `[default]\ncredential_process = sh ${script}\n`);
-  const env = {
-    ...{ PATH: process.env['PATH'], HOME: folder, AWS_CONFIG_FILE: join(folder, 'config') },
-    ...{ OKTA_PROFILE: 'of-theirs', VAULT_TOKEN: 'canary-vault', BAO_TOKEN: 'canary-bao' },
-    ...{ OP_SERVICE_ACCOUNT_TOKEN: 'canary-op', NOTIFY_SOCKET: '/canary', CREDENTIALS_DIRECTORY: '/canary' },
-  };
+  const env = { ...agentsOwn, HOME: folder, AWS_CONFIG_FILE: join(folder, 'config') };
   const keys = await keysOfProfile({ env, signal: AbortSignal.timeout(10_000) }, noOthers);
   t.equal(keys?.accessKeyId, 'AKIA');
   const text = readFileSync(seen, 'utf8');
   t.match(text, /^OKTA_PROFILE=of-theirs$/m, 'what it may need is there, as from other tools');
+  t.notMatch(text, /canary/);
+});
+
+t.test('the credential plugin of a kubeconfig', async (t) => {
+  const fake = await startFakeKubernetes(t);
+  const folder = testFolder(t);
+  const seen = join(folder, 'seen');
+  const config = JSON.parse(readFileSync(fake.kubeconfig, 'utf8'));
+  // Another login asks again, and may be doing so while it is read.
+  const script = `[ -e ${seen} ] || env > ${seen}; echo '{"status":{"token":"token-1"}}'`;
+  config.users[0].user = { exec: { command: 'sh', args: ['-c', script] } };
+  writeFileSync(join(folder, 'config'), JSON.stringify(config), { mode: 0o600 });
+  fake.put('db', { user: 'joe' });
+  const source = { kind: 'kubernetes', watch: false, kubeconfig: join(folder, 'config') };
+  const up = await startKindSource(t, source, { env: agentsOwn });
+  t.same(await up.fields('db'), { user: 'joe' });
+  const text = readFileSync(seen, 'utf8');
+  t.match(text, /^OKTA_PROFILE=of-theirs$/m);
   t.notMatch(text, /canary/);
 });

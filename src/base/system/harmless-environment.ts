@@ -21,6 +21,21 @@ export function harmlessEnvironment(
   return environment;
 }
 
+const ownVariables = [
+  'VAULT_*',
+  'BAO_*',
+  'OP_*',
+  'NOTIFY_SOCKET',
+  'WATCHDOG_*',
+  'LISTEN_*',
+  'CREDENTIALS_DIRECTORY',
+];
+
+/** For programs that other tools' files name, and those tools give all of theirs: the rest, without what is the agent's own. */
+export function environmentOfOthers(own: Readonly<NodeJS.ProcessEnv>): Record<string, string> {
+  return harmlessEnvironment(own, ['*', ...ownVariables.map((name) => `!${name}`)]);
+}
+
 /** `*`, `?` and `[a-z]` as in names of files. */
 function matcherOf(pattern: string): (name: string) => boolean {
   if (!/[*?[\\]/.test(pattern)) return (name) => name === pattern;

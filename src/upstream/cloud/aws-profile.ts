@@ -1,7 +1,7 @@
 // Profiles of AWS's shared files: keys, roles with a source profile, web identities, Identity Center and credential processes.
 import { join } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
-import { harmlessEnvironment } from '../../base/system/harmless-environment.ts';
+import { environmentOfOthers } from '../../base/system/harmless-environment.ts';
 import { isJsonObject, parseJson } from '../../base/text/json.ts';
 import { createSystemClock } from '../../base/time/clock.ts';
 import { runProgram } from '../exec/run-program.ts';
@@ -131,17 +131,6 @@ async function keysForRole(
   return keys;
 }
 
-/** Such a program gets the environment, as from AWS's tools; but for what is the agent's own, its tokens first of all. */
-const ownVariables = [
-  'VAULT_*',
-  'BAO_*',
-  'OP_*',
-  'NOTIFY_SOCKET',
-  'WATCHDOG_*',
-  'LISTEN_*',
-  'CREDENTIALS_DIRECTORY',
-];
-
 /** Words as a shell has them, and no shell. */
 async function ofProcess(
   command: string,
@@ -154,7 +143,7 @@ async function ofProcess(
   const end = await runProgram({
     command: words,
     input: '',
-    env: harmlessEnvironment(env, ['*', ...ownVariables.map((name) => `!${name}`)]),
+    env: environmentOfOthers(env),
     workingDir: '/',
     uid: undefined,
     gid: undefined,

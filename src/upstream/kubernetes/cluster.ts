@@ -2,6 +2,7 @@
 import { dirname, resolve } from 'node:path';
 import { load } from 'js-yaml';
 import { LatchkeyError } from '../../base/errors.ts';
+import { environmentOfOthers } from '../../base/system/harmless-environment.ts';
 import { isJsonObject, parseJson } from '../../base/text/json.ts';
 import { createSystemClock } from '../../base/time/clock.ts';
 import type { TlsConfig } from '../../config/upstreams/server-config.ts';
@@ -110,19 +111,18 @@ async function tokenOfPlugin(plugin: Fields, path: string, env: Env, signal: Abo
   );
 }
 
-/** The agent's own, what the plugin's entry adds, and what the plugin is asked. */
+/** The agent's but for its own tokens, what the plugin's entry adds, and what the plugin is asked. */
 function environmentOf(plugin: Fields, env: Env): Record<string, string> {
   const own = Array.isArray(plugin['env'])
     ? plugin['env'].map(objectOf).map(({ name, value }) => [String(name), String(value)] as const)
     : [];
-  const given = Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined);
   const info = {
     apiVersion: plugin['apiVersion'] ?? 'client.authentication.k8s.io/v1',
     kind: 'ExecCredential',
     spec: { interactive: false },
   };
   return {
-    ...Object.fromEntries(given),
+    ...environmentOfOthers(env),
     ...Object.fromEntries(own),
     KUBERNETES_EXEC_INFO: JSON.stringify(info),
   };
