@@ -53,6 +53,8 @@ export interface QuotaOptions {
 
 interface Hold {
   until: number;
+  /** The server told it, or something vital was refused: no guess that something vital need not mind. */
+  isForAll: boolean;
   failures: number;
   failure: UpstreamFailure;
 }
@@ -75,6 +77,8 @@ interface Mount {
   owedUntil: number;
   /** Until when all that is limited waits for it: something in use ends without what it was refused. */
   vitalUntil: number;
+  /** How often in a row that was refused. */
+  vitalRefusals: number;
   /** The trial that is under way; the others wait for its outcome. */
   trial: Promise<void> | undefined;
 }
@@ -87,6 +91,8 @@ const mostPaths = 10_000;
 const soon = { minMs: 500, maxMs: 60_000 };
 /** How often it is tried again before the waits grow. */
 const promptTries = 4;
+/** How often what is vital is tried every second or two, since the window may open at any time, before its waits grow too. */
+const vitalTries = 20;
 /** Where the server wants to be left alone for longer, polls do not wait for it in line. */
 const patienceMs = 10_000;
 /** How long after the server's time is over the agent asks at the latest. */
@@ -106,7 +112,7 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
     if (first !== undefined)
       throw refuse(scope, priority, mount, { ...first, until: Math.max(first.until, now + soon.minMs) });
     const holds = [mount.paths.get(scope.path), mount.hold].filter((hold) => hold !== undefined);
-    const held = holds.find((hold) => now < hold.until);
+    const held = holds.find((hold) => now < hold.until && (hold.isForAll || isVital !== true));
     if (held !== undefined && isVital === true)
       mount.vitalUntil = Math.max(mount.vitalUntil, held.until + turnMs);
     if (held !== undefined) throw refuse(scope, priority, mount, held);
@@ -139,6 +145,7 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
       polledAt: clock.now(),
       owedUntil: 0,
       vitalUntil: 0,
+      vitalRefusals: 0,
       trial: undefined,
     };
     mounts.set(name, mount);
@@ -158,6 +165,15 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
     return backoffDelayMs(row, told === undefined ? unsaid : soon, random);
   }
 
+  function vitalWaitMs(mount: Mount, { retryAfterMs: told }: UpstreamFailure, askedAt: number): number {
+    if (mount.vitalUntil <= askedAt) mount.vitalRefusals = 0;
+    if (mount.vitalRefusals === 0 || askedAt > mount.limitedAt) mount.vitalRefusals += 1;
+    if (told !== undefined && told >= soon.minMs) return told;
+    const row = mount.vitalRefusals;
+    const most = row > vitalTries ? row - vitalTries + promptTries : 2;
+    return backoffDelayMs(Math.min(row - promptTries, most), soon, random);
+  }
+
   function limited(
     { scope, priority, isVital }: QuotaRequest,
     failure: UpstreamFailure,
@@ -171,8 +187,12 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
     const isOfMount = mount.hold !== undefined || (mount.paths.size > 0 && before === undefined);
     // Where the mount goes on to answer others, one unlucky path tells nothing of how long the limit lasts.
     const row = isOfMount ? mount.refusals : failures;
-    const waitMs = waitMsAfter(failure, row, isOfMount || priority === 'interactive');
-    const hold = { until: now + waitMs, failures, failure };
+    const waitMs =
+      isVital === true
+        ? vitalWaitMs(mount, failure, askedAt)
+        : waitMsAfter(failure, row, isOfMount || priority === 'interactive');
+    const isForAll = isVital === true || (failure.retryAfterMs ?? 0) >= soon.minMs;
+    const hold = { until: now + waitMs, isForAll, failures, failure };
     mount.paths.set(scope.path, hold);
     if (isOfMount) mount.hold = hold;
     Object.assign(mount, { limitedAt: now, waitMs });
@@ -185,7 +205,7 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
   }
 
   function served({ scope, isVital }: QuotaRequest, mount: Mount): void {
-    if (isVital === true) mount.vitalUntil = 0;
+    if (isVital === true) Object.assign(mount, { vitalUntil: 0, vitalRefusals: 0 });
     mount.paths.delete(scope.path);
     mount.wanting.delete(scope.path);
     mount.refusals = 0;
@@ -252,7 +272,12 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
         try {
           return { answer: await tryAlone(request, mount, work) };
         } catch (error) {
-          if (mount.hold === hold || !isLimit(error)) throw error;
+          if (!isLimit(error)) throw error;
+          if (mount.hold !== hold) continue;
+          // Others go before it. It keeps its place, or those who come back by chance would be served and some never.
+          const othersMs = Math.max(soon.minMs, error.retryAfterMs ?? 0);
+          if (othersMs > patienceMs) throw error;
+          await clock.sleep(othersMs, leaving).catch(() => undefined);
         }
       }
     } finally {
