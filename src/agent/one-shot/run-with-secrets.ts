@@ -38,18 +38,10 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
   const place = await placeOf(options);
   const program = programOf({ ...options, config: place.config });
   mustBeThere(program, env);
-  const agent = await createAgent({
-    ...place,
-    config: {
-      ...place.config,
-      // One program, not the host's: the others run under the agent, and would run twice.
-      processes: [],
-    },
-    configPaths: options.configPaths,
-    env,
-    log,
-    canReload: false,
-  });
+  // One program, not the host's: the others run under the agent, and would run twice.
+  const config = { ...place.config, processes: [] };
+  const { configPaths } = options;
+  const agent = await createAgent({ ...place, config, configPaths, env, log, canReload: false });
   let child: RunningChild | undefined;
   for (const { name } of place.config.processes) agent.core.supervisor.attach(name, () => undefined);
   agent.core.supervisor.attach(program.name, (signal) => child?.process.signal(signal));
