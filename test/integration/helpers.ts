@@ -124,6 +124,31 @@ t.test('git is given nothing that its protocol cannot carry', async (t) => {
   );
 });
 
+t.test('docker, AWS and kubectl are given nothing that they would send cut or not at all', async (t) => {
+  const { helper } = await setUp(t, {
+    line: { username: 'u', password: 'canary-pw\n', host: 'r.example' },
+    colon: { username: 'u:canary', password: 'pw', host: 'r.example' },
+    good: { username: 'u', password: 'p:w ü', host: 'r.example', token: 'abc' },
+    key: { access_key: 'AKIA\r\nX-Canary: y', secret_key: 'sk' },
+    session: { access_key: 'AKIA', secret_key: 'sk', security_token: 'canary\n' },
+    token: { token: 'canary-token\n' },
+  });
+  for (const [args, input, says] of [
+    [['docker', 'get', '--secret', 'line'], 'r.example', /the password of secret line has a line break/],
+    [['docker', 'get', '--secret', 'colon'], 'r.example', /the username of secret colon has a colon/],
+    [['aws', 'key'], '', /the access key of secret key has a line break/],
+    [['aws', 'session'], '', /the session token of secret session has a line break/],
+    [['kubernetes', 'token'], '', /the token of secret token has a line break/],
+  ] as const) {
+    const { code, stdout, stderr } = await helper([...args], input);
+    t.not(code, 0, args.join(' '));
+    t.match(stderr, says);
+    t.notMatch(`${stdout}${stderr}`, /canary/i, 'no value');
+  }
+  t.match((await helper(['docker', 'get', '--secret', 'good'], 'r.example')).stdout, /"Secret":"p:w ü"/);
+  t.match((await helper(['kubernetes', 'good'])).stdout, /"token":"abc"/);
+});
+
 t.test('git clones with it from a server that wants a password', { skip: without('git') }, async (t) => {
   const first = { username: 'robot', password: 'pa:ss', host: '127.0.0.1' };
   const { folder, agent, vault } = await setUp(t, { gitlab: first }, '1h');

@@ -1,8 +1,8 @@
 // git's credential helper protocol (gitcredentials(7), git-credential(1)): asked at every operation, so a rotation needs
 // nothing else.
-import { LatchkeyError } from '../../base/errors.ts';
 import { say } from '../output.ts';
 import {
+  carried,
   fetchSecret,
   type HelperContext,
   type HelperSecret,
@@ -10,6 +10,7 @@ import {
   requiredField,
   tellRefused,
   textField,
+  type Uncarried,
 } from './helper-secret.ts';
 
 /**
@@ -48,15 +49,14 @@ export async function answerGit(operation: string | undefined, context: HelperCo
 }
 
 /** A line break would begin another line of the protocol, and git would believe it (git-credential(1), INPUT/OUTPUT FORMAT). */
+const notInLines: Uncarried = {
+  signs: /[\0\r\n]/,
+  what: 'a line break or a NUL',
+  because: "git's protocol",
+};
+
 function lineOf(secret: HelperSecret, key: string, value: string): string {
-  if (/[\0\r\n]/.test(value)) {
-    throw new LatchkeyError(
-      'request_invalid',
-      `helper git: the ${key} of secret ${secret.name} has a line break or a NUL, which git's protocol cannot carry`,
-      { remedy: 'write it to the vault without, or use it in a file' },
-    );
-  }
-  return `${key}=${value}`;
+  return `${key}=${carried(`git: the ${key} of secret ${secret.name}`, value, notInLines)}`;
 }
 
 function pairOf(line: string): [string, string][] {

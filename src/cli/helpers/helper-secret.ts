@@ -66,6 +66,28 @@ export function requiredField(secret: HelperSecret, names: readonly string[]): s
   return value;
 }
 
+/** What a protocol has no place for, and the words for it. */
+export interface Uncarried {
+  readonly signs: RegExp;
+  readonly what: string;
+  readonly because: string;
+}
+
+/** Control characters end a header of HTTP, or make the whole request invalid (RFC 9110, 5.5). */
+export const notInHeaders: Uncarried = {
+  signs: /[\0-\x1f\x7f]/,
+  what: 'a line break or another control character',
+  because: 'the HTTP header in which it is sent',
+};
+
+/** The value, where the protocol can carry it: cut or sent on as it is it would be another one. */
+export function carried(place: string, value: string, { signs, what, because }: Uncarried): string {
+  if (!signs.test(value)) return value;
+  throw new LatchkeyError('request_invalid', `helper ${place} has ${what}, which ${because} cannot carry`, {
+    remedy: 'write it to the vault without, or use it in a file',
+  });
+}
+
 /**
  * Whether the credential is for this host. A helper that answers for any host would hand the password to whatever
  * server a URL names, so the host must be written down: in the secret or with --host.

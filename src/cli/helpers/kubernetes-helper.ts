@@ -1,6 +1,13 @@
 // The exec credential plugin of kubectl and client-go (client.authentication.k8s.io): a token, or a client certificate.
 import { LatchkeyError } from '../../base/errors.ts';
-import { fetchSecret, type HelperContext, requiredField, textField } from './helper-secret.ts';
+import {
+  carried,
+  fetchSecret,
+  type HelperContext,
+  notInHeaders,
+  requiredField,
+  textField,
+} from './helper-secret.ts';
 
 const knownVersions = ['client.authentication.k8s.io/v1', 'client.authentication.k8s.io/v1beta1'];
 
@@ -14,7 +21,7 @@ export async function answerKubernetes(context: HelperContext): Promise<string> 
           clientCertificateData: requiredField(secret, ['certificate', 'client_certificate']),
           clientKeyData: requiredField(secret, ['private_key', 'client_key']),
         }
-      : { token };
+      : { token: carried(`kubernetes: the token of secret ${secret.name}`, token, notInHeaders) };
   const expirationTimestamp = secret.expiresAt === null ? {} : { expirationTimestamp: secret.expiresAt };
   return `${JSON.stringify({ apiVersion, kind: 'ExecCredential', status: { ...expirationTimestamp, ...status } })}\n`;
 }

@@ -13,6 +13,7 @@ import { findBackground } from './find-background.ts';
 import type { Handover } from './handover.ts';
 import { createLineReader } from './line-reader.ts';
 import type { OutputMask } from './output-mask.ts';
+import { sizeFault } from './size-fault.ts';
 
 type OutputStream = 'stdout' | 'stderr';
 
@@ -195,7 +196,7 @@ function passOn(child: ChildProcess, text: string): void {
 }
 
 /** Of spawn's errors only the code is told: message and fields hold arguments and may hold the environment. */
-function cannotStart({ words: [program], workingDir }: ChildOptions, error: unknown): LatchkeyError {
+function cannotStart({ words, env, workingDir }: ChildOptions, error: unknown): LatchkeyError {
   const code = errnoOf(error) ?? 'unknown error';
   if (code === 'ENOENT' && workingDir !== undefined && !existsSync(workingDir)) {
     return new LatchkeyError('process_failed', `the working folder ${workingDir} does not exist`, {
@@ -205,14 +206,20 @@ function cannotStart({ words: [program], workingDir }: ChildOptions, error: unkn
   const remedies: Readonly<Record<string, string>> = {
     ENOENT: 'look whether the program and its working folder exist',
     EACCES: 'look at the modes of the program and of the folders above it',
-    E2BIG: 'the environment and the arguments are too long for the kernel; hand large values over in files',
+    E2BIG: `${sizeFault(words, env) ?? 'the environment and the arguments are too long for the kernel'}; hand large values over in files`,
   };
   const remedy = remedies[code];
   return new LatchkeyError(
     'process_failed',
-    `cannot start ${program} (${code})`,
+    `cannot start ${programAmong(words)} (${code})`,
     remedy === undefined ? {} : { remedy },
   );
+}
+
+/** Behind what prepares its start, which nobody has written down. */
+function programAmong(words: readonly string[]): string | undefined {
+  const isPrepared = words[0]?.endsWith('/setpriv') === true;
+  return words[isPrepared ? words.indexOf('--') + 1 : 0];
 }
 
 async function readOutput(child: ChildProcess, { output, mask }: ChildOptions): Promise<void> {

@@ -3,6 +3,7 @@
 import { closeSync, openSync, statSync } from 'node:fs';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { Environment } from './environment.ts';
+import { sizeFault } from './size-fault.ts';
 
 export interface Handover {
   /** For descriptor 3. */
@@ -13,8 +14,6 @@ export interface Handover {
 
 const pipe = 3;
 const runtime = 4;
-/** MAX_ARG_STRLEN of Linux: 32 pages. */
-const longestString = 131_071;
 
 /** What to start instead of `words`. Throws `process_failed` for what no kernel would start. */
 export function handOver(
@@ -53,19 +52,9 @@ function becomeProgram(pipe: number, runtime: number): void {
 
 /** Node would only abort, with a message of its own. */
 function refuseTooLong(words: readonly string[], env: Environment): void {
-  const sizes = [...words, ...Object.entries(env).map(([name, value]) => `${name}=${value}`)].map((text) =>
-    Buffer.byteLength(text),
-  );
-  const isTooLong = sizes.some((size) => size > longestString) || sum(sizes) > mostInAll;
-  if (!isTooLong) return;
-  throw new LatchkeyError('process_failed', 'the environment and the arguments are too long for the kernel', {
+  const fault = sizeFault(words, env);
+  if (fault === undefined) return;
+  throw new LatchkeyError('process_failed', `too long for the kernel: ${fault}`, {
     remedy: 'hand large values over in files',
   });
-}
-
-/** A quarter of the usual limit of the stack (8 MiB), less than a page; each string costs a pointer more. */
-const mostInAll = 2 * 1024 * 1024 - 4096;
-
-function sum(sizes: readonly number[]): number {
-  return sizes.reduce((total, size) => total + size + 9, 0);
 }

@@ -58,8 +58,15 @@ t.test(
 );
 
 t.test('what no kernel starts is told before', { skip: needsRoot }, async (t) => {
-  const long = { message: /too long for the kernel/ };
-  t.throws(() => planLaunch(['a'], { LONG: 'x'.repeat(131_072) }, other, setpriv), long);
+  const long = {
+    message: /too long for the kernel: environment and arguments have .*; the longest is the variable V10 /,
+  };
+  t.throws(() => planLaunch(['a'], { LONG: 'x'.repeat(131_072) }, other, setpriv), {
+    message: /too long for the kernel: the variable LONG has 131077 bytes/,
+  });
+  t.throws(() => planLaunch(['x'.repeat(131_072)], {}, other, setpriv), {
+    message: /an argument has 131072/,
+  });
   const many = Object.fromEntries(
     Array.from({ length: 20 }, (_, index) => [`V${index}`, 'x'.repeat(120_000)]),
   );

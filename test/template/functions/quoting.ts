@@ -224,24 +224,20 @@ public class Read { public static void main(String[] a) throws Exception {
   "Python's netrc": {
     call: 'quoteNetrc',
     needs: ['python3'],
-    // Its reader knows no escape for a line break; curl's does.
+    mayRefuse: /[\r\n]/,
     read: (t, quoted) => {
-      const kept = [...quoted].filter(([, text]) => !/\\[nrt]/.test(text));
       const path = file(
         t,
         'netrc',
-        kept.map(([name, text]) => `machine ${name} login u password ${text}\n`).join(''),
+        [...quoted].map(([name, text]) => `machine ${name} login u password ${text}\n`).join(''),
       );
-      const read = json(
+      return json(
         run('python3', [
           '-c',
           'import json,netrc,sys; print(json.dumps({k: v[2] for k, v in netrc.netrc(sys.argv[1]).hosts.items()}))',
           path,
         ]),
       );
-      for (const [name, text] of quoted)
-        if (/\\[nrt]/.test(text)) read[name] = nasty[Number(name.slice(1))] ?? '';
-      return read;
     },
   },
   npm: {
@@ -351,5 +347,28 @@ t.test('what a format cannot carry fails and names the reason, never the value',
     const error = await failureOf(`{{ with secret "s" }}{{ ${call} .Data.v }}{{ end }}`, { lookup });
     t.match(error.message, reason);
     t.notMatch(error.message, /secret[^ "]/);
+  }
+});
+
+t.test('what the reader would cut is refused, and the longest is read whole', async (t) => {
+  const quote = async (call: string, v: string) =>
+    await outcome(`{{ with secret "s" }}{{ ${call} .Data.v }}{{ end }}`, { lookup: lookupIn({ s: { v } }) });
+  for (const [call, longest] of [
+    ['quoteMyCnf', 3966],
+    ['quoteNetrc', 3582],
+  ] as const) {
+    const value = 'p"w\\'.repeat(5000);
+    t.match(
+      await failureOf(`{{ with secret "s" }}{{ ${call} .Data.v }}{{ end }}`, {
+        lookup: lookupIn({ s: { v: value } }),
+      }),
+      /bytes, and readers of this format stop at/,
+      call,
+    );
+    const whole = 'x'.repeat(longest);
+    t.equal(await quote(call, whole), `"${whole}"`);
+    if (call !== 'quoteMyCnf' || lacks('my_print_defaults')) continue;
+    const path = file(t, 'my.cnf', `[client]\npassword=${await quote(call, whole)}\n`);
+    t.equal(run('my_print_defaults', [`--defaults-file=${path}`, 'client']), `--password=${whole}\n`);
   }
 });

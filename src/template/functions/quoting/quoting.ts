@@ -11,7 +11,13 @@ interface Limits {
   readonly without?: readonly Uncarried[];
   /** The reader takes UTF-8 only. */
   readonly isText?: boolean;
+  /** Bytes of what is written: the reader cuts longer lines into two. */
+  readonly longest?: number;
 }
+
+/** Lines of 4096 bytes with the key at the beginning: mysys/my_default.c reads into 4096, curl's lib/netrc.c too. */
+const longestOfMySql = 3968;
+const longestOfCurl = 3584;
 
 /** Of formats without quotes. */
 const bareWord: Limits = { without: ['NUL', 'line break', 'blank at an end'] };
@@ -34,11 +40,14 @@ export const quoting: FunctionTable = {
   quoteSystemd: quoter('quoteSystemd', quoteSystemd, { without: ['NUL', 'control'], isText: true }),
   quoteIni: quoter('quoteIni', quoteIni, { without: ['NUL'] }),
   quoteConfigParser: quoter('quoteConfigParser', (text) => text.replaceAll('%', '%%'), bareWord),
-  quoteMyCnf: quoter('quoteMyCnf', quoteMyCnf, { without: ['NUL'] }),
+  quoteMyCnf: quoter('quoteMyCnf', quoteMyCnf, { without: ['NUL'], longest: longestOfMySql }),
   quotePHP: quoter('quotePHP', (text) => `'${text.replace(/[\\']/g, '\\$&')}'`, {}),
   quoteProperties: quoter('quoteProperties', quoteProperties, { isText: true }),
   quoteXML: quoter('quoteXML', quoteXml, { without: ['NUL', 'control'], isText: true }),
-  quoteNetrc: quoter('quoteNetrc', quoteNetrc, { without: ['NUL', 'control'] }),
+  quoteNetrc: quoter('quoteNetrc', quoteNetrc, {
+    without: ['NUL', 'line break', 'control'],
+    longest: longestOfCurl,
+  }),
   quoteNpmrc: quoter('quoteNpmrc', quoteNpmrc, {
     without: ['NUL', 'blank at an end', 'word of npm'],
     isText: true,
@@ -56,7 +65,11 @@ export const quoting: FunctionTable = {
   ),
 };
 
-function quoter(name: string, quote: (text: string) => string, { without = [], isText = false }: Limits) {
+function quoter(
+  name: string,
+  quote: (text: string) => string,
+  { without = [], isText = false, longest = Number.POSITIVE_INFINITY }: Limits,
+) {
   return defineFunction(['string'], 'string', (_context, text) => {
     const characters = decodeText(text);
     for (const kind of without) {
@@ -67,7 +80,9 @@ function quoter(name: string, quote: (text: string) => string, { without = [], i
     if (isText && encodeText(characters) !== text) {
       throw callError`${plain(name)}: the value is not UTF-8, which this format cannot carry; use base64Encode`;
     }
-    return quote(text);
+    const quoted = quote(text);
+    if (quoted.length <= longest) return quoted;
+    throw callError`${plain(name)}: the value takes ${plain(String(quoted.length))} bytes, and readers of this format stop at ${plain(String(longest))}`;
   });
 }
 
@@ -113,10 +128,12 @@ function quoteXml(text: string): string {
   return text.replace(/[&<>"'\t\n\r]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 }
 
-/** netrc as curl and Python read it: quoted, with backslashes; git hands the file to curl. */
+/**
+ * netrc as curl and Python read it, quoted; git hands the file to curl. Python takes the sign behind a backslash as it
+ * stands, so that there is no spelling of a line break for both, and a tab is written as it is.
+ */
 function quoteNetrc(text: string): string {
-  const names: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
-  return `"${text.replace(/["\\\n\r\t]/g, (sign) => names[sign] ?? `\\${sign}`)}"`;
+  return `"${text.replace(/["\\]/g, '\\$&')}"`;
 }
 
 /** npm's ini: a JSON string, in which npm then expands `${NAME}` unless a backslash stands before it. */
