@@ -14,6 +14,7 @@ const upstreams = [
   'env: { kind: env }',
   'app-env: { kind: env, prefix: APP_ }',
   'bao: { address: "https://vault:8200" }',
+  'web: { kind: http, url: "https://web/{path}?stage={stage}" }',
 ];
 
 function problemsOf(upstream: string, path: string, more = ''): string[] {
@@ -44,6 +45,16 @@ const wrong: readonly [upstream: string, path: string, message: RegExp][] = [
   ['k8s', 'Apps/db', /expected NAME or NAMESPACE\/NAME/],
   ['folder', '../etc/shadow', /expected a path within the folder$/],
   ['env', '/', /expected the name of a variable, or a prefix/],
+  ['op', 'op://Apps', /path: op:\/\/Apps: expected/],
+  ['op', 'Apps/Database/code#', /expected op:\/\/VAULT\/ITEM/],
+  ['aws', 'app/db#', /expected a field after #$/],
+  ['azure', 'app-db#', /expected a field after #$/],
+  ['gcp', 'app#', /expected a field after #$/],
+  ['k8s', 'db#', /expected a key after #$/],
+  ['bao', '/', /expected MOUNT\/PATH$/],
+  ['bao', 'secret/../sys/mounts', /expected MOUNT\/PATH, without \.\.$/],
+  ['web', 'team/../db?stage=live', /expected a path without \.\.$/],
+  ['web', 'team/db', /the upstream wants the parameter stage; set parameters\.stage of the secret$/],
   ['env', 'A=B', /expected the name of a variable$/],
 ];
 
@@ -85,6 +96,8 @@ const right: readonly [upstream: string, path: string][] = [
   ['env', 'DB_PASSWORD'],
   ['app-env', '/'],
   ['bao', 'secret/what?! is/..here'],
+  ['bao', 'secret'],
+  ['web', 'team/db?stage=live'],
 ];
 
 t.test('what can be meant is taken', (t) => {

@@ -145,8 +145,11 @@ function checkSecret(
   { isPathLiteral, problems }: { isPathLiteral: boolean; problems: Problems },
 ): void {
   const query = isPathLiteral ? { path: text, parameters: {} } : splitQuery(text);
-  const fault = pathFault(upstream, plainSlashes(query.path), { ...query.parameters, ...parameters });
-  if (fault !== undefined) problems.add(place.at('path'), fault);
+  const path = plainSlashes(query.path);
+  const fault = pathFault(upstream, path, { ...query.parameters, ...parameters });
+  // As it is written: `op://` is not `op:/`.
+  const told = fault?.startsWith(path) === true ? `${query.path}${fault.slice(path.length)}` : fault;
+  if (told !== undefined) problems.add(place.at('path'), told);
   if (operation !== 'read' && !takesWrites(upstream))
     problems.add(
       place.at('operation'),

@@ -26,6 +26,7 @@ export function parseAwsPath(path: string): AwsPath {
   const kind = service === 'ssm' ? 'ssm' : 'secretsmanager';
   const hash = rest.indexOf('#');
   const id = hash < 0 ? rest : rest.slice(0, hash);
+  if (hash === rest.length - 1) throw wrong(path, 'a field after #');
   const prefix = id.endsWith('*') ? id.slice(0, -1) : undefined;
   const isName = arn.exec(id)?.[1] === kind || names[kind].test(prefix ?? id) || prefix === '';
   if (!isName)

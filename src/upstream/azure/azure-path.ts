@@ -12,6 +12,7 @@ interface AzurePath {
 export function parseAzurePath(path: string, parameters: Readonly<Record<string, string>> = {}): AzurePath {
   const [, name = '', version, key] =
     /^([0-9A-Za-z-]{1,127})(?:\/([0-9A-Za-z]+))?(?:#(.*))?$/s.exec(path) ?? [];
+  if (key === '') throw new LatchkeyError('request_invalid', `${path}: expected a field after #`);
   if (name !== '') return { name, version: parameters['version'] ?? version, key };
   throw new LatchkeyError('request_invalid', `${path}: expected a name of letters, digits and dashes`);
 }

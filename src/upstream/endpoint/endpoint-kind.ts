@@ -6,6 +6,7 @@ import type { KindContext } from '../../config/upstreams/kind-context.ts';
 import type { ServerConfig } from '../../config/upstreams/server-config.ts';
 import { resolveServer } from '../../config/upstreams/server-resolve.ts';
 import { serverSchema } from '../../config/upstreams/server-schema.ts';
+import { filledBody, filledUrl } from './endpoint-path.ts';
 
 const pointer = () =>
   z
@@ -90,6 +91,14 @@ export const http = {
   schema: httpSchema,
   resolve: resolveHttp,
   refreshMs: 60_000,
+  checkPath: (
+    path: string,
+    { url, body }: HttpUpstreamConfig,
+    parameters: Readonly<Record<string, string>>,
+  ) => {
+    filledUrl(url, { path, parameters });
+    if (body !== undefined) filledBody(body, { path, parameters });
+  },
   mayMint: ({ method }: HttpUpstreamConfig) => method === 'POST',
   load: async () => (await import('./endpoint-source.ts')).createEndpointSource,
 };

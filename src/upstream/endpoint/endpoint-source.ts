@@ -14,6 +14,7 @@ import { documentAnswer, fieldsAnswer, valueAnswer } from '../kind/kind-answer.t
 import { createKindSource, type KindClient } from '../kind/kind-source.ts';
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
 import type { HttpUpstreamConfig } from './endpoint-kind.ts';
+import { filledBody, filledUrl } from './endpoint-path.ts';
 
 /** What a conditional request needs of the last answer. */
 interface Validator {
@@ -36,9 +37,9 @@ function createEndpointClient(options: SourceOptions<HttpUpstreamConfig>): KindC
     const answer = await calls.send(
       {
         method: config.method,
-        url: filled(config.url, reference, encodeURIComponent, true),
+        url: filledUrl(config.url, reference),
         headers: { ...(await headersOf(config)), ...conditions(known) },
-        ...(config.body === undefined ? {} : { body: filled(config.body, reference, escapeJson, false) }),
+        ...(config.body === undefined ? {} : { body: filledBody(config.body, reference) }),
       },
       request,
     );
@@ -102,32 +103,6 @@ function conditions(known: Validator | undefined): Record<string, string> {
   if (known === undefined) return {};
   if (known.etag !== undefined) return { 'if-none-match': known.etag };
   return known.modified === undefined ? {} : { 'if-modified-since': known.modified };
-}
-
-/** Slashes of the path stay slashes in a URL; all else of it is data. */
-function filled(
-  template: string,
-  { path, parameters }: Reference,
-  quote: (text: string) => string,
-  isUrl: boolean,
-): string {
-  return template.replaceAll(/\{([A-Za-z0-9_.-]+)\}/g, (_whole, name: string) => {
-    if (name === 'path') return isUrl ? path.split('/').map(pathPart).join('/') : quote(path);
-    const value = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
-    if (value !== undefined) return quote(value);
-    throw new LatchkeyError('request_invalid', `${path}: the upstream wants the parameter ${name}`, {
-      remedy: `set parameters.${name} of the secret`,
-    });
-  });
-}
-
-function pathPart(part: string): string {
-  if (part !== '.' && part !== '..') return encodeURIComponent(part);
-  throw new LatchkeyError('request_invalid', `expected a path without ${part}`);
-}
-
-function escapeJson(text: string): string {
-  return JSON.stringify(text).slice(1, -1);
 }
 
 function validatorOf({ headers }: HttpAnswer, now: number): Validator {

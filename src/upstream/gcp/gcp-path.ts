@@ -19,6 +19,7 @@ export function parseGcpPath(
   parameters: Readonly<Record<string, string>> = {},
 ): SecretPlace {
   const [, where = '', key] = /^([^#]*)(?:#(.*))?$/s.exec(path) ?? [];
+  if (key === '') throw new LatchkeyError('request_invalid', `${path}: expected a field after #`);
   const found =
     /^(?:projects\/([^/]+)\/(?:locations\/([^/]+)\/)?secrets\/)?([A-Za-z0-9_-]{1,255})(?:\/versions\/([^/]+))?$/.exec(
       where,

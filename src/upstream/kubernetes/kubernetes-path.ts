@@ -10,6 +10,7 @@ export interface SecretPath {
 /** `NAME`, `NAMESPACE/NAME`, either with `#KEY`; `namespace` is of paths without one. Throws `request_invalid`. */
 export function parseSecretPath(text: string, namespace: string): SecretPath {
   const [, where = '', key] = /^([^#]*)(?:#(.*))?$/s.exec(text) ?? [];
+  if (key === '') throw new LatchkeyError('request_invalid', `${text}: expected a key after #`);
   const parts = where.split('/');
   const [first = '', second] = parts;
   const path =

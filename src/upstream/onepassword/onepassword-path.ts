@@ -15,7 +15,7 @@ export function parseItemPath(path: string): ItemPath {
   const [where = '', attribute] = path.replace(/^op:\/{1,2}/, '').split('#', 2);
   const parts = where.split('/').map(decoded);
   const [vault = '', item = '', ...rest] = parts;
-  if (vault === '' || item === '' || rest.length > 2) {
+  if (vault === '' || item === '' || rest.length > 2 || attribute === '') {
     throw new LatchkeyError(
       'request_invalid',
       `${path}: expected op://VAULT/ITEM, or with /FIELD or /SECTION/FIELD`,
