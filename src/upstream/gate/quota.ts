@@ -75,6 +75,8 @@ interface Mount {
   polledAt: number;
   /** Until when callers wait for the agent: it was refused something that it cannot do without. */
   owedUntil: number;
+  /** When something that can be done without was last let through. */
+  othersAt: number;
   /** Until when all that is limited waits for it: something in use ends without what it was refused. */
   vitalUntil: number;
   /** How often in a row that was refused. */
@@ -108,7 +110,8 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
     const now = clock.now();
     // The limit may be one of the namespace, or of all paths.
     const vital = isVital === true ? undefined : mounts.values().find((one) => now < one.vitalUntil);
-    const first = vital && (vital.hold ?? lastOf(vital));
+    // But whoever holds more than the limit lets be renewed does not keep all others away for good.
+    const first = now - mount.othersAt > quietMs ? undefined : vital && (vital.hold ?? lastOf(vital));
     if (first !== undefined)
       throw refuse(scope, priority, mount, { ...first, until: Math.max(first.until, now + soon.minMs) });
     const holds = [mount.paths.get(scope.path), mount.hold].filter((hold) => hold !== undefined);
@@ -144,6 +147,7 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
       line: Promise.resolve(),
       polledAt: clock.now(),
       owedUntil: 0,
+      othersAt: clock.now(),
       vitalUntil: 0,
       vitalRefusals: 0,
       trial: undefined,
@@ -217,6 +221,8 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
 
   async function attempt<T>(request: QuotaRequest, work: () => Promise<T>): Promise<T> {
     const askedAt = clock.now();
+    const known = mounts.get(request.scope.mount);
+    if (known !== undefined && request.isVital !== true) known.othersAt = askedAt;
     try {
       const answer = await work();
       const mount = mounts.get(request.scope.mount);

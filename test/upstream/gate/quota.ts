@@ -209,6 +209,27 @@ t.test('what something in use ends without goes first, whatever else is asked fo
   t.strictSame(served, ['a', 'renew', 'b']);
 });
 
+t.test('but more of it than the limit lets through keeps nobody away for good', async (t) => {
+  const clock = createFakeClock();
+  const { ask, quota, served } = createServer(clock, { most: 1, windowMs: 5 * second });
+  t.notOk(await isRefused(ask('a')));
+  t.ok(await isRefused(ask('b')));
+  const renew = (name: string) =>
+    quota.within(
+      { scope: { path: `db/${name}`, mount: 'db/' }, priority: 'background', isVital: true, signal },
+      () =>
+        Promise.reject(
+          new UpstreamFailure('rate_limited', 'too many', { retryAfterMs: second, status: 429 }),
+        ),
+    );
+  for (let at = 0; at < 65; at += 1) {
+    await renew(`lease-${at}`).catch(() => undefined);
+    await ask('b').catch(() => undefined);
+    await clock.advance(second);
+  }
+  t.strictSame(served, ['a', 'b']);
+});
+
 t.test('what something in use ends without does not stand in line with the polls of its mount', async (t) => {
   const clock = createFakeClock();
   const { ask, quota, served, limit } = createServer(clock, { most: 1, windowMs: 5 * second });
