@@ -100,6 +100,49 @@ t.test('a new file or template is no rotation of a value that has long been ther
   t.equal(await rotations(), before);
 });
 
+t.test('what is owed does not come and go with its tries: one verdict, and no line for each', async (t) => {
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  await vault.writeSecret('secret/app', { word: 'one' });
+  const [tries, stop] = [join(folder, 'tries'), join(folder, 'stop')];
+  const command = ['sh', '-c', `echo >> ${tries}; sleep 0.1; test -e ${stop}`];
+  const agent = startAgent(t, {
+    folder,
+    vault,
+    config: {
+      secrets: { app: { path: 'secret/app' } },
+      files: [
+        {
+          destination: join(folder, 'app.conf'),
+          contents: '{{ field "app" "word" }}',
+          settle: { command, timeout: '1s' },
+        },
+      ],
+    },
+  });
+  await waitFor(
+    'the settling has failed',
+    () => existsSync(agent.logPath) && /"settle_failed"/.test(agent.log()),
+  );
+  await agent.untilReady();
+  const countOf = () => readFileSync(tries, 'utf8').length;
+  const before = countOf();
+  const answers = new Set<number>();
+  await waitFor(
+    'more tries',
+    async () => {
+      answers.add((await agent.ask('/readyz')).status);
+      return countOf() >= before + 8;
+    },
+    30_000,
+  );
+  t.strictSame([...answers], [200]);
+  t.notMatch(agent.log(), '"agent.not-ready"');
+  t.match((await agent.ask('/status')).text, '1 file failing');
+  writeFileSync(stop, '');
+  await waitFor('it is well', async () => !(await agent.ask('/status')).text.includes('1 file failing'));
+});
+
 t.test('answers and denials are counted as callers got them', async (t) => {
   const { agent } = await startPlainAgent(t);
   for (let index = 0; index < 3; index += 1) t.equal((await agent.ask('/secrets/app')).status, 200);

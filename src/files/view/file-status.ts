@@ -99,12 +99,11 @@ function isReady(file: ManagedFile, set: FileSet): boolean {
   // What others made of it is left so because the config says it: what comes after the agent goes on with it.
   if (file.drift?.isOpen === true && file.drift.what === 'deleted') return false;
   if (set.step === 'current' || set.step === 'owed') return true;
-  return isWellSoFar(set) && file.committedAt !== undefined;
-}
-
-/** In a transaction that is not another try of one that failed: readiness must not come and go with the tries. */
-function isWellSoFar({ step, failure }: FileSet): boolean {
-  return busySteps.has(step) && failure === undefined;
+  if (!busySteps.has(set.step)) return false;
+  // Readiness must not come and go with the tries of what has failed: it is as it was between them.
+  if (set.failure !== undefined)
+    return set.trace.findLast(({ step }) => !busySteps.has(step))?.step === 'owed';
+  return file.committedAt !== undefined;
 }
 
 export function explainFile(file: ManagedFile, set: FileSet, store: Store, wall: number): FileExplanation {
