@@ -163,8 +163,14 @@ function ruleAllows(rule: CompiledRule, ask: Ask): boolean {
   if (isPreflight(rule, ask)) return true;
   return rule.vault.some(
     (entry) =>
-      (entry.methods.has(ask.method.toUpperCase()) || entry.methods.has('*')) && entry.matches(ask.path),
+      (entry.methods.has(ask.method.toUpperCase()) || entry.methods.has('*')) &&
+      (entry.matches(ask.path) || (isList(ask) && entry.matches(`${ask.path}/`))),
   );
+}
+
+/** What is listed is a folder, and a vault's policies see it with its slash: `secret/metadata/*` speaks of it too. */
+function isList({ method, path }: Ask & { kind: 'vault' }): boolean {
+  return method.toUpperCase() === 'LIST' && !path.endsWith('/');
 }
 
 const mountOf = /^(?:(.+)\/)?sys\/internal\/ui\/mounts\/(.+)$/;

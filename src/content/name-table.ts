@@ -58,7 +58,7 @@ export function createNameTable(options: { store: Store; secrets: readonly Secre
       if (names === undefined) byKey.set(entry.key, [name]);
       else names.push(name);
     }
-    aliases = new Map(secrets.flatMap((config) => config.aliases.map((alias) => [alias, config.name])));
+    aliases = aliasesOf(secrets);
     // Closed last: an entry that only changed its name or policy keeps its lease.
     for (const handle of replaced) handle.close();
   }
@@ -77,4 +77,17 @@ export function createNameTable(options: { store: Store; secrets: readonly Secre
       byKey.clear();
     },
   };
+}
+
+/**
+ * AWS takes the ARN of a secret without its suffix too. An alias that is written down goes before, and six small letters
+ * are the end of a name (`my-secret`), not a suffix.
+ */
+function aliasesOf(secrets: readonly SecretConfig[]): Map<string, string> {
+  const written = secrets.flatMap(({ name, aliases }) => aliases.map((alias) => [alias, name] as const));
+  const partial = written.flatMap(([alias, name]) => {
+    const [, start, suffix = ''] = /^(arn:[^:]*:secretsmanager:.+)-([A-Za-z0-9]{6})$/.exec(alias) ?? [];
+    return start === undefined || !/[A-Z0-9]/.test(suffix) ? [] : [[start, name] as const];
+  });
+  return new Map([...partial, ...written]);
 }

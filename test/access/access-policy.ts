@@ -142,6 +142,9 @@ t.test('allows paths and methods of the Vault dialect', (t) => {
   t.ok(ask('GET', 'secret/data/billing/a/b'));
   t.ok(ask('LIST', 'secret/data/billing/'));
   t.notOk(ask('POST', 'secret/data/billing/a'));
+  t.ok(ask('LIST', 'secret/data/billing'), 'what is listed is the folder, as in the policies of a vault');
+  t.notOk(ask('LIST', 'secret/data'));
+  t.notOk(ask('LIST', 'secret/data/billings'));
   t.notOk(ask('GET', 'secret/data/billing'));
   t.ok(ask('PUT', 'sys/health'));
   t.end();
