@@ -94,6 +94,36 @@ withEachVault(
   },
 );
 
+withEachVault(
+  'no login fails while polls use up the quota of the very mount, of which the server tells nothing',
+  async (t, vault) => {
+    const postgres = await startPostgres(t);
+    if (postgres === undefined) return;
+    await mountDatabase(vault, postgres, { defaultTtl: '30s', maxTtl: '30s' });
+    const names = Array.from({ length: 20 }, (_, index) => `polled${index}`);
+    const { data } = await vault.ask('GET', 'database/roles/app');
+    for (const name of names) await vault.ask('PUT', `database/roles/${name}`, data);
+    const polled = names.map((name) => [name, { path: `database/roles/${name}`, refresh: '2s' }]);
+    const agent = await start(t, vault, {
+      secrets: { db: { path: 'database/creds/app' }, ...Object.fromEntries(polled) },
+    });
+    await agent.untilReady();
+    await vault.ask('PUT', 'sys/quotas/config', { enable_rate_limit_response_headers: false });
+    await vault.ask('PUT', `${quota}/database`, { path: 'database/', rate: 3, interval: '4s' });
+    const begun = Date.now();
+    const { logins, failures, users } = await countLogins(postgres, agent.loginFile, 55_000);
+    t.strictSame(failures, []);
+    t.ok(logins > 25 && users.size >= 3, `${logins} logins as ${users.size} users`);
+    const { secrets } = JSON.parse((await agent.ask('/status')).text);
+    for (const {
+      names: [name = ''],
+      confirmed_at: at,
+    } of secrets)
+      t.ok(Date.parse(at) >= begun, `${name}: confirmed at ${at}`);
+    await agent.stop();
+  },
+);
+
 for (const isTold of [true, false]) {
   const how = isTold ? 'that the server tells' : 'that the server does not tell';
   withEachVault(`no login fails while callers use up a quota of all paths ${how}`, async (t, vault) => {
