@@ -4,15 +4,41 @@ import type { PlainText } from './plain-spelling.ts';
 
 const run = /[A-Za-z0-9+/_-]{16,}/g;
 
-export function base64Texts(line: Buffer): PlainText[] {
-  const texts: PlainText[] = [];
+/**
+ * All in one, with a NUL after each: a program that prints many short ones must not have every secret looked for in each by
+ * itself. Undefined: there are none.
+ */
+export function base64Texts(line: Buffer): PlainText | undefined {
+  const texts: { readonly bytes: Buffer; readonly first: number }[] = [];
+  let length = 0;
   for (const { index, 0: digits } of line.toString('latin1').matchAll(run)) {
     for (const before of [0, 1, 2, 3]) {
       const bytes = Buffer.from(digits.slice(before), 'base64');
-      if (isText(bytes)) texts.push({ bytes, ...placesOf(bytes.length, index + before) });
+      if (!isText(bytes)) continue;
+      texts.push({ bytes, first: index + before });
+      length += bytes.length + 1;
     }
   }
-  return texts;
+  return length === 0 ? undefined : joined(texts, length);
+}
+
+/** With the places of the digits that have a bit of each byte. */
+function joined(
+  texts: readonly { readonly bytes: Buffer; readonly first: number }[],
+  length: number,
+): PlainText {
+  const [starts, ends] = [new Uint32Array(length), new Uint32Array(length)];
+  const all = Buffer.alloc(length);
+  let begin = 0;
+  for (const { bytes, first } of texts) {
+    bytes.copy(all, begin);
+    for (let at = 0; at < bytes.length; at++) {
+      starts[begin + at] = first + Math.floor((at * 8) / 6);
+      ends[begin + at] = first + Math.ceil(((at + 1) * 8) / 6);
+    }
+    begin += bytes.length + 1;
+  }
+  return { bytes: all, starts, ends };
 }
 
 function isText(bytes: Buffer): boolean {
@@ -22,14 +48,4 @@ function isText(bytes: Buffer): boolean {
     if (byte >= 0x80) high++;
   }
   return high * 2 <= bytes.length;
-}
-
-/** Of the digits that have a bit of each byte. */
-function placesOf(length: number, first: number): Pick<PlainText, 'starts' | 'ends'> {
-  const [starts, ends] = [new Uint32Array(length), new Uint32Array(length)];
-  for (let at = 0; at < length; at++) {
-    starts[at] = first + Math.floor((at * 8) / 6);
-    ends[at] = first + Math.ceil(((at + 1) * 8) / 6);
-  }
-  return { starts, ends };
 }

@@ -152,11 +152,9 @@ function distinct(forms: readonly Buffer[]): Buffer[] {
 function rangesOf(line: Buffer, forms: Forms, layers = mostLayers): Range[] {
   const ranges: Range[] = [];
   // JSON in a token; a registry's credentials in a Secret of Kubernetes, which are base64 of JSON in which is base64.
-  for (const { bytes, starts, ends } of layers === 0 ? [] : base64Texts(line)) {
-    for (const [from, to] of rangesOf(bytes, forms, layers - 1)) {
-      ranges.push([starts[from] ?? 0, ends[to - 1] ?? 0]);
-    }
-  }
+  const inner = layers === 0 ? undefined : base64Texts(line);
+  for (const [from, to] of inner === undefined ? [] : rangesOf(inner.bytes, forms, layers - 1))
+    ranges.push([inner?.starts[from] ?? 0, inner?.ends[to - 1] ?? 0]);
   for (const form of forms.literal) find(line, form, (at) => ranges.push([at, at + form.length]));
   for (const plain of plainTexts(line)) ranges.push(...rangesIn(plain, forms.plain));
   ranges.push(...rangesIn(plainHex(line), forms.hex));

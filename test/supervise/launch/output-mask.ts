@@ -216,3 +216,22 @@ t.test('masks the piece of a secret with which the output breaks off', async (t)
   reader.end();
   t.strictSame(lines, ['pw=[redacted]']);
 });
+
+t.test('a program that prints much of what may hide something holds nobody up', (t) => {
+  const values = Array.from({ length: 1000 }, (_, index) => SecretValue.fromText(`canary-${index}-abcdefgh`));
+  const mask = createOutputMask(values);
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  const chunk = 64 * 1024;
+  for (const text of [
+    `${base64('%41%41%41%41abcd')} `.repeat(chunk / 26),
+    base64(base64('hello %41 \\u0041 &amp; ').repeat(chunk / 50)),
+  ]) {
+    const before = process.threadCpuUsage();
+    mask.bytes(Buffer.from(text.slice(0, chunk)));
+    const { user, system } = process.threadCpuUsage(before);
+    t.ok((user + system) / 1000 < 1000, `${Math.round((user + system) / 1000)} ms for what a pipe holds`);
+  }
+  const two = `${base64('a b c d e f g h')} ${base64('user:canary-7-abcdefgh')} ${base64('canary-12-abcdefgh')}`;
+  t.notMatch(mask.text(two), /Y2FuYXJ5|jYW5hcnkt|NhbmFyeS0/, 'each of several in a line is found');
+  t.end();
+});
