@@ -11,6 +11,8 @@ import { startDevVault } from '../support/dev-vault.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
+const arn = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:';
+
 async function start(t: Test) {
   const vault = await startDevVault(t);
   await vault.writeSecret('secret/cloud', { access_key: 'AKIA1', secret_key: 's1', security_token: 'st1' });
@@ -21,7 +23,10 @@ async function start(t: Test) {
     folder,
     vault,
     config: {
-      secrets: { cloud: { path: 'secret/cloud' }, plain: { path: 'secret/plain' } },
+      secrets: {
+        cloud: { path: 'secret/cloud', aliases: [`${arn}my-secret`, `${arn}other-Ab12Cd`] },
+        plain: { path: 'secret/plain', aliases: [`${arn}team/db-aB3xY9`, `${arn}other`] },
+      },
       listeners: [
         { unix: join(folder, 'latchkey.sock'), serve: ['secrets', 'admin'] },
         { tcp: `127.0.0.1:${port}`, token_file: join(folder, 'token'), serve: ['aws'] },
@@ -57,6 +62,27 @@ t.test('AWS_CONTAINER_CREDENTIALS_FULL_URI works with the SDK, rotation included
   );
   const none = { ...withToken, awsContainerCredentialsFullUri: `${url}/credentials/aws/plain` };
   await t.rejects(fromHttp(none)(), /404|no AWS credentials/);
+});
+
+t.test('the ARN of an alias means the secret with its suffix and without, and no other', async (t) => {
+  const { folder, url } = await start(t);
+  const headers = { 'X-Aws-Parameters-Secrets-Token': readFileSync(join(folder, 'token'), 'utf8') };
+  for (const [name, says] of [
+    ['team/db-aB3xY9', /"password":"x"/],
+    ['team/db', /"password":"x"/],
+    ['my-secret', /AKIA1/],
+    ['my-secret-Zz12Zz', /AKIA1/],
+    ['other-Ab12Cd', /AKIA1/],
+    ['other', /"password":"x"/],
+    ['my', undefined],
+    ['team', undefined],
+  ] as const) {
+    const id = encodeURIComponent(`${arn}${name}`);
+    const answer = await fetch(`${url}/secretsmanager/get?secretId=${id}`, { headers });
+    const text = await answer.text();
+    if (says === undefined) t.not(answer.status, 200, name);
+    else t.match((JSON.parse(text) as { SecretString?: string }).SecretString, says, name);
+  }
 });
 
 t.test('credential_process runs the helper', async (t) => {
