@@ -135,11 +135,17 @@ function declareStatus(define: Define): void {
     'status',
     'show what the agent holds, waits for and plans',
     (argv) =>
-      withJson(withSocket(argv)).option('watch', {
-        type: 'boolean',
-        default: false,
-        describe: 'show it again every second',
-      }),
+      withJson(withSocket(argv))
+        .option('watch', {
+          type: 'boolean',
+          default: false,
+          describe: 'show it again every second',
+        })
+        .option('problems', {
+          type: 'boolean',
+          default: false,
+          describe: 'show only what is not well (with --json: all)',
+        }),
     async (values) => (await import('./commands/status.ts')).runStatus(values),
   );
 }

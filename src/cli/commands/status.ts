@@ -13,6 +13,7 @@ import { unmarked } from '../text/tone.ts';
 interface StatusOptions extends SocketOptions {
   json: boolean;
   watch: boolean;
+  problems: boolean;
 }
 
 const watchEveryMs = 1000;
@@ -27,7 +28,9 @@ export async function runStatus(options: StatusOptions): Promise<number> {
     const status = await client.status();
     const text = options.json
       ? `${printableJson(JSON.stringify(status))}\n`
-      : colouredText(formatStatus(status, { now: Date.now(), width: terminalWidth() }));
+      : colouredText(
+          formatStatus(status, { now: Date.now(), width: terminalWidth(), isOfProblems: options.problems }),
+        );
     return { isReady: status.ready, text };
   };
   if (options.watch) return watch(read, process.stdout.isTTY && !options.json);

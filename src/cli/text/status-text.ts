@@ -10,9 +10,11 @@ export interface TextOptions {
   readonly now: number;
   /** Columns of the terminal; undefined: lines are as long as they are. */
   readonly width: number | undefined;
+  /** Leaves out what is well. */
+  readonly isOfProblems?: boolean;
 }
 
-export function formatStatus(status: AgentStatus, { now, width }: TextOptions): string {
+export function formatStatus(status: AgentStatus, { now, width, isOfProblems = false }: TextOptions): string {
   /** What needs attention stands first, in the table as in its rows. */
   const section = <T extends { readonly state: string }>(
     title: string,
@@ -20,11 +22,12 @@ export function formatStatus(status: AgentStatus, { now, width }: TextOptions): 
     items: readonly T[],
     row: (item: T) => string[],
   ): Section => {
-    const sorted = [...items].sort((a, b) => urgency(b.state) - urgency(a.state));
+    const shown = isOfProblems ? items.filter((item) => needsLook(item)) : items;
+    const sorted = [...shown].sort((a, b) => urgency(b.state) - urgency(a.state));
     const rows = sorted.map((item) =>
       row(item).map((cell) => (cell === item.state ? tonedState(cell) : unmarked(cell))),
     );
-    const text = items.length === 0 ? '' : `\n${formatTable([title, ...columns], rows, width)}`;
+    const text = shown.length === 0 ? '' : `\n${formatTable([title, ...columns], rows, width)}`;
     return { text, urgency: Math.max(0, ...items.map(({ state }) => urgency(state))) };
   };
   const since = formatSpan(now - Date.parse(status.started_at));
@@ -104,6 +107,14 @@ const urgencies: Readonly<Record<string, 0 | 1 | 2 | 3>> = {
 
 function urgency(state: string): number {
   return urgencies[state] ?? 3;
+}
+
+/** By its state, or because somebody else changed it. */
+function needsLook(item: {
+  readonly state: string;
+  readonly drift?: { readonly open?: boolean } | null;
+}): boolean {
+  return urgency(item.state) > 1 || item.drift?.open === true;
 }
 
 function tonedState(state: string): string {

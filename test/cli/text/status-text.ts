@@ -114,6 +114,10 @@ t.test('what an upstream says is told once, and the others say that they wait fo
   t.match(text, /^one +stale .* waits for upstream v$/m);
   t.match(text, /^two +stale .* denied by policy$/m);
   t.match(text, /^\/out +waiting +waits for one$/m);
+  const fine = { ...status, secrets: [...status.secrets, secretOf('kv/well', 'v:read kv/well', ['well'])] };
+  const problems = rendered(formatStatus(fine, { now, width: undefined, isOfProblems: true }), false);
+  t.match(problems, /^latchkey [\s\S]*^UPSTREAM [\s\S]*^one +stale [\s\S]*^two +stale /m);
+  t.notMatch(problems, /^well |^FILE|^PROCESS/m, 'what is well is left out');
 });
 
 t.test(
