@@ -99,6 +99,8 @@ const vitalTries = 20;
 const patienceMs = 10_000;
 /** How long after the server's time is over the agent asks at the latest. */
 const turnMs = 5000;
+/** What the server says is cut to whole seconds. */
+const earlyMs = 1000;
 
 export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
   const mounts = new Map<string, Mount>();
@@ -108,8 +110,10 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
 
   function check({ scope, priority, isVital }: QuotaRequest, mount: Mount): void {
     const now = clock.now();
-    // The limit may be one of the namespace, or of all paths.
-    const vital = isVital === true ? undefined : mounts.values().find((one) => now < one.vitalUntil);
+    // The limit may be one of the namespace, or of all paths: then what is vital needs the place when the window opens.
+    const isOwed = (one: Mount) =>
+      now < one.vitalUntil && (one === mount || now >= one.vitalUntil - turnMs - earlyMs);
+    const vital = isVital === true ? undefined : mounts.values().find(isOwed);
     // But whoever holds more than the limit lets be renewed does not keep all others away for good.
     const first = now - mount.othersAt > quietMs ? undefined : vital && (vital.hold ?? lastOf(vital));
     if (first !== undefined)

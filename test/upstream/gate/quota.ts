@@ -249,6 +249,35 @@ t.test('what something in use ends without does not stand in line with the polls
 });
 
 t.test(
+  'what something in use waits for at one mount holds up no other but when its turn has come',
+  async (t) => {
+    const clock = createFakeClock();
+    const { quota, ask, served } = createServer(clock, { most: 2, windowMs: 5 * second });
+    for (const name of ['a', 'b']) t.notOk(await isRefused(ask(name)));
+    t.ok(await isRefused(ask('c')));
+    let isOpen = false;
+    const scope = { path: 'database/creds', mount: 'database/' };
+    const replace = () =>
+      quota.within({ scope, priority: 'interactive', isVital: true, signal }, async () => {
+        if (!isOpen)
+          throw new UpstreamFailure('rate_limited', 'too many', { retryAfterMs: 60_000, status: 429 });
+      });
+    t.ok(await isRefused(replace()));
+    const before = served.length;
+    for (let waited = 5; waited <= 55; waited += 5) {
+      await clock.advance(5 * second);
+      t.notOk(await isRefused(ask('c')), `after ${waited} s`);
+    }
+    t.equal(served.length, before + 11);
+    await clock.advance(5 * second);
+    isOpen = true;
+    t.ok(await isRefused(ask('c')), 'now it is its turn');
+    await replace();
+    t.notOk(await isRefused(ask('c')));
+  },
+);
+
+t.test(
   'where the server tells no wait, what something in use ends without is not held by what polls guessed',
   async (t) => {
     const clock = createFakeClock();
