@@ -11,21 +11,17 @@ export interface Renewal {
 
 /**
  * Whether no further renewal will move its end: it says so, or it was given less than asked and its end stays where it
- * was. An end that moves, if less than asked, is a shortened TTL, or will show at the next renewal.
+ * was, give or take a second or a twentieth of what was given. An end that moves, if less than asked, is a shortened TTL, or
+ * will show at the next renewal.
  */
 export function isExhausted({ isRenewable, askedMs, grantedMs, movedMs }: Renewal): boolean {
-  return (
-    !isRenewable || (isShortGrant({ askedMs, grantedMs }) && Math.abs(movedMs) <= toleranceMs({ askedMs }))
-  );
+  const isStill = Math.abs(movedMs) <= Math.max(1000, Math.min(askedMs, grantedMs) / 20);
+  return !isRenewable || (isShortGrant({ askedMs, grantedMs }) && isStill);
 }
 
 /** Less than asked: what is left up to a latest end, or a TTL that became shorter. */
 export function isShortGrant({ askedMs, grantedMs }: Pick<Renewal, 'askedMs' | 'grantedMs'>): boolean {
-  return grantedMs < askedMs - toleranceMs({ askedMs });
-}
-
-function toleranceMs({ askedMs }: Pick<Renewal, 'askedMs'>): number {
-  return Math.max(1000, askedMs / 20);
+  return grantedMs < askedMs - Math.max(1000, askedMs / 20);
 }
 
 /** A moment at about two thirds of what remains: 60 to 73 %. */
