@@ -2,7 +2,7 @@
 // credential, certificate, commit or notification.
 import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { startAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
@@ -195,6 +195,14 @@ t.test('a restart of the host: certificates are taken from their files', { skip 
   const told = () => readFileSync(notified, 'utf8').trim().split('\n').sort();
   const statePath = join(folder, 'state', 'leases.json');
   const restart = async (agent: Awaited<ReturnType<typeof start>>, signal: NodeJS.Signals) => {
+    // The state is written once the files are: what is killed before has told its values to nobody.
+    await waitFor('the files to be remembered', () => {
+      const { values } = JSON.parse(readFileSync(statePath, 'utf8')) as {
+        values: { inFiles?: { path: string }[] }[];
+      };
+      const paths = values.flatMap(({ inFiles = [] }) => inFiles.map((file) => basename(file.path)));
+      return ['web.pem', 'pair.key', 'side.key', 'secret-id'].every((name) => paths.includes(name));
+    });
     agent.child.kill(signal);
     await agent.exited;
     forgetMemory(statePath);
