@@ -197,7 +197,6 @@ const opensByName: Readonly<Record<string, string>> = {
   'files/disk/copy-file.ts': 'a name in a held folder',
   'files/disk/folder-sync.ts': 'a held folder, or one that is opened for its sync alone',
   'files/disk/make-fifo.ts': 'a name in a held folder',
-  'lease/run/memory-key.ts': 'looked at before it is read: no link, ours alone',
   'supervise/launch/find-background.ts': "the kernel's own, below /proc",
   'upstream/file/replace-sealed-file.ts': 'names in a held folder',
 };

@@ -1,38 +1,29 @@
-// A key that only the memory of this host holds: in a file system without a disk, so it outlives the agent and not the
-// host. What is sealed with it cannot be read from a disk, a backup or another host.
+// A key that only the memory of this host holds (base/system/host-memory.ts). What is sealed with it cannot be read from a
+// disk, a backup or another host.
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../../base/logger.ts';
 import { errnoOf } from '../../base/system/errno.ts';
+import { createMemoryFile, memoryFolders, readMemoryFile } from '../../base/system/host-memory.ts';
 
 interface MemoryKeyOptions {
   /** What it seals: each has a key of its own. */
   readonly statePath: string;
-  /** Tried in order; those that are on a disk are left out. Default: /run for root, `$XDG_RUNTIME_DIR`, /dev/shm. */
+  /** Tried in order; those that are on a disk are left out. Default: those of base. */
   readonly folders?: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly logger: Logger;
 }
 
 const keyBytes = 32;
-/** Of statfs(2): tmpfs and ramfs. */
-const memoryFileSystems: ReadonlySet<number> = new Set([0x01021994, 0x858458f6]);
 
 /** Undefined where this host has no such place, or somebody else's file is in it. */
-export function loadMemoryKey(options: MemoryKeyOptions): Buffer | undefined {
-  const { statePath, env, logger } = options;
-  const uid = process.getuid?.() ?? 0;
-  const folders = options.folders ?? [
-    ...(uid === 0 ? ['/run'] : []),
-    ...(env['XDG_RUNTIME_DIR'] ? [env['XDG_RUNTIME_DIR']] : []),
-    '/dev/shm',
-  ];
+export function loadMemoryKey({ statePath, folders, env, logger }: MemoryKeyOptions): Buffer | undefined {
   const id = createHash('sha256').update(statePath).digest('hex').slice(0, 16);
-  for (const folder of folders.filter(isInMemory)) {
-    const path = join(folder, `.latchkey-${uid}-${id}`);
+  for (const folder of memoryFolders(env, folders)) {
+    const path = join(folder, `.latchkey-${process.getuid?.() ?? 0}-${id}`);
     try {
-      return readKey(path, uid) ?? createKey(path);
+      return readKey(path) ?? createKey(path);
     } catch (error) {
       logger.debug({ path, code: errnoOf(error) ?? 'unknown' }, 'no key can be kept here');
     }
@@ -41,44 +32,14 @@ export function loadMemoryKey(options: MemoryKeyOptions): Buffer | undefined {
   return undefined;
 }
 
-function isInMemory(folder: string): boolean {
-  try {
-    return memoryFileSystems.has(statfsSync(folder).type);
-  } catch {
-    // Not there on this host.
-    return false;
-  }
-}
-
-/** Undefined when there is none. Throws for a file that anybody else has made, can write or can read. */
-function readKey(path: string, uid: number): Buffer | undefined {
-  let file: number;
-  try {
-    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-  try {
-    const found = fstatSync(file);
-    const isOurs = found.isFile() && found.uid === uid && (found.mode & 0o777) === 0o600 && found.nlink === 1;
-    if (!isOurs || found.size !== keyBytes) throw new Error('not a key of ours');
-    const key = Buffer.alloc(keyBytes);
-    if (readSync(file, key, 0, keyBytes, 0) !== keyBytes) throw new Error('cut short');
-    return key;
-  } finally {
-    closeSync(file);
-  }
+function readKey(path: string): Buffer | undefined {
+  const key = readMemoryFile(path, keyBytes);
+  if (key !== undefined && key.length !== keyBytes) throw new Error('not a key of ours');
+  return key;
 }
 
 function createKey(path: string): Buffer {
-  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
-  const file = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-  try {
-    const key = randomBytes(keyBytes);
-    writeSync(file, key);
-    return key;
-  } finally {
-    closeSync(file);
-  }
+  const key = randomBytes(keyBytes);
+  createMemoryFile(path, key);
+  return key;
 }

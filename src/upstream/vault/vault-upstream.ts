@@ -20,6 +20,7 @@ import { createVaultSecrets } from './secrets/vault-secrets.ts';
 import { createAuthorised } from './session/authorised.ts';
 import { createLeaseOrigins } from './session/lease-origins.ts';
 import { isUsedUp, readLogin, writeLogin } from './session/login-hand-over.ts';
+import { createRefusalMemory } from './session/refusal-memory.ts';
 import { createSession } from './session/session.ts';
 import { createTokenSinks } from './sinks/token-sinks.ts';
 import { createVaultClient } from './vault-client.ts';
@@ -96,6 +97,10 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
         call: (call) =>
           client.request({ ...call, namespace: config.auth.namespace, priority: 'interactive' }),
       }),
+    refusals: createRefusalMemory(
+      JSON.stringify([config.addresses, config.auth.namespace, config.auth.mount]),
+      env,
+    ),
     onChange: () => status.tell(),
     onToken: (token) => sinks.write(token.value, token.grant.accessor),
     onEnding: origins.end,

@@ -192,7 +192,7 @@ const secretIdHint = ': a secret id may have ended or be used up';
 
 /** A vault that has locked a role or user says no more than 403, to a good credential too. */
 const lockoutHint =
-  '; where all of that is right, the vault has locked the role or user after refused logins (user lockout, 15 minutes by default): wait, or unlock it (sys/locked-users); the same credential is tried again within 15 minutes, and when the agent starts';
+  '; where all of that is right, the vault has locked the role or user after refused logins (user lockout, 15 minutes by default): wait, or unlock it (sys/locked-users); the same credential is tried again within 15 minutes, and by a start while it was refused fewer than four times in that time';
 
 /** Where the next try takes it from: what was shown may be in memory alone. */
 function newOneHint(auth: AuthConfig): string {

@@ -5,6 +5,7 @@ import type { Logger } from '../../../base/logger.ts';
 import type { Clock } from '../../../base/time/clock.ts';
 import type { AuthMethod, Credentials } from '../auth/auth-method.ts';
 import { type Grant, LoginError, type LoginOptions, logIn, lookUpToken } from './login.ts';
+import type { RefusalMemory } from './refusal-memory.ts';
 import { createRefusedCredential } from './refused-credential.ts';
 import type { SessionToken } from './session-token.ts';
 
@@ -26,6 +27,7 @@ interface LoginsOptions extends Omit<LoginOptions, 'signal'> {
   /** Called once. */
   readonly loadMethod: (signal: AbortSignal) => Promise<AuthMethod>;
   readonly lifetime: AbortSignal;
+  readonly refusals: RefusalMemory;
 }
 
 /** Most answers that come at all come within it; a server that hangs must not hold up whoever closes. */
@@ -33,7 +35,7 @@ const lastAnswerMs = 1000;
 
 export function createLogins(options: LoginsOptions): Logins {
   const { clock, logger, client, auth, lifetime } = options;
-  const refusedCredential = createRefusedCredential(auth.method);
+  const refusedCredential = createRefusedCredential(auth, clock, options.refusals);
   /** Ends what is under way; later than the lifetime. */
   const last = new AbortController();
   let method: AuthMethod | undefined;
@@ -72,7 +74,7 @@ export function createLogins(options: LoginsOptions): Logins {
       try {
         method ??= await options.loadMethod(lifetime);
         credentials = await method.credentials(lifetime);
-        const held = refusedCredential.heldBack(credentials, clock.now());
+        const held = refusedCredential.heldBack(credentials);
         if (held !== undefined) throw held;
         isShown = true;
         const asked = ask(credentials);
@@ -84,12 +86,12 @@ export function createLogins(options: LoginsOptions): Logins {
         if (!(reason instanceof LoginError)) throw reason;
         if (isShown || credentials === undefined) method?.rejected?.();
         if (isShown && credentials !== undefined && reason.isOfCredential)
-          refusedCredential.refused(credentials, reason, clock.now());
+          refusedCredential.refused(credentials, reason);
         throw reason;
       }
     },
     lookUp: ({ value }) => lookUpToken(value, { ...options, signal: lifetime }),
-    waitMs: () => refusedCredential.waitMs(clock.now()),
+    waitMs: () => refusedCredential.waitMs(),
     revoke,
     async close(signal) {
       const giveUp = (): void => last.abort(lifetime.reason);

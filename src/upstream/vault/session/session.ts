@@ -18,6 +18,7 @@ import { type Grant, LoginError } from './login.ts';
 import { createLoginDistance } from './login-distance.ts';
 import { loginStatus, type SessionStatus } from './login-status.ts';
 import { createLogins } from './logins.ts';
+import type { RefusalMemory } from './refusal-memory.ts';
 import type { SessionToken } from './session-token.ts';
 import { createTokenCheck } from './token-check.ts';
 import { createTokenInUse } from './token-in-use.ts';
@@ -57,6 +58,8 @@ export interface SessionOptions {
     onCredentials: (options: { isReplacement: boolean }) => void,
     signal: AbortSignal,
   ) => Promise<AuthMethod>;
+  /** What earlier runs on this host were refused. */
+  readonly refusals: RefusalMemory;
   readonly onChange: () => void;
   /** A login can be repeated: what it is done with is not used up. */
   readonly canRepeat: boolean;
@@ -100,6 +103,7 @@ export function createSession(options: SessionOptions): Session {
     onLogin: options.onLogin,
     loadMethod: (signal) => options.loadMethod(heardOfCredentials, signal),
     lifetime: lifetime.signal,
+    refusals: options.refusals,
   });
   const tokens = createTokenInUse({ clock, onEnding: options.onEnding });
   /** Of the pause after a failed login, and of the keeping of a token. */

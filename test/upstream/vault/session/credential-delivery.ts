@@ -1,10 +1,27 @@
 // A new secret id is shown as often as it must be and no more, however its file is written: each refusal counts for a lockout.
-import { appendFileSync, chmodSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { createSystemClock } from '../../../../src/base/time/clock.ts';
 import type { AuthConfig } from '../../../../src/upstream/vault/config/vault-config.ts';
+import {
+  createRefusalMemory,
+  type RefusalMemory,
+} from '../../../../src/upstream/vault/session/refusal-memory.ts';
 import { createRefusedCredential } from '../../../../src/upstream/vault/session/refused-credential.ts';
 import { grantedAuth, startStubVault } from '../../../support/stub-vault.ts';
 import { appRole, createTestUpstream, shutdown } from '../../../support/test-upstream.ts';
@@ -99,23 +116,94 @@ t.test('who asks is not kept waiting, and cannot lock the role either', async (t
   t.equal(shown().length, 6, 'what was mended in the vault is taken when somebody asks');
 });
 
+/** Of a host that remembers nothing. */
+const noMemory: RefusalMemory = { refusedAt: () => [], note: () => undefined, forget: () => undefined };
+const minute = 60_000;
+
 t.test('a credential that was refused twice is held back, another one is not', async (t) => {
   const of = (secret: string) => ({ kind: 'login', path: 'login', body: { secret } }) as const;
   const no = new Error('refused');
-  const minute = 60_000;
-  const refused = createRefusedCredential('approle');
-  refused.refused(of('a'), no, 0);
-  t.equal(refused.heldBack(of('a'), 0), undefined);
-  t.equal(refused.waitMs(0), 0);
-  refused.refused(of('a'), no, minute);
-  t.equal(refused.waitMs(minute), 15 * minute);
-  t.equal(refused.heldBack(of('a'), 2 * minute), no);
-  t.equal(refused.heldBack(of('b'), 2 * minute), undefined);
-  t.equal(refused.waitMs(2 * minute), 4 * minute, 'it was asked for');
-  t.equal(refused.heldBack(of('a'), 6 * minute), undefined);
+  let at = 0;
+  const clock = { now: () => at, wall: () => 1e12 + at };
+  const refused = createRefusedCredential({ method: 'approle', mount: 'approle' }, clock, noMemory);
+  refused.refused(of('a'), no);
+  t.equal(refused.heldBack(of('a')), undefined);
+  t.equal(refused.waitMs(), 0);
+  at = minute;
+  refused.refused(of('a'), no);
+  t.equal(refused.waitMs(), 15 * minute);
+  at = 2 * minute;
+  t.equal(refused.heldBack(of('a')), no);
+  t.equal(refused.waitMs(), 4 * minute, 'it was asked for');
+  t.equal(refused.heldBack(of('b')), undefined);
+  at = 6 * minute;
+  t.equal(refused.heldBack(of('a')), undefined);
   refused.accepted();
-  t.equal(refused.heldBack(of('a'), 2 * minute), undefined);
-  const uncounted = createRefusedCredential('jwt');
-  for (let at = 0; at < 3; at += 1) uncounted.refused(of('a'), no, at);
-  t.equal(uncounted.heldBack(of('a'), 3), undefined);
+  at = 2 * minute;
+  t.equal(refused.heldBack(of('a')), undefined);
+  const uncounted = createRefusedCredential({ method: 'jwt', mount: 'jwt' }, clock, noMemory);
+  for (let time = 0; time < 3; time += 1) uncounted.refused(of('a'), no);
+  t.equal(uncounted.heldBack(of('a')), undefined);
+});
+
+const inMemory = '/dev/shm';
+const skip = existsSync(inMemory) ? false : 'no file system in memory here';
+
+t.test('starts one after the other show it four times in a quarter of an hour', { skip }, async (t) => {
+  const folder = mkdtempSync(join(inMemory, 'latchkey-test-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const of = (secret: string) => ({ kind: 'login', path: 'login', body: { secret } }) as const;
+  let at = 0;
+  const start = () => {
+    const clock = { now: () => at, wall: () => 1e12 + at };
+    const memory = createRefusalMemory('https://vault approle', {}, [folder]);
+    return createRefusedCredential({ method: 'approle', mount: 'approle' }, clock, memory);
+  };
+  for (let run = 0; run < 4; run += 1) {
+    const refused = start();
+    t.equal(refused.heldBack(of('a')), undefined, `run ${run}`);
+    refused.refused(of('a'), new Error('refused'));
+    at += minute;
+  }
+  const fifth = start();
+  t.match(fifth.heldBack(of('a')), { isDenied: true, message: /refused 4 times within 15 minutes, last at/ });
+  t.equal(fifth.waitMs(), 11 * minute);
+  t.equal(fifth.heldBack(of('b')), undefined, 'another one is shown');
+  t.notMatch(readFileSync(join(folder, readdirSync(folder)[0] ?? ''), 'utf8'), /secret/);
+  at += 11 * minute;
+  t.equal(start().heldBack(of('a')), undefined, 'the vault has forgotten the first by now');
+  start().accepted();
+  t.strictSame(readdirSync(folder), []);
+});
+
+t.test('what somebody else put there, or is cut short, is not believed', { skip }, async (t) => {
+  const folder = mkdtempSync(join(inMemory, 'latchkey-test-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const memory = createRefusalMemory('scope', {}, [folder, '/nowhere']);
+  memory.note('a', [1, 2]);
+  t.strictSame(memory.refusedAt('a'), [1, 2]);
+  t.strictSame(memory.refusedAt('b'), []);
+  t.strictSame(createRefusalMemory('another', {}, [folder]).refusedAt('a'), []);
+  const path = join(folder, readdirSync(folder)[0] ?? '');
+  t.equal(statSync(path).mode & 0o777, 0o600);
+  const record = readFileSync(path);
+  chmodSync(path, 0o644);
+  t.strictSame(memory.refusedAt('a'), [], 'others can read it');
+  for (const bytes of [
+    record.subarray(0, 20),
+    Buffer.from('[]'),
+    Buffer.from('{"salt":1}'),
+    Buffer.alloc(0),
+  ]) {
+    rmSync(path);
+    writeFileSync(path, bytes, { mode: 0o600 });
+    t.strictSame(memory.refusedAt('a'), []);
+  }
+  rmSync(path);
+  writeFileSync(join(folder, 'target'), record, { mode: 0o600 });
+  symlinkSync(join(folder, 'target'), path);
+  t.strictSame(memory.refusedAt('a'), [], 'a link');
+  memory.note('a', [3]);
+  t.strictSame(memory.refusedAt('a'), [3]);
+  t.same(readFileSync(join(folder, 'target')), record, 'and nothing is written through it');
 });
