@@ -3,7 +3,7 @@
 import { closeSync, readSync, writeSync } from 'node:fs';
 import type { SocketAnswer, SocketRequest } from '../base/system/ask-socket.ts';
 import { connect, fcntl, socket } from '../base/system/libc.ts';
-import { afUnix, sockCloexec, unixAddress } from '../base/system/local-address.ts';
+import { afUnix, sockCloexec, unixAddress } from '../base/system/unix-address.ts';
 
 const sockStream = 1;
 const sockNonBlocking = 0o4000;

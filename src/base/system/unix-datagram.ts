@@ -1,6 +1,6 @@
 // Datagrams to a unix socket, which Node has not: the C library sends them.
 import { lastErrnoName, sendto, socket } from './libc.ts';
-import { afUnix, sockCloexec, unixAddress } from './local-address.ts';
+import { afUnix, sockCloexec, unixAddress } from './unix-address.ts';
 
 export interface UnixDatagram {
   /** The name of the error (errno(3)) where it was not sent; never a signal. */

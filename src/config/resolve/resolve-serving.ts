@@ -1,6 +1,7 @@
 // Listeners, access rules and the audit trail as the agent uses them, and the rules between their keys.
 import { isIPv4, isIPv6 } from 'node:net';
-import { isLoopback, longestSocketPath } from '../../base/system/local-address.ts';
+import { isLoopback } from '../../base/system/local-address.ts';
+import { longestSocketPath } from '../../base/system/unix-address.ts';
 import type { Item } from '../item.ts';
 import type { Place, Problems } from '../problems.ts';
 import type {

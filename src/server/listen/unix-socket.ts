@@ -10,7 +10,7 @@ import { PathFault, pathErrorText, trusting } from '../../base/paths/path-trust.
 import { setSocketRights } from '../../base/paths/socket-rights.ts';
 import { findGroup, findUser } from '../../base/system/accounts.ts';
 import { errnoOf } from '../../base/system/errno.ts';
-import { longestSocketPath } from '../../base/system/local-address.ts';
+import { longestSocketPath } from '../../base/system/unix-address.ts';
 
 export interface UnixAddress {
   /** `listeners[0]`, for messages. */

@@ -232,7 +232,7 @@ t.test('takes the methods of clouds, and says what helps instead of those it has
   t.match(auth('"pcf" { config = { role = "web" } }'), { method: 'cf', mount: 'pcf' }, 'its older name');
   const kerberos = 'username = "a" service = "HTTP/v" realm = "R" keytab_path = "k" krb5conf_path = "/c"';
   t.match(auth(`"kerberos" { config = { ${kerberos} disable_fast_negotiation = true } }`), {
-    ...{ method: 'kerberos', username: 'a', keytab: resolve('k'), krb5Conf: '/c' },
+    ...{ method: 'kerberos', username: 'a', keytabFile: resolve('k'), krb5ConfFile: '/c' },
   });
   t.throws(() => auth('"kerberos" { config = { username = "a" } }'), { message: /expected krb5conf_path/ });
   t.match(

@@ -45,7 +45,9 @@ t.test('a secret id that was refused twice is shown no more for a quarter of an 
   t.teardown(() => upstream.close(shutdown));
   upstream.start();
   await upstream.ready(patience());
-  t.same(pauses.slice(0, 4), [7000, 900_000, 900_000, 900_000], 'a role is locked after five refusals');
+  // The answers take a moment of it.
+  const seconds = pauses.slice(0, 4).map((ms) => Math.round(ms / 1000));
+  t.same(seconds, [7, 900, 900, 900], 'a role is locked after five refusals');
 });
 
 t.test('a 403 at a login names the lockout, which looks like a wrong credential', async (t) => {
