@@ -8,6 +8,7 @@ export function createSkippingClock(): { readonly clock: Clock; readonly pauses:
   const clock: Clock = {
     ...system,
     now: () => system.now() + skippedMs,
+    wall: () => system.wall() + skippedMs,
     async sleep(delayMs, signal) {
       pauses.push(Math.round(delayMs));
       await system.sleep(0, signal);

@@ -28,7 +28,11 @@ export function createRefusalMemory(
   folders?: readonly string[],
 ): RefusalMemory {
   const name = `.latchkey-refused-${process.getuid?.() ?? 0}-${createHash('sha256').update(scope).digest('hex').slice(0, 16)}`;
-  const paths = (): string[] => memoryFolders(env, folders).map((folder) => join(folder, name));
+  let known: string[] | undefined;
+  const paths = (): string[] => {
+    known ??= memoryFolders(env, folders).map((folder) => join(folder, name));
+    return known;
+  };
 
   function remembered(): Partial<Record<keyof Refusals, unknown>> {
     const found = firstThatWorks(paths(), (path) => readMemoryFile(path, mostBytes));
@@ -60,9 +64,9 @@ export function createRefusalMemory(
       return refusedAt.filter((at) => typeof at === 'number');
     },
     note(credential, refusedAt) {
-      const { salt: known } = remembered();
+      const before = remembered().salt;
       forget();
-      const salt = typeof known === 'string' ? known : randomBytes(16).toString('base64');
+      const salt = typeof before === 'string' ? before : randomBytes(16).toString('base64');
       const digest = digestOf(credential, salt).toString('base64');
       const record: Refusals = { salt, digest, refused_at: refusedAt };
       firstThatWorks(paths(), (path) => {

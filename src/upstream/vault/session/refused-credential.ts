@@ -37,9 +37,13 @@ export function createRefusedCredential(
   let isAskedFor = false;
   /** Wall time until when all runs together have shown it often enough. */
   let heldUntil = 0;
+  let isRemembered = false;
 
-  const recent = (text: string): number[] =>
-    memory.refusedAt(text).filter((at) => at <= clock.wall() && clock.wall() - at < longWaitMs);
+  function recent(text: string): number[] {
+    const all = memory.refusedAt(text);
+    isRemembered ||= all.length > 0;
+    return all.filter((at) => at <= clock.wall() && clock.wall() - at < longWaitMs);
+  }
 
   function heldForAll(text: string): Error | undefined {
     const times = recent(text).slice(-mostByAll);
@@ -64,12 +68,14 @@ export function createRefusedCredential(
       last = { digest, reason, at: clock.now() };
       isAskedFor = false;
       memory.note(text, [...recent(text), clock.wall()].slice(-mostByAll));
+      isRemembered = true;
     },
     accepted() {
       shown = 0;
       last = undefined;
       heldUntil = 0;
-      if (counted.has(method)) memory.forget();
+      if (isRemembered) memory.forget();
+      isRemembered = false;
     },
     heldBack(credentials) {
       const text = textOf(credentials);
