@@ -13,6 +13,7 @@ import {
   createFileSet,
   createManagedFile,
   type FileSet,
+  inOrder,
   type ManagedFile,
   setKey,
   setNotifications,
@@ -63,7 +64,7 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
   /** Those without a consumer. */
   const unread = new Set<ManagedFile>();
   /** Made when somebody asks; undefined: files or their order are others. */
-  let inOrder: readonly ManagedFile[] | undefined;
+  let ordered: readonly ManagedFile[] | undefined;
 
   function setFor(config: FileConfig): FileSet {
     const key = setKey(config);
@@ -78,7 +79,7 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
     const file = createManagedFile(config, order, clock);
     files.set(config.destination, file);
     unread.add(file);
-    inOrder = undefined;
+    ordered = undefined;
     join(file);
     return file;
   }
@@ -148,8 +149,8 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
 
   return {
     files() {
-      inOrder ??= [...files.values()].sort((a, b) => a.order - b.order);
-      return inOrder;
+      ordered ??= inOrder(files.values());
+      return ordered;
     },
     filesUsing(keys) {
       const found = new Set(unread);
@@ -157,7 +158,7 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
         const file = id.startsWith(idPrefix) ? files.get(id.slice(idPrefix.length)) : undefined;
         if (file !== undefined) found.add(file);
       }
-      return [...found].sort((a, b) => a.order - b.order);
+      return inOrder(found);
     },
     sets: () => [...sets.values()],
     find: (destination) => files.get(destination),
@@ -202,7 +203,7 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
         file.fifo = undefined;
       }
       Object.assign(file, { config, order, isDirty: true, templateProblem: undefined });
-      inOrder = undefined;
+      ordered = undefined;
       file.consumer = bind(file, template);
       if (!staysInSet) join(file);
       dropForeignDebts(setOf(file));
@@ -211,7 +212,7 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
       leave(file);
       files.delete(file.config.destination);
       unread.delete(file);
-      inOrder = undefined;
+      ordered = undefined;
       file.consumer?.close();
       await file.fifo?.close();
     },

@@ -180,6 +180,6 @@ export function isInPlace({ step, files }: FileSet): boolean {
   return files.every(({ config }) => existsSync(config.destination));
 }
 
-export function inOrder(files: readonly ManagedFile[]): ManagedFile[] {
+export function inOrder(files: Iterable<ManagedFile>): ManagedFile[] {
   return [...files].sort((a, b) => a.order - b.order);
 }
