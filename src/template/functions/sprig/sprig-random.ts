@@ -7,7 +7,7 @@ import {
   defineFunction,
   type FunctionTable,
 } from '../../exec/function-table.ts';
-import { decodeText, encodeText, fromBuffer, toBuffer } from '../../text/bytes.ts';
+import { decodeText, encodeText, toBuffer } from '../../text/bytes.ts';
 
 /** What one hash costs, in steps: it takes a tenth of a second. */
 const hashSteps = 50_000;
@@ -37,12 +37,7 @@ export const sprigRandom: FunctionTable = {
     toBuffer(password).copy(key);
     const start = randomBytes(16);
     const cipher = createCipheriv('aes-256-cbc', key, start);
-    return fromBuffer(
-      Buffer.from(
-        Buffer.concat([start, cipher.update(toBuffer(text)), cipher.final()]).toString('base64'),
-        'latin1',
-      ),
-    );
+    return Buffer.concat([start, cipher.update(toBuffer(text)), cipher.final()]).toString('base64');
   }),
 };
 

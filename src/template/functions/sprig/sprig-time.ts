@@ -7,6 +7,7 @@ import { utcTime } from '../go/time/time-layout.ts';
 import { parseTime } from '../go/time/time-parse.ts';
 import { addNanoseconds, isTime, timeOf, timeValue, unixNano, zeroTime } from '../go/time/time-value.ts';
 
+const secondNs = 1_000_000_000n;
 const year = 365n * 24n * 3_600_000_000_000n;
 const spans: readonly (readonly [bigint, string])[] = [
   [year, 'y'],
@@ -14,14 +15,12 @@ const spans: readonly (readonly [bigint, string])[] = [
   [24n * 3_600_000_000_000n, 'd'],
   [3_600_000_000_000n, 'h'],
   [60_000_000_000n, 'm'],
-  [1_000_000_000n, 's'],
+  [secondNs, 's'],
 ];
 
 const mustDateModify = defineFunction(['string', 'time.Time'], 'time.Time', (_context, change, time) =>
   timeValue(addNanoseconds(timeOf(openInterface(time)), parseDuration(change))),
 );
-
-const secondNs = 1_000_000_000n;
 
 export const sprigTime: FunctionTable = {
   sprig_toDate: defineFunction(['string', 'string'], 'time.Time', (_context, layout, text) => {
@@ -41,7 +40,7 @@ export const sprigTime: FunctionTable = {
     String(timeOf(openInterface(time)).unixSeconds),
   ),
   sprig_duration: defineFunction(['any'], 'string', (_context, seconds) =>
-    formatDuration(BigInt.asIntN(64, secondsOf(openInterface(seconds)) * 1_000_000_000n)),
+    formatDuration(BigInt.asIntN(64, secondsOf(openInterface(seconds)) * secondNs)),
   ),
   sprig_durationRound: defineFunction(['any'], 'string', (context, duration) =>
     roundDuration(openInterface(duration), () => unixNano(utcTime(context.host.now()))),
