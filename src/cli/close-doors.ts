@@ -1,7 +1,7 @@
 // The first thing of every command, before a config or a secret is read: nobody may debug it, trace it or get a core of it.
-import { hardenProcess, unblockUserSignal } from '../base/system/harden-process.ts';
+import { hardenProcess, isLockedForDebugger, unblockUserSignal } from '../base/system/harden-process.ts';
 import { reportFailure } from './exit-code.ts';
-import { isLockedForDebugger, refuseOpenDoors } from './run-time-doors.ts';
+import { refuseOpenDoors } from './run-time-doors.ts';
 
 /** A signal that came before our handler may be on its way through Node's own thread for a moment. */
 const settleMs = 20;

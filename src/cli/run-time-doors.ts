@@ -1,6 +1,7 @@
 // What Node would let others do with a process that holds secrets: a debugger, dumps of its memory, keys of its TLS
 // sessions. A command that touches a secret does not start with any of them open.
 import { LatchkeyError } from '../base/errors.ts';
+import { isLockedForDebugger } from '../base/system/harden-process.ts';
 
 /** Commands that touch no secret of anybody: developers may debug those. */
 const harmless = new Set(['dev', 'demo', 'help', 'version', 'generate-config', 'completion', 'migrate']);
@@ -19,11 +20,6 @@ const doors = [
   '--trace-event',
   '--node-snapshot',
 ];
-
-/** Node was told to take no signal that opens one: the first line of the program says so. */
-export function isLockedForDebugger(): boolean {
-  return process.execArgv.includes('--disable-sigusr1');
-}
 
 /** Throws `usage` when one is open, naming it. `command` is the first word of the command line. */
 export function refuseOpenDoors(command: string | undefined, env: NodeJS.ProcessEnv): void {

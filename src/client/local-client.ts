@@ -3,6 +3,7 @@ import { isErrorCode } from '../api/error-codes.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import type { SocketAnswer, SocketRequest } from '../base/system/ask-socket.ts';
 import { errnoOf } from '../base/system/errno.ts';
+import { isLockedForDebugger } from '../base/system/harden-process.ts';
 import { askPlainly } from './ask-plainly.ts';
 
 type PlainAnswer = Pick<SocketAnswer, 'status' | 'body'>;
@@ -40,8 +41,7 @@ export async function getFromAgent(request: { socketPath: string; path: string }
  * a debugger where Node was not told to lock it.
  */
 function mayWaitInKernel(): boolean {
-  const isLocked = process.execArgv.includes('--disable-sigusr1');
-  return isLocked && process.listenerCount('SIGINT') + process.listenerCount('SIGTERM') === 0;
+  return isLockedForDebugger() && process.listenerCount('SIGINT') + process.listenerCount('SIGTERM') === 0;
 }
 
 function acceptedAnswer<Answer extends PlainAnswer>(answer: Answer): Answer {

@@ -29,6 +29,11 @@ export function endWithParent(): void {
   }
 }
 
+/** Node was told to take no signal that opens a debugger's door: the first line of the program says so. */
+export function isLockedForDebugger(): boolean {
+  return process.execArgv.includes('--disable-sigusr1');
+}
+
 /** Node's --disable-sigusr1 blocks the signal: without this, handlers of ours would not get it either. Call it once one is there. */
 export function unblockUserSignal(): void {
   const set = Buffer.alloc(128);
