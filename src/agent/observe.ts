@@ -8,12 +8,12 @@ import type { MetricsRegistry } from '../metrics/registry.ts';
 import { type Entry, entryStates } from '../store/entry.ts';
 import { shownVersion } from '../store/secret-version.ts';
 import type { Store } from '../store/store.ts';
-import type { ProcessObserver } from '../supervise/process-status.ts';
+import type { ProcessObserver, ProcessStatus } from '../supervise/process-status.ts';
 import type { GateObserver } from '../upstream/gate/gate.ts';
 import { version } from '../version.ts';
 import { readinessOf } from './view/readiness-of.ts';
 import { showUpstreams } from './view/status.ts';
-import type { StatusSources } from './view/status-sources.ts';
+import type { FileState, StatusSources } from './view/status-sources.ts';
 
 /** Counts and tells rotations and failures of secrets, by name; a path without a name counts under its path. */
 export function observeStore(
@@ -85,7 +85,9 @@ export function collectGauges(
   metrics.startTimeSeconds.with().set(sources.startedAt / 1000);
   const forgetGone = createForgetting(registry);
   return registry.onRender(() => {
-    forgetGone(namesNow(sources));
+    const files = sources.files();
+    const processes = sources.processes();
+    forgetGone(namesNow(sources, files, processes));
     metrics.residentMemoryBytes.with().set(process.memoryUsage.rss());
     metrics.isReady.with().set(readinessOf(sources).isReady ? 1 : 0);
     metrics.logLevel.with().set(levelNumbers[sources.log().level] ?? 0);
@@ -94,20 +96,22 @@ export function collectGauges(
     metrics.leases.clear();
     for (const { state } of sources.leases()) metrics.leases.with(state).inc();
     metrics.fileUpToDate.clear();
-    for (const { destination, state, drift } of sources.files()) {
+    for (const { destination, state, drift } of files) {
       metrics.fileUpToDate.with(destination).set(state === 'current' && drift?.isOpen !== true ? 1 : 0);
     }
     metrics.processUp.clear();
-    for (const { name, pid } of sources.processes())
-      metrics.processUp.with(name).set(pid === undefined ? 0 : 1);
+    for (const { name, pid } of processes) metrics.processUp.with(name).set(pid === undefined ? 0 : 1);
   });
 }
 
 type Names = Readonly<Record<'name' | 'upstream' | 'destination' | 'process', ReadonlySet<string>>>;
 
 /** All that labels may speak of, by the label. */
-function namesNow(sources: StatusSources): Names {
-  const { names, store } = sources;
+function namesNow(
+  { names, store, upstreams }: StatusSources,
+  files: readonly FileState[],
+  processes: readonly ProcessStatus[],
+): Names {
   const secrets = new Set<string>();
   for (const { config } of names.all())
     for (const name of [config.name, ...config.aliases]) secrets.add(name);
@@ -115,9 +119,9 @@ function namesNow(sources: StatusSources): Names {
     if (names.namesOf(key).length === 0) secrets.add(reference.path);
   return {
     name: secrets,
-    upstream: new Set([...sources.upstreams()].map((upstream) => upstream.status().name)),
-    destination: new Set(sources.files().map(({ destination }) => destination)),
-    process: new Set(sources.processes().map(({ name }) => name)),
+    upstream: new Set([...upstreams()].map((upstream) => upstream.status().name)),
+    destination: new Set(files.map(({ destination }) => destination)),
+    process: new Set(processes.map(({ name }) => name)),
   };
 }
 

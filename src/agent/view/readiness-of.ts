@@ -106,10 +106,10 @@ const unwellStates = ['stale', 'removed', 'denied', 'expired'] as const;
 export function degradedOf(sources: StatusSources): string[] {
   const secrets = Map.groupBy(sources.store.entries(), ({ state }) => state);
   const files = sources.unwellFiles();
-  const sinks = [...sources.upstreams()].flatMap((upstream) => upstream.status().sinks ?? []);
+  const upstreams = [...sources.upstreams()].map((upstream) => upstream.status());
+  const sinks = upstreams.flatMap((upstream) => upstream.sinks ?? []);
   return [
-    ...[...sources.upstreams()]
-      .map((upstream) => upstream.status())
+    ...upstreams
       .filter(({ state, login }) => state !== 'ready' && login?.state === 'logged_in')
       .map(({ name, state }) => `${name} ${state.replaceAll('_', ' ')}`),
     ...unwellStates.flatMap((state) => counted(secrets.get(state)?.length ?? 0, 'secret', state)),
