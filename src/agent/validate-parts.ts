@@ -244,11 +244,7 @@ function parentProblem(path: string, isMade = false): string | undefined {
 
 function folderProblem(folder: string): string | undefined {
   const found = statOf(folder);
-  if (found === undefined) {
-    return existsSync(folder)
-      ? undefined
-      : `the folder ${folder} does not exist; make it, or correct the path`;
-  }
+  if (found === undefined) return `the folder ${folder} does not exist; make it, or correct the path`;
   return found.isDirectory() ? undefined : `${folder} is no folder; correct the path`;
 }
 
@@ -256,8 +252,8 @@ function folderProblem(folder: string): string | undefined {
 function readProblem(path: string | undefined, written: ReadonlySet<string>): string | undefined {
   if (path === undefined || written.has(path)) return undefined;
   const found = statOf(path);
-  if (found?.isDirectory() === true) return `${path} is a folder; name a file in it`;
-  return found === undefined && !existsSync(path) ? `${path} does not exist; correct the path` : undefined;
+  if (found === undefined) return `${path} does not exist; correct the path`;
+  return found.isDirectory() ? `${path} is a folder; name a file in it` : undefined;
 }
 
 /** Folders that are still to be made are looked for when the file is written. */
