@@ -20,13 +20,13 @@ interface MigrateOptions {
 
 /** 0; with --check 1 when the two do not mean the same. */
 export async function runMigrate({ files, check, output, from }: MigrateOptions): Promise<number> {
-  if (configFiles(files).length === 0)
-    throw new LatchkeyError('usage', 'migrate: expected the name of a file, got none');
+  const all = configFiles(files);
+  if (all.length === 0) throw new LatchkeyError('usage', 'migrate: expected the name of a file, got none');
   const target = output === undefined ? undefined : resolve(output);
   if (target !== undefined && existsSync(target)) {
     throw new LatchkeyError('usage', `--output: ${target} is there already`, { remedy: 'name another file' });
   }
-  const { paths, result } = migrationOf(files, from);
+  const { paths, result } = migrationOf(files, all, from);
   if (target === undefined) process.stdout.write(result.yaml);
   else writeNew(target, result.yaml);
   report(result);
@@ -34,8 +34,7 @@ export async function runMigrate({ files, check, output, from }: MigrateOptions)
 }
 
 /** Of a folder each tool reads other files: those of Vault Agent are told by their names, else every one counts. */
-function migrationOf(files: readonly string[], tool: MigrateOptions['from']) {
-  const all = configFiles(files);
+function migrationOf(files: readonly string[], all: readonly string[], tool: MigrateOptions['from']) {
   const named = agentFiles(files).map((path) => resolve(path));
   const read = (paths: readonly string[]) => {
     const texts = paths.map((file) => ({ file, text: readText(file) }));
