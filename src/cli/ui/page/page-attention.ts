@@ -4,10 +4,10 @@ import type { PageHead, PageSecret } from '../page-state.ts';
 
 export interface Host {
   readonly head: PageHead;
-  readonly upstreams: Iterable<UpstreamStatus>;
-  readonly secrets: Iterable<PageSecret>;
-  readonly files: Iterable<FileStatus>;
-  readonly processes: Iterable<ProcessStatus>;
+  readonly upstreams: readonly UpstreamStatus[];
+  readonly secrets: readonly PageSecret[];
+  readonly files: readonly FileStatus[];
+  readonly processes: readonly ProcessStatus[];
 }
 
 const mostLines = 30;
@@ -19,10 +19,10 @@ export function attentionOf(host: Host): string[] {
     if (!lines.has(subject)) lines.set(subject, text);
   };
   const { head } = host;
-  const upstreams = [...host.upstreams].filter(({ state }) => state !== 'ready');
+  const upstreams = host.upstreams.filter(({ state }) => state !== 'ready');
   const away = new Set(upstreams.map(({ name }) => name));
   for (const { name, state, message } of upstreams) {
-    const waiting = [...host.secrets].filter((one) => one.upstream === name && one.error !== null).length;
+    const waiting = host.secrets.filter((one) => one.upstream === name && one.error !== null).length;
     add(
       `upstream ${name}`,
       `${message ?? state.replaceAll('_', ' ')}${waiting === 0 ? '' : ` (${counted(waiting)})`}`,
