@@ -1,6 +1,5 @@
 // The agent's life: started in an order that loses nothing, reloaded as a whole or not at all, ended so that nothing is
 // left behind. What the parts do to each other is in wire.ts.
-
 import { existsSync } from 'node:fs';
 import type { DrillAnswer, DrillKind, RefreshOutcome } from '../api/admin.ts';
 import { headlineOf } from '../api/headline.ts';

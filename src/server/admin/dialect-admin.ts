@@ -13,7 +13,6 @@ import { prefixOf, type Route, routes } from '../../api/routes.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { logLevels } from '../../base/logger.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
-
 import type { ListenerConfig } from '../../config/resolved.ts';
 import { shownVersion } from '../../store/secret-version.ts';
 import { requestIsOver } from '../http/api-error.ts';
