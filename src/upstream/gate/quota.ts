@@ -7,10 +7,10 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { BoundedMap } from '../../base/bounded-map.ts';
 import type { Logger } from '../../base/logger.ts';
 import { orAborted } from '../../base/time/aborted.ts';
-import { backoffDelayMs } from '../../base/time/backoff.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { Priority, Urgency } from '../../store/secret-reading.ts';
 import { givenUp, UpstreamFailure } from './failure.ts';
+import { guessedWaitMs, saidWaitMs, soon, vitalWaitMs } from './limit-wait-policy.ts';
 import { createReserve } from './reserve.ts';
 
 export interface Scope {
@@ -65,7 +65,7 @@ interface Mount {
   hold: Hold | undefined;
   limitedAt: number;
   waitMs: number;
-  /** How often in a row it was refused, whatever path; what was asked for at the same time counts once. */
+  /** How often in a row it was refused, whatever path. Here and below what was asked for at the same time counts once. */
   refusals: number;
   /** Paths without a value that were refused, and when. */
   readonly wanting: Map<string, number>;
@@ -85,16 +85,9 @@ interface Mount {
   trial: Promise<void> | undefined;
 }
 
-const unsaid = { minMs: 1000, maxMs: 60_000 };
 /** Without another 429 for so long the limit is over. */
 const quietMs = 60_000;
 const mostPaths = 10_000;
-/** What the server says may be cut to whole seconds: 0 is not at once. */
-const soon = { minMs: 500, maxMs: 60_000 };
-/** How often it is tried again before the waits grow. */
-const promptTries = 4;
-/** How often what is vital is tried every second or two, since the window may open at any time, before its waits grow too. */
-const vitalTries = 20;
 /** Where the server wants to be left alone for longer, polls do not wait for it in line. */
 const patienceMs = 10_000;
 /** How long after the server's time is over the agent asks at the latest. */
@@ -165,23 +158,6 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
     return mount;
   }
 
-  /** `isPrompt`: of those held back only one asks, or it cannot wait. */
-  function waitMsAfter({ retryAfterMs: told }: UpstreamFailure, row: number, isPrompt: boolean): number {
-    if (told !== undefined && told >= soon.minMs) return told;
-    // A few tries are enough, wherever in the server's window the first one fell.
-    if (isPrompt) return backoffDelayMs(row - promptTries, soon, random);
-    return backoffDelayMs(row, told === undefined ? unsaid : soon, random);
-  }
-
-  function vitalWaitMs(mount: Mount, { retryAfterMs: told }: UpstreamFailure, askedAt: number): number {
-    if (mount.vitalUntil <= askedAt) mount.vitalRefusals = 0;
-    if (mount.vitalRefusals === 0 || askedAt > mount.limitedAt) mount.vitalRefusals += 1;
-    if (told !== undefined && told >= soon.minMs) return told;
-    const row = mount.vitalRefusals;
-    const most = row > vitalTries ? row - vitalTries + promptTries : 2;
-    return backoffDelayMs(Math.min(row - promptTries, most), soon, random);
-  }
-
   function limited(
     { scope, priority, isVital }: QuotaRequest,
     failure: UpstreamFailure,
@@ -191,15 +167,19 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
     const mount = limitedMount(scope, failure, askedAt);
     const before = mount.paths.get(scope.path);
     const failures = (before?.failures ?? 0) + 1;
-    if (mount.refusals === 0 || askedAt > mount.limitedAt) mount.refusals += 1;
+    const another = (count: number) => (count === 0 || askedAt > mount.limitedAt ? count + 1 : count);
+    mount.refusals = another(mount.refusals);
+    if (isVital === true) mount.vitalRefusals = another(mount.vitalUntil > askedAt ? mount.vitalRefusals : 0);
     const isOfMount = mount.hold !== undefined || (mount.paths.size > 0 && before === undefined);
     // Where the mount goes on to answer others, one unlucky path tells nothing of how long the limit lasts.
     const row = isOfMount ? mount.refusals : failures;
+    const said = saidWaitMs(failure);
     const waitMs =
-      isVital === true
-        ? vitalWaitMs(mount, failure, askedAt)
-        : waitMsAfter(failure, row, isOfMount || priority === 'interactive');
-    const isForAll = isVital === true || (failure.retryAfterMs ?? 0) >= soon.minMs;
+      said ??
+      (isVital === true
+        ? vitalWaitMs(mount.vitalRefusals, random)
+        : guessedWaitMs(failure, row, isOfMount || priority === 'interactive', random));
+    const isForAll = isVital === true || said !== undefined;
     const hold = { until: now + waitMs, isForAll, failures, failure };
     mount.paths.set(scope.path, hold);
     if (isOfMount) mount.hold = hold;
