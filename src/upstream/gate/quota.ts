@@ -103,12 +103,7 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
 
   function check({ scope, priority, isVital }: QuotaRequest, mount: Mount): void {
     const now = clock.now();
-    // The limit may be one of the namespace, or of all paths: then what is vital needs the place when the window opens.
-    const isOwed = (one: Mount) =>
-      now < one.vitalUntil && (one === mount || now >= one.vitalUntil - turnMs - earlyMs);
-    const vital = isVital === true ? undefined : mounts.values().find(isOwed);
-    // But whoever holds more than the limit lets be renewed does not keep all others away for good.
-    const first = now - mount.othersAt > quietMs ? undefined : vital && (vital.hold ?? lastOf(vital));
+    const first = isVital === true ? undefined : vitalHold(mount);
     if (first !== undefined)
       throw refuse(scope, priority, mount, { ...first, until: Math.max(first.until, now + soon.minMs) });
     const holds = [mount.paths.get(scope.path), mount.hold].filter((hold) => hold !== undefined);
@@ -124,6 +119,17 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
       if (now - since > 3 * mount.waitMs + quietMs) mount.wanting.delete(path);
     if (mount.wanting.size > 0)
       throw refuse(scope, priority, mount, { ...mount.hold, until: now + mount.waitMs });
+  }
+
+  /** What something vital waits for before all that can be done without. */
+  function vitalHold(mount: Mount): Hold | undefined {
+    const now = clock.now();
+    // But whoever holds more than the limit lets be renewed does not keep all others away for good.
+    if (now - mount.othersAt > quietMs) return undefined;
+    // The limit may be one of the namespace, or of all paths: then what is vital needs the place when the window opens.
+    const isOwed = (one: Mount) =>
+      now < one.vitalUntil && (one === mount || now >= one.vitalUntil - turnMs - earlyMs);
+    return holdOf(mounts.values().find(isOwed));
   }
 
   function refuse({ path }: Scope, priority: Priority, mount: Mount, hold: Hold): UpstreamFailure {
@@ -285,11 +291,10 @@ export function createQuota({ clock, random, logger }: QuotaOptions): Quota {
     const mount = mounts.get(name);
     if (mount !== undefined && now < mount.owedUntil) {
       const isOther = isLimited && !mount.paths.has(other.path);
-      return mount.hold ?? mount.paths.get(path) ?? (isOther ? lastOf(mount) : undefined);
+      return mount.hold ?? mount.paths.get(path) ?? (isOther ? holdOf(mount) : undefined);
     }
     // Both are limited, in different mounts: by a limit of the namespace, or of all paths.
-    const owed = isLimited ? mounts.values().find((one) => now < one.owedUntil) : undefined;
-    return owed && (owed.hold ?? lastOf(owed));
+    return isLimited ? holdOf(mounts.values().find((one) => now < one.owedUntil)) : undefined;
   }
 
   return {
@@ -331,8 +336,9 @@ function isLimit(error: unknown): error is UpstreamFailure {
   return error instanceof UpstreamFailure && error.state === 'rate_limited';
 }
 
-function lastOf({ paths }: Mount): Hold | undefined {
-  return [...paths.values()].at(-1);
+/** Of all of it, else of the path that was limited last. */
+function holdOf(mount: Mount | undefined): Hold | undefined {
+  return mount && (mount.hold ?? [...mount.paths.values()].at(-1));
 }
 
 function leftToAgent({ mount }: Scope): UpstreamFailure {
