@@ -27,14 +27,22 @@ const longWaitMs = 900_000;
 /** Whoever has mended the vault's side need not wait so long; three times in the time that a vault counts is no lock. */
 const askedWaitMs = 300_000;
 
+interface Refused {
+  readonly digest: string;
+  readonly reason: Error;
+  readonly at: number;
+  /** How often in a row. */
+  readonly shown: number;
+  /** It was to be shown again, and was held back. */
+  isAskedFor: boolean;
+}
+
 export function createRefusedCredential(
   { method, mount }: Pick<AuthConfig, 'method' | 'mount'>,
   clock: Pick<Clock, 'now' | 'wall'>,
   memory: RefusalMemory,
 ): RefusedCredential {
-  let last: { readonly digest: string; readonly reason: Error; readonly at: number } | undefined;
-  let shown = 0;
-  let isAskedFor = false;
+  let last: Refused | undefined;
   /** Wall time until when all runs together have shown it often enough. */
   let heldUntil = 0;
   let isRemembered = false;
@@ -64,14 +72,12 @@ export function createRefusedCredential(
       const text = textOf(credentials);
       if (text === undefined || !counted.has(method)) return;
       const digest = digestOf(text);
-      shown = digest === last?.digest ? shown + 1 : 1;
-      last = { digest, reason, at: clock.now() };
-      isAskedFor = false;
+      const shown = digest === last?.digest ? last.shown + 1 : 1;
+      last = { digest, reason, at: clock.now(), shown, isAskedFor: false };
       memory.note(text, [...recent(text), clock.wall()].slice(-mostByAll));
       isRemembered = true;
     },
     accepted() {
-      shown = 0;
       last = undefined;
       heldUntil = 0;
       if (isRemembered) memory.forget();
@@ -81,17 +87,15 @@ export function createRefusedCredential(
       const text = textOf(credentials);
       heldUntil = 0;
       if (text === undefined || !counted.has(method)) return undefined;
-      const isLast = last?.digest === digestOf(text);
-      if (last !== undefined && isLast && shown >= mostShown && clock.now() - last.at < askedWaitMs) {
-        isAskedFor = true;
-        return last.reason;
-      }
-      return heldForAll(text);
+      const isHeld = last !== undefined && last.shown >= mostShown && clock.now() - last.at < askedWaitMs;
+      if (!isHeld || last?.digest !== digestOf(text)) return heldForAll(text);
+      last.isAskedFor = true;
+      return last.reason;
     },
     waitMs() {
       const ofAll = Math.max(0, heldUntil - clock.wall());
-      if (shown < mostShown || last === undefined) return ofAll;
-      return Math.max(ofAll, last.at + (isAskedFor ? askedWaitMs : longWaitMs) - clock.now());
+      if (last === undefined || last.shown < mostShown) return ofAll;
+      return Math.max(ofAll, last.at + (last.isAskedFor ? askedWaitMs : longWaitMs) - clock.now());
     },
   };
 }
