@@ -1,13 +1,17 @@
 // Small files that only the memory of this host holds: in a file system without a disk, so they outlive the agent and not the
 // host, and are on no disk and in no backup. They are ours alone: what anybody else has made, can write or can read is none.
+import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync, statfsSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { errnoOf } from './errno.ts';
 
 /** Of statfs(2): tmpfs and ramfs. */
 const memoryFileSystems: ReadonlySet<number> = new Set([0x01021994, 0x858458f6]);
 
-/** In the order in which they are tried: /run for root, `$XDG_RUNTIME_DIR`, /dev/shm. */
-export function memoryFolders(
+/** Where the file of `scope` may be, in the order in which they are tried: /run for root, `$XDG_RUNTIME_DIR`, /dev/shm. */
+export function memoryPaths(
+  prefix: string,
+  scope: string,
   env: Readonly<Record<string, string | undefined>>,
   folders: readonly string[] = [
     ...(process.getuid?.() === 0 ? ['/run'] : []),
@@ -15,7 +19,9 @@ export function memoryFolders(
     '/dev/shm',
   ],
 ): string[] {
-  return folders.filter(isInMemory);
+  const id = createHash('sha256').update(scope).digest('hex').slice(0, 16);
+  const name = `${prefix}-${process.getuid?.() ?? 0}-${id}`;
+  return folders.filter(isInMemory).map((folder) => join(folder, name));
 }
 
 function isInMemory(folder: string): boolean {

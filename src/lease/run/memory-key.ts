@@ -1,10 +1,9 @@
 // A key that only the memory of this host holds (base/system/host-memory.ts). What is sealed with it cannot be read from a
 // disk, a backup or another host.
-import { createHash, randomBytes } from 'node:crypto';
-import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
 import type { Logger } from '../../base/logger.ts';
 import { errnoOf } from '../../base/system/errno.ts';
-import { createMemoryFile, memoryFolders, readMemoryFile } from '../../base/system/host-memory.ts';
+import { createMemoryFile, memoryPaths, readMemoryFile } from '../../base/system/host-memory.ts';
 
 interface MemoryKeyOptions {
   /** What it seals: each has a key of its own. */
@@ -19,9 +18,7 @@ const keyBytes = 32;
 
 /** Undefined where this host has no such place, or somebody else's file is in it. */
 export function loadMemoryKey({ statePath, folders, env, logger }: MemoryKeyOptions): Buffer | undefined {
-  const id = createHash('sha256').update(statePath).digest('hex').slice(0, 16);
-  for (const folder of memoryFolders(env, folders)) {
-    const path = join(folder, `.latchkey-${process.getuid?.() ?? 0}-${id}`);
+  for (const path of memoryPaths('.latchkey', statePath, env, folders)) {
     try {
       return readKey(path) ?? createKey(path);
     } catch (error) {

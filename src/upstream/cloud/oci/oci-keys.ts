@@ -30,7 +30,7 @@ export async function findOciKey(source: OciKeySource): Promise<OciKey> {
     if (value) return value;
     throw failure(`${path}: the profile ${source.profile} has no ${name}`);
   };
-  const keyFile = inHome(wanted('key_file'), source);
+  const keyFile = wanted('key_file');
   const passphrase = fields.get('pass_phrase') ?? fields.get('passphrase');
   const tokenFile = fields.get('user') ? undefined : fields.get('security_token_file');
   const id = tokenFile

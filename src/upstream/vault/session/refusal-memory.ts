@@ -2,8 +2,7 @@
 // would lock the role with a credential that is shown twice by each. Known again by a slow, salted digest; never on a disk.
 import { createHash, randomBytes, scryptSync, timingSafeEqual } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { createMemoryFile, memoryFolders, readMemoryFile } from '../../../base/system/host-memory.ts';
+import { createMemoryFile, memoryPaths, readMemoryFile } from '../../../base/system/host-memory.ts';
 
 export interface RefusalMemory {
   /** Wall times of its last refusals, by whatever run, oldest first. */
@@ -27,10 +26,9 @@ export function createRefusalMemory(
   env: Readonly<Record<string, string | undefined>>,
   folders?: readonly string[],
 ): RefusalMemory {
-  const name = `.latchkey-refused-${process.getuid?.() ?? 0}-${createHash('sha256').update(scope).digest('hex').slice(0, 16)}`;
   let known: string[] | undefined;
   const paths = (): string[] => {
-    known ??= memoryFolders(env, folders).map((folder) => join(folder, name));
+    known ??= memoryPaths('.latchkey-refused', scope, env, folders);
     return known;
   };
 
