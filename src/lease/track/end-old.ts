@@ -60,7 +60,7 @@ export async function endOld(old: OldCredential, revokeNow: boolean, parts: EndP
     return why === undefined ? fate : { old: 'lives', note: why };
   }
   if (!revokeNow) return { old: 'lives' };
-  return why === undefined ? revokeOld(old, source, parts) : { old: 'lives', note: why };
+  return why === undefined ? revokeOld(old, version, source, parts) : { old: 'lives', note: why };
 }
 
 /** Undefined: it can be revoked. */
@@ -98,13 +98,12 @@ async function endLease(lease: OwnedLease, revokeNow: boolean, parts: EndParts):
 
 async function revokeOld(
   { reference, versions }: OldCredential,
+  answer: SecretAnswer,
   source: ReadableSource,
   parts: EndParts,
 ): Promise<OldFate> {
-  const [version] = versions.values();
-  if (version === undefined) return { old: 'lives' };
   await untilMoved(versions, parts);
-  const failure = await revokeAnswer(source, reference, version, parts);
+  const failure = await revokeAnswer(source, reference, answer, parts);
   for (const [key, { number }] of versions) parts.observer.withdrawn?.(key, number, failure);
   if (failure !== undefined) return { old: 'lives', note: describeError(failure) };
   return { old: 'revoked' };
@@ -145,7 +144,7 @@ async function revokeAnswer(
   const deadline = clock.setTimer(revokeMs, () => giveUp.abort());
   const until = AbortSignal.any([signal, giveUp.signal]);
   const what = { upstream: name, path: reference.path };
-  let failure: unknown;
+  let failure: unknown = signal.aborted ? signal.reason : undefined;
   for (let attempt = 1; attempt <= mostTries && !until.aborted; attempt += 1) {
     try {
       await revocation?.revoke(reference, answer, { signal: until, priority: 'interactive' });

@@ -169,6 +169,20 @@ t.test('a revocation is tried again while upstream is away, and not where it is 
   }
 });
 
+t.test('one that the end of the agent has left is not said to be revoked', async (t) => {
+  const { clock, store, engine, open, asked, withdrawn, close } = withRevocation(() => undefined);
+  const { key } = open('pki/issue/web');
+  engine.start();
+  await clock.advance(second);
+  store.hold('file', key, 1);
+  const rotated = engine.rotate([key], { revokeNow: true });
+  await clock.advance(second);
+  await close();
+  t.match(await rotated, [{ outcome: 'rotated', old: 'lives', note: 'the agent is closing' }]);
+  t.strictSame(asked, []);
+  t.match(withdrawn, [[1, { code: 'aborted' }]]);
+});
+
 t.test('what nothing takes back is said to live, and nothing is asked', async (t) => {
   const { clock, engine, open, during, asked, close } = withRevocation(() => undefined, 'it is signed');
   const { key } = open('pki/issue/web');
