@@ -54,10 +54,8 @@ async function setUp(t: Test): Promise<{ folder: string; vault: TestVault; agent
   const agent = startAgent(t, {
     folder,
     vault,
+    upstream: { events: false },
     config: {
-      upstreams: {
-        vault: { kind: 'vault', address: vault.address, events: false, auth: { method: 'token' } },
-      },
       listeners: [{ unix: join(folder, 'latchkey.sock'), serve: ['secrets', 'vault', 'admin', 'metrics'] }],
       secrets: { app: { path: 'secret/app', refresh: '1h' } },
       audit: { file: join(folder, 'audit.jsonl') },

@@ -15,11 +15,9 @@ async function setUp(t: Test) {
   const agent = startAgent(t, {
     folder,
     vault,
+    // Without events: only `refresh` brings a change.
+    upstream: { events: false },
     config: {
-      upstreams: {
-        // Without events: only `refresh` brings a change.
-        vault: { kind: 'vault', address: vault.address, events: false, auth: { method: 'token' } },
-      },
       secrets: { app: { path: 'secret/app', refresh: '1h' }, gone: { path: 'secret/gone', required: false } },
       files: [
         {

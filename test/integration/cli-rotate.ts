@@ -27,10 +27,8 @@ t.test(
     const agent = startAgent(t, {
       folder,
       vault,
+      upstream: { events: false },
       config: {
-        upstreams: {
-          vault: { kind: 'vault', address: vault.address, events: false, auth: { method: 'token' } },
-        },
         secrets: {
           db: { path: 'database/creds/app', overlap: '1s' },
           app: { path: 'secret/app', refresh: '1h' },

@@ -207,10 +207,8 @@ for (const [index, { what, config, prepare, until, ...rest }] of cases.entries()
     const agent = startAgent(t, {
       folder,
       vault,
+      upstream: { events: false },
       config: {
-        upstreams: {
-          vault: { kind: 'vault', address: vault.address, events: false, auth: { method: 'token' } },
-        },
         secrets: secret,
         ...config?.(scene),
       },

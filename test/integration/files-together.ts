@@ -20,9 +20,9 @@ t.test('secrets that are changed together are taken over together', async (t) =>
   const agent = startAgent(t, {
     folder,
     vault,
+    // Without events each is found by its own poll.
+    upstream: { events: false },
     config: {
-      // Without events each is found by its own poll.
-      upstreams: { vault: { address: vault.address, auth: { method: 'token' }, events: false } },
       secrets: Object.fromEntries(names.map((name) => [name, { path: `secret/${name}`, refresh: '4s' }])),
       files: [
         {

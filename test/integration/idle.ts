@@ -28,10 +28,8 @@ t.test('an agent at rest with 300 files is not woken', { skip: skipReason() }, a
   const agent = startAgent(t, {
     folder,
     vault,
+    upstream: { events: false },
     config: {
-      upstreams: {
-        vault: { kind: 'vault', address: vault.address, events: false, auth: { method: 'token' } },
-      },
       secrets: { app: { path: 'secret/app', refresh: '1h' } },
       files: Array.from({ length: 300 }, (_, index) => ({
         contents: `{{ field "app" "word" }} ${index}`,

@@ -127,8 +127,8 @@ t.test('whatever tells the life of what was issued, it is planned by that', asyn
   const agent = startAgent(t, {
     folder: testFolder(t),
     vault: { address: vault.address, rootToken: 's.token' },
+    upstream: { events: false },
     config: {
-      upstreams: { vault: { address: vault.address, auth: { method: 'token' }, events: false } },
       files: Object.entries(issues).map(([name, { parameters = '"a=b"', isRead }]) => ({
         // One of them fails on what it was given: that asks for no other.
         contents: `{{ with secret "made/${name}"${isRead ? '' : ` ${parameters}`} }}{{ .Data | toJSON }}{{ ${
@@ -185,8 +185,8 @@ t.test('what lives for seconds is made again in time, and no more often', async 
   const agent = startAgent(t, {
     folder: testFolder(t),
     vault: { address: vault.address, rootToken: 's.token' },
+    upstream: { events: false },
     config: {
-      upstreams: { vault: { address: vault.address, auth: { method: 'token' }, events: false } },
       files: [{ contents: contents.join('\n'), destination: 'made' }],
     },
   });
@@ -220,8 +220,8 @@ t.test('a one-time password is read when its period ends, and no more often', as
   const agent = startAgent(t, {
     folder,
     vault: { address: vault.address, rootToken: 's.token' },
+    upstream: { events: false },
     config: {
-      upstreams: { vault: { address: vault.address, auth: { method: 'token' }, events: false } },
       secrets: { code: { path: 'totp/code/app' } },
       files: [{ contents: '{{ field "code" "code" }}', destination: join(folder, 'code'), wait: '0s' }],
     },

@@ -23,10 +23,8 @@ t.test('the level of the log is another at once, and the one of the config again
   const agent = startAgent(t, {
     folder,
     vault,
+    upstream: { events: false },
     config: {
-      upstreams: {
-        vault: { kind: 'vault', address: vault.address, events: false, auth: { method: 'token' } },
-      },
       secrets: { app: { path: 'secret/app', refresh: '1h' } },
       files: [{ contents: '{{ field "app" "word" }}', destination: join(folder, 'app.conf') }],
       log: { level: 'warn', format: 'json', file: join(folder, 'agent.log') },

@@ -1,7 +1,7 @@
 // Why there is no secret is told as it is now: a cause that has gone is not told on until the next try.
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import t from 'tap';
+import { writeAppRole } from '../support/app-role-files.ts';
 import { runProgram, startAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { testFolder } from '../support/test-folder.ts';
@@ -11,7 +11,6 @@ t.setTimeout(120_000);
 
 t.test('a login that is mended while the vault is sealed leaves no word of the refusal', async (t) => {
   const folder = testFolder(t);
-  const at = (name: string): string => join(folder, name);
   const vault = await startDevVault(t);
   const names = ['a', 'b', 'c'];
   for (const name of names) await vault.writeSecret(`secret/${name}`, { word: 'one' });
@@ -19,14 +18,12 @@ t.test('a login that is mended while the vault is sealed leaves no word of the r
     policy: 'path "secret/*" { capabilities = ["read"] }',
   });
   const { roleId, secretId } = await vault.createAppRole('agent', { token_policies: 'reader' });
-  writeFileSync(at('role-id'), roleId, { mode: 0o600 });
-  writeFileSync(at('secret-id'), '00000000-0000-0000-0000-000000000000', { mode: 0o600 });
-  const auth = { method: 'approle', role_id_file: at('role-id'), secret_id_file: at('secret-id') };
+  const auth = writeAppRole(folder, { roleId, secretId: '00000000-0000-0000-0000-000000000000' });
   const agent = startAgent(t, {
     folder,
     vault,
+    upstream: { auth: { ...auth, remove_secret_id_file: false } },
     config: {
-      upstreams: { vault: { address: vault.address, auth: { ...auth, remove_secret_id_file: false } } },
       secrets: Object.fromEntries(names.map((name) => [name, { path: `secret/${name}` }])),
     },
   });
@@ -39,7 +36,7 @@ t.test('a login that is mended while the vault is sealed leaves no word of the r
     JSON.parse((await agent.ask('/status')).text).upstreams[0].state;
 
   vault.vault.seal();
-  writeFileSync(at('secret-id'), secretId);
+  writeFileSync(auth.secret_id_file, secretId);
   await waitFor('the seal is seen', async () => (await stateOf()) === 'sealed', 30_000);
   // The next try of each is up to a minute away.
   for (const name of names) {

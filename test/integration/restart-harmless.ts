@@ -1,9 +1,10 @@
 // A restart changes nothing: twenty starts with the same configuration, real PostgreSQL logins all the while, no new
 // credential, certificate, commit or notification.
 import { createHash } from 'node:crypto';
-import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import t, { type Test } from 'tap';
+import { writeAppRole } from '../support/app-role-files.ts';
 import { startAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault } from '../support/dev-vault.ts';
@@ -35,19 +36,15 @@ async function prepare(
       .map((path) => `path "${path}" { capabilities = ["read", "update", "create", "list"] }`)
       .join('\n'),
   );
-  const { roleId, secretId } = await vault.createAppRole('app', { ...role, token_policies: 'app' });
+  const credentials = await vault.createAppRole('app', { ...role, token_policies: 'app' });
   const folder = testFolder(t);
-  writeFileSync(join(folder, 'role-id'), roleId, { mode: 0o600 });
-  writeFileSync(join(folder, 'secret-id'), secretId, { mode: 0o600 });
   const notified = join(folder, 'notified');
-  const files = { role_id_file: 'role-id', secret_id_file: 'secret-id' };
-  const auth = { method: 'approle', ...files, ...login };
+  const auth = { ...writeAppRole(folder, credentials), ...login };
   const file = (name: string, contents: string) => ({
     ...{ destination: join(folder, name), contents },
     notify: { command: ['sh', '-c', `echo ${name} >> ${notified}`] },
   });
   const config = {
-    upstreams: { vault: { kind: 'vault', address: vault.address, auth } },
     secrets: { db: { path: 'database/creds/app' }, app: { path: 'secret/app' } },
     files: [
       file('db.json', loginContents),
@@ -62,7 +59,7 @@ async function prepare(
       ),
     ],
   };
-  const start = () => startAgent(t, { folder, vault, config });
+  const start = () => startAgent(t, { folder, vault, upstream: { auth }, config });
   const notifications = () =>
     existsSync(notified) ? readFileSync(notified, 'utf8').trim().split('\n').sort() : [];
   return { postgres, vault, database, folder, start, notifications };

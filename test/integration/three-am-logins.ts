@@ -3,6 +3,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import t from 'tap';
+import { writeAppRole } from '../support/app-role-files.ts';
 import { startAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault, type TestVault } from '../support/dev-vault.ts';
@@ -27,15 +28,13 @@ const newSecretId = async (vault: TestVault, more: object = {}): Promise<string>
 const appRole =
   (more: object = {}): NonNullable<Row['auth']> =>
   async (vault, at) => {
-    const { roleId, secretId } = await vault.createAppRole('agent', {
+    const credentials = await vault.createAppRole('agent', {
       token_policies: 'agent',
       token_ttl: '1h',
       // Else the one that is in memory would do.
       secret_id_num_uses: 1,
     });
-    writeFileSync(at('role-id'), roleId, { mode: 0o600 });
-    writeFileSync(at('secret-id'), secretId, { mode: 0o600 });
-    return { method: 'approle', role_id_file: at('role-id'), secret_id_file: at('secret-id'), ...more };
+    return { ...writeAppRole(at('.'), credentials), ...more };
   };
 
 async function giveSecretId({ vault, write }: Night): Promise<void> {

@@ -17,7 +17,8 @@ async function start(t: Test, config: Record<string, unknown>, upstream: Record<
   const agent = startAgent(t, {
     folder: testFolder(t),
     vault: { address: vault.address, rootToken: '' },
-    config: { upstreams: { vault: { address: vault.address, auth: approle, ...upstream } }, ...config },
+    upstream: { auth: approle, ...upstream },
+    config,
   });
   return { vault, agent };
 }

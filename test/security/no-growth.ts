@@ -50,8 +50,8 @@ t.test('memory stays flat', { timeout: 240_000 + count }, async (t) => {
   const agent = startAgent(t, {
     folder,
     vault: { address: vault.address, rootToken: 'the-agents-own-token' },
+    upstream: { budget },
     config: {
-      upstreams: { vault: { address: vault.address, auth: { method: 'token' }, budget } },
       secrets: { app: { path: 'secret/data/app' } },
       listeners: [{ unix: socketPath, serve: ['secrets', 'admin', 'vault'] }],
       log: { level: 'warn', file: join(folder, 'agent.log') },

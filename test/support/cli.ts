@@ -110,6 +110,8 @@ export interface TestAgent extends RunningProgram {
 interface AgentSetup {
   folder: string;
   vault: { address: string; rootToken: string };
+  /** Of the upstream, where it is another than the one that is filled in: with a token, and events. */
+  upstream?: Record<string, unknown>;
   /** The rest of the config; upstream, socket, log and state folder are filled in where it does not say. */
   config: Record<string, unknown>;
   env?: Record<string, string>;
@@ -127,7 +129,9 @@ export function startAgent(t: Test, setup: AgentSetup): TestAgent {
   writeFileSync(
     configPath,
     JSON.stringify({
-      upstreams: { vault: { kind: 'vault', address: vault.address, auth: { method: 'token' } } },
+      upstreams: {
+        vault: { kind: 'vault', address: vault.address, auth: { method: 'token' }, ...setup.upstream },
+      },
       listeners: [{ unix: socket, serve: ['secrets', 'admin', 'metrics'] }],
       log: { level: 'debug', format: 'json', file: logPath },
       state_dir: join(folder, 'state'),

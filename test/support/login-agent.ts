@@ -1,7 +1,7 @@
 // An agent that itself logs in by AppRole, and writes a database credential for programs that log in with it.
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { writeAppRole } from './app-role-files.ts';
 import { startAgent, type TestAgent } from './cli.ts';
 import type { ServedVault } from './served-vault.ts';
 import { testFolder } from './test-folder.ts';
@@ -22,17 +22,14 @@ export async function startLoginAgent(
   { policy, role, config = {} }: { policy: string; role: object; config?: object },
 ): Promise<LoginAgent> {
   await vault.writePolicy('app', policy);
-  const { roleId, secretId } = await vault.createAppRole('app', { ...role, token_policies: 'app' });
+  const credentials = await vault.createAppRole('app', { ...role, token_policies: 'app' });
   const folder = testFolder(t);
-  writeFileSync(join(folder, 'role-id'), roleId, { mode: 0o600 });
-  writeFileSync(join(folder, 'secret-id'), secretId, { mode: 0o600 });
-  const auth = { method: 'approle', role_id_file: 'role-id', secret_id_file: 'secret-id' };
   const loginFile = join(folder, 'database.json');
   const agent = startAgent(t, {
     folder,
     vault,
+    upstream: { auth: writeAppRole(folder, credentials) },
     config: {
-      upstreams: { vault: { kind: 'vault', address: vault.address, auth } },
       secrets: { db: { path: 'database/creds/app' } },
       files: [{ contents: loginContents, destination: loginFile }],
       ...config,

@@ -118,8 +118,8 @@ async function begin(t: Test, row: Row): Promise<Night | undefined> {
     folder,
     vault,
     env: { VAULT_TOKEN: token, ...row.env?.(at) },
+    upstream: { events: false, auth },
     config: {
-      upstreams: { vault: { address: vault.address, events: false, auth } },
       secrets: { app: { path: 'secret/app', refresh: '300ms' }, ...secrets },
       files: [{ contents: word, destination: at('other') }, ...files],
       ...more,
