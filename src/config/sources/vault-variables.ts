@@ -3,6 +3,7 @@
 import type { Path } from '../problems.ts';
 import type { Draft } from './draft.ts';
 import { formatMs, parseSeconds } from './hcl/duration.ts';
+import { goBoolean } from './hcl/go-boolean.ts';
 import type { Origin, Report } from './hcl/report.ts';
 
 export interface ClientVariables {
@@ -15,19 +16,18 @@ export interface ClientVariables {
 }
 
 const defaultTimeoutMs = 60_000;
-const flagText = /^(?:1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/;
 
 export function variableOrigin(name: string): Origin {
   return { file: `$${name}`, position: undefined, name: '' };
 }
 
-/** As Go reads one; undefined where it is empty. A problem where it is neither true nor false. */
+/** Undefined where it is empty. A problem where it is neither true nor false. */
 function flagOf(name: string, { report, variable }: ClientVariables): boolean | undefined {
   const text = variable(name);
   if (text === undefined || text === '') return undefined;
-  if (flagText.test(text)) return /^[1tT]/.test(text);
-  report.problem(variableOrigin(name), 'expected true or false');
-  return undefined;
+  const flag = goBoolean(text);
+  if (flag === undefined) report.problem(variableOrigin(name), 'expected true or false');
+  return flag;
 }
 
 export function draftClientVariables(variables: ClientVariables): void {

@@ -1,5 +1,6 @@
 // The proxy that stands between the agent and a server, and which of them the environment of other tools names.
 import { BlockList, isIP } from 'node:net';
+import { isLoopback } from '../../base/system/local-address.ts';
 import type { Place, Problems } from '../problems.ts';
 
 export interface ProxyConfig {
@@ -71,7 +72,7 @@ function withScheme(text: string): string {
 function isDirect(server: URL, list: string): boolean {
   const host = server.hostname.replace(/^\[|\]$/g, '').toLowerCase();
   const port = server.port || (server.protocol === 'https:' ? '443' : '80');
-  if (host === 'localhost' || isWithin(host, '127.0.0.0/8') || host === '::1') return true;
+  if (host === 'localhost' || isLoopback(host)) return true;
   return list.split(',').some((entry) => isNamed(host, port, entry.trim().toLowerCase()));
 }
 

@@ -9,6 +9,7 @@ import type { DraftContext } from '../draft.ts';
 import { draftProxy } from '../draft-proxy.ts';
 import type { Said } from '../hcl/block.ts';
 import { formatMs } from '../hcl/duration.ts';
+import { goBoolean } from '../hcl/go-boolean.ts';
 import type { Origin, Report } from '../hcl/report.ts';
 import { draftClientVariables, variableOrigin } from '../vault-variables.ts';
 import type { SaidExec } from './read-template.ts';
@@ -169,7 +170,7 @@ function draftEnvironmentOf(
   set('CONSUL_HTTP_SSL', String(isTlsWanted(consul?.ssl)));
   set('CONSUL_HTTP_SSL_VERIFY', String(consul?.ssl?.verify?.value ?? true));
   set('VAULT_ADDR', said(vault?.address)?.value ?? env['VAULT_ADDR']);
-  const isVerified = vault?.ssl?.verify?.value ?? !/^(?:1|t|true)$/i.test(env['VAULT_SKIP_VERIFY'] ?? '');
+  const isVerified = vault?.ssl?.verify?.value ?? goBoolean(env['VAULT_SKIP_VERIFY'] ?? '') !== true;
   if (!isVerified) set('VAULT_SKIP_VERIFY', 'true');
   set('VAULT_CLIENT_CERT', vault?.ssl?.cert?.value);
   set('VAULT_CLIENT_KEY', vault?.ssl?.key?.value);

@@ -1,6 +1,7 @@
 // A block of an HCL file read key by key, each with the type that its reader wants. What does not fit becomes a problem at
 // its place in the file, under the file's own names; the keys that nobody asked for are told in the end.
 import { parseSeconds } from './duration.ts';
+import { goBoolean } from './go-boolean.ts';
 import { type HclItem, type HclKey, type HclLiteral, type HclNode, itemsNamed, sameName } from './node.ts';
 import { integerOf, numberOf } from './number.ts';
 import type { Origin, Report } from './report.ts';
@@ -180,12 +181,10 @@ function textOf({ type, text }: HclLiteral): string | undefined {
   return type === 'string' || type === 'heredoc' || type === 'number' ? text : undefined;
 }
 
-export function looseBoolean(node: HclLiteral): boolean | undefined {
+function looseBoolean(node: HclLiteral): boolean | undefined {
   if (node.type === 'bool') return node.text === 'true';
   if (node.type === 'number' || node.type === 'float') return numberOf(node) !== 0;
-  if (node.text === '') return false;
-  if (/^(?:1|t|T|TRUE|true|True)$/.test(node.text)) return true;
-  return /^(?:0|f|F|FALSE|false|False)$/.test(node.text) ? false : undefined;
+  return node.text === '' ? false : goBoolean(node.text);
 }
 
 export function describeNode(node: HclNode): string {

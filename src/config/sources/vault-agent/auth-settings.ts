@@ -2,8 +2,9 @@
 import { resolve } from 'node:path';
 import type { Path } from '../../problems.ts';
 import type { Draft } from '../draft.ts';
-import { looseBoolean, type Said } from '../hcl/block.ts';
+import type { Said } from '../hcl/block.ts';
 import { parseSeconds } from '../hcl/duration.ts';
+import { goBoolean } from '../hcl/go-boolean.ts';
 import { sameName } from '../hcl/node.ts';
 import type { Origin, Report } from '../hcl/report.ts';
 import type { MapTree } from '../hcl/tree.ts';
@@ -63,11 +64,7 @@ export function settingsOf(
     },
     flag: (key) =>
       read(key, 'true or false', (value) =>
-        typeof value === 'string'
-          ? looseBoolean({ kind: 'literal', type: 'string', text: value, position: { line: 0, column: 0 } })
-          : typeof value === 'number'
-            ? value !== 0
-            : value,
+        typeof value === 'string' && value !== '' ? goBoolean(value) : Boolean(value),
       ),
     duration: (key) =>
       read(key, 'a duration such as "30s" or a number of seconds', (value) =>

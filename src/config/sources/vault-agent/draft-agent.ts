@@ -8,6 +8,7 @@ import type { DraftContext } from '../draft.ts';
 import { draftProxy } from '../draft-proxy.ts';
 import type { Said } from '../hcl/block.ts';
 import { formatMs } from '../hcl/duration.ts';
+import { goBoolean } from '../hcl/go-boolean.ts';
 import type { Origin } from '../hcl/report.ts';
 import { draftClientVariables, variableOrigin } from '../vault-variables.ts';
 import { draftAutoAuth } from './draft-auth.ts';
@@ -98,7 +99,7 @@ function draftVault({ vault, autoAuth }: SaidAgent, context: DraftContext): void
 /** A variable that is set counts, and says false where it is empty. */
 function isUnverified(vault: SaidVault | undefined, env: DraftContext['env']): boolean {
   const skip = variableOf(env, 'VAULT_SKIP_VERIFY');
-  return skip === undefined ? vault?.tlsSkipVerify?.value === true : /^(?:1|t|true)$/i.test(skip);
+  return skip === undefined ? vault?.tlsSkipVerify?.value === true : goBoolean(skip) === true;
 }
 
 function addressOf(vault: SaidVault | undefined, env: DraftContext['env']): string {
