@@ -1,6 +1,6 @@
 // Logins that fail at three in the morning, row by row: see three-am.ts for what every row must show. Each breaks the token
 // in use, so that the agent logs in again; nothing new comes from the vault meanwhile, and what is there goes on being served.
-import { rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import t from 'tap';
 import { writeAppRole } from '../support/app-role-files.ts';
@@ -37,8 +37,10 @@ const appRole =
     return { ...writeAppRole(at('.'), credentials), ...more };
   };
 
-async function giveSecretId({ vault, write }: Night): Promise<void> {
-  write('secret-id', await newSecretId(vault));
+/** In one step: written in place, it may be seen empty, which is a try and a line of its own. */
+async function giveSecretId({ vault, at }: Night): Promise<void> {
+  writeFileSync(at('next-id'), await newSecretId(vault), { mode: 0o600 });
+  renameSync(at('next-id'), at('secret-id'));
 }
 
 // That the file changed may be heard after the login that has read it: one more try, and one more line.
