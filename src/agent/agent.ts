@@ -51,6 +51,8 @@ export interface AgentOptions {
   log: LogSink;
   /** False: it is there for one program only, beside the host's agent; neither config nor templates are watched (default true). */
   canReload?: boolean;
+  /** Secrets that nothing of this config uses are not obtained (default false). */
+  obtainsUsedOnly?: boolean;
   /** False: another agent has the folder of the state, and this one writes no files (default true). */
   hasState?: boolean;
 }
@@ -78,13 +80,13 @@ export interface Agent {
 
 export async function createAgent(options: AgentOptions): Promise<Agent> {
   await loadKinds(options.config.upstreams);
-  const { env, log, hasState = true } = options;
+  const { env, log, hasState = true, obtainsUsedOnly = false } = options;
   const logger: Logger = log.logger;
   const surroundings = { clock: createSystemClock(), random: Math.random, logger, env };
   const { clock } = surroundings;
   const startedAt = clock.wall();
   const state = hasState ? await claimStateFolder({ config: options.config, logger }) : noStateFolder;
-  const core = wireCore(options.config, surroundings, { stateFolder: state.path });
+  const core = wireCore(options.config, surroundings, { stateFolder: state.path, obtainsUsedOnly });
   const kept = keepStateFolder({
     ...{ state, clock, config: options.config, logger },
     onRenewed: core.engine.remember,
@@ -228,7 +230,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       const [problem] = await serving.server.start();
       if (problem !== undefined) throw problem;
       core.engine.start();
-      core.upstreams.start();
+      core.startUpstreams();
       core.files.start();
       core.supervisor.start();
       collectGauges(core.registry, core.metrics, sources);

@@ -20,7 +20,8 @@ export interface UpstreamTable {
    * closed once `isUsed` says that nothing of them is used. The others stay, with their new limits.
    */
   prepare(configs: readonly UpstreamConfig[], onSwapped: () => void): Prepared;
-  start(): void;
+  /** Each once; `names`: those alone, the others when they are named. */
+  start(names?: Iterable<string>): void;
   /** Another where what the upstream of this name gave may mean nothing any more: another server, login or namespace. */
   originOf(name: string): string;
   /**
@@ -58,6 +59,7 @@ interface RemainingLease {
 interface Member {
   config: UpstreamConfig;
   upstream: SecretSource;
+  isStarted: boolean;
   /** Of its leases it goes on to tell. */
   stopListening(): void;
 }
@@ -101,6 +103,7 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
     return {
       config,
       upstream,
+      isStarted: false,
       stopListening() {
         for (const stop of stops) stop();
       },
@@ -138,6 +141,12 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
       );
   }
 
+  function startOnce(member: Member | undefined): void {
+    if (member === undefined || member.isStarted) return;
+    member.isStarted = true;
+    member.upstream.start();
+  }
+
   for (const config of options.configs) members.set(config.name, build(config));
 
   return {
@@ -165,7 +174,7 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
           for (const update of updates) update();
           const gone = [...members.values()].filter((member) => next.get(member.config.name) !== member);
           members = next;
-          if (isStarted) for (const { upstream } of built) upstream.start();
+          if (isStarted) built.forEach(startOnce);
           onSwapped();
           for (const member of gone) void retire(member, !next.has(member.config.name));
         },
@@ -178,9 +187,9 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
         },
       };
     },
-    start() {
+    start(names) {
       isStarted = true;
-      for (const { upstream } of members.values()) upstream.start();
+      for (const name of names ?? members.keys()) startOnce(members.get(name));
     },
     originOf(name) {
       const config = Object.entries(members.get(name)?.config ?? {}).filter(([key]) => !limitKeys.has(key));

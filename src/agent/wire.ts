@@ -14,7 +14,7 @@ import { type Changes, createChangePoint } from '../base/time/until.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import { watchChangedTogether } from '../content/changed-together.ts';
 import { type ConsumerIndex, createConsumerIndex } from '../content/consumer-index.ts';
-import { createNameTable, type NameTable } from '../content/name-table.ts';
+import { createNameTable, followUsedNames, type NameTable } from '../content/name-table.ts';
 import { createProcessEnvironments, type ProcessEnvironments } from '../content/process-environment.ts';
 import { createDependencyResolver, type ResolveDependency } from '../content/resolve-dependency.ts';
 import { createTemplateCompiler, type TemplateCompiler } from '../content/template-compiler.ts';
@@ -48,8 +48,10 @@ export interface Surroundings {
 interface WireOptions {
   /** Undefined: there is none, and nothing is known or kept beyond this run. */
   readonly stateFolder: string | undefined;
-  /** Secrets that no file uses are not asked for, and the state file is left to the agent that it belongs to. */
+  /** Nothing stays: the state file is left to the agent that it belongs to. */
   isOneShot?: boolean;
+  /** Secrets that no template asks for are not obtained, and upstreams that nothing is asked of see no login (default false). */
+  obtainsUsedOnly?: boolean;
   /** Told what is logged of a template that most likely is mistaken. */
   onTemplateWarning?: (message: string) => void;
 }
@@ -59,6 +61,8 @@ export interface Core {
   readonly names: NameTable;
   readonly upstreams: UpstreamTable;
   readonly engine: LeaseEngine;
+  /** All, or each when something is asked of it; after the engine. */
+  startUpstreams(): void;
   readonly index: ConsumerIndex;
   /** By the rules of `template` in force. */
   compiler(): TemplateCompiler;
@@ -87,7 +91,7 @@ export interface Core {
 export function wireCore(
   config: ResolvedConfig,
   surroundings: Surroundings,
-  { stateFolder, isOneShot = false, onTemplateWarning }: WireOptions,
+  { stateFolder, isOneShot = false, obtainsUsedOnly = false, onTemplateWarning }: WireOptions,
 ): Core {
   const { clock, random, logger, env } = surroundings;
   const registry = createMetricsRegistry();
@@ -193,7 +197,8 @@ export function wireCore(
     ...(stateFolder === undefined ? {} : { stateFolder }),
     isOneShot,
   });
-  const names = createNameTable({ store, secrets: isOneShot ? [] : config.secrets });
+  const { secrets } = config;
+  const names = (obtainsUsedOnly ? followUsedNames : createNameTable)({ store, secrets });
   observeStore(store, { names, metrics, logger });
   watchChangedTogether({ store, index, clock, lookAgain: (keys) => engine.lookAgain(keys) });
   store.listen({ opened: news.tell, closed: news.tell, changed: news.tell, updated: news.tell });
@@ -203,6 +208,10 @@ export function wireCore(
     names,
     upstreams,
     engine,
+    startUpstreams() {
+      if (!obtainsUsedOnly) upstreams.start();
+      else startUsed({ config, store, upstreams, engine });
+    },
     index,
     compiler: () => compiler,
     compilerOf,
@@ -223,6 +232,22 @@ export function wireCore(
       resolver = resolverOf(next);
     },
   };
+}
+
+/** Those with token sinks, those that the last run left something of, and each that an entry is opened of. */
+function startUsed({
+  config,
+  store,
+  upstreams,
+  engine,
+}: Pick<Core, 'store' | 'upstreams' | 'engine'> & { config: ResolvedConfig }): void {
+  store.listen({ opened: ({ reference }) => upstreams.start([reference.upstream]) });
+  upstreams.start([
+    ...config.upstreams.flatMap((one) => ('sinks' in one && one.sinks.length > 0 ? [one.name] : [])),
+    ...Array.from(engine.leases(), ({ upstream }) => upstream),
+    ...[...upstreams.byName()].flatMap(([name, { login }]) => (login?.handOn() === undefined ? [] : [name])),
+    ...Array.from(store.entries(), ({ reference }) => reference.upstream),
+  ]);
 }
 
 export interface Serving {

@@ -1,5 +1,5 @@
 // The names of the config's `secrets` and the store's entries behind them. A name keeps its entry open for as long as
-// the config has it.
+// the config has it; where only what is used is obtained, a name is there while something else keeps its entry open.
 import { isDeepStrictEqual } from 'node:util';
 import type { SecretConfig } from '../config/resolved.ts';
 import type { Entry } from '../store/entry.ts';
@@ -76,6 +76,37 @@ export function createNameTable(options: { store: Store; secrets: readonly Secre
       all = [];
       byKey.clear();
     },
+  };
+}
+
+/** Opens nothing itself. Its config stays, so that it is not to be reconciled. */
+export function followUsedNames({
+  store,
+  secrets,
+}: {
+  store: Store;
+  secrets: readonly SecretConfig[];
+}): NameTable {
+  const byKey = Map.groupBy(secrets, (config) => resolveSecret(config).key);
+  const open = new Map<string, NamedSecret>();
+  const aliases = aliasesOf(secrets);
+  const stop = store.listen({
+    opened(entry) {
+      for (const config of byKey.get(entry.key) ?? []) open.set(config.name, { config, entry });
+    },
+    closed(entry) {
+      for (const { name } of byKey.get(entry.key) ?? []) open.delete(name);
+    },
+  });
+  return {
+    find: (name) => open.get(name),
+    nameOf: (alias) => aliases.get(alias) ?? alias,
+    all: () => [...open.values()],
+    namesOf: (key) => (byKey.get(key) ?? []).map(({ name }) => name),
+    reconcile() {
+      throw new Error('names that follow their use stay as they are');
+    },
+    close: stop,
   };
 }
 

@@ -90,10 +90,11 @@ async function withCore<T>(
   const core = wireCore({ ...config, processes: [] }, surroundings, {
     stateFolder: state.path,
     isOneShot: true,
+    obtainsUsedOnly: true,
     onTemplateWarning: (message) => warnings.push(`warning: ${message}`),
   });
   core.engine.start();
-  core.upstreams.start();
+  core.startUpstreams();
   try {
     return await work(core, options.signal, warnings);
   } finally {

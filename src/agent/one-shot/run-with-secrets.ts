@@ -2,7 +2,7 @@
 // agent's signals, and its end is the agent's end.
 import { LatchkeyError } from '../../base/errors.ts';
 import type { LogSink } from '../../base/logger.ts';
-import type { ProcessConfig, ResolvedConfig } from '../../config/resolved.ts';
+import type { ListenerConfig, ProcessConfig, ResolvedConfig } from '../../config/resolved.ts';
 import type { EnvironmentSource } from '../../content/environment-source.ts';
 import { findProgram, NoProgramError } from '../../supervise/launch/launcher.ts';
 import { type RunChildOptions, type RunningChild, runChild } from '../../supervise/launch/run-child.ts';
@@ -41,7 +41,10 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
   // One program, not the host's: the others run under the agent, and would run twice.
   const config = { ...place.config, processes: [] };
   const { configPaths } = options;
-  const agent = await createAgent({ ...place, config, configPaths, env, log, canReload: false });
+  const agent = await createAgent({
+    ...{ ...place, config, configPaths, env, log, canReload: false },
+    obtainsUsedOnly: !config.listeners.some(servesNames),
+  });
   let child: RunningChild | undefined;
   for (const { name } of place.config.processes) agent.core.supervisor.attach(name, () => undefined);
   agent.core.supervisor.attach(program.name, (signal) => child?.process.signal(signal));
@@ -65,6 +68,11 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
     // No next start would take its leases over.
     await agent.close({ isHasty: false, revokes: 'leases' });
   }
+}
+
+/** Whoever it serves may ask for any name of the config. */
+function servesNames({ serve }: ListenerConfig): boolean {
+  return serve.some((dialect) => dialect !== 'metrics');
 }
 
 /** Told before anything is asked for; with a PATH of its own only the start can tell. */
