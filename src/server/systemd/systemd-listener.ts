@@ -29,7 +29,6 @@ interface SystemdListenerOptions extends BindContext {
 /** Of one credential and of all of a unit (systemd.exec(5)). */
 const maxCredentialBytes = 1024 * 1024;
 const refusalLine = 'latchkey: refused, see the audit file\n';
-const refusal = Buffer.alloc(maxCredentialBytes + 4096, refusalLine);
 /** A unit that starts with the host may be earlier than the login at the vault. */
 const waitForSecretMs = 30_000;
 const idleTimeoutMs = 60_000;
@@ -92,7 +91,7 @@ export function createSystemdListener(options: SystemdListenerOptions): Listener
     });
     socket.setTimeout(isFull ? lingerMs : idleTimeoutMs, () => socket.destroy());
     socket.resume();
-    if (isFull) socket.end(refusal);
+    if (isFull) socket.end(refusal());
     else serve(socket, peer);
   }
 
@@ -211,7 +210,7 @@ export function createSystemdListener(options: SystemdListenerOptions): Listener
         recorded(failure: LatchkeyError | undefined) {
           const bytes = failure === undefined ? deliver?.() : undefined;
           metrics.requests.with('systemd', String(failure === undefined ? outcome.status : 503)).inc();
-          socket.end(bytes ?? refusal);
+          socket.end(bytes ?? refusal());
         },
       },
     );
@@ -262,6 +261,14 @@ export function findCredential(id: string, isName: (name: string) => boolean): C
     if (isName(name)) return { name, field: id.slice(dot + 1) };
   }
   return { name: id, field: undefined };
+}
+
+let refusalBytes: Buffer | undefined;
+
+/** Made when it is needed: few hosts refuse a unit, and none needs a megabyte for it until then. */
+function refusal(): Buffer {
+  refusalBytes ??= Buffer.alloc(maxCredentialBytes + 4096, refusalLine);
+  return refusalBytes;
 }
 
 function credentialBytes(
