@@ -2,7 +2,7 @@
 
 import { type ErrorCode, LatchkeyError } from '../base/errors.ts';
 import type { Clock, Timer } from '../base/time/clock.ts';
-import { type Changes, until } from '../base/time/until.ts';
+import { anyChange, type Changes, until } from '../base/time/until.ts';
 import type { MissingValue } from '../content/environment-source.ts';
 import type { Refusals } from '../files/view/render-once.ts';
 import type { SourceStateName } from '../upstream/source-state.ts';
@@ -94,12 +94,6 @@ export async function untilInPlace(
   options: { readonly changes: Changes; readonly signal: AbortSignal; look(): readonly MissingValue[] },
 ): Promise<void> {
   const { changes, signal, look } = options;
-  const either: Changes = (listener) => {
-    const stops = [changes(listener), core.changes(listener)];
-    return () => {
-      for (const stop of stops) stop();
-    };
-  };
   const isInPlace = (): boolean => {
     const missing = look();
     for (const { key, name, reason, code } of missing) {
@@ -108,7 +102,7 @@ export async function untilInPlace(
     }
     return missing.length === 0;
   };
-  await until(either, isInPlace, signal).catch((error: unknown) => {
+  await until(anyChange(changes, core.changes), isInPlace, signal).catch((error: unknown) => {
     throw signal.aborted ? notInTime(look()) : error;
   });
 }

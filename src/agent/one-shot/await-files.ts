@@ -1,5 +1,6 @@
 // A process that is signalled when a file changes reads that file, so it is not started before the file is there.
 
+import { anyChange, type Changes } from '../../base/time/until.ts';
 import type { EnvironmentSource } from '../../content/environment-source.ts';
 import type { FilePipeline } from '../../files/file-pipeline.ts';
 import type { Store } from '../../store/store.ts';
@@ -24,6 +25,11 @@ export function awaitFiles(
     return file;
   }
 
+  const whileAwaited: Changes = (listener) =>
+    anyChange(files.listen, (each) => store.listen({ updated: each }))(() => {
+      if (!isOpen) listener();
+    });
+
   return {
     ...source,
     current: () => (awaited() === undefined ? source.current() : undefined),
@@ -34,14 +40,6 @@ export function awaitFiles(
         ? missing
         : [...missing, { key: '', name: file, reason: 'the file is not there yet' }];
     },
-    onChange(listener) {
-      const stir = () => {
-        if (!isOpen) listener();
-      };
-      const stops = [source.onChange(listener), files.listen(stir), store.listen({ updated: stir })];
-      return () => {
-        for (const stop of stops) stop();
-      };
-    },
+    onChange: anyChange(source.onChange, whileAwaited),
   };
 }

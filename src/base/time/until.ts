@@ -4,6 +4,16 @@ import { LatchkeyError } from '../errors.ts';
 /** Calls the listener at each change, until what it returned is called. */
 export type Changes = (listener: () => void) => () => void;
 
+/** The changes of all of these. */
+export function anyChange(...all: readonly Changes[]): Changes {
+  return (listener) => {
+    const stops = all.map((changes) => changes(listener));
+    return () => {
+      for (const stop of stops) stop();
+    };
+  };
+}
+
 /**
  * Resolves as soon as `isDone`: it is asked at once, again when something has changed since it was asked, and for the
  * last time when the signal is aborted. Rejects `aborted` then.

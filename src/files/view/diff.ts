@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { describeError } from '../../base/errors.ts';
 import { readEntry } from '../../base/paths/controlled-file.ts';
 import { standardStreamOf } from '../../base/paths/special-file.ts';
-import { until } from '../../base/time/until.ts';
+import { anyChange, until } from '../../base/time/until.ts';
 import { makeUpOnce, simulateAll } from '../../content/simulate.ts';
 import { type Execution, type MissingDependency, valuesOf } from '../../content/template-consumer.ts';
 import { readTemplate } from '../../content/template-loader.ts';
@@ -19,7 +19,7 @@ import type { ManagedFile } from '../file-set.ts';
 import { outputsOf } from '../outputs-of.ts';
 import { missingWords } from './file-status.ts';
 import { lineDiff } from './line-diff.ts';
-import { isKnownNotToCome, type Refusals } from './render-once.ts';
+import { changesOf, isKnownNotToCome, type Refusals } from './render-once.ts';
 
 export interface FileDiff {
   readonly destination: string;
@@ -68,12 +68,7 @@ async function executeAll(
   const executions = new Map<ManagedFile, Execution | Error>();
   // Patience that has ended is an answer too: what came until then is shown.
   await until(
-    (listener) => {
-      const stops = [refusals.changes(listener), store.listen({ changed: listener, updated: listener })];
-      return () => {
-        for (const stop of stops) stop();
-      };
-    },
+    anyChange(refusals.changes, changesOf(store)),
     async () => {
       for (const file of files) executions.set(file, await executeFile(file, register));
       return [...executions.values()].every((execution) => isDecided(execution, refusals));

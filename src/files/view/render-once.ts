@@ -1,6 +1,6 @@
 // For one-shot use: waits until each file is current, has failed, or waits for what is known not to come.
 import type { ErrorCode } from '../../base/errors.ts';
-import { type Changes, nextChange, until } from '../../base/time/until.ts';
+import { anyChange, type Changes, nextChange, until } from '../../base/time/until.ts';
 import type { MissingDependency } from '../../content/template-consumer.ts';
 import type { Store } from '../../store/store.ts';
 import type { FileRegister } from '../file-register.ts';
@@ -37,16 +37,7 @@ interface WatchOptions {
 /** Resolves early with what there is when the signal is aborted. */
 export async function watchUntilRendered(options: WatchOptions): Promise<RenderResult[]> {
   const { register, store, idle, changes, signal, refusals } = options;
-  const listen: Changes = (listener) => {
-    const stops = [
-      changes(listener),
-      refusals.changes(listener),
-      store.listen({ changed: listener, updated: listener }),
-    ];
-    return () => {
-      for (const stop of stops) stop();
-    };
-  };
+  const listen = anyChange(changes, refusals.changes, changesOf(store));
   const isRendered = async (): Promise<boolean> => {
     await Promise.race([idle(), nextChange(listen, signal).catch(() => undefined)]);
     return register.files().every((file) => isDecided(file, register.setOf(file), refusals));
@@ -55,6 +46,10 @@ export async function watchUntilRendered(options: WatchOptions): Promise<RenderR
     if (!signal.aborted) throw error;
   });
   return register.files().map((file) => resultOf(file, register.setOf(file)));
+}
+
+export function changesOf(store: Store): Changes {
+  return (listener) => store.listen({ changed: listener, updated: listener });
 }
 
 function isDecided(file: ManagedFile, set: FileSet, refusals: Refusals): boolean {
