@@ -2,9 +2,8 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { LatchkeyError } from '../base/errors.ts';
-import type { Logger } from '../base/logger.ts';
 import type { Prepared } from '../base/prepared.ts';
-import type { Clock } from '../base/time/clock.ts';
+import type { Surroundings } from '../base/surroundings.ts';
 import type { UpstreamConfig } from '../config/upstreams/kinds.ts';
 import type { GateObserver } from '../upstream/gate/gate.ts';
 import { createSource } from '../upstream/kinds.ts';
@@ -37,10 +36,7 @@ export interface UpstreamTable {
 
 export interface UpstreamTableOptions {
   configs: readonly UpstreamConfig[];
-  clock: Clock;
-  random: () => number;
-  logger: Logger;
-  env: NodeJS.ProcessEnv;
+  surroundings: Surroundings;
   /** Hears every upstream, with its name. */
   listenerOf(name: string): SourceListener;
   /** Counts what an upstream is asked; absent: nobody does. */
@@ -74,19 +70,16 @@ const closeDeadlineMs = 10_000;
 export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTable {
   let members = new Map<string, Member>();
   const retired = new Set<SecretSource>();
+  const { logger } = options.surroundings;
   const lifetime = new AbortController();
   let isStarted = false;
   const failure = Promise.withResolvers<LatchkeyError>();
   const never = new AbortController().signal;
 
   function build(config: UpstreamConfig, predecessor?: SecretSource): Member {
-    const { clock, random, logger, env } = options;
     const upstream = createSource({
+      ...options.surroundings,
       config,
-      clock,
-      random,
-      logger,
-      env,
       observer: options.observerOf?.(config.name),
       predecessor,
     });
@@ -117,7 +110,7 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
     await upstream.retire();
     const { name } = upstream;
     if (options.isUsed(upstream)) {
-      options.logger.info({ upstream: name }, 'the upstream as it was stays until its leases are gone');
+      logger.info({ upstream: name }, 'the upstream as it was stays until its leases are gone');
     }
     try {
       await options.untilUnused(upstream, lifetime.signal);
@@ -127,7 +120,7 @@ export function createUpstreamTable(options: UpstreamTableOptions): UpstreamTabl
     }
     await upstream.close({ revokeToken: isRemoved, signal: AbortSignal.timeout(closeDeadlineMs) });
     retired.delete(upstream);
-    options.logger.info({ upstream: name }, 'the upstream as it was is closed');
+    logger.info({ upstream: name }, 'the upstream as it was is closed');
   }
 
   /** One of another name (it is renamed, or one is added beside it): what its login has used up serves both. */

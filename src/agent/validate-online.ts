@@ -3,7 +3,7 @@
 
 import { describeError, type ErrorCode, errorCode, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { createSystemClock } from '../base/time/clock.ts';
+import { systemSurroundings } from '../base/surroundings.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import { mayMint, type UpstreamConfig } from '../config/upstreams/kinds.ts';
 import { type Reference, referenceKey } from '../store/reference.ts';
@@ -81,11 +81,8 @@ async function checkUpstream(
     return found;
   }
   const source = createSource({
+    ...systemSurroundings(options.logger, options.env),
     config: harmless(config),
-    clock: createSystemClock(),
-    random: Math.random,
-    logger: options.logger,
-    env: options.env,
   });
   try {
     await loggedIn(source, options.signal);

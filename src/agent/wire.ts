@@ -5,11 +5,10 @@ import { createPeerReader } from '../access/peer-reader.ts';
 import { createAuditLog } from '../audit/audit-log.ts';
 import { createLedger, type Ledger } from '../audit/ledger.ts';
 import { createSwitchableAudit, type SwitchableAudit } from '../audit/switchable-audit.ts';
-import type { Logger } from '../base/logger.ts';
 import type { SecretValue } from '../base/secret-value.ts';
+import type { Surroundings } from '../base/surroundings.ts';
 import { accountIds } from '../base/system/accounts.ts';
 import { processStartTime } from '../base/system/process-identity.ts';
-import type { Clock } from '../base/time/clock.ts';
 import { type Changes, createChangePoint } from '../base/time/until.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import { watchChangedTogether } from '../content/changed-together.ts';
@@ -35,15 +34,6 @@ import { awaitFiles } from './one-shot/await-files.ts';
 import { createTimeline, type Timeline } from './timeline/timeline.ts';
 import { createUpstreamTable, type UpstreamTable } from './upstream-table.ts';
 import { createValuesInUse } from './view/values-in-use.ts';
-
-/** What the agent takes from the world around it. */
-export interface Surroundings {
-  clock: Clock;
-  /** Numbers in [0, 1). */
-  random: () => number;
-  logger: Logger;
-  env: NodeJS.ProcessEnv;
-}
 
 interface WireOptions {
   /** Undefined: there is none, and nothing is known or kept beyond this run. */
@@ -105,10 +95,7 @@ export function wireCore(
   const told = new Map<string, SourceStatus>();
   const upstreams = createUpstreamTable({
     configs: config.upstreams,
-    clock,
-    random,
-    logger,
-    env,
+    surroundings,
     listenerOf: (name) => ({
       status(now) {
         const before = told.get(name);
@@ -166,12 +153,9 @@ export function wireCore(
       return () => awaitFiles(bind(), config.name, { files, store });
     };
   const supervisor = createSupervisor({
+    ...surroundings,
     processes: config.processes,
     environmentOf: environmentsBy(),
-    clock,
-    random,
-    logger,
-    env,
     valuesInUse,
     observer: { ...observeProcesses(metrics), changed: news.tell },
   });

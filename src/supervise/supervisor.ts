@@ -1,11 +1,10 @@
 // All supervised processes by name: starts them, stops them, and brings them in line with a new config.
 import { isDeepStrictEqual } from 'node:util';
 import { describeError, LatchkeyError } from '../base/errors.ts';
-import type { Logger } from '../base/logger.ts';
 import type { Prepared } from '../base/prepared.ts';
 import type { SecretValue } from '../base/secret-value.ts';
+import type { Surroundings } from '../base/surroundings.ts';
 import { probeSetpriv } from '../base/system/setpriv.ts';
-import type { Clock } from '../base/time/clock.ts';
 import type { ProcessConfig } from '../config/resolved.ts';
 import type { EnvironmentSource, Variables } from '../content/environment-source.ts';
 import { createCommandRunner } from './launch/command-runner.ts';
@@ -13,16 +12,10 @@ import { planStart } from './launch/start-process.ts';
 import type { ProcessObserver, ProcessStatus } from './process-status.ts';
 import { createSupervisedProcess, type SupervisedProcess } from './supervised-process.ts';
 
-export interface SupervisorOptions {
+export interface SupervisorOptions extends Surroundings {
   readonly processes: readonly ProcessConfig[];
   /** May reject: a template that cannot be parsed. What it gives begins to ask for the values when it is called. */
   readonly environmentOf: (config: ProcessConfig) => Promise<() => EnvironmentSource>;
-  readonly clock: Clock;
-  /** Numbers in [0, 1). */
-  readonly random: () => number;
-  readonly logger: Logger;
-  /** The agent's own environment. */
-  readonly env: Readonly<NodeJS.ProcessEnv>;
   /** Values, beside the variables of a process, that must not be seen in output that goes to the log. */
   readonly valuesInUse: () => readonly SecretValue[];
   readonly observer?: ProcessObserver;

@@ -3,10 +3,9 @@
 
 import type { AwsSecretQuery } from '../base/aws-secret-query.ts';
 import type { ForwardedAnswer, ForwardedRequest } from '../base/forwarded.ts';
-import type { Logger } from '../base/logger.ts';
 import type { SecretValue } from '../base/secret-value.ts';
+import type { Surroundings } from '../base/surroundings.ts';
 import type { JsonObject } from '../base/text/json.ts';
-import type { Clock } from '../base/time/clock.ts';
 import type { UpstreamConfig, UpstreamKind } from '../config/upstreams/kinds.ts';
 import type { Reference } from '../store/reference.ts';
 import type { ReadableSource, RequestOptions } from '../store/secret-reading.ts';
@@ -144,13 +143,8 @@ export interface SecretSource extends ReadableSource {
 }
 
 /** What every kind is built from. */
-export interface SourceOptions<Config> {
+export interface SourceOptions<Config> extends Surroundings {
   readonly config: Config;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Numbers in [0, 1). */
-  readonly random: () => number;
-  readonly env: Readonly<Record<string, string | undefined>>;
   /** Told of every request; absent: nobody counts. */
   readonly observer?: GateObserver | undefined;
   /** The one whose place it takes: what was used up to log in there (a secret id) may serve here too. */

@@ -3,7 +3,7 @@
 
 import type { ErrorCode } from '../../base/errors.ts';
 import type { LogSink } from '../../base/logger.ts';
-import { createSystemClock } from '../../base/time/clock.ts';
+import { systemSurroundings } from '../../base/surroundings.ts';
 import type { ResolvedConfig } from '../../config/resolved.ts';
 import type { FileDiff } from '../../files/view/diff.ts';
 import type { RenderResult } from '../../files/view/render-once.ts';
@@ -84,10 +84,9 @@ async function withCore<T>(
   work: (core: Core, signal: AbortSignal, warnings: readonly string[]) => Promise<T>,
 ): Promise<T> {
   const { config, log, env } = options;
-  const surroundings = { clock: createSystemClock(), random: Math.random, logger: log.logger, env };
   const warnings: string[] = [];
   await loadKinds(config.upstreams);
-  const core = wireCore({ ...config, processes: [] }, surroundings, {
+  const core = wireCore({ ...config, processes: [] }, systemSurroundings(log.logger, env), {
     stateFolder: state.path,
     isOneShot: true,
     obtainsUsedOnly: true,

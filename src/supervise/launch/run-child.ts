@@ -1,9 +1,9 @@
 // `latchkey run -- CMD`: one program in the foreground of the agent, with its signals passed on and its exit code passed back.
 import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
-import type { Logger } from '../../base/logger.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
-import type { Clock, Timer } from '../../base/time/clock.ts';
+import type { Surroundings } from '../../base/surroundings.ts';
+import type { Timer } from '../../base/time/clock.ts';
 import type { ProcessConfig } from '../../config/resolved.ts';
 import type { EnvironmentSource } from '../../content/environment-source.ts';
 import type { ProcessObserver } from '../process-status.ts';
@@ -13,15 +13,10 @@ import { createCommandRunner } from './command-runner.ts';
 import { isOther } from './launcher.ts';
 import type { StartTools } from './start-process.ts';
 
-export interface RunChildOptions {
+export interface RunChildOptions extends Surroundings {
   /** `restart` says whether it is started again; for a run as a shell does it, `never`. */
   readonly config: ProcessConfig;
   readonly source: EnvironmentSource;
-  readonly clock: Clock;
-  /** Numbers in [0, 1). */
-  readonly random: () => number;
-  readonly logger: Logger;
-  readonly env: Readonly<NodeJS.ProcessEnv>;
   readonly valuesInUse: () => readonly SecretValue[];
   readonly observer?: ProcessObserver;
   /** Where masked lines of `output: log` go; default: to the log. */

@@ -1,0 +1,17 @@
+// What every part takes from the world around it, so that tests can give it another.
+import type { Logger } from './logger.ts';
+import { type Clock, createSystemClock } from './time/clock.ts';
+
+export interface Surroundings {
+  readonly clock: Clock;
+  /** Numbers in [0, 1). */
+  readonly random: () => number;
+  readonly logger: Logger;
+  /** The agent's own environment. */
+  readonly env: Readonly<NodeJS.ProcessEnv>;
+}
+
+/** Those of this host. */
+export function systemSurroundings(logger: Logger, env: Surroundings['env']): Surroundings {
+  return { clock: createSystemClock(), random: Math.random, logger, env };
+}
