@@ -82,7 +82,7 @@ function partsOf({ before, next, core, serving, log, locks }: ReloadOptions): {
   hasOtherTemplate(): boolean;
 } {
   let isTemplateOther = false;
-  const compiler = core.compilerOf(next);
+  const compiler = core.rules.compilerOf(next);
   const namesAreOther: Section[] = ['secrets', 'upstreams'];
   const parts: Prepare[] = [
     () => mustStay(before, next),
@@ -91,8 +91,8 @@ function partsOf({ before, next, core, serving, log, locks }: ReloadOptions): {
     () => serving?.audit.prepare(next.audit) ?? nothing,
     // Also when the rules are the same: users and groups that they name may be others by now.
     () => committing(() => serving?.access.replace(next.access)),
-    () => committing(() => core.setResolver(next)),
-    (has) => committing(() => has('templates') && core.setCompiler(compiler)),
+    () => committing(() => core.rules.setResolver(next)),
+    (has) => committing(() => has('templates') && core.rules.setCompiler(compiler)),
     async (has) => {
       const compile = has('templates') ? compiler.compile : undefined;
       const prepared = await core.files.prepare(next.files, { force: has(...namesAreOther), compile });

@@ -8,17 +8,14 @@ import { createSystemClock } from '../base/time/clock.ts';
 import type { FileConfig, ProcessConfig, ResolvedConfig } from '../config/resolved.ts';
 import { commandOf, type UpstreamConfig } from '../config/upstreams/kinds.ts';
 import { variableText } from '../content/process-environment.ts';
-import {
-  createDependencyResolver,
-  type ResolveDependency,
-  resolveSecret,
-} from '../content/resolve-dependency.ts';
+import { type ResolveDependency, resolveSecret } from '../content/resolve-dependency.ts';
 import { createTemplateCompiler, type TemplateCompiler } from '../content/template-compiler.ts';
 import type { ExecutableTemplate } from '../content/template-consumer.ts';
 import { loadTemplate } from '../content/template-loader.ts';
 import { findProgram } from '../supervise/launch/launcher.ts';
 import type { Dependency, LookupAnswer } from '../template/exec/lookup.ts';
 import { loadKinds } from '../upstream/kinds.ts';
+import { resolverOf } from './template-rules.ts';
 import type { Wanted } from './validate-online.ts';
 
 interface ValidateOptions {
@@ -44,11 +41,7 @@ export async function validateParts(
     isStrict: true,
     onWarning,
   });
-  const [only, ...others] = config.upstreams;
-  const resolve = createDependencyResolver({
-    secrets: config.secrets,
-    defaultUpstream: others.length === 0 ? only?.name : undefined,
-  });
+  const resolve = resolverOf(config);
   for (const secret of config.secrets) {
     onWanted({ place: `secrets.${secret.name}`, reference: resolveSecret(secret).reference });
   }

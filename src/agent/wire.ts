@@ -15,12 +15,11 @@ import { watchChangedTogether } from '../content/changed-together.ts';
 import { type ConsumerIndex, createConsumerIndex } from '../content/consumer-index.ts';
 import { createNameTable, followUsedNames, type NameTable } from '../content/name-table.ts';
 import { createProcessEnvironments, type ProcessEnvironments } from '../content/process-environment.ts';
-import { createDependencyResolver, type ResolveDependency } from '../content/resolve-dependency.ts';
-import { createTemplateCompiler, type TemplateCompiler } from '../content/template-compiler.ts';
+import type { TemplateCompiler } from '../content/template-compiler.ts';
 import { createFilePipeline, type FilePipeline } from '../files/file-pipeline.ts';
 import { createLeaseEngine, type LeaseEngine, type LeaseEngineOptions } from '../lease/lease-engine.ts';
 import { loadMemoryKey } from '../lease/run/memory-key.ts';
-import { createStateFile, type StateFile } from '../lease/run/state-file.ts';
+import { createStateFile } from '../lease/run/state-file.ts';
 import { type AgentMetrics, defineAgentMetrics } from '../metrics/agent-metrics.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../metrics/registry.ts';
 import type { AgentView } from '../server/agent-view.ts';
@@ -28,9 +27,10 @@ import { createServer, type LocalServer } from '../server/server.ts';
 import { createStore, type Store } from '../store/store.ts';
 import { createCommandRunner } from '../supervise/launch/command-runner.ts';
 import { createSupervisor, type Supervisor, type SupervisorOptions } from '../supervise/supervisor.ts';
-import type { SourceStatus } from '../upstream/secret-source.ts';
+import type { SourceListener, SourceStatus } from '../upstream/secret-source.ts';
 import { observeFiles, observeProcesses, observeStore, observeUpstream } from './observe.ts';
 import { awaitFiles } from './one-shot/await-files.ts';
+import { createTemplateRules, type TemplateRules } from './template-rules.ts';
 import { createTimeline, type Timeline } from './timeline/timeline.ts';
 import { createUpstreamTable, type UpstreamTable } from './upstream-table.ts';
 import { createValuesInUse } from './view/values-in-use.ts';
@@ -54,10 +54,7 @@ export interface Core {
   /** All, or each when something is asked of it; after the engine. */
   startUpstreams(): void;
   readonly index: ConsumerIndex;
-  /** By the rules of `template` in force. */
-  compiler(): TemplateCompiler;
-  compilerOf(config: Pick<ResolvedConfig, 'templates'>): TemplateCompiler;
-  setCompiler(next: TemplateCompiler): void;
+  readonly rules: TemplateRules;
   /** Variables whose templates are parsed by this compiler, or by the one in force. */
   environmentsBy(compiler?: TemplateCompiler): SupervisorOptions['environmentOf'];
   readonly supervisor: Supervisor;
@@ -73,8 +70,6 @@ export interface Core {
   readonly changes: Changes;
   /** Why the state file could not be written the last time. */
   stateFailure(): string | undefined;
-  /** Names and paths of templates mean something else from now on. */
-  setResolver(config: ResolvedConfig): void;
 }
 
 /** Secrets, and what they are turned into: all but the serving. Nothing is started. */
@@ -88,36 +83,19 @@ export function wireCore(
   const metrics = defineAgentMetrics(registry);
   const store = createStore({ clock });
   const index = createConsumerIndex({ store });
-  let resolver = resolverOf(config);
-  const resolve: ResolveDependency = (dependency, upstream) => resolver(dependency, upstream);
-
+  const rules = createTemplateRules(config, surroundings, onTemplateWarning);
+  const { resolve } = rules;
   const news = createChangePoint();
-  const told = new Map<string, SourceStatus>();
   const upstreams = createUpstreamTable({
     configs: config.upstreams,
     surroundings,
-    listenerOf: (name) => ({
-      status(now) {
-        const before = told.get(name);
-        told.set(name, now);
-        if (now.state === 'ready' && before?.state !== 'ready') engine.upstreamRecovered(name);
-        if (before !== undefined && before.message !== now.message) engine.upstreamFailing(name);
-        news.tell();
-      },
-      changedUpstream: (path) => engine.changedUpstream(name, path),
-      leasesEnd: (leaseIds, at) => engine.leasesEnd(name, leaseIds, at),
-    }),
+    listenerOf: listenersFor(() => engine, news.tell),
     observerOf: (name) => observeUpstream(name, metrics),
     isUsed: (upstream) => engine.isUsed(upstream),
     untilUnused: (upstream, signal) => engine.untilUnused(upstream, signal),
   });
-  let stateFile: StateFile | undefined;
-  function rememberedIn(statePath: string): Pick<LeaseEngineOptions, 'stateFile' | 'handOver'> {
-    const key = loadMemoryKey({ statePath, env, logger });
-    stateFile = createStateFile({ path: statePath, logger, clock });
-    return { stateFile, handOver: key && { key, originOf: upstreams.originOf } };
-  }
-
+  const memory =
+    isOneShot || stateFolder === undefined ? undefined : memoryIn(stateFolder, surroundings, upstreams);
   const timeline = createTimeline({
     store,
     clock,
@@ -131,25 +109,14 @@ export function wireCore(
     random,
     logger,
     namesOf: (key) => names.namesOf(key),
-    ...(isOneShot || stateFolder === undefined ? {} : rememberedIn(join(stateFolder, 'leases.json'))),
+    ...memory,
   });
-  const compilerOf = ({ templates }: Pick<ResolvedConfig, 'templates'>): TemplateCompiler =>
-    createTemplateCompiler({
-      templates,
-      env,
-      clock,
-      onWarning(message) {
-        logger.warn({ event: 'template.warned' }, message);
-        onTemplateWarning?.(message);
-      },
-    });
-  let compiler = compilerOf(config);
   const valuesInUse = createValuesInUse(store);
   const environments = createProcessEnvironments({ store, index, resolve });
   const environmentsBy =
     (templates?: TemplateCompiler): SupervisorOptions['environmentOf'] =>
     async (config) => {
-      const bind = await environments.prepare(config, templates ?? compiler);
+      const bind = await environments.prepare(config, templates ?? rules.compiler());
       return () => awaitFiles(bind(), config.name, { files, store });
     };
   const supervisor = createSupervisor({
@@ -164,7 +131,7 @@ export function wireCore(
     store,
     index,
     resolve,
-    compile: (file, text) => compiler.compile(file, text),
+    compile: (file, text) => rules.compiler().compile(file, text),
     clock,
     random,
     logger,
@@ -197,11 +164,7 @@ export function wireCore(
       else startUsed({ config, store, upstreams, engine });
     },
     index,
-    compiler: () => compiler,
-    compilerOf,
-    setCompiler(next) {
-      compiler = next;
-    },
+    rules,
     environmentsBy,
     supervisor,
     environments,
@@ -211,10 +174,7 @@ export function wireCore(
     registry,
     metrics,
     changes: news.changes,
-    stateFailure: () => stateFile?.failure(),
-    setResolver(next) {
-      resolver = resolverOf(next);
-    },
+    stateFailure: () => memory?.stateFile.failure(),
   };
 }
 
@@ -232,6 +192,33 @@ function startUsed({
     ...[...upstreams.byName()].flatMap(([name, { login }]) => (login?.handOn() === undefined ? [] : [name])),
     ...Array.from(store.entries(), ({ reference }) => reference.upstream),
   ]);
+}
+
+/** What is known of the runs before, and told to the next. */
+function memoryIn(stateFolder: string, surroundings: Surroundings, { originOf }: UpstreamTable) {
+  const { env, logger, clock } = surroundings;
+  const path = join(stateFolder, 'leases.json');
+  const key = loadMemoryKey({ statePath: path, env, logger });
+  return {
+    stateFile: createStateFile({ path, logger, clock }),
+    handOver: key && { key, originOf },
+  } satisfies Pick<LeaseEngineOptions, 'stateFile' | 'handOver'>;
+}
+
+/** What the engine makes of what an upstream of this name tells, whichever source stands for it now. */
+function listenersFor(engine: () => LeaseEngine, tell: () => void): (name: string) => SourceListener {
+  const told = new Map<string, SourceStatus>();
+  return (name) => ({
+    status(now) {
+      const before = told.get(name);
+      told.set(name, now);
+      if (now.state === 'ready' && before?.state !== 'ready') engine().upstreamRecovered(name);
+      if (before !== undefined && before.message !== now.message) engine().upstreamFailing(name);
+      tell();
+    },
+    changedUpstream: (path) => engine().changedUpstream(name, path),
+    leasesEnd: (leaseIds, at) => engine().leasesEnd(name, leaseIds, at),
+  });
 }
 
 export interface Serving {
@@ -274,13 +261,4 @@ export async function wireServing(
     listeners,
   });
   return { server, access, audit, ledger };
-}
-
-function resolverOf(config: ResolvedConfig): ResolveDependency {
-  const [only, ...others] = config.upstreams;
-  return createDependencyResolver({
-    secrets: config.secrets,
-    refreshMs: config.templates.refreshMs,
-    defaultUpstream: others.length === 0 ? only?.name : undefined,
-  });
 }

@@ -51,7 +51,7 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
   try {
     await agent.start();
     await untilFilesAreThere(agent, options.signal);
-    const source = (await agent.core.environments.prepare(program, agent.core.compiler()))();
+    const source = (await agent.core.environments.prepare(program, agent.core.rules.compiler()))();
     try {
       await untilInPlace(agent.core, {
         changes: source.onChange,
