@@ -1,15 +1,12 @@
 // The agent's life: started in an order that loses nothing, reloaded as a whole or not at all, ended so that nothing is
 // left behind. What the parts do to each other is in wire.ts.
-import { existsSync } from 'node:fs';
 import type { DrillAnswer, DrillKind, RefreshOutcome } from '../api/admin.ts';
-import { headlineOf } from '../api/headline.ts';
 import type { AgentStatus } from '../api/status.ts';
 import { createSilentAudit } from '../audit/audit-log.ts';
 import type { LatchkeyError } from '../base/errors.ts';
 import type { Logger, LogSink } from '../base/logger.ts';
 import { systemSurroundings } from '../base/surroundings.ts';
 import { hardenProcess } from '../base/system/harden-process.ts';
-import { printable } from '../base/text/printable.ts';
 import type { Clock } from '../base/time/clock.ts';
 import type { LoadOptions } from '../config/load.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
@@ -24,18 +21,17 @@ import { createDestinationLocks } from './host/destination-locks.ts';
 import { keepStateFolder } from './host/keep-state-folder.ts';
 import { createLogLevel } from './host/log-level.ts';
 import { createMetricsPush } from './host/push-metrics.ts';
-import { createServiceNotifier, type ServiceNotifier } from './host/sd-notify.ts';
 import { claimStateFolder, noStateFolder } from './host/state-folder.ts';
 import { startMemoryTrim } from './host/trim-memory.ts';
 import { createLiveConfig } from './live-config.ts';
 import { collectGauges } from './observe.ts';
-import { type ReadinessWatch, watchReadiness } from './readiness.ts';
 import type { ReloadSummary } from './reload.ts';
+import { createServiceReport } from './service-report.ts';
 import { longestStopMs, stopDeadlines } from './stop-policy.ts';
 import { createVaultAccess } from './vault-access.ts';
 import { drillConsumers } from './view/drill-consumers.ts';
 import { explainSubject, nearestSubject } from './view/explain-subject.ts';
-import { degradedOf, type Readiness, readinessOf } from './view/readiness-of.ts';
+import { readinessOf } from './view/readiness-of.ts';
 import { statusOf } from './view/status.ts';
 import type { StatusSources } from './view/status-sources.ts';
 import { stepEventOf, timelineOf } from './view/timeline-view.ts';
@@ -94,13 +90,9 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   });
   const locks = createDestinationLocks(env);
   let serving: Serving | undefined;
-  let notifier: ServiceNotifier | undefined;
-  /** Until then systemd waits for the start, and a reload is not the end of it. */
-  let hasBeenReady = false;
   let reaper: Reaper | undefined;
   let stopTrimming: (() => void) | undefined;
   const metricsPush = createMetricsPush({ ...core, clock, logger, startedAt });
-  let readiness: ReadinessWatch | undefined;
   const noAudit = createSilentAudit();
   const quit = Promise.withResolvers<{ revoke: boolean }>();
   const logLevel = createLogLevel({ log, clock, configured: () => live.now().log.level });
@@ -110,13 +102,13 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     locks,
     clock,
     serving: () => serving,
-    tellService: (message) => void (hasBeenReady && notifier?.send(message)),
+    tellService: (message) => service.tellReload(message),
     async onReloaded(config) {
       logLevel.reloaded();
       metricsPush.set(config.telemetry.otlp);
       await verify();
     },
-    onEnd: () => readiness?.look(),
+    onEnd: () => service.look(),
   });
 
   const sources: StatusSources = {
@@ -136,6 +128,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     troubles: () => troublesOf({ kept, core, log }),
     log: logLevel.status,
   };
+  const service = createServiceReport(core, sources, surroundings);
 
   async function refresh(
     names?: readonly string[],
@@ -156,30 +149,6 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     const { key } = findEntry(core, name);
     const consumers = await drillConsumers(core, serving?.ledger, { key, ...request });
     return { name, kind: request.kind, consumers };
-  }
-
-  /** Tells systemd READY=1 once everything is in place for the first time, not before. */
-  function tellWhenReady(): void {
-    let wasReady: boolean | undefined;
-    let told: string | undefined;
-    const look = (): void => {
-      const now = readinessOf(sources);
-      const { isReady, missing } = now;
-      const status = printable(serviceStatus(now, () => degradedOf(sources), live.status().reloadError));
-      hasBeenReady ||= isReady || isHeldByNobody(core);
-      if (status !== told) notifier?.send(hasBeenReady ? `READY=1\nSTATUS=${status}` : `STATUS=${status}`);
-      told = status;
-      if (isReady === wasReady) return;
-      if (wasReady === undefined || isReady) logger.info({ missing }, isReady ? 'ready' : 'not ready yet');
-      else logger.warn({ missing }, 'not ready any more');
-      wasReady = isReady;
-    };
-    readiness = watchReadiness({
-      changes: core.changes,
-      clock,
-      isBusy: () => core.files.isBusy(),
-      look,
-    });
   }
 
   const view: AgentView = {
@@ -222,7 +191,6 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     quitting: quit.promise,
     async start() {
       if (!hardenProcess()) logger.warn({}, 'core files and tracing cannot be switched off here');
-      notifier = createServiceNotifier({ env, logger });
       reaper = startReaper({ clock, logger });
       // Nor must one that would write what another writes; what comes for one program only may.
       if (hasState) await locks.prepare(live.now().files.map(({ destination }) => destination)).commit();
@@ -237,9 +205,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       collectGauges(core.registry, core.metrics, sources);
       metricsPush.set(live.now().telemetry.otlp);
       live.watch();
-      tellWhenReady();
+      service.start();
       stopTrimming = startMemoryTrim(clock, core.changes, serving.server.onConnections);
-      notifier.startWatchdog();
     },
     status: () => statusOf(sources),
     refresh,
@@ -248,8 +215,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       const deadlines = stopDeadlines(isHasty, live.now());
       if (revokes === undefined) tellLostLogins(core, logger);
       // Children have the time that the config gives them, whatever the unit gives the agent.
-      notifier?.send(`STOPPING=1\nEXTEND_TIMEOUT_USEC=${longestStopMs(deadlines) * 1000}`);
-      readiness?.close();
+      service.stopping(longestStopMs(deadlines));
       stopTrimming?.();
       logLevel.close();
       metricsPush.close();
@@ -272,7 +238,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       await core.upstreams.close({ leases: core.engine.leases(), logins, signal });
       core.index.close();
       serving?.audit.close();
-      notifier?.close();
+      service.close();
       reaper?.close();
       locks.close();
       kept.release();
@@ -288,29 +254,4 @@ function tellLostLogins({ engine }: Core, logger: Logger): void {
       'the next start cannot log in with what was used up: give it a new credential before',
     );
   }
-}
-
-/**
- * An upstream that is away at boot must not hold back what is ordered after the agent, if all its files are there from
- * before: it starts with them, and is told when they change.
- */
-function isHeldByNobody({ files, upstreams }: Core): boolean {
-  const isAway = [...upstreams.byName().values()].some((one) => !beginning.has(one.status().state));
-  if (!isAway) return false;
-  const all = files.status();
-  return all.length > 0 && all.every(({ destination }) => existsSync(destination));
-}
-
-const beginning: ReadonlySet<string> = new Set(['starting', 'logging_in', 'ready']);
-
-/** One line for `systemctl status`. */
-function serviceStatus(
-  { isReady, missing }: Readiness,
-  degraded: () => string[],
-  reloadError?: string,
-): string {
-  const waits = `waits for ${missing.length}: ${missing[0] ?? ''}`;
-  const text = isReady ? headlineOf({ ready: true, degraded: degraded() }) : waits;
-  if (reloadError === undefined) return text;
-  return `${text}; the config before the one on disk is in force: ${reloadError.split('\n')[0]}`;
 }
