@@ -85,10 +85,9 @@ export interface AgentView {
   livesOn(): { readonly name: string; readonly why: string }[];
   /** Begins the agent's orderly end. */
   quit(options?: { revoke: boolean }): void;
-  /** GetSecretValue of AWS, by any id. Absent: there is no such upstream. */
-  awsSecret?(upstream: string, query: AwsSecretQuery, signal: AbortSignal): Promise<JsonObject>;
+  /** GetSecretValue of AWS, by any id; rejects `internal` where there is no such upstream. */
+  awsSecret(upstream: string, query: AwsSecretQuery, signal: AbortSignal): Promise<JsonObject>;
   /** Passes a request of the Vault dialect on to the upstream that serves it. */
   forward(request: ForwardedRequest): Promise<ForwardedAnswer>;
-  /** Absent: the Vault dialect keeps nothing and passes all on. */
-  readonly vault?: VaultAccess;
+  readonly vault: VaultAccess;
 }

@@ -8,7 +8,7 @@ import { UpstreamError } from '../../src/base/upstream-error.ts';
 import { versionIdOf } from '../../src/server/aws/aws-secret.ts';
 import { defaultEntryPolicy } from '../../src/store/entry.ts';
 import { createReference } from '../../src/store/reference.ts';
-import { answerOf, type Serving, startServing, stillVault, unixListener } from './serving.ts';
+import { answerOf, type Serving, startServing, unixListener } from './serving.ts';
 
 const start = Date.UTC(2026, 0, 2, 3, 4, 5);
 
@@ -101,7 +101,6 @@ function serveAll(clock: Clock): Promise<Serving> {
       listener(folder, 'api', ['secrets', 'vault', 'metrics', 'admin']),
       listener(folder, 'aws', ['aws']),
     ],
-    view: { vault: stillVault },
   });
 }
 

@@ -96,6 +96,8 @@ export async function startServing(options: ServingOptions = {}) {
     onStep: () => () => undefined,
     onChange: () => () => undefined,
     forward: () => Promise.reject(new LatchkeyError('upstream_unavailable', 'nothing to forward to')),
+    vault: stillVault,
+    awsSecret: () => Promise.reject(new LatchkeyError('internal', 'no upstream of AWS')),
     ...options.view,
   };
   const audit = options.audit ?? createSilentAudit();

@@ -47,7 +47,6 @@ export function createAnySecrets({ view, clock }: { view: AgentView; clock: Cloc
   ): Promise<Buffer | AwsFault> {
     const signal = AbortSignal.timeout(requestLimitMs);
     try {
-      if (view.awsSecret === undefined) return faultOf('internal', 'no upstream of AWS', false);
       const answer = await view.awsSecret(config.upstream, query, signal);
       const body = Buffer.from(JSON.stringify(shapeOf(answer)), 'utf8');
       if (config.ttlMs > 0) cache.kept.set(key, { body, obtainedAt: clock.now() });

@@ -4,25 +4,24 @@
 import { randomUUID } from 'node:crypto';
 import { BoundedMap } from '../../base/bounded-map.ts';
 import type { ForwardedAnswer } from '../../base/forwarded.ts';
-import { SecretValue } from '../../base/secret-value.ts';
-import { JsonNumber } from '../../base/text/json.ts';
 import { UpstreamError } from '../../base/upstream-error.ts';
 import type { Entry } from '../../store/entry.ts';
 import { type ApiError, apiErrorOf, requestIsOver } from '../http/api-error.ts';
 import type { DialectHandler } from '../http/dialect.ts';
 import { type Exchange, jsonHeaders } from '../http/exchange.ts';
 import type { ServerContext } from '../http/server-context.ts';
+import { followWrite, leaseIdOf } from './follow-write.ts';
 import { createOwnMount } from './own-mount.ts';
 import { canOnlyReveal, createOwnTokenGuard, tokenInAnswer } from './own-token-guard.ts';
-import { type CachedSecret, createVaultCache, type Found, type VaultCache } from './vault-cache.ts';
+import { type CachedSecret, createVaultCache, type Found } from './vault-cache.ts';
 import {
   accessorIn,
   bodyOf,
   edited,
-  jsonFields,
   type PassedRequest,
   passOn,
   streamBack,
+  textIn,
   tokenOf,
   withoutTokenIds,
 } from './vault-forward.ts';
@@ -31,7 +30,6 @@ import { createVaultLocalApi } from './vault-local-api.ts';
 import {
   namespaceAsked,
   operationOf,
-  pathsWritten,
   ruledPath,
   type VaultTarget,
   vaultTarget,
@@ -39,21 +37,19 @@ import {
 } from './vault-path-policy.ts';
 
 const maxRememberedUrls = 4096;
-/** How long an answer waits for the cache to follow what it reports. */
-const followMs = 5000;
 const writes = new Set(['PUT', 'POST', 'PATCH', 'DELETE']);
 
 export function createVaultDialect(context: ServerContext): DialectHandler {
   const { view, clock, access } = context;
   const { vault, store } = view;
   const guard = createOwnTokenGuard({
-    ownTokens: () => vault?.ownTokens() ?? [],
-    keptTokens: () => held?.tokens() ?? [],
+    ownTokens: () => vault.ownTokens(),
+    keptTokens: () => held.tokens(),
     logger: context.logger,
     clock,
   });
-  const cache = vault && createVaultCache({ store, vault, clock, isClean: (bytes) => guard.isClean(bytes) });
-  const held = vault && createVaultHeld({ forward: view.forward, vault, clock });
+  const cache = createVaultCache({ store, vault, clock, isClean: (bytes) => guard.isClean(bytes) });
+  const held = createVaultHeld({ forward: view.forward, vault, clock });
   const localApi = createVaultLocalApi(context, cache, held);
   const ownMount = createOwnMount(context);
   const hits = context.metrics.vaultCache.with('hit');
@@ -63,14 +59,14 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
 
   function namespaceOf({ headers }: Exchange): string | undefined {
     const header = headers['x-vault-namespace'];
-    return header === undefined ? undefined : namespaceAsked(String(header), vault?.upstream()?.namespace);
+    return header === undefined ? undefined : namespaceAsked(String(header), vault.upstream()?.namespace);
   }
 
   function mayPass(exchange: Exchange, target: VaultTarget): boolean {
     const { method } = exchange;
     const wanted = method === 'HEAD' ? 'GET' : method === 'GET' && target.isList ? 'LIST' : method;
     const namespace = namespaceOf(exchange);
-    const path = ruledPath(target.path, namespace, vault?.upstream()?.namespace);
+    const path = ruledPath(target.path, namespace, vault.upstream()?.namespace);
     return exchange.permits({ kind: 'vault', method: wanted, path });
   }
 
@@ -133,7 +129,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     return true;
   }
 
-  async function obtain(exchange: Exchange, target: VaultTarget, cache: VaultCache): Promise<void> {
+  async function obtain(exchange: Exchange, target: VaultTarget): Promise<void> {
     const signal = whileAllowed(exchange, target);
     const found = await cache.obtain(target, signal);
     if (!answerFrom(exchange, found)) await forward(exchange, target, signal);
@@ -145,19 +141,18 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     signal = whileAllowed(exchange, target),
   ): Promise<void> {
     const token = tokenOf(exchange);
-    held?.used(token);
+    held.used(token);
     const operation = operationOf(exchange.method, target.path);
     const body = await bodyOf(exchange);
     const request: PassedRequest = { namespace: namespaceOf(exchange), token, body, signal };
     if (operation.kind === 'token-about') return aboutToken(exchange, target, request, operation.isSelf);
-    if (operation.kind === 'renew-lease' && token === 'auto' && cache !== undefined) {
-      const leaseId = operation.leaseId ?? textOf(jsonFields(body)['lease_id']);
-      if (await answerRenewal(exchange, cache, leaseId, signal)) return;
+    if (operation.kind === 'renew-lease' && token === 'auto') {
+      if (await answerRenewal(exchange, leaseIdOf(operation, body), signal)) return;
     }
     const answer = await shared(exchange, target, request);
     if (answer === undefined) return;
-    if (cache !== undefined && answer.status < 300 && writes.has(exchange.method)) {
-      await follow(cache, target, exchange.method, request);
+    if (answer.status < 300 && writes.has(exchange.method)) {
+      await followWrite({ cache, held }, { method: exchange.method, path: target.path }, request);
     }
     streamBack(exchange, answer);
     if (signal.aborted) answer.body.destroy();
@@ -173,7 +168,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     const { method, identity } = exchange;
     const asked = { ...request, method, target, caller: identity.caller };
     const isSmall = body === undefined || Buffer.isBuffer(body);
-    if (held === undefined || !isSmall || !isPlain(exchange) || !held.mayKeep(asked)) {
+    if (!isSmall || !isPlain(exchange) || !held.mayKeep(asked)) {
       return await ask(exchange, target, request);
     }
     // What it gives is kept though its caller goes away meanwhile.
@@ -187,49 +182,19 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     return undefined;
   }
 
-  /** What upstream has done is true of what is in memory before the caller hears of it. */
-  async function follow(
-    cache: VaultCache,
-    target: VaultTarget,
-    method: string,
-    { token, body, signal }: PassedRequest,
-  ): Promise<void> {
-    const operation = operationOf(method, target.path);
-    const until = AbortSignal.any([signal, AbortSignal.timeout(followMs)]);
-    if (operation.kind === 'revoke-lease') {
-      const leaseId = operation.leaseId ?? textOf(jsonFields(body)['lease_id']);
-      held?.revokedLeases((id) => id === leaseId);
-      await cache.revoked((id) => id === leaseId, until);
-    } else if (operation.kind === 'renew-lease') {
-      held?.renewedLease(operation.leaseId ?? textOf(jsonFields(body)['lease_id']) ?? '');
-    } else if (operation.kind === 'revoke-prefix') {
-      held?.revokedLeases((id) => id.startsWith(operation.prefix));
-      await cache.revoked((id) => id.startsWith(operation.prefix), until);
-    } else if (operation.kind === 'revoke-token') {
-      const { token: named, accessor } = jsonFields(body);
-      const own = typeof named === 'string' ? SecretValue.fromText(named) : undefined;
-      const gone = { token: operation.isSelf ? token : own, accessor: textOf(accessor) };
-      held?.revokedToken(gone, operation.areOrphaned);
-      if (operation.isSelf && token === 'auto') await cache.revoked(() => true, until);
-      else await cache.checkLeases(until);
-    } else if (operation.kind === 'other') {
-      await cache.written(pathsWritten(target.path), until);
-    }
-  }
-
   async function aboutToken(
     exchange: Exchange,
     target: VaultTarget,
     request: PassedRequest,
     isSelf: boolean,
   ): Promise<void> {
-    const named = textOf(jsonFields(request.body)['token']);
+    const named = textIn(request.body, 'token');
     const isOwn = request.token === 'auto' && (isSelf || named === undefined || named === '');
     const pass = async () => {
       const answer = await passOn(exchange, target, view, { ...request, isEdited: true });
       return await edited(answer, (json) => {
         const accessor = accessorIn(json);
-        const isOurs = isOwn || (accessor !== undefined && vault?.ownAccessor() === accessor);
+        const isOurs = isOwn || (accessor !== undefined && vault.ownAccessor() === accessor);
         return isOurs ? withoutTokenIds(json) : json;
       });
     };
@@ -239,7 +204,6 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
   /** The engine renews; a client's renewal is answered from what is left, or brings the engine's forward. */
   async function answerRenewal(
     exchange: Exchange,
-    cache: VaultCache,
     leaseId: string | undefined,
     signal: AbortSignal,
   ): Promise<boolean> {
@@ -247,7 +211,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     const lease = entry?.current?.lease;
     if (entry === undefined || lease === undefined || !lease.isRenewable) return false;
     if (remainingSeconds(entry) < (lease.durationSeconds * 2) / 3) {
-      await vault?.refresh([entry.key], { signal }).catch(() => undefined); // the client went away
+      await vault.refresh([entry.key], { signal }).catch(() => undefined); // the client went away
     }
     if (entry.current?.lease?.id !== leaseId || entry.state !== 'fresh') return false;
     exchange.answerJson(200, {
@@ -316,16 +280,16 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
       }
       // Not before: whoever may have nothing must not choose what is kept.
       if (known === undefined && target.parameters !== undefined) targets.set(url, target);
-      const kept = cache !== undefined && mayCache(exchange, target) ? cache : undefined;
-      if (answerPrepared(exchange, kept?.find(target))) return undefined;
-      const ask = () => (kept === undefined ? forward(exchange, target) : obtain(exchange, target, kept));
+      const isKept = mayCache(exchange, target);
+      if (isKept && answerPrepared(exchange, cache.find(target))) return undefined;
+      const ask = () => (isKept ? obtain(exchange, target) : forward(exchange, target));
       return answerErrors(exchange, exchange.recordForward().then(ask));
     },
     errorBody: (_code, message) => `${JSON.stringify({ errors: [message] })}\n`,
     auditedPath: withoutToken,
     close() {
-      cache?.close();
-      held?.close();
+      cache.close();
+      held.close();
     },
   };
 }
@@ -372,7 +336,3 @@ const gatewayStatuses: Readonly<Record<string, number>> = {
   token_invalid: 502,
   lease_lost: 502,
 };
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : value instanceof JsonNumber ? value.text : undefined;
-}

@@ -7,6 +7,7 @@ import type { ForwardedAnswer } from '../../base/forwarded.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import {
   isJsonObject,
+  JsonNumber,
   type JsonObject,
   type JsonValue,
   parseJson,
@@ -140,6 +141,12 @@ export function jsonFields(body: Buffer | Readable | undefined): JsonObject {
     // Upstream will say what is wrong with it.
     return {};
   }
+}
+
+/** A string or a number of a JSON body, as it is written. */
+export function textIn(body: Buffer | Readable | undefined, field: string): string | undefined {
+  const value = jsonFields(body)[field];
+  return typeof value === 'string' ? value : value instanceof JsonNumber ? value.text : undefined;
 }
 
 export function streamBack(exchange: Exchange, answer: ForwardedAnswer): void {

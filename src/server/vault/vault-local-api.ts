@@ -19,16 +19,16 @@ export interface VaultLocalApi {
 
 export function createVaultLocalApi(
   context: ServerContext,
-  cache: VaultCache | undefined,
-  held: VaultHeld | undefined,
+  cache: VaultCache,
+  held: VaultHeld,
 ): VaultLocalApi {
   async function clear(exchange: Exchange): Promise<void> {
     const fields = jsonFields(await readBody(exchange, maxBodyBytes));
     const { type, value } = fields;
     const wanted = typeof value === 'string' ? value : '';
     const isMeant = meantBy(typeof type === 'string' ? type : '', wanted);
-    held?.clear(String(type), wanted);
-    await cache?.clear(isMeant, AbortSignal.timeout(clearLimitMs));
+    held.clear(String(type), wanted);
+    await cache.clear(isMeant, AbortSignal.timeout(clearLimitMs));
     exchange.answer(200, ['Content-Length', '0', 'Cache-Control', 'no-store'], '');
   }
 
