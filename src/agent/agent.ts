@@ -13,7 +13,6 @@ import type { ResolvedConfig } from '../config/resolved.ts';
 import type { AgentView } from '../server/agent-view.ts';
 import { type Reaper, startReaper } from '../supervise/launch/reaper.ts';
 import { loadKinds } from '../upstream/kinds.ts';
-import { askAws } from './ask-aws.ts';
 import { findEntry } from './asked/find-entry.ts';
 import { refreshNow } from './asked/refresh-now.ts';
 import { rotateNow } from './asked/rotate-now.ts';
@@ -28,7 +27,7 @@ import { collectGauges } from './observe.ts';
 import type { ReloadSummary } from './reload.ts';
 import { createServiceReport } from './service-report.ts';
 import { longestStopMs, stopDeadlines } from './stop-policy.ts';
-import { createVaultAccess } from './vault-access.ts';
+import { createUpstreamAccess } from './upstream-access.ts';
 import { drillConsumers } from './view/drill-consumers.ts';
 import { explainSubject, nearestSubject } from './view/explain-subject.ts';
 import { readinessOf } from './view/readiness-of.ts';
@@ -163,7 +162,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
         names.flatMap((name) => core.names.find(name)?.entry.key ?? []),
         { isTold: true },
       ),
-    reload: () => live.reload(),
+    reload: live.reload,
     rotate: (name, request) => rotateNow(core, name, request),
     setLogLevel: logLevel.set,
     livesOn: () =>
@@ -174,14 +173,13 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     quit: (wish) => quit.resolve(wish ?? { revoke: false }),
     explain: (subject) => explainSubject(subject, core, sources, live.now()),
     nearestSubject: (subject) => nearestSubject(subject, live.now(), statusOf(sources)),
-    drill: (name, request) => drill(name, request),
+    drill,
     keyOf: (word) => findEntry(core, word).key,
     timeline: (name, last) => timelineOf(name, last, { ...core, startedAt }),
     onStep: (listener) =>
       core.timeline.listen((rotation, step) => listener(stepEventOf(rotation, step, core.names))),
     onChange: core.changes,
-    ...createVaultAccess(core),
-    awsSecret: (upstream, query, signal) => askAws(core, upstream, query, signal),
+    ...createUpstreamAccess(core),
   };
 
   return {

@@ -1,14 +1,15 @@
-// What the Vault dialect needs of upstreams and lease engine: the upstream that it stands for, and the one owner of leases.
+// What the dialects of Vault and AWS need of upstreams and lease engine: the upstream that they stand for, and the one owner of
+// leases.
 import { LatchkeyError } from '../base/errors.ts';
 import type { AgentView } from '../server/agent-view.ts';
 import { referenceKey } from '../store/reference.ts';
 import type { SecretSource } from '../upstream/secret-source.ts';
 import type { Core } from './wire.ts';
 
-/** The dialect stands for the first upstream that has the API of Vault. */
-export function createVaultAccess(
+/** The dialect of Vault stands for the first upstream that has its API, that of AWS for the one that its listener names. */
+export function createUpstreamAccess(
   core: Pick<Core, 'upstreams' | 'engine'>,
-): Required<Pick<AgentView, 'forward' | 'vault'>> {
+): Pick<AgentView, 'forward' | 'vault' | 'awsSecret'> {
   const find = (): Required<Pick<SecretSource, 'name' | 'vault'>> | undefined => {
     for (const { name, vault } of core.upstreams.byName().values())
       if (vault !== undefined) return { name, vault };
@@ -45,6 +46,15 @@ export function createVaultAccess(
       ownAccessor: () => find()?.vault.accessor(),
       ownTokens: () => find()?.vault.ownTokens() ?? [],
       hold: core.engine.hold,
+    },
+    async awsSecret(name, query, signal) {
+      const aws = core.upstreams.byName().get(name)?.aws;
+      if (aws === undefined) {
+        throw new LatchkeyError('internal', `${name} is no upstream of kind aws`, {
+          remedy: 'name one under aws.upstream of the listener',
+        });
+      }
+      return await aws.secretValue(query, { signal, priority: 'interactive' });
     },
   };
 }
