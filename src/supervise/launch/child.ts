@@ -7,12 +7,12 @@ import { LatchkeyError } from '../../base/errors.ts';
 import { errnoOf } from '../../base/system/errno.ts';
 import { processStartTime } from '../../base/system/process-identity.ts';
 import type { Clock } from '../../base/time/clock.ts';
+import type { OutputMask } from '../mask/output-mask.ts';
 import type { ProcessExit } from '../restart-policy.ts';
 import type { Environment } from './environment.ts';
 import { findBackground } from './find-background.ts';
 import type { Handover } from './handover.ts';
 import { createLineReader } from './line-reader.ts';
-import type { OutputMask } from './output-mask.ts';
 import { sizeFault } from './size-fault.ts';
 
 type OutputStream = 'stdout' | 'stderr';

@@ -5,10 +5,10 @@ import { LatchkeyError } from '../../base/errors.ts';
 import { type Logger, silentLogger } from '../../base/logger.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import { type Clock, createSystemClock, type Timer } from '../../base/time/clock.ts';
+import { createLiveMask } from '../mask/output-mask.ts';
 import { type Child, startChild } from './child.ts';
 import { baseEnvironment } from './environment.ts';
 import { findProgram } from './launcher.ts';
-import { createLiveMask } from './output-mask.ts';
 
 interface CommandRequest {
   readonly command: readonly string[];

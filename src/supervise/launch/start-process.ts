@@ -7,10 +7,10 @@ import { probeSetpriv } from '../../base/system/setpriv.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { ProcessConfig } from '../../config/resolved.ts';
 import type { Variables } from '../../content/environment-source.ts';
+import { createLiveMask } from '../mask/output-mask.ts';
 import { type Child, type ChildOptions, startChild } from './child.ts';
 import { addVariables, baseEnvironment } from './environment.ts';
 import { findProgram, type Launch, planLaunch, resolveIdentity } from './launcher.ts';
-import { createLiveMask } from './output-mask.ts';
 import { openTerminal, terminalsAmong } from './terminal.ts';
 
 export interface StartTools {

@@ -2,12 +2,7 @@
 // SQL are taken off, so that a secret is found whoever wrote it. Not for reading anything: what differs only in quotes,
 // backslashes, plus signs or doubled signs becomes the same.
 
-export interface PlainText {
-  readonly bytes: Buffer;
-  /** Where each byte's spelling begins in the text, and where it ends. */
-  readonly starts: Uint32Array;
-  readonly ends: Uint32Array;
-}
+import { asItIs, type PlainText, writePlain } from './plain-text.ts';
 
 const dollar = 0x24;
 const percent = 0x25;
@@ -34,6 +29,9 @@ const percentForm = /%([0-9A-Fa-f]{2})/y;
 const unicodeForm =
   /\\(?:u([0-9A-Fa-f]{4})(?:\\u([dD][c-fC-F][0-9A-Fa-f]{2}))?|u\{([0-9A-Fa-f]{1,6})\}|U00([0-9A-Fa-f]{6}))/y;
 const byteForm = /\\(?:x([0-9A-Fa-f]{2})|([0-3][0-7]{2}))/y;
+// RFC 2045, 6.7.
+const quotedForm = /=[0-9A-Fa-f]{2}/;
+const quotedForms = new RegExp(quotedForm, 'g');
 const entityForm = /&(?:#(\d{1,7})|#[xX]([0-9A-Fa-f]{1,6})|(amp|lt|gt|quot|apos));/y;
 
 interface Unit {
@@ -44,11 +42,16 @@ interface Unit {
 /** JSON in a JSON string in a line of JSON; an address in the query of another. */
 const mostLayers = 3;
 
-/** The text as it is, and with one layer of spelling after another taken off; each folded. */
+/**
+ * The text as it is, and with one layer of spelling after another taken off; each folded. With what it is as
+ * quoted-printable, where it may be that.
+ */
 export function plainTexts(text: Buffer): PlainText[] {
+  const latin1 = text.toString('latin1');
+  const asQuoted = quotedForm.test(latin1) ? [folded(withoutQuoting(text, latin1))] : [];
   let plain = asItIs(text);
-  if (!isSpelled.test(plain.latin1)) return [plain];
-  const texts = [folded(plain)];
+  if (!isSpelled.test(latin1)) return [plain, ...asQuoted];
+  const texts = [folded(plain), ...asQuoted];
   for (let layer = 0; layer < mostLayers; layer++) {
     const next = withoutLayer(plain);
     if (next.bytes.length === plain.bytes.length) break;
@@ -63,64 +66,62 @@ export function foldedBytes(bytes: Buffer): Buffer {
   return Buffer.from(folded(asItIs(bytes)).bytes);
 }
 
-interface Layer extends PlainText {
-  readonly latin1: string;
-}
-
-function withoutLayer(text: Layer): Layer {
-  const { put, end } = writerOf(text);
-  for (let at = 0; at < text.latin1.length; ) {
-    const unit = unitAt(text.latin1, at);
-    for (const byte of unit.bytes) put(byte, at, at + unit.length - 1);
+function withoutLayer(text: PlainText): PlainText {
+  const writer = writePlain(text);
+  const latin1 = text.bytes.toString('latin1');
+  for (let at = 0; at < latin1.length; ) {
+    const unit = unitAt(latin1, at);
+    if (unit === undefined) {
+      writer.put(latin1.charCodeAt(at), at, at);
+      at++;
+      continue;
+    }
+    for (const byte of unit.bytes) writer.put(byte, at, at + unit.length - 1);
     at += unit.length;
   }
-  return end();
+  return writer.end();
+}
+
+/** Alone: `pw=ABCD` is none, and what percent-encoding it has must not be lost by it. */
+function withoutQuoting(text: Buffer, latin1: string): PlainText {
+  const writer = writePlain(asItIs(text));
+  let done = 0;
+  const take = (to: number): void => {
+    for (; done < to; done++) writer.put(text[done] ?? 0, done, done);
+  };
+  for (const { index, 0: sign } of latin1.matchAll(quotedForms)) {
+    take(index);
+    done = index + sign.length;
+    writer.put(Number.parseInt(sign.slice(1), 16), index, done - 1);
+  }
+  take(text.length);
+  return writer.end();
 }
 
 /**
  * Quotes and backslashes come and go with quoting, and a plus is a form's blank. A percent or a dollar is doubled where one
  * alone would begin something (ini files, units of systemd, make, compose).
  */
-function folded(text: Layer): Layer {
-  const { put, end } = writerOf(text);
+function folded(text: PlainText): PlainText {
+  const { put, end } = writePlain(text);
+  const { bytes } = text;
   let before = -1;
-  text.bytes.forEach((byte, at) => {
-    if (byte === 0x27 || byte === 0x22 || byte === backslash) return;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at] ?? 0;
+    if (byte === 0x27 || byte === 0x22 || byte === backslash) continue;
     const isDoubled = byte === before && (byte === percent || byte === dollar);
     if (!isDoubled) put(byte === 0x2b ? 0x20 : byte, at, at);
     before = byte;
-  });
+  }
   return end();
 }
 
-/** Writes bytes that stand for those from `first` to `last` of another text; never more than it has. */
-function writerOf({ bytes: { length: most }, starts, ends }: PlainText) {
-  const to = { bytes: Buffer.alloc(most), starts: new Uint32Array(most), ends: new Uint32Array(most) };
-  let length = 0;
-  return {
-    put(byte: number, first: number, last: number): void {
-      to.bytes[length] = byte;
-      to.starts[length] = starts[first] ?? 0;
-      to.ends[length++] = ends[last] ?? 0;
-    },
-    end(): Layer {
-      const bytes = to.bytes.subarray(0, length);
-      return { ...to, bytes, latin1: bytes.toString('latin1') };
-    },
-  };
-}
-
-function unitAt(text: string, at: number): Unit {
+/** Undefined: the byte stands for itself. */
+function unitAt(text: string, at: number): Unit | undefined {
   const code = text.charCodeAt(at);
-  const unit =
-    code === percent
-      ? numbered(percentForm, text, at)
-      : code === backslash
-        ? escapeAt(text, at)
-        : code === ampersand
-          ? entityAt(text, at)
-          : undefined;
-  return unit ?? { bytes: [code], length: 1 };
+  if (code === percent) return numbered(percentForm, text, at);
+  if (code === backslash) return escapeAt(text, at);
+  return code === ampersand ? entityAt(text, at) : undefined;
 }
 
 function numbered(form: RegExp, text: string, at: number): Unit | undefined {
@@ -159,36 +160,4 @@ function entityAt(text: string, at: number): Unit | undefined {
 
 function characterOf(code: number): string {
   return code <= 0x10ffff ? String.fromCodePoint(code) : '';
-}
-
-/** Done for every line that is printed: a callback for each byte would cost more than all the rest. */
-function asItIs(bytes: Buffer): Layer {
-  const { length } = bytes;
-  const [starts, ends] = [new Uint32Array(length), new Uint32Array(length)];
-  for (let at = 0; at < length; at++) {
-    starts[at] = at;
-    ends[at] = at + 1;
-  }
-  return { bytes, starts, ends, latin1: bytes.toString('latin1') };
-}
-
-/** Of a dump: `54 72`, `54:72`, `0x54, 0x72`. */
-const betweenPairs = /(?<=[0-9a-f]{2})(?: {1,2}|[:-]|,? ?(?:0x|\\x))(?=[0-9a-f]{2})/g;
-
-/** In lower case, and without what stands between the pairs of hexadecimal digits. */
-export function plainHex(text: Buffer): PlainText {
-  // Letters of ASCII only: the bytes stay where they are.
-  const plain = asItIs(text);
-  const lower = plain.latin1.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
-  const { put, end } = writerOf(plain);
-  let done = 0;
-  const take = (to: number) => {
-    for (; done < to; done++) put(lower.charCodeAt(done), done, done);
-  };
-  for (const { index, 0: between } of lower.matchAll(betweenPairs)) {
-    take(index);
-    done = index + between.length;
-  }
-  take(lower.length);
-  return end();
 }

@@ -1,6 +1,6 @@
 // Texts that stand in a line as base64 (RFC 4648, 4 and 5), wherever in it they begin. What is no text when it is decoded
 // (the digits of a UUID, a picture) is left out.
-import type { PlainText } from './plain-spelling.ts';
+import type { PlainText } from './plain-text.ts';
 
 const run = /[A-Za-z0-9+/_-]{16,}/g;
 

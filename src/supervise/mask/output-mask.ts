@@ -1,8 +1,14 @@
 // Takes secrets out of what programs print, however they spell them. The forms that are looked for are kept as bytes, not
 // as strings: a heap snapshot shows strings. Lines are cut in line-reader.ts.
+import { isUtf8 } from 'node:buffer';
 import type { SecretValue } from '../../base/secret-value.ts';
+import { base32Texts } from './base32-texts.ts';
 import { base64Texts } from './base64-texts.ts';
-import { foldedBytes, type PlainText, plainHex, plainTexts } from './plain-spelling.ts';
+import { numberLists } from './number-lists.ts';
+import { createPatternSet, type PatternSet } from './pattern-set.ts';
+import { plainHex } from './plain-hex.ts';
+import { foldedBytes, plainTexts } from './plain-spelling.ts';
+import { asItIs, type PlainText } from './plain-text.ts';
 
 /** Masks whole lines; what it was not told of it cannot know. */
 export interface OutputMask {
@@ -14,15 +20,18 @@ export interface OutputMask {
   lastBytes(line: Buffer): Buffer;
 }
 
-/** What to look for, of one value or several. */
+/** What to look for of a value: where, and in which form. */
 interface Forms {
-  /** As they stand. */
+  /** As they stand, and in what was decoded. */
   readonly literal: readonly Buffer[];
   /** In the plain spellings of a line. */
   readonly plain: readonly Buffer[];
   /** In the plain hexadecimal of a line. */
   readonly hex: readonly Buffer[];
 }
+
+/** Of all values. */
+type Patterns = { readonly [place in keyof Forms]: PatternSet };
 
 /** Where a secret stands in a line: from, up to but not including to. */
 type Range = readonly [from: number, to: number];
@@ -32,8 +41,8 @@ const redacted = Buffer.from('[redacted]');
 const shortestValue = 4;
 /** A line of a value with several lines, an encoding of a value, a piece at the end. */
 const shortestPart = 8;
-/** `\\u0041` for one byte, in base64 within base64; in JSON within JSON within JSON it is 9. */
-const longestSpelling = 11;
+/** `\\u0041` for one byte is 11 in base64 within base64; of a long typed array `, "1234": 104` is 13. */
+const longestSpelling = 13;
 /** base64 within base64. */
 const mostLayers = 2;
 const mostHeldBack = 64 * 1024;
@@ -43,8 +52,9 @@ const knownForms = new WeakMap<SecretValue, Forms>();
 
 /**
  * Looks for each value and each of its lines, as they are and as programs spell them: percent-encoded by any language, with
- * the escapes of JSON, C and XML, quoted for shells and SQL, in hexadecimal, and in base64 wherever in a longer text
- * it begins; one such text within another, too.
+ * the escapes of JSON, C and XML, quoted for shells and SQL, in quoted-printable, in UTF-16, in hexadecimal, as a list of
+ * numbers, in base32, and in base64 wherever in a longer text it begins; one such text within another, too. What that costs
+ * does not grow with the number of values.
  */
 export function createOutputMask(values: Iterable<SecretValue>): OutputMask {
   const all: Forms[] = [];
@@ -56,18 +66,19 @@ export function createOutputMask(values: Iterable<SecretValue>): OutputMask {
     const { byteLength } = value;
     longest = Math.max(longest, Math.min(byteLength * longestSpelling, byteLength + mostHeldBack));
   }
-  const forms: Forms = {
-    literal: distinct(all.flatMap(({ literal }) => literal)),
-    plain: distinct(all.flatMap(({ plain }) => plain)),
-    hex: distinct(all.flatMap(({ hex }) => hex)),
+  const patterns: Patterns = {
+    literal: createPatternSet(all.flatMap(({ literal }) => literal)),
+    plain: createPatternSet(all.flatMap(({ plain }) => plain)),
+    hex: createPatternSet(all.flatMap(({ hex }) => hex)),
   };
-  const isEmpty = forms.literal.length === 0;
-  const bytes = (line: Buffer) => (isEmpty ? line : redact(line, rangesOf(line, forms)));
+  const { isEmpty } = patterns.literal;
+  const bytes = (line: Buffer) => (isEmpty ? line : redact(line, rangesOf(line, patterns)));
   return {
     bytes,
     text: (line) => (isEmpty ? line : bytes(Buffer.from(line)).toString()),
     longest,
-    lastBytes: (line) => (isEmpty ? line : redact(line, [...rangesOf(line, forms), ...endOf(line, forms)])),
+    lastBytes: (line) =>
+      isEmpty ? line : redact(line, [...rangesOf(line, patterns), ...piecesAtEnd(line, all)]),
   };
 }
 
@@ -91,15 +102,18 @@ function formsOf(value: Buffer): Forms {
   const literal = [value, latin1Of(value)].flatMap((text) =>
     text === undefined ? [] : [Buffer.from(text), ...linesOf(text)],
   );
-  const spelled = literal.flatMap((part) => plainTexts(part).map(({ bytes }) => Buffer.from(bytes)));
-  const base64 = literal.flatMap(base64Forms).map(foldedBytes);
+  const wide = literal.flatMap(utf16Of);
+  const spelled = [...literal, ...wide].flatMap((part) =>
+    plainTexts(part).map(({ bytes }) => Buffer.from(bytes)),
+  );
+  const base64 = [...literal, ...utf16Of(value).slice(0, 1)].flatMap(base64Forms).map(foldedBytes);
   return {
-    literal,
+    literal: [...literal, ...wide],
     plain: [
       ...spelled.filter((part) => part.length >= shortestValue),
       ...base64.filter((part) => part.length >= shortestPart),
     ],
-    hex: literal.map((part) => Buffer.from(part.toString('hex'))),
+    hex: [...literal, ...wide].map((part) => Buffer.from(part.toString('hex'))),
   };
 }
 
@@ -127,6 +141,13 @@ function latin1Of(value: Buffer): Buffer | undefined {
   return bytes.length < value.length && bytes.length >= shortestValue ? bytes : undefined;
 }
 
+/** As Windows, Java and databases write it: the low byte first, and the high one. None of what is no text. */
+function utf16Of(value: Buffer): Buffer[] {
+  if (!isUtf8(value)) return [];
+  const littleEnd = Buffer.from(value.toString('utf8'), 'utf16le');
+  return [littleEnd, Buffer.from(littleEnd).swap16()];
+}
+
 /**
  * base64 (RFC 4648, 4 and 5) writes three bytes as four characters: three beginnings are possible in a longer text, and
  * the characters at both ends depend on what stands beside the value.
@@ -142,57 +163,60 @@ function base64Forms(value: Buffer): Buffer[] {
   });
 }
 
-function distinct(forms: readonly Buffer[]): Buffer[] {
-  const found = new Map(forms.map((form) => [form.toString('latin1'), form]));
-  const longestFirst = [...found.values()].sort((a, b) => b.length - a.length);
-  found.clear();
-  return longestFirst;
-}
-
-function rangesOf(line: Buffer, forms: Forms, layers = mostLayers): Range[] {
-  const ranges: Range[] = [];
+function rangesOf(line: Buffer, patterns: Patterns, layers = mostLayers): Range[] {
   // JSON in a token; a registry's credentials in a Secret of Kubernetes, which are base64 of JSON in which is base64.
   const inner = layers === 0 ? undefined : base64Texts(line);
-  for (const [from, to] of inner === undefined ? [] : rangesOf(inner.bytes, forms, layers - 1))
-    ranges.push([inner?.starts[from] ?? 0, inner?.ends[to - 1] ?? 0]);
-  for (const form of forms.literal) find(line, form, (at) => ranges.push([at, at + form.length]));
-  for (const plain of plainTexts(line)) ranges.push(...rangesIn(plain, forms.plain));
-  ranges.push(...rangesIn(plainHex(line), forms.hex));
+  const ranges: Range[] =
+    inner === undefined
+      ? []
+      : rangesOf(inner.bytes, patterns, layers - 1).map(([from, to]) => placeOf(inner, from, to));
+  const decoded = [asItIs(line), base32Texts(line), numberLists(line)];
+  for (const text of decoded) if (text !== undefined) findIn(text, patterns.literal, ranges);
+  for (const plain of plainTexts(line)) findIn(plain, patterns.plain, ranges);
+  findIn(plainHex(line), patterns.hex, ranges);
   return ranges;
 }
 
-function rangesIn({ bytes, starts, ends }: PlainText, forms: readonly Buffer[]): Range[] {
-  const ranges: Range[] = [];
-  for (const form of forms) {
-    find(bytes, form, (at) => ranges.push([starts[at] ?? 0, ends[at + form.length - 1] ?? 0]));
-  }
-  return ranges;
+/** Adds where they stand in the line that the text is made of. */
+function findIn(text: PlainText, patterns: PatternSet, ranges: Range[]): void {
+  patterns.find(text.bytes, (at, { length }) => ranges.push(placeOf(text, at, at + length)));
 }
 
-function find(line: Buffer, form: Buffer, onFound: (at: number) => void): void {
-  for (let at = line.indexOf(form); at >= 0; at = line.indexOf(form, at + form.length)) onFound(at);
+function placeOf({ starts, ends }: PlainText, from: number, to: number): Range {
+  return [starts[from] ?? 0, ends[to - 1] ?? 0];
 }
 
-/** The longest piece of a form, from its beginning, that the line ends with. */
-function endOf(line: Buffer, forms: Forms): Range[] {
-  const inLine = pieceAtEnd(line, forms.literal);
-  const inPlain = plainTexts(line).flatMap((plain) => {
-    const at = pieceAtEnd(plain.bytes, forms.plain);
-    return at === undefined ? [] : [plain.starts[at] ?? 0];
+/** The longest piece of a form, from its beginning, that the line ends with: as it stands, and in a plain spelling. */
+function piecesAtEnd(line: Buffer, all: readonly Forms[]): Range[] {
+  const literal = pieceAtEnd(
+    line,
+    all.flatMap((forms) => forms.literal),
+  );
+  const plain = all.flatMap((forms) => forms.plain);
+  const inPlain = plainTexts(line).flatMap(({ bytes, starts }) => {
+    const at = pieceAtEnd(bytes, plain);
+    return at === undefined ? [] : [starts[at] ?? 0];
   });
-  return [...inPlain, ...(inLine === undefined ? [] : [inLine])].map((from) => [from, line.length] as const);
+  return [...inPlain, ...(literal === undefined ? [] : [literal])].map(
+    (from) => [from, line.length] as const,
+  );
 }
 
 function pieceAtEnd(line: Buffer, forms: readonly Buffer[]): number | undefined {
-  let earliest: number | undefined;
-  for (const form of forms) {
-    for (let length = Math.min(form.length - 1, line.length); length >= shortestPart; length--) {
-      const start = line.length - length;
-      if (earliest !== undefined && start >= earliest) break;
-      if (line.subarray(start).equals(form.subarray(0, length))) earliest = start;
-    }
-  }
-  return earliest;
+  const longest = forms.reduce((most, { length }) => Math.max(most, length), 0);
+  const first = Math.max(0, line.length - longest + 1);
+  const begins: number[] = [];
+  const beginnings = createPatternSet(
+    forms.flatMap((form) => (form.length > shortestPart ? [form.subarray(0, shortestPart)] : [])),
+  );
+  beginnings.find(line.subarray(first), (at) => begins.push(first + at));
+  return begins.sort((a, b) => a - b).find((at) => forms.some((form) => beginsWith(form, line.subarray(at))));
+}
+
+function beginsWith(form: Buffer, piece: Buffer): boolean {
+  const { length } = piece;
+  if (form.length <= length || form[length - 1] !== piece[length - 1]) return false;
+  return form.compare(piece, 0, length, 0, length) === 0;
 }
 
 function redact(line: Buffer, ranges: readonly Range[]): Buffer {
