@@ -1,6 +1,7 @@
 // Words of a command line as Go's flag package reads them: one dash or two, `-x=v` and `-x v`, until the first word that is none.
 
 import { LatchkeyError } from '../../base/errors.ts';
+import { goBoolean } from '../../base/text/go-boolean.ts';
 import { nearest } from '../../base/text/nearest.ts';
 
 /** Of a `list` each one adds to those before. */
@@ -27,10 +28,10 @@ export function parseGoFlags(args: readonly string[], known: Readonly<Record<str
     const kind = Object.hasOwn(known, name) ? known[name] : undefined;
     if (kind === undefined) throw unknown(name, Object.keys(known));
     if (kind === 'flag') {
-      const value = assigned ?? 'true';
-      if (!/^(?:1|0|t|f|true|false)$/i.test(value))
-        throw usage(`-${name}: expected true or false, got ${JSON.stringify(value)}`);
-      said.push({ name, value: String(/^(?:1|t|true)$/i.test(value)) });
+      const flag = goBoolean(assigned ?? 'true');
+      if (flag === undefined)
+        throw usage(`-${name}: expected true or false, got ${JSON.stringify(assigned)}`);
+      said.push({ name, value: String(flag) });
       continue;
     }
     const value = assigned ?? args[++at];

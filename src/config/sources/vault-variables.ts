@@ -1,9 +1,10 @@
 // What Vault's own client reads of the environment beside address and TLS: followed, or told where it has no counterpart. What it
 // calls wrong is wrong here too.
+
+import { goBoolean } from '../../base/text/go-boolean.ts';
 import type { Path } from '../problems.ts';
 import type { Draft } from './draft.ts';
 import { formatMs, parseSeconds } from './hcl/duration.ts';
-import { goBoolean } from './hcl/go-boolean.ts';
 import type { Origin, Report } from './hcl/report.ts';
 
 export interface ClientVariables {

@@ -1,4 +1,5 @@
 // The resolved form of the keys in server-schema.ts.
+import { goBoolean } from '../../base/text/go-boolean.ts';
 import type { Place } from '../problems.ts';
 import type { KindContext } from './kind-context.ts';
 import { type LimitsConfig, resolveLimits } from './limits.ts';
@@ -50,10 +51,6 @@ function resolveTls(
     certFile,
     keyFile,
     serverName: tls.server_name ?? variable('VAULT_TLS_SERVER_NAME'),
-    skipVerify: tls.skip_verify ?? isTrue(variable('VAULT_SKIP_VERIFY')),
+    skipVerify: tls.skip_verify ?? goBoolean(variable('VAULT_SKIP_VERIFY') ?? '') === true,
   };
-}
-
-function isTrue(text: string | undefined): boolean {
-  return text !== undefined && /^(?:1|t|true)$/i.test(text);
 }

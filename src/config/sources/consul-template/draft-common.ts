@@ -4,12 +4,12 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { SecretValue } from '../../../base/secret-value.ts';
+import { goBoolean } from '../../../base/text/go-boolean.ts';
 import { compileNameFormat } from '../../name-format.ts';
 import type { DraftContext } from '../draft.ts';
 import { draftProxy } from '../draft-proxy.ts';
 import type { Said } from '../hcl/block.ts';
 import { formatMs } from '../hcl/duration.ts';
-import { goBoolean } from '../hcl/go-boolean.ts';
 import type { Origin, Report } from '../hcl/report.ts';
 import { draftClientVariables, variableOrigin } from '../vault-variables.ts';
 import type { SaidExec } from './read-template.ts';
@@ -77,7 +77,7 @@ function draftToken(vault: SaidVaultClient | undefined, context: DraftContext, o
   const { draft, env, folder, report } = context;
   const set = (key: string, value: unknown, at: Origin = origin) =>
     draft.set([...upstream, 'auth', key], value, at);
-  const isWrapped = vault?.unwrapToken?.value ?? /^(?:1|t|true)$/i.test(env['VAULT_UNWRAP_TOKEN'] ?? '');
+  const isWrapped = vault?.unwrapToken?.value ?? goBoolean(env['VAULT_UNWRAP_TOKEN'] ?? '') === true;
   const role = said(vault?.kubernetesRole)?.value ?? env['VAULT_K8S_AUTH_ROLE_NAME'];
   const file = said(vault?.tokenFile);
   const token = said(vault?.token);

@@ -1,7 +1,8 @@
 // A block of an HCL file read key by key, each with the type that its reader wants. What does not fit becomes a problem at
 // its place in the file, under the file's own names; the keys that nobody asked for are told in the end.
+
+import { goBoolean } from '../../../base/text/go-boolean.ts';
 import { parseSeconds } from './duration.ts';
-import { goBoolean } from './go-boolean.ts';
 import { type HclItem, type HclKey, type HclLiteral, type HclNode, itemsNamed, sameName } from './node.ts';
 import { integerOf, numberOf } from './number.ts';
 import type { Origin, Report } from './report.ts';

@@ -1,10 +1,10 @@
 // The keys of a block `config`, by the types that a method or a sink wants; those that nobody asks for are told.
 import { resolve } from 'node:path';
+import { goBoolean } from '../../../base/text/go-boolean.ts';
 import type { Path } from '../../problems.ts';
 import type { Draft } from '../draft.ts';
 import type { Said } from '../hcl/block.ts';
 import { parseSeconds } from '../hcl/duration.ts';
-import { goBoolean } from '../hcl/go-boolean.ts';
 import { sameName } from '../hcl/node.ts';
 import type { Origin, Report } from '../hcl/report.ts';
 import type { MapTree } from '../hcl/tree.ts';

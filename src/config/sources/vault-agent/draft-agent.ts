@@ -2,13 +2,13 @@
 import { resolve } from 'node:path';
 import { describeError } from '../../../base/errors.ts';
 import { readNamedFileSync } from '../../../base/paths/controlled-file.ts';
+import { goBoolean } from '../../../base/text/go-boolean.ts';
 import { draftTemplate } from '../consul-template/draft-template.ts';
 import { shellWords } from '../consul-template/shell-words.ts';
 import type { DraftContext } from '../draft.ts';
 import { draftProxy } from '../draft-proxy.ts';
 import type { Said } from '../hcl/block.ts';
 import { formatMs } from '../hcl/duration.ts';
-import { goBoolean } from '../hcl/go-boolean.ts';
 import type { Origin } from '../hcl/report.ts';
 import { draftClientVariables, variableOrigin } from '../vault-variables.ts';
 import { draftAutoAuth } from './draft-auth.ts';
