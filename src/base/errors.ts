@@ -88,3 +88,8 @@ export function describeError(error: unknown): string {
 export function errorCode(error: unknown): ErrorCode {
   return error instanceof LatchkeyError ? error.code : 'internal';
 }
+
+/** Both, as they are told together. */
+export function codeAndMessage(error: unknown): { readonly code: ErrorCode; readonly message: string } {
+  return { code: errorCode(error), message: describeError(error) };
+}

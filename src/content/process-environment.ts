@@ -1,7 +1,7 @@
 // The environment of each supervised process as one consumer of the store: its variables are executed together, so that
 // a child sees them all of one moment.
 import { createHash } from 'node:crypto';
-import { describeError, type ErrorCode, errorCode, LatchkeyError } from '../base/errors.ts';
+import { codeAndMessage, describeError, type ErrorCode, LatchkeyError } from '../base/errors.ts';
 import { SecretValue } from '../base/secret-value.ts';
 import type { ProcessConfig, VariableConfig } from '../config/resolved.ts';
 import type { Store } from '../store/store.ts';
@@ -126,7 +126,7 @@ function createSource(
       failure = undefined;
     } catch (error) {
       execution = undefined;
-      failure = { code: errorCode(error), message: describeError(error) };
+      failure = codeAndMessage(error);
     }
     const text = isComplete() ? fingerprint(values) : undefined;
     if (text === shown && failure?.message === before) {

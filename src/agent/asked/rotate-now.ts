@@ -1,6 +1,6 @@
 // `latchkey rotate`: another credential because somebody wants one, carried through files and programs, and what became of it.
 import type { RotateAnswer } from '../../api/admin.ts';
-import { describeError, errorCode } from '../../base/errors.ts';
+import { codeAndMessage } from '../../base/errors.ts';
 import type { RotateResult } from '../../lease/track/rotate-track.ts';
 import { shownVersion } from '../../store/secret-version.ts';
 import type { Core } from '../wire.ts';
@@ -32,6 +32,6 @@ export async function rotateNow(
     milliseconds: Math.round(performance.now() - begin),
     behind,
     ...(note === undefined ? {} : { note }),
-    ...(error === undefined ? {} : { error: { code: errorCode(error), message: describeError(error) } }),
+    ...(error === undefined ? {} : { error: codeAndMessage(error) }),
   };
 }

@@ -1,7 +1,7 @@
 // What each rotation did, from what made the agent look upstream to the last holder of the old version: the one place that
 // hears of it all. It remembers in memory alone, and only so much (rotation-ring.ts).
 import { RecentMap } from '../../base/bounded-map.ts';
-import { describeError, errorCode } from '../../base/errors.ts';
+import { codeAndMessage, errorCode } from '../../base/errors.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { SteppedSet } from '../../files/transaction/ports.ts';
 import type { LeaseObserver } from '../../lease/lease-observer.ts';
@@ -153,8 +153,7 @@ export function createTimeline({ store, clock, observe }: TimelineOptions): Time
     if (code === 'aborted' || (!mayBegin && notice.by !== 'retry')) return;
     if (known.get(key)?.last === undefined) return;
     const attempt = attemptOf(key) ?? (mayBegin ? begin(key, notice) : undefined);
-    if (attempt !== undefined)
-      record(attempt, 'fetched', { failure: { code, message: describeError(failure) } });
+    if (attempt !== undefined) record(attempt, 'fetched', { failure: codeAndMessage(failure) });
   }
 
   function fetchEnded(key: string): void {
@@ -173,8 +172,7 @@ export function createTimeline({ store, clock, observe }: TimelineOptions): Time
   }
 
   function recordRevoked(rotation: Rotation, failure: unknown): void {
-    const told =
-      failure === undefined ? {} : { failure: { code: errorCode(failure), message: describeError(failure) } };
+    const told = failure === undefined ? {} : { failure: codeAndMessage(failure) };
     const since = rotation.steps.findLast(({ step }) => step === 'let_go')?.at;
     record(rotation, 'revoked', { ...told, ...(since === undefined ? {} : { since }) });
   }
@@ -253,8 +251,7 @@ function isRepeated({ lastOf, steps }: Rotation, subject: string, name: StepName
 
 function failureOf({ result, failure }: SteppedSet): RecordedStep['failure'] {
   if (result === 'missing') return { code: 'pending', message: 'waits for another secret of its template' };
-  if (failure === undefined) return undefined;
-  return { code: errorCode(failure), message: describeError(failure) };
+  return failure === undefined ? undefined : codeAndMessage(failure);
 }
 
 function markOf(version: SecretVersion): VersionMark {
