@@ -1,5 +1,6 @@
 // The entry of the store that a word of the operator's means: a secret's name or alias, or, of one that only a template
 // names, its key or its path as `status` shows it.
+import { shownPath } from '../../api/shown-path.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { nearest } from '../../base/text/nearest.ts';
 import type { Entry } from '../../store/entry.ts';
@@ -12,7 +13,7 @@ export function findEntry({ names, store }: Known, word: string): Entry {
   const named = names.find(names.nameOf(word))?.entry;
   if (named !== undefined) return named;
   const all = [...store.entries()];
-  const exact = all.find((entry) => entry.key === word || shownPath(entry) === word);
+  const exact = all.find((entry) => entry.key === word || pathOf(entry) === word);
   if (exact !== undefined) return exact;
   const [found, ...more] = all.filter(({ reference }) => reference.path === word);
   if (found === undefined) throw unknown(word, names, all);
@@ -23,9 +24,9 @@ export function findEntry({ names, store }: Known, word: string): Entry {
   });
 }
 
-/** Without the upstream and what is done there: versions, lists and writes of one path are told apart. */
-export function shownPath({ key, reference: { upstream, operation, path } }: Entry): string {
-  return operation === 'list' ? `${path}/` : key.slice(`${upstream}:${operation} `.length);
+/** As `status` shows it where several secrets have the path. */
+export function pathOf({ key, reference }: Entry): string {
+  return shownPath({ ...reference, key });
 }
 
 function unknown(word: string, names: Known['names'], all: readonly Entry[]): LatchkeyError {

@@ -1,10 +1,11 @@
 // `latchkey refresh`, `POST /refresh` and SIGUSR1: upstream is asked now, and what came of it is told for each secret.
 import type { RefreshOutcome } from '../../api/admin.ts';
-import { describeError, errorCode } from '../../base/errors.ts';
+import { codeAndMessage } from '../../base/errors.ts';
+import { shellWord } from '../../base/text/quote-shell.ts';
 import type { RefreshResult } from '../../lease/track/asking-tracks.ts';
 import type { Entry } from '../../store/entry.ts';
 import type { Core } from '../wire.ts';
-import { findEntry, shownPath } from './find-entry.ts';
+import { findEntry, pathOf } from './find-entry.ts';
 
 interface RefreshWish {
   /** Absent: every secret. */
@@ -51,7 +52,7 @@ function allOf({ names, store, index }: Core): Meant[] {
   const others = Array.from(store.entries()).filter(
     ({ key }) => !own.has(key) && index.usersOf(key).length > 0,
   );
-  return [...named, ...others.map((entry) => ({ name: shownPath(entry), entry }))];
+  return [...named, ...others.map((entry) => ({ name: pathOf(entry), entry }))];
 }
 
 function meantBy(core: Core, name: string): Meant {
@@ -73,7 +74,7 @@ function outcomeOf(
 }
 
 function failed(name: string, error: unknown): RefreshOutcome {
-  return { name, outcome: 'failed', error: { code: errorCode(error), message: describeError(error) } };
+  return { name, outcome: 'failed', error: codeAndMessage(error) };
 }
 
 /** What is left alone is said: of what upstream issues a look makes nothing new. */
@@ -85,10 +86,5 @@ function noteOf(
   const kind = current?.kind;
   if (outcome !== 'same' || kind === undefined || kind === 'static' || kind === 'rotating') return {};
   const what = kind === 'leased' ? 'its lease was renewed or kept' : 'it is good until its end';
-  return { note: `${what}; \`latchkey rotate ${quoted(name)}\` makes another` };
-}
-
-/** As a shell takes it. */
-function quoted(name: string): string {
-  return /^[\w@%+=:,./-]+$/.test(name) ? name : `'${name}'`;
+  return { note: `${what}; \`latchkey rotate ${shellWord(name)}\` makes another` };
 }

@@ -1,5 +1,6 @@
 // Values written so that a program reads back exactly them: one function for each reader of configuration files. What a
 // format cannot carry fails, because a password that is silently another one locks people out. Strings are bytes.
+import { quoteShell } from '../../../base/text/quote-shell.ts';
 import { callError, defineFunction, type FunctionTable, plain } from '../../exec/function-table.ts';
 import { decodeText, encodeText } from '../../text/bytes.ts';
 import { quoteDotenv } from './quote-dotenv.ts';
@@ -84,11 +85,6 @@ function quoter(
     if (quoted.length <= longest) return quoted;
     throw callError`${plain(name)}: the value takes ${plain(String(quoted.length))} bytes, and readers of this format stop at ${plain(String(longest))}`;
   });
-}
-
-/** POSIX shell (XCU 2.2.2): everything but `'` is literal between two of them. */
-export function quoteShell(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** systemd's EnvironmentFile= (systemd.exec(5)): in double quotes a backslash escapes these four, and nothing is expanded. */
