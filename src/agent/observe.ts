@@ -3,6 +3,7 @@
 import type { Logger } from '../base/logger.ts';
 import type { NameTable } from '../content/name-table.ts';
 import type { RenderObserver } from '../files/transaction/ports.ts';
+import type { FileStatus } from '../files/view/file-status.ts';
 import type { AgentMetrics } from '../metrics/agent-metrics.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
 import { type Entry, entryStates } from '../store/entry.ts';
@@ -13,7 +14,7 @@ import type { GateObserver } from '../upstream/gate/gate.ts';
 import { version } from '../version.ts';
 import { readinessOf } from './view/readiness-of.ts';
 import { showUpstreams } from './view/status.ts';
-import type { FileState, StatusSources } from './view/status-sources.ts';
+import type { StatusSources } from './view/status-sources.ts';
 
 /** Counts and tells rotations and failures of secrets, by name; a path without a name counts under its path. */
 export function observeStore(
@@ -109,7 +110,7 @@ type Names = Readonly<Record<'name' | 'upstream' | 'destination' | 'process', Re
 /** All that labels may speak of, by the label. */
 function namesNow(
   { names, store, upstreams }: StatusSources,
-  files: readonly FileState[],
+  files: readonly FileStatus[],
   processes: readonly ProcessStatus[],
 ): Names {
   const secrets = new Set<string>();

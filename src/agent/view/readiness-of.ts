@@ -1,8 +1,9 @@
 // Whether the agent is ready and, where it is not, what waits for what; and what is wrong though it is ready. Each cause is
 // there once: what waits for it names it.
 import type { WaitStatus } from '../../api/status.ts';
+import type { FileTrouble } from '../../files/view/file-status.ts';
 import type { Entry } from '../../store/entry.ts';
-import type { FileState, StatusSources } from './status-sources.ts';
+import type { StatusSources } from './status-sources.ts';
 
 export interface Readiness {
   readonly isReady: boolean;
@@ -136,7 +137,7 @@ function why(entry: Entry): string {
 }
 
 /** One clause: the failure, else the first secret that it waits for (and why, unless that was told), else its state. */
-export function whyFile(file: FileState, told: ReadonlyMap<string, unknown> = new Map()): string {
+export function whyFile(file: FileTrouble, told: ReadonlyMap<string, unknown> = new Map()): string {
   if (file.failure !== undefined) return `${file.failure.step} failed: ${file.failure.message}`;
   if (file.drift?.isOpen === true) return `somebody else changed it: ${file.drift.what}`;
   const [first] = file.missing;

@@ -3,17 +3,18 @@ import { apiMoment, apiTime } from '../../api/api-time.ts';
 import {
   type AgentStatus,
   apiVersion,
-  type FileStatus,
+  type FileStatus as FileAnswer,
   type ProcessStatus as ProcessAnswer,
   type UpstreamStatus as UpstreamAnswer,
 } from '../../api/status.ts';
+import type { FileStatus } from '../../files/view/file-status.ts';
 import type { ProcessStatus } from '../../supervise/process-status.ts';
 import type { LoginStatus, SinkStatus, SourceStatus } from '../../upstream/secret-source.ts';
 import { version } from '../../version.ts';
 import { callsOf, type Demand, demandsOf, slowness } from './calls.ts';
 import { degradedOf, readinessOf, whyFile } from './readiness-of.ts';
 import { secretStatus } from './secret-status.ts';
-import type { FileState, StatusSources } from './status-sources.ts';
+import type { StatusSources } from './status-sources.ts';
 
 export function statusOf(sources: StatusSources): AgentStatus {
   const { isReady, missing, waits } = readinessOf(sources);
@@ -96,7 +97,7 @@ function showSink({ path, writtenAt, error }: SinkStatus) {
   return { path, written_at: apiTime(writtenAt), error: error ?? null };
 }
 
-function showFile(file: FileState): FileStatus {
+function showFile(file: FileStatus): FileAnswer {
   const { destination, state, isReady, missing, failure, retryAt, templateProblem = null, drift } = file;
   return {
     destination,
