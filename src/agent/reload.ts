@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { LogSink } from '../base/logger.ts';
-import type { Prepared } from '../base/prepared.ts';
+import { nothingPrepared, type Prepared } from '../base/prepared.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import { loadKinds } from '../upstream/kinds.ts';
 import type { DestinationLocks } from './host/destination-locks.ts';
@@ -29,31 +29,30 @@ type Has = (...sections: Section[]) => boolean;
 type Prepare = (has: Has) => Prepared<unknown> | Promise<Prepared<unknown>>;
 
 /** A section of the config that no part reads would be reloaded by nobody: the compiler asks for each. */
-const sections: Readonly<Record<Section, { readonly isShown: boolean }>> = {
-  upstreams: { isShown: true },
-  secrets: { isShown: true },
-  files: { isShown: true },
-  processes: { isShown: true },
-  listeners: { isShown: true },
+const isShown: Readonly<Record<Section, boolean>> = {
+  upstreams: true,
+  secrets: true,
+  files: true,
+  processes: true,
+  listeners: true,
   // Asked again with each message.
-  hooks: { isShown: true },
-  access: { isShown: true },
-  audit: { isShown: true },
-  log: { isShown: true },
-  telemetry: { isShown: true },
-  templates: { isShown: true },
-  stateDir: { isShown: true },
-  life: { isShown: true },
-  sources: { isShown: false },
-  warnings: { isShown: false },
+  hooks: true,
+  access: true,
+  audit: true,
+  log: true,
+  telemetry: true,
+  templates: true,
+  stateDir: true,
+  life: true,
+  sources: false,
+  warnings: false,
 };
-const nothing: Prepared = { commit() {}, abandon() {} };
 
 /** Rejects with all problems, and nothing has changed then. */
 export async function reloadParts(options: ReloadOptions): Promise<ReloadSummary> {
   const { before, next } = options;
-  const changed = (Object.keys(sections) as Section[]).filter(
-    (section) => sections[section].isShown && !isDeepStrictEqual(before[section], next[section]),
+  const changed = (Object.keys(isShown) as Section[]).filter(
+    (section) => isShown[section] && !isDeepStrictEqual(before[section], next[section]),
   );
   const has: Has = (...wanted) => wanted.some((section) => changed.includes(section));
   const { parts, hasOtherTemplate } = partsOf(options);
@@ -88,7 +87,7 @@ function partsOf({ before, next, core, serving, log, locks }: ReloadOptions): {
     () => mustStay(before, next),
     () => locks.prepare(next.files.map(({ destination }) => destination)),
     () => log.prepare(next.log),
-    () => serving?.audit.prepare(next.audit) ?? nothing,
+    () => serving?.audit.prepare(next.audit) ?? nothingPrepared,
     // Also when the rules are the same: users and groups that they name may be others by now.
     () => committing(() => serving?.access.replace(next.access)),
     () => committing(() => core.rules.setResolver(next)),
@@ -101,7 +100,7 @@ function partsOf({ before, next, core, serving, log, locks }: ReloadOptions): {
       };
       return { ...prepared, commit };
     },
-    (has) => (has('upstreams') ? prepareUpstreams(next, core) : nothing),
+    (has) => (has('upstreams') ? prepareUpstreams(next, core) : nothingPrepared),
     () => committing(() => core.names.reconcile(next.secrets)),
     (has) =>
       has('processes', 'templates', ...namesAreOther)
@@ -109,9 +108,9 @@ function partsOf({ before, next, core, serving, log, locks }: ReloadOptions): {
             force: has('templates', ...namesAreOther),
             environmentOf: core.environmentsBy(compiler),
           })
-        : nothing,
+        : nothingPrepared,
     // Last: a new socket answers from here on, and what it is asked for is about to be there.
-    (has) => (has('listeners') ? serving?.server.prepare(next.listeners) : undefined) ?? nothing,
+    (has) => (has('listeners') ? serving?.server.prepare(next.listeners) : undefined) ?? nothingPrepared,
   ];
   return { parts, hasOtherTemplate: () => isTemplateOther };
 }
@@ -131,7 +130,7 @@ function mustStay(before: ResolvedConfig, next: ResolvedConfig): Prepared {
       remedy: 'put it back, or start the agent again',
     });
   }
-  if (before.stateDir === next.stateDir) return nothing;
+  if (before.stateDir === next.stateDir) return nothingPrepared;
   throw new LatchkeyError(
     'config_invalid',
     `state_dir: cannot change from ${before.stateDir} to ${next.stateDir} while the agent runs: its leases are recorded there`,

@@ -6,3 +6,6 @@ export interface Prepared<T = void> {
   /** Instead of `commit`: lets go of what was prepared. */
   abandon(): void | Promise<void>;
 }
+
+/** For a part that has nothing to change. */
+export const nothingPrepared: Prepared = { commit() {}, abandon() {} };

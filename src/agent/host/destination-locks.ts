@@ -7,7 +7,7 @@ import { LatchkeyError } from '../../base/errors.ts';
 import { holdFolderSync } from '../../base/paths/held-folder.ts';
 import { trusting } from '../../base/paths/path-trust.ts';
 import { standardStreamOf } from '../../base/paths/special-file.ts';
-import type { Prepared } from '../../base/prepared.ts';
+import { nothingPrepared, type Prepared } from '../../base/prepared.ts';
 import { lockRange } from '../../base/system/libc.ts';
 
 export interface DestinationLocks {
@@ -18,14 +18,13 @@ export interface DestinationLocks {
 
 const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = fs.constants;
 const lockName = 'latchkey-destinations.lock';
-const nothing: Prepared = { commit() {}, abandon() {} };
 
 export function createDestinationLocks(env: NodeJS.ProcessEnv): DestinationLocks {
   const fd = openLockFile(env);
   let held = new Map<string, bigint>();
   return {
     prepare(destinations) {
-      if (fd === undefined) return nothing;
+      if (fd === undefined) return nothingPrepared;
       const folders = new Map<string, string>();
       const files = destinations.filter((path) => standardStreamOf(path) === undefined);
       const wanted = new Map(files.map((path) => [path, offsetOf(path, folders)]));
