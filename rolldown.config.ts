@@ -17,7 +17,7 @@ const shebang = `#!/usr/bin/env -S ${without} ${malloc} node ${nodeFlags}`;
 // what those before it have left.
 const groups = [
   { name: 'get', test: /\/src\/(?:base\/text\/nearest|cli\/(?:close-doors|commands\/(?:get|version)))\.ts$/ },
-  { name: 'cache', test: /\/src\/(?:agent\/host\/tune-heap|cli\/compile-cache)\.ts$/ },
+  { name: 'cache', test: /\/src\/(?:agent\/host\/tune-heap|base\/system\/node-tls|cli\/compile-cache)\.ts$/ },
   {
     name: 'ask',
     test: /\/src\/(?:api\/[\w-]+|base\/system\/ask-socket|cli\/(?:config-socket|stop-signal)|client\/typed-client)\.ts$/,
@@ -31,6 +31,10 @@ const groups = [
 
 // Of libraries, what they load at once and nobody here asks for: HTTP/2, threads of the log.
 const leftOut = ['undici/lib/dispatcher/client-h2.js', 'thread-stream/index.js'];
+
+// Of Node, what libraries ask for at once and need with some addresses alone: loaded when a member is taken. TLS costs more
+// than a megabyte (src/base/system/node-tls.ts).
+const onDemand = new Set(['https', 'tls', 'zlib']);
 
 const program = defineConfig({
   input: {
@@ -122,7 +126,7 @@ function takeFromNode(code: string): string {
   const body = code
     .slice(imports.length)
     .replace(/\b__require\("(?<id>[^"]+)"\)/g, (call, id: string) =>
-      isBuiltin(id) ? moduleOfNode(id) : call,
+      isBuiltin(id) ? moduleForLibrary(id) : call,
     );
   return head + body;
 }
@@ -133,6 +137,13 @@ function takeImport(statement: string, ...rest: unknown[]): string {
   const module = name === undefined ? '' : `const ${name} = ${moduleOfNode(id)};`;
   const taken = members?.replaceAll(' as ', ': ');
   return taken === undefined ? module : `${module}const { ${taken} } = ${name ?? moduleOfNode(id)};`;
+}
+
+function moduleForLibrary(id: string): string {
+  const module = moduleOfNode(id);
+  return onDemand.has(id.replace(/^node:/, ''))
+    ? `new Proxy({}, { get: (_, name) => ${module}[name] })`
+    : module;
 }
 
 function moduleOfNode(id: string): string {

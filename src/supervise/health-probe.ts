@@ -1,6 +1,6 @@
 // Finds out whether a program works: asks a URL or runs a command until it says yes or the time is over.
 import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import { nodeHttps } from '../base/system/node-tls.ts';
 import type { Clock } from '../base/time/clock.ts';
 import type { SettleConfig } from '../config/resolved.ts';
 import type { RunCommand } from './launch/command-runner.ts';
@@ -52,7 +52,7 @@ async function tryOnce(probe: SettleConfig, timeoutMs: number, options: ProbeOpt
 }
 
 function askUrl(url: string, timeoutMs: number, { clock, signal }: ProbeOptions): Promise<Health> {
-  const request = url.startsWith('https:') ? httpsRequest : httpRequest;
+  const request = url.startsWith('https:') ? nodeHttps().request : httpRequest;
   return new Promise((resolve) => {
     const fail = (reason: string) => resolve({ isHealthy: false, reason: `${url} ${reason}` });
     const asked = request(

@@ -33,12 +33,14 @@ interface StartOptions {
   gid?: number;
   /** Another copy of the built command. */
   main?: string;
+  /** Options of Node beside those that the program has by itself. */
+  node?: readonly string[];
 }
 
 /** Starts `latchkey ARGS` with a clean environment; killed at the end of the test if it still runs. */
 export function startProgram(t: Test, args: readonly string[], options: StartOptions = {}): RunningProgram {
-  const { env = {}, main = program, ...rest } = options;
-  const child = spawn(process.execPath, [...nodeOptions, main, ...args], {
+  const { env = {}, main = program, node = [], ...rest } = options;
+  const child = spawn(process.execPath, [...nodeOptions, ...node, main, ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...rest,
@@ -118,6 +120,7 @@ interface AgentSetup {
   uid?: number;
   gid?: number;
   main?: string;
+  node?: readonly string[];
 }
 
 /** Writes the config (JSON is YAML) and starts `latchkey agent`. */
@@ -144,6 +147,7 @@ export function startAgent(t: Test, setup: AgentSetup): TestAgent {
     ...(setup.uid === undefined ? {} : { uid: setup.uid }),
     ...(setup.gid === undefined ? {} : { gid: setup.gid }),
     ...(setup.main === undefined ? {} : { main: setup.main }),
+    ...(setup.node === undefined ? {} : { node: setup.node }),
   });
   const ask: TestAgent['ask'] = (path, options) => askSocket(socket, path, options);
   return {

@@ -3,6 +3,7 @@
 // collect it costs more than it takes over: on a busy host the first one would wait for it.
 import module from 'node:module';
 import { setFlagsFromString } from 'node:v8';
+import { leaveCompilersOut } from '../../base/system/node-tls.ts';
 
 /** What a start needs of Node. V8 takes what Node keeps compiled of itself only under the options that it was made with. */
 const neededOfNode = [
@@ -11,11 +12,9 @@ const neededOfNode = [
   'crypto',
   'fs/promises',
   'http',
-  'https',
   'os',
   'stream/consumers',
   'timers/promises',
-  'tls',
   'vm',
   'worker_threads',
 ];
@@ -23,7 +22,7 @@ const neededOfNode = [
 /** To be called before code of ours is loaded: what is kept compiled of it bears these options too. */
 export function tuneCompilers(): void {
   for (const id of neededOfNode) process.getBuiltinModule(id);
-  for (const flag of ['--no-maglev', '--no-sparkplug', '--no-parallel-scavenge']) setFlagsFromString(flag);
+  leaveCompilersOut();
 }
 
 /** To be called when the start is over: while it lasts the heap grows to what it will be. */

@@ -5,12 +5,13 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
+import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import type { Standing } from '../../access/access-policy.ts';
 import type { Caller } from '../../access/caller.ts';
 import type { PeerReader } from '../../access/peer.ts';
+import { nodeHttps } from '../../base/system/node-tls.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
 import { type BindContext, bindListener, refreshBinding } from '../listen/bind-listener.ts';
 import type { Connection, ListenerScope } from '../listen/connection.ts';
@@ -262,7 +263,7 @@ function tokenOf(
 function createNodeServer(config: ListenerConfig): Server | HttpsServer {
   if (config.kind !== 'tcp' || config.tls === undefined) return createHttpServer(httpLimits);
   const { headersTimeout: handshakeTimeout } = httpLimits;
-  return createHttpsServer({ ...httpLimits, handshakeTimeout, ...tlsOptionsOf(config) });
+  return nodeHttps().createServer({ ...httpLimits, handshakeTimeout, ...tlsOptionsOf(config) });
 }
 
 function addressOfPeer({ remoteAddress, remotePort }: Socket): string {

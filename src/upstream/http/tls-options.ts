@@ -2,14 +2,15 @@
 
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import tls from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import { readControlledFile } from '../../base/paths/controlled-file.ts';
 import { pathErrorText } from '../../base/paths/path-trust.ts';
+import { nodeTls } from '../../base/system/node-tls.ts';
 import type { TlsConfig } from '../../config/upstreams/server-config.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
 
 export interface TlsOptions {
-  readonly secureContext: tls.SecureContext;
+  readonly secureContext: SecureContext;
   readonly rejectUnauthorized: boolean;
   readonly servername?: string;
 }
@@ -26,7 +27,7 @@ export async function loadTlsOptions(config: TlsConfig): Promise<TlsOptions> {
   const cert = inline?.cert ?? (await readOptional('tls.cert_file', config.certFile));
   const key = inline?.key ?? (await readOptional('tls.key_file', config.keyFile));
   try {
-    const secureContext = tls.createSecureContext({
+    const secureContext = nodeTls().createSecureContext({
       ca,
       minVersion: 'TLSv1.2',
       ...(cert ? { cert } : {}),
@@ -57,7 +58,8 @@ async function authorities(config: TlsConfig): Promise<(string | Buffer)[]> {
   if (file) configured.push(file);
   if (config.caPath !== undefined) configured.push(...(await readFolder(config.caPath)));
   if (configured.length > 0) return configured;
-  return [...tls.getCACertificates('default'), ...tls.getCACertificates('system')];
+  const { getCACertificates } = nodeTls();
+  return [...getCACertificates('default'), ...getCACertificates('system')];
 }
 
 async function readFolder(path: string): Promise<Buffer[]> {
