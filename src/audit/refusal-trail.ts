@@ -64,6 +64,7 @@ export function createRefusalTrail(options: AuditLogOptions): RefusalTrail {
       chain.write(lines);
       chain.settle();
       counters?.lines.inc(lines.length);
+      if (isFailing) logger.info({ file: settings.file }, 'refusals are recorded again');
       isFailing = false;
     } catch (error) {
       counters?.failures.inc(lines.length);

@@ -16,14 +16,26 @@ export async function socketPathOf(options: SocketOptions): Promise<string> {
 export async function socketPathOfConfig(paths: readonly string[]): Promise<string> {
   // Those who were given a socket go without the reader of configs.
   const { loadConfig } = await import('../config/load.ts');
-  const path = socketOfListeners(loadConfig(paths, { checks: 'none' }).listeners);
+  // What is wrong elsewhere in the file keeps nobody from the agent that runs: its status tells of that, too.
+  const path = socketOfListeners(loadConfig(paths, { checks: 'none', isTolerant: true }).listeners);
   if (path !== undefined) return path;
-  throw new LatchkeyError(
+  throw noSocket(() => loadConfig(paths, { checks: 'none' }));
+}
+
+/** Where the file cannot be read, that is why it names no socket. */
+function noSocket(readStrictly: () => unknown): LatchkeyError {
+  try {
+    readStrictly();
+  } catch (error) {
+    if (!(error instanceof LatchkeyError)) throw error;
+    return new LatchkeyError(error.code, error.message, {
+      remedy: 'to ask the agent that runs all the same, name its socket with --socket',
+    });
+  }
+  return new LatchkeyError(
     'usage',
     'listeners: the config has no unix listener that serves secrets or admin',
-    {
-      remedy: 'add one, or name a socket with --socket',
-    },
+    { remedy: 'add one, or name a socket with --socket' },
   );
 }
 

@@ -82,6 +82,13 @@ t.test('degraded is in the first line, and so is what is not as on disk', async 
   t.match(refused, /the config on disk is refused.*\n.*secerts/);
   const answer = await runProgram(t, ['status', '--socket', agent.socket]);
   t.equal(answer.code, 0, 'all is in place');
+  const asConfigured = await runProgram(t, ['status', '--config', agent.configPath]);
+  t.match(asConfigured, { code: 0, stdout: /config on disk refused/ }, 'the broken config says where to ask');
+  writeFileSync(agent.configPath, '{ "listeners": [');
+  t.match(await runProgram(t, ['status', '--config', agent.configPath]), {
+    code: 2,
+    stderr: /:1:\d+: not valid .*; to ask the agent that runs all the same, name its socket with --socket\n$/,
+  });
 });
 
 t.test('exit codes tell who did not answer from what is not ready', async (t) => {

@@ -12,6 +12,7 @@ export const logEvents: Readonly<Record<string, string>> = {
   'audit works again': 'audit.back',
   'audit failed: …': 'audit.failed',
   'the audit file cannot be rotated': 'audit.not-rotated',
+  'refusals are recorded again': 'audit.refusals-back',
   'refusals cannot be recorded': 'audit.refusals-failed',
   'the audit file was removed, a new one is begun': 'audit.removed',
   'the clocks of this host and of the upstream agree again': 'clock.agrees',
@@ -80,8 +81,10 @@ export const logEvents: Readonly<Record<string, string>> = {
   'refused callers of more users than are told one by one': 'request.refused-more',
   'the secret has expired and is no longer handed out': 'secret.expired',
   'so many secrets have expired while upstream fails': 'secret.many-expired',
+  'the sink is written again': 'sink.back',
   'somebody else removed or changed a sink: the token is written again': 'sink.drifted',
   'a sink was not written': 'sink.failed',
+  'the state file is written again': 'state.back',
   'cannot keep a copy of the state file': 'state.copy-failed',
   'the state file is not what this program writes; leases of the last run are left to their end':
     'state.corrupt',

@@ -113,6 +113,7 @@ export function createStateFile(options: { path: string; logger: Logger; clock: 
       // What is on disk by now need not go there again: most changes are of secrets that nothing is remembered of.
       if (text === before && failure === undefined) return;
       await replaceFile(path, text, { mode: 0o600, createMode: 0o700, sweeps: true });
+      if (failure !== undefined) logger.info({ path }, 'the state file is written again');
       failure = undefined;
     } catch (error) {
       if (failure === undefined)

@@ -1,5 +1,13 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { Logger } from '../../../src/base/logger.ts';
@@ -28,9 +36,16 @@ const state = {
 };
 const noState = { leases: [], values: [], logins: [] };
 
-function listening(): Logger & { warnings: string[] } {
+function listening(): Logger & { warnings: string[]; infos: string[] } {
   const warnings: string[] = [];
-  return { ...silentLogger, warn: (_fields, message) => warnings.push(message), warnings };
+  const infos: string[] = [];
+  return {
+    ...silentLogger,
+    warn: (_fields, message) => warnings.push(message),
+    info: (_fields, message) => infos.push(message),
+    warnings,
+    infos,
+  };
 }
 
 t.test('gives back what was saved, from a file that only its owner reads', async (t) => {
@@ -102,6 +117,12 @@ t.test('warns once when it cannot write, and goes on', async (t) => {
   }
   t.equal(logger.warnings.length, 1);
   t.notOk(existsSync(path));
+  t.same(logger.infos, []);
+  unlinkSync(join(folder, 'file'));
+  file.save(() => state);
+  await file.flush();
+  t.ok(existsSync(path));
+  t.same(logger.infos, ['the state file is written again'], 'and says so when it can');
 });
 
 t.test('warns of a file that it cannot read', async (t) => {

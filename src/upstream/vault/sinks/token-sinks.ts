@@ -100,7 +100,8 @@ export function createTokenSinks(options: TokenSinksOptions): TokenSinks {
         const written = await writeSinkFile(sink.config, content);
         // Where somebody was faster than this look, the next one finds the difference.
         sink.print = (await printOfWritten(path, written, 'kept')) ?? printOf(written);
-        logger.debug({ path }, 'the token is in the sink');
+        if (attempt > 1) logger.info({ path }, 'the sink is written again');
+        else logger.debug({ path }, 'the token is in the sink');
         [sink.writtenAt, sink.error] = [clock.wall(), undefined];
         onChange();
         return;

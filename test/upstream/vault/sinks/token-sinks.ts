@@ -167,6 +167,12 @@ t.test('a sink that cannot be written is told once, and does not stop the others
   t.notMatch(JSON.stringify(logs.lines), token);
   mkdirSync(join(folder, 'missing'));
   t.equal(await content(join(folder, 'missing', 'token')), token, 'tried again until it can be written');
+  await waitFor('its end is told too', () =>
+    logs.lines.some(
+      ({ message, fields }) =>
+        message === 'the sink is written again' && fields['path'] === join(folder, 'missing', 'token'),
+    ),
+  );
 });
 
 t.test('a token that is in a sink outlives the agent', async (t) => {
