@@ -9,12 +9,15 @@ import type { AuthConfig } from '../config/vault-config.ts';
 import type { AuthContext, AuthMethod } from './auth-method.ts';
 import { readCredential, readCredentialIfThere } from './read-credential.ts';
 import { unwrapField } from './unwrap-field.ts';
+import { answerLost, leftThere } from './wrapping-fault.ts';
 
 type AppRoleConfig = Extract<AuthConfig, { method: 'approle' }>;
 
 export function createAppRoleMethod(config: AppRoleConfig, context: AuthContext): AuthMethod {
   const { memory } = context;
   let hasRemoveFailed = false;
+  /** The wrapping token that was opened last, or was to be. */
+  let opening: SecretValue | undefined;
 
   async function roleId(): Promise<string> {
     if (config.roleId !== undefined) return config.roleId;
@@ -46,12 +49,25 @@ export function createAppRoleMethod(config: AppRoleConfig, context: AuthContext)
       field: 'secret_id',
       isExpectedPath: (created) =>
         created.startsWith(`auth/${context.mount}/role/`) && /\/(?:custom-)?secret-id$/.test(created),
-      source: `auth.secret_id_file: ${path}`,
+      source: {
+        place: `auth.secret_id_file: ${path}`,
+        content: 'secret id',
+        mount: context.mount,
+        ownDoing: ownDoing(found),
+      },
+      onOpening() {
+        opening = found;
+      },
       signal,
     });
     // The wrapping token is used up: left there, it would look like a theft at the next start.
     await remove(path);
     return memory.secret;
+  }
+
+  function ownDoing(wrapping: SecretValue): string | undefined {
+    if (opening?.equals(wrapping) === true) return answerLost;
+    return config.removeSecretIdFile ? undefined : leftThere;
   }
 
   async function remove(path: string): Promise<void> {

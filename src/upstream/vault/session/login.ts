@@ -86,6 +86,7 @@ async function unwrap(answer: VaultAnswer, path: string, options: LoginOptions):
   const info = answerJson(answer)?.['wrap_info'];
   const token = isJsonObject(info) ? info['token'] : undefined;
   const creationPath = isJsonObject(info) ? info['creation_path'] : undefined;
+  const accessor = isJsonObject(info) ? text(info['wrapped_accessor']) : undefined;
   if (typeof token !== 'string') throw invalidAnswer(`login at ${path} with wrap_ttl`, answer);
   if (creationPath !== path)
     throw new LoginError(`the login at ${path} was answered by a wrapping token of another path`);
@@ -101,7 +102,7 @@ async function unwrap(answer: VaultAnswer, path: string, options: LoginOptions):
   throw new LoginError(
     `the wrapped login answer cannot be opened${quoteTexts(answerTexts(opened), [token])}`,
     {
-      remedy: 'raise auth.wrap_ttl, or check the audit log of the vault for who else opened it',
+      remedy: `raise auth.wrap_ttl, if its time was over; else somebody on the way has opened it and has the token of this login: revoke that by its accessor (auth/token/revoke-accessor${accessor === undefined ? '' : `, ${accessor}`}), and look in the audit log of the vault who asked sys/wrapping/unwrap`,
     },
   );
 }

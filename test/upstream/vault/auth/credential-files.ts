@@ -95,6 +95,23 @@ t.test('approle: what was unwrapped outlives a refused login, its used-up token 
   }
 });
 
+t.test('approle: a wrapping token whose opening nobody answered is not told as a theft alone', async (t) => {
+  const vault = await stub(t);
+  vault.route(({ path }) => {
+    const isOpened = vault.count('sys/wrapping/unwrap') > 0;
+    if (path === 'sys/wrapping/lookup' && !isOpened)
+      return { json: { data: { creation_path: 'auth/approle/role/app/secret-id' } } };
+    if (path === 'sys/wrapping/unwrap') return (response) => response.destroy();
+    const json = { errors: ['wrapping token is not valid or does not exist'] };
+    return path === 'sys/wrapping/lookup' ? { status: 400, json } : undefined;
+  });
+  const secretIdFile = join(t.testdir({ secret: 's.wrapping' }), 'secret');
+  const upstream = start(t, vault, { ...appRole, secretIdFile, secretIdWrapped: true } as AuthConfig);
+  await waitFor('the refusal', () => upstream.status().message?.includes('cannot be opened'));
+  t.match(upstream.status().message, /has the secret id now \(or this agent: it asked for it before, and no/);
+  t.equal(vault.count('sys/wrapping/unwrap'), 1);
+});
+
 t.test('jwt: a removed token serves until it is refused', async (t) => {
   const vault = await stub(t);
   let isRefused = false;

@@ -278,6 +278,28 @@ t.test('with wrap_ttl the answer of the login comes wrapped and is opened', asyn
   await upstream.ready(ready());
 });
 
+t.test('an answer of a login that somebody else has opened names the token that they have', async (t) => {
+  const vault = await startStubVault();
+  vault.route(({ path }) => {
+    const wrapInfo = {
+      token: 's.wrapping',
+      creation_path: path,
+      ttl: 60,
+      wrapped_accessor: 'accessor-of-the-token',
+    };
+    if (/login$/.test(path)) return { json: { wrap_info: wrapInfo } };
+    return { status: 400, json: { errors: ['wrapping token is not valid or does not exist'] } };
+  });
+  const { upstream } = await start(t, vault, {
+    config: { addresses: [vault.address], auth: { ...appRole, wrapTtlSeconds: 60 } },
+  });
+  await waitFor('the refusal', () => upstream.status().state === 'login_failed');
+  t.match(
+    upstream.status().message,
+    /cannot be opened .*somebody on the way has opened it .* \(auth\/token\/revoke-accessor, accessor-of-the-token\)/,
+  );
+});
+
 t.test('requests wait for a login that is under way, and fail with it', async (t) => {
   const vault = await startStubVault();
   let answer: (() => void) | undefined;
