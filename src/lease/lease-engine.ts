@@ -1,7 +1,6 @@
 // Keeps every entry of the store current: one track for each secret, one owner for each lease, from the first read to
 // the revocation. Composes the parts of this folder; the times are decided in schedule-policy.ts.
 
-import { LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { type Clock, wallAt } from '../base/time/clock.ts';
 import { createChangePoint } from '../base/time/until.ts';
@@ -28,6 +27,7 @@ import { createSourceTable } from './source-table.ts';
 import { type AskingTracks, createAskingTracks } from './track/asking-tracks.ts';
 import { lastingOf, revokeUnleased } from './track/end-old.ts';
 import { createMintFloor } from './track/mint-floor.ts';
+import { closing } from './track/one-at-a-time.ts';
 import { defaultScheduleLimits, type ScheduleLimits } from './track/schedule-policy.ts';
 import { createSharedTimers } from './track/shared-timers.ts';
 import { createTellNews } from './track/tell-news.ts';
@@ -116,6 +116,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
   const limits = { ...defaultLimits, ...options.limits };
   const { observer = {} } = options;
   const life = new AbortController();
+  const repeatable = new AbortController();
   const written = createWrittenValues(() => memory.save());
   const handOver = options.handOver && createHandOver({ ...options.handOver, written });
 
@@ -167,6 +168,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     namesOf: options.namesOf ?? (() => []),
     observer,
     signal: life.signal,
+    repeatable: repeatable.signal,
   });
 
   const entries = createEntryListener({ store, book, tracks, memory, lastRun });
@@ -176,6 +178,13 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
   function quiesce(): void {
     memory.freeze();
     entries.leave();
+  }
+
+  /** What can be repeated is given up. */
+  async function stopTracks(): Promise<void> {
+    const stopped = Array.from(tracks.all(), (track) => track.stop());
+    repeatable.abort(closing());
+    await Promise.all(stopped);
   }
 
   function upstreamRecovered(upstream: string): void {
@@ -235,10 +244,10 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
         book,
         signal,
         onExit,
-        stopTracks: () => Promise.all(Array.from(tracks.all(), (track) => track.stop())),
+        stopTracks,
         revokeUnleased: () =>
           revokesAll ? revokeUnleased(tracks.all(), { ...ending, signal }) : Promise.resolve(),
-        giveUp: () => life.abort(new LatchkeyError('aborted', 'the agent is closing')),
+        giveUp: () => life.abort(closing()),
       });
       return { logins: await memory.finish({ forgetsAll: onExit === 'revoke' }) };
     },

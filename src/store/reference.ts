@@ -37,14 +37,15 @@ export function createReference(input: ReferenceInput): Reference {
 
 /**
  * The identity of a reference, fit for logs and status: `vault:read secret/app?version=2`. The arguments of a
- * write may be secrets, so they appear as a hash only: `vault:write pki/issue/web -> 3f9a…`.
+ * write may be secrets, so they appear as a hash only: `vault:write pki/issue/web -> 3f9a…`. `path` counts instead of its own.
  */
-export function referenceKey(reference: Reference): string {
+export function referenceKey(reference: Reference, path = reference.path): string {
   // Signs of the name are not those of the query after it.
-  const path = reference.path.replace(/[%?]/g, encodeURIComponent);
-  const start = `${reference.upstream}:${reference.operation} ${path}`;
-  const pairs = Object.entries(reference.parameters).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  const name = path.replace(/[%?]/g, encodeURIComponent);
+  const start = `${reference.upstream}:${reference.operation} ${name}`;
+  const pairs = Object.entries(reference.parameters);
   if (pairs.length === 0) return start;
+  pairs.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   if (reference.operation === 'write') {
     return `${start} -> ${createHash('sha256').update(JSON.stringify(pairs)).digest('hex').slice(0, 16)}`;
   }

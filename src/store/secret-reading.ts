@@ -68,6 +68,8 @@ export interface ReadableSource {
   readonly login?: LoginHandOver;
   /** `known`: what it gave the last time; where nothing has changed it may give that back as it is. */
   read(reference: Reference, options: RequestOptions, known?: SecretAnswer): Promise<SecretAnswer>;
+  /** False: `isCurrent` cannot tell of this version, as is known without asking. Absent: it is to be asked. */
+  canTell?(reference: Reference, version: SecretVersion): boolean;
   /** Whether upstream still has this version; absent or `undefined`: it cannot tell more cheaply than by a read. */
   isCurrent?(
     reference: Reference,

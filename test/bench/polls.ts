@@ -107,12 +107,6 @@ function flagsOf(program: string): string[] {
 /** Milliseconds of all threads. */
 function processorMs(pid: number | undefined): number {
   const folder = `/proc/${pid}/task`;
-  for (const task of readdirSync(folder))
-    console.log(
-      task,
-      readFileSync(`${folder}/${task}/comm`, 'latin1').trim(),
-      readFileSync(`${folder}/${task}/schedstat`, 'latin1').trim(),
-    );
   return readdirSync(folder).reduce(
     (sum, task) => sum + Number(readFileSync(`${folder}/${task}/schedstat`, 'latin1').split(' ')[0]) / 1e6,
     0,

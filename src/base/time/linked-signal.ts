@@ -7,34 +7,52 @@ export interface LinkedSignal {
   release(): void;
 }
 
+type SharedSignal = Omit<LinkedSignal, 'abort'>;
+
+interface OpenLink extends SharedSignal {
+  readonly own: AbortController;
+  users: number;
+}
+
 /**
- * Signals that end with `lifetime` or with one of their own, by one listener on the lifetime for all: requests are many, and
- * a listener is what such a signal costs most.
+ * Signals that end with `lifetime` or with one of their own, by one listener on the lifetime for all, and one signal for those
+ * that have the same parent at the same time: requests are many, and a signal with its listener is much of what one costs.
  */
-export function createSignalLinks(lifetime: AbortSignal): (parent: AbortSignal) => LinkedSignal {
-  const open = new Set<AbortController>();
+export function createSignalLinks(lifetime: AbortSignal): (parent: AbortSignal) => SharedSignal {
+  const open = new Map<AbortSignal, OpenLink>();
   const end = (): void => {
-    for (const own of [...open]) own.abort(lifetime.reason);
+    for (const { own } of [...open.values()]) own.abort(lifetime.reason);
   };
   lifetime.addEventListener('abort', end, { once: true });
-  return (parent) => {
+
+  function begin(parent: AbortSignal): OpenLink {
     const own = new AbortController();
     const follow = (): void => own.abort(parent.reason);
-    if (parent.aborted) follow();
-    else if (lifetime.aborted) own.abort(lifetime.reason);
-    else {
-      open.add(own);
-      parent.addEventListener('abort', follow, { once: true });
-    }
-    return {
-      signal: own.signal,
-      abort: (reason) => own.abort(reason),
+    const link: OpenLink = {
+      ...{ own, signal: own.signal, users: 0 },
       release() {
-        open.delete(own);
+        link.users -= 1;
+        if (link.users > 0) return;
+        open.delete(parent);
         parent.removeEventListener('abort', follow);
       },
     };
+    open.set(parent, link);
+    parent.addEventListener('abort', follow, { once: true });
+    return link;
+  }
+
+  return (parent) => {
+    if (parent.aborted || lifetime.aborted) return endedLink(parent.aborted ? parent : lifetime);
+    const link = open.get(parent) ?? begin(parent);
+    link.users += 1;
+    return link;
   };
+}
+
+/** `release` has nothing to let go of. */
+function endedLink(signal: AbortSignal): SharedSignal {
+  return { signal, release: () => undefined };
 }
 
 /** Aborts with the reason of the first of `parents` that does, or by `abort`. */

@@ -6,11 +6,11 @@ import { defaultEntryPolicy, type EntryPolicy, mergePolicies } from '../../store
 import type { Notice, NoticedBy } from '../../store/notice.ts';
 import type { Reference } from '../../store/reference.ts';
 import type { Priority, Urgency } from '../../store/secret-reading.ts';
-import type { SecretAnswer } from '../../store/secret-version.ts';
+import type { SecretAnswer, SecretVersion } from '../../store/secret-version.ts';
 import type { OwnedLease } from '../book/owned-lease.ts';
 import { type IssuedValue, issuedValue, restoredValue } from '../run/hand-over.ts';
 import { expiryAt, isOutage, stateOnFailure } from './failure-policy.ts';
-import { type AskMode, type AskResult, closing, createAsking } from './one-at-a-time.ts';
+import { type AskMode, type AskResult, createAsking } from './one-at-a-time.ts';
 import { createPlannedTimer } from './planned-timer.ts';
 import {
   noticedBy,
@@ -62,7 +62,7 @@ export interface SecretTrack {
   issued(): IssuedValue[];
   /** The answer in use that was issued, and has no lease. */
   unleased(): SecretAnswer | undefined;
-  /** Stops the schedule and gives up what can be repeated; resolves when nothing is in flight. */
+  /** Stops the schedule; resolves when nothing is in flight. */
   stop(): Promise<void>;
 }
 
@@ -76,8 +76,6 @@ interface TrackOptions extends TrackParts {
 export function createSecretTrack(options: TrackOptions): SecretTrack {
   const { store, clock, random, limits, logger, sources, book, floor, reference } = options;
   const members = new Set<string>();
-  /** For requests that lose nothing by it when the engine closes. */
-  const repeatable = new AbortController();
   let { canonicalKey } = options;
   let state: TrackState = initialState;
   /** `parked`: its time had come while upstream was away. */
@@ -88,7 +86,7 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
     isWanted: () => phase !== 'stopped' && members.size > 0,
     onTime,
   });
-  const requests = createSecretRequests({ ...options, repeatable: repeatable.signal });
+  const requests = createSecretRequests(options);
   const asking = createAsking({
     isStopped: () => phase === 'stopped',
     now: clock.now,
@@ -179,13 +177,14 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
   }
 
   function onTime(plan: PlannedStep): void {
+    const seen = view();
     if (plan.action === 'expire') {
       apply({ type: 'ended' });
       if (phase === 'awaiting') set(undefined);
       else replan();
       // While upstream is away each asks once, to say why and to begin to grow stale; that costs upstream nothing.
     } else if (sources.isAway(reference.upstream) && state.failure !== undefined) park(clock.now());
-    else void asking.ask('due', isUrgent(view()) ? 'interactive' : 'background', noticedBy(plan, view()));
+    else void asking.ask('due', isUrgent(seen) ? 'interactive' : 'background', noticedBy(plan, seen));
   }
 
   /** Upstream is away: its gate finds out when it is back, and the engine is told. */
@@ -225,12 +224,16 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
   /** Asks for no more than whether the value still holds, where upstream can tell; reads otherwise. */
   async function poll(urgency: Urgency): Promise<boolean> {
     const version = store.find([...members][0] ?? '')?.current;
-    const canTell = sources.find(reference.upstream)?.isCurrent !== undefined;
-    if (!canTell || version === undefined || state.value === undefined) return read(urgency);
+    if (version === undefined || state.value === undefined || !canTell(version)) return read(urgency);
     const sentAt = clock.now();
     apply({ type: 'asked' });
     const isCurrent = await requests.isCurrent(version, urgency);
     return isCurrent === true ? apply({ type: 'confirmed', sentAt }) : read(urgency);
+  }
+
+  function canTell(version: SecretVersion): boolean {
+    const source = sources.find(reference.upstream);
+    return source?.isCurrent !== undefined && source.canTell?.(reference, version) !== false;
   }
 
   async function read(urgency: Urgency): Promise<boolean> {
@@ -382,7 +385,6 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
     async stop() {
       phase = 'stopped';
       set(undefined);
-      repeatable.abort(closing());
       await asking.idle();
     },
   };

@@ -29,4 +29,6 @@ export interface TrackParts {
   readonly observer: LeaseObserver;
   /** Ends with the engine. */
   readonly signal: AbortSignal;
+  /** Of requests that lose nothing by it: ends when the engine begins to close. */
+  readonly repeatable: AbortSignal;
 }

@@ -41,7 +41,7 @@ export function createAllowance(clock: Clock, limits: readonly LimitConfig[]): A
 
   return {
     waitMs: (isBackground, charge) =>
-      charge.units === 0
+      charge.units === 0 || windows.length === 0
         ? 0
         : Math.max(0, ...concerned(charge).map((window) => window.waitMs(isBackground, charge.units))),
     use(isBackground, charge) {

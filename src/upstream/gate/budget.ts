@@ -61,7 +61,7 @@ export function createBudget(options: BudgetOptions): Budget {
   const timer = createEarliestTimer(clock, pump);
 
   const inFlight = (): number => running.interactive + running.callers + running.background;
-  const queued = (): number => lanes.reduce((sum, lane) => sum + queues[lane].size, 0);
+  const queued = (): number => queues.interactive.size + queues.callers.size + queues.background.size;
 
   function refill(): void {
     const now = clock.now();
@@ -69,34 +69,54 @@ export function createBudget(options: BudgetOptions): Budget {
     bucket = { tokens: tokensIn(bucket, filling, now), at: now };
   }
 
+  function heldFor(lane: Lane, charge: Charge): number {
+    return allowance?.waitMs(lane === 'background', charge) ?? 0;
+  }
+
   /** How long its first one has to wait for the sake of a limit. */
   function heldMs(lane: Lane): number {
     const [first] = queues[lane];
-    return first === undefined ? 0 : (allowance?.waitMs(lane === 'background', first.charge) ?? 0);
+    return first === undefined ? 0 : heldFor(lane, first.charge);
   }
 
   /** A place in four stays free for the agent, however slow the answers to callers are. */
-  function hasPlace(lane: Lane): boolean {
-    if (queues[lane].size === 0 || inFlight() >= limits.concurrency) return false;
+  function hasRoom(lane: Lane): boolean {
+    if (inFlight() >= limits.concurrency) return false;
     return lane !== 'callers' || running.callers < Math.max(1, Math.floor(limits.concurrency * 0.75));
   }
 
+  const hasPlace = (lane: Lane): boolean => queues[lane].size > 0 && hasRoom(lane);
+
+  function take(lane: Lane, charge: Charge): () => void {
+    bucket.tokens -= 1;
+    allowance?.use(lane === 'background', charge);
+    running[lane] += 1;
+    return once(() => {
+      running[lane] -= 1;
+      pump();
+    });
+  }
+
+  /** Where nobody waits it can go at once, or it waits as the others do. */
+  function takeNow(lane: Lane, charge: Charge): (() => void) | undefined {
+    if (queued() > 0) return undefined;
+    refill();
+    const isFree = bucket.tokens >= 1 && hasRoom(lane) && !(heldFor(lane, charge) > 0);
+    if (!isFree) return undefined;
+    turns.begin(lane);
+    turns.next([lane]);
+    return take(lane, charge);
+  }
+
   function pump(): void {
+    if (queued() === 0) return;
     refill();
     while (bucket.tokens >= 1) {
       const lane = turns.next(lanes.filter((one) => hasPlace(one) && heldMs(one) === 0));
       const [waiter] = lane === undefined ? [] : queues[lane];
       if (lane === undefined || waiter === undefined) break;
       queues[lane].delete(waiter);
-      bucket.tokens -= 1;
-      allowance?.use(lane === 'background', waiter.charge);
-      running[lane] += 1;
-      waiter.grant(
-        once(() => {
-          running[lane] -= 1;
-          pump();
-        }),
-      );
+      waiter.grant(take(lane, waiter.charge));
     }
     const forTokenMs = Math.ceil((Math.max(0, 1 - bucket.tokens) / limits.requestsPerSecond) * 1000);
     const waits = lanes.filter(hasPlace).map((lane) => Math.max(forTokenMs, heldMs(lane)));
@@ -110,12 +130,14 @@ export function createBudget(options: BudgetOptions): Budget {
 
   return {
     acquire(turn, signal) {
-      const { promoted } = turn;
+      const { promoted, charge = oneRead } = turn;
+      if (signal.aborted) return Promise.reject(givenUp());
+      let lane: Lane = promoted?.aborted === true ? 'interactive' : turn.lane;
+      const release = takeNow(lane, charge);
+      if (release !== undefined) return Promise.resolve(release);
       return new Promise((resolve, reject) => {
-        if (signal.aborted) return reject(givenUp());
         let isGranted = false;
         let isWaiting = false;
-        let lane: Lane = promoted?.aborted === true ? 'interactive' : turn.lane;
         const leave = () => {
           queues[lane].delete(waiter);
           if (!isWaiting) return;
@@ -123,7 +145,7 @@ export function createBudget(options: BudgetOptions): Budget {
           promoted?.removeEventListener('abort', promote);
         };
         const waiter: Waiter = {
-          charge: turn.charge ?? oneRead,
+          charge,
           grant(releaseOne) {
             isGranted = true;
             leave();

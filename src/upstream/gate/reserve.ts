@@ -82,6 +82,7 @@ export function createReserve(clock: Clock): Reserve {
 function readWindow(
   headers: IncomingHttpHeaders,
 ): { limit: number; left: number; leftMs: number } | undefined {
+  if (headers['x-ratelimit-limit'] === undefined) return undefined;
   const [limit, left, reset] = ['limit', 'remaining', 'reset'].map((name) =>
     Number.parseInt(String(headers[`x-ratelimit-${name}`] ?? ''), 10),
   );

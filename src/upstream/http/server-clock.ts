@@ -31,6 +31,13 @@ export function createServerClock({ clock, logger }: { clock: Clock; logger: Log
   /** The server's time at 0 of the monotonic clock here, and when it was told. */
   let anchor: { zero: number; at: number } | undefined;
   let sleptMs = 0;
+  /** Answers of one second bear one Date. */
+  let lastDate = { text: '', at: Number.NaN };
+
+  function readDate(text: string): number {
+    if (text !== lastDate.text) lastDate = { text, at: Date.parse(text) };
+    return lastDate.at;
+  }
 
   function noteAnchor(zero: number): void {
     const moved = anchor === undefined ? 0 : zero - anchor.zero;
@@ -51,7 +58,7 @@ export function createServerClock({ clock, logger }: { clock: Clock; logger: Log
   return {
     note(date, sentAt) {
       const now = clock.wall();
-      const told = date === undefined ? Number.NaN : Date.parse(date);
+      const told = date === undefined ? Number.NaN : readDate(date);
       if (Number.isNaN(told) || now - sentAt > slowMs || now < sentAt) return;
       // A Date is cut to the second, so on average half a second behind.
       const found = told + 500 - (sentAt + now) / 2;

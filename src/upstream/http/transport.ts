@@ -11,6 +11,7 @@ import type { ProxyConfig } from '../../config/upstreams/proxy.ts';
 import type { TlsConfig } from '../../config/upstreams/server-config.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
 import { networkFailure, oversizedFailure, timeoutFailure } from './network-failure-policy.ts';
+import { createOpenRequests } from './open-requests.ts';
 import { proxyFailure } from './proxy-failure-policy.ts';
 import { withSingleHeaders } from './single-headers.ts';
 import { loadTlsOptions, type TlsOptions } from './tls-options.ts';
@@ -25,7 +26,7 @@ interface WireRequest {
   readonly signal: AbortSignal;
 }
 
-interface WireAnswer {
+export interface WireAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
@@ -76,6 +77,9 @@ const keepAliveMs = 50_000;
 
 export function createTransport(options: TransportOptions): Transport {
   const pools = new Map<string, Promise<Dispatcher>>();
+  /** Those of `pools` that are there already. */
+  const ready = new WeakMap<Promise<Dispatcher>, Dispatcher>();
+  const open = createOpenRequests(options.clock);
   let tls: Promise<TlsOptions> | undefined;
   let limits: TransportLimits = options;
   let tlsConfig = options.tls;
@@ -100,7 +104,10 @@ export function createTransport(options: TransportOptions): Transport {
     const needsTls = address.startsWith('https:') || proxy?.url.startsWith('https:') === true;
     const pool = createPool(address, limits.timeoutMs, needsTls ? loadTls : undefined, proxy);
     pools.set(address, pool);
-    pool.catch(() => pools.delete(address));
+    pool.then(
+      (one) => ready.set(pool, one),
+      () => pools.delete(address),
+    );
     return pool;
   }
 
@@ -117,27 +124,20 @@ export function createTransport(options: TransportOptions): Transport {
       const { signal } = request;
       const via = proxy?.url;
       const whole = new WholeAnswer({
-        maxBodyBytes,
+        ...{ signal, endsAt: options.clock.now() + timeoutMs, maxBodyBytes },
         oversized: () => oversizedFailure(address, maxBodyBytes),
       });
-      const giveUp = () => whole.giveUp(new LatchkeyError('aborted', 'given up'));
-      let isOver = false;
-      const timer = options.clock.setTimer(timeoutMs, () => {
-        isOver = true;
-        giveUp();
-      });
-      signal.addEventListener('abort', giveUp, { once: true });
+      open.begin(whole);
       try {
-        const pool = await dispatcher(address);
-        if (signal.aborted) giveUp();
-        else pool.dispatch(dispatchOptions(address, request), whole);
-        const { status, headers, body } = await whole.answer;
-        return { status, headers: withSingleHeaders(headers), body };
+        const found = dispatcher(address);
+        const pool = ready.get(found) ?? (await meanwhile(found, whole));
+        if (signal.aborted) whole.giveUp(false);
+        else pool.dispatch({ ...dispatchOptions(address, request, proxy), ...itsOwnTime }, whole);
+        return await whole.answer;
       } catch (error) {
-        throw explain(error, address, signal, isOver ? timeoutMs : undefined, via);
+        throw explain(error, address, signal, whole.isOver ? timeoutMs : undefined, via);
       } finally {
-        timer.cancel();
-        signal.removeEventListener('abort', giveUp);
+        open.end(whole);
       }
     },
     async open(address, request) {
@@ -146,7 +146,10 @@ export function createTransport(options: TransportOptions): Transport {
       const limit = createTimeLimit(options.clock, timeoutMs, request.signal);
       try {
         const pool = await dispatcher(address);
-        const answer = await sendRequest.call(pool, dispatchOptions(address, request, limit.signal));
+        const answer = await sendRequest.call(pool, {
+          ...dispatchOptions(address, request, proxy),
+          signal: limit.signal,
+        });
         answer.body.once('close', limit.detach);
         // Whoever drops it before its end (a redirect, a refusal) is told so by an event, which would end the agent unheard.
         answer.body.on('error', () => {});
@@ -229,19 +232,28 @@ function placeOf(address: string): Place {
   return place;
 }
 
+/** `open-requests.ts` limits the whole of it: the client's own limits of its parts would be three more timers. */
+const itsOwnTime = { headersTimeout: 0, bodyTimeout: 0 } as const;
+
+/** The answer may be given up before there is anybody to wait for it. */
+async function meanwhile<T>(awaited: Promise<T>, whole: WholeAnswer): Promise<T> {
+  whole.answer.catch(() => undefined);
+  return await awaited;
+}
+
 function dispatchOptions(
   address: string,
-  request: WireRequest,
-  signal?: AbortSignal,
+  { method, target, headers, body }: WireRequest,
+  proxy: ProxyConfig | undefined,
 ): Dispatcher.RequestOptions & { path: string } {
   const { origin, prefix } = placeOf(address);
   return {
     origin,
-    method: request.method as Dispatcher.HttpMethod,
-    path: `${prefix}${request.target}`,
-    headers: { ...request.headers },
-    body: request.body ?? null,
-    ...(signal && { signal }),
+    method: method as Dispatcher.HttpMethod,
+    path: `${prefix}${target}`,
+    // The way through a proxy writes its own into them.
+    headers: proxy === undefined ? headers : { ...headers },
+    body: body ?? null,
   };
 }
 

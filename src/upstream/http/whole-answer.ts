@@ -2,6 +2,9 @@
 // nearly all that such a poll costs is what is set up around it.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
+import { LatchkeyError } from '../../base/errors.ts';
+import type { OpenRequest } from './open-requests.ts';
+import { withSingleHeaders } from './single-headers.ts';
 
 interface CollectedAnswer {
   readonly status: number;
@@ -9,14 +12,18 @@ interface CollectedAnswer {
   readonly body: Buffer;
 }
 
-interface WholeAnswerOptions {
+interface WholeAnswerOptions extends Pick<OpenRequest, 'signal' | 'endsAt'> {
   readonly maxBodyBytes: number;
   /** The error for a body that is longer. */
   readonly oversized: () => Error;
 }
 
-export class WholeAnswer implements Dispatcher.DispatchHandler {
+export class WholeAnswer implements Dispatcher.DispatchHandler, OpenRequest {
   readonly answer: Promise<CollectedAnswer>;
+  readonly signal: AbortSignal;
+  readonly endsAt: number;
+  /** It was given up because its time was over. */
+  isOver = false;
   readonly #options: WholeAnswerOptions;
   #resolve: (answer: CollectedAnswer) => void = () => undefined;
   #reject: (error: Error) => void = () => undefined;
@@ -29,16 +36,21 @@ export class WholeAnswer implements Dispatcher.DispatchHandler {
 
   constructor(options: WholeAnswerOptions) {
     this.#options = options;
+    this.signal = options.signal;
+    this.endsAt = options.endsAt;
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // It may fail while something else is awaited.
-    this.answer.catch(() => undefined);
   }
 
   /** Also before it was sent: then it is not sent any more. */
-  giveUp(reason: Error): void {
+  giveUp(isOver: boolean): void {
+    this.isOver ||= isOver;
+    this.#fail(new LatchkeyError('aborted', 'given up'));
+  }
+
+  #fail(reason: Error): void {
     this.#reason ??= reason;
     this.#reject(reason);
     this.#controller?.abort(reason);
@@ -56,13 +68,13 @@ export class WholeAnswer implements Dispatcher.DispatchHandler {
   ): void {
     if (status < 200) return;
     this.#status = status;
-    this.#headers = headers;
+    this.#headers = withSingleHeaders(headers);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#size += chunk.length;
     if (this.#size <= this.#options.maxBodyBytes) this.#chunks.push(chunk);
-    else this.giveUp(this.#options.oversized());
+    else this.#fail(this.#options.oversized());
   }
 
   onResponseEnd(): void {

@@ -62,7 +62,11 @@ export function createLeaderTable({ clock, addresses, askLeader }: LeaderTableOp
         },
       );
     },
-    note: (address, origin) => void answered.set(address, { origin, at: clock.now() }),
+    note(address, origin) {
+      const known = answered.get(address);
+      if (known?.origin === origin) known.at = clock.now();
+      else answered.set(address, { origin, at: clock.now() });
+    },
     find(address) {
       const known = answered.get(address);
       return known !== undefined && clock.now() - known.at < believedMs ? known.origin : undefined;

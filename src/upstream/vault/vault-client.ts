@@ -11,7 +11,7 @@ import type { Health } from '../gate/health.ts';
 import { type AddressList, createAddressList } from '../http/address-list.ts';
 import { createFailback } from '../http/failback.ts';
 import type { ServerClock } from '../http/server-clock.ts';
-import type { Transport, WireStream } from '../http/transport.ts';
+import type { Transport, WireAnswer, WireStream } from '../http/transport.ts';
 import {
   answerJson,
   answerTexts,
@@ -80,16 +80,18 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
     signal,
   });
 
-  async function exchange(address: string, request: RawRequest): Promise<VaultAnswer> {
+  async function exchange(address: string, request: RawRequest): Promise<WireAnswer> {
     const sentAt = clock.wall();
     const answer = await transport.exchange(address, request);
     serverClock.note(answer.headers.date, sentAt);
     gate.quota.agentAnswered(answer.headers);
-    return { ...answer, address };
+    return answer;
   }
 
-  const ask = (address: string, target: string, signal: AbortSignal): Promise<VaultAnswer> =>
-    gate.pass({ lane: 'interactive', signal }, () => exchange(address, plain(target, signal)));
+  async function ask(address: string, target: string, signal: AbortSignal): Promise<VaultAnswer> {
+    const send = () => exchange(address, plain(target, signal));
+    return { ...(await gate.pass({ lane: 'interactive', signal }, send)), address };
+  }
 
   async function askLeader(address: string, signal: AbortSignal): Promise<string | undefined> {
     const told = answerJson(await ask(address, '/v1/sys/leader', signal))?.['leader_address'];
@@ -146,7 +148,8 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
     for (let hop = 0; ; hop += 1) {
       let answer: T;
       try {
-        answer = await gate.pass({ ...turn, signal }, () => send(origin, { ...request, target }));
+        const sent = target === request.target ? request : { ...request, target };
+        answer = await gate.pass({ ...turn, signal }, () => send(origin, sent));
       } catch (error) {
         throw hop > 0 && error instanceof UpstreamFailure ? lostOnRedirect(address, origin, error) : error;
       }

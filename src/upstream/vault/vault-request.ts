@@ -35,7 +35,7 @@ export interface RawRequest {
 export function rawRequest(request: VaultRequest, ownNamespace: string | undefined): RawRequest {
   const namespace = request.namespace ?? ownNamespace;
   const query = request.query === undefined ? '' : new URLSearchParams(request.query).toString();
-  const path = request.path.toWellFormed().split('/').map(encodeURIComponent).join('/');
+  const path = plainPath.test(request.path) ? request.path : escapedPath(request.path);
   return {
     method: request.method,
     target: `/v1/${path}${query === '' ? '' : `?${query}`}`,
@@ -50,6 +50,13 @@ export function rawRequest(request: VaultRequest, ownNamespace: string | undefin
     body: request.body === undefined ? undefined : Buffer.from(stringifyJson(request.body), 'utf8'),
     signal: request.signal,
   };
+}
+
+/** What escaping leaves as it is. */
+const plainPath = /^[\w./~-]*$/;
+
+function escapedPath(path: string): string {
+  return path.toWellFormed().split('/').map(encodeURIComponent).join('/');
 }
 
 /** Of a request that is passed on as it came. */
@@ -82,8 +89,11 @@ export function scopeOf(
 ): Scope {
   const start = namespace ?? ownNamespace ?? '';
   const inside = start === '' ? '' : `${start.replace(/^\/+|\/+$/g, '')}/`;
+  return { path: `${inside}${path}`, mount: `${inside}${mountOf(path) ?? guessedMount(path)}` };
+}
+
+function guessedMount(path: string): string {
   const segments = path.split('/');
   const isOfTwo = segments[0] === 'auth' || segments[0] === 'sys';
-  const guess = `${segments.slice(0, isOfTwo ? 2 : 1).join('/')}/`;
-  return { path: `${inside}${path}`, mount: `${inside}${mountOf(path) ?? guess}` };
+  return `${segments.slice(0, isOfTwo ? 2 : 1).join('/')}/`;
 }

@@ -214,7 +214,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     sinks = makeSinks(settings.sinks);
     void before.close();
     const [token] = session.recentTokens();
-    if (session.status().state === 'ready' && token !== undefined)
+    if (session.state() === 'ready' && token !== undefined)
       sinks.write(token, session.status().login.accessor);
   }
 
@@ -235,6 +235,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     },
     ready: session.ready,
     read: (reference, request, known) => bound(request, (sent) => secrets.read(reference, sent, known)),
+    canTell: secrets.canTell,
     isCurrent: (reference, version, request) =>
       bound(request, (sent) => secrets.isCurrent(reference, version, sent)),
     login: {
@@ -242,7 +243,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
         const token = session.ownToken();
         return token && writeLogin(token, clock);
       },
-      isSpent: () => isUsedUp(config.auth) && session.status().state === 'ready',
+      isSpent: () => isUsedUp(config.auth) && session.state() === 'ready',
       resume(login, leaseIds) {
         const token = readLogin(login, clock);
         session.resume(token);
@@ -273,7 +274,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       forward,
     },
     canonicalKey: secrets.canonicalKey,
-    isAway: () => gate.health.isAway() || loginFailures.has(session.status().state),
+    isAway: () => gate.health.isAway() || loginFailures.has(session.state()),
     async passedMs({ signal }) {
       const since = clock.now();
       await client.probe(signal);

@@ -55,3 +55,22 @@ t.test('of a lifetime: ends with it or with its own parent, whichever comes firs
   t.equal(link(AbortSignal.abort('before')).signal.reason, 'before');
   t.end();
 });
+
+t.test('of a lifetime: those of one parent are one signal, until the last of them is let go', (t) => {
+  const link = createSignalLinks(new AbortController().signal);
+  const parent = new AbortController();
+  const [first, second] = [link(parent.signal), link(parent.signal)];
+  t.equal(first.signal, second.signal);
+  t.equal(getEventListeners(parent.signal, 'abort').length, 1);
+  first.release();
+  t.equal(getEventListeners(parent.signal, 'abort').length, 1, 'the other one still follows');
+  second.release();
+  t.equal(getEventListeners(parent.signal, 'abort').length, 0);
+  const third = link(parent.signal);
+  parent.abort('own');
+  t.notOk(first.signal.aborted, 'released');
+  t.equal(third.signal.reason, 'own');
+  third.release();
+  t.equal(link(parent.signal).signal.reason, 'own', 'also what comes after its end');
+  t.end();
+});

@@ -2,23 +2,23 @@
 // finds nothing new is told by that alone, without a look into the JSON.
 import { hash } from 'node:crypto';
 
-const opening = '{"request_id":"';
-const idEnd = opening.length + 36;
+const withId = /^\{"request_id":"[\da-f-]{36}$/;
+const idEnd = '{"request_id":"'.length + 36;
 
-/** What follows the request's id where the answer begins with one as servers make it; else all. */
-function afterRequestId(body: Buffer): Buffer {
-  if (body.length <= idEnd || body[idEnd] !== 0x22) return body;
-  const start = body.toString('latin1', 0, idEnd);
-  return start.startsWith(opening) && /^[\da-f-]{36}$/.test(start.slice(opening.length))
-    ? body.subarray(idEnd)
-    : body;
+/** Where the request's id ends if the answer begins with one as servers make it; else 0. */
+function endOfRequestId(body: Buffer): number {
+  if (body.length <= idEnd || body[idEnd] !== 0x22) return 0;
+  return withId.test(body.toString('latin1', 0, idEnd)) ? idEnd : 0;
 }
 
 export function isSameAnswer(body: Buffer, known: Buffer): boolean {
-  return body.length === known.length && afterRequestId(body).equals(afterRequestId(known));
+  if (body.length !== known.length) return false;
+  const start = endOfRequestId(body);
+  if (start !== endOfRequestId(known)) return false;
+  return body.compare(known, start, known.length, start, body.length) === 0;
 }
 
 /** Equal for the same answers; for what is not worth keeping whole. */
 export function markOfAnswer(body: Buffer): string {
-  return hash('sha256', afterRequestId(body), 'base64');
+  return hash('sha256', body.subarray(endOfRequestId(body)), 'base64');
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../../../base/time/clock.ts';
 import { UpstreamError } from '../../../base/upstream-error.ts';
 import { type Reference, referenceKey } from '../../../store/reference.ts';
 import type { LeaseRenewal, ReadableSource, RequestOptions } from '../../../store/secret-reading.ts';
-import type { SecretAnswer } from '../../../store/secret-version.ts';
+import type { SecretAnswer, SecretVersion } from '../../../store/secret-version.ts';
 import type { ServerClock } from '../../http/server-clock.ts';
 import {
   answerJson,
@@ -37,7 +37,10 @@ export interface VaultSecretsOptions {
 
 export interface VaultSecrets
   extends Required<
-    Pick<ReadableSource, 'read' | 'isCurrent' | 'canonicalKey' | 'leases' | 'revocation' | 'howToReplace'>
+    Pick<
+      ReadableSource,
+      'read' | 'canTell' | 'isCurrent' | 'canonicalKey' | 'leases' | 'revocation' | 'howToReplace'
+    >
   > {
   /** With a slash at the end; undefined while it is not known. */
   mountOf(path: string): string | undefined;
@@ -125,9 +128,9 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
     request: RequestOptions,
     known?: SecretAnswer,
   ): Promise<SecretAnswer> {
-    const mount = await mounts.resolve(reference.path, request);
+    const mount = mounts.find(reference.path) ?? (await mounts.resolve(reference.path, request));
     const before = bodyToCompare(reference, known);
-    const isKnown = before && ((body: Buffer) => isSameAnswer(body, before));
+    const isKnown = before && judgedOnce((body) => isSameAnswer(body, before));
     let asked = await ask(reference, mount, request, isKnown);
     if (known !== undefined && asked.answer.status === 200 && isKnown?.(asked.answer.body) === true)
       return known;
@@ -143,6 +146,17 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
     const context = { what, operation, parameters, mount: found, wallMs };
     const aged = await totpCodes.aged(toSecretAnswer(answer, context), reference, found, request);
     return remember(aged, answer.token);
+  }
+
+  /** What may be asked whether a version is the newest; undefined: nothing that is cheaper than the secret itself. */
+  function metadataOf(reference: Reference, { versionId }: SecretVersion) {
+    if (reference.operation !== 'read' || versionId === undefined) return undefined;
+    const mount = mounts.find(reference.path);
+    const path = metadataPath(reference.path, mount);
+    if (mount === undefined || path === undefined) return undefined;
+    return (metadataDeniedUntil.get(mount.prefix) ?? 0) > clock.now()
+      ? undefined
+      : { mount, path, versionId };
   }
 
   async function renew(
@@ -178,14 +192,13 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
 
   return {
     read,
+    canTell: (reference, version) => metadataOf(reference, version) !== undefined,
     async isCurrent(reference, version, request) {
-      if (reference.operation !== 'read' || version.versionId === undefined) return undefined;
-      const mount = mounts.find(reference.path);
-      const path = metadataPath(reference.path, mount);
-      if (mount === undefined || path === undefined) return undefined;
-      if ((metadataDeniedUntil.get(mount.prefix) ?? 0) > clock.now()) return undefined;
+      const found = metadataOf(reference, version);
+      if (found === undefined) return undefined;
+      const { mount, path, versionId } = found;
       const mark = newestMarks.get(reference);
-      const isKnown = (body: Buffer) => mark === `${version.versionId} ${markOfAnswer(body)}`;
+      const isKnown = judgedOnce((body) => mark === `${versionId} ${markOfAnswer(body)}`);
       const answer = await authorised({
         ...{ method: 'GET', path, isOptional: true, isHarmless: true, ...request },
         ...(mark !== undefined && { isKnown }),
@@ -196,11 +209,10 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
       if (answer.status === 404) return false;
       if (answer.status !== 200) return undefined;
       const wallMs = serverClock.wall();
-      const found = isNewest(answer, version.versionId, reference.parameters['version'], wallMs);
+      const told = isNewest(answer, versionId, reference.parameters['version'], wallMs);
       // Not where it will be deleted: the same answer says something else then.
-      if (found === 'for good')
-        newestMarks.set(reference, `${version.versionId} ${markOfAnswer(answer.body)}`);
-      return found === undefined ? undefined : found !== 'no';
+      if (told === 'for good') newestMarks.set(reference, `${versionId} ${markOfAnswer(answer.body)}`);
+      return told === undefined ? undefined : told !== 'no';
     },
     leases: { renew, revoke },
     revocation: createRevocationRequests({
@@ -213,8 +225,17 @@ export function createVaultSecrets(options: VaultSecretsOptions): VaultSecrets {
     findMount: mounts.resolve,
     canonicalKey(reference) {
       const path = apiPath(reference.path, mounts.find(reference.path), reference.operation);
-      return referenceKey({ ...reference, path });
+      return referenceKey(reference, path);
     },
+  };
+}
+
+/** The gate asks it of an answer, and then who reads that. */
+function judgedOnce(judge: (body: Buffer) => boolean): (body: Buffer) => boolean {
+  let last: { readonly body: Buffer; readonly verdict: boolean } | undefined;
+  return (body) => {
+    if (last?.body !== body) last = { body, verdict: judge(body) };
+    return last.verdict;
   };
 }
 

@@ -37,6 +37,8 @@ export interface Session {
   /** Was a 403 the token's fault? Then a fresh login is under way, and `token` waits for it. */
   isRefused(token: SessionToken, answer: Pick<VaultAnswer, 'body'>, path: string): Promise<boolean>;
   status(): SessionStatus;
+  /** Of that the state alone, which is asked for with each request. */
+  state(): SessionStatus['state'];
   ready(signal: AbortSignal): Promise<void>;
   /** Logs in again while the old token lives: what it was got with has changed. */
   replace(): void;
@@ -277,6 +279,14 @@ export function createSession(options: SessionOptions): Session {
     if (isRetired) tokens.leave();
   }
 
+  function state(): SessionStatus['state'] {
+    if (tokens.living() !== undefined) return 'ready';
+    // A login that was refused stays so while it is tried again; one that found no server may just begin again.
+    const isFailed = error !== undefined && !(isPending && error instanceof UpstreamFailure);
+    if (!isFailed) return running !== undefined ? 'logging_in' : 'starting';
+    return error instanceof LoginError && error.isDenied ? 'denied' : 'login_failed';
+  }
+
   return {
     start() {
       // Nobody hears of its first step before it counts as begun.
@@ -309,14 +319,10 @@ export function createSession(options: SessionOptions): Session {
       drop(token);
       return true;
     },
+    state,
     status() {
-      const failed = error instanceof LoginError && error.isDenied ? 'denied' : 'login_failed';
-      const waiting = running !== undefined ? 'logging_in' : 'starting';
-      // A login that was refused stays so while it is tried again; one that found no server may just begin again.
-      const isFailed = error !== undefined && !(isPending && error instanceof UpstreamFailure);
-      const token = tokens.living();
-      const state = token !== undefined ? 'ready' : isFailed ? failed : waiting;
-      return { state, error, isFatal, login: loginStatus(auth.method, state, token, clock) };
+      const now = state();
+      return { state: now, error, isFatal, login: loginStatus(auth.method, now, tokens.living(), clock) };
     },
     async ready(signal) {
       for (;;) {
