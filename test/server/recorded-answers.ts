@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { recordAnswers } from '../support/recorded-requests.ts';
+import { recordAnswers } from '../support/recorded/record-answers.ts';
 
 const path = join(import.meta.dirname, '../fixtures/recorded/answers.txt');
 
