@@ -18,6 +18,8 @@ export interface NameTable {
   nameOf(alias: string): string;
   /** The names that stand for this entry. */
   namesOf(key: string): readonly string[];
+  /** Another number after each `reconcile`: what a text stood for before may be another secret now. */
+  readonly revision: number;
   /** Opens what is new, closes what is gone; a secret whose settings are the same is not touched. */
   reconcile(secrets: readonly SecretConfig[]): void;
   close(): void;
@@ -31,6 +33,7 @@ export function createNameTable(options: { store: Store; secrets: readonly Secre
   const { store } = options;
   const open = new Map<string, OpenName>();
   let aliases = new Map<string, string>();
+  let revision = 0;
   /** A change among thousands looks up its own names, and makes no list of all. */
   let all: readonly NamedSecret[] = [];
   let byKey = new Map<string, string[]>();
@@ -59,6 +62,7 @@ export function createNameTable(options: { store: Store; secrets: readonly Secre
       else names.push(name);
     }
     aliases = aliasesOf(secrets);
+    revision += 1;
     // Closed last: an entry that only changed its name or policy keeps its lease.
     for (const handle of replaced) handle.close();
   }
@@ -69,6 +73,9 @@ export function createNameTable(options: { store: Store; secrets: readonly Secre
     nameOf: (alias) => aliases.get(alias) ?? alias,
     all: () => all,
     namesOf: (key) => byKey.get(key) ?? [],
+    get revision() {
+      return revision;
+    },
     reconcile,
     close() {
       for (const { handle } of open.values()) handle.close();
@@ -103,6 +110,7 @@ export function followUsedNames({
     nameOf: (alias) => aliases.get(alias) ?? alias,
     all: () => [...open.values()],
     namesOf: (key) => (byKey.get(key) ?? []).map(({ name }) => name),
+    revision: 0,
     reconcile() {
       throw new Error('names that follow their use stay as they are');
     },

@@ -21,6 +21,8 @@ interface SecretNames {
   nameOf(alias: string): string;
   /** The names that stand for the entry with this key. */
   namesOf(key: string): readonly string[];
+  /** Another number after each reload: what a text stood for before may be another secret now. */
+  readonly revision: number;
 }
 
 interface Readiness {

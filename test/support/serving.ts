@@ -35,6 +35,7 @@ export interface ServingOptions {
   /** Called with the folder; default: one unix socket with `secrets` and `metrics`. */
   listeners?: (folder: string) => ListenerConfig[];
   view?: Partial<AgentView>;
+  /** May be changed: `renamed` of what is started says so. */
   aliases?: Record<string, string>;
 }
 
@@ -46,6 +47,7 @@ export async function startServing(options: ServingOptions = {}) {
   const clock = options.clock ?? createSystemClock();
   const store = createStore({ clock });
   const handles = new Map<string, EntryHandle>();
+  let revision = 1;
   const registry = createMetricsRegistry();
   const metrics = defineAgentMetrics(registry);
   const access = createAccess({
@@ -65,6 +67,9 @@ export async function startServing(options: ServingOptions = {}) {
       all: () => [...handles].map(([name, { entry }]) => ({ config: { name }, entry })),
       nameOf: (alias) => options.aliases?.[alias] ?? alias,
       namesOf: (key) => [...handles].filter(([, handle]) => handle.key === key).map(([name]) => name),
+      get revision() {
+        return revision;
+      },
     },
     status: () => emptyStatus,
     readiness: () => ({ isReady: true, missing: [] }),
@@ -136,6 +141,10 @@ export async function startServing(options: ServingOptions = {}) {
       return handle.key;
     },
     open: (name: string) => openName(name),
+    /** As a reload does that gives aliases to others. */
+    renamed() {
+      revision += 1;
+    },
     drop(name: string) {
       handles.get(name)?.close();
       handles.delete(name);
@@ -172,7 +181,7 @@ export const stillVault: VaultAccess = {
 const emptyStatus: AgentStatus = {
   api_version: apiVersion,
   version: 'test',
-  pid: process.pid,
+  pid: 4321,
   started_at: '2026-01-01T00:00:00.000Z',
   config: { sources: [], loaded_at: '2026-01-01T00:00:00.000Z', reload_error: null },
   ready: true,

@@ -7,15 +7,19 @@ import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../..
 import type { Clock } from '../../base/time/clock.ts';
 import type { AnySecretConfig } from '../../config/resolved.ts';
 import type { AgentView } from '../agent-view.ts';
+import { isValidAt, type PreparedAnswer } from '../http/prepared-answer.ts';
 import type { AwsFault } from './aws-fault.ts';
+import { awsAnswer, type TimedAnswer } from './aws-prepared.ts';
 
 export interface AnySecrets {
-  /** The bytes of GetSecretValue's JSON, or what AWS's agent would say. `isFresh`: what is kept does not count. */
-  find(config: AnySecretConfig, query: AwsSecretQuery, isFresh: boolean): Promise<Buffer | AwsFault>;
+  /** GetSecretValue's JSON, or what AWS's agent would say. `isFresh`: what is kept does not count. */
+  find(config: AnySecretConfig, query: AwsSecretQuery, isFresh: boolean): Promise<PreparedAnswer | AwsFault>;
+  /** What gives the answer for as long as it is kept, without asking anybody. */
+  keptOf(config: AnySecretConfig, query: AwsSecretQuery): () => PreparedAnswer | undefined;
 }
 
 interface Kept {
-  readonly body: Buffer;
+  made: TimedAnswer;
   /** Monotonic, in milliseconds. */
   readonly obtainedAt: number;
 }
@@ -24,7 +28,7 @@ interface Kept {
 interface Cache {
   /** What was asked for longest ago goes first. */
   readonly kept: RecentMap<string, Kept>;
-  readonly asked: Map<string, Promise<Buffer | AwsFault>>;
+  readonly asked: Map<string, Promise<PreparedAnswer | AwsFault>>;
 }
 
 const requestLimitMs = 30_000;
@@ -34,8 +38,11 @@ export function createAnySecrets({ view, clock }: { view: AgentView; clock: Cloc
   const caches = new WeakMap<AnySecretConfig, Cache>();
 
   function cacheOf(config: AnySecretConfig): Cache {
-    const known = caches.get(config) ?? { kept: new RecentMap(config.cacheSize), asked: new Map() };
-    caches.set(config, known);
+    let known = caches.get(config);
+    if (known === undefined) {
+      known = { kept: new RecentMap(config.cacheSize), asked: new Map() };
+      caches.set(config, known);
+    }
     return known;
   }
 
@@ -44,33 +51,49 @@ export function createAnySecrets({ view, clock }: { view: AgentView; clock: Cloc
     config: AnySecretConfig,
     query: AwsSecretQuery,
     key: string,
-  ): Promise<Buffer | AwsFault> {
+  ): Promise<PreparedAnswer | AwsFault> {
     const signal = AbortSignal.timeout(requestLimitMs);
     try {
       const answer = await view.awsSecret(config.upstream, query, signal);
-      const body = Buffer.from(JSON.stringify(shapeOf(answer)), 'utf8');
-      if (config.ttlMs > 0) cache.kept.set(key, { body, obtainedAt: clock.now() });
-      return body;
+      const made = awsAnswer(Buffer.from(JSON.stringify(shapeOf(answer)), 'utf8'), clock.wall());
+      if (config.ttlMs > 0) cache.kept.set(key, { made, obtainedAt: clock.now() });
+      return made.answer;
     } catch (error) {
       const code = errorCode(error) ?? 'internal';
       const before = cache.kept.get(key);
       if (isPassing(code)) {
         const isGiven = config.servesStale && before !== undefined;
-        if (isGiven && clock.now() - before.obtainedAt < longestStaleMs) return before.body;
+        if (isGiven && clock.now() - before.obtainedAt < longestStaleMs) return answerOf(before);
       } else cache.kept.delete(key);
       return faultOf(code, describeError(error), signal.aborted);
     }
   }
 
+  function answerOf(kept: Kept): PreparedAnswer {
+    const wall = clock.wall();
+    if (!isValidAt(kept.made, wall)) kept.made = awsAnswer(kept.made.answer.body, wall);
+    return kept.made.answer;
+  }
+
+  /** What is still good of what is kept, which was asked for last by this. */
+  function take(config: AnySecretConfig, key: string): PreparedAnswer | undefined {
+    const { kept } = cacheOf(config);
+    const known = kept.get(key);
+    if (known === undefined || clock.now() - known.obtainedAt >= config.ttlMs) return undefined;
+    kept.set(key, known);
+    return answerOf(known);
+  }
+
   return {
+    keptOf(config, query) {
+      const key = keyOf(query);
+      return () => take(config, key);
+    },
     find(config, query, isFresh) {
       const cache = cacheOf(config);
-      const key = JSON.stringify([query.secretId, query.versionId, query.versionStage]);
-      const known = cache.kept.get(key);
-      if (!isFresh && known !== undefined && clock.now() - known.obtainedAt < config.ttlMs) {
-        cache.kept.set(key, known);
-        return Promise.resolve(known.body);
-      }
+      const key = keyOf(query);
+      const known = isFresh ? undefined : take(config, key);
+      if (known !== undefined) return Promise.resolve(known);
       const underWay = isFresh ? undefined : cache.asked.get(key);
       if (underWay !== undefined) return underWay;
       const asking = ask(cache, config, query, key).finally(() => {
@@ -80,6 +103,10 @@ export function createAnySecrets({ view, clock }: { view: AgentView; clock: Cloc
       return asking;
     },
   };
+}
+
+function keyOf({ secretId, versionId, versionStage }: AwsSecretQuery): string {
+  return JSON.stringify([secretId, versionId, versionStage]);
 }
 
 /** AWS cannot be asked, or not now: what is known of the secret may still be right. */

@@ -12,7 +12,7 @@ import { decodeSegment } from '../http/http-request.ts';
 import type { ServerContext } from '../http/server-context.ts';
 import { createAnySecrets } from './aws-any-secret.ts';
 import { type AwsFault, answerCode, answerFault, answerText } from './aws-fault.ts';
-import { createAwsPrepared } from './aws-prepared.ts';
+import { createAwsPrepared, type KeptAnswer } from './aws-prepared.ts';
 import {
   arnOf,
   containerCredentials,
@@ -33,18 +33,20 @@ const notFound: AwsFault = { status: 404, text: 'Not found' };
 
 export function createAwsDialect(context: ServerContext): DialectHandler {
   const { view, clock } = context;
-  const prepared = createAwsPrepared(clock, view.store);
+  const prepared = createAwsPrepared(clock, view);
   const anySecrets = createAnySecrets({ view, clock });
 
   /** From what is kept of an answer to the same URL. */
   function answerKept(exchange: Exchange): boolean {
-    const url = exchange.request.url ?? '';
-    const name = prepared.nameOf(url);
-    const entry = name === undefined ? undefined : view.names.find(name)?.entry;
-    if (name === undefined || entry === undefined || !exchange.permitsSecret(name)) return false;
-    const answer = prepared.find(url, entry);
+    const kept = prepared.find(exchange.connection.scope.config, exchange.request.url ?? '');
+    if (kept === undefined || !exchange.permitsSecret(kept.name)) return false;
+    const answer = kept.answer();
     if (answer !== undefined) exchange.answerPrepared(answer);
     return answer !== undefined;
+  }
+
+  function keep(exchange: Exchange, kept: KeptAnswer): void {
+    prepared.keep(exchange.connection.scope.config, exchange.request.url ?? '', kept);
   }
 
   /** True when the caller may; else they have their answer. */
@@ -106,7 +108,9 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
     if (meant !== undefined) {
       const value = (): object => secretValue({ name: shown, arn }, found.entry, meant);
       if (!query.refreshNow) {
-        prepared.keep(exchange.request.url ?? '', name, undefined, found.entry, meant.version, value, false);
+        const { entry } = found;
+        const answer = { name, field: undefined, entry, version: meant.version, make: value };
+        keep(exchange, prepared.named({ ...answer, isTimed: false }));
       }
       deliver(exchange, name, found.entry, meant, value());
       return;
@@ -121,8 +125,14 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
     const found = await anySecrets.find(config, query, query.refreshNow);
     // The rules may be others by now.
     if (!admits(exchange, query.secretId)) return;
-    if ('status' in found) answerFault(exchange, found);
-    else exchange.answer(200, jsonHeaders(found.length), found);
+    if ('status' in found) {
+      answerFault(exchange, found);
+      return;
+    }
+    exchange.answerPrepared(found);
+    if (query.refreshNow) return;
+    const answer = anySecrets.keptOf(config, query);
+    keep(exchange, { name: query.secretId, answer, weight: found.wire.length });
   }
 
   /** `stripe`, `/stripe`, or `/stripe/key` for one field. */
@@ -151,7 +161,8 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
       answerFault(exchange, { status: 400, type: 'ParameterNotFound', message });
       return;
     }
-    prepared.keep(exchange.request.url ?? '', name, field, found.entry, meant.version, () => value, false);
+    const answer = { name, field, entry: found.entry, version: meant.version, make: () => value };
+    keep(exchange, prepared.named({ ...answer, isTimed: false }));
     deliver(exchange, name, found.entry, meant, value);
   }
 
@@ -202,7 +213,8 @@ export function createAwsDialect(context: ServerContext): DialectHandler {
       const { entry } = found;
       const value = (): object => containerCredentials(name, entry, current.version, clock.wall());
       deliver(exchange, name, entry, current, value());
-      prepared.keep(exchange.request.url ?? '', name, undefined, entry, current.version, value, true);
+      const answer = { name, field: undefined, entry, version: current.version, make: value };
+      keep(exchange, prepared.named({ ...answer, isTimed: true }));
     } catch (error) {
       if (!(error instanceof LatchkeyError)) throw error;
       answerCode(exchange, 404, 'NoCredentials', describeError(error));

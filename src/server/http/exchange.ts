@@ -12,7 +12,7 @@ import type { Identity } from '../listen/identity.ts';
 import { userOf } from '../listen/shares.ts';
 import { sendWireBytes } from '../node-internals/wire-answer.ts';
 import { type ApiError, apiError, apiErrorOf, errorBody } from './api-error.ts';
-import type { Delivery, PreparedAnswer } from './prepared-answer.ts';
+import { type Delivery, longestKeptUrl, type PreparedAnswer } from './prepared-answer.ts';
 import { RequestCosts, usedUp } from './request-costs.ts';
 import type { ServerContext } from './server-context.ts';
 
@@ -36,7 +36,6 @@ export interface ExchangeDialect {
 /** Until somebody decides: also of what is refused for its form, whoever asks. */
 const undecided: Decision = { isAllowed: false, reason: 'not decided', rule: undefined };
 const noHeaders: readonly string[] = [];
-const longestKeptUrl = 1024;
 
 export class Exchange implements Recorded {
   readonly request: IncomingMessage;

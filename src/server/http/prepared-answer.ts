@@ -34,5 +34,11 @@ export interface PreparedAnswer {
   readonly body: Buffer;
   /** Head and body in one, for wire-answer.ts. */
   readonly wire: Buffer;
-  readonly delivery: Delivery;
+  /** Absent: what it hands out is in no store. */
+  readonly delivery?: Delivery;
 }
+
+/** Of one dialect: callers who ask in many ways for what they may have must not fill the memory. */
+export const mostPrepared = { count: 4096, bytes: 32 * 1024 * 1024 };
+/** Longer ones are looked at each time: the caller chose their length, and they would stay. */
+export const longestKeptUrl = 1024;

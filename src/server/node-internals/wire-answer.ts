@@ -19,10 +19,10 @@ export function wireBytes(headers: readonly string[], body: Buffer, wall: number
   return Buffer.concat([Buffer.from(head, 'latin1'), body]);
 }
 
-/** Whether it was sent. Only for GET: a HEAD's answer has no body. */
+/** Whether it was sent. Not for HEAD: its answer has no body. */
 export function sendWireBytes(request: IncomingMessage, response: ServerResponse, bytes: Buffer): boolean {
   const state = response as unknown as HeadState;
-  if (request.method !== 'GET' || request.httpVersionMinor !== 1 || !response.shouldKeepAlive) return false;
+  if (request.method === 'HEAD' || request.httpVersionMinor !== 1 || !response.shouldKeepAlive) return false;
   if (state._header !== null || state._headerSent !== false) return false;
   state._header = 'prepared';
   state._headerSent = true;

@@ -1,6 +1,6 @@
 // The native dialect: names, secrets and single fields, with ETag and `wait`.
 
-import { prefixOf, routes } from '../../api/routes.ts';
+import { pathOf, prefixOf, routes } from '../../api/routes.ts';
 import type { SecretsAnswer } from '../../api/secrets.ts';
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { LatchkeyError } from '../../base/errors.ts';
@@ -9,7 +9,7 @@ import type { ApiError } from '../http/api-error.ts';
 import type { DialectHandler } from '../http/dialect.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { decodeSegment, methodNotAllowed } from '../http/http-request.ts';
-import type { PreparedAnswer } from '../http/prepared-answer.ts';
+import { longestKeptUrl, type PreparedAnswer } from '../http/prepared-answer.ts';
 import type { ServerContext } from '../http/server-context.ts';
 import { createRefusedSecrets } from './refused-secret.ts';
 import type { SecretTarget } from './secret-reader.ts';
@@ -21,16 +21,40 @@ const maxRememberedPaths = 4096;
 export function createSecretsDialect(context: ServerContext): DialectHandler {
   const { secrets, waits, view } = context;
   const refused = createRefusedSecrets(context);
-  /** Equal paths give the same target: the prepared answers are kept by it. */
+  /** Paths that mean the same give the same target, however they are spelled: the prepared answers are kept by it. */
   const targets = new BoundedMap<string, SecretTarget>(maxRememberedPaths);
+  let revision = view.names.revision;
+
+  function knownTarget(path: string): SecretTarget | undefined {
+    if (revision !== view.names.revision) {
+      // A reload may have given an alias to another.
+      targets.clear();
+      revision = view.names.revision;
+    }
+    return targets.get(path);
+  }
+
+  /** Undefined: it is no path of a secret. */
+  function targetOf(path: string): SecretTarget | undefined {
+    const asked = parseTarget(path);
+    if (asked === undefined) return undefined;
+    const target = { ...asked, name: view.names.nameOf(asked.name) };
+    return targets.get(plainPath(target)) ?? target;
+  }
+
+  /** Not for whoever may have nothing: they must not choose what is kept. */
+  function keep(path: string, target: SecretTarget): void {
+    if (path.length > longestKeptUrl || view.names.find(target.name) === undefined) return;
+    targets.set(path, target);
+    targets.set(plainPath(target), target);
+  }
 
   function respond(exchange: Exchange, target: SecretTarget, isNew: boolean): void {
     if (!exchange.permitsSecret(target.name, target.field)) {
       exchange.deny();
       return;
     }
-    // Not before: whoever may have nothing must not choose what is kept.
-    if (isNew && view.names.find(target.name) !== undefined) targets.set(exchange.path, target);
+    if (isNew) keep(exchange.path, target);
     const found = secrets.read(target);
     const etag = exchange.headers['if-none-match'];
     if ('body' in found && !isSame(etag, found.etag)) {
@@ -93,13 +117,11 @@ export function createSecretsDialect(context: ServerContext): DialectHandler {
         list(exchange);
         return;
       }
-      const known = targets.get(path);
-      const asked = known ?? parseTarget(path);
-      const target = asked && { ...asked, name: view.names.nameOf(asked.name) };
+      const known = knownTarget(path);
+      const target = known ?? targetOf(path);
       if (target === undefined)
         return exchange.fail('request_invalid', 'expected /secrets/NAME or /secrets/NAME/FIELD');
-      // By an alias nothing is kept: a reload may give it to another.
-      respond(exchange, known ?? target, known === undefined && target.name === asked?.name);
+      respond(exchange, target, known === undefined);
     },
   };
 }
@@ -108,6 +130,10 @@ export function createSecretsDialect(context: ServerContext): DialectHandler {
 function settle(exchange: Exchange, found: PreparedAnswer | ApiError): void {
   if ('body' in found) exchange.answer(304, found.notModifiedHeaders, '', found.delivery);
   else exchange.failWith(found);
+}
+
+function plainPath({ name, field }: SecretTarget): string {
+  return field === undefined ? pathOf(routes.secret, name) : pathOf(routes.field, name, field);
 }
 
 function parseTarget(path: string): SecretTarget | undefined {

@@ -4,7 +4,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { apiTime } from '../../api/api-time.ts';
 import type { SecretSummary } from '../../api/secrets.ts';
-import { BoundedMap } from '../../base/bounded-map.ts';
+import { WeighedMap } from '../../base/bounded-map.ts';
 import { stringifyJson } from '../../base/text/json.ts';
 import { nearest } from '../../base/text/nearest.ts';
 import type { Clock } from '../../base/time/clock.ts';
@@ -15,6 +15,7 @@ import { type ApiError, apiError } from '../http/api-error.ts';
 import {
   type Delivery,
   isValidAt,
+  mostPrepared,
   nextSecond,
   type PreparedAnswer,
   type Validity,
@@ -44,18 +45,16 @@ interface Prepared extends Validity {
   readonly delivery: Delivery;
   /** Of a field the whole body; of the JSON all but what follows `obtained_at`. */
   readonly start: Buffer;
+  readonly weight: number;
   /** It tells age and date. */
   answer: PreparedAnswer;
 }
-
-/** More targets than that are never asked for by honest callers; then all is prepared again. */
-const maxPrepared = 4096;
 
 export function createSecretReader(options: { view: AgentView; clock: Clock }): SecretReader {
   const { view, clock } = options;
   // ETags are keyed, so that they tell nobody anything about a value, and differ after a restart.
   const etagKey = randomBytes(32);
-  const prepared = new BoundedMap<SecretTarget, Prepared>(maxPrepared);
+  const prepared = new WeighedMap<SecretTarget, Prepared>(mostPrepared.count, mostPrepared.bytes);
 
   function prepare(target: SecretTarget, entry: Entry, version: SecretVersion): Prepared | ApiError {
     const fields = secretFields(version);
@@ -81,7 +80,8 @@ export function createSecretReader(options: { view: AgentView; clock: Clock }): 
       shownVersion: shownVersion(version),
     };
     const parts = { entry, version, state, expiresAt, etag, delivery, start };
-    return { ...parts, ...answerAt(parts, target, clock.wall()) };
+    const told = answerAt(parts, target, clock.wall());
+    return { ...parts, ...told, weight: start.length + told.answer.wire.length };
   }
 
   return {
@@ -143,7 +143,11 @@ function ageAt(version: SecretVersion, wall: number): number {
 
 type Timed = 'answer' | keyof Validity;
 
-function answerAt(parts: Omit<Prepared, Timed>, target: SecretTarget, wall: number): Pick<Prepared, Timed> {
+function answerAt(
+  parts: Omit<Prepared, Timed | 'weight'>,
+  target: SecretTarget,
+  wall: number,
+): Pick<Prepared, Timed> {
   const { etag, state, expiresAt, delivery, start, version } = parts;
   const ageSeconds = ageAt(version, wall);
   const isStale = isLastValue(state);
@@ -156,7 +160,10 @@ function answerAt(parts: Omit<Prepared, Timed>, target: SecretTarget, wall: numb
   const headers = ['Content-Type', type, 'Content-Length', String(body.length), ...common];
   const wire = wireBytes(headers, body, wall);
   return {
-    answer: { etag, headers, notModifiedHeaders: common, body, wire, delivery },
+    answer: {
+      ...{ etag, headers, notModifiedHeaders: common, wire, delivery },
+      body: wire.subarray(wire.length - body.length),
+    },
     validFrom: wall,
     validUntil: Math.min(nextSecond(wall), version.obtainedAt + (ageSeconds + 1) * 1000),
   };

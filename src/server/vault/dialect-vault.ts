@@ -8,7 +8,8 @@ import { UpstreamError } from '../../base/upstream-error.ts';
 import type { Entry } from '../../store/entry.ts';
 import { type ApiError, apiErrorOf, requestIsOver } from '../http/api-error.ts';
 import type { DialectHandler } from '../http/dialect.ts';
-import { type Exchange, jsonHeaders } from '../http/exchange.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { longestKeptUrl } from '../http/prepared-answer.ts';
 import type { ServerContext } from '../http/server-context.ts';
 import { followWrite, leaseIdOf } from './follow-write.ts';
 import { createOwnMount } from './own-mount.ts';
@@ -25,7 +26,7 @@ import {
   tokenOf,
   withoutTokenIds,
 } from './vault-forward.ts';
-import { createVaultHeld, type Obtained } from './vault-held.ts';
+import { createVaultHeld } from './vault-held.ts';
 import { createVaultLocalApi } from './vault-local-api.ts';
 import {
   namespaceAsked,
@@ -178,7 +179,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     if (found.kind === 'pass') return await ask(exchange, target, request);
     if (found.kind === 'answer') return found.answer;
     (found.isHit ? hits : misses).inc();
-    exchange.answer(200, heldHeaders(found), found.body);
+    exchange.answerPrepared(found.answer);
     return undefined;
   }
 
@@ -279,7 +280,8 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
         return undefined;
       }
       // Not before: whoever may have nothing must not choose what is kept.
-      if (known === undefined && target.parameters !== undefined) targets.set(url, target);
+      const isToKeep = known === undefined && target.parameters !== undefined && url.length <= longestKeptUrl;
+      if (isToKeep) targets.set(url, target);
       const isKept = mayCache(exchange, target);
       if (isKept && answerPrepared(exchange, cache.find(target))) return undefined;
       const ask = () => (isKept ? obtain(exchange, target) : forward(exchange, target));
@@ -305,11 +307,6 @@ function isPlain({ headers }: Exchange): boolean {
     if (name.startsWith('x-vault-') && !plainHeaders.has(name)) return false;
   }
   return true;
-}
-
-function heldHeaders({ body, isHit, ageSeconds }: Obtained & { kind: 'held' }): string[] {
-  const headers = [...jsonHeaders(body.length), 'X-Cache', isHit ? 'HIT' : 'MISS'];
-  return isHit ? [...headers, 'Age', String(ageSeconds)] : headers;
 }
 
 /** A gateway's words: 503 would mean that the vault is sealed, and 403 that the caller's token may not. */

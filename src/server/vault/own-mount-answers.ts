@@ -2,7 +2,7 @@
 // a second. Who may have one is decided before.
 import { randomUUID } from 'node:crypto';
 import { apiTime } from '../../api/api-time.ts';
-import { BoundedMap } from '../../base/bounded-map.ts';
+import { WeighedMap } from '../../base/bounded-map.ts';
 import { JsonNumber, type JsonObject, stringifyJson } from '../../base/text/json.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { Entry } from '../../store/entry.ts';
@@ -11,6 +11,7 @@ import { jsonHeaders } from '../http/exchange.ts';
 import {
   type Delivery,
   isValidAt,
+  mostPrepared,
   nextSecond,
   type PreparedAnswer,
   type Validity,
@@ -30,16 +31,16 @@ interface Kept extends Validity {
   readonly delivery: Delivery;
   readonly headers: readonly string[];
   readonly body: Buffer;
+  readonly weight: number;
   wire: Buffer;
 }
 
-const mostKept = 4096;
 const idAt = '{"request_id":"'.length;
 
 export function createOwnMountAnswers(clock: Clock): OwnMountAnswers {
   const kept = {
-    data: new BoundedMap<string, Kept>(mostKept),
-    metadata: new BoundedMap<string, Kept>(mostKept),
+    data: new WeighedMap<string, Kept>(mostPrepared.count, mostPrepared.bytes),
+    metadata: new WeighedMap<string, Kept>(mostPrepared.count, mostPrepared.bytes),
   };
 
   function make(part: OwnMountPart, name: string, entry: Entry, version: SecretVersion): Kept {
@@ -48,7 +49,7 @@ export function createOwnMountAnswers(clock: Clock): OwnMountAnswers {
     const { number } = version;
     const delivery = { name, field: undefined, entryKey: entry.key, number };
     return {
-      ...{ entry, version, body, headers: jsonHeaders(body.length) },
+      ...{ entry, version, body, headers: jsonHeaders(body.length), weight: 2 * body.length },
       delivery: { ...delivery, shownVersion: shownVersion(version) },
       ...{ wire: body, validFrom: Number.POSITIVE_INFINITY, validUntil: 0 },
     };

@@ -31,6 +31,23 @@ interface Prepared extends Readonly<Validity> {
   readonly answer: PreparedAnswer;
 }
 
+/** Age counts from when it was obtained, the rest from its end: two seconds' borders, and the Date's. */
+export function tellsSeconds(wall: number, obtainedAt: number, endsAt: number | undefined): Validity {
+  const isEnding = endsAt !== undefined && endsAt > wall;
+  return {
+    validFrom: wall,
+    validUntil: Math.min(
+      nextSecond(wall),
+      obtainedAt + (ageOf(wall, obtainedAt) + 1) * 1000,
+      isEnding ? wall + ((endsAt - wall) % 1000) + 1 : Number.POSITIVE_INFINITY,
+    ),
+  };
+}
+
+export function ageOf(wall: number, obtainedAt: number): number {
+  return Math.max(0, Math.floor((wall - obtainedAt) / 1000));
+}
+
 export function createVaultAnswer(options: {
   entry: Entry;
   path: string;
@@ -67,7 +84,7 @@ export function createVaultAnswer(options: {
 
   function prepare(version: SecretVersion, wall: number): Prepared {
     const { state, expiresAt } = entry;
-    const ageSeconds = Math.max(0, Math.floor((wall - version.obtainedAt) / 1000));
+    const ageSeconds = ageOf(wall, version.obtainedAt);
     const body = bodyAt(version, wall);
     const headers = ['Content-Type', 'application/json', 'Content-Length', String(body.length)];
     headers.push('Cache-Control', 'no-store', 'X-Cache', 'HIT', 'Age', String(ageSeconds));
@@ -79,18 +96,11 @@ export function createVaultAnswer(options: {
       shownVersion: shownVersion(version),
     };
     const wire = wireBytes(headers, body, wall);
-    // Age counts from when it was obtained, the rest from its end: two seconds' borders, and the Date's.
-    const borders = [
-      nextSecond(wall),
-      version.obtainedAt + (ageSeconds + 1) * 1000,
-      ...(expiresAt === undefined || expiresAt <= wall ? [] : [wall + ((expiresAt - wall) % 1000) + 1]),
-    ];
     return {
       version,
       state,
       expiresAt,
-      validFrom: wall,
-      validUntil: Math.min(...borders),
+      ...tellsSeconds(wall, version.obtainedAt, expiresAt),
       answer: { etag: '', headers, notModifiedHeaders: [], body, wire, delivery },
     };
   }

@@ -5,6 +5,7 @@ import type { SecretValue } from '../../base/secret-value.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { HeldLease } from '../../store/loan.ts';
 import type { Span } from './vault-body.ts';
+import type { ToldAnswer } from './vault-held-answer.ts';
 import type { Grant } from './vault-held-policy.ts';
 
 export interface Held {
@@ -32,6 +33,8 @@ export interface Held {
   /** Something was revoked that it may have hung on. */
   isDoubtful: boolean;
   checking: Promise<void> | undefined;
+  /** The answer that was given last. */
+  told: ToldAnswer | undefined;
 }
 
 export interface HeldTable {

@@ -9,8 +9,10 @@ import type { ForwardedAnswer } from '../../base/forwarded.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { AgentView, VaultAccess } from '../agent-view.ts';
-import { numberSpan, withNumbers } from './vault-body.ts';
+import type { PreparedAnswer } from '../http/prepared-answer.ts';
+import { numberSpan } from './vault-body.ts';
 import { jsonFields, smallJson, type VaultToken } from './vault-forward.ts';
+import { heldAnswer } from './vault-held-answer.ts';
 import {
   callerKey,
   type Grant,
@@ -36,7 +38,7 @@ export interface HeldRequest {
 
 /** `pass`: the same request was under way and gave nothing to share. */
 export type Obtained =
-  | { readonly kind: 'held'; readonly body: Buffer; readonly ageSeconds: number; readonly isHit: boolean }
+  | { readonly kind: 'held'; readonly answer: PreparedAnswer; readonly isHit: boolean }
   | { readonly kind: 'answer'; readonly answer: ForwardedAnswer }
   | { readonly kind: 'pass' };
 
@@ -87,6 +89,8 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
   const table = createHeldTable({ clock, maxEntries: limits.maxEntries });
   const inFlight = new Map<string, Promise<boolean>>();
   const passUntil = new BoundedMap<string, number>(maxRemembered);
+  /** By the digest of a login's body. */
+  const proofs = new BoundedMap<string, boolean>(maxRemembered);
   /** What was asked before a revocation and answered after it may be gone already. */
   let revocations = 0;
 
@@ -97,12 +101,21 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
     return token instanceof SecretValue ? digestOf(token.bytes()) : (token ?? 'none');
   }
 
+  /** The very same body is not looked into again. */
+  function showsProof(sent: string, body: Buffer | undefined): boolean {
+    const known = proofs.get(sent);
+    if (known !== undefined) return known;
+    const isShown = hasProof(jsonFields(body));
+    proofs.set(sent, isShown);
+    return isShown;
+  }
+
   function keyOf(request: HeldRequest, kind: Keepable): string {
     const { method, target, namespace, token, body, caller } = request;
-    // No vault looks at the token that a login comes with.
-    const isProven = kind === 'login' ? hasProof(jsonFields(body)) : token instanceof SecretValue;
-    const of = isProven ? '' : callerKey(caller);
     const sent = digestOf(body ?? '');
+    // No vault looks at the token that a login comes with.
+    const isProven = kind === 'login' ? showsProof(sent, body) : token instanceof SecretValue;
+    const of = isProven ? '' : callerKey(caller);
     const asked = [method, target.rawPath, target.query, namespace ?? null];
     return digestOf(JSON.stringify([vault.upstream()?.name, ...asked, tokenKey(token), of, sent]));
   }
@@ -146,7 +159,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
       body: SecretValue.fromBytes(body),
       span: numberSpan(body, 'lease_duration', isToken ? 'auth' : undefined),
       ...{ obtainedAt: sentAt, confirmedAt: sentAt, usedAt: sentAt },
-      ...{ isDoubtful: false, checking: undefined },
+      ...{ isDoubtful: false, checking: undefined, told: undefined },
     };
     table.dropWhere((other) => !isWanted(other));
     table.add(held);
@@ -184,13 +197,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
   }
 
   function show(held: Held, isHit: boolean): Obtained {
-    const now = clock.wall();
-    const json = held.body.bytes();
-    const { span } = held;
-    const number = Math.max(0, Math.floor((endOf(held) - now) / 1000));
-    const body = !isHit || span === undefined ? json : withNumbers(json, [{ span, number }]);
-    const ageSeconds = Math.max(0, Math.floor((now - held.obtainedAt) / 1000));
-    return { kind: 'held', body, ageSeconds, isHit };
+    return { kind: 'held', answer: heldAnswer(held, clock.wall(), isHit), isHit };
   }
 
   async function lead(

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { arnOf, nameOfId } from '../../../src/server/aws/aws-secret.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
 import { ask, portOf, startServing, tcpListener, unixListener } from '../../support/serving.ts';
 
 async function serveAws(t: Test, options: Parameters<typeof startServing>[0] = {}) {
@@ -249,4 +250,88 @@ t.test('what is kept follows the version, the rules and the names', async (t) =>
   }
   drop('stripe');
   for (const path of paths) t.equal((await get(path)).status, 400, path);
+});
+
+t.test('an alias that a reload gives to another is that one at once, whatever was kept', async (t) => {
+  const arn = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:prod';
+  const aliases: Record<string, string> = { prod: 'blue', [arn]: 'blue' };
+  const { put, get, renamed } = await serveAws(t, { aliases });
+  put('blue', { access_key: 'of blue', secret_key: 's' });
+  put('green', { access_key: 'of green', secret_key: 's' });
+  const paths = [
+    '/v1/prod',
+    `/secretsmanager/get?secretId=${encodeURIComponent(arn)}`,
+    `/v1/${encodeURIComponent(`${arn}-a1b2c3`)}`,
+    '/systemsmanager/parameters/get?name=prod',
+    '/systemsmanager/parameters/get?name=prod/access_key',
+    '/credentials/aws/prod',
+  ];
+  for (const path of [...paths, ...paths]) t.match(await get(path), { status: 200, text: /of blue/ }, path);
+  Object.assign(aliases, { prod: 'green', [arn]: 'green' });
+  renamed();
+  for (const path of [...paths, ...paths]) t.match(await get(path), { status: 200, text: /of green/ }, path);
+  delete aliases['prod'];
+  renamed();
+  t.equal((await get('/v1/prod')).status, 400);
+});
+
+t.test('what is kept is of the listener that was asked: elsewhere the same URL means another', async (t) => {
+  const anySecret = { upstream: 'aws', ttlMs: 60_000, cacheSize: 5, servesStale: true };
+  const asked: string[] = [];
+  const serving = await startServing({
+    listeners: (folder) => [
+      unixListener(join(folder, 'long.sock'), ['aws'], {
+        anySecret: { ...anySecret, pathPrefix: '/v1/db/' },
+      }),
+      unixListener(join(folder, 'short.sock'), ['aws'], { anySecret: { ...anySecret, pathPrefix: '/v1/' } }),
+    ],
+    view: {
+      async awsSecret(_upstream, { secretId }) {
+        asked.push(secretId);
+        return { Name: secretId, SecretString: `of AWS: ${secretId}` };
+      },
+    },
+  });
+  t.teardown(() => serving.close());
+  serving.put('one', { value: 'of the config' });
+  const get = async (name: string) =>
+    (await ask('/v1/db/one', { socketPath: join(serving.folder, `${name}.sock`) })).text;
+  for (const _round of [1, 2, 3]) {
+    t.match(await get('long'), /of the config/);
+    t.match(await get('short'), /of AWS: db\/one/);
+  }
+  t.strictSame(asked, ['db/one'], 'and is asked for once');
+});
+
+t.test('a secret by any id is kept as bytes for as long as the config says, and no longer', async (t) => {
+  const clock = createFakeClock();
+  let count = 0;
+  const { get, access } = await serveAws(t, {
+    clock,
+    listeners: (folder) => [
+      unixListener(join(folder, 'api.sock'), ['aws'], {
+        anySecret: { upstream: 'aws', ttlMs: 5000, cacheSize: 2, servesStale: false, pathPrefix: '/v1/' },
+      }),
+    ],
+    view: {
+      async awsSecret(_upstream, { secretId }) {
+        count += 1;
+        return { Name: secretId, SecretString: `${secretId} ${count}` };
+      },
+    },
+  });
+  const text = async (id: string) => JSON.parse((await get(`/v1/${id}`)).text).SecretString;
+  t.strictSame([await text('a'), await text('a'), await text('a')], ['a 1', 'a 1', 'a 1']);
+  t.equal(await text('a?refreshNow=true'), 'a 2');
+  t.equal(await text('a'), 'a 2', 'a fresh one is the one that is kept');
+  await clock.advance(5000);
+  t.equal(await text('a'), 'a 3');
+  await text('b');
+  await text('a');
+  await text('c');
+  t.equal(await text('a'), 'a 3', 'what was asked for last stays');
+  t.equal(await text('b'), 'b 6', 'and what was not makes room');
+  const another = { name: 'another', client: { uid: 4_000_000 }, allow: ['*'], vault: [], admin: false };
+  access.replace({ strict: true, rules: [another] });
+  t.equal((await get('/v1/b')).status, 403, 'the rules are asked for what is kept too');
 });

@@ -72,7 +72,7 @@ function create({ ttl = 3600, maxEntries = 1000 } = {}) {
     async obtain(over: Parameters<typeof request>[0] = {}, ask = async () => mint()): Promise<string> {
       const found = await held.obtain(request(over), ask);
       if (found.kind !== 'held') return found.kind;
-      return `${JSON.parse(found.body.toString()).auth.client_token}${found.isHit ? ' again' : ''}`;
+      return `${JSON.parse(found.answer.body.toString()).auth.client_token}${found.isHit ? ' again' : ''}`;
     },
   };
 }

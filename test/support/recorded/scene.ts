@@ -43,7 +43,6 @@ export interface Scene extends Serving {
 const tags = /(ETag: (?:W\/)?)"[\w-]{22}"/g;
 const ids = /"request_id":"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"/g;
 const dates = /^Date: [A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/gm;
-const processes = /"(pid|uid|gid)":\d+/g;
 
 /** Makes the requests of `plays` in turn; gives one block for each. */
 export async function record(plays: readonly ((scene: Scene) => Promise<void>)[]): Promise<string> {
@@ -59,7 +58,6 @@ export async function record(plays: readonly ((scene: Scene) => Promise<void>)[]
     answer
       .replace(tags, '$1"TAG"')
       .replace(ids, '"request_id":"ID"')
-      .replace(processes, '"$1":0')
       .replaceAll('\r\n', '\n')
       .replace(dates, 'Date: DATE');
   const scene: Scene = {
