@@ -97,11 +97,11 @@ async function runLoad(job: LoadJob): Promise<LoadResult> {
   };
 }
 
-/** The head comes in one piece: answers are small and Node writes them at once. */
+/** The head comes in one piece: answers are small and written at once. Not all write `Content-Length` so. */
 function sizeOf(bytes: Buffer): { length: number; isOk: boolean } {
   const end = bytes.indexOf('\r\n\r\n');
-  const at = bytes.indexOf('Content-Length: ');
-  const length = end + 4 + Number.parseInt(bytes.toString('latin1', at + 16, at + 24), 10);
+  const at = bytes.indexOf('ength: ');
+  const length = end + 4 + Number.parseInt(bytes.toString('latin1', at + 7, at + 15), 10);
   return { length, isOk: bytes.toString('latin1', 9, 12) === '200' };
 }
 

@@ -1,19 +1,18 @@
-// A cached lease over the Vault API: Latchkey beside Vault's or OpenBao's own proxy, in one run, before the same embedded
-// vault with a real PostgreSQL. `LATCHKEY_TEST_VAULT=/path/to/bao node test/bench/vault-agent.ts`
-import { type ChildProcess, spawn } from 'node:child_process';
+// A cached lease over the Vault API by the agent and by Vault's or OpenBao's own proxy, before the same embedded vault with a
+// real PostgreSQL.
+import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createDevVault } from '@latchkey/devvault/dev-vault.ts';
 import { createPostgres } from '@latchkey/devvault/postgres/postgres.ts';
-import { freePort } from '../../src/base/system/free-port.ts';
-import type { LoadJob, LoadResult } from './serve-load.ts';
+import { freePort } from '../../../src/base/system/free-port.ts';
+import type { LoadResult } from '../serve-load.ts';
+import { startLoad } from './load.ts';
+import { endPeer, memoryOf, middle, namedProgram, ourProgram, startPeer } from './running.ts';
 
-const program = resolve(import.meta.dirname, '../../dist/main.js');
 const path = '/v1/database/creds/app';
-const rounds = 5;
 const roundMs = 1500;
 
 async function untilServed(port: number, token: string): Promise<void> {
@@ -28,23 +27,18 @@ async function untilServed(port: number, token: string): Promise<void> {
   }
 }
 
-function residentMiB(pid: number | undefined): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
-}
-
-const middle = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-
-async function main(peer: string): Promise<void> {
+export async function compareWithProxy(rounds: number): Promise<void> {
+  const peer = namedProgram('LATCHKEY_TEST_VAULT');
+  if (peer === undefined) return;
+  console.log('\ncached leases over the Vault API, beside the proxy:');
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-bench-'));
   const vault = createDevVault({ rootToken: 'root' });
   const address = await vault.start();
   const postgres = await createPostgres();
   const children: ChildProcess[] = [];
+  const load = startLoad();
   const start = (command: string, args: string[], env: Record<string, string> = {}): ChildProcess => {
-    const child = spawn(command, args, {
-      env: { PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`, HOME: folder, ...env },
-      stdio: ['pipe', 'pipe', 'ignore'],
-    });
+    const child = startPeer(command, args, folder, env);
     children.push(child);
     return child;
   };
@@ -87,26 +81,17 @@ listener "tcp" { address = "127.0.0.1:${theirPort}"
   tls_disable = true }
 `,
     );
-    const ours = start(program, ['agent', '--config', ourConfig], { VAULT_TOKEN: 'root' });
+    const ours = start(ourProgram, ['agent', '--config', ourConfig], { VAULT_TOKEN: 'root' });
     const theirs = start(peer, ['proxy', `-config=${theirConfig}`, '-log-level=error']);
     while (!existsSync(tokenFile)) await delay(20);
     const token = readFileSync(tokenFile, 'utf8').trim();
     await untilServed(ourPort, token);
     await untilServed(theirPort, '');
 
-    const load = start(process.execPath, [join(import.meta.dirname, 'serve-load.ts')]);
-    if (load.stdout === null || load.stdin === null) throw new Error('the load has no pipes');
-    const lines = createInterface({ input: load.stdout })[Symbol.asyncIterator]();
-    const measure = async (port: number, shown: string, connections: number): Promise<LoadResult> => {
+    const measure = (port: number, shown: string, connections: number): Promise<LoadResult> => {
       const proof = shown === '' ? '' : `X-Vault-Token: ${shown}\r\n`;
-      const job: LoadJob = {
-        target: { host: '127.0.0.1', port },
-        request: `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${proof}Accept: */*\r\n\r\n`,
-        connections,
-        durationMs: roundMs,
-      };
-      load.stdin?.write(`${JSON.stringify(job)}\n`);
-      return JSON.parse(String((await lines.next()).value)) as LoadResult;
+      const request = `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${proof}Accept: */*\r\n\r\n`;
+      return load.run({ target: { host: '127.0.0.1', port }, request, connections, durationMs: roundMs });
     };
     for (const connections of [1, 32]) {
       const results: { our: LoadResult; their: LoadResult }[] = [];
@@ -128,16 +113,13 @@ listener "tcp" { address = "127.0.0.1:${theirPort}"
       );
     }
     console.log(
-      `resident: latchkey ${residentMiB(ours.pid).toFixed(0)} MiB | proxy ${residentMiB(theirs.pid).toFixed(0)} MiB`,
+      `resident: latchkey ${memoryOf(ours.pid).residentMiB.toFixed(0)} MiB | proxy ${memoryOf(theirs.pid).residentMiB.toFixed(0)} MiB`,
     );
   } finally {
-    for (const child of children) child.kill('SIGTERM');
+    load.end();
+    for (const child of children) await endPeer(child);
     await vault.close();
     await postgres.close();
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
-
-const peer = process.env['LATCHKEY_TEST_VAULT'];
-if (peer === undefined) console.log('skipped: LATCHKEY_TEST_VAULT names no vault or bao binary');
-else await main(peer);
