@@ -1,8 +1,9 @@
-// A cached answer of the Vault dialect, prepared once a version: the upstream's body with a lease_duration that counts
-// down, and the headers that tell how old it is. Made again once a second, and only for what is asked for.
+// A cached answer of the Vault dialect, prepared once a version or grant: the upstream's body with a lease_duration that
+// counts down, and the headers that tell how old it is. Made again once a second, and only for what is asked for.
 import type { Clock } from '../../base/time/clock.ts';
 import { type Entry, isLastValue } from '../../store/entry.ts';
 import { bodyBytes, type SecretVersion, shownVersion } from '../../store/secret-version.ts';
+import { jsonHeaders } from '../http/exchange.ts';
 import {
   type Delivery,
   isValidAt,
@@ -12,6 +13,7 @@ import {
 } from '../http/prepared-answer.ts';
 import { wireBytes } from '../node-internals/wire-answer.ts';
 import { numberSpan, type Span, withNumbers } from './vault-body.ts';
+import type { Held } from './vault-held-table.ts';
 
 /** One secret's answer; kept beside its entry. */
 export interface VaultAnswer {
@@ -32,7 +34,7 @@ interface Prepared extends Readonly<Validity> {
 }
 
 /** Age counts from when it was obtained, the rest from its end: two seconds' borders, and the Date's. */
-export function tellsSeconds(wall: number, obtainedAt: number, endsAt: number | undefined): Validity {
+function tellsSeconds(wall: number, obtainedAt: number, endsAt: number | undefined): Validity {
   const isEnding = endsAt !== undefined && endsAt > wall;
   return {
     validFrom: wall,
@@ -44,7 +46,7 @@ export function tellsSeconds(wall: number, obtainedAt: number, endsAt: number | 
   };
 }
 
-export function ageOf(wall: number, obtainedAt: number): number {
+function ageOf(wall: number, obtainedAt: number): number {
   return Math.max(0, Math.floor((wall - obtainedAt) / 1000));
 }
 
@@ -124,4 +126,30 @@ export function createVaultAnswer(options: {
       return [...headers.slice(0, from), 'X-Cache', 'MISS', ...headers.slice(from + 4)];
     },
   };
+}
+
+/** What was told last of what is kept for a caller. */
+export interface ToldAnswer extends Validity {
+  readonly endsAt: number;
+  readonly answer: PreparedAnswer;
+}
+
+/** For a caller what is kept for them. `isHit`: the caller asked for what was there already. */
+export function heldAnswer(held: Held, wall: number, isHit: boolean): PreparedAnswer {
+  if (!isHit) return answerOf(held.body.bytes(), ['X-Cache', 'MISS'], wall);
+  const endsAt = held.lease.endsAt() ?? 0;
+  const { told } = held;
+  if (told !== undefined && told.endsAt === endsAt && isValidAt(told, wall)) return told.answer;
+  const number = Math.max(0, Math.floor((endsAt - wall) / 1000));
+  const { obtainedAt, span } = held;
+  const body = withNumbers(held.body.bytes(), span === undefined ? [] : [{ span, number }]);
+  const answer = answerOf(body, ['X-Cache', 'HIT', 'Age', String(ageOf(wall, obtainedAt))], wall);
+  held.told = { ...tellsSeconds(wall, obtainedAt, endsAt), endsAt, answer };
+  return answer;
+}
+
+function answerOf(body: Buffer, more: readonly string[], wall: number): PreparedAnswer {
+  const headers = [...jsonHeaders(body.length), ...more];
+  const wire = wireBytes(headers, body, wall);
+  return { etag: '', headers, notModifiedHeaders: [], body, wire };
 }

@@ -4,8 +4,8 @@
 import type { SecretValue } from '../../base/secret-value.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { HeldLease } from '../../store/loan.ts';
+import type { ToldAnswer } from './vault-answer.ts';
 import type { Span } from './vault-body.ts';
-import type { ToldAnswer } from './vault-held-answer.ts';
 import type { Grant } from './vault-held-policy.ts';
 
 export interface Held {

@@ -10,9 +10,9 @@ import { SecretValue } from '../../base/secret-value.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { AgentView, VaultAccess } from '../agent-view.ts';
 import type { PreparedAnswer } from '../http/prepared-answer.ts';
+import { heldAnswer } from './vault-answer.ts';
 import { numberSpan } from './vault-body.ts';
 import { jsonFields, smallJson, type VaultToken } from './vault-forward.ts';
-import { heldAnswer } from './vault-held-answer.ts';
 import {
   callerKey,
   type Grant,
