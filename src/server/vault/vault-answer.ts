@@ -1,7 +1,9 @@
 // A cached answer of the Vault dialect, prepared once a version or grant: the upstream's body with a lease_duration that
 // counts down, and the headers that tell how old it is. Made again once a second, and only for what is asked for.
+import type { SecretValue } from '../../base/secret-value.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import { type Entry, isLastValue } from '../../store/entry.ts';
+import type { HeldLease } from '../../store/loan.ts';
 import { bodyBytes, type SecretVersion, shownVersion } from '../../store/secret-version.ts';
 import { jsonHeaders } from '../http/exchange.ts';
 import {
@@ -13,7 +15,6 @@ import {
 } from '../http/prepared-answer.ts';
 import { wireBytes } from '../node-internals/wire-answer.ts';
 import { numberSpan, type Span, withNumbers } from './vault-body.ts';
-import type { Held } from './vault-held-table.ts';
 
 /** One secret's answer; kept beside its entry. */
 export interface VaultAnswer {
@@ -128,14 +129,24 @@ export function createVaultAnswer(options: {
   };
 }
 
-/** What was told last of what is kept for a caller. */
+/** What is kept for a caller, as far as it is told. */
+interface HeldBody {
+  readonly body: SecretValue;
+  /** Where in the body the number stands that counts down. */
+  readonly span: Span | undefined;
+  readonly obtainedAt: number;
+  readonly lease: Pick<HeldLease, 'endsAt'>;
+  told: ToldAnswer | undefined;
+}
+
+/** What was told last of it. */
 export interface ToldAnswer extends Validity {
   readonly endsAt: number;
   readonly answer: PreparedAnswer;
 }
 
 /** For a caller what is kept for them. `isHit`: the caller asked for what was there already. */
-export function heldAnswer(held: Held, wall: number, isHit: boolean): PreparedAnswer {
+export function heldAnswer(held: HeldBody, wall: number, isHit: boolean): PreparedAnswer {
   if (!isHit) return answerOf(held.body.bytes(), ['X-Cache', 'MISS'], wall);
   const endsAt = held.lease.endsAt() ?? 0;
   const { told } = held;
