@@ -17,7 +17,10 @@ const shebang = `#!/usr/bin/env -S ${without} ${malloc} node ${nodeFlags}`;
 // what those before it have left.
 const groups = [
   { name: 'get', test: /\/src\/(?:base\/text\/nearest|cli\/(?:close-doors|commands\/(?:get|version)))\.ts$/ },
-  { name: 'cache', test: /\/src\/(?:agent\/host\/tune-heap|base\/system\/node-tls|cli\/compile-cache)\.ts$/ },
+  {
+    name: 'cache',
+    test: /\/src\/(?:agent\/host\/tune-heap|base\/(?:system\/node-tls|v8-options)|cli\/compile-cache)\.ts$/,
+  },
   {
     name: 'ask',
     test: /\/src\/(?:api\/[\w-]+|base\/system\/ask-socket|cli\/(?:config-socket|stop-signal)|client\/typed-client)\.ts$/,

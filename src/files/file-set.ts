@@ -11,6 +11,11 @@ import type { Drift } from './drift/drift-policy.ts';
 import { type Notification, notificationsOf } from './transaction/notification.ts';
 import type { Step } from './transaction/transaction-policy.ts';
 
+export interface PlacedPrint extends FilePrint {
+  /** Where links of the destination led to when it was written; absent: nobody has looked. */
+  readonly realPath?: string;
+}
+
 export interface ManagedFile {
   config: FileConfig;
   /** The place in the config, which is the order of notifications. */
@@ -31,7 +36,7 @@ export interface ManagedFile {
   /** Versions in the destination, by entry key. */
   versions: ReadonlyMap<string, number>;
   /** How what it has put in place is, by destination: a file that is another one was changed by somebody else. */
-  prints: Map<string, FilePrint | undefined>;
+  prints: Map<string, PlacedPrint | undefined>;
   /** Why it is rendered again although no secret has changed. */
   suspicion: FileDifference | undefined;
   /** What somebody else did to it last. */

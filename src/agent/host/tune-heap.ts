@@ -2,8 +2,9 @@
 // double and more on a large machine), one optimizing compiler, and a young generation so small that a second thread to
 // collect it costs more than it takes over: on a busy host the first one would wait for it.
 import module from 'node:module';
-import { setFlagsFromString } from 'node:v8';
-import { leaveCompilersOut } from '../../base/system/node-tls.ts';
+import { setV8Options } from '../../base/v8-options.ts';
+
+const lasting = ['--no-maglev', '--no-sparkplug', '--no-parallel-scavenge'] as const;
 
 /** What a start needs of Node. V8 takes what Node keeps compiled of itself only under the options that it was made with. */
 const neededOfNode = [
@@ -22,12 +23,13 @@ const neededOfNode = [
 /** To be called before code of ours is loaded: what is kept compiled of it bears these options too. */
 export function tuneCompilers(): void {
   for (const id of neededOfNode) process.getBuiltinModule(id);
-  leaveCompilersOut();
+  // Most of what a start runs is over before it would have been optimized, and most of what it makes is there to stay.
+  setV8Options(...lasting, '--no-turbofan', '--heap-growing-percent=900');
 }
 
 /** To be called when the start is over: while it lasts the heap grows to what it will be. */
 export function tuneHeap(): void {
   // All that a start runs is compiled by now, and the next start finds it under the options that hold until here.
   module.flushCompileCache();
-  setFlagsFromString('--heap-growing-percent=20');
+  setV8Options(...lasting, '--heap-growing-percent=20');
 }

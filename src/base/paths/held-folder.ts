@@ -63,15 +63,10 @@ export async function holdFolder(path: string, options: WalkOptions): Promise<He
 }
 
 function sharedFor(path: string, options: WalkOptions): Shared {
-  const { trust, createMode, isReal } = options;
-  const key = JSON.stringify([
-    path,
-    [...trust.uids],
-    trust.isForReading,
-    trust.hasOwnLinksOnly,
-    createMode,
-    isReal,
-  ]);
+  const { trust, createMode = '', isReal = false } = options;
+  const { isForReading = false, hasOwnLinksOnly = false } = trust;
+  const uids = Array.from(trust.uids).join();
+  const key = `${uids} ${isForReading} ${hasOwnLinksOnly} ${createMode} ${isReal} ${path}`;
   const before = kept.get(key);
   if (before !== undefined) return before;
   const one: Shared = {

@@ -61,6 +61,8 @@ export interface Home {
 
 export interface SameFile {
   readonly destination: string;
+  /** What links of it led to. */
+  readonly realPath: string;
   readonly wasMended: boolean;
   readonly identity: WrittenPrint;
 }
@@ -80,7 +82,9 @@ const closeFile = promisify(fs.close);
 const changeOwner = promisify(fs.fchown);
 const changeMode = promisify(fs.fchmod);
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_SYNC, O_WRONLY } = constants;
+/** What a write returns from is on disk, owner and mode too: one call of a thread of the pool where fsync(2) would be another. */
+const newFile = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_SYNC;
 const modeBits = 0o7777;
 /** No secret is a program that runs with another's rights. */
 const plainModeBits = 0o777;
@@ -93,7 +97,7 @@ export function stageOutput(output: Output, options: StageOptions): Promise<Stag
     if (same !== undefined) {
       const wasMended = await mend(output, target, folder);
       const identity = wasMended ? { ...same, ...wishedAttributes(output, same) } : same;
-      return { destination: output.destination, wasMended, identity };
+      return { destination: output.destination, realPath: target.path, wasMended, identity };
     }
     const { place, destination, inPlace, backup } = output;
     const { home, identity } =
@@ -237,7 +241,7 @@ async function writeStaged(
 ): Promise<{ name: string; identity: WrittenPrint }> {
   if (isStuck(folder)) await removeStuck(folder);
   const name = leftoverName('staged', output.destination);
-  const fd = await open(folder.entry(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, firstMode(output));
+  const fd = await open(folder.entry(name), newFile, firstMode(output));
   try {
     let identity: WrittenPrint;
     try {
@@ -245,7 +249,6 @@ async function writeStaged(
       if (isGiven(output) || (fstatSync(fd).mode & modeBits) !== (output.mode & plainModeBits))
         await setAttributes(fd, output);
       await writeWhole(fd, output.bytes);
-      await syncFile(fd);
       identity = identityOf({ fd });
     } finally {
       // Of a network the close itself may fail.
@@ -269,6 +272,7 @@ function firstMode(output: Output): number {
 }
 
 async function writeWhole(fd: number, bytes: Buffer): Promise<void> {
+  if (bytes.length === 0) return syncFile(fd);
   for (let done = 0; done < bytes.length; ) {
     done += (await writeSome(fd, bytes, done, bytes.length - done)).bytesWritten;
   }

@@ -30,6 +30,8 @@ export interface DriftOptions extends DriftTools {
 /** Editors and package managers write in several steps. */
 const calmMs = 50;
 const sweepMs = 5 * 60_000;
+/** A start of a thousand files is watched when it is over, but at the latest after this. */
+const longestUnwatchedMs = 1000;
 const inPlace: ReadonlySet<FileSet['step']> = new Set(['current', 'owed']);
 
 export function createDriftWatch(options: DriftOptions): DriftWatch {
@@ -41,6 +43,8 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
   const missed = new WeakSet<ManagedFile>();
   const timers = new Map<'calm' | 'renewal' | 'sweep' | ManagedFile, Timer>();
   let isClosed = false;
+  /** When files were put in place last that are not watched yet. */
+  let addedAt = 0;
 
   /** At most one of a kind at a time. */
   function later(key: 'calm' | 'renewal' | 'sweep' | ManagedFile, delayMs: number, work: () => void): void {
@@ -67,6 +71,15 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
       sweepMs * (0.8 + 0.4 * options.random()),
       () => void lookAt(register.files()).then(sweepLater),
     );
+  }
+
+  function watchLater(since: number): void {
+    later('renewal', calmMs, () => {
+      const now = clock.now();
+      // What is put in place meanwhile would only tell of itself.
+      if (now - addedAt < calmMs && now - since < longestUnwatchedMs) watchLater(since);
+      else watch.set(watched.all());
+    });
   }
 
   async function lookAt(files: Iterable<ManagedFile>): Promise<void> {
@@ -118,7 +131,10 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
   return {
     ended(set) {
       for (const file of set.files) {
-        if (watched.update(file)) later('renewal', calmMs, () => watch.set(watched.all()));
+        if (watched.update(file)) {
+          addedAt = clock.now();
+          watchLater(addedAt);
+        }
         // Somebody was faster than the look at what was just put in place.
         const isOther = [...file.prints.values()].includes(undefined);
         if (missed.delete(file) || isOther) noteEvent(file.config.destination);
@@ -184,5 +200,9 @@ function createWatchedPaths(): WatchedPaths {
 /** The destinations and, where one is a link, what it leads to. */
 function pathsOf(file: ManagedFile): string[] {
   const destinations = new Set([file.config.destination, ...file.prints.keys()]);
-  return [...destinations].flatMap(withTarget);
+  return [...destinations].flatMap((destination) => {
+    const realPath = file.prints.get(destination)?.realPath;
+    if (realPath === undefined) return withTarget(destination);
+    return realPath === destination ? [destination] : [destination, realPath];
+  });
 }

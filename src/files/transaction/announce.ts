@@ -40,6 +40,7 @@ export async function settleSets(runs: readonly SetRun[], tools: TransactionTool
 
 /** Brings the old files back and tells their programs again. */
 export async function rollBackSets(runs: readonly SetRun[], tools: TransactionTools): Promise<void> {
+  if (runs.length === 0) return;
   const restored: SetRun[] = [];
   for (const run of runs) {
     try {
@@ -78,8 +79,12 @@ async function restore(run: SetRun): Promise<void> {
 }
 
 /** The failures by notification key; what was sent is no longer owed. */
-async function sendOwed(runs: readonly SetRun[], tools: TransactionTools): Promise<Map<string, unknown>> {
+async function sendOwed(
+  runs: readonly SetRun[],
+  tools: TransactionTools,
+): Promise<ReadonlyMap<string, unknown>> {
   const failures = new Map<string, unknown>();
+  if (runs.every(({ set }) => set.owed.size === 0)) return failures;
   for (const [key, { notification, masks }] of collectOwed(runs)) {
     try {
       tools.signal.throwIfAborted();

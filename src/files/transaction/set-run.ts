@@ -3,7 +3,7 @@
 
 import { LatchkeyError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import { type FilePrint, printOfWritten } from '../../base/paths/file-print.ts';
+import { printOfWritten, type WrittenPrint } from '../../base/paths/file-print.ts';
 import { standardStreamOf } from '../../base/paths/special-file.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import type { Clock } from '../../base/time/clock.ts';
@@ -15,12 +15,19 @@ import { createFifoServer, type FifoServer, type FifoValue } from '../disk/fifo-
 import { discardStaged, isStaged, type Output, type StagedFile, stageOutput } from '../disk/stage.ts';
 import { createStandardStream } from '../disk/standard-stream.ts';
 import { noteDrift } from '../drift/note-drift.ts';
-import { enterStep, type FileSet, inOrder, type ManagedFile, setNotifications } from '../file-set.ts';
+import {
+  enterStep,
+  type FileSet,
+  inOrder,
+  type ManagedFile,
+  type PlacedPrint,
+  setNotifications,
+} from '../file-set.ts';
 import { outputsOf } from '../outputs-of.ts';
 import { runChecked } from './checked-command.ts';
 import type { Limit } from './limit.ts';
 import type { NoteWritten, RenderObserver, RunCommand, SignalProcess } from './ports.ts';
-import { steppedSet } from './stepped-set.ts';
+import { SetStep } from './stepped-set.ts';
 import { nextStep, type Step, type StepResult } from './transaction-policy.ts';
 
 export interface TransactionTools {
@@ -50,7 +57,7 @@ export interface SetRun {
   readonly executions: Map<ManagedFile, Execution>;
   readonly staged: Map<ManagedFile, StagedFile[]>;
   /** How the files are that have their bytes already, and those that were committed. */
-  readonly prints: Map<ManagedFile, Map<string, FilePrint | undefined>>;
+  readonly prints: Map<ManagedFile, Map<string, PlacedPrint | undefined>>;
   readonly fifos: Map<ManagedFile, { readonly next: FifoValue; readonly previous: FifoValue | undefined }>;
   /** To be called when the files have the bytes that were staged. */
   readonly written: (() => void)[];
@@ -119,7 +126,7 @@ export async function attempt(
 }
 
 export function moveOn(run: SetRun, result: StepResult, tools: TransactionTools): void {
-  tools.observer.stepped?.(steppedSet(run, result));
+  tools.observer.stepped?.(new SetStep(run, result));
   run.step = nextStep(run.step, result, {
     canRollBack: canRollBack(run) && !tools.signal.aborted,
     owesNotify: run.set.owed.size > 0,
@@ -173,7 +180,7 @@ async function stageFile(
 ): Promise<void> {
   const outputs = await outputsOf(file.config, execution, tools.accounts);
   const staged: StagedFile[] = [];
-  const prints = new Map<string, FilePrint | undefined>();
+  const prints = new Map<string, PlacedPrint | undefined>();
   let wasMended = false;
   // Noted before the first is written, so that a failure of the second discards it.
   run.staged.set(file, staged);
@@ -189,7 +196,7 @@ async function stageFile(
     });
     if (isStaged(result)) staged.push(result);
     else {
-      prints.set(result.destination, await printOfWritten(result.destination, result.identity));
+      prints.set(result.destination, await placedPrint(result.destination, result.realPath, result.identity));
       wasMended ||= result.wasMended;
     }
     if (isFifo) continue;
@@ -295,8 +302,8 @@ async function commitSet(run: SetRun, tools: TransactionTools): Promise<StepResu
     run.commit = await commitFiles({ files: ready, canRestore, notify }, tools.commit);
     for (const [file, staged] of run.staged) {
       const prints = run.prints.get(file);
-      for (const { destination, inPlace, identity } of staged) {
-        prints?.set(destination, await printOfWritten(destination, inPlace ? undefined : identity));
+      for (const { destination, target, inPlace, identity } of staged) {
+        prints?.set(destination, await placedPrint(destination, target.path, inPlace ? undefined : identity));
       }
     }
   }
@@ -308,6 +315,15 @@ async function commitSet(run: SetRun, tools: TransactionTools): Promise<StepResu
   set.owesSettle = owesSettle;
   for (const [file, execution] of run.executions) noteCommit(run, file, execution, tools);
   return 'ok';
+}
+
+async function placedPrint(
+  destination: string,
+  realPath: string,
+  written: WrittenPrint | undefined,
+): Promise<PlacedPrint | undefined> {
+  const print = await printOfWritten(destination, written);
+  return print && { ...print, realPath };
 }
 
 /** Their files are replaced, or found to be as they should: nothing of them is to be put back any more. */

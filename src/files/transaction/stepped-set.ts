@@ -13,24 +13,38 @@ interface Steps {
 }
 
 /** Most of it is made when somebody asks: a start of a thousand files is no rotation, and nobody does. */
-export function steppedSet(run: Steps, result: StepResult): SteppedSet {
-  const { step, failure } = run;
-  const { name, files } = run.set;
-  return {
-    name,
-    step,
-    result,
-    failure: failure?.step === step ? failure.error : undefined,
-    get destinations() {
-      return files.map(({ config }) => config.destination);
-    },
-    get versions() {
-      return versionsIn(run, step);
-    },
-    get isWanted() {
-      return files.some(({ config }) => asksFor(config, step));
-    },
-  };
+export class SetStep implements SteppedSet {
+  readonly step: Step;
+  readonly result: StepResult;
+  readonly #run: Steps;
+
+  /** To be made before the run moves on. */
+  constructor(run: Steps, result: StepResult) {
+    this.#run = run;
+    this.step = run.step;
+    this.result = result;
+  }
+
+  get name(): string | undefined {
+    return this.#run.set.name;
+  }
+
+  get failure(): unknown {
+    const { failure } = this.#run;
+    return failure?.step === this.step ? failure.error : undefined;
+  }
+
+  get destinations(): string[] {
+    return this.#run.set.files.map(({ config }) => config.destination);
+  }
+
+  get versions(): Map<string, number | undefined> {
+    return versionsIn(this.#run, this.step);
+  }
+
+  get isWanted(): boolean {
+    return this.#run.set.files.some(({ config }) => asksFor(config, this.step));
+  }
 }
 
 function versionsIn({ set, executions }: Steps, step: Step): Map<string, number | undefined> {

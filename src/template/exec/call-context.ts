@@ -121,11 +121,16 @@ export function createCallContext({
   };
 }
 
-/** Tells whether there is time left. Others may have the processor meanwhile: that is not the template's doing. */
+/**
+ * Tells whether there is time left, counted from the first look: most templates end before it. Others may have the processor
+ * meanwhile: that is not the template's doing.
+ */
 function stopwatch(limitMs: number): () => boolean {
-  const start = performance.now();
-  const used = process.threadCpuUsage();
+  let start: number | undefined;
+  let used: NodeJS.CpuUsage | undefined;
   return () => {
+    start ??= performance.now();
+    used ??= process.threadCpuUsage();
     if (performance.now() - start < limitMs) return true;
     const { user, system } = process.threadCpuUsage(used);
     return (user + system) / 1000 < limitMs;
