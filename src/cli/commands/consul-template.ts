@@ -3,54 +3,43 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { renderOnce } from '../../agent/one-shot/one-shot.ts';
-import { errorCode } from '../../base/errors.ts';
 import { createLogger } from '../../base/logger.ts';
 import { type LoadOptions, loadConfig } from '../../config/load.ts';
 import type { ResolvedConfig } from '../../config/resolved.ts';
-import { tellFailure } from '../exit-code.ts';
 import { configFiles } from '../foreign/config-files.ts';
-import { consulTemplateTargets, flagsToHcl, idleFlags, kindsOf, literal } from '../foreign/flags-to-hcl.ts';
-import { type GoFlags, parseGoFlags, valuesOf } from '../foreign/go-flags.ts';
-import { printText, say } from '../output.ts';
+import { consulTemplateTargets, flagsToHcl, kindsOf, literal } from '../foreign/flags-to-hcl.ts';
+import { exitOf, exits, failed, flagsOrExit, isSet } from '../foreign/foreign-command.ts';
+import { type FlagKind, type GoFlags, valuesOf } from '../foreign/go-flags.ts';
+import { say } from '../output.ts';
 import { stopSignal } from '../stop-signal.ts';
 import { runAgent } from './agent.ts';
-import { versionLine } from './version.ts';
 
-/** As consul-template has them. */
-const exits = { interrupted: 12, flags: 13, runner: 14, config: 15 };
+const flagKinds: Readonly<Record<string, FlagKind>> = {
+  ...kindsOf(consulTemplateTargets),
+  ...{ template: 'text', dry: 'flag', 'parse-only': 'flag', 'vault-grace': 'text' },
+};
 
 export async function runConsulTemplate(args: readonly string[]): Promise<number> {
-  let flags: GoFlags;
-  try {
-    flags = parseGoFlags(args, {
-      ...idleFlags,
-      ...kindsOf(consulTemplateTargets),
-      ...{ config: 'text', template: 'text', once: 'flag', dry: 'flag', 'parse-only': 'flag' },
-      ...{ v: 'flag', version: 'flag', h: 'flag', help: 'flag', 'vault-grace': 'text' },
-    });
-  } catch (error) {
-    return fail(error, exits.flags);
-  }
-  const isSet = (name: string) => flags.said.findLast((flag) => flag.name === name)?.value === 'true';
-  if (isSet('v') || isSet('version')) return print(`${versionLine()}\n`);
-  if (isSet('h') || isSet('help')) return print(help);
+  const flags = flagsOrExit(args, flagKinds, help);
+  if (typeof flags === 'number') return flags;
+  const isOnce = isSet(flags, 'once');
   const paths = configFiles(valuesOf(flags, 'config'));
-  const load = loadOptions(flags, isSet('once'));
+  const load = loadOptions(flags, isOnce);
   try {
     const config = loadConfig(paths, load);
     for (const warning of config.warnings) say(`latchkey: warning: ${warning}`);
-    if (isSet('parse-only')) return 0;
-    if (isSet('dry')) return await render(config, true);
-    if (isSet('once')) {
+    if (isSet(flags, 'parse-only')) return 0;
+    if (isSet(flags, 'dry')) return await render(config, true);
+    if (isOnce) {
       const code = await render(config, false);
       if (code !== 0 || config.processes.length === 0) return code;
     }
   } catch (error) {
-    return fail(error, errorCode(error) === 'config_invalid' ? exits.config : exits.runner);
+    return failed(error, exitOf(error));
   }
   // Once rendered, the program runs to its end, and no file changes under it.
-  const only = isSet('once') ? programAlone : undefined;
-  const told = (error: unknown) => fail(error, exits.runner);
+  const only = isOnce ? programAlone : undefined;
+  const told = (error: unknown) => failed(error, exits.runner);
   return await runAgent({ config: paths }, load, only, told).catch(told);
 }
 
@@ -125,16 +114,6 @@ function dryConfig(config: ResolvedConfig, folder: string): ResolvedConfig {
     ...{ notify: [], check: undefined, settle: undefined, backup: false },
   }));
   return { ...config, files, stateDir: folder };
-}
-
-function print(text: string): number {
-  printText(text);
-  return 0;
-}
-
-function fail(error: unknown, code: number): number {
-  tellFailure(error);
-  return code;
 }
 
 const help = `latchkey consul-template [OPTIONS]
