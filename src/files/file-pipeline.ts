@@ -2,25 +2,21 @@
 // takes over a new config. The steps themselves are in transaction.ts.
 
 import { describeError, LatchkeyError } from '../base/errors.ts';
-import type { Logger } from '../base/logger.ts';
 import type { Prepared } from '../base/prepared.ts';
 import { untilAborted } from '../base/time/aborted.ts';
 import type { BackoffLimits } from '../base/time/backoff.ts';
 import { backoffDelayMs } from '../base/time/backoff.ts';
-import type { Clock, Timer } from '../base/time/clock.ts';
+import type { Timer } from '../base/time/clock.ts';
 import { createChangePoint, until } from '../base/time/until.ts';
 import type { FileConfig } from '../config/resolved.ts';
-import type { ConsumerIndex } from '../content/consumer-index.ts';
-import type { ResolveDependency } from '../content/resolve-dependency.ts';
 import type { CompileTemplate } from '../content/template-loader.ts';
-import type { Store } from '../store/store.ts';
 import { type Accounts, createAccounts } from './disk/accounts.ts';
 import { createFolderSync } from './disk/folder-sync.ts';
 import { type OwnedDestination, recover } from './disk/recovery.ts';
 import { removeFiles } from './disk/remove-files.ts';
 import { isInPlace as isOutputInPlace } from './disk/stage.ts';
 import { createDriftWatch } from './drift/drift-watch.ts';
-import { createFileRegister, type FileRegister } from './file-register.ts';
+import { createFileRegister, type FileRegister, type FileSources } from './file-register.ts';
 import { type FileSet, isInPlace, type ManagedFile, setNotifications, signalsProcess } from './file-set.ts';
 import { outputsOf } from './outputs-of.ts';
 import { createQuietTime } from './quiet-time.ts';
@@ -44,17 +40,9 @@ import {
 } from './view/file-status.ts';
 import { noRefusals, type Refusals, type RenderResult, watchUntilRendered } from './view/render-once.ts';
 
-export interface FilePipelineOptions {
-  readonly files: readonly FileConfig[];
-  readonly store: Store;
-  /** Shared with every other consumer of templates. */
-  readonly index: ConsumerIndex;
-  readonly resolve: ResolveDependency;
-  readonly compile: CompileTemplate;
-  readonly clock: Clock;
+export interface FilePipelineOptions extends FileSources {
   /** Numbers in [0, 1). */
   readonly random: () => number;
-  readonly logger: Logger;
   readonly runCommand: RunCommand;
   readonly signalProcess: SignalProcess;
   readonly observer?: RenderObserver;

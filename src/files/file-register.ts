@@ -42,14 +42,18 @@ export interface FileRegister {
   remove(file: ManagedFile): Promise<void>;
 }
 
-interface RegisterOptions {
+export interface FileSources {
   readonly files: readonly FileConfig[];
   readonly store: Store;
+  /** Shared with every other consumer of templates. */
   readonly index: ConsumerIndex;
   readonly resolve: ResolveDependency;
   readonly compile: CompileTemplate;
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+interface RegisterOptions extends FileSources {
   /** The output of a file of this set may differ now. */
   readonly onChange: (set: FileSet) => void;
 }

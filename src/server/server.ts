@@ -1,19 +1,11 @@
 // The local server: all listeners, their dialects and what they share. Reloads keep what stays and stop what goes.
 
-import type { Access } from '../access/access.ts';
 import type { PeerReader } from '../access/peer.ts';
 import type { ListenerStatus } from '../api/status.ts';
-import type { AuditLog } from '../audit/audit-log.ts';
-import type { Ledger } from '../audit/ledger.ts';
 import { describeError, LatchkeyError } from '../base/errors.ts';
-import type { Logger } from '../base/logger.ts';
 import type { Prepared } from '../base/prepared.ts';
-import type { Clock } from '../base/time/clock.ts';
 import type { Changes } from '../base/time/until.ts';
 import type { ListenerConfig } from '../config/resolved.ts';
-import type { AgentMetrics } from '../metrics/agent-metrics.ts';
-import type { MetricsRegistry } from '../metrics/registry.ts';
-import type { AgentView } from './agent-view.ts';
 import { withDenialLog } from './http/denial-log.ts';
 import { createHttpListener } from './http/http-listener.ts';
 import { createRequestShares } from './http/request-costs.ts';
@@ -28,19 +20,13 @@ import { createDialects } from './routes.ts';
 import { createSecretReader } from './secrets/secret-reader.ts';
 import { createSystemdListener } from './systemd/systemd-listener.ts';
 
-export interface ServerOptions {
+type Shared = 'view' | 'access' | 'audit' | 'ledger' | 'registry' | 'metrics' | 'clock' | 'logger';
+
+export interface ServerOptions extends Pick<ServerContext, Shared> {
   readonly listeners: readonly ListenerConfig[];
-  readonly view: AgentView;
-  readonly access: Access;
   readonly peers: PeerReader;
-  /** The agent's own; default: that of this process. */
-  readonly ownUid?: number;
-  readonly audit: AuditLog;
-  readonly ledger: Ledger;
-  readonly registry: MetricsRegistry;
-  readonly metrics: AgentMetrics;
-  readonly clock: Clock;
-  readonly logger: Logger;
+  /** The agent's own. */
+  readonly ownUid: number;
 }
 
 export interface LocalServer {
@@ -92,7 +78,7 @@ export function createServer(options: ServerOptions): LocalServer {
   });
   let failed: { config: ListenerConfig; error: LatchkeyError }[] = [];
 
-  const { peers, ownUid = process.getuid?.() ?? 0 } = options;
+  const { peers, ownUid } = options;
 
   function create(config: ListenerConfig): Listener {
     if (!config.serve.includes('systemd')) {
