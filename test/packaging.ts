@@ -12,6 +12,7 @@ interface LockEntry {
   version?: string;
   integrity?: string;
   link?: boolean;
+  dev?: boolean;
 }
 const lock = JSON.parse(read('package-lock.json')) as { packages: Record<string, LockEntry> };
 const manifest = JSON.parse(read('package.json')) as {
@@ -36,6 +37,19 @@ t.test('the package needs koffi alone at run time, in one version', async (t) =>
   t.strictSame(Object.keys(manifest.dependencies), ['koffi']);
   t.match(manifest.dependencies['koffi'], /^\d+\.\d+\.\d+$/);
 });
+
+t.test(
+  'an install without what development needs, and `npm ls --omit=dev`, have koffi and its binaries alone',
+  async (t) => {
+    const paths = Object.entries(lock.packages).flatMap(([path, { dev, link }]) =>
+      dev === true || link === true ? [] : path,
+    );
+    t.strictSame(
+      paths.filter((path) => !/^(?:|node_modules\/(?:koffi|@koromix\/koffi-[\w-]+))$/.test(path)),
+      [],
+    );
+  },
+);
 
 t.test('nothing of ours runs where the package is installed', async (t) => {
   // `prepare` runs in a checkout alone.
