@@ -4,6 +4,8 @@
 import { describeError, type ErrorCode, errorCode, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { systemSurroundings } from '../base/surroundings.ts';
+import { type Locate, placedLine } from '../config/places.ts';
+import { formatPath, type Path } from '../config/problems.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import { mayMint, type UpstreamConfig } from '../config/upstreams/kinds.ts';
 import { type Reference, referenceKey } from '../store/reference.ts';
@@ -14,7 +16,9 @@ import { policyText } from './policy-text.ts';
 
 /** What the config asks for, and where it says so: `secrets.db`, `files[0].template`. */
 export interface Wanted {
-  readonly place: string;
+  readonly at: Path;
+  /** What it is called, where that is not its path. */
+  readonly place?: string;
   readonly reference: Reference;
 }
 
@@ -34,6 +38,7 @@ export interface UpstreamVerdict {
 interface OnlineOptions {
   readonly config: ResolvedConfig;
   readonly wanted: readonly Wanted[];
+  readonly locate?: Locate | undefined;
   readonly logger: Logger;
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
@@ -68,7 +73,7 @@ async function checkUpstream(
   options: OnlineOptions,
 ): Promise<Found> {
   const found: Found = { problems: [], notes: [], grants: [], code: undefined };
-  const place = `upstreams.${config.name}`;
+  const place = upstreamPlace(config.name, options);
   if (config.kind === 'vault' && isUsedUp(config.auth)) {
     found.problems.push(
       `${place}: not looked at: a login would use up what it is done with; ask the agent that runs (\`latchkey status\`)`,
@@ -133,34 +138,37 @@ async function askVault(
   source: Pick<SecretSource, 'name' | 'vault' | 'read'>,
   wanted: readonly Wanted[],
   found: Found,
-  { signal }: OnlineOptions,
+  options: OnlineOptions,
 ): Promise<void> {
   const { vault } = source;
   if (vault === undefined) return;
+  const { signal, locate } = options;
+  const places = (reference: Reference): string => placesOf(reference, wanted, locate);
   const references = [
     ...new Map(wanted.map(({ reference }) => [referenceKey(reference), reference])).values(),
   ];
   const request = { priority: 'interactive', signal } as const;
   const report = await vault.rights(references, request);
-  for (const shortfall of report.shortfalls) noteShortfall(shortfall, source.name, wanted, found);
+  for (const shortfall of report.shortfalls)
+    noteShortfall(shortfall, upstreamPlace(source.name, options), places, found);
   for (const { reference, grants } of report.readable) {
     const error = await errorOf(source, reference, signal);
     if (error === undefined) continue;
-    noteProblem(found, `${placesOf(reference, wanted)}: ${describeError(error)}`, 'not_ready');
+    noteProblem(found, `${places(reference)}: ${describeError(error)}`, 'not_ready');
     if (errorCode(error) === 'denied') found.grants.push(...grants);
   }
   for (const { reference, grant } of report.afterLeak) {
     found.notes.push(
-      `${placesOf(reference, wanted)}: \`latchkey rotate --revoke-now\` could not revoke it after a leak: the login lacks ${grant.capabilities.join(' and ')} on "${grant.path}"`,
+      `${places(reference)}: \`latchkey rotate --revoke-now\` could not revoke it after a leak: the login lacks ${grant.capabilities.join(' and ')} on "${grant.path}"`,
     );
   }
   if (report.isTold) return;
   found.notes.push(
-    `upstreams.${source.name}: the login may not ask what it may do (sys/capabilities-self): only what can be read without making anything was looked at`,
+    `${upstreamPlace(source.name, options)}: the login may not ask what it may do (sys/capabilities-self): only what can be read without making anything was looked at`,
   );
   found.grants.push({ path: 'sys/capabilities-self', capabilities: ['update'] });
   for (const reference of report.untold) {
-    found.notes.push(`${placesOf(reference, wanted)}: ${reference.path}: could not be looked at`);
+    found.notes.push(`${places(reference)}: ${reference.path}: could not be looked at`);
     found.code ??= 'denied';
   }
 }
@@ -168,10 +176,10 @@ async function askVault(
 function noteShortfall(
   { reference, problem, anyOf }: Shortfall,
   upstream: string,
-  wanted: readonly Wanted[],
+  places: (reference: Reference) => string,
   found: Found,
 ): void {
-  const place = reference === undefined ? `upstreams.${upstream}` : placesOf(reference, wanted);
+  const place = reference === undefined ? upstream : places(reference);
   if (problem === 'no_mount') {
     noteProblem(
       found,
@@ -192,9 +200,10 @@ async function askAll(
   source: SecretSource,
   wanted: readonly Wanted[],
   found: Found,
-  { signal }: OnlineOptions,
+  { signal, locate }: OnlineOptions,
 ): Promise<void> {
-  for (const { place, reference } of wanted) {
+  for (const { at, place: label = formatPath(at), reference } of wanted) {
+    const place = placedLine(at, label, locate);
     if (/^(?:sts:|arn:[^:]*:iam:)/.test(reference.path)) {
       found.notes.push(`${place}: ${reference.path}: not asked: that would make a session`);
       continue;
@@ -225,8 +234,14 @@ function noteProblem(found: Found, problem: string, code: ErrorCode): void {
   if (found.code === undefined || found.code === 'denied') found.code = code;
 }
 
-function placesOf(reference: Reference, wanted: readonly Wanted[]): string {
+function upstreamPlace(name: string, { locate }: OnlineOptions): string {
+  return placedLine(['upstreams', name], `upstreams.${name}`, locate);
+}
+
+/** Several have one file and line before them: of the first. */
+function placesOf(reference: Reference, wanted: readonly Wanted[], locate: Locate | undefined): string {
   const key = referenceKey(reference);
-  const places = wanted.filter((one) => referenceKey(one.reference) === key).map(({ place }) => place);
-  return [...new Set(places)].join(', ');
+  const asking = wanted.filter((one) => referenceKey(one.reference) === key);
+  const labels = new Set(asking.map(({ at, place = formatPath(at) }) => place));
+  return placedLine(asking[0]?.at ?? [], [...labels].join(', '), locate);
 }

@@ -5,15 +5,22 @@ import { dirname } from 'node:path';
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import { specialFileFault, standardStreamOf } from '../base/paths/special-file.ts';
 import { createSystemClock } from '../base/time/clock.ts';
+import { type Locate, placedLine } from '../config/places.ts';
+import { formatPath, type Path } from '../config/problems.ts';
 import type { FileConfig, ProcessConfig, ResolvedConfig } from '../config/resolved.ts';
 import { commandOf, type UpstreamConfig } from '../config/upstreams/kinds.ts';
 import { variableText } from '../content/process-environment.ts';
 import { type ResolveDependency, resolveSecret } from '../content/resolve-dependency.ts';
-import { createTemplateCompiler, type TemplateCompiler } from '../content/template-compiler.ts';
+import {
+  createTemplateCompiler,
+  type TemplateCompiler,
+  templateNameOf,
+} from '../content/template-compiler.ts';
 import type { ExecutableTemplate } from '../content/template-consumer.ts';
 import { loadTemplate } from '../content/template-loader.ts';
 import { findProgram } from '../supervise/launch/launcher.ts';
 import type { Dependency, LookupAnswer } from '../template/exec/lookup.ts';
+import { TemplateError } from '../template/template-error.ts';
 import { loadKinds } from '../upstream/kinds.ts';
 import { resolverOf } from './template-rules.ts';
 import type { Wanted } from './validate-online.ts';
@@ -23,6 +30,8 @@ interface ValidateOptions {
   readonly isElsewhere?: boolean;
   /** Told of all that secrets and templates ask for, as far as it does not hang on values. */
   readonly onWanted?: (wanted: Wanted) => void;
+  /** Where it stands; absent: not told. */
+  readonly locate?: Locate | undefined;
   /** What is right, and worth knowing. */
   readonly onWarning?: (message: string) => void;
 }
@@ -30,7 +39,12 @@ interface ValidateOptions {
 /** One line for each problem; empty when there is none. */
 export async function validateParts(
   config: ResolvedConfig,
-  { isElsewhere = false, onWanted = () => undefined, onWarning = () => undefined }: ValidateOptions = {},
+  {
+    isElsewhere = false,
+    onWanted = () => undefined,
+    onWarning = () => undefined,
+    locate,
+  }: ValidateOptions = {},
 ): Promise<string[]> {
   const compiler = createTemplateCompiler({
     templates: config.templates,
@@ -39,28 +53,71 @@ export async function validateParts(
     env: process.env,
     clock: createSystemClock(),
     isStrict: true,
-    onWarning,
+    onWarning: (message) => onWarning(placedWarning(message, config, locate)),
   });
   const resolve = resolverOf(config);
   for (const secret of config.secrets) {
-    onWanted({ place: `secrets.${secret.name}`, reference: resolveSecret(secret).reference });
+    onWanted({ at: ['secrets', secret.name], reference: resolveSecret(secret).reference });
   }
   const outcomes = await Promise.allSettled([
     loadKinds(config.upstreams),
-    ...compiledTemplates(config, compiler, isElsewhere).map(async ({ place, upstream, compiled }) =>
-      mustBeKnown(await compiled, place, (dependency) => resolve(dependency, upstream), onWanted),
+    ...compiledTemplates(config, compiler, isElsewhere).map((one) =>
+      placed(one, locate, async () =>
+        mustBeKnown(await one.compiled, one, (dependency) => resolve(dependency, one.upstream), onWanted),
+      ),
     ),
   ]);
   return [
     ...outcomes.flatMap((outcome) =>
       outcome.status === 'rejected' ? describeError(outcome.reason).split('\n') : [],
     ),
-    ...(isElsewhere ? [] : hostProblems(config)),
+    ...(isElsewhere ? [] : hostProblems(config, locate)),
   ];
 }
 
+/** Rejects with the place of the config before each line, but where that names a place in a file of its own. */
+async function placed(
+  { at, path }: Pick<CompiledTemplate, 'at' | 'path'>,
+  locate: Locate | undefined,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const lines = withColumn(error).split('\n');
+    const isPlaced = (line: string): boolean => path !== undefined && line.startsWith(`template: ${path}:`);
+    const text = lines.map((line) => (isPlaced(line) ? line : placedLine(at, line, locate))).join('\n');
+    throw new LatchkeyError('template_invalid', text);
+  }
+}
+
+/** Of a template that stands in the config, with the place of it there. */
+function placedWarning(message: string, config: ResolvedConfig, locate: Locate | undefined): string {
+  const isAbout = (name: string): boolean => message.startsWith(`template: ${name}:`);
+  const index = config.files.findIndex(
+    (file) => file.source.kind === 'inline' && isAbout(templateNameOf(file)),
+  );
+  if (index >= 0) return placedLine(['files', index, 'contents'], message, locate);
+  for (const { name, env } of config.processes) {
+    const variable = Object.keys(env).find((one) => isAbout(`processes.${name}.env.${one}`));
+    if (variable !== undefined) return placedLine(['processes', name, 'env', variable], message, locate);
+  }
+  return message;
+}
+
+/** Go tells the line alone of what cannot be parsed. */
+function withColumn(error: unknown): string {
+  const said = describeError(error);
+  if (!(error instanceof TemplateError)) return said;
+  const place = `template: ${error.templateName}:${error.line}:`;
+  return said.startsWith(`${place} `) ? `${place}${error.column}:${said.slice(place.length)}` : said;
+}
+
 interface CompiledTemplate {
+  readonly at: Path;
   readonly place: string;
+  /** Of its own file. */
+  readonly path?: string;
   /** The one that is meant where it names none. */
   readonly upstream: string | undefined;
   readonly compiled: Promise<ExecutableTemplate>;
@@ -71,20 +128,21 @@ function compiledTemplates(
   compiler: TemplateCompiler,
   isElsewhere: boolean,
 ): CompiledTemplate[] {
-  const there = config.files.filter(
-    ({ source }) => !isElsewhere || source.kind !== 'file' || existsSync(source.path),
-  );
   return [
-    ...there.map((file) => ({
-      place: `${file.place}.template`,
-      upstream: file.upstream,
-      compiled: loadTemplate(file, compiler.compile),
-    })),
+    ...config.files.flatMap((file, index): CompiledTemplate[] => {
+      const { source, upstream, place } = file;
+      if (isElsewhere && source.kind === 'file' && !existsSync(source.path)) return [];
+      const compiled = loadTemplate(file, compiler.compile);
+      const common = { place: `${place}.template`, upstream, compiled };
+      return source.kind === 'file'
+        ? [{ ...common, at: ['files', index, 'template'], path: source.path }]
+        : [{ ...common, at: ['files', index, 'contents'] }];
+    }),
     ...config.processes.flatMap(({ name, env, upstream }) =>
       Object.entries(env).map(([variable, wish]) => {
         const place = `processes.${name}.env.${variable}`;
-        const compiled = compiler.compileText({ name: place, place, ...variableText(wish) });
-        return { place, upstream, compiled };
+        const compiled = compiler.compileText({ name: place, ...variableText(wish) });
+        return { at: ['processes', name, 'env', variable], place, upstream, compiled };
       }),
     ),
   ];
@@ -96,7 +154,7 @@ function compiledTemplates(
  */
 function mustBeKnown(
   template: ExecutableTemplate,
-  place: string,
+  { at, place }: Pick<CompiledTemplate, 'at' | 'place'>,
   resolve: (dependency: Dependency) => ReturnType<ResolveDependency>,
   onWanted: (wanted: Wanted) => void,
 ): void {
@@ -108,7 +166,7 @@ function mustBeKnown(
         // Put together of a value that is not there: that is not what it will ask for.
         if (isMadeUp(dependency)) return pending;
         if ('problem' in resolved) problems.add(`${place}: ${resolved.problem}`);
-        else onWanted({ place, reference: resolved.reference });
+        else onWanted({ at, place, reference: resolved.reference });
         return dependency.kind === 'list' ? pending : answer;
       });
     } catch (error) {
@@ -144,55 +202,65 @@ function isMadeUp({ path, parameters }: Dependency): boolean {
   );
 }
 
-type HostProblem = readonly [place: string, problem: string | undefined];
+type HostProblem = readonly [at: Path, problem: string | undefined];
 
-function hostProblems(config: ResolvedConfig): string[] {
+function hostProblems(config: ResolvedConfig, locate: Locate | undefined): string[] {
   const written = new Set(config.files.map(({ destination }) => destination));
   return [
-    ...config.files.flatMap(fileProblems),
+    ...config.files.flatMap((file, index) => fileProblems(file, ['files', index])),
     ...config.processes.flatMap(processProblems),
     ...ownProblems(config, written),
     ...config.upstreams.flatMap((upstream) => upstreamProblems(upstream, written)),
-  ].flatMap(([place, problem]) => (problem === undefined ? [] : [`${place}: ${problem}`]));
+  ].flatMap(([at, problem]) =>
+    problem === undefined ? [] : [placedLine(at, `${labelOf(at, config)}: ${problem}`, locate)],
+  );
 }
 
-function fileProblems(file: FileConfig): HostProblem[] {
-  const { place, destination, createParents, fifo, check, notify, settle, staging, inPlace } = file;
+/** Files are called as in the files of the config, whosever they are. */
+function labelOf([section, which, ...rest]: Path, { files }: ResolvedConfig): string {
+  const file = section === 'files' && typeof which === 'number' ? files[which]?.place : undefined;
+  return file === undefined
+    ? formatPath([section ?? '', ...(which === undefined ? [] : [which]), ...rest])
+    : `${file}.${formatPath(rest)}`;
+}
+
+function fileProblems(file: FileConfig, place: Path): HostProblem[] {
+  const { destination, createParents, fifo, check, notify, settle, staging, inPlace } = file;
   const isStaged = staging !== undefined && !inPlace;
   return [
-    [`${place}.destination`, parentProblem(destination, createParents)],
-    [`${place}.destination`, placeProblem(destination, fifo)],
-    [`${place}.staging`, isStaged ? stagingProblem(staging, destination) : undefined],
-    [`${place}.check`, check && programProblem(check.command)],
+    [[...place, 'destination'], parentProblem(destination, createParents)],
+    [[...place, 'destination'], placeProblem(destination, fifo)],
+    [[...place, 'staging'], isStaged ? stagingProblem(staging, destination) : undefined],
+    [[...place, 'check'], check && programProblem(check.command)],
     ...notify.map((one, index): HostProblem => {
       const problem = one.kind === 'command' ? programProblem(one.command) : undefined;
-      return [`${place}.notify[${index}]`, problem];
+      return [[...place, 'notify', index], problem];
     }),
-    [`${place}.settle`, settle?.kind === 'command' ? programProblem(settle.command) : undefined],
+    [[...place, 'settle'], settle?.kind === 'command' ? programProblem(settle.command) : undefined],
   ];
 }
 
 function processProblems({ name, command, workingDir, env, health }: ProcessConfig): HostProblem[] {
   const hasOwnPath = env['PATH'] !== undefined;
   return [
-    [`processes.${name}.command`, hasOwnPath ? undefined : programProblem(command, workingDir)],
-    [`processes.${name}.working_dir`, workingDir === undefined ? undefined : folderProblem(workingDir)],
-    [`processes.${name}.health`, health?.kind === 'command' ? programProblem(health.command) : undefined],
+    [['processes', name, 'command'], hasOwnPath ? undefined : programProblem(command, workingDir)],
+    [['processes', name, 'working_dir'], workingDir === undefined ? undefined : folderProblem(workingDir)],
+    [['processes', name, 'health'], health?.kind === 'command' ? programProblem(health.command) : undefined],
   ];
 }
 
 function upstreamProblems(upstream: UpstreamConfig, written: ReadonlySet<string>): HostProblem[] {
-  const place = `upstreams.${upstream.name}`;
+  const place: Path = ['upstreams', upstream.name];
   const command = commandOf(upstream);
   const tls = 'tls' in upstream ? upstream.tls : undefined;
   return [
-    [`${place}.command`, command && programProblem(command)],
-    [`${place}.tls.ca_file`, readProblem(tls?.caFile, written)],
-    [`${place}.tls.ca_path`, tls?.caPath === undefined ? undefined : folderProblem(tls.caPath)],
-    [`${place}.tls.cert_file`, readProblem(tls?.certFile, written)],
-    [`${place}.tls.key_file`, readProblem(tls?.keyFile, written)],
+    [[...place, 'command'], command && programProblem(command)],
+    [[...place, 'tls', 'ca_file'], readProblem(tls?.caFile, written)],
+    [[...place, 'tls', 'ca_path'], tls?.caPath === undefined ? undefined : folderProblem(tls.caPath)],
+    [[...place, 'tls', 'cert_file'], readProblem(tls?.certFile, written)],
+    [[...place, 'tls', 'key_file'], readProblem(tls?.keyFile, written)],
     ...('sinks' in upstream ? upstream.sinks : []).map(
-      ({ path }, index): HostProblem => [`${place}.sinks[${index}].path`, placeProblem(path)],
+      ({ path }, index): HostProblem => [[...place, 'sinks', index, 'path'], placeProblem(path)],
     ),
   ];
 }
@@ -203,18 +271,21 @@ function ownProblems(
   written: ReadonlySet<string>,
 ): HostProblem[] {
   return [
-    ['pid_file', placeProblem(life.pidFile)],
+    [['agent', 'pid_file'], placeProblem(life.pidFile)],
     ...listeners.flatMap((listener, index): HostProblem[] => {
       if (listener.kind !== 'tcp') return [];
-      const place = `listeners[${index}]`;
+      const place: Path = ['listeners', index];
       return [
-        [`${place}.token_file`, placeProblem(listener.tokenFile)],
-        [`${place}.tls.cert_file`, readProblem(listener.tls?.certFile, written)],
-        [`${place}.tls.key_file`, readProblem(listener.tls?.keyFile, written)],
+        [[...place, 'token_file'], placeProblem(listener.tokenFile)],
+        [[...place, 'tls', 'cert_file'], readProblem(listener.tls?.certFile, written)],
+        [[...place, 'tls', 'key_file'], readProblem(listener.tls?.keyFile, written)],
       ];
     }),
-    ['audit.file', audit && (parentProblem(audit.file) ?? placeProblem(audit.file))],
-    ['log.file', log.file === undefined ? undefined : (parentProblem(log.file) ?? placeProblem(log.file))],
+    [['audit', 'file'], audit && (parentProblem(audit.file) ?? placeProblem(audit.file))],
+    [
+      ['log', 'file'],
+      log.file === undefined ? undefined : (parentProblem(log.file) ?? placeProblem(log.file)),
+    ],
   ];
 }
 

@@ -3,6 +3,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { LatchkeyError } from '../base/errors.ts';
+import { type Locate, locateIn } from './places.ts';
 import { createProblems, type Problems } from './problems.ts';
 import { checkModes } from './resolve/check-modes.ts';
 import {
@@ -32,6 +33,8 @@ export interface LoadOptions {
   readonly checks?: 'none' | 'text' | 'files' | 'host';
   /** Gives also what has problems, as far as it can be read: for a look at what stands behind them, never for use. */
   readonly isTolerant?: boolean;
+  /** Told where all of it stands, for what is found wrong with it later. */
+  readonly onLocated?: (locate: Locate) => void;
   /** Of files of another tool: which one, and what its command line says. */
   readonly foreign?: Partial<ForeignOptions>;
 }
@@ -100,10 +103,11 @@ function readSources(
 function resolveSources(
   sources: readonly ConfigSource[],
   problems: Problems,
-  { env = process.env, checks = 'files', isTolerant = false }: LoadOptions,
+  { env = process.env, checks = 'files', isTolerant = false, onLocated }: LoadOptions,
 ): ResolvedConfig {
   for (const source of sources) if (source.isForeign !== true) checkLiterals(source, problems);
   const merged = mergeSources(sources, problems);
+  onLocated?.(locateIn(merged));
   const config = resolveConfig(
     merged,
     env,
@@ -131,7 +135,7 @@ function checkNotEmpty(sources: readonly ConfigSource[], problems: Problems): vo
   if (first === undefined || !sources.every(isEmpty)) return;
   problems.addAt(
     first.file,
-    undefined,
+    { line: 1, column: 1 },
     'nothing is configured here; `latchkey generate-config` prints a start',
   );
 }

@@ -141,7 +141,7 @@ export function reportTwice(problems: Problems, place: Place, first: Place, what
 }
 
 /** `['files', 2, 'mode']` is `files[2].mode`. */
-function formatPath(path: Path): string {
+export function formatPath(path: Path): string {
   let text = '';
   for (const step of path) {
     if (typeof step === 'number') text += `[${step}]`;

@@ -19,7 +19,7 @@ export async function compileFields(
   place: string,
   templates: TemplateCompiler,
 ): Promise<FieldVariables> {
-  const template = await templates.compileText({ name: place, place, text: config.template });
+  const template = await templates.compileText({ name: place, text: config.template });
   return {
     execute(lookup) {
       const { output, missing } = template.execute(lookup);

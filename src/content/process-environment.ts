@@ -87,7 +87,7 @@ async function compileVariables(
   const variables = new Map<string, ExecutableTemplate>();
   for (const [name, wish] of Object.entries(config.env)) {
     const place = `processes.${config.name}.env.${name}`;
-    variables.set(name, await templates.compileText({ name: place, place, ...variableText(wish) }));
+    variables.set(name, await templates.compileText({ name: place, ...variableText(wish) }));
   }
   const fields: FieldVariables[] = [];
   for (const [index, from] of config.envFrom.entries()) {

@@ -34,8 +34,6 @@ interface CompilerOptions {
 interface TextOptions {
   /** What errors begin with. */
   readonly name: string;
-  /** `processes[0].env.PASSWORD`: where the config says it. */
-  readonly place: string;
   readonly text: string | Buffer;
   readonly leftDelimiter?: string;
   readonly rightDelimiter?: string;
@@ -58,13 +56,14 @@ export function createTemplateCompiler(options: CompilerOptions): TemplateCompil
   const sandbox = createSandbox(templates.sandboxPaths, templates.folder);
 
   async function compileText(wish: TextOptions): Promise<ExecutableTemplate> {
-    const { name, place, text, leftDelimiter = '', rightDelimiter = '' } = wish;
+    const { name, text, leftDelimiter = '', rightDelimiter = '' } = wish;
     const template = await parseTemplate({ name, text, leftDelimiter, rightDelimiter });
     const denied = templates.deniedFunctions.find((one) => template.usedFunctions.has(one));
     if (denied !== undefined) {
+      const { line, column } = template.placeOfUse(denied);
       throw new LatchkeyError(
         'template_invalid',
-        `${place}: the function ${denied} is denied by the config`,
+        `template: ${name}:${line}:${column}: the function ${denied} is denied by the config`,
         {
           remedy: 'take it out of the template, or out of `template.deny_functions`',
         },
@@ -126,8 +125,7 @@ export function createTemplateCompiler(options: CompilerOptions): TemplateCompil
     compileText,
     compile: (config, text) =>
       compileText({
-        name: nameOf(config),
-        place: `${config.place}.template`,
+        name: templateNameOf(config),
         text,
         leftDelimiter: config.leftDelimiter,
         rightDelimiter: config.rightDelimiter,
@@ -168,7 +166,7 @@ function placed(request: WriteFileRequest, sandbox: Sandbox): WriteFileRequest {
   return { ...request, path: sandbox.allowWrite(request.path) };
 }
 
-function nameOf(config: FileConfig): string {
+export function templateNameOf(config: FileConfig): string {
   return config.source.kind === 'file' ? config.source.path : `${basename(config.destination)} (contents)`;
 }
 

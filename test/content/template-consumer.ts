@@ -20,7 +20,7 @@ async function createFixture(text: string) {
   store.listen({ opened: ({ key }) => opened.push(key), closed: ({ key }) => closed.push(key) });
   const consumer = createTemplateConsumer({
     id: 'test',
-    template: await compiler.compileText({ name: 'test', place: 'test', text }),
+    template: await compiler.compileText({ name: 'test', text }),
     store,
     index,
     resolve: createDependencyResolver({ secrets, defaultUpstream: 'vault' }),
@@ -140,7 +140,7 @@ t.test('is not told of each of thousands of secrets that come while most are mis
   let isDue = false;
   const consumer = createTemplateConsumer({
     id: 'test',
-    template: await compiler.compileText({ name: 'test', place: 'test', text }),
+    template: await compiler.compileText({ name: 'test', text }),
     store,
     index,
     resolve: createDependencyResolver({ secrets, defaultUpstream: 'vault' }),
@@ -174,7 +174,7 @@ t.test(
     let resolved = 0;
     const consumer = createTemplateConsumer({
       id: 'test',
-      template: await compiler.compileText({ name: 'test', place: 'test', text }),
+      template: await compiler.compileText({ name: 'test', text }),
       store,
       index: createConsumerIndex({ store }),
       resolve: (dependency, upstream) => {

@@ -75,21 +75,24 @@ contract('a policy that lacks it all is made whole by what is printed', async (t
   });
   const first = await check();
   t.match(first, { code: 1 });
-  t.match(first.stderr, /^secrets\.app: the login lacks read on "secret\/data\/app"$/m);
-  t.match(first.stderr, /^secrets\.old: the login lacks read on "kv\/old"$/m, 'of version 1');
-  t.match(first.stderr, /^secrets\.db: the login lacks read on "database\/creds\/app"$/m);
+  t.match(first.stderr, /^\S+:\d+:\d+: secrets\.app: the login lacks read on "secret\/data\/app"$/m);
+  t.match(first.stderr, /^\S+:\d+:\d+: secrets\.old: the login lacks read on "kv\/old"$/m, 'of version 1');
+  t.match(first.stderr, /^\S+:\d+:\d+: secrets\.db: the login lacks read on "database\/creds\/app"$/m);
   t.match(
     first.stderr,
-    /^secrets\.web: the login lacks update on "pki\/issue\/web", or /m,
+    /^\S+:\d+:\d+: secrets\.web: the login lacks update on "pki\/issue\/web", or /m,
     'its mount is hidden',
   );
-  t.match(first.stderr, /^files\[0\]\.template: the login lacks read on "secret\/data\/outer"$/m);
   t.match(
     first.stderr,
-    /^files\[0\]\.template: the login lacks read on "secret\/data\/inner"$/m,
+    /^\S+:\d+:\d+: files\[0\]\.template: the login lacks read on "secret\/data\/outer"$/m,
+  );
+  t.match(
+    first.stderr,
+    /^\S+:\d+:\d+: files\[0\]\.template: the login lacks read on "secret\/data\/inner"$/m,
     'within a with',
   );
-  t.match(first.stderr, /^upstreams\.vault: the login lacks update on "sys\/leases\/revoke"$/m);
+  t.match(first.stderr, /^\S+:\d+:\d+: upstreams\.vault: the login lacks update on "sys\/leases\/revoke"$/m);
   t.notMatch(first.stderr, /^valid/m);
   t.match(first.stdout, /^path "secret\/data\/inner" \{\n {2}capabilities = \["read"\]\n\}$/m);
   await server.ask('PUT', 'sys/policies/acl/agent', { data: { policy: first.stdout } });
@@ -97,7 +100,7 @@ contract('a policy that lacks it all is made whole by what is printed', async (t
   t.match(second, { code: 0, stdout: '', stderr: /^valid: 1 upstream, 4 secrets, 1 file/m });
   t.match(
     second.stderr,
-    /^note: secrets\.web: `latchkey rotate --revoke-now` could not .*: the login lacks update on "pki\/revoke-with-key"$/m,
+    /^note: \S+:\d+:\d+: secrets\.web: `latchkey rotate --revoke-now` could not .*: the login lacks update on "pki\/revoke-with-key"$/m,
     'the agent goes on without it',
   );
 });
@@ -113,8 +116,11 @@ contract('what is not there is told, and a wrong mount is no matter of policies'
   });
   const { code, stderr, stdout } = await check();
   t.equal(code, 1);
-  t.match(stderr, /^secrets\.gone: read secret\/data\/gone: no such secret/m);
-  t.match(stderr, /^secrets\.lost: nothing is mounted at "nowhere\/app"; check the path and the namespace$/m);
+  t.match(stderr, /^\S+:\d+:\d+: secrets\.gone: read secret\/data\/gone: no such secret/m);
+  t.match(
+    stderr,
+    /^\S+:\d+:\d+: secrets\.lost: nothing is mounted at "nowhere\/app"; check the path and the namespace$/m,
+  );
   t.notMatch(stderr, /secrets\.app/);
   t.equal(stdout, '', 'no policy helps');
   const json = JSON.parse((await check('--json')).stdout);
@@ -138,9 +144,9 @@ contract('a login that may not ask what it may do', async (t, server) => {
   t.equal(code, 3, 'it could not be found out');
   t.match(
     stderr,
-    /^note: upstreams\.vault: the login may not ask what it may do \(sys\/capabilities-self\)/m,
+    /^note: \S+:\d+:\d+: upstreams\.vault: the login may not ask what it may do \(sys\/capabilities-self\)/m,
   );
-  t.match(stderr, /^note: secrets\.db: database\/creds\/app: could not be looked at$/m);
+  t.match(stderr, /^note: \S+:\d+:\d+: secrets\.db: database\/creds\/app: could not be looked at$/m);
   t.notMatch(stderr, /secrets\.app/, 'read instead');
   t.match(stdout, /^path "sys\/capabilities-self" \{\n {2}capabilities = \["update"\]$/m);
 });

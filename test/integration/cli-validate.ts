@@ -61,6 +61,9 @@ t.test('all stages are told together', async (t) => {
   ]) {
     t.match(stderr, pattern);
   }
+  for (const line of stderr.trimEnd().split('\n')) t.ok(line.startsWith(`${config}:1:`), line);
+  const subjects = stderr.split('\n').map((line) => /^\S+:\d+:\d+: \S+: /.exec(line)?.[0] ?? line);
+  t.equal(new Set(subjects).size, subjects.length, 'each is told once');
   const elsewhere = await runProgram(t, ['validate', '--syntax-only', '--config', config]);
   t.equal(elsewhere.code, 2);
   t.match(elsewhere.stderr, /did you mean stripe\?/);
@@ -93,11 +96,15 @@ t.test(
     const secrets = { app: { path: 'secret/app' } };
     const upstreams = { vault: { address, auth: { method: 'token' } } };
     const refused = await check('refused', { upstreams, secrets }, { VAULT_TOKEN: 'wrong' });
-    t.match(refused, { code: 3, stdout: '', stderr: /^upstreams\.vault: the token is not accepted/m });
+    t.match(refused, {
+      code: 3,
+      stdout: '',
+      stderr: /^\S+:\d+:\d+: upstreams\.vault: the token is not accepted/m,
+    });
     const away = { vault: { address: 'http://127.0.0.1:1', auth: { method: 'token' } } };
     t.match(await check('away', { upstreams: away, secrets }, { VAULT_TOKEN: 'any' }), {
       code: 5,
-      stderr: /^upstreams\.vault: .*127\.0\.0\.1:1/m,
+      stderr: /^\S+:\d+:\d+: upstreams\.vault: .*127\.0\.0\.1:1/m,
     });
     vault.seal();
     t.match(await check('sealed', { upstreams, secrets }, { VAULT_TOKEN: 'any' }), {
@@ -117,7 +124,10 @@ t.test(
     };
     writeFileSync(join(folder, 's'), 'a-wrapping-token', { mode: 0o600 });
     const spent = await check('spent', { upstreams: { vault: { address, auth: wrapped } }, secrets });
-    t.match(spent, { code: 1, stderr: /^upstreams\.vault: not looked at: a login would use up/m });
+    t.match(spent, {
+      code: 1,
+      stderr: /^\S+:\d+:\d+: upstreams\.vault: not looked at: a login would use up/m,
+    });
     t.equal(countRequests(), before, 'the secret id is still good');
   },
 );
@@ -147,9 +157,9 @@ t.test('--online reads from what is no vault, and runs no program', async (t) =>
   const env = { APP_KEY: 'value-of-the-key' };
   const { code, stdout, stderr } = await runProgram(t, ['validate', '--online', '--config', config], { env });
   t.equal(code, 1);
-  t.match(stderr, /^secrets\.gone: there is no variable APP_OTHER/m);
-  t.match(stderr, /^secrets\.z: /m);
-  t.match(stderr, /^note: upstreams\.exec: not asked: what is asked of it may make a secret$/m);
+  t.match(stderr, /^\S+:\d+:\d+: secrets\.gone: there is no variable APP_OTHER/m);
+  t.match(stderr, /^\S+:\d+:\d+: secrets\.z: /m);
+  t.match(stderr, /^note: \S+:\d+:\d+: upstreams\.exec: not asked: what is asked of it may make a secret$/m);
   t.notMatch(stderr, /secrets\.(?:there|a):/);
   t.notMatch(stdout + stderr, /value-of-the-key/);
   t.notOk(existsSync(join(folder, 'touched')), 'no program was run');

@@ -6,6 +6,7 @@ import { errorCodes } from '../../api/error-codes.ts';
 import { describeError, errorCode, LatchkeyError } from '../../base/errors.ts';
 import { createLogger } from '../../base/logger.ts';
 import { loadConfig } from '../../config/load.ts';
+import type { Locate } from '../../config/places.ts';
 import type { ResolvedConfig } from '../../config/resolved.ts';
 import { printJson, printText, say } from '../output.ts';
 import { timeoutSignal } from '../timeout-option.ts';
@@ -63,6 +64,7 @@ function worst(asked: readonly UpstreamVerdict[]): number {
 }
 
 interface Verdict {
+  locate: Locate | undefined;
   summary: string;
   problems: string[];
   warnings: readonly string[];
@@ -71,14 +73,14 @@ interface Verdict {
 }
 
 async function askUpstreams(
-  { config, wanted }: Verdict,
+  { config, wanted, locate }: Verdict,
   { timeout }: ValidateOptions,
 ): Promise<UpstreamVerdict[]> {
   if (config === undefined) return [];
   // What goes wrong is told below, once.
   const log = createLogger({ level: 'silent', format: 'text' });
   const signal = timeoutSignal(timeout);
-  return await validateOnline({ config, wanted, logger: log.logger, env: process.env, signal });
+  return await validateOnline({ config, wanted, locate, logger: log.logger, env: process.env, signal });
 }
 
 const parts = [
@@ -92,12 +94,17 @@ const parts = [
 async function validate(options: ValidateOptions): Promise<Verdict> {
   const { syntaxOnly } = options;
   let config: ResolvedConfig;
+  let locate: Locate | undefined;
+  const onLocated = (known: Locate): void => {
+    locate = known;
+  };
   try {
-    config = loadConfig(options.config ?? [], { checks: syntaxOnly ? 'text' : 'host' });
+    config = loadConfig(options.config ?? [], { checks: syntaxOnly ? 'text' : 'host', onLocated });
   } catch (error) {
     if (errorCode(error) !== 'config_invalid') throw error;
     const problems = describeError(error).split('\n');
     return {
+      locate: undefined,
       summary: '',
       problems: [...problems, ...(await laterProblems(options, problems))],
       warnings: [],
@@ -112,19 +119,30 @@ async function validate(options: ValidateOptions): Promise<Verdict> {
   const warnings = [...config.warnings];
   const problems = await validateParts(config, {
     isElsewhere: syntaxOnly,
+    locate,
     onWanted: (one) => wanted.push(one),
     onWarning: (message) => warnings.push(message),
   });
-  return { summary, problems, warnings, config, wanted };
+  return { locate, summary, problems, warnings, config, wanted };
 }
 
 /** What stands behind the first problems: they hide nothing that can be told in spite of them. */
 async function laterProblems(options: ValidateOptions, before: readonly string[]): Promise<string[]> {
   try {
-    const config = loadConfig(options.config ?? [], { checks: 'none', isTolerant: true });
-    const later = await validateParts(config, { isElsewhere: options.syntaxOnly });
-    return later.filter((problem) => !before.includes(problem));
+    let locate: Locate | undefined;
+    const onLocated = (known: Locate): void => {
+      locate = known;
+    };
+    const config = loadConfig(options.config ?? [], { checks: 'none', isTolerant: true, onLocated });
+    const later = await validateParts(config, { isElsewhere: options.syntaxOnly, locate });
+    const told = new Set(before.map(subjectOf));
+    return later.filter((problem) => !told.has(subjectOf(problem)));
   } catch {
     return []; // too broken to be looked at any further
   }
+}
+
+/** `/etc/latchkey/latchkey.yaml:12:5: files[0].template`: what is wrong with it in one way is told once. */
+function subjectOf(problem: string): string {
+  return /^.*?:\d+:\d+: [^ ]+(?=: )/.exec(problem)?.[0] ?? problem;
 }

@@ -49,9 +49,10 @@ export function parseSource(file: string, text: string, problems: Problems): Con
       locate: (path, part) => locate(source, events, path, part ?? 'value'),
     };
     if (documents.values.length > 1) {
+      const second = events.findIndex((event, at) => at > 0 && event.type === EVENT_ID.DOCUMENT);
       problems.addAt(
         file,
-        undefined,
+        positionOf(source, events[second + 1]),
         `expected one YAML document, got ${documents.values.length}; split the file`,
       );
     }

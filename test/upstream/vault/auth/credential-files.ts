@@ -84,7 +84,9 @@ t.test('approle: what was unwrapped outlives a refused login, its used-up token 
     if (!isGood) {
       const said = new Set<string | undefined>();
       upstream.listen({ status: ({ message }) => said.add(message) });
-      await waitFor('the refusal', () => [...said].join().includes('made elsewhere than expected'));
+      await waitFor('the refusal', () =>
+        [...said, upstream.status().message].join().includes('made elsewhere than expected'),
+      );
       continue;
     }
     await waitFor('a refused login', () => logins(vault).length > 0);
