@@ -132,20 +132,17 @@ export function fieldBytes(fields: JsonObject, name: string): Buffer | undefined
 
 /** The digest for `SecretAnswer.dataDigest`; `ignored` names top-level fields of the data that are bookkeeping. */
 export function digestData(data: JsonValue, ignored: readonly string[] = []): string {
-  const hash = createHash('sha256');
-  const kept = isJsonObject(data)
-    ? Object.fromEntries(Object.entries(data).filter(([key]) => !ignored.includes(key)))
-    : data;
-  hash.update(canonical(kept));
-  return hash.digest('base64');
+  return createHash('sha256').update(canonical(data, ignored)).digest('base64');
 }
 
-function canonical(value: JsonValue): string {
+function canonical(value: JsonValue, ignored: readonly string[] = []): string {
   if (value instanceof JsonNumber) return value.text;
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  if (isJsonObject(value)) {
-    const keys = Object.keys(value).sort();
-    return `{${keys.map((key) => `${JSON.stringify(key)}:${canonical(value[key] ?? null)}`).join(',')}}`;
+  if (Array.isArray(value)) return `[${value.map((item) => canonical(item)).join(',')}]`;
+  if (!isJsonObject(value)) return JSON.stringify(value);
+  let members = '';
+  for (const key of Object.keys(value).sort()) {
+    if (ignored.includes(key)) continue;
+    members += `${members === '' ? '' : ','}${JSON.stringify(key)}:${canonical(value[key] ?? null)}`;
   }
-  return JSON.stringify(value);
+  return `{${members}}`;
 }
