@@ -157,6 +157,24 @@ t.test('a folder that is gone is made again where parents are', async (t) => {
   t.ok(isRight());
 });
 
+t.test('a folder that is exchanged, and comes back, is watched as before', async (t) => {
+  const { folder, isRight, path } = await committed(t);
+  const [app, old] = [join(folder, 'app'), join(folder, 'app.old')];
+  mkdirSync(join(folder, 'other'));
+  for (const round of [1, 2]) {
+    renameSync(app, old);
+    symlinkSync(join(folder, 'other'), app);
+    await waitFor('the file where the link leads', isRight);
+    rmSync(app);
+    renameSync(old, app);
+    writeFileSync(path, `tampered ${round}\n`);
+    await waitFor('the file to be put right', isRight);
+    chmodSync(path, 0o666);
+    await waitFor('its mode too', isRight);
+    t.ok(isRight());
+  }
+});
+
 t.test('a destination behind a link is watched where it leads', async (t) => {
   const f = createRenderFixture(t, ['db']);
   mkdirSync(join(f.folder, 'real'));

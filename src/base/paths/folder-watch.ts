@@ -1,7 +1,7 @@
 // Tells when something happens to names in folders, with one watch a folder (inotify(7)). A folder that is not there, or goes
-// away, is waited for in the nearest one above that is.
-import { type FSWatcher, realpathSync, statSync, watch } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+// away, is waited for in the nearest one above that is; the folders and links on the way are watched for being replaced.
+import { type FSWatcher, lstatSync, readlinkSync, realpathSync, statSync, watch } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { describeError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { inodeOf } from './file-print.ts';
@@ -32,7 +32,7 @@ export function createFolderWatch({ onEvent, logger }: Options): FolderWatch {
   /** Of which any name is wanted. */
   let whole = new Set<string>();
   const open = new Map<string, Watched>();
-  /** By watched folder, the missing ones that are waited for in it. */
+  /** By watched folder, the missing ones that are waited for in it, and those on the way that may be replaced. */
   let awaited = new Map<string, Set<string>>();
   let hasFailed = false;
 
@@ -48,13 +48,15 @@ export function createFolderWatch({ onEvent, logger }: Options): FolderWatch {
     if (name !== null && (names.has(name) || whole.has(folder))) onEvent(join(folder, name));
   }
 
-  function watchFolder(folder: string, identity: string): void {
+  function watchFolder(folder: string, identity: string, isAboveOnly: boolean): void {
     try {
       const watcher = watch(folder, (_event, name) => onChange(folder, name));
       watcher.on('error', () => forget(folder));
       open.set(folder, { watcher, identity });
-      hasFailed = false;
+      hasFailed &&= isAboveOnly;
     } catch (error) {
+      // Who may pass a folder need not be able to read it.
+      if (isAboveOnly) return;
       if (!hasFailed) {
         logger.warn(
           { folder },
@@ -78,16 +80,24 @@ export function createFolderWatch({ onEvent, logger }: Options): FolderWatch {
   function sync(): Set<string> {
     const other = new Set<string>();
     const needed = new Map<string, string>();
+    const isAwaited = (folder: string, name: string) =>
+      awaited.set(folder, (awaited.get(folder) ?? new Set()).add(name));
     awaited = new Map();
     for (const folder of wanted.keys()) {
       const { path, identity, missing } = nearestThere(folder);
       needed.set(path, identity);
-      if (missing !== undefined) awaited.set(path, (awaited.get(path) ?? new Set()).add(missing));
+      if (missing !== undefined) isAwaited(path, missing);
     }
-    for (const [folder, { identity }] of open) if (needed.get(folder) !== identity) forget(folder);
-    for (const [folder, identity] of needed) {
+    const above = new Map<string, string>();
+    for (const { folder, name, identity } of namesOnTheWay(needed.keys())) {
+      isAwaited(folder, name);
+      if (!needed.has(folder)) above.set(folder, identity);
+    }
+    for (const [folder, { identity }] of open)
+      if ((needed.get(folder) ?? above.get(folder)) !== identity) forget(folder);
+    for (const [folder, identity] of [...needed, ...above]) {
       if (open.has(folder)) continue;
-      watchFolder(folder, identity);
+      watchFolder(folder, identity, above.has(folder));
       other.add(folder);
     }
     for (const folder of wanted.keys()) if (!needed.has(folder)) other.add(folder);
@@ -135,5 +145,42 @@ function nearestThere(folder: string): { path: string; identity: string; missing
     if (stats?.isDirectory() === true) return { path, identity: inodeOf(stats), missing };
     if (path === dirname(path)) return { path, identity: '', missing };
     missing = basename(path);
+  }
+}
+
+interface NameOnTheWay {
+  readonly folder: string;
+  readonly name: string;
+  /** Of the folder. */
+  readonly identity: string;
+}
+
+/**
+ * What stands on the way to a folder, links followed: whoever replaces one of these leads its readers elsewhere. Each once.
+ * Left out are folders in sticky ones (`/tmp`), where others come and go all the time and only its owner replaces a folder.
+ */
+function namesOnTheWay(folders: Iterable<string>): NameOnTheWay[] {
+  const found: NameOnTheWay[] = [];
+  const seen = new Set<string>();
+  const left = [...folders];
+  for (let path = left.pop(); path !== undefined; path = left.pop()) {
+    const folder = dirname(path);
+    if (folder === path || seen.has(path)) continue;
+    seen.add(path);
+    left.push(folder);
+    const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+    if (isLink) left.push(resolve(folder, readTarget(path)));
+    const stats = statSync(folder, { throwIfNoEntry: false, bigint: true });
+    if (stats === undefined || (!isLink && (stats.mode & 0o1000n) !== 0n)) continue;
+    found.push({ folder, name: basename(path), identity: inodeOf(stats) });
+  }
+  return found;
+}
+
+function readTarget(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return '.'; // It was replaced meanwhile, which its folder tells of.
   }
 }

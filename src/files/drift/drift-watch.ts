@@ -116,6 +116,8 @@ export function createDriftWatch(options: DriftOptions): DriftWatch {
     const set = register.setOf(file);
     file.suspicion = what;
     file.isDirty = true;
+    // Its folder may be another one than the one that is watched.
+    watchLater(clock.now());
     // A change that was refused is not tried again for this, or it would be with every look.
     if (inPlace.has(set.step)) options.repair(set);
   }

@@ -104,3 +104,45 @@ t.test(
     await expect('gone', a, () => unlinkSync(a));
   },
 );
+
+t.test(
+  'tells of what takes the place of a folder or a link on the way, and of what comes back',
+  async (t) => {
+    const base = t.testdir({ app: { conf: { a: 'first' } }, other: { conf: { a: 'other' } } });
+    const [app, other, current] = [join(base, 'app'), join(base, 'other'), join(base, 'current')];
+    symlinkSync('app', current);
+    const turn = (target: string) => {
+      symlinkSync(target, join(base, 'next'));
+      renameSync(join(base, 'next'), current);
+    };
+    const path = join(current, 'conf', 'a');
+    const expect = await watch(t, [path], { tellsGone: true });
+    for (const round of ['', ', once more']) {
+      await expect(`the link turned${round}`, path, () => turn('other'));
+      await expect(`written where it leads now${round}`, path, () =>
+        appendFileSync(join(other, 'conf/a'), '+'),
+      );
+      await expect(`turned back${round}`, path, () => turn('app'));
+      await expect(`the folder above moved away${round}`, path, () => {
+        renameSync(app, join(base, 'app.old'));
+        mkdirSync(join(app, 'conf'), { recursive: true });
+      });
+      await expect(`written in the one that has its place${round}`, path, () =>
+        writeFileSync(join(app, 'conf', 'a'), `new${round}`),
+      );
+      await expect(`back${round}`, path, () => {
+        rmSync(app, { recursive: true });
+        renameSync(join(base, 'app.old'), app);
+      });
+      await expect(`a link in place of the folder${round}`, path, () => {
+        renameSync(join(app, 'conf'), join(app, 'conf.real'));
+        symlinkSync(join(other, 'conf'), join(app, 'conf'));
+      });
+      await expect(`the folder in place of the link${round}`, path, () => {
+        unlinkSync(join(app, 'conf'));
+        renameSync(join(app, 'conf.real'), join(app, 'conf'));
+      });
+      await expect(`written again${round}`, path, () => appendFileSync(join(app, 'conf/a'), '+'));
+    }
+  },
+);
