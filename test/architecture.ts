@@ -203,7 +203,7 @@ const opensByName: Readonly<Record<string, string>> = {
 
 t.test('what others name is opened by base, which waits for no pipe and takes in no end', (t) => {
   const call =
-    /(?<![.\w])((?:fs\.)?(?:open(?:dir)?|(?:read|write|append|copy)File|create(?:Read|Write)Stream)(?:Sync)?)\(\s*((?:[^(),]|\([^()]*\))*)/g;
+    /(?<![.\w])((?:fs\.)?(?:open(?:dir|There)?|(?:read|write|append|copy)File|create(?:Read|Write)Stream)(?:Sync)?)\(\s*((?:[^(),]|\([^()]*\))*)/g;
   // In a held folder, of the kernel, this program itself, what came with it, or what is open already.
   const isSafe = /\.entry\(|^['`]\/(?:proc|dev|sys)\/|^process\.execPath$|import\.meta|^(?:fd|pipe)$/;
   const wrong = files
@@ -212,7 +212,9 @@ t.test('what others name is opened by base, which waits for no pipe and takes in
       const text = readFileSync(file, 'utf8').replace(/^ *(?:\/\*\*[\s\S]*?\*\/|\/\/.*)$/gm, '');
       const [...imports] = text.matchAll(/^import [^;]*from 'node:fs(?:\/promises)?';/gm);
       const isNodes = (name: string): boolean =>
-        name.startsWith('fs.') || imports.some(([line]) => new RegExp(`\\b${name}\\b`).test(line));
+        name.startsWith('fs.') ||
+        name === 'openThere' ||
+        imports.some(([line]) => new RegExp(`\\b${name}\\b`).test(line));
       return [...text.matchAll(call)]
         .filter(([, name = '', argument = '']) => isNodes(name) && !isSafe.test(argument.trim()))
         .map(() => relative(root, file));

@@ -13,6 +13,8 @@ const localTypes: ReadonlySet<number> = new Set([
 const rememberedMs = 5000;
 const known = new BoundedMap<number, { readonly isLocal: boolean; readonly until: number }>(256);
 const statfs = promisify(fs.statfs);
+const openInPool = promisify(fs.open);
+const closeInPool = promisify(fs.close);
 
 /** Finds out about the file system of a folder that is held; never throws. */
 export async function learnDevice({ fd, dev }: { readonly fd: number; readonly dev: number }): Promise<void> {
@@ -23,6 +25,17 @@ export async function learnDevice({ fd, dev }: { readonly fd: number; readonly d
     () => false,
   );
   known.set(dev, { isLocal, until: performance.now() + rememberedMs });
+}
+
+/** Opens what is there; at once where that waits for nobody. */
+export async function openThere(path: string, flags: number, isAtOnce: boolean): Promise<number> {
+  return isAtOnce ? fs.openSync(path, flags) : await openInPool(path, flags);
+}
+
+/** Of a network the close itself may take long, and fail. */
+export async function closeThere(fd: number, isAtOnce: boolean): Promise<void> {
+  if (isAtOnce) fs.closeSync(fd);
+  else await closeInPool(fd);
 }
 
 /** `dev` as stat(2) gives it; false where nothing is known of it. */

@@ -221,7 +221,8 @@ async function dropPrevious(changes: readonly Change[]): Promise<void> {
 }
 
 async function syncAll(changes: readonly Change[], syncFolder: SyncFolder): Promise<void> {
-  await Promise.all([...new Set(changes.map((change) => change.file.target.folder))].map(syncFolder));
+  const folders = new Map(changes.map(({ file: { target } }) => [target.folder, target.identity.dev]));
+  await Promise.all(Array.from(folders, ([folder, dev]) => syncFolder(folder, dev)));
 }
 
 /** Two mounts of one file system look like one, until something is renamed from one to the other. */

@@ -1,6 +1,6 @@
 // Copies with owner and mode, where a rename or a hard link is impossible: into an existing file, or to a new one. Names
 // are those of held folders.
-import { constants } from 'node:fs';
+import { constants, fstatSync } from 'node:fs';
 import { type FileHandle, link, open, unlink } from 'node:fs/promises';
 import type { HeldFolder } from '../../base/paths/held-folder.ts';
 import { isMaster, isSharedFolder, PathFault } from '../../base/paths/path-trust.ts';
@@ -19,7 +19,7 @@ export async function copyInto(from: HeldName, to: HeldName): Promise<void> {
   let sink: FileHandle | undefined;
   try {
     sink = await open(to.folder.entry(to.name), O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
-    await refuseBorrowed(to, sink);
+    refuseBorrowed(to, sink.fd);
     await copy(source, sink);
   } finally {
     await sink?.close();
@@ -42,7 +42,7 @@ export async function keepUnder(from: HeldName, to: HeldName, mustCopy: boolean)
   const source = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   let sink: FileHandle | undefined;
   try {
-    await refuseBorrowed(from, source);
+    refuseBorrowed(from, source.fd);
     sink = await open(kept, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
     await copy(source, sink);
   } catch (error) {
@@ -60,9 +60,9 @@ function mayBeBorrowed({ stats }: HeldFolder): boolean {
 }
 
 /** Throws where what was opened is no file of its own. */
-export async function refuseBorrowed({ folder, name }: HeldName, handle: FileHandle): Promise<void> {
+export function refuseBorrowed({ folder, name }: HeldName, fd: number): void {
   if (!mayBeBorrowed(folder)) return;
-  const stats = await handle.stat();
+  const stats = fstatSync(fd);
   if (stats.isFile() && stats.nlink === 1) return;
   throw new PathFault(
     `${folder.path}/${name} is ${stats.isFile() ? `a file with ${stats.nlink} names` : 'no regular file'}, in a folder of uid ${folder.stats.uid}`,

@@ -1,8 +1,10 @@
 // The intent of a commit, on disk before the first destination changes: what the next start needs to finish it when the
 // agent is killed in the middle, and whom it then still has to notify. Holds paths, never content; lies where nobody else
 // can write, because it is obeyed.
-import { lstat, readdir, rename, unlink } from 'node:fs/promises';
+import fs from 'node:fs';
+import { lstat, readdir, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { readEntry } from '../../base/paths/controlled-file.ts';
 import type { HeldFolder } from '../../base/paths/held-folder.ts';
 import { isLeftover, leftoverName } from '../../base/paths/leftover-name.ts';
@@ -49,6 +51,9 @@ export interface RecoveredJournal {
   /** A step that could not be done. */
   readonly failure: unknown;
 }
+
+// A promise of Node's own carries the room for what a stat would answer.
+const rename = promisify(fs.rename);
 
 /** Lasting when it resolves. */
 export async function writeJournal(
@@ -123,7 +128,9 @@ async function redo(path: string, record: JournalRecord, syncFolder: SyncFolder)
     }
   }
   if (redone > 0)
-    await Promise.all([...new Set(record.steps.map((step) => dirname(step.to)))].map(syncFolder));
+    await Promise.all(
+      Array.from(new Set(record.steps.map((step) => dirname(step.to))), (folder) => syncFolder(folder)),
+    );
   return { path, notify: record.notify, redone, failure };
 }
 
@@ -133,7 +140,7 @@ async function put(path: string, record: JournalRecord, syncFolder: SyncFolder):
   await replaceFile(path, text, {
     mode: 0o600,
     createMode: 0o700,
-    sync: (folder) => syncFolder(folder.path),
+    sync: (folder) => syncFolder(folder.path, folder.stats.dev),
   });
 }
 

@@ -52,7 +52,7 @@ async function removeFile({ config }: ManagedFile, accounts: Accounts): Promise<
 async function empty(folder: HeldFolder, name: string): Promise<void> {
   const handle = await open(folder.entry(name), O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
-    await refuseBorrowed({ folder, name }, handle);
+    refuseBorrowed({ folder, name }, handle.fd);
     await handle.truncate(0);
   } finally {
     await handle.close();

@@ -2,7 +2,7 @@
 // first byte, or finds that the destination has them already and only mends its owner and mode. Nothing here touches a
 // destination's bytes.
 
-import fs, { closeSync, constants, fstatSync } from 'node:fs';
+import fs, { constants, fstatSync } from 'node:fs';
 import { type FileHandle, open as openHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -10,7 +10,7 @@ import { LatchkeyError } from '../../base/errors.ts';
 import type { WrittenPrint } from '../../base/paths/file-print.ts';
 import { type HeldFolder, holdFolder } from '../../base/paths/held-folder.ts';
 import { leftoverName } from '../../base/paths/leftover-name.ts';
-import { isLocalDevice } from '../../base/paths/local-device.ts';
+import { closeThere, isLocalDevice, openThere } from '../../base/paths/local-device.ts';
 import { type PathTrust, trusting } from '../../base/paths/path-trust.ts';
 import { errnoOf } from '../../base/system/errno.ts';
 import { refuseBorrowed } from './copy-file.ts';
@@ -78,13 +78,15 @@ interface StageOptions {
 const open = promisify(fs.open);
 const writeSome = promisify(fs.write);
 const syncFile = promisify(fs.fsync);
-const closeFile = promisify(fs.close);
+const readWhole = promisify(fs.readFile);
 const changeOwner = promisify(fs.fchown);
 const changeMode = promisify(fs.fchmod);
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_SYNC, O_WRONLY } = constants;
 /** What a write returns from is on disk, owner and mode too: one call of a thread of the pool where fsync(2) would be another. */
 const newFile = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_SYNC;
+/** A file of more takes longer to read than a thread of the pool to be woken. */
+const mostReadAtOnce = 64 * 1024;
 const modeBits = 0o7777;
 /** No secret is a program that runs with another's rights. */
 const plainModeBits = 0o777;
@@ -142,17 +144,19 @@ async function sameFile(
   bytes: Buffer,
 ): Promise<WrittenPrint | undefined> {
   if (!target.existing?.isFile() || target.existing.size !== bytes.length) return undefined;
-  let handle: FileHandle | undefined;
+  const isAtOnce = isLocalDevice(target.existing.dev) && bytes.length <= mostReadAtOnce;
+  let fd: number | undefined;
   try {
-    handle = await openHandle(folder.entry(target.name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    await refuseBorrowed({ folder, name: target.name }, handle);
-    const identity = identityOf(handle);
-    return (await handle.readFile()).equals(bytes) ? identity : undefined;
+    fd = await openThere(folder.entry(target.name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, isAtOnce);
+    refuseBorrowed({ folder, name: target.name }, fd);
+    const identity = identityOf(fd);
+    const there = isAtOnce ? fs.readFileSync(fd) : await readWhole(fd);
+    return there.equals(bytes) ? identity : undefined;
   } catch {
     // Unreadable to us, or a second name of another file: write a new one, and let that tell what is wrong.
     return undefined;
   } finally {
-    await handle?.close();
+    if (fd !== undefined) await closeThere(fd, isAtOnce);
   }
 }
 
@@ -168,7 +172,7 @@ async function mend(output: Output, target: Destination, folder: HeldFolder): Pr
     // Of the file that was compared, and of no other that came in its place.
     const { dev, ino } = await handle.stat();
     if (dev !== existing.dev || ino !== existing.ino) return false;
-    await refuseBorrowed({ folder, name: target.name }, handle);
+    refuseBorrowed({ folder, name: target.name }, handle.fd);
     await setAttributes(handle.fd, output);
     return true;
   } catch (error) {
@@ -249,11 +253,9 @@ async function writeStaged(
       if (isGiven(output) || (fstatSync(fd).mode & modeBits) !== (output.mode & plainModeBits))
         await setAttributes(fd, output);
       await writeWhole(fd, output.bytes);
-      identity = identityOf({ fd });
+      identity = identityOf(fd);
     } finally {
-      // Of a network the close itself may fail.
-      if (isLocalDevice(folder.stats.dev)) closeSync(fd);
-      else await closeFile(fd);
+      await closeThere(fd, isLocalDevice(folder.stats.dev));
     }
     return { name, identity };
   } catch (error) {
@@ -279,7 +281,7 @@ async function writeWhole(fd: number, bytes: Buffer): Promise<void> {
 }
 
 /** Without a thread of the pool: of an open file the kernel knows this. */
-function identityOf({ fd }: { readonly fd: number }): WrittenPrint {
+function identityOf(fd: number): WrittenPrint {
   const { dev, ino, size, mtimeNs, mode, uid, gid } = fstatSync(fd, { bigint: true });
   return { dev, ino, size, mtimeNs, mode, uid, gid };
 }
