@@ -27,7 +27,7 @@ async function runLightly(): Promise<number | undefined> {
   if (command === 'get') return (await import('./cli/commands/get.ts')).runGetFrom(args);
   if (command === 'version' && args.length === 0)
     return (await import('./cli/commands/version.ts')).runVersion({ json: false });
-  if (longLived.has(command)) (await import('./agent/host/tune-heap.ts')).tuneCompilers();
+  if (longLived.has(command)) (await import('./agent/host/tune-heap.ts')).tuneHeap();
   (await import('./cli/compile-cache.ts')).useCompileCache(process.env);
   if (command === 'consul-template')
     return (await import('./cli/commands/consul-template.ts')).runConsulTemplate(args);

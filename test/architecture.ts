@@ -158,9 +158,10 @@ t.test('owners and modes are set by descriptor', (t) => {
   t.end();
 });
 
-/** Where nobody hands a clock in: the floor and its log, or about a socket, a terminal, systemd or a file of a moment ago. */
+/** Where nobody hands a clock in: the floor and its log, or about the process itself, a socket, a terminal, systemd or a file of a moment ago. */
 const ownTimers = [
   'agent/host/sd-notify.ts',
+  'agent/host/tune-heap.ts',
   'base/log/log-journal.ts',
   'base/log/log-repeats.ts',
   'base/paths/controlled-file.ts',

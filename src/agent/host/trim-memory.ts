@@ -6,7 +6,6 @@ import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { Changes } from '../../base/time/until.ts';
 import { collectGarbage } from './collect-garbage.ts';
 import { releaseProgramPages } from './release-pages.ts';
-import { tuneHeap } from './tune-heap.ts';
 
 const firstMs = 2000;
 const laterMs = 60_000;
@@ -36,10 +35,7 @@ export function startMemoryTrim(clock: Clock, ...changes: readonly Changes[]): (
       stop();
     }
   };
-  timer = clock.setTimer(firstMs, () => {
-    tuneHeap();
-    run();
-  });
+  timer = clock.setTimer(firstMs, run);
   const stops = changes.map((listen) => listen(() => (timer ??= clock.setTimer(laterMs, run))));
   stop = () => {
     for (const end of stops) end();

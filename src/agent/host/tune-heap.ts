@@ -20,15 +20,21 @@ const neededOfNode = [
   'worker_threads',
 ];
 
-/** To be called before code of ours is loaded: what is kept compiled of it bears these options too. */
-export function tuneCompilers(): void {
+/** How long a start without compilers lasts at the most, whatever it waits for. In milliseconds. */
+const longestStartMs = 2000;
+
+/**
+ * To be called before code of ours is loaded: what is kept compiled of it bears these options too. After `startMs` the
+ * options are those of a program that runs on, also of one that is no agent or that is not ready by then.
+ */
+export function tuneHeap(startMs = longestStartMs): void {
   for (const id of neededOfNode) process.getBuiltinModule(id);
   // Most of what a start runs is over before it would have been optimized, and most of what it makes is there to stay.
   setV8Options(...lasting, '--no-turbofan', '--heap-growing-percent=900');
+  setTimeout(endStart, startMs).unref();
 }
 
-/** To be called when the start is over: while it lasts the heap grows to what it will be. */
-export function tuneHeap(): void {
+function endStart(): void {
   // All that a start runs is compiled by now, and the next start finds it under the options that hold until here.
   module.flushCompileCache();
   setV8Options(...lasting, '--heap-growing-percent=20');
