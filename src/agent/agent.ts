@@ -122,6 +122,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     processes: () => core.supervisor.status(),
     listeners: () => serving?.server.status() ?? [],
     leases: () => core.engine.leases(),
+    lastValueEnd: core.engine.lastValueEnd,
     lostLogins: core.engine.lostLogins,
     audit: () => (serving?.audit ?? noAudit).status(),
     troubles: () => troublesOf({ kept, core, log }),

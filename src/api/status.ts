@@ -103,6 +103,17 @@ export interface UpstreamStatus {
   };
 }
 
+export interface LastValueStatus {
+  /** When it is handed out no more; null: never, or it is so already (state `expired`). */
+  readonly until: string | null;
+  /** The key of the secret that decides it; `end`: the credential itself ends. */
+  readonly by: 'max_stale' | 'on_stale' | 'on_removed' | 'on_denied' | 'end';
+  /** `on_removed: keep, for max_stale: 24h (the default) from when upstream confirmed it last`. */
+  readonly why: string;
+  /** What happens then. */
+  readonly then: string;
+}
+
 /** One of the limits of an upstream, and what of it is used. */
 export interface LimitStatus {
   /** `1000 reads an hour`. */
@@ -126,6 +137,8 @@ export interface SecretStatus {
   readonly age_seconds: number | null;
   /** When upstream was last asked and said that this is what it has. */
   readonly confirmed_at: string | null;
+  /** Of a value that upstream does not confirm; null: it does, or there never was one. */
+  readonly last_value: LastValueStatus | null;
   /** How often it is asked for in a day by its `refresh`; null: its end says when, or it is not asked for. */
   readonly calls_a_day: number | null;
   readonly next: { readonly action: string; readonly at: string | null; readonly why: string } | null;

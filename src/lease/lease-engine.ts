@@ -26,6 +26,7 @@ import { createWrittenValues, type WrittenValues } from './run/written-values.ts
 import { createSourceTable } from './source-table.ts';
 import { type AskingTracks, createAskingTracks } from './track/asking-tracks.ts';
 import { lastingOf, revokeUnleased } from './track/end-old.ts';
+import { defaultMaxStaleMs, lastValueDeadline } from './track/failure-policy.ts';
 import { createMintFloor } from './track/mint-floor.ts';
 import { closing } from './track/one-at-a-time.ts';
 import { defaultScheduleLimits, type ScheduleLimits } from './track/schedule-policy.ts';
@@ -69,6 +70,16 @@ export interface LeaseStatus {
   readonly onExit: EntryPolicy['onExit'];
 }
 
+export interface LastValueEnd {
+  readonly until: number | undefined;
+  /** `end`: no key, the credential itself. */
+  readonly by: 'max_stale' | 'on_stale' | 'on_removed' | 'on_denied' | 'end';
+  /** What counts for `max_stale`. */
+  readonly maxStaleMs: number;
+  /** The config does not say it. */
+  readonly isDefault: boolean;
+}
+
 export interface LeaseEngine extends Usage, AskingTracks, LeaseEnds {
   /** Begins with the entries that the store has, and follows it from then on. */
   start(): void;
@@ -83,6 +94,11 @@ export interface LeaseEngine extends Usage, AskingTracks, LeaseEnds {
   /** Writes the state file soon, whether anything has changed or not. */
   remember(): void;
   leases(): Iterable<LeaseStatus>;
+  /**
+   * When the value of an entry that upstream does not confirm is handed out no more (wall time; undefined: never), and by which
+   * key of the secret; undefined: it is confirmed, or there is none.
+   */
+  lastValueEnd(entryKey: string): LastValueEnd | undefined;
   /** What lives on to its own end, whatever is revoked, and why. */
   lasting(): { readonly key: string; readonly why: string }[];
   /** Owns what a caller's own request just got and can be renewed: renewed while it is wanted, the agent's own revoked at exit. */
@@ -229,6 +245,18 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
         const expiresAt = wallAt(clock, endsAt);
         yield { key, upstream, leaseId, state: leaseState, expiresAt, onExit: policy.onExit };
       }
+    },
+    lastValueEnd(entryKey) {
+      const view = tracks.ofEntry(entryKey)?.view();
+      const deadline = view && lastValueDeadline(view);
+      if (deadline === undefined) return undefined;
+      const { maxStaleMs } = view?.policy ?? {};
+      return {
+        until: deadline.at === undefined ? undefined : wallAt(clock, deadline.at),
+        by: deadline.by,
+        maxStaleMs: maxStaleMs ?? defaultMaxStaleMs,
+        isDefault: maxStaleMs === undefined,
+      };
     },
     lasting: () => lastingOf(store, sources),
     hold: (loan) => holdLease(loan, { book, clock, signal: life.signal, lookAtClock: watch.check }),

@@ -2,6 +2,7 @@
 import type { AuditStatus, ListenerStatus, LogStatus, TroubleStatus } from '../../api/status.ts';
 import type { NameTable } from '../../content/name-table.ts';
 import type { FileStatus, FileTrouble } from '../../files/view/file-status.ts';
+import type { LastValueEnd } from '../../lease/lease-engine.ts';
 import type { Store } from '../../store/store.ts';
 import type { ProcessStatus } from '../../supervise/process-status.ts';
 import type { SourceStatus } from '../../upstream/secret-source.ts';
@@ -19,6 +20,7 @@ export interface StatusSources {
   processes(): readonly ProcessStatus[];
   listeners(): readonly ListenerStatus[];
   leases(): Iterable<{ key: string; state: string; expiresAt: number }>;
+  lastValueEnd(entryKey: string): LastValueEnd | undefined;
   /** Upstreams whose login the next run cannot have. */
   lostLogins(): readonly string[];
   audit(): AuditStatus;

@@ -38,7 +38,10 @@ export function statusOf(sources: StatusSources): AgentStatus {
     troubles: sources.troubles(),
     upstreams: showUpstreams(sources),
     secrets: [...store.entries()].map((entry) =>
-      secretStatus({ entry, names: names.namesOf(entry.key), holders: store.holders(entry.key), wallNow }),
+      secretStatus({
+        ...{ entry, names: names.namesOf(entry.key), holders: store.holders(entry.key), wallNow },
+        lastValueEnd: sources.lastValueEnd(entry.key),
+      }),
     ),
     files: sources.files().map(showFile),
     processes: sources.processes().map(showProcess),

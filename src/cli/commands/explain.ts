@@ -110,7 +110,7 @@ function explainSecret(secret: SecretStatus, upstream: UpstreamStatus | undefine
   if (version !== null) lines.push(`  version ${version}, obtained ${obtained_at}, ${age_seconds} s ago`);
   if (secret.confirmed_at !== null) lines.push(`  upstream said so at ${secret.confirmed_at}`);
   if (expires_at !== null) lines.push(`  ends ${expires_at}`);
-  lines.push(...costOfSecret(secret, upstream));
+  lines.push(...lastValue(secret), ...costOfSecret(secret, upstream));
   if (next !== null) lines.push(`  next: ${next.action} at ${next.at}: ${next.why}`);
   if (error !== null) {
     const times = error.count === 1 ? 'once' : `${error.count} times`;
@@ -121,6 +121,14 @@ function explainSecret(secret: SecretStatus, upstream: UpstreamStatus | undefine
   const [name] = secret.names;
   if (name !== undefined) lines.push(`  what its rotations did: latchkey timeline ${name}`);
   return lines;
+}
+
+/** Of a value that upstream does not confirm: until when it is handed out all the same, why, and what happens then. */
+function lastValue({ state, last_value: last }: SecretStatus): string[] {
+  if (last === null) return [];
+  const { until, why, then } = last;
+  if (state === 'expired') return [`  not handed out any more: ${why}`, `  ${then}`];
+  return [`  the last value is handed out ${until === null ? 'on' : `until ${until}`}: ${why}`, `  ${then}`];
 }
 
 function explainUpstream({

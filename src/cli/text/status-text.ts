@@ -149,10 +149,17 @@ function rowOfSecret(one: SecretStatus, status: AgentStatus, now: number): strin
     one.state,
     one.version === null ? '-' : String(one.version),
     one.age_seconds === null ? '-' : formatSpan(one.age_seconds * 1000),
-    until(one.expires_at, now),
+    until(one.last_value?.until ?? one.expires_at, now),
     one.next === null ? '-' : planned(one.next, now),
-    withoutCause(one.error?.message ?? '', status),
+    [withoutCause(one.error?.message ?? '', status), lastValue(one)].filter((text) => text !== '').join('; '),
   ];
+}
+
+/** Whose doing it is that the last value is still handed out, or is not any more. */
+function lastValue({ state, last_value: last }: SecretStatus): string {
+  if (last === null || last.by === 'end') return '';
+  if (state === 'expired') return `not handed out any more by ${last.why}`;
+  return last.until === null ? `handed out by ${last.why}` : `handed out until ${last.until} by ${last.by}`;
 }
 
 /** What an upstream says stands in its own row, and not again in those of all that wait for it. */

@@ -8,7 +8,7 @@ import type { EntryState } from '../../store/entry.ts';
 import type { FailureView, SecretView, ValueView } from './secret-view.ts';
 
 /** A static secret is handed out this long without upstream, unless `max_stale` says otherwise. */
-const defaultMaxStaleMs = 24 * 3_600_000;
+export const defaultMaxStaleMs = 24 * 3_600_000;
 
 /** One more failure on top of those before. */
 export function addFailure(
@@ -83,27 +83,43 @@ export function retryDelayMs(
   return isMissing(failure) ? Math.min(backoff, refreshMs * (0.8 + 0.4 * random())) : backoff;
 }
 
-/**
- * When the value must not be handed out any more; undefined: never. That upstream says no is no outage: `on_stale: keep`
- * hands nothing out for ever that it has removed or denies.
- */
+/** When the value must not be handed out any more, and what decides it. */
+interface Deadline {
+  /** Monotonic milliseconds; undefined: never. */
+  readonly at: number | undefined;
+  /** A key of the secret, or the credential's own end. */
+  readonly by: 'max_stale' | 'on_stale' | 'on_removed' | 'on_denied' | 'end';
+}
+
+/** When the value must not be handed out any more; undefined: never. */
 export function expiryAt(view: SecretView): number | undefined {
-  const { value, failure, policy } = view;
+  return deadlineOf(view)?.at;
+}
+
+/** What becomes of the last value of a secret that upstream does not confirm; undefined: there is none, or it is confirmed. */
+export function lastValueDeadline(view: SecretView): Deadline | undefined {
+  return view.failure === undefined ? undefined : deadlineOf(view);
+}
+
+/** That upstream says no is no outage: `on_stale: keep` hands nothing out for ever that it has removed or denies. */
+function deadlineOf({ value, failure, policy }: SecretView): Deadline | undefined {
   if (value === undefined) return undefined;
+  const sinceConfirmed = value.confirmedAt + (policy.maxStaleMs ?? defaultMaxStaleMs);
   if (failure?.refusal !== undefined && !endsByItself(value)) {
-    const isFatal = (failure.refusal === 'removed' ? policy.onRemoved : policy.onDenied) === 'fail';
-    return isFatal ? failure.at : value.confirmedAt + (policy.maxStaleMs ?? defaultMaxStaleMs);
+    const by = failure.refusal === 'removed' ? 'on_removed' : 'on_denied';
+    const isFatal = (by === 'on_removed' ? policy.onRemoved : policy.onDenied) === 'fail';
+    return isFatal ? { at: failure.at, by } : { at: sinceConfirmed, by: 'max_stale' };
   }
-  if (policy.onStale === 'keep') return undefined;
+  if (policy.onStale === 'keep') return { at: undefined, by: 'on_stale' };
   if (endsByItself(value)) {
     const end = failure === undefined ? Math.max(value.endsAt, value.doubtUntil ?? 0) : value.endsAt;
     const byStaleness =
       failure === undefined || policy.maxStaleMs === undefined
         ? Number.POSITIVE_INFINITY
         : failure.since + policy.maxStaleMs;
-    return Math.min(end, byStaleness);
+    return byStaleness < end ? { at: byStaleness, by: 'max_stale' } : { at: end, by: 'end' };
   }
-  return failure === undefined ? undefined : value.confirmedAt + (policy.maxStaleMs ?? defaultMaxStaleMs);
+  return failure === undefined ? undefined : { at: sinceConfirmed, by: 'max_stale' };
 }
 
 /** A credential is good to its own end, whatever becomes of the path that gave it. */

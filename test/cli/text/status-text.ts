@@ -12,6 +12,7 @@ function secretOf(path: string, key: string, names: readonly string[] = []): Sec
     obtained_at: started,
     expires_at: null,
     confirmed_at: null,
+    last_value: null,
     calls_a_day: null,
     age_seconds: 60,
     next: null,

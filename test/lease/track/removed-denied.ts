@@ -28,8 +28,13 @@ for (const what of ['removed', 'denied'] as const) {
     await clock.advance(50 * 60 * second);
     t.equal(entry.isRemoved, what === 'removed', 'an outage does not take the word back');
     t.equal(entry.state, what);
-    await clock.advance(10 * 60 * second);
+    const told = engine.lastValueEnd(entry.key);
+    t.match(told, { by: 'max_stale', maxStaleMs: hour, isDefault: false });
+    await clock.advance((told?.until ?? 0) - clock.wall() - 1);
+    t.equal(entry.state, what, 'to the moment that was told');
+    await clock.advance(1);
     t.match(entry, { state: 'expired', current: undefined });
+    t.match(engine.lastValueEnd(entry.key), { by: 'max_stale' });
     upstream.fault = undefined;
     await clock.advance(2 * 60 * second);
     t.match(entry, { state: 'fresh', isRemoved: false });
