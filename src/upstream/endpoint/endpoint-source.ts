@@ -9,12 +9,12 @@ import type { SecretAnswer } from '../../store/secret-version.ts';
 import { readSecretFile } from '../file/read-secret-file.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
 import { checkStatus, createHttpCalls, type HttpAnswer } from '../kind/http-calls.ts';
-import { pointTo } from '../kind/json-pointer.ts';
 import { documentAnswer, fieldsAnswer, valueAnswer } from '../kind/kind-answer.ts';
 import { createKindSource, type KindClient } from '../kind/kind-source.ts';
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
 import type { HttpUpstreamConfig } from './endpoint-kind.ts';
 import { filledBody, filledUrl } from './endpoint-path.ts';
+import { pointTo } from './json-pointer.ts';
 
 /** What a conditional request needs of the last answer. */
 interface Validator {
