@@ -261,11 +261,11 @@ t.test('a sealed file in a folder of the agent is replaced there and nowhere els
   writeFileSync(join(outside, 's.age'), 'old', { mode: 0o600 });
   await shellAs(attacker, `mkdir ${folder}/vault; echo old > ${folder}/vault/s.age`);
   const path = join(folder, 'vault/s.age');
-  await replaceSealedFile({ path, content: Buffer.from('new'), mode: 0o600 });
+  await replaceSealedFile({ path, content: Buffer.from('new') });
   t.match(statSync(path), { uid: attacker });
   t.equal(readFileSync(path, 'utf8'), 'new');
   await shellAs(attacker, `mv ${folder}/vault ${folder}/was; ln -s ${outside} ${folder}/vault`);
-  await t.rejects(replaceSealedFile({ path, content: Buffer.from('new'), mode: 0o600 }), {
+  await t.rejects(replaceSealedFile({ path, content: Buffer.from('new') }), {
     code: 'file_failed',
     message: /uid 61001/,
   });

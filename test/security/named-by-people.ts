@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { queryAuditFiles } from '../../src/agent/host/query-audit-files.ts';
+import { queryAuditFiles } from '../../src/agent/offline/query-audit-files.ts';
 import { verifyAudit } from '../../src/audit/verify-audit.ts';
 import { wipeFile } from '../../src/base/paths/wipe-file.ts';
 import { startProgram } from '../support/cli.ts';

@@ -1,5 +1,5 @@
 // `latchkey access test NAME`: who may read a secret, and by which rule; decided from the config, asks no agent.
-import { explainAccessOf } from '../../agent/view/explain-access.ts';
+import { explainAccessOf } from '../../agent/offline/explain-access.ts';
 import { errorCodes } from '../../api/error-codes.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { nearest } from '../../base/text/nearest.ts';

@@ -1,6 +1,6 @@
 // `latchkey audit query NAME`: who asked for a secret, when, and what they got; from the audit files, whether those callers
 // are still there or not.
-import { queryAuditFiles } from '../../agent/host/query-audit-files.ts';
+import { queryAuditFiles } from '../../agent/offline/query-audit-files.ts';
 import type { AuditRecord } from '../../api/audit-record.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { parseDuration } from '../../base/time/duration.ts';

@@ -1,6 +1,6 @@
 // `latchkey audit verify`: the hash chain of the audit files, from the config or by name. With the config the running
 // agent is asked where the chain ends, for lines cut off the end leave a chain that is whole.
-import { verifyAuditFiles, verifyRefusals } from '../../agent/host/verify-audit-files.ts';
+import { verifyAuditFiles, verifyRefusals } from '../../agent/offline/verify-audit-files.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { createTypedClient } from '../../client/typed-client.ts';
 import { loadConfig } from '../../config/load.ts';

@@ -4,14 +4,12 @@ import {
   createSealedFile,
   editSealedFile,
   importIntoSealedFile,
-  keyOfFile,
   listSealedFile,
-  passphraseKey,
   rotateSealedFileKey,
   type SealedFile,
   type SealedFileKey,
   setInSealedFile,
-} from '../../agent/sealed-file.ts';
+} from '../../agent/offline/sealed-file.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { print, printJson, say } from '../output.ts';
 import { askHidden, confirm, readValue } from '../sealed/ask-hidden.ts';
@@ -116,11 +114,11 @@ async function list(options: FileOptions): Promise<string> {
 async function rotateKey(options: FileOptions): Promise<string> {
   if (options.what !== undefined) throw tooMany(options);
   const file = await sealedFile(options);
-  const next =
+  const next: SealedFileKey | undefined =
     options.newKeyFile !== undefined
-      ? await keyOfFile(options.newKeyFile)
+      ? { kind: 'file', path: options.newKeyFile, isPassphrase: false }
       : options.newPassphrase
-        ? passphraseKey(await askTwice('new passphrase'), 'typed')
+        ? { kind: 'typed', passphrase: await askTwice('new passphrase') }
         : undefined;
   return `${file.path} is sealed for ${await rotateSealedFileKey(file, next)}`;
 }

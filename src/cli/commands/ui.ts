@@ -1,5 +1,5 @@
 // `latchkey ui`: the host's status as a page for the user who runs it, from the agent's socket and with that user's rights.
-import { lastAuditRecords } from '../../agent/host/last-audit-records.ts';
+import { lastAuditRecords } from '../../agent/offline/last-audit-records.ts';
 import type { AuditRecord } from '../../api/audit-record.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { pathErrorText } from '../../base/paths/path-trust.ts';

@@ -1,7 +1,7 @@
 // `latchkey validate`: the config and every template, all problems at once. Only with `--online` an upstream is asked.
 
-import { type UpstreamVerdict, validateOnline, type Wanted } from '../../agent/validate-online.ts';
-import { validateParts } from '../../agent/validate-parts.ts';
+import { type UpstreamVerdict, validateOnline, type Wanted } from '../../agent/offline/validate-online.ts';
+import { validateParts } from '../../agent/offline/validate-parts.ts';
 import { errorCodes } from '../../api/error-codes.ts';
 import { describeError, errorCode, LatchkeyError } from '../../base/errors.ts';
 import { createLogger } from '../../base/logger.ts';

@@ -1,7 +1,7 @@
 // Who asked the agent for what, as its audit files have it: in chapters, one for each thing that the viewer did, where lines
 // that say the same are one row. A chapter is whole however long it takes, and small however much is asked.
 import { basename } from 'node:path';
-import { createAuditTail } from '../../agent/host/audit-tail.ts';
+import { createAuditTail } from '../../agent/offline/audit-tail.ts';
 import type { AuditRecord } from '../../api/audit-record.ts';
 import type { AccessChapter, AccessRow } from './demo-view.ts';
 

@@ -1,7 +1,7 @@
 // The audit file is verified while the agent writes it; then a copy of it of which one letter was changed.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { verifyAuditFiles } from '../../agent/host/verify-audit-files.ts';
+import { verifyAuditFiles } from '../../agent/offline/verify-audit-files.ts';
 import type { DemoPlaces } from './demo-files.ts';
 import type { AuditView } from './demo-view.ts';
 

@@ -11,8 +11,7 @@ import { errnoOf } from '../../base/system/errno.ts';
 export interface NewFile {
   readonly path: string;
   readonly content: Buffer;
-  /** For a file that is not there yet; an old one's mode and owner stay. */
-  readonly mode: number;
+  /** Of a file that is not there yet, which is mode 0600; an old one's mode and owner stay. */
   readonly owner?: { readonly uid: number; readonly gid: number };
   /** Runs when nobody else can replace it any more: throws where the old one is not what the new one was made of. */
   readonly confirm?: () => Promise<void>;
@@ -75,7 +74,7 @@ async function stageAlone(staged: string, target: HeldEntry, file: NewFile): Pro
   }
 }
 
-async function stage(staged: string, target: HeldEntry, { content, mode, owner }: NewFile): Promise<void> {
+async function stage(staged: string, target: HeldEntry, { content, owner }: NewFile): Promise<void> {
   // Looked at again: while this one waited another may have put a new file there.
   const before = await lstat(target.folder.entry(target.name)).catch(() => undefined); // there is none yet
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
@@ -84,7 +83,7 @@ async function stage(staged: string, target: HeldEntry, { content, mode, owner }
     const own = await handle.stat();
     const { uid, gid } = before ?? owner ?? own;
     if (uid !== own.uid || gid !== own.gid) await handle.chown(uid, gid);
-    await handle.chmod(before === undefined ? mode : before.mode & 0o777);
+    await handle.chmod(before === undefined ? 0o600 : before.mode & 0o777);
     await handle.writeFile(content);
     await handle.sync();
   } catch (error) {

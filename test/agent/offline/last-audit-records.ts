@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { lastAuditRecords } from '../../../src/agent/host/last-audit-records.ts';
+import { lastAuditRecords } from '../../../src/agent/offline/last-audit-records.ts';
 import { refusalFileOf } from '../../../src/audit/refusal-trail.ts';
 import { mkfifo } from '../../../src/base/system/libc.ts';
 import { testFolder } from '../../support/test-folder.ts';

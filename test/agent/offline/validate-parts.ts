@@ -1,8 +1,8 @@
 // `latchkey validate` of templates: what can never work is a problem with its place, and so is each of several.
 import { join } from 'node:path';
 import t from 'tap';
-import { validateParts } from '../../src/agent/validate-parts.ts';
-import { loadConfigText } from '../../src/config/load.ts';
+import { validateParts } from '../../../src/agent/offline/validate-parts.ts';
+import { loadConfigText } from '../../../src/config/load.ts';
 
 const upstream = 'upstreams: { v: { address: "http://a:1" } }\n';
 

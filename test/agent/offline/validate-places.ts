@@ -2,10 +2,10 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import t, { type Test } from 'tap';
-import { validateParts } from '../../src/agent/validate-parts.ts';
-import { describeError } from '../../src/base/errors.ts';
-import { loadConfigText } from '../../src/config/load.ts';
-import type { Locate } from '../../src/config/places.ts';
+import { validateParts } from '../../../src/agent/offline/validate-parts.ts';
+import { describeError } from '../../../src/base/errors.ts';
+import { loadConfigText } from '../../../src/config/load.ts';
+import type { Locate } from '../../../src/config/places.ts';
 
 /** What is told of the text, with the folder taken out. */
 async function problemsOf(t: Test, text: string, checks: 'text' | 'host' = 'host'): Promise<string[]> {
@@ -171,7 +171,7 @@ t.test('and so has each of the first stage', async (t) => {
 });
 
 t.test('what has no line is a whole file that cannot be read', async (t) => {
-  const root = resolve(import.meta.dirname, '../../src');
+  const root = resolve(import.meta.dirname, '../../../src');
   const without = readdirSync(root, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
     .flatMap((name) => {
@@ -194,7 +194,7 @@ t.test('of several files each problem has its own', async (t) => {
   const write = (name: string, text: string) => writeFileSync(join(folder, 'conf', name), text);
   write('a.yaml', `files:\n  - { contents: x, destination: ${folder}/none/a }\n`);
   write('b.yaml', `files:\n\n  - { contents: x, destination: ${folder}/none/b }\n`);
-  const { loadConfig } = await import('../../src/config/load.ts');
+  const { loadConfig } = await import('../../../src/config/load.ts');
   let locate: Locate | undefined;
   const config = loadConfig([join(folder, 'conf')], {
     env: {},

@@ -1,5 +1,5 @@
 // Lines of a Vault policy, ready to be pasted. Pure.
-import type { Grant } from '../upstream/secret-source.ts';
+import type { Grant } from '../../upstream/secret-source.ts';
 
 /** One stanza for each path, sorted, with all that is asked of it. */
 export function policyText(grants: readonly Grant[]): string {

@@ -1,17 +1,17 @@
 // `validate --online`: logs in to every upstream as the agent would, and finds out whether it gives what the config asks
 // for, without making, lending, revoking or writing anything; a token that a login made is revoked in the end.
 
-import { describeError, type ErrorCode, errorCode, LatchkeyError } from '../base/errors.ts';
-import type { Logger } from '../base/logger.ts';
-import { systemSurroundings } from '../base/surroundings.ts';
-import { type Locate, placedLine } from '../config/places.ts';
-import { formatPath, type Path } from '../config/problems.ts';
-import type { ResolvedConfig } from '../config/resolved.ts';
-import { mayMint, type UpstreamConfig } from '../config/upstreams/kinds.ts';
-import { type Reference, referenceKey } from '../store/reference.ts';
-import { createSource, loadKinds } from '../upstream/kinds.ts';
-import type { Grant, SecretSource, Shortfall } from '../upstream/secret-source.ts';
-import { isUsedUp } from '../upstream/vault/session/login-hand-over.ts';
+import { describeError, type ErrorCode, errorCode, LatchkeyError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { systemSurroundings } from '../../base/surroundings.ts';
+import { type Locate, placedLine } from '../../config/places.ts';
+import { formatPath, type Path } from '../../config/problems.ts';
+import type { ResolvedConfig } from '../../config/resolved.ts';
+import { mayMint, type UpstreamConfig } from '../../config/upstreams/kinds.ts';
+import { type Reference, referenceKey } from '../../store/reference.ts';
+import { createSource, loadKinds } from '../../upstream/kinds.ts';
+import type { Grant, SecretSource, Shortfall } from '../../upstream/secret-source.ts';
+import { isUsedUp } from '../../upstream/vault/session/login-hand-over.ts';
 import { policyText } from './policy-text.ts';
 
 /** What the config asks for, and where it says so: `secrets.db`, `files[0].template`. */

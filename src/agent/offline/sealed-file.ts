@@ -1,14 +1,19 @@
 // A sealed file as a small vault: made, read, changed and given another key, always whole and never plain on a disk.
-import { errorCode, LatchkeyError } from '../base/errors.ts';
-import { PathFault, pathErrorText } from '../base/paths/path-trust.ts';
-import { wipeFile } from '../base/paths/wipe-file.ts';
-import { findUser } from '../base/system/accounts.ts';
-import { leafPaths } from '../upstream/file/document.ts';
-import { type DocumentFormat, parseFormat, setInFormat, toPlainText } from '../upstream/file/file-format.ts';
-import { type FileKeyConfig, formatOfName } from '../upstream/file/file-kind.ts';
-import { loadSealKey } from '../upstream/file/load-seal-key.ts';
-import { readSecretFile, type SecretFile } from '../upstream/file/read-secret-file.ts';
-import { replaceSealedFile } from '../upstream/file/replace-sealed-file.ts';
+import { errorCode, LatchkeyError } from '../../base/errors.ts';
+import { PathFault, pathErrorText } from '../../base/paths/path-trust.ts';
+import { wipeFile } from '../../base/paths/wipe-file.ts';
+import { findUser } from '../../base/system/accounts.ts';
+import { leafPaths } from '../../upstream/file/document.ts';
+import {
+  type DocumentFormat,
+  parseFormat,
+  setInFormat,
+  toPlainText,
+} from '../../upstream/file/file-format.ts';
+import { type FileKeyConfig, formatOfName } from '../../upstream/file/file-kind.ts';
+import { loadSealKey } from '../../upstream/file/load-seal-key.ts';
+import { readSecretFile, type SecretFile } from '../../upstream/file/read-secret-file.ts';
+import { type NewFile, replaceSealedFile } from '../../upstream/file/replace-sealed-file.ts';
 import {
   createKeyFileText,
   identityLines,
@@ -16,7 +21,7 @@ import {
   keyFromPassphrase,
   keyFromText,
   type SealKey,
-} from '../upstream/file/seal-key.ts';
+} from '../../upstream/file/seal-key.ts';
 
 /** Where the key is; `typed`: a passphrase that a person has given. */
 export type SealedFileKey = FileKeyConfig | { readonly kind: 'typed'; readonly passphrase: string };
@@ -51,17 +56,9 @@ export async function createSealedFile(
   const ids = owner === undefined ? {} : { owner: userOf(owner) };
   const { key } = file;
   const madeKey = key.kind === 'file' && !key.isPassphrase && !(await exists(key.path, 'key'));
-  if (madeKey) {
-    const content = Buffer.from(await createKeyFileText(new Date()));
-    await replaceSealedFile({ path: key.path, content, mode: 0o600, ...ids });
-  }
+  if (madeKey) await makeKeyFile(key.path, ids);
   const sealKey = await loadKey(file);
-  await replaceSealedFile({
-    path: file.path,
-    content: await sealKey.seal(Buffer.alloc(0)),
-    mode: 0o600,
-    ...ids,
-  });
+  await replaceSealedFile({ path: file.path, content: await sealKey.seal(Buffer.alloc(0)), ...ids });
   return { key: sealKey.describe(), madeKey };
 }
 
@@ -86,7 +83,7 @@ export async function importIntoSealedFile(
   options: { at: string | undefined; remove: boolean },
 ): Promise<string[]> {
   const format = formatOf(source);
-  const { bytes } = await readSecretFile(source, { holds: 'secrets', maxBytes, owner: 'any' });
+  const { bytes } = await read(source);
   const values = toPlainText(parseFormat(format, bytes, source), source);
   const paths = values.map(([path]) => (options.at === undefined ? path : `${options.at}/${path}`));
   await change(file, (opened) => {
@@ -96,9 +93,7 @@ export async function importIntoSealedFile(
     }
     return text;
   });
-  if (options.remove) {
-    await wipe(source, bytes);
-  }
+  if (options.remove) await wipe(source, bytes);
   return paths;
 }
 
@@ -130,42 +125,41 @@ export async function editSealedFile(
  * Seals with a new key. A key file holds both keys until the file is sealed with the new one: killed at any moment, it opens
  * what is there. A passphrase needs `next`.
  */
-export async function rotateSealedFileKey(file: SealedFile, next: SealKey | undefined): Promise<string> {
+export async function rotateSealedFileKey(
+  file: SealedFile,
+  next: SealedFileKey | undefined,
+): Promise<string> {
   const { key } = file;
   if (next !== undefined) {
+    const newKey = next.kind === 'file' ? await keyOfFile(next.path) : await loadKey({ ...file, key: next });
     const opened = await open(file);
-    await write(file, { ...opened, key: next }, opened.text);
-    return next.describe();
+    await write(file, { ...opened, key: newKey }, opened.text);
+    return newKey.describe();
   }
   if (key.kind !== 'file' || key.isPassphrase) {
     throw new LatchkeyError('usage', 'rotate-key: a key that is not a key file cannot be replaced here', {
       remedy: 'name the new one with --new-passphrase-file or --new-key-file',
     });
   }
-  const before = await readSecretFile(key.path, { holds: 'key', maxBytes, owner: 'any' });
+  const before = await read(key.path, 'key');
   const made = await createKeyFileText(new Date());
-  await replaceSealedFile({
-    path: key.path,
-    content: Buffer.from(`${made}${before.bytes.toString('utf8')}`),
-    mode: 0o600,
-  });
+  const both = Buffer.from(`${made}${before.bytes.toString('utf8')}`);
+  await replaceSealedFile({ path: key.path, content: both });
   const opened = await open(file);
   await write(file, opened, opened.text);
-  await replaceSealedFile({ path: key.path, content: Buffer.from(made), mode: 0o600 });
+  await replaceSealedFile({ path: key.path, content: Buffer.from(made) });
   return opened.key.describe().replace(/^(\S+?),.* \(/, '$1 (');
 }
 
-export function passphraseKey(passphrase: string, source: string): SealKey {
-  return keyFromPassphrase(passphrase, source);
+/** Made there where there is none. */
+async function keyOfFile(path: string): Promise<SealKey> {
+  if (!(await exists(path, 'key'))) await makeKeyFile(path);
+  const { bytes } = await read(path, 'key');
+  return await keyFromText(identityLines(bytes.toString('utf8')).join('\n'), path);
 }
 
-/** A key for `rotate-key` that is in another file; made there where there is none. */
-export async function keyOfFile(path: string): Promise<SealKey> {
-  if (!(await exists(path, 'key'))) {
-    await replaceSealedFile({ path, content: Buffer.from(await createKeyFileText(new Date())), mode: 0o600 });
-  }
-  const { bytes } = await readSecretFile(path, { holds: 'key', maxBytes, owner: 'any' });
-  return await keyFromText(identityLines(bytes.toString('utf8')).join('\n'), path);
+async function makeKeyFile(path: string, ids: Pick<NewFile, 'owner'> = {}): Promise<void> {
+  await replaceSealedFile({ path, content: Buffer.from(await createKeyFileText(new Date())), ...ids });
 }
 
 async function change(file: SealedFile, make: (opened: OpenedFile) => string): Promise<void> {
@@ -187,7 +181,6 @@ async function write(file: SealedFile, opened: OpenedFile, text: string): Promis
   await replaceSealedFile({
     path: file.path,
     content,
-    mode: 0o600,
     async confirm() {
       if ((await read(file.path)).identity === opened.identity) return;
       throw new ChangedMeanwhile('file_failed', `${file.path}: somebody else has changed it meanwhile`, {
@@ -222,13 +215,13 @@ async function loadKey({ key, env }: SealedFile): Promise<SealKey> {
     : await loadSealKey(key, env, 'any');
 }
 
-function read(path: string): Promise<SecretFile> {
-  return readSecretFile(path, { holds: 'secrets', maxBytes, owner: 'any' });
+function read(path: string, holds: 'secrets' | 'key' = 'secrets'): Promise<SecretFile> {
+  return readSecretFile(path, { holds, maxBytes, owner: 'any' });
 }
 
 async function exists(path: string, holds: 'secrets' | 'key'): Promise<boolean> {
   try {
-    await readSecretFile(path, { holds, maxBytes, owner: 'any' });
+    await read(path, holds);
     return true;
   } catch (error) {
     if (errorCode(error) === 'not_found') return false;
