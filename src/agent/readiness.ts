@@ -1,6 +1,6 @@
 // Readiness as events: who waits until something is in place is woken by what may have put it there, never by a clock.
 
-import { type ErrorCode, LatchkeyError } from '../base/errors.ts';
+import { type ErrorCode, LatchkeyError, type ToldError } from '../base/errors.ts';
 import type { Clock, Timer } from '../base/time/clock.ts';
 import { anyChange, type Changes, until } from '../base/time/until.ts';
 import type { MissingValue } from '../content/environment-source.ts';
@@ -55,11 +55,6 @@ export function watchReadiness({ changes, clock, isBusy, look }: WatchOptions): 
   };
 }
 
-export interface Refusal {
-  readonly code: ErrorCode;
-  readonly message: string;
-}
-
 const refusedStates: Partial<Record<SourceStateName, ErrorCode>> = {
   login_failed: 'login_failed',
   denied: 'denied',
@@ -71,7 +66,7 @@ const lasting: ReadonlySet<ErrorCode> = new Set(['not_found', 'mount_not_found',
 export function refusalOf(
   { store, upstreams }: Pick<Core, 'store' | 'upstreams'>,
   key: string,
-): Refusal | undefined {
+): ToldError | undefined {
   const entry = store.find(key);
   if (entry === undefined || entry.current !== undefined) return undefined;
   if (entry.error !== undefined && lasting.has(entry.error.code)) return entry.error;

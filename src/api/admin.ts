@@ -1,5 +1,5 @@
 // What the paths for administrators take and answer, beside `/status`.
-import type { ErrorCode } from '../base/errors.ts';
+import type { ToldError } from '../base/errors.ts';
 import type { ListenerStatus, ProcessStatus, SecretStatus, UpstreamStatus } from './status.ts';
 
 /** `POST /refresh`. Without names: every secret of the config. */
@@ -10,7 +10,7 @@ export interface RefreshRequest {
 export interface RefreshOutcome {
   readonly name: string;
   readonly outcome: 'changed' | 'same' | 'failed';
-  readonly error?: { readonly code: ErrorCode; readonly message: string };
+  readonly error?: ToldError;
   /** What it did beside that: of what upstream issues nothing new is made. */
   readonly note?: string;
 }
@@ -35,7 +35,7 @@ export interface RotateAnswer {
   readonly milliseconds: number;
   /** Of the files that use it, those that are not current now. */
   readonly behind: readonly string[];
-  readonly error?: { readonly code: ErrorCode; readonly message: string };
+  readonly error?: ToldError;
 }
 
 /** `POST /log-level/LEVEL`: `debug`, `info`, `warn`, `error`, or `config` for what the config says. */

@@ -1,6 +1,6 @@
 // What each error code is in an answer over HTTP and as the exit code of a command: one table for the server, its clients
 // and the reference pages.
-import type { ErrorCode } from '../base/errors.ts';
+import type { ErrorCode, ToldError } from '../base/errors.ts';
 
 interface CodeMeaning {
   readonly status: number;
@@ -44,6 +44,11 @@ export const errorCodes: Readonly<Record<ErrorCode, CodeMeaning>> = {
   aborted: { status: 503, exit: 1 },
   internal: { status: 500, exit: 1 },
 };
+
+/** The body of every answer outside 2xx, but under the paths of other dialects. */
+export interface ErrorAnswer {
+  readonly error: ToldError;
+}
 
 export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(errorCodes, text);

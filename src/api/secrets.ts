@@ -1,5 +1,5 @@
 // What `/secrets`, `/secrets/NAME`, `/refused/NAME` and `/events` answer.
-import type { ErrorCode } from '../base/errors.ts';
+import type { ToldError } from '../base/errors.ts';
 
 /**
  * `pending`: not obtained yet; `stale`: upstream could not confirm it of late; `removed`, `denied`: it says so of it, and the
@@ -41,7 +41,7 @@ export interface RefusedAnswer {
   readonly outcome: 'changed' | 'same' | 'failed' | 'recent';
   /** The one that is handed out now. */
   readonly version: number | null;
-  readonly error?: { readonly code: ErrorCode; readonly message: string };
+  readonly error?: ToldError;
 }
 
 /** `data` of an event `rotated`. */

@@ -89,7 +89,12 @@ export function errorCode(error: unknown): ErrorCode {
   return error instanceof LatchkeyError ? error.code : 'internal';
 }
 
+export interface ToldError {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
 /** Both, as they are told together. */
-export function codeAndMessage(error: unknown): { readonly code: ErrorCode; readonly message: string } {
+export function codeAndMessage(error: unknown): ToldError {
   return { code: errorCode(error), message: describeError(error) };
 }

@@ -1,11 +1,14 @@
 // Errors as answers: the body that carries a code, and its status.
-import { errorCodes } from '../../api/error-codes.ts';
-import type { ErrorAnswer } from '../../api/errors.ts';
-import { describeError, type ErrorCode, errorCode, LatchkeyError } from '../../base/errors.ts';
+import { type ErrorAnswer, errorCodes } from '../../api/error-codes.ts';
+import {
+  describeError,
+  type ErrorCode,
+  errorCode,
+  LatchkeyError,
+  type ToldError,
+} from '../../base/errors.ts';
 
-export interface ApiError {
-  readonly code: ErrorCode;
-  readonly message: string;
+export interface ApiError extends ToldError {
   readonly status: number;
 }
 
