@@ -18,7 +18,7 @@ export interface SourceTable {
 /** `onIdle`: the last request to one of them has ended. */
 export function createSourceTable(
   initial: ReadonlyMap<string, ReadableSource>,
-  onIdle: () => void = () => undefined,
+  onIdle: () => void,
 ): SourceTable {
   const busy = new Map<ReadableSource, number>();
   let sources = initial;

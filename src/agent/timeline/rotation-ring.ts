@@ -15,15 +15,9 @@ export interface RotationRing {
   grow(rotation: Rotation, bytes: number): void;
 }
 
-interface RingLimits {
-  readonly ofOne: number;
-  readonly ofAll: number;
-  readonly bytes: number;
-}
+const limits = { ofOne: 8, ofAll: 1024, bytes: 1024 * 1024 };
 
-const defaultLimits: RingLimits = { ofOne: 8, ofAll: 1024, bytes: 1024 * 1024 };
-
-export function createRotationRing(limits: RingLimits = defaultLimits): RotationRing {
+export function createRotationRing(): RotationRing {
   /** Oldest first. */
   const all = new Set<Rotation>();
   const byKey = new Map<string, Rotation[]>();

@@ -35,7 +35,7 @@ export function readControlledFile(path: string, options: ReadOptions = {}): Pro
 }
 
 /** What tells whether the file is still the one that was read, without reading it. */
-export function printControlledFile(path: string, options: ReadOptions = {}): Promise<FilePrint> {
+export function printControlledFile(path: string, options: ReadOptions): Promise<FilePrint> {
   return inTime(path, options, (entry, maxBytes) =>
     inEntry(entry, maxBytes, async ({ fd }) => printOf(fs.fstatSync(fd, { bigint: true }))),
   );

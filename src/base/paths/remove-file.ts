@@ -2,11 +2,11 @@
 import { unlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { holdEntry, holdFolder } from './held-folder.ts';
-import { type PathTrust, readingOnly } from './path-trust.ts';
+import { readingOnly } from './path-trust.ts';
 
 /** A link is removed itself. Throws a PathFault, or what the kernel says. */
-export async function removeFile(path: string, trust: PathTrust = readingOnly): Promise<void> {
-  const folder = await holdFolder(dirname(path), { trust });
+export async function removeFile(path: string): Promise<void> {
+  const folder = await holdFolder(dirname(path), { trust: readingOnly });
   try {
     await unlink(folder.entry(basename(path)));
   } finally {
@@ -15,8 +15,8 @@ export async function removeFile(path: string, trust: PathTrust = readingOnly): 
 }
 
 /** What a link leads to is removed, and the link stays: where whoever made it could have had that read, too. Throws as above. */
-export async function removeLinkedFile(path: string, trust: PathTrust = readingOnly): Promise<void> {
-  const { folder, name } = await holdEntry(path, { trust });
+export async function removeLinkedFile(path: string): Promise<void> {
+  const { folder, name } = await holdEntry(path, { trust: readingOnly });
   try {
     await unlink(folder.entry(name));
   } finally {

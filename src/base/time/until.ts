@@ -44,7 +44,7 @@ export async function until(
 }
 
 /** Resolves at the next change, whatever it is; rejects `aborted`. */
-export function nextChange(changes: Changes, signal?: AbortSignal): Promise<void> {
+export function nextChange(changes: Changes, signal: AbortSignal): Promise<void> {
   let isNext = false;
   return until(
     (listener) =>

@@ -21,10 +21,10 @@ const closeOnExec = 1;
 const fcntlDuplicate = 1030; // F_DUPFD_CLOEXEC
 
 /** Reads and removes the variables, so that no child takes them for its own. */
-export function readActivatedSockets(environment: NodeJS.ProcessEnv = process.env): ActivatedSockets {
+export function readActivatedSockets(): ActivatedSockets {
   const sockets = new Map<string, number[]>();
-  const { LISTEN_PID: pid, LISTEN_FDS: count, LISTEN_FDNAMES: names } = environment;
-  for (const variable of ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']) delete environment[variable];
+  const { LISTEN_PID: pid, LISTEN_FDS: count, LISTEN_FDNAMES: names } = process.env;
+  for (const variable of ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']) delete process.env[variable];
   if (pid === String(process.pid) && /^\d{1,4}$/.test(count ?? '')) {
     const list = names === undefined ? [] : names.split(':');
     for (let index = 0; index < Number(count); index += 1) {
