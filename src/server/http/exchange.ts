@@ -12,7 +12,7 @@ import type { Identity } from '../listen/identity.ts';
 import { userOf } from '../listen/shares.ts';
 import { sendWireBytes } from '../node-internals/wire-answer.ts';
 import { type ApiError, apiError, apiErrorOf, errorBody } from './api-error.ts';
-import { type Delivery, longestKeptUrl, type PreparedAnswer } from './prepared-answer.ts';
+import { type Delivery, longestKeptUrl, type PreparedAnswer, type StampedWire } from './prepared-answer.ts';
 import { RequestCosts, usedUp } from './request-costs.ts';
 import type { ServerContext } from './server-context.ts';
 
@@ -58,7 +58,7 @@ export class Exchange implements Recorded {
   #status = 0;
   #headers: readonly string[] = noHeaders;
   #body: AnswerBody = '';
-  #wire: Buffer | undefined;
+  #wire: Buffer | StampedWire | undefined;
   #isAnswered = false;
   #isLastOfConnection = false;
   #costs: RequestCosts | undefined;
@@ -246,7 +246,7 @@ export class Exchange implements Recorded {
   /** A whole secret or field, as prepared. */
   answerPrepared(prepared: PreparedAnswer): void {
     if (this.#isAnswered) return;
-    this.#wire = prepared.wire;
+    this.#wire = prepared.stamped ?? prepared.wire;
     this.answer(200, prepared.headers, prepared.body, prepared.delivery);
   }
 
@@ -356,6 +356,7 @@ export class Exchange implements Recorded {
   #sendApart(): void {
     const { response } = this;
     response.writeHead(this.#status, this.#headers as string[]);
+    if (this.#wire !== undefined && 'next' in this.#wire) this.#body = this.#wire.body();
     if (typeof this.#body !== 'function') return void response.end(this.#body);
     this.lasts();
     this.#body(response);

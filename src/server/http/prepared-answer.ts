@@ -25,6 +25,16 @@ export function nextSecond(wall: number): number {
   return (Math.floor(wall / 1000) + 1) * 1000;
 }
 
+/** Head and body in one, of which a part is another one in each answer: it is put in when they are sent. */
+export interface StampedWire {
+  /** To be sent now. It holds until the next call, or for good where `keepLast` was called before that. */
+  next(): Buffer;
+  /** What `next` gave last is not with the kernel yet. */
+  keepLast(): void;
+  /** The body alone, to keep. */
+  body(): Buffer;
+}
+
 export interface PreparedAnswer {
   readonly etag: string;
   /** Name, value, name, value. */
@@ -34,6 +44,8 @@ export interface PreparedAnswer {
   readonly body: Buffer;
   /** Head and body in one, for wire-answer.ts. */
   readonly wire: Buffer;
+  /** In place of `wire` and `body`, which are as long. */
+  readonly stamped?: StampedWire;
   /** Absent: what it hands out is in no store. */
   readonly delivery?: Delivery;
 }

@@ -2,6 +2,7 @@
 // head together and writing it apart from the body. Two fields of OutgoingMessage that its types do not show say that
 // the head is out already; where they are not as expected, the caller answers the usual way.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { StampedWire } from '../http/prepared-answer.ts';
 import { httpLimits } from '../listen/http-limits.ts';
 
 interface HeadState {
@@ -20,12 +21,20 @@ export function wireBytes(headers: readonly string[], body: Buffer, wall: number
 }
 
 /** Whether it was sent. Not for HEAD: its answer has no body. */
-export function sendWireBytes(request: IncomingMessage, response: ServerResponse, bytes: Buffer): boolean {
+export function sendWireBytes(
+  request: IncomingMessage,
+  response: ServerResponse,
+  wire: Buffer | StampedWire,
+): boolean {
   const state = response as unknown as HeadState;
   if (request.method === 'HEAD' || request.httpVersionMinor !== 1 || !response.shouldKeepAlive) return false;
   if (state._header !== null || state._headerSent !== false) return false;
   state._header = 'prepared';
   state._headerSent = true;
-  response.end(bytes);
+  if (Buffer.isBuffer(wire)) response.end(wire);
+  else {
+    response.end(wire.next());
+    if (response.writableLength > 0) wire.keepLast();
+  }
   return true;
 }

@@ -264,6 +264,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
       }
       if (!exchange.path.startsWith('/v1/')) return localApi.handle(exchange);
       const url = exchange.request.url ?? '';
+      if (ownMount.answerKnown(exchange, url)) return undefined;
       const known = targets.get(url);
       const target = known ?? vaultTarget(exchange.path, exchange.query);
       if (ownMount.handle(exchange, target)) return undefined;

@@ -1,5 +1,5 @@
-// The answers of the own mount as bytes, made once a version; only the id of the request is put in for each, and the Date once
-// a second. Who may have one is decided before.
+// The answers of the own mount as bytes, made once a version; only the id of the request is put in for each, in place where the
+// one before has left, and the Date once a second. Who may have one is decided before.
 import { randomUUID } from 'node:crypto';
 import { apiTime } from '../../api/api-time.ts';
 import { WeighedMap } from '../../base/bounded-map.ts';
@@ -14,6 +14,7 @@ import {
   mostPrepared,
   nextSecond,
   type PreparedAnswer,
+  type StampedWire,
   type Validity,
 } from '../http/prepared-answer.ts';
 import { wireBytes } from '../node-internals/wire-answer.ts';
@@ -22,17 +23,16 @@ import { wireBytes } from '../node-internals/wire-answer.ts';
 export type OwnMountPart = 'data' | 'metadata';
 
 export interface OwnMountAnswers {
-  of(part: OwnMountPart, name: string, entry: Entry, version: SecretVersion): PreparedAnswer;
+  of(part: OwnMountPart, name: string, entry: Entry, version: SecretVersion): StampedAnswer;
 }
+
+type StampedAnswer = PreparedAnswer & Required<Pick<PreparedAnswer, 'stamped' | 'delivery'>>;
 
 interface Kept extends Validity {
   readonly entry: Entry;
   readonly version: SecretVersion;
-  readonly delivery: Delivery;
-  readonly headers: readonly string[];
-  readonly body: Buffer;
   readonly weight: number;
-  wire: Buffer;
+  answer: StampedAnswer;
 }
 
 const idAt = '{"request_id":"'.length;
@@ -46,13 +46,9 @@ export function createOwnMountAnswers(clock: Clock): OwnMountAnswers {
   function make(part: OwnMountPart, name: string, entry: Entry, version: SecretVersion): Kept {
     const value = part === 'data' ? dataOf(version) : metadataOf(version);
     const body = Buffer.from(`${stringifyJson(ownAnswer(value))}\n`, 'utf8');
-    const { number } = version;
-    const delivery = { name, field: undefined, entryKey: entry.key, number };
-    return {
-      ...{ entry, version, body, headers: jsonHeaders(body.length), weight: 2 * body.length },
-      delivery: { ...delivery, shownVersion: shownVersion(version) },
-      ...{ wire: body, validFrom: Number.POSITIVE_INFINITY, validUntil: 0 },
-    };
+    const shown = shownVersion(version);
+    const delivery = { name, entryKey: entry.key, number: version.number, shownVersion: shown };
+    return { entry, version, weight: 2 * body.length, ...answerAt(body, delivery, clock.wall()) };
   }
 
   return {
@@ -64,17 +60,43 @@ export function createOwnMountAnswers(clock: Clock): OwnMountAnswers {
       }
       const wall = clock.wall();
       if (!isValidAt(one, wall)) {
-        one.wire = wireBytes(one.headers, one.body, wall);
-        one.validFrom = wall;
-        one.validUntil = nextSecond(wall);
+        const { body, delivery } = one.answer;
+        Object.assign(one, answerAt(body, delivery, wall));
       }
-      // A copy: the one before may still be on its way.
-      const wire = Buffer.from(one.wire);
-      const start = wire.length - one.body.length;
-      wire.write(randomUUID(), start + idAt, 'latin1');
-      const { headers, delivery } = one;
-      return { etag: '', headers, notModifiedHeaders: [], body: wire.subarray(start), wire, delivery };
+      return one.answer;
     },
+  };
+}
+
+function answerAt(body: Buffer, delivery: Delivery, wall: number): Pick<Kept, 'answer' | keyof Validity> {
+  const headers = jsonHeaders(body.length);
+  const wire = wireBytes(headers, body, wall);
+  const stamped = stampedWire(wire, wire.length - body.length);
+  return {
+    answer: { etag: '', headers, notModifiedHeaders: [], body, wire, stamped, delivery },
+    validFrom: wall,
+    validUntil: nextSecond(wall),
+  };
+}
+
+/** A copy for each answer would be most of what is thrown away of it. */
+function stampedWire(first: Buffer, bodyAt: number): StampedWire {
+  let wire = first;
+  let isKept = false;
+
+  function next(): Buffer {
+    if (isKept) wire = Buffer.from(wire);
+    isKept = false;
+    wire.write(randomUUID(), bodyAt + idAt, 'latin1');
+    return wire;
+  }
+
+  return {
+    next,
+    keepLast() {
+      isKept = true;
+    },
+    body: () => Buffer.from(next().subarray(bodyAt)),
   };
 }
 

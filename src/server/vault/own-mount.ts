@@ -1,18 +1,23 @@
 // The mount `latchkey/` of the Vault dialect: the agent's secrets of every kind by their names, as a KV version 2 engine that is
 // only read. Clients that know nothing but Vault get what is in AWS or in a sealed file from here.
 
+import { BoundedMap } from '../../base/bounded-map.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { methodNotAllowed } from '../http/http-request.ts';
+import { longestKeptUrl } from '../http/prepared-answer.ts';
 import type { ServerContext } from '../http/server-context.ts';
 import { createOwnMountAnswers, type OwnMountPart, ownAnswer } from './own-mount-answers.ts';
 import type { VaultTarget } from './vault-path-policy.ts';
 
 export interface OwnMount {
+  /** A read that its URL alone tells, as one of before. False: it is to be looked at. */
+  answerKnown(exchange: Exchange, url: string): boolean;
   /** False: the request is for the vault. */
   handle(exchange: Exchange, target: VaultTarget): boolean;
 }
 
 const mount = 'latchkey/';
+const mostReads = 4096;
 const look = `sys/internal/ui/mounts/${mount}`;
 /** As a server describes it to a client that wants to know which version of KV it has before it. */
 const description = {
@@ -25,6 +30,8 @@ const description = {
 export function createOwnMount(context: ServerContext): OwnMount {
   const { view, secrets, access, clock } = context;
   const answers = createOwnMountAnswers(clock);
+  /** Of callers that may have what they ask for. */
+  const reads = new BoundedMap<string, { readonly name: string; readonly part: OwnMountPart }>(mostReads);
 
   function names(exchange: Exchange): void {
     if (!exchange.permits({ kind: 'list' })) {
@@ -52,10 +59,12 @@ export function createOwnMount(context: ServerContext): OwnMount {
       if (!('body' in found)) exchange.failWith(found);
       return;
     }
+    const { url = '' } = exchange.request;
+    if (url.length <= longestKeptUrl && !reads.has(url)) reads.set(url, { name, part });
     const answer = answers.of(part, name, entry, entry.current);
     // That a value was handed out is noted for values alone.
     if (part === 'data') exchange.answerPrepared(answer);
-    else exchange.answer(200, answer.headers, answer.body);
+    else exchange.answer(200, answer.headers, answer.stamped.body());
   }
 
   function describe(exchange: Exchange): void {
@@ -64,6 +73,11 @@ export function createOwnMount(context: ServerContext): OwnMount {
   }
 
   return {
+    answerKnown(exchange, url) {
+      const known = exchange.method === 'GET' ? reads.get(url) : undefined;
+      if (known !== undefined) read(exchange, known.name, known.part);
+      return known !== undefined;
+    },
     handle(exchange, target) {
       const { method } = exchange;
       if (`${target.path}/`.startsWith(look) && method === 'GET') {

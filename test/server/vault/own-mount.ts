@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { ask, startServing, unixListener } from '../../support/serving.ts';
@@ -61,6 +62,25 @@ t.test('each answer has an id of its own, and a new version is told at once', as
   t.equal(JSON.parse((await call('/v1/latchkey/metadata/stripe')).text).data.current_version, 4);
   drop('stripe');
   t.equal((await call('/v1/latchkey/data/stripe')).status, 404);
+});
+
+t.test('an answer that waits for its reader keeps its id while others get theirs', async (t) => {
+  const { put, call, socketPath } = await serve(t);
+  put('large', { key: 'k'.repeat(200_000) });
+  const path = '/v1/latchkey/data/large';
+  const slow = connect(socketPath);
+  t.teardown(() => slow.destroy());
+  slow.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(3));
+  const others: string[] = [];
+  for (let round = 0; round < 5; round += 1) others.push(JSON.parse((await call(path)).text).request_id);
+  let text = '';
+  for await (const chunk of slow) {
+    text += String(chunk);
+    if (text.split('"auth":null}').length > 3) break;
+  }
+  const ids = [...text.matchAll(/"request_id":"([\da-f-]{36})"/g)].map(([, id = '']) => id);
+  t.equal(ids.length, 3);
+  t.equal(new Set([...ids, ...others]).size, 8);
 });
 
 t.test('the rules for names hold: what is denied is neither read nor listed', async (t) => {
