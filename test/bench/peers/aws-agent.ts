@@ -48,14 +48,18 @@ const limitMs = 60_000;
 export async function compareWithAwsAgent(rounds: number): Promise<void> {
   const program = namedProgram('LATCHKEY_PEER_AWS_AGENT');
   if (program === undefined) return;
-  const folder = mkdtempSync(join(tmpdir(), 'latchkey-peers-'));
-  const moto = await startMoto(folder);
+  const moto = await startMoto();
   if (moto === undefined) return;
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-peers-'));
   try {
     const env = { ...keys, AWS_REGION: region, AWS_ENDPOINT_URL: moto.address, AWS_TOKEN: token };
     const peers = await peersIn(folder, program);
+    const places = {
+      CACHE_DIRECTORY: join(folder, 'compiled'),
+      STATE_DIRECTORY: join(folder, 'state-dropped-in'),
+    };
     const run = (peer: Peer): ChildProcess =>
-      startPeer(peer.program, peer.args, folder, { ...env, CACHE_DIRECTORY: join(folder, 'compiled') });
+      startPeer(peer.program, peer.args, folder, { ...env, ...places });
     await compareStarts(peers, run, rounds);
     await compareAnswers(peers, run, rounds);
   } finally {
@@ -65,11 +69,11 @@ export async function compareWithAwsAgent(rounds: number): Promise<void> {
 }
 
 /** Undefined: there is none, and that was said. */
-async function startMoto(folder: string): Promise<{ address: string; end: () => Promise<void> } | undefined> {
+async function startMoto(): Promise<{ address: string; end: () => Promise<void> } | undefined> {
   const port = await freePort();
   const address = `http://127.0.0.1:${port}`;
   const program = process.env['LATCHKEY_TEST_MOTO'] ?? 'moto_server';
-  const child = spawn(program, ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore', cwd: folder });
+  const child = spawn(program, ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
   const isThere = await new Promise<boolean>((resolve) => {
     child.once('spawn', () => resolve(true));
     child.once('error', () => resolve(false));
@@ -115,29 +119,32 @@ async function peersIn(folder: string, program: string): Promise<Peer[]> {
     state_dir: join(folder, 'state'),
     log: { level: 'error' },
   };
-  writeFileSync(join(folder, 'latchkey.json'), JSON.stringify(config));
-  const awsConfig = (name: string, port: number): string => {
-    writeFileSync(
-      join(folder, name),
-      `http_port = ${port}\nregion = "${region}"\nlog_level = "ERROR"\nlog_to_file = false\nttl_seconds = 300\n`,
-    );
-    return join(folder, name);
+  // In folders of their own: ours watches that of its config, and each line of the audit file would wake it.
+  const written = (name: string, text: string): string => {
+    const file = join(mkdtempSync(join(folder, 'config-')), name);
+    writeFileSync(file, text);
+    return file;
   };
+  const awsConfig = (port: number): string =>
+    written(
+      'config.toml',
+      `http_port = ${port}\nregion = "${region}"\nlog_level = "ERROR"\nlog_to_file = false\n`,
+    );
   const agent = (file: string) => ['agent', '--config', file];
   return [
     {
       name: 'latchkey, audited',
       program: ourProgram,
-      args: agent(join(folder, 'latchkey.json')),
+      args: agent(written('latchkey.json', JSON.stringify(config))),
       port: named,
     },
     {
       name: "latchkey, AWS's config.toml",
-      ...{ program: ourProgram, args: agent(awsConfig('ours.toml', drop)), port: drop },
+      ...{ program: ourProgram, args: agent(awsConfig(drop)), port: drop },
     },
     {
       name: "AWS's agent",
-      ...{ program, args: ['--config', awsConfig('theirs.toml', theirs)], port: theirs },
+      ...{ program, args: ['--config', awsConfig(theirs)], port: theirs },
     },
   ];
 }
