@@ -3,6 +3,7 @@
 import fs, { type Stats } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
+import { BoundedMap } from '../bounded-map.ts';
 import { errnoOf } from '../system/errno.ts';
 import { isLocalDevice, learnDevice } from './local-device.ts';
 import {
@@ -45,6 +46,8 @@ interface Shared {
   drop(walked?: WalkedFolder): void;
 }
 const kept = new Map<string, Shared>();
+/** Paths by whether all that they led through was local the last time: then they are walked at once. */
+const localPaths = new BoundedMap<string, boolean>(4096);
 
 /** Throws a PathFault, or what the kernel says. */
 export async function holdFolder(path: string, options: WalkOptions): Promise<HeldFolder> {
@@ -70,7 +73,7 @@ function sharedFor(path: string, options: WalkOptions): Shared {
   const before = kept.get(key);
   if (before !== undefined) return before;
   const one: Shared = {
-    walked: walk(path, options),
+    walked: drive(path, walkToFolder(path, options)),
     users: 0,
     isKept: kept.size < mostKept,
     drop(walked) {
@@ -113,14 +116,8 @@ export async function holdEntry(path: string, options: WalkOptions): Promise<Hel
     }
     folder.release();
   }
-  const entry = await drive(walkToEntry(path, options));
+  const entry = await drive(path, walkToEntry(path, options));
   return { ...entry, folder: held(entry.folder, () => fs.closeSync(entry.folder.fd)) };
-}
-
-async function walk(path: string, options: WalkOptions): Promise<WalkedFolder> {
-  const walked = await drive(walkToFolder(path, options));
-  await learnDevice({ fd: walked.fd, dev: walked.stats.dev });
-  return walked;
 }
 
 /** What the name is, links not followed. */
@@ -164,18 +161,27 @@ const inPool = {
   lstat: promisify(fs.lstat),
 };
 
-async function drive<T>(walk: Walk<T>): Promise<T> {
+async function drive<T>(path: string, walk: Walk<T>): Promise<T> {
+  const isAtOnce = localPaths.get(path) === true;
+  let isLocal = true;
   let step = walk.next();
   while (!step.done) {
+    const wanted = step.value;
     let answer: unknown;
     try {
-      answer = await callInPool(step.value);
+      answer = isAtOnce ? callNow(wanted) : await callInPool(wanted);
+      if (wanted.call === 'fstat') {
+        const { dev } = answer as Stats;
+        await learnDevice({ fd: wanted.fd, dev });
+        isLocal &&= isLocalDevice(dev);
+      }
     } catch (error) {
       step = walk.throw(error);
       continue;
     }
     step = walk.next(answer);
   }
+  localPaths.set(path, isLocal);
   return step.value;
 }
 
