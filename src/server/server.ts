@@ -15,7 +15,12 @@ import { createAddressWatch } from './listen/address-watch.ts';
 import { createDescriptorBudget } from './listen/connection-shares.ts';
 import { addressOf, type Listener } from './listen/listener.ts';
 import { readActivatedSockets } from './listen/socket-activation.ts';
-import { type NodeInternals, tryNodeInternals, untriedInternals } from './node-internals/self-test.ts';
+import {
+  type NodeInternals,
+  tryNodeInternals,
+  tryParserRest,
+  untriedInternals,
+} from './node-internals/self-test.ts';
 import { createDialects } from './routes.ts';
 import { createSecretReader } from './secrets/secret-reader.ts';
 import { createSystemdListener } from './systemd/systemd-listener.ts';
@@ -49,6 +54,8 @@ export function createServer(options: ServerOptions): LocalServer {
   const { view, access, clock, metrics, logger } = options;
   const waits = createWaits({ store: view.store, access, clock, metrics });
   let internals: NodeInternals | undefined;
+  let canRest: Promise<boolean> | undefined;
+  const noteMissing = (message: string) => logger.warn({ event: 'listener.node-differs' }, message);
   const connectionListeners = new Set<() => void>();
   const context: ServerContext = {
     ...options,
@@ -58,6 +65,10 @@ export function createServer(options: ServerOptions): LocalServer {
     shares: createRequestShares(),
     noteConnections() {
       for (const listener of connectionListeners) listener();
+    },
+    canRestParsers() {
+      canRest ??= tryParserRest(noteMissing);
+      return canRest;
     },
     get internals() {
       return internals ?? untriedInternals;
@@ -93,9 +104,7 @@ export function createServer(options: ServerOptions): LocalServer {
   }
 
   async function startOne(config: ListenerConfig): Promise<Listener> {
-    internals ??= await tryNodeInternals((message) =>
-      logger.warn({ event: 'listener.node-differs' }, message),
-    );
+    internals ??= await tryNodeInternals(noteMissing);
     const listener = create(config);
     await listener.start();
     const { place, serve, address } = common(config, listener.address());

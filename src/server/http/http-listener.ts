@@ -29,6 +29,7 @@ import { takeConnectionCheck } from '../node-internals/connection-check.ts';
 import { fdOf, takeParser } from '../node-internals/socket-internals.ts';
 import { takeListMethod } from '../node-internals/vault-list-method.ts';
 import { dialectsOf, handleRequest } from '../routes.ts';
+import { createConnectionRest } from './connection-rest.ts';
 import type { DialectHandler } from './dialect.ts';
 import { Exchange } from './exchange.ts';
 import type { ServerContext } from './server-context.ts';
@@ -96,6 +97,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
     socket.on('close', () => {
       give();
       peer.release();
+      rest?.forget(socket);
       if (isTcp) unproven.delete(address);
       noteConnections();
       for (const end of [...(connection.endings ?? [])]) end();
@@ -153,12 +155,21 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
     const connection = connections.get(request.socket);
     if (connection === undefined) request.socket.destroy();
-    else handleRequest(new Exchange(context, connection, request, response), byRoot);
+    else {
+      rest?.note(request.socket);
+      handleRequest(new Exchange(context, connection, request, response), byRoot);
+    }
   }
 
   // Node's own listener puts the HTTP parser on the socket: ours goes first and calls it for those admitted.
   const event = isTls(server) ? 'secureConnection' : 'connection';
   const parse = takeParser(server, event, options.config.place);
+  // What a connection with TLS takes beside its parser is several times as much.
+  const rest = isTls(server)
+    ? undefined
+    : createConnectionRest({
+        ...{ server, clock, parse, canRest: context.canRestParsers, onRest: context.noteConnections },
+      });
   server.on(event, (socket: Socket) => {
     if (scope.config.kind === 'unix' && strangers.isTooOften(fdOf(socket))) {
       metrics.connectionsRefused.with(scope.config.place).inc();
@@ -227,6 +238,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
       scope.isDraining = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       letGo();
+      rest?.end();
       for (const dialect of new Set(dialects)) dialect.drain?.(scope);
       context.waits.finish(scope);
       const end = clock.now() + drainMs;

@@ -26,6 +26,8 @@ export interface ServerContext {
   readonly shares: RequestShares;
   /** There is one more, or one less. */
   noteConnections(): void;
+  /** Whether connections can do without a parser while they rest. */
+  canRestParsers(): Promise<boolean>;
   /** As tried at the start. */
   readonly internals: NodeInternals;
 }

@@ -1,9 +1,12 @@
 // Tries what the server uses of Node's internals with a request in memory, before a listener relies on it. Each use has
 // its fallback: without it the server does the same more slowly, or refuses that one kind of request.
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { takeConnectionCheck } from './connection-check.ts';
+import { createParserRest } from './parser-rest.ts';
 import { takeParser } from './socket-internals.ts';
 import { takeListMethod } from './vault-list-method.ts';
 import { sendWireBytes } from './wire-answer.ts';
@@ -32,6 +35,51 @@ export async function tryNodeInternals(onMissing: (message: string) => void): Pr
   if (!canRest())
     onMissing(`${node}: its look for slow connections cannot be taken; it goes on when there are none`);
   return { canSendWire, canTakeList };
+}
+
+/** Whether a connection can do without a parser while it rests. Tried when the first one would: no start has to wait for it. */
+export async function tryParserRest(onMissing: (message: string) => void): Promise<boolean> {
+  const isTaken = await isParserRested().catch(() => false);
+  if (!isTaken)
+    onMissing(
+      `Node ${process.version}: its parser cannot be taken off; connections at rest keep ten KiB more`,
+    );
+  return isTaken;
+}
+
+async function isParserRested(): Promise<boolean> {
+  const [client, peer] = duplexPair();
+  // Node's parser takes any stream that goes both ways.
+  const socket = Object.assign(peer, { setTimeout: () => undefined }) as unknown as Socket;
+  const server = createServer((_request, response) => response.end('ok'));
+  const parse = takeParser(server, 'connection', 'self-test');
+  server.emit('listening');
+  takeConnectionCheck(server);
+  const signal = AbortSignal.timeout(longestTryMs);
+  const ask = async (): Promise<string> => {
+    client.write('GET / HTTP/1.1\r\nHost: test\r\n\r\n');
+    const [bytes] = (await once(client, 'data', { signal })) as [Buffer];
+    return bytes.toString('latin1');
+  };
+  const counts = (): string =>
+    peer
+      .eventNames()
+      .map((name) => peer.listenerCount(name))
+      .join();
+  try {
+    parse(socket);
+    const first = await ask();
+    await setImmediate(); // the answer is complete for its writer too
+    const before = counts();
+    const isBegun = createParserRest(server, parse, () => undefined).begin([socket]).length === 1;
+    if (!isBegun || peer.listenerCount('data') !== 1) return false;
+    const second = await ask();
+    return first.startsWith('HTTP/1.1 200 ') && second.startsWith('HTTP/1.1 200 ') && counts() === before;
+  } finally {
+    client.destroy();
+    peer.destroy();
+    server.close();
+  }
 }
 
 /** As a server that begins to listen. */
