@@ -121,6 +121,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     unwellFiles: () => core.files.unwell(),
     processes: () => core.supervisor.status(),
     listeners: () => serving?.server.status() ?? [],
+    listenerPaths: () => serving?.server.paths() ?? [],
+    hooks: () => live.now().hooks.map(({ name }) => name),
     leases: () => core.engine.leases(),
     lastValueEnd: core.engine.lastValueEnd,
     lostLogins: core.engine.lostLogins,

@@ -6,6 +6,7 @@ import type { RenderObserver } from '../files/transaction/ports.ts';
 import type { FileStatus } from '../files/view/file-status.ts';
 import type { AgentMetrics } from '../metrics/agent-metrics.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
+import { unknownHook } from '../server/hooks/dialect-hooks.ts';
 import { type Entry, entryStates } from '../store/entry.ts';
 import { shownVersion } from '../store/secret-version.ts';
 import type { Store } from '../store/store.ts';
@@ -84,11 +85,10 @@ export function collectGauges(
 ): () => void {
   metrics.buildInfo.with(version).set(1);
   metrics.startTimeSeconds.with().set(sources.startedAt / 1000);
-  const forgetGone = createForgetting(registry);
   return registry.onRender(() => {
     const files = sources.files();
     const processes = sources.processes();
-    forgetGone(namesNow(sources, files, processes));
+    forgetGone(registry, namesNow(sources, files, processes));
     metrics.residentMemoryBytes.with().set(process.memoryUsage.rss());
     metrics.isReady.with().set(readinessOf(sources).isReady ? 1 : 0);
     metrics.logLevel.with().set(levelNumbers[sources.log().level] ?? 0);
@@ -105,11 +105,13 @@ export function collectGauges(
   });
 }
 
-type Names = Readonly<Record<'name' | 'upstream' | 'destination' | 'process', ReadonlySet<string>>>;
+type Names = Readonly<
+  Record<'name' | 'upstream' | 'destination' | 'process' | 'hook' | 'listener', ReadonlySet<string>>
+>;
 
 /** All that labels may speak of, by the label. */
 function namesNow(
-  { names, store, upstreams }: StatusSources,
+  { names, store, upstreams, hooks, listeners, listenerPaths }: StatusSources,
   files: readonly FileStatus[],
   processes: readonly ProcessStatus[],
 ): Names {
@@ -121,27 +123,19 @@ function namesNow(
   return {
     name: secrets,
     upstream: new Set([...upstreams()].map((upstream) => upstream.status().name)),
-    destination: new Set(files.map(({ destination }) => destination)),
+    destination: new Set([...files.map(({ destination }) => destination), ...listenerPaths()]),
     process: new Set(processes.map(({ name }) => name)),
+    hook: new Set([...hooks(), unknownHook]),
+    listener: new Set(listeners().map(({ place }) => place)),
   };
 }
 
-/** What left the config is in no metric: an upstream that was down when it was removed would be down for ever. */
-function createForgetting(registry: MetricsRegistry): (now: Names) => void {
-  const known: Readonly<Record<keyof Names, Set<string>>> = {
-    ...{ name: new Set(), upstream: new Set(), destination: new Set(), process: new Set() },
-  };
-  return (now) => {
-    for (const label of ['name', 'upstream', 'destination', 'process'] as const) {
-      for (const value of known[label]) {
-        if (now[label].has(value)) continue;
-        registry.forget(label, value);
-        // An upstream that left counts on until its leases are gone; the others are gone at once.
-        if (label !== 'upstream') known[label].delete(value);
-      }
-      for (const value of now[label]) known[label].add(value);
-    }
-  };
+/**
+ * What left the config is in no metric: an upstream that was down when it was removed would be down for ever. Also what came
+ * and left between two looks; whose name counts on until it is quite gone (an upstream with leases) is gone at each look.
+ */
+function forgetGone(registry: MetricsRegistry, now: Names): void {
+  for (const [label, names] of Object.entries(now)) registry.forget(label, (name) => !names.has(name));
 }
 
 function collectUpstreams(metrics: AgentMetrics, sources: StatusSources): void {

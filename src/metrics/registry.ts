@@ -57,8 +57,8 @@ export interface MetricsRegistry {
   histogram(name: string, help: string, labels?: readonly string[]): Family<Histogram>;
   /** `collect` runs before each `render` and sets gauges from what is there then. Returns what ends it. */
   onRender(collect: () => void): () => void;
-  /** What has this name is gone: no metric with this label speaks of it any more. One that comes back begins at 0. */
-  forget(label: string, value: string): void;
+  /** What has such a name is gone: no metric with this label speaks of it any more. One that comes back begins at 0. */
+  forget(label: string, isGone: (value: string) => boolean): void;
   describe(): MetricDescription[];
   render(): string;
   /** What `render` writes, as numbers. */
@@ -67,6 +67,7 @@ export interface MetricsRegistry {
 
 /** Children of one metric; more than that share one whose labels are all `other`, so that memory stays bounded. */
 const maxChildren = 10_000;
+const overflow = 'other';
 
 interface Cell {
   readonly values: readonly string[];
@@ -77,8 +78,8 @@ interface Cell {
 
 interface Metric extends MetricDescription {
   readonly cells: Map<string, Cell>;
-  /** Forgets the children with this value at this place among the labels. */
-  forget(index: number, value: string): void;
+  /** Forgets the children with such a value at this place among the labels. */
+  forget(index: number, isGone: (value: string) => boolean): void;
 }
 
 const namePattern = /^[a-z][a-z0-9_]*$/;
@@ -99,9 +100,9 @@ export function createMetricsRegistry(): MetricsRegistry {
     const metric: Metric = {
       ...description,
       cells: new Map(),
-      forget(index, value) {
+      forget(index, isGone) {
         for (const [key, { values }] of metric.cells) {
-          if (values[index] !== value) continue;
+          if (!isGone(values[index] ?? '') || values.every((value) => value === overflow)) continue;
           metric.cells.delete(key);
           children.delete(key);
           known = new Map();
@@ -114,7 +115,7 @@ export function createMetricsRegistry(): MetricsRegistry {
         throw new TypeError(`metric ${name}: expected ${labels.length} label values, got ${values.length}`);
       }
       const isFull = metric.cells.size >= maxChildren && !metric.cells.has(labelText(labels, values));
-      const shown = isFull ? values.map(() => 'other') : values;
+      const shown = isFull ? values.map(() => overflow) : values;
       const key = labelText(labels, shown);
       const child = children.get(key) ?? wrap(cellOf(metric, key, shown));
       children.set(key, child);
@@ -170,10 +171,10 @@ export function createMetricsRegistry(): MetricsRegistry {
       collectors.add(collect);
       return () => collectors.delete(collect);
     },
-    forget(label, value) {
+    forget(label, isGone) {
       for (const metric of metrics.values()) {
         const index = metric.labels.indexOf(label);
-        if (index >= 0) metric.forget(index, value);
+        if (index >= 0) metric.forget(index, isGone);
       }
     },
     describe: () =>

@@ -43,6 +43,8 @@ export interface LocalServer {
    */
   prepare(listeners: readonly ListenerConfig[]): Promise<Prepared>;
   status(): ListenerStatus[];
+  /** Sockets and token files that it keeps in place. */
+  paths(): string[];
   /** At each connection that begins or ends. */
   readonly onConnections: Changes;
   /** Looks whether the files of sockets and tokens are there, and makes them again. */
@@ -76,7 +78,12 @@ export function createServer(options: ServerOptions): LocalServer {
   };
   const dialects = createDialects(context);
   const ledgerRecords = metrics.ledgerRecords.with();
-  const stopCollecting = options.registry.onRender(() => ledgerRecords.set(options.ledger.size));
+  const stopCollecting = options.registry.onRender(() => {
+    ledgerRecords.set(options.ledger.size);
+    metrics.connections.clear();
+    for (const { config, connectionCount } of listeners)
+      metrics.connections.with(config.place).set(connectionCount);
+  });
   const sockets = readActivatedSockets();
   const budget = createDescriptorBudget();
   let listeners: Listener[] = [];
@@ -88,6 +95,16 @@ export function createServer(options: ServerOptions): LocalServer {
     onRestored: (path, what) => metrics.fileDrifts.with(path, what).inc(),
   });
   let failed: { config: ListenerConfig; error: LatchkeyError }[] = [];
+  /** Which address each place of the config was: after a reload the same place may be another. */
+  let addresses = new Map<string, string>();
+
+  function noteAddresses(): void {
+    const all = [...listeners, ...failed].map(({ config }) => [config.place, addressOf(config)] as const);
+    const next = new Map(all);
+    const moved = new Set([...addresses.keys()].filter((place) => next.get(place) !== addresses.get(place)));
+    if (moved.size > 0) options.registry.forget('listener', (place) => moved.has(place));
+    addresses = next;
+  }
 
   const { peers, ownUid } = options;
 
@@ -155,6 +172,7 @@ export function createServer(options: ServerOptions): LocalServer {
     const gone = listeners.filter((listener) => !staying.has(listener));
     listeners = [...staying, ...started];
     failed = [];
+    noteAddresses();
     watch.set(listeners);
     for (const listener of gone) {
       draining.add(listener);
@@ -172,6 +190,7 @@ export function createServer(options: ServerOptions): LocalServer {
           failed.push({ config, error: asListenerError(config, error) });
         }
       }
+      noteAddresses();
       watch.set(listeners);
       for (const { error } of failed)
         logger.error({ error: describeError(error) }, 'a listener does not start');
@@ -223,6 +242,12 @@ export function createServer(options: ServerOptions): LocalServer {
         error: error.message,
       })),
     ],
+    paths: () =>
+      [...listeners, ...failed].flatMap(({ config }) => {
+        const path =
+          config.kind === 'unix' ? config.path : config.kind === 'tcp' ? config.tokenFile : undefined;
+        return path === undefined ? [] : [path];
+      }),
     async close({ drainMs }) {
       watch.close();
       const closing = [...listeners, ...draining];

@@ -1,7 +1,7 @@
 // The dashboard and the alert rules against the metrics of a real agent that has seen good and bad; Vault Agent's names
 // against what was asked. Prometheus's own tool is the judge of its files where it is there.
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { load } from 'js-yaml';
 import t, { type Test } from 'tap';
@@ -412,3 +412,54 @@ t.test('what left the config is in no metric, and what stays goes on', async (t)
   t.match(text, /latchkey_file_writes_total\{destination="[^"]*kept-file"\} [1-9]/);
   t.match(text, /latchkey_process_starts_total\{process="kept-process",reason="first"\} 1/);
 });
+
+t.test(
+  'a hook and a listener that left take their metrics along, and the place of one is not another',
+  async (t) => {
+    const home = testFolder(t);
+    const vault = await startDevVault(t);
+    const left = join(home, 'left.sock');
+    const main = { unix: join(home, 'main.sock'), serve: ['admin', 'metrics', 'hooks'] };
+    const hook = (name: string) => {
+      const key = join(home, `${name}.key`);
+      writeFileSync(key, 'key', { mode: 0o600 });
+      return { hmac: { secret_file: key }, refresh: ['app'] };
+    };
+    const configOf = (listeners: object[], hooks: string[]) => ({
+      secrets: { app: { path: 'secret/app' } },
+      listeners,
+      hooks: Object.fromEntries(hooks.map((name) => [name, hook(name)])),
+    });
+    const both = configOf([{ unix: left, serve: ['hooks', 'metrics'] }, main], ['left-hook', 'kept-hook']);
+    const agent = startAgent(t, { folder: home, vault, config: both });
+    const ask = (socket: string, path: string, method = 'GET') => askSocket(socket, path, { method });
+    await waitFor('the listeners', () => ask(left, '/metrics').catch(() => undefined));
+    await waitFor('the listeners', () => ask(main.unix, '/metrics').catch(() => undefined));
+    rmSync(left);
+    await waitFor('the socket again', () => ask(left, '/metrics').catch(() => undefined), 20_000);
+    for (const name of ['left-hook', 'kept-hook', 'no-such-hook']) await ask(left, `/hooks/${name}`, 'POST');
+    const before = (await ask(main.unix, '/metrics')).text;
+    for (const what of [
+      /latchkey_hook_messages_total\{hook="left-hook",outcome="\w+"\} 1/,
+      /latchkey_hook_messages_total\{hook="unknown",outcome="\w+"\} 1/,
+      /latchkey_file_drifts_total\{destination="[^"]*left\.sock",what="deleted"\} 1/,
+      /latchkey_connections\{listener="listeners\[0\]"\} 0/,
+      /latchkey_connections\{listener="listeners\[1\]"\} 1/,
+    ])
+      t.match(before, what);
+    // Two reloads between two looks: one that came and went is forgotten too.
+    const config = JSON.parse(readFileSync(agent.configPath, 'utf8'));
+    const reload = async (next: object) => {
+      writeFileSync(agent.configPath, JSON.stringify({ ...config, ...next }));
+      t.equal((await ask(main.unix, '/reload', 'POST')).status, 200);
+    };
+    await reload(configOf([{ unix: left, serve: ['hooks'] }, main], ['brief-hook', 'kept-hook']));
+    await ask(left, '/hooks/brief-hook', 'POST');
+    await reload(configOf([main], ['kept-hook']));
+    const { text } = await ask(main.unix, '/metrics');
+    t.notMatch(text, /left-hook|brief-hook|left\.sock|listeners\[1\]/);
+    t.match(text, /latchkey_hook_messages_total\{hook="kept-hook",outcome="\w+"\} 1/);
+    t.match(text, /latchkey_hook_messages_total\{hook="unknown",outcome="\w+"\} 1/);
+    t.match(text, /latchkey_connections\{listener="listeners\[0\]"\} 1/, 'the one that has this place now');
+  },
+);

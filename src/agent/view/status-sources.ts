@@ -19,6 +19,10 @@ export interface StatusSources {
   unwellFiles(): readonly FileTrouble[];
   processes(): readonly ProcessStatus[];
   listeners(): readonly ListenerStatus[];
+  /** Files that listeners keep in place: sockets and tokens. */
+  listenerPaths(): readonly string[];
+  /** Names of the config. */
+  hooks(): readonly string[];
   leases(): Iterable<{ key: string; state: string; expiresAt: number }>;
   lastValueEnd(entryKey: string): LastValueEnd | undefined;
   /** Upstreams whose login the next run cannot have. */

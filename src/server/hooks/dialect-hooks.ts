@@ -22,6 +22,8 @@ const mostAtOnce = 64;
 const mostOfSender = 8;
 const bodyMs = 10_000;
 const coarseMs = 1000;
+/** In metrics, of names that are no hook. */
+export const unknownHook = 'unknown';
 /** Of names that are no hook. */
 const common = { maxBodyBytes: 64 * 1024, requestsPerMinute: 120 };
 
@@ -43,7 +45,7 @@ export function createHooksDialect(context: ServerContext): DialectHandler {
   };
 
   function count(hook: HookConfig | undefined, outcome: Outcome): void {
-    metrics.hookEvents.with(hook?.name ?? 'unknown', outcome).inc();
+    metrics.hookEvents.with(hook?.name ?? unknownHook, outcome).inc();
   }
 
   function refuse(exchange: Exchange, hook: HookConfig | undefined, why: string): void {

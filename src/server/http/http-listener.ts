@@ -53,7 +53,6 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   const connections = new WeakMap<Socket, Connection>();
   const peerTable = createPeerTable(peers);
   const strangers = createStrangerRate(peers, clock);
-  const open = metrics.connections.with(options.config.place);
   const scope: ListenerScope = {
     config: options.config,
     hostRules: hostRulesOf(options.config),
@@ -109,7 +108,6 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
 
   /** Slow ones are looked for while there are any. */
   function noteConnections(): void {
-    open.set(shares.count);
     context.noteConnections();
     if (shares.count === 0) {
       clearInterval(checking);

@@ -59,7 +59,6 @@ export function createSystemdListener(options: SystemdListenerOptions): Listener
   const waiting = new Set<() => void>();
   let isClosing = false;
   let letGo = (): void => undefined;
-  const connections = metrics.connections.with(config.place);
   // The client half-closes at once; Node would close our side too before the answer is there.
   const server = createServer({ allowHalfOpen: true }, accept);
 
@@ -83,11 +82,9 @@ export function createSystemdListener(options: SystemdListenerOptions): Listener
       return;
     }
     sockets.add(socket);
-    connections.set(sockets.size);
     socket.once('close', () => {
       sockets.delete(socket);
       give?.();
-      connections.set(sockets.size);
     });
     socket.setTimeout(isFull ? lingerMs : idleTimeoutMs, () => socket.destroy());
     socket.resume();
