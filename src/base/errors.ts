@@ -41,8 +41,8 @@ export type ErrorCode =
 interface LatchkeyErrorOptions {
   /** What led to this error; its message is not repeated in ours. */
   cause?: unknown;
-  /** What the operator can do about it, as an imperative clause. */
-  remedy?: string;
+  /** What the operator can do about it, as an imperative clause; undefined: nothing that is known. */
+  remedy?: string | undefined;
 }
 
 /**

@@ -3,7 +3,7 @@ import { type ErrorCode, LatchkeyError } from './errors.ts';
 
 interface UpstreamErrorOptions {
   cause?: unknown;
-  remedy?: string;
+  remedy?: string | undefined;
   /** How long upstream asked to be left alone (Retry-After). */
   retryAfterMs?: number;
   /** The HTTP status, where there was an answer. */

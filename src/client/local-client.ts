@@ -82,7 +82,7 @@ function unreachable(socketPath: string, cause: unknown): LatchkeyError {
     `cannot reach the agent at ${socketPath}: ${code || String(cause)}`,
     {
       cause,
-      ...(remedy === undefined ? {} : { remedy }),
+      remedy,
     },
   );
 }

@@ -20,7 +20,7 @@ export class TemplateError extends LatchkeyError {
   readonly column: number;
 
   constructor(code: 'template_invalid' | 'template_failed', message: string, options: TemplateErrorOptions) {
-    super(code, clipped(message), options.remedy === undefined ? {} : { remedy: options.remedy });
+    super(code, clipped(message), { remedy: options.remedy });
     this.name = 'TemplateError';
     this.templateName = options.templateName;
     this.line = options.line;

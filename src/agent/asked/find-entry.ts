@@ -34,9 +34,7 @@ function unknown(word: string, names: Known['names'], all: readonly Entry[]): La
     ...names.all().map(({ config }) => config.name),
     ...all.map(({ reference }) => reference.path),
   ]);
-  return new LatchkeyError(
-    'not_found',
-    `no secret is named ${JSON.stringify(word)}`,
-    near === undefined ? {} : { remedy: `did you mean ${near}?` },
-  );
+  return new LatchkeyError('not_found', `no secret is named ${JSON.stringify(word)}`, {
+    remedy: near && `did you mean ${near}?`,
+  });
 }

@@ -39,7 +39,7 @@ export async function runMan(
       commands.map(({ name }) => name),
     );
     throw new LatchkeyError('not_found', `man: there is no command ${JSON.stringify(command)}`, {
-      ...(near === undefined ? {} : { remedy: `did you mean ${near}?` }),
+      remedy: near && `did you mean ${near}?`,
     });
   }
   printText(pageOf(found, commands));

@@ -63,6 +63,6 @@ export function toFileError(error: unknown, context: FileErrorContext): Latchkey
   return new LatchkeyError(
     'file_failed',
     `${context.place}: cannot ${context.verb} ${context.path}: ${what}${code === undefined ? '' : ` (${code})`}`,
-    { cause: error, ...(meaning === undefined ? {} : { remedy: meaning[1] }) },
+    { cause: error, remedy: meaning?.[1] },
   );
 }

@@ -169,6 +169,6 @@ function tryConnect(path: string): Promise<string> {
 function failed(place: string, what: string, remedy?: string, cause?: unknown): LatchkeyError {
   return new LatchkeyError('listener_failed', `${place}.unix: ${what}`, {
     cause,
-    ...(remedy === undefined ? {} : { remedy }),
+    remedy,
   });
 }

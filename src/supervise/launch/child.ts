@@ -208,12 +208,9 @@ function cannotStart({ words, env, workingDir }: ChildOptions, error: unknown): 
     EACCES: 'look at the modes of the program and of the folders above it',
     E2BIG: `${sizeFault(words, env) ?? 'the environment and the arguments are too long for the kernel'}; hand large values over in files`,
   };
-  const remedy = remedies[code];
-  return new LatchkeyError(
-    'process_failed',
-    `cannot start ${programAmong(words)} (${code})`,
-    remedy === undefined ? {} : { remedy },
-  );
+  return new LatchkeyError('process_failed', `cannot start ${programAmong(words)} (${code})`, {
+    remedy: remedies[code],
+  });
 }
 
 /** Behind what prepares its start, which nobody has written down. */

@@ -97,7 +97,7 @@ export class NoProgramError extends LatchkeyError {
   readonly isThere: boolean;
 
   constructor(message: string, isThere: boolean, remedy?: string) {
-    super('process_failed', message, remedy === undefined ? {} : { remedy });
+    super('process_failed', message, { remedy });
     this.name = 'NoProgramError';
     this.isThere = isThere;
   }

@@ -20,7 +20,7 @@ export async function readLoginFile(
   } catch (error) {
     throw new LatchkeyError('login_failed', `${what} cannot be read (${pathErrorText(error)})`, {
       cause: error,
-      ...(remedy === undefined ? {} : { remedy }),
+      remedy,
     });
   }
 }

@@ -94,7 +94,7 @@ async function headersOf(config: HttpUpstreamConfig): Promise<Record<string, str
     if (!(error instanceof LatchkeyError) || error.code === 'login_failed') throw error;
     throw new LatchkeyError('login_failed', error.message, {
       cause: error,
-      ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+      remedy: error.remedy,
     });
   }
 }

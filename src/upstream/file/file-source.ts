@@ -87,7 +87,7 @@ async function asUpstream<T>(reading: Promise<T>): Promise<T> {
     const { message, remedy } = error;
     throw new LatchkeyError('upstream_unavailable', message, {
       cause: error,
-      ...(remedy === undefined ? {} : { remedy }),
+      remedy,
     });
   }
 }

@@ -28,7 +28,7 @@ export async function loadSealKey(
     const { message, remedy } = error as LatchkeyError;
     throw new LatchkeyError('login_failed', `the key of the sealed file: ${message}`, {
       cause: error,
-      ...(remedy === undefined ? {} : { remedy }),
+      remedy,
     });
   }
   if (!config.isPassphrase) return await keyFromText(text, path);

@@ -30,7 +30,7 @@ const codes: Readonly<Record<AwayState, ErrorCode>> = {
 
 interface FailureOptions {
   cause?: unknown;
-  remedy?: string;
+  remedy?: string | undefined;
   retryAfterMs?: number;
   status?: number;
   answerHeaders?: Readonly<Record<string, string>>;

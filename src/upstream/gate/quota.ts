@@ -356,7 +356,7 @@ function heldBack(failure: UpstreamFailure, retryAfterMs: number): UpstreamFailu
   return new UpstreamFailure('rate_limited', message, {
     cause: failure.cause,
     retryAfterMs,
-    ...(remedy === undefined ? {} : { remedy }),
+    remedy,
     ...(status === undefined ? {} : { status }),
     answerHeaders: { ...answerHeaders, 'retry-after': seconds },
   });

@@ -68,5 +68,5 @@ export function wordIn(value: unknown): string {
 }
 
 export function loginFailed(message: string, remedy?: string): LatchkeyError {
-  return new LatchkeyError('login_failed', message, remedy === undefined ? {} : { remedy });
+  return new LatchkeyError('login_failed', message, { remedy });
 }
