@@ -18,7 +18,7 @@ import { shownVersion } from '../../store/secret-version.ts';
 import { requestIsOver } from '../http/api-error.ts';
 import type { DialectHandler } from '../http/dialect.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { decodeSegment, methodNotAllowed, readBody } from '../http/http-request.ts';
+import { methodNotAllowed, readBody, segmentOf } from '../http/http-request.ts';
 import type { ServerContext } from '../http/server-context.ts';
 import { askFrom, describedCallerFrom, numberOf } from './access-question.ts';
 import { holdersOf } from './holders.ts';
@@ -50,9 +50,7 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
   }
 
   function whoHas(exchange: Exchange): void {
-    const [name = '', version] = decodeSegment(exchange.path.slice(prefixOf(routes.whoHas).length)).split(
-      '@',
-    );
+    const [name = '', version] = segmentOf(exchange, routes.whoHas).split('@');
     exchange.concerns(name);
     const key = view.keyOf(name);
     const current = view.store.find(key)?.current;
@@ -69,7 +67,7 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
 
   function timeline(exchange: Exchange): void {
     const isOfAll = exchange.path === routes.timelines.path;
-    const name = isOfAll ? undefined : decodeSegment(exchange.path.slice(prefixOf(routes.timeline).length));
+    const name = isOfAll ? undefined : segmentOf(exchange, routes.timeline);
     if (name !== undefined) exchange.concerns(name);
     const asked = new URLSearchParams(exchange.query).get('last') ?? '20';
     if (!/^[1-9]\d{0,3}$/.test(asked))
@@ -89,7 +87,7 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
   }
 
   async function drill(exchange: Exchange): Promise<void> {
-    const name = decodeSegment(exchange.path.slice(prefixOf(routes.drill).length));
+    const name = segmentOf(exchange, routes.drill);
     exchange.concerns(name);
     const { kind = 'rotation', notify = false } = await jsonBody(exchange);
     if (kind !== 'rotation' && kind !== 'outage' && kind !== 'revocation') {
@@ -99,7 +97,7 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
   }
 
   async function rotate(exchange: Exchange): Promise<void> {
-    const name = decodeSegment(exchange.path.slice(prefixOf(routes.rotate).length));
+    const name = segmentOf(exchange, routes.rotate);
     exchange.concerns(name);
     const revokeNow = (await jsonBody(exchange))['revoke_now'] === true;
     const signal = patienceOf(exchange);
@@ -107,7 +105,7 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
   }
 
   async function logLevel(exchange: Exchange): Promise<void> {
-    const asked = decodeSegment(exchange.path.slice(prefixOf(routes.logLevel).length));
+    const asked = segmentOf(exchange, routes.logLevel);
     const level = logLevels.find((one) => one === asked && one !== 'silent');
     if (level === undefined && asked !== 'config')
       throw new LatchkeyError('usage', 'the level: expected debug, info, warn, error or config');

@@ -1,5 +1,6 @@
 // What the dialects ask of a request before they answer it: its method, a segment of its path, its body.
 
+import { prefixOf, type Route } from '../../api/routes.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { apiError } from './api-error.ts';
 import type { Exchange } from './exchange.ts';
@@ -8,6 +9,11 @@ import type { Exchange } from './exchange.ts';
 export function methodNotAllowed(exchange: Exchange, allowed: string): void {
   const message = `expected ${allowed.replaceAll(', ', ' or ')}, got ${exchange.method}`;
   exchange.failWith(apiError('method_not_allowed', message), ['Allow', allowed]);
+}
+
+/** What stands at the end of a path of this route, percent-decoded. Throws as `decodeSegment`. */
+export function segmentOf({ path }: Exchange, route: Route): string {
+  return decodeSegment(path.slice(prefixOf(route).length));
 }
 
 /** Percent-decoded. Throws `usage` where a percent sign begins no escape. */

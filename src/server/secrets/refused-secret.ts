@@ -1,12 +1,12 @@
 // `POST /refused/NAME`: a caller was refused with the secret that it got, so upstream is asked now and not at the next
 // poll. For whoever may read it; asked no more often than such a caller could gain by.
 
-import { prefixOf, routes } from '../../api/routes.ts';
+import { routes } from '../../api/routes.ts';
 import type { RefusedAnswer } from '../../api/secrets.ts';
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { shownVersion } from '../../store/secret-version.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { decodeSegment, methodNotAllowed } from '../http/http-request.ts';
+import { methodNotAllowed, segmentOf } from '../http/http-request.ts';
 import type { ServerContext } from '../http/server-context.ts';
 
 /** Of one secret, whoever asks. */
@@ -19,7 +19,7 @@ export function createRefusedSecrets({ view, clock }: ServerContext): (exchange:
   const askedAt = new BoundedMap<string, number>(mostRemembered);
 
   return async (exchange) => {
-    const name = view.names.nameOf(decodeSegment(exchange.path.slice(prefixOf(routes.refused).length)));
+    const name = view.names.nameOf(segmentOf(exchange, routes.refused));
     if (!exchange.permitsSecret(name)) {
       exchange.deny();
       return;
