@@ -19,7 +19,8 @@ export type Holder =
   | { readonly kind: 'unknown' }
   | { readonly kind: 'open' };
 
-interface DeliveredVersion {
+export interface DeliveredVersion {
+  /** That it was asked by. */
   readonly name: string;
   readonly entryKey: string;
   /** The store's number, and the one that people see. */
@@ -33,15 +34,10 @@ interface VersionHolds {
   release(consumer: string, key?: string): void;
 }
 
-interface LedgerRecord {
+interface LedgerRecord extends DeliveredVersion {
   /** `caller:uid 1000, pid 41@8812`: the consumer's name in the store. */
   readonly consumer: string;
   readonly holder: Holder;
-  /** The name that it was asked by last. */
-  readonly name: string;
-  readonly entryKey: string;
-  readonly number: number;
-  readonly shownVersion: number;
   /** Wall time in milliseconds of the first delivery of this version, and of the last. */
   readonly since: number;
   readonly lastAt: number;

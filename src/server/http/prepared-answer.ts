@@ -1,13 +1,10 @@
 // What an exchange sends when it hands out a secret: bytes and headers that are made once a version, and what is recorded of them.
 
+import type { DeliveredVersion } from '../../audit/ledger.ts';
+
 /** What the answer hands out; for the audit line and the ledger. */
-export interface Delivery {
-  readonly name: string;
+export interface Delivery extends DeliveredVersion {
   readonly field?: string | undefined;
-  readonly entryKey: string;
-  /** The store's own number, and the one that people see. */
-  readonly number: number;
-  readonly shownVersion: number;
 }
 
 /** When an answer tells the right time: from the one wall time (ms) to before the other. */
