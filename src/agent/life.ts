@@ -1,11 +1,10 @@
 // How an agent ends by itself where its config says so: with the token handed on and every file written, with its main
 // process, or because a file cannot be made.
-import { constants } from 'node:os';
 import { LatchkeyError } from '../base/errors.ts';
 import { until } from '../base/time/until.ts';
 import type { LifeConfig } from '../config/resolved.ts';
 import type { FileStatus } from '../files/view/file-status.ts';
-import type { ProcessExit } from '../supervise/restart-policy.ts';
+import { exitCodeOf } from '../supervise/restart-policy.ts';
 import type { Agent } from './agent.ts';
 import type { Core } from './wire.ts';
 
@@ -45,13 +44,7 @@ async function untilEnded(core: Core, name: string, signal: AbortSignal): Promis
   await until(core.changes, () => ['exited', 'failed'].includes(statusOf()?.state ?? ''), signal);
   const { lastExit, message = 'cannot be started' } = statusOf() ?? {};
   if (lastExit === undefined) return new LatchkeyError('process_failed', `process ${name}: ${message}`);
-  return exitCodeOf(lastExit);
-}
-
-/** As shells have it. */
-function exitCodeOf(exit: ProcessExit): number {
-  if (exit.code !== null) return exit.code;
-  return exit.signal === null ? 1 : 128 + constants.signals[exit.signal];
+  return exitCodeOf(lastExit, 1);
 }
 
 /** A template that fails by itself is not made by waiting; what upstream has not given may come until the time is over. */

@@ -38,7 +38,6 @@ export interface ProcessRunOptions extends StartTools {
     /** Somebody asked for it; not any more once it was started since. */
     isRestart: boolean;
   };
-  readonly random: () => number;
   readonly runCommand: RunCommand;
   readonly observer?: ProcessObserver;
   readonly view: ProcessView;

@@ -1,4 +1,5 @@
 // Decides what happens after a process has ended by itself: start it again, when, or leave it.
+import { constants } from 'node:os';
 import { backoffDelayMs } from '../base/time/backoff.ts';
 import type { ProcessConfig } from '../config/resolved.ts';
 import type { BackgroundProcess } from './launch/find-background.ts';
@@ -40,6 +41,11 @@ export function decideRestart({ exit, ranMs, attempts, settings, random }: Resta
 
 export function isSuccess(exit: ProcessExit): boolean {
   return exit.code === 0;
+}
+
+/** As shells have it; `unknown` where neither is told. */
+export function exitCodeOf({ code, signal }: ProcessExit, unknown: number): number {
+  return code ?? (signal === null ? unknown : 128 + constants.signals[signal]);
 }
 
 /** `exit code 3`, `SIGSEGV` */

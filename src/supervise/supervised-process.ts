@@ -21,7 +21,6 @@ import { isSameRestart, isSameStart } from './same-start.ts';
 export interface SupervisedProcessOptions extends StartTools {
   readonly config: ProcessConfig;
   readonly source: EnvironmentSource;
-  readonly random: () => number;
   readonly runCommand: RunCommand;
   readonly observer?: ProcessObserver;
 }

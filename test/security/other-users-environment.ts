@@ -35,7 +35,7 @@ async function run(
   const child = await startProcess(
     processConfig({ user: user === false ? undefined : user, command }),
     new Map(Object.entries(variables).map(([name, value]) => [name, SecretValue.fromText(value)])),
-    { clock: createSystemClock(), logger, env: {}, valuesInUse: () => [] },
+    { clock: createSystemClock(), logger, env: {}, random: Math.random, valuesInUse: () => [] },
   );
   t.teardown(() => child.signalGroup('SIGKILL'));
   // The pipes of a program that has ended do not hold the process, and nothing else does here.

@@ -1,26 +1,18 @@
 // `latchkey run -- CMD`: one program in the foreground of the agent, with its signals passed on and its exit code passed back.
 import { closeSync, openSync } from 'node:fs';
-import { constants } from 'node:os';
-import type { SecretValue } from '../../base/secret-value.ts';
-import type { Surroundings } from '../../base/surroundings.ts';
 import type { Timer } from '../../base/time/clock.ts';
-import type { ProcessConfig } from '../../config/resolved.ts';
-import type { EnvironmentSource } from '../../content/environment-source.ts';
-import type { ProcessObserver } from '../process-status.ts';
-import type { ProcessExit } from '../restart-policy.ts';
-import { createSupervisedProcess, type SupervisedProcess } from '../supervised-process.ts';
+import { exitCodeOf, type ProcessExit } from '../restart-policy.ts';
+import {
+  createSupervisedProcess,
+  type SupervisedProcess,
+  type SupervisedProcessOptions,
+} from '../supervised-process.ts';
 import { createCommandRunner } from './command-runner.ts';
 import { isOther } from './launcher.ts';
-import type { StartTools } from './start-process.ts';
 
-export interface RunChildOptions extends Surroundings {
-  /** `restart` says whether it is started again; for a run as a shell does it, `never`. */
-  readonly config: ProcessConfig;
-  readonly source: EnvironmentSource;
-  readonly valuesInUse: () => readonly SecretValue[];
-  readonly observer?: ProcessObserver;
-  /** Where masked lines of `output: log` go; default: to the log. */
-  readonly writeLine?: NonNullable<StartTools['writeLine']>;
+/** `config.restart` says whether it is started again; for a run as a shell does it, `never`. */
+export interface RunChildOptions
+  extends Omit<SupervisedProcessOptions, 'runCommand' | 'stdin' | 'isLeader' | 'isForeground'> {
   /** How long the program may take after a TERM before its group is killed; undefined: as long as it likes. */
   readonly killAfterMs?: number | undefined;
 }
@@ -96,7 +88,8 @@ export function runChild(options: RunChildOptions): RunningChild {
       killTimer?.cancel();
       for (const signal of wanted) process.off(signal, passOn);
       for (const signal of ignored) process.off(signal, ignore);
-      return exitCodeOf(exit);
+      // 126: it could not be started.
+      return exitCodeOf(exit, 126);
     }),
   };
 }
@@ -109,10 +102,4 @@ function hasTerminal(): boolean {
   } catch {
     return false; // ENXIO: there is none
   }
-}
-
-/** As shells have it; 126 for a program that could not be started. */
-function exitCodeOf({ code, signal }: ProcessExit): number {
-  if (code !== null) return code;
-  return signal === null ? 126 : 128 + constants.signals[signal];
 }

@@ -1,10 +1,9 @@
 // From a process's config and its variables to a running child: who it runs as, its environment, where its output goes.
 
-import type { Logger } from '../../base/logger.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
+import type { Surroundings } from '../../base/surroundings.ts';
 import { findUser } from '../../base/system/accounts.ts';
 import { probeSetpriv } from '../../base/system/setpriv.ts';
-import type { Clock } from '../../base/time/clock.ts';
 import type { ProcessConfig } from '../../config/resolved.ts';
 import type { Variables } from '../../content/environment-source.ts';
 import { createLiveMask } from '../mask/output-mask.ts';
@@ -13,11 +12,7 @@ import { addVariables, baseEnvironment } from './environment.ts';
 import { findProgram, type Launch, planLaunch, resolveIdentity } from './launcher.ts';
 import { openTerminal, terminalsAmong } from './terminal.ts';
 
-export interface StartTools {
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** The agent's own environment. */
-  readonly env: Readonly<NodeJS.ProcessEnv>;
+export interface StartTools extends Surroundings {
   /** Values, beside the variables of the process, that must not be seen in output that goes to the log. */
   readonly valuesInUse: () => readonly SecretValue[];
   /** For a child in the foreground: it reads the agent's input. */
