@@ -5,21 +5,14 @@ import type { AwsSecretQuery } from '../../base/aws-secret-query.ts';
 import { describeError, errorCode, LatchkeyError } from '../../base/errors.ts';
 import { orAborted } from '../../base/time/aborted.ts';
 import { backoffDelayMs } from '../../base/time/backoff.ts';
-import { createSignalLinks } from '../../base/time/linked-signal.ts';
 import type { UpstreamConfig } from '../../config/upstreams/kinds.ts';
 import type { Reference } from '../../store/reference.ts';
 import type { LeaseRequests, RequestOptions } from '../../store/secret-reading.ts';
 import type { SecretAnswer, SecretVersion } from '../../store/secret-version.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
 import type { GateStatus } from '../gate/gate.ts';
-import type {
-  AwsSide,
-  LoginStatus,
-  SecretSource,
-  SourceListener,
-  SourceOptions,
-  SourceStatus,
-} from '../secret-source.ts';
+import type { AwsSide, LoginStatus, SecretSource, SourceOptions, SourceStatus } from '../secret-source.ts';
+import { createSourceLife } from '../source-life.ts';
 import type { SourceStateName } from '../source-state.ts';
 
 /** What a kind tells its source, whenever it happens. Synchronous. */
@@ -64,9 +57,7 @@ export function createKindSource<C extends UpstreamConfig>(
 ): SecretSource {
   const { config, clock, random } = options;
   const logger = options.logger.child({ upstream: config.name });
-  const listeners = new Set<SourceListener>();
-  const lifetime = new AbortController();
-  const link = createSignalLinks(lifetime.signal);
+  const life = createSourceLife(config.name);
   const connected = Promise.withResolvers<void>();
   // Nobody may be waiting when it closes.
   connected.promise.catch(() => undefined);
@@ -76,9 +67,7 @@ export function createKindSource<C extends UpstreamConfig>(
   let since = clock.wall();
   let limitedUntil: { at: number; failure: unknown } | undefined;
   const client = createClient({
-    changed(path) {
-      for (const listener of [...listeners]) listener.changedUpstream?.(path);
-    },
+    changed: life.tell.changedUpstream,
     state: noteState,
   });
 
@@ -98,7 +87,7 @@ export function createKindSource<C extends UpstreamConfig>(
   }
 
   function noteState(error?: unknown): void {
-    if (lifetime.signal.aborted) return;
+    if (life.signal.aborted) return;
     const next = error === undefined ? 'ready' : stateOf(error);
     if (next === state) return;
     if (error !== undefined) logger.warn({ event: 'upstream.away', state: next }, describeError(error));
@@ -110,15 +99,14 @@ export function createKindSource<C extends UpstreamConfig>(
     state = next;
     problem = error;
     since = clock.wall();
-    const now = status();
-    for (const listener of [...listeners]) listener.status?.(now);
+    life.tell.status(status());
   }
 
   async function connect(): Promise<void> {
     if (client.connect !== undefined) setState('logging_in', undefined);
-    for (let attempt = 1; !lifetime.signal.aborted; attempt += 1) {
+    for (let attempt = 1; !life.signal.aborted; attempt += 1) {
       try {
-        await client.connect?.(lifetime.signal);
+        await client.connect?.(life.signal);
         noteState();
         connected.resolve();
         client.watch?.();
@@ -128,7 +116,7 @@ export function createKindSource<C extends UpstreamConfig>(
         const waitMs = backoffDelayMs(attempt, connectBackoff, random);
         pause = new AbortController();
         // Closed, the loop ends; asked for, it goes on.
-        await clock.sleep(waitMs, AbortSignal.any([lifetime.signal, pause.signal])).catch(() => undefined);
+        await clock.sleep(waitMs, AbortSignal.any([life.signal, pause.signal])).catch(() => undefined);
       }
     }
   }
@@ -146,25 +134,22 @@ export function createKindSource<C extends UpstreamConfig>(
     if (isAboutAll(error)) noteState(error);
   }
 
-  async function ask<T>(request: RequestOptions, send: (request: RequestOptions) => Promise<T>): Promise<T> {
-    if (lifetime.signal.aborted) throw closed();
-    if (limitedUntil !== undefined && clock.now() < limitedUntil.at) throw limitedUntil.failure;
-    const linked = link(request.signal);
-    try {
-      const answer = await send({ ...request, signal: linked.signal });
-      noteOutcome();
-      return answer;
-    } catch (error) {
-      if (linked.signal.aborted)
-        throw new LatchkeyError('aborted', `the request to ${config.name} was given up`);
-      noteOutcome(error);
-      throw error;
-    } finally {
-      linked.release();
-    }
+  function ask<T>(request: RequestOptions, send: (request: RequestOptions) => Promise<T>): Promise<T> {
+    return life.during(request, async (sent) => {
+      if (limitedUntil !== undefined && clock.now() < limitedUntil.at) throw limitedUntil.failure;
+      try {
+        const answer = await send(sent);
+        noteOutcome();
+        return answer;
+      } catch (error) {
+        if (sent.signal.aborted)
+          throw new LatchkeyError('aborted', `the request to ${config.name} was given up`);
+        noteOutcome(error);
+        throw error;
+      }
+    });
   }
 
-  const closed = () => new LatchkeyError('aborted', `the upstream ${config.name} is closed`);
   const { isCurrent, leases, aws } = client;
   return {
     name: config.name,
@@ -172,10 +157,7 @@ export function createKindSource<C extends UpstreamConfig>(
     start: () => void connect(),
     status,
     tryAgain: () => pause.abort(),
-    listen(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
+    listen: life.listen,
     ready: (signal) => orAborted(connected.promise, signal),
     async read(reference, request) {
       if (reference.operation !== 'read') {
@@ -203,12 +185,12 @@ export function createKindSource<C extends UpstreamConfig>(
         }),
     canonicalKey: (reference) => keyOf(reference, canonicalPath(client, reference)),
     async retire() {
-      listeners.clear();
+      life.fallSilent();
     },
     async close() {
-      if (lifetime.signal.aborted) return;
-      lifetime.abort();
-      connected.reject(closed());
+      if (life.signal.aborted) return;
+      life.end();
+      connected.reject(life.closed());
       await client.close();
       setState('closed', undefined);
     },

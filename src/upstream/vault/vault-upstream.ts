@@ -1,15 +1,13 @@
 // Vault and OpenBao as an upstream: puts client, session, secrets and budget together, and tells how it is doing.
 
 import { isDeepStrictEqual } from 'node:util';
-import { LatchkeyError } from '../../base/errors.ts';
 import type { ForwardedAnswer, ForwardedRequest } from '../../base/forwarded.ts';
-import { createSignalLinks } from '../../base/time/linked-signal.ts';
-import type { RequestOptions } from '../../store/secret-reading.ts';
 import { createGate } from '../gate/gate.ts';
 import { createServerClock } from '../http/server-clock.ts';
 import { createTlsWatch } from '../http/tls-watch.ts';
 import { createTransport } from '../http/transport.ts';
-import type { SecretSource, SourceListener, SourceOptions } from '../secret-source.ts';
+import type { SecretSource, SourceOptions } from '../secret-source.ts';
+import { createSourceLife } from '../source-life.ts';
 import type { SourceStateName } from '../source-state.ts';
 import { loadAuthMethod } from './auth/load-method.ts';
 import { keepMemory, takeMemory } from './auth/login-memory.ts';
@@ -41,9 +39,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
   const logger = options.logger.child({ upstream: config.name });
   let settings = config;
   const memory = takeMemory(options.predecessor, config);
-  const listeners = new Set<SourceListener>();
-  const lifetime = new AbortController();
-  const link = createSignalLinks(lifetime.signal);
+  const life = createSourceLife(config.name);
   const transport = createTransport({
     tls: config.tls,
     proxy: config.proxy,
@@ -74,9 +70,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     logger,
     onChange: () => status.tell(),
   });
-  const origins = createLeaseOrigins((leaseIds, at) => {
-    for (const listener of [...listeners]) listener.leasesEnd?.(leaseIds, at);
-  });
+  const origins = createLeaseOrigins(life.tell.leasesEnd);
   const session = createSession({
     auth: config.auth,
     client,
@@ -108,16 +102,14 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
   const status = createVaultStatus({
     config,
     budget: () => settings.budget,
-    isClosed: () => lifetime.signal.aborted,
+    isClosed: () => life.signal.aborted,
     sinks: () => sinks.status(),
     gate,
     client,
     session,
     serverClock,
     clock,
-    tell(now) {
-      for (const listener of [...listeners]) listener.status?.(now);
-    },
+    tell: life.tell.status,
   });
   const authorised = createAuthorised(client, session);
   const secrets = createVaultSecrets({
@@ -142,9 +134,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     clock,
     random,
     logger,
-    onPath(path) {
-      for (const listener of [...listeners]) listener.changedUpstream?.(path);
-    },
+    onPath: life.tell.changedUpstream,
   });
   const makeSinks = (sinks: readonly SinkConfig[]) =>
     createTokenSinks({
@@ -166,28 +156,10 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     if (config.auth.method === 'cert') session.replace();
   }
 
-  function refuseWhenClosed(): void {
-    if (lifetime.signal.aborted) throw new LatchkeyError('aborted', `the upstream ${config.name} is closed`);
-  }
-
-  /** Requests end with the upstream, and with their own signal. */
-  async function bound<T>(
-    request: RequestOptions,
-    send: (request: RequestOptions) => Promise<T>,
-  ): Promise<T> {
-    refuseWhenClosed();
-    const linked = link(request.signal);
-    try {
-      return await send({ ...request, signal: linked.signal });
-    } finally {
-      linked.release();
-    }
-  }
-
   async function forward(request: ForwardedRequest): Promise<ForwardedAnswer> {
-    refuseWhenClosed();
+    life.mustGoOn();
     // Not released with the promise: the answer's body ends with the upstream too.
-    const signal = AbortSignal.any([request.signal, lifetime.signal]);
+    const signal = AbortSignal.any([request.signal, life.signal]);
     return await forwardTo({ ...request, signal }, { client, session, namespace: config.namespace });
   }
 
@@ -229,15 +201,12 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     },
     status: status.now,
     tryAgain: session.tryAgain,
-    listen(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
+    listen: life.listen,
     ready: session.ready,
-    read: (reference, request, known) => bound(request, (sent) => secrets.read(reference, sent, known)),
+    read: (reference, request, known) => life.during(request, (sent) => secrets.read(reference, sent, known)),
     canTell: secrets.canTell,
     isCurrent: (reference, version, request) =>
-      bound(request, (sent) => secrets.isCurrent(reference, version, sent)),
+      life.during(request, (sent) => secrets.isCurrent(reference, version, sent)),
     login: {
       handOn() {
         const token = session.ownToken();
@@ -252,8 +221,8 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     },
     leases: {
       renew: (leaseId, increment, request) =>
-        bound(request, (sent) => secrets.leases.renew(leaseId, increment, sent)),
-      revoke: (leaseId, request) => bound(request, (sent) => secrets.leases.revoke(leaseId, sent)),
+        life.during(request, (sent) => secrets.leases.renew(leaseId, increment, sent)),
+      revoke: (leaseId, request) => life.during(request, (sent) => secrets.leases.revoke(leaseId, sent)),
       issuerEndsAt(leaseId) {
         const expiresAt = origins.tokenOf(leaseId)?.life.expiresAt;
         return expiresAt === undefined ? undefined : clock.wall() + (expiresAt - clock.now());
@@ -262,7 +231,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     revocation: {
       whyLasting: secrets.revocation.whyLasting,
       revoke: (reference, answer, request) =>
-        bound(request, (sent) => secrets.revocation.revoke(reference, answer, sent)),
+        life.during(request, (sent) => secrets.revocation.revoke(reference, answer, sent)),
     },
     howToReplace: secrets.howToReplace,
     vault: {
@@ -270,7 +239,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       accessor: () => session.status().login.accessor,
       handedOn: () => sinks.written(),
       ownTokens: () => session.recentTokens(),
-      rights: (references, request) => bound(request, (sent) => rights(references, sent)),
+      rights: (references, request) => life.during(request, (sent) => rights(references, sent)),
       forward,
     },
     canonicalKey: secrets.canonicalKey,
@@ -289,8 +258,8 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       await sinks.close();
     },
     async close({ revokeToken, signal }) {
-      if (lifetime.signal.aborted) return;
-      lifetime.abort();
+      if (life.signal.aborted) return;
+      life.end();
       await events.turn(false);
       await sinks.close();
       // The programs that read it from a sink go on with it.
