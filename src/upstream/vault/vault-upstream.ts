@@ -4,7 +4,6 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ForwardedAnswer, ForwardedRequest } from '../../base/forwarded.ts';
 import { createGate } from '../gate/gate.ts';
 import { createServerClock } from '../http/server-clock.ts';
-import { createTlsWatch } from '../http/tls-watch.ts';
 import { createTransport } from '../http/transport.ts';
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
 import { createSourceLife } from '../source-life.ts';
@@ -23,6 +22,7 @@ import { createSession } from './session/session.ts';
 import { createTokenSinks } from './sinks/token-sinks.ts';
 import { createVaultClient } from './vault-client.ts';
 import { createVaultRights } from './vault-rights.ts';
+import { createVaultSettings } from './vault-settings.ts';
 import { createVaultStatus, type VaultStatus } from './vault-status.ts';
 
 const loginFailures: ReadonlySet<SourceStateName> = new Set(['login_failed', 'denied']);
@@ -37,7 +37,6 @@ type VaultSource = Omit<SecretSource, 'status'> &
 export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>): VaultSource {
   const { config, clock, random, env } = options;
   const logger = options.logger.child({ upstream: config.name });
-  let settings = config;
   const memory = takeMemory(options.predecessor, config);
   const life = createSourceLife(config.name);
   const transport = createTransport({
@@ -80,7 +79,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     random,
     logger,
     loadMethod: (onCredentials) =>
-      loadAuthMethod(config.auth, settings.tls, {
+      loadAuthMethod(config.auth, settings.now().tls, {
         memory,
         clock,
         logger,
@@ -96,14 +95,14 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       env,
     ),
     onChange: () => status.tell(),
-    onToken: (token) => sinks.write(token.value, token.grant.accessor),
+    onToken: (token) => settings.sinks().write(token.value, token.grant.accessor),
     onEnding: origins.end,
   });
   const status = createVaultStatus({
     config,
-    budget: () => settings.budget,
+    budget: () => settings.now().budget,
     isClosed: () => life.signal.aborted,
-    sinks: () => sinks.status(),
+    sinks: () => settings.sinks().status(),
     gate,
     client,
     session,
@@ -146,15 +145,9 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       logger,
       onChange: () => status.tell(),
     });
-  const makeTlsWatch = () => createTlsWatch({ config: settings, logger, onChange: tlsChanged });
-  let sinks = makeSinks(config.sinks);
-  let tlsWatch = makeTlsWatch();
-  let isStarted = false;
-
-  async function tlsChanged(): Promise<void> {
-    await transport.reload();
-    if (config.auth.method === 'cert') session.replace();
-  }
+  const settings = createVaultSettings({
+    ...{ config, logger, transport, gate, client, session, events, makeSinks },
+  });
 
   async function forward(request: ForwardedRequest): Promise<ForwardedAnswer> {
     life.mustGoOn();
@@ -163,41 +156,12 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     return await forwardTo({ ...request, signal }, { client, session, namespace: config.namespace });
   }
 
-  function update(next: VaultUpstreamConfig): void {
-    const before = settings;
-    settings = next;
-    client.addresses.replace(next.addresses);
-    gate.setLimits(next.budget, next);
-    if (!isDeepStrictEqual(before.tls, next.tls)) transport.setTls(next.tls);
-    if (!isDeepStrictEqual(before.proxy, next.proxy)) transport.setProxy(next.proxy);
-    transport.setLimits(next);
-    if (!isStarted) return;
-    void events.turn(hasEvents(next));
-    if (!isDeepStrictEqual(before.sinks, next.sinks)) replaceSinks();
-    if (isDeepStrictEqual([before.tls, before.addresses], [next.tls, next.addresses])) return;
-    tlsWatch.close();
-    tlsWatch = makeTlsWatch();
-    tlsWatch.start();
-    if (next.auth.method === 'cert' && !isDeepStrictEqual(before.tls, next.tls)) session.replace();
-  }
-
-  function replaceSinks(): void {
-    const before = sinks;
-    sinks = makeSinks(settings.sinks);
-    void before.close();
-    const [token] = session.recentTokens();
-    if (session.state() === 'ready' && token !== undefined)
-      sinks.write(token, session.status().login.accessor);
-  }
-
   const source: VaultSource = {
     name: config.name,
     kind: config.kind,
     start() {
-      tlsWatch.start();
       session.start();
-      isStarted = true;
-      void events.turn(hasEvents(settings));
+      settings.start();
     },
     status: status.now,
     tryAgain: session.tryAgain,
@@ -237,7 +201,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     vault: {
       namespace: () => config.namespace,
       accessor: () => session.status().login.accessor,
-      handedOn: () => sinks.written(),
+      handedOn: () => settings.sinks().written(),
       ownTokens: () => session.recentTokens(),
       rights: (references, request) => life.during(request, (sent) => rights(references, sent)),
       forward,
@@ -250,21 +214,23 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       return serverClock.takeSlept(since);
     },
     prepareUpdate(next) {
-      return next.kind === 'vault' && isSameLogin(next, settings) ? () => update(next) : undefined;
+      return next.kind === 'vault' && isSameLogin(next, settings.now())
+        ? () => settings.update(next)
+        : undefined;
     },
     async retire() {
       session.retire();
       await events.turn(false);
-      await sinks.close();
+      await settings.sinks().close();
     },
     async close({ revokeToken, signal }) {
       if (life.signal.aborted) return;
       life.end();
       await events.turn(false);
-      await sinks.close();
+      await settings.sinks().close();
       // The programs that read it from a sink go on with it.
-      await session.close({ revokeToken: revokeToken && settings.sinks.length === 0, signal });
-      tlsWatch.close();
+      await session.close({ revokeToken: revokeToken && settings.now().sinks.length === 0, signal });
+      settings.close();
       client.close();
       gate.close();
       await transport.close();
@@ -279,9 +245,4 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
 function isSameLogin(next: VaultUpstreamConfig, before: VaultUpstreamConfig): boolean {
   const isSameServer = next.addresses.some((address) => before.addresses.includes(address));
   return isSameServer && isDeepStrictEqual(next.auth, before.auth) && next.namespace === before.namespace;
-}
-
-/** Their connection does not go through a proxy. */
-function hasEvents({ events, proxy }: VaultUpstreamConfig): boolean {
-  return events && proxy === undefined;
 }
