@@ -53,8 +53,8 @@ const program = defineConfig({
     dir: 'dist',
     format: 'esm',
     cleanDir: true,
-    // Names stay as they are, for readable stack traces; comments and white space would only take memory.
-    minify: { compress: false, mangle: false, codegen: true },
+    // Functions and classes keep their names, for readable stack traces; other names, comments and white space would only take memory.
+    minify: { compress: false, mangle: { toplevel: true, keepNames: true }, codegen: true },
     banner: (chunk) => (chunk.isEntry ? shebang : ''),
     chunkFileNames: '[name]-[hash].js',
     codeSplitting: { groups },
