@@ -1,6 +1,6 @@
 // One obtained answer for a reference: what upstream gave and what is known of its life. Parsed only when used, and once.
 import { isUtf8 } from 'node:buffer';
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { SecretValue } from '../base/secret-value.ts';
 import {
   isJsonObject,
@@ -132,7 +132,7 @@ export function fieldBytes(fields: JsonObject, name: string): Buffer | undefined
 
 /** The digest for `SecretAnswer.dataDigest`; `ignored` names top-level fields of the data that are bookkeeping. */
 export function digestData(data: JsonValue, ignored: readonly string[] = []): string {
-  return createHash('sha256').update(canonical(data, ignored)).digest('base64');
+  return hash('sha256', canonical(data, ignored), 'base64');
 }
 
 function canonical(value: JsonValue, ignored: readonly string[] = []): string {

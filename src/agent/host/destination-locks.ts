@@ -1,12 +1,12 @@
 // One agent a destination: two that write the same file would undo each other's work for ever. A lock of one byte for each
 // destination, in one file of this user's, that goes with the process however it ends.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import fs from 'node:fs';
-import { basename, dirname, join } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
 import { holdFolderSync } from '../../base/paths/held-folder.ts';
 import { trusting } from '../../base/paths/path-trust.ts';
 import { standardStreamOf } from '../../base/paths/special-file.ts';
+import { pathIn, splitPath } from '../../base/paths/walk-path.ts';
 import { nothingPrepared, type Prepared } from '../../base/prepared.ts';
 import { lockRange } from '../../base/system/libc.ts';
 
@@ -80,15 +80,10 @@ function openIn(path: string): number {
 
 /** By what its folder really is, so that two spellings of one path are one. `folders`: those known. */
 function offsetOf(path: string, folders: Map<string, string>): bigint {
-  const folder = dirname(path);
+  const { folder, name } = splitPath(path);
   const real = folders.get(folder) ?? realPathOf(folder);
   folders.set(folder, real);
-  return (
-    createHash('sha256')
-      .update(join(real, basename(path)))
-      .digest()
-      .readBigUInt64LE() >> 2n
-  );
+  return hash('sha256', pathIn(real, name), 'buffer').readBigUInt64LE() >> 2n;
 }
 
 function realPathOf(folder: string): string {

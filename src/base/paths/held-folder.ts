@@ -1,7 +1,6 @@
 // Folders held by a descriptor: what is done to a name in one is done in this very folder, whatever becomes of its path.
 // Node's own calls take the names of `entry`; never let one of them follow a link there.
 import fs, { type Stats } from 'node:fs';
-import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { BoundedMap } from '../bounded-map.ts';
 import { errnoOf } from '../system/errno.ts';
@@ -10,6 +9,7 @@ import {
   entryFault,
   entryPath,
   type SystemCall,
+  splitPath,
   type Walk,
   type WalkedFolder,
   type WalkOptions,
@@ -99,10 +99,9 @@ function closeUnused(one: Shared, { fd }: WalkedFolder): void {
 
 /** The folder of a path that need not be there, links of it followed. */
 export async function holdEntry(path: string, options: WalkOptions): Promise<HeldEntry> {
-  const name = basename(path);
-  const isPlain = path.endsWith(`/${name}`) && name !== '.' && name !== '..';
-  if (isPlain) {
-    const folder = await holdFolder(dirname(path), options);
+  const { folder: place, name } = splitPath(path);
+  if (path.startsWith('/') && name !== '' && name !== '.' && name !== '..') {
+    const folder = await holdFolder(place, options);
     try {
       const existing = await lookAt(folder, name);
       if (!existing?.isSymbolicLink()) {

@@ -1,7 +1,7 @@
 // Names of files that are there for a moment only, and who made them: what a process that is gone has left is swept at the
 // next start, what one that lives has made is not touched.
 import { randomUUID } from 'node:crypto';
-import { basename, extname } from 'node:path';
+import { extname } from 'node:path';
 import { processStartTime } from '../system/process-identity.ts';
 
 export type LeftoverKind = 'staged' | 'previous' | 'journal';
@@ -16,7 +16,7 @@ export function leftoverName(kind: LeftoverKind, name: string): string {
   // The last part of one is all chance, and Node makes many at a time.
   const start = `.latchkey-${kind}-${ownStamp}-${randomUUID().slice(-12)}-`;
   const room = longestName - Buffer.byteLength(start);
-  const last = basename(name);
+  const last = name.slice(name.lastIndexOf('/') + 1);
   return start + (Buffer.byteLength(last) <= room ? last : extname(last).slice(0, 32));
 }
 

@@ -61,6 +61,17 @@ export function entryPath(fd: number, name: string): string {
   return `/proc/self/fd/${fd}/${name}`;
 }
 
+/** Of an absolute path that ends in a name: node:path, which minds all others, takes its time for each letter. */
+export function splitPath(path: string): { folder: string; name: string } {
+  const cut = path.lastIndexOf('/');
+  return { folder: path.slice(0, Math.max(1, cut)), name: path.slice(cut + 1) };
+}
+
+/** The path of one name in a folder. */
+export function pathIn(folder: string, name: string): string {
+  return folder.endsWith('/') ? `${folder}${name}` : `${folder}/${name}`;
+}
+
 /** To a folder. */
 export function* walkToFolder(path: string, options: WalkOptions): Walk<WalkedFolder> {
   const at = yield* begin(path, options);

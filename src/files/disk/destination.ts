@@ -2,11 +2,11 @@
 // folders, devices and sockets, and what strangers have a hand in. Looks only; writing is for stage and commit.
 import { type Stats, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type HeldFolder, holdEntry, holdFolder } from '../../base/paths/held-folder.ts';
 import { isLocalDevice } from '../../base/paths/local-device.ts';
 import { PathFault, type PathTrust, trusting } from '../../base/paths/path-trust.ts';
 import { specialFileFault } from '../../base/paths/special-file.ts';
+import { pathIn } from '../../base/paths/walk-path.ts';
 import { toFileError } from './file-error.ts';
 
 export interface Destination {
@@ -59,11 +59,12 @@ export async function atDestination<T>(
   try {
     const { folder, name, existing } = await holdEntry(wish.destination, options);
     try {
-      const special = existing && specialFileFault(join(folder.path, name), existing, wish.isPipe);
+      const path = pathIn(folder.path, name);
+      const special = existing && specialFileFault(path, existing, wish.isPipe);
       if (special !== undefined) throw special;
-      const { path, stats } = folder;
-      const identity = { dev: stats.dev, ino: stats.ino };
-      return await work({ path: join(path, name), folder: path, name, trust, identity, existing }, folder);
+      const { dev, ino } = folder.stats;
+      const identity = { dev, ino };
+      return await work({ path, folder: folder.path, name, trust, identity, existing }, folder);
     } finally {
       folder.release();
     }

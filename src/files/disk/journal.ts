@@ -10,6 +10,7 @@ import type { HeldFolder } from '../../base/paths/held-folder.ts';
 import { isLeftover, leftoverName } from '../../base/paths/leftover-name.ts';
 import { isMaster, trusting } from '../../base/paths/path-trust.ts';
 import { replaceFile } from '../../base/paths/replace-file.ts';
+import { splitPath } from '../../base/paths/walk-path.ts';
 import { errnoOf } from '../../base/system/errno.ts';
 import { copyInto } from './copy-file.ts';
 import { type FolderIdentity, inFolder } from './destination.ts';
@@ -76,11 +77,12 @@ export async function writeJournal(
  */
 export async function applyStep(step: CommitStep, mustBeThere = false): Promise<boolean> {
   const trust = trusting(step.owner);
-  return await inFolder({ folder: dirname(step.to), trust, identity: step.identity }, async (folder) => {
-    const to = { folder, name: basename(step.to) };
+  const { folder: place, name: toName } = splitPath(step.to);
+  return await inFolder({ folder: place, trust, identity: step.identity }, async (folder) => {
+    const to = { folder, name: toName };
     if (step.action === 'remove') return await removeIfThere(folder.entry(to.name));
     const { action } = step;
-    const name = basename(step.from);
+    const { folder: home, name } = splitPath(step.from);
     const apply = async (source: HeldFolder): Promise<boolean> => {
       const from = source.entry(name);
       if (!mustBeThere && !(await isThere(from))) return false;
@@ -91,8 +93,7 @@ export async function applyStep(step: CommitStep, mustBeThere = false): Promise<
       }
       return true;
     };
-    const home = dirname(step.from);
-    return await (home === dirname(step.to) ? apply(folder) : inFolder({ folder: home, trust }, apply));
+    return await (home === place ? apply(folder) : inFolder({ folder: home, trust }, apply));
   });
 }
 

@@ -4,7 +4,6 @@
 
 import fs, { constants, fstatSync } from 'node:fs';
 import { type FileHandle, open as openHandle } from 'node:fs/promises';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { WrittenPrint } from '../../base/paths/file-print.ts';
@@ -12,6 +11,7 @@ import { type HeldFolder, holdFolder } from '../../base/paths/held-folder.ts';
 import { leftoverName } from '../../base/paths/leftover-name.ts';
 import { closeThere, isLocalDevice, openThere } from '../../base/paths/local-device.ts';
 import { type PathTrust, trusting } from '../../base/paths/path-trust.ts';
+import { pathIn } from '../../base/paths/walk-path.ts';
 import { errnoOf } from '../../base/system/errno.ts';
 import { refuseBorrowed } from './copy-file.ts';
 import { atDestination, type Destination, type FolderIdentity, inFolder } from './destination.ts';
@@ -111,7 +111,7 @@ export function stageOutput(output: Output, options: StageOptions): Promise<Stag
       destination,
       target,
       home,
-      path: join(home.folder, home.name),
+      path: pathIn(home.folder, home.name),
       inPlace,
       backup,
       identity,

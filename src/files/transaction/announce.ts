@@ -20,27 +20,21 @@ export async function notifySets(runs: readonly SetRun[], tools: TransactionTool
 /** Asks every probe of the sets until it is well. */
 export async function settleSets(runs: readonly SetRun[], tools: TransactionTools): Promise<void> {
   const answers = new Map<string, Promise<void>>();
-  await Promise.all(
-    runs.map((run) =>
-      attempt(run, tools, async () => {
-        if (run.set.owesSettle) {
-          for (const probe of probesOf(run)) {
-            const key = probeKey(probe);
-            const answer = answers.get(key) ?? settle(probe, tools, tools.signal);
-            answers.set(key, answer);
-            await answer;
-          }
-        }
-        run.set.owesSettle = false;
-        return 'ok';
-      }),
-    ),
-  );
+  const ask = async (run: SetRun): Promise<'ok'> => {
+    for (const probe of probesOf(run)) {
+      const key = probeKey(probe);
+      const answer = answers.get(key) ?? settle(probe, tools, tools.signal);
+      answers.set(key, answer);
+      await answer;
+    }
+    run.set.owesSettle = false;
+    return 'ok';
+  };
+  await Promise.all(runs.map((run) => attempt(run, tools, () => (run.set.owesSettle ? ask(run) : 'ok'))));
 }
 
 /** Brings the old files back and tells their programs again. */
 export async function rollBackSets(runs: readonly SetRun[], tools: TransactionTools): Promise<void> {
-  if (runs.length === 0) return;
   const restored: SetRun[] = [];
   for (const run of runs) {
     try {

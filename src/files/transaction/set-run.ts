@@ -103,7 +103,8 @@ export function createRehearsal(set: FileSet): SetRun {
 /** Stage, check, commit, as far as it goes. */
 export async function prepareSet(run: SetRun, tools: TransactionTools): Promise<void> {
   if (run.step === 'stage') await attempt(run, tools, () => tools.diskLimit(() => stageSet(run, tools)));
-  if (run.step === 'check') await attempt(run, tools, () => checkSet(run, tools));
+  if (run.step === 'check')
+    await attempt(run, tools, () => (isChecked(run.set) ? checkSet(run, tools) : 'ok'));
   if (run.step === 'commit') await attempt(run, tools, () => tools.diskLimit(() => commitSet(run, tools)));
   if (run.step === 'failing') await Promise.all([...run.staged.values()].flat().map(discardStaged));
 }
@@ -112,13 +113,14 @@ export async function prepareSet(run: SetRun, tools: TransactionTools): Promise<
 export async function attempt(
   run: SetRun,
   tools: TransactionTools,
-  work: () => Promise<StepResult>,
+  work: () => StepResult | Promise<StepResult>,
 ): Promise<void> {
   const { step } = run;
   let result: StepResult = 'failed';
   try {
     tools.signal.throwIfAborted();
-    result = await work();
+    const done = work();
+    result = typeof done === 'string' ? done : await done;
   } catch (error) {
     run.failure = { step, error };
   }
@@ -254,9 +256,12 @@ async function openFifo(file: ManagedFile, output: Output, tools: TransactionToo
   return createFifoServer({ destination, clock, logger, onRestored });
 }
 
+function isChecked({ files }: FileSet): boolean {
+  return files.some(({ config }) => config.check !== undefined);
+}
+
 /** All checks of the set: those of files that stay as they are see the destination. */
 export async function checkSet(run: SetRun, tools: TransactionTools): Promise<StepResult> {
-  if (run.set.files.every(({ config }) => config.check === undefined)) return 'ok';
   const masks = masksOf(run.set, run.executions);
   const files = inOrder(run.set.files);
   const pairs: [string, string][] = files.map(({ config }, index) => [

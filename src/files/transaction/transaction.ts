@@ -32,17 +32,21 @@ export async function runTransaction(
 ): Promise<SetOutcome[]> {
   const runs = sets.map((set) => createRun(set, tools));
   await Promise.all(runs.map((run) => prepareSet(run, tools)));
-  await notifySets(at(runs, 'notify'), tools);
-  await settleSets(at(runs, 'settle'), tools);
-  await rollBackSets(at(runs, 'rollback'), tools);
+  for (const [step, work] of together) {
+    const reached = runs.filter((run) => run.step === step);
+    if (reached.length > 0) await work(reached, tools);
+  }
   const outcomes: SetOutcome[] = [];
   for (const run of runs) outcomes.push(await conclude(run, tools));
   return outcomes;
 }
 
-function at(runs: readonly SetRun[], step: SetRun['step']): SetRun[] {
-  return runs.filter((run) => run.step === step);
-}
+/** What all sets that have come so far do together, in order. */
+const together = [
+  ['notify', notifySets],
+  ['settle', settleSets],
+  ['rollback', rollBackSets],
+] as const;
 
 async function conclude(run: SetRun, tools: TransactionTools): Promise<SetOutcome> {
   const { set } = run;
