@@ -1,6 +1,7 @@
 // One user cannot take the connections of the others: floods as real other users, against callers with a rule and root.
 
-import { chmodSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -248,3 +249,28 @@ t.test(
     );
   },
 );
+
+const noPrlimit = spawnSync('prlimit', ['--version']).status !== 0 && 'needs prlimit(1)';
+
+t.test('who finds no room because few files may be open is told that', { skip: noPrlimit }, async (t) => {
+  const limitFiles = (soft: number | string) =>
+    execFileSync('prlimit', ['--pid', String(process.pid), `--nofile=${soft}:`]);
+  const before =
+    /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1] ?? 'unlimited';
+  limitFiles(200);
+  // The limit is read when the server is made.
+  const serving = await withServing(t, {}).finally(() => limitFiles(before));
+  const { socketPath } = serving;
+  const sockets = Array.from({ length: 50 }, () => connect(socketPath));
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  const answer = await waitFor('a refusal', async () => {
+    const { status, text } = await ask('/healthz', { socketPath });
+    return status === 503 ? text : undefined;
+  });
+  t.match(
+    answer,
+    /the agent serves at most 50 connections at once, for more its limit of open files must be raised/,
+  );
+});

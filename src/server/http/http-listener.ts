@@ -118,11 +118,13 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
 
   function refuse(socket: Socket, standing: Standing): void {
     metrics.connectionsRefused.with(scope.config.place).inc();
-    const most = scope.config.maxConnections;
-    const message =
-      standing === 'owner'
-        ? `this listener serves at most ${most} connections at once`
-        : `this listener serves at most ${most} connections at once, and you have your share of them`;
+    const { maxConnections } = scope.config;
+    const { most } = options.budget;
+    const limit =
+      most < maxConnections
+        ? `the agent serves at most ${most} connections at once, for more its limit of open files must be raised`
+        : `this listener serves at most ${maxConnections} connections at once`;
+    const message = standing === 'owner' ? limit : `${limit}, and you have your share of them`;
     // As AWS's own agent says it.
     const isAws = scope.config.serve.every((dialect) => dialect === 'aws');
     const status = isAws ? '429 Too Many Requests' : '503 Service Unavailable';
