@@ -22,7 +22,10 @@ interface CompilerOptions {
   readonly templates: TemplateConfig;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
-  /** What can never work with this config is an error at once, as who validates it wants: a run may not come by it. */
+  /**
+   * What can never work with this config is an error at once, as who validates it wants: a run may not come by it. Executed is
+   * then with secrets that are made up, and what lacks in those is no warning.
+   */
   readonly isStrict?: boolean;
   /** False: a plugin that is allowed is not run all the same (default true). */
   readonly runsPlugins?: boolean;
@@ -78,7 +81,8 @@ export function createTemplateCompiler(options: CompilerOptions): TemplateCompil
     return {
       execute(lookup) {
         const { warnings, ...execution } = execute(template, lookup, isMissingKeyError);
-        if (execution.missing.length === 0) for (const warning of warnings) tell(name, warning, told);
+        const isTrial = options.isStrict === true || execution.missing.length > 0;
+        if (!isTrial) for (const warning of warnings) tell(name, warning, told);
         return execution;
       },
     };

@@ -1,6 +1,6 @@
 // `latchkey agent --config agent.hcl`: files, modes, sinks, commands, pid file and exit codes, side by side with a real agent
 // where one is found, each against the same server.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,6 +8,7 @@ import t, { type Test } from 'tap';
 import { freePort } from '../../src/base/system/free-port.ts';
 import { startDevVault, type TestVault } from '../support/dev-vault.ts';
 import { findRealVault, noRealVault } from '../support/real-vault.ts';
+import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 interface Program {
@@ -24,6 +25,19 @@ const real = findRealVault();
 const programs: readonly Program[] =
   real === undefined ? [latchkey] : [latchkey, { name: 'real', command: [real, 'agent', '-config'] }];
 if (real === undefined) t.pass('side by side with a real agent', { skip: noRealVault });
+
+t.test('options and values in one word are read as theirs', async (t) => {
+  const folder = testFolder(t);
+  const missing = join(folder, 'missing.hcl');
+  const [main] = latchkey.command.slice(1);
+  for (const words of [[`-config=${missing}`], ['-ca-cert=/ca.pem', `-config=${missing}`]]) {
+    const { status, stderr } = spawnSync(process.execPath, [main ?? '', 'agent', ...words], {
+      encoding: 'utf8',
+    });
+    t.ok(stderr.startsWith(`latchkey: ${missing}: no such file;`), stderr);
+    t.equal(status, 1, words.join(' '));
+  }
+});
 
 interface Vault {
   readonly address: string;

@@ -33,6 +33,8 @@ export async function runAgentFrom(args: readonly string[]): Promise<number | un
 }
 
 function parsePlain(args: readonly string[]): AgentOptions | undefined {
+  // `-config=FILE` of Vault Agent is no `-c` with what comes after the letter.
+  if (args.some((word) => /^-c./.test(word))) return undefined;
   try {
     // `-c` is what AWS's agent calls it.
     const config = { type: 'string', multiple: true, short: 'c' } as const;

@@ -124,3 +124,22 @@ t.test('a call that no value can make right', async (t) => {
   }
   t.strictSame(await problemsOf('{{ with secret "a" }}{{ index .Data.x 3 }}{{ end }}'), [], 'a value may');
 });
+
+t.test('what made-up secrets lack is no warning, what is random is one', async (t) => {
+  const warningsOf = async (contents: string) => {
+    const warnings: string[] = [];
+    const text = `${upstream}files: [{ contents: '${contents}', destination: /x }]\n`;
+    const config = loadConfigText('/c.yaml', text, { env: {}, checks: 'text' });
+    const onWarning = (message: string) => void warnings.push(message);
+    t.strictSame(await validateParts(config, { isElsewhere: true, onWarning }), [], contents);
+    return warnings;
+  };
+  for (const contents of [
+    '{{ with secret "secret/data/a" }}{{ .Data.data.key }}{{ end }}',
+    '{{ with secret "secret/a" }}{{ .Data.key }}{{ .Data.data }}{{ end }}',
+    '{{ (secret "secret/a").Data.data.key }}',
+    '{{ range $k, $v := (secret "secret/a").Data }}{{ $v.x }}{{ end }}',
+  ])
+    t.strictSame(await warningsOf(contents), [], contents);
+  t.match(await warningsOf('{{ sprig_shuffle "abc" }}'), [/another result at each execution/]);
+});
