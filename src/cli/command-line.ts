@@ -37,9 +37,9 @@ function plain(args: readonly string[]): readonly string[] {
   return second === undefined ? ['--help'] : [second, ...more, '--help'];
 }
 
-/** What follows `--` of `run` is another program's: no parser may see it, and none can change it. */
+/** What follows `--` of `run` is another program's, and of `completion` not a command line yet: no parser may see it, and none can change it. */
 function divide(args: readonly string[]): { words: readonly string[]; rest: readonly string[] } {
-  const mark = args[0] === 'run' ? args.indexOf('--') : -1;
+  const mark = args[0] === 'run' || args[0] === 'completion' ? args.indexOf('--') : -1;
   return mark < 0 ? { words: args, rest: [] } : { words: args.slice(0, mark), rest: args.slice(mark + 1) };
 }
 

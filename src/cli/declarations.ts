@@ -23,8 +23,14 @@ export function declareCommands(define: Define): void {
   define(
     'completion <shell>',
     'print completions for a shell: source <(latchkey completion bash)',
-    (argv) => argv.positional('shell', { choices: ['bash', 'zsh', 'fish'] as const, demandOption: true }),
-    async (values) => (await import('./commands/completion.ts')).runCompletion(values.shell, declareCommands),
+    (argv) =>
+      argv.positional('shell', {
+        choices: ['bash', 'zsh', 'fish', 'names'] as const,
+        demandOption: true,
+        describe: 'names -- WORDS: names of the running agent for what is typed, as the others ask for them',
+      }),
+    async ({ shell }, words) =>
+      (await import('./commands/completion.ts')).runCompletion({ shell, words }, declareCommands),
   );
 }
 

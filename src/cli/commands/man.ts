@@ -6,7 +6,11 @@ import { holdFolderSync } from '../../base/paths/held-folder.ts';
 import { PathFault, pathErrorText, readingOnly } from '../../base/paths/path-trust.ts';
 import { nearest } from '../../base/text/nearest.ts';
 import { version } from '../../version.ts';
-import { type DescribedCommand, type DescribedOption, describeCommands } from '../describe-commands.ts';
+import {
+  type DescribedCommand,
+  type DescribedOption,
+  describeCommands,
+} from '../completion/describe-commands.ts';
 import { examples } from '../examples.ts';
 import type { Define } from '../option-groups.ts';
 import { printText, say } from '../output.ts';

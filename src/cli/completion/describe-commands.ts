@@ -1,6 +1,6 @@
 // The declarations of the commands as data, for what is made from them: completions and manual pages.
 import yargs, { type Argv } from 'yargs';
-import type { Define } from './option-groups.ts';
+import type { Define } from '../option-groups.ts';
 
 export interface DescribedOption {
   readonly name: string;
