@@ -3,6 +3,7 @@
 
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { Prepared } from '../base/prepared.ts';
+import type { RunCommand } from '../base/run-command.ts';
 import { untilAborted } from '../base/time/aborted.ts';
 import type { BackoffLimits } from '../base/time/backoff.ts';
 import { backoffDelayMs } from '../base/time/backoff.ts';
@@ -23,7 +24,7 @@ import { createQuietTime } from './quiet-time.ts';
 import { prepareFiles, type ReconcileResult } from './reconcile.ts';
 import { createLimit, type Limit } from './transaction/limit.ts';
 import { partitionBySharedKeys } from './transaction/partition-policy.ts';
-import type { NoteWritten, RenderObserver, RunCommand, SignalProcess } from './transaction/ports.ts';
+import type { NoteWritten, RenderObserver, SignalProcess } from './transaction/ports.ts';
 import { defaultRetryLimits, type RetryKind, retryKind } from './transaction/retry-policy.ts';
 import type { TransactionTools } from './transaction/set-run.ts';
 import { runTransaction, type SetOutcome } from './transaction/transaction.ts';

@@ -1,9 +1,10 @@
 // Finds out whether a program works: asks a URL or runs a command until it says yes or the time is over.
+
 import { request as httpRequest } from 'node:http';
+import type { RunCommand } from '../base/run-command.ts';
 import { nodeHttps } from '../base/system/node-tls.ts';
 import type { Clock } from '../base/time/clock.ts';
 import type { SettleConfig } from '../config/resolved.ts';
-import type { RunCommand } from './launch/command-runner.ts';
 
 export type Health = { readonly isHealthy: true } | { readonly isHealthy: false; readonly reason: string };
 

@@ -1,11 +1,12 @@
 // One run of a process: from the start of its program to its end, and what a rotation does to it in between (a signal, a
 // successor beside it, a stop). When and why it is run again is for supervised-process.ts.
+
 import { describeError, LatchkeyError } from '../base/errors.ts';
+import type { RunCommand } from '../base/run-command.ts';
 import { linkSignals } from '../base/time/linked-signal.ts';
 import type { ProcessConfig } from '../config/resolved.ts';
 import { type EnvironmentSource, isSameEnvironment, type Variables } from '../content/environment-source.ts';
 import type { Child } from './launch/child.ts';
-import type { RunCommand } from './launch/command-runner.ts';
 import type { StartTools } from './launch/start-process.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { ProcessObserver, StartReason } from './process-status.ts';

@@ -1,9 +1,9 @@
 // A child together with what it was started with and what is still to be done with it, and whether it is healthy.
+import type { RunCommand } from '../base/run-command.ts';
 import type { ProcessConfig } from '../config/resolved.ts';
 import type { Variables } from '../content/environment-source.ts';
 import { probeHealth } from './health-probe.ts';
 import type { Child } from './launch/child.ts';
-import type { RunCommand } from './launch/command-runner.ts';
 import { type StartTools, startProcess } from './launch/start-process.ts';
 import { describeExit } from './restart-policy.ts';
 

@@ -1,6 +1,8 @@
 // The life of one process: waits for its values, runs it, and runs it again by the restart policy or for new values. One
 // loop a process; whoever wants something of it changes the state and pokes the loop. A single run is process-run.ts.
+
 import { describeError, LatchkeyError } from '../base/errors.ts';
+import type { RunCommand } from '../base/run-command.ts';
 import type { ProcessConfig } from '../config/resolved.ts';
 import {
   describeMissing,
@@ -8,7 +10,6 @@ import {
   isSameEnvironment,
   type Variables,
 } from '../content/environment-source.ts';
-import type { RunCommand } from './launch/command-runner.ts';
 import type { BackgroundProcess } from './launch/find-background.ts';
 import type { StartTools } from './launch/start-process.ts';
 import { createMailbox } from './mailbox.ts';

@@ -1,9 +1,10 @@
 // A small runner of commands for tests of what runs them; the agent's own is in src/supervise.
+
 import { spawn } from 'node:child_process';
-import type { RunCommand } from '../../src/files/transaction/ports.ts';
+import type { RunCommand } from '../../src/base/run-command.ts';
 
 /** Ends the process group with KILL on timeout and abort. */
-export const runCommand: RunCommand = ({ command, timeoutMs, placeholders, signal, masks }) => {
+export const runCommand: RunCommand = ({ command, timeoutMs, placeholders = {}, signal, masks = [] }) => {
   const words = command.map((word) =>
     Object.entries(placeholders).reduce((text, [name, value]) => text.replaceAll(`{${name}}`, value), word),
   );
@@ -19,7 +20,7 @@ export const runCommand: RunCommand = ({ command, timeoutMs, placeholders, signa
       timedOut = true;
       kill();
     }, timeoutMs);
-    signal.addEventListener('abort', kill, { once: true });
+    signal?.addEventListener('abort', kill, { once: true });
     const note = (chunk: Buffer): void => {
       text += chunk.toString('utf8');
     };
@@ -28,7 +29,7 @@ export const runCommand: RunCommand = ({ command, timeoutMs, placeholders, signa
     child.on('error', reject);
     child.on('exit', (code, ended) => {
       clearTimeout(timer);
-      signal.removeEventListener('abort', kill);
+      signal?.removeEventListener('abort', kill);
       setImmediate(() => {
         const lines = text.split('\n').filter((line) => line.trim() !== '');
         const lastLine = masks.reduce(

@@ -1,10 +1,10 @@
 // Runs a check, notify or settle command and turns every way in which it can fail into one clear error.
 
 import { type ErrorCode, LatchkeyError } from '../../base/errors.ts';
+import type { CommandRequest, CommandResult, RunCommand } from '../../base/run-command.ts';
 import { formatDuration } from '../../base/time/duration.ts';
-import type { CommandRequest, CommandResult, RunCommand } from './ports.ts';
 
-export interface CheckedCommand extends CommandRequest {
+export interface CheckedCommand extends Required<CommandRequest> {
   /** `files[2].check` */
   readonly place: string;
   /** What a failure is called. */

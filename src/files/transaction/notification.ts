@@ -3,10 +3,11 @@
 
 import { LatchkeyError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { RunCommand } from '../../base/run-command.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import type { NotifyConfig } from '../../config/resolved.ts';
 import { runChecked } from './checked-command.ts';
-import type { RunCommand, SignalProcess } from './ports.ts';
+import type { SignalProcess } from './ports.ts';
 import { NotRunningError, signalByPidFile } from './signal-by-pid-file.ts';
 
 export interface Notification {

@@ -1,30 +1,8 @@
-// What rendering wants from other parts of the agent: running commands, signalling children, and somebody to tell. The
+// What rendering wants from other parts of the agent: signalling children, and somebody to tell. The
 // parts themselves live elsewhere; agent/wire.ts hands them in.
 import type { ErrorCode } from '../../base/errors.ts';
-import type { SecretValue } from '../../base/secret-value.ts';
 import type { SecretVersion } from '../../store/secret-version.ts';
 import type { Step, StepResult } from './transaction-policy.ts';
-
-export interface CommandRequest {
-  readonly command: readonly string[];
-  readonly timeoutMs: number;
-  /** `staged` for `{staged}` and so on, replaced in every argument. */
-  readonly placeholders: Readonly<Record<string, string>>;
-  readonly signal: AbortSignal;
-  /** Values that must not be seen in the output or in `lastLine`. */
-  readonly masks: readonly SecretValue[];
-}
-
-export interface CommandResult {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  /** The last line that is not empty of what the command printed, masked; empty when it printed nothing. */
-  readonly lastLine: string;
-  readonly timedOut: boolean;
-}
-
-/** Runs without a shell; the whole process group is ended on timeout and when `signal` is aborted. */
-export type RunCommand = (request: CommandRequest) => Promise<CommandResult>;
 
 /** Sends a signal to a supervised process by its name in the config, or restarts it; rejects when it does not run. */
 export type SignalProcess = (name: string, signal: NodeJS.Signals | 'restart') => Promise<void>;

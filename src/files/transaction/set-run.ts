@@ -5,6 +5,7 @@ import { LatchkeyError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { printOfWritten, type WrittenPrint } from '../../base/paths/file-print.ts';
 import { standardStreamOf } from '../../base/paths/special-file.ts';
+import type { RunCommand } from '../../base/run-command.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import { type Execution, type TemplateConsumer, valuesOf } from '../../content/template-consumer.ts';
@@ -26,7 +27,7 @@ import {
 import { outputsOf } from '../outputs-of.ts';
 import { runChecked } from './checked-command.ts';
 import type { Limit } from './limit.ts';
-import type { NoteWritten, RenderObserver, RunCommand, SignalProcess } from './ports.ts';
+import type { NoteWritten, RenderObserver, SignalProcess } from './ports.ts';
 import { SetStep } from './stepped-set.ts';
 import { nextStep, type Step, type StepResult } from './transaction-policy.ts';
 

@@ -2,12 +2,12 @@
 // end with 0, tried again until the time is up, because a program that reloads may be away for a moment.
 
 import { describeError, LatchkeyError } from '../../base/errors.ts';
+import type { RunCommand } from '../../base/run-command.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import { formatDuration } from '../../base/time/duration.ts';
 import type { SettleConfig } from '../../config/resolved.ts';
 import { runChecked } from './checked-command.ts';
-import type { RunCommand } from './ports.ts';
 
 export interface Probe {
   readonly config: SettleConfig;

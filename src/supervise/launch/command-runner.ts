@@ -3,32 +3,13 @@
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { type Logger, silentLogger } from '../../base/logger.ts';
+import type { CommandRequest, RunCommand } from '../../base/run-command.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import { type Clock, createSystemClock, type Timer } from '../../base/time/clock.ts';
 import { createLiveMask } from '../mask/output-mask.ts';
 import { type Child, startChild } from './child.ts';
 import { baseEnvironment } from './environment.ts';
 import { findProgram } from './launcher.ts';
-
-interface CommandRequest {
-  readonly command: readonly string[];
-  readonly timeoutMs: number;
-  /** `staged` for `{staged}` and so on, replaced in every argument. */
-  readonly placeholders?: Readonly<Record<string, string>>;
-  readonly signal?: AbortSignal;
-  /** Values that must not be seen in the output or in `lastLine`. */
-  readonly masks?: readonly SecretValue[];
-}
-
-interface CommandResult {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  /** The last line that is not empty of what the command printed, masked; empty when it printed nothing. */
-  readonly lastLine: string;
-  readonly timedOut: boolean;
-}
-
-export type RunCommand = (request: CommandRequest) => Promise<CommandResult>;
 
 interface CommandRunnerOptions {
   readonly logger?: Logger;
