@@ -207,7 +207,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       metricsPush.set(live.now().telemetry.otlp);
       live.watch();
       service.start();
-      stopTrimming = startMemoryTrim(clock, core.changes, serving.server.onConnections);
+      stopTrimming = startMemoryTrim(clock, core.changes, core.requests, serving.server.onConnections);
     },
     status: () => statusOf(sources),
     refresh,

@@ -63,12 +63,13 @@ export function observeProcesses(metrics: AgentMetrics): ProcessObserver {
 }
 
 /** Counts what the gate of an upstream sends, each request and login of it. */
-export function observeUpstream(name: string, metrics: AgentMetrics): GateObserver {
+export function observeUpstream(name: string, metrics: AgentMetrics, onRequest: () => void): GateObserver {
   const seconds = metrics.upstreamSeconds.with(name);
   return {
     requested(outcome, took) {
       metrics.upstreamRequests.with(name, outcome).inc();
       seconds.observe(took);
+      onRequest();
     },
     loggedIn: (outcome) => metrics.upstreamLogins.with(name, outcome).inc(),
   };

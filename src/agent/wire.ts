@@ -68,6 +68,8 @@ export interface Core {
   readonly metrics: AgentMetrics;
   /** Told of whatever readiness may hang on: secrets, files, processes, logins. */
   readonly changes: Changes;
+  /** Told of each request to an upstream, also where nothing came of it. */
+  readonly requests: Changes;
   /** Why the state file could not be written the last time. */
   stateFailure(): string | undefined;
 }
@@ -86,11 +88,12 @@ export function wireCore(
   const rules = createTemplateRules(config, surroundings, onTemplateWarning);
   const { resolve } = rules;
   const news = createChangePoint();
+  const requests = createChangePoint();
   const upstreams = createUpstreamTable({
     configs: config.upstreams,
     surroundings,
     listenerOf: listenersFor(() => engine, news.tell),
-    observerOf: (name) => observeUpstream(name, metrics),
+    observerOf: (name) => observeUpstream(name, metrics, requests.tell),
     isUsed: (upstream) => engine.isUsed(upstream),
     untilUnused: (upstream, signal) => engine.untilUnused(upstream, signal),
   });
@@ -174,6 +177,7 @@ export function wireCore(
     registry,
     metrics,
     changes: news.changes,
+    requests: requests.changes,
     stateFailure: () => memory?.stateFile.failure(),
   };
 }
