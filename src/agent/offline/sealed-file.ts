@@ -240,5 +240,7 @@ function formatOf(path: string): DocumentFormat {
 function userOf(name: string): { uid: number; gid: number } {
   const user = findUser(name);
   if (user !== undefined) return user;
-  throw new LatchkeyError('usage', `there is no user ${JSON.stringify(name)}`);
+  throw new LatchkeyError('usage', `--owner: there is no user ${JSON.stringify(name)} on this host`, {
+    remedy: 'name the user that the agent runs as, or leave it out where that is root',
+  });
 }
