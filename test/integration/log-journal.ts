@@ -222,12 +222,19 @@ t.test('a burst is all there, in its order, whatever room the journal has', need
 async function startSilentJournal(t: Test, code = '') {
   const folder = join(testFolder(t), 'journal');
   mkdirSync(folder);
-  const script = `import os, socket, sys, time
+  const script = `import array, fcntl, os, socket, sys, time
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 s.bind(sys.argv[1] + '/socket')
 while not os.path.exists(sys.argv[1] + '/read'): time.sleep(0.01)
 ${code}
-while True: print(s.recv(1 << 20).decode(), flush=True)`;
+while True:
+    data, control, _, _ = s.recvmsg(1 << 20, 64)
+    for _, _, held in control:
+        file = array.array('i', held)[0]
+        # F_GET_SEALS
+        data = b'SEALS=%d\\n' % fcntl.fcntl(file, 1034) + os.pread(file, 1 << 24, 0)
+        os.close(file)
+    print(data.decode(), flush=True)`;
   const child = spawn('python3', ['-c', script, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
   let read = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -286,24 +293,48 @@ t.test('what waits at the end goes to stderr, with its priority', needsPython, a
   t.equal(entries() + lines.length, 1000);
 });
 
-t.test(
-  'what the journal will not have as an entry goes to stderr, and all where it has no socket',
-  needsPython,
-  async (t) => {
-    const journal = await startSilentJournal(t);
-    journal.letRead();
-    const long = startLogger(
-      t,
-      journal.folder,
-      `logger.error({ error: 'x'.repeat(230_000) }, 'long'); logger.info({}, 'short');`,
-    );
-    t.equal(await long.exited, 0);
-    await waitFor('the short one', () => journal.read().includes('MESSAGE=short'));
-    t.match(long.stderr(), /^<3>long error=x{30000}/);
-    const empty = join(testFolder(t), 'empty');
-    mkdirSync(empty);
-    const none = startLogger(t, empty, `logger.debug({}, 'd'); logger.error({ code: 'odd' }, 'e');`);
-    t.equal(await none.exited, 0);
-    t.equal(none.stderr(), '<7>d\n<3>e code=odd\n');
-  },
-);
+const long = `logger.error({ error: 'x'.repeat(1_000_000) }, 'long'); logger.info({}, 'short');`;
+
+t.test('an entry that is too long for a message is whole all the same', needsJournal, async (t) => {
+  const journal = await startJournal(t);
+  const { exited, stderr } = startLogger(t, journal.folder, long);
+  t.equal(await exited, 0);
+  t.equal(stderr(), '');
+  await waitFor('the short one', () => journal.entries('SYSLOG_IDENTIFIER=latchkey').length === 2);
+  const [first, second] = journal.entries('SYSLOG_IDENTIFIER=latchkey');
+  t.match(first, { PRIORITY: '3', MESSAGE: /^long error=x{30000}/, _TRANSPORT: 'journal' });
+  t.equal(first?.['LATCHKEY_ERROR'], 'x'.repeat(1_000_000));
+  t.match(second, { MESSAGE: 'short' });
+});
+
+t.test('its file is sealed, none stays open, and it waits as others do', needsPython, async (t) => {
+  const journal = await startSilentJournal(t);
+  const { exited, stderr } = startLogger(
+    t,
+    journal.folder,
+    `const { readdirSync, writeFileSync } = await import('node:fs');
+    for (let round = 0; round < 20; round += 1) logger.info({ round }, 'before');
+    const before = readdirSync('/proc/self/fd').length;
+    ${long}
+    const waits = log.trouble();
+    writeFileSync(${JSON.stringify(join(journal.folder, 'read'))}, '');
+    while (log.trouble() !== undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+    logger.info({ waits, more: readdirSync('/proc/self/fd').length - before }, 'the end');`,
+  );
+  t.equal(await exited, 0);
+  t.equal(stderr(), '');
+  await waitFor('the last line', () => journal.read().includes('MESSAGE=the end'));
+  t.match(journal.read(), /^SEALS=15\nMESSAGE=long error=x{30000}/m);
+  t.match(journal.read(), /^LATCHKEY_ERROR=x{1000000}$/m);
+  t.ok(journal.read().indexOf('MESSAGE=long') < journal.read().indexOf('MESSAGE=short'));
+  t.match(journal.read(), /^LATCHKEY_WAITS=the journal takes no lines; \d+ wait, 0 are lost$/m);
+  t.match(journal.read(), /^LATCHKEY_MORE=0$/m);
+});
+
+t.test('where the journal has no socket all goes to stderr', needsPython, async (t) => {
+  const empty = join(testFolder(t), 'empty');
+  mkdirSync(empty);
+  const none = startLogger(t, empty, `logger.debug({}, 'd'); logger.error({ code: 'odd' }, 'e');`);
+  t.equal(await none.exited, 0);
+  t.equal(none.stderr(), '<7>d\n<3>e code=odd\n');
+});

@@ -9,7 +9,7 @@ import { type LogLine, lostLine, parseLogLine } from './log-line.ts';
 export interface JournalOptions {
   /** What `journalctl` shows of a line. */
   readonly messageOf: (line: LogLine, text: string) => string;
-  /** Takes what the journal will not have as an entry: one that is too long, or all where its socket is not there. */
+  /** Takes what the journal will not have as an entry: all where its socket is not there. */
   readonly otherwise: (message: string) => void;
 }
 
@@ -21,6 +21,8 @@ export interface Journal {
 
 const journalSocket = '/run/systemd/journal/socket';
 const mostWaiting = 256 * 1024;
+/** A long one, which is rare, counts as this: it must neither be lost nor take the room of all others. */
+const heaviest = 32 * 1024;
 const retryMs = 5;
 /** A journal that lives takes hundreds of entries meanwhile. */
 const longestHoldUpMs = 100;
@@ -53,7 +55,8 @@ export function createJournal(options: JournalOptions): Journal {
 
   /** False: later. */
   function send({ entry, priority, message }: Waiting): boolean {
-    const error = datagram.send(entry);
+    const tooLong = datagram.send(entry);
+    const error = tooLong === 'EMSGSIZE' ? datagram.sendInFile(entry) : tooLong;
     if (error === 'EAGAIN' || error === 'ENOBUFS') return false;
     // sd-daemon(3): the journal takes the number off the line.
     if (error !== undefined) otherwise(`<${priority}>${message}\n`);
@@ -63,7 +66,7 @@ export function createJournal(options: JournalOptions): Journal {
   function sendWaiting(): void {
     for (let [next] = waiting; next !== undefined && send(next); [next] = waiting) {
       waiting.shift();
-      waitingBytes -= next.entry.length;
+      waitingBytes -= weightOf(next);
       hangs = false;
     }
     if (waiting.length > 0 || lost === 0) return;
@@ -84,7 +87,7 @@ export function createJournal(options: JournalOptions): Journal {
   }
 
   function wait(one: Waiting): void {
-    const isFull = (): boolean => waitingBytes + one.entry.length > mostWaiting;
+    const isFull = (): boolean => waitingBytes + weightOf(one) > mostWaiting;
     if (isFull() && !hangs) {
       sendNow(longestHoldUpMs, () => !isFull());
       hangs = isFull();
@@ -93,7 +96,7 @@ export function createJournal(options: JournalOptions): Journal {
       lost += 1;
       return;
     }
-    waitingBytes += one.entry.length;
+    waitingBytes += weightOf(one);
     if (waiting.push(one) === 1) retry();
   }
 
@@ -130,6 +133,10 @@ export function createJournal(options: JournalOptions): Journal {
         ? undefined
         : `the journal takes no lines; ${waiting.length} wait, ${lost} are lost`,
   };
+}
+
+function weightOf({ entry }: Waiting): number {
+  return Math.min(entry.length, heaviest);
 }
 
 /** syslog(3). */

@@ -83,6 +83,31 @@ export const connect = bind<[fd: number, address: Buffer, addressLength: number]
 export const sendto = bind<
   [fd: number, message: Buffer, length: number, flags: number, address: Buffer, addressLength: number]
 >('long sendto(int, const void *, size_t, int, const void *, uint)');
+let sendmsg: ((fd: number, message: object, flags: number) => number) | undefined;
+const [solSocket, scmRights] = [1, 1];
+/** CMSG_LEN of one descriptor: the header of 16 bytes, and 4. */
+const rightsLength = 20n;
+
+/** A message without bytes, which carries this descriptor (unix(7), SCM_RIGHTS). For 64-bit systems. */
+export function sendDescriptor(fd: number, carried: number, flags: number, address: Buffer): number {
+  if (sendmsg === undefined) {
+    const { koffi: types, library } = libc();
+    types.struct('msghdr', {
+      ...{ name: 'void *', nameLength: 'uint32_t', vector: 'void *', vectorLength: 'size_t' },
+      ...{ control: 'void *', controlLength: 'size_t', flags: 'int' },
+    });
+    sendmsg = library.func('long sendmsg(int, const msghdr *, int)');
+  }
+  const control = new BigUint64Array(3);
+  control[0] = rightsLength;
+  new Int32Array(control.buffer).set([solSocket, scmRights, carried], 2);
+  const message = {
+    ...{ name: address, nameLength: address.length, vector: null, vectorLength: 0 },
+    ...{ control, controlLength: control.byteLength, flags: 0 },
+  };
+  return sendmsg(fd, message, flags);
+}
+
 /** `length` holds the room, and afterwards what was filled. */
 export const getsockopt = bind<[fd: number, level: number, name: number, value: Buffer, length: number[]]>(
   'int getsockopt(int, int, int, void *, _Inout_ uint32_t *)',
