@@ -1,6 +1,7 @@
 // The one limit for all requests to an upstream: how many a second, how many at a time. Who goes next is shared out: those that
 // somebody waits for, the callers' own, the background; a flood of one kind delays the others and never stops them.
 
+import { onAborted } from '../../base/time/aborted.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import { tokensIn } from '../../base/time/token-bucket.ts';
 import type { Priority, Urgency } from '../../store/secret-reading.ts';
@@ -137,12 +138,10 @@ export function createBudget(options: BudgetOptions): Budget {
       if (release !== undefined) return Promise.resolve(release);
       return new Promise((resolve, reject) => {
         let isGranted = false;
-        let isWaiting = false;
+        let stopListening: readonly (() => void)[] = [];
         const leave = () => {
           queues[lane].delete(waiter);
-          if (!isWaiting) return;
-          signal.removeEventListener('abort', giveUp);
-          promoted?.removeEventListener('abort', promote);
+          for (const stop of stopListening) stop();
         };
         const waiter: Waiter = {
           charge,
@@ -164,9 +163,7 @@ export function createBudget(options: BudgetOptions): Budget {
         enter(lane, waiter);
         pump();
         if (isGranted) return;
-        isWaiting = true;
-        signal.addEventListener('abort', giveUp, { once: true });
-        promoted?.addEventListener('abort', promote, { once: true });
+        stopListening = [onAborted(signal, giveUp), ...(promoted ? [onAborted(promoted, promote)] : [])];
       });
     },
     setLimits(next) {

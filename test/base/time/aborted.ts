@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import t from 'tap';
-import { orAborted, untilAborted } from '../../../src/base/time/aborted.ts';
+import { onAborted, orAborted, untilAborted } from '../../../src/base/time/aborted.ts';
 
 t.test('settles as the promise does, and leaves nothing with the signal', async (t) => {
   const { signal } = new AbortController();
@@ -33,4 +33,30 @@ t.test('a wait for the end itself ends with it, and at once after it', async (t)
   await wait;
   await untilAborted(over.signal);
   t.pass('both are over');
+});
+
+t.test('thousands who listen to one signal are one listener of it', (t) => {
+  const over = new AbortController();
+  const told: number[] = [];
+  const stops = Array.from({ length: 5000 }, (_, index) => onAborted(over.signal, () => told.push(index)));
+  t.equal(getEventListeners(over.signal, 'abort').length, 1);
+  for (const stop of stops.slice(3)) {
+    stop();
+    stop();
+  }
+  onAborted(over.signal, () => stops[1]?.());
+  const twice = (): void => void told.push(-1);
+  const stopOne = onAborted(over.signal, twice);
+  onAborted(over.signal, twice);
+  stopOne();
+  over.abort();
+  t.strictSame(told, [0, 1, 2, -1], 'in the order in which they came');
+  for (const stop of stops) stop();
+  const other = new AbortController();
+  const stop = onAborted(other.signal, () => t.fail('it was let go of'));
+  onAborted(other.signal, () => stop())();
+  stop();
+  t.equal(getEventListeners(other.signal, 'abort').length, 0);
+  other.abort();
+  t.end();
 });
