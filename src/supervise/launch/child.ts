@@ -4,10 +4,10 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { LatchkeyError } from '../../base/errors.ts';
+import type { OutputMask } from '../../base/mask/output-mask.ts';
 import { errnoOf } from '../../base/system/errno.ts';
 import { processStartTime } from '../../base/system/process-identity.ts';
 import type { Clock } from '../../base/time/clock.ts';
-import type { OutputMask } from '../mask/output-mask.ts';
 import type { ProcessExit } from '../restart-policy.ts';
 import type { Environment } from './environment.ts';
 import { findBackground } from './find-background.ts';

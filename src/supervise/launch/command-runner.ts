@@ -3,10 +3,10 @@
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { type Logger, silentLogger } from '../../base/logger.ts';
+import { createLiveMask } from '../../base/mask/output-mask.ts';
 import type { CommandRequest, RunCommand } from '../../base/run-command.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import { type Clock, createSystemClock, type Timer } from '../../base/time/clock.ts';
-import { createLiveMask } from '../mask/output-mask.ts';
 import { type Child, startChild } from './child.ts';
 import { baseEnvironment } from './environment.ts';
 import { findProgram } from './launcher.ts';

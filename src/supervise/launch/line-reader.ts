@@ -1,5 +1,5 @@
 // Cuts what programs print into lines, with secrets masked across the borders of chunks.
-import type { OutputMask } from '../mask/output-mask.ts';
+import type { OutputMask } from '../../base/mask/output-mask.ts';
 
 export interface LineReader {
   push(chunk: Buffer): void;

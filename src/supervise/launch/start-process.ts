@@ -1,12 +1,12 @@
 // From a process's config and its variables to a running child: who it runs as, its environment, where its output goes.
 
+import { createLiveMask } from '../../base/mask/output-mask.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import type { Surroundings } from '../../base/surroundings.ts';
 import { findUser } from '../../base/system/accounts.ts';
 import { probeSetpriv } from '../../base/system/setpriv.ts';
 import type { ProcessConfig } from '../../config/resolved.ts';
 import type { Variables } from '../../content/environment-source.ts';
-import { createLiveMask } from '../mask/output-mask.ts';
 import { type Child, type ChildOptions, startChild } from './child.ts';
 import { addVariables, baseEnvironment } from './environment.ts';
 import { findProgram, type Launch, planLaunch, resolveIdentity } from './launcher.ts';

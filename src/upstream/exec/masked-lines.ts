@@ -1,23 +1,26 @@
-// What a program said on its standard error, for the log: without any text that its answer holds.
+// What a program said on its standard error, for the log: without any text that its answer holds, however that is spelled.
+import { createOutputMask } from '../../base/mask/output-mask.ts';
+import { SecretValue } from '../../base/secret-value.ts';
 import { isJsonObject, JsonNumber, type JsonValue, parseJson } from '../../base/text/json.ts';
 import type { ProgramEnd } from './run-program.ts';
 
 const mostLines = 20;
 const longestLine = 500;
-/** Masking shorter ones would make the text unreadable and hide nothing. */
-const shortestValue = 4;
+/** More are the words of a whole text: to look for each in all its spellings would cost more than the lines are worth. */
+const mostValues = 2000;
 
 export function maskedLines({ stdout, stderr }: ProgramEnd): string[] {
-  if (stderr.length === 0) return [];
-  const values = valuesIn(stdout).sort((a, b) => b.length - a.length);
-  return stderr
+  const lines = stderr
     .toString('utf8')
     .split('\n')
     .filter((line) => line.trim() !== '')
-    .slice(0, mostLines)
-    .map((line) =>
-      values.reduce((text, value) => text.replaceAll(value, '[redacted]'), line).slice(0, longestLine),
-    );
+    .slice(0, mostLines);
+  if (lines.length === 0) return [];
+  const values = new Set(valuesIn(stdout));
+  if (values.size > mostValues)
+    return [`${lines.length} lines are not shown: the answer has too many words to take out of them`];
+  const mask = createOutputMask(Array.from(values, (value) => SecretValue.fromText(value)));
+  return lines.map((line) => mask.text(line).slice(0, longestLine));
 }
 
 function valuesIn(stdout: Buffer): string[] {
@@ -27,13 +30,10 @@ function valuesIn(stdout: Buffer): string[] {
     answer = parseJson(text);
   } catch {
     // No JSON: any word of it may be the secret.
-    return text.split(/\s+/).filter((word) => word.length >= shortestValue);
+    return text.split(/\s+/);
   }
-  const found = leaves(answer).filter((value) => value.length >= shortestValue);
   // Lines are looked at one by one, and a value may have several.
-  return [...new Set(found.flatMap((value) => [value, ...value.split('\n')]))].filter(
-    (value) => value.length >= shortestValue,
-  );
+  return leaves(answer).flatMap((value) => [value, ...value.split('\n')]);
 }
 
 function leaves(value: JsonValue): string[] {

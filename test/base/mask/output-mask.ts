@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
+import { createLiveMask, createOutputMask } from '../../../src/base/mask/output-mask.ts';
 import { SecretValue } from '../../../src/base/secret-value.ts';
 import { createLineReader } from '../../../src/supervise/launch/line-reader.ts';
-import { createLiveMask, createOutputMask } from '../../../src/supervise/mask/output-mask.ts';
 
 const maskOf = (...values: string[]) => createOutputMask(values.map((value) => SecretValue.fromText(value)));
 const secret = maskOf('hunter2-secret');

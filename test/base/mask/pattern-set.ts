@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
-import { createPatternSet } from '../../../src/supervise/mask/pattern-set.ts';
+import { createPatternSet } from '../../../src/base/mask/pattern-set.ts';
 
 function found(patterns: readonly string[], text: string): string[] {
   const places: string[] = [];

@@ -1,7 +1,7 @@
 // Takes secrets out of what programs print, however they spell them. The forms that are looked for are kept as bytes, not
 // as strings: a heap snapshot shows strings. Lines are cut in line-reader.ts.
 import { isUtf8 } from 'node:buffer';
-import type { SecretValue } from '../../base/secret-value.ts';
+import type { SecretValue } from '../secret-value.ts';
 import { base32Texts } from './base32-texts.ts';
 import { base64Texts } from './base64-texts.ts';
 import { numberLists } from './number-lists.ts';
