@@ -6,6 +6,7 @@ import type { LogSink } from '../base/logger.ts';
 import { createFileWatch } from '../base/paths/file-watch.ts';
 import type { Clock } from '../base/time/clock.ts';
 import { configFoldersOf, isConfigFileName, type LoadOptions, loadConfig } from '../config/load.ts';
+import { templateFault } from '../config/resolve/check-modes.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import { createLimit } from '../files/transaction/limit.ts';
 import type { DestinationLocks } from './host/destination-locks.ts';
@@ -112,7 +113,8 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
   }
 
   async function rereadTemplates(path: string): Promise<void> {
-    const destinations = await core.files.reloadTemplates(path);
+    const fault = config.areModesStrict ? templateFault(path) : undefined;
+    const destinations = await core.files.reloadTemplates(path, fault);
     if (destinations.length > 0) logger.info({ destinations }, 'a template changed');
   }
 

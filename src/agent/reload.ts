@@ -45,6 +45,8 @@ const isShown: Readonly<Record<Section, boolean>> = {
   stateDir: true,
   life: true,
   sources: false,
+  // Asked again with each template that changes.
+  areModesStrict: false,
   warnings: false,
 };
 

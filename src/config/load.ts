@@ -122,9 +122,13 @@ function resolveSources(
     checkLinkedDestinations(config, merged, problems);
   }
   if (checks === 'host') checkAccounts(merged, problems);
-  const warnings = looksAtHost ? checkModes(config, merged, sources, env, problems) : [];
+  const modes = looksAtHost ? checkModes(config, merged, sources, env, problems) : undefined;
   if (!isTolerant) problems.throwIfAny();
-  return { ...config, warnings: [...problems.warnings, ...warnings] };
+  return {
+    ...config,
+    areModesStrict: modes?.areStrict ?? false,
+    warnings: [...problems.warnings, ...(modes?.warnings ?? [])],
+  };
 }
 
 /** A file that is being written is empty for a moment: taken for a config, it would end all that runs. */

@@ -19,6 +19,8 @@ export interface ResolvedConfig {
   readonly life: LifeConfig;
   /** The config files that this came from, for watching. */
   readonly sources: readonly string[];
+  /** What others can change is refused, also what is read again while the agent runs. */
+  readonly areModesStrict: boolean;
   /** What is worth knowing, or not as it should be and put up with (`strict_modes: false`), for the log. */
   readonly warnings: readonly string[];
 }

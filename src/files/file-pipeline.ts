@@ -78,8 +78,11 @@ export interface FilePipeline {
   prepare(files: readonly FileConfig[], options?: PrepareOptions): Promise<Prepared<ReconcileResult>>;
   /** Looks at every destination, or at those that use one of `keys`: what others changed or deleted is put right, or told. */
   verify(keys?: readonly string[]): Promise<void>;
-  /** Reads the templates again, or the one at `path`; tells the destinations of those that have another text. */
-  reloadTemplates(path?: string): Promise<string[]>;
+  /**
+   * Reads the template at `path` again; tells the destinations of those that have another text. `fault`: why it is not to be
+   * used, which is told as if it could not be read.
+   */
+  reloadTemplates(path: string, fault?: string): Promise<string[]>;
   /** The files of templates, for watching. */
   templatePaths(): string[];
   /** Starts if need be, and resolves when every file is current, has failed, or waits for what is known not to come. */

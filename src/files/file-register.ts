@@ -1,6 +1,6 @@
 // Which files there are, in which sets, and the consumer of each one's template. Knows nothing of time.
 
-import { describeError } from '../base/errors.ts';
+import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Clock } from '../base/time/clock.ts';
 import type { FileConfig } from '../config/resolved.ts';
@@ -33,8 +33,11 @@ export interface FileRegister {
   load(file: ManagedFile): Promise<TemplateConsumer>;
   /** After a crash: the programs of this destination were not told; `journals` are removed when they are. */
   owe(destination: string, journals: readonly string[]): void;
-  /** Reads the templates again, or the one at `path`; tells the destinations of those that have another text. */
-  reloadTemplates(path?: string): Promise<string[]>;
+  /**
+   * Reads the template at `path` again; tells the destinations of those that have another text. `fault`: why it is not to be
+   * used, which is told as if it could not be read.
+   */
+  reloadTemplates(path: string, fault?: string): Promise<string[]>;
   templatePaths(): string[];
   add(config: FileConfig, order: number, template: LoadedTemplate): ManagedFile;
   /** Takes another config over, without letting go of what the file uses. */
@@ -131,8 +134,10 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
   }
 
   /** Whether it has another text than before. */
-  async function reload(file: ManagedFile): Promise<boolean> {
+  async function reload(file: ManagedFile, fault: string | undefined): Promise<boolean> {
     try {
+      if (fault !== undefined)
+        throw new LatchkeyError('template_invalid', `${file.config.place}.template: ${fault}`);
       const template = await loadTemplate(file.config, compile);
       file.templateProblem = undefined;
       if (file.consumer !== undefined && file.templateText?.equals(template.text) === true) return false;
@@ -178,12 +183,12 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
       set.notifiesFirst = true;
       for (const path of journals) set.journals.add(path);
     },
-    async reloadTemplates(path) {
+    async reloadTemplates(path, fault) {
       const changed: string[] = [];
       for (const file of files.values()) {
         const { source, destination } = file.config;
-        const isMeant = source.kind === 'file' && (path === undefined || source.path === path);
-        if (isMeant && (await reload(file))) changed.push(destination);
+        const isMeant = source.kind === 'file' && source.path === path;
+        if (isMeant && (await reload(file, fault))) changed.push(destination);
       }
       return changed;
     },

@@ -1,6 +1,14 @@
 // What others can write decides nothing: config, templates, programs, credentials, state and the folders above them.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { findPathFault } from '../../src/base/paths/trusted-path.ts';
@@ -305,4 +313,34 @@ t.test('a running agent does not reload what a stranger wrote', async (t) => {
   t.equal((await agent.ask('/readyz')).status, 200, 'it goes on as before');
   await agent.stop();
   t.throws(() => chmodSync(planted, 0o600), { code: 'ENOENT' }, 'the command has not run');
+});
+
+t.test('nor does it take over a template that a stranger can write', { skip: needsRoot }, async (t) => {
+  const folder = testFolder(t);
+  chmodSync(folder, 0o755);
+  const vault = await startDevVault(t);
+  const [template, destination] = [join(folder, 'a.ctmpl'), join(folder, 'out')];
+  writeFileSync(template, 'first', { mode: 0o644 });
+  const agent = startAgent(t, { folder, vault, config: { files: [{ template, destination }] } });
+  await agent.untilReady();
+  const says = (text: RegExp) =>
+    waitFor(String(text), async () => text.test((await agent.ask('/status')).text));
+  const holds = (text: string) => waitFor(text, () => readFileSync(destination, 'utf8') === text);
+  chmodSync(template, 0o666);
+  const asStranger = { uid: nobody, gid: nobody, encoding: 'utf8' } as const;
+  t.equal(spawnSync('sh', ['-c', 'echo planted > "$1"', 'sh', template], asStranger).status, 0);
+  await says(/template .*a\.ctmpl can be written by everybody \(mode 0666\); chmod o-w /);
+  t.equal(readFileSync(destination, 'utf8'), 'first', 'the one before is in force');
+  writeFileSync(template, 'second');
+  chmodSync(template, 0o644);
+  await holds('second');
+  t.pass('what is mended is taken');
+  mkdirSync(join(folder, 'theirs'));
+  const theirs = join(folder, 'theirs/b.ctmpl');
+  writeFileSync(theirs, 'planted');
+  chownSync(theirs, nobody, nobody);
+  symlinkSync(theirs, `${template}.new`);
+  renameSync(`${template}.new`, template);
+  await says(/template .*: .*b\.ctmpl belongs to uid \d+; chown root /);
+  t.equal(readFileSync(destination, 'utf8'), 'second');
 });

@@ -20,6 +20,12 @@ interface Trusted {
   readonly options?: TrustOptions;
 }
 
+export interface ModesFound {
+  /** Faults that the config puts up with. */
+  readonly warnings: readonly string[];
+  readonly areStrict: boolean;
+}
+
 /** Faults go to `problems`, or, where the config puts up with them, are returned for the log. */
 export function checkModes(
   config: ResolvedConfig,
@@ -27,7 +33,7 @@ export function checkModes(
   sources: readonly ConfigSource[],
   env: Environment,
   problems: Problems,
-): string[] {
+): ModesFound {
   const isTrustedGroup = createGroupTrust();
   const warnings = new Set<string>();
   const find = ({ path, options }: Trusted) => findPathFault(path, { isTrustedGroup, ...options });
@@ -56,10 +62,18 @@ export function checkModes(
     tell(place, fault, isSaidIn(source) ? hint : '');
   }
   for (const item of trustedPaths(config, merged, env)) tell(item.place, describe(item, find(item)));
-  return [...warnings];
+  return { warnings: [...warnings], areStrict: !isLenient };
 }
 
-function describe({ path, role }: Trusted, found: PathFault | undefined): string | undefined {
+/** Of a template that is read again while the agent runs; undefined: nobody else can change it. */
+export function templateFault(path: string): string | undefined {
+  return describe({ path, role: 'template' }, findPathFault(path, { isTrustedGroup: createGroupTrust() }));
+}
+
+function describe(
+  { path, role }: Pick<Trusted, 'path' | 'role'>,
+  found: PathFault | undefined,
+): string | undefined {
   if (found === undefined) return undefined;
   const what = found.path === path ? path : `${path}: ${found.path}`;
   return `${role} ${what} ${found.what}; ${found.remedy}`;

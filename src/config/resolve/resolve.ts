@@ -60,6 +60,7 @@ export function resolveConfig(
     stateDir: resolveStateDir(merged, context),
     life: resolveLife(merged, context),
     sources,
+    areModesStrict: false,
     warnings: [],
   };
   checkAliases(merged.secrets, problems);
