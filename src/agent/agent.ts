@@ -78,7 +78,10 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   await loadKinds(options.config.upstreams);
   const { env, log, hasState = true, obtainsUsedOnly = false } = options;
   const logger: Logger = log.logger;
-  const surroundings = systemSurroundings(logger, env);
+  const surroundings = {
+    ...systemSurroundings(logger, env),
+    faultOf: (path: string, role: string) => live.faultOf(path, role),
+  };
   const { clock } = surroundings;
   const startedAt = clock.wall();
   const state = hasState ? await claimStateFolder({ config: options.config, logger }) : noStateFolder;

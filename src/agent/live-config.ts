@@ -4,9 +4,10 @@ import { basename, dirname } from 'node:path';
 import { describeError } from '../base/errors.ts';
 import type { LogSink } from '../base/logger.ts';
 import { createFileWatch } from '../base/paths/file-watch.ts';
+import type { FaultOf } from '../base/surroundings.ts';
 import type { Clock } from '../base/time/clock.ts';
 import { configFoldersOf, isConfigFileName, type LoadOptions, loadConfig } from '../config/load.ts';
-import { templateFault } from '../config/resolve/check-modes.ts';
+import { trustFault } from '../config/resolve/check-modes.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import { createLimit } from '../files/transaction/limit.ts';
 import type { DestinationLocks } from './host/destination-locks.ts';
@@ -16,6 +17,8 @@ import type { Core, Serving } from './wire.ts';
 
 export interface LiveConfig {
   now(): ResolvedConfig;
+  /** Why others can change what is about to be read again, where the config does not put up with that. */
+  readonly faultOf: FaultOf;
   status: StatusSources['config'];
   /** Rejects and keeps the old one when anything in the new one is wrong. */
   reload(settings?: { reopenLogs?: boolean }): Promise<ReloadSummary>;
@@ -113,9 +116,12 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
   }
 
   async function rereadTemplates(path: string): Promise<void> {
-    const fault = config.areModesStrict ? templateFault(path) : undefined;
-    const destinations = await core.files.reloadTemplates(path, fault);
+    const destinations = await core.files.reloadTemplates(path, faultOf(path, 'template'));
     if (destinations.length > 0) logger.info({ destinations }, 'a template changed');
+  }
+
+  function faultOf(path: string, role: string): string | undefined {
+    return config.areModesStrict ? trustFault(path, role) : undefined;
   }
 
   /** A file that comes into a folder of config files belongs to the config. */
@@ -129,6 +135,7 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
 
   return {
     now: () => config,
+    faultOf,
     status: () => ({ sources: config.sources, ...loaded }),
     reload,
     watch,

@@ -9,7 +9,14 @@ export interface Surroundings {
   readonly logger: Logger;
   /** The agent's own environment. */
   readonly env: Readonly<NodeJS.ProcessEnv>;
+  /**
+   * Why others can change what is at the path, which is a `role` (`certificate`) and about to be read again: then it is not to
+   * be used. Absent: nobody asks.
+   */
+  readonly faultOf?: FaultOf | undefined;
 }
+
+export type FaultOf = (path: string, role: string) => string | undefined;
 
 /** Those of this host. */
 export function systemSurroundings(logger: Logger, env: Surroundings['env']): Surroundings {

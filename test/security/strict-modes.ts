@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
+  existsSync,
   mkdirSync,
   readFileSync,
   renameSync,
@@ -13,11 +14,14 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { findPathFault } from '../../src/base/paths/trusted-path.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { trustFault } from '../../src/config/resolve/check-modes.ts';
 import type { ResolvedConfig } from '../../src/config/resolved.ts';
+import { createTlsWatch } from '../../src/upstream/http/tls-watch.ts';
 import { startAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { needsRoot } from '../support/needs-root.ts';
 import { nobody } from '../support/other-user.ts';
+import { recordLogs } from '../support/record-logs.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -343,4 +347,73 @@ t.test('nor does it take over a template that a stranger can write', { skip: nee
   renameSync(`${template}.new`, template);
   await says(/template .*: .*b\.ctmpl belongs to uid \d+; chown root /);
   t.equal(readFileSync(destination, 'utf8'), 'second');
+});
+
+t.test('nor a token that a stranger can write', { skip: needsRoot }, async (t) => {
+  const folder = testFolder(t);
+  chmodSync(folder, 0o755);
+  const vault = await startDevVault(t);
+  const path = join(folder, 'token');
+  const tokens = [
+    await vault.createToken({}),
+    await vault.createToken({}),
+    await vault.createToken({}),
+  ] as const;
+  writeFileSync(path, tokens[0], { mode: 0o600 });
+  const auth = { method: 'token_file', path, min_backoff: '50ms', max_backoff: '100ms' };
+  const agent = startAgent(t, { folder, vault, upstream: { auth }, config: {} });
+  const accessorOf = async (token: string) => {
+    const headers = { 'x-vault-token': token };
+    const answer = await fetch(`${vault.address}/v1/auth/token/lookup-self`, { headers });
+    return ((await answer.json()) as { data: { accessor: string } }).data.accessor;
+  };
+  const uses = async (token: string) => {
+    const accessor = await accessorOf(token);
+    await waitFor('the login', () => existsSync(agent.logPath) && agent.log().includes(accessor));
+  };
+  await uses(tokens[0]);
+  writeFileSync(path, tokens[1]);
+  await uses(tokens[1]);
+  chmodSync(path, 0o606);
+  writeFileSync(path, tokens[2]);
+  await waitFor('the refusal', () =>
+    /credential .*token can be written by everybody \(mode 0606\); chmod o-w /.test(agent.log()),
+  );
+  t.notMatch(agent.log(), await accessorOf(tokens[2]));
+  chmodSync(path, 0o600);
+  await uses(tokens[2]);
+  t.pass('what is mended is taken');
+});
+
+t.test('nor certificates of an upstream', async (t) => {
+  const path = join(testFolder(t), 'ca.pem');
+  writeFileSync(path, 'one', { mode: 0o666 });
+  chmodSync(path, 0o666);
+  const tls = {
+    caFile: path,
+    caPath: undefined,
+    certFile: undefined,
+    keyFile: undefined,
+    serverName: undefined,
+  };
+  const logs = recordLogs();
+  let taken = 0;
+  const watch = createTlsWatch({
+    config: { tls: { ...tls, skipVerify: false } },
+    logger: logs.logger,
+    faultOf: trustFault,
+    onChange: async () => {
+      taken += 1;
+    },
+  });
+  t.teardown(watch.close);
+  watch.start();
+  await waitFor('the refusal', () => {
+    writeFileSync(path, `two ${Date.now()}`);
+    return /certificate .*ca\.pem can be written by everybody/.test(JSON.stringify(logs.lines));
+  });
+  t.equal(taken, 0);
+  chmodSync(path, 0o644);
+  await waitFor('it to be taken', () => taken > 0);
+  t.pass('what is mended is taken');
 });

@@ -65,9 +65,9 @@ export function checkModes(
   return { warnings: [...warnings], areStrict: !isLenient };
 }
 
-/** Of a template that is read again while the agent runs; undefined: nobody else can change it. */
-export function templateFault(path: string): string | undefined {
-  return describe({ path, role: 'template' }, findPathFault(path, { isTrustedGroup: createGroupTrust() }));
+/** Of what is read again while the agent runs; undefined: nobody else can change it. */
+export function trustFault(path: string, role: string): string | undefined {
+  return describe({ path, role }, findPathFault(path, { isTrustedGroup: createGroupTrust() }));
 }
 
 function describe(

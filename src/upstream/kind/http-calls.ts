@@ -41,11 +41,11 @@ export interface HttpCalls {
 }
 
 export function createHttpCalls(options: SourceOptions<ServerConfig>): HttpCalls {
-  const { config, clock, logger } = options;
+  const { config, clock, logger, faultOf } = options;
   const gate = createKindGate(options, config.budget);
   const { tls, proxy, timeoutMs, maxBodyBytes } = config;
   const transport = createTransport({ tls, proxy, timeoutMs, maxBodyBytes, clock });
-  const tlsWatch = createTlsWatch({ config, logger, onChange: transport.reload });
+  const tlsWatch = createTlsWatch({ config, logger, faultOf, onChange: transport.reload });
   tlsWatch.start();
 
   return {

@@ -35,7 +35,7 @@ type VaultSource = Omit<SecretSource, 'status'> &
 
 /** Nothing is connected before `start`. Whoever creates it closes it. */
 export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>): VaultSource {
-  const { config, clock, random, env } = options;
+  const { config, clock, random, env, faultOf } = options;
   const logger = options.logger.child({ upstream: config.name });
   const memory = takeMemory(options.predecessor, config);
   const life = createSourceLife(config.name);
@@ -80,10 +80,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     logger,
     loadMethod: (onCredentials) =>
       loadAuthMethod(config.auth, settings.now().tls, {
-        memory,
-        clock,
-        logger,
-        env,
+        ...{ memory, clock, logger, env, faultOf },
         mount: config.auth.mount,
         address: config.addresses[0] ?? '',
         onCredentials,
@@ -146,7 +143,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       onChange: () => status.tell(),
     });
   const settings = createVaultSettings({
-    ...{ config, logger, transport, gate, client, session, events, makeSinks },
+    ...{ config, logger, faultOf, transport, gate, client, session, events, makeSinks },
   });
 
   async function forward(request: ForwardedRequest): Promise<ForwardedAnswer> {

@@ -2,6 +2,7 @@
 
 import type { Logger } from '../../../base/logger.ts';
 import type { SecretValue } from '../../../base/secret-value.ts';
+import type { FaultOf } from '../../../base/surroundings.ts';
 import type { JsonObject } from '../../../base/text/json.ts';
 import type { Clock } from '../../../base/time/clock.ts';
 import type { VaultAnswer } from '../answer-policy.ts';
@@ -44,6 +45,7 @@ export interface AuthContext {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly env: Environment;
+  readonly faultOf?: FaultOf | undefined;
   /** Without `auth/`. */
   readonly mount: string;
   /** Of the upstream, the first that the config names: a signature may be over its name. */

@@ -1,5 +1,6 @@
 // Loads the one auth method that the config names, with the watch on its files; the others, and what they need, stay unloaded.
 
+import { LatchkeyError } from '../../../base/errors.ts';
 import { createFileWatch } from '../../../base/paths/file-watch.ts';
 import type { TlsConfig } from '../../../config/upstreams/server-config.ts';
 import type { AuthConfig } from '../config/vault-config.ts';
@@ -14,16 +15,25 @@ export async function loadAuthMethod(
   context: AuthContext,
 ): Promise<AuthMethod> {
   const method = await createMethod(config, tls, context);
-  if (method.files === undefined || method.files.length === 0) return method;
+  const { files = [] } = method;
+  if (files.length === 0) return method;
   const isReplacement = method.isReplacedOnChange ?? false;
   const watch = createFileWatch({
     logger: context.logger,
     quietMs: deliveryMs,
     onChange: () => context.onCredentials({ isReplacement }),
   });
-  await watch.set(method.files);
+  await watch.set(files);
   return {
     ...method,
+    async credentials(signal) {
+      // They were looked at when the config was read; a login may be years later.
+      for (const path of files) {
+        const fault = context.faultOf?.(path, 'credential');
+        if (fault !== undefined) throw new LatchkeyError('login_failed', fault);
+      }
+      return await method.credentials(signal);
+    },
     async close() {
       watch.close();
     },
