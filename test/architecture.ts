@@ -166,6 +166,7 @@ const ownTimers = [
   'base/log/log-repeats.ts',
   'base/paths/controlled-file.ts',
   'base/paths/file-watch.ts',
+  'base/paths/folder-watch.ts',
   'base/paths/held-folder.ts',
   'base/system/ask-socket.ts',
   'server/http/http-listener.ts',

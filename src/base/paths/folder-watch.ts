@@ -26,6 +26,11 @@ interface Watched {
 /** Kubernetes turns one link, `..data`, for all files of a volume. */
 const volumeLink = /^\.\./;
 
+/** What others do in a folder that is watched for a name on the way alone: more of it is not worth being woken for each. */
+const mostNoise = { events: 1000, inMs: 10_000 };
+/** How long such a folder is left alone then. */
+const leftAloneMs = 600_000;
+
 export function createFolderWatch({ onEvent, logger }: Options): FolderWatch {
   /** By folder, the names that are wanted of it. */
   let wanted = new Map<string, Set<string>>();
@@ -35,8 +40,13 @@ export function createFolderWatch({ onEvent, logger }: Options): FolderWatch {
   /** By watched folder, the missing ones that are waited for in it, and those on the way that may be replaced. */
   let awaited = new Map<string, Set<string>>();
   let hasFailed = false;
+  /** Folders that are watched for what stands on the way alone, each with what others have done there since. */
+  let above = new Map<string, { since: number; events: number }>();
+  /** Those in which others did too much. */
+  const leftAlone = new Set<string>();
 
   function onChange(folder: string, name: string | null): void {
+    if (name !== null && awaited.get(folder)?.has(name) !== true && isTooNoisy(folder)) leaveAlone(folder);
     const names = wanted.get(folder);
     // The folder itself has gone or moved, or the kernel does not tell what it was.
     const isItself = name === null || name === basename(folder);
@@ -46,6 +56,26 @@ export function createFolderWatch({ onEvent, logger }: Options): FolderWatch {
     if (names === undefined) return;
     if (name === null || volumeLink.test(name)) tellAll([folder]);
     if (name !== null && (names.has(name) || whole.has(folder))) onEvent(join(folder, name));
+  }
+
+  function isTooNoisy(folder: string): boolean {
+    const noise = above.get(folder);
+    if (noise === undefined) return false;
+    const now = performance.now();
+    if (now - noise.since > mostNoise.inMs) Object.assign(noise, { since: now, events: 0 });
+    noise.events += 1;
+    return noise.events > mostNoise.events;
+  }
+
+  function leaveAlone(folder: string): void {
+    logger.debug({ folder }, 'others write here all the time: what stands here is looked at now and then');
+    leftAlone.add(folder);
+    forget(folder);
+    setTimeout(() => {
+      leftAlone.delete(folder);
+      sync();
+      tellAll(wanted.keys());
+    }, leftAloneMs).unref();
   }
 
   function watchFolder(folder: string, identity: string, isAboveOnly: boolean): void {
@@ -88,14 +118,18 @@ export function createFolderWatch({ onEvent, logger }: Options): FolderWatch {
       needed.set(path, identity);
       if (missing !== undefined) isAwaited(path, missing);
     }
-    const above = new Map<string, string>();
+    const before = above;
+    above = new Map();
+    const alsoNeeded = new Map<string, string>();
     for (const { folder, name, identity } of namesOnTheWay(needed.keys())) {
       isAwaited(folder, name);
-      if (!needed.has(folder)) above.set(folder, identity);
+      if (needed.has(folder) || leftAlone.has(folder)) continue;
+      alsoNeeded.set(folder, identity);
+      above.set(folder, before.get(folder) ?? { since: performance.now(), events: 0 });
     }
     for (const [folder, { identity }] of open)
-      if ((needed.get(folder) ?? above.get(folder)) !== identity) forget(folder);
-    for (const [folder, identity] of [...needed, ...above]) {
+      if ((needed.get(folder) ?? alsoNeeded.get(folder)) !== identity) forget(folder);
+    for (const [folder, identity] of [...needed, ...alsoNeeded]) {
       if (open.has(folder)) continue;
       watchFolder(folder, identity, above.has(folder));
       other.add(folder);

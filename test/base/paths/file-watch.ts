@@ -2,8 +2,11 @@ import {
   appendFileSync,
   chmodSync,
   mkdirSync,
+  readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
@@ -146,3 +149,32 @@ t.test(
     }
   },
 );
+
+/** Whether this process is woken by what happens in the folder: the kernel lists the inodes that it watches. */
+function isWatched(folder: string): boolean {
+  const inode = `ino:${statSync(folder).ino.toString(16)} `;
+  return readdirSync('/proc/self/fdinfo').some((fd) => {
+    try {
+      return readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8').includes(inode);
+    } catch {
+      return false; // The one that lists them.
+    }
+  });
+}
+
+t.test('a folder on the way in which others write without end is left alone', async (t) => {
+  const above = t.testdir({ on: { deep: { a: '1' } } });
+  const folder = join(above, 'on', 'deep');
+  const expect = await watch(t, [join(folder, 'a')]);
+  t.ok(isWatched(join(above, 'on')));
+  await waitFor('the watch of the noisy folder ends', () => {
+    // Of one file the kernel tells but once until somebody has read it.
+    for (let line = 0; line < 100; line += 1) appendFileSync(join(above, 'on', `log${line % 2}`), 'a line\n');
+    return !isWatched(join(above, 'on'));
+  });
+  t.ok(isWatched(folder));
+  t.ok(isWatched(above), 'only that one');
+  await expect('the file itself is watched on', join(folder, 'a'), () =>
+    writeFileSync(join(folder, 'a'), '2'),
+  );
+});
