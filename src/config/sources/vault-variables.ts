@@ -5,7 +5,7 @@ import { goBoolean } from '../../base/text/go-boolean.ts';
 import type { Path } from '../problems.ts';
 import type { Draft } from './draft.ts';
 import { formatMs, parseSeconds } from './hcl/duration.ts';
-import type { Origin, Report } from './hcl/report.ts';
+import { type Origin, type Report, wholeFile } from './hcl/report.ts';
 
 export interface ClientVariables {
   readonly draft: Draft;
@@ -19,7 +19,7 @@ export interface ClientVariables {
 const defaultTimeoutMs = 60_000;
 
 export function variableOrigin(name: string): Origin {
-  return { file: `$${name}`, position: undefined, name: '' };
+  return wholeFile(`$${name}`);
 }
 
 /** Undefined where it is empty. A problem where it is neither true nor false. */

@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import type { DraftContext } from '../draft.ts';
 import { formatMs } from '../hcl/duration.ts';
-import type { Origin, Report } from '../hcl/report.ts';
+import { type Origin, type Report, wholeFile } from '../hcl/report.ts';
 import type { SaidAwsAgent } from './read-aws-agent.ts';
 
 const usual = {
@@ -24,7 +24,7 @@ const budget = { requests_per_second: 500, concurrency: 64 };
 
 export function draftAwsAgent(said: SaidAwsAgent, context: DraftContext): void {
   const { draft, file } = context;
-  const nowhere: Origin = { file, position: undefined, name: '' };
+  const nowhere = wholeFile(file);
   if (said.enabled?.value === false) {
     context.report.problem(
       said.enabled.origin,
@@ -84,7 +84,7 @@ function draftToken(
   set('token_file', usual.tokenFile, variables?.origin);
   report.note(
     'differs',
-    variables?.origin ?? { file, position: undefined, name: '' },
+    variables?.origin ?? wholeFile(file),
     `none of ${names.join(', ')} is set here: the agent writes a token to ${usual.tokenFile}; where one is set, say token_env: [${names.join(', ')}]`,
   );
 }

@@ -1,5 +1,6 @@
 // What consul-template and envconsul share, in the shape of latchkey.yaml: the vault and its token, the program that is run,
 // the log, the life.
+
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -8,35 +9,26 @@ import { goBoolean } from '../../../base/text/go-boolean.ts';
 import { compileNameFormat } from '../../name-format.ts';
 import type { DraftContext } from '../draft.ts';
 import { draftProxy } from '../draft-proxy.ts';
-import type { Said } from '../hcl/block.ts';
+import { type Said, unlessEmpty } from '../hcl/block.ts';
 import { formatMs } from '../hcl/duration.ts';
-import type { Origin, Report } from '../hcl/report.ts';
+import { type Origin, type Report, wholeFile } from '../hcl/report.ts';
 import { draftClientVariables, variableOrigin } from '../vault-variables.ts';
+import { draftRefresh } from './draft-template.ts';
 import type { SaidExec } from './read-template.ts';
 import type { SaidCommon, SaidSsl, SaidVaultClient } from './said-consul-template.ts';
 import { shellWords } from './shell-words.ts';
 
 const upstream = ['upstreams', 'vault'];
-const defaultStaticMs = 300_000;
 const kubernetesTokenPath = '/var/run/secrets/kubernetes.io/serviceaccount/token';
-
-export function nowhereIn({ file }: Pick<DraftContext, 'file'>): Origin {
-  return { file, position: undefined, name: '' };
-}
-
-/** Undefined where empty. */
-export function said(value: Said<string> | undefined): Said<string> | undefined {
-  return value?.value === '' ? undefined : value;
-}
 
 /** Without an address there is no vault to ask. */
 export function draftVaultClient(vault: SaidVaultClient | undefined, context: DraftContext): void {
   const { draft, env, folder } = context;
-  const origin = vault?.origin ?? nowhereIn(context);
-  const address = said(vault?.address)?.value ?? env['VAULT_ADDR'];
+  const origin = vault?.origin ?? wholeFile(context.file);
+  const address = unlessEmpty(vault?.address)?.value ?? env['VAULT_ADDR'];
   if (address === undefined || address === '' || vault?.enabled?.value === false) return;
   const set = (path: readonly string[], value: Said<string> | undefined, isPath = false) => {
-    const text = said(value)?.value;
+    const text = unlessEmpty(value)?.value;
     draft.set([...upstream, ...path], text && isPath ? resolve(folder, text) : text, value?.origin ?? origin);
   };
   draft.set([...upstream, 'kind'], 'vault', origin);
@@ -50,7 +42,7 @@ export function draftVaultClient(vault: SaidVaultClient | undefined, context: Dr
   set(['namespace'], vault?.namespace);
   const ssl = vault?.ssl;
   set(['tls', 'ca_file'], ssl?.caCert, true);
-  const authority = said(ssl?.caCert) === undefined ? said(ssl?.caBytes) : undefined;
+  const authority = unlessEmpty(ssl?.caCert) === undefined ? unlessEmpty(ssl?.caBytes) : undefined;
   if (authority !== undefined) {
     draft.keepAuthority(authority.value);
     context.report.note(
@@ -62,7 +54,7 @@ export function draftVaultClient(vault: SaidVaultClient | undefined, context: Dr
   set(['tls', 'ca_path'], ssl?.caPath, true);
   set(['tls', 'cert_file'], ssl?.cert, true);
   // A file that holds both is named once.
-  set(['tls', 'key_file'], said(ssl?.key) ?? ssl?.cert, true);
+  set(['tls', 'key_file'], unlessEmpty(ssl?.key) ?? ssl?.cert, true);
   set(['tls', 'server_name'], ssl?.serverName);
   const variable = (name: string) => env[name];
   draftClientVariables({ draft, report: context.report, path: upstream, variable });
@@ -78,9 +70,9 @@ function draftToken(vault: SaidVaultClient | undefined, context: DraftContext, o
   const set = (key: string, value: unknown, at: Origin = origin) =>
     draft.set([...upstream, 'auth', key], value, at);
   const isWrapped = vault?.unwrapToken?.value ?? goBoolean(env['VAULT_UNWRAP_TOKEN'] ?? '') === true;
-  const role = said(vault?.kubernetesRole)?.value ?? env['VAULT_K8S_AUTH_ROLE_NAME'];
-  const file = said(vault?.tokenFile);
-  const token = said(vault?.token);
+  const role = unlessEmpty(vault?.kubernetesRole)?.value ?? env['VAULT_K8S_AUTH_ROLE_NAME'];
+  const file = unlessEmpty(vault?.tokenFile);
+  const token = unlessEmpty(vault?.token);
   const own = join(homedir(), '.vault-token');
   if (isWrapped) set('unwrap', true, vault?.unwrapToken?.origin);
   if (file !== undefined) {
@@ -118,7 +110,7 @@ function draftServiceAccount(
 ): void {
   set('method', 'kubernetes', vault?.kubernetesRole?.origin);
   set('role', role);
-  const jwt = said(vault?.kubernetesToken)?.value ?? env['VAULT_K8S_SERVICE_ACCOUNT_TOKEN'];
+  const jwt = unlessEmpty(vault?.kubernetesToken)?.value ?? env['VAULT_K8S_SERVICE_ACCOUNT_TOKEN'];
   if (jwt) draft.keepToken(SecretValue.fromText(jwt));
   if (vault?.kubernetesToken !== undefined)
     report.note(
@@ -130,28 +122,19 @@ function draftServiceAccount(
     'path',
     resolve(
       folder,
-      said(vault?.kubernetesTokenPath)?.value ??
+      unlessEmpty(vault?.kubernetesTokenPath)?.value ??
         (env['VAULT_K8S_SERVICE_ACCOUNT_TOKEN_PATH'] || kubernetesTokenPath),
     ),
   );
-  const mount = said(vault?.kubernetesMount)?.value ?? env['VAULT_K8S_SERVICE_MOUNT_PATH'];
+  const mount = unlessEmpty(vault?.kubernetesMount)?.value ?? env['VAULT_K8S_SERVICE_MOUNT_PATH'];
   set('mount', (mount || 'auth/kubernetes').replace(/^auth\//, ''));
 }
 
 export function draftTemplateSettings(common: SaidCommon, context: DraftContext): void {
-  const { draft, report } = context;
+  const { draft } = context;
   const { vault } = common;
-  const origin = vault?.origin ?? nowhereIn(context);
-  const lease = vault?.defaultLease;
-  const ms = lease !== undefined && lease.value > 0 ? lease.value : defaultStaticMs;
-  draft.set(['template', 'refresh'], formatMs(ms), lease?.origin ?? origin);
-  if (ms > 60_000) {
-    report.note(
-      'advice',
-      lease?.origin ?? origin,
-      `a secret without a lease is asked for every ${formatMs(ms)}, as there; default_lease_duration = "30s" costs little here`,
-    );
-  }
+  const origin = vault?.origin ?? wholeFile(context.file);
+  draftRefresh(vault?.defaultLease, origin, 'default_lease_duration', context);
   draft.set(['template', 'allow_plugin'], true, origin);
   draft.set(['template', 'pass_environment'], true, origin);
   draftEnvironmentOf(common, context, origin);
@@ -169,7 +152,7 @@ function draftEnvironmentOf(
   set('CONSUL_HTTP_TOKEN_FILE', consul?.tokenFile?.value ?? env['CONSUL_TOKEN_FILE']);
   set('CONSUL_HTTP_SSL', String(isTlsWanted(consul?.ssl)));
   set('CONSUL_HTTP_SSL_VERIFY', String(consul?.ssl?.verify?.value ?? true));
-  set('VAULT_ADDR', said(vault?.address)?.value ?? env['VAULT_ADDR']);
+  set('VAULT_ADDR', unlessEmpty(vault?.address)?.value ?? env['VAULT_ADDR']);
   const isVerified = vault?.ssl?.verify?.value ?? goBoolean(env['VAULT_SKIP_VERIFY'] ?? '') !== true;
   if (!isVerified) set('VAULT_SKIP_VERIFY', 'true');
   set('VAULT_CLIENT_CERT', vault?.ssl?.cert?.value);
@@ -184,7 +167,7 @@ function draftEnvironmentOf(
 function isTlsWanted(ssl: SaidSsl | undefined): boolean {
   if (ssl?.enabled !== undefined) return ssl.enabled.value;
   const texts = [ssl?.cert, ssl?.caCert, ssl?.caBytes, ssl?.caPath, ssl?.key, ssl?.serverName];
-  return texts.some((text) => said(text) !== undefined) || ssl?.verify !== undefined;
+  return texts.some((text) => unlessEmpty(text) !== undefined) || ssl?.verify !== undefined;
 }
 
 /** The one program that both run; its end is the agent's. Undefined when there is none. */
@@ -197,20 +180,20 @@ export function draftProgram(
   const { draft } = context;
   const words = shellWords(command ?? exec?.command?.value ?? []);
   if (words === undefined || exec?.enabled?.value === false) return undefined;
-  const origin = exec?.origin ?? nowhereIn(context);
+  const origin = exec?.origin ?? wholeFile(context.file);
   const path = draft.add(['processes'], origin);
   const set = (key: string, value: unknown, at: Origin = origin) => draft.set([...path, key], value, at);
   set('name', 'exec');
   set('command', words, exec?.command?.origin);
   draftEnvironment(exec?.env, isPristine, path, context);
-  const reload = said(exec?.reloadSignal);
+  const reload = unlessEmpty(exec?.reloadSignal);
   set(
     'on_rotation',
     reload === undefined ? 'restart' : `signal ${reload.value.replace(/^SIG/, '')}`,
     reload?.origin,
   );
   const timeoutMs = exec?.killTimeout?.value ?? 30_000;
-  const kill = said(exec?.killSignal)?.value ?? 'SIGINT';
+  const kill = unlessEmpty(exec?.killSignal)?.value ?? 'SIGINT';
   set(
     'stop',
     { signal: kill.replace(/^SIG/, ''), timeout: formatMs(Math.max(timeoutMs, 1)) },
@@ -234,10 +217,10 @@ function draftEnvironment(
   const isClean = isPristine || env?.pristine?.value === true;
   const denied = (env?.denied?.value ?? []).map((pattern) => `!${pattern}`);
   const passed = isClean ? [] : [...(allowed.length > 0 ? allowed : ['*']), ...denied];
-  draft.set([...path, 'pass_env'], passed, env?.pristine?.origin ?? nowhereIn(context));
+  draft.set([...path, 'pass_env'], passed, env?.pristine?.origin ?? wholeFile(context.file));
   for (const pair of env?.custom?.value ?? []) {
     const at = pair.indexOf('=');
-    const origin = env?.custom?.origin ?? nowhereIn(context);
+    const origin = env?.custom?.origin ?? wholeFile(context.file);
     if (at > 0) draft.set([...path, 'env', pair.slice(0, at)], pair.slice(at + 1), origin);
   }
 }
@@ -258,13 +241,13 @@ export function draftCommonLife(
   tool: 'consul-template' | 'envconsul',
 ): void {
   const { draft, report, env, folder } = context;
-  const origin = nowhereIn(context);
+  const origin = wholeFile(context.file);
   const levelVariables =
     tool === 'envconsul'
       ? ['CT_LOG', 'ENVCONSUL']
       : ['CT_LOG', 'CONSUL_TEMPLATE_LOG', 'CONSUL_TEMPLATE_LOG_LEVEL'];
   const saidLevel =
-    said(common.logLevel)?.value ?? levelVariables.map((name) => env[name]).find((text) => text);
+    unlessEmpty(common.logLevel)?.value ?? levelVariables.map((name) => env[name]).find((text) => text);
   const level = (saidLevel ?? 'warn').toLowerCase();
   const known = levels[level];
   if (known === undefined)
@@ -274,9 +257,9 @@ export function draftCommonLife(
     );
   draft.set(['log', 'level'], known ?? 'warn', common.logLevel?.origin ?? origin);
   draft.set(['log', 'format'], 'text', origin);
-  if (said(logFile) !== undefined)
+  if (unlessEmpty(logFile) !== undefined)
     draft.set(['log', 'file'], resolve(folder, logFile?.value ?? ''), logFile?.origin ?? origin);
-  const pid = said(common.pidFile);
+  const pid = unlessEmpty(common.pidFile);
   if (pid !== undefined) draft.set(['agent', 'pid_file'], resolve(folder, pid.value), pid.origin);
   if (common.syslog !== undefined)
     report.note(

@@ -1,15 +1,9 @@
 // consul-template in the shape of latchkey.yaml, with its defaults.
 
-import { resolve } from 'node:path';
 import type { DraftContext } from '../draft.ts';
-import {
-  draftCommonLife,
-  draftProgram,
-  draftTemplateSettings,
-  draftVaultClient,
-  said,
-} from './draft-common.ts';
-import { draftTemplate } from './draft-template.ts';
+import { unlessEmpty } from '../hcl/block.ts';
+import { draftCommonLife, draftProgram, draftTemplateSettings, draftVaultClient } from './draft-common.ts';
+import { draftSandbox, draftTemplate } from './draft-template.ts';
 import type { SaidConsulTemplate } from './said-consul-template.ts';
 
 export function draftConsulTemplate(agent: SaidConsulTemplate, context: DraftContext, isOnce: boolean): void {
@@ -18,12 +12,13 @@ export function draftConsulTemplate(agent: SaidConsulTemplate, context: DraftCon
   const defaults = {
     folder,
     wait: agent.wait,
-    leftDelimiter: said(agent.leftDelimiter)?.value,
-    rightDelimiter: said(agent.rightDelimiter)?.value,
+    leftDelimiter: unlessEmpty(agent.leftDelimiter)?.value,
+    rightDelimiter: unlessEmpty(agent.rightDelimiter)?.value,
   };
   for (const template of agent.templates) draftTemplate(template, draft, defaults, report);
   draftTemplateSettings(agent, context);
-  draftSandbox(agent, context);
+  const [first] = agent.templates;
+  if (first !== undefined) draftSandbox(agent.templates, first.origin, context);
   const program = draftProgram(agent.exec, undefined, false, context);
   if (program !== undefined && !isOnce) draftReload(agent, context);
   draftCommonLife(agent, agent.logFile, context, 'consul-template');
@@ -31,7 +26,7 @@ export function draftConsulTemplate(agent: SaidConsulTemplate, context: DraftCon
 
 /** The program hears of every file that changed: by its signal, or by being started again. */
 function draftReload({ exec }: SaidConsulTemplate, { draft }: DraftContext): void {
-  const reload = said(exec?.reloadSignal);
+  const reload = unlessEmpty(exec?.reloadSignal);
   const told =
     reload === undefined
       ? { process: 'exec', action: 'restart' }
@@ -39,17 +34,4 @@ function draftReload({ exec }: SaidConsulTemplate, { draft }: DraftContext): voi
   for (let index = 0; index < draft.lists('files'); index++) {
     draft.append(['files', index, 'notify'], told, reload?.origin ?? exec?.origin);
   }
-}
-
-function draftSandbox({ templates }: SaidConsulTemplate, context: DraftContext): void {
-  const { draft, folder } = context;
-  const [first] = templates;
-  if (first === undefined) return;
-  const sandboxes = templates.map(({ sandboxPath }) => said(sandboxPath)?.value);
-  const paths = sandboxes.every((path) => path !== undefined)
-    ? [...new Set(sandboxes.map((path) => resolve(folder, path ?? '')))]
-    : ['/'];
-  draft.set(['template', 'sandbox_paths'], paths, first.sandboxPath?.origin ?? first.origin);
-  const denied = [...new Set(templates.flatMap(({ deniedFunctions }) => deniedFunctions?.value ?? []))];
-  if (denied.length > 0) draft.set(['template', 'deny_functions'], denied, first.origin);
 }

@@ -1,11 +1,11 @@
 // A template of Vault Agent or consul-template as an item of `files`: with their defaults, which are not ours.
 import { resolve } from 'node:path';
 import type { Path } from '../../problems.ts';
-import type { Draft } from '../draft.ts';
-import type { Said } from '../hcl/block.ts';
+import type { Draft, DraftContext } from '../draft.ts';
+import { type Said, unlessEmpty } from '../hcl/block.ts';
 import { formatMs } from '../hcl/duration.ts';
 import type { Wait } from '../hcl/record.ts';
-import type { Report } from '../hcl/report.ts';
+import type { Origin, Report } from '../hcl/report.ts';
 import type { SaidTemplate } from './read-template.ts';
 import { shellWords } from './shell-words.ts';
 
@@ -19,6 +19,7 @@ export interface TemplateDefaults {
 }
 
 const defaultCommandTimeoutMs = 30_000;
+const defaultRefreshMs = 300_000;
 
 export function draftTemplate(
   said: SaidTemplate,
@@ -59,7 +60,7 @@ function draftSource(
   absolute: (text: string) => string,
   report: Report,
 ): void {
-  const source = said.source?.value === '' ? undefined : said.source;
+  const source = unlessEmpty(said.source);
   const contents = said.contents?.value === '' && source !== undefined ? undefined : said.contents;
   if (source === undefined && contents === undefined)
     report.problem(said.origin, 'expected source, a file, or contents');
@@ -158,4 +159,36 @@ function noteTheRest({ errorFatal, exec }: SaidTemplate, report: Report): void {
         'is ignored for the command of a template',
       );
   }
+}
+
+/** What templates may read and call: one that names no folder may read all. */
+export function draftSandbox(
+  templates: readonly SaidTemplate[],
+  origin: Origin,
+  { draft, folder }: DraftContext,
+): void {
+  const sandboxes = templates.map(({ sandboxPath }) => unlessEmpty(sandboxPath));
+  const isClosed = templates.length > 0 && sandboxes.every((one) => one !== undefined);
+  const paths = isClosed ? [...new Set(sandboxes.map((one) => resolve(folder, one?.value ?? '')))] : ['/'];
+  draft.set(['template', 'sandbox_paths'], paths, sandboxes[0]?.origin ?? origin);
+  const denied = templates.flatMap(({ deniedFunctions }) => deniedFunctions ?? []);
+  const names = [...new Set(denied.flatMap(({ value }) => value))];
+  if (names.length > 0) draft.set(['template', 'deny_functions'], names, denied[0]?.origin ?? origin);
+}
+
+/** How often a secret without a lease is asked for, which `key` says there. */
+export function draftRefresh(
+  said: Said<number> | undefined,
+  origin: Origin,
+  key: string,
+  { draft, report }: DraftContext,
+): void {
+  const ms = said !== undefined && said.value > 0 ? said.value : defaultRefreshMs;
+  draft.set(['template', 'refresh'], formatMs(ms), said?.origin ?? origin);
+  if (ms <= 60_000) return;
+  report.note(
+    'advice',
+    said?.origin ?? origin,
+    `a secret without a lease is asked for every ${formatMs(ms)}, as there; ${key} = "30s" costs little here`,
+  );
 }

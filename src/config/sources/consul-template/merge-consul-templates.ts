@@ -1,19 +1,20 @@
 // Several files of consul-template make one: what is said later counts, key by key; templates add up.
+import { lastOf } from '../hcl/block.ts';
 import type { SaidCommon, SaidConsulTemplate } from './said-consul-template.ts';
 
 export function mergeConsulTemplates(all: readonly SaidConsulTemplate[]): SaidConsulTemplate {
+  const last = lastOf(all);
   return {
     ...mergeCommon(all),
     templates: all.flatMap(({ templates }) => templates),
-    leftDelimiter: all.findLast(({ leftDelimiter }) => leftDelimiter !== undefined)?.leftDelimiter,
-    rightDelimiter: all.findLast(({ rightDelimiter }) => rightDelimiter !== undefined)?.rightDelimiter,
-    logFile: all.findLast(({ logFile }) => logFile !== undefined)?.logFile,
+    leftDelimiter: last('leftDelimiter'),
+    rightDelimiter: last('rightDelimiter'),
+    logFile: last('logFile'),
   };
 }
 
 export function mergeCommon(all: readonly SaidCommon[]): SaidCommon {
-  const last = <K extends keyof SaidCommon>(key: K): SaidCommon[K] | undefined =>
-    all.findLast((one) => one[key] !== undefined)?.[key];
+  const last = lastOf(all);
   return {
     vault: mergeBlocks(all.map(({ vault }) => vault)),
     exec: mergeBlocks(all.map(({ exec }) => exec)),

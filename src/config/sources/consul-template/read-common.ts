@@ -88,6 +88,7 @@ function readVaultClient(record: Record, report: Report): SaidVaultClient {
   if (readTransport(record))
     report.note('ignored', record.origin, 'transport is ignored: connections are looked after');
   record.text('client_user_agent');
+  record.flag('renew_token');
   const threshold = record.float('lease_renewal_threshold');
   if (threshold !== undefined)
     report.note('differs', threshold.origin, 'is ignored: a lease is renewed at two thirds');
@@ -96,7 +97,6 @@ function readVaultClient(record: Record, report: Report): SaidVaultClient {
     address: record.text('address'),
     enabled: record.flag('enabled'),
     namespace: record.text('namespace'),
-    renewToken: record.flag('renew_token'),
     token: record.text('token'),
     tokenFile: record.text('vault_agent_token_file'),
     unwrapToken: record.flag('unwrap_token'),

@@ -2,7 +2,7 @@
 import type { Said } from '../hcl/block.ts';
 import type { HclObject } from '../hcl/node.ts';
 import { createRecord, type Record } from '../hcl/record.ts';
-import type { Report } from '../hcl/report.ts';
+import { type Report, wholeFile } from '../hcl/report.ts';
 import { decodeTree } from '../hcl/tree.ts';
 import { readCommon, readNomad } from './read-common.ts';
 import { readTemplate } from './read-template.ts';
@@ -10,7 +10,7 @@ import type { SaidConsulTemplate } from './said-consul-template.ts';
 
 /** Throws an HclError. */
 export function readConsulTemplate(file: string, root: HclObject, report: Report): SaidConsulTemplate {
-  const record = createRecord(decodeTree(root), { file, position: undefined, name: '' }, report);
+  const record = createRecord(decodeTree(root), wholeFile(file), report);
   const delimiters = record.record('default_delimiters');
   const said: SaidConsulTemplate = {
     ...readCommon(record, report),

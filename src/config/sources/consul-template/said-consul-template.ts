@@ -40,7 +40,6 @@ export interface SaidVaultClient
     address: string;
     enabled: boolean;
     namespace: string;
-    renewToken: boolean;
     token: string;
     tokenFile: string;
     unwrapToken: boolean;

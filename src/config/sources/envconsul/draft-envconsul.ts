@@ -6,9 +6,9 @@ import {
   draftProgram,
   draftTemplateSettings,
   draftVaultClient,
-  nowhereIn,
 } from '../consul-template/draft-common.ts';
 import type { DraftContext } from '../draft.ts';
+import { wholeFile } from '../hcl/report.ts';
 import type { SaidEnvconsul, SaidPrefix } from './read-envconsul.ts';
 
 /** What the command line says beside. */
@@ -35,7 +35,7 @@ export function draftEnvconsul(
   }
   const path = draftProgram(agent.exec, command, agent.pristine?.value === true, context);
   if (path === undefined) {
-    const origin = agent.exec?.origin ?? nowhereIn(context);
+    const origin = agent.exec?.origin ?? wholeFile(context.file);
     const message = 'expected a command: in a block exec, or on the command line';
     // A file alone may be waiting for its command line.
     if (isCommandLine) report.problem(origin, message);
@@ -46,7 +46,8 @@ export function draftEnvconsul(
         'runs the program of the command line: latchkey envconsul -config FILE CMD',
       );
   }
-  if (path !== undefined && isOnce) context.draft.set([...path, 'on_rotation'], 'none', nowhereIn(context));
+  if (path !== undefined && isOnce)
+    context.draft.set([...path, 'on_rotation'], 'none', wholeFile(context.file));
   if (path !== undefined)
     for (const secret of agent.secrets) draftSecret(secret, agent, [...path, 'env_from'], context);
   draftCommonLife(agent, undefined, context, 'envconsul');

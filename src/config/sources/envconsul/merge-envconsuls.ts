@@ -1,10 +1,11 @@
 // Several files of envconsul make one: what is said later counts; secrets add up.
+
 import { mergeCommon } from '../consul-template/merge-consul-templates.ts';
+import { lastOf } from '../hcl/block.ts';
 import type { SaidEnvconsul } from './read-envconsul.ts';
 
 export function mergeEnvconsuls(all: readonly SaidEnvconsul[]): SaidEnvconsul {
-  const last = <K extends keyof SaidEnvconsul>(key: K): SaidEnvconsul[K] | undefined =>
-    all.findLast((one) => one[key] !== undefined)?.[key];
+  const last = lastOf(all);
   return {
     ...mergeCommon(all),
     secrets: all.flatMap(({ secrets }) => secrets),

@@ -4,7 +4,7 @@ import type { SaidCommon } from '../consul-template/said-consul-template.ts';
 import type { SaidKeys } from '../hcl/block.ts';
 import type { HclObject } from '../hcl/node.ts';
 import { createRecord, type Record } from '../hcl/record.ts';
-import type { Origin, Report } from '../hcl/report.ts';
+import { type Origin, type Report, wholeFile } from '../hcl/report.ts';
 import { decodeTree, type Entry, type MapTree, type Tree } from '../hcl/tree.ts';
 
 export interface SaidEnvconsul
@@ -32,7 +32,7 @@ export interface SaidPrefix
 
 /** Throws an HclError. */
 export function readEnvconsul(file: string, root: HclObject, report: Report): SaidEnvconsul {
-  const nowhere: Origin = { file, position: undefined, name: '' };
+  const nowhere = wholeFile(file);
   const record = createRecord(moveOldKeys(decodeTree(root), nowhere, report), nowhere, report);
   const said: SaidEnvconsul = {
     ...readCommon(record, report),

@@ -13,6 +13,16 @@ export interface Said<T> {
   readonly origin: Origin;
 }
 
+/** An empty text counts as not said. */
+export function unlessEmpty(said: Said<string> | undefined): Said<string> | undefined {
+  return said?.value === '' ? undefined : said;
+}
+
+/** Of several files, what the last one says that says anything under a key. */
+export function lastOf<T>(all: readonly T[]): <K extends keyof T>(key: K) => T[K] | undefined {
+  return (key) => all.findLast((one) => one[key] !== undefined)?.[key];
+}
+
 /** What is said under each of these keys; undefined: nothing. */
 export type SaidKeys<T> = { readonly [Key in keyof T]: Said<T[Key]> | undefined };
 
@@ -28,8 +38,10 @@ export interface Block {
   text(key: string): Said<string> | undefined;
   /** `true` or `false` without quotes. */
   flag(key: string): Said<boolean> | undefined;
-  /** `true`, `"true"`, `1`, and as a word what `words` lists. */
-  looseFlag<W extends string>(key: string, words?: readonly W[]): Said<boolean | W> | undefined;
+  /** `true`, `"true"`, `1`. */
+  looseFlag(key: string): Said<boolean> | undefined;
+  /** The same, or `force`. */
+  flagOrForce(key: string): Said<boolean | 'force'> | undefined;
   integer(key: string): Said<number> | undefined;
   float(key: string): Said<number> | undefined;
   /** Milliseconds: `"5m"`, `"300"` and 300 (seconds). */
@@ -111,11 +123,12 @@ export function createBlock(items: readonly HclItem[], origin: Origin, report: R
       read(key, 'true or false, without quotes', ({ type, text }) =>
         type === 'bool' ? text === 'true' : undefined,
       ),
-    looseFlag: <W extends string>(key: string, words: readonly W[] = []) =>
-      read<boolean | W>(
+    looseFlag: (key) => read(key, 'true, false', looseBoolean),
+    flagOrForce: (key) =>
+      read(
         key,
-        ['true', 'false', ...words].join(', '),
-        (node) => looseBoolean(node) ?? words.find((word) => word === node.text.toLowerCase()),
+        'true, false, force',
+        (node) => looseBoolean(node) ?? (node.text.toLowerCase() === 'force' ? 'force' : undefined),
       ),
     integer: (key) =>
       read(key, 'a whole number', (node) => (node.type === 'float' ? undefined : wholeNumber(node))),

@@ -8,6 +8,10 @@ export interface Origin {
   readonly name: string;
 }
 
+export function wholeFile(file: string): Origin {
+  return { file, position: undefined, name: '' };
+}
+
 /**
  * `ignored`: the file says something that nothing comes of. `differs`: the same is done in another way. `advice`: it is
  * taken over as it is, and something better is to be had.

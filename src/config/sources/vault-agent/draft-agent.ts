@@ -3,13 +3,13 @@ import { resolve } from 'node:path';
 import { describeError } from '../../../base/errors.ts';
 import { readNamedFileSync } from '../../../base/paths/controlled-file.ts';
 import { goBoolean } from '../../../base/text/go-boolean.ts';
-import { draftTemplate } from '../consul-template/draft-template.ts';
+import { draftRefresh, draftSandbox, draftTemplate } from '../consul-template/draft-template.ts';
 import { shellWords } from '../consul-template/shell-words.ts';
 import type { DraftContext } from '../draft.ts';
 import { draftProxy } from '../draft-proxy.ts';
-import type { Said } from '../hcl/block.ts';
+import { type Said, unlessEmpty } from '../hcl/block.ts';
 import { formatMs } from '../hcl/duration.ts';
-import type { Origin } from '../hcl/report.ts';
+import { type Origin, wholeFile } from '../hcl/report.ts';
 import { draftClientVariables, variableOrigin } from '../vault-variables.ts';
 import { draftAutoAuth } from './draft-auth.ts';
 import { draftListener } from './draft-listener.ts';
@@ -18,13 +18,12 @@ import type { SaidAgent, SaidEnvTemplate, SaidVault } from './said-agent.ts';
 const defaultAddress = 'https://127.0.0.1:8200';
 /** Of theirs: templates ask the agent itself then, whatever this names. */
 const cacheAddress = 'http://127.0.0.1:8200';
-const defaultStaticMs = 300_000;
 const defaultRetries = 12;
 const upstream = ['upstreams', 'vault'];
 
 export function draftAgent(agent: SaidAgent, context: DraftContext): void {
   const { draft } = context;
-  const nowhere: Origin = { file: context.file, position: undefined, name: '' };
+  const nowhere = wholeFile(context.file);
   draftVault(agent, context);
   if (agent.autoAuth === undefined)
     draft.set([...upstream, 'auth', 'method'], 'none', agent.vault?.origin ?? nowhere);
@@ -39,26 +38,14 @@ export function draftAgent(agent: SaidAgent, context: DraftContext): void {
   }
   for (const listener of agent.listeners) draftListener(listener, agent, context);
   draftExec(agent, context);
-  draftTemplateSettings(agent, context, nowhere);
+  draftTemplateSettings(agent, context);
   draftLife(agent, context);
   draftLog(agent, context);
-  if (agent.cache?.persist !== undefined) {
-    context.report.note(
-      'differs',
-      agent.cache.persist.origin,
-      'is ignored: leases that this agent made are found again by the next one without it',
-    );
-  }
-}
-
-/** Empty counts as not said. */
-function said(value: Said<string> | undefined): Said<string> | undefined {
-  return value?.value === '' ? undefined : value;
 }
 
 function draftVault({ vault, autoAuth }: SaidAgent, context: DraftContext): void {
   const { draft, env, folder, file } = context;
-  const origin = vault?.origin ?? { file, position: undefined, name: '' };
+  const origin = vault?.origin ?? wholeFile(file);
   const set = (
     path: readonly string[],
     variable: string,
@@ -66,7 +53,7 @@ function draftVault({ vault, autoAuth }: SaidAgent, context: DraftContext): void
     isPath = false,
   ) => {
     const fromEnvironment = variableOf(env, variable);
-    const text = fromEnvironment ?? said(value)?.value;
+    const text = fromEnvironment ?? unlessEmpty(value)?.value;
     if (text === undefined || text === '') return;
     const from = fromEnvironment === undefined ? (value?.origin ?? origin) : variableOrigin(variable);
     draft.set([...upstream, ...path], isPath ? resolve(folder, text) : text, from);
@@ -103,7 +90,7 @@ function isUnverified(vault: SaidVault | undefined, env: DraftContext['env']): b
 }
 
 function addressOf(vault: SaidVault | undefined, env: DraftContext['env']): string {
-  return variableOf(env, 'VAULT_ADDR') ?? said(vault?.address)?.value ?? defaultAddress;
+  return variableOf(env, 'VAULT_ADDR') ?? unlessEmpty(vault?.address)?.value ?? defaultAddress;
 }
 
 function namespaceOf(namespace: Said<string> | undefined): Said<string> | undefined {
@@ -115,42 +102,17 @@ function variableOf(env: DraftContext['env'], name: string): string | undefined 
   return env[name.replace(/^VAULT_/, 'BAO_')] ?? env[name];
 }
 
-function draftTemplateSettings(
-  agent: SaidAgent,
-  { draft, report, env, folder }: DraftContext,
-  nowhere: Origin,
-): void {
+function draftTemplateSettings(agent: SaidAgent, context: DraftContext): void {
+  const { draft } = context;
   const { templates, envTemplates, templateConfig } = agent;
   const [first] = [...templates, ...envTemplates.map(({ template }) => template)];
   if (first === undefined) return;
-  const sandboxes = templates.map(({ sandboxPath }) => said(sandboxPath));
-  const isClosed = sandboxes.length > 0 && sandboxes.every((one) => one !== undefined);
-  const paths = isClosed ? [...new Set(sandboxes.map((one) => resolve(folder, one?.value ?? '')))] : ['/'];
-  draft.set(['template', 'sandbox_paths'], paths, sandboxes[0]?.origin ?? first.origin);
+  draftSandbox(templates, first.origin, context);
   draft.set(['template', 'allow_plugin'], true, first.origin);
   draft.set(['template', 'pass_environment'], true, first.origin);
-  const denied = [...new Set(templates.flatMap(({ deniedFunctions }) => deniedFunctions?.value ?? []))];
-  if (denied.length > 0)
-    draft.set(
-      ['template', 'deny_functions'],
-      denied,
-      templates.find(({ deniedFunctions }) => deniedFunctions)?.deniedFunctions?.origin ?? first.origin,
-    );
-  const interval = templateConfig?.staticInterval;
-  const intervalMs = interval !== undefined && interval.value > 0 ? interval.value : defaultStaticMs;
-  draft.set(
-    ['template', 'refresh'],
-    formatMs(intervalMs),
-    interval?.origin ?? templateConfig?.origin ?? first.origin,
-  );
-  if (intervalMs > 60_000) {
-    report.note(
-      'advice',
-      interval?.origin ?? nowhere,
-      `a secret without a lease is asked for every ${formatMs(intervalMs)}, as there; static_secret_render_interval = "30s" costs little here`,
-    );
-  }
-  draftEnvironment(agent, { draft, env }, first.origin);
+  const origin = templateConfig?.origin ?? first.origin;
+  draftRefresh(templateConfig?.staticInterval, origin, 'static_secret_render_interval', context);
+  draftEnvironment(agent, context, first.origin);
 }
 
 /** What `env` in a template and the commands see of the settings: with a cache, that of their way through it. */
@@ -210,7 +172,7 @@ function draftVariable(
   context: DraftContext,
 ): void {
   const { draft, report, folder } = context;
-  const source = said(template.source);
+  const source = unlessEmpty(template.source);
   let text = template.contents?.value ?? '';
   if (source !== undefined) {
     try {
@@ -220,8 +182,9 @@ function draftVariable(
     }
   }
   const variable: Record<string, unknown> = { template: text };
-  if (said(template.leftDelimiter) !== undefined) variable['left_delimiter'] = template.leftDelimiter?.value;
-  if (said(template.rightDelimiter) !== undefined)
+  if (unlessEmpty(template.leftDelimiter) !== undefined)
+    variable['left_delimiter'] = template.leftDelimiter?.value;
+  if (unlessEmpty(template.rightDelimiter) !== undefined)
     variable['right_delimiter'] = template.rightDelimiter?.value;
   if (template.errorOnMissingKey?.value === true) variable['error_on_missing_key'] = true;
   draft.set(
@@ -236,12 +199,8 @@ function draftLife(
   { draft, folder, report }: DraftContext,
 ): void {
   if (exitAfterAuth?.value === true) draft.set(['agent', 'exit_after_auth'], true, exitAfterAuth.origin);
-  if (said(pidFile) !== undefined)
-    draft.set(
-      ['agent', 'pid_file'],
-      resolve(folder, pidFile?.value ?? ''),
-      pidFile?.origin ?? { file: '', position: undefined, name: '' },
-    );
+  if (unlessEmpty(pidFile) !== undefined)
+    draft.set(['agent', 'pid_file'], resolve(folder, pidFile?.value ?? ''), pidFile?.origin ?? wholeFile(''));
   const retries = vault?.retries;
   const attempts = retries === undefined || retries.value === 0 ? defaultRetries : Math.max(retries.value, 0);
   const exits = templateConfig?.exitOnRetryFailure;
@@ -276,8 +235,8 @@ function draftLog(
   { logLevel, logFormat, logFile }: Pick<SaidAgent, 'logLevel' | 'logFormat' | 'logFile'>,
   { draft, report, env, folder, file }: DraftContext,
 ): void {
-  const nowhere: Origin = { file, position: undefined, name: '' };
-  const level = variableOf(env, 'VAULT_LOG_LEVEL') ?? said(logLevel)?.value;
+  const nowhere = wholeFile(file);
+  const level = variableOf(env, 'VAULT_LOG_LEVEL') ?? unlessEmpty(logLevel)?.value;
   if (level !== undefined && level !== '') {
     const known = levels[level.trim().toLowerCase()];
     if (known === undefined)
@@ -287,11 +246,15 @@ function draftLog(
       );
     draft.set(['log', 'level'], known ?? 'info', logLevel?.origin ?? nowhere);
   }
-  const format = (variableOf(env, 'VAULT_LOG_FORMAT') ?? said(logFormat)?.value ?? 'standard').toLowerCase();
+  const format = (
+    variableOf(env, 'VAULT_LOG_FORMAT') ??
+    unlessEmpty(logFormat)?.value ??
+    'standard'
+  ).toLowerCase();
   if (format !== 'standard' && format !== 'json')
     report.problem(logFormat?.origin ?? nowhere, `expected standard or json, got ${JSON.stringify(format)}`);
   draft.set(['log', 'format'], format === 'json' ? 'json' : 'text', logFormat?.origin ?? nowhere);
-  if (said(logFile) !== undefined)
+  if (unlessEmpty(logFile) !== undefined)
     draft.set(['log', 'file'], logPath(folder, logFile?.value ?? ''), logFile?.origin ?? nowhere);
 }
 

@@ -1,5 +1,7 @@
 // `auto_auth` as the `auth` and `sinks` of an upstream. What an agent refuses only when it starts is told here.
+
 import { resolve } from 'node:path';
+import { unlessEmpty } from '../hcl/block.ts';
 import { formatMs } from '../hcl/duration.ts';
 import { type AuthContext, settingsOf } from './auth-settings.ts';
 import { draftMethod } from './draft-method.ts';
@@ -23,12 +25,12 @@ function draftSink(sink: SaidSink, method: SaidMethod, context: AuthContext): vo
     return;
   }
   const settings = settingsOf(sink.config, sink.configOrigin, context);
-  const file = settings.path('path');
+  const file = unlessEmpty(settings.path('path'));
   const mode = settings.integer('mode');
   const uid = settings.integer('uid');
   const gid = settings.integer('gid');
   settings.end();
-  if (file === undefined || file.value === '') {
+  if (file === undefined) {
     report.problem(settings.origin, 'expected path in config: the file that gets the token');
     return;
   }
@@ -57,12 +59,11 @@ function draftSealing(
   const { draft, env } = context;
   const wrap = [sink.wrapTtl, method.wrapTtl].find((said) => said !== undefined && said.value > 0);
   if (wrap !== undefined) draft.set([...path, 'wrap_ttl'], formatMs(wrap.value), wrap.origin);
-  if (sink.dhPath === undefined || sink.dhPath.value === '') return;
-  draft.set([...path, 'dh_path'], resolve(context.folder, sink.dhPath.value), sink.dhPath.origin);
+  const dhPath = unlessEmpty(sink.dhPath);
+  if (dhPath === undefined) return;
+  draft.set([...path, 'dh_path'], resolve(context.folder, dhPath.value), dhPath.origin);
   if (sink.deriveKey?.value === true) draft.set([...path, 'derive_key'], true, sink.deriveKey.origin);
-  const aad =
-    sink.aadVariable === undefined || sink.aadVariable.value === ''
-      ? sink.aad?.value
-      : env[sink.aadVariable.value];
+  const variable = unlessEmpty(sink.aadVariable);
+  const aad = variable === undefined ? sink.aad?.value : env[variable.value];
   draft.set([...path, 'aad'], aad === '' ? undefined : aad, sink.aad?.origin ?? sink.origin);
 }

@@ -2,7 +2,7 @@
 import { SecretValue } from '../../../base/secret-value.ts';
 import type { Path } from '../../problems.ts';
 import type { Draft } from '../draft.ts';
-import type { Said } from '../hcl/block.ts';
+import { type Said, unlessEmpty } from '../hcl/block.ts';
 import { formatMs } from '../hcl/duration.ts';
 import type { Origin } from '../hcl/report.ts';
 import { type AuthContext, type Settings, settingsOf } from './auth-settings.ts';
@@ -37,7 +37,7 @@ export function draftMethod(method: SaidMethod, context: AuthContext): void {
     note: (said, message) => said !== undefined && report.note('ignored', said.origin, message),
     problem: report.problem,
     keep: (id, secret, token) => keepKeys(settings, [id, secret, token], context),
-    keepKey: (name) => keepKey(settings.text(name), context),
+    keepKey: (name) => keepKey(unlessEmpty(settings.text(name)), context),
     require(said, key) {
       if (said === undefined || said.value === '')
         report.problem(said?.origin ?? settings.origin, `expected ${key} in config`);
@@ -74,9 +74,9 @@ const methods: Readonly<Record<string, (settings: Settings, context: MethodConte
     const wrapping = settings.text('secret_id_response_wrapping_path');
     const remove = settings.flag('remove_secret_id_file_after_reading');
     set('role_id_file', require(settings.path('role_id_file_path'), 'role_id_file_path'));
-    const secretId = settings.path('secret_id_file_path');
-    set('secret_id_file', secretId?.value === '' ? undefined : secretId);
-    if (secretId === undefined || secretId.value === '') return;
+    const secretId = unlessEmpty(settings.path('secret_id_file_path'));
+    set('secret_id_file', secretId);
+    if (secretId === undefined) return;
     if (remove?.value === false) set('remove_secret_id_file', remove);
     if (wrapping !== undefined) set('secret_id_wrapped', { value: true, origin: wrapping.origin });
   },
@@ -112,8 +112,8 @@ const methods: Readonly<Record<string, (settings: Settings, context: MethodConte
     set('role', require(settings.text('role'), 'role'));
     set('region', settings.text('region'));
     set('header_value', settings.text('header_value'));
-    const nonce = settings.text('nonce');
-    if (type?.value === 'ec2') set('nonce', nonce?.value === '' ? undefined : nonce);
+    const nonce = unlessEmpty(settings.text('nonce'));
+    if (type?.value === 'ec2') set('nonce', nonce);
     keep('access_key', 'secret_key', 'session_token');
     settings.duration('credential_poll_interval');
   },
@@ -171,7 +171,7 @@ const methods: Readonly<Record<string, (settings: Settings, context: MethodConte
       ['object_id', object],
       ['scope', settings.text('scope')],
     ] as const)
-      set(key, said?.value === '' ? undefined : said);
+      set(key, unlessEmpty(said));
     settings.flag('authenticate_from_environment');
   },
   ldap(settings, { set, require, note }) {
@@ -191,10 +191,7 @@ function keepKeys(
   names: readonly [id: string, secret: string, token: string],
   { draft, report }: AuthContext,
 ): void {
-  const [id, secret, token] = names.map((name) => {
-    const said = settings.text(name);
-    return said?.value === '' ? undefined : said;
-  });
+  const [id, secret, token] = names.map((name) => unlessEmpty(settings.text(name)));
   if (id === undefined && secret === undefined) return;
   if (id === undefined || secret === undefined) {
     report.problem(id?.origin ?? secret?.origin ?? settings.origin, `expected ${names[0]} and ${names[1]}`);
@@ -209,7 +206,7 @@ function keepKeys(
 }
 
 function keepKey(said: Said<string> | undefined, { draft, report }: AuthContext): void {
-  if (said === undefined || said.value === '') return;
+  if (said === undefined) return;
   draft.keepCloudKeys({ id: '', secret: SecretValue.fromText(said.value), sessionToken: undefined });
   noteKept(said, report);
 }

@@ -1,12 +1,11 @@
 // Several files make one agent: later blocks replace earlier ones, templates and listeners add up. What no single file can
 // tell is checked here.
-import type { Said } from '../hcl/block.ts';
-import type { Origin, Report } from '../hcl/report.ts';
+import { lastOf, type Said } from '../hcl/block.ts';
+import { type Report, wholeFile } from '../hcl/report.ts';
 import type { SaidAgent, SaidEnvTemplate } from './said-agent.ts';
 
 export function mergeAgents(agents: readonly SaidAgent[]): SaidAgent {
-  const last = <K extends keyof SaidAgent>(key: K): SaidAgent[K] | undefined =>
-    agents.findLast((agent) => agent[key] !== undefined)?.[key];
+  const last = lastOf(agents);
   return {
     vault: last('vault'),
     autoAuth: last('autoAuth'),
@@ -27,7 +26,6 @@ export function mergeAgents(agents: readonly SaidAgent[]): SaidAgent {
 
 /** `file` is what messages name for what is nowhere. */
 export function checkAgent(agent: SaidAgent, file: string, report: Report): void {
-  const nowhere: Origin = { file, position: undefined, name: '' };
   checkCache(agent, report);
   checkProxy(agent, report);
   const { autoAuth, cache, listeners } = agent;
@@ -38,7 +36,7 @@ export function checkAgent(agent: SaidAgent, file: string, report: Report): void
     );
   }
   if (autoAuth === undefined && cache === undefined && listeners.length === 0) {
-    report.problem(nowhere, 'expected a block auto_auth, cache or listener, got none');
+    report.problem(wholeFile(file), 'expected a block auto_auth, cache or listener, got none');
   }
   checkEnvTemplates(agent, report);
 }
@@ -111,7 +109,7 @@ function checkEnvTemplates({ exec, envTemplates, apiProxy, templates }: SaidAgen
   if (exec === undefined && first === undefined) return;
   if (exec === undefined) {
     report.problem(
-      first?.template.origin ?? { file: '', position: undefined, name: '' },
+      first?.template.origin ?? wholeFile(''),
       'expected a block exec beside it: the program that gets the variable',
     );
     return;

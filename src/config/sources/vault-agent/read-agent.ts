@@ -1,6 +1,6 @@
 // Reads one file of a Vault Agent or OpenBao agent or proxy: its types, and what is strict there, are strict here.
 import { readTemplate } from '../consul-template/read-template.ts';
-import { type Block, createBlock, describeNode, type LabelledBlock } from '../hcl/block.ts';
+import { type Block, createBlock, describeNode, type LabelledBlock, unlessEmpty } from '../hcl/block.ts';
 import { HclError, type HclNode, type HclObject } from '../hcl/node.ts';
 import { createRecord } from '../hcl/record.ts';
 import type { Origin, Report } from '../hcl/report.ts';
@@ -50,7 +50,7 @@ export function readAgent(file: string, root: HclObject, report: Report): SaidAg
 function proxyOfCache(cache: SaidCache | undefined): SaidApiProxy | undefined {
   const use = cache?.useAutoAuthToken;
   if (cache === undefined || use === undefined || use.value === false) return undefined;
-  return { origin: use.origin, useAutoAuthToken: use, prependNamespace: undefined, isImplied: true };
+  return { origin: use.origin, useAutoAuthToken: use, isImplied: true };
 }
 
 function map<T, U>(value: T | undefined, convert: (value: T) => U): U | undefined {
@@ -116,7 +116,6 @@ function readRotation(block: Block, report: Report): void {
 
 function readVault(block: Block, report: Report): SaidVault {
   const retry = block.only('retry');
-  const skip = block.looseFlag('tls_skip_verify');
   const vault: SaidVault = {
     origin: block.origin,
     address: block.text('address'),
@@ -126,7 +125,7 @@ function readVault(block: Block, report: Report): SaidVault {
     clientCert: block.text('client_cert'),
     clientKey: block.text('client_key'),
     tlsServerName: block.text('tls_server_name'),
-    tlsSkipVerify: skip as SaidVault['tlsSkipVerify'],
+    tlsSkipVerify: block.looseFlag('tls_skip_verify'),
     retries: retry?.block.integer('num_retries'),
   };
   if (retry !== undefined) noteUnknownKeys(retry.block, report);
@@ -136,7 +135,7 @@ function readVault(block: Block, report: Report): SaidVault {
 
 function readCache(block: Block, report: Report): SaidCache {
   const persist = block.only('persist');
-  const type = persist === undefined ? undefined : readPersist(persist, report);
+  if (persist !== undefined) readPersist(persist, report);
   for (const key of [
     'cache_static_secrets',
     'static_secret_token_capability_refresh_interval',
@@ -153,26 +152,26 @@ function readCache(block: Block, report: Report): SaidCache {
   }
   const cache: SaidCache = {
     origin: block.origin,
-    useAutoAuthToken: block.looseFlag('use_auto_auth_token', ['force']),
-    persist: type && persist && { type, origin: persist.block.origin },
+    useAutoAuthToken: block.flagOrForce('use_auto_auth_token'),
   };
   noteUnknownKeys(block, report);
   return cache;
 }
 
-function readPersist({ labels, block }: LabelledBlock, report: Report) {
-  const said = block.text('type');
-  const [label] = labels;
+function readPersist({ labels, block }: LabelledBlock, report: Report): void {
+  const type = unlessEmpty(block.text('type'));
   block.text('path');
   block.flag('keep_after_import');
   block.flag('exit_on_err');
   block.text('service_account_token_file');
   noteUnknownKeys(block, report);
-  if (said !== undefined && said.value !== '') return said;
-  if (label !== undefined && labels.length === 1)
-    return { value: label.name.toLowerCase(), origin: block.origin };
-  report.problem(block.origin, 'expected a type: persist "kubernetes" {');
-  return undefined;
+  if (type === undefined && labels.length !== 1)
+    report.problem(block.origin, 'expected a type: persist "kubernetes" {');
+  report.note(
+    'differs',
+    block.origin,
+    'is ignored: leases that this agent made are found again by the next one without it',
+  );
 }
 
 function readApiProxy(block: Block, report: Report): SaidApiProxy {
@@ -181,10 +180,10 @@ function readApiProxy(block: Block, report: Report): SaidApiProxy {
     if (said !== undefined)
       report.note('ignored', said.origin, 'is ignored: one server is asked, and it says when it is behind');
   }
+  block.looseFlag('prepend_configured_namespace');
   const proxy: SaidApiProxy = {
     origin: block.origin,
-    useAutoAuthToken: block.looseFlag('use_auto_auth_token', ['force']),
-    prependNamespace: block.looseFlag('prepend_configured_namespace') as SaidApiProxy['prependNamespace'],
+    useAutoAuthToken: block.flagOrForce('use_auto_auth_token'),
     isImplied: false,
   };
   noteUnknownKeys(block, report);

@@ -78,13 +78,11 @@ export interface SaidSink
 export interface SaidCache {
   readonly origin: Origin;
   readonly useAutoAuthToken: Said<boolean | 'force'> | undefined;
-  readonly persist: { readonly type: Said<string>; readonly origin: Origin } | undefined;
 }
 
 export interface SaidApiProxy {
   readonly origin: Origin;
   readonly useAutoAuthToken: Said<boolean | 'force'> | undefined;
-  readonly prependNamespace: Said<boolean> | undefined;
   /** By `use_auto_auth_token` in a block cache: there is no block api_proxy. */
   readonly isImplied: boolean;
 }
