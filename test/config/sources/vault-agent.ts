@@ -104,6 +104,20 @@ t.test('a file that is itself a template, or no HCL, is called that', async (t) 
   t.match(problemsOf('---\nupstreams: {}\n'), [/1:1: expected HCL or JSON: this file is YAML/]);
 });
 
+t.test(
+  'a namespace that is put before that of callers is told of: they name the whole one here',
+  async (t) => {
+    const listener = 'listener "tcp" { address = "127.0.0.1:1" tls_disable = true }';
+    const warningsOf = (value: string) =>
+      load(`${login}${listener}\napi_proxy { prepend_configured_namespace = ${value} }`).warnings.join('\n');
+    t.match(
+      warningsOf('true'),
+      /api_proxy\.prepend_configured_namespace: is ignored: a caller names the whole/,
+    );
+    t.notMatch(warningsOf('false'), /prepend/);
+  },
+);
+
 t.test('unknown keys elsewhere are warnings with the likely name', async (t) => {
   const { warnings } = load(
     `${login}cache {\n  use_auth_auth_token = true\n}\nlistener "tcp" { tls_disable = true }`,

@@ -180,7 +180,9 @@ function readApiProxy(block: Block, report: Report): SaidApiProxy {
     if (said !== undefined)
       report.note('ignored', said.origin, 'is ignored: one server is asked, and it says when it is behind');
   }
-  block.looseFlag('prepend_configured_namespace');
+  const prepend = block.looseFlag('prepend_configured_namespace');
+  if (prepend?.value === true)
+    report.note('differs', prepend.origin, 'is ignored: a caller names the whole namespace');
   const proxy: SaidApiProxy = {
     origin: block.origin,
     useAutoAuthToken: block.flagOrForce('use_auto_auth_token'),
