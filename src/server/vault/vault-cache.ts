@@ -67,6 +67,8 @@ interface VaultCacheOptions {
 const defaultLimits = {
   /** Entries that callers opened. */
   maxEntries: 1000,
+  /** Those of one path, each with a query of its own: whoever may ask for it could make up as many as they like. */
+  maxOfPath: 16,
   /** Nobody asked for so long: closed, unless it is leased and a caller still has it. */
   idleMs: 600_000,
   sweepMs: 10_000,
@@ -98,7 +100,10 @@ export function createVaultCache(options: VaultCacheOptions): VaultCache {
   }
 
   function open(reference: Reference, key: string): Slot | undefined {
-    if (slots.size >= limits.maxEntries && !makeRoom()) return undefined;
+    const all = [...slots.values()];
+    const ofPath = all.filter((slot) => slot.path === reference.path);
+    if (ofPath.length >= limits.maxOfPath && !makeRoom(ofPath)) return undefined;
+    if (slots.size >= limits.maxEntries && !makeRoom(all)) return undefined;
     const canonical = vault.canonicalKey(reference);
     const twin = [...store.entries()].find(
       (entry) => entry.reference.operation === 'read' && vault.canonicalKey(entry.reference) === canonical,
@@ -127,10 +132,8 @@ export function createVaultCache(options: VaultCacheOptions): VaultCache {
     return slot.entry.current?.lease !== undefined && store.holders(slot.entry.key).size > 0;
   }
 
-  function makeRoom(): boolean {
-    const oldest = [...slots.values()]
-      .filter((slot) => !isNeeded(slot))
-      .sort((a, b) => a.usedAt - b.usedAt)[0];
+  function makeRoom(among: readonly Slot[]): boolean {
+    const oldest = among.filter((slot) => !isNeeded(slot)).sort((a, b) => a.usedAt - b.usedAt)[0];
     if (oldest !== undefined) drop(oldest);
     return oldest !== undefined;
   }

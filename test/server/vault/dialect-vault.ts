@@ -99,6 +99,18 @@ t.test('callers at once, a name and later callers share one lease', async (t) =>
   t.match(holders, { holders: [{ consumer: /^caller:uid/ }] }, 'the ledger knows who has it');
 });
 
+t.test('of one path no more than a few queries are kept, whatever a caller makes up', async (t) => {
+  const { vault, agent } = await start(t);
+  vault.route(({ path }) => (path.startsWith('secret/data/') ? { json: kv2({ at: path }) } : undefined));
+  const cacheOf = async (path: string) => (await agent.ask(`/v1/secret/data/${path}`)).headers['x-cache'];
+  t.equal(await cacheOf('other'), 'MISS');
+  for (let made = 1; made <= 40; made += 1) t.equal(await cacheOf(`app?made=${made}`), 'MISS', `${made}`);
+  for (let made = 25; made <= 40; made += 1)
+    t.equal(await cacheOf(`app?made=${made}`), 'HIT', `${made} again`);
+  t.equal(await cacheOf('app?made=1'), 'MISS', 'what was asked for longest ago made room');
+  t.equal(await cacheOf('other'), 'HIT', 'and no other path did');
+});
+
 t.test('lease_duration counts down, the rest stays as the vault wrote it', async (t) => {
   const { vault, agent } = await start(t);
   const body = (left: number) =>
