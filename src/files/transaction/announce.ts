@@ -82,12 +82,12 @@ async function sendOwed(
   for (const [key, { notification, masks }] of collectOwed(runs)) {
     try {
       tools.signal.throwIfAborted();
-      await tools.notifyLimit(key)(() =>
+      const isTold = await tools.notifyLimit(key)(() =>
         sendNotification(notification, tools, { signal: tools.signal, masks }),
       );
       for (const run of runs) run.set.owed.delete(key);
       tools.observer.notified?.(notification.text, undefined);
-      tools.logger.info({ notification: notification.text }, 'program notified');
+      if (isTold) tools.logger.info({ notification: notification.text }, 'program notified');
     } catch (error) {
       failures.set(key, error);
       tools.observer.notified?.(notification.text, errorCode(error));

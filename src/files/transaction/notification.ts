@@ -43,17 +43,17 @@ export function notificationsOf(file: {
   }));
 }
 
-/** Throws `notify_failed`. */
+/** Whether somebody was told: a program that does not run is not. Throws `notify_failed`. */
 export async function sendNotification(
   notification: Notification,
   tools: NotifyTools,
   options: { readonly signal: AbortSignal; readonly masks: readonly SecretValue[] },
-): Promise<void> {
+): Promise<boolean> {
   const { config, place, placeholders } = notification;
   if (config.kind === 'signal') {
-    if ('pidFile' in config) await signalIfRunning(config, place, tools.logger);
-    else await signalByName(config.process, config.signal, place, tools.signalProcess);
-    return;
+    if ('pidFile' in config) return await signalIfRunning(config, place, tools.logger);
+    await signalByName(config.process, config.signal, place, tools.signalProcess);
+    return true;
   }
   const command = config.kind === 'unit' ? unitCommand(config) : config.command;
   await runChecked(tools.runCommand, {
@@ -64,6 +64,7 @@ export async function sendNotification(
     code: 'notify_failed',
     ...options,
   });
+  return true;
 }
 
 /** A program that does not run counts as told: it reads the file when it starts, and may be waiting for us to do so. */
@@ -71,12 +72,14 @@ async function signalIfRunning(
   { pidFile, signal }: { readonly pidFile: string; readonly signal: NodeJS.Signals },
   place: string,
   logger: Logger | undefined,
-): Promise<void> {
+): Promise<boolean> {
   try {
     await signalByPidFile({ pidFile, signal, place });
+    return true;
   } catch (error) {
     if (!(error instanceof NotRunningError)) throw error;
     logger?.info({ pid_file: pidFile }, `${error.message}: it reads the file when it starts`);
+    return false;
   }
 }
 

@@ -117,7 +117,7 @@ async function stageRehearsal(run: SetRun, request: DrillRequest, tools: Transac
   }
 }
 
-function notify(notification: Notification, run: SetRun, tools: TransactionTools): Promise<void> {
+function notify(notification: Notification, run: SetRun, tools: TransactionTools): Promise<boolean> {
   const masks = masksOf(run.set, run.executions);
   return tools.notifyLimit(notification.key)(() =>
     sendNotification(notification, tools, { signal: tools.signal, masks }),

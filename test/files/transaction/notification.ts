@@ -16,7 +16,7 @@ const signalProcess = (): Promise<void> => Promise.reject(new Error('it does not
 function send(
   config: NotifyConfig,
   over: Partial<Parameters<typeof sendNotification>[1]> = {},
-): Promise<void> {
+): Promise<boolean> {
   const [notification] = notificationsOf({
     place: 'files[0]',
     destination: '/etc/app.conf',
@@ -33,13 +33,13 @@ t.test('reads the pid file again each time', async (t) => {
     const child = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
     await once(child.stdout, 'data');
     writeFileSync(pidFile, `${child.pid}\n`);
-    await send({ kind: 'signal', signal: 'SIGHUP', pidFile });
+    t.ok(await send({ kind: 'signal', signal: 'SIGHUP', pidFile }));
     const [said] = (await once(child.stdout, 'data')) as [Buffer];
     t.equal(said.toString(), 'got it\n');
     await once(child, 'exit');
   }
   const { logger, lines } = recordLogs();
-  await send({ kind: 'signal', signal: 'SIGHUP', pidFile }, { logger });
+  t.notOk(await send({ kind: 'signal', signal: 'SIGHUP', pidFile }, { logger }), 'nobody was told');
   t.match(lines, [{ message: /pid is stale: no process \d+ runs.*it reads the file when it starts/ }]);
 });
 
