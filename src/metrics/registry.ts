@@ -125,7 +125,7 @@ export function createMetricsRegistry(): MetricsRegistry {
     return {
       name,
       with(...values) {
-        const given = values.length === 1 ? (values[0] ?? '') : values.join('\0');
+        const given = keyOf(values);
         let child = known.get(given);
         if (child === undefined) {
           child = childOf(values);
@@ -191,6 +191,13 @@ export function createMetricsRegistry(): MetricsRegistry {
       }));
     },
   };
+}
+
+/** By hand, as it is done for each request. */
+function keyOf(values: LabelValues): string {
+  const { length } = values;
+  if (length === 1) return values[0] ?? '';
+  return length === 2 ? `${values[0]}\0${values[1]}` : values.join('\0');
 }
 
 function cellOf(metric: Metric, key: string, values: readonly string[]): Cell {
