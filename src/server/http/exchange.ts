@@ -215,19 +215,20 @@ export class Exchange implements Recorded {
       return;
     }
     const latencyUs = Math.round((this.context.clock.now() - this.startedAt) * 1000);
-    this.context.audit.append({ ...this.#auditEntry(delivery), status, latencyUs }, this);
+    this.context.audit.append(this.#auditEntry(delivery, status, latencyUs), this);
   }
 
   /** Before another is asked to do what could not be taken back. Rejects `audit_failed` where nothing unrecorded is served. */
   recordForward(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.context.audit.append(this.#auditEntry(undefined), {
+      this.context.audit.append(this.#auditEntry(), {
         recorded: (failure) => (failure === undefined ? resolve() : reject(failure)),
       });
     });
   }
 
-  #auditEntry(delivery: Delivery | undefined): AuditEntry {
+  /** In one literal: to add to a copy of another costs a tenth of a request. */
+  #auditEntry(delivery?: Delivery, status?: number, latencyUs?: number): AuditEntry {
     const subject = this.#name ?? delivery?.name;
     return {
       caller: this.identity.encoded,
@@ -240,6 +241,8 @@ export class Exchange implements Recorded {
       path: subject === undefined ? this.#auditedPath() : undefined,
       isAllowed: this.#decision.isAllowed,
       reason: this.#decision.reason,
+      status,
+      latencyUs,
     };
   }
 
