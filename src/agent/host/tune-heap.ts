@@ -3,6 +3,7 @@
 // collect it costs more than it takes over: on a busy host the first one would wait for it.
 import module from 'node:module';
 import { setV8Options } from '../../base/v8-options.ts';
+import { keepTickShape } from './keep-tick-shape.ts';
 
 const lasting = ['--no-maglev', '--no-sparkplug', '--no-parallel-scavenge'] as const;
 
@@ -28,6 +29,7 @@ const longestStartMs = 2000;
  * options are those of a program that runs on, also of one that is no agent or that is not ready by then.
  */
 export function tuneHeap(startMs = longestStartMs): void {
+  keepTickShape();
   for (const id of neededOfNode) process.getBuiltinModule(id);
   // Most of what a start runs is over before it would have been optimized, and most of what it makes is there to stay.
   setV8Options(...lasting, '--no-turbofan', '--heap-growing-percent=900');

@@ -227,7 +227,6 @@ export class Exchange implements Recorded {
     });
   }
 
-  /** In one literal: to add to a copy of another costs a tenth of a request. */
   #auditEntry(delivery?: Delivery, status?: number, latencyUs?: number): AuditEntry {
     const subject = this.#name ?? delivery?.name;
     return {
