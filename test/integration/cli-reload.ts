@@ -290,6 +290,35 @@ t.test('audit, log and the rules of templates are taken over as everything else'
   t.match(await post(), { body: { changed: [] } });
 });
 
+t.test(
+  'an alias that goes to another secret is that one in every dialect, whatever was asked for before',
+  async (t) => {
+    const secrets = (app: string[], other: string[]) => ({
+      app: { path: 'secret/app', refresh: '1h', aliases: app },
+      other: { path: 'secret/other', refresh: '1h', aliases: other },
+    });
+    const { agent, base, folder, write, post } = await setUp(t, { secrets: secrets(['prod'], []) });
+    const listeners = [{ unix: join(folder, 'latchkey.sock'), serve: ['secrets', 'admin', 'aws'] }];
+    write({ ...base, listeners });
+    t.match(await post(), { status: 200 });
+    const paths = [
+      '/secrets/prod',
+      '/secrets/prod/word',
+      '/v1/prod',
+      '/systemsmanager/parameters/get?name=prod',
+    ];
+    const told = async () => {
+      const texts = [];
+      for (const path of [...paths, ...paths]) texts.push((await agent.ask(path)).text);
+      return texts;
+    };
+    for (const text of await told()) t.match(text, /app/);
+    write({ ...base, listeners, secrets: secrets([], ['prod']) });
+    t.match(await post(), { status: 200 });
+    for (const text of await told()) t.match(text, /other/);
+  },
+);
+
 t.test('the config and its templates are watched', async (t) => {
   const { folder, agent, base, write, status } = await setUp(t);
   const loadedAt = (await status()).config.loaded_at;
