@@ -85,10 +85,11 @@ t.test(
         restart: { on_exit: 'always', backoff: '10ms..10s', max_attempts: 4 },
       },
     ]);
-    await waitFor('it to be given up', async () => {
-      if (!existsSync(agent.socket)) return false;
-      return (await process('dies'))?.state === 'failed';
-    });
+    // The socket is there a moment before anybody listens.
+    await waitFor(
+      'it to be given up',
+      async () => (await process('dies').catch(() => undefined))?.state === 'failed',
+    );
     t.match((await process('dies'))?.message, /exit code 9; given up after \d+ in a row/);
     t.match((await agent.ask('/readyz')).text, /process dies: .*given up/);
     const tries = readFileSync(join(folder, 'tries'), 'utf8').trim().split('\n').length;
