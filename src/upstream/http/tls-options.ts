@@ -8,6 +8,7 @@ import { pathErrorText } from '../../base/paths/path-trust.ts';
 import { nodeTls } from '../../base/system/node-tls.ts';
 import type { TlsConfig } from '../../config/upstreams/server-config.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
+import { distinctCertificates } from './distinct-certificates.ts';
 
 export interface TlsOptions {
   readonly secureContext: SecureContext;
@@ -59,7 +60,8 @@ async function authorities(config: TlsConfig): Promise<(string | Buffer)[]> {
   if (config.caPath !== undefined) configured.push(...(await readFolder(config.caPath)));
   if (configured.length > 0) return configured;
   const { getCACertificates } = nodeTls();
-  return [...getCACertificates('default'), ...getCACertificates('system')];
+  // Most are in both, and a system has its own in one file and in one for each.
+  return distinctCertificates([...getCACertificates('default'), ...getCACertificates('system')]);
 }
 
 async function readFolder(path: string): Promise<Buffer[]> {
