@@ -80,7 +80,7 @@ export function wireCore(
   surroundings: Surroundings,
   { stateFolder, isOneShot = false, obtainsUsedOnly = false, onTemplateWarning }: WireOptions,
 ): Core {
-  const { clock, random, logger, env } = surroundings;
+  const { clock, random, logger, env, faultOf } = surroundings;
   const registry = createMetricsRegistry();
   const metrics = defineAgentMetrics(registry);
   const store = createStore({ clock });
@@ -143,7 +143,7 @@ export function wireCore(
       clock,
       env: config.templates.passesEnvironment ? { ...env, ...config.templates.env } : env,
       passEnv: config.templates.passesEnvironment ? ['*'] : [],
-      valuesInUse,
+      ...{ valuesInUse, faultOf },
     }),
     signalProcess: supervisor.signal,
     observer: { ...observeFiles(metrics), stepped: timeline.stepped },

@@ -55,7 +55,7 @@ interface Slot {
 }
 
 export function createSupervisor(options: SupervisorOptions): Supervisor {
-  const { clock, logger, env, valuesInUse } = options;
+  const { clock, logger, env, valuesInUse, faultOf } = options;
   const slots = new Map<string, Slot>(
     options.processes.map((config) => [config.name, { config, process: undefined, error: undefined }]),
   );
@@ -66,7 +66,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 
   function create(config: ProcessConfig, source: EnvironmentSource): SupervisedProcess {
     const own = logger.child({ process: config.name });
-    const runCommand = createCommandRunner({ logger: own, clock, env, valuesInUse });
+    const runCommand = createCommandRunner({ logger: own, clock, env, valuesInUse, faultOf });
     return createSupervisedProcess({ ...options, config, source, logger: own, runCommand });
   }
 

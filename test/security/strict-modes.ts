@@ -417,3 +417,46 @@ t.test('nor certificates of an upstream', async (t) => {
   await waitFor('it to be taken', () => taken > 0);
   t.pass('what is mended is taken');
 });
+
+t.test(
+  'nor does it run a script that a stranger can write',
+  { skip: needsRoot, timeout: 90_000 },
+  async (t) => {
+    const folder = testFolder(t);
+    chmodSync(folder, 0o755);
+    const vault = await startDevVault(t);
+    await vault.writeSecret('secret/a', { word: 'one' });
+    const [script, told, destination] = ['told.sh', 'told', 'out'].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    const ours = (word: string) => writeFileSync(script, `echo ${word} >> ${told}\n`);
+    ours('first');
+    chmodSync(script, 0o755);
+    const agent = startAgent(t, {
+      folder,
+      vault,
+      config: {
+        secrets: { a: { path: 'secret/a', refresh: '100ms' } },
+        files: [{ contents: '{{ field "a" "word" }}', destination, notify: { command: ['sh', script] } }],
+      },
+    });
+    const says = (text: string) => existsSync(told) && readFileSync(told, 'utf8') === text;
+    await waitFor('it to be told first', () => says('first\n'));
+    chmodSync(script, 0o777);
+    writeFileSync(script, `echo planted >> ${told}\n`);
+    await vault.writeSecret('secret/a', { word: 'two' });
+    const refusal = /cannot run sh: script .*told\.sh can be written by everybody \(mode 0777\); chmod o-w /;
+    await waitFor('the refusal', async () => refusal.test((await agent.ask('/status')).text));
+    t.equal(
+      readFileSync(destination, 'utf8'),
+      'two',
+      'the file is in place, its program is owed its notification',
+    );
+    ours('second');
+    chmodSync(script, 0o755);
+    await waitFor('it to be told', () => says('first\nsecond\n'), 60_000);
+    t.pass('what is mended is run');
+  },
+);

@@ -174,15 +174,22 @@ function* commandsOf(
 const interpreters = /^(?:[bdkz]?a?sh|python[\d.]*|perl|php[\d.]*|ruby|node|env)$/;
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** The program of a command, and, where it is an interpreter, the script. */
 function* programs(command: readonly string[], env: Environment, place: Place): Generator<Trusted> {
+  for (const file of filesOfCommand(command, env)) yield { ...file, place };
+}
+
+/** The program of a command as the config has it, and, where it is an interpreter, the script. */
+export function* filesOfCommand(
+  command: readonly string[],
+  env: Environment,
+): Generator<Pick<Trusted, 'path' | 'role'>> {
   const [program = '', ...args] = command;
   const path = isAbsolute(program) ? program : lookUp(program, env['PATH'] ?? defaultPath);
-  if (path !== undefined) yield { path, place, role: 'program' };
+  if (path !== undefined) yield { path, role: 'program' };
   if (!interpreters.test(basename(program))) return;
   for (const arg of args) {
     const isScript = isAbsolute(arg) && statSync(arg, { throwIfNoEntry: false })?.isFile() === true;
-    if (isScript) yield { path: arg, place, role: 'script' };
+    if (isScript) yield { path: arg, role: 'script' };
   }
 }
 

@@ -6,7 +6,9 @@ import { type Logger, silentLogger } from '../../base/logger.ts';
 import { createLiveMask } from '../../base/mask/output-mask.ts';
 import type { CommandRequest, RunCommand } from '../../base/run-command.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
+import type { FaultOf } from '../../base/surroundings.ts';
 import { type Clock, createSystemClock, type Timer } from '../../base/time/clock.ts';
+import { filesOfCommand } from '../../config/resolve/check-modes.ts';
 import { type Child, startChild } from './child.ts';
 import { baseEnvironment } from './environment.ts';
 import { findProgram } from './launcher.ts';
@@ -20,6 +22,7 @@ interface CommandRunnerOptions {
   readonly passEnv?: readonly string[];
   /** Values that must not be seen in any output, beside the `masks` of a request; see createLiveMask. */
   readonly valuesInUse?: () => readonly SecretValue[];
+  readonly faultOf?: FaultOf | undefined;
 }
 
 /** From TERM to KILL, when its time is over and when it is aborted. */
@@ -47,6 +50,7 @@ export function createCommandRunner(options: CommandRunnerOptions = {}): RunComm
   return async (request) => {
     if (request.signal?.aborted === true)
       throw new LatchkeyError('aborted', 'the command was not started: aborted');
+    mustBeOurs(request.command, environment, options.faultOf);
     const words = request.command.map((word) => fillIn(word, request.placeholders ?? {}));
     const program = words[0] ?? '';
     const before = complaints.get(words.join('\0'));
@@ -126,4 +130,17 @@ function readable(line: string): string {
     .replace(/\u001b\[[0-9;]*[A-Za-z]/g, '')
     .replace(/[\u0000-\u001f\u007f]+/g, ' ')
     .trim();
+}
+
+/** They were looked at when the config was read, which may be long ago. */
+function mustBeOurs(
+  command: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  faultOf: FaultOf | undefined,
+): void {
+  if (faultOf === undefined) return;
+  for (const { path, role } of filesOfCommand(command, env)) {
+    const fault = faultOf(path, role);
+    if (fault !== undefined) throw new LatchkeyError('process_failed', fault);
+  }
 }
