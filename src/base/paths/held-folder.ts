@@ -161,18 +161,20 @@ const inPool = {
 };
 
 async function drive<T>(path: string, walk: Walk<T>): Promise<T> {
-  const isAtOnce = localPaths.get(path) === true;
+  const wasLocal = localPaths.get(path) === true;
   let isLocal = true;
   let step = walk.next();
   while (!step.done) {
     const wanted = step.value;
     let answer: unknown;
     try {
-      answer = isAtOnce ? callNow(wanted) : await callInPool(wanted);
+      answer = wasLocal && isLocal ? callNow(wanted) : await callInPool(wanted);
       if (wanted.call === 'fstat') {
         const { dev } = answer as Stats;
         await learnDevice({ fd: wanted.fd, dev });
         isLocal &&= isLocalDevice(dev);
+        // Something else is mounted there, or a link leads elsewhere by now; remembered also where the walk fails.
+        if (wasLocal && !isLocal) localPaths.set(path, false);
       }
     } catch (error) {
       step = walk.throw(error);

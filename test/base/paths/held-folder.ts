@@ -1,6 +1,6 @@
 // Which walks of a path are done at once, and that those refuse what the others do.
-import { chownSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import fs, { chownSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import t from 'tap';
 import { type HeldFolder, holdFolder } from '../../../src/base/paths/held-folder.ts';
 import { isLocalDevice } from '../../../src/base/paths/local-device.ts';
@@ -41,6 +41,30 @@ t.test('one that leads to what the kernel makes is not, nor one whose walk has f
   const missing = join(folder, 'missing');
   for (let round = 0; round < 2; round += 1) await t.rejects(walk(missing), { code: 'ENOENT' });
 });
+
+t.test(
+  'one that leads elsewhere meanwhile waits in the pool from there on, and the next time although it fails',
+  async (t) => {
+    const folder = t.testdir({ real: { sub: {} } });
+    const link = join(folder, 'link');
+    symlinkSync('real', link);
+    const path = join(link, 'sub');
+    const before = [await walk(path), await walk(path)];
+    t.equal(before[1]?.waits, !isLocalDevice(before[0]?.folder.stats.dev ?? 0));
+    for (const { folder: held } of before) held.release();
+    rmSync(link);
+    symlinkSync('/sys', link);
+    const now = t.capture(fs, 'openSync', fs.openSync);
+    await t.rejects(walk(path), { code: 'ENOENT' });
+    const names = now().map(({ args: [opened] }) => basename(String(opened)));
+    t.notOk(names.includes('sub'), 'what lies in the other one is opened in the pool');
+    const underWay = () => process.getActiveResourcesInfo().filter((name) => name === 'FSReqCallback').length;
+    const idle = underWay();
+    const next = walk(path);
+    t.ok(underWay() > idle);
+    await t.rejects(next, { code: 'ENOENT' });
+  },
+);
 
 const isRoot = process.getuid?.() === 0;
 
