@@ -23,6 +23,12 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   return best;
 }
 
+/** `did you mean X?`, or where none is near all that there are. */
+export function hintAt(word: string, known: readonly string[]): string {
+  const guess = nearest(word, known);
+  return guess === undefined ? `known here: ${known.join(', ')}` : `did you mean ${guess}?`;
+}
+
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, index) => index);

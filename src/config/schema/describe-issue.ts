@@ -1,7 +1,7 @@
 // Turns what zod found into the house's messages: `expected …, got …`, the nearest known word, the remedy. Values from
 // places where a secret may stand by mistake are not repeated.
 import type * as z from 'zod/mini';
-import { nearest } from '../../base/text/nearest.ts';
+import { hintAt, nearest } from '../../base/text/nearest.ts';
 import type { Path, Place, Problems } from '../problems.ts';
 import { octalExpected } from './fields.ts';
 
@@ -46,12 +46,11 @@ function fittingBranch(branches: readonly (readonly Issue[])[]): readonly Issue[
 const secretKeys = /^(?:token|secret_id|password|secret|api_?key|private_?key)$/;
 
 export function describeUnknownKey(key: string, known: readonly string[]): string {
-  const guess = nearest(key, known);
   if (secretKeys.test(key)) {
     const file = known.find((other) => other === `${key}_file` || (key === 'token' && other === 'path'));
     return `secrets do not belong in this file; ${file === undefined ? 'remove it' : `put it in a file and name that with ${file}`}`;
   }
-  return `unknown key${guess === undefined ? `; known here: ${known.join(', ')}` : `; did you mean ${guess}?`}`;
+  return `unknown key; ${hintAt(key, known)}`;
 }
 
 function describeValue(issue: Issue, got: unknown, path: Path): string {

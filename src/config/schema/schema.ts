@@ -1,5 +1,5 @@
 // The shape of latchkey.yaml: one schema gives the types, the defaults, the JSON Schema for editors and the reference page.
-// What needs more than one key to judge (unknown names, two things at one path) is in the resolve-*.ts files.
+// What needs more than one key to judge (unknown names, two things at one path) is in ../resolve.
 import * as z from 'zod/mini';
 import { upstreamSchema } from '../upstreams/kinds.ts';
 import { byteSize, choice, doc, duration, flag, name, section, text, textList } from './fields.ts';

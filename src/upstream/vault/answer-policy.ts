@@ -1,6 +1,7 @@
 // What Vault's answers mean: is the server as a whole away, or is it this request that is refused, and why.
 import type { IncomingHttpHeaders } from 'node:http';
 import { isJsonObject, type JsonObject, parseJsonBytes } from '../../base/text/json.ts';
+import { shorten } from '../../base/text/shorten.ts';
 import { UpstreamError } from '../../base/upstream-error.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
 import { retryAfterMs } from '../http/retry-after.ts';
@@ -197,5 +198,5 @@ export function quoteTexts(texts: readonly string[], secrets: readonly string[])
     .trim();
   for (const secret of secrets) if (secret.length >= 3) text = text.replaceAll(secret, '[redacted]');
   if (text === '') return '';
-  return ` (${text.length > longestMessage ? `${text.slice(0, longestMessage)}…` : text})`;
+  return ` (${shorten(text, longestMessage)})`;
 }

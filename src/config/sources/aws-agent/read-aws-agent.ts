@@ -1,6 +1,6 @@
 // The `config.toml` of AWS's Secrets Manager agent, and of the workload credentials provider that it became: its keys, flat or in
 // tables, its defaults, its limits. A key that it does not know is an error there, and here.
-import { nearest } from '../../../base/text/nearest.ts';
+import { hintAt } from '../../../base/text/nearest.ts';
 import type { Said, SaidKeys } from '../hcl/block.ts';
 import type { Origin, Report } from '../hcl/report.ts';
 import { type TomlKey, tomlKeys } from './toml-keys.ts';
@@ -119,11 +119,7 @@ function knownKeys(all: readonly TomlKey[], report: Report): ReadonlyMap<string,
     } else if (flat !== undefined) known.set(flat, key);
     else if (!certificateKeys.test(name)) {
       const names = hasTables ? [...inTables.keys()] : flatKeys;
-      const guess = nearest(name, names);
-      report.problem(
-        origin,
-        `unknown key; ${guess === undefined ? `known here: ${names.join(', ')}` : `did you mean ${guess}?`}`,
-      );
+      report.problem(origin, `unknown key; ${hintAt(name, names)}`);
     }
   }
   return known;

@@ -2,7 +2,7 @@
 // mean them; what is no word at all is an HclError.
 import type { Position } from '../../problems.ts';
 import { heredocValue } from './heredoc.ts';
-import { HclError } from './node.ts';
+import { HclError, positionIn } from './node.ts';
 import { unquote } from './unquote.ts';
 
 export type TokenKind =
@@ -88,7 +88,7 @@ export function createLexer(text: string): () => Token {
     const body = text.slice(start + 1, at - 1);
     countLines(start, at);
     return unquote(body, (offset, message) => {
-      throw new HclError(offsetPosition(start + 1 + offset), message);
+      throw new HclError(positionIn(text, start + 1 + offset), message);
     });
   }
 
@@ -167,17 +167,11 @@ export function createLexer(text: string): () => Token {
   function checkText(from: number, to: number): void {
     const bad = /[\0\uE123]/.exec(text.slice(from, to));
     if (bad !== null)
-      throw new HclError(offsetPosition(from + bad.index), describeIllegal(text, from + bad.index));
+      throw new HclError(positionIn(text, from + bad.index), describeIllegal(text, from + bad.index));
   }
 
   function positionAt(offset: number): Position {
     return { line, column: [...text.slice(lineStart, offset)].length + 1 };
-  }
-
-  /** Slow, for messages alone. */
-  function offsetPosition(offset: number): Position {
-    const before = text.slice(0, offset).split('\n');
-    return { line: before.length, column: [...(before.at(-1) ?? '')].length + 1 };
   }
 }
 

@@ -48,6 +48,12 @@ export class HclError extends Error {
   }
 }
 
+/** Slow: it looks at all that stands before. */
+export function positionIn(text: string, offset: number): Position {
+  const before = text.slice(0, offset).split('\n');
+  return { line: before.length, column: [...(before.at(-1) ?? '')].length + 1 };
+}
+
 /**
  * The items whose first key is `name` in any case, without that key. Of `sink "file" { … }` one with the label is left, of
  * `sink { … }` one without a key.

@@ -8,6 +8,7 @@ import {
   type HclLiteral,
   type HclNode,
   type HclObject,
+  positionIn,
 } from './node.ts';
 
 const blank = /[ \t\r\n]*/y;
@@ -43,7 +44,7 @@ function createCursor(text: string): Cursor {
   };
   const position = (): Position => {
     skipBlank();
-    return positionOf(text, at);
+    return positionIn(text, at);
   };
   return {
     position,
@@ -67,7 +68,7 @@ function createCursor(text: string): Cursor {
       const code = text.codePointAt(at);
       return code === undefined ? 'the end of the file' : JSON.stringify(String.fromCodePoint(code));
     },
-    fail(message, place = positionOf(text, at)) {
+    fail(message, place = positionIn(text, at)) {
       throw new HclError(place, message);
     },
   };
@@ -162,9 +163,4 @@ function flattenItem(item: HclItem): HclItem[] {
     );
   }
   return [item];
-}
-
-function positionOf(text: string, offset: number): Position {
-  const before = text.slice(0, offset).split('\n');
-  return { line: before.length, column: [...(before.at(-1) ?? '')].length + 1 };
 }

@@ -1,4 +1,5 @@
 // Parses HCL 1, or JSON where the text begins with `{`, as the readers of Vault Agent and consul-template do.
+import { shorten } from '../../../base/text/shorten.ts';
 import { createLexer, type Token, type TokenKind } from './lex.ts';
 import { HclError, type HclItem, type HclKey, type HclList, type HclNode, type HclObject } from './node.ts';
 import { parseJsonAsHcl } from './parse-json.ts';
@@ -129,5 +130,5 @@ function describe({ kind, text }: Token): string {
   if (kind === 'end') return 'the end of the file';
   if (kind === 'string') return 'a string';
   if (kind === 'heredoc') return 'a text';
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
+  return shorten(text, 40);
 }

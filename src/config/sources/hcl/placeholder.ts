@@ -1,7 +1,9 @@
 // A file that is itself a template that nobody filled in: what kind it is, by what stands where it cannot be read.
+import { shorten } from '../../../base/text/shorten.ts';
 import type { Position } from '../../problems.ts';
 import type { HclItem, HclNode, HclObject } from './node.ts';
 
+const longestShown = 40;
 const kinds: readonly (readonly [RegExp, string])[] = [
   [/\{%-?.*?-?%\}/, 'of Jinja, as Ansible fills in'],
   [/\{\{-?\s*(?:\.Values|\.Release|include|tpl|toYaml)\b.*?\}\}/, 'of Helm'],
@@ -30,8 +32,7 @@ export function describePlaceholder(text: string, position: Position): string | 
     // Where it stopped, or one brace before: what stands in a string further on is no reason.
     if (match !== null && match.index <= 1) {
       const [found] = match;
-      const shown = found.length > 40 ? `${found.slice(0, 40)}…` : found;
-      return `${shown} stands where a value is expected: this file is a template ${kind}; give the one that was filled in`;
+      return `${shorten(found, longestShown)} stands where a value is expected: this file is a template ${kind}; give the one that was filled in`;
     }
   }
   const other = position.line <= 3 ? notHcl.find(([pattern]) => pattern.test(text)) : undefined;
@@ -63,7 +64,6 @@ function* placeholdersAt(node: HclNode, name: string): ReturnType<typeof placeho
   else if (node.kind === 'list') for (const item of node.items) yield* placeholdersAt(item, name);
   else if (node.type === 'string') {
     const found = placeholder.exec(node.text)?.[0];
-    if (found !== undefined)
-      yield { position: node.position, name, found: found.length > 40 ? `${found.slice(0, 40)}…` : found };
+    if (found !== undefined) yield { position: node.position, name, found: shorten(found, longestShown) };
   }
 }

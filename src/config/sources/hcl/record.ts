@@ -1,7 +1,7 @@
 // A block read as consul-template reads all of its own: no key but the known ones, strings where strings are due, and the
 // last of several blocks of one name. Problems are told under the file's own names.
 import { constants } from 'node:os';
-import { nearest } from '../../../base/text/nearest.ts';
+import { hintAt } from '../../../base/text/nearest.ts';
 import type { Said } from './block.ts';
 import { parseGoDuration } from './duration.ts';
 import { sameName } from './node.ts';
@@ -154,13 +154,7 @@ export function createRecord(map: MapTree, origin: Origin, report: Report): Reco
       for (const [name, { position }] of map.entries) {
         const meant = names.find((other) => sameName(other, name));
         if (meant !== undefined && nameOf(meant) === name) continue;
-        const guess = nearest(name, names);
-        const hint =
-          meant !== undefined
-            ? `it is there as ${nameOf(meant)}, too`
-            : guess === undefined
-              ? `known here: ${names.join(', ')}`
-              : `did you mean ${guess}?`;
+        const hint = meant === undefined ? hintAt(name, names) : `it is there as ${nameOf(meant)}, too`;
         report.problem(originOf(name, { position }), `unknown key; ${hint}`);
       }
     },
