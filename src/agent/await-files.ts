@@ -1,5 +1,4 @@
 // A process that is signalled when a file changes reads that file, so it is not started before the file is there.
-
 import { anyChange, type Changes } from '../base/time/until.ts';
 import type { EnvironmentSource } from '../content/environment-source.ts';
 import type { FilePipeline } from '../files/file-pipeline.ts';

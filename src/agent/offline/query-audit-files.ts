@@ -1,5 +1,4 @@
 // The audit files of a path with those of the refusals, asked in the order of time.
-
 import type { AuditRecord } from '../../api/audit-record.ts';
 import { auditFilesOf } from '../../audit/audit-file.ts';
 import { type AuditQuestion, queryAudit } from '../../audit/query-audit.ts';

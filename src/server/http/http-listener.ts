@@ -7,9 +7,7 @@ import {
 } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
-import { isDeepStrictEqual } from 'node:util';
 import type { Standing } from '../../access/access-policy.ts';
-import type { Caller } from '../../access/caller.ts';
 import type { PeerReader } from '../../access/peer.ts';
 import { nodeHttps } from '../../base/system/node-tls.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
@@ -17,14 +15,13 @@ import { type BindContext, bindListener, refreshBinding } from '../listen/bind-l
 import type { Connection, ListenerScope } from '../listen/connection.ts';
 import { createConnectionShares, type DescriptorBudget } from '../listen/connection-shares.ts';
 import { httpLimits, refuseConnection, refuseMalformed } from '../listen/http-limits.ts';
-import { createIdentity } from '../listen/identity.ts';
 import type { Listener } from '../listen/listener.ts';
 import { hostRulesOf, tlsOptionsOf } from '../listen/listener-identity.ts';
+import { tokenOf } from '../listen/listener-token.ts';
 import { createPeerTable, ofNobody, ofOpenListener, type Peer } from '../listen/peer-table.ts';
-import { provideTokenFile } from '../listen/provide-token-file.ts';
 import { userOf } from '../listen/shares.ts';
 import { createStrangerRate } from '../listen/stranger-rate.ts';
-import { tokenOfEnvironment } from '../listen/token-of-environment.ts';
+import { createUnprovenConnections } from '../listen/unproven-connections.ts';
 import { takeConnectionCheck } from '../node-internals/connection-check.ts';
 import { fdOf, takeParser } from '../node-internals/socket-internals.ts';
 import { takeListMethod } from '../node-internals/vault-list-method.ts';
@@ -43,8 +40,6 @@ interface HttpListenerOptions extends BindContext {
 }
 
 const noPeer = ofNobody('TCP tells nothing of who connects');
-/** TCP connections that have not shown the token yet; beyond a quarter of all the oldest of them goes. */
-const leastUnproven = 16;
 const drainCheckMs = 20;
 
 export function createHttpListener(options: HttpListenerOptions): Listener {
@@ -61,8 +56,9 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   };
   const shares = createConnectionShares(() => scope.config.maxConnections, options.budget);
   let byRoot = dialectsOf(dialects, options.config);
-  /** By the address of the peer: a raw socket and that of TLS over it are one. */
-  const unproven = new Map<string, Socket>();
+  const unproven = createUnprovenConnections(() =>
+    Math.min(scope.config.maxConnections, options.budget.most),
+  );
   let letGo = (): void => undefined;
   let openPeer: Peer | undefined;
   let check: (() => void) | undefined;
@@ -86,10 +82,10 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
       return;
     }
     noteConnections();
-    const address = isTcp ? addressOfPeer(socket) : '';
     const connection: Connection = {
       ...{ scope, peer, standing: isTcp || openPeer !== undefined ? 'ruled' : standing, waiting: 0 },
-      ...{ provedBy: undefined, provenHeader: undefined, onProof: undefined },
+      ...{ provedBy: undefined, provenHeader: undefined },
+      onProof: isTcp && openPeer === undefined ? unproven.hold(socket) : undefined,
       endings: undefined,
     };
     // Not `once`, which would keep three objects more for each client.
@@ -97,11 +93,10 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
       give();
       peer.release();
       rest?.forget(socket);
-      if (isTcp) unproven.delete(address);
+      connection.onProof?.();
       noteConnections();
       for (const end of [...(connection.endings ?? [])]) end();
     });
-    if (isTcp && openPeer === undefined) awaitProof(socket, connection);
     connections.set(socket, connection);
     serve();
   }
@@ -131,27 +126,6 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
     refuseConnection(socket, status, 'too_many_connections', message);
   }
 
-  /** The oldest of those that show nothing gives way. */
-  function hold(socket: Socket, address: string): void {
-    unproven.set(address, socket);
-    const most = Math.min(scope.config.maxConnections, options.budget.most);
-    const [oldest] = unproven.values();
-    if (unproven.size > Math.max(leastUnproven, most / 4)) oldest?.destroy();
-  }
-
-  function awaitProof(socket: Socket, connection: Connection): void {
-    const address = addressOfPeer(socket);
-    connection.onProof = () => unproven.delete(address);
-    hold(socket, address);
-  }
-
-  /** TLS takes its time before there is a connection of ours. */
-  function awaitHandshake(socket: Socket): void {
-    const address = addressOfPeer(socket);
-    socket.once('close', () => unproven.delete(address));
-    hold(socket, address);
-  }
-
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
     const connection = connections.get(request.socket);
     if (connection === undefined) request.socket.destroy();
@@ -176,7 +150,9 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
       socket.destroy();
     } else admit(socket, () => parse(socket));
   });
-  if (isTls(server)) server.prependListener('connection', awaitHandshake);
+  // TLS takes its time before there is a connection of ours.
+  if (isTls(server))
+    server.prependListener('connection', (socket: Socket) => socket.once('close', unproven.hold(socket)));
   server.on('request', onRequest);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const isVault = byRoot.get('v1')?.name === 'vault' && context.internals.canTakeList;
@@ -191,18 +167,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
 
   function provideToken(config: ListenerConfig): void {
     openPeer = config.isOpen ? ofOpenListener(config.place) : undefined;
-    const known = scope.token;
-    const provided = config.kind === 'tcp' ? tokenOf(config, known?.bytes.toString('latin1')) : undefined;
-    if (config.kind !== 'tcp' || provided === undefined) {
-      scope.token = undefined;
-      return;
-    }
-    const { text, caller } = provided;
-    const headers = config.tokenHeaders;
-    const bytes = Buffer.from(text, 'utf8');
-    const isSame = known?.bytes.equals(bytes) && isDeepStrictEqual(known.headers, headers);
-    if (isSame && isDeepStrictEqual(known?.caller.caller, caller)) return;
-    scope.token = { bytes, headers, caller: createIdentity(caller) };
+    scope.token = tokenOf(config, scope.token);
   }
 
   return {
@@ -252,34 +217,10 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   };
 }
 
-/** Undefined: the listener is open. Throws `listener_failed`. */
-function tokenOf(
-  config: ListenerConfig & { kind: 'tcp' },
-  current: string | undefined,
-): { text: string; caller: Caller } | undefined {
-  const { place, tokenFile, tokenFileRights, tokenVariables } = config;
-  if (tokenVariables !== undefined) {
-    // Whoever set the variable has given it to others too.
-    const caller: Caller = { kind: 'token', tokens: [place], isGivenAway: true };
-    return { text: tokenOfEnvironment(place, tokenVariables, process.env), caller };
-  }
-  if (tokenFile === undefined) return undefined;
-  const { owner, group } = tokenFileRights ?? {};
-  const isGivenAway = owner !== undefined || group !== undefined;
-  return {
-    text: provideTokenFile(place, tokenFile, { rights: tokenFileRights, current }),
-    caller: { kind: 'token', tokens: [place, tokenFile], isGivenAway },
-  };
-}
-
 function createNodeServer(config: ListenerConfig): Server | HttpsServer {
   if (config.kind !== 'tcp' || config.tls === undefined) return createHttpServer(httpLimits);
   const { headersTimeout: handshakeTimeout } = httpLimits;
   return nodeHttps().createServer({ ...httpLimits, handshakeTimeout, ...tlsOptionsOf(config) });
-}
-
-function addressOfPeer({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`;
 }
 
 function isTls(server: Server | HttpsServer): server is HttpsServer {

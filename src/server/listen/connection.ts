@@ -1,5 +1,4 @@
 // One client's connection: the listener it came through and who is at its other end, told once.
-
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Standing } from '../../access/access-policy.ts';
@@ -7,6 +6,7 @@ import { unknownCaller } from '../../access/caller.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
 import type { HostRules } from '../http/refusal-policy.ts';
 import { createIdentity, type Identity } from './identity.ts';
+import type { ListenerToken } from './listener-token.ts';
 import type { Peer } from './peer-table.ts';
 
 /** What the connections of a listener share; changes with a reload. */
@@ -16,14 +16,6 @@ export interface ListenerScope {
   /** Of a TCP listener. */
   token: ListenerToken | undefined;
   isDraining: boolean;
-}
-
-interface ListenerToken {
-  readonly bytes: Buffer;
-  /** That may show it; undefined: the usual ones. */
-  readonly headers: readonly string[] | undefined;
-  /** Shared by all that show the token, so that decisions and ledger see one caller. */
-  readonly caller: Identity;
 }
 
 export interface Connection {

@@ -1,5 +1,4 @@
 // consul-template in the shape of latchkey.yaml, with its defaults.
-
 import type { DraftContext } from '../draft.ts';
 import { unlessEmpty } from '../hcl/block.ts';
 import { draftCommonLife, draftProgram, draftTemplateSettings, draftVaultClient } from './draft-common.ts';

@@ -1,5 +1,4 @@
 // envconsul in the shape of latchkey.yaml: one program, and the fields of secrets as its variables.
-
 import {
   checkFormat,
   draftCommonLife,

@@ -1,5 +1,4 @@
 // Several files of envconsul make one: what is said later counts; secrets add up.
-
 import { mergeCommon } from '../consul-template/merge-consul-templates.ts';
 import { lastOf } from '../hcl/block.ts';
 import type { SaidEnvconsul } from './read-envconsul.ts';

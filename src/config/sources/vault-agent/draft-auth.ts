@@ -1,5 +1,4 @@
 // `auto_auth` as the `auth` and `sinks` of an upstream. What an agent refuses only when it starts is told here.
-
 import { resolve } from 'node:path';
 import { unlessEmpty } from '../hcl/block.ts';
 import { formatMs } from '../hcl/duration.ts';
