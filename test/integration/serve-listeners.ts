@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
@@ -11,7 +12,8 @@ import {
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import t from 'tap';
+import { connect as connectTls } from 'node:tls';
+import t, { type Test } from 'tap';
 import type { ListenerConfig } from '../../src/config/resolved.ts';
 import { apply } from '../support/apply.ts';
 import { isRoot, needsRoot } from '../support/needs-root.ts';
@@ -385,7 +387,7 @@ t.test('a stop answers what waits, ends streams, and closes idle connections', a
   t.notOk(existsSync(serving.socketPath));
 });
 
-t.test('serves over TLS under the names of its certificate', { skip: needsOpenssl() }, async (t) => {
+async function madeCertificate(t: Pick<Test, 'testdir'>) {
   const folder = t.testdir();
   const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
   await run('openssl', [
@@ -394,6 +396,11 @@ t.test('serves over TLS under the names of its certificate', { skip: needsOpenss
     ),
     ...['-addext', 'subjectAltName=DNS:agent.test,IP:127.0.0.1', '-keyout', keyFile, '-out', certFile],
   ]);
+  return { certFile, keyFile, folder };
+}
+
+t.test('serves over TLS under the names of its certificate', { skip: needsOpenssl() }, async (t) => {
+  const { certFile, keyFile, folder } = await madeCertificate(t);
   const serving = await withServing(t, () => [
     tcpListener(join(folder, 'token'), ['secrets'], { tls: { certFile, keyFile }, maxConnections: 64 }),
   ]);
@@ -412,6 +419,25 @@ t.test('serves over TLS under the names of its certificate', { skip: needsOpenss
   );
   t.equal(await get('agent.test'), 200);
   for (const socket of silent) socket.destroy();
+});
+
+t.test('an open listener with TLS waits for no token', { skip: needsOpenssl() }, async (t) => {
+  const { certFile, keyFile, folder } = await madeCertificate(t);
+  const tls = { certFile, keyFile };
+  const serving = await withServing(t, () => [
+    tcpListener(join(folder, 'token'), ['metrics'], { tls, isOpen: true, maxConnections: 64 }),
+  ]);
+  const port = portOf(serving.server, 'listeners[1]');
+  const ca = readFileSync(certFile);
+  const idle = [];
+  for (let count = 0; count < 40; count++) {
+    const socket = connectTls({ port, host: '127.0.0.1', ca });
+    await once(socket, 'secureConnect');
+    idle.push(socket.on('error', () => undefined));
+  }
+  await secureStatus(serving, ca, 'agent.test', '');
+  t.equal(idle.filter(({ closed }) => closed).length, 0);
+  for (const socket of idle) socket.destroy();
 });
 
 t.test('takes over a socket that systemd hands over, by its name', async (t) => {

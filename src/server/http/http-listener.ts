@@ -82,10 +82,13 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
       return;
     }
     noteConnections();
+    const drop = isTcp ? unproven.hold(socket) : undefined;
+    // Nothing is to be shown to it: with TLS the handshake, which is over, was all that was waited for.
+    if (openPeer !== undefined) drop?.();
     const connection: Connection = {
       ...{ scope, peer, standing: isTcp || openPeer !== undefined ? 'ruled' : standing, waiting: 0 },
       ...{ provedBy: undefined, provenHeader: undefined },
-      onProof: isTcp && openPeer === undefined ? unproven.hold(socket) : undefined,
+      onProof: openPeer === undefined ? drop : undefined,
       endings: undefined,
     };
     // Not `once`, which would keep three objects more for each client.
