@@ -45,6 +45,8 @@ interface Waiter {
 /** How many turns each has while all wait. Where turns fall together the first goes first. */
 const weights: Readonly<Record<Lane, number>> = { interactive: 4, callers: 2, background: 1 };
 const lanes = Object.keys(weights) as Lane[];
+/** How long what can wait may do so for others to go with it. */
+const togetherMs = 100;
 const oneRead: Charge = { meter: 'reads', units: 1 };
 
 /** A token bucket that holds as many tokens as requests may run at once: a quiet agent answers at once, a start-up is spread. */
@@ -109,6 +111,13 @@ export function createBudget(options: BudgetOptions): Budget {
     return take(lane, charge);
   }
 
+  /** Where nobody waits for an answer some go together: a wake for each would cost as much as they do. */
+  function tokensWanted(): number {
+    if (queues.interactive.size + queues.callers.size > 0) return 1;
+    const most = Math.min(limits.concurrency, Math.floor((limits.requestsPerSecond * togetherMs) / 1000));
+    return Math.max(1, Math.min(queues.background.size, most));
+  }
+
   function pump(): void {
     if (queued() === 0) return;
     refill();
@@ -119,7 +128,8 @@ export function createBudget(options: BudgetOptions): Budget {
       queues[lane].delete(waiter);
       waiter.grant(take(lane, waiter.charge));
     }
-    const forTokenMs = Math.ceil((Math.max(0, 1 - bucket.tokens) / limits.requestsPerSecond) * 1000);
+    const missing = Math.max(0, tokensWanted() - bucket.tokens);
+    const forTokenMs = Math.ceil((missing / limits.requestsPerSecond) * 1000);
     const waits = lanes.filter(hasPlace).map((lane) => Math.max(forTokenMs, heldMs(lane)));
     if (waits.length > 0) timer.within(Math.min(...waits));
   }

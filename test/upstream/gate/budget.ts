@@ -23,6 +23,32 @@ t.test('lets a burst as large as the concurrency go, then keeps to the rate', as
   t.same(budget.status(), { inFlight: 0, queued: 0 });
 });
 
+t.test('lets background requests beyond a burst go some at a time, and people at once', async (t) => {
+  const clock = createFakeClock();
+  const budget = createBudget({ requestsPerSecond: 50, concurrency: 16, clock });
+  const starts: number[] = [];
+  const begunAt = clock.now();
+  const ask = (lane: 'background' | 'interactive') =>
+    void budget.acquire({ lane }, never).then((release) => {
+      starts.push(clock.now() - begunAt);
+      release();
+    });
+  for (let index = 0; index < 26; index += 1) ask('background');
+  await clock.advance(99);
+  t.strictSame(
+    starts,
+    Array.from({ length: 16 }, () => 0),
+  );
+  await clock.advance(1);
+  t.strictSame(starts.slice(16), [100, 100, 100, 100, 100], 'five tokens, one wake');
+  ask('interactive');
+  await clock.advance(20);
+  t.strictSame(starts.slice(21), [120], 'the next token is theirs');
+  await clock.advance(100);
+  t.equal(starts.length, 27);
+  t.ok((starts.at(-1) ?? 0) <= 220, 'the rate is kept to');
+});
+
 t.test('never runs more at a time than the concurrency', async (t) => {
   const clock = createFakeClock();
   const budget = createBudget({ requestsPerSecond: 1000, concurrency: 2, clock });
