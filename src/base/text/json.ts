@@ -49,6 +49,11 @@ export function stringifyJson(value: JsonValue): string {
   return JSON.stringify(value);
 }
 
+/** Of a list; of anything else none. */
+export function objectsIn(value: JsonValue | undefined): JsonObject[] {
+  return Array.isArray(value) ? value.filter(isJsonObject) : [];
+}
+
 export function isJsonObject(value: unknown): value is JsonObject {
   return (
     typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof JsonNumber)

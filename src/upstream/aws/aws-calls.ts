@@ -96,6 +96,23 @@ export function createAwsCalls(options: AwsCallsOptions): AwsCalls {
   };
 }
 
+/** Until one names no next; an empty page that does is a page. Throws `request_invalid` with `tooMany`. */
+export async function* pagesOf(
+  ask: (token: { readonly NextToken?: string }) => Promise<JsonObject>,
+  most: number,
+  tooMany: string,
+): AsyncGenerator<JsonObject, void> {
+  let token = {};
+  for (let page = 0; page < most; page += 1) {
+    const answer = await ask(token);
+    yield answer;
+    const { NextToken } = answer;
+    if (typeof NextToken !== 'string' || NextToken === '') return;
+    token = { NextToken };
+  }
+  throw new LatchkeyError('request_invalid', tooMany);
+}
+
 /** `ResourceNotFoundException`; undefined where it is no error. */
 function awsError(answer: HttpAnswer): string | undefined {
   if (answer.status < 300) return undefined;

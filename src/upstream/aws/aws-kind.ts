@@ -2,19 +2,13 @@
 import * as z from 'zod/mini';
 import type { Named } from '../../config/item.ts';
 import type { Place } from '../../config/problems.ts';
-import { count, doc, section, text } from '../../config/schema/fields.ts';
+import { doc, section, text } from '../../config/schema/fields.ts';
 import type { KindContext } from '../../config/upstreams/kind-context.ts';
 import type { LimitsConfig } from '../../config/upstreams/limits.ts';
 import type { ServerConfig } from '../../config/upstreams/server-config.ts';
 import { resolveServer } from '../../config/upstreams/server-resolve.ts';
-import { serverSchema } from '../../config/upstreams/server-schema.ts';
+import { budgetSchema, serverSchema } from '../../config/upstreams/server-schema.ts';
 import { parseAwsPath } from './aws-path.ts';
-
-/** Half of what Parameter Store allows to all of an account together. */
-const budget = section({
-  requests_per_second: doc(z.prefault(count(1), 20), 'Over all consumers together.'),
-  concurrency: doc(z.prefault(count(1), 16), 'Requests under way at once.'),
-});
 
 const awsSchema = section({
   kind: doc(z.literal('aws'), 'AWS Secrets Manager, Systems Manager Parameter Store, and roles of STS.'),
@@ -38,7 +32,8 @@ const awsSchema = section({
     'The URL of an SQS queue that EventBridge sends changes to; one queue for each host.',
   ),
   ...serverSchema,
-  budget: doc(z.prefault(budget, {}), 'What all requests together may cost.'),
+  // Half of what Parameter Store allows to all of an account together.
+  budget: budgetSchema(20),
 });
 
 /** Of an account in a region, by default. Parameters cost nothing, secrets do. */

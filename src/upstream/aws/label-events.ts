@@ -2,7 +2,7 @@
 // found by the poll, what comes twice is read twice.
 
 import { describeError } from '../../base/errors.ts';
-import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../base/text/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, objectsIn, parseJson } from '../../base/text/json.ts';
 import { backoffDelayMs } from '../../base/time/backoff.ts';
 import type { SourceOptions } from '../secret-source.ts';
 import type { AwsCalls } from './aws-calls.ts';
@@ -30,7 +30,7 @@ export function startLabelEvents(options: LabelEventsOptions): LabelEvents {
   async function receive(): Promise<void> {
     const body = { QueueUrl: queue, MaxNumberOfMessages: 10, WaitTimeSeconds: waitSeconds };
     const answer = await calls.call('sqs', 'AmazonSQS.ReceiveMessage', body, 'the queue of events', request);
-    const messages = Array.isArray(answer['Messages']) ? answer['Messages'].filter(isJsonObject) : [];
+    const messages = objectsIn(answer['Messages']);
     const names = messages.flatMap(({ Body: text }) => (typeof text === 'string' ? namesIn(text) : []));
     if (names.length > 0) onChange(names);
     if (messages.length === 0) return;

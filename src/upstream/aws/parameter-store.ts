@@ -1,11 +1,11 @@
 // Parameter Store: parameters by name, version or label, ten in a request, and all of a path.
 
 import { LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../../base/text/json.ts';
+import { JsonNumber, type JsonObject, objectsIn } from '../../base/text/json.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import { createBatcher } from '../kind/batcher.ts';
-import type { AwsCalls } from './aws-calls.ts';
+import { type AwsCalls, pagesOf } from './aws-calls.ts';
 
 export interface AwsParameter {
   readonly value: string;
@@ -55,35 +55,30 @@ export function createParameterStore({ call }: AwsCalls, clock: Clock): Paramete
   return {
     read: batcher.ask,
     async readAll(path, request) {
+      const body = {
+        Path: path.replace(/(.)\/$/, '$1'),
+        ...{ Recursive: true, WithDecryption: true, MaxResults: mostInBatch },
+      };
+      const pages = pagesOf(
+        (token) =>
+          call(
+            'ssm',
+            'AmazonSSM.GetParametersByPath',
+            { ...body, ...token },
+            `the parameters ${path}*`,
+            request,
+          ),
+        mostPages,
+        `there are more than ${mostPages * mostInBatch} parameters ${path}*`,
+      );
       const fields: JsonObject = {};
-      let next: JsonValue | undefined;
-      for (let page = 0; page < mostPages; page += 1) {
-        const body = {
-          Path: path.replace(/(.)\/$/, '$1'),
-          Recursive: true,
-          WithDecryption: true,
-          MaxResults: mostInBatch,
-          ...(typeof next === 'string' ? { NextToken: next } : {}),
-        };
-        const answer = await call(
-          'ssm',
-          'AmazonSSM.GetParametersByPath',
-          body,
-          `the parameters ${path}*`,
-          request,
-        );
-        for (const parameter of objectsIn(answer['Parameters'])) {
+      for await (const page of pages) {
+        for (const parameter of objectsIn(page['Parameters'])) {
           const { Name: name } = parameter;
           if (typeof name === 'string') fields[name.slice(path.length)] = toParameter(parameter).value;
         }
-        // An empty page with a token is a page.
-        next = answer['NextToken'];
-        if (typeof next !== 'string' || next === '') return fields;
       }
-      throw new LatchkeyError(
-        'request_invalid',
-        `there are more than ${mostPages * mostInBatch} parameters ${path}*`,
-      );
+      return fields;
     },
   };
 }
@@ -104,8 +99,4 @@ function toParameter({ Value: value, Version: version, ARN: arn }: JsonObject): 
     version: version instanceof JsonNumber ? version.text : undefined,
     arn: typeof arn === 'string' ? arn : undefined,
   };
-}
-
-function objectsIn(value: JsonValue | undefined): JsonObject[] {
-  return Array.isArray(value) ? value.filter(isJsonObject) : [];
 }

@@ -1,12 +1,12 @@
 // Secrets Manager: single secrets by version or stage, the current ones of many in one request, and all of a prefix or a tag.
 
 import { LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../base/text/json.ts';
+import { type JsonObject, type JsonValue, objectsIn } from '../../base/text/json.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import { createBatcher } from '../kind/batcher.ts';
 import { jsonFields } from '../kind/kind-answer.ts';
-import { type AwsCalls, errorOfType, isDenied } from './aws-calls.ts';
+import { type AwsCalls, errorOfType, isDenied, pagesOf } from './aws-calls.ts';
 
 export interface AwsSecret {
   readonly value: Buffer;
@@ -105,33 +105,27 @@ export function createSecretsManager({ call }: AwsCalls, clock: Clock): SecretsM
     tag: string | undefined,
     request: RequestOptions,
   ): Promise<JsonObject> {
-    const filters = filtersOf(prefix, tag);
+    const body = { Filters: filtersOf(prefix, tag), MaxResults: mostInBatch };
+    const pages = pagesOf(
+      (token) =>
+        call(
+          'secretsmanager',
+          'secretsmanager.BatchGetSecretValue',
+          { ...body, ...token },
+          `the secrets ${prefix}*`,
+          request,
+        ),
+      mostPages,
+      `there are more than ${mostPages * mostInBatch} secrets ${prefix}*`,
+    );
     const fields: JsonObject = {};
-    let next: JsonValue | undefined;
-    for (let page = 0; page < mostPages; page += 1) {
-      const body = {
-        Filters: filters,
-        MaxResults: mostInBatch,
-        ...(typeof next === 'string' ? { NextToken: next } : {}),
-      };
-      const answer = await call(
-        'secretsmanager',
-        'secretsmanager.BatchGetSecretValue',
-        body,
-        `the secrets ${prefix}*`,
-        request,
-      );
-      for (const secret of objectsIn(answer['SecretValues']).map(toSecret)) {
+    for await (const page of pages) {
+      for (const secret of objectsIn(page['SecretValues']).map(toSecret)) {
         // The filter of names does not look at their case.
         if (secret.name?.startsWith(prefix)) fields[secret.name.slice(prefix.length)] = fieldOf(secret.value);
       }
-      next = answer['NextToken'];
-      if (typeof next !== 'string' || next === '') return fields;
     }
-    throw new LatchkeyError(
-      'request_invalid',
-      `there are more than ${mostPages * mostInBatch} secrets ${prefix}*`,
-    );
+    return fields;
   }
 
   return {
@@ -159,10 +153,6 @@ function toSecret(answer: JsonObject): AwsSecret {
       ? Buffer.from(text, 'utf8')
       : Buffer.from(typeof binary === 'string' ? binary : '', 'base64');
   return { value, versionId: word('VersionId'), arn: word('ARN'), name: word('Name') };
-}
-
-function objectsIn(value: JsonValue | undefined): JsonObject[] {
-  return Array.isArray(value) ? value.filter(isJsonObject) : [];
 }
 
 function asError(error: unknown): Error {

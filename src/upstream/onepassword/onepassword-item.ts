@@ -1,6 +1,6 @@
 // An item of 1Password: what `op://VAULT/ITEM/[SECTION/]FIELD` means in it.
 import { LatchkeyError } from '../../base/errors.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../base/text/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, objectsIn } from '../../base/text/json.ts';
 import type { ItemPath } from './onepassword-path.ts';
 
 interface ItemField {
@@ -55,7 +55,7 @@ export function pickField(item: JsonObject, path: ItemPath): ItemField | undefin
 
 /** The id of the file of this name. */
 export function pickFile(item: JsonObject, { field }: ItemPath): string | undefined {
-  const file = listOf(item['files']).find(
+  const file = objectsIn(item['files']).find(
     ({ id, name }) => same(textOf(name), field) || same(textOf(id), field),
   );
   return file === undefined ? undefined : textOf(file['id']);
@@ -75,7 +75,7 @@ export function plainFields(item: JsonObject): JsonObject {
 }
 
 function fieldsOf(item: JsonObject): ItemField[] {
-  return listOf(item['fields']).map(({ id, label, section, value, totp }) => ({
+  return objectsIn(item['fields']).map(({ id, label, section, value, totp }) => ({
     id: textOf(id) ?? '',
     label: textOf(label) ?? '',
     section: isJsonObject(section) ? textOf(section['id']) : undefined,
@@ -85,14 +85,10 @@ function fieldsOf(item: JsonObject): ItemField[] {
 }
 
 function sectionsOf(item: JsonObject): { id: string; label: string }[] {
-  return listOf(item['sections']).map(({ id, label }) => ({
+  return objectsIn(item['sections']).map(({ id, label }) => ({
     id: textOf(id) ?? '',
     label: textOf(label) ?? '',
   }));
-}
-
-function listOf(value: JsonValue | undefined): JsonObject[] {
-  return Array.isArray(value) ? value.filter(isJsonObject) : [];
 }
 
 function textOf(value: JsonValue | undefined): string | undefined {
