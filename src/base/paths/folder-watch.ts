@@ -30,6 +30,11 @@ const volumeLink = /^\.\./;
 const mostNoise = { events: 1000, inMs: 10_000 };
 /** How long such a folder is left alone then. */
 const leftAloneMs = 600_000;
+/**
+ * Whoever turns a link without end has all folders behind it looked at: never without a pause, in which other work is done and
+ * which is so many times as long as the look before it took.
+ */
+const pause = { leastMs: 5, times: 10 };
 
 export function createFolderWatch({ onEvent, logger }: Options): FolderWatch {
   /** By folder, the names that are wanted of it. */
@@ -44,6 +49,9 @@ export function createFolderWatch({ onEvent, logger }: Options): FolderWatch {
   let above = new Map<string, { since: number; events: number }>();
   /** Those in which others did too much. */
   const leftAlone = new Set<string>();
+  let look: NodeJS.Timeout | undefined;
+  /** Monotonic, in milliseconds. */
+  let restsUntil = 0;
 
   function onChange(folder: string, name: string | null): void {
     if (name !== null && awaited.get(folder)?.has(name) !== true && isTooNoisy(folder)) leaveAlone(folder);
@@ -52,10 +60,23 @@ export function createFolderWatch({ onEvent, logger }: Options): FolderWatch {
     const isItself = name === null || name === basename(folder);
     // The kernel's watch ends with the folder that it is on.
     if (isItself) forget(folder);
-    if (isItself || awaited.get(folder)?.has(name) === true) tellAll(sync());
+    if (isItself || awaited.get(folder)?.has(name) === true) lookSoon();
     if (names === undefined) return;
     if (name === null || volumeLink.test(name)) tellAll([folder]);
     if (name !== null && (names.has(name) || whole.has(folder))) onEvent(join(folder, name));
+  }
+
+  function lookSoon(): void {
+    look ??= setTimeout(
+      () => {
+        look = undefined;
+        const begun = performance.now();
+        tellAll(sync());
+        const now = performance.now();
+        restsUntil = now + (now - begun) * pause.times;
+      },
+      Math.max(pause.leastMs, restsUntil - performance.now()),
+    ).unref();
   }
 
   function isTooNoisy(folder: string): boolean {
@@ -155,6 +176,7 @@ export function createFolderWatch({ onEvent, logger }: Options): FolderWatch {
     },
     close() {
       wanted = new Map();
+      clearTimeout(look);
       for (const folder of [...open.keys()]) forget(folder);
     },
   };
