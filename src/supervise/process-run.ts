@@ -7,7 +7,7 @@ import { linkSignals } from '../base/time/linked-signal.ts';
 import type { ProcessConfig } from '../config/resolved.ts';
 import { type EnvironmentSource, isSameEnvironment, type Variables } from '../content/environment-source.ts';
 import type { Child } from './launch/child.ts';
-import type { StartTools } from './launch/start-process.ts';
+import { mustBeStartable, type StartTools } from './launch/start-process.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { ProcessObserver, StartReason } from './process-status.ts';
 import type { ProcessView } from './process-view.ts';
@@ -109,6 +109,7 @@ export function createProcessRun(options: ProcessRunOptions): ProcessRun {
 
   async function watch(first: RunningProcess): Promise<Ending> {
     let current = first;
+    let restartAt = 0;
     void followHealth(current);
     for (;;) {
       mailbox.take();
@@ -124,10 +125,13 @@ export function createProcessRun(options: ProcessRunOptions): ProcessRun {
         await stop(current);
         return { kind: 'again', reason: 'config' };
       }
-      if (wanted.isRestart) {
-        logger.info({ pid: child.pid }, 'its files changed: process is restarted');
-        await stop(current);
-        return { kind: 'again', reason: 'rotation' };
+      if (wanted.isRestart && clock.now() >= restartAt) {
+        if (mayGo(current)) {
+          logger.info({ pid: child.pid }, 'its files changed: process is restarted');
+          await stop(current);
+          return { kind: 'again', reason: 'rotation' };
+        }
+        restartAt = current.rotateAt ?? 0;
       }
       const decision = rotationOf(current);
       current.rotateAt = decision.rotateAt;
@@ -136,7 +140,7 @@ export function createProcessRun(options: ProcessRunOptions): ProcessRun {
         if (next === undefined) return { kind: 'again', reason: 'rotation' };
         current = next;
         running = next;
-      } else await wake(child, decision.waitMs);
+      } else await wake(child, decision.waitMs ?? (wanted.isRestart ? restartAt - clock.now() : undefined));
     }
   }
 
@@ -163,6 +167,7 @@ export function createProcessRun(options: ProcessRunOptions): ProcessRun {
     const { pid } = current.child;
     current.rotateAt = undefined;
     if (onRotation.kind === 'restart') {
+      if (!config.overlapStart && !mayGo(current)) return current;
       logger.info({ pid }, 'values changed: process is restarted');
       if (config.overlapStart) return replace(current, values);
       await stop(current);
@@ -196,6 +201,17 @@ export function createProcessRun(options: ProcessRunOptions): ProcessRun {
       if (next !== undefined) await stopChild(next);
       if (!closing.aborted) keep(old, error);
       return old;
+    }
+  }
+
+  /** Whether it may be stopped to be started again: not where others have got hold of its program meanwhile. */
+  function mayGo(current: RunningProcess): boolean {
+    try {
+      mustBeStartable(wanted.config, wanted.source.current() ?? current.variables, options);
+      return true;
+    } catch (error) {
+      keep(current, error);
+      return false;
     }
   }
 

@@ -202,7 +202,7 @@ function lookUp(program: string, searchPath: string): string | undefined {
     .find(isExecutable);
 }
 
-function isOwnUser({ user }: ProcessConfig): boolean {
+export function isOwnUser({ user }: Pick<ProcessConfig, 'user'>): boolean {
   return user === undefined || findUser(user)?.uid === process.geteuid?.();
 }
 

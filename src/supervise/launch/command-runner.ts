@@ -8,10 +8,10 @@ import type { CommandRequest, RunCommand } from '../../base/run-command.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import type { FaultOf } from '../../base/surroundings.ts';
 import { type Clock, createSystemClock, type Timer } from '../../base/time/clock.ts';
-import { filesOfCommand } from '../../config/resolve/check-modes.ts';
 import { type Child, startChild } from './child.ts';
 import { baseEnvironment } from './environment.ts';
 import { findProgram } from './launcher.ts';
+import { mustBeOurs } from './must-be-ours.ts';
 
 interface CommandRunnerOptions {
   readonly logger?: Logger;
@@ -130,17 +130,4 @@ function readable(line: string): string {
     .replace(/\u001b\[[0-9;]*[A-Za-z]/g, '')
     .replace(/[\u0000-\u001f\u007f]+/g, ' ')
     .trim();
-}
-
-/** They were looked at when the config was read, which may be long ago. */
-function mustBeOurs(
-  command: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-  faultOf: FaultOf | undefined,
-): void {
-  if (faultOf === undefined) return;
-  for (const { path, role } of filesOfCommand(command, env)) {
-    const fault = faultOf(path, role);
-    if (fault !== undefined) throw new LatchkeyError('process_failed', fault);
-  }
 }

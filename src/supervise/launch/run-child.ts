@@ -42,7 +42,7 @@ const fromTerminal: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGWINCH'
  * it runs, INT and TERM end the wait with 130 and 143.
  */
 export function runChild(options: RunChildOptions): RunningChild {
-  const { logger, clock, env, valuesInUse } = options;
+  const { logger, clock, env, valuesInUse, faultOf } = options;
   const { user, group } = options.config;
   // A program of another user is in a session of its own: a terminal's signals come to us alone.
   const isTerminal = hasTerminal() && !isOther({ user, groupId: group });
@@ -51,7 +51,7 @@ export function runChild(options: RunChildOptions): RunningChild {
     stdin: 'inherit',
     isLeader: !isTerminal,
     isForeground: true,
-    runCommand: createCommandRunner({ logger, clock, env, valuesInUse }),
+    runCommand: createCommandRunner({ logger, clock, env, valuesInUse, faultOf }),
   });
   const stopped = Promise.withResolvers<ProcessExit>();
   const killing = new AbortController();

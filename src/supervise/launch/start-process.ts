@@ -5,11 +5,13 @@ import type { SecretValue } from '../../base/secret-value.ts';
 import type { Surroundings } from '../../base/surroundings.ts';
 import { findUser } from '../../base/system/accounts.ts';
 import { probeSetpriv } from '../../base/system/setpriv.ts';
+import { isOwnUser } from '../../config/resolve/check-modes.ts';
 import type { ProcessConfig } from '../../config/resolved.ts';
 import type { Variables } from '../../content/environment-source.ts';
 import { type Child, type ChildOptions, startChild } from './child.ts';
 import { addVariables, baseEnvironment } from './environment.ts';
 import { findProgram, type Launch, planLaunch, resolveIdentity } from './launcher.ts';
+import { mustBeOurs } from './must-be-ours.ts';
 import { openTerminal, terminalsAmong } from './terminal.ts';
 
 export interface StartTools extends Surroundings {
@@ -41,6 +43,18 @@ export async function planStart(
   return planLaunch([isOther ? program : path, ...args], env, identity, setpriv);
 }
 
+/** Throws `process_failed` where others can change its program. */
+export function mustBeStartable(
+  config: ProcessConfig,
+  variables: Variables,
+  { env, faultOf }: Pick<StartTools, 'env' | 'faultOf'>,
+): void {
+  // Of another user it may be that user's own affair, as when the config is read.
+  if (faultOf === undefined || !isOwnUser(config)) return;
+  const path = variables.get('PATH')?.text() ?? baseEnvironment(env, config.passEnv)['PATH'];
+  mustBeOurs(config.command, { PATH: path }, faultOf);
+}
+
 /** Rejects with `process_failed` when the program cannot be started. */
 export async function startProcess(
   config: ProcessConfig,
@@ -49,6 +63,7 @@ export async function startProcess(
 ): Promise<Child> {
   const { logger, clock, stdin, isLeader } = tools;
   const launch = await planStart(config, variables, tools.env);
+  mustBeStartable(config, variables, tools);
   return startOnTerminal(config, launch, tools, {
     workingDir: config.workingDir,
     output:
