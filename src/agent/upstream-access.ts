@@ -28,7 +28,9 @@ export function createUpstreamAccess(
     vault: {
       upstream() {
         const upstream = find();
-        return upstream && { name: upstream.name, namespace: upstream.vault.namespace() };
+        return (
+          upstream && { name: upstream.name, namespace: upstream.vault.namespace(), source: upstream.vault }
+        );
       },
       canonicalKey(reference) {
         return (

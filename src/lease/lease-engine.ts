@@ -30,6 +30,7 @@ import { defaultMaxStaleMs, lastValueDeadline } from './track/failure-policy.ts'
 import { createMintFloor } from './track/mint-floor.ts';
 import { closing } from './track/one-at-a-time.ts';
 import { defaultScheduleLimits, type ScheduleLimits } from './track/schedule-policy.ts';
+import { isMinted } from './track/secret-view.ts';
 import { createSharedTimers } from './track/shared-timers.ts';
 import { createTellNews } from './track/tell-news.ts';
 import { createTrackTable } from './track/track-table.ts';
@@ -232,9 +233,12 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
       sources.replace(upstreams);
       book.upstreamsReplaced();
       for (const track of affected) {
-        const isMissed = track.view().failure?.code === 'config_invalid';
-        if (isMissed && upstreams.has(track.reference.upstream))
-          void track.ask('due', 'interactive', 'retry');
+        const { value, failure } = track.view();
+        const isLacking = value === undefined || failure?.code === 'config_invalid';
+        // A credential that was issued lives on in the upstream that made it; of all else the other one has its own.
+        const isOther = isLacking || !isMinted(value.kind);
+        if (isOther && upstreams.has(track.reference.upstream))
+          void track.ask('due', isLacking ? 'interactive' : 'background', 'retry');
         else track.replan();
       }
     },

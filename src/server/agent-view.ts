@@ -33,8 +33,10 @@ interface Readiness {
 
 /** The Vault upstream behind the Vault dialect, and the lease engine that owns what is kept of it. */
 export interface VaultAccess {
-  /** Undefined: the config has none. */
-  upstream(): { readonly name: string; readonly namespace: string | undefined } | undefined;
+  /** Undefined: the config has none. `source` is another where a reload has replaced it under its name. */
+  upstream():
+    | { readonly name: string; readonly namespace: string | undefined; readonly source: unknown }
+    | undefined;
   /** Equal for references that mean the same secret; may change with the first read of a mount. */
   canonicalKey(reference: Reference): string;
   /** Asks upstream for these entries now; with `replace` for new credentials. Gives the errors by key. */

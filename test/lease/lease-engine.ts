@@ -1,5 +1,6 @@
 import t from 'tap';
 import type { Clock } from '../../src/base/time/clock.ts';
+import { UpstreamError } from '../../src/base/upstream-error.ts';
 import { createReference } from '../../src/store/reference.ts';
 import { createFakeUpstream, type FakeUpstream } from '../support/fake-upstream.ts';
 import { createLeaseHarness } from '../support/lease-harness.ts';
@@ -398,6 +399,49 @@ t.test(
     await close();
   },
 );
+
+t.test(
+  'reads from an upstream that replaces another at once, also what has the same version there',
+  async (t) => {
+    const { clock, upstream, engine, open, shown, close } = createLeaseHarness();
+    const next = createFakeUpstream({ clock, name: 'vault' });
+    // As the metadata of KV version 2: version 1 of this one is not version 1 of that one.
+    for (const each of [upstream, next]) Object.assign(each, { isCurrent: async () => true });
+    upstream.setStatic('secret/a', 'of the first');
+    next.setStatic('secret/a', 'of the second');
+    const { entry } = open('secret/a', { refreshMs: 60 * minute });
+    engine.start();
+    await clock.advance(second);
+    t.equal(shown(entry), 'of the first');
+    engine.setUpstreams(new Map([['vault', next]]));
+    await clock.advance(second);
+    t.equal(shown(entry), 'of the second');
+    next.setStatic('secret/a', 'changed');
+    await clock.advance(120 * minute);
+    t.equal(shown(entry), 'of the second', 'from now on it is asked whether that still holds');
+    t.equal(next.count('read'), 1);
+    await close();
+  },
+);
+
+t.test('asks an upstream that replaces another until it answers, whatever version it has', async (t) => {
+  const { clock, upstream, engine, open, shown, close } = createLeaseHarness();
+  const next = createFakeUpstream({ clock, name: 'vault' });
+  for (const each of [upstream, next]) Object.assign(each, { isCurrent: async () => true });
+  upstream.setStatic('secret/a', 'of the first');
+  next.setStatic('secret/a', 'of the second');
+  next.fault = () => new UpstreamError('upstream_answer_invalid', 'not yet');
+  const { entry } = open('secret/a');
+  engine.start();
+  await clock.advance(second);
+  engine.setUpstreams(new Map([['vault', next]]));
+  await clock.advance(second);
+  t.equal(shown(entry), 'of the first');
+  next.fault = undefined;
+  await clock.advance(minute);
+  t.equal(shown(entry), 'of the second');
+  await close();
+});
 
 /** Its lease ids are others than those of the harness's upstream, as of any two vaults. */
 async function replacement(clock: Clock): Promise<FakeUpstream> {

@@ -169,7 +169,7 @@ export async function startServing(options: ServingOptions = {}) {
 
 /** For `view`: a vault of which nothing is leased, nor ever changes. */
 export const stillVault: VaultAccess = {
-  upstream: () => ({ name: 'vault', namespace: undefined }),
+  upstream: () => ({ name: 'vault', namespace: undefined, source: 'vault' }),
   canonicalKey: referenceKey,
   refresh: async () => new Map(),
   leasesRevoked() {},

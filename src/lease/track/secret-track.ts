@@ -5,7 +5,7 @@ import { wallAt } from '../../base/time/clock.ts';
 import { defaultEntryPolicy, type EntryPolicy, mergePolicies } from '../../store/entry.ts';
 import type { Notice, NoticedBy } from '../../store/notice.ts';
 import type { Reference } from '../../store/reference.ts';
-import type { Priority, Urgency } from '../../store/secret-reading.ts';
+import type { Priority, ReadableSource, Urgency } from '../../store/secret-reading.ts';
 import type { SecretAnswer, SecretVersion } from '../../store/secret-version.ts';
 import type { OwnedLease } from '../book/owned-lease.ts';
 import { type IssuedValue, issuedValue, restoredValue } from '../run/hand-over.ts';
@@ -78,6 +78,8 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
   const members = new Set<string>();
   let { canonicalKey } = options;
   let state: TrackState = initialState;
+  /** Whose answer is in use: what another one has under the same version may be something else. */
+  let answeredBy: ReadableSource | undefined;
   /** `parked`: its time had come while upstream was away. */
   let phase: 'idle' | 'awaiting' | 'parked' | 'stopped' = 'idle';
 
@@ -233,7 +235,8 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
 
   function canTell(version: SecretVersion): boolean {
     const source = sources.find(reference.upstream);
-    return source?.isCurrent !== undefined && source.canTell?.(reference, version) !== false;
+    if (source?.isCurrent === undefined || source !== answeredBy) return false;
+    return source.canTell?.(reference, version) !== false;
   }
 
   async function read(urgency: Urgency): Promise<boolean> {
@@ -257,6 +260,7 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
   function accept(reading: Reading): boolean {
     const lease = own(reading, members);
     const { answer, sentAt } = reading;
+    answeredBy = reading.from;
     if (members.size > 0) return apply({ type: 'answered', answer, lease, sentAt });
     if (lease !== undefined) book.retire(lease, 0);
     return false;

@@ -242,6 +242,8 @@ export function createVaultCache(options: VaultCacheOptions): VaultCache {
     find(target) {
       const slot = slotOf.get(target);
       if (slot === undefined || !slot.isOpen || slot.loading !== undefined) return undefined;
+      // A reload may have named another one.
+      if (slot.reference.upstream !== vault.upstream()?.name) return undefined;
       if (!isServable(slot.entry)) return undefined;
       slot.usedAt = clock.now();
       return slot;

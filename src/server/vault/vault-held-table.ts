@@ -10,7 +10,8 @@ import type { Grant } from './vault-held-policy.ts';
 
 export interface Held {
   readonly key: string;
-  readonly upstream: string;
+  /** The upstream that it is of. */
+  readonly source: unknown;
   readonly path: string;
   readonly namespace: string | undefined;
   readonly grant: Omit<Grant, 'id'>;

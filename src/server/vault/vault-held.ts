@@ -123,8 +123,8 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
   const endOf = ({ lease }: Held): number => lease.endsAt() ?? 0;
 
   /** Of this upstream, and not of a token that the agent has no more. */
-  function isOfNow({ upstream, askedBy, ownAccessor, grant }: Held): boolean {
-    if (upstream !== vault.upstream()?.name) return false;
+  function isOfNow({ source, askedBy, ownAccessor, grant }: Held): boolean {
+    if (source !== vault.upstream()?.source) return false;
     return askedBy !== 'auto' || grant.isOrphan || ownAccessor === vault.ownAccessor();
   }
 
@@ -140,7 +140,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
     const { id, ...rest } = grant;
     const { target, namespace, token } = request;
     const isToken = grant.kind === 'token';
-    const upstream = vault.upstream()?.name ?? '';
+    const { name: upstream = '', source } = vault.upstream() ?? {};
     const digest = isToken ? digestOf(id) : undefined;
     const by = isToken ? SecretValue.fromText(id) : token instanceof SecretValue ? token : undefined;
     const renew =
@@ -152,7 +152,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
       onGone: () => table.drop(held),
     });
     const held: Held = {
-      ...{ key, upstream, path: target.path, namespace, grant: rest, lease, token: by, digest },
+      ...{ key, source, path: target.path, namespace, grant: rest, lease, token: by, digest },
       askedBy: tokenKey(token),
       ownAccessor: token === 'auto' ? vault.ownAccessor() : undefined,
       leaseId: isToken ? undefined : id,

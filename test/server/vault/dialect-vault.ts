@@ -111,6 +111,35 @@ t.test('of one path no more than a few queries are kept, whatever a caller makes
   t.equal(await cacheOf('other'), 'HIT', 'and no other path did');
 });
 
+t.test(
+  'a reload to another vault, by another name or address, ends what the cache has of the one before',
+  async (t) => {
+    const { vault: first, agent } = await start(t);
+    const second = await startStubVault();
+    t.teardown(second.close);
+    for (const [vault, of] of [
+      [first, 'first'],
+      [second, 'second'],
+    ] as const)
+      vault.route(({ path }) => (path === 'secret/data/app' ? { json: kv2({ of }) } : undefined));
+    const valueNow = async () => json((await agent.ask('/v1/secret/data/app')).text).data.data.of;
+    const config = json(readFileSync(agent.configPath, 'utf8'));
+    const reload = async (upstreams: object) => {
+      writeFileSync(agent.configPath, JSON.stringify({ ...config, upstreams }), { mode: 0o600 });
+      t.equal((await agent.ask('/reload', { method: 'POST' })).status, 200);
+    };
+    const [[name, upstream] = []] = Object.entries(config.upstreams as Record<string, object>);
+    t.equal(await valueNow(), 'first');
+    t.equal(await valueNow(), 'first', 'from the cache');
+    await reload({ other: { ...upstream, address: second.address } });
+    t.equal(await valueNow(), 'second');
+    await reload({ other: { ...upstream, address: first.address } });
+    await waitFor('the value of the other address', async () => (await valueNow()) === 'first');
+    await reload({ [`${name}`]: { ...upstream, address: second.address } });
+    await waitFor('the value of the first name', async () => (await valueNow()) === 'second');
+  },
+);
+
 t.test('lease_duration counts down, the rest stays as the vault wrote it', async (t) => {
   const { vault, agent } = await start(t);
   const body = (left: number) =>

@@ -46,7 +46,7 @@ function create({ ttl = 3600, maxEntries = 1000 } = {}) {
     logger: recordLogs().logger,
   });
   const vault: VaultAccess = {
-    upstream: () => ({ name: state.upstream, namespace: undefined }),
+    upstream: () => ({ name: state.upstream, namespace: undefined, source: state.upstream }),
     ownAccessor: () => state.accessor,
     ownTokens: () => [],
     canonicalKey: () => '',
