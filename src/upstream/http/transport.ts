@@ -6,6 +6,7 @@ import sendRequest from 'undici/lib/api/api-request.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import { orAborted } from '../../base/time/aborted.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { ProxyConfig } from '../../config/upstreams/proxy.ts';
 import type { TlsConfig } from '../../config/upstreams/server-config.ts';
@@ -130,7 +131,7 @@ export function createTransport(options: TransportOptions): Transport {
       open.begin(whole);
       try {
         const found = dispatcher(address);
-        const pool = ready.get(found) ?? (await meanwhile(found, whole));
+        const pool = ready.get(found) ?? (await orGivenUp(found, whole));
         if (signal.aborted) whole.giveUp(false);
         else pool.dispatch({ ...dispatchOptions(address, request, proxy), ...itsOwnTime }, whole);
         return await whole.answer;
@@ -145,7 +146,7 @@ export function createTransport(options: TransportOptions): Transport {
       const via = proxy?.url;
       const limit = createTimeLimit(options.clock, timeoutMs, request.signal);
       try {
-        const pool = await dispatcher(address);
+        const pool = await orAborted(dispatcher(address), limit.signal);
         const answer = await sendRequest.call(pool, {
           ...dispatchOptions(address, request, proxy),
           signal: limit.signal,
@@ -183,9 +184,13 @@ export function createTransport(options: TransportOptions): Transport {
     },
     async close() {
       isClosed = true;
-      const all = [...pools.values()];
+      const ends = Array.from(pools.values(), (pool) => {
+        const end = closeQuietly(pool, 'destroy');
+        // One that is not there yet has sent nothing, and may never come.
+        return ready.has(pool) ? end : undefined;
+      });
       pools.clear();
-      await Promise.all(all.map((pool) => closeQuietly(pool, 'destroy')));
+      await Promise.all(ends);
     },
   };
 }
@@ -235,9 +240,9 @@ function placeOf(address: string): Place {
 /** `open-requests.ts` limits the whole of it: the client's own limits of its parts would be three more timers. */
 const itsOwnTime = { headersTimeout: 0, bodyTimeout: 0 } as const;
 
-/** The answer may be given up before there is anybody to wait for it. */
-async function meanwhile<T>(awaited: Promise<T>, whole: WholeAnswer): Promise<T> {
-  whole.answer.catch(() => undefined);
+/** Of a request that is not sent yet: what it waits for may be files that hang, and its time and its signal end it too. */
+async function orGivenUp<T>(awaited: Promise<T>, whole: WholeAnswer): Promise<T> {
+  await Promise.race([awaited, whole.answer]);
   return await awaited;
 }
 

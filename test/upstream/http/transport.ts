@@ -1,7 +1,11 @@
 // `timeout` of an upstream is the time of its requests, however long: nothing else ends them before.
+import { closeSync, constants, openSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import t from 'tap';
+import { mkfifo } from '../../../src/base/system/libc.ts';
 import { createTransport } from '../../../src/upstream/http/transport.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 
@@ -40,5 +44,42 @@ for (const timeoutMs of [1000, 600_000]) {
     await clock.advance(1);
     await exchange;
     t.match(end, `within ${timeoutMs} ms`);
+  });
+}
+
+/** As where a network's disk is away: whatever asks a disk from now on waits until this is called. */
+function hangDisks(pipe: string): () => Promise<void> {
+  mkfifo(pipe, 0o600);
+  const threads = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4);
+  const waiting = Array.from({ length: threads }, () => open(pipe, 'r'));
+  return async () => {
+    const writer = openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK);
+    for (const handle of await Promise.all(waiting)) await handle.close();
+    closeSync(writer);
+  };
+}
+
+for (const how of ['exchange', 'open'] as const) {
+  const name = `${how}: a request ends in time, and by its signal, while certificates cannot be read`;
+  t.test(name, async (t) => {
+    const clock = createFakeClock();
+    const folder = t.testdir({ authorities: {} });
+    const tls = { ...noTls, caPath: join(folder, 'authorities') };
+    const transport = createTransport({ tls, clock, timeoutMs: 1000, maxBodyBytes: 1000 });
+    const given = new AbortController();
+    const ask = (signal: AbortSignal): Promise<unknown> =>
+      transport[how]('https://127.0.0.1:9', { method: 'GET', target: '/v1/a', headers: {}, signal });
+    const comeBack = hangDisks(join(folder, 'pipe'));
+    try {
+      const inTime = t.rejects(ask(new AbortController().signal), { message: /within 1000 ms/ });
+      const bySignal = t.rejects(ask(given.signal), { code: 'aborted' });
+      given.abort();
+      await bySignal;
+      await clock.advance(1000);
+      await inTime;
+      await transport.close();
+    } finally {
+      await comeBack();
+    }
   });
 }
