@@ -41,6 +41,16 @@ export function printControlledFile(path: string, options: ReadOptions): Promise
   );
 }
 
+/** False where a dead file system holds up whoever looks at the path: then nobody is to wait for it outside of the pool. */
+export async function answersInTime(path: string): Promise<boolean> {
+  try {
+    await inTime(path, {}, async () => undefined);
+  } catch {
+    // What is wrong with it is not asked here.
+  }
+  return !stuck.has(path);
+}
+
 async function inTime<T>(
   path: string,
   options: ReadOptions,

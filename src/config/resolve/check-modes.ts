@@ -9,7 +9,7 @@ import { Place, type Problems } from '../problems.ts';
 import type { NotifyConfig, ProcessConfig, ResolvedConfig, SettleConfig } from '../resolved.ts';
 import type { MergedConfig } from '../sources/merge.ts';
 import type { ConfigSource } from '../sources/read-source.ts';
-import { commandOf, isForOthers } from '../upstreams/kinds.ts';
+import { commandOf, isForOthers, type UpstreamConfig } from '../upstreams/kinds.ts';
 import type { Environment } from './resolve-context.ts';
 
 interface Trusted {
@@ -113,8 +113,7 @@ function* credentials(config: ResolvedConfig, merged: MergedConfig, env: Environ
     if (place === undefined) continue;
     const command = commandOf(upstream);
     if (command !== undefined) yield* programs(command, env, place.at('command'));
-    for (const [key, path] of filesOf(upstream)) {
-      const { role, isPublic } = openFiles.find(({ keys }) => keys.test(key)) ?? { role: 'credential' };
+    for (const { path, role, isPublic } of rolesOf(upstream)) {
       const isSecret = isPublic !== true && !isOfKubelet(path) && !isForOthers(upstream, path);
       yield { path, place, role, options: { isSecret } };
     }
@@ -131,6 +130,23 @@ function* credentials(config: ResolvedConfig, merged: MergedConfig, env: Environ
     if (place === undefined || listener.kind !== 'tcp' || listener.tls === undefined) continue;
     yield { path: listener.tls.keyFile, place, role: 'key', options: { isSecret: true } };
     yield { path: listener.tls.certFile, place, role: 'certificate' };
+  }
+}
+
+/** What an upstream of any kind goes by each time that it is asked: its program and its files, but not those of TLS. */
+export function* filesAskedWith(
+  upstream: UpstreamConfig,
+  env: Environment,
+): Generator<Pick<Trusted, 'path' | 'role'>> {
+  const command = commandOf(upstream);
+  if (command !== undefined) yield* filesOfCommand(command, env);
+  yield* rolesOf({ ...upstream, tls: undefined });
+}
+
+function* rolesOf(upstream: object): Generator<{ path: string; role: string; isPublic?: true }> {
+  for (const [key, path] of filesOf(upstream)) {
+    const { role, isPublic } = openFiles.find(({ keys }) => keys.test(key)) ?? { role: 'credential' };
+    yield { path, role, ...(isPublic && { isPublic }) };
   }
 }
 

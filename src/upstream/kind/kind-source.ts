@@ -14,6 +14,7 @@ import type { GateStatus } from '../gate/gate.ts';
 import type { AwsSide, LoginStatus, SecretSource, SourceOptions, SourceStatus } from '../secret-source.ts';
 import { createSourceLife } from '../source-life.ts';
 import type { SourceStateName } from '../source-state.ts';
+import { guardFiles } from './guard-files.ts';
 
 /** What a kind tells its source, whenever it happens. Synchronous. */
 export interface KindHooks {
@@ -66,6 +67,7 @@ export function createKindSource<C extends UpstreamConfig>(
   let state: SourceStateName = 'starting';
   let since = clock.wall();
   let limitedUntil: { at: number; failure: unknown } | undefined;
+  const mustBeOurs = guardFiles(options);
   const client = createClient({
     changed: life.tell.changedUpstream,
     state: noteState,
@@ -106,6 +108,7 @@ export function createKindSource<C extends UpstreamConfig>(
     if (client.connect !== undefined) setState('logging_in', undefined);
     for (let attempt = 1; !life.signal.aborted; attempt += 1) {
       try {
+        await mustBeOurs();
         await client.connect?.(life.signal);
         noteState();
         connected.resolve();
@@ -138,6 +141,7 @@ export function createKindSource<C extends UpstreamConfig>(
     return life.during(request, async (sent) => {
       if (limitedUntil !== undefined && clock.now() < limitedUntil.at) throw limitedUntil.failure;
       try {
+        await mustBeOurs();
         const answer = await send(sent);
         noteOutcome();
         return answer;
@@ -174,7 +178,7 @@ export function createKindSource<C extends UpstreamConfig>(
           isCurrent: (reference: Reference, version: SecretVersion, request: RequestOptions) =>
             ask(request, (sent) => isCurrent(reference, version, sent)),
         }),
-    ...(leases === undefined ? {} : { leases }),
+    ...(leases === undefined ? {} : { leases: guardLeases(leases, mustBeOurs) }),
     ...(aws === undefined
       ? {}
       : {
@@ -193,6 +197,20 @@ export function createKindSource<C extends UpstreamConfig>(
       connected.reject(life.closed());
       await client.close();
       setState('closed', undefined);
+    },
+  };
+}
+
+function guardLeases(leases: LeaseRequests, mustBeOurs: () => Promise<void>): LeaseRequests {
+  return {
+    ...leases,
+    async renew(leaseId, incrementSeconds, request) {
+      await mustBeOurs();
+      return await leases.renew(leaseId, incrementSeconds, request);
+    },
+    async revoke(leaseId, request) {
+      await mustBeOurs();
+      await leases.revoke(leaseId, request);
     },
   };
 }
