@@ -155,7 +155,6 @@ function held({ fd, path, stats }: WalkedFolder, close: () => void): HeldFolder 
 
 const inPool = {
   open: promisify(fs.open),
-  fstat: promisify(fs.fstat),
   mkdir: promisify(fs.mkdir),
   lstat: promisify(fs.lstat),
 };
@@ -189,7 +188,7 @@ async function drive<T>(path: string, walk: Walk<T>): Promise<T> {
 function callInPool(wanted: SystemCall): unknown {
   if (wanted.call === 'open') return inPool.open(wanted.path, wanted.flags);
   if (wanted.call === 'mkdir') return inPool.mkdir(wanted.path, wanted.mode);
-  // Neither waits for a disk or a network: what was opened by O_PATH is known to the kernel.
+  // Neither waits for a disk; of a network's, or a program's, the kernel may ask again what it was just told.
   return callNow(wanted);
 }
 
