@@ -2,13 +2,16 @@
 import type { Logger } from './logger.ts';
 import { type Clock, createSystemClock } from './time/clock.ts';
 
+/** Variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 export interface Surroundings {
   readonly clock: Clock;
   /** Numbers in [0, 1). */
   readonly random: () => number;
   readonly logger: Logger;
   /** The agent's own environment. */
-  readonly env: Readonly<NodeJS.ProcessEnv>;
+  readonly env: Environment;
   /**
    * Why others can change what is at the path, which is a `role` (`certificate`) and about to be read again: then it is not to
    * be used. Absent: nobody asks.
@@ -19,6 +22,6 @@ export interface Surroundings {
 export type FaultOf = (path: string, role: string) => string | undefined;
 
 /** Those of this host. */
-export function systemSurroundings(logger: Logger, env: Surroundings['env']): Surroundings {
+export function systemSurroundings(logger: Logger, env: Environment): Surroundings {
   return { clock: createSystemClock(), random: Math.random, logger, env };
 }

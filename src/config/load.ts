@@ -3,6 +3,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { LatchkeyError } from '../base/errors.ts';
+import type { Environment } from '../base/surroundings.ts';
 import { type Locate, locateIn } from './places.ts';
 import { createProblems, type Problems } from './problems.ts';
 import { checkModes } from './resolve/check-modes.ts';
@@ -13,7 +14,6 @@ import {
   checkTemplateFiles,
 } from './resolve/host-checks.ts';
 import { resolveConfig } from './resolve/resolve.ts';
-import type { Environment } from './resolve/resolve-context.ts';
 import type { ResolvedConfig } from './resolved.ts';
 import { type ForeignOptions, isForeignFile, readForeign, type TextFile } from './sources/foreign.ts';
 import { checkLiterals } from './sources/literals.ts';

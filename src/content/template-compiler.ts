@@ -1,9 +1,11 @@
 // Binds the template engine to this host: environment, clock, the sandbox of `file` and `writeToFile`, and the limits and
 // refusals of the config.
+
 import { execFileSync } from 'node:child_process';
 import { networkInterfaces } from 'node:os';
 import { basename } from 'node:path';
 import { LatchkeyError } from '../base/errors.ts';
+import type { Environment } from '../base/surroundings.ts';
 import { harmlessEnvironment } from '../base/system/harmless-environment.ts';
 import type { Clock } from '../base/time/clock.ts';
 import type { FileConfig, TemplateConfig } from '../config/resolved.ts';
@@ -20,7 +22,7 @@ import type { CompileTemplate } from './template-loader.ts';
 
 interface CompilerOptions {
   readonly templates: TemplateConfig;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly clock: Clock;
   /**
    * What can never work with this config is an error at once, as who validates it wants: a run may not come by it. Executed is

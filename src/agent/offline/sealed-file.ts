@@ -2,6 +2,7 @@
 import { errorCode, LatchkeyError } from '../../base/errors.ts';
 import { PathFault, pathErrorText } from '../../base/paths/path-trust.ts';
 import { wipeFile } from '../../base/paths/wipe-file.ts';
+import type { Environment } from '../../base/surroundings.ts';
 import { findUser } from '../../base/system/accounts.ts';
 import { leafPaths } from '../../upstream/file/document.ts';
 import {
@@ -29,7 +30,7 @@ export type SealedFileKey = FileKeyConfig | { readonly kind: 'typed'; readonly p
 export interface SealedFile {
   readonly path: string;
   readonly key: SealedFileKey;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
 }
 
 interface OpenedFile {

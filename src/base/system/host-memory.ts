@@ -1,8 +1,10 @@
 // Small files that only the memory of this host holds: in a file system without a disk, so they outlive the agent and not the
 // host, and are on no disk and in no backup. They are ours alone: what anybody else has made, can write or can read is none.
+
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Environment } from '../surroundings.ts';
 import { errnoOf } from './errno.ts';
 
 /** Of statfs(2): tmpfs and ramfs. */
@@ -12,7 +14,7 @@ const memoryFileSystems: ReadonlySet<number> = new Set([0x01021994, 0x858458f6])
 export function memoryPaths(
   prefix: string,
   scope: string,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
   folders: readonly string[] = [
     ...(process.getuid?.() === 0 ? ['/run'] : []),
     ...(env['XDG_RUNTIME_DIR'] ? [env['XDG_RUNTIME_DIR']] : []),

@@ -1,5 +1,6 @@
 // The options of Vault Agent's command line: `-config` and what counts before the environment and the files. Read with one dash or
 // two, so that a unit that starts it needs another program's name and nothing else.
+import type { Environment } from '../../base/surroundings.ts';
 import type { LoadOptions } from '../../config/load.ts';
 import { agentFiles } from './config-files.ts';
 import { flagsToHcl, kindsOf, type Target } from './flags-to-hcl.ts';
@@ -41,10 +42,7 @@ export interface AgentFlags {
 }
 
 /** Undefined: none of its options is there. Throws `usage`. */
-export function parseAgentFlags(
-  args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-): AgentFlags | undefined {
+export function parseAgentFlags(args: readonly string[], env: Environment): AgentFlags | undefined {
   const isTheirs = (word: string) => {
     const [, dashes, name = ''] = /^(--?)([a-z][a-z-]+)/.exec(word) ?? [];
     return Object.hasOwn(kinds, name) && (dashes === '-' || name !== 'config');
@@ -63,10 +61,7 @@ export function parseAgentFlags(
 }
 
 /** OpenBao reads a name of its own first. */
-function environmentOf(
-  { said }: GoFlags,
-  env: Readonly<Record<string, string | undefined>>,
-): Record<string, string | undefined> {
+function environmentOf({ said }: GoFlags, env: Environment): Record<string, string | undefined> {
   const all = { ...env };
   for (const { name, value } of said) {
     const variable = name === 'tls-skip-verify' ? 'SKIP_VERIFY' : variables[name];

@@ -1,15 +1,17 @@
 // Lets a person edit a secret text in their editor, on no disk: the file is in a memory file system, and so is all that the
 // editor writes beside it (swap files, backups, histories), for its home is there too.
+
 import { spawn } from 'node:child_process';
 import { lstat, mkdtemp, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
+import type { Environment } from '../../base/surroundings.ts';
 
 interface EditOptions {
   readonly text: string;
   /** The editor sees it, for its colours. */
   readonly fileName: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   /** Throws what is wrong with the text; the editor comes again where a person is there. */
   check(text: string): void;
   /** Whether to edit again after `problem`. */
@@ -45,7 +47,7 @@ export async function editInMemory(options: EditOptions): Promise<string> {
   }
 }
 
-async function makeFolder(env: EditOptions['env']): Promise<string> {
+async function makeFolder(env: Environment): Promise<string> {
   for (const parent of [env['XDG_RUNTIME_DIR'], '/dev/shm', '/run']) {
     if (!parent) continue;
     try {
@@ -64,7 +66,7 @@ async function makeFolder(env: EditOptions['env']): Promise<string> {
   );
 }
 
-async function runEditor(path: string, folder: string, env: EditOptions['env']): Promise<void> {
+async function runEditor(path: string, folder: string, env: Environment): Promise<void> {
   const editor = env['VISUAL'] || env['EDITOR'] || 'vi';
   const homes = ['HOME', 'TMPDIR', 'XDG_CONFIG_HOME', 'XDG_STATE_HOME', 'XDG_CACHE_HOME', 'XDG_DATA_HOME'];
   // By a shell as git does it, for an editor may be given with options; no core dump, for it would be a copy.

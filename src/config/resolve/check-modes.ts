@@ -3,6 +3,7 @@
 import { statSync } from 'node:fs';
 import { basename, isAbsolute, join } from 'node:path';
 import { findPathFault, type PathFault, type TrustOptions } from '../../base/paths/trusted-path.ts';
+import type { Environment } from '../../base/surroundings.ts';
 import { findUser, groupMembers } from '../../base/system/accounts.ts';
 import { isExecutable } from '../../base/system/executable.ts';
 import { Place, type Problems } from '../problems.ts';
@@ -10,7 +11,6 @@ import type { NotifyConfig, ProcessConfig, ResolvedConfig, SettleConfig } from '
 import type { MergedConfig } from '../sources/merge.ts';
 import type { ConfigSource } from '../sources/read-source.ts';
 import { commandOf, isForOthers, type UpstreamConfig } from '../upstreams/kinds.ts';
-import type { Environment } from './resolve-context.ts';
 
 interface Trusted {
   readonly path: string;

@@ -1,11 +1,10 @@
 // What the resolvers share: the environment, the problems, paths made absolute, and who writes which path.
 import { dirname, resolve } from 'node:path';
+import type { Environment } from '../../base/surroundings.ts';
 import { nearest } from '../../base/text/nearest.ts';
 import type { Item } from '../item.ts';
 import { type Place, type Problems, reportTwice } from '../problems.ts';
 import type { KindContext } from '../upstreams/kind-context.ts';
-
-export type Environment = KindContext['env'];
 
 /** Those of invalid items too, so that one mistake is told once. */
 interface KnownNames {

@@ -2,6 +2,7 @@
 
 import { isatty } from 'node:tty';
 import { isJournalAt } from '../../base/log/log-journal.ts';
+import type { Environment } from '../../base/surroundings.ts';
 import { plainSlashes, splitQuery } from '../../base/text/secret-path.ts';
 import type { Named } from '../item.ts';
 import { Place, type Problems } from '../problems.ts';
@@ -22,7 +23,6 @@ import {
   checkKnown,
   checkUniqueNames,
   createResolveContext,
-  type Environment,
   type ResolveContext,
 } from './resolve-context.ts';
 import { checkNesting, resolveFile } from './resolve-file.ts';

@@ -1,6 +1,8 @@
 // A configuration of another tool put into the shape of latchkey.yaml, value by value; each remembers where the other tool's
 // file says it and what it is called there, so that whatever is found wrong later is told in that file's words.
+
 import type { SecretValue } from '../../base/secret-value.ts';
+import type { Environment } from '../../base/surroundings.ts';
 import type { Path, Position } from '../problems.ts';
 import type { CloudKeys } from '../upstreams/cloud-keys.ts';
 import type { Origin, Report } from './hcl/report.ts';
@@ -28,7 +30,7 @@ export interface Draft {
 export interface DraftContext {
   readonly draft: Draft;
   readonly report: Report;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   /** Where relative paths start: the folder that the tool is started in. */
   readonly folder: string;
   /** What stands for the whole configuration, in messages. */

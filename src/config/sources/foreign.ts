@@ -1,7 +1,7 @@
 // The files of other tools: which tool's they are, and what they say in the shape of latchkey.yaml.
 
+import type { Environment } from '../../base/surroundings.ts';
 import type { Problems } from '../problems.ts';
-import type { Environment } from '../resolve/resolve-context.ts';
 import { draftAwsAgent } from './aws-agent/draft-aws-agent.ts';
 import { readAwsAgent } from './aws-agent/read-aws-agent.ts';
 import { draftConsulTemplate } from './consul-template/draft-consul-template.ts';

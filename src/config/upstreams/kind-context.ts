@@ -1,8 +1,9 @@
 // What the resolver of a kind gets beside the upstream as the file has it: the few things of the whole that it may ask for.
+import type { Environment } from '../../base/surroundings.ts';
 import type { Place, Problems } from '../problems.ts';
 
 export interface KindContext {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly problems: Problems;
   /** Absolute; a relative path starts at the folder of the file that says it. */
   pathAt(place: Place, path: string): string;

@@ -1,7 +1,9 @@
 // A key that only the memory of this host holds (base/system/host-memory.ts). What is sealed with it cannot be read from a
 // disk, a backup or another host.
+
 import { randomBytes } from 'node:crypto';
 import type { Logger } from '../../base/logger.ts';
+import type { Environment } from '../../base/surroundings.ts';
 import { errnoOf } from '../../base/system/errno.ts';
 import { createMemoryFile, memoryPaths, readMemoryFile } from '../../base/system/host-memory.ts';
 
@@ -10,7 +12,7 @@ interface MemoryKeyOptions {
   readonly statePath: string;
   /** Tried in order; those that are on a disk are left out. Default: those of base. */
   readonly folders?: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly logger: Logger;
 }
 

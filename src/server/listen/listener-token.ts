@@ -1,11 +1,13 @@
 // The token that a TCP listener wants to be shown: the value of a variable, or of the file that its `file://` URL names, or of a
 // file that the agent writes.
+
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import type { Caller } from '../../access/caller.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { readControlledFileSync } from '../../base/paths/controlled-file.ts';
 import { pathErrorText } from '../../base/paths/path-trust.ts';
+import type { Environment } from '../../base/surroundings.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
 import { createIdentity, type Identity } from './identity.ts';
 import { provideTokenFile } from './provide-token-file.ts';
@@ -54,11 +56,7 @@ function provideToken(
 }
 
 /** Of the first of these variables that is set. Throws `listener_failed`. */
-function tokenOfEnvironment(
-  place: string,
-  variables: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-): string {
+function tokenOfEnvironment(place: string, variables: readonly string[], env: Environment): string {
   const name = variables.find((one) => env[one] !== undefined && env[one] !== '');
   const value = name === undefined ? undefined : env[name];
   if (name === undefined || value === undefined) {

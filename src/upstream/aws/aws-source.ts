@@ -1,6 +1,7 @@
 // AWS as an upstream: Secrets Manager, Parameter Store and roles of STS behind one identity.
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import type { Environment } from '../../base/surroundings.ts';
 import type { Reference } from '../../store/reference.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
@@ -184,10 +185,7 @@ function createAwsClient(options: SourceOptions<AwsUpstreamConfig>, hooks: KindH
 }
 
 /** A file of its own comes before all that the environment says of keys. */
-function environmentOf(
-  { profile, credentialsFile }: AwsUpstreamConfig,
-  env: SourceOptions<unknown>['env'],
-): SourceOptions<unknown>['env'] {
+function environmentOf({ profile, credentialsFile }: AwsUpstreamConfig, env: Environment): Environment {
   const named = profile === undefined ? env : { ...env, AWS_PROFILE: profile };
   if (credentialsFile === undefined) return named;
   const { AWS_ACCESS_KEY_ID: _id, AWS_SECRET_ACCESS_KEY: _key, ...others } = named;
@@ -204,12 +202,7 @@ function endOf(expiresAt: number | undefined): { expiresAt?: number } {
   return expiresAt === undefined ? {} : { expiresAt };
 }
 
-function endpoint(
-  service: AwsService,
-  region: string,
-  config: AwsUpstreamConfig,
-  env: SourceOptions<unknown>['env'],
-): string {
+function endpoint(service: AwsService, region: string, config: AwsUpstreamConfig, env: Environment): string {
   const variable = `AWS_ENDPOINT_URL_${service === 'secretsmanager' ? 'SECRETS_MANAGER' : service.toUpperCase()}`;
   const said = config.endpoint ?? (env[variable] || env['AWS_ENDPOINT_URL'] || undefined);
   if (said !== undefined) return `${said.replace(/\/+$/, '')}/`;

@@ -1,6 +1,7 @@
 // Access tokens for Key Vault: of an application by its secret or certificate, or of the host's managed identity.
 import { createHash, X509Certificate } from 'node:crypto';
 import { SecretValue } from '../../base/secret-value.ts';
+import type { Environment } from '../../base/surroundings.ts';
 import { JsonNumber, type JsonObject } from '../../base/text/json.ts';
 import { azureTokenAnswer } from '../cloud/azure-identity.ts';
 import { readLoginFile } from '../cloud/login-file.ts';
@@ -8,12 +9,10 @@ import { metadataJson } from '../cloud/metadata-request.ts';
 import { type AccessToken, loginFailed } from '../kind/bearer-calls.ts';
 import type { AzureUpstreamConfig } from './azure-kind.ts';
 
-type Env = Readonly<Record<string, string | undefined>>;
-
 /** National clouds have hosts of their own, and a resource of the same name. */
 export async function azureAccessToken(
   config: AzureUpstreamConfig,
-  env: Env,
+  env: Environment,
   signal: AbortSignal,
 ): Promise<AccessToken> {
   const resource = resourceOf(config.vault);
@@ -33,7 +32,7 @@ function resourceOf(vault: string): string {
 
 async function credentialOf(
   config: AzureUpstreamConfig,
-  env: Env,
+  env: Environment,
 ): Promise<Record<string, string> | undefined> {
   const { clientSecretFile, clientCertificateFile } = config;
   if (clientSecretFile !== undefined)
@@ -49,7 +48,7 @@ async function assertionOf(
   pem: string,
   path: string,
   config: AzureUpstreamConfig,
-  env: Env,
+  env: Environment,
 ): Promise<Record<string, string>> {
   const certificate = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/.exec(pem)?.[0];
   const key = /-----BEGIN PRIVATE KEY-----[\s\S]+?-----END PRIVATE KEY-----/.exec(pem)?.[0];
@@ -80,7 +79,7 @@ async function ofApplication(
   credential: Record<string, string>,
   resource: string,
   config: AzureUpstreamConfig,
-  env: Env,
+  env: Environment,
   signal: AbortSignal,
 ): Promise<JsonObject> {
   const { clientId, tenantId } = config;
@@ -103,7 +102,7 @@ async function ofApplication(
   });
 }
 
-function tokenUrl({ tenantId }: AzureUpstreamConfig, env: Env): string {
+function tokenUrl({ tenantId }: AzureUpstreamConfig, env: Environment): string {
   const authority = (env['AZURE_AUTHORITY_HOST'] || 'https://login.microsoftonline.com').replace(/\/+$/, '');
   return `${authority}/${encodeURIComponent(tenantId ?? '')}/oauth2/v2.0/token`;
 }

@@ -1,11 +1,12 @@
 // Finds keys of Alibaba Cloud: those of the environment, else of the RAM role of this instance by its metadata service.
 import { LatchkeyError } from '../../base/errors.ts';
 import { SecretValue } from '../../base/secret-value.ts';
+import type { Environment } from '../../base/surroundings.ts';
 import type { CloudKeys } from '../../config/upstreams/cloud-keys.ts';
 import { metadataJson, metadataText } from './metadata-request.ts';
 
 interface AlicloudKeySource {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly signal: AbortSignal;
   /** Of the instance; undefined: `$ALICLOUD_ROLE_NAME`, else the service is asked. */
   readonly roleName: string | undefined;

@@ -1,6 +1,7 @@
 // AWS credentials, and the forms in which services hand them out.
 import { LatchkeyError } from '../../base/errors.ts';
 import { SecretValue } from '../../base/secret-value.ts';
+import type { Environment } from '../../base/surroundings.ts';
 import type { JsonObject } from '../../base/text/json.ts';
 
 export interface AwsCredentials {
@@ -12,7 +13,7 @@ export interface AwsCredentials {
 }
 
 export interface AwsCredentialSource {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly signal: AbortSignal;
 }
 

@@ -1,6 +1,7 @@
 // Profiles of AWS's shared files: keys, roles with a source profile, web identities, Identity Center and credential processes.
 import { join } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
+import type { Environment } from '../../base/surroundings.ts';
 import { environmentOfOthers } from '../../base/system/harmless-environment.ts';
 import { isJsonObject, parseJson } from '../../base/text/json.ts';
 import { createSystemClock } from '../../base/time/clock.ts';
@@ -22,7 +23,7 @@ type Profiles = ReadonlyMap<string, Fields>;
 
 /** What else a profile may name as the source of its credentials. */
 export interface OtherSources {
-  webIdentity(env: AwsCredentialSource['env']): Promise<AwsCredentials | undefined>;
+  webIdentity(env: Environment): Promise<AwsCredentials | undefined>;
   named(source: string): Promise<AwsCredentials | undefined>;
   stsEndpoint(region: string | undefined): string;
 }
@@ -49,7 +50,7 @@ export async function keysOfProfile(
 }
 
 /** The region of the profile that is meant. */
-export async function regionOfProfile(env: AwsCredentialSource['env']): Promise<string | undefined> {
+export async function regionOfProfile(env: Environment): Promise<string | undefined> {
   return (await readProfiles(env)).get(env['AWS_PROFILE'] ?? 'default')?.get('region');
 }
 
@@ -162,7 +163,7 @@ async function ofProcess(
   throw wrong(name, `: credential_process ended with ${end.code ?? 'a signal'} and without credentials`);
 }
 
-async function readProfiles(env: AwsCredentialSource['env']): Promise<Profiles> {
+async function readProfiles(env: Environment): Promise<Profiles> {
   const folder = join(homeFolder(env), '.aws');
   const profiles = new Map<string, Map<string, string>>();
   const sources = [

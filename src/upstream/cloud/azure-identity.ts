@@ -2,6 +2,7 @@
 
 import { errorCode, LatchkeyError } from '../../base/errors.ts';
 import { SecretValue } from '../../base/secret-value.ts';
+import type { Environment } from '../../base/surroundings.ts';
 import { isJsonObject, type JsonObject } from '../../base/text/json.ts';
 import { arcRequest } from './azure-arc.ts';
 import { readLoginFile } from './login-file.ts';
@@ -9,7 +10,7 @@ import { type MetadataRequest, metadataJson } from './metadata-request.ts';
 
 export interface AzureSource {
   /** `AZURE_CLIENT_ID` chooses among several identities. */
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly signal: AbortSignal;
   /** Undefined: `$AZURE_CLIENT_ID`. */
   readonly clientId?: string | undefined;
@@ -71,7 +72,7 @@ export async function azureInstance(source: AzureSource): Promise<JsonObject> {
 
 const metadataService = 'the Azure metadata service';
 
-function metadataHost(env: AzureSource['env']): string {
+function metadataHost(env: Environment): string {
   return (env['AZURE_POD_IDENTITY_AUTHORITY_HOST'] ?? 'http://169.254.169.254').replace(/\/+$/, '');
 }
 
@@ -128,7 +129,7 @@ async function entraRequest(resource: string, source: AzureSource): Promise<Meta
   };
 }
 
-async function applicationProof(env: AzureSource['env']): Promise<Record<string, string> | undefined> {
+async function applicationProof(env: Environment): Promise<Record<string, string> | undefined> {
   const secret = env['AZURE_CLIENT_SECRET'];
   if (secret) return { client_secret: secret };
   const path = env['AZURE_FEDERATED_TOKEN_FILE'];

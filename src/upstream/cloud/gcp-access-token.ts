@@ -1,13 +1,14 @@
 // Access tokens of Google Cloud: by a key file, workload identity federation, a user's refresh token, or the host's identity.
 import { LatchkeyError } from '../../base/errors.ts';
 import { SecretValue } from '../../base/secret-value.ts';
+import type { Environment } from '../../base/surroundings.ts';
 import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/text/json.ts';
 import { awsSubjectToken } from './aws-subject-token.ts';
 import { readLoginFile } from './login-file.ts';
 import { metadataJson, metadataText } from './metadata-request.ts';
 
 export interface GcpTokenSource {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly credentialsFile: string | undefined;
   readonly signal: AbortSignal;
 }

@@ -2,12 +2,13 @@
 
 import { LatchkeyError } from '../../base/errors.ts';
 import { SecretValue } from '../../base/secret-value.ts';
+import type { Environment } from '../../base/surroundings.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
 import { readLoginFile } from './login-file.ts';
 import { metadataJson, metadataText } from './metadata-request.ts';
 
 export interface GcpSource {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   /** An e-mail address; absent: the one of the host or of the key. */
   readonly serviceAccount: string | undefined;
   readonly signal: AbortSignal;

@@ -1,9 +1,11 @@
 // The files in which tools of clouds keep profiles of their user: where they are, and a line `name = value` of one. Others may own
 // such a file: no pattern searches it, for one with two blanks to share out takes its time with a line of them.
+
 import { homedir } from 'node:os';
+import type { Environment } from '../../base/surroundings.ts';
 
 /** An empty `HOME` is none, as those tools have it. */
-export function homeFolder(env: Readonly<Record<string, string | undefined>>): string {
+export function homeFolder(env: Environment): string {
   return env['HOME'] || homedir();
 }
 

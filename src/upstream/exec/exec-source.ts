@@ -1,6 +1,7 @@
 // A command as an upstream: for everything that has a program and no kind of its own.
 
 import { LatchkeyError } from '../../base/errors.ts';
+import type { Environment } from '../../base/surroundings.ts';
 import { findGroup, findUser } from '../../base/system/accounts.ts';
 import type { JsonObject } from '../../base/text/json.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
@@ -97,7 +98,7 @@ function identity({ user, group }: ExecUpstreamConfig): { uid: number | undefine
   return { uid: account?.uid, gid: named?.gid ?? account?.gid };
 }
 
-function environment(config: ExecUpstreamConfig, own: SourceOptions<unknown>['env']): Record<string, string> {
+function environment(config: ExecUpstreamConfig, own: Environment): Record<string, string> {
   const passed = ['PATH', 'LANG', ...config.passEnv].flatMap((name) => {
     const value = own[name];
     return value === undefined ? [] : [[name, value] as const];

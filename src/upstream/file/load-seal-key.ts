@@ -1,6 +1,7 @@
 // Where the key of a sealed file is: a key file, a passphrase in a file, or either as a credential of systemd.
 import { join } from 'node:path';
 import { errorCode, LatchkeyError } from '../../base/errors.ts';
+import type { Environment } from '../../base/surroundings.ts';
 import type { FileKeyConfig } from './file-kind.ts';
 import { readSecretFile } from './read-secret-file.ts';
 import { keyFromPassphrase, keyFromText, type SealKey } from './seal-key.ts';
@@ -8,11 +9,7 @@ import { keyFromPassphrase, keyFromText, type SealKey } from './seal-key.ts';
 const largestKey = 64 * 1024;
 
 /** Throws `login_failed` that names the place; what is there is read again each time. */
-export async function loadSealKey(
-  config: FileKeyConfig,
-  env: Readonly<Record<string, string | undefined>>,
-  owner?: 'any',
-): Promise<SealKey> {
+export async function loadSealKey(config: FileKeyConfig, env: Environment, owner?: 'any'): Promise<SealKey> {
   const path = keyPath(config, env);
   let text: string;
   try {
@@ -38,7 +35,7 @@ export async function loadSealKey(
 }
 
 /** The file to watch, too. Throws `login_failed` where systemd gave no credentials. */
-export function keyPath(config: FileKeyConfig, env: Readonly<Record<string, string | undefined>>): string {
+export function keyPath(config: FileKeyConfig, env: Environment): string {
   if (config.kind === 'file') return config.path;
   const folder = env['CREDENTIALS_DIRECTORY'];
   if (folder) return join(folder, config.name);

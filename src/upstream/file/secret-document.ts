@@ -2,6 +2,7 @@
 // for a moment only, so that many secrets of one file cost one reading and nothing stays open longer than it is used.
 
 import { LatchkeyError } from '../../base/errors.ts';
+import type { Environment } from '../../base/surroundings.ts';
 import type { Clock, Timer } from '../../base/time/clock.ts';
 import { type FileFormat, parseFormat } from './file-format.ts';
 import type { FileKeyConfig } from './file-kind.ts';
@@ -30,7 +31,7 @@ export interface SecretDocumentOptions {
   readonly format: FileFormat;
   readonly key: FileKeyConfig | undefined;
   readonly maxBytes: number;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly clock: Clock;
 }
 

@@ -2,6 +2,7 @@
 import { dirname, resolve } from 'node:path';
 import { load } from 'js-yaml';
 import { LatchkeyError } from '../../base/errors.ts';
+import type { Environment } from '../../base/surroundings.ts';
 import { environmentOfOthers } from '../../base/system/harmless-environment.ts';
 import { isJsonObject, parseJson } from '../../base/text/json.ts';
 import { createSystemClock } from '../../base/time/clock.ts';
@@ -18,11 +19,10 @@ export interface Cluster {
   token(signal: AbortSignal): Promise<string | undefined>;
 }
 
-type Env = Readonly<Record<string, string | undefined>>;
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Throws `login_failed` that names the file. */
-export async function findCluster(config: KubernetesUpstreamConfig, env: Env): Promise<Cluster> {
+export async function findCluster(config: KubernetesUpstreamConfig, env: Environment): Promise<Cluster> {
   if (config.kubeconfigFile !== undefined) return await fromKubeconfig(config.kubeconfigFile, config, env);
   const [host, port] = [env['KUBERNETES_SERVICE_HOST'], env['KUBERNETES_SERVICE_PORT'] ?? '443'];
   if (!host) {
@@ -44,7 +44,11 @@ export async function findCluster(config: KubernetesUpstreamConfig, env: Env): P
   };
 }
 
-async function fromKubeconfig(path: string, config: KubernetesUpstreamConfig, env: Env): Promise<Cluster> {
+async function fromKubeconfig(
+  path: string,
+  config: KubernetesUpstreamConfig,
+  env: Environment,
+): Promise<Cluster> {
   const file = objectOf(parseYaml(await readLoginFile(path), path));
   const wanted = config.context ?? textOf(file['current-context']);
   const context = named(file['contexts'], wanted, 'context', path);
@@ -82,7 +86,12 @@ async function fromKubeconfig(path: string, config: KubernetesUpstreamConfig, en
 }
 
 /** A credential plugin of client-go; only tokens are taken of it. */
-async function tokenOfPlugin(plugin: Fields, path: string, env: Env, signal: AbortSignal): Promise<string> {
+async function tokenOfPlugin(
+  plugin: Fields,
+  path: string,
+  env: Environment,
+  signal: AbortSignal,
+): Promise<string> {
   const command = textOf(plugin['command']) ?? '';
   const args = Array.isArray(plugin['args']) ? plugin['args'].map(String) : [];
   const end = await runProgram({
@@ -112,7 +121,7 @@ async function tokenOfPlugin(plugin: Fields, path: string, env: Env, signal: Abo
 }
 
 /** The agent's but for its own tokens, what the plugin's entry adds, and what the plugin is asked. */
-function environmentOf(plugin: Fields, env: Env): Record<string, string> {
+function environmentOf(plugin: Fields, env: Environment): Record<string, string> {
   const own = Array.isArray(plugin['env'])
     ? plugin['env'].map(objectOf).map(({ name, value }) => [String(name), String(value)] as const)
     : [];

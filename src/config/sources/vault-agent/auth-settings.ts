@@ -1,5 +1,6 @@
 // The keys of a block `config`, by the types that a method or a sink wants; those that nobody asks for are told.
 import { resolve } from 'node:path';
+import type { Environment } from '../../../base/surroundings.ts';
 import { goBoolean } from '../../../base/text/go-boolean.ts';
 import type { Path } from '../../problems.ts';
 import type { Draft } from '../draft.ts';
@@ -16,7 +17,7 @@ export interface AuthContext {
   readonly path: Path;
   /** Where relative paths start. */
   readonly folder: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
 }
 
 export interface Settings {

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { describeError } from '../../../base/errors.ts';
 import { readNamedFileSync } from '../../../base/paths/controlled-file.ts';
+import type { Environment } from '../../../base/surroundings.ts';
 import { goBoolean } from '../../../base/text/go-boolean.ts';
 import { draftRefresh, draftSandbox, draftTemplate } from '../consul-template/draft-template.ts';
 import { shellWords } from '../consul-template/shell-words.ts';
@@ -84,12 +85,12 @@ function draftVault({ vault, autoAuth }: SaidAgent, context: DraftContext): void
 }
 
 /** A variable that is set counts, and says false where it is empty. */
-function isUnverified(vault: SaidVault | undefined, env: DraftContext['env']): boolean {
+function isUnverified(vault: SaidVault | undefined, env: Environment): boolean {
   const skip = variableOf(env, 'VAULT_SKIP_VERIFY');
   return skip === undefined ? vault?.tlsSkipVerify?.value === true : goBoolean(skip) === true;
 }
 
-function addressOf(vault: SaidVault | undefined, env: DraftContext['env']): string {
+function addressOf(vault: SaidVault | undefined, env: Environment): string {
   return variableOf(env, 'VAULT_ADDR') ?? unlessEmpty(vault?.address)?.value ?? defaultAddress;
 }
 
@@ -98,7 +99,7 @@ function namespaceOf(namespace: Said<string> | undefined): Said<string> | undefi
 }
 
 /** `BAO_X` before `VAULT_X`, as OpenBao has it. */
-function variableOf(env: DraftContext['env'], name: string): string | undefined {
+function variableOf(env: Environment, name: string): string | undefined {
   return env[name.replace(/^VAULT_/, 'BAO_')] ?? env[name];
 }
 

@@ -1,15 +1,17 @@
 // The identity of an instance of Oracle Cloud: its certificate from the metadata service, exchanged for a security token over a
 // key pair that is made here.
+
 import { generateKeyPair, X509Certificate } from 'node:crypto';
 import { promisify } from 'node:util';
 import { LatchkeyError } from '../../../base/errors.ts';
+import type { Environment } from '../../../base/surroundings.ts';
 import type { JsonObject } from '../../../base/text/json.ts';
 import { type MetadataRequest, metadataJson, metadataText } from '../metadata-request.ts';
 import { ociPrivateKey } from './oci-keys.ts';
 import { type OciKey, ociAuthorization, ociBodyHeaders } from './oci-signature.ts';
 
 export interface OciInstanceSource {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly signal: AbortSignal;
   /** The time that is signed. */
   readonly now: Date;

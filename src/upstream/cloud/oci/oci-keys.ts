@@ -3,12 +3,13 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { LatchkeyError } from '../../../base/errors.ts';
+import type { Environment } from '../../../base/surroundings.ts';
 import { readLoginFile } from '../login-file.ts';
 import { fieldOf, homeFolder } from '../profile-file.ts';
 import type { OciKey } from './oci-signature.ts';
 
 export interface OciKeySource {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   /** Undefined: `~/.oci/config`, else `$OCI_CONFIG_FILE`, else `~/.oraclebmc/config`. */
   readonly configFile: string | undefined;
   readonly profile: string;
@@ -39,7 +40,7 @@ export async function findOciKey(source: OciKeySource): Promise<OciKey> {
   return { id, key: await readKey(keyFile, passphrase, source) };
 }
 
-function fromEnvironment(env: OciKeySource['env']): { id: string; keyFile: string } | undefined {
+function fromEnvironment(env: Environment): { id: string; keyFile: string } | undefined {
   const [tenancy, user, fingerprint] = ['tenancy_ocid', 'user_ocid', 'fingerprint'].map(
     (name) => env[`OCI_${name}`],
   );

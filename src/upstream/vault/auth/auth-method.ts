@@ -2,12 +2,10 @@
 
 import type { Logger } from '../../../base/logger.ts';
 import type { SecretValue } from '../../../base/secret-value.ts';
-import type { FaultOf } from '../../../base/surroundings.ts';
+import type { Environment, FaultOf } from '../../../base/surroundings.ts';
 import type { JsonObject } from '../../../base/text/json.ts';
 import type { Clock } from '../../../base/time/clock.ts';
 import type { VaultAnswer } from '../answer-policy.ts';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A login to ask for, or a token that is there already. */
 export type Credentials =

@@ -1,7 +1,9 @@
 // When a credential was refused, for whoever starts next on this host: a service manager that starts an agent again and again
 // would lock the role with a credential that is shown twice by each. Known again by a slow, salted digest; never on a disk.
+
 import { createHash, randomBytes, scryptSync, timingSafeEqual } from 'node:crypto';
 import { rmSync } from 'node:fs';
+import type { Environment } from '../../../base/surroundings.ts';
 import { createMemoryFile, memoryPaths, readMemoryFile } from '../../../base/system/host-memory.ts';
 
 export interface RefusalMemory {
@@ -23,7 +25,7 @@ const mostBytes = 4096;
 /** `scope`: where the credential is shown. Where the host has no such place, or it is another's, nothing is remembered. */
 export function createRefusalMemory(
   scope: string,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
   folders?: readonly string[],
 ): RefusalMemory {
   let known: string[] | undefined;
