@@ -162,6 +162,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     status: () => statusOf(sources),
     readiness: () => readinessOf(sources),
     refresh,
+    faultOf: surroundings.faultOf,
     hooks: () => live.now().hooks,
     mayHaveChanged: (names) =>
       core.engine.lookAgain(

@@ -6,6 +6,7 @@ import type { AwsSecretQuery } from '../base/aws-secret-query.ts';
 import type { ForwardedAnswer, ForwardedRequest } from '../base/forwarded.ts';
 import type { LogLevel } from '../base/logger.ts';
 import type { SecretValue } from '../base/secret-value.ts';
+import type { FaultOf } from '../base/surroundings.ts';
 import type { JsonObject } from '../base/text/json.ts';
 import type { HookConfig } from '../config/resolved.ts';
 import type { Entry } from '../store/entry.ts';
@@ -63,6 +64,8 @@ export interface AgentView {
   refresh(names: readonly string[] | undefined, signal: AbortSignal): Promise<readonly RefreshOutcome[]>;
   /** The config's `hooks`; follows reloads. */
   hooks(): readonly HookConfig[];
+  /** Why others can change what is about to be read again; absent: nobody asks. */
+  readonly faultOf?: FaultOf;
   /** A message says so: upstream is asked now for those of these secrets that it stores. Nothing is renewed or made. */
   mayHaveChanged(names: readonly string[]): void;
   /** Reads the configuration again; rejects and keeps the old one when it is not valid. Tells what changed. */

@@ -8,6 +8,7 @@ import { systemSurroundings } from '../../src/base/surroundings.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { trustFault } from '../../src/config/resolve/check-modes.ts';
 import { createSource, loadKinds } from '../../src/upstream/kinds.ts';
+import { loadAuthMethod } from '../../src/upstream/vault/auth/load-method.ts';
 import { askSocket, startProgram } from '../support/cli.ts';
 import { needsRoot } from '../support/needs-root.ts';
 import { nobody } from '../support/other-user.ts';
@@ -103,3 +104,31 @@ for (const [what, upstreamOf] of Object.entries(files)) {
     t.match(await read(), /held can be written by everybody \(mode 0606\); chmod o-w /);
   });
 }
+
+t.test('a file of a login with Vault that nothing watches', async (t) => {
+  const folder = testFolder(t);
+  const [keytabFile, krb5ConfFile] = ['keytab', 'krb5.conf'].map((name) => join(folder, name)) as [
+    string,
+    string,
+  ];
+  writeFileSync(keytabFile, 'x', { mode: 0o600 });
+  writeFileSync(krb5ConfFile, '[libdefaults]\n');
+  chmodSync(krb5ConfFile, 0o666);
+  const method = await loadAuthMethod(
+    {
+      ...{ method: 'kerberos', mount: 'kerberos', username: 'app', realm: 'R.TEST', service: 'HTTP/vault' },
+      ...{ keytabFile, krb5ConfFile },
+    } as never,
+    {} as never,
+    {
+      ...{ ...systemSurroundings(silentLogger, {}), memory: {}, faultOf: trustFault, mount: 'kerberos' },
+      ...{ address: 'http://127.0.0.1:1', onCredentials() {} },
+      call: () => Promise.reject(new Error('it is not called')),
+    },
+  );
+  t.teardown(() => method.close?.());
+  await t.rejects(method.credentials(AbortSignal.timeout(5000)), {
+    code: 'login_failed',
+    message: /configuration of Kerberos .*krb5\.conf can be written by everybody \(mode 0666\); chmod o-w /,
+  });
+});

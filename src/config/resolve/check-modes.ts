@@ -113,7 +113,7 @@ function* credentials(config: ResolvedConfig, merged: MergedConfig, env: Environ
     if (place === undefined) continue;
     const command = commandOf(upstream);
     if (command !== undefined) yield* programs(command, env, place.at('command'));
-    for (const { path, role, isPublic } of rolesOf(upstream)) {
+    for (const { path, role, isPublic } of filesNamedIn(upstream)) {
       const isSecret = isPublic !== true && !isOfKubelet(path) && !isForOthers(upstream, path);
       yield { path, place, role, options: { isSecret } };
     }
@@ -140,11 +140,12 @@ export function* filesAskedWith(
 ): Generator<Pick<Trusted, 'path' | 'role'>> {
   const command = commandOf(upstream);
   if (command !== undefined) yield* filesOfCommand(command, env);
-  yield* rolesOf({ ...upstream, tls: undefined });
+  yield* filesNamedIn({ ...upstream, tls: undefined });
 }
 
-function* rolesOf(upstream: object): Generator<{ path: string; role: string; isPublic?: true }> {
-  for (const [key, path] of filesOf(upstream)) {
+/** Those of an upstream of any kind, or of its login, with what they are. */
+export function* filesNamedIn(part: object): Generator<{ path: string; role: string; isPublic?: true }> {
+  for (const [key, path] of filesOf(part)) {
     const { role, isPublic } = openFiles.find(({ keys }) => keys.test(key)) ?? { role: 'credential' };
     yield { path, role, ...(isPublic && { isPublic }) };
   }

@@ -33,7 +33,7 @@ export function createHooksDialect(context: ServerContext): DialectHandler {
   const { view, clock, metrics, logger } = context;
   const rate = createRequestRate(clock);
   const replays = createReplayMemory();
-  const proof = createHookProof(view);
+  const proof = createHookProof(view, logger);
   const events = createHookEvents(context);
   /** By sender. */
   const reading = new Map<string, number>();

@@ -1,6 +1,8 @@
 // What a hook wants as proof of its messages: keys looked up for each, so that a changed one counts at once.
 import { randomBytes } from 'node:crypto';
-import { readControlledFile } from '../../base/paths/controlled-file.ts';
+import { LatchkeyError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { answersInTime, readControlledFile } from '../../base/paths/controlled-file.ts';
 import type { HmacProofConfig, HookConfig } from '../../config/resolved.ts';
 import { fieldBytes, secretFields } from '../../store/secret-version.ts';
 import type { AgentView } from '../agent-view.ts';
@@ -20,17 +22,37 @@ const decoy: HmacProofConfig = {
   ...{ signed: '{body}', toleranceMs: 0 },
 };
 
-export function createHookProof({ names }: Pick<AgentView, 'names'>): HookProof {
+export function createHookProof(
+  { names, faultOf }: Pick<AgentView, 'names' | 'faultOf'>,
+  logger: Logger,
+): HookProof {
   const decoyKey = randomBytes(32);
   /** By config, which is another object after a reload. */
   const tokens = new WeakMap<HookConfig, JwtProof>();
+  /** By path, what was told: once, however many messages come. */
+  const told = new Map<string, string>();
+
+  /** They were looked at when the config was read, which may be long ago. */
+  async function mustBeOurs(path: string, role: string): Promise<void> {
+    if (faultOf === undefined || !(await answersInTime(path))) return;
+    const fault = faultOf(path, role);
+    if (fault === undefined) told.delete(path);
+    else {
+      if (told.get(path) !== fault)
+        logger.warn({ event: 'hook.refuses' }, `a hook takes no message: ${fault}`);
+      told.set(path, fault);
+      throw new LatchkeyError('file_failed', fault);
+    }
+  }
+
+  async function textsIn(path: string): Promise<string[]> {
+    await mustBeOurs(path, 'credential');
+    return (await readControlledFile(path)).bytes.toString('utf8').split('\n');
+  }
 
   async function keysOf(config: HmacProofConfig): Promise<Buffer[]> {
     const { secretFile, secret, keyEncoding } = config;
-    const texts =
-      secretFile === undefined
-        ? [textOf(secret)]
-        : (await readControlledFile(secretFile)).bytes.toString('utf8').split('\n');
+    const texts = secretFile === undefined ? [textOf(secret)] : await textsIn(secretFile);
     return texts
       .map((text) => keyOf(text.trim(), keyEncoding))
       .filter((key) => key.length > 0)
@@ -48,7 +70,7 @@ export function createHookProof({ names }: Pick<AgentView, 'names'>): HookProof 
 
   function tokenProof(hook: HookConfig): JwtProof | undefined {
     if (hook.proof.kind !== 'jwt') return undefined;
-    const proof = tokens.get(hook) ?? createJwtProof(hook.proof);
+    const proof = tokens.get(hook) ?? createJwtProof(hook.proof, (path) => mustBeOurs(path, 'keys'));
     tokens.set(hook, proof);
     return proof;
   }
@@ -65,7 +87,7 @@ export function createHookProof({ names }: Pick<AgentView, 'names'>): HookProof 
       try {
         keys = await keysOf(hook.proof);
       } catch {
-        // Which file cannot be read and why is told when the config is checked; the sender must not learn it.
+        // Which file cannot be read and why is told when the config is checked, or above; the sender must not learn it.
         keys = [];
       }
       if (keys.length === 0) return { isGood: false, why: `the key of hook ${hook.name} cannot be had` };

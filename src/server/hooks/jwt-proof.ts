@@ -1,5 +1,6 @@
 // Whether a message brings a token of the issuer that its hook trusts. The library is loaded with the first such message.
 import type { JWTVerifyGetKey } from 'jose';
+import { LatchkeyError } from '../../base/errors.ts';
 import { readControlledFile } from '../../base/paths/controlled-file.ts';
 import type { JwtProofConfig } from '../../config/resolved.ts';
 import type { SignedMessage, Verdict } from './hmac-policy.ts';
@@ -25,11 +26,16 @@ const algorithms = [
 const longestToken = 16 * 1024;
 const fileFreshMs = 10_000;
 
-export function createJwtProof(config: JwtProofConfig): JwtProof {
+/** `mustBeOurs` rejects where others can change the file of the keys. */
+export function createJwtProof(
+  config: JwtProofConfig,
+  mustBeOurs: (path: string) => Promise<void> = async () => undefined,
+): JwtProof {
   let remote: JWTVerifyGetKey | undefined;
   let read: { at: number; keys: Promise<JWTVerifyGetKey> } | undefined;
 
   async function keysFrom(path: string): Promise<JWTVerifyGetKey> {
+    await mustBeOurs(path);
     const { createLocalJWKSet } = await import('jose');
     return createLocalJWKSet(JSON.parse((await readControlledFile(path)).bytes.toString('utf8')));
   }
@@ -86,7 +92,8 @@ function has(claim: unknown, expected: string | undefined): boolean {
 /** The library's code, which quotes nothing of the token. */
 function reasonOf(error: unknown): string {
   const { code, claim } = error as { code?: unknown; claim?: unknown };
-  if (typeof code !== 'string') return 'the keys of the issuer cannot be had';
+  if (typeof code !== 'string' || error instanceof LatchkeyError)
+    return 'the keys of the issuer cannot be had';
   const of = typeof claim === 'string' && /^\w{1,20}$/.test(claim) ? ` (${claim})` : '';
   return `the token is not good: ${code}${of}`;
 }

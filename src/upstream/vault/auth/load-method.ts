@@ -2,6 +2,7 @@
 
 import { LatchkeyError } from '../../../base/errors.ts';
 import { createFileWatch } from '../../../base/paths/file-watch.ts';
+import { filesNamedIn } from '../../../config/resolve/check-modes.ts';
 import type { TlsConfig } from '../../../config/upstreams/server-config.ts';
 import type { AuthConfig } from '../config/vault-config.ts';
 import type { AuthContext, AuthMethod } from './auth-method.ts';
@@ -15,8 +16,9 @@ export async function loadAuthMethod(
   context: AuthContext,
 ): Promise<AuthMethod> {
   const method = await createMethod(config, tls, context);
+  const guarded = { ...method, credentials: guardedCredentials(method, config, context) };
   const { files = [] } = method;
-  if (files.length === 0) return method;
+  if (files.length === 0) return guarded;
   const isReplacement = method.isReplacedOnChange ?? false;
   const watch = createFileWatch({
     logger: context.logger,
@@ -25,18 +27,25 @@ export async function loadAuthMethod(
   });
   await watch.set(files);
   return {
-    ...method,
-    async credentials(signal) {
-      // They were looked at when the config was read; a login may be years later.
-      for (const path of files) {
-        const fault = context.faultOf?.(path, 'credential');
-        if (fault !== undefined) throw new LatchkeyError('login_failed', fault);
-      }
-      return await method.credentials(signal);
-    },
+    ...guarded,
     async close() {
       watch.close();
     },
+  };
+}
+
+/** Its files were looked at when the config was read; a login may be years later. */
+function guardedCredentials(
+  method: AuthMethod,
+  config: AuthConfig,
+  { faultOf }: AuthContext,
+): AuthMethod['credentials'] {
+  return async (signal) => {
+    for (const { path, role } of filesNamedIn(config)) {
+      const fault = faultOf?.(path, role);
+      if (fault !== undefined) throw new LatchkeyError('login_failed', fault);
+    }
+    return await method.credentials(signal);
   };
 }
 
