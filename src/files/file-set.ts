@@ -1,5 +1,6 @@
 // What the pipeline knows of each file, and of the files that commit together: a `set`, or one file alone.
 import { existsSync } from 'node:fs';
+import type { Drift } from '../base/drift-policy.ts';
 import { describeError, type ErrorCode, errorCode } from '../base/errors.ts';
 import type { FileDifference, FilePrint } from '../base/paths/file-print.ts';
 import type { Clock, Timer } from '../base/time/clock.ts';
@@ -7,7 +8,6 @@ import type { FileConfig } from '../config/resolved.ts';
 import type { Execution, TemplateConsumer } from '../content/template-consumer.ts';
 import type { Commit } from './disk/commit.ts';
 import type { FifoServer } from './disk/fifo-server.ts';
-import type { Drift } from './drift/drift-policy.ts';
 import { type Notification, notificationsOf } from './transaction/notification.ts';
 import type { Step } from './transaction/transaction-policy.ts';
 

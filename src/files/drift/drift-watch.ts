@@ -1,12 +1,13 @@
 // Notices when somebody else has deleted or changed what was committed: by watching, when it is asked to look, and by a slow
 // sweep. Putting right is an ordinary transaction, with its check, its notifications and its failures.
+
+import { nextDrift, repairDelayMs } from '../../base/drift-policy.ts';
 import { describeError } from '../../base/errors.ts';
 import { differenceOf, type FileDifference, printAt } from '../../base/paths/file-print.ts';
 import { createFolderWatch, withTarget } from '../../base/paths/folder-watch.ts';
 import type { Timer } from '../../base/time/clock.ts';
 import type { FileRegister } from '../file-register.ts';
 import type { FileSet, ManagedFile } from '../file-set.ts';
-import { nextDrift, repairDelayMs } from './drift-policy.ts';
 import { type DriftTools, noteDrift } from './note-drift.ts';
 
 export interface DriftWatch {

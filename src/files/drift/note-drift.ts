@@ -1,11 +1,11 @@
 // The record of what somebody else did to a file: for the log, the counters, and `explain`.
 
+import { isWorthTelling, nextDrift } from '../../base/drift-policy.ts';
 import type { Logger } from '../../base/logger.ts';
 import { differenceOf, type FileDifference, printAt } from '../../base/paths/file-print.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { ManagedFile } from '../file-set.ts';
 import type { RenderObserver } from '../transaction/ports.ts';
-import { isWorthTelling, nextDrift } from './drift-policy.ts';
 
 export interface DriftTools {
   readonly clock: Clock;

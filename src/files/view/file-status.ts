@@ -1,10 +1,10 @@
 // What operators see of a file: where it stands, what it waits for, since when and why. No value, only names and times.
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Drift } from '../../base/drift-policy.ts';
 import { roughDuration } from '../../base/time/duration.ts';
 import type { MissingDependency } from '../../content/template-consumer.ts';
 import type { Store } from '../../store/store.ts';
-import type { Drift } from '../drift/drift-policy.ts';
 import { driftWords } from '../drift/note-drift.ts';
 import type { FileSet, ManagedFile, SetFailure } from '../file-set.ts';
 import { setNotifications } from '../file-set.ts';

@@ -1,10 +1,12 @@
 // Copies of the token for other programs: each new token goes to every sink, again and again until it is written or replaced.
 
+import { type Drift, isWorthTelling, nextDrift, repairDelayMs } from '../../../base/drift-policy.ts';
 import { describeError, LatchkeyError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { readControlledFile } from '../../../base/paths/controlled-file.ts';
 import {
   differenceOf,
+  type FileDifference,
   type FilePrint,
   printAt,
   printOf,
@@ -53,6 +55,10 @@ interface SinkState {
   readonly config: SinkConfig;
   /** As it was written last. */
   print?: FilePrint | undefined;
+  /** Somebody may have changed it, and it is about to be looked at. */
+  isSuspect?: boolean;
+  /** What somebody else did to it last. */
+  drift?: Drift;
   /** Wall time in milliseconds. */
   writtenAt?: number;
   /** Why the token that it is to hold is not there. */
@@ -77,17 +83,34 @@ export function createTokenSinks(options: TokenSinksOptions): TokenSinks {
   );
   const watch = createFolderWatch({ logger, onEvent: (path) => void lookAt(path) });
 
-  /** Events of our own writing find nothing. */
+  /** Events of our own writing find nothing; of those that come together one is looked at. */
   async function lookAt(path: string): Promise<void> {
     const sink = lasting.get(path);
     const { signal } = round;
-    if (sink === undefined || current === undefined) return;
+    if (sink === undefined || current === undefined || sink.isSuspect === true) return;
+    sink.isSuspect = true;
     await writing;
+    sink.isSuspect = false;
     if (signal.aborted || sink.print === undefined) return;
-    if (differenceOf(sink.print, await printAt(path, 'kept')) === undefined) return;
+    const what = differenceOf(sink.print, await printAt(path, 'kept'));
+    // Another look may have been faster.
+    if (what === undefined || signal.aborted || sink.print === undefined) return;
     sink.print = undefined;
-    logger.warn({ path }, 'somebody else removed or changed a sink: the token is written again');
+    await putRight(sink, what, signal);
+  }
+
+  /** As of files: whoever changes it again and again must not have it written at full speed. */
+  async function putRight(sink: SinkState, what: FileDifference, signal: AbortSignal): Promise<void> {
+    const { path } = sink.config;
+    const drift = nextDrift(sink.drift, what, clock.wall());
+    sink.drift = drift;
+    if (isWorthTelling(drift))
+      logger.warn({ path }, 'somebody else removed or changed a sink: the token is written again');
+    await clock.sleep(repairDelayMs(drift), signal).catch(() => {
+      // Aborted: what comes instead is written.
+    });
     const token = current;
+    if (signal.aborted || token === undefined) return;
     writing = writing.then(() => writeUntilDone(sink, token, signal));
   }
 

@@ -216,3 +216,19 @@ t.test(
     t.notOk(existsSync(wrapped), 'its reader has taken it');
   },
 );
+
+t.test('whoever changes a sink again and again does not have it written at full speed', async (t) => {
+  const path = join(testFolder(t), 'token');
+  await startWith(t, [sinkAt(path)]);
+  const token = await content(path);
+  const isRight = () => readFileSync(path, 'utf8') === token;
+  const took: number[] = [];
+  for (let round = 0; round < 4; round += 1) {
+    await waitFor('the sink to be as it was written', isRight);
+    const begun = performance.now();
+    writeFileSync(path, 'tampered');
+    await waitFor('the sink to be written again', isRight);
+    took.push(performance.now() - begun);
+  }
+  t.ok((took[3] ?? 0) >= 900, `after ${took.map(Math.round).join(', ')} ms`);
+});

@@ -1,6 +1,6 @@
 // How soon a file is put right that somebody else has changed. Pure. At once, but two writers that undo each other's work
 // must not do it for ever at full speed.
-import type { FileDifference } from '../../base/paths/file-print.ts';
+import type { FileDifference } from './paths/file-print.ts';
 
 export interface Drift {
   readonly what: FileDifference;
