@@ -21,9 +21,12 @@ export function collectGarbage(): void {
 export function forgetUnusedCode(): void {
   const collect = collector();
   setFlagsFromString('--bytecode-old-age=1');
-  // In one pass: each makes all code older by one, and only running makes it young again.
-  collect({ execution: 'sync', flavor: 'regular', type: 'major' });
-  setFlagsFromString(`--bytecode-old-age=${ageOfCode}`);
+  try {
+    // In one pass: each makes all code older by one, and only running makes it young again.
+    collect({ execution: 'sync', flavor: 'regular', type: 'major' });
+  } finally {
+    setFlagsFromString(`--bytecode-old-age=${ageOfCode}`);
+  }
 }
 
 function collector(): Collect {
