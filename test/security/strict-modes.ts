@@ -13,10 +13,13 @@ import {
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { findPathFault } from '../../src/base/paths/trusted-path.ts';
+import { createSystemClock } from '../../src/base/time/clock.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { trustFault } from '../../src/config/resolve/check-modes.ts';
 import type { ResolvedConfig } from '../../src/config/resolved.ts';
 import { createTlsWatch } from '../../src/upstream/http/tls-watch.ts';
+import { createTransport } from '../../src/upstream/http/transport.ts';
+import { createAuthority } from '../support/certificates.ts';
 import { startAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { needsRoot } from '../support/needs-root.ts';
@@ -387,9 +390,9 @@ t.test('nor a token that a stranger can write', { skip: needsRoot }, async (t) =
 
 t.test('nor certificates of an upstream', async (t) => {
   const path = join(testFolder(t), 'ca.pem');
-  writeFileSync(path, 'one', { mode: 0o666 });
-  chmodSync(path, 0o666);
-  const tls = {
+  const { cert } = await createAuthority();
+  writeFileSync(path, cert, { mode: 0o644 });
+  const files = {
     caFile: path,
     caPath: undefined,
     certFile: undefined,
@@ -398,18 +401,25 @@ t.test('nor certificates of an upstream', async (t) => {
   };
   const logs = recordLogs();
   let taken = 0;
+  const tls = { ...files, skipVerify: false };
+  const transport = createTransport({
+    ...{ tls, timeoutMs: 1000, maxBodyBytes: 1000, clock: createSystemClock(), faultOf: trustFault },
+  });
+  t.teardown(transport.close);
+  await t.resolves(transport.tlsOptions('https://127.0.0.1:1'));
   const watch = createTlsWatch({
-    config: { tls: { ...tls, skipVerify: false } },
+    config: { tls },
     logger: logs.logger,
-    faultOf: trustFault,
     onChange: async () => {
+      await transport.reload();
       taken += 1;
     },
   });
   t.teardown(watch.close);
   watch.start();
+  chmodSync(path, 0o666);
   await waitFor('the refusal', () => {
-    writeFileSync(path, `two ${Date.now()}`);
+    writeFileSync(path, `${cert}# ${Date.now()}\n`);
     return /certificate .*ca\.pem can be written by everybody/.test(JSON.stringify(logs.lines));
   });
   t.equal(taken, 0);

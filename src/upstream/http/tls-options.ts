@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { SecureContext } from 'node:tls';
 import { readControlledFile } from '../../base/paths/controlled-file.ts';
 import { pathErrorText } from '../../base/paths/path-trust.ts';
+import type { FaultOf } from '../../base/surroundings.ts';
 import { nodeTls } from '../../base/system/node-tls.ts';
 import type { TlsConfig } from '../../config/upstreams/server-config.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
@@ -22,7 +23,12 @@ export function tlsFiles(config: TlsConfig): string[] {
 }
 
 /** Throws a `tls_failed` failure that names the file; certificate and key must belong together. */
-export async function loadTlsOptions(config: TlsConfig): Promise<TlsOptions> {
+export async function loadTlsOptions(config: TlsConfig, faultOf?: FaultOf): Promise<TlsOptions> {
+  for (const path of [...tlsFiles(config), config.caPath]) {
+    // They were looked at when the config was read, which may be long ago.
+    const fault = path === undefined ? undefined : faultOf?.(path, 'certificate');
+    if (fault !== undefined) throw new UpstreamFailure('tls_failed', fault);
+  }
   const { inline } = config;
   const ca = inline?.ca === undefined ? await authorities(config) : [inline.ca];
   const cert = inline?.cert ?? (await readOptional('tls.cert_file', config.certFile));

@@ -1,8 +1,7 @@
 // Watches the TLS files of an upstream, so that renewed certificates are used without a restart.
-import { describeError, LatchkeyError } from '../../base/errors.ts';
+import { describeError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { createFileWatch, type FileWatch } from '../../base/paths/file-watch.ts';
-import type { FaultOf } from '../../base/surroundings.ts';
 import type { TlsConfig } from '../../config/upstreams/server-config.ts';
 import { tlsFiles } from './tls-options.ts';
 
@@ -15,18 +14,15 @@ export interface TlsWatchOptions {
   /** Without addresses: some of them may be https. */
   readonly config: { readonly tls: TlsConfig; readonly addresses?: readonly string[] };
   readonly logger: Logger;
-  readonly faultOf?: FaultOf | undefined;
   /** Takes the new files; throws while they cannot be used. */
   readonly onChange: () => Promise<void>;
 }
 
-export function createTlsWatch({ config, logger, faultOf, onChange }: TlsWatchOptions): TlsWatch {
+export function createTlsWatch({ config, logger, onChange }: TlsWatchOptions): TlsWatch {
   let watch: FileWatch | undefined;
 
   async function take(paths: readonly string[]): Promise<void> {
     try {
-      const fault = paths.map((path) => faultOf?.(path, 'certificate')).find((one) => one !== undefined);
-      if (fault !== undefined) throw new LatchkeyError('file_failed', fault);
       await onChange();
       logger.info({ paths }, 'the TLS files have changed and are used');
     } catch (error) {

@@ -6,6 +6,7 @@ import sendRequest from 'undici/lib/api/api-request.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import type { FaultOf } from '../../base/surroundings.ts';
 import { orAborted } from '../../base/time/aborted.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { ProxyConfig } from '../../config/upstreams/proxy.ts';
@@ -69,6 +70,7 @@ export interface TransportOptions extends TransportLimits {
   readonly tls: TlsConfig;
   readonly proxy?: ProxyConfig | undefined;
   readonly clock: Clock;
+  readonly faultOf?: FaultOf | undefined;
 }
 
 /** Beyond the configured addresses a cluster's redirects add some; more than these are a fault of the cluster. */
@@ -88,7 +90,7 @@ export function createTransport(options: TransportOptions): Transport {
   let isClosed = false;
 
   async function loadTls(): Promise<TlsOptions> {
-    tls ??= loadTlsOptions(tlsConfig);
+    tls ??= loadTlsOptions(tlsConfig, options.faultOf);
     try {
       return await tls;
     } catch (error) {
@@ -164,7 +166,7 @@ export function createTransport(options: TransportOptions): Transport {
     },
     tlsOptions: async (address) => (address.startsWith('https:') ? loadTls() : {}),
     async reload() {
-      const loaded = await loadTlsOptions(tlsConfig);
+      const loaded = await loadTlsOptions(tlsConfig, options.faultOf);
       if (isClosed) return;
       tls = Promise.resolve(loaded);
       renewPools();

@@ -44,8 +44,8 @@ export function createHttpCalls(options: SourceOptions<ServerConfig>): HttpCalls
   const { config, clock, logger, faultOf } = options;
   const gate = createKindGate(options, config.budget);
   const { tls, proxy, timeoutMs, maxBodyBytes } = config;
-  const transport = createTransport({ tls, proxy, timeoutMs, maxBodyBytes, clock });
-  const tlsWatch = createTlsWatch({ config, logger, faultOf, onChange: transport.reload });
+  const transport = createTransport({ tls, proxy, timeoutMs, maxBodyBytes, clock, faultOf });
+  const tlsWatch = createTlsWatch({ config, logger, onChange: transport.reload });
   tlsWatch.start();
 
   return {

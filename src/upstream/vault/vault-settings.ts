@@ -2,7 +2,6 @@
 // events.
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../../base/logger.ts';
-import type { FaultOf } from '../../base/surroundings.ts';
 import type { Gate } from '../gate/gate.ts';
 import { createTlsWatch, type TlsWatch } from '../http/tls-watch.ts';
 import type { Transport } from '../http/transport.ts';
@@ -15,7 +14,6 @@ import type { VaultClient } from './vault-client.ts';
 interface VaultSettingsParts {
   readonly config: VaultUpstreamConfig;
   readonly logger: Logger;
-  readonly faultOf: FaultOf | undefined;
   readonly transport: Transport;
   readonly gate: Gate;
   readonly client: VaultClient;
@@ -36,7 +34,7 @@ export interface VaultSettings {
 }
 
 export function createVaultSettings(parts: VaultSettingsParts): VaultSettings {
-  const { config, logger, faultOf, transport, gate, client, session, events, makeSinks } = parts;
+  const { config, logger, transport, gate, client, session, events, makeSinks } = parts;
   let settings = config;
   let sinks = makeSinks(config.sinks);
   /** Undefined until the start. */
@@ -49,7 +47,7 @@ export function createVaultSettings(parts: VaultSettingsParts): VaultSettings {
 
   function watchTls(): void {
     tlsWatch?.close();
-    tlsWatch = createTlsWatch({ config: settings, logger, faultOf, onChange: tlsChanged });
+    tlsWatch = createTlsWatch({ config: settings, logger, onChange: tlsChanged });
     tlsWatch.start();
   }
 

@@ -44,7 +44,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     proxy: config.proxy,
     timeoutMs: config.timeoutMs,
     maxBodyBytes: config.maxBodyBytes,
-    clock,
+    ...{ clock, faultOf },
   });
   const serverClock = createServerClock({ clock, logger });
   const gate = createGate({
@@ -143,7 +143,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       onChange: () => status.tell(),
     });
   const settings = createVaultSettings({
-    ...{ config, logger, faultOf, transport, gate, client, session, events, makeSinks },
+    ...{ config, logger, transport, gate, client, session, events, makeSinks },
   });
 
   async function forward(request: ForwardedRequest): Promise<ForwardedAnswer> {
