@@ -5,7 +5,7 @@ import type { AgentStatus } from '../api/status.ts';
 import { createSilentAudit } from '../audit/audit-log.ts';
 import type { LatchkeyError } from '../base/errors.ts';
 import type { Logger, LogSink } from '../base/logger.ts';
-import { systemSurroundings } from '../base/surroundings.ts';
+import { type FaultOf, systemSurroundings } from '../base/surroundings.ts';
 import { hardenProcess } from '../base/system/harden-process.ts';
 import type { Clock } from '../base/time/clock.ts';
 import type { LoadOptions } from '../config/load.ts';
@@ -80,7 +80,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const logger: Logger = log.logger;
   const surroundings = {
     ...systemSurroundings(logger, env),
-    faultOf: (path: string, role: string) => live.faultOf(path, role),
+    faultOf: (...asked: Parameters<FaultOf>) => live.faultOf(...asked),
   };
   const { clock } = surroundings;
   const startedAt = clock.wall();

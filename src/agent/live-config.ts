@@ -120,9 +120,7 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
     if (destinations.length > 0) logger.info({ destinations }, 'a template changed');
   }
 
-  function faultOf(path: string, role: string): string | undefined {
-    return config.areModesStrict ? trustFault(path, role) : undefined;
-  }
+  const faultOf: FaultOf = (...asked) => (config.areModesStrict ? trustFault(...asked) : undefined);
 
   /** A file that comes into a folder of config files belongs to the config. */
   function isInConfigFolder(path: string): boolean {

@@ -19,7 +19,12 @@ export interface Surroundings {
   readonly faultOf?: FaultOf | undefined;
 }
 
-export type FaultOf = (path: string, role: string) => string | undefined;
+/** `isOfAnother`: owners and groups of it are the affair of the user that it is for; what everybody can write is not. */
+export type FaultOf = (
+  path: string,
+  role: string,
+  options?: { readonly isOfAnother?: boolean },
+) => string | undefined;
 
 /** Those of this host. */
 export function systemSurroundings(logger: Logger, env: Environment): Surroundings {

@@ -10,7 +10,7 @@ import { nobody } from '../support/other-user.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-for (const how of ['a script', 'a program'] as const) {
+for (const how of ['a script', 'a program', 'a program of another user'] as const) {
   t.test(`${how} that a stranger can write`, { skip: needsRoot, timeout: 90_000 }, async (t) => {
     const folder = testFolder(t);
     chmodSync(folder, 0o755);
@@ -23,6 +23,8 @@ for (const how of ['a script', 'a program'] as const) {
       chmodSync(script, 0o755);
     };
     ours('first');
+    writeFileSync(told, '');
+    chmodSync(told, 0o666);
     const restart = { backoff: '50ms..200ms' };
     const agent = startAgent(t, {
       folder,
@@ -32,6 +34,7 @@ for (const how of ['a script', 'a program'] as const) {
         processes: [
           {
             name: 'serve',
+            ...(how === 'a program of another user' && { user: 'nobody' }),
             command: how === 'a script' ? ['sh', script] : [script],
             env: { WORD: '{{ field "a" "word" }}' },
             on_rotation: 'restart',

@@ -128,6 +128,16 @@ t.test('templates, programs, scripts and state', async (t) => {
   );
 });
 
+t.test("the program of another user is theirs, but not everybody's", { skip: needsRoot }, async (t) => {
+  const { write, load } = host(t);
+  const program = write('p/serve', '#!/bin/sh\n', 0o775);
+  chownSync(program, 1, nobody);
+  const processes = [{ name: 'a', command: ['sh', program], user: 'nobody' }];
+  t.doesNotThrow(() => load({ processes }));
+  chmodSync(program, 0o757);
+  t.throws(() => load({ processes }), refused(/script .*serve can be written by everybody \(mode 0757\)/));
+});
+
 t.test('credentials may not be read by all, either, where all come there', async (t) => {
   const { path, write, load } = host(t);
   const upstreams = {

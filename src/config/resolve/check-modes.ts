@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs';
 import { basename, isAbsolute, join } from 'node:path';
 import { findPathFault, type PathFault, type TrustOptions } from '../../base/paths/trusted-path.ts';
-import type { Environment } from '../../base/surroundings.ts';
+import type { Environment, FaultOf } from '../../base/surroundings.ts';
 import { findUser, groupMembers } from '../../base/system/accounts.ts';
 import { isExecutable } from '../../base/system/executable.ts';
 import { Place, type Problems } from '../problems.ts';
@@ -66,9 +66,13 @@ export function checkModes(
 }
 
 /** Of what is read again while the agent runs; undefined: nobody else can change it. */
-export function trustFault(path: string, role: string): string | undefined {
-  return describe({ path, role }, findPathFault(path, { isTrustedGroup: createGroupTrust() }));
-}
+export const trustFault: FaultOf = (path, role, { isOfAnother = false } = {}) => {
+  const options = isOfAnother ? ofAnother : { isTrustedGroup: createGroupTrust() };
+  return describe({ path, role }, findPathFault(path, options));
+};
+
+/** Owners and groups of a program of another user may be that user's own affair; what everybody can write is nobody's. */
+const ofAnother: TrustOptions = { isAnyOwner: true, isTrustedGroup: () => true };
 
 function describe(
   { path, role }: Pick<Trusted, 'path' | 'role'>,
@@ -91,8 +95,8 @@ function* trustedPaths(config: ResolvedConfig, merged: MergedConfig, env: Enviro
   for (const [index, process] of config.processes.entries()) {
     const place = merged.processes[index]?.place;
     if (place === undefined) continue;
-    // Of another user it may be that user's own affair; what only root starts is not.
-    if (isOwnUser(process)) yield* programs(process.command, env, place.at('command'));
+    for (const trusted of programs(process.command, env, place.at('command')))
+      yield isOwnUser(process) ? trusted : { ...trusted, options: ofAnother };
     for (const command of commandsOf([process.health])) yield* programs(command, env, place.at('health'));
   }
   yield* credentials(config, merged, env);

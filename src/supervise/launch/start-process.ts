@@ -49,10 +49,10 @@ export function mustBeStartable(
   variables: Variables,
   { env, faultOf }: Pick<StartTools, 'env' | 'faultOf'>,
 ): void {
-  // Of another user it may be that user's own affair, as when the config is read.
-  if (faultOf === undefined || !isOwnUser(config)) return;
+  if (faultOf === undefined) return;
   const path = variables.get('PATH')?.text() ?? baseEnvironment(env, config.passEnv)['PATH'];
-  mustBeOurs(config.command, { PATH: path }, faultOf);
+  const isOfAnother = !isOwnUser(config);
+  mustBeOurs(config.command, { PATH: path }, (file, role) => faultOf(file, role, { isOfAnother }));
 }
 
 /** Rejects with `process_failed` when the program cannot be started. */
