@@ -3,7 +3,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SecureContext } from 'node:tls';
-import { readControlledFile } from '../../base/paths/controlled-file.ts';
+import { answersInTime, readControlledFile } from '../../base/paths/controlled-file.ts';
 import { pathErrorText } from '../../base/paths/path-trust.ts';
 import type { FaultOf } from '../../base/surroundings.ts';
 import { nodeTls } from '../../base/system/node-tls.ts';
@@ -25,8 +25,11 @@ export function tlsFiles(config: TlsConfig): string[] {
 /** Throws a `tls_failed` failure that names the file; certificate and key must belong together. */
 export async function loadTlsOptions(config: TlsConfig, faultOf?: FaultOf): Promise<TlsOptions> {
   for (const path of [...tlsFiles(config), config.caPath]) {
+    if (path === undefined || faultOf === undefined) continue;
+    // Of a disk that hangs the reading tells, and each try would keep another thread.
+    if (!(await answersInTime(path))) break;
     // They were looked at when the config was read, which may be long ago.
-    const fault = path === undefined ? undefined : faultOf?.(path, 'certificate');
+    const fault = faultOf(path, 'certificate');
     if (fault !== undefined) throw new UpstreamFailure('tls_failed', fault);
   }
   const { inline } = config;

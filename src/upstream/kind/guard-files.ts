@@ -14,8 +14,8 @@ export function guardFiles<C extends UpstreamConfig>(
   if (faultOf === undefined) return async () => undefined;
   return async () => {
     for (const { path, role } of filesAskedWith(config, env)) {
-      // Whoever reads it then tells why it cannot be had.
-      if (!(await answersInTime(path))) continue;
+      // Of a disk that hangs whoever reads it tells, and each try would keep another thread.
+      if (!(await answersInTime(path))) return;
       const fault = faultOf(path, role);
       if (fault !== undefined) throw new LatchkeyError('login_failed', fault);
     }

@@ -1,6 +1,7 @@
 // Loads the one auth method that the config names, with the watch on its files; the others, and what they need, stay unloaded.
 
 import { LatchkeyError } from '../../../base/errors.ts';
+import { answersInTime } from '../../../base/paths/controlled-file.ts';
 import { createFileWatch } from '../../../base/paths/file-watch.ts';
 import { filesNamedIn } from '../../../config/resolve/check-modes.ts';
 import type { TlsConfig } from '../../../config/upstreams/server-config.ts';
@@ -42,7 +43,8 @@ function guardedCredentials(
 ): AuthMethod['credentials'] {
   return async (signal) => {
     for (const { path, role } of filesNamedIn(config)) {
-      const fault = faultOf?.(path, role);
+      if (faultOf === undefined || !(await answersInTime(path))) break; // whoever reads it then tells why
+      const fault = faultOf(path, role);
       if (fault !== undefined) throw new LatchkeyError('login_failed', fault);
     }
     return await method.credentials(signal);
