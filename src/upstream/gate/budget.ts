@@ -163,6 +163,8 @@ export function createBudget(options: BudgetOptions): Budget {
         };
         const giveUp = () => {
           leave();
+          // A plan for nobody would keep a process that ends.
+          if (queued() === 0) timer.cancel();
           reject(givenUp());
         };
         const promote = () => {

@@ -72,6 +72,8 @@ export function createBatcher<A>({ clock, most, run }: BatcherOptions<A>): Batch
       const others = (waiting.get(id) ?? []).filter((other) => other !== asker);
       if (others.length > 0) waiting.set(id, others);
       else waiting.delete(id);
+      // A plan for nobody would keep a process that ends.
+      if (waiting.size === 0) timer.cancel();
       asker.reject(new LatchkeyError('aborted', 'the request was given up while it waited for others'));
     };
     const detach = (): void => signal.removeEventListener('abort', giveUp);
@@ -86,6 +88,7 @@ export function createBatcher<A>({ clock, most, run }: BatcherOptions<A>): Batch
       const asker = { request, resolve, reject };
       waiting.set(id, [...(waiting.get(id) ?? []), asker]);
       endWith(asker, id, promise);
+      if (request.signal.aborted) return promise;
       request.promoted?.addEventListener('abort', flush, { once: true });
       const isUrgent = request.priority === 'interactive' || request.promoted?.aborted === true;
       timer.within(isUrgent ? urgentMs : (request.slackMs ?? backgroundMs));

@@ -103,6 +103,18 @@ t.test('moves a background request that somebody begins to wait for ahead of the
   t.same(budget.status(), { inFlight: 0, queued: 0 });
 });
 
+t.test('plans nothing for one who gave up', async (t) => {
+  const clock = createFakeClock();
+  const budget = createBudget({ requestsPerSecond: 0.01, concurrency: 1, clock });
+  (await budget.acquire({ lane: 'background' }, never))();
+  const controller = new AbortController();
+  const waiting = budget.acquire({ lane: 'background' }, controller.signal);
+  t.equal(clock.pending, 1, 'the next token comes in 100 s');
+  controller.abort();
+  await t.rejects(waiting, { code: 'aborted' });
+  t.equal(clock.pending, 0);
+});
+
 t.test('gives a place in the queue up when aborted', async (t) => {
   const clock = createFakeClock();
   const budget = createBudget({ requestsPerSecond: 1000, concurrency: 1, clock });

@@ -51,6 +51,12 @@ t.test('whoever gives up is answered at once, and not asked for', async (t) => {
   t.strictSame(sent, [{ at: 30_000, ids: ['kept'] }]);
   t.equal(await kept, 'value of kept');
   await t.rejects(batcher.ask('late', background(30_000, giveUp.signal)), { code: 'aborted' });
+  t.equal(clock.pending, 0, 'nothing is planned for nobody');
+  const last = new AbortController();
+  const late = batcher.ask('last', background(30_000, last.signal));
+  last.abort();
+  await t.rejects(late, { code: 'aborted' });
+  t.equal(clock.pending, 0, 'nor for one who gave up');
   await clock.advance(60_000);
   t.equal(sent.length, 1);
 });
