@@ -90,7 +90,10 @@ t.test('says why a file cannot be read', async (t) => {
     message(join(folder, 'empty')),
     `${folder}/empty: no *.yaml, *.yml, *.json or *.hcl file in this folder`,
   );
-  t.match(message(join(folder, 'a.yaml')), /a\.yaml: nothing is configured here; `latchkey generate-config`/);
+  t.match(
+    message(join(folder, 'a.yaml')),
+    /a\.yaml:1:1: nothing is configured here; `latchkey generate-config`/,
+  );
   writeFileSync(join(folder, 'a.yaml'), '# to come\nfiles:\n');
   t.match(message(join(folder, 'a.yaml')), /nothing is configured here/);
   writeFileSync(join(folder, 'empty', 'a.yaml'), '');
