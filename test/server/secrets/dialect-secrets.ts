@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { ask, startServing, unixListener } from '../../support/serving.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
@@ -46,10 +47,13 @@ t.test(
         .join(''),
     );
     const before = kept();
+    // What a collection has found is given back by a thread of its own, and the last answer may be on its way.
+    const keepsLess = (dialect: string, most: number) =>
+      waitFor(`${dialect} to keep less than ${most} bytes more`, () => kept() - before < most);
     for (const _ of spellings) await ask('/secrets/other', { socketPath, method: 'HEAD' });
     for (const spelling of spellings) await ask(`/secrets/${spelling}/value`, { socketPath, method: 'HEAD' });
-    t.ok(kept() - before < 8 * bytes, `native: ${kept() - before} bytes more`);
+    await keepsLess('native', 8 * bytes);
     for (const spelling of spellings) await ask(`/secretsmanager/get?secretId=${spelling}`, { socketPath });
-    t.ok(kept() - before < 48 * 1024 * 1024, `AWS: ${kept() - before} bytes more`);
+    await keepsLess('AWS', 48 * 1024 * 1024);
   },
 );
