@@ -74,21 +74,20 @@ export function createBatcher<A>({ clock, most, run }: BatcherOptions<A>): Batch
       else waiting.delete(id);
       // A plan for nobody would keep a process that ends.
       if (waiting.size === 0) timer.cancel();
-      asker.reject(new LatchkeyError('aborted', 'the request was given up while it waited for others'));
+      asker.reject(givenUp());
     };
     const detach = (): void => signal.removeEventListener('abort', giveUp);
     promise.then(detach, detach);
-    if (signal.aborted) giveUp();
-    else signal.addEventListener('abort', giveUp, { once: true });
+    signal.addEventListener('abort', giveUp, { once: true });
   }
 
   return {
     ask(id, request) {
+      if (request.signal.aborted) return Promise.reject(givenUp());
       const { promise, resolve, reject } = Promise.withResolvers<A>();
       const asker = { request, resolve, reject };
       waiting.set(id, [...(waiting.get(id) ?? []), asker]);
       endWith(asker, id, promise);
-      if (request.signal.aborted) return promise;
       request.promoted?.addEventListener('abort', flush, { once: true });
       const isUrgent = request.priority === 'interactive' || request.promoted?.aborted === true;
       timer.within(isUrgent ? urgentMs : (request.slackMs ?? backgroundMs));
@@ -96,4 +95,8 @@ export function createBatcher<A>({ clock, most, run }: BatcherOptions<A>): Batch
       return promise;
     },
   };
+}
+
+function givenUp(): LatchkeyError {
+  return new LatchkeyError('aborted', 'the request was given up while it waited for others');
 }
