@@ -116,7 +116,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const sources: StatusSources = {
     startedAt,
     config: live.status,
-    wallNow: () => clock.wall(),
+    wallNow: core.engine.wall,
     store: core.store,
     names: core.names,
     upstreams: () => core.upstreams.byName().values(),

@@ -240,7 +240,7 @@ export async function wireServing(
   surroundings: Surroundings,
 ): Promise<Serving> {
   const { clock, logger } = surroundings;
-  const { registry, metrics, store } = core;
+  const { registry, metrics, store, engine } = core;
   const ownUid = process.getuid?.() ?? 0;
   const access = createAccess({ rules: config.access, accounts: accountIds, ownUid });
   const audit = createSwitchableAudit(config.audit, (settings) =>
@@ -261,7 +261,8 @@ export async function wireServing(
   const peers = await createPeerReader();
   const { listeners } = config;
   const server = createServer({
-    ...{ view, access, ownUid, peers, audit, ledger, registry, metrics, clock, logger },
+    ...{ view, access, ownUid, peers, audit, ledger, registry, metrics, logger },
+    clock: { ...clock, wall: engine.wall },
     listeners,
   });
   return { server, access, audit, ledger };

@@ -6,6 +6,8 @@ export interface ClockWatch {
   start(): void;
   /** Looks now instead of at the next tick. */
   check(): void;
+  /** Wall time, after a look: whoever tells people a time by it tells ends that have been moved with it. */
+  wall(): number;
   close(): void;
 }
 
@@ -23,15 +25,17 @@ export function createClockWatch(options: ClockWatchOptions): ClockWatch {
   let offset = clock.wall() - clock.now();
   let timer: Timer | undefined;
 
-  function check(): void {
+  function wall(): number {
     const before = offset;
-    offset = clock.wall() - clock.now();
+    const now = clock.wall();
+    offset = now - clock.now();
     if (Math.abs(offset - before) > thresholdMs) onJump(offset - before);
+    return now;
   }
 
   function tick(): void {
     timer = clock.setTimer(intervalMs, tick);
-    check();
+    wall();
   }
 
   return {
@@ -39,7 +43,8 @@ export function createClockWatch(options: ClockWatchOptions): ClockWatch {
       offset = clock.wall() - clock.now();
       timer = clock.setTimer(intervalMs, tick);
     },
-    check,
+    check: () => void wall(),
+    wall,
     close: () => timer?.cancel(),
   };
 }

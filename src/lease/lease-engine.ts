@@ -95,6 +95,8 @@ export interface LeaseEngine extends Usage, AskingTracks, LeaseEnds {
   /** Writes the state file soon, whether anything has changed or not. */
   remember(): void;
   leases(): Iterable<LeaseStatus>;
+  /** Wall time in milliseconds for those who show it: where the clock was set, every end that is shown has moved by then. */
+  wall(): number;
   /**
    * When the value of an entry that upstream does not confirm is handed out no more (wall time; undefined: never), and by which
    * key of the secret; undefined: it is confirmed, or there is none.
@@ -220,6 +222,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     },
     ...asking,
     noteWritten: written.note,
+    wall: watch.wall,
     remember: () => memory.save(),
     upstreamRecovered,
     upstreamFailing(upstream) {

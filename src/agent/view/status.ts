@@ -17,10 +17,10 @@ import { secretStatus } from './secret-status.ts';
 import type { StatusSources } from './status-sources.ts';
 
 export function statusOf(sources: StatusSources): AgentStatus {
-  const { isReady, missing, waits } = readinessOf(sources);
   const { store, names } = sources;
   const config = sources.config();
   const wallNow = sources.wallNow();
+  const { isReady, missing, waits } = readinessOf(sources);
   return {
     api_version: apiVersion,
     version,

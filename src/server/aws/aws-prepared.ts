@@ -94,9 +94,9 @@ export function createAwsPrepared(clock: Clock, { store, names }: AgentView): Aw
       return {
         ...{ name, weight: made.answer.wire.length + overhead },
         answer() {
+          const wall = clock.wall();
           if (names.find(name)?.entry !== entry || entry.current !== current) return undefined;
           if (entry.expiresAt !== expiresAt || !isStaged(entry, version)) return undefined;
-          const wall = clock.wall();
           if (!isValidAt(made, wall)) {
             made = awsAnswer(isTimed ? bodyOf(make()) : made.answer.body, wall, delivery);
           }

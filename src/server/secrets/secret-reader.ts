@@ -91,6 +91,7 @@ export function createSecretReader(options: { view: AgentView; clock: Clock }): 
         return apiError('not_found', `there is no secret named ${JSON.stringify(target.name)}`);
       const version = entry.current;
       if (version === undefined) return absence(target.name, entry);
+      const wall = clock.wall();
       let known = prepared.get(target);
       if (
         known === undefined ||
@@ -104,11 +105,11 @@ export function createSecretReader(options: { view: AgentView; clock: Clock }): 
         prepared.set(target, made);
         known = made;
       }
-      const wall = clock.wall();
       if (!isValidAt(known, wall)) Object.assign(known, answerAt(known, target, wall));
       return known.answer;
     },
     summary(name, entry) {
+      const wall = clock.wall();
       const { current, state, expiresAt } = entry;
       return {
         name,
@@ -116,7 +117,7 @@ export function createSecretReader(options: { view: AgentView; clock: Clock }): 
         version: current === undefined ? null : shownVersion(current),
         obtained_at: apiTime(current?.obtainedAt),
         expires_at: apiTime(expiresAt),
-        age_seconds: current === undefined ? null : ageAt(current, clock.wall()),
+        age_seconds: current === undefined ? null : ageAt(current, wall),
         stale: isLastValue(state),
       };
     },

@@ -228,8 +228,9 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     return true;
   }
 
-  function remainingSeconds({ expiresAt = 0 }: Entry): number {
-    return Math.max(0, Math.floor((expiresAt - clock.wall()) / 1000));
+  function remainingSeconds(entry: Entry): number {
+    const wall = clock.wall();
+    return Math.max(0, Math.floor(((entry.expiresAt ?? 0) - wall) / 1000));
   }
 
   function mayCache(exchange: Exchange, target: VaultTarget): boolean {
