@@ -31,12 +31,12 @@ export interface KeptAnswer {
 
 export interface NamedAnswer {
   readonly name: string;
-  readonly field: string | undefined;
+  readonly field?: string | undefined;
   readonly entry: Entry;
   readonly version: SecretVersion;
   /** Called again each second where `isTimed`: it tells a time. */
   readonly make: () => object;
-  readonly isTimed: boolean;
+  readonly isTimed?: boolean;
 }
 
 export interface AwsPrepared {
