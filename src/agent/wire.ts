@@ -9,6 +9,7 @@ import type { SecretValue } from '../base/secret-value.ts';
 import type { Surroundings } from '../base/surroundings.ts';
 import { accountIds } from '../base/system/accounts.ts';
 import { processStartTime } from '../base/system/process-identity.ts';
+import { readBootClock } from '../base/time/boot-clock.ts';
 import { type Changes, createChangePoint } from '../base/time/until.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import { watchChangedTogether } from '../content/changed-together.ts';
@@ -204,7 +205,7 @@ function memoryIn(stateFolder: string, surroundings: Surroundings, { originOf }:
   const path = join(stateFolder, 'leases.json');
   const key = loadMemoryKey({ statePath: path, env, logger });
   return {
-    stateFile: createStateFile({ path, logger, clock }),
+    stateFile: createStateFile({ path, logger, clock, bootClock: readBootClock }),
     handOver: key && { key, originOf },
   } satisfies Pick<LeaseEngineOptions, 'stateFile' | 'handOver'>;
 }

@@ -70,6 +70,8 @@ const unwatchedHoldMs = 3_600_000;
 
 interface Row extends LedgerRecord {
   lastAt: number;
+  /** The same, monotonic: nobody's hold ends because the clock was set. */
+  usedAt: number;
   deliveries: number;
 }
 
@@ -122,7 +124,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     const { name, entryKey, number, shownVersion } = delivered;
     if (!account.rows.has(entryKey)) size += 1;
     const row = { consumer: account.consumer, holder: account.holder, name, entryKey, number, shownVersion };
-    account.rows.set(entryKey, { ...row, since: now, lastAt: now, deliveries: 1 });
+    account.rows.set(entryKey, { ...row, since: now, lastAt: now, usedAt: clock.now(), deliveries: 1 });
     holds.hold(account.consumer, entryKey, number);
     arm();
   }
@@ -144,8 +146,8 @@ export function createLedger(options: LedgerOptions): Ledger {
     if (holder.kind === 'process' && holder.pid > 0 && holder.startTime !== undefined) {
       return !isAlive(holder.pid, holder.startTime);
     }
-    const limit = clock.wall() - unwatchedHoldMs;
-    return [...rows.values()].every((row) => row.lastAt < limit);
+    const limit = clock.now() - unwatchedHoldMs;
+    return [...rows.values()].every((row) => row.usedAt < limit);
   }
 
   return {
@@ -158,6 +160,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       }
       row.deliveries += 1;
       row.lastAt = clock.wall();
+      row.usedAt = clock.now();
     },
     whoHas(entryKey, shownVersion) {
       const rows = [...accounts.values()].map((account) => account.rows.get(entryKey));

@@ -125,3 +125,13 @@ t.test('an unknown caller is not noted, and close lets everything go', (t) => {
   t.equal(clock.pending, 0);
   t.end();
 });
+
+t.test('nobody loses what they hold because the clock was set', async (t) => {
+  const { clock, held, deliver } = setUp();
+  deliver({ kind: 'token', tokens: ['listeners[1]'] }, 1);
+  clock.jumpWall(2 * 3_600_000);
+  await clock.advance(10_000);
+  t.equal(held.size, 1);
+  await clock.advance(3_610_000);
+  t.equal(held.size, 0);
+});

@@ -29,32 +29,37 @@ async function start(t: Test, vault: ServedVault, offset: string) {
   });
   await vault.writeSecret('ending/app', { v: 'one' });
   const field = (name: string) => `{{ field "db" "${name}" | toJSON }}`;
-  const agent = startAgent(t, {
-    folder,
-    vault,
-    env: time.env,
-    config: {
-      upstreams: {
-        vault: { kind: 'vault', address: vault.address, auth: { method: 'token' }, events: false },
-      },
-      secrets: {
-        db: { path: 'database/creds/app' },
-        ending: { path: 'ending/app', refresh: '5s' },
-      },
-      files: [
-        { contents: `{"user":${field('username')},"password":${field('password')}}`, destination: 'db.json' },
-        {
-          contents:
-            '{{ with pkiCert "pki/issue/web" "common_name=a.example.com" "ttl=1h" }}{{ .Cert }}{{ end }}',
-          destination: 'cert.pem',
+  const startAgain = () =>
+    startAgent(t, {
+      folder,
+      vault,
+      env: time.env,
+      config: {
+        upstreams: {
+          vault: { kind: 'vault', address: vault.address, auth: { method: 'token' }, events: false },
         },
-        { contents: '{{ field "ending" "v" }}', destination: 'ending' },
-      ],
-    },
-  });
+        secrets: {
+          db: { path: 'database/creds/app' },
+          ending: { path: 'ending/app', refresh: '5s' },
+        },
+        files: [
+          {
+            contents: `{"user":${field('username')},"password":${field('password')}}`,
+            destination: 'db.json',
+          },
+          {
+            contents:
+              '{{ with pkiCert "pki/issue/web" "common_name=a.example.com" "ttl=1h" }}{{ .Cert }}{{ end }}',
+            destination: 'cert.pem',
+          },
+          { contents: '{{ field "ending" "v" }}', destination: 'ending' },
+        ],
+      },
+    });
+  const agent = startAgain();
   await agent.untilReady();
   const file = join(folder, 'db.json');
-  return { postgres, agent, time, file };
+  return { postgres, agent, startAgain, time, file };
 }
 
 interface Status {
@@ -144,6 +149,31 @@ withEachVault('a clock that is set on and back while the agent runs', async (t, 
   t.equal(certificate?.next.action, 'replace');
   const left = Date.parse(certificate?.expires_at ?? '') - Date.now();
   t.ok(left > 3_400_000 && left <= 3_600_000, `the certificate lives ${left} ms more, as it did`);
+  t.strictSame(await countMade(vault), { certificates: 1, credentials: 1 });
+  await agent.stop();
+});
+
+withEachVault('a clock that is set between two runs', async (t, vault) => {
+  const started = await start(t, vault, '+0');
+  if (started === undefined) return;
+  const { time, startAgain } = started;
+  let { agent } = started;
+  for (const [offset, hours] of [
+    ['-20h', -20],
+    ['+30h', 30],
+  ] as const) {
+    await agent.stop();
+    time.set(offset);
+    agent = startAgain();
+    await agent.untilReady();
+    const { secrets } = await statusOf(agent);
+    for (const path of ['pki/issue/web', 'database/creds/app']) {
+      const end = secrets.find((one) => one.path === path)?.expires_at ?? '';
+      const left = Date.parse(end) - Date.now() - hours * 3_600_000;
+      t.ok(left > 3_400_000 && left <= 3_601_000, `${path} lives ${left} ms more, as it did (${offset})`);
+    }
+  }
+  t.match(agent.log(), /the clock of this host was set since the last run/);
   t.strictSame(await countMade(vault), { certificates: 1, credentials: 1 });
   await agent.stop();
 });

@@ -19,6 +19,8 @@ export const logEvents: Readonly<Record<string, string>> = {
   'the clocks of this host and of the upstream differ; check both': 'clock.differs',
   'the wall clock jumped or the host slept; every plan is made again': 'clock.jumped',
   'by the clock of the upstream no time has passed: the clock was set': 'clock.set',
+  'the clock of this host was set since the last run; what that one left is read by the new time':
+    'clock.set-before',
   'finished what a killed agent had begun': 'commit.finished',
   'cannot finish a commit: …': 'commit.not-finished',
   'cannot look for commits of the last run: …': 'commit.not-looked-for',

@@ -7,7 +7,7 @@ import type { Clock } from '../time/clock.ts';
  */
 export const measures: ReadonlySet<string> = new Set([
   ...['accessor', 'attempt', 'count', 'expired', 'gid', 'jump_ms', 'latency_ms', 'lost', 'others', 'pid'],
-  ...['redone', 'repeated', 'retry_in_ms', 'skew_seconds', 'swept', 'ttl_seconds', 'version'],
+  ...['redone', 'repeated', 'retry_in_ms', 'set_seconds', 'skew_seconds', 'swept', 'ttl_seconds', 'version'],
 ]);
 
 /** What tells these fields from others. */

@@ -157,6 +157,9 @@ export const memfdCreate = bind<[name: string, flags: number]>(
   'int memfd_create(const char *, unsigned int)',
 );
 
+/** `time`: a struct timespec, two 64-bit numbers. */
+export const clockGettime = bind<[clock: number, time: Buffer]>('int clock_gettime(int, void *)');
+
 export const mkfifo = bind<[path: string, mode: number]>('int mkfifo(const char *, unsigned int)');
 
 export const prctl = bind<[option: number, a: number, b: number, c: number, d: number]>(

@@ -51,6 +51,14 @@ export function issuedValue(upstream: string, key: string, value: TrackedValue, 
   return { upstream, key, answer, obtainedAt: wallAt(clock, value.confirmedAt), ownEnd, lifeMs };
 }
 
+/** A date's seconds, and a clock that is kept right. */
+const sameMs = 2000;
+
+/** The clock was set back since it was issued, nobody knows how far: upstream alone could tell when it ends. */
+export function isOfLater({ obtainedAt }: IssuedValue, clock: Clock): boolean {
+  return obtainedAt > clock.wall() + sameMs;
+}
+
 export function restoredValue(
   { answer, lifeMs, ownEnd, obtainedAt }: IssuedValue,
   lease: OwnedLease | undefined,

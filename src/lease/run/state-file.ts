@@ -8,6 +8,7 @@ import { pathErrorText, trusting } from '../../base/paths/path-trust.ts';
 import { replaceFile, replaceFileSync } from '../../base/paths/replace-file.ts';
 import { errnoOf } from '../../base/system/errno.ts';
 import { processStartTime } from '../../base/system/process-identity.ts';
+import type { BootClock } from '../../base/time/boot-clock.ts';
 import type { Clock, Timer } from '../../base/time/clock.ts';
 
 /** One lease as the file holds it; `expiresAt` is wall time in milliseconds. */
@@ -75,13 +76,23 @@ export interface StateFile {
 const againMs = 5_000;
 const noState: SavedState = { leases: [], values: [], logins: [] };
 
-export function createStateFile(options: { path: string; logger: Logger; clock: Clock }): StateFile {
-  const { path, logger, clock } = options;
+interface StateFileOptions {
+  readonly path: string;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** For a wall time; absent: whether the clock was set between two runs is not known. */
+  readonly bootClock?: (wallMs: number) => BootClock | undefined;
+}
+
+export function createStateFile(options: StateFileOptions): StateFile {
+  const { path, logger, clock, bootClock } = options;
   let wanted: (() => SavedState) | undefined;
   let writing: Promise<void> = Promise.resolve();
   let failure: string | undefined;
   let isShared = false;
   let again: Timer | undefined;
+  /** By which the times on disk are to be read. */
+  let toldClock: BootClock | undefined;
 
   function isAnothers(file: StateContent | undefined): boolean {
     if (file?.owner === undefined || !isOther(file.owner)) return false;
@@ -98,7 +109,22 @@ export function createStateFile(options: { path: string; logger: Logger; clock: 
     const file = readState(path, logger);
     if (file === undefined || isAnothers(file)) return noState;
     const { leases, values, logins } = file;
-    return { leases, values, logins };
+    toldClock = file.clock;
+    const setMs = setBy(toldClock, bootClock?.(clock.wall()));
+    if (Math.abs(setMs) < leastSetMs) return { leases, values, logins };
+    logger.info(
+      { set_seconds: Math.round(setMs / 1000) },
+      'the clock of this host was set since the last run; what that one left is read by the new time',
+    );
+    return movedBy(setMs, { leases, values, logins });
+  }
+
+  /** The same as long as nobody sets the clock: what has not changed is not written again. */
+  function clockNow(): BootClock | undefined {
+    const now = bootClock?.(clock.wall());
+    const isSame = now?.boot === toldClock?.boot && Math.abs(setBy(toldClock, now)) < leastSetMs;
+    if (!isSame) toldClock = now;
+    return toldClock;
   }
 
   async function writeWanted(): Promise<void> {
@@ -108,7 +134,7 @@ export function createStateFile(options: { path: string; logger: Logger; clock: 
     const before = readQuietly(path);
     if (isAnothers(parseState(before))) return;
     try {
-      const content = { version: 1, owner: self, ...state() };
+      const content = { version: 1, owner: self, clock: clockNow(), ...state() };
       const text = `${JSON.stringify(content, undefined, 1)}\n`;
       // What is on disk by now need not go there again: most changes are of secrets that nothing is remembered of.
       if (text === before && failure === undefined) return;
@@ -197,6 +223,30 @@ interface Owner {
 
 interface StateContent extends SavedState {
   readonly owner: Owner | undefined;
+  readonly clock: BootClock | undefined;
+}
+
+/** Less is no more than a clock that is kept right. */
+const leastSetMs = 1000;
+
+/** By how much the wall clock was set on between the two; 0 where that cannot be told, for the host was started again. */
+function setBy(before: BootClock | undefined, now: BootClock | undefined): number {
+  return before !== undefined && before.boot === now?.boot ? now.startedAt - before.startedAt : 0;
+}
+
+function movedBy(setMs: number, { leases, values, logins }: SavedState): SavedState {
+  return {
+    leases: leases.map(({ tokenEndsAt, ...lease }) => ({
+      ...{ ...lease, expiresAt: lease.expiresAt + setMs },
+      ...(tokenEndsAt === undefined ? {} : { tokenEndsAt: tokenEndsAt + setMs }),
+    })),
+    values: values.map((value) => ({
+      ...{ ...value, obtainedAt: value.obtainedAt + setMs },
+      ownEnd: value.ownEnd === null ? null : value.ownEnd + setMs,
+    })),
+    // Their times are sealed: a login is looked up before it is used.
+    logins,
+  };
 }
 
 const self: Owner = { pid: process.pid, startTime: processStartTime(process.pid) ?? '' };
@@ -211,17 +261,29 @@ function parseState(text: string): StateContent | undefined {
   try {
     const file = JSON.parse(text) as Partial<Record<'version' | 'leases' | 'values' | 'logins', unknown>> & {
       owner?: Owner;
+      clock?: unknown;
     };
     const { version, owner, leases, values = [], logins = [] } = file ?? {};
+    const clock = isBootClock(file?.clock) ? file.clock : undefined;
     if (version !== 1 || !Array.isArray(leases)) return undefined;
     if (!Array.isArray(values) || !Array.isArray(logins)) return undefined;
     if (!leases.every(isRecord)) return undefined;
     // Values of another release are asked for again; their leases count.
-    return { owner, leases, values: values.filter(isValueRecord), logins: logins.filter(isLoginRecord) };
+    return {
+      ...{ owner, clock, leases },
+      values: values.filter(isValueRecord),
+      logins: logins.filter(isLoginRecord),
+    };
   } catch {
     // Not JSON: told by `undefined`.
     return undefined;
   }
+}
+
+function isBootClock(value: unknown): value is BootClock {
+  if (typeof value !== 'object' || value === null) return false;
+  const { boot, startedAt } = value as Record<keyof BootClock, unknown>;
+  return typeof boot === 'string' && typeof startedAt === 'number';
 }
 
 function isRecord(value: unknown): value is LeaseRecord {

@@ -8,7 +8,7 @@ import type { Reference } from '../../store/reference.ts';
 import type { Priority, ReadableSource, Urgency } from '../../store/secret-reading.ts';
 import type { SecretAnswer, SecretVersion } from '../../store/secret-version.ts';
 import type { OwnedLease } from '../book/owned-lease.ts';
-import { type IssuedValue, issuedValue, restoredValue } from '../run/hand-over.ts';
+import { type IssuedValue, isOfLater, issuedValue, restoredValue } from '../run/hand-over.ts';
 import { expiryAt, isOutage, stateOnFailure } from './failure-policy.ts';
 import { type AskMode, type AskResult, createAsking } from './one-at-a-time.ts';
 import { createPlannedTimer } from './planned-timer.ts';
@@ -303,6 +303,7 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
     if (issued === undefined) return;
     const { lease: granted } = issued.answer;
     const lease = granted && book.find(reference.upstream, granted.id);
+    if (isOfLater(issued, clock) && lease?.canRenew !== true) return;
     if (granted !== undefined && (lease === undefined || !book.reclaim(lease))) return;
     const value = restoredValue(issued, lease, clock);
     if (value.ownEnd !== undefined && value.ownEnd <= clock.now()) return;

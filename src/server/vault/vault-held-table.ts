@@ -3,6 +3,7 @@
 
 import type { SecretValue } from '../../base/secret-value.ts';
 import type { Clock } from '../../base/time/clock.ts';
+import type { Moment } from '../../base/time/moment.ts';
 import type { HeldLease } from '../../store/loan.ts';
 import type { ToldAnswer } from './vault-answer.ts';
 import type { Span } from './vault-body.ts';
@@ -27,9 +28,10 @@ export interface Held {
   readonly body: SecretValue;
   /** Where in the body the number stands that counts down. */
   readonly span: Span | undefined;
-  /** Wall time in milliseconds, as all the times here: a host that slept must not take it for time that is left. */
+  /** Wall time in milliseconds. */
   readonly obtainedAt: number;
-  confirmedAt: number;
+  confirmedAt: Moment;
+  /** Monotonic. */
   usedAt: number;
   /** Something was revoked that it may have hung on. */
   isDoubtful: boolean;
@@ -86,7 +88,7 @@ export function createHeldTable({ clock, maxEntries }: { clock: Clock; maxEntrie
   }
 
   function touch(held: Held | undefined): void {
-    for (let next = held; next !== undefined; next = byToken.get(next.askedBy)) next.usedAt = clock.wall();
+    for (let next = held; next !== undefined; next = byToken.get(next.askedBy)) next.usedAt = clock.now();
   }
 
   return {

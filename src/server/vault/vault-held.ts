@@ -8,6 +8,7 @@ import { BoundedMap } from '../../base/bounded-map.ts';
 import type { ForwardedAnswer } from '../../base/forwarded.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import type { Clock } from '../../base/time/clock.ts';
+import { type Moment, momentNow, passedSince } from '../../base/time/moment.ts';
 import type { AgentView, VaultAccess } from '../agent-view.ts';
 import type { PreparedAnswer } from '../http/prepared-answer.ts';
 import { heldAnswer } from './vault-answer.ts';
@@ -133,10 +134,10 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
   }
 
   function isWanted(held: Held): boolean {
-    return clock.wall() - held.usedAt <= limits.idleMs && isOfNow(held);
+    return clock.now() - held.usedAt <= limits.idleMs && isOfNow(held);
   }
 
-  function keep(request: HeldRequest, key: string, grant: Grant, body: Buffer, sentAt: number): Held {
+  function keep(request: HeldRequest, key: string, grant: Grant, body: Buffer, sentAt: Moment): Held {
     const { id, ...rest } = grant;
     const { target, namespace, token } = request;
     const isToken = grant.kind === 'token';
@@ -147,7 +148,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
       by && ((askedSeconds: number) => calls.renew({ token: by, namespace }, grant, askedSeconds));
     const lease = vault.hold({
       ...{ upstream, id: digest ?? id, key: `${upstream}:write ${target.path}` },
-      ...{ durationSeconds: grant.durationSeconds, sentAt, ...(renew && { renew }) },
+      ...{ durationSeconds: grant.durationSeconds, sentAt: sentAt.wall, ...(renew && { renew }) },
       isWanted: () => isWanted(held),
       onGone: () => table.drop(held),
     });
@@ -158,7 +159,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
       leaseId: isToken ? undefined : id,
       body: SecretValue.fromBytes(body),
       span: numberSpan(body, 'lease_duration', isToken ? 'auth' : undefined),
-      ...{ obtainedAt: sentAt, confirmedAt: sentAt, usedAt: sentAt },
+      ...{ obtainedAt: sentAt.wall, confirmedAt: sentAt, usedAt: sentAt.monotonic },
       ...{ isDoubtful: false, checking: undefined, told: undefined },
     };
     table.dropWhere((other) => !isWanted(other));
@@ -169,13 +170,13 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
   /** Upstream alone knows of revocations that did not go through the agent. */
   async function check(held: Held): Promise<void> {
     if (held.token === undefined) return;
-    const sentAt = clock.wall();
+    const sentAt = momentNow(clock);
     const before = revocations;
     const left = await calls.lookUp({ ...held, token: held.token });
     if (left === 'gone') table.drop(held);
     if (left === 'gone' || left === undefined) return;
     // A caller may have renewed it for a shorter time.
-    held.lease.confirm(left, sentAt);
+    held.lease.confirm(left, sentAt.wall);
     held.confirmedAt = sentAt;
     if (revocations === before) held.isDoubtful = false;
   }
@@ -189,7 +190,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
 
   async function confirm(held: Held | undefined, trustMs: number): Promise<void> {
     await held?.checking; // it may have been sent before there was a doubt
-    if (held === undefined || (!held.isDoubtful && clock.wall() - held.confirmedAt <= trustMs)) return;
+    if (held === undefined || (!held.isDoubtful && passedSince(held.confirmedAt, clock) <= trustMs)) return;
     held.checking ??= check(held).finally(() => {
       held.checking = undefined;
     });
@@ -206,7 +207,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
     kind: Keepable,
     ask: (signal: AbortSignal) => Promise<ForwardedAnswer>,
   ): Promise<Obtained> {
-    const sentAt = clock.wall();
+    const sentAt = momentNow(clock);
     const before = { revocations, accessor: vault.ownAccessor() };
     const { json, body, answer } = await smallJson(await ask(life.signal));
     const grant = json === undefined || answer.status !== 200 ? undefined : grantOf(json, kind);

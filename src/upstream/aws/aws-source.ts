@@ -6,7 +6,7 @@ import type { Reference } from '../../store/reference.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
 import { regionOfProfile } from '../cloud/aws-profile.ts';
-import { assumeRole } from '../cloud/aws-roles.ts';
+import { assumeRole, defaultSessionSeconds } from '../cloud/aws-roles.ts';
 import { findAwsCredentials, instanceRegion } from '../cloud/find-aws-credentials.ts';
 import { createIdentityKeeper } from '../cloud/identity-keeper.ts';
 import { createHttpCalls } from '../kind/http-calls.ts';
@@ -102,6 +102,8 @@ function createAwsClient(options: SourceOptions<AwsUpstreamConfig>, hooks: KindH
     { parameters: said }: Reference,
     { signal }: RequestOptions,
   ): Promise<SecretAnswer> {
+    // What is asked for is what STS gives, or it refuses; by this host's clock its end may be anywhere.
+    const durationSeconds = Number(said['duration'] ?? defaultSessionSeconds);
     const keys = await assumeRole(
       await identity.get(signal),
       {
@@ -109,11 +111,10 @@ function createAwsClient(options: SourceOptions<AwsUpstreamConfig>, hooks: KindH
         sessionName: said['session_name'],
         externalId: said['external_id'],
         policy: said['policy'],
-        durationSeconds: said['duration'] === undefined ? undefined : Number(said['duration']),
+        durationSeconds,
       },
       { region: region ?? 'us-east-1', endpoint: endpointOf('sts'), signal },
     );
-    const durationSeconds = Math.max(1, Math.round(((keys.expiresAt ?? 0) - clock.wall()) / 1000));
     const fields = {
       access_key: keys.accessKeyId,
       secret_key: keys.secretAccessKey.text(),

@@ -7,11 +7,14 @@ export interface RoleRequest {
   readonly roleArn: string;
   readonly sessionName?: string | undefined;
   readonly externalId?: string | undefined;
-  /** Default 3600. */
+  /** Default `defaultSessionSeconds`. */
   readonly durationSeconds?: number | undefined;
   /** A session policy, as JSON. */
   readonly policy?: string | undefined;
 }
+
+/** AWS's own. */
+export const defaultSessionSeconds = 3600;
 
 export interface StsPlace {
   readonly region: string;

@@ -5,6 +5,7 @@ import { describeError, errorCode } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { orAborted } from '../../base/time/aborted.ts';
 import type { Clock } from '../../base/time/clock.ts';
+import { type Moment, momentNow, passedSince } from '../../base/time/moment.ts';
 import type { GateObserver } from '../gate/gate.ts';
 
 export interface CloudIdentity {
@@ -33,20 +34,22 @@ export interface IdentityKeeperOptions<T extends CloudIdentity> {
 const leadMs = 300_000;
 /** For one that hangs. */
 const fetchLimitMs = 60_000;
-/** After a refresh that failed, while the old one is still good. */
+/** After a refresh that failed, while the old one is still good; and for one that seems over as it comes. */
 const retryMs = 30_000;
 
 export function createIdentityKeeper<T extends CloudIdentity>(
   options: IdentityKeeperOptions<T>,
 ): IdentityKeeper<T> {
   const { clock, logger } = options;
-  let held: { identity: T; refreshAt: number } | undefined;
+  let held: { identity: T; lifeMs: number; since: Moment; refreshAfterMs: number } | undefined;
   let fetching: Promise<T> | undefined;
 
   function keep(identity: T): T {
     const { expiresAt } = identity;
     const lifeMs = expiresAt === undefined ? Number.POSITIVE_INFINITY : expiresAt - clock.wall();
-    held = { identity, refreshAt: clock.wall() + Math.max(lifeMs - leadMs, Math.min(lifeMs * 0.8, lifeMs)) };
+    // One that is over by our clock as it comes: the clock may be wrong, and asking at every request would not set it right.
+    const refreshAfterMs = lifeMs <= 0 ? retryMs : Math.max(lifeMs - leadMs, Math.min(lifeMs * 0.8, lifeMs));
+    held = { identity, lifeMs, since: momentNow(clock), refreshAfterMs };
     return identity;
   }
 
@@ -57,20 +60,20 @@ export function createIdentityKeeper<T extends CloudIdentity>(
       return keep(identity);
     } catch (error) {
       options.observer?.loggedIn(errorCode(error));
-      const end = held?.identity.expiresAt;
-      if (held === undefined || (end !== undefined && end <= clock.wall())) throw error;
+      const passedMs = held === undefined ? 0 : passedSince(held.since, clock);
+      if (held === undefined || held.lifeMs <= passedMs) throw error;
       logger.warn(
         { error: describeError(error) },
         'credentials cannot be renewed, the old ones are good for some time',
       );
-      held.refreshAt = clock.wall() + retryMs;
+      held.refreshAfterMs = passedMs + retryMs;
       return held.identity;
     }
   }
 
   return {
     async get(signal) {
-      if (held !== undefined && clock.wall() < held.refreshAt) return held.identity;
+      if (held !== undefined && passedSince(held.since, clock) < held.refreshAfterMs) return held.identity;
       fetching ??= refresh().finally(() => {
         fetching = undefined;
       });

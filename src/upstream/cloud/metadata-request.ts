@@ -3,6 +3,7 @@ import sendRequest from 'undici/lib/api/api-request.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
+import { roughDuration } from '../../base/time/duration.ts';
 
 export interface MetadataRequest {
   /** For messages: `the AWS metadata service`. */
@@ -16,20 +17,30 @@ export interface MetadataRequest {
 }
 
 const timeoutMs = 10_000;
+/** Services put up with five minutes. */
+const skewMs = 240_000;
 const largestAnswer = 1 << 20;
 
 interface MetadataAnswer {
   readonly status: number;
   readonly challenge: string | undefined;
+  /** How far the clock there is ahead of this host's; NaN where it tells no time. */
+  readonly aheadMs: number;
   readonly text: string;
 }
 
 /** The text of a 200; throws `login_failed` that names the service, the address and the status. */
 export async function metadataText(options: MetadataRequest): Promise<string> {
-  const { status, text } = await ask(options);
+  const { status, text, aheadMs } = await ask(options);
   if (status === 200) return text;
-  const { service, url, remedy } = options;
+  const { service, url } = options;
+  const remedy = status < 500 && Math.abs(aheadMs) > skewMs ? clockRemedy(aheadMs) : options.remedy;
   throw new LatchkeyError('login_failed', `${service} at ${withoutQuery(url)} answers ${status}`, { remedy });
+}
+
+function clockRemedy(aheadMs: number): string {
+  const side = aheadMs > 0 ? 'behind' : 'ahead of';
+  return `set the clock of this host: it is ${roughDuration(Math.abs(aheadMs))} ${side} that service's, and what is signed or asked for bears its time`;
 }
 
 /** What a 401 wants (`WWW-Authenticate`); undefined where it is none. */
@@ -53,7 +64,8 @@ async function ask(options: MetadataRequest): Promise<MetadataAnswer> {
     });
     const wanted = answer.headers['www-authenticate'];
     const challenge = typeof wanted === 'string' ? wanted : undefined;
-    return { status: answer.statusCode, challenge, text: await limitedText(answer.body) };
+    const aheadMs = Date.parse(String(answer.headers['date'])) - Date.now();
+    return { status: answer.statusCode, challenge, aheadMs, text: await limitedText(answer.body) };
   } catch (error) {
     options.signal.throwIfAborted();
     const code = (error as { code?: unknown }).code ?? (error as Error).name;

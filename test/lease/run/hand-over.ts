@@ -208,3 +208,21 @@ t.test('a certificate that is due is replaced, and one that has ended is not han
   t.equal(upstream.count('read', cert), 3);
   await late.close();
 });
+
+t.test(
+  'what seems to be issued later than now is not gone on with, but for what can be renewed',
+  async (t) => {
+    const { clock, upstream, start } = createHost(t.testdir());
+    let run = start();
+    await clock.advance(minute);
+    const leased = run.shown(run.leased);
+    await run.close();
+    clock.jumpWall(-2 * hour);
+    run = start();
+    await clock.advance(minute);
+    t.equal(run.shown(run.leased), leased, 'upstream tells when it ends');
+    t.equal(upstream.count('read', creds), 1);
+    t.equal(upstream.count('read', cert), 2, 'a certificate could have ended already');
+    await run.close();
+  },
+);

@@ -157,3 +157,33 @@ t.test(
     t.same(createStateFile({ path, logger: silentLogger, clock }).load(), state);
   },
 );
+
+t.test('reads what the last run left by the new time where the clock was set meanwhile', async (t) => {
+  const path = join(t.testdir(), 'leases.json');
+  const boot = { boot: 'one', startedAt: 1_000_000 };
+  const open = (bootClock: () => typeof boot | undefined) => {
+    const logger = listening();
+    return { ...createStateFile({ path, logger, clock, bootClock }), infos: logger.infos };
+  };
+  const left = { ...state, leases: [{ ...record, tokenEndsAt: 7 }] };
+  const first = open(() => boot);
+  first.save(() => left);
+  await first.flush();
+  const writtenAt = () => statSync(path, { bigint: true }).mtimeNs;
+  const before = writtenAt();
+  const second = open(() => ({ ...boot, startedAt: boot.startedAt + 900 }));
+  t.same(second.load(), left, 'a clock that is kept right');
+  second.save(() => left);
+  await second.flush();
+  t.equal(writtenAt(), before, 'and nothing is written for it');
+  for (const setMs of [-7_200_000, 90_000]) {
+    const run = open(() => ({ ...boot, startedAt: boot.startedAt + setMs }));
+    const { leases, values, logins } = run.load();
+    t.match(leases, [{ expiresAt: 5 + setMs, tokenEndsAt: 7 + setMs }]);
+    t.match(values, [{ obtainedAt: 1 + setMs, ownEnd: null }]);
+    t.same(logins, left.logins);
+    t.equal(run.infos.length, 1);
+  }
+  for (const other of [{ boot: 'two', startedAt: 9 }, undefined])
+    t.same(open(() => other).load(), left, 'where nobody can tell all is as it was written');
+});

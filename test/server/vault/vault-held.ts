@@ -225,3 +225,12 @@ t.test('closing ends every timer', async (t) => {
   held.close();
   t.equal(clock.pending, 0);
 });
+
+t.test('a token is looked up before it is handed out again, also where the clock was set back', async (t) => {
+  const { clock, endsAt, obtain } = create();
+  t.equal(await obtain(), 's.1');
+  clock.jumpWall(-hour);
+  await clock.advance(10_000);
+  endsAt.set('s.1', 0);
+  t.equal(await obtain(), 's.2', 'somebody has revoked it upstream');
+});

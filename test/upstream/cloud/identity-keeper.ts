@@ -74,3 +74,21 @@ t.test(
     t.equal(await get(), 3);
   },
 );
+
+t.test(
+  'a clock that is set back lengthens no life, and one that is wrong makes no loop of logins',
+  async (t) => {
+    const back = setUp(3_600_000);
+    await back.get();
+    back.clock.jumpWall(-7_200_000);
+    await back.clock.advance(3_400_000);
+    t.equal(await back.get(), 2);
+
+    const ahead = setUp(-1000);
+    for (let turn = 0; turn < 60; turn += 1) {
+      await ahead.get();
+      await ahead.clock.advance(1000);
+    }
+    t.ok(ahead.state.count <= 3, `${ahead.state.count} logins in a minute`);
+  },
+);
