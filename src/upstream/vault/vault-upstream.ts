@@ -1,16 +1,13 @@
-// Vault and OpenBao as an upstream: puts client, session, secrets and budget together, and tells how it is doing.
+// Vault and OpenBao as an upstream: puts connection, session, secrets and settings together.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { ForwardedAnswer, ForwardedRequest } from '../../base/forwarded.ts';
-import { createGate } from '../gate/gate.ts';
-import { createServerClock } from '../http/server-clock.ts';
-import { createTransport } from '../http/transport.ts';
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
 import { createSourceLife } from '../source-life.ts';
 import type { SourceStateName } from '../source-state.ts';
 import { loadAuthMethod } from './auth/load-method.ts';
 import { keepMemory, takeMemory } from './auth/login-memory.ts';
-import type { SinkConfig, VaultUpstreamConfig } from './config/vault-config.ts';
+import type { VaultUpstreamConfig } from './config/vault-config.ts';
 import { createEventSubscription } from './event-subscription.ts';
 import { forwardTo } from './forward.ts';
 import { createVaultSecrets } from './secrets/vault-secrets.ts';
@@ -20,7 +17,7 @@ import { isUsedUp, readLogin, writeLogin } from './session/login-hand-over.ts';
 import { createRefusalMemory } from './session/refusal-memory.ts';
 import { createSession } from './session/session.ts';
 import { createTokenSinks } from './sinks/token-sinks.ts';
-import { createVaultClient } from './vault-client.ts';
+import { createVaultConnection } from './vault-connection.ts';
 import { createVaultRights } from './vault-rights.ts';
 import { createVaultSettings } from './vault-settings.ts';
 import { createVaultStatus, type VaultStatus } from './vault-status.ts';
@@ -35,122 +32,82 @@ type VaultSource = Omit<SecretSource, 'status'> &
 
 /** Nothing is connected before `start`. Whoever creates it closes it. */
 export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>): VaultSource {
-  const { config, clock, random, env, faultOf } = options;
-  const logger = options.logger.child({ upstream: config.name });
-  const memory = takeMemory(options.predecessor, config);
+  const { config, clock } = options;
+  const { auth, namespace } = config;
   const life = createSourceLife(config.name);
-  const transport = createTransport({
-    tls: config.tls,
-    proxy: config.proxy,
-    timeoutMs: config.timeoutMs,
-    maxBodyBytes: config.maxBodyBytes,
-    ...{ clock, faultOf },
-  });
-  const serverClock = createServerClock({ clock, logger });
-  const gate = createGate({
-    limits: config.budget,
-    allowed: config,
-    clock,
-    random,
-    logger,
-    observer: options.observer,
-    probe: (signal) => client.probe(signal),
+  const own = {
+    ...options,
+    logger: options.logger.child({ upstream: config.name }),
+    namespace,
     onChange: () => status.tell(),
-  });
-  const client = createVaultClient({
-    transport,
-    addresses: config.addresses,
-    namespace: config.namespace,
-    gate,
-    serverClock,
-    mountOf: (path) => secrets.mountOf(path),
-    clock,
-    random,
-    logger,
-    onChange: () => status.tell(),
-  });
+  };
+  const memory = takeMemory(options.predecessor, config);
+  const connection = createVaultConnection({ ...own, mountOf: (path) => secrets.mountOf(path) });
+  const { gate, client } = connection;
   const origins = createLeaseOrigins(life.tell.leasesEnd);
   const session = createSession({
-    auth: config.auth,
+    ...own,
+    auth,
     client,
     onLogin: gate.loggedIn,
-    canRepeat: !isUsedUp(config.auth),
-    clock,
-    random,
-    logger,
     loadMethod: (onCredentials) =>
-      loadAuthMethod(config.auth, settings.now().tls, {
-        ...{ memory, clock, logger, env, faultOf },
-        mount: config.auth.mount,
+      loadAuthMethod(auth, settings.now().tls, {
+        ...own,
+        memory,
+        mount: auth.mount,
         address: config.addresses[0] ?? '',
         onCredentials,
-        call: (call) =>
-          client.request({ ...call, namespace: config.auth.namespace, priority: 'interactive' }),
+        call: (call) => client.request({ ...call, namespace: auth.namespace, priority: 'interactive' }),
       }),
     refusals: createRefusalMemory(
-      JSON.stringify([config.addresses, config.auth.namespace, config.auth.mount]),
-      env,
+      JSON.stringify([config.addresses, auth.namespace, auth.mount]),
+      options.env,
     ),
-    onChange: () => status.tell(),
     onToken: (token) => settings.sinks().write(token.value, token.grant.accessor),
     onEnding: origins.end,
   });
   const status = createVaultStatus({
-    config,
+    ...own,
+    ...connection,
+    session,
     budget: () => settings.now().budget,
     isClosed: () => life.signal.aborted,
     sinks: () => settings.sinks().status(),
-    gate,
-    client,
-    session,
-    serverClock,
-    clock,
     tell: life.tell.status,
   });
   const authorised = createAuthorised(client, session);
   const secrets = createVaultSecrets({
+    ...own,
+    ...connection,
     authorised,
-    clock,
-    serverClock,
     onLease: origins.add,
     onLeaseGone: origins.remove,
-    isOwnToken: (token) => session.recentTokens().some((own) => own.text() === token),
+    isOwnToken: (token) => session.recentTokens().some((one) => one.text() === token),
   });
   const rights = createVaultRights({
     authorised,
     mountOf: secrets.findMount,
-    authNamespace: config.auth.namespace,
+    authNamespace: auth.namespace,
   });
   const events = createEventSubscription({
-    client,
-    gate,
-    transport,
+    ...own,
+    ...connection,
     session,
-    namespace: config.namespace,
-    clock,
-    random,
-    logger,
     onPath: life.tell.changedUpstream,
   });
-  const makeSinks = (sinks: readonly SinkConfig[]) =>
-    createTokenSinks({
-      sinks,
-      client,
-      namespace: config.auth.namespace ?? config.namespace,
-      clock,
-      random,
-      logger,
-      onChange: () => status.tell(),
-    });
   const settings = createVaultSettings({
-    ...{ config, logger, transport, gate, client, session, events, makeSinks },
+    ...own,
+    ...connection,
+    session,
+    events,
+    makeSinks: (sinks) => createTokenSinks({ ...own, sinks, client, namespace: auth.namespace ?? namespace }),
   });
 
   async function forward(request: ForwardedRequest): Promise<ForwardedAnswer> {
     life.mustGoOn();
     // Not released with the promise: the answer's body ends with the upstream too.
     const signal = AbortSignal.any([request.signal, life.signal]);
-    return await forwardTo({ ...request, signal }, { client, session, namespace: config.namespace });
+    return await forwardTo({ ...request, signal }, { client, session, namespace });
   }
 
   const source: VaultSource = {
@@ -173,7 +130,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
         const token = session.ownToken();
         return token && writeLogin(token, clock);
       },
-      isSpent: () => isUsedUp(config.auth) && session.state() === 'ready',
+      isSpent: () => isUsedUp(auth) && session.state() === 'ready',
       resume(login, leaseIds) {
         const token = readLogin(login, clock);
         session.resume(token);
@@ -196,7 +153,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     },
     howToReplace: secrets.howToReplace,
     vault: {
-      namespace: () => config.namespace,
+      namespace: () => namespace,
       accessor: () => session.status().login.accessor,
       handedOn: () => settings.sinks().written(),
       ownTokens: () => session.recentTokens(),
@@ -208,7 +165,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     async passedMs({ signal }) {
       const since = clock.now();
       await client.probe(signal);
-      return serverClock.takeSlept(since);
+      return connection.serverClock.takeSlept(since);
     },
     prepareUpdate(next) {
       return next.kind === 'vault' && isSameLogin(next, settings.now())
@@ -228,13 +185,11 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
       // The programs that read it from a sink go on with it.
       await session.close({ revokeToken: revokeToken && settings.now().sinks.length === 0, signal });
       settings.close();
-      client.close();
-      gate.close();
-      await transport.close();
+      await connection.close();
       status.tell();
     },
   };
-  keepMemory(source, config.auth, memory);
+  keepMemory(source, auth, memory);
   return source;
 }
 

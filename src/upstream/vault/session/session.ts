@@ -16,6 +16,7 @@ import type { VaultClient } from '../vault-client.ts';
 import { createInterruption } from './interruption.ts';
 import { type Grant, LoginError } from './login.ts';
 import { createLoginDistance } from './login-distance.ts';
+import { isUsedUp } from './login-hand-over.ts';
 import { loginStatus, type SessionStatus } from './login-status.ts';
 import { createLogins } from './logins.ts';
 import type { RefusalMemory } from './refusal-memory.ts';
@@ -63,8 +64,6 @@ export interface SessionOptions {
   /** What earlier runs on this host were refused. */
   readonly refusals: RefusalMemory;
   readonly onChange: () => void;
-  /** A login can be repeated: what it is done with is not used up. */
-  readonly canRepeat: boolean;
   /** A login was answered. */
   readonly onLogin: (outcome: 'ok' | ErrorCode) => void;
   readonly onToken: (token: SessionToken) => void;
@@ -81,10 +80,7 @@ export function createSession(options: SessionOptions): Session {
   const settled = createChangePoint();
   const check = createTokenCheck({ client, clock, namespace: auth.namespace, signal: lifetime.signal });
   const keeper = createTokenKeeper({
-    client,
-    clock,
-    random,
-    logger,
+    ...options,
     check,
     namespace: auth.namespace,
     isFixed: auth.method === 'token' || auth.method === 'token_file',
@@ -92,20 +88,13 @@ export function createSession(options: SessionOptions): Session {
     onDead: drop,
   });
   const distance = createLoginDistance({
+    ...{ clock, random, maxMs: auth.maxBackoffMs },
     minMs: Math.min(auth.minBackoffMs, longestMinDistanceMs),
-    maxMs: auth.maxBackoffMs,
-    clock,
-    random,
   });
   const logins = createLogins({
-    client,
-    auth,
-    clock,
-    logger,
-    onLogin: options.onLogin,
+    ...options,
     loadMethod: (signal) => options.loadMethod(heardOfCredentials, signal),
     lifetime: lifetime.signal,
-    refusals: options.refusals,
   });
   const tokens = createTokenInUse({ clock, onEnding: options.onEnding });
   /** Of the pause after a failed login, and of the keeping of a token. */
@@ -195,7 +184,7 @@ export function createSession(options: SessionOptions): Session {
 
   /** Its policies may be those of yesterday, and a restart is how people have them read again. */
   function doubtResumed(token: SessionToken): void {
-    if (options.canRepeat && tokens.doubt(token)) heardOfCredentials({ isReplacement: true });
+    if (!isUsedUp(auth) && tokens.doubt(token)) heardOfCredentials({ isReplacement: true });
   }
 
   function heardOfCredentials({ isReplacement }: { isReplacement: boolean }): void {
