@@ -1,7 +1,8 @@
 // Readiness as events: who waits until something is in place is woken by what may have put it there, never by a clock.
 
 import { type ErrorCode, LatchkeyError, type ToldError } from '../base/errors.ts';
-import type { Clock, Timer } from '../base/time/clock.ts';
+import type { Clock } from '../base/time/clock.ts';
+import { createEarliestTimer } from '../base/time/earliest-timer.ts';
 import { anyChange, type Changes, until } from '../base/time/until.ts';
 import type { MissingValue } from '../content/environment-source.ts';
 import type { Refusals } from '../files/view/render-once.ts';
@@ -29,28 +30,20 @@ const busyMs = 500;
 
 /** Looks soon, and soon after each change. Nothing runs while nothing changes. */
 export function watchReadiness({ changes, clock, isBusy, look }: WatchOptions): ReadinessWatch {
-  let timer: Timer | undefined;
-  let timerMs = 0;
   let calmMs = gatherMs;
-  const stir = (): void => {
-    const wantedMs = isBusy() ? busyMs : calmMs;
-    if (timer !== undefined && wantedMs >= timerMs) return;
-    timer?.cancel();
-    timerMs = wantedMs;
-    timer = clock.setTimer(wantedMs, () => {
-      timer = undefined;
-      const begin = performance.now();
-      look();
-      calmMs = Math.min(Math.max(gatherMs, 10 * (performance.now() - begin)), busyMs);
-    });
-  };
+  const timer = createEarliestTimer(clock, () => {
+    const begin = performance.now();
+    look();
+    calmMs = Math.min(Math.max(gatherMs, 10 * (performance.now() - begin)), busyMs);
+  });
+  const stir = (): void => timer.within(isBusy() ? busyMs : calmMs);
   const stop = changes(stir);
   stir();
   return {
     look: stir,
     close() {
       stop();
-      timer?.cancel();
+      timer.cancel();
     },
   };
 }

@@ -1,6 +1,8 @@
 // Which caller holds which version of which secret. A held version keeps its lease: until the caller has fetched a
 // newer one, its process has ended, or (where there is no process to watch) an hour has passed.
-import type { Clock, Timer } from '../base/time/clock.ts';
+
+import type { Clock } from '../base/time/clock.ts';
+import { createEarliestTimer } from '../base/time/earliest-timer.ts';
 
 /** The part of a caller that the ledger needs (structurally a `Caller` of access). */
 export type Holder =
@@ -88,7 +90,7 @@ export function createLedger(options: LedgerOptions): Ledger {
   /** Spares building the consumer's name for every answer. */
   const known = new WeakMap<Holder, Account>();
   let size = 0;
-  let timer: Timer | undefined;
+  const timer = createEarliestTimer(clock, check);
   let queue: Account[] = [];
   let isOverflowing = false;
 
@@ -130,12 +132,10 @@ export function createLedger(options: LedgerOptions): Ledger {
   }
 
   function arm(): void {
-    if (timer !== undefined || accounts.size === 0) return;
-    timer = clock.setTimer(checkEveryMs, check);
+    if (accounts.size > 0) timer.within(checkEveryMs);
   }
 
   function check(): void {
-    timer = undefined;
     if (queue.length === 0) queue = [...accounts.values()];
     for (const account of queue.splice(0, checkedAtOnce)) if (isOver(account)) drop(account);
     if (size < maxRecords / 2) isOverflowing = false;
@@ -172,7 +172,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       return size;
     },
     close() {
-      timer?.cancel();
+      timer.cancel();
       for (const account of [...accounts.values()]) drop(account);
     },
   };

@@ -1,9 +1,11 @@
 // Refusals have a file of their own beside the audit file, with a small quota: those who may have nothing must not push out
 // what tells of those who got something. One line a second for each caller, with how often they were refused.
+
 import { basename, dirname, extname, join } from 'node:path';
 import { describeError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import type { Clock, Timer } from '../base/time/clock.ts';
+import type { Clock } from '../base/time/clock.ts';
+import { createEarliestTimer } from '../base/time/earliest-timer.ts';
 import type { AuditConfig } from '../config/resolved.ts';
 import { createAuditChain } from './audit-chain.ts';
 import { type AuditEntry, type ChainHead, eventMembers, requestMembers } from './audit-line.ts';
@@ -56,7 +58,7 @@ export function createRefusalTrail(options: AuditLogOptions): RefusalTrail {
   const settings = quotaOf(options.settings);
   const chain = createAuditChain({ settings, clock, logger });
   const tallies = new Map<string, Tally>();
-  let timer: Timer | undefined;
+  const timer = createEarliestTimer(clock, tell);
   let isFailing = false;
 
   function write(lines: readonly string[]): void {
@@ -76,7 +78,6 @@ export function createRefusalTrail(options: AuditLogOptions): RefusalTrail {
   }
 
   function tell(): void {
-    timer = undefined;
     const lines: string[] = [];
     for (const [caller, tally] of tallies) {
       if (tally.count === 0) tallies.delete(caller);
@@ -84,7 +85,7 @@ export function createRefusalTrail(options: AuditLogOptions): RefusalTrail {
       tally.count = 0;
     }
     if (lines.length > 0) write(lines);
-    if (tallies.size > 0) timer = clock.setTimer(periodMs, tell);
+    if (tallies.size > 0) timer.within(periodMs);
   }
 
   return {
@@ -94,7 +95,7 @@ export function createRefusalTrail(options: AuditLogOptions): RefusalTrail {
       const tally = tallies.get(key);
       if (tally === undefined) {
         tallies.set(key, { count: 0, members: '' });
-        timer ??= clock.setTimer(periodMs, tell);
+        timer.within(periodMs);
         write([requestMembers(entry)]);
         return;
       }
@@ -104,9 +105,9 @@ export function createRefusalTrail(options: AuditLogOptions): RefusalTrail {
     head: () => chain.head(),
     reopen: () => chain.reopen(),
     close() {
-      timer?.cancel();
+      timer.cancel();
       tell();
-      timer?.cancel();
+      timer.cancel();
       if (chain.head().seq > 0) write([eventMembers('stopped', { pid: process.pid })]);
       chain.close();
     },

@@ -7,7 +7,7 @@ import type { RunCommand } from '../base/run-command.ts';
 import { untilAborted } from '../base/time/aborted.ts';
 import type { BackoffLimits } from '../base/time/backoff.ts';
 import { backoffDelayMs } from '../base/time/backoff.ts';
-import type { Timer } from '../base/time/clock.ts';
+import { createEarliestTimer } from '../base/time/earliest-timer.ts';
 import { createChangePoint, until } from '../base/time/until.ts';
 import type { FileConfig } from '../config/resolved.ts';
 import type { CompileTemplate } from '../content/template-loader.ts';
@@ -132,16 +132,15 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
   const running = new Set<Promise<void>>();
   const locked = new Set<FileSet>();
   let started: Promise<void> | undefined;
-  let pumpTimer: Timer | undefined;
+  const pumping = createEarliestTimer(clock, pump);
 
   function queue(set: FileSet): void {
     if (abort.signal.aborted) return;
     queued.add(set);
-    if (started !== undefined) pumpTimer ??= clock.setTimer(0, pump);
+    if (started !== undefined) pumping.within(0);
   }
 
   function pump(): void {
-    pumpTimer = undefined;
     const ready = [...queued].filter((set) => !set.isRunning && !locked.has(set));
     for (const set of ready) queued.delete(set);
     for (const part of partitionBySharedKeys(ready, (set) => setNotifications(set).keys())) run(part);
@@ -157,7 +156,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
     const transaction = runTransaction(sets, tools).then((outcomes) => {
       running.delete(transaction);
       for (const outcome of outcomes) conclude(outcome);
-      if (queued.size > 0 && !abort.signal.aborted) pumpTimer ??= clock.setTimer(0, pump);
+      if (queued.size > 0 && !abort.signal.aborted) pumping.within(0);
       changed.tell();
     });
     running.add(transaction);
@@ -198,7 +197,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
   }
 
   function isBusy(): boolean {
-    return pumpTimer !== undefined || running.size > 0;
+    return pumping.isPlanned() || running.size > 0;
   }
 
   async function idle(): Promise<void> {
@@ -214,7 +213,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
     await until(changed.changes, () => !mine.some((set) => set.isRunning));
     return () => {
       for (const set of mine) locked.delete(set);
-      if (queued.size > 0) pumpTimer ??= clock.setTimer(0, pump);
+      if (queued.size > 0) pumping.within(0);
     };
   }
 
@@ -275,8 +274,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
       abort.abort(new LatchkeyError('aborted', 'the agent stops'));
       quiet.close();
       drift.close();
-      pumpTimer?.cancel();
-      pumpTimer = undefined;
+      pumping.cancel();
       changed.tell();
       for (const set of register.sets()) set.retry?.cancel();
       await started;

@@ -1,9 +1,11 @@
 // Keeps the state folder for as long as the agent lives: somebody who removes it takes the lock with it, and a second agent
 // would be let in. So it is made and locked again, and says so where it cannot be.
+
 import { describeError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { createFolderWatch } from '../../base/paths/folder-watch.ts';
-import type { Clock, Timer } from '../../base/time/clock.ts';
+import type { Clock } from '../../base/time/clock.ts';
+import { createEarliestTimer } from '../../base/time/earliest-timer.ts';
 import { claimStateFolder, type StateFolder } from './state-folder.ts';
 
 export interface KeptStateFolder {
@@ -34,14 +36,9 @@ export function keepStateFolder(options: KeepOptions): KeptStateFolder {
   let trouble = path === undefined ? `${config.stateDir} is not used, see the log` : undefined;
   let pending: Promise<void> | undefined;
   let isOver = false;
-  let calm: Timer | undefined;
-  const onEvent = () => {
-    calm ??= clock.setTimer(calmMs, () => {
-      calm = undefined;
-      void verify();
-    });
-  };
-  const watch = path === undefined ? undefined : createFolderWatch({ logger, onEvent });
+  const calm = createEarliestTimer(clock, () => void verify());
+  const watch =
+    path === undefined ? undefined : createFolderWatch({ logger, onEvent: () => calm.within(calmMs) });
   watch?.set([state.lockPath ?? '']);
 
   async function renew(): Promise<void> {
@@ -78,7 +75,7 @@ export function keepStateFolder(options: KeepOptions): KeptStateFolder {
     trouble: () => trouble,
     release() {
       isOver = true;
-      calm?.cancel();
+      calm.cancel();
       watch?.close();
       state.release();
     },

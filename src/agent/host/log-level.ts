@@ -1,8 +1,10 @@
 // The level of the log while the agent runs: what an administrator set, for a time or until the next reload, else the config's.
+
 import { apiTime } from '../../api/api-time.ts';
 import type { LogStatus } from '../../api/status.ts';
 import type { LogLevel, LogSink } from '../../base/logger.ts';
-import type { Clock, Timer } from '../../base/time/clock.ts';
+import type { Clock } from '../../base/time/clock.ts';
+import { createEarliestTimer } from '../../base/time/earliest-timer.ts';
 
 interface LogLevelOptions {
   readonly log: LogSink;
@@ -21,13 +23,15 @@ export interface LogLevelSwitch {
 }
 
 export function createLogLevel({ log, clock, configured }: LogLevelOptions): LogLevelSwitch {
-  let timer: Timer | undefined;
+  const timer = createEarliestTimer(clock, () => {
+    forget();
+    change(configured(), {});
+  });
   /** Wall time in milliseconds. */
   let until: number | undefined;
 
   function forget(): void {
-    timer?.cancel();
-    timer = undefined;
+    timer.cancel();
     until = undefined;
   }
 
@@ -53,10 +57,7 @@ export function createLogLevel({ log, clock, configured }: LogLevelOptions): Log
       forget();
       if (level !== undefined && forMs !== undefined) {
         until = clock.wall() + forMs;
-        timer = clock.setTimer(forMs, () => {
-          forget();
-          change(configured(), {});
-        });
+        timer.within(forMs);
       }
       change(level ?? configured(), { until: apiTime(until) });
       return status();

@@ -1,6 +1,8 @@
 // What outlives this run: puts the leases and the sealed values together for the state file, and reads what the last run
 // left there.
-import { type Clock, type Timer, wallAt } from '../../base/time/clock.ts';
+
+import { type Clock, wallAt } from '../../base/time/clock.ts';
+import { createEarliestTimer } from '../../base/time/earliest-timer.ts';
 import type { SecretVersion } from '../../store/secret-version.ts';
 import type { LeaseBook } from '../book/lease-book.ts';
 import type { OwnedLease } from '../book/owned-lease.ts';
@@ -48,18 +50,13 @@ export function createRunMemory(options: RunMemoryOptions): RunMemory {
   let frozen: ValueRecord[] | undefined;
   /** Of these upstreams alone logins are written; undefined: of all. */
   let kept: ReadonlySet<string> | undefined;
-  let later: Timer | undefined;
+  const later = createEarliestTimer(clock, () => file?.save(stateNow));
   /** Entries whose value is remembered. */
   const issued = new Set<string>();
 
   function save({ isUrgent }: { isUrgent: boolean }): void {
     if (isUrgent) file?.save(stateNow);
-    else later ??= clock.setTimer(gatherMs, saveNow);
-  }
-
-  function saveNow(): void {
-    later = undefined;
-    file?.save(stateNow);
+    else later.within(gatherMs);
   }
 
   function values(): ValueRecord[] {
@@ -138,7 +135,7 @@ export function createRunMemory(options: RunMemoryOptions): RunMemory {
     closed: (entryKey) => void issued.delete(entryKey),
     lostLogins,
     freeze() {
-      later?.cancel();
+      later.cancel();
       frozen ??= values();
     },
     resumeLogins({ logins: left, leases }) {

@@ -1,8 +1,9 @@
 // Server-sent events for administrators: `step` for each step of a rotation, `changed` when `/status` may say something else.
 // A few times a second at most, however much happens, and nothing is done while nobody listens.
+
 import { routes } from '../../api/routes.ts';
 import type { StepEvent } from '../../api/timeline.ts';
-import type { Timer } from '../../base/time/clock.ts';
+import { createEarliestTimer } from '../../base/time/earliest-timer.ts';
 import type { DialectHandler } from '../http/dialect.ts';
 import { createEventStreams } from '../http/event-streams.ts';
 import { methodNotAllowed } from '../http/http-request.ts';
@@ -19,10 +20,9 @@ export function createChangesDialect(context: ServerContext): DialectHandler {
   let stops: readonly (() => void)[] = [];
   let steps: StepEvent[] = [];
   let omitted = 0;
-  let timer: Timer | undefined;
+  const timer = createEarliestTimer(clock, flush);
 
   function flush(): void {
-    timer = undefined;
     const told = steps.map((step) => `event: step\ndata: ${JSON.stringify(step)}\n\n`);
     const text = `${told.join('')}event: changed\ndata: ${JSON.stringify({ omitted })}\n\n`;
     [steps, omitted] = [[], 0];
@@ -30,7 +30,7 @@ export function createChangesDialect(context: ServerContext): DialectHandler {
   }
 
   function soon(): void {
-    timer ??= clock.setTimer(gatherMs, flush);
+    timer.within(gatherMs);
   }
 
   function follow(count: number): void {
@@ -57,7 +57,7 @@ export function createChangesDialect(context: ServerContext): DialectHandler {
     },
     drain: streams.drain,
     close() {
-      timer?.cancel();
+      timer.cancel();
       follow(0);
       streams.close();
     },

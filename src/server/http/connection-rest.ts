@@ -1,7 +1,9 @@
 // Which connections of a listener are at rest: those that asked something once, and nothing for a while.
+
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Clock, Timer } from '../../base/time/clock.ts';
+import type { Clock } from '../../base/time/clock.ts';
+import { createEarliestTimer } from '../../base/time/earliest-timer.ts';
 import { createParserRest } from '../node-internals/parser-rest.ts';
 
 export interface ConnectionRest {
@@ -31,7 +33,7 @@ export function createConnectionRest(options: ConnectionRestOptions): Connection
   const { server, clock, parse } = options;
   let asked = new Set<Socket>();
   let quiet = new Set<Socket>();
-  let timer: Timer | undefined;
+  const timer = createEarliestTimer(clock, () => void look());
   let hasEnded = false;
   const rest = createParserRest(server, parse, note);
 
@@ -39,18 +41,17 @@ export function createConnectionRest(options: ConnectionRestOptions): Connection
     if (asked.has(socket) || hasEnded) return;
     asked.add(socket);
     quiet.delete(socket);
-    timer ??= clock.setTimer(lookMs, () => void look());
+    timer.within(lookMs);
   }
 
   async function look(): Promise<void> {
-    timer = undefined;
     if (quiet.size > 0 && !(await options.canRest())) hasEnded = true;
     if (hasEnded) return;
     const resting = new Set(rest.begin([...quiet]));
     // Those that wait for an answer are looked at again.
     quiet = asked.union(quiet.difference(resting));
     asked = new Set();
-    if (quiet.size > 0) timer ??= clock.setTimer(lookMs, () => void look());
+    if (quiet.size > 0) timer.within(lookMs);
     if (resting.size > 0) options.onRest();
   }
 
@@ -62,7 +63,7 @@ export function createConnectionRest(options: ConnectionRestOptions): Connection
     },
     end() {
       hasEnded = true;
-      timer?.cancel();
+      timer.cancel();
       rest.end();
     },
   };

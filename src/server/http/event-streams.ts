@@ -1,7 +1,8 @@
 // Open streams of server-sent events: a sign of life now and then, an end for who reads nothing or may not listen any more.
+
 import type { ServerResponse } from 'node:http';
 import type { Ask } from '../../access/access-policy.ts';
-import type { Timer } from '../../base/time/clock.ts';
+import { createEarliestTimer } from '../../base/time/earliest-timer.ts';
 import type { ListenerScope } from '../listen/connection.ts';
 import type { Exchange } from './exchange.ts';
 import type { ServerContext } from './server-context.ts';
@@ -40,12 +41,11 @@ export function createEventStreams(context: ServerContext, { right, onCount }: S
   const { access, clock, metrics } = context;
   const all = new Set<OpenStream>();
   const openStreams = metrics.openEventStreams.with();
-  let heartbeat: Timer | undefined;
+  const heartbeat = createEarliestTimer(clock, beat);
 
   function beat(): void {
-    heartbeat = undefined;
     for (const stream of all) stream.send(': alive\n\n');
-    if (all.size > 0) heartbeat = clock.setTimer(heartbeatMs, beat);
+    if (all.size > 0) heartbeat.within(heartbeatMs);
   }
 
   function mayListen({ exchange }: EventStream): boolean {
@@ -73,7 +73,7 @@ export function createEventStreams(context: ServerContext, { right, onCount }: S
     // While the line was being recorded the rules may have changed.
     if (!mayListen(stream)) return void response.end();
     response.write('retry: 1000\n\n');
-    heartbeat ??= clock.setTimer(heartbeatMs, beat);
+    heartbeat.within(heartbeatMs);
     onCount?.(all.size);
   }
 
@@ -96,7 +96,7 @@ export function createEventStreams(context: ServerContext, { right, onCount }: S
       for (const { exchange, response } of all) if (exchange.connection.scope === scope) response.end();
     },
     close() {
-      heartbeat?.cancel();
+      heartbeat.cancel();
       stopAccess();
     },
   };

@@ -1,10 +1,12 @@
 // Notices when somebody removes the file of a socket, or the token's: clients find neither any more, although the listener
 // lives. Abstract names, and sockets that systemd made, are not the agent's to watch.
+
 import { describeError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { type FileDifference, inodeAt } from '../../base/paths/file-print.ts';
 import { createFolderWatch } from '../../base/paths/folder-watch.ts';
-import type { Clock, Timer } from '../../base/time/clock.ts';
+import type { Clock } from '../../base/time/clock.ts';
+import { createEarliestTimer } from '../../base/time/earliest-timer.ts';
 import type { Listener } from './listener.ts';
 
 export interface AddressWatch {
@@ -31,16 +33,8 @@ export function createAddressWatch({ clock, logger, onLost, onRestored }: Option
   /** What each socket's file was when it was bound. */
   const bound = new Map<Listener, string | undefined>();
   const taken = new WeakSet<Listener>();
-  let calm: Timer | undefined;
-  const watch = createFolderWatch({
-    logger,
-    onEvent() {
-      calm ??= clock.setTimer(calmMs, () => {
-        calm = undefined;
-        look();
-      });
-    },
-  });
+  const calm = createEarliestTimer(clock, look);
+  const watch = createFolderWatch({ logger, onEvent: () => calm.within(calmMs) });
 
   function look(): void {
     for (const [listener, identity] of bound) {
@@ -93,7 +87,7 @@ export function createAddressWatch({ clock, logger, onLost, onRestored }: Option
     },
     look,
     close() {
-      calm?.cancel();
+      calm.cancel();
       watch.close();
     },
   };

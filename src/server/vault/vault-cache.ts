@@ -5,7 +5,8 @@ import { BoundedMap } from '../../base/bounded-map.ts';
 import { type ErrorCode, errorCode } from '../../base/errors.ts';
 import { JsonNumber } from '../../base/text/json.ts';
 import { orAborted } from '../../base/time/aborted.ts';
-import type { Clock, Timer } from '../../base/time/clock.ts';
+import type { Clock } from '../../base/time/clock.ts';
+import { createEarliestTimer } from '../../base/time/earliest-timer.ts';
 import { UpstreamError } from '../../base/upstream-error.ts';
 import { defaultEntryPolicy, type Entry } from '../../store/entry.ts';
 import { createReference, type Reference, referenceKey } from '../../store/reference.ts';
@@ -91,7 +92,7 @@ export function createVaultCache(options: VaultCacheOptions): VaultCache {
   const slots = new Map<string, Slot>();
   const slotOf = new WeakMap<VaultTarget, Slot>();
   const passUntil = new BoundedMap<string, number>(maxRemembered);
-  let timer: Timer | undefined;
+  const sweeping = createEarliestTimer(clock, sweep);
 
   function referenceOf(target: VaultTarget): Reference | undefined {
     const upstream = vault.upstream();
@@ -116,7 +117,7 @@ export function createVaultCache(options: VaultCacheOptions): VaultCache {
     const own = { handle, reference, loading: undefined, isOpen: true };
     const slot: Slot = { entry, path, answer, usedAt: clock.now(), ...own };
     slots.set(key, slot);
-    timer ??= clock.setTimer(limits.sweepMs, sweep);
+    sweeping.within(limits.sweepMs);
     return slot;
   }
 
@@ -139,7 +140,6 @@ export function createVaultCache(options: VaultCacheOptions): VaultCache {
   }
 
   function sweep(): void {
-    timer = undefined;
     const now = clock.now();
     const upstream = vault.upstream()?.name;
     for (const slot of [...slots.values()]) {
@@ -147,7 +147,7 @@ export function createVaultCache(options: VaultCacheOptions): VaultCache {
       if (isIdle || slot.reference.upstream !== upstream) drop(slot);
     }
     for (const [key, until] of passUntil) if (until <= now) passUntil.delete(key);
-    if (slots.size > 0) timer = clock.setTimer(limits.sweepMs, sweep);
+    if (slots.size > 0) sweeping.within(limits.sweepMs);
   }
 
   function pass(key: string, forMs: number): Found {
@@ -310,7 +310,7 @@ export function createVaultCache(options: VaultCacheOptions): VaultCache {
     },
     close() {
       life.abort();
-      timer?.cancel();
+      sweeping.cancel();
       for (const slot of [...slots.values()]) drop(slot);
     },
   };

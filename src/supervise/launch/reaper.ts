@@ -1,10 +1,12 @@
 // Reaps orphans where the agent is pid 1 of a container: the kernel gives them to it, and Node waits for its own children
 // only. It never touches those.
+
 import { readdirSync } from 'node:fs';
 import type { Logger } from '../../base/logger.ts';
 import { waitpid } from '../../base/system/libc.ts';
 import { readProcessStat } from '../../base/system/process-identity.ts';
-import type { Clock, Timer } from '../../base/time/clock.ts';
+import type { Clock } from '../../base/time/clock.ts';
+import { createEarliestTimer } from '../../base/time/earliest-timer.ts';
 import { isOwnChild } from './child.ts';
 
 export interface Reaper {
@@ -24,10 +26,9 @@ const noHang = 1;
 export function startReaper({ clock, logger }: ReaperOptions): Reaper {
   if (process.pid !== 1) return { close: () => undefined };
   let suspects = new Set<string>();
-  let timer: Timer | undefined;
+  const timer = createEarliestTimer(clock, scan);
 
   function scan(): void {
-    timer = undefined;
     const zombies = findZombies().filter(({ pid }) => !isOwnChild(pid));
     // Twice seen, with turns of the event loop in between: waiting for one of Node's own would lose its exit.
     const sure = zombies.filter(({ key }) => suspects.has(key));
@@ -39,14 +40,14 @@ export function startReaper({ clock, logger }: ReaperOptions): Reaper {
 
   /** The kernel sends CHLD for each orphan that ends, and for those that had ended when they became ours. */
   function schedule(): void {
-    timer ??= clock.setTimer(settleMs, scan);
+    timer.within(settleMs);
   }
 
   process.on('SIGCHLD', schedule);
   schedule();
   return {
     close() {
-      timer?.cancel();
+      timer.cancel();
       process.off('SIGCHLD', schedule);
     },
   };

@@ -3,7 +3,8 @@
 
 import { LatchkeyError } from '../../base/errors.ts';
 import type { Environment } from '../../base/surroundings.ts';
-import type { Clock, Timer } from '../../base/time/clock.ts';
+import type { Clock } from '../../base/time/clock.ts';
+import { createEarliestTimer } from '../../base/time/earliest-timer.ts';
 import { type FileFormat, parseFormat } from './file-format.ts';
 import type { FileKeyConfig } from './file-kind.ts';
 import { loadSealKey } from './load-seal-key.ts';
@@ -40,7 +41,7 @@ const keptMs = 1000;
 export function createSecretDocument(options: SecretDocumentOptions): SecretDocument {
   const { path, format, maxBytes, clock } = options;
   let opening: Promise<OpenedDocument> | undefined;
-  let timer: Timer | undefined;
+  const forgetting = createEarliestTimer(clock, forget);
 
   async function open(): Promise<OpenedDocument> {
     const { bytes, identity } = await readSecretFile(path, { holds: 'secrets', maxBytes });
@@ -70,8 +71,7 @@ export function createSecretDocument(options: SecretDocumentOptions): SecretDocu
 
   function forget(): void {
     opening = undefined;
-    timer?.cancel();
-    timer = undefined;
+    forgetting.cancel();
   }
 
   function openOnce(): Promise<OpenedDocument> {
@@ -79,7 +79,7 @@ export function createSecretDocument(options: SecretDocumentOptions): SecretDocu
     const mine = open();
     opening = mine;
     const done = () => {
-      if (opening === mine) timer = clock.setTimer(keptMs, forget);
+      if (opening === mine) forgetting.within(keptMs);
     };
     mine.then(done, () => opening === mine && forget());
     return mine;

@@ -3,10 +3,10 @@
 
 import { onAborted } from '../../base/time/aborted.ts';
 import type { Clock } from '../../base/time/clock.ts';
+import { createEarliestTimer } from '../../base/time/earliest-timer.ts';
 import { tokensIn } from '../../base/time/token-bucket.ts';
 import type { Priority, Urgency } from '../../store/secret-reading.ts';
 import type { Allowance, Charge } from './allowance.ts';
-import { createEarliestTimer } from './earliest-timer.ts';
 import { givenUp } from './failure.ts';
 
 /** `callers`: requests that local callers make and the agent only passes on. */

@@ -1,7 +1,8 @@
 // The way back: while a less preferred address serves, those before it in the config are asked now and then.
 
 import type { Logger } from '../../base/logger.ts';
-import type { Clock, Timer } from '../../base/time/clock.ts';
+import type { Clock } from '../../base/time/clock.ts';
+import { createEarliestTimer } from '../../base/time/earliest-timer.ts';
 import type { UpstreamFailure } from '../gate/failure.ts';
 import type { AddressList } from './address-list.ts';
 
@@ -25,7 +26,11 @@ const intervalMs = 30_000;
 export function createFailback(options: FailbackOptions): Failback {
   const { addresses, clock, random, logger } = options;
   const lifetime = new AbortController();
-  let timer: Timer | undefined;
+  const timer = createEarliestTimer(clock, () => {
+    look().then(watch, () => {
+      // Only closing ends a look early.
+    });
+  });
 
   async function look(): Promise<void> {
     for (const address of addresses.preferred()) {
@@ -38,20 +43,15 @@ export function createFailback(options: FailbackOptions): Failback {
   }
 
   function watch(): void {
-    if (timer !== undefined || lifetime.signal.aborted || addresses.preferred().length === 0) return;
-    timer = clock.setTimer(intervalMs * (0.8 + random() * 0.4), () => {
-      timer = undefined;
-      look().then(watch, () => {
-        // Only closing ends a look early.
-      });
-    });
+    if (timer.isPlanned() || lifetime.signal.aborted || addresses.preferred().length === 0) return;
+    timer.within(intervalMs * (0.8 + random() * 0.4));
   }
 
   return {
     watch,
     close() {
       lifetime.abort();
-      timer?.cancel();
+      timer.cancel();
     },
   };
 }

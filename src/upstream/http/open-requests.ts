@@ -1,7 +1,7 @@
 // The requests under way at one upstream: each ends with its signal or with its time, by one timer for all of them and one
 // listener for those of one signal. A timer and a listener of its own would be a tenth of what a poll costs.
 import type { Clock } from '../../base/time/clock.ts';
-import { createEarliestTimer } from '../gate/earliest-timer.ts';
+import { createEarliestTimer } from '../../base/time/earliest-timer.ts';
 
 export interface OpenRequest {
   readonly signal: AbortSignal;

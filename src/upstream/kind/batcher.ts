@@ -1,8 +1,8 @@
 // Gathers questions that come at about the same time into one request; each asker gets its own answer or error.
 import { LatchkeyError } from '../../base/errors.ts';
 import type { Clock } from '../../base/time/clock.ts';
+import { createEarliestTimer } from '../../base/time/earliest-timer.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
-import { createEarliestTimer } from '../gate/earliest-timer.ts';
 
 export interface Batcher<A> {
   ask(id: string, request: RequestOptions): Promise<A>;

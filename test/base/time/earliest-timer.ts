@@ -1,5 +1,5 @@
 import t from 'tap';
-import { createEarliestTimer } from '../../../src/upstream/gate/earliest-timer.ts';
+import { createEarliestTimer } from '../../../src/base/time/earliest-timer.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 
 t.test('goes off at the earliest of what is wished for, once', async (t) => {

@@ -1,9 +1,11 @@
 // One timer for wishes that come one after the other: it goes off at the earliest of them, and once.
-import type { Clock, Timer } from '../../base/time/clock.ts';
+
+import type { Clock, Timer } from './clock.ts';
 
 export interface EarliestTimer {
   /** Goes off in `delayMs`, or before where it was to. */
   within(delayMs: number): void;
+  isPlanned(): boolean;
   cancel(): void;
 }
 
@@ -26,6 +28,7 @@ export function createEarliestTimer(clock: Clock, callback: () => void): Earlies
       });
       planned = { at, timer };
     },
+    isPlanned: () => planned !== undefined,
     cancel,
   };
 }
