@@ -82,11 +82,20 @@ interface Account {
   readonly consumer: string;
   readonly holder: Holder;
   readonly rows: Map<string, Row>;
+  readonly share: Share;
+}
+
+/** What all processes of a user hold, the oldest first. */
+interface Share {
+  readonly user: string;
+  readonly accounts: Set<Account>;
+  rows: number;
 }
 
 export function createLedger(options: LedgerOptions): Ledger {
   const { holds, clock, isAlive, onOverflow, maxRecords = 10_000 } = options;
   const accounts = new Map<string, Account>();
+  const shares = new Map<string, Share>();
   /** Spares building the consumer's name for every answer. */
   const known = new WeakMap<Holder, Account>();
   let size = 0;
@@ -98,21 +107,35 @@ export function createLedger(options: LedgerOptions): Ledger {
     let account = known.get(holder);
     if (account !== undefined && accounts.get(account.consumer) === account) return account;
     const consumer = consumerOf(holder);
-    account = accounts.get(consumer) ?? { consumer, holder, rows: new Map() };
+    account = accounts.get(consumer) ?? { consumer, holder, rows: new Map(), share: shareOf(holder) };
     accounts.set(consumer, account);
+    account.share.accounts.add(account);
     known.set(holder, account);
     return account;
   }
 
+  function shareOf(holder: Holder): Share {
+    const user = holder.kind === 'process' ? `uid ${holder.uid}` : consumerOf(holder);
+    const share = shares.get(user) ?? { user, accounts: new Set(), rows: 0 };
+    shares.set(user, share);
+    return share;
+  }
+
   function drop(account: Account): void {
     if (!accounts.delete(account.consumer)) return;
-    size -= account.rows.size;
+    const { share, rows } = account;
+    size -= rows.size;
+    share.rows -= rows.size;
+    share.accounts.delete(account);
+    if (share.accounts.size === 0) shares.delete(share.user);
     holds.release(account.consumer);
   }
 
   function makeRoom(): void {
     if (size < maxRecords) return;
-    const oldest = accounts.values().next().value;
+    // Of whoever holds most: nobody's records go because another user begins one process after another.
+    const most = [...shares.values()].reduce((a, b) => (b.rows > a.rows ? b : a));
+    const [oldest] = most.accounts;
     if (oldest === undefined) return;
     if (!isOverflowing) onOverflow?.();
     isOverflowing = true;
@@ -124,7 +147,10 @@ export function createLedger(options: LedgerOptions): Ledger {
     const account = accountOf(holder);
     const now = clock.wall();
     const { name, entryKey, number, shownVersion } = delivered;
-    if (!account.rows.has(entryKey)) size += 1;
+    if (!account.rows.has(entryKey)) {
+      size += 1;
+      account.share.rows += 1;
+    }
     const row = { consumer: account.consumer, holder: account.holder, name, entryKey, number, shownVersion };
     account.rows.set(entryKey, { ...row, since: now, lastAt: now, usedAt: clock.now(), deliveries: 1 });
     holds.hold(account.consumer, entryKey, number);

@@ -102,6 +102,27 @@ t.test('memory is bounded: the oldest holder goes', (t) => {
   t.end();
 });
 
+t.test('one user who begins process after process pushes out nobody else', (t) => {
+  const { held, ledger, deliver } = setUp(100);
+  const others: Holder[] = [
+    { ...holderOf(1), uid: 0 } as Holder,
+    { ...holderOf(2), uid: 1001 } as Holder,
+    { kind: 'token', tokens: ['listeners[1]'] },
+    { kind: 'unit', unit: 'nginx.service' },
+  ];
+  for (const holder of others) deliver(holder, 1);
+  for (let pid = 10; pid <= 1000; pid += 1) deliver(holderOf(pid), 1);
+  const kept = [...held.keys()].filter((id) => !id.includes('uid 1000'));
+  t.equal(kept.length, others.length, kept.join());
+  t.equal(ledger.size, 100);
+  t.ok(held.has('caller:uid 1000, pid 1000@1000 k'), 'their own oldest go');
+  for (const holder of others) deliver(holder, 2);
+  t.equal(ledger.whoHas('k', 102).length, others.length);
+  ledger.close();
+  t.equal(held.size, 0);
+  t.end();
+});
+
 t.test('looks at ten thousand processes a few at a time', async (t) => {
   const { clock, alive, held, deliver } = setUp(20_000);
   for (let pid = 1; pid <= 1000; pid += 1) {

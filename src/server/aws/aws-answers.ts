@@ -1,7 +1,8 @@
 // What the requests of the AWS dialect have in common: who may, which versions there are, the answer, and what is kept of it.
 import type { Entry } from '../../store/entry.ts';
 import { shownVersion } from '../../store/secret-version.ts';
-import { type Exchange, jsonHeaders } from '../http/exchange.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { jsonHeaders } from '../http/prepared-answer.ts';
 import type { ServerContext } from '../http/server-context.ts';
 import { type AwsFault, answerFault } from './aws-fault.ts';
 import { createAwsPrepared, type KeptAnswer, type NamedAnswer } from './aws-prepared.ts';

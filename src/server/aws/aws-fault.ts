@@ -1,5 +1,6 @@
 // What is wrong with a request of the AWS dialect, and how AWS's agents tell it.
-import { type Exchange, jsonHeaders } from '../http/exchange.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { jsonHeaders } from '../http/prepared-answer.ts';
 
 /** `text`: as the Secrets Manager agent words what is wrong with the request itself. */
 export type AwsFault =

@@ -6,10 +6,10 @@ import type { ListenerConfig } from '../../config/resolved.ts';
 import type { Entry } from '../../store/entry.ts';
 import { type SecretVersion, shownVersion } from '../../store/secret-version.ts';
 import type { AgentView } from '../agent-view.ts';
-import { jsonHeaders } from '../http/exchange.ts';
 import {
   type Delivery,
   isValidAt,
+  jsonHeaders,
   longestKeptUrl,
   mostPrepared,
   nextSecond,

@@ -30,3 +30,7 @@ export function errorBody(code: ErrorCode, message: string): string {
   const answer: ErrorAnswer = { error: { code, message } };
   return `${JSON.stringify(answer)}\n`;
 }
+
+export function isAbort(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'AbortError' || errorCode(error) === 'aborted');
+}

@@ -49,7 +49,7 @@ export function createEventStreams(context: ServerContext, { right, onCount }: S
   }
 
   function mayListen({ exchange }: EventStream): boolean {
-    return access.decide(exchange.identity.caller, right).isAllowed;
+    return access.decide(exchange.caller, right).isAllowed;
   }
 
   function begin(exchange: Exchange, response: ServerResponse): void {
@@ -57,6 +57,8 @@ export function createEventStreams(context: ServerContext, { right, onCount }: S
       exchange,
       response,
       send(text) {
+        if (response.writableEnded) return;
+        if (!mayListen(stream)) return void response.end();
         if (response.writableLength > maxUnreadBytes) return void response.destroy();
         response.write(text);
         if (!exchange.notesUnread()) response.destroy();

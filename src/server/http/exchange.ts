@@ -2,17 +2,24 @@
 // `on_failure: deny`). A class, because there is one for each request and methods on a prototype cost it nothing.
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Ask, Decision, Standing } from '../../access/access-policy.ts';
+import type { Caller } from '../../access/caller.ts';
 import type { AuditEntry } from '../../audit/audit-line.ts';
 import type { Recorded } from '../../audit/audit-log.ts';
-import { describeError, type ErrorCode, errorCode, type LatchkeyError } from '../../base/errors.ts';
+import { describeError, type ErrorCode, type LatchkeyError } from '../../base/errors.ts';
 import type { Dialect } from '../../config/resolved.ts';
 import { type Connection, identityOf } from '../listen/connection.ts';
-import { cutUnlessTaken } from '../listen/http-limits.ts';
+import { cutUnlessTaken, hasUnreadBody } from '../listen/http-limits.ts';
 import type { Identity } from '../listen/identity.ts';
 import { userOf } from '../listen/shares.ts';
 import { sendWireBytes } from '../node-internals/wire-answer.ts';
-import { type ApiError, apiError, apiErrorOf, errorBody } from './api-error.ts';
-import { type Delivery, longestKeptUrl, type PreparedAnswer, type StampedWire } from './prepared-answer.ts';
+import { type ApiError, apiError, apiErrorOf, errorBody, isAbort } from './api-error.ts';
+import {
+  type Delivery,
+  jsonHeaders,
+  longestKeptUrl,
+  type PreparedAnswer,
+  type StampedWire,
+} from './prepared-answer.ts';
 import { RequestCosts, usedUp } from './request-costs.ts';
 import type { ServerContext } from './server-context.ts';
 
@@ -88,6 +95,13 @@ export class Exchange implements Recorded {
 
   get identity(): Identity {
     return this.#identity;
+  }
+
+  /** For whom it is decided: of a request that waits nobody, once its process has ended or the token that it showed is another. */
+  get caller(): Caller {
+    const { connection, headers, context } = this;
+    if (!this.#hasWaited) return this.#identity.caller;
+    return identityOf(connection, headers, context.clock.now()).caller;
   }
 
   get headers(): IncomingHttpHeaders {
@@ -190,7 +204,7 @@ export class Exchange implements Recorded {
 
   /** Decides and keeps the decision for the audit line. */
   permits(ask: Ask): boolean {
-    this.#decision = this.context.access.decide(this.identity.caller, ask);
+    this.#decision = this.context.access.decide(this.caller, ask);
     return this.#decision.isAllowed;
   }
 
@@ -198,7 +212,7 @@ export class Exchange implements Recorded {
   permitsSecret(name: string, field?: string): boolean {
     this.#name = name;
     this.#field = field;
-    this.#decision = this.context.access.decideSecret(this.identity.caller, name);
+    this.#decision = this.context.access.decideSecret(this.caller, name);
     return this.#decision.isAllowed;
   }
 
@@ -372,28 +386,12 @@ export class Exchange implements Recorded {
       scope.isDraining ||
       standing === 'stranger' ||
       (this.#status === 403 && !this.#decision.isAllowed) ||
-      this.#hasUnreadBody()
+      hasUnreadBody(this.request)
     );
-  }
-
-  /** A body that nobody read would be taken in to its end; the connection ends instead. */
-  #hasUnreadBody(): boolean {
-    const { request } = this;
-    if (request.complete) return false;
-    const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
-    return encoding !== undefined || (length !== undefined && length !== '0');
   }
 }
 
 /** A slice holds on to the text that it is of; caches that keep a short path must not keep a long query with it. */
 function apart(path: string, url: string): string {
   return url.length <= longestKeptUrl ? path : Buffer.from(path, 'latin1').toString('latin1');
-}
-
-function isAbort(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'AbortError' || errorCode(error) === 'aborted');
-}
-
-export function jsonHeaders(length: number): string[] {
-  return ['Content-Type', 'application/json', 'Content-Length', String(length), 'Cache-Control', 'no-store'];
 }

@@ -200,7 +200,9 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
       if (isTls(server) && config.kind === 'tcp') server.setSecureContext(tlsOptionsOf(config));
       scope.config = config;
       scope.hostRules = hostRulesOf(config);
+      const before = new Set(byRoot.values());
       byRoot = dialectsOf(dialects, config);
+      for (const dialect of before.difference(new Set(byRoot.values()))) dialect.drain?.(scope);
     },
     async close(drainMs) {
       scope.isDraining = true;
@@ -208,7 +210,6 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
       letGo();
       rest?.end();
       for (const dialect of new Set(dialects)) dialect.drain?.(scope);
-      context.waits.finish(scope);
       const end = clock.now() + drainMs;
       while (shares.count > 0 && clock.now() < end) {
         server.closeIdleConnections();

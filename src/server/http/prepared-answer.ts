@@ -47,6 +47,10 @@ export interface PreparedAnswer {
   readonly delivery?: Delivery;
 }
 
+export function jsonHeaders(length: number): string[] {
+  return ['Content-Type', 'application/json', 'Content-Length', String(length), 'Cache-Control', 'no-store'];
+}
+
 /** Of one dialect: callers who ask in many ways for what they may have must not fill the memory. */
 export const mostPrepared = { count: 4096, bytes: 32 * 1024 * 1024 };
 /** Longer ones are looked at each time: the caller chose their length, and they would stay. */

@@ -38,12 +38,16 @@ export interface Connection {
 const usualHeaders = ['authorization', 'x-aws-parameters-secrets-token', 'x-vault-token'];
 
 const withoutToken = createIdentity(unknownCaller('no token was shown'));
+const fromBefore = createIdentity(unknownCaller('the listener was open when this connection began'));
 const withWrongToken = createIdentity(unknownCaller('a wrong token was shown'));
 
 /** Who makes this request: the peer, or of TCP whoever shows the listener's token in one of its headers. */
 export function identityOf(connection: Connection, headers: IncomingHttpHeaders, now: number): Identity {
   const { token } = connection.scope;
-  if (token === undefined) return connection.peer.at(now);
+  if (token === undefined) {
+    const identity = connection.peer.at(now);
+    return identity.caller.kind === 'open' && !connection.scope.config.isOpen ? fromBefore : identity;
+  }
   const names = token.headers ?? usualHeaders;
   for (const name of names) if (isProven(connection, headers[name])) return token.caller;
   let hasShown = false;

@@ -1,5 +1,5 @@
 // How much of a listener one client may take: sizes, times, and the answers to those who take more.
-import type { ServerOptions, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ErrorCode } from '../../base/errors.ts';
 import { errorBody } from '../http/api-error.ts';
@@ -72,4 +72,11 @@ export function cutUnlessTaken(response: ServerResponse, timeoutMs = unreadTimeo
   socket.setTimeout(timeoutMs);
   // Before Node's own listener, which sets how long the connection may be idle.
   response.prependOnceListener('finish', () => socket.setTimeout(0));
+}
+
+/** A body that nobody read would be taken in to its end; the connection ends instead. */
+export function hasUnreadBody({ complete, headers }: IncomingMessage): boolean {
+  if (complete) return false;
+  const { 'content-length': length, 'transfer-encoding': encoding } = headers;
+  return encoding !== undefined || (length !== undefined && length !== '0');
 }

@@ -17,7 +17,7 @@ export function createEventsDialect(context: ServerContext): DialectHandler {
       for (const name of view.names.namesOf(entry.key)) {
         const text = `event: rotated\ndata: ${JSON.stringify({ name, version: shownVersion(version) } satisfies RotatedEvent)}\n\n`;
         for (const stream of streams.all) {
-          if (access.decideSecret(stream.exchange.identity.caller, name).isAllowed) stream.send(text);
+          if (access.decideSecret(stream.exchange.caller, name).isAllowed) stream.send(text);
         }
       }
     },

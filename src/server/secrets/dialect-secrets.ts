@@ -106,6 +106,7 @@ export function createSecretsDialect(context: ServerContext): DialectHandler {
     name: 'secrets',
     roots: ['secrets', 'refused'],
     isServedBy: (listener) => listener.serve.includes('secrets'),
+    drain: waits.finish,
     handle(exchange) {
       const { method, path } = exchange;
       if (path.startsWith(prefixOf(routes.refused))) return refused(exchange);

@@ -7,10 +7,10 @@ import { JsonNumber, type JsonObject, stringifyJson } from '../../base/text/json
 import type { Clock } from '../../base/time/clock.ts';
 import type { Entry } from '../../store/entry.ts';
 import { type SecretVersion, secretFields, shownVersion } from '../../store/secret-version.ts';
-import { jsonHeaders } from '../http/exchange.ts';
 import {
   type Delivery,
   isValidAt,
+  jsonHeaders,
   mostPrepared,
   nextSecond,
   type PreparedAnswer,

@@ -5,10 +5,10 @@ import type { Clock } from '../../base/time/clock.ts';
 import { type Entry, isLastValue } from '../../store/entry.ts';
 import type { HeldLease } from '../../store/loan.ts';
 import { bodyBytes, type SecretVersion, shownVersion } from '../../store/secret-version.ts';
-import { jsonHeaders } from '../http/exchange.ts';
 import {
   type Delivery,
   isValidAt,
+  jsonHeaders,
   nextSecond,
   type PreparedAnswer,
   type Validity,

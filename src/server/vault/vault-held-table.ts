@@ -13,6 +13,8 @@ export interface Held {
   readonly key: string;
   /** The upstream that it is of. */
   readonly source: unknown;
+  /** Who asked for it first; their share of the table. */
+  readonly user: string;
   readonly path: string;
   readonly namespace: string | undefined;
   readonly grant: Omit<Grant, 'id'>;
@@ -47,7 +49,7 @@ export interface HeldTable {
   has(held: Held): boolean;
   all(): Held[];
   readonly size: number;
-  /** The one that was used least lately goes when there is no room. */
+  /** Of whoever has most here, the one that was used least lately goes when there is no room. */
   add(held: Held): void;
   /** With all that was got by it; but tokens are not where they became orphans. */
   drop(held: Held, areOrphaned?: boolean): void;
@@ -91,6 +93,12 @@ export function createHeldTable({ clock, maxEntries }: { clock: Clock; maxEntrie
     for (let next = held; next !== undefined; next = byToken.get(next.askedBy)) next.usedAt = clock.now();
   }
 
+  function makeRoom(): void {
+    const users = Map.groupBy(byKey.values(), ({ user }) => user).values();
+    const most = [...users].reduce((a, b) => (b.length > a.length ? b : a));
+    drop(most.reduce((a, b) => (b.usedAt < a.usedAt ? b : a)));
+  }
+
   return {
     find: (key) => byKey.get(key),
     ofToken: (digest) => byToken.get(digest),
@@ -100,7 +108,7 @@ export function createHeldTable({ clock, maxEntries }: { clock: Clock; maxEntrie
       return byKey.size;
     },
     add(held) {
-      if (byKey.size >= maxEntries) drop([...byKey.values()].reduce((a, b) => (b.usedAt < a.usedAt ? b : a)));
+      if (byKey.size >= maxEntries) makeRoom();
       byKey.set(held.key, held);
       if (held.digest !== undefined) byToken.set(held.digest, held);
       touch(held);

@@ -11,6 +11,7 @@ import type { Clock } from '../../base/time/clock.ts';
 import { type Moment, momentNow, passedSince } from '../../base/time/moment.ts';
 import type { AgentView, VaultAccess } from '../agent-view.ts';
 import type { PreparedAnswer } from '../http/prepared-answer.ts';
+import { userOf } from '../listen/shares.ts';
 import { heldAnswer } from './vault-answer.ts';
 import { numberSpan } from './vault-body.ts';
 import { jsonFields, smallJson, type VaultToken } from './vault-forward.ts';
@@ -153,6 +154,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
       onGone: () => table.drop(held),
     });
     const held: Held = {
+      user: userOf(request.caller),
       ...{ key, source, path: target.path, namespace, grant: rest, lease, token: by, digest },
       askedBy: tokenKey(token),
       ownAccessor: token === 'auto' ? vault.ownAccessor() : undefined,

@@ -171,6 +171,20 @@ t.test('there is room for so many; the least used goes', async (t) => {
   t.equal(clock.pending, 3);
 });
 
+t.test('one user who asks for more and more pushes out nobody else', async (t) => {
+  const { clock, obtain } = create({ maxEntries: 10 });
+  const other: ProcessCaller = { ...caller, uid: 61_001, pid: 7 };
+  for (const secretId of ['1', '2']) await obtain({ secretId });
+  for (let index = 0; index < 50; index += 1) {
+    await clock.advance(1000);
+    await obtain({ secretId: `other ${index}`, caller: other });
+  }
+  t.equal(await obtain({ secretId: '1' }), 's.1 again');
+  t.equal(await obtain({ secretId: '2' }), 's.2 again');
+  t.equal(await obtain({ secretId: 'other 49', caller: other }), 's.52 again', 'their own least used go');
+  t.equal(clock.pending, 10);
+});
+
 t.test('differences in any part are another request', async (t) => {
   const { obtain, state } = create();
   await obtain();
