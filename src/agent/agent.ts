@@ -35,7 +35,7 @@ import { statusOf } from './view/status.ts';
 import type { StatusSources } from './view/status-sources.ts';
 import { stepEventOf, timelineOf } from './view/timeline-view.ts';
 import { troublesOf } from './view/troubles-of.ts';
-import { type Core, type Serving, wireCore, wireServing } from './wire.ts';
+import { type Core, type RunRole, type Serving, wireCore, wireServing } from './wire.ts';
 
 export interface AgentOptions {
   config: ResolvedConfig;
@@ -51,6 +51,7 @@ export interface AgentOptions {
   obtainsUsedOnly?: boolean;
   /** False: another agent has the folder of the state, and this one writes no files (default true). */
   hasState?: boolean;
+  role?: RunRole;
 }
 
 export interface Agent {
@@ -76,7 +77,7 @@ export interface Agent {
 
 export async function createAgent(options: AgentOptions): Promise<Agent> {
   await loadKinds(options.config.upstreams);
-  const { env, log, hasState = true, obtainsUsedOnly = false } = options;
+  const { env, log, hasState = true, obtainsUsedOnly = false, role = 'agent' } = options;
   const logger: Logger = log.logger;
   const surroundings = {
     ...systemSurroundings(logger, env),
@@ -85,7 +86,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const { clock } = surroundings;
   const startedAt = clock.wall();
   const state = hasState ? await claimStateFolder({ config: options.config, logger }) : noStateFolder;
-  const core = wireCore(options.config, surroundings, { stateFolder: state.path, obtainsUsedOnly });
+  const core = wireCore(options.config, surroundings, { stateFolder: state.path, role, obtainsUsedOnly });
   const kept = keepStateFolder({
     ...{ state, clock, config: options.config, logger },
     onRenewed: core.engine.remember,

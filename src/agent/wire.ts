@@ -1,5 +1,4 @@
 // Every collaboration of the agent in one file: builds the parts and hands each what it needs of the others.
-import { join } from 'node:path';
 import { type Access, createAccess } from '../access/access.ts';
 import { createPeerReader } from '../access/peer-reader.ts';
 import { createAuditLog } from '../audit/audit-log.ts';
@@ -9,7 +8,6 @@ import type { SecretValue } from '../base/secret-value.ts';
 import type { Surroundings } from '../base/surroundings.ts';
 import { accountIds } from '../base/system/accounts.ts';
 import { processStartTime } from '../base/system/process-identity.ts';
-import { readBootClock } from '../base/time/boot-clock.ts';
 import { type Changes, createChangePoint } from '../base/time/until.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import { watchChangedTogether } from '../content/changed-together.ts';
@@ -18,9 +16,7 @@ import { createNameTable, followUsedNames, type NameTable } from '../content/nam
 import { createProcessEnvironments, type ProcessEnvironments } from '../content/process-environment.ts';
 import type { TemplateCompiler } from '../content/template-compiler.ts';
 import { createFilePipeline, type FilePipeline } from '../files/file-pipeline.ts';
-import { createLeaseEngine, type LeaseEngine, type LeaseEngineOptions } from '../lease/lease-engine.ts';
-import { loadMemoryKey } from '../lease/run/memory-key.ts';
-import { createStateFile } from '../lease/run/state-file.ts';
+import { createLeaseEngine, type LeaseEngine } from '../lease/lease-engine.ts';
 import { type AgentMetrics, defineAgentMetrics } from '../metrics/agent-metrics.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../metrics/registry.ts';
 import type { AgentView } from '../server/agent-view.ts';
@@ -31,16 +27,23 @@ import { createSupervisor, type Supervisor, type SupervisorOptions } from '../su
 import type { SourceListener, SourceStatus } from '../upstream/secret-source.ts';
 import { awaitFiles } from './await-files.ts';
 import { observeFiles, observeProcesses, observeStore, observeUpstream } from './observe.ts';
+import { memoryOfAgent, memoryOfRun } from './run-memories.ts';
 import { createTemplateRules, type TemplateRules } from './template-rules.ts';
 import { createTimeline, type Timeline } from './timeline/timeline.ts';
 import { createUpstreamTable, type UpstreamTable } from './upstream-table.ts';
 import { createValuesInUse } from './view/values-in-use.ts';
 
+/**
+ * What a run is to its state folder. An agent goes on with what the agent before it left. `run` is over with its program: it
+ * revokes what it was issued, remembers that apart, and ends nothing that an agent left. `once` stays for nothing.
+ */
+export type RunRole = 'agent' | 'run' | 'once';
+
 interface WireOptions {
   /** Undefined: there is none, and nothing is known or kept beyond this run. */
   readonly stateFolder: string | undefined;
-  /** Nothing stays: the state file is left to the agent that it belongs to. */
-  isOneShot?: boolean;
+  /** Default: an agent. */
+  role?: RunRole;
   /** Secrets that no template asks for are not obtained, and upstreams that nothing is asked of see no login (default false). */
   obtainsUsedOnly?: boolean;
   /** Told what is logged of a template that most likely is mistaken. */
@@ -79,7 +82,7 @@ export interface Core {
 export function wireCore(
   config: ResolvedConfig,
   surroundings: Surroundings,
-  { stateFolder, isOneShot = false, obtainsUsedOnly = false, onTemplateWarning }: WireOptions,
+  { stateFolder, role = 'agent', obtainsUsedOnly = false, onTemplateWarning }: WireOptions,
 ): Core {
   const { clock, random, logger, env, faultOf } = surroundings;
   const registry = createMetricsRegistry();
@@ -99,7 +102,11 @@ export function wireCore(
     untilUnused: (upstream, signal) => engine.untilUnused(upstream, signal),
   });
   const memory =
-    isOneShot || stateFolder === undefined ? undefined : memoryIn(stateFolder, surroundings, upstreams);
+    role === 'once' || stateFolder === undefined
+      ? undefined
+      : role === 'run'
+        ? memoryOfRun(stateFolder, surroundings, { config, index, upstreams })
+        : memoryOfAgent(stateFolder, surroundings, upstreams);
   const timeline = createTimeline({
     store,
     clock,
@@ -148,9 +155,10 @@ export function wireCore(
     }),
     signalProcess: supervisor.signal,
     observer: { ...observeFiles(metrics), stepped: timeline.stepped },
-    ...(isOneShot ? {} : { noteWritten: engine.noteWritten }),
+    ...(role === 'once' ? {} : { noteWritten: engine.noteWritten }),
     ...(stateFolder === undefined ? {} : { stateFolder }),
-    isOneShot,
+    isOneShot: role === 'once',
+    isGuest: role !== 'agent',
   });
   const { secrets } = config;
   const names = (obtainsUsedOnly ? followUsedNames : createNameTable)({ store, secrets });
@@ -197,17 +205,6 @@ function startUsed({
     ...[...upstreams.byName()].flatMap(([name, { login }]) => (login?.handOn() === undefined ? [] : [name])),
     ...Array.from(store.entries(), ({ reference }) => reference.upstream),
   ]);
-}
-
-/** What is known of the runs before, and told to the next. */
-function memoryIn(stateFolder: string, surroundings: Surroundings, { originOf }: UpstreamTable) {
-  const { env, logger, clock } = surroundings;
-  const path = join(stateFolder, 'leases.json');
-  const key = loadMemoryKey({ statePath: path, env, logger });
-  return {
-    stateFile: createStateFile({ path, logger, clock, bootClock: readBootClock }),
-    handOver: key && { key, originOf },
-  } satisfies Pick<LeaseEngineOptions, 'stateFile' | 'handOver'>;
 }
 
 /** What the engine makes of what an upstream of this name tells, whichever source stands for it now. */

@@ -53,6 +53,8 @@ export interface FilePipelineOptions extends FileSources {
   readonly accounts?: Accounts;
   /** Nothing stays that could watch what becomes of the files. */
   readonly isOneShot?: boolean;
+  /** The state folder is another's: what that owes for files of its own is left to it. */
+  readonly isGuest?: boolean;
   readonly retry?: Partial<Readonly<Record<RetryKind, BackoffLimits>>>;
 }
 
@@ -176,7 +178,7 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
   async function begin(): Promise<void> {
     const recovery = await recover({
       destinations: register.files().map((file) => ownedDestination(file, tools.accounts)),
-      stateFolder: options.stateFolder,
+      ...{ stateFolder: options.stateFolder, isGuest: options.isGuest === true },
       syncFolder: tools.commit.syncFolder,
       logger,
     });

@@ -64,6 +64,11 @@ interface RegisterOptions extends FileSources {
 /** Of a file as a consumer of secrets. */
 const idPrefix = 'file:';
 
+/** The consumer that it is, in the index and in the store. */
+export function fileConsumerId(destination: string): string {
+  return `${idPrefix}${destination}`;
+}
+
 export function createFileRegister(options: RegisterOptions): FileRegister {
   const { clock, compile, logger } = options;
   const files = new Map<string, ManagedFile>();
@@ -105,7 +110,7 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
     }
     unread.delete(file);
     return createTemplateConsumer({
-      id: `${idPrefix}${file.config.destination}`,
+      id: fileConsumerId(file.config.destination),
       template,
       store: options.store,
       index: options.index,

@@ -11,14 +11,14 @@ import type { Store } from '../store/store.ts';
 import { sweepAtExit } from './book/exit-sweep.ts';
 import { holdLease } from './book/held-lease.ts';
 import { createLeaseBook } from './book/lease-book.ts';
-import type { LeaseState } from './book/owned-lease.ts';
+import type { LeaseState, OwnedLease } from './book/owned-lease.ts';
 import { createUsage, type Usage } from './book/usage.ts';
 import { createClockJump } from './clock-jump.ts';
 import { createClockWatch } from './clock-watch.ts';
 import { createEntryListener } from './entry-listener.ts';
 import { createLeaseEnds, type LeaseEnds } from './lease-ends.ts';
 import type { LeaseObserver } from './lease-observer.ts';
-import { createHandOver } from './run/hand-over.ts';
+import { createHandOver, type Seal } from './run/hand-over.ts';
 import { createLastRun } from './run/last-run.ts';
 import { createRunMemory } from './run/run-memory.ts';
 import type { StateFile } from './run/state-file.ts';
@@ -47,7 +47,9 @@ export interface LeaseEngineOptions {
   /** Absent: nothing is remembered beyond the process. */
   stateFile?: StateFile;
   /** What seals the credentials and certificates for the next start; absent: they are made again by it. */
-  handOver?: { readonly key: Buffer; readonly originOf: (upstream: string) => string } | undefined;
+  handOver?: Seal | undefined;
+  /** Left to its end by this run and by the next, whatever is revoked; absent: none is. */
+  livesOn?: ((lease: OwnedLease) => boolean) | undefined;
   limits?: Partial<EngineLimits>;
   observer?: LeaseObserver;
 }
@@ -133,7 +135,7 @@ const defaultLimits: EngineLimits = {
 export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
   const { store, clock, random, logger } = options;
   const limits = { ...defaultLimits, ...options.limits };
-  const { observer = {} } = options;
+  const { observer = {}, livesOn = () => false } = options;
   const life = new AbortController();
   const repeatable = new AbortController();
   const written = createWrittenValues(() => memory.save());
@@ -159,6 +161,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     ...{ clock, book, sources, file: options.stateFile, handOver },
     tracks: () => tracks,
     restUntil: clock.now() + limits.lastRunGraceMs,
+    livesOn,
   });
   const lastRun = createLastRun({ clock, store, book, graceMs: limits.lastRunGraceMs });
   const watch = createClockWatch({
@@ -278,7 +281,7 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
         clock,
         book,
         signal,
-        onExit,
+        onExitOf: (lease) => (livesOn(lease) ? 'keep' : (onExit ?? lease.policy.onExit)),
         stopTracks,
         revokeUnleased: () =>
           revokesAll ? revokeUnleased(tracks.all(), { ...ending, signal }) : Promise.resolve(),

@@ -53,8 +53,12 @@ export interface LoginHandOver {
   handOn(): SecretValue | undefined;
   /** What it was logged in with is used up: the next run cannot log in by itself. */
   isSpent(): boolean;
+  /** What it is logged in with can be used again. */
+  readonly canRepeat: boolean;
   /** To be called before the start: goes on with the login of the last run, under which these leases were issued. */
   resume(login: SecretValue, leaseIds: readonly string[]): void;
+  /** The same with a login that stays another's: it is neither ended nor handed on. */
+  borrow(login: SecretValue): void;
 }
 
 /** Rejects with a `LatchkeyError`. */

@@ -83,7 +83,7 @@ t.test('two programs under `run` with one config do not take each other for thei
       },
     ],
   });
-  const state = join(folder, 'state', 'leases.json');
+  const state = join(folder, 'state', 'run-leases.json');
   const first = startProgram(t, ['run', '--process', 'app', '--config', config], { env });
   const [lease] = await waitFor('the first lease', async () => {
     const leases = await database.leases();

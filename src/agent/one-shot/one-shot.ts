@@ -88,7 +88,7 @@ async function withCore<T>(
   await loadKinds(config.upstreams);
   const core = wireCore({ ...config, processes: [] }, systemSurroundings(log.logger, env), {
     stateFolder: state.path,
-    isOneShot: true,
+    role: 'once',
     obtainsUsedOnly: true,
     onTemplateWarning: (message) => warnings.push(`warning: ${message}`),
   });

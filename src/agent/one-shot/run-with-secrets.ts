@@ -42,7 +42,7 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
   const config = { ...place.config, processes: [] };
   const { configPaths } = options;
   const agent = await createAgent({
-    ...{ ...place, config, configPaths, env, log, canReload: false },
+    ...{ ...place, config, configPaths, env, log, canReload: false, role: 'run' },
     obtainsUsedOnly: !config.listeners.some(servesNames),
   });
   let child: RunningChild | undefined;
@@ -65,7 +65,7 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
       source.close();
     }
   } finally {
-    // No next start would take its leases over.
+    // No next start goes on with them.
     await agent.close({ isHasty: false, revokes: 'leases' });
   }
 }

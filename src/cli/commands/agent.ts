@@ -45,7 +45,7 @@ function parsePlain(args: readonly string[]): AgentOptions | undefined {
   }
 }
 
-/** `only` leaves a part of what the config says; then it is not read again. `told` says why the agent ends, and with what. */
+/** `only` leaves a part of what the config says; then it is not read again, and has no state. `told` says why the agent ends, and with what. */
 export async function runAgent(
   options: AgentOptions,
   load: LoadOptions = {},
@@ -60,7 +60,7 @@ export async function runAgent(
   const log = createLogger(config.log);
   const agent = await createAgent({
     ...{ config, configPaths: paths, load, env: process.env, log },
-    ...(only === undefined ? {} : { canReload: false }),
+    ...(only === undefined ? {} : { canReload: false, hasState: false }),
   });
   const over = new AbortController();
   let removePidFile: (() => void) | undefined;

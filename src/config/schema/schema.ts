@@ -51,7 +51,7 @@ export const secretSchema = section({
   ),
   on_exit: doc(
     z.prefault(choice(['keep', 'revoke']), 'keep'),
-    'What happens to its lease when the agent ends: kept, for the next start to go on with, or revoked; `latchkey run` revokes at its end.',
+    'What happens to its lease when the agent ends: kept, for the next start to go on with, or revoked; `latchkey run` revokes its own at its end.',
   ),
   required: doc(z.prefault(flag(), true), 'The agent is ready only when it has a value.'),
 });

@@ -31,6 +31,8 @@ interface RecoveryOptions {
   readonly destinations: readonly OwnedDestination[];
   /** Undefined: there is none, and nothing is known of the last run. */
   readonly stateFolder: string | undefined;
+  /** Notifications of other destinations are left to the next agent, and so is its list of folders. */
+  readonly isGuest?: boolean;
   readonly syncFolder: SyncFolder;
   readonly logger: Logger;
 }
@@ -39,7 +41,7 @@ interface RecoveryOptions {
 const folderList = 'folders.json';
 
 export async function recover(options: RecoveryOptions): Promise<Recovery> {
-  const { destinations, stateFolder, logger } = options;
+  const { destinations, stateFolder, isGuest = false, logger } = options;
   const current = await foldersOf(destinations);
   const before = await readFolderList(stateFolder);
   const folders = [...current, ...before];
@@ -53,6 +55,10 @@ export async function recover(options: RecoveryOptions): Promise<Recovery> {
     if (journal.failure !== undefined) {
       logger.error({ journal: journal.path }, `cannot finish a commit: ${describeError(journal.failure)}`);
     }
+    if (isGuest && !journal.notify.every((destination) => known.has(destination))) {
+      kept.add(journal.path);
+      continue;
+    }
     for (const destination of journal.notify) {
       if (!known.has(destination)) continue;
       owed.set(destination, [...(owed.get(destination) ?? []), journal.path]);
@@ -61,7 +67,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovery> {
   }
   const swept = await sweepLeftovers(folders, kept);
   if (swept > 0 || redone > 0) logger.info({ swept, redone }, 'finished what a killed agent had begun');
-  if (!isDeepStrictEqual(before, current)) await writeFolderList(stateFolder, current, logger);
+  if (!isGuest && !isDeepStrictEqual(before, current)) await writeFolderList(stateFolder, current, logger);
   return { owed, redone };
 }
 

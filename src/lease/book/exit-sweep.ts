@@ -3,6 +3,7 @@
 import type { Clock } from '../../base/time/clock.ts';
 import type { EntryPolicy } from '../../store/entry.ts';
 import type { LeaseBook } from './lease-book.ts';
+import type { OwnedLease } from './owned-lease.ts';
 
 /** How long a read under way may still bring a credential, that somebody would else have to revoke. */
 const readGraceMs = 500;
@@ -14,8 +15,8 @@ interface ExitSweepOptions {
   book: LeaseBook;
   /** Ends the whole of it early. */
   signal: AbortSignal;
-  /** For every lease, in place of its own. */
-  onExit: EntryPolicy['onExit'] | undefined;
+  /** What becomes of it now, whatever its secret says. */
+  onExitOf: (lease: OwnedLease) => EntryPolicy['onExit'];
   /** Resolves when no request of a track is under way. */
   stopTracks: () => Promise<unknown>;
   /** Of what has no lease, as far as it is wanted; has an end of its own. */
@@ -29,7 +30,7 @@ export async function sweepAtExit({
   clock,
   book,
   signal,
-  onExit,
+  onExitOf,
   stopTracks,
   revokeUnleased,
   giveUp,
@@ -39,8 +40,7 @@ export async function sweepAtExit({
   signal.addEventListener('abort', giveUp, { once: true });
   await stopTracks();
   grace.cancel();
-  if (onExit !== undefined)
-    for (const lease of book.leases()) book.setPolicy(lease, { ...lease.policy, onExit });
+  for (const lease of book.leases()) book.setPolicy(lease, { ...lease.policy, onExit: onExitOf(lease) });
   await Promise.all([revokeAll(clock, book, signal), revokeUnleased()]);
   signal.removeEventListener('abort', giveUp);
   giveUp();

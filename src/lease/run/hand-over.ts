@@ -37,11 +37,14 @@ export interface HandOver {
   adopt(records: readonly ValueRecord[]): void;
 }
 
-interface HandOverOptions {
+export interface Seal {
   readonly key: Buffer;
-  readonly written: WrittenValues;
   /** Of what an upstream is: equal as long as what it gave is good there. */
   readonly originOf: (upstream: string) => string;
+}
+
+interface HandOverOptions extends Seal {
+  readonly written: WrittenValues;
 }
 
 /** A value as it is handed on, in wall time: the next run has another monotonic clock. */
@@ -85,9 +88,6 @@ export function createHandOver({ key, written, originOf }: HandOverOptions): Han
   const bindingOf = (upstream: string, entryKey: string): Buffer =>
     Buffer.from(JSON.stringify([upstream, originOf(upstream), entryKey]));
 
-  const loginBinding = (upstream: string): Buffer =>
-    Buffer.from(JSON.stringify(['login', upstream, originOf(upstream)]));
-
   function sealOnce({ answer, upstream, key: entryKey }: IssuedValue, by: Buffer): string {
     const binding = bindingOf(upstream, entryKey);
     const known = sealed.get(answer.content) ?? new Map<string, string>();
@@ -123,11 +123,11 @@ export function createHandOver({ key, written, originOf }: HandOverOptions): Han
         ...(inFiles.length === 0 ? {} : { inFiles }),
       };
     },
-    sealLogin: (upstream, login) => ({ upstream, sealed: seal(key, loginBinding(upstream), login.text()) }),
-    openLogin({ upstream, sealed: text }) {
-      const login = open(key, loginBinding(upstream), text);
-      return login === undefined ? undefined : SecretValue.fromText(login);
-    },
+    sealLogin: (upstream, login) => ({
+      upstream,
+      sealed: seal(key, loginBinding(upstream, originOf), login.text()),
+    }),
+    openLogin: (record) => openLogin(record, { key, originOf }),
     take(entryKey) {
       const value = left.get(entryKey)?.value;
       left.delete(entryKey);
@@ -152,6 +152,19 @@ export function createHandOver({ key, written, originOf }: HandOverOptions): Han
       }
     },
   };
+}
+
+/** Undefined where it was sealed with another key, or the upstream is another one. */
+export function openLogin(
+  { upstream, sealed }: LoginRecord,
+  { key, originOf }: Seal,
+): SecretValue | undefined {
+  const login = open(key, loginBinding(upstream, originOf), sealed);
+  return login === undefined ? undefined : SecretValue.fromText(login);
+}
+
+function loginBinding(upstream: string, originOf: Seal['originOf']): Buffer {
+  return Buffer.from(JSON.stringify(['login', upstream, originOf(upstream)]));
 }
 
 /** Undefined where it is gone, or others have a hand in it: then it is none that tells us anything. */

@@ -40,6 +40,7 @@ interface RunMemoryOptions {
   handOver: HandOver | undefined;
   /** From then on what nobody took is forgotten (monotonic). */
   restUntil: number;
+  livesOn: (lease: OwnedLease) => boolean;
 }
 
 /** A start of a thousand secrets, of which none is issued, is no thousand writes of the same. */
@@ -68,7 +69,8 @@ export function createRunMemory(options: RunMemoryOptions): RunMemory {
   }
 
   function stateNow(): SavedState {
-    return { leases: Array.from(book.leases(), recordOf), values: frozen ?? values(), logins: logins() };
+    const leases = [...book.leases()].filter((lease) => !options.livesOn(lease)).map(recordOf);
+    return { leases, values: frozen ?? values(), logins: logins() };
   }
 
   function logins(): LoginRecord[] {

@@ -5,6 +5,7 @@
 import type { Logger } from '../../base/logger.ts';
 import { readControlledFileSync } from '../../base/paths/controlled-file.ts';
 import { pathErrorText, trusting } from '../../base/paths/path-trust.ts';
+import { removeFile } from '../../base/paths/remove-file.ts';
 import { replaceFile, replaceFileSync } from '../../base/paths/replace-file.ts';
 import { errnoOf } from '../../base/system/errno.ts';
 import { processStartTime } from '../../base/system/process-identity.ts';
@@ -78,6 +79,8 @@ const noState: SavedState = { leases: [], values: [], logins: [] };
 
 interface StateFileOptions {
   readonly path: string;
+  /** A file of the same form whose leases are this run's from now on: it goes when they stand in this one. */
+  readonly adopts?: string | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
   /** For a wall time; absent: whether the clock was set between two runs is not known. */
@@ -85,7 +88,7 @@ interface StateFileOptions {
 }
 
 export function createStateFile(options: StateFileOptions): StateFile {
-  const { path, logger, clock, bootClock } = options;
+  const { path, adopts, logger, clock, bootClock } = options;
   let wanted: (() => SavedState) | undefined;
   let writing: Promise<void> = Promise.resolve();
   let failure: string | undefined;
@@ -93,6 +96,7 @@ export function createStateFile(options: StateFileOptions): StateFile {
   let again: Timer | undefined;
   /** By which the times on disk are to be read. */
   let toldClock: BootClock | undefined;
+  let adopted: string | undefined;
 
   function isAnothers(file: StateContent | undefined): boolean {
     if (file?.owner === undefined || !isOther(file.owner)) return false;
@@ -107,16 +111,24 @@ export function createStateFile(options: StateFileOptions): StateFile {
 
   function load(): SavedState {
     const file = readState(path, logger);
-    if (file === undefined || isAnothers(file)) return noState;
-    const { leases, values, logins } = file;
-    toldClock = file.clock;
-    const setMs = setBy(toldClock, bootClock?.(clock.wall()));
-    if (Math.abs(setMs) < leastSetMs) return { leases, values, logins };
-    logger.info(
-      { set_seconds: Math.round(setMs / 1000) },
-      'the clock of this host was set since the last run; what that one left is read by the new time',
-    );
-    return movedBy(setMs, { leases, values, logins });
+    if (isAnothers(file)) return noState;
+    toldClock = file?.clock;
+    const { leases, values, logins } = byClockNow(file ?? noState, options);
+    return { leases: [...leases, ...adoptedLeases()], values, logins };
+  }
+
+  function adoptedLeases(): readonly LeaseRecord[] {
+    const left = adopts === undefined ? undefined : parseState(readQuietly(adopts));
+    if (left === undefined || (left.owner !== undefined && isOther(left.owner))) return [];
+    adopted = adopts;
+    // Nothing else comes to end them.
+    return byClockNow(left, options).leases.map((lease) => ({ ...lease, onExit: 'revoke' }));
+  }
+
+  async function dropAdopted(): Promise<void> {
+    if (adopted === undefined) return;
+    await removeFile(adopted).catch(() => undefined); // gone, or read once more by the next start
+    adopted = undefined;
   }
 
   /** The same as long as nobody sets the clock: what has not changed is not written again. */
@@ -139,6 +151,7 @@ export function createStateFile(options: StateFileOptions): StateFile {
       // What is on disk by now need not go there again: most changes are of secrets that nothing is remembered of.
       if (text === before && failure === undefined) return;
       await replaceFile(path, text, { mode: 0o600, createMode: 0o700, sweeps: true });
+      await dropAdopted();
       if (failure !== undefined) logger.info({ path }, 'the state file is written again');
       failure = undefined;
     } catch (error) {
@@ -169,6 +182,25 @@ export function createStateFile(options: StateFileOptions): StateFile {
       again?.cancel();
     },
   };
+}
+
+/** What stands at this path, for whom it is not; whatever is wrong with it is told to those that it is for. */
+export function stateLeftAt({ path, ...options }: StateFileOptions): SavedState {
+  return byClockNow(parseState(readQuietly(path)) ?? noState, options);
+}
+
+/** The times that were written by a clock which was set since. */
+function byClockNow(
+  { clock: told, ...state }: SavedState & { readonly clock?: BootClock | undefined },
+  { clock, bootClock, logger }: Pick<StateFileOptions, 'clock' | 'bootClock' | 'logger'>,
+): SavedState {
+  const setMs = setBy(told, bootClock?.(clock.wall()));
+  if (Math.abs(setMs) < leastSetMs) return state;
+  logger.info(
+    { set_seconds: Math.round(setMs / 1000) },
+    'the clock of this host was set since the last run; what that one left is read by the new time',
+  );
+  return movedBy(setMs, state);
 }
 
 /** Undefined: there is none, or none that can be used; all but its absence is told. */

@@ -131,11 +131,13 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
         return token && writeLogin(token, clock);
       },
       isSpent: () => isUsedUp(auth) && session.state() === 'ready',
+      canRepeat: !isUsedUp(auth),
       resume(login, leaseIds) {
         const token = readLogin(login, clock);
         session.resume(token);
         for (const leaseId of leaseIds) origins.add(leaseId, token);
       },
+      borrow: (login) => session.resume({ ...readLogin(login, clock), isLent: true }),
     },
     leases: {
       renew: (leaseId, increment, request) =>

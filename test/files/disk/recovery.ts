@@ -18,8 +18,9 @@ function prepare(
   const state = join(folder, 'state');
   mkdirSync(state, { recursive: true });
   writeFileSync(join(state, name), JSON.stringify({ format: 1, steps, notify }));
-  return (destinations: string[]) =>
+  return (destinations: string[], isGuest = false) =>
     recover({
+      isGuest,
       destinations: destinations.map((destination) => ({ destination, uid: undefined })),
       stateFolder: state,
       syncFolder: createFolderSync(),
@@ -100,6 +101,18 @@ t.test('tells which notifications are owed, and keeps the journal until they are
   t.ok(existsSync(journal));
   t.strictSame([...(await run(['/elsewhere/a'])).owed], [], 'no file of the config any more');
   t.notOk(existsSync(journal));
+});
+
+t.test('a guest finishes a commit, and leaves what is owed for files of others to their agent', async (t) => {
+  const folder = testFolder(t);
+  const [a, b] = [join(folder, 'a'), join(folder, 'b')];
+  const run = prepare(folder, [{ action: 'rename', from: join(folder, dead('staged', 'a')), to: a }], [a]);
+  await run([a]);
+  const list = readFileSync(join(folder, 'state', 'folders.json'), 'utf8');
+  writeFileSync(join(folder, dead('staged', 'a')), 'new');
+  t.match(await run(['/elsewhere/c'], true), { redone: 1 });
+  t.equal(readFileSync(join(folder, 'state', 'folders.json'), 'utf8'), list);
+  t.strictSame([...(await run([a, b])).owed.keys()], [a], 'the agent still sends it');
 });
 
 t.test('sweeps beside the target of a link, and in folders that left the config', async (t) => {

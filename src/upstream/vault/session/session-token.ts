@@ -6,6 +6,8 @@ import type { TokenLife } from './token-policy.ts';
 export interface SessionToken {
   readonly value: SecretValue;
   readonly grant: Grant;
+  /** Another run goes on with it after this one. */
+  readonly isLent?: boolean;
   /** Replaced by each renewal. */
   life: TokenLife;
 }

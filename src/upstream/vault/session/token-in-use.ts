@@ -68,7 +68,7 @@ export function createTokenInUse({ clock, onEnding }: TokenInUseOptions): TokenI
     living: () => (isAlive(current) ? current : undefined),
     own() {
       const token = current ?? ofLastRun;
-      return isAlive(token) && token.grant.isOwn ? token : undefined;
+      return isAlive(token) && token.grant.isOwn && token.isLent !== true ? token : undefined;
     },
     recent: () => recent,
     resume(token) {
