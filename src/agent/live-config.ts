@@ -55,7 +55,7 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
   const { logger } = log;
   let config = options.config;
   let loaded = { loadedAt: clock.wall(), reloadError: undefined as string | undefined };
-  const configFolders = configFoldersOf(options.configPaths);
+  const configFolders = configFoldersOf(options.configPaths, options.load);
   const reloads = createLimit(1);
   let nextReload: Promise<ReloadSummary> | undefined;
   const files = createFileWatch({

@@ -15,7 +15,7 @@ export function withConfig<T>(argv: Argv<T>) {
     type: 'string',
     array: true,
     nargs: 1,
-    describe: 'config file or folder; may be repeated (default /etc/latchkey/latchkey.yaml)',
+    describe: 'config file or folder; may be repeated (default /etc/latchkey)',
   });
 }
 

@@ -20,7 +20,8 @@ import { checkLiterals } from './sources/literals.ts';
 import { isMap, mergeSources } from './sources/merge.ts';
 import { type ConfigSource, describeReadError, parseSource, readText } from './sources/read-source.ts';
 
-const defaultConfigPath = '/etc/latchkey/latchkey.yaml';
+/** The folder, as the unit has it: whoever checks the config looks at all that the agent reads. */
+const defaultConfigPath = '/etc/latchkey';
 
 export interface LoadOptions {
   /** Where VAULT_ADDR and the like come from; default: the environment of this program. */
@@ -41,7 +42,7 @@ export interface LoadOptions {
 
 /**
  * Loads files or folders (of which *.yaml, *.yml, *.json and *.hcl, sorted by name) as one configuration; none means
- * /etc/latchkey/latchkey.yaml. Throws a ConfigError with every problem and its place.
+ * /etc/latchkey. Throws a ConfigError with every problem and its place.
  */
 export function loadConfig(paths: readonly string[], options: LoadOptions = {}): ResolvedConfig {
   const problems = createProblems();
@@ -50,12 +51,7 @@ export function loadConfig(paths: readonly string[], options: LoadOptions = {}):
       remedy: 'look whether the variable that it comes from is set',
     });
   }
-  // A tool of which everything stands on the command line needs no file.
-  const { tool, more } = options.foreign ?? {};
-  const isFileNeeded = paths.length === 0 && (tool === undefined || more === undefined);
-  const files = (isFileNeeded ? [defaultConfigPath] : paths).flatMap((path) =>
-    expandPath(resolve(path), problems),
-  );
+  const files = pathsOrDefault(paths, options).flatMap((path) => expandPath(resolve(path), problems));
   return resolveSources(readSources([...new Set(files)], problems, options), problems, options);
 }
 
@@ -149,11 +145,17 @@ export function isConfigFileName(name: string): boolean {
   return /^[^.#].*\.(?:ya?ml|json|hcl)$/.test(name);
 }
 
-/** Those of the paths that are folders. */
-export function configFoldersOf(paths: readonly string[]): string[] {
-  return paths
+/** Those that `loadConfig` reads for these paths and are folders. */
+export function configFoldersOf(paths: readonly string[], options: LoadOptions = {}): string[] {
+  return pathsOrDefault(paths, options)
     .map((path) => resolve(path))
     .filter((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true);
+}
+
+/** A tool of which everything stands on the command line needs no file. */
+function pathsOrDefault(paths: readonly string[], { foreign: { tool, more } = {} }: LoadOptions) {
+  const isFileNeeded = paths.length === 0 && (tool === undefined || more === undefined);
+  return isFileNeeded ? [defaultConfigPath] : paths;
 }
 
 function expandPath(path: string, problems: Problems): string[] {

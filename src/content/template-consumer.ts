@@ -172,9 +172,9 @@ export function createTemplateConsumer(options: TemplateConsumerOptions): Templa
     holds.delete(stage);
   }
 
-  function closeUnused(used: ReadonlySet<string>): void {
+  function closeUnused(used: ReadonlySet<string>, { pendingOnly = false } = {}): void {
     for (const [key, handle] of handles) {
-      if (used.has(key)) continue;
+      if (used.has(key) || (pendingOnly && handle.entry.state !== 'pending')) continue;
       handles.delete(key);
       policies.delete(key);
       seen.delete(key);
@@ -194,6 +194,8 @@ export function createTemplateConsumer(options: TemplateConsumerOptions): Templa
           return index.answer(entry);
         });
         lacked = execution.lacked;
+        // What never had a value has none to keep until the program is told: after a mended path nobody asks for the wrong one.
+        closeUnused(execution.keys, { pendingOnly: true });
         arrivals.expect([...seen].filter(([, look]) => look === 'pending').map(([key]) => key));
         return execution;
       } catch (error) {

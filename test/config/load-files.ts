@@ -84,7 +84,7 @@ t.test('says why a file cannot be read', async (t) => {
   };
   t.equal(
     message(join(folder, 'none.yaml')),
-    `${folder}/none.yaml: no such file; write one, or name another with --config`,
+    `${folder}/none.yaml: no such file or folder; write one (\`latchkey generate-config\` prints a start), or name another with --config`,
   );
   t.equal(
     message(join(folder, 'empty')),

@@ -59,6 +59,15 @@ t.test(
   },
 );
 
+t.test('asks no longer for a path that never had a value once another is in its place', async (t) => {
+  const f = await createFixture('{{ field "a" "x" }}');
+  f.consumer.execute();
+  f.consumer.rebind(await compiler.compileText({ name: 'test', text: '{{ field "b" "x" }}' }), undefined);
+  f.publish('b', { x: '1' });
+  f.consumer.hold(f.consumer.execute(), 'committed');
+  t.strictSame(f.closed, [f.key('a')], 'though the program is not told yet');
+});
+
 t.test(
   'a secret that was removed is not there, as to an agent that starts now, and its value may be used on',
   async (t) => {

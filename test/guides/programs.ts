@@ -222,7 +222,7 @@ async function prepare(
   for (const [path] of all.matchAll(new RegExp(`${root}/(?:etc|run|srv|opt)/[\\w./-]+`, 'g')))
     mkdirSync(dirname(path), { recursive: true });
   mkdirSync(join(root, 'run'), { recursive: true });
-  const pooler = join(root, 'run/pgbouncer');
+  const pooler = join(root, 'run/postgresql');
   if (isRoot && existsSync(pooler)) chownSync(pooler, findUser('postgres')?.uid ?? 0, 0);
   for (const { name, text } of blocks) {
     if (name.startsWith('/')) writeFileSync(here(name), here(text));

@@ -110,6 +110,13 @@ t.test('run beside an agent is served by it, and writes nothing', async (t) => {
     ]),
     { code: 5, stderr: /cannot reach the agent at .*none\.sock/ },
   );
+  const bare = join(folder, 'bare.yaml');
+  const { processes: _, ...rest } = JSON.parse(readFileSync(alone, 'utf8'));
+  writeFileSync(bare, JSON.stringify(rest), { mode: 0o600 });
+  t.match(await runProgram(t, ['run', ...socket, '--config', bare, ...print], { env }), {
+    ...{ code: 2, stdout: '' },
+    stderr: /the config has no secret for this program; give it an entry under `processes`/,
+  });
   const both = [1, 2].map(() => startProgram(t, ['run', '--config', other, ...print], { env }).exited);
   for (const ended of await Promise.all(both)) t.match(ended, { code: 0, stdout: 'kept' });
   untouched('two at once');

@@ -251,7 +251,11 @@ t.test(
       vault,
       config: {
         secrets: { db: { path: 'database/creds/app', overlap: '1s' } },
-        files: [{ contents: '{{ field "db" "username" }}', destination: join(folder, 'user') }],
+        files: ['username', 'password'].map((field) => ({
+          contents: `{{ field "db" "${field}" }}`,
+          destination: join(folder, field),
+          set: 'login',
+        })),
       },
     });
     await agent.untilReady();
@@ -272,7 +276,7 @@ t.test(
     t.match(story, { by: 'asked', from_version: 1, to_version: 2, state: 'done' });
     const letGo = story?.steps.find(({ step }) => step === 'let_go');
     const revoked = story?.steps.find(({ step }) => step === 'revoked');
-    t.equal(letGo?.subject, `file:${join(folder, 'user')}`);
+    t.equal(letGo?.subject, `file:${join(folder, 'password')}`, 'the last of the set');
     t.ok((revoked?.took_ms ?? 0) >= 1000, 'after its overlap');
     t.match(await askSocket(agent.socket, '/who-has/db'), { status: 200 });
   },

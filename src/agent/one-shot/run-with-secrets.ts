@@ -37,6 +37,7 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
   const { env, log } = options;
   const place = await placeOf(options);
   const program = programOf({ ...options, config: place.config });
+  if (place.hasState === false) mustGetSomething(program, place.config);
   mustBeThere(program, env);
   // One program, not the host's: the others run under the agent, and would run twice.
   const config = { ...place.config, processes: [] };
@@ -73,6 +74,18 @@ export async function runWithSecrets(options: RunOptions): Promise<number> {
 /** Whoever it serves may ask for any name of the config. */
 function servesNames({ serve }: ListenerConfig): boolean {
   return serve.some((dialect) => dialect !== 'metrics');
+}
+
+/** Another agent has the files and listeners; a program that gets no variables either would fail later, and say less. */
+function mustGetSomething({ env, envFrom }: ProcessConfig, { processes }: ResolvedConfig): void {
+  if (Object.keys(env).length + envFrom.length > 0) return;
+  const names = processes.map(({ name }) => name).join(', ');
+  throw new LatchkeyError('usage', 'run: the config has no secret for this program', {
+    remedy:
+      processes.length > 1
+        ? `choose whose it gets with --process: ${names}`
+        : 'give it an entry under `processes` with `env` or `env_from`',
+  });
 }
 
 /** Told before anything is asked for; with a PATH of its own only the start can tell. */

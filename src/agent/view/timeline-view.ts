@@ -80,7 +80,7 @@ function storyOf(rotation: Rotation, { timeline, store, names }: TimelineParts):
 /** When another rotation has begun since. */
 const pastStates = { done: 'done', nothing: 'nothing', running: 'overtaken', failing: 'overtaken' } as const;
 
-/** Files that are not current hold nothing of it yet, but they are at it. */
+/** Files that are not current hold nothing of it yet, but they are at it. A file of a set is at nothing of its own: it lets go. */
 function stateOf(
   { to, lastOf, finished, isClosed }: Rotation,
   behind: readonly string[],
@@ -88,7 +88,9 @@ function stateOf(
   const unfinished = [...lastOf].filter(([subject]) => !finished.has(subject));
   if (unfinished.some(([, { failure }]) => failure !== undefined)) return 'failing';
   if (to === undefined) return isClosed ? 'nothing' : 'running';
-  const isBusy = unfinished.some(([subject]) => subject.startsWith('file:') || subject.startsWith('set:'));
+  const isBusy = unfinished.some(
+    ([subject, { step }]) => step !== 'let_go' && /^(?:file|set):/.test(subject),
+  );
   return isBusy || behind.length > 0 ? 'running' : 'done';
 }
 

@@ -3,6 +3,7 @@ import { fstatSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { SecretsAnswer } from '../../api/secrets.ts';
 import { describeError, errorCode, LatchkeyError } from '../../base/errors.ts';
+import { nearest } from '../../base/text/nearest.ts';
 import { getFromAgent, socketPathFrom } from '../../client/local-client.ts';
 import { tolerateBrokenOutput, writeOut } from '../broken-output.ts';
 import { reportFailure } from '../exit-code.ts';
@@ -54,7 +55,7 @@ async function nearestName(socketPath: string, name: string): Promise<string | u
     const { secrets } = JSON.parse(body.toString('utf8')) as SecretsAnswer;
     const names = secrets.map((one) => one.name);
     if (names.includes(name)) return undefined;
-    return (await import('../../base/text/nearest.ts')).nearest(name, names);
+    return nearest(name, names);
   } catch {
     return undefined; // the answer that there is says enough
   }

@@ -84,7 +84,8 @@ function construct(source: string, events: Event[]): { values: unknown[]; hasDup
 export function describeReadError(error: unknown): string {
   if (error instanceof PathFault) return `${error.message}; ${error.remedy}`;
   const code = errnoOf(error);
-  if (code === 'ENOENT') return 'no such file; write one, or name another with --config';
+  if (code === 'ENOENT')
+    return 'no such file or folder; write one (`latchkey generate-config` prints a start), or name another with --config';
   if (code === 'EACCES') return 'not allowed to read this file; check its owner and mode';
   return `cannot be read (${code ?? 'unknown error'})`;
 }
