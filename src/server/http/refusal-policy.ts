@@ -22,6 +22,10 @@ export function refusalOf(headers: Headers, rules: HostRules): { why: string; me
   if (headers['origin'] !== undefined) return refusal('origin', 'requests with an Origin header are refused');
   if (headers['referer'] !== undefined)
     return refusal('referer', 'requests with a Referer header are refused');
+  // What a page may load without a word of where it comes from (an image, say). `none`: somebody typed the address.
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined && site !== 'none')
+    return refusal('page', 'requests of a page in a browser are refused');
   if (rules.isBehindProxy === true) return undefined;
   if (headers['x-forwarded-for'] !== undefined || headers['forwarded'] !== undefined) {
     return refusal('forwarded', 'requests that were forwarded (X-Forwarded-For, Forwarded) are refused');

@@ -30,6 +30,9 @@ t.test('refuses what comes from a page, through a proxy or for another name', (t
   const cases: [string, Record<string, string>][] = [
     ['origin', { origin: '' }],
     ['referer', { referer: 'x' }],
+    ['page', { 'sec-fetch-site': 'cross-site' }],
+    ['page', { 'sec-fetch-site': 'same-origin' }],
+    ['page', { 'sec-fetch-site': '' }],
     ['forwarded', { 'x-forwarded-for': '' }],
     ['forwarded', { forwarded: 'for=x' }],
     ...[
