@@ -1,8 +1,7 @@
 // The agent's life: started in an order that loses nothing, reloaded as a whole or not at all, ended so that nothing is
-// left behind. What the parts do to each other is in wire.ts.
-import type { DrillAnswer, DrillKind, RefreshOutcome } from '../api/admin.ts';
+// left behind. How the parts are connected is in wire.ts, what may be asked of them in asked.
+import type { RefreshOutcome } from '../api/admin.ts';
 import type { AgentStatus } from '../api/status.ts';
-import { createSilentAudit } from '../audit/audit-log.ts';
 import type { LatchkeyError } from '../base/errors.ts';
 import type { Logger, LogSink } from '../base/logger.ts';
 import { type FaultOf, systemSurroundings } from '../base/surroundings.ts';
@@ -10,12 +9,9 @@ import { hardenProcess } from '../base/system/harden-process.ts';
 import type { Clock } from '../base/time/clock.ts';
 import type { LoadOptions } from '../config/load.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
-import type { AgentView } from '../server/agent-view.ts';
 import { type Reaper, startReaper } from '../supervise/launch/reaper.ts';
 import { loadKinds } from '../upstream/kinds.ts';
-import { findEntry } from './asked/find-entry.ts';
-import { refreshNow } from './asked/refresh-now.ts';
-import { rotateNow } from './asked/rotate-now.ts';
+import { createServedAgent } from './asked/served-agent.ts';
 import { createDestinationLocks } from './host/destination-locks.ts';
 import { keepStateFolder } from './host/keep-state-folder.ts';
 import { createLogLevel } from './host/log-level.ts';
@@ -27,14 +23,7 @@ import { collectGauges } from './observe.ts';
 import type { ReloadSummary } from './reload.ts';
 import { createServiceReport } from './service-report.ts';
 import { longestStopMs, stopDeadlines } from './stop-policy.ts';
-import { createUpstreamAccess } from './upstream-access.ts';
-import { drillConsumers } from './view/drill-consumers.ts';
-import { explainSubject, nearestSubject } from './view/explain-subject.ts';
-import { readinessOf } from './view/readiness-of.ts';
-import { statusOf } from './view/status.ts';
-import type { StatusSources } from './view/status-sources.ts';
-import { stepEventOf, timelineOf } from './view/timeline-view.ts';
-import { troublesOf } from './view/troubles-of.ts';
+import { gatherSources } from './view/gather-sources.ts';
 import { type Core, type RunRole, type Serving, wireCore, wireServing } from './wire.ts';
 
 export interface AgentOptions {
@@ -96,7 +85,6 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   let reaper: Reaper | undefined;
   let stopTrimming: (() => void) | undefined;
   const metricsPush = createMetricsPush({ ...core, clock, logger, startedAt });
-  const noAudit = createSilentAudit();
   const quit = Promise.withResolvers<{ revoke: boolean }>();
   const logLevel = createLogLevel({ log, clock, configured: () => live.now().log.level });
   const live = createLiveConfig({
@@ -114,81 +102,16 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     onEnd: () => service.look(),
   });
 
-  const sources: StatusSources = {
-    startedAt,
-    config: live.status,
-    wallNow: core.engine.wall,
-    store: core.store,
-    names: core.names,
-    upstreams: () => core.upstreams.byName().values(),
-    files: () => core.files.status(),
-    unwellFiles: () => core.files.unwell(),
-    processes: () => core.supervisor.status(),
-    listeners: () => serving?.server.status() ?? [],
-    listenerPaths: () => serving?.server.paths() ?? [],
-    hooks: () => live.now().hooks.map(({ name }) => name),
-    leases: () => core.engine.leases(),
-    lastValueEnd: core.engine.lastValueEnd,
-    lostLogins: core.engine.lostLogins,
-    audit: () => (serving?.audit ?? noAudit).status(),
-    troubles: () => troublesOf({ kept, core, log }),
-    log: logLevel.status,
-  };
+  const parts = { core, live, kept, log, logLevel, serving: () => serving };
+  const sources = gatherSources({ ...parts, startedAt });
   const service = createServiceReport(core, sources, surroundings);
+  const served = createServedAgent({ ...parts, ...surroundings, sources, verify, quit: quit.resolve });
 
-  async function refresh(
-    names?: readonly string[],
-    signal?: AbortSignal,
-  ): Promise<readonly RefreshOutcome[]> {
-    logger.info({ names: names ?? 'all' }, 'refresh was asked for');
-    return await refreshNow(core, { names, signal, verify });
-  }
-
-  /** Whether what the agent has put on this host is still as it was put there; `keys`: of files, those that use these. */
   async function verify(keys?: readonly string[]): Promise<void> {
     await kept.verify();
     serving?.server.verify();
     await core.files.verify(keys);
   }
-
-  async function drill(name: string, request: { kind: DrillKind; notify: boolean }): Promise<DrillAnswer> {
-    const { key } = findEntry(core, name);
-    const consumers = await drillConsumers(core, serving?.ledger, { key, ...request });
-    return { name, kind: request.kind, consumers };
-  }
-
-  const view: AgentView = {
-    store: core.store,
-    names: core.names,
-    status: () => statusOf(sources),
-    readiness: () => readinessOf(sources),
-    refresh,
-    faultOf: surroundings.faultOf,
-    hooks: () => live.now().hooks,
-    mayHaveChanged: (names) =>
-      core.engine.lookAgain(
-        names.flatMap((name) => core.names.find(name)?.entry.key ?? []),
-        { isTold: true },
-      ),
-    reload: live.reload,
-    rotate: (name, request) => rotateNow(core, name, request),
-    setLogLevel: logLevel.set,
-    livesOn: () =>
-      core.engine.lasting().flatMap(({ key, why }) => {
-        const names = core.names.namesOf(key);
-        return (names.length === 0 ? [key] : names).map((name) => ({ name, why }));
-      }),
-    quit: (wish) => quit.resolve(wish ?? { revoke: false }),
-    explain: (subject) => explainSubject(subject, core, sources, live.now()),
-    nearestSubject: (subject) => nearestSubject(subject, live.now(), statusOf(sources)),
-    drill,
-    keyOf: (word) => findEntry(core, word).key,
-    timeline: (name, last) => timelineOf(name, last, { ...core, startedAt }),
-    onStep: (listener) =>
-      core.timeline.listen((rotation, step) => listener(stepEventOf(rotation, step, core.names))),
-    onChange: core.changes,
-    ...createUpstreamAccess(core),
-  };
 
   return {
     core,
@@ -200,7 +123,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       reaper = startReaper({ clock, logger });
       // Nor must one that would write what another writes; what comes for one program only may.
       if (hasState) await locks.prepare(live.now().files.map(({ destination }) => destination)).commit();
-      serving = await wireServing(live.now(), core, view, surroundings);
+      serving = await wireServing(live.now(), core, served, surroundings);
       // The same for one that finds another at its sockets.
       const [problem] = await serving.server.start();
       if (problem !== undefined) throw problem;
@@ -214,8 +137,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       service.start();
       stopTrimming = startMemoryTrim(clock, core.changes, core.requests, serving.server.onConnections);
     },
-    status: () => statusOf(sources),
-    refresh,
+    status: served.status,
+    refresh: served.refresh,
     reload: live.reload,
     async close({ isHasty, revokes }) {
       const deadlines = stopDeadlines(isHasty, live.now());

@@ -1,10 +1,10 @@
 // What the dialects of Vault and AWS need of upstreams and lease engine: the upstream that they stand for, and the one owner of
 // leases.
-import { LatchkeyError } from '../base/errors.ts';
-import type { AgentView } from '../server/agent-view.ts';
-import { referenceKey } from '../store/reference.ts';
-import type { SecretSource } from '../upstream/secret-source.ts';
-import type { Core } from './wire.ts';
+import { LatchkeyError } from '../../base/errors.ts';
+import type { AgentView } from '../../server/agent-view.ts';
+import { referenceKey } from '../../store/reference.ts';
+import type { SecretSource } from '../../upstream/secret-source.ts';
+import type { Core } from '../wire.ts';
 
 /** The dialect of Vault stands for the first upstream that has its API, that of AWS for the one that its listener names. */
 export function createUpstreamAccess(
