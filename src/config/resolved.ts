@@ -48,8 +48,8 @@ export interface SecretConfig {
   /** Nothing of the path is a query, whatever it looks like. */
   readonly isPathLiteral?: boolean;
   readonly refreshMs: number;
-  /** Of a write whose answer tells no end: how often it is done again; undefined: never. */
-  readonly reissueMs: number | undefined;
+  /** `refresh` where the config says it: see `EntryPolicy`. */
+  readonly statedRefreshMs: number | undefined;
   readonly maxStaleMs: number | undefined;
   readonly onStale: 'expire' | 'keep';
   readonly onRemoved: 'keep' | 'fail';

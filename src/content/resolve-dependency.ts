@@ -85,7 +85,7 @@ export function resolveSecret(secret: SecretConfig): ResolvedDependency {
   });
   const policy: EntryPolicy = {
     refreshMs: secret.refreshMs,
-    ...(secret.reissueMs === undefined ? {} : { reissueMs: secret.reissueMs }),
+    ...(secret.statedRefreshMs === undefined ? {} : { statedRefreshMs: secret.statedRefreshMs }),
     ...(secret.maxStaleMs === undefined ? {} : { maxStaleMs: secret.maxStaleMs }),
     onStale: secret.onStale,
     onRemoved: secret.onRemoved,

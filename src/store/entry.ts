@@ -15,8 +15,11 @@ export const entryStates = ['pending', 'fresh', 'stale', 'removed', 'denied', 'e
 export interface EntryPolicy {
   /** How often a static secret is asked for, in milliseconds. */
   readonly refreshMs: number;
-  /** How often what a write made is made again where nothing tells its end, in milliseconds; absent: never. */
-  readonly reissueMs?: number;
+  /**
+   * The same where somebody has said it: so often a lease is renewed, which tells whether it lives, and what a write made is
+   * made again where nothing tells its end. Absent: a lease as its life has it, and what a write made never.
+   */
+  readonly statedRefreshMs?: number;
   /** How long the last value is handed out when upstream fails; absent: static 24 h, leased until the lease ends. */
   readonly maxStaleMs?: number;
   /** What happens then: no longer handed out, or kept for ever. */
@@ -81,10 +84,10 @@ export function isLastValue(state: EntryState): boolean {
 /** The strictest of two wishes: the shorter refresh and staleness, the longer overlap; fail and revoke win over keep. */
 export function mergePolicies(a: EntryPolicy, b: EntryPolicy): EntryPolicy {
   const stale = [a.maxStaleMs, b.maxStaleMs].filter((ms) => ms !== undefined);
-  const reissue = [a.reissueMs, b.reissueMs].filter((ms) => ms !== undefined);
+  const stated = [a.statedRefreshMs, b.statedRefreshMs].filter((ms) => ms !== undefined);
   return {
     refreshMs: Math.min(a.refreshMs, b.refreshMs),
-    ...(reissue.length > 0 ? { reissueMs: Math.min(...reissue) } : {}),
+    ...(stated.length > 0 ? { statedRefreshMs: Math.min(...stated) } : {}),
     ...(stale.length > 0 ? { maxStaleMs: Math.min(...stale) } : {}),
     onStale: a.onStale === 'expire' || b.onStale === 'expire' ? 'expire' : 'keep',
     onRemoved: a.onRemoved === 'fail' || b.onRemoved === 'fail' ? 'fail' : 'keep',

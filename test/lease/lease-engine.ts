@@ -285,7 +285,7 @@ t.test('what a write issued without an end is never asked for again by itself', 
 t.test('what a write issued is issued again at the interval that was asked for', async (t) => {
   const { clock, upstream, engine, open, close } = createLeaseHarness();
   upstream.setCertificate('transit/encrypt/app', { ttlSeconds: undefined });
-  open('transit/encrypt/app', { reissueMs: hour });
+  open('transit/encrypt/app', { statedRefreshMs: hour });
   engine.start();
   await clock.advance(10 * hour);
   const reads = upstream.count('read');

@@ -157,7 +157,7 @@ export function secretConfig(name: string): SecretConfig {
     operation: 'read',
     parameters: {},
     refreshMs: 30_000,
-    reissueMs: undefined,
+    statedRefreshMs: undefined,
     maxStaleMs: undefined,
     onStale: 'expire',
     onRemoved: 'keep',

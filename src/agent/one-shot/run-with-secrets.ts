@@ -166,7 +166,7 @@ function servedBy(socket: string, config: ResolvedConfig): ResolvedConfig {
       path: secret.name,
       operation: 'read',
       parameters: {},
-      reissueMs: undefined,
+      statedRefreshMs: undefined,
       refreshMs: askAgainMs,
     })),
     processes: config.processes.map((process) => ({ ...process, upstream: undefined })),

@@ -112,7 +112,7 @@ function resolveSecret(
     parameters,
     isPathLiteral,
     refreshMs: value.refresh ?? defaultRefreshMs(asked),
-    reissueMs: value.operation === 'write' ? value.refresh : undefined,
+    statedRefreshMs: value.refresh,
     maxStaleMs: value.max_stale,
     onStale: value.on_stale,
     onRemoved: value.on_removed,

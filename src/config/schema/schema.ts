@@ -30,7 +30,7 @@ export const secretSchema = section({
   parameters: doc(z.optional(z.record(text(), parameter, 'a map')), 'Parameters of the request; no secrets.'),
   refresh: doc(
     z.optional(duration()),
-    'How often a secret without a lease is asked for; default 30s. Of a `write` that tells no end: how often it is done again; default never.',
+    'How often a secret without a lease is asked for; default 30s. Of a lease: how often it is renewed at the least, which finds out that somebody revoked it; default as its life has it. Of what is issued and tells no end: how often it is made again; default never.',
   ),
   max_stale: doc(
     z.optional(duration()),

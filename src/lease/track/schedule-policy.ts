@@ -136,15 +136,26 @@ function planHealthy(view: SecretView, now: number, random: () => number): Plann
   const { value } = view;
   if (value === undefined) return { action: 'read', at: now, why: 'it was never read' };
   if (view.isExpired) return { action: 'read', at: now, why: 'the last value has expired' };
-  if (value.kind === 'leased') return planLease(value, now, random);
-  if (value.kind === 'expiring') return planIssued(view.policy.reissueMs, value, now, random);
-  return planPoll(view.policy.refreshMs, value, now, random);
+  const { refreshMs, statedRefreshMs } = view.policy;
+  if (value.kind === 'leased') return planLease(statedRefreshMs, value, now, random);
+  if (value.kind === 'expiring') return planIssued(statedRefreshMs, value, now, random);
+  return planPoll(refreshMs, value, now, random);
 }
 
-function planLease(value: ValueView, now: number, random: () => number): PlannedStep {
+function planLease(
+  refreshMs: number | undefined,
+  value: ValueView,
+  now: number,
+  random: () => number,
+): PlannedStep {
   if (value.endsAt === undefined) return neverEnding;
   if (value.canRenew) {
     const delayMs = renewDelayMs(value.endsAt - value.confirmedAt, random);
+    const lookMs = (refreshMs ?? Number.POSITIVE_INFINITY) * (0.8 + 0.4 * random());
+    if (lookMs < delayMs && !value.isShort) {
+      const why = 'it is renewed every refresh, which tells whether somebody revoked it';
+      return { action: 'renew', at: Math.max(now, value.confirmedAt + lookMs), why };
+    }
     // What remains must hold a replacement too, where this renewal shows that there is no other.
     const at = value.confirmedAt + (value.isShort ? delayMs / 2 : delayMs);
     const why =
@@ -163,14 +174,14 @@ function planLease(value: ValueView, now: number, random: () => number): Planned
 }
 
 function planIssued(
-  reissueMs: number | undefined,
+  refreshMs: number | undefined,
   value: ValueView,
   now: number,
   random: () => number,
 ): PlannedStep {
   if (value.endsAt === undefined) {
-    if (reissueMs === undefined) return endless;
-    const at = Math.max(now, value.confirmedAt + reissueMs * (0.9 + 0.2 * random()));
+    if (refreshMs === undefined) return endless;
+    const at = Math.max(now, value.confirmedAt + refreshMs * (0.9 + 0.2 * random()));
     return { action: 'replace', at, why: 'no end was told; it is made again every refresh' };
   }
   const share = 0.15 + 0.15 * random();

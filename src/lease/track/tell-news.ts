@@ -42,11 +42,12 @@ export function createTellNews(logger: Logger): TellNews {
   }
 
   /** The first that is answered speaks for all. */
-  function recovered({ upstream, fields }: Subject): void {
+  function recovered({ upstream, fields }: Subject, isTold: boolean): void {
+    expired.delete(upstream);
+    if (!isTold) return;
     const over = [...outages].filter(([, one]) => one.upstream === upstream);
     const hit = new Set(over.flatMap(([, one]) => [...one.hit]));
     for (const [id] of over) outages.delete(id);
-    expired.delete(upstream);
     for (const key of hit) toldOf.add(key);
     const isToldOf = toldOf.delete(fields.key) && over.length === 0;
     const others = hit.size - (hit.has(fields.key) ? 1 : 0);
@@ -67,7 +68,7 @@ export function createTellNews(logger: Logger): TellNews {
   }
 
   return (news, subject, error) => {
-    if (news.news === 'recovered') recovered(subject);
+    if (news.news === 'recovered') recovered(subject, news.isTold);
     else if (news.news === 'failed') failed(subject, error, news.isNews, news.state);
     else ended(subject, news.error);
   };

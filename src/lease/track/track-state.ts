@@ -64,7 +64,8 @@ export type TrackWish =
   | { readonly do: 'extend'; readonly keepsEnd: boolean }
   | { readonly do: 'fail'; readonly error: unknown; readonly state: EntryState }
   | { readonly do: 'supersede'; readonly lease: OwnedLease }
-  | { readonly do: 'tell'; readonly news: 'recovered' }
+  /** `isTold`: that it failed was told of this one, not of its upstream alone. */
+  | { readonly do: 'tell'; readonly news: 'recovered'; readonly isTold: boolean }
   | { readonly do: 'tell'; readonly news: 'failed'; readonly isNews: boolean; readonly state: EntryState }
   | { readonly do: 'tell'; readonly news: 'expired'; readonly error: unknown };
 
@@ -148,7 +149,8 @@ function succeed(
   value: TrackedValue | undefined,
   wishes: readonly TrackWish[],
 ): Transition {
-  const told: TrackWish[] = state.isFailureTold ? [{ do: 'tell', news: 'recovered' }] : [];
+  const { isFailureTold: isTold, isExpired } = state;
+  const told: TrackWish[] = isTold || isExpired ? [{ do: 'tell', news: 'recovered', isTold }] : [];
   return { state: { ...initialState, askedAt: state.askedAt, value }, wishes: [...told, ...wishes] };
 }
 

@@ -157,7 +157,13 @@ const cases: readonly Case[] = [
     name: 'asks again where an interval was set for it',
     view: {
       ...viewWith({ kind: 'expiring' }),
-      policy: { refreshMs: second, reissueMs: hour, onStale: 'expire', onRemoved: 'keep', onDenied: 'keep' },
+      policy: {
+        refreshMs: second,
+        statedRefreshMs: hour,
+        onStale: 'expire',
+        onRemoved: 'keep',
+        onDenied: 'keep',
+      },
     },
     action: 'replace',
     from: 54 * minute,
@@ -167,6 +173,40 @@ const cases: readonly Case[] = [
   {
     name: 'renews a lease at two thirds of what remains within a tenth',
     view: viewWith(leased(hour)),
+    action: 'renew',
+    from: 36 * minute,
+    to: 44 * minute,
+    why: /two thirds/,
+  },
+  {
+    name: 'renews a lease at every refresh that somebody has said',
+    view: {
+      ...viewWith(leased(hour)),
+      policy: {
+        refreshMs: second,
+        statedRefreshMs: minute,
+        onStale: 'expire',
+        onRemoved: 'keep',
+        onDenied: 'keep',
+      },
+    },
+    action: 'renew',
+    from: 48 * second,
+    to: 72 * second,
+    why: /whether somebody revoked it/,
+  },
+  {
+    name: 'renews a lease no later for a long refresh',
+    view: {
+      ...viewWith(leased(hour)),
+      policy: {
+        refreshMs: second,
+        statedRefreshMs: 2 * hour,
+        onStale: 'expire',
+        onRemoved: 'keep',
+        onDenied: 'keep',
+      },
+    },
     action: 'renew',
     from: 36 * minute,
     to: 44 * minute,

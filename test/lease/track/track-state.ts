@@ -50,6 +50,19 @@ const failed = (error: unknown, isAway = false): TrackEvent => ({ type: 'failed'
 const denied = new UpstreamError('denied', 'permission denied', { status: 403 });
 const away = new UpstreamError('upstream_unavailable', 'no connection');
 
+t.test('what has expired is told to be back, whether its failure was told or not', (t) => {
+  const leased = answer('one', { kind: 'expiring', ttlSeconds: 10 });
+  const { wishes } = play([
+    [0, answered(leased, 0)],
+    [9000, failed(away, true)],
+    [10_000, { type: 'ended' }],
+    [11_000, answered(leased, 11_000)],
+  ]);
+  t.match(wishes.at(-2), ['tell expired', 'fail expired']);
+  t.match(wishes.at(-1), ['tell recovered', 'publish']);
+  t.end();
+});
+
 t.test('an answer is published, a failure is told once, and so is its end', async (t) => {
   const { wishes, state } = play([
     [0, answered(answer('one'), 0)],
