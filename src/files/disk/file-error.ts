@@ -13,7 +13,7 @@ interface FileErrorContext {
 }
 
 const meanings: Readonly<Record<string, readonly [string, string]>> = {
-  ENOSPC: ['no space left on the file system', 'free some space; it is tried again'],
+  ENOSPC: ['no space left on the file system', 'free some space, or inodes (`df -i`); it is tried again'],
   EDQUOT: ['the disk quota is used up', 'free some space; it is tried again'],
   EROFS: [
     'the file system is read-only',
