@@ -3,6 +3,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { LatchkeyError } from '../base/errors.ts';
+import { isFolder } from '../base/paths/look-at.ts';
 import type { Environment } from '../base/surroundings.ts';
 import { type Locate, locateIn } from './places.ts';
 import { createProblems, type Problems } from './problems.ts';
@@ -149,7 +150,7 @@ export function isConfigFileName(name: string): boolean {
 export function configFoldersOf(paths: readonly string[], options: LoadOptions = {}): string[] {
   return pathsOrDefault(paths, options)
     .map((path) => resolve(path))
-    .filter((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true);
+    .filter(isFolder);
 }
 
 /** A tool of which everything stands on the command line needs no file. */

@@ -1,7 +1,8 @@
 // What is wrong with a config on this host alone: programs, folders and files that are not there, or are something else.
-import { existsSync, type Stats, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describeError } from '../../base/errors.ts';
+import { type LookFault, lookAt } from '../../base/paths/look-at.ts';
 import { specialFileFault, standardStreamOf } from '../../base/paths/special-file.ts';
 import { type Locate, placedLine } from '../../config/places.ts';
 import { formatPath, type Path } from '../../config/problems.ts';
@@ -114,7 +115,8 @@ function parentProblem(path: string, isMade = false): string | undefined {
 }
 
 function folderProblem(folder: string): string | undefined {
-  const found = statOf(folder);
+  const { stats: found, fault } = lookAt(folder);
+  if (fault !== undefined) return told(folder, fault);
   if (found === undefined) return `the folder ${folder} does not exist; make it, or correct the path`;
   return found.isDirectory() ? undefined : `${folder} is no folder; correct the path`;
 }
@@ -122,7 +124,8 @@ function folderProblem(folder: string): string | undefined {
 /** What the agent writes itself (a certificate of its own listener) need not be there yet. */
 function readProblem(path: string | undefined, written: ReadonlySet<string>): string | undefined {
   if (path === undefined || written.has(path)) return undefined;
-  const found = statOf(path);
+  const { stats: found, fault } = lookAt(path);
+  if (fault !== undefined) return told(path, fault);
   if (found === undefined) return `${path} does not exist; correct the path`;
   return found.isDirectory() ? `${path} is a folder; name a file in it` : undefined;
 }
@@ -144,18 +147,15 @@ function stagingProblem(staging: string, destination: string): string | undefine
 /** Of what is written there: links are followed, as its writer does. */
 function placeProblem(path: string | undefined, isPipeWanted = false): string | undefined {
   if (path === undefined || standardStreamOf(path) !== undefined) return undefined;
-  const found = statOf(path);
+  const { stats: found, fault } = lookAt(path);
+  // The agent may be let in where whoever asks is not.
+  if (fault !== undefined) return fault.code === 'EACCES' ? undefined : told(path, fault);
   if (found === undefined) return undefined;
   if (found.isDirectory()) return `${path} is a folder; name a file in it`;
-  const fault = specialFileFault(path, found, isPipeWanted);
-  return fault && `${fault.message}; ${fault.remedy}`;
+  const wrong = specialFileFault(path, found, isPipeWanted);
+  return wrong && `${wrong.message}; ${wrong.remedy}`;
 }
 
-/** Undefined: not there, or not to be seen by who asks. */
-function statOf(path: string): Stats | undefined {
-  try {
-    return statSync(path);
-  } catch {
-    return undefined;
-  }
+function told(path: string, { what, remedy }: LookFault): string {
+  return `${path} ${what}; ${remedy}`;
 }

@@ -4,6 +4,7 @@ import { type BigIntStats, lstatSync, statSync } from 'node:fs';
 import { lstat, stat } from 'node:fs/promises';
 import { errnoOf } from '../system/errno.ts';
 import { isLocalDevice } from './local-device.ts';
+import { type Links, lookExactly } from './look-at.ts';
 
 /** `deleted`: nothing is there; `content`: another file, or other bytes. */
 export type FileDifference = 'deleted' | 'content' | 'mode' | 'owner';
@@ -15,9 +16,6 @@ export type FilePrint = Pick<
 
 /** What a rename leaves as it is. */
 export type WrittenPrint = Omit<FilePrint, 'ctimeNs'>;
-
-/** The file that the readers of a path get, or the link itself that may be there. */
-export type Links = 'followed' | 'kept';
 
 export function printOf(stats: FilePrint): FilePrint {
   const { dev, ino, size, mtimeNs, ctimeNs, mode, uid, gid } = stats;
@@ -79,7 +77,7 @@ function hasSameBytes(a: FilePrint, b: FilePrint): boolean {
  * again at once, with the birth it is not. Undefined: nothing is there.
  */
 export function inodeAt(path: string, links: Links): string | undefined {
-  const stats = (links === 'followed' ? statSync : lstatSync)(path, { throwIfNoEntry: false, bigint: true });
+  const { stats } = lookExactly(path, links);
   return stats && inodeOf(stats);
 }
 

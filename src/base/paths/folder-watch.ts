@@ -1,10 +1,11 @@
 // Tells when something happens to names in folders, with one watch a folder (inotify(7)). A folder that is not there, or goes
 // away, is waited for in the nearest one above that is; the folders and links on the way are watched for being replaced.
-import { type FSWatcher, lstatSync, readlinkSync, realpathSync, statSync, watch } from 'node:fs';
+import { type FSWatcher, readlinkSync, realpathSync, watch } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { describeError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { inodeOf } from './file-print.ts';
+import { lookAt, lookExactly } from './look-at.ts';
 
 export interface FolderWatch {
   /** From now on these paths and whatever comes into these folders, and nothing else. */
@@ -197,7 +198,7 @@ export function withTarget(path: string): string[] {
 function nearestThere(folder: string): { path: string; identity: string; missing: string | undefined } {
   let missing: string | undefined;
   for (let path = folder; ; path = dirname(path)) {
-    const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
+    const { stats } = lookExactly(path);
     if (stats?.isDirectory() === true) return { path, identity: inodeOf(stats), missing };
     if (path === dirname(path)) return { path, identity: '', missing };
     missing = basename(path);
@@ -224,9 +225,9 @@ function namesOnTheWay(folders: Iterable<string>): NameOnTheWay[] {
     if (folder === path || seen.has(path)) continue;
     seen.add(path);
     left.push(folder);
-    const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+    const isLink = lookAt(path, 'kept').stats?.isSymbolicLink() === true;
     if (isLink) left.push(resolve(folder, readTarget(path)));
-    const stats = statSync(folder, { throwIfNoEntry: false, bigint: true });
+    const { stats } = lookExactly(folder);
     if (stats === undefined || (!isLink && (stats.mode & 0o1000n) !== 0n)) continue;
     found.push({ folder, name: basename(path), identity: inodeOf(stats) });
   }

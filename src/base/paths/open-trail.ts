@@ -4,6 +4,7 @@ import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import { findUser } from '../system/accounts.ts';
 import { type HeldEntry, type HeldFolder, holdEntrySync, holdFolderSync } from './held-folder.ts';
+import { lookAt } from './look-at.ts';
 import { PathFault, type PathTrust, trusting } from './path-trust.ts';
 import { entryFault } from './walk-path.ts';
 
@@ -47,7 +48,15 @@ function held<T>(hold: (trust: PathTrust) => T): T {
 }
 
 function openChecked({ folder, name }: HeldEntry, access: number, mode: number): number {
-  const fd = openSync(folder.entry(name), access | O_NOFOLLOW | O_NONBLOCK, mode);
+  const path = folder.entry(name);
+  let fd: number;
+  try {
+    fd = openSync(path, access | O_NOFOLLOW | O_NONBLOCK, mode);
+  } catch (error) {
+    // What another user put into a folder that all can write, the kernel itself may refuse (fs.protected_regular, _fifos).
+    const { stats } = lookAt(path, 'kept');
+    throw (stats && trailFault(folder, name, stats)) ?? error;
+  }
   const wrong = trailFault(folder, name, fstatSync(fd));
   if (wrong === undefined) return fd;
   closeSync(fd);

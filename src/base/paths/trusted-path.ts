@@ -1,8 +1,9 @@
 // Who can change what is found at a path: walks from / and names the first part that somebody other than root and this
 // process's user owns or may write. As sshd's StrictModes; opening a file safely is for those who open it.
-import { lstatSync, readlinkSync, type Stats } from 'node:fs';
+import { readlinkSync, type Stats } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { hasAccessList } from '../system/libc.ts';
+import { lookAt } from './look-at.ts';
 
 export interface PathFault {
   /** The part that is not as it should be: the file, a folder above it, or a link on the way. */
@@ -35,7 +36,8 @@ export function findPathFault(path: string, options: TrustOptions = {}): PathFau
   let links = 0;
   let isInReach = true;
   for (;;) {
-    const stats = lstatSync(current, { throwIfNoEntry: false });
+    // What cannot be looked at cannot be read, either: whoever wants to says so.
+    const { stats } = lookAt(current, 'kept');
     if (stats === undefined) return undefined;
     const isLast = rest.length === 0 && !stats.isSymbolicLink();
     const fault = faultOf(current, stats, { ...options, isLast, isInReach });

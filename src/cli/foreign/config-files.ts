@@ -1,6 +1,7 @@
 // The files that consul-template and envconsul read of a folder: all of them, those in folders below too, by name.
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { isFolder } from '../../base/paths/look-at.ts';
 
 export function configFiles(paths: readonly string[]): string[] {
   return paths.flatMap((path) => {
@@ -30,8 +31,4 @@ function filesBelow(folder: string): string[] {
     if (entry.isDirectory()) return filesBelow(path);
     return isFolder(path) ? [] : [path];
   });
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }

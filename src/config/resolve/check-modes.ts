@@ -1,7 +1,7 @@
 // Who else can change what the agent trusts: its config, templates, programs, credentials and state, and the folders above
 // them. As sshd's StrictModes: an error, or with `strict_modes: false` a warning.
-import { statSync } from 'node:fs';
 import { basename, isAbsolute, join } from 'node:path';
+import { isFile } from '../../base/paths/look-at.ts';
 import { findPathFault, type PathFault, type TrustOptions } from '../../base/paths/trusted-path.ts';
 import type { Environment, FaultOf } from '../../base/surroundings.ts';
 import { findUser, groupMembers } from '../../base/system/accounts.ts';
@@ -209,8 +209,7 @@ export function* filesOfCommand(
   if (path !== undefined) yield { path, role: 'program' };
   if (!interpreters.test(basename(program))) return;
   for (const arg of args) {
-    const isScript = isAbsolute(arg) && statSync(arg, { throwIfNoEntry: false })?.isFile() === true;
-    if (isScript) yield { path: arg, role: 'script' };
+    if (isAbsolute(arg) && isFile(arg)) yield { path: arg, role: 'script' };
   }
 }
 

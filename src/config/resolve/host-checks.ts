@@ -1,6 +1,7 @@
 // What only this host can tell of a configuration: files that must be there, users and groups that must exist.
-import { existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { lookAt } from '../../base/paths/look-at.ts';
 import { standardStreamOf } from '../../base/paths/special-file.ts';
 import { findGroup, findUser } from '../../base/system/accounts.ts';
 import type { Place, Problems } from '../problems.ts';
@@ -13,8 +14,10 @@ export function checkTemplateFiles(config: ResolvedConfig, merged: MergedConfig,
   for (const [index, { source }] of config.files.entries()) {
     const place = merged.files[index]?.place;
     if (place === undefined || source.kind !== 'file' || fine.has(source.path)) continue;
-    const stats = statSync(source.path, { throwIfNoEntry: false });
-    if (stats === undefined) {
+    const { stats, fault } = lookAt(source.path);
+    if (fault !== undefined)
+      problems.add(place.at('template'), `${source.path} ${fault.what}; ${fault.remedy}`);
+    else if (stats === undefined) {
       problems.add(
         place.at('template'),
         `no such file: ${source.path}; write the template or correct the path`,

@@ -1,6 +1,6 @@
 // Files as the agent uses them, and the rules between their keys.
-import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { lookAt } from '../../base/paths/look-at.ts';
 import { standardStreamOf } from '../../base/paths/special-file.ts';
 import type { Item } from '../item.ts';
 import type { Place, Problems } from '../problems.ts';
@@ -53,7 +53,7 @@ const newFileMode = 0o644;
 
 /** Of the file that is there. Its owner is another one's to keep only where the agent may give files away. */
 function keptAttributes(path: string): { mode: number; owner?: string; group?: string } | undefined {
-  const stats = statSync(path, { throwIfNoEntry: false });
+  const { stats } = lookAt(path);
   if (stats?.isFile() !== true) return undefined;
   const mode = stats.mode & 0o777;
   return process.geteuid?.() === 0 ? { mode, owner: String(stats.uid), group: String(stats.gid) } : { mode };

@@ -1,8 +1,8 @@
 // How a program is started with the right user and with what must hold for every child: no new privileges, and death with
 // the agent. setpriv (util-linux) does it; Node's own uid and gid would drop supplementary groups.
-import { statSync } from 'node:fs';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
+import { isFile, lookAt } from '../../base/paths/look-at.ts';
 import { findGroup, findUser, type UserAccount } from '../../base/system/accounts.ts';
 import { isExecutable } from '../../base/system/executable.ts';
 import { confined } from '../../base/system/setpriv.ts';
@@ -108,18 +108,17 @@ export function findProgram(program: string, searchPath: string, workingDir: str
   if (program.includes('/')) {
     const path = isAbsolute(program) ? program : resolve(workingDir ?? '.', program);
     if (isExecutable(path)) return path;
-    const exists = statSync(path, { throwIfNoEntry: false }) !== undefined;
-    throw new NoProgramError(`${path} ${exists ? 'is not executable' : 'does not exist'}`, exists);
+    const { stats, fault } = lookAt(path);
+    const what = fault?.what ?? (stats === undefined ? 'does not exist' : 'is not executable');
+    throw new NoProgramError(`${path} ${what}`, stats !== undefined, fault?.remedy);
   }
   for (const folder of searchPath.split(delimiter)) {
     const path = join(folder === '' ? '.' : folder, program);
     if (isExecutable(path)) return path;
   }
-  const isThere = searchPath.split(delimiter).some((folder) => {
-    return (
-      statSync(join(folder === '' ? '.' : folder, program), { throwIfNoEntry: false })?.isFile() === true
-    );
-  });
+  const isThere = searchPath
+    .split(delimiter)
+    .some((folder) => isFile(join(folder === '' ? '.' : folder, program)));
   const what = isThere
     ? `${program} in ${searchPath} is not executable`
     : `there is no program ${program} in ${searchPath}`;

@@ -1,10 +1,11 @@
 // The vendor's library for service accounts: their vaults are decrypted by nothing else. It is installed apart and loaded only
 // for a config that wants it.
-import { readdirSync, realpathSync, statSync } from 'node:fs';
+import { readdirSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { LatchkeyError } from '../../base/errors.ts';
+import { isFolder } from '../../base/paths/look-at.ts';
 import { findPathFault } from '../../base/paths/trusted-path.ts';
 
 /** The part of `@1password/sdk` that is used. */
@@ -70,8 +71,7 @@ function filesBelow(folder: string, seen: Set<string>): string[] {
   seen.add(real);
   return readdirSync(real).flatMap((name) => {
     const path = join(real, name);
-    const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-    return [path, ...(isFolder ? filesBelow(path, seen) : [])];
+    return [path, ...(isFolder(path) ? filesBelow(path, seen) : [])];
   });
 }
 

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { validateParts } from '../../../src/agent/offline/validate-parts.ts';
+import { describeError } from '../../../src/base/errors.ts';
 import { loadConfigText } from '../../../src/config/load.ts';
 
 const upstream = 'upstreams: { v: { address: "http://a:1" } }\n';
@@ -105,6 +106,45 @@ log: { file: ${folder}/d }
       'upstreams.v.sinks[0].path: F/b is a folder; name a file in it',
     ],
   );
+});
+
+t.test('what cannot be looked at is told with its place, and all else beside it', async (t) => {
+  const folder = t.testdir({
+    plain: '',
+    round: t.fixture('symlink', 'round'),
+    other: t.fixture('symlink', 'other'),
+  });
+  const long = `${folder}/${'x'.repeat(300)}`;
+  const text = `${upstream}files:
+  - { template: ${folder}/round, destination: ${folder}/a }
+  - { template: ${folder}/plain, destination: ${folder}/other }
+  - { template: ${long}, destination: ${folder}/c, mode: keep }
+  - { template: ${folder}/plain/x, destination: ${long}y }
+processes: [{ name: p, command: [${folder}/round] }, { name: q, command: [sh, ${folder}/round] }]
+`;
+  const lines = (message: string) => message.replaceAll(long, 'LONG').replaceAll(folder, 'F').split('\n');
+  const circle = 'cannot be looked at (ELOOP); its links lead in a circle, remove one';
+  let message = '';
+  try {
+    loadConfigText('/c.yaml', text, { env: {}, checks: 'host' });
+  } catch (error) {
+    message = describeError(error);
+  }
+  const told = lines(message).map((line) => line.replace(/^\/c\.yaml:\d+:\d+: /, ''));
+  t.strictSame(
+    told.filter((line) => line.startsWith('files[') && !line.includes(' too many links')),
+    [
+      `files[0].template: F/round ${circle}`,
+      'files[2].template: LONG cannot be looked at (ENAMETOOLONG); shorten the name',
+      'files[3].template: no such file: F/plain/x; write the template or correct the path',
+    ],
+  );
+  const config = loadConfigText('/c.yaml', text, { env: {}, checks: 'text' });
+  t.strictSame(lines((await validateParts(config)).filter((line) => !/cannot read/.test(line)).join('\n')), [
+    `files[1].destination: F/other ${circle}`,
+    'files[3].destination: LONGy cannot be looked at (ENAMETOOLONG); shorten the name',
+    `processes.p.command: F/round ${circle}`,
+  ]);
 });
 
 t.test('a call that no value can make right', async (t) => {
