@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { queryAuditFiles } from '../../src/agent/offline/query-audit-files.ts';
 import { verifyAudit } from '../../src/audit/verify-audit.ts';
-import { wipeFile } from '../../src/base/paths/wipe-file.ts';
+import { wipeFile } from '../../src/base/paths/remove-file.ts';
 import { startProgram } from '../support/cli.ts';
 import { attacker, needsOtherUsers, shellAs } from '../support/other-user.ts';
 import { testFolder } from '../support/test-folder.ts';

@@ -1,7 +1,7 @@
 // A sealed file as a small vault: made, read, changed and given another key, always whole and never plain on a disk.
 import { errorCode, LatchkeyError } from '../../base/errors.ts';
 import { PathFault, pathErrorText } from '../../base/paths/path-trust.ts';
-import { wipeFile } from '../../base/paths/wipe-file.ts';
+import { wipeFile } from '../../base/paths/remove-file.ts';
 import type { Environment } from '../../base/surroundings.ts';
 import { findUser } from '../../base/system/accounts.ts';
 import { leafPaths } from '../../upstream/file/document.ts';
