@@ -40,6 +40,7 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
 
   async function refresh(exchange: Exchange): Promise<void> {
     const names = await wantedNames(exchange);
+    await exchange.recordForward();
     const results = await view.refresh(names, patienceOf(exchange));
     exchange.answerJson(200, { results } satisfies RefreshAnswer);
   }
@@ -100,6 +101,7 @@ export function createAdminDialect(context: ServerContext): DialectHandler {
     const name = segmentOf(exchange, routes.rotate);
     exchange.concerns(name);
     const revokeNow = (await jsonBody(exchange))['revoke_now'] === true;
+    await exchange.recordForward();
     const signal = patienceOf(exchange);
     exchange.answerJson(200, await view.rotate(name, { revokeNow, signal }));
   }

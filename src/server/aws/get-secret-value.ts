@@ -4,6 +4,7 @@ import type { AwsSecretQuery } from '../../base/aws-secret-query.ts';
 import type { AnySecretConfig } from '../../config/resolved.ts';
 import type { AgentView } from '../agent-view.ts';
 import type { Exchange } from '../http/exchange.ts';
+import type { PreparedAnswer } from '../http/prepared-answer.ts';
 import type { ServerContext } from '../http/server-context.ts';
 import { type AwsAnswers, missing, parametersOf } from './aws-answers.ts';
 import { createAnySecrets } from './aws-any-secret.ts';
@@ -30,6 +31,7 @@ export function createGetSecretValue(
       return await getUnnamed(exchange, query, anySecret);
     if (!answers.admits(exchange, name)) return undefined;
     if (query.refreshNow) {
+      await exchange.recordForward();
       const [result] = await view.refresh([name], AbortSignal.timeout(refreshLimitMs));
       if (!answers.admits(exchange, name)) return undefined;
       if (result?.error !== undefined && result.error.code !== 'not_found') {
@@ -54,14 +56,18 @@ export function createGetSecretValue(
     config: AnySecretConfig,
   ): Promise<AwsFault | undefined> {
     if (!answers.admits(exchange, query.secretId)) return undefined;
-    const found = await anySecrets.find(config, query, query.refreshNow);
+    const keptAnswer = anySecrets.keptOf(config, query);
+    let found: PreparedAnswer | AwsFault | undefined = query.refreshNow ? undefined : keptAnswer();
+    if (found === undefined) {
+      await exchange.recordForward();
+      found = await anySecrets.find(config, query, query.refreshNow);
+    }
     // The rules may be others by now.
     if (!answers.admits(exchange, query.secretId)) return undefined;
     if ('status' in found) return found;
     exchange.answerPrepared(found);
-    const answer = anySecrets.keptOf(config, query);
     if (!query.refreshNow)
-      answers.keep(exchange, { name: query.secretId, answer, weight: found.wire.length });
+      answers.keep(exchange, { name: query.secretId, answer: keptAnswer, weight: found.wire.length });
     return undefined;
   }
 

@@ -35,7 +35,10 @@ export function createRefusedSecrets({ view, clock }: ServerContext): (exchange:
     }
     const before = askedAt.get(entry.key);
     const isRecent = before !== undefined && clock.now() - before < shortestMs;
-    if (!isRecent) askedAt.set(entry.key, clock.now());
+    if (!isRecent) {
+      askedAt.set(entry.key, clock.now());
+      await exchange.recordForward();
+    }
     const [result] = isRecent ? [] : await view.refresh([name], AbortSignal.timeout(longestMs));
     exchange.answerJson(200, {
       name,
