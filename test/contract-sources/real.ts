@@ -35,7 +35,7 @@ for (const one of list === undefined ? [] : (JSON.parse(readFileSync(list, 'utf8
     `${upstream.kind}: a secret, its version, one that is not there, and nothing of it told`,
     async (t) => {
       const { source, logs, read, isCurrent } = await startKindSource(t, upstream, { env });
-      await source.ready(AbortSignal.timeout(30_000));
+      await source.ready(AbortSignal.timeout(60_000));
       const first = await read(secret);
       const value = bytesOf(first);
       t.ok(value.length > 0);

@@ -23,7 +23,7 @@ async function holderOf(t: Test, server: ContractServer, policy: string) {
   });
   t.teardown(() => upstream.close(shutdown));
   upstream.start();
-  await upstream.ready(AbortSignal.timeout(10_000));
+  await upstream.ready(AbortSignal.timeout(60_000));
   const { revocation } = upstream;
   if (revocation === undefined) throw new Error('a vault has requests for that');
   return {

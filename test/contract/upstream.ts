@@ -18,7 +18,7 @@ async function upstreamOf(t: Test, server: ContractServer, token: string, namesp
   });
   t.teardown(() => upstream.close(shutdown));
   upstream.start();
-  await upstream.ready(AbortSignal.timeout(10_000));
+  await upstream.ready(AbortSignal.timeout(60_000));
   const read = (path: string, operation: Operation = 'read') =>
     upstream.read(createReference({ upstream: 'vault', path, operation }), interactive());
   return { upstream, read };

@@ -24,7 +24,7 @@ const content = 'password=one\n';
 async function committed(t: Test, over: Partial<FileConfig> = {}, name = 'app/app.conf') {
   const f = createRenderFixture(t, ['db']);
   mkdirSync(join(f.folder, 'app'));
-  const notify = [{ kind: 'command' as const, command: ['true'], timeoutMs: 5000 }];
+  const notify = [{ kind: 'command' as const, command: ['true'], timeoutMs: 60_000 }];
   const file = f.file(name, text, { notify, ...over });
   const drifted: string[] = [];
   const pipeline = f.createPipeline([file], {

@@ -44,7 +44,7 @@ t.test('writes and notifies nothing when the bytes are the same, and mends the m
   const f = createRenderFixture(t, ['db']);
   const mark = f.path('mark');
   const file = f.file('app.conf', text, {
-    notify: [{ kind: 'command', command: ['sh', '-c', `echo x >> ${mark}`], timeoutMs: 5000 }],
+    notify: [{ kind: 'command', command: ['sh', '-c', `echo x >> ${mark}`], timeoutMs: 60_000 }],
   });
   writeFileSync(file.destination, 'password=one\n', { mode: 0o644 });
   const before = statSync(file.destination).ino;
@@ -99,7 +99,7 @@ t.test('a check that fails leaves the old file, says its last line masked, and i
   const f = createRenderFixture(t, ['db']);
   const gate = f.path('gate');
   const script = `if grep -q bad-secret {staged} && [ ! -e ${gate} ]; then echo fine; echo "bad $(cat {staged}) in {staged}"; exit 3; fi`;
-  const file = f.file('app.conf', text, { check: { command: ['sh', '-c', script], timeoutMs: 5000 } });
+  const file = f.file('app.conf', text, { check: { command: ['sh', '-c', script], timeoutMs: 60_000 } });
   const pipeline = f.createPipeline([file]);
   pipeline.start();
   await pipeline.idle();
@@ -125,7 +125,7 @@ t.test('a check that fails leaves the old file, says its last line masked, and i
 t.test('the next good value goes through after a failed check without waiting', async (t) => {
   const f = createRenderFixture(t, ['db']);
   const file = f.file('app.conf', text, {
-    check: { command: ['sh', '-c', '! grep -q bad {staged}'], timeoutMs: 5000 },
+    check: { command: ['sh', '-c', '! grep -q bad {staged}'], timeoutMs: 60_000 },
   });
   const slow = { minMs: 3_600_000, maxMs: 3_600_000 };
   const pipeline = f.createPipeline([file], { retry: { check: slow } });
@@ -159,7 +159,7 @@ t.test('files of a set commit all or none; the others are not held up', async (t
   const files = [
     f.file('tls.crt', 'v={{ field "tls" "cert" }}', {
       set: 'tls',
-      check: { command: ['sh', '-c', pair.replace('KEY', key)], timeoutMs: 5000 },
+      check: { command: ['sh', '-c', pair.replace('KEY', key)], timeoutMs: 60_000 },
     }),
     f.file('tls.key', 'v={{ field "tls" "key" }}', { set: 'tls' }),
     f.file('app.conf', text),
@@ -189,7 +189,7 @@ t.test('identical notifications are sent once a transaction, in declared order',
   const say = (word: string) => ({
     kind: 'command' as const,
     command: ['sh', '-c', `echo ${word} >> ${mark}`],
-    timeoutMs: 5000,
+    timeoutMs: 60_000,
   });
   const pipeline = f.createPipeline([
     f.file('one', text, { notify: [say('first'), say('reload')] }),
@@ -212,7 +212,7 @@ t.test('a failed notification is sent again without rewriting the file', async (
       {
         kind: 'command',
         command: ['sh', '-c', `test -e ${gate} || { echo away; exit 1; }`],
-        timeoutMs: 5000,
+        timeoutMs: 60_000,
       },
     ],
   });
@@ -247,7 +247,7 @@ t.test(
     const file = f.file('app.conf', text, {
       mode: 0o640,
       onFailure: 'rollback',
-      notify: [{ kind: 'command', command: ['sh', '-c', `cat {destination} >> ${mark}`], timeoutMs: 5000 }],
+      notify: [{ kind: 'command', command: ['sh', '-c', `cat {destination} >> ${mark}`], timeoutMs: 60_000 }],
       settle: { kind: 'command', command: ['sh', '-c', '! grep -q bad {destination}'], timeoutMs: 1000 },
     });
     const pipeline = f.createPipeline([file], { retry: { rollback: { minMs: 60_000, maxMs: 60_000 } } });
@@ -273,7 +273,7 @@ t.test('a program is told of the last value although the next one is missing', a
   const f = createRenderFixture(t, ['db']);
   const gate = f.path('gate');
   const file = f.file('app.conf', text, {
-    notify: [{ kind: 'command', command: ['test', '-e', gate], timeoutMs: 5000 }],
+    notify: [{ kind: 'command', command: ['test', '-e', gate], timeoutMs: 60_000 }],
   });
   const pipeline = f.createPipeline([file]);
   pipeline.start();
@@ -297,7 +297,7 @@ t.test('a first file has nothing to go back to and stays', async (t) => {
   const f = createRenderFixture(t, ['db']);
   const file = f.file('app.conf', text, {
     onFailure: 'rollback',
-    notify: [{ kind: 'command', command: ['false'], timeoutMs: 5000 }],
+    notify: [{ kind: 'command', command: ['false'], timeoutMs: 60_000 }],
   });
   const pipeline = f.createPipeline([file]);
   pipeline.start();
@@ -361,13 +361,13 @@ t.test('renders once: tells of each file what became of it', async (t) => {
   const pipeline = f.createPipeline([
     f.file('new.conf', text),
     f.file('same.conf', text),
-    f.file('failed.conf', text, { check: { command: ['false'], timeoutMs: 5000 } }),
+    f.file('failed.conf', text, { check: { command: ['false'], timeoutMs: 60_000 } }),
     f.file('missing.conf', '{{ field "none" "x" }}'),
   ]);
   pipeline.start();
   await pipeline.idle();
   f.publish('db', { password: 'one' });
-  const rendered = pipeline.renderOnce(AbortSignal.timeout(10_000));
+  const rendered = pipeline.renderOnce(AbortSignal.timeout(60_000));
   f.refuse('none', 'not_found', 'no secret at secret/none');
   t.match(await rendered, [
     { outcome: 'written' },
@@ -386,6 +386,6 @@ t.test('ends commands that run when it is closed, and leaves nothing staged', as
   await pipeline.idle();
   f.publish('db', { password: 'one' });
   await waitFor('the check', () => pipeline.status()[0]?.state === 'check');
-  await pipeline.close({ signal: AbortSignal.timeout(5000) });
+  await pipeline.close({ signal: AbortSignal.timeout(60_000) });
   t.strictSame(leftovers(f.folder), []);
 });

@@ -7,7 +7,7 @@ t.test('what a template writes elsewhere commits with its file, or not at all', 
   const f = createRenderFixture(t, ['tls']);
   const key = f.path('tls.key');
   const text = `{{ field "tls" "key" | writeToFile "${key}" "" "" "0600" }}{{ field "tls" "cert" }}`;
-  const check = { command: ['sh', '-c', '! grep -q bad {staged}'], timeoutMs: 5000 };
+  const check = { command: ['sh', '-c', '! grep -q bad {staged}'], timeoutMs: 60_000 };
   const pipeline = f.createPipeline([f.file('tls.crt', text, { mode: 0o644, check })]);
   pipeline.start();
   await pipeline.idle();

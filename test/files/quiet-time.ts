@@ -29,7 +29,7 @@ function reach(clock: FakeClock, what: string, condition: () => boolean): Promis
 t.test('secrets that change together give one commit and one notification', async (t) => {
   const f = createRenderFixture(t, names);
   const clock = createFakeClock();
-  const notify = [{ kind: 'command' as const, command: ['true'], timeoutMs: 5000 }];
+  const notify = [{ kind: 'command' as const, command: ['true'], timeoutMs: 60_000 }];
   const pipeline = f.createPipeline([f.file('app.conf', text, { wait, notify })], { clock });
   await begin(pipeline, clock);
   for (const name of names) f.publish(name, { v: 'one' });

@@ -37,7 +37,7 @@ else if (command === 'kv') await ask('POST', options[0].slice(7) + '/data/' + pl
 else process.exit(1);
 `;
 
-t.test('from a clone to a file that follows a secret of one’s own vault', { timeout: 120_000 }, async (t) => {
+t.test('from a clone to a file that follows a secret of one’s own vault', async (t) => {
   const home = testFolder(t);
   const bin = join(home, 'bin');
   mkdirSync(bin);

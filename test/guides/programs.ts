@@ -168,7 +168,7 @@ t.test('what a page says is so', { timeout: 500_000 }, async (t) => {
   for (const [page, need] of Object.entries(needs)) {
     const skip =
       need.database === true && postgres === undefined ? 'needs a PostgreSQL' : (why(need) ?? false);
-    await t.test(page, { skip, timeout: 120_000 }, async (t) => {
+    await t.test(page, { skip }, async (t) => {
       await writeSecret();
       const root = testFolder(t);
       const [tlsPort, poolPort] = [await freePort(), await freePort()];
@@ -236,17 +236,13 @@ async function untilOther(
   run: (text: string) => Promise<string>,
 ): Promise<string> {
   let [seen, failure] = ['', 'it said nothing'];
-  await waitFor(
-    `other than before: ${look}`,
-    async () => {
-      seen = await run(look).catch((error: unknown) => {
-        failure = String(error);
-        return '';
-      });
-      return seen !== '' && seen !== before;
-    },
-    40_000,
-  ).catch((error: unknown) => {
+  await waitFor(`other than before: ${look}`, async () => {
+    seen = await run(look).catch((error: unknown) => {
+      failure = String(error);
+      return '';
+    });
+    return seen !== '' && seen !== before;
+  }).catch((error: unknown) => {
     throw new Error(`${String(error)}; last: ${failure}`);
   });
   return seen;

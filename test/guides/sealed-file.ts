@@ -48,10 +48,10 @@ t.test('from .env to a sealed file whose values a program follows', { skip: need
   const destination = join(folder, 'run/app/.env');
   const holds = (value: string) =>
     existsSync(destination) && readFileSync(destination, 'utf8').includes(`DB_PASSWORD='${value}'\n`);
-  await waitFor('the file', () => holds('first') && existsSync(told), 20_000);
+  await waitFor('the file', () => holds('first') && existsSync(told));
   t.equal(statSync(destination).uid, 65_534);
   const [set = ''] = typed(rotate);
   t.match(run(set, 'second'), { status: 0, stderr: /DB_PASSWORD is set in / }, set);
-  await waitFor('the new value', () => holds('second'), 20_000);
+  await waitFor('the new value', () => holds('second'));
   t.pass('and it is in the file');
 });

@@ -74,7 +74,7 @@ function seen(run: Run): object {
 
 t.test(
   'goes through a stop and a start of the server as the real agent does',
-  { skip: real === undefined ? noRealVault : false, timeout: 300_000 },
+  { skip: real === undefined ? noRealVault : false },
   async (t) => {
     const folder = testFolder(t);
     const vault = await startRestartableVault(t, real ?? '', folder);

@@ -36,7 +36,7 @@ function snapshotOnSignal(folder: string): string {
 async function heapOf(pid: number, folder: string): Promise<HeapNode[]> {
   process.kill(pid, 'SIGUSR2');
   const path = join(folder, 'heap');
-  await waitFor('the snapshot', () => existsSync(path), 60_000);
+  await waitFor('the snapshot', () => existsSync(path));
   const { snapshot, nodes, strings } = JSON.parse(readFileSync(path, 'utf8')) as Snapshot;
   rmSync(path);
   const { node_fields: fields, node_types: types } = snapshot.meta;

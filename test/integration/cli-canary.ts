@@ -131,14 +131,10 @@ t.test('a secret is in files, answers and environments, and nowhere else', async
       await vault.writeSecret('secret/app', values(2));
       await command('refresh', '--socket', agent.socket);
     }
-    await waitFor(
-      `turn ${turn} to be decided`,
-      async () => {
-        const { text, status } = (await agent.ask('/status').catch(() => undefined)) ?? {};
-        return status === 200 && text !== undefined && isDecided(JSON.parse(text) as AgentStatus);
-      },
-      20_000,
-    );
+    await waitFor(`turn ${turn} to be decided`, async () => {
+      const { text, status } = (await agent.ask('/status').catch(() => undefined)) ?? {};
+      return status === 200 && text !== undefined && isDecided(JSON.parse(text) as AgentStatus);
+    });
     await waitFor('the good file', () =>
       readFileSync(join(folder, 'out/good.conf'), 'utf8').startsWith(values(turn).word),
     );

@@ -45,7 +45,7 @@ t.test('HUP in the first moment is obeyed later, and ends nothing', async (t) =>
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   t.teardown(() => child.kill('SIGKILL'));
-  await waitFor('the file', () => existsSync(file), 30_000);
+  await waitFor('the file', () => existsSync(file));
   await waitFor('the reload', () => readFileSync(log, 'utf8').includes('config is the same'));
   child.kill('SIGTERM');
   t.strictSame(await once(child, 'exit'), [0, null]);

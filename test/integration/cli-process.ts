@@ -11,46 +11,42 @@ import { waitFor } from '../support/wait-for.ts';
 
 t.setTimeout(600_000);
 
-t.test(
-  'a program with a login in its environment is restarted before the login ends',
-  { timeout: 90_000 },
-  async (t) => {
-    const postgres = await startPostgres(t);
-    if (postgres === undefined) return;
-    const vault = await startDevVault(t);
-    await mountDatabase(vault, postgres, { defaultTtl: '5s', maxTtl: '5s' });
-    const folder = testFolder(t);
-    const seen = join(folder, 'seen');
-    const agent = startAgent(t, {
-      folder,
-      vault,
-      config: {
-        secrets: { db: { path: 'database/creds/app', overlap: '500ms', on_exit: 'revoke' } },
-        processes: [
-          {
-            name: 'app',
-            command: ['sh', '-c', `echo "$DB_USER $DB_PASSWORD" >> ${seen}; exec sleep 600`],
-            env: { DB_USER: '{{ field "db" "username" }}', DB_PASSWORD: '{{ field "db" "password" }}' },
-          },
-        ],
-      },
-    });
-    await agent.untilReady();
-    const logins = () => (existsSync(seen) ? readFileSync(seen, 'utf8').trim().split('\n') : []);
-    await waitFor('two rotations', () => logins().length >= 3, 30_000);
-    const [user = '', password = ''] = (logins().at(-1) ?? '').split(' ');
-    await queryPostgres(postgres, 'select 1', [], { user, password });
-    const first = (logins()[0] ?? '').split(' ')[0];
-    await waitFor('the first role to be gone', async () => {
-      const rows = await queryPostgres(postgres, 'select 1 from pg_roles where rolname = $1', [first]);
-      return rows.length === 0;
-    });
-    t.notMatch(agent.log(), password, 'the log knows no password');
-    t.equal((await agent.stop()).code, 0);
-    const left = await queryPostgres(postgres, "select rolname from pg_roles where rolname like 'v-%'");
-    t.strictSame(left, [], 'no role is left');
-  },
-);
+t.test('a program with a login in its environment is restarted before the login ends', async (t) => {
+  const postgres = await startPostgres(t);
+  if (postgres === undefined) return;
+  const vault = await startDevVault(t);
+  await mountDatabase(vault, postgres, { defaultTtl: '5s', maxTtl: '5s' });
+  const folder = testFolder(t);
+  const seen = join(folder, 'seen');
+  const agent = startAgent(t, {
+    folder,
+    vault,
+    config: {
+      secrets: { db: { path: 'database/creds/app', overlap: '500ms', on_exit: 'revoke' } },
+      processes: [
+        {
+          name: 'app',
+          command: ['sh', '-c', `echo "$DB_USER $DB_PASSWORD" >> ${seen}; exec sleep 600`],
+          env: { DB_USER: '{{ field "db" "username" }}', DB_PASSWORD: '{{ field "db" "password" }}' },
+        },
+      ],
+    },
+  });
+  await agent.untilReady();
+  const logins = () => (existsSync(seen) ? readFileSync(seen, 'utf8').trim().split('\n') : []);
+  await waitFor('two rotations', () => logins().length >= 3);
+  const [user = '', password = ''] = (logins().at(-1) ?? '').split(' ');
+  await queryPostgres(postgres, 'select 1', [], { user, password });
+  const first = (logins()[0] ?? '').split(' ')[0];
+  await waitFor('the first role to be gone', async () => {
+    const rows = await queryPostgres(postgres, 'select 1 from pg_roles where rolname = $1', [first]);
+    return rows.length === 0;
+  });
+  t.notMatch(agent.log(), password, 'the log knows no password');
+  t.equal((await agent.stop()).code, 0);
+  const left = await queryPostgres(postgres, "select rolname from pg_roles where rolname like 'v-%'");
+  t.strictSame(left, [], 'no role is left');
+});
 
 t.test('run starts a program when all is there, and ends as it ends', async (t) => {
   const folder = testFolder(t);

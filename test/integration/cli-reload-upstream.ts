@@ -98,16 +98,12 @@ t.test('leases of an upstream that a reload replaces live until their users have
     return now !== undefined && now !== accessor;
   });
   let dead = 0;
-  await waitFor(
-    'another credential',
-    async () => {
-      const before = inFile();
-      const roles = await database.roles();
-      if (before === inFile() && !roles.includes(before)) dead += 1;
-      return before !== first;
-    },
-    20_000,
-  );
+  await waitFor('another credential', async () => {
+    const before = inFile();
+    const roles = await database.roles();
+    if (before === inFile() && !roles.includes(before)) dead += 1;
+    return before !== first;
+  });
   t.equal(dead, 0, 'the file always held a living one');
   await waitFor('the end of the first', async () => (await database.roles()).join() === inFile());
 });

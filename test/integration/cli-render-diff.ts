@@ -6,7 +6,7 @@ import { runProgram } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { testFolder } from '../support/test-folder.ts';
 
-t.test('differences are told by the exit code where a user asks for it', { timeout: 120_000 }, async (t) => {
+t.test('differences are told by the exit code where a user asks for it', async (t) => {
   const folder = testFolder(t);
   const vault = await startDevVault(t);
   await vault.writeSecret('secret/app', { word: 'w-long-enough' });

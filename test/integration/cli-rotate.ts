@@ -13,71 +13,67 @@ import { waitFor } from '../support/wait-for.ts';
 
 t.setTimeout(600_000);
 
-t.test(
-  'a new user now, the old one revoked at once or after its overlap',
-  { timeout: 120_000 },
-  async (t) => {
-    const postgres = await startPostgres(t);
-    if (postgres === undefined) return;
-    const folder = testFolder(t);
-    const vault = await startDevVault(t);
-    const database = await mountDatabase(vault, postgres, { defaultTtl: '1h', maxTtl: '24h' });
-    await vault.writeSecret('secret/app', { word: 'w' });
-    const file = join(folder, 'user');
-    const agent = startAgent(t, {
-      folder,
-      vault,
-      upstream: { events: false },
-      config: {
-        secrets: {
-          db: { path: 'database/creds/app', overlap: '1s' },
-          app: { path: 'secret/app', refresh: '1h' },
-        },
-        files: [{ contents: '{{ field "db" "username" }}', destination: file }],
+t.test('a new user now, the old one revoked at once or after its overlap', async (t) => {
+  const postgres = await startPostgres(t);
+  if (postgres === undefined) return;
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  const database = await mountDatabase(vault, postgres, { defaultTtl: '1h', maxTtl: '24h' });
+  await vault.writeSecret('secret/app', { word: 'w' });
+  const file = join(folder, 'user');
+  const agent = startAgent(t, {
+    folder,
+    vault,
+    upstream: { events: false },
+    config: {
+      secrets: {
+        db: { path: 'database/creds/app', overlap: '1s' },
+        app: { path: 'secret/app', refresh: '1h' },
       },
-    });
-    await agent.untilReady();
-    const ask = (...args: string[]) => runProgram(t, [...args, '--socket', agent.socket]);
-    const user = () => readFileSync(file, 'utf8');
-    const first = user();
-    t.match(await ask('refresh', 'db'), {
-      code: 0,
-      stderr: /^db: same \(.*`latchkey rotate db` makes another\)/,
-    });
-    t.equal(user(), first);
+      files: [{ contents: '{{ field "db" "username" }}', destination: file }],
+    },
+  });
+  await agent.untilReady();
+  const ask = (...args: string[]) => runProgram(t, [...args, '--socket', agent.socket]);
+  const user = () => readFileSync(file, 'utf8');
+  const first = user();
+  t.match(await ask('refresh', 'db'), {
+    code: 0,
+    stderr: /^db: same \(.*`latchkey rotate db` makes another\)/,
+  });
+  t.equal(user(), first);
 
-    t.match(await ask('rotate', 'db', '--revoke-now'), {
-      code: 0,
-      stderr: /^db: rotated .*; the old one is revoked; `latchkey timeline db` tells each step\n/,
-    });
-    const second = user();
-    t.not(second, first);
-    t.notOk((await database.roles()).includes(first), 'gone when the command ends');
+  t.match(await ask('rotate', 'db', '--revoke-now'), {
+    code: 0,
+    stderr: /^db: rotated .*; the old one is revoked; `latchkey timeline db` tells each step\n/,
+  });
+  const second = user();
+  t.not(second, first);
+  t.notOk((await database.roles()).includes(first), 'gone when the command ends');
 
-    t.match(await ask('rotate', 'db'), { code: 0, stderr: /the old one is revoked after its overlap/ });
-    t.not(user(), second);
-    await waitFor('the old one to be gone', async () => !(await database.roles()).includes(second), 20_000);
+  t.match(await ask('rotate', 'db'), { code: 0, stderr: /the old one is revoked after its overlap/ });
+  t.not(user(), second);
+  await waitFor('the old one to be gone', async () => !(await database.roles()).includes(second));
 
-    t.match(await ask('rotate', 'app', '--revoke-now'), {
-      code: 1,
-      stderr:
-        /^app: not rotated: upstream only stores it, and it is the same; write another value to "secret\/app"; of a leaked one destroy version 1 then\n$/,
-    });
-    await vault.writeSecret('secret/app', { word: 'x' });
-    t.match(await ask('rotate', 'app'), {
-      code: 0,
-      stderr: /^app: upstream only stores it; read again, it has another value \(version 2\)\n$/,
-    });
-    t.match(await ask('rotate', 'dbb'), { code: 4, stderr: /no secret is named "dbb"; did you mean db\?/ });
-    t.match(await ask('refresh', 'nope'), { code: 4 });
+  t.match(await ask('rotate', 'app', '--revoke-now'), {
+    code: 1,
+    stderr:
+      /^app: not rotated: upstream only stores it, and it is the same; write another value to "secret\/app"; of a leaked one destroy version 1 then\n$/,
+  });
+  await vault.writeSecret('secret/app', { word: 'x' });
+  t.match(await ask('rotate', 'app'), {
+    code: 0,
+    stderr: /^app: upstream only stores it; read again, it has another value \(version 2\)\n$/,
+  });
+  t.match(await ask('rotate', 'dbb'), { code: 4, stderr: /no secret is named "dbb"; did you mean db\?/ });
+  t.match(await ask('refresh', 'nope'), { code: 4 });
 
-    t.match(await ask('stop', '--revoke'), { code: 0, stderr: /what it was issued is revoked/ });
-    t.match(await agent.exited, { code: 0 });
-    t.strictSame(await database.roles(), []);
-  },
-);
+  t.match(await ask('stop', '--revoke'), { code: 0, stderr: /what it was issued is revoked/ });
+  t.match(await agent.exited, { code: 0 });
+  t.strictSame(await database.roles(), []);
+});
 
-t.test('a secret that only a template names is meant by its path', { timeout: 60_000 }, async (t) => {
+t.test('a secret that only a template names is meant by its path', async (t) => {
   const folder = testFolder(t);
   const vault = await startDevVault(t);
   await mountPki(vault);
@@ -122,7 +118,7 @@ t.test('a secret that only a template names is meant by its path', { timeout: 60
   });
 });
 
-t.test('stop is over when the agent has ended, its processes before it', { timeout: 60_000 }, async (t) => {
+t.test('stop is over when the agent has ended, its processes before it', async (t) => {
   const folder = testFolder(t);
   const vault = await startDevVault(t);
   const [started, ended] = [join(folder, 'started'), join(folder, 'ended')];

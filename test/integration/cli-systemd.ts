@@ -105,17 +105,17 @@ t.test(
       return { agent, ready, received };
     };
     const first = await start('pid', vault.address, { signal: 'HUP', pid_file: join(folder, 'nginx.pid') });
-    await waitFor('ready with a program that is not there yet', first.ready, 30_000);
+    await waitFor('ready with a program that is not there yet', first.ready);
     t.match(first.agent.log(), /nginx\.pid.*it reads the file when it starts/);
     await first.agent.stop();
     const second = await start('command', vault.address, {
       command: ['sh', '-c', 'echo is not active >&2; exit 3'],
     });
-    await waitFor('ready though a notification is owed', second.ready, 30_000);
+    await waitFor('ready though a notification is owed', second.ready);
     t.match((await second.agent.ask('/status')).text, /"degraded":\["1 file failing"\]/);
     await second.agent.stop();
     const third = await start('away', 'http://127.0.0.1:1', { command: ['true'] });
-    await waitFor('ready with the files of before', third.ready, 30_000);
+    await waitFor('ready with the files of before', third.ready);
     t.equal((await third.agent.ask('/readyz')).status, 503, 'to those who ask it is not');
     t.match(third.received().join('\n'), /STATUS=waits for \d+: upstream vault/);
   },

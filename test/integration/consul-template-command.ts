@@ -6,7 +6,7 @@ import { startDevVault } from '../support/dev-vault.ts';
 import { runCli } from '../support/run-foreign.ts';
 import { startProxy } from '../support/start-proxy.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 async function prepare(t: Test) {
   const vault = await startDevVault(t);

@@ -11,7 +11,7 @@ import { startPostgres } from '../support/postgres.ts';
 import { type ServedVault, withEachVault } from '../support/served-vault.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-t.setTimeout(300_000);
+t.setTimeout(600_000);
 t.jobs = 3;
 
 const quota = 'sys/quotas/rate-limit';
@@ -154,29 +154,19 @@ withEachVault(
       secrets: Object.fromEntries(names.map((name) => [name, { path: `secret/${name}`, refresh: '1s' }])),
       files: [],
     });
-    const begun = Date.now();
     const waiting = new Set(names);
-    await waitFor(
-      'a value of each',
-      async () => {
-        for (const name of waiting) {
-          const { status } = await agent.ask(`/secrets/${name}`).catch(() => ({ status: 0 }));
-          if (status === 200) waiting.delete(name);
-        }
-        return waiting.size === 0;
-      },
-      60_000,
-    );
-    t.ok(Date.now() - begun < 30_000, `after ${Date.now() - begun} ms`);
+    await waitFor('a value of each', async () => {
+      for (const name of waiting) {
+        const { status } = await agent.ask(`/secrets/${name}`).catch(() => ({ status: 0 }));
+        if (status === 200) waiting.delete(name);
+      }
+      return waiting.size === 0;
+    });
     await waitFor('a turn for the change', async () => {
       const { status } = await vault.request('PUT', 'secret/data/s7', { data: { v: 'changed' } });
       return status === 200;
     });
-    await waitFor(
-      'a change of one',
-      async () => (await agent.ask('/secrets/s7')).text.includes('changed'),
-      60_000,
-    );
+    await waitFor('a change of one', async () => (await agent.ask('/secrets/s7')).text.includes('changed'));
     const lines = agent.log().split('\n');
     const told = lines.filter(
       (line) => line.includes('limits the rate of requests here') && line.includes('warn'),

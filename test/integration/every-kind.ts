@@ -61,7 +61,7 @@ async function setUp(t: Test) {
       ],
     },
   });
-  await waitFor('all files', () => names.every((name) => existsSync(join(folder, `${name}.conf`))), 60_000);
+  await waitFor('all files', () => names.every((name) => existsSync(join(folder, `${name}.conf`))));
   await agent.untilReady();
   return { folder, vault, agent, values, fixtures };
 }
@@ -115,14 +115,14 @@ t.test('every dialect and every template serves a secret of every kind', async (
   for (const { name, fixture } of fixtures) {
     if (fixture.service === undefined) continue;
     await fixture.service.down();
-    await waitFor(`${name} is seen to be away`, async () => (await states())[name] !== 'ready', 20_000);
+    await waitFor(`${name} is seen to be away`, async () => (await states())[name] !== 'ready');
     t.equal((await agent.ask(`/secrets/s-${name}/value`)).text, values.get(`s-${name}`), `${name}: kept`);
     const others = Object.entries(await states()).filter(
       ([other, state]) => other !== name && state !== 'ready',
     );
     t.strictSame(others, [], `${name} is away alone`);
     await fixture.service.up();
-    await waitFor(`${name} is back`, async () => (await states())[name] === 'ready', 30_000);
+    await waitFor(`${name} is back`, async () => (await states())[name] === 'ready');
   }
   await vault.writeSecret('secret/app', { value: 'canary-5f1d again' });
   await agent.ask('/refresh', { method: 'POST' });

@@ -96,7 +96,7 @@ t.test('a rollback that fails is not gone on with after later files took their p
   if (!mount(t, disk, '-t', 'tmpfs', 'tmpfs')) return;
   const once = `test -e ${f.path('mark')} || mount -o remount,ro ${disk}; touch ${f.path('mark')}`;
   const told = `! grep -q two ${disk}/a || { ${once}; exit 1; }`;
-  const notify = [{ kind: 'command' as const, command: ['sh', '-c', told], timeoutMs: 5000 }];
+  const notify = [{ kind: 'command' as const, command: ['sh', '-c', told], timeoutMs: 60_000 }];
   const pipeline = f.createPipeline([
     f.file('disk/a', text, { set: 'both', onFailure: 'rollback', notify }),
     f.file('disk/b', text, { set: 'both' }),
@@ -186,7 +186,7 @@ t.test('a bind-mounted file in a folder that is closed is staged elsewhere', asy
   if (!mount(t, path, '--bind', f.path('outside'))) return;
   remount(disk, 'ro');
   mkdirSync(f.path('state'));
-  const check = { command: ['grep', '-q', 'password', '{staged}'], timeoutMs: 5000 };
+  const check = { command: ['grep', '-q', 'password', '{staged}'], timeoutMs: 60_000 };
   const pipeline = f.createPipeline([f.file('disk/app.conf', text, { inPlace: true, check })]);
   await startWith(f, pipeline, 'one');
   await current(pipeline);
@@ -205,7 +205,7 @@ t.test('removes on exit what says so, and FIFOs, and nothing else', async (t) =>
   f.publish('db', { password: 'two' });
   await pipeline.idle();
   t.strictSame(readdirSync(f.folder).sort(), ['fifo', 'kept', 'removed', 'removed.bak', 'state']);
-  await pipeline.close({ signal: AbortSignal.timeout(5000) });
+  await pipeline.close({ signal: AbortSignal.timeout(60_000) });
   t.strictSame(readdirSync(f.folder).sort(), ['kept', 'state']);
 });
 
@@ -215,7 +215,7 @@ t.test(
     const f = createRenderFixture(t, ['db']);
     const mark = f.path('mark');
     const file = f.file('app.conf', text, {
-      notify: [{ kind: 'command', command: ['sh', '-c', `echo told >> ${mark}`], timeoutMs: 5000 }],
+      notify: [{ kind: 'command', command: ['sh', '-c', `echo told >> ${mark}`], timeoutMs: 60_000 }],
     });
     writeFileSync(file.destination, 'password=one\n', { mode: 0o600 });
     mkdirSync(f.path('state'));

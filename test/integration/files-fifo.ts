@@ -67,8 +67,8 @@ t.test('is checked on a staged file, and notified like any other', async (t) => 
   const pipeline = f.createPipeline([
     f.file('fifo', text, {
       fifo: true,
-      check: { command: ['sh', '-c', '! grep -q bad {staged}'], timeoutMs: 5000 },
-      notify: [{ kind: 'command', command: ['true'], timeoutMs: 5000 }],
+      check: { command: ['sh', '-c', '! grep -q bad {staged}'], timeoutMs: 60_000 },
+      notify: [{ kind: 'command', command: ['true'], timeoutMs: 60_000 }],
     }),
   ]);
   pipeline.start();

@@ -6,7 +6,7 @@ import { testFolder } from '../support/test-folder.ts';
 
 const kills = 100;
 
-t.setTimeout(280_000);
+t.setTimeout(600_000);
 t.test('a set is wholly old or wholly new after every kill, and nothing staged remains', async (t) => {
   const seed = Date.now();
   t.comment(`seed ${seed}`);

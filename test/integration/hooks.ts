@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import { runProgram, startAgent } from '../support/cli.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { testFolder } from '../support/test-folder.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { onceWithin, waitFor } from '../support/wait-for.ts';
 
 const body = '{"type":"config.secrets.update"}';
 
@@ -69,23 +69,20 @@ async function setUp(t: Test) {
 
 t.test('a message, and within a second the file has what changed', async (t) => {
   const { vault, port, file, folder } = await setUp(t);
-  const times: number[] = [];
-  for (const word of ['two', 'three', 'four']) {
+  await onceWithin(1000, async (round) => {
+    const word = `word ${round}`;
     await vault.writeSecret('secret/app', { word });
-    await vault.writeSecret('secret/other', { word });
-    const begin = performance.now();
     t.equal(await send(port, 'app', 'from-a-file'), 202);
-    await waitFor(`the file has ${word}`, () => file('app') === word, 5000);
-    times.push(performance.now() - begin);
-  }
-  t.ok(Math.min(...times) < 1000, `${times.map(Math.round)} ms`);
+    await waitFor(`the file has ${word}`, () => file('app') === word);
+  });
+  await vault.writeSecret('secret/other', { word: 'four' });
   t.equal(file('other'), 'one', 'what the hook does not name is not asked for');
   const before = vault.countRequests(/secret\/data\/app/);
   const answers = await Promise.all(Array.from({ length: 20 }, () => send(port, 'app', 'from-a-file')));
   t.ok(answers.every((status) => status === 202));
   t.ok(vault.countRequests(/secret\/data\/app/) - before < 5, 'the same message twenty times');
   t.equal(await send(port, 'vaulted', 'from-the-vault'), 202, 'its key may be a secret itself');
-  await waitFor('all that changed', () => file('other') === 'four', 5000);
+  await waitFor('all that changed', () => file('other') === 'four');
   t.equal(await send(port, 'vaulted', 'from-a-file'), 403, 'and each has its own');
   const explain = async (name: string) =>
     (await runProgram(t, ['explain', name, '--socket', join(folder, 'latchkey.sock')])).stdout;

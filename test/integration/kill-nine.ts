@@ -14,7 +14,7 @@ const kills = Number(process.env['LATCHKEY_TEST_KILLS'] ?? 100);
 
 const read = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');
 
-t.test(`${kills} kills leave every destination whole`, { timeout: 300_000 }, async (t) => {
+t.test(`${kills} kills leave every destination whole`, async (t) => {
   const folder = testFolder(t);
   const vault = await startDevVault(t);
   const value = (count: number) => String(count).padStart(8, '0').repeat(2000);

@@ -110,7 +110,7 @@ async function simulate(t: import('tap').Test, refresh: string | undefined, days
   const status = source.status();
   const now = clock.wall();
   const said = Math.max(...entries.map((entry) => now - (entry.confirmedAt ?? 0))) / 1000;
-  const closing = engine.close({ signal: AbortSignal.timeout(5000) });
+  const closing = engine.close({ signal: AbortSignal.timeout(60_000) });
   await clock.advance(10_000);
   await closing;
   await source.close({ revokeToken: false, signal: AbortSignal.timeout(1000) });

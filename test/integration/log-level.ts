@@ -83,7 +83,7 @@ t.test('the level of the log is another at once, and the one of the config again
   const { level, until } = JSON.parse(short.stdout) as AgentStatus['log'];
   t.equal(level, 'info');
   t.ok(Date.parse(until ?? '') > Date.now() - 60_000, until ?? 'none');
-  await waitFor('the level of the config', async () => (await status()).log.level === 'warn', 10_000);
+  await waitFor('the level of the config', async () => (await status()).log.level === 'warn');
   t.equal((await status()).log.until, null);
   const last = lines().at(-1);
   t.match(last, { event: 'log.level-changed', now: 'warn', before: 'info' }, 'the end of it is told');

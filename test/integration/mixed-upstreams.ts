@@ -72,9 +72,7 @@ t.test(
       detail: { name: 'prod/stripe' },
     };
     await moto.call('sqs', 'SendMessage', { QueueUrl: queue, MessageBody: JSON.stringify(event) });
-    const from = Date.now();
     await waitFor('AWS rotates by its event', () => all().includes(' canary-aws-2 '));
-    t.ok(Date.now() - from < 1000, `${Date.now() - from} ms from the event to the file`);
 
     await moto.down();
     const stripe = () => agent.ask('/secrets/stripe/key');

@@ -151,7 +151,7 @@ async function troubledAgent(t: Test): Promise<TestAgent> {
     /latchkey_upstream_logins_total\{upstream="other",outcome="(?!ok)/,
     /latchkey_secret_rotations_total\{name="app"\} 1/,
   ])
-    await waitFor(String(what), async () => what.test(await metrics()), 20_000);
+    await waitFor(String(what), async () => what.test(await metrics()));
   return agent;
 }
 
@@ -402,7 +402,7 @@ t.test('what left the config is in no metric, and what stays goes on', async (t)
     /latchkey_secret_state\{name="left-secret",state="fresh"\} 1/,
     /latchkey_upstream_requests_total\{upstream="kept-upstream",outcome="/,
   ])
-    await waitFor(String(what), async () => what.test(await metrics()), 20_000);
+    await waitFor(String(what), async () => what.test(await metrics()));
   const config = JSON.parse(readFileSync(agent.configPath, 'utf8'));
   writeFileSync(agent.configPath, JSON.stringify({ ...config, ...configOf(['kept'], '') }));
   t.equal((await agent.ask('/reload', { method: 'POST' })).status, 200);
@@ -436,7 +436,7 @@ t.test(
     await waitFor('the listeners', () => ask(left, '/metrics').catch(() => undefined));
     await waitFor('the listeners', () => ask(main.unix, '/metrics').catch(() => undefined));
     rmSync(left);
-    await waitFor('the socket again', () => ask(left, '/metrics').catch(() => undefined), 20_000);
+    await waitFor('the socket again', () => ask(left, '/metrics').catch(() => undefined));
     for (const name of ['left-hook', 'kept-hook', 'no-such-hook']) await ask(left, `/hooks/${name}`, 'POST');
     const before = (await ask(main.unix, '/metrics')).text;
     for (const what of [

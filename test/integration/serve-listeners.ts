@@ -498,7 +498,7 @@ async function secureStatus(serving: Serving, ca: Buffer, host: string, token: s
 
 function run(command: string, args: readonly string[]): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: 20_000 });
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: 120_000 });
   let [output, errors] = ['', ''];
   child.stdout.on('data', (chunk) => {
     output += String(chunk);

@@ -237,47 +237,43 @@ t.test(
   },
 );
 
-t.test(
-  'asked for in vain, then with success: one that leases, and its old lease',
-  { timeout: 120_000 },
-  async (t) => {
-    const postgres = await startPostgres(t);
-    if (postgres === undefined) return;
-    const folder = testFolder(t);
-    const vault = await startDevVault(t);
-    await mountDatabase(vault, postgres, { defaultTtl: '1h', maxTtl: '24h' });
-    const agent = startAgent(t, {
-      folder,
-      vault,
-      config: {
-        secrets: { db: { path: 'database/creds/app', overlap: '1s' } },
-        files: ['username', 'password'].map((field) => ({
-          contents: `{{ field "db" "${field}" }}`,
-          destination: join(folder, field),
-          set: 'login',
-        })),
-      },
-    });
-    await agent.untilReady();
-    vault.addFault({ kind: 'status', status: 500, path: 'database/creds/app' });
-    t.match(await runProgram(t, ['rotate', 'db', '--socket', agent.socket]), { code: 5 });
-    const failed = await newest(agent, 'db');
-    t.match(failed, { by: 'asked', to_version: null, state: 'failing' });
-    t.match(stepsOf(failed, null), ['noticed', /^fetched: upstream_unavailable/]);
-    vault.clearFaults();
-    t.match(await runProgram(t, ['rotate', 'db', '--socket', agent.socket]), {
-      code: 0,
-      stderr: /; `latchkey timeline db` tells each step/,
-    });
-    await waitFor('the old lease to be revoked', async () =>
-      stepsOf(await newest(agent, 'db'), null).includes('revoked'),
-    );
-    const story = await newest(agent, 'db');
-    t.match(story, { by: 'asked', from_version: 1, to_version: 2, state: 'done' });
-    const letGo = story?.steps.find(({ step }) => step === 'let_go');
-    const revoked = story?.steps.find(({ step }) => step === 'revoked');
-    t.equal(letGo?.subject, `file:${join(folder, 'password')}`, 'the last of the set');
-    t.ok((revoked?.took_ms ?? 0) >= 1000, 'after its overlap');
-    t.match(await askSocket(agent.socket, '/who-has/db'), { status: 200 });
-  },
-);
+t.test('asked for in vain, then with success: one that leases, and its old lease', async (t) => {
+  const postgres = await startPostgres(t);
+  if (postgres === undefined) return;
+  const folder = testFolder(t);
+  const vault = await startDevVault(t);
+  await mountDatabase(vault, postgres, { defaultTtl: '1h', maxTtl: '24h' });
+  const agent = startAgent(t, {
+    folder,
+    vault,
+    config: {
+      secrets: { db: { path: 'database/creds/app', overlap: '1s' } },
+      files: ['username', 'password'].map((field) => ({
+        contents: `{{ field "db" "${field}" }}`,
+        destination: join(folder, field),
+        set: 'login',
+      })),
+    },
+  });
+  await agent.untilReady();
+  vault.addFault({ kind: 'status', status: 500, path: 'database/creds/app' });
+  t.match(await runProgram(t, ['rotate', 'db', '--socket', agent.socket]), { code: 5 });
+  const failed = await newest(agent, 'db');
+  t.match(failed, { by: 'asked', to_version: null, state: 'failing' });
+  t.match(stepsOf(failed, null), ['noticed', /^fetched: upstream_unavailable/]);
+  vault.clearFaults();
+  t.match(await runProgram(t, ['rotate', 'db', '--socket', agent.socket]), {
+    code: 0,
+    stderr: /; `latchkey timeline db` tells each step/,
+  });
+  await waitFor('the old lease to be revoked', async () =>
+    stepsOf(await newest(agent, 'db'), null).includes('revoked'),
+  );
+  const story = await newest(agent, 'db');
+  t.match(story, { by: 'asked', from_version: 1, to_version: 2, state: 'done' });
+  const letGo = story?.steps.find(({ step }) => step === 'let_go');
+  const revoked = story?.steps.find(({ step }) => step === 'revoked');
+  t.equal(letGo?.subject, `file:${join(folder, 'password')}`, 'the last of the set');
+  t.ok((revoked?.took_ms ?? 0) >= 1000, 'after its overlap');
+  t.match(await askSocket(agent.socket, '/who-has/db'), { status: 200 });
+});

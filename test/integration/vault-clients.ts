@@ -89,7 +89,7 @@ t.test('node-vault logs in through the agent: the same credential, the same toke
   t.not(await logIn(), first);
 });
 
-t.test('the bao or vault command works through the agent', { timeout: 90_000 }, async (t) => {
+t.test('the bao or vault command works through the agent', async (t) => {
   const command = findRealVault();
   if (command === undefined) {
     t.pass('the command', { skip: noRealVault });
@@ -104,7 +104,7 @@ t.test('the bao or vault command works through the agent', { timeout: 90_000 }, 
   ] as const) {
     const env = { ...how, HOME: folder, PATH: process.env['PATH'] ?? '', BAO_TOKEN: own, VAULT_TOKEN: own };
     const cli = async (...args: string[]) =>
-      (await run(command, args, { env, timeout: 20_000 })).stdout.trim();
+      (await run(command, args, { env, timeout: 120_000 })).stdout.trim();
     await cli('kv', 'put', '-mount=secret', 'app', 'key=one');
     t.equal(await cli('kv', 'get', '-mount=secret', '-field=key', 'app'), 'one');
     await cli('kv', 'put', '-mount=secret', 'app', 'key=two');
@@ -119,7 +119,7 @@ t.test('the bao or vault command works through the agent', { timeout: 90_000 }, 
   }
 });
 
-t.test('`kv get` works with a rule for the secret alone', { timeout: 90_000 }, async (t) => {
+t.test('`kv get` works with a rule for the secret alone', async (t) => {
   const command = findRealVault();
   if (command === undefined) {
     t.pass('the command', { skip: noRealVault });
@@ -144,7 +144,8 @@ t.test('`kv get` works with a rule for the secret alone', { timeout: 90_000 }, a
     HOME: testFolder(t),
     PATH: process.env['PATH'] ?? '',
   };
-  const cli = async (...args: string[]) => (await run(command, args, { env, timeout: 20_000 })).stdout.trim();
+  const cli = async (...args: string[]) =>
+    (await run(command, args, { env, timeout: 120_000 })).stdout.trim();
   t.equal(await cli('kv', 'get', '-mount=secret', '-field=key', 'app'), 'one');
   t.equal(await cli('kv', 'get', '-field=key', 'secret/app'), 'one', 'the version of the mount is found out');
   t.match(await cli('token', 'lookup'), /policies/);
@@ -173,14 +174,11 @@ async function startReal(t: Test, command: string) {
     child.kill('SIGKILL');
     await exited;
   });
-  await waitFor(
-    'the real server',
-    () =>
-      fetch(`${address}/v1/secret/config`, { headers: { 'x-vault-token': rootToken } }).then(
-        ({ status }) => status === 200,
-        () => false,
-      ),
-    30_000,
+  await waitFor('the real server', () =>
+    fetch(`${address}/v1/secret/config`, { headers: { 'x-vault-token': rootToken } }).then(
+      ({ status }) => status === 200,
+      () => false,
+    ),
   );
   return { address, rootToken };
 }

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { runLeaseSoak } from '../soak/lease-soak.ts';
 
-t.setTimeout(100_000);
+t.setTimeout(600_000);
 
 for (const seed of [1, 2]) {
   t.test(

@@ -83,7 +83,7 @@ t.test('the credential_process of a profile of AWS', async (t) => {
   );
   writeFileSync(join(folder, 'config'), `[default]\ncredential_process = sh ${script}\n`);
   const env = { ...agentsOwn, HOME: folder, AWS_CONFIG_FILE: join(folder, 'config') };
-  const keys = await keysOfProfile({ env, signal: AbortSignal.timeout(10_000) }, noOthers);
+  const keys = await keysOfProfile({ env, signal: AbortSignal.timeout(60_000) }, noOthers);
   t.equal(keys?.accessKeyId, 'AKIA');
   const text = readFileSync(seen, 'utf8');
   t.match(text, /^OKTA_PROFILE=of-theirs$/m, 'what it may need is there, as from other tools');

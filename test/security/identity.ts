@@ -22,7 +22,7 @@ async function withServing(t: Test) {
 
 const inNamespace = (flags: string[]) => {
   const run = (args: string[]) =>
-    spawnSync('unshare', [...flags, ...args], { encoding: 'utf8', timeout: 20_000 });
+    spawnSync('unshare', [...flags, ...args], { encoding: 'utf8', timeout: 120_000 });
   const skip =
     needsRoot || (run(['true']).status === 0 ? false : `unshare ${flags.join(' ')} is not possible here`);
   return { skip, run };

@@ -81,7 +81,7 @@ async function hasTheirShare(t: Test, serving: Serving, flooding: ChildProcess):
   await waitFor('all to be given back', async () => (await asked(serving, greedy)).startsWith('200 k'));
 }
 
-const slow = { skip: needsRoot, timeout: 90_000 };
+const slow = { skip: needsRoot };
 
 t.test('requests that wait', slow, async (t) => {
   const serving = await withServing(t);

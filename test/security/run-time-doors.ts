@@ -214,7 +214,7 @@ t.test('a command with a secret does not start under a debugger or with dumps of
     spawnSync(process.execPath, [...options, program, ...words], {
       env: { PATH, ...env },
       encoding: 'utf8',
-      timeout: 20_000,
+      timeout: 120_000,
     });
   for (const option of [
     '--inspect=0',

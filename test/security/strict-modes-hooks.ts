@@ -48,7 +48,7 @@ function newIssuer() {
   return { keys, bearer };
 }
 
-t.test('keys that a stranger can write', { skip: needsRoot, timeout: 60_000 }, async (t) => {
+t.test('keys that a stranger can write', { skip: needsRoot }, async (t) => {
   const folder = testFolder(t);
   chmodSync(folder, 0o755);
   const vault = await startDevVault(t);

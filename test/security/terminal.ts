@@ -48,7 +48,7 @@ async function onTerminal(t: Test, settings: object, script: string, typed: stri
   const child = spawn('python3', ['-c', driver, JSON.stringify(words), typed], {
     env: { PATH: process.env['PATH'] ?? '', VAULT_TOKEN: 'x', TERM: 'xterm' },
     stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: 30_000,
+    timeout: 120_000,
   });
   let output = '';
   for await (const part of child.stdout.setEncoding('utf8')) output += part;

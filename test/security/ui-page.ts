@@ -140,20 +140,16 @@ const spy = `
     try { console.log(readFileSync('/proc/' + pid + '/cmdline', 'utf8')); } catch { /* gone, or not for us */ }
   }`;
 
-t.test(
-  'the words of the demo give nobody its vault',
-  { skip: needsOtherUsers, timeout: 90_000 },
-  async (t) => {
-    const demo = startProgram(t, ['demo', '--no-open']);
-    await waitFor('the link', () => demo.stdout().includes('once='), 60_000);
-    const words = (await runAs(attacker, spy)).split('\n');
-    const ofVault = words.filter((line) => line.includes('vault-seed.yaml'));
-    t.ok(ofVault.length > 0, 'its vault is seen to run');
-    for (const line of ofVault) t.notMatch(line, /root-token|demo-[0-9a-f]{16}/);
-    demo.child.kill('SIGTERM');
-    await demo.exited;
-  },
-);
+t.test('the words of the demo give nobody its vault', { skip: needsOtherUsers }, async (t) => {
+  const demo = startProgram(t, ['demo', '--no-open']);
+  await waitFor('the link', () => demo.stdout().includes('once='));
+  const words = (await runAs(attacker, spy)).split('\n');
+  const ofVault = words.filter((line) => line.includes('vault-seed.yaml'));
+  t.ok(ofVault.length > 0, 'its vault is seen to run');
+  for (const line of ofVault) t.notMatch(line, /root-token|demo-[0-9a-f]{16}/);
+  demo.child.kill('SIGTERM');
+  await demo.exited;
+});
 
 t.test('another user of the host is refused', { skip: needsOtherUsers }, async (t) => {
   const { port, link, ui } = await startUi(t);
@@ -225,7 +221,7 @@ t.test('the browser is led by a file of the user, not by words that all can read
 
 t.test(
   'another tab gets nothing, and other ports are not sent the cookie',
-  { skip: needsBrowser, timeout: 60_000 },
+  { skip: needsBrowser },
   async (t) => {
     const { link, port } = await startUi(t);
     const browser = await startBrowser(t);

@@ -89,7 +89,7 @@ t.test(
     });
     t.teardown(() => agent.kill('SIGKILL'));
     const isReady = async () => (await askSocket(socket, '/readyz').catch(() => undefined))?.status === 200;
-    await waitFor('the agent is ready', isReady, 30_000);
+    await waitFor('the agent is ready', isReady);
     const bounding = /CapBnd:\s+(\w+)/.exec(readFileSync(`/proc/${agent.pid}/status`, 'utf8'))?.[1];
     t.equal(BigInt(`0x${bounding}`) & (1n << 19n), 0n, 'it has no CAP_SYS_PTRACE');
 

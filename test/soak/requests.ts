@@ -147,7 +147,7 @@ async function main(): Promise<void> {
   const failures: string[] = [];
   try {
     const isReady = async () => (await ask('/readyz', { socketPath }).catch(() => undefined))?.status === 200;
-    await waitFor('the agent', isReady, 30_000);
+    await waitFor('the agent', isReady);
     const measure = () => measureAgent(agent.pid ?? 0, folder);
     let before = measure();
     const lanes = Number(values.lanes);
@@ -188,7 +188,7 @@ async function main(): Promise<void> {
   } finally {
     if (hasEnded) failures.push('the agent has ended');
     agent.kill('SIGTERM');
-    await waitFor('the agent to end', () => hasEnded, 60_000);
+    await waitFor('the agent to end', () => hasEnded);
     await vault.close();
     rmSync(folder, { recursive: true, force: true });
   }

@@ -1,9 +1,10 @@
 // The built command as users run it: started with a config in a folder of the test's own, ended with the test.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join, resolve } from 'node:path';
 import type { Test } from 'tap';
+import { tellWhenFailed } from './told-when-failed.ts';
 import { waitFor } from './wait-for.ts';
 
 export const program = resolve(import.meta.dirname, '../../dist/main.js');
@@ -55,6 +56,11 @@ export function startProgram(t: Test, args: readonly string[], options: StartOpt
   });
   const exited = new Promise<Finished>((resolveExit) => {
     child.on('close', (code, signal) => resolveExit({ code, signal, stdout, stderr }));
+  });
+  // Called last first: it has ended when it is told.
+  tellWhenFailed(t, `latchkey ${args.join(' ')}`, () => {
+    const { exitCode, signalCode } = child;
+    return `${stdout.slice(-20_000)}${stderr.slice(-20_000)}ended with ${exitCode ?? signalCode}`;
   });
   t.teardown(async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
@@ -149,6 +155,7 @@ export function startAgent(t: Test, setup: AgentSetup): TestAgent {
     ...(setup.main === undefined ? {} : { main: setup.main }),
     ...(setup.node === undefined ? {} : { node: setup.node }),
   });
+  tellWhenFailed(t, logPath, () => (existsSync(logPath) ? readFileSync(logPath, 'utf8') : 'no log'));
   const ask: TestAgent['ask'] = (path, options) => askSocket(socket, path, options);
   return {
     ...running,
@@ -161,7 +168,6 @@ export function startAgent(t: Test, setup: AgentSetup): TestAgent {
       await waitFor(
         'the agent is ready',
         async () => (await ask('/readyz').catch(() => undefined))?.status === 200,
-        30_000,
       );
     },
     log: () => readFileSync(logPath, 'utf8'),

@@ -43,10 +43,10 @@ const rootToken = 'contract-root';
  * same dialect must be equal too, step by step: status, errors and the shape of the body.
  */
 export function contract(name: string, body: (t: Test, server: ContractServer) => Promise<void>): void {
-  t.test(name, { timeout: 90_000 }, async (t) => {
+  t.test(name, async (t) => {
     const transcripts = new Map<string, Step[]>();
     const run = (label: string, start: (t: Test) => Promise<Omit<ContractServer, 'ask'>>): Promise<unknown> =>
-      t.test(label, { timeout: 60_000 }, async (t) => {
+      t.test(label, async (t) => {
         const steps: Step[] = [];
         transcripts.set(label, steps);
         const server = await start(t);

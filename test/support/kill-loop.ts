@@ -41,7 +41,7 @@ export async function killRepeatedly(
     const { pipeline } = createSetPipeline(folder, () => true);
     pipeline.start();
     await pipeline.idle();
-    await pipeline.close({ signal: AbortSignal.timeout(5000) });
+    await pipeline.close({ signal: AbortSignal.timeout(60_000) });
     const found = generations(folder);
     if (found.size !== 1) faults.push(`kill ${kill}: generations ${[...found].join(' and ')}`);
     const left = litter(folder);

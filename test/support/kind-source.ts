@@ -37,8 +37,8 @@ export async function startKindSource(
   const changed: string[] = [];
   source.listen({ changedUpstream: (path) => changed.push(path) });
   source.start();
-  t.teardown(() => source.close({ revokeToken: false, signal: AbortSignal.timeout(5000) }));
-  const request = () => ({ priority: 'interactive' as const, signal: AbortSignal.timeout(20_000) });
+  t.teardown(() => source.close({ revokeToken: false, signal: AbortSignal.timeout(60_000) }));
+  const request = () => ({ priority: 'interactive' as const, signal: AbortSignal.timeout(60_000) });
   const reference = (path: string, parameters = {}) => createReference({ upstream: 'up', path, parameters });
   const read: TestSource['read'] = (path, parameters) => source.read(reference(path, parameters), request());
   return {

@@ -88,7 +88,7 @@ async function runRow(t: Test, row: Row): Promise<void> {
   }
   await row.mends(night);
   await vault.writeSecret('secret/app', { word: 'third' });
-  await waitFor('it recovers', () => isWell(night, 'third') && read(night.at('other')) === 'third', 60_000);
+  await waitFor('it recovers', () => isWell(night, 'third') && read(night.at('other')) === 'third');
   await agent.untilReady();
   await waitFor('nothing is said any more', async () => {
     const { code, stdout } = await runProgram(t, ['status', '--socket', agent.socket]);

@@ -12,7 +12,7 @@ export function runAs(uid: number, script: string, args: readonly string[] = [])
     uid,
     gid: uid,
     cwd: '/',
-    timeout: 20_000,
+    timeout: 120_000,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -48,7 +48,7 @@ export const [attacker, stranger] = [61_001, 61_002] as const;
 /** Runs a shell script as another user, by setpriv(1): no groups, no rights of root. Resolves to what it printed. */
 export function shellAs(uid: number, script: string): Promise<string> {
   const who = [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--inh-caps=-all'];
-  return promisify(execFile)('setpriv', [...who, 'sh', '-euc', script], { cwd: '/', timeout: 20_000 }).then(
+  return promisify(execFile)('setpriv', [...who, 'sh', '-euc', script], { cwd: '/', timeout: 120_000 }).then(
     ({ stdout }) => stdout,
   );
 }

@@ -108,7 +108,7 @@ export function createRenderFixture(t: Test, secretNames: readonly string[]): Re
         },
         ...over,
       });
-      t.teardown(() => pipeline.close({ signal: AbortSignal.timeout(5000) }));
+      t.teardown(() => pipeline.close({ signal: AbortSignal.timeout(60_000) }));
       return pipeline;
     },
     file(name, text, over = {}) {

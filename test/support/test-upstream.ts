@@ -48,7 +48,8 @@ export function upstreamConfig(
     priceOfTenThousand: undefined,
     sinks: [],
     events: false,
-    timeoutMs: 2000,
+    // Long for a fast clock too, where the machine is busy.
+    timeoutMs: 6_000_000,
     maxBodyBytes: 1 << 20,
     ...over,
   };
@@ -71,5 +72,5 @@ export function createTestUpstream(options: TestUpstreamOptions) {
   return { upstream, logs };
 }
 
-export const interactive = () => ({ signal: AbortSignal.timeout(10_000), priority: 'interactive' as const });
-export const shutdown = { revokeToken: false, signal: AbortSignal.timeout(60_000) };
+export const interactive = () => ({ signal: AbortSignal.timeout(60_000), priority: 'interactive' as const });
+export const shutdown = { revokeToken: false, signal: AbortSignal.timeout(600_000) };

@@ -2,13 +2,14 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
-import { createSystemClock } from '../../../src/base/time/clock.ts';
 import type { SettleConfig } from '../../../src/config/resolved.ts';
 import { settle } from '../../../src/files/transaction/settle.ts';
 import { runCommand } from '../../support/command-runner.ts';
+import { createSkippingClock } from '../../support/skipping-clock.ts';
 import { testFolder } from '../../support/test-folder.ts';
 
-const tools = { runCommand, clock: createSystemClock() };
+// Pauses take no time, so that each answer may take its own.
+const tools = { runCommand, clock: createSkippingClock().clock };
 const probe = (config: SettleConfig) => ({ config, place: 'files[0].settle', placeholders: {}, masks: [] });
 const never = new AbortController().signal;
 
@@ -25,9 +26,9 @@ t.test('asks again until the program is well', async (t) => {
   await settle(probe({ kind: 'http', url, timeoutMs: 10_000 }), tools, never);
   t.equal(asked, 3);
   asked = -1000;
-  await t.rejects(settle(probe({ kind: 'http', url, timeoutMs: 50 }), tools, never), {
+  await t.rejects(settle(probe({ kind: 'http', url, timeoutMs: 10_000 }), tools, never), {
     code: 'settle_failed',
-    message: /files\[0\]\.settle: http.* was not well within 50ms: answered with 503/,
+    message: /files\[0\]\.settle: http.* was not well within 10s: answered with 503/,
   });
 });
 
@@ -40,7 +41,7 @@ t.test('a server that is away or silent is not well', async (t) => {
   });
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
-  await t.rejects(settle(probe({ kind: 'http', url, timeoutMs: 60 }), tools, never), {
+  await t.rejects(settle(probe({ kind: 'http', url, timeoutMs: 10_000 }), tools, never), {
     message: /ECONNREFUSED/,
   });
 });

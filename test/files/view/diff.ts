@@ -20,7 +20,7 @@ t.test(
     const old = `# database\nhost=db.old.example\nuser=app\npassword=older-secret-9\nencoded=b2xkZXI=\ntimeout=60\n`;
     writeFileSync(f.path('app.conf'), old);
     const pipeline = f.createPipeline([f.file('app.conf', template)]);
-    const pending = pipeline.diff(AbortSignal.timeout(5000));
+    const pending = pipeline.diff(AbortSignal.timeout(60_000));
     setImmediate(() => f.publish('db', { host: 'db.example', password }));
     const [diff] = await pending;
     t.equal(diff?.change, 'content');
@@ -58,7 +58,7 @@ t.test('tells of files that stay, are new, differ only in their mode, cannot be 
     f.file('missing', '{{ field "none" "x" }}'),
     f.file('bad', '{{ if }}'),
   ]);
-  const pending = pipeline.diff(AbortSignal.timeout(5000));
+  const pending = pipeline.diff(AbortSignal.timeout(60_000));
   setImmediate(() => f.refuse('none', 'denied', 'permission denied'));
   t.match(await pending, [
     { change: 'none', diff: '' },
@@ -77,7 +77,7 @@ t.test('a pipe that is there has nothing to compare', async (t) => {
   const f = createRenderFixture(t, ['db']);
   if (spawnSync(maker, [f.path('pipe')]).status !== 0) return void t.pass('no mkfifo', { skip: 'no mkfifo' });
   const pipeline = f.createPipeline([f.file('pipe', template, { fifo: true })]);
-  const pending = pipeline.diff(AbortSignal.timeout(5000));
+  const pending = pipeline.diff(AbortSignal.timeout(60_000));
   setImmediate(() => f.publish('db', { host: 'db.example', password }));
   t.match(await pending, [{ change: 'none', diff: '' }]);
 });

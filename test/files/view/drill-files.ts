@@ -11,18 +11,21 @@ t.test(
   async (t) => {
     const f = createRenderFixture(t, ['db', 'other']);
     const mark = f.path('mark');
-    const append = (what: string) => ({ command: ['sh', '-c', `echo ${what} >> ${mark}`], timeoutMs: 5000 });
+    const append = (what: string) => ({
+      command: ['sh', '-c', `echo ${what} >> ${mark}`],
+      timeoutMs: 60_000,
+    });
     const pipeline = f.createPipeline([
       f.file('reloads', text, {
-        check: { command: ['sh', '-c', `cat {staged} >> ${mark}`], timeoutMs: 5000 },
+        check: { command: ['sh', '-c', `cat {staged} >> ${mark}`], timeoutMs: 60_000 },
         notify: [{ kind: 'command', ...append('reloaded') }],
       }),
       f.file('restarts', text, {
-        notify: [{ kind: 'command', command: ['true', 'restart'], timeoutMs: 5000 }],
+        notify: [{ kind: 'command', command: ['true', 'restart'], timeoutMs: 60_000 }],
       }),
       f.file('reads', text),
       f.file('fails', text, {
-        check: { command: ['grep', '-q', 'password=one', '{staged}'], timeoutMs: 5000 },
+        check: { command: ['grep', '-q', 'password=one', '{staged}'], timeoutMs: 60_000 },
       }),
       f.file('unrelated', '{{ field "other" "x" }}'),
     ]);

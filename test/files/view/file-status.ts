@@ -39,7 +39,7 @@ t.test('explains a failure: what, how often, and when it is tried again', async 
   const pipeline = f.createPipeline(
     [
       f.file('app.conf', text, {
-        check: { command: ['sh', '-c', 'echo bad line 3; exit 1'], timeoutMs: 5000 },
+        check: { command: ['sh', '-c', 'echo bad line 3; exit 1'], timeoutMs: 60_000 },
       }),
     ],
     { retry: { check: slow } },

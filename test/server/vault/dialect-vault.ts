@@ -174,18 +174,16 @@ t.test("a client's renewal is answered from what is left, or brings the engine's
   await agent.ask('/v1/database/creds/app');
   const renew = () =>
     agent.ask('/v1/sys/leases/renew', { method: 'PUT', body: '{"lease_id":"database/creds/app/1"}' });
-  t.match(json((await renew()).text), {
-    lease_id: 'database/creds/app/1',
-    renewable: true,
-    lease_duration: 8,
-  });
+  const first = json((await renew()).text);
+  t.match(first, { lease_id: 'database/creds/app/1', renewable: true });
+  t.ok(first.lease_duration > 0 && first.lease_duration <= 8, `${first.lease_duration} of 9 s are left`);
   t.equal(vault.count('sys/leases/renew'), 0, 'from memory');
+  const left = [first.lease_duration];
   await waitFor('a renewal upstream', async () => {
-    const { text } = await renew();
-    if (json(text).lease_duration < 3) throw new Error('the lease runs out');
+    left.push(json((await renew()).text).lease_duration);
     return vault.count('sys/leases/renew') > 0;
   });
-  t.match(json((await renew()).text), { lease_duration: 8 });
+  await waitFor('what it brought', async () => json((await renew()).text).lease_duration > Math.min(...left));
   const other = await agent.ask('/v1/sys/leases/renew', { method: 'PUT', body: '{"lease_id":"not/ours"}' });
   t.equal(other.status, 200, 'a lease of somebody else goes on to the vault');
 });

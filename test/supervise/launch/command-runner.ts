@@ -2,17 +2,32 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { SecretValue } from '../../../src/base/secret-value.ts';
+import { type Clock, createSystemClock } from '../../../src/base/time/clock.ts';
 import { createCommandRunner } from '../../../src/supervise/launch/command-runner.ts';
 import { recordLogs } from '../../support/record-logs.ts';
-import { isAlive } from '../../support/test-environment.ts';
+import { isAlive, readWhenThere } from '../../support/test-environment.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const run = createCommandRunner();
 
+const timeoutMs = 60_000;
+
+/** The time of a command ends when the test says so, all else in its own. */
+function createEndlessTime(): { clock: Clock; endTime(): void } {
+  const system = createSystemClock();
+  let end = () => {};
+  const setTimer: Clock['setTimer'] = (delayMs, callback) => {
+    if (delayMs !== timeoutMs) return system.setTimer(delayMs, callback);
+    end = callback;
+    return { cancel() {} };
+  };
+  return { clock: { ...system, setTimer }, endTime: () => end() };
+}
+
 t.test('runs without a shell, with placeholders in every argument', async (t) => {
   const result = await run({
     command: ['sh', '-c', 'echo "$0|$1"', 'a {staged} {other} {{staged}}', '$HOME;{staged}'],
-    timeoutMs: 5000,
+    timeoutMs,
     placeholders: { staged: '/tmp/x {staged}' },
   });
   t.match(result, { code: 0, signal: null, timedOut: false });
@@ -22,7 +37,7 @@ t.test('runs without a shell, with placeholders in every argument', async (t) =>
 t.test('tells the exit code and the last line that is not empty, without colours', async (t) => {
   const result = await run({
     command: ['sh', '-c', 'echo first; printf "\\033[31mwrong\\033[0m thing\\n\\n" >&2; exit 3'],
-    timeoutMs: 5000,
+    timeoutMs,
   });
   t.match(result, { code: 3, lastLine: 'wrong thing' });
 });
@@ -31,7 +46,7 @@ t.test('masks secrets in the log and in the last line', async (t) => {
   const { logger, lines } = recordLogs();
   const result = await createCommandRunner({ logger })({
     command: ['sh', '-c', 'echo password hunter2; echo bad hunter2 >&2; exit 1'],
-    timeoutMs: 5000,
+    timeoutMs,
     masks: [SecretValue.fromText('hunter2')],
   });
   t.match(result.lastLine, /\[redacted\]$/);
@@ -44,45 +59,51 @@ t.test('gives the command a clean environment', async (t) => {
     env: { PATH: process.env['PATH'], VAULT_TOKEN: 'x', LANG: 'C' },
   })({
     command: ['sh', '-c', 'echo "$LANG,$VAULT_TOKEN"'],
-    timeoutMs: 5000,
+    timeoutMs,
   });
   t.equal(result.lastLine, 'C,');
 });
 
 t.test('rejects with a clear error when there is no such program', async (t) => {
-  await t.rejects(run({ command: ['no-such-program'], timeoutMs: 5000 }), {
+  await t.rejects(run({ command: ['no-such-program'], timeoutMs }), {
     code: 'process_failed',
     message: /there is no program no-such-program in /,
   });
-  await t.rejects(run({ command: ['/etc/passwd'], timeoutMs: 5000 }), {
+  await t.rejects(run({ command: ['/etc/passwd'], timeoutMs }), {
     message: '/etc/passwd is not executable',
   });
 });
 
 t.test('ends the whole process group when the time is over', async (t) => {
   const file = join(t.testdir({}), 'pid');
-  const result = await run({
+  const { clock, endTime } = createEndlessTime();
+  const running = createCommandRunner({ clock })({
     command: ['sh', '-c', `sh -c 'trap "" TERM; echo $$ > ${file}; while :; do sleep 0.05; done' & wait`],
-    timeoutMs: 500,
+    timeoutMs,
   });
-  t.match(result, { timedOut: true, code: null, signal: 'SIGTERM' });
-  const pid = Number(readFileSync(file, 'utf8'));
+  const pid = Number(await waitFor('the pid', () => readWhenThere(file)));
+  endTime();
+  t.match(await running, { timedOut: true, code: null, signal: 'SIGTERM' });
   await waitFor('the grandchild to be gone', () => !isAlive(pid));
 });
 
 t.test('kills what ignores TERM', async (t) => {
-  const result = await run({
-    command: ['sh', '-c', 'trap "" TERM; echo stubborn; while :; do sleep 0.05; done'],
-    timeoutMs: 300,
+  const file = join(t.testdir({}), 'pid');
+  const { clock, endTime } = createEndlessTime();
+  const running = createCommandRunner({ clock })({
+    command: ['sh', '-c', `trap "" TERM; echo stubborn; echo $$ > ${file}; while :; do sleep 0.05; done`],
+    timeoutMs,
   });
-  t.match(result, { timedOut: true, signal: 'SIGKILL', lastLine: 'stubborn' });
+  await waitFor('it to ignore TERM', () => readWhenThere(file));
+  endTime();
+  t.match(await running, { timedOut: true, signal: 'SIGKILL', lastLine: 'stubborn' });
 });
 
 t.test('is not held by a grandchild that keeps the pipe open, and leaves it running', async (t) => {
   const file = join(t.testdir({}), 'pid');
   const result = await run({
     command: ['sh', '-c', `sleep 600 & echo $! > ${file}; echo done`],
-    timeoutMs: 60_000,
+    timeoutMs,
   });
   t.match(result, { code: 0, timedOut: false, lastLine: 'done' });
   const pid = Number(readFileSync(file, 'utf8'));
@@ -92,7 +113,7 @@ t.test('is not held by a grandchild that keeps the pipe open, and leaves it runn
 
 t.test('ends the command when it is aborted', async (t) => {
   const controller = new AbortController();
-  const running = run({ command: ['sleep', '600'], timeoutMs: 60_000, signal: controller.signal });
+  const running = run({ command: ['sleep', '600'], timeoutMs, signal: controller.signal });
   controller.abort();
   await running.then(
     (result) => t.match(result, { timedOut: false, code: null }),

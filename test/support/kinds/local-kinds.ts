@@ -72,8 +72,9 @@ const fs = require('node:fs');
 const { operation, name } = JSON.parse(fs.readFileSync(0, 'utf8'));
 const path = process.argv[1] + '/' + name;
 if (fs.existsSync(path + '.denied')) process.exit(4);
-if (!fs.existsSync(path)) process.exit(3);
-process.stdout.write(JSON.stringify({ value: fs.readFileSync(path).toString('base64'), encoding: 'base64' }));
+let value;
+try { value = fs.readFileSync(path).toString('base64'); } catch (error) { process.exit(error.code === 'ENOENT' ? 3 : 1); }
+process.stdout.write(JSON.stringify({ value, encoding: 'base64' }));
 `;
 
 const execKind: KindCase = {

@@ -38,14 +38,11 @@ export async function startMoto(t: Test): Promise<Moto> {
     address,
     async up() {
       child = spawn(program, ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
-      await waitFor(
-        'moto answers',
-        () =>
-          fetch(`${address}/moto-api/`).then(
-            ({ ok }) => ok,
-            () => false,
-          ),
-        60_000,
+      await waitFor('moto answers', () =>
+        fetch(`${address}/moto-api/`).then(
+          ({ ok }) => ok,
+          () => false,
+        ),
       );
     },
     async down() {

@@ -7,7 +7,7 @@ import { startFakeService } from '../../support/fake-service.ts';
 import { startKindSource } from '../../support/kind-source.ts';
 import { motoEnv, needsMoto, startMoto } from '../../support/kinds/moto.ts';
 import { testFolder } from '../../support/test-folder.ts';
-import { waitFor } from '../../support/wait-for.ts';
+import { onceWithin, waitFor } from '../../support/wait-for.ts';
 
 const arn = 'arn:aws:iam::123456789012:role/app';
 
@@ -66,7 +66,7 @@ t.test('against moto', { skip: needsMoto }, async (t) => {
     for (const name of names)
       await moto.call('secretsmanager', 'CreateSecret', { Name: name, SecretString: name });
     const up = await startKindSource(t, { kind: 'aws', endpoint: proxy.address }, { env: motoEnv });
-    await up.source.ready(AbortSignal.timeout(5000));
+    await up.source.ready(AbortSignal.timeout(60_000));
     const all = await Promise.allSettled([...names, 'many/none'].map((name) => up.fields(name)));
     t.equal(proxy.requests.length, 3, '46 secrets in 3 requests');
     t.same(
@@ -164,15 +164,17 @@ t.test('against moto', { skip: needsMoto }, async (t) => {
       await up.read('pushed');
       await up.read('ssm:/v');
       await send('no json');
-      await send({
-        source: 'aws.secretsmanager',
-        'detail-type': 'Secret Label Updated',
-        resources: [made['ARN']],
-        detail: { labelUpdated: 'AWSCURRENT' },
+      await onceWithin(1000, async (round) => {
+        const told = () => up.changed.filter((path) => path === 'pushed').length;
+        t.equal(told(), round);
+        await send({
+          source: 'aws.secretsmanager',
+          'detail-type': 'Secret Label Updated',
+          resources: [made['ARN']],
+          detail: { labelUpdated: 'AWSCURRENT' },
+        });
+        await waitFor('it is told', () => told() > round);
       });
-      const from = Date.now();
-      await waitFor('it is told', () => up.changed.includes('pushed'));
-      t.ok(Date.now() - from < 1000, `${Date.now() - from} ms`);
       await send({
         source: 'aws.ssm',
         'detail-type': 'Parameter Store Change',
@@ -256,7 +258,7 @@ t.test('the chain of credentials: profiles, processes, roles of roles', async (t
     AWS_EC2_METADATA_DISABLED: 'true',
   };
   const find = async (more: Record<string, string>) =>
-    (await findAwsCredentials({ env: { ...env, ...more }, signal: AbortSignal.timeout(10_000) })).accessKeyId;
+    (await findAwsCredentials({ env: { ...env, ...more }, signal: AbortSignal.timeout(60_000) })).accessKeyId;
   t.equal(await find({}), 'AKIADEFAULT');
   t.equal(await find({ AWS_PROFILE: 'keys' }), 'AKIAKEYS');
   t.equal(await find({ AWS_PROFILE: 'role' }), 'AKIAKEYS+one+ext');

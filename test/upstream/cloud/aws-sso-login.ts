@@ -24,7 +24,7 @@ async function start(t: Test, login: object, answer: (body: string) => FakeAnswe
   );
   const env = { HOME: home, AWS_ENDPOINT_URL_SSO_OIDC: oidc.address };
   const token = () =>
-    ssoToken('corp', { env, region: 'eu-west-1', remedy, signal: AbortSignal.timeout(10_000) });
+    ssoToken('corp', { env, region: 'eu-west-1', remedy, signal: AbortSignal.timeout(60_000) });
   return { oidc, folder, path, write, token, cached: () => JSON.parse(readFileSync(path, 'utf8')) };
 }
 

@@ -10,7 +10,7 @@ import { gcpAccessToken } from '../../../src/upstream/cloud/gcp-access-token.ts'
 import { startFakeService } from '../../support/fake-service.ts';
 import { testFolder } from '../../support/test-folder.ts';
 
-const signal = () => AbortSignal.timeout(10_000);
+const signal = () => AbortSignal.timeout(60_000);
 
 t.test('a role of IAM Identity Center, by the login that is in its cache', async (t) => {
   const home = testFolder(t);

@@ -15,7 +15,7 @@ import { startKindSource } from '../../support/kind-source.ts';
 import { testFolder } from '../../support/test-folder.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
-const patience = () => AbortSignal.timeout(5000);
+const patience = () => AbortSignal.timeout(60_000);
 const fixtures = join(import.meta.dirname, '../../fixtures/sops');
 
 function replace(path: string, content: string | Buffer): void {

@@ -17,7 +17,7 @@ async function start(t: Test) {
   });
   t.teardown(() => upstream.close(shutdown));
   upstream.start();
-  await upstream.ready(AbortSignal.timeout(5000));
+  await upstream.ready(AbortSignal.timeout(60_000));
   const states = () =>
     logs.lines.filter(({ fields }) => 'state' in fields).map(({ fields }) => fields['state'] as string);
   return { vault, upstream, states };

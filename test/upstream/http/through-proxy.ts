@@ -23,7 +23,7 @@ for (const kind of [
       { ...fixture.config, proxy: proxy.address },
       fixture.env === undefined ? {} : { env: fixture.env },
     );
-    await source.ready(AbortSignal.timeout(10_000));
+    await source.ready(AbortSignal.timeout(60_000));
     const put = (name: string, value: string) =>
       fixture.putFields?.(name, { value }) ?? fixture.put(name, value);
     t.match(await fields(await put('app', 'through')), { value: 'through' });

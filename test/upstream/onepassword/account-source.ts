@@ -81,7 +81,7 @@ t.test('references that come together are one request, and each counts', async (
     { kind: 'onepassword', sdk_path: account.folder },
     { env: { OP_SERVICE_ACCOUNT_TOKEN: account.token } },
   );
-  await source.ready(AbortSignal.timeout(5000));
+  await source.ready(AbortSignal.timeout(60_000));
   await Promise.all(['a', 'b', 'c', 'a'].map((name) => read(`op://Apps/${name}/password`)));
   t.strictSame(counts, [3]);
   t.match(source.status().budget, { asked: { hour: 1 }, limits: [{ most: 1000, used: 3, from: 'service' }] });
@@ -96,7 +96,7 @@ t.test('failures of the library are told apart, without its words', async (t) =>
     { kind: 'onepassword', sdk_path: account.folder },
     { env: { OP_SERVICE_ACCOUNT_TOKEN: account.token } },
   );
-  await source.ready(AbortSignal.timeout(5000));
+  await source.ready(AbortSignal.timeout(60_000));
   const path = 'op://Apps/db/password';
   const code = async (of = path) =>
     await read(of).then(

@@ -21,7 +21,7 @@ async function startBoth(t: Test, flavor: 'vault' | 'openbao' = 'vault', over: {
   const paths: string[] = [];
   upstream.listen({ changedUpstream: (path) => paths.push(path) });
   upstream.start();
-  await upstream.ready(AbortSignal.timeout(5000));
+  await upstream.ready(AbortSignal.timeout(60_000));
   const isOpen = () => logs.lines.filter((line) => line.message.startsWith('changes of KV')).length;
   return { vault, upstream, logs, paths, isOpen };
 }

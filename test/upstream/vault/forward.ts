@@ -15,7 +15,7 @@ function request(over: Partial<ForwardedRequest>): ForwardedRequest {
     namespace: undefined,
     body: undefined,
     token: 'auto',
-    signal: AbortSignal.timeout(5000),
+    signal: AbortSignal.timeout(60_000),
     ...over,
   };
 }
@@ -28,7 +28,7 @@ async function startBoth(t: Test, addresses: string[] = []) {
   });
   t.teardown(() => upstream.close(shutdown));
   upstream.start();
-  await upstream.ready(AbortSignal.timeout(5000));
+  await upstream.ready(AbortSignal.timeout(60_000));
   vault.requests.length = 0;
   return { vault, upstream };
 }

@@ -20,7 +20,7 @@ import {
 import { waitFor } from '../../support/wait-for.ts';
 
 const reference = createReference({ upstream: 'vault', path: 'secret/app' });
-const patience = () => AbortSignal.timeout(10_000);
+const patience = () => AbortSignal.timeout(60_000);
 const authority = await createAuthority();
 const server = await authority.issue({ names: [{ type: 'dns', value: 'vault.example' }] });
 const client = await authority.issue({ usage: 'client' });

@@ -10,7 +10,7 @@ import { startStubVault } from '../../support/stub-vault.ts';
 import { authCommon, createTestUpstream, noTls, shutdown } from '../../support/test-upstream.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
-const patience = () => AbortSignal.timeout(5000);
+const patience = () => AbortSignal.timeout(60_000);
 const authority = await createAuthority();
 const good = await authority.issue();
 

@@ -17,7 +17,7 @@ import {
 import { waitFor } from '../../support/wait-for.ts';
 
 const reference = createReference({ upstream: 'vault', path: 'secret/app' });
-const patience = () => AbortSignal.timeout(5000);
+const patience = () => AbortSignal.timeout(60_000);
 
 async function start(t: Test) {
   const vault = await startStubVault();

@@ -20,7 +20,7 @@ t.test('logs in by approle and reads KV 2 by its short path', async (t) => {
   t.teardown(() => upstream.close(shutdown));
   t.equal(upstream.status().state, 'starting');
   upstream.start();
-  await upstream.ready(AbortSignal.timeout(5000));
+  await upstream.ready(AbortSignal.timeout(60_000));
   t.match(upstream.status(), { state: 'ready', login: { state: 'logged_in', policies: ['default', 'app'] } });
 
   const answer = await upstream.read(reference('secret/app'), interactive());
@@ -65,7 +65,7 @@ t.test('never has more requests under way than the budget allows, whoever asks',
   const { upstream } = createTestUpstream({ config: { addresses: [vault.address], budget } });
   t.teardown(() => upstream.close(shutdown));
   upstream.start();
-  const background = () => ({ signal: AbortSignal.timeout(10_000), priority: 'background' as const });
+  const background = () => ({ signal: AbortSignal.timeout(60_000), priority: 'background' as const });
   await Promise.all([
     ...Array.from({ length: 40 }, (_, index) => upstream.read(reference(`secret/${index}`), background())),
     ...Array.from({ length: 10 }, async () => {
@@ -77,7 +77,7 @@ t.test('never has more requests under way than the budget allows, whoever asks',
         namespace: undefined,
         body: undefined,
         token: 'auto',
-        signal: AbortSignal.timeout(10_000),
+        signal: AbortSignal.timeout(60_000),
       });
       answer.body.resume();
     }),
@@ -100,7 +100,7 @@ t.test('tells listeners of each state once, and of nothing after they have left'
   const states: string[] = [];
   const leave = upstream.listen({ status: ({ state }) => states.at(-1) !== state && states.push(state) });
   upstream.start();
-  await upstream.ready(AbortSignal.timeout(5000));
+  await upstream.ready(AbortSignal.timeout(60_000));
   t.same(states, ['logging_in', 'ready']);
   leave();
   await upstream.close(shutdown);

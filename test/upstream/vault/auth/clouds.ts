@@ -9,7 +9,7 @@ import { authCommon, createTestUpstream, shutdown } from '../../../support/test-
 import { startTokenIssuer } from '../../../support/token-issuer.ts';
 import { waitFor } from '../../../support/wait-for.ts';
 
-const patience = () => AbortSignal.timeout(10_000);
+const patience = () => AbortSignal.timeout(60_000);
 type Environment = Record<string, string>;
 
 async function logIn(t: Test, vault: TestVault, auth: AuthConfig, env: Environment) {

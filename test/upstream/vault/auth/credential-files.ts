@@ -9,7 +9,7 @@ import { appRole, authCommon, createTestUpstream, shutdown } from '../../../supp
 import { waitFor } from '../../../support/wait-for.ts';
 
 const refused = { status: 400, json: { errors: ['no'] } };
-const patience = () => AbortSignal.timeout(5000);
+const patience = () => AbortSignal.timeout(60_000);
 
 async function stub(t: Test): Promise<StubVault> {
   const vault = await startStubVault();
@@ -134,7 +134,7 @@ t.test('jwt: a removed token serves until it is refused', async (t) => {
     removeFile: true,
   });
   await upstream.ready(patience());
-  await waitFor('a second login', () => logins(vault).length === 2);
+  await waitFor('a second login', () => logins(vault).length >= 2);
   t.notOk(existsSync(path));
   isRefused = true;
   await waitFor('the wish for another one', () => /does not exist/.test(upstream.status().message ?? ''));

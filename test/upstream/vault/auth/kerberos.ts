@@ -51,7 +51,7 @@ t.test('a ticket by the keytab, shown to the vault that its service is', { skip:
     KRB5_CONFIG: '/nonexistent',
     KRB5CCNAME: 'FILE:/x/y',
   });
-  await upstream.ready(AbortSignal.timeout(30_000));
+  await upstream.ready(AbortSignal.timeout(60_000));
   t.match(upstream.status(), { state: 'ready', login: { state: 'logged_in', policies: ['krb'] } });
   t.same(clients, ['app@LATCHKEY.TEST']);
   t.same(readdirSync(kdc.folder).sort(), before, 'no ticket is left on the disk');
@@ -93,7 +93,7 @@ t.test('a ticket by the keytab, shown to the vault that its service is', { skip:
     const waiting = start(t, vault.address, { ...config, username: 'late', keytabFile: late });
     await waitFor('the refusal', () => waiting.upstream.status().state === 'login_failed');
     kdc.keytab('late');
-    await waiting.upstream.ready(AbortSignal.timeout(30_000));
+    await waiting.upstream.ready(AbortSignal.timeout(60_000));
     t.equal(clients.at(-1), 'late@LATCHKEY.TEST');
   });
 

@@ -16,7 +16,7 @@ import { appRole, authCommon, createTestUpstream, shutdown } from '../../../supp
 import { startTokenIssuer } from '../../../support/token-issuer.ts';
 import { waitFor } from '../../../support/wait-for.ts';
 
-const patience = () => AbortSignal.timeout(10_000);
+const patience = () => AbortSignal.timeout(60_000);
 type Environment = Record<string, string>;
 
 function start(t: Test, vault: TestVault, auth: AuthConfig, env: Environment = {}) {

@@ -121,7 +121,7 @@ t.test('apikey: the key of variables, of the file of the tools, sealed, and of a
   ];
   for (const [auth, env, id] of good) {
     const upstream = start(t, server.address, auth, env);
-    await upstream.ready(AbortSignal.timeout(10_000));
+    await upstream.ready(AbortSignal.timeout(60_000));
     t.equal(signers.at(-1), id);
   }
   const bad: [Partial<AuthConfig>, RegExp][] = [
@@ -189,7 +189,7 @@ t.test('instance: its certificate is exchanged for a token over a key of our own
     OCI_SDK_AUTH_CLIENT_REGION_URL: server.address,
   };
   const upstream = start(t, server.address, { type: 'instance' }, env);
-  await upstream.ready(AbortSignal.timeout(10_000));
+  await upstream.ready(AbortSignal.timeout(60_000));
   t.equal(signers.at(-1), 'ST$token-1');
   t.same(server.requests.filter(isExchange).length, 1);
 

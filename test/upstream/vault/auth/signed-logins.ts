@@ -29,7 +29,7 @@ function contextOf(env: Record<string, string>): AuthContext {
 }
 
 async function bodyOf(t: Test, method: AuthMethod): Promise<Record<string, string>> {
-  const credentials = await method.credentials(AbortSignal.timeout(10_000));
+  const credentials = await method.credentials(AbortSignal.timeout(60_000));
   if (credentials.kind !== 'login') throw new Error('expected a login');
   t.equal(credentials.path, 'login');
   return credentials.body as Record<string, string>;

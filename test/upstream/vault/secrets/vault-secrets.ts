@@ -18,7 +18,7 @@ async function startBoth(t: Test, policy?: string, flavor: 'vault' | 'openbao' =
   });
   t.teardown(() => upstream.close(shutdown));
   upstream.start();
-  await upstream.ready(AbortSignal.timeout(5000));
+  await upstream.ready(AbortSignal.timeout(60_000));
   return { vault, upstream };
 }
 

@@ -9,7 +9,7 @@ import { waitFor } from '../../../support/wait-for.ts';
 
 const kv = createReference({ upstream: 'vault', path: 'secret/app' });
 const creds = createReference({ upstream: 'vault', path: 'database/creds/app' });
-const ready = () => AbortSignal.timeout(5000);
+const ready = () => AbortSignal.timeout(60_000);
 
 async function start(t: Test) {
   const vault = await startStubVault();
@@ -73,7 +73,7 @@ t.test('it is kept, and renewed, where another cannot be had', async (t) => {
   refuseLogins();
   const other = createReference({ upstream: 'vault', path: 'other/app' });
   await t.rejects(upstream.read(other, interactive()), { code: 'denied' });
-  await waitFor('renewals beyond its life', () => vault.count('auth/token/renew-self') >= 3, 30_000);
+  await waitFor('renewals beyond its life', () => vault.count('auth/token/renew-self') >= 3);
   await upstream.read(kv, interactive());
   t.equal(logins(), 1);
   t.strictSame(ended, []);

@@ -11,7 +11,7 @@ import { waitFor } from '../../../support/wait-for.ts';
 const hour = 3_600_000;
 const clock = createSystemClock();
 const reference = createReference({ upstream: 'vault', path: 'secret/app' });
-const ready = () => AbortSignal.timeout(5000);
+const ready = () => AbortSignal.timeout(60_000);
 const deniedByPolicy = { status: 403, json: { errors: ['1 error occurred:\n\t* permission denied\n\n'] } };
 const denied = { status: 403, json: { errors: ['permission denied'] } };
 

@@ -4,7 +4,7 @@ import { startStubVault } from '../../../support/stub-vault.ts';
 import { appRole, createTestUpstream, shutdown } from '../../../support/test-upstream.ts';
 import { waitFor } from '../../../support/wait-for.ts';
 
-const patience = () => AbortSignal.timeout(5000);
+const patience = () => AbortSignal.timeout(60_000);
 const refused = { status: 400, json: { errors: ['no'] } };
 
 const secondFactor = {

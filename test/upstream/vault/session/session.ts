@@ -18,7 +18,7 @@ import {
 import { waitFor } from '../../../support/wait-for.ts';
 
 const reference = createReference({ upstream: 'vault', path: 'secret/app' });
-const ready = () => AbortSignal.timeout(5000);
+const ready = () => AbortSignal.timeout(60_000);
 const denied = { status: 403, json: { errors: ['permission denied'] } };
 const messages = (logs: LogRecord) => logs.lines.map((line) => line.message);
 
@@ -142,7 +142,7 @@ t.test('renews its token again and again, and logs in again at the max TTL', asy
   });
   const { upstream } = await start(t, vault, { clock, config: slow(vault) });
   await upstream.ready(ready());
-  await waitFor('a second login', () => vault.count('auth/approle/login') === 2);
+  await waitFor('a second login', () => vault.count('auth/approle/login') >= 2);
   t.ok(renewals >= 3, `${renewals} renewals`);
   await upstream.ready(ready());
   const renewal = vault.requests.find((request) => request.path === 'auth/token/renew-self');
@@ -179,7 +179,7 @@ t.test('replaces a batch token before its end, and tells which leases end with t
     },
   });
   await upstream.read(createReference({ upstream: 'vault', path: 'database/creds/app' }), interactive());
-  await waitFor('a second login', () => vault.count('auth/approle/login') === 2);
+  await waitFor('a second login', () => vault.count('auth/approle/login') >= 2);
   await waitFor('the news of the leases', () => ended.length > 0);
   t.same(ended[0]?.[0], ['database/creds/app/1']);
   t.ok((ended[0]?.[1] ?? 0) > clock.wall() - 60_000);
@@ -411,7 +411,7 @@ for (const [what, life] of [
     const clock = createFastClock(20);
     await start(t, vault, { clock, config: { ...slow(vault), auth } });
     const begun = clock.now();
-    await waitFor('a minute', () => clock.now() - begun > 60_000, 20_000);
+    await waitFor('a minute', () => clock.now() - begun > 60_000);
     const logins = vault.count('auth/approle/login');
     // One a second where the machine is so slow that each token seems to have lived; a loop makes thousands.
     t.ok(logins >= 2 && logins <= 61, `${logins} logins in 60 s`);

@@ -21,7 +21,7 @@ import {
 import { waitFor } from '../../../support/wait-for.ts';
 
 const denied = { status: 403, json: { errors: ['permission denied'] } };
-const patience = () => AbortSignal.timeout(5000);
+const patience = () => AbortSignal.timeout(60_000);
 const lease = createReference({ upstream: 'vault', path: 'database/creds/app' });
 
 async function start(
@@ -62,7 +62,7 @@ t.test(
       return /^auth\/token\/(?:renew|lookup)-self$/.test(path) && isOfFirst ? denied : undefined;
     });
     await upstream.read(lease, interactive());
-    await waitFor('a second login', () => logins === 2);
+    await waitFor('a second login', () => logins >= 2);
     t.ok(logs.lines.some(({ message }) => message.startsWith('the token is refused')));
     t.equal(vault.count('auth/token/lookup-self'), 1);
     t.same(ended, [[`${lease.path}/1`]]);

@@ -48,14 +48,14 @@ async function startWith(t: Test, sinks: SinkConfig[]) {
   });
   t.teardown(() => upstream.close(shutdown));
   upstream.start();
-  await upstream.ready(AbortSignal.timeout(5000));
+  await upstream.ready(AbortSignal.timeout(60_000));
   const lookUp = async (token: string) =>
     await vault.vault.request('GET', 'auth/token/lookup-self', {}, { token });
   const revoke = async () => {
     await vault.ask('PUT', 'auth/token/revoke-accessor', { accessor: upstream.status().login.accessor });
     await upstream.read(
       { upstream: 'vault', operation: 'read', path: 'auth/token/lookup-self', parameters: {} },
-      { signal: AbortSignal.timeout(5000), priority: 'interactive' },
+      { signal: AbortSignal.timeout(60_000), priority: 'interactive' },
     );
   };
   return { vault, upstream, logs, lookUp, revoke };
@@ -179,7 +179,7 @@ t.test('a token that is in a sink outlives the agent', async (t) => {
   const path = join(testFolder(t), 'token');
   const { upstream, lookUp } = await startWith(t, [sinkAt(path)]);
   const token = await content(path);
-  await upstream.close({ revokeToken: true, signal: AbortSignal.timeout(5000) });
+  await upstream.close({ revokeToken: true, signal: AbortSignal.timeout(60_000) });
   t.equal((await lookUp(token)).status, 200);
 });
 
@@ -222,13 +222,12 @@ t.test('whoever changes a sink again and again does not have it written at full 
   await startWith(t, [sinkAt(path)]);
   const token = await content(path);
   const isRight = () => readFileSync(path, 'utf8') === token;
-  const took: number[] = [];
-  for (let round = 0; round < 4; round += 1) {
+  const writtenAt: number[] = [];
+  for (let round = 0; round < 5; round += 1) {
     await waitFor('the sink to be as it was written', isRight);
-    const begun = performance.now();
+    writtenAt.push(statSync(path).mtimeMs);
     writeFileSync(path, 'tampered');
-    await waitFor('the sink to be written again', isRight);
-    took.push(performance.now() - begun);
   }
-  t.ok((took[3] ?? 0) >= 900, `after ${took.map(Math.round).join(', ')} ms`);
+  const [before = 0, last = 0] = writtenAt.slice(-2);
+  t.ok(last - before >= 900, `written at ${writtenAt.join(', ')}`);
 });
