@@ -1,5 +1,6 @@
 // The rules in force: decisions remembered for each caller until the rules change, and word of the change to whoever
 // keeps something open for a caller. Deciding itself is access-policy.ts.
+import { type Changes, createChangePoint } from '../base/time/until.ts';
 import type { AccessConfig } from '../config/resolved.ts';
 import {
   type AccessPolicy,
@@ -24,8 +25,8 @@ export interface Access {
   explain(caller: Caller, ask: Ask): { decision: Decision; rules: RuleExplanation[] };
   /** Holds for the very next decision. */
   replace(rules: AccessConfig): void;
-  /** Called after each `replace`; returns what ends it. */
-  onChange(listener: () => void): () => void;
+  /** After each `replace`. */
+  readonly onChange: Changes;
 }
 
 interface AccessOptions {
@@ -48,7 +49,7 @@ export function createAccess(options: AccessOptions): Access {
   // Apart: what is asked for is the caller's own word, and a name could be spelled like another question.
   let secrets: Remembered = new WeakMap();
   let requests: Remembered = new WeakMap();
-  const listeners = new Set<() => void>();
+  const changed = createChangePoint();
 
   function remember(remembered: Remembered, caller: Caller, about: string, ask: Ask): Decision {
     let decisions = remembered.get(caller);
@@ -85,11 +86,8 @@ export function createAccess(options: AccessOptions): Access {
       policy = compilePolicy(rules, accounts, ownUid);
       secrets = new WeakMap();
       requests = new WeakMap();
-      for (const listener of [...listeners]) listener();
+      changed.tell();
     },
-    onChange(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
+    onChange: changed.changes,
   };
 }

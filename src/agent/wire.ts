@@ -5,7 +5,7 @@ import { createAuditLog } from '../audit/audit-log.ts';
 import { createLedger, type Ledger } from '../audit/ledger.ts';
 import { createSwitchableAudit, type SwitchableAudit } from '../audit/switchable-audit.ts';
 import type { SecretValue } from '../base/secret-value.ts';
-import type { Surroundings } from '../base/surroundings.ts';
+import type { Environment, Surroundings } from '../base/surroundings.ts';
 import { accountIds } from '../base/system/accounts.ts';
 import { processStartTime } from '../base/system/process-identity.ts';
 import { type Changes, createChangePoint } from '../base/time/until.ts';
@@ -84,7 +84,7 @@ export function wireCore(
   surroundings: Surroundings,
   { stateFolder, role = 'agent', obtainsUsedOnly = false, onTemplateWarning }: WireOptions,
 ): Core {
-  const { clock, random, logger, env, faultOf } = surroundings;
+  const { clock, logger, env } = surroundings;
   const registry = createMetricsRegistry();
   const metrics = defineAgentMetrics(registry);
   const store = createStore({ clock });
@@ -113,14 +113,10 @@ export function wireCore(
     observe: (step, seconds) => metrics.rotationStepSeconds.with(step).observe(seconds),
   });
   const engine = createLeaseEngine({
-    store,
+    ...{ ...surroundings, store, ...memory },
     observer: timeline.leases,
     upstreams: upstreams.byName(),
-    clock,
-    random,
-    logger,
     namesOf: (key) => names.namesOf(key),
-    ...memory,
   });
   const valuesInUse = createValuesInUse(store);
   const environments = createProcessEnvironments({ store, index, resolve });
@@ -138,21 +134,9 @@ export function wireCore(
     observer: { ...observeProcesses(metrics), changed: news.tell },
   });
   const files = createFilePipeline({
-    files: config.files,
-    store,
-    index,
-    resolve,
+    ...{ ...surroundings, store, index, resolve, files: config.files },
     compile: (file, text) => rules.compiler().compile(file, text),
-    clock,
-    random,
-    logger,
-    runCommand: createCommandRunner({
-      logger,
-      clock,
-      env: config.templates.passesEnvironment ? { ...env, ...config.templates.env } : env,
-      passEnv: config.templates.passesEnvironment ? ['*'] : [],
-      ...{ valuesInUse, faultOf },
-    }),
+    runCommand: createCommandRunner({ ...surroundings, ...environmentOfCommands(config, env), valuesInUse }),
     signalProcess: supervisor.signal,
     observer: { ...observeFiles(metrics), stepped: timeline.stepped },
     ...(role === 'once' ? {} : { noteWritten: engine.noteWritten }),
@@ -167,28 +151,21 @@ export function wireCore(
   store.listen({ opened: news.tell, closed: news.tell, changed: news.tell, updated: news.tell });
   files.listen(news.tell);
   return {
-    store,
-    names,
-    upstreams,
-    engine,
+    ...{ store, names, upstreams, engine, index, rules, supervisor, environments, files, timeline },
+    ...{ environmentsBy, valuesInUse, registry, metrics },
     startUpstreams() {
       if (!obtainsUsedOnly) upstreams.start();
       else startUsed({ config, store, upstreams, engine });
     },
-    index,
-    rules,
-    environmentsBy,
-    supervisor,
-    environments,
-    files,
-    valuesInUse,
-    timeline,
-    registry,
-    metrics,
     changes: news.changes,
     requests: requests.changes,
     stateFailure: () => memory?.stateFile.failure(),
   };
+}
+
+/** What check and notify commands see of the agent's own environment. */
+function environmentOfCommands({ templates }: ResolvedConfig, env: Environment) {
+  return templates.passesEnvironment ? { env: { ...env, ...templates.env }, passEnv: ['*'] } : { env };
 }
 
 /** Those with token sinks, those that the last run left something of, and each that an entry is opened of. */

@@ -1,8 +1,10 @@
 // The environment of each supervised process as one consumer of the store: its variables are executed together, so that
 // a child sees them all of one moment.
+
 import { createHash } from 'node:crypto';
 import { codeAndMessage, describeError, type ErrorCode, LatchkeyError } from '../base/errors.ts';
 import { SecretValue } from '../base/secret-value.ts';
+import { createChangePoint } from '../base/time/until.ts';
 import type { ProcessConfig, VariableConfig } from '../config/resolved.ts';
 import type { Store } from '../store/store.ts';
 import type { Dependency } from '../template/exec/lookup.ts';
@@ -103,7 +105,7 @@ function createSource(
   options: EnvironmentOptions,
 ): OpenSource {
   const { store, index, resolve } = options;
-  const listeners = new Set<() => void>();
+  const changed = createChangePoint();
   const values = new Map<string, SecretValue>();
   let execution: Execution | undefined;
   let failure: { readonly code: ErrorCode; readonly message: string } | undefined;
@@ -135,7 +137,7 @@ function createSource(
       return;
     }
     shown = text;
-    for (const listener of [...listeners]) listener();
+    changed.tell();
   }
   let holds = false;
 
@@ -152,10 +154,7 @@ function createSource(
             .missing()
             .map(({ key, name, reason, message }) => ({ key, name, reason: message ?? reason }))
         : [{ key: '', name: `processes.${config.name}.env`, reason: failure.message, code: failure.code }],
-    onChange(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
+    onChange: changed.changes,
     hold() {
       holds = true;
       if (execution !== undefined) consumer.hold(execution, 'settled');

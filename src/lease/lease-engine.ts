@@ -133,7 +133,7 @@ const defaultLimits: EngineLimits = {
 };
 
 export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
-  const { store, clock, random, logger } = options;
+  const { store, clock, logger } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const { observer = {}, livesOn = () => false } = options;
   const life = new AbortController();
@@ -143,15 +143,10 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
 
   const news = createChangePoint();
   const sources = createSourceTable(options.upstreams, news.tell);
+  const own = { ...options, limits: limits.schedule, sources, observer, signal: life.signal };
   const book = createLeaseBook({
-    clock,
-    random,
-    limits: limits.schedule,
-    sources,
-    logger,
-    signal: life.signal,
-    observer,
-    onChange: () => {
+    ...own,
+    onChange() {
       memory.save();
       tracks.sweep();
       news.tell();
@@ -174,28 +169,19 @@ export function createLeaseEngine(options: LeaseEngineOptions): LeaseEngine {
     }),
   });
   const floor = createMintFloor(limits.schedule);
-  const ending = { clock, store, book, sources, logger, observer, signal: life.signal };
+  const ending = { ...own, book };
   const tracks = createTrackTable({
-    store,
-    clock,
-    random,
-    limits: limits.schedule,
-    logger,
+    ...ending,
+    ...{ floor, handOver },
     tell: createTellNews(logger),
-    sources,
-    book,
-    floor,
     timers: createSharedTimers(clock),
-    handOver,
     namesOf: options.namesOf ?? (() => []),
-    observer,
-    signal: life.signal,
     repeatable: repeatable.signal,
   });
 
   const entries = createEntryListener({ store, book, tracks, memory, lastRun });
   const ends = createLeaseEnds({ clock, book, sources, floor, tracks });
-  const asking = createAskingTracks({ ...ending, random, tracks, lookAtClock: watch.check });
+  const asking = createAskingTracks({ ...ending, tracks, lookAtClock: watch.check });
 
   function quiesce(): void {
     memory.freeze();

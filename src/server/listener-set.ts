@@ -49,21 +49,12 @@ export function createListenerSet(options: ListenerSetOptions): ListenerSet {
   let failed: FailedListener[] = [];
   /** Listeners that a reload has taken away. */
   const draining = new Set<Listener>();
-  /** Which address each place of the config was: after a reload the same place may be another. */
-  let addresses = new Map<string, string>();
+  const noteAddresses = createAddressNote(registry);
   const watch = createAddressWatch({
     ...{ clock, logger },
     onLost: (listener) => void listenAgain(listener),
     onRestored: (path, what) => metrics.fileDrifts.with(path, what).inc(),
   });
-
-  function noteAddresses(): void {
-    const all = [...listeners, ...failed].map(({ config }) => [config.place, addressOf(config)] as const);
-    const next = new Map(all);
-    const moved = new Set([...addresses.keys()].filter((place) => next.get(place) !== addresses.get(place)));
-    if (moved.size > 0) registry.forget('listener', (place) => moved.has(place));
-    addresses = next;
-  }
 
   async function startOne(config: ListenerConfig): Promise<Listener> {
     const listener = await options.create(config);
@@ -127,7 +118,7 @@ export function createListenerSet(options: ListenerSetOptions): ListenerSet {
     const gone = listeners.filter((listener) => !staying.has(listener));
     listeners = [...staying, ...started];
     failed = [];
-    noteAddresses();
+    noteAddresses([...listeners, ...failed]);
     watch.set(listeners);
     for (const listener of gone) drain(listener);
   }
@@ -138,7 +129,7 @@ export function createListenerSet(options: ListenerSetOptions): ListenerSet {
         const error = await add(config);
         if (error !== undefined) failed.push({ config, error });
       }
-      noteAddresses();
+      noteAddresses([...listeners, ...failed]);
       watch.set(listeners);
       for (const { error } of failed)
         logger.error({ error: describeError(error) }, 'a listener does not start');
@@ -198,6 +189,17 @@ export function createListenerSet(options: ListenerSetOptions): ListenerSet {
       listeners = [];
       await Promise.all(closing.map((listener) => listener.close(drainMs)));
     },
+  };
+}
+
+/** After a reload the same place of the config may be another address: what was counted of it is not the new one's. */
+function createAddressNote(registry: MetricsRegistry) {
+  let addresses = new Map<string, string>();
+  return (all: readonly { readonly config: ListenerConfig }[]): void => {
+    const next = new Map(all.map(({ config }) => [config.place, addressOf(config)]));
+    const moved = new Set([...addresses.keys()].filter((place) => next.get(place) !== addresses.get(place)));
+    if (moved.size > 0) registry.forget('listener', (place) => moved.has(place));
+    addresses = next;
   };
 }
 

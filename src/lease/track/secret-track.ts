@@ -5,22 +5,14 @@ import { wallAt } from '../../base/time/clock.ts';
 import { defaultEntryPolicy, type EntryPolicy, mergePolicies } from '../../store/entry.ts';
 import type { Notice, NoticedBy } from '../../store/notice.ts';
 import type { Reference } from '../../store/reference.ts';
-import type { Priority, ReadableSource, Urgency } from '../../store/secret-reading.ts';
-import type { SecretAnswer, SecretVersion } from '../../store/secret-version.ts';
+import type { Priority, ReadableSource } from '../../store/secret-reading.ts';
+import type { SecretAnswer } from '../../store/secret-version.ts';
 import type { OwnedLease } from '../book/owned-lease.ts';
 import { type IssuedValue, isOfLater, issuedValue, restoredValue } from '../run/hand-over.ts';
 import { expiryAt, isOutage, stateOnFailure } from './failure-policy.ts';
 import { type AskMode, type AskResult, createAsking } from './one-at-a-time.ts';
 import { createPlannedTimer } from './planned-timer.ts';
-import {
-  noticedBy,
-  orExpire,
-  type PlannedStep,
-  planAfterRecovery,
-  planNext,
-  requestFor,
-  slackOf,
-} from './schedule-policy.ts';
+import { noticedBy, orExpire, type PlannedStep, planAfterRecovery, planNext } from './schedule-policy.ts';
 import { createSecretRequests, type Reading } from './secret-requests.ts';
 import { isMinted, isUrgent, type SecretView } from './secret-view.ts';
 import type { TrackParts } from './track-parts.ts';
@@ -74,7 +66,7 @@ interface TrackOptions extends TrackParts {
 }
 
 export function createSecretTrack(options: TrackOptions): SecretTrack {
-  const { store, clock, random, limits, logger, sources, book, floor, reference } = options;
+  const { store, clock, random, limits, sources, book, floor, reference } = options;
   const members = new Set<string>();
   let { canonicalKey } = options;
   let state: TrackState = initialState;
@@ -88,11 +80,20 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
     isWanted: () => phase !== 'stopped' && members.size > 0,
     onTime,
   });
-  const requests = createSecretRequests(options);
+  const requests = createSecretRequests({
+    ...options,
+    ...{ view, apply, logFields, take },
+    canonicalKey: () => canonicalKey,
+    state: () => state,
+    currentBy: (source) =>
+      source === answeredBy && state.value !== undefined
+        ? store.find([...members][0] ?? '')?.current
+        : undefined,
+  });
   const asking = createAsking({
     isStopped: () => phase === 'stopped',
     now: clock.now,
-    send,
+    send: requests.send,
     onStart: awaitAnswer,
     onEnd(error) {
       options.observer.answered?.(members, error);
@@ -118,7 +119,10 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
     return { now: clock.now(), policy: policy() ?? defaultEntryPolicy, mintAllowedAt, canonicalKey };
   }
 
-  const view = (): SecretView => viewOf(state, facts());
+  function view(): SecretView {
+    return viewOf(state, facts());
+  }
+
   const wallOf = (at: number | undefined) => (at === undefined ? undefined : wallAt(clock, at));
   const shownEnd = () => wallOf(shownEndOf(state));
   const confirmedAt = () => wallOf(confirmedAtOf(state));
@@ -197,57 +201,8 @@ export function createSecretTrack(options: TrackOptions): SecretTrack {
     phase = 'parked';
   }
 
-  // The requests. All resolve with whether the data changed, and reject as upstream does.
-
-  async function send(mode: AskMode, urgency: Urgency): Promise<boolean> {
-    if (mode === 'rotate') floor.forgive(canonicalKey);
-    const seen = view();
-    const request = requestFor(mode, seen, clock.now());
-    const lease = state.value?.lease;
-    const slackMs = slackOf(mode, seen.policy.refreshMs);
-    if (request === 'none') return false;
-    if (request === 'poll') return poll({ ...urgency, slackMs });
-    const wish = { ...urgency, slackMs, isVital: seen.value !== undefined && isMinted(seen.value.kind) };
-    return request === 'renew' && lease !== undefined ? renew(lease, wish) : read(wish);
-  }
-
-  async function renew(lease: OwnedLease, urgency: Urgency): Promise<boolean> {
-    apply({ type: 'asked' });
-    const outcome = await requests.renew(lease, urgency);
-    if (outcome === 'lost') {
-      logger.warn(logFields(), 'the lease is gone upstream; another one is asked for');
-      return read(urgency);
-    }
-    if (outcome === 'denied')
-      logger.warn(logFields(), 'upstream denies the renewal of this lease; it is replaced before it ends');
-    return apply({ type: 'renewed' });
-  }
-
-  /** Asks for no more than whether the value still holds, where upstream can tell; reads otherwise. */
-  async function poll(urgency: Urgency): Promise<boolean> {
-    const version = store.find([...members][0] ?? '')?.current;
-    if (version === undefined || state.value === undefined || !canTell(version)) return read(urgency);
-    const sentAt = clock.now();
-    apply({ type: 'asked' });
-    const isCurrent = await requests.isCurrent(version, urgency);
-    return isCurrent === true ? apply({ type: 'confirmed', sentAt }) : read(urgency);
-  }
-
-  function canTell(version: SecretVersion): boolean {
-    const source = sources.find(reference.upstream);
-    if (source?.isCurrent === undefined || source !== answeredBy) return false;
-    return source.canTell?.(reference, version) !== false;
-  }
-
-  async function read(urgency: Urgency): Promise<boolean> {
-    const last = state.value?.answer;
-    const known = last === undefined || isMinted(last.kind) ? undefined : last;
-    apply({ type: 'asked' });
-    return route(await requests.read(canonicalKey, known, urgency));
-  }
-
   /** To the track that owns the secret by now. */
-  function route(reading: Reading): boolean {
+  function take(reading: Reading): boolean {
     const canonical = sources.find(reference.upstream)?.canonicalKey(reference) ?? canonicalKey;
     const owner = canonical === canonicalKey ? track : options.settleKey(track, canonical);
     if (isMinted(reading.answer.kind)) floor.note(canonical, lifeOf(reading.answer), clock.now());

@@ -116,16 +116,10 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
 
   function refuse(socket: Socket, standing: Standing): void {
     metrics.connectionsRefused.with(scope.config.place).inc();
-    const { maxConnections } = scope.config;
-    const { most } = options.budget;
-    const limit =
-      most < maxConnections
-        ? `the agent serves at most ${most} connections at once, for more its limit of open files must be raised`
-        : `this listener serves at most ${maxConnections} connections at once`;
-    const message = standing === 'owner' ? limit : `${limit}, and you have your share of them`;
     // As AWS's own agent says it.
     const isAws = scope.config.serve.every((dialect) => dialect === 'aws');
     const status = isAws ? '429 Too Many Requests' : '503 Service Unavailable';
+    const message = whyFull(scope.config.maxConnections, options.budget.most, standing);
     refuseConnection(socket, status, 'too_many_connections', message);
   }
 
@@ -219,6 +213,14 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
       await closed;
     },
   };
+}
+
+function whyFull(ofListener: number, ofAgent: number, standing: Standing): string {
+  const limit =
+    ofAgent < ofListener
+      ? `the agent serves at most ${ofAgent} connections at once, for more its limit of open files must be raised`
+      : `this listener serves at most ${ofListener} connections at once`;
+  return standing === 'owner' ? limit : `${limit}, and you have your share of them`;
 }
 
 function createNodeServer(config: ListenerConfig): Server | HttpsServer {

@@ -6,7 +6,7 @@ import type { Reference } from '../../store/reference.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
 import { regionOfProfile } from '../cloud/aws-profile.ts';
-import { assumeRole, defaultSessionSeconds } from '../cloud/aws-roles.ts';
+import { assumeRole } from '../cloud/aws-roles.ts';
 import { findAwsCredentials, instanceRegion } from '../cloud/find-aws-credentials.ts';
 import { createIdentityKeeper } from '../cloud/identity-keeper.ts';
 import { createHttpCalls } from '../kind/http-calls.ts';
@@ -18,6 +18,7 @@ import type { AwsUpstreamConfig } from './aws-kind.ts';
 import { parseAwsPath } from './aws-path.ts';
 import { type LabelEvents, startLabelEvents } from './label-events.ts';
 import { createParameterStore } from './parameter-store.ts';
+import { roleLeases, roleSession } from './role-session.ts';
 import { createSecretsManager } from './secrets-manager.ts';
 
 export function createAwsSource(options: SourceOptions<AwsUpstreamConfig>): SecretSource {
@@ -30,7 +31,9 @@ function createAwsClient(options: SourceOptions<AwsUpstreamConfig>, hooks: KindH
   const env = environmentOf(config, options.env);
   let region = config.region ?? (env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || undefined);
   const http = createHttpCalls(options);
-  const endpointOf = (service: AwsService) => endpoint(service, region ?? 'us-east-1', config, env);
+  const knownRegion = () => region ?? 'us-east-1';
+  const endpointOf = (service: AwsService) => endpoint(service, knownRegion(), config, env);
+  const stsPlace = (signal: AbortSignal) => ({ region: knownRegion(), endpoint: endpointOf('sts'), signal });
   const identity = createIdentityKeeper({
     clock,
     logger,
@@ -39,11 +42,10 @@ function createAwsClient(options: SourceOptions<AwsUpstreamConfig>, hooks: KindH
       const keys = await findAwsCredentials({ env, signal });
       const { roleArn, externalId } = config;
       if (roleArn === undefined) return keys;
-      const place = { region: region ?? 'us-east-1', endpoint: endpointOf('sts'), signal };
-      return await assumeRole(keys, { roleArn, externalId }, place);
+      return await assumeRole(keys, { roleArn, externalId }, stsPlace(signal));
     },
   });
-  const calls = createAwsCalls({ http, identity, clock, region: () => region ?? 'us-east-1', endpointOf });
+  const calls = createAwsCalls({ http, identity, clock, region: knownRegion, endpointOf });
   const secrets = createSecretsManager(calls, clock);
   const parameters = createParameterStore(calls, clock);
   /** Names and ARNs that were seen to be one secret: to the ARN. */
@@ -63,7 +65,10 @@ function createAwsClient(options: SourceOptions<AwsUpstreamConfig>, hooks: KindH
   async function read(reference: Reference, request: RequestOptions): Promise<SecretAnswer> {
     const path = parseAwsPath(reference.path);
     const { version_id: versionId, version_stage: stage, tag } = reference.parameters;
-    if (path.service === 'sts') return await roleSession(path.roleArn, reference, request);
+    if (path.service === 'sts') {
+      const keys = await identity.get(request.signal);
+      return await roleSession(keys, path.roleArn, reference.parameters, stsPlace(request.signal));
+    }
     if ('prefix' in path) {
       const all =
         path.service === 'ssm'
@@ -74,57 +79,18 @@ function createAwsClient(options: SourceOptions<AwsUpstreamConfig>, hooks: KindH
     if (path.service === 'ssm') {
       const { value, version, arn } = await parameters.read(path.id, request);
       noteArn(path.id, arn);
-      return partAnswer(
-        Buffer.from(value),
-        path.key,
-        reference.path,
-        version === undefined ? {} : { versionId: version },
-      );
+      const life = version === undefined ? {} : { versionId: version };
+      return partAnswer(Buffer.from(value), path.key, reference.path, life);
     }
     const secret = await secrets.read(path.id, { versionId, stage }, request);
     noteArn(path.id, secret.arn);
     noteArn(secret.name ?? '', secret.arn);
-    return partAnswer(
-      secret.value,
-      path.key,
-      reference.path,
-      secret.versionId === undefined ? {} : { versionId: secret.versionId },
-    );
+    const life = secret.versionId === undefined ? {} : { versionId: secret.versionId };
+    return partAnswer(secret.value, path.key, reference.path, life);
   }
 
   function noteArn(id: string, arn: string | undefined): void {
     if (arn !== undefined && id !== '') arns.set(id, arn);
-  }
-
-  /** Credentials of a role, as a lease that ends by itself. */
-  async function roleSession(
-    roleArn: string,
-    { parameters: said }: Reference,
-    { signal }: RequestOptions,
-  ): Promise<SecretAnswer> {
-    // What is asked for is what STS gives, or it refuses; by this host's clock its end may be anywhere.
-    const durationSeconds = Number(said['duration'] ?? defaultSessionSeconds);
-    const keys = await assumeRole(
-      await identity.get(signal),
-      {
-        roleArn,
-        sessionName: said['session_name'],
-        externalId: said['external_id'],
-        policy: said['policy'],
-        durationSeconds,
-      },
-      { region: region ?? 'us-east-1', endpoint: endpointOf('sts'), signal },
-    );
-    const fields = {
-      access_key: keys.accessKeyId,
-      secret_key: keys.secretAccessKey.text(),
-      security_token: keys.sessionToken?.text() ?? '',
-      expiration: new Date(keys.expiresAt ?? 0).toISOString(),
-    };
-    return fieldsAnswer(fields, {
-      kind: 'leased',
-      lease: { id: `sts/${keys.accessKeyId}`, durationSeconds, isRenewable: false },
-    });
   }
 
   return {
@@ -155,16 +121,7 @@ function createAwsClient(options: SourceOptions<AwsUpstreamConfig>, hooks: KindH
       if (!('id' in path)) return reference.path;
       return `${path.service}:${arns.get(path.id) ?? path.id}${path.key === undefined ? '' : `#${path.key}`}`;
     },
-    leases: {
-      async renew(leaseId) {
-        throw new LatchkeyError(
-          'lease_lost',
-          `${leaseId}: sessions of AWS roles are not renewed, but replaced`,
-        );
-      },
-      // A session cannot be ended before its time.
-      revoke: async () => undefined,
-    },
+    leases: roleLeases,
     watch() {
       if (config.eventsQueue === undefined) return;
       events = startLabelEvents({

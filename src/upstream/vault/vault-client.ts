@@ -72,14 +72,6 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
   const leaders = createLeaderTable({ clock, addresses: addresses.candidates, askLeader });
   const failback = createFailback({ addresses, clock, random, probe, onReturn: options.onChange, logger });
 
-  const plain = (target: string, signal: AbortSignal): RawRequest => ({
-    method: 'GET',
-    target,
-    headers: {},
-    body: undefined,
-    signal,
-  });
-
   async function exchange(address: string, request: RawRequest): Promise<WireAnswer> {
     const sentAt = clock.wall();
     const answer = await transport.exchange(address, request);
@@ -253,6 +245,10 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
     },
     close: () => failback.close(),
   };
+}
+
+function plain(target: string, signal: AbortSignal): RawRequest {
+  return { method: 'GET', target, headers: {}, body: undefined, signal };
 }
 
 /** What `sys/health` says by its status: active, standby and performance standby all take requests. */

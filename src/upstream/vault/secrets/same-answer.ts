@@ -22,3 +22,12 @@ export function isSameAnswer(body: Buffer, known: Buffer): boolean {
 export function markOfAnswer(body: Buffer): string {
   return hash('sha256', body.subarray(endOfRequestId(body)), 'base64');
 }
+
+/** The gate asks it of an answer, and then who reads that. */
+export function judgedOnce(judge: (body: Buffer) => boolean): (body: Buffer) => boolean {
+  let last: { readonly body: Buffer; readonly verdict: boolean } | undefined;
+  return (body) => {
+    if (last?.body !== body) last = { body, verdict: judge(body) };
+    return last.verdict;
+  };
+}
