@@ -1,5 +1,5 @@
 // No program that the agent starts gets the agent's token by its environment, whichever way it is started.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { keysOfProfile, type OtherSources } from '../../src/upstream/cloud/aws-profile.ts';
@@ -10,6 +10,7 @@ import { startFakeKubernetes } from '../support/kinds/kubernetes-kind.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
+const linuxOnly = process.platform !== 'linux' && 'needs Linux';
 const noOthers: OtherSources = {
   webIdentity: async () => undefined,
   named: async () => undefined,
@@ -54,6 +55,49 @@ t.test('plugins, checks, notifications, settling, probes and processes', async (
   }
   await agent.stop();
 });
+
+t.test(
+  'no descriptor that the agent was started with, whatever its number',
+  { skip: linuxOnly },
+  async (t) => {
+    const folder = testFolder(t);
+    const at = (name: string) => join(folder, name);
+    const vault = await startDevVault(t);
+    writeFileSync(at('canary'), 'x', { mode: 0o600 });
+    const list = (name: string) => [
+      'sh',
+      '-c',
+      `for f in /proc/self/fd/*; do readlink $f; done > ${at(name)}.new; mv ${at(name)}.new ${at(name)}`,
+    ];
+    for (const as of [3, 17, 200]) {
+      const fd = openSync(at('canary'), 'r');
+      const agent = startAgent(t, {
+        folder,
+        vault,
+        inherits: { fd, as },
+        config: {
+          template: { allow_plugin: true },
+          files: [
+            {
+              contents: `{{ plugin "sh" "-c" "${list(`plugin-${as}`)[2]}" }}`,
+              destination: at(`out-${as}`),
+              check: { command: list(`check-${as}`) },
+            },
+          ],
+          processes: [
+            { name: 'child', command: ['sh', '-c', `${list(`process-${as}`)[2]}; exec sleep 600`] },
+          ],
+        },
+      });
+      for (const name of ['plugin', 'check', 'process']) {
+        await waitFor(name, () => existsSync(at(`${name}-${as}`)));
+        t.notMatch(readFileSync(at(`${name}-${as}`), 'utf8'), 'canary', `${name}: descriptor ${as}`);
+      }
+      await agent.stop();
+      closeSync(fd);
+    }
+  },
+);
 
 t.test('a template rendered once', async (t) => {
   const folder = testFolder(t);

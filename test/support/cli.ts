@@ -36,22 +36,26 @@ interface StartOptions {
   main?: string;
   /** Options of Node beside those that the program has by itself. */
   node?: readonly string[];
+  /** A descriptor that it is started with, and the number that it has there. */
+  inherits?: { readonly fd: number; readonly as: number };
 }
 
 /** Starts `latchkey ARGS` with a clean environment; killed at the end of the test if it still runs. */
 export function startProgram(t: Test, args: readonly string[], options: StartOptions = {}): RunningProgram {
-  const { env = {}, main = program, node = [], ...rest } = options;
+  const { env = {}, main = program, node = [], inherits, ...rest } = options;
+  const more: ('ignore' | number)[] = [];
+  if (inherits !== undefined) more.push(...Array(inherits.as - 3).fill('ignore'), inherits.fd);
   const child = spawn(process.execPath, [...nodeOptions, ...node, main, ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', ...more],
     ...rest,
   });
   let stdout = '';
   let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
   });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
   const exited = new Promise<Finished>((resolveExit) => {
@@ -127,6 +131,7 @@ interface AgentSetup {
   gid?: number;
   main?: string;
   node?: readonly string[];
+  inherits?: StartOptions['inherits'];
 }
 
 /** Writes the config (JSON is YAML) and starts `latchkey agent`. */
@@ -154,6 +159,7 @@ export function startAgent(t: Test, setup: AgentSetup): TestAgent {
     ...(setup.gid === undefined ? {} : { gid: setup.gid }),
     ...(setup.main === undefined ? {} : { main: setup.main }),
     ...(setup.node === undefined ? {} : { node: setup.node }),
+    ...(setup.inherits === undefined ? {} : { inherits: setup.inherits }),
   });
   tellWhenFailed(t, logPath, () => (existsSync(logPath) ? readFileSync(logPath, 'utf8') : 'no log'));
   const ask: TestAgent['ask'] = (path, options) => askSocket(socket, path, options);

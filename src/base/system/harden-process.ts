@@ -1,23 +1,38 @@
 // Keeps the memory of this process from other processes of its user and from core files: prctl(2) PR_SET_DUMPABLE and
-// setrlimit(2) RLIMIT_CORE. Best effort: a platform without them goes on without.
+// setrlimit(2) RLIMIT_CORE; and what it was started with open from the programs that it starts. Best effort: a platform without
+// these calls goes on without.
+import { readdirSync } from 'node:fs';
 import { constants } from 'node:os';
-import { prctl, pthreadSigmask, setrlimit } from './libc.ts';
+import { closeOnExecute, fcntl, prctl, pthreadSigmask, setrlimit } from './libc.ts';
 
 const prSetDeathSignal = 1;
 const prSetDumpable = 4;
 const rlimitCore = 4;
 const sigUnblock = 1;
+/** After input, output and error. */
+const firstInherited = 3;
+const fcntlSetFd = 2;
+const closeOnExec = 1;
 
 /** Whether both took effect. Undone by nothing; children start dumpable again when they execute a program. */
 export function hardenProcess(): boolean {
   try {
     // struct rlimit: two 64-bit numbers, soft and hard.
     const noCore = Buffer.alloc(16);
+    keepDescriptors();
     return prctl(prSetDumpable, 0, 0, 0, 0) === 0 && setrlimit(rlimitCore, noCore) === 0;
   } catch {
     // Another C library, or none of these calls.
     return false;
   }
+}
+
+/** Of what it was started with Node hands on all descriptors from a gap on. */
+function keepDescriptors(): void {
+  if (closeOnExecute(firstInherited) === 0) return;
+  // Before Linux 5.11 one by one.
+  const open = readdirSync('/proc/self/fd').map(Number);
+  for (const fd of open) if (fd >= firstInherited) fcntl(fd, fcntlSetFd, closeOnExec);
 }
 
 /** A program for one purpose is of no use without whoever started it, and may hold a secret of theirs. */

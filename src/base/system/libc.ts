@@ -191,6 +191,8 @@ const systemCall = bind<[number: number, a: number, b: number, c: number, d: num
 // The numbers that all architectures share, since Linux 5.1 (asm-generic/unistd.h); glibc has names for them since 2.36.
 const pidfdSendSignalNumber = 424;
 const pidfdOpenNumber = 434;
+const closeRangeNumber = 436;
+const closeRangeCloexec = 4;
 
 /** A descriptor that stays with this process when its number is given to another one; close-on-exec. Linux 5.3. */
 export function pidfdOpen(pid: number): number {
@@ -199,6 +201,11 @@ export function pidfdOpen(pid: number): number {
 
 export function pidfdSendSignal(pidfd: number, signal: number): number {
   return systemCall(pidfdSendSignalNumber, pidfd, signal, 0, 0);
+}
+
+/** Programs that are started from now on get none of the descriptors that are open, from this one on. Linux 5.11. */
+export function closeOnExecute(first: number): number {
+  return systemCall(closeRangeNumber, first, 0x7fff_ffff, closeRangeCloexec, 0);
 }
 
 const nothing = Buffer.alloc(0);
