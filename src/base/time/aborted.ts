@@ -1,7 +1,8 @@
 // Waiting that a signal ends. Nothing is left with the signal when the wait is over.
+import { PassingMap } from '../passing-map.ts';
 
 interface Listening {
-  readonly listeners: Set<() => void>;
+  readonly listeners: PassingMap<() => void, true>;
   readonly tell: () => void;
 }
 
@@ -16,7 +17,7 @@ export function onAborted(signal: AbortSignal, listener: () => void): () => void
   const known = listening.get(signal) ?? listenTo(signal);
   // Its own, so that the same function may be given twice.
   const call = (): void => listener();
-  known.listeners.add(call);
+  known.listeners.set(call, true);
   return () => {
     if (!known.listeners.delete(call) || known.listeners.size > 0) return;
     listening.delete(signal);
@@ -25,9 +26,9 @@ export function onAborted(signal: AbortSignal, listener: () => void): () => void
 }
 
 function listenTo(signal: AbortSignal): Listening {
-  const listeners = new Set<() => void>();
+  const listeners = new PassingMap<() => void, true>();
   const tell = (): void => {
-    for (const call of listeners) call();
+    for (const call of listeners.keys()) if (listeners.has(call)) call();
   };
   signal.addEventListener('abort', tell, { once: true });
   const begun = { listeners, tell };

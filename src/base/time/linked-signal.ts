@@ -1,5 +1,7 @@
 // One abort signal for several reasons to end, let go by hand. AbortSignal.any leaves weak records with the signals that
 // it follows until the garbage collector comes: kilobytes for every secret that is polled under one lifetime.
+import { PassingMap } from '../passing-map.ts';
+
 export interface LinkedSignal {
   readonly signal: AbortSignal;
   abort(reason?: unknown): void;
@@ -19,9 +21,9 @@ interface OpenLink extends SharedSignal {
  * that have the same parent at the same time: requests are many, and a signal with its listener is much of what one costs.
  */
 export function createSignalLinks(lifetime: AbortSignal): (parent: AbortSignal) => SharedSignal {
-  const open = new Map<AbortSignal, OpenLink>();
+  const open = new PassingMap<AbortSignal, OpenLink>();
   const end = (): void => {
-    for (const { own } of [...open.values()]) own.abort(lifetime.reason);
+    for (const { own } of open.values()) own.abort(lifetime.reason);
   };
   lifetime.addEventListener('abort', end, { once: true });
 

@@ -1,19 +1,26 @@
 // Timers by the moment at which they go off: those of one moment share one of the platform's. Polls are planned on a common
 // beat (schedule-policy.ts), so that a thousand secrets wake the process a few times a second and not a thousand times.
-import type { Clock, Timer } from '../../base/time/clock.ts';
+
+import { PassingMap } from '../../base/passing-map.ts';
+import type { Clock } from '../../base/time/clock.ts';
 
 export interface SharedTimers {
-  /** At a moment of the monotonic clock. */
-  at(moment: number, callback: () => void): Timer;
+  /** At a moment of the monotonic clock; a callback is there once for one moment. */
+  at(moment: number, callback: () => void): SharedMoment;
 }
 
-interface Moment {
+/** Common to all who wait for it: a plan of each poll lives until the next one, and should keep little. */
+export interface SharedMoment {
+  /** Does nothing where it is not waited for, or has gone off. */
+  cancel(callback: () => void): void;
+}
+
+interface Moment extends SharedMoment {
   readonly callbacks: Set<() => void>;
-  readonly timer: Timer;
 }
 
 export function createSharedTimers(clock: Clock): SharedTimers {
-  const moments = new Map<number, Moment>();
+  const moments = new PassingMap<number, Moment>();
 
   function begin(moment: number): Moment {
     const callbacks = new Set<() => void>();
@@ -21,25 +28,24 @@ export function createSharedTimers(clock: Clock): SharedTimers {
       moments.delete(moment);
       for (const callback of callbacks) callback();
     });
-    const begun = { callbacks, timer };
+    const begun: Moment = {
+      callbacks,
+      cancel(callback) {
+        callbacks.delete(callback);
+        if (callbacks.size > 0 || moments.get(moment) !== begun) return;
+        moments.delete(moment);
+        timer.cancel();
+      },
+    };
     moments.set(moment, begun);
     return begun;
   }
 
   return {
     at(moment, callback) {
-      const { callbacks, timer } = moments.get(moment) ?? begin(moment);
-      // Its own, so that the same function may be set twice.
-      const call = () => callback();
-      callbacks.add(call);
-      return {
-        cancel() {
-          callbacks.delete(call);
-          if (callbacks.size > 0 || moments.get(moment)?.callbacks !== callbacks) return;
-          moments.delete(moment);
-          timer.cancel();
-        },
-      };
+      const begun = moments.get(moment) ?? begin(moment);
+      begun.callbacks.add(callback);
+      return begun;
     },
   };
 }

@@ -1,6 +1,7 @@
 // The one limit for all requests to an upstream: how many a second, how many at a time. Who goes next is shared out: those that
 // somebody waits for, the callers' own, the background; a flood of one kind delays the others and never stops them.
 
+import { PassingMap } from '../../base/passing-map.ts';
 import { onAborted } from '../../base/time/aborted.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import { createEarliestTimer } from '../../base/time/earliest-timer.ts';
@@ -53,10 +54,10 @@ const oneRead: Charge = { meter: 'reads', units: 1 };
 export function createBudget(options: BudgetOptions): Budget {
   const { clock, allowance } = options;
   const limits: { concurrency: number; requestsPerSecond: number } = { ...options };
-  const queues: Record<Lane, Set<Waiter>> = {
-    interactive: new Set(),
-    callers: new Set(),
-    background: new Set(),
+  const queues: Record<Lane, PassingMap<Waiter, true>> = {
+    interactive: new PassingMap(),
+    callers: new PassingMap(),
+    background: new PassingMap(),
   };
   const running: Record<Lane, number> = { interactive: 0, callers: 0, background: 0 };
   const turns = createTurns();
@@ -78,7 +79,7 @@ export function createBudget(options: BudgetOptions): Budget {
 
   /** How long its first one has to wait for the sake of a limit. */
   function heldMs(lane: Lane): number {
-    const [first] = queues[lane];
+    const first = queues[lane].first();
     return first === undefined ? 0 : heldFor(lane, first.charge);
   }
 
@@ -123,7 +124,7 @@ export function createBudget(options: BudgetOptions): Budget {
     refill();
     while (bucket.tokens >= 1) {
       const lane = turns.next(lanes.filter((one) => hasPlace(one) && heldMs(one) === 0));
-      const [waiter] = lane === undefined ? [] : queues[lane];
+      const waiter = lane === undefined ? undefined : queues[lane].first();
       if (lane === undefined || waiter === undefined) break;
       queues[lane].delete(waiter);
       waiter.grant(take(lane, waiter.charge));
@@ -136,7 +137,7 @@ export function createBudget(options: BudgetOptions): Budget {
 
   function enter(lane: Lane, waiter: Waiter): void {
     if (queues[lane].size === 0) turns.begin(lane);
-    queues[lane].add(waiter);
+    queues[lane].set(waiter, true);
   }
 
   return {

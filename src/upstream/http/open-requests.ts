@@ -1,5 +1,6 @@
 // The requests under way at one upstream: each ends with its signal or with its time, by one timer for all of them and one
 // listener for those of one signal. A timer and a listener of its own would be a tenth of what a poll costs.
+import { PassingMap } from '../../base/passing-map.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import { createEarliestTimer } from '../../base/time/earliest-timer.ts';
 
@@ -19,23 +20,23 @@ export interface OpenRequests {
 }
 
 export function createOpenRequests(clock: Clock): OpenRequests {
-  const open = new Set<OpenRequest>();
-  const listening = new Map<AbortSignal, { users: number; readonly listener: () => void }>();
+  const open = new PassingMap<OpenRequest, true>();
+  const listening = new PassingMap<AbortSignal, { users: number; readonly listener: () => void }>();
   const timer = createEarliestTimer(clock, lookAtTime);
 
   function lookAtTime(): void {
     const now = clock.now();
-    for (const request of [...open]) {
+    for (const request of open.keys()) {
       if (request.endsAt > now) continue;
       end(request);
       request.giveUp(true);
     }
-    for (const { endsAt } of open) timer.within(endsAt - now);
+    for (const { endsAt } of open.keys()) timer.within(endsAt - now);
   }
 
   function listenTo(signal: AbortSignal): { users: number } {
     const listener = (): void => {
-      for (const request of [...open]) {
+      for (const request of open.keys()) {
         if (request.signal !== signal) continue;
         end(request);
         request.giveUp(false);
@@ -61,7 +62,7 @@ export function createOpenRequests(clock: Clock): OpenRequests {
 
   return {
     begin(request) {
-      open.add(request);
+      open.set(request, true);
       (listening.get(request.signal) ?? listenTo(request.signal)).users += 1;
       timer.within(request.endsAt - clock.now());
     },

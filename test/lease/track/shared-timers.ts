@@ -8,7 +8,11 @@ t.test(
     const clock = createFakeClock();
     const timers = createSharedTimers(clock);
     const heard: string[] = [];
-    const set = (name: string, at: number) => timers.at(at, () => heard.push(name));
+    const set = (name: string, at: number) => {
+      const callback = () => void heard.push(name);
+      const moment = timers.at(at, callback);
+      return { cancel: () => moment.cancel(callback) };
+    };
     const [, b] = [set('a', 100), set('b', 100), set('c', 100), set('d', 250)];
     t.equal(clock.pending, 2);
     b?.cancel();
