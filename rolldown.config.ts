@@ -3,10 +3,13 @@ import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { defineConfig } from 'rolldown';
+import { allocatorSettings } from './src/cli/allocator-settings.ts';
 
 // An agent keeps little, allocates in bursts and rests for hours: a small young generation, and an allocator that gives
-// memory back. docs/BENCHMARKS.md has what they save. Other options of V8 would cost each start (tune-heap.ts).
-const malloc = 'MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=65536 MALLOC_MMAP_THRESHOLD_=65536';
+// memory back. Other options of V8 would cost each start (tune-heap.ts).
+const malloc = Object.entries(allocatorSettings)
+  .map((setting) => setting.join('='))
+  .join(' ');
 // No debugger by signal. What else Node would load or keep for the environment's sake is taken out of it: variables of the
 // one who starts us for their own programs, with sudo for somebody else's. A line of a kernel has 255 bytes for all this.
 const without = '-u NODE_OPTIONS -u NODE_PATH -u NODE_COMPILE_CACHE';

@@ -1,6 +1,8 @@
 // The entry of the `latchkey` command. `get` runs in scripts and loops, and the agent should start fast and stay small:
 // both go without the parser of all the other commands, unless their words are not plain: then it has the word.
 
+import { takeOutAllocatorSettings } from './cli/allocator-settings.ts';
+
 const oldestNode = 24;
 const [command = '', ...args] = process.argv.slice(2);
 const longLived = new Set(['agent', 'consul-template', 'dev', 'envconsul', 'run']);
@@ -27,6 +29,7 @@ async function runLightly(): Promise<number | undefined> {
   if (command === 'get') return (await import('./cli/commands/get.ts')).runGetFrom(args);
   if (command === 'version' && args.length === 0)
     return (await import('./cli/commands/version.ts')).runVersion({ json: false });
+  takeOutAllocatorSettings(process.env);
   if (longLived.has(command)) (await import('./agent/host/tune-heap.ts')).tuneHeap();
   (await import('./cli/compile-cache.ts')).useCompileCache(process.env);
   if (command === 'consul-template')

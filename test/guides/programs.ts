@@ -133,7 +133,7 @@ function writePrograms(root: string): string {
 
 /** Another user's file takes root, and that user. */
 function withUsersOfHere(text: string): string {
-  return text.replace(/^ *(?:owner|user): (\S+)\n/gm, (line, name: string) =>
+  return text.replace(/^ *(?:owner|user|group): (\S+)\n/gm, (line, name: string) =>
     isRoot && findUser(name) !== undefined ? line : '',
   );
 }
@@ -188,8 +188,14 @@ t.test('what a page says is so', { timeout: 500_000 }, async (t) => {
       await prepare(root, blocks, here, run);
       const config = load(here(blocks.find(({ name }) => name === 'latchkey.yaml')?.text ?? '')) as {
         secrets: Record<string, { path: string }>;
+        listeners?: unknown[];
       };
-      const agent = startAgent(t, { folder: root, vault, config: { ...config }, env });
+      // Beside the page's own the one that this test asks.
+      const listeners = [
+        { unix: env.LATCHKEY_SOCKET, serve: ['secrets', 'admin'] },
+        ...(config.listeners ?? []),
+      ];
+      const agent = startAgent(t, { folder: root, vault, config: { ...config, listeners }, env });
       await agent.untilReady();
       const child = need.start?.(root, tlsPort);
       if (child !== undefined) t.teardown(() => stopProgram(child));

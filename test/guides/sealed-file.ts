@@ -38,7 +38,7 @@ t.test('from .env to a sealed file whose values a program follows', { skip: need
   const told = join(folder, 'told');
   const own = config
     .replace('owner: app', 'owner: nobody')
-    .replace(/\[systemctl, reload, app\]/, `[touch, ${told}]`);
+    .replace(/\{ unit: app\.service, .*?\}/, `{ command: [touch, ${told}] }`);
   writeFileSync(configPath, `${own}state_dir: ${join(folder, 'state')}\n`, { mode: 0o600 });
   const [validate = '', start] = typed(check);
   const checked = run(validate);

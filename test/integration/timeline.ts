@@ -262,6 +262,8 @@ t.test('asked for in vain, then with success: one that leases, and its old lease
   t.match(failed, { by: 'asked', to_version: null, state: 'failing' });
   t.match(stepsOf(failed, null), ['noticed', /^fetched: upstream_unavailable/]);
   vault.clearFaults();
+  t.match(await runProgram(t, ['refresh', 'db', '--socket', agent.socket]), { code: 0 });
+  t.match(await newest(agent, 'db'), { to_version: null, state: 'nothing' }, 'it fails no more');
   t.match(await runProgram(t, ['rotate', 'db', '--socket', agent.socket]), {
     code: 0,
     stderr: /; `latchkey timeline db` tells each step/,

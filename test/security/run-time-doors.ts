@@ -245,6 +245,25 @@ t.test('as it is installed, options of the environment are not even read', async
   t.strictSame({ status, stderr }, { status: 0, stderr: '' });
 });
 
+t.test('what is set for our own allocator reaches no program', async (t) => {
+  const config = join(testFolder(t), 'latchkey.yaml');
+  writeFileSync(
+    config,
+    JSON.stringify({
+      upstreams: { own: { kind: 'env', prefix: 'OWN_' } },
+      processes: [{ name: 'env', command: ['env'], env: { A: 'b' }, pass_env: ['MALLOC_*'] }],
+      state_dir: join(dirname(config), 'state'),
+    }),
+    { mode: 0o600 },
+  );
+  const { stdout, stderr } = spawnSync(program, ['run', '--process', 'env', '--config', config], {
+    env: { PATH, MALLOC_TOP_PAD_: '4096' },
+    encoding: 'utf8',
+  });
+  t.match(stdout, /^A=b$/m, stderr);
+  t.strictSame(stdout.match(/^MALLOC_.*$/gm), ['MALLOC_TOP_PAD_=4096'], 'somebody’s own stays');
+});
+
 t.test('a debugger that was open before the first line of ours ends the command', async (t) => {
   // As SIGUSR1 before main.js does it, where Node was started without the option.
   const opened = `data:text/javascript,import i from 'node:inspector'; i.open(0);`;

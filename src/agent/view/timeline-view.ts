@@ -85,9 +85,11 @@ function stateOf(
   { to, lastOf, finished, isClosed }: Rotation,
   behind: readonly string[],
 ): keyof typeof pastStates {
+  // Upstream answered in the end, whatever failed before.
+  if (to === undefined && isClosed) return 'nothing';
   const unfinished = [...lastOf].filter(([subject]) => !finished.has(subject));
   if (unfinished.some(([, { failure }]) => failure !== undefined)) return 'failing';
-  if (to === undefined) return isClosed ? 'nothing' : 'running';
+  if (to === undefined) return 'running';
   const isBusy = unfinished.some(
     ([subject, { step }]) => step !== 'let_go' && /^(?:file|set):/.test(subject),
   );

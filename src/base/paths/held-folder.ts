@@ -167,7 +167,8 @@ async function drive<T>(path: string, walk: Walk<T>): Promise<T> {
     const wanted = step.value;
     let answer: unknown;
     try {
-      answer = wasLocal && isLocal ? callNow(wanted) : await callInPool(wanted);
+      const isAtOnce = isLocal && (wasLocal || wanted.call === 'mkdir');
+      answer = isAtOnce ? callNow(wanted) : await callInPool(wanted);
       if (wanted.call === 'fstat') {
         const { dev } = answer as Stats;
         await learnDevice({ fd: wanted.fd, dev });
@@ -209,7 +210,17 @@ function driveSync<T>(walk: Walk<T>): T {
 
 function callNow(wanted: SystemCall): unknown {
   if (wanted.call === 'open') return fs.openSync(wanted.path, wanted.flags);
-  if (wanted.call === 'mkdir') return fs.mkdirSync(wanted.path, wanted.mode);
+  if (wanted.call === 'mkdir') return makeFolder(wanted.path, wanted.mode);
   if (wanted.call === 'fstat') return fs.fstatSync(wanted.fd);
   return fs.closeSync(wanted.fd);
+}
+
+/** With this very mode: under a unit's `UMask=0077` who owns a file in it could not go in. */
+function makeFolder(path: string, mode: number): void {
+  const umask = process.umask(0o777 & ~mode);
+  try {
+    fs.mkdirSync(path, mode);
+  } finally {
+    process.umask(umask);
+  }
 }

@@ -7,7 +7,7 @@ import { folderFault, isMaster, isSharedFolder, linkFault, PathFault, type PathT
 
 export interface WalkOptions {
   readonly trust: PathTrust;
-  /** Makes folders that are not there, with this mode under the umask. */
+  /** Makes folders that are not there, with this mode; on the disk of a network with what the umask leaves of it. */
   readonly createMode?: number;
   /** Refuses links, whoever made them: the path was looked at before, and had none. */
   readonly isReal?: boolean;

@@ -1,8 +1,8 @@
 // Which walks of a path are done at once, and that those refuse what the others do.
-import fs, { chownSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import fs, { chownSync, mkdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import t from 'tap';
-import { type HeldFolder, holdFolder } from '../../../src/base/paths/held-folder.ts';
+import { type HeldFolder, holdFolder, holdFolderSync } from '../../../src/base/paths/held-folder.ts';
 import { isLocalDevice } from '../../../src/base/paths/local-device.ts';
 import { trusting } from '../../../src/base/paths/path-trust.ts';
 
@@ -27,6 +27,17 @@ t.test('a path that was local the last time is walked at once', async (t) => {
   t.equal(second.waits, !isLocalDevice(first.folder.stats.dev));
   t.equal(second.folder.stats.ino, first.folder.stats.ino);
   for (const { folder } of [first, second]) folder.release();
+});
+
+t.test('makes a folder with its very mode, whatever the umask', async (t) => {
+  const umask = process.umask(0o077);
+  t.teardown(() => process.umask(umask));
+  const home = t.testdir({});
+  (await holdFolder(join(home, 'a/b'), { trust: trusting(), createMode: 0o755 })).release();
+  holdFolderSync(join(home, 'c'), { trust: trusting(), createMode: 0o750 }).release();
+  const modes = ['a', 'a/b', 'c'].map((name) => statSync(join(home, name)).mode & 0o777);
+  t.strictSame(modes, [0o755, 0o755, 0o750]);
+  t.equal(process.umask(), 0o077, 'which is as it was');
 });
 
 t.test('one that leads to what the kernel makes is not, nor one whose walk has failed', async (t) => {
