@@ -38,6 +38,19 @@ t.test('every config of every page is one', (t) => {
   t.end();
 });
 
+t.test('the config that prometheus.yaml asks for is one, and its token opens the metrics', (t) => {
+  const text = readFileSync(join(root, 'config/observability/prometheus.yaml'), 'utf8');
+  const block = [...text.matchAll(/^# {3}(.*)$/gm)].map(([, line = '']) => line).join('\n');
+  t.match(block, /^listeners:[^\n]*\naccess:/);
+  t.strictSame(problemsOf(block), []);
+  t.match(text, /^ {6}credentials_file: \/run\/latchkey\/metrics-token$/m);
+  t.match(
+    block,
+    /path: \/run\/latchkey\/metrics-token, owner: prometheus .*token: \/run\/latchkey\/metrics-token/s,
+  );
+  t.end();
+});
+
 function problemsOf(block: string): string[] {
   try {
     loadConfigText('/etc/latchkey/latchkey.yaml', block, {
