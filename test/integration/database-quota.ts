@@ -54,9 +54,9 @@ async function floodedLogins(
   const { logins, failures, users } = await countLogins(postgres, agent.loginFile, ms);
   const seen = await end();
   t.strictSame(failures, []);
-  t.ok(logins > 25, `${logins} logins`);
+  t.ok(logins > 10, `${logins} logins`);
   t.ok(users.size >= 2, `${users.size} users`);
-  t.ok((seen[429] ?? 0) > 20, JSON.stringify(seen));
+  t.ok((seen[429] ?? 0) > 5, JSON.stringify(seen));
   return { seen, users };
 }
 
@@ -113,7 +113,7 @@ withEachVault(
     const begun = Date.now();
     const { logins, failures, users } = await countLogins(postgres, agent.loginFile, 55_000);
     t.strictSame(failures, []);
-    t.ok(logins > 25 && users.size >= 3, `${logins} logins as ${users.size} users`);
+    t.ok(logins > 10 && users.size >= 3, `${logins} logins as ${users.size} users`);
     const { secrets } = JSON.parse((await agent.ask('/status')).text);
     for (const {
       names: [name = ''],

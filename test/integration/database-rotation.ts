@@ -1,20 +1,15 @@
 // Real PostgreSQL roles under continuous use: replaced before they end, no failed login, the old one gone after overlap.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { startAgent } from '../support/cli.ts';
 import { mountDatabase } from '../support/database-engine.ts';
 import { startDevVault } from '../support/dev-vault.ts';
 import { loginContents } from '../support/login-agent.ts';
+import { startLogins } from '../support/login-count.ts';
 import { queryPostgres, startPostgres } from '../support/postgres.ts';
 import { testFolder } from '../support/test-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
-
-interface Login {
-  user: string;
-  password: string;
-}
 
 t.test('a database credential is replaced under load with no failed login', async (t) => {
   const postgres = await startPostgres(t);
@@ -38,23 +33,10 @@ t.test('a database credential is replaced under load with no failed login', asyn
   });
   await agent.untilReady();
 
-  const users = new Set<string>();
-  const failures: string[] = [];
-  let logins = 0;
-  const end = Date.now() + 16_000;
-  while (Date.now() < end && (users.size < 3 || logins < 100)) {
-    const login = JSON.parse(readFileSync(destination, 'utf8')) as Login;
-    users.add(login.user);
-    try {
-      await queryPostgres(postgres, 'select 1', [], login);
-      logins += 1;
-    } catch (error) {
-      failures.push(`${login.user}: ${error instanceof Error ? error.message : String(error)}`);
-    }
-    await delay(20);
-  }
+  const loop = startLogins(postgres, destination, 20);
+  await waitFor('the credential to be replaced twice', () => loop.users().size >= 3);
+  const { failures, users } = await loop.end();
   t.strictSame(failures, [], 'no failed login');
-  t.ok(users.size >= 3, `the credential was replaced (${users.size} users, ${logins} logins)`);
 
   const [first] = users;
   await waitFor('the old role is gone after overlap', async () => {

@@ -77,6 +77,7 @@ t.test('rejects with a clear error when there is no such program', async (t) => 
 t.test('ends the whole process group when the time is over', async (t) => {
   const file = join(t.testdir({}), 'pid');
   const { clock, endTime } = createEndlessTime();
+  t.teardown(endTime);
   const running = createCommandRunner({ clock })({
     command: ['sh', '-c', `sh -c 'trap "" TERM; echo $$ > ${file}; while :; do sleep 0.05; done' & wait`],
     timeoutMs,
@@ -90,6 +91,7 @@ t.test('ends the whole process group when the time is over', async (t) => {
 t.test('kills what ignores TERM', async (t) => {
   const file = join(t.testdir({}), 'pid');
   const { clock, endTime } = createEndlessTime();
+  t.teardown(endTime);
   const running = createCommandRunner({ clock })({
     command: ['sh', '-c', `trap "" TERM; echo stubborn; echo $$ > ${file}; while :; do sleep 0.05; done`],
     timeoutMs,
