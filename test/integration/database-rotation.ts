@@ -15,7 +15,7 @@ t.test('a database credential is replaced under load with no failed login', asyn
   const postgres = await startPostgres(t);
   if (postgres === undefined) return;
   const vault = await startDevVault(t);
-  await mountDatabase(vault, postgres, { defaultTtl: '4s', maxTtl: '6s' });
+  await mountDatabase(vault, postgres, { defaultTtl: '8s', maxTtl: '12s' });
   const folder = testFolder(t);
   const destination = join(folder, 'database.json');
   const agent = startAgent(t, {
