@@ -1,66 +1,79 @@
-// Takes secrets out of what programs print, however they spell them. The forms that are looked for are kept as bytes, not
-// as strings: a heap snapshot shows strings. Lines are cut in line-reader.ts.
-import { isUtf8 } from 'node:buffer';
+// Takes secrets out of what programs print, however they spell them and wherever they break lines. What output is cut into
+// is the matter of line-reader.ts.
 import type { SecretValue } from '../secret-value.ts';
 import { base32Texts } from './base32-texts.ts';
 import { base64Texts } from './base64-texts.ts';
+import { dumpRows } from './dump-rows.ts';
+import { behindPrefixes } from './line-breaks.ts';
 import { numberLists } from './number-lists.ts';
 import { createPatternSet, type PatternSet } from './pattern-set.ts';
 import { plainHex } from './plain-hex.ts';
-import { foldedBytes, plainTexts } from './plain-spelling.ts';
+import { plainTexts } from './plain-spelling.ts';
 import { asItIs, type PlainText } from './plain-text.ts';
+import { shortestPart, type ValueForms, valueForms } from './value-forms.ts';
 
-/** Masks whole lines; what it was not told of it cannot know. */
+/** What it was not told of it cannot know. */
 export interface OutputMask {
-  bytes(line: Buffer): Buffer;
-  text(line: string): string;
+  /** A text of one line or many, which is whole. It keeps its lines. */
+  bytes(text: Buffer): Buffer;
+  text(text: string): string;
+  /** Of a text that goes on. */
+  look(text: Buffer): MaskedText;
   /** Bytes of the longest form. */
   readonly longest: number;
-  /** The same with a piece of a form at the very end masked too: output may break off in the middle of a secret. */
-  lastBytes(line: Buffer): Buffer;
 }
 
-/** What to look for of a value: where, and in which form. */
-interface Forms {
-  /** As they stand, and in what was decoded. */
-  readonly literal: readonly Buffer[];
-  /** In the plain spellings of a line. */
-  readonly plain: readonly Buffer[];
-  /** In the plain hexadecimal of a line. */
-  readonly hex: readonly Buffer[];
+export interface MaskedText {
+  /** From where on it is not known yet what is in it: what comes may make a secret of it. Else the length of the text. */
+  readonly openFrom: number;
+  /** What has to be seen once more to find what goes on after the end. */
+  readonly neededFrom: number;
+  /** A place that is in no secret: this one, or the one before it. */
+  outside(at: number): number;
+  /** From one place to another; with `isOver` the beginning of a secret at the end of the text is masked too. */
+  shown(from: number, to: number, isOver?: boolean): Buffer;
 }
 
 /** Of all values. */
-type Patterns = { readonly [place in keyof Forms]: PatternSet };
+type Patterns = { readonly [place in keyof ValueForms]: PatternSet };
 
-/** Where a secret stands in a line: from, up to but not including to. */
+/** Where a secret stands in a text: from, up to but not including to. */
 type Range = readonly [from: number, to: number];
 
+interface Findings {
+  /** By line. */
+  readonly ranges: Range[];
+  /** Of each secret from its first line to its last. */
+  readonly spans: Range[];
+  /** Where beginnings of secrets stand that the text breaks off in, and how much of a form there is. */
+  readonly beginnings: { readonly from: number; readonly length: number }[];
+  neededFrom: number;
+}
+
 const redacted = Buffer.from('[redacted]');
-/** Shorter values (`1`, `yes`) are no secrets, and masking them would make the output unreadable. */
-const shortestValue = 4;
-/** A line of a value with several lines, an encoding of a value, a piece at the end. */
-const shortestPart = 8;
+const newline = 10;
 /** `\\u0041` for one byte is 11 in base64 within base64; of a long typed array `, "1234": 104` is 13. */
 const longestSpelling = 13;
 /** base64 within base64. */
 const mostLayers = 2;
 const mostHeldBack = 64 * 1024;
+/** Beginnings of fewer bytes are not told from other text. */
+const unknownBytes = 3;
 
 /** A mask for many values is made again for each that changes. */
-const knownForms = new WeakMap<SecretValue, Forms>();
+const knownForms = new WeakMap<SecretValue, ValueForms>();
 
 /**
  * Looks for each value and each of its lines, as they are and as programs spell them: percent-encoded by any language, with
- * the escapes of JSON, C and XML, quoted for shells and SQL, in quoted-printable, in UTF-16, in hexadecimal, as a list of
- * numbers, in base32, and in base64 wherever in a longer text it begins; one such text within another, too. What that costs
- * does not grow with the number of values.
+ * the escapes of JSON, C and XML, quoted for shells and SQL, in quoted-printable, in UTF-16, in hexadecimal and in dumps, as a
+ * list of numbers, in base32, and in base64 wherever in a longer text it begins; one such text within another, too; each
+ * broken into lines of any width, with an indent or a prefix. What that costs does not grow with the number of values.
  */
 export function createOutputMask(values: Iterable<SecretValue>): OutputMask {
-  const all: Forms[] = [];
+  const all: ValueForms[] = [];
   let longest = 0;
   for (const value of values) {
-    const forms = knownForms.get(value) ?? formsOf(value.bytes());
+    const forms = knownForms.get(value) ?? valueForms(value.bytes());
     knownForms.set(value, forms);
     all.push(forms);
     const { byteLength } = value;
@@ -69,16 +82,16 @@ export function createOutputMask(values: Iterable<SecretValue>): OutputMask {
   const patterns: Patterns = {
     literal: createPatternSet(all.flatMap(({ literal }) => literal)),
     plain: createPatternSet(all.flatMap(({ plain }) => plain)),
+    tight: createPatternSet(all.flatMap(({ tight }) => tight)),
     hex: createPatternSet(all.flatMap(({ hex }) => hex)),
   };
   const { isEmpty } = patterns.literal;
-  const bytes = (line: Buffer) => (isEmpty ? line : redact(line, rangesOf(line, patterns)));
+  const bytes = (text: Buffer) => (isEmpty ? text : redact(text, findings(text, patterns).ranges));
   return {
     bytes,
-    text: (line) => (isEmpty ? line : bytes(Buffer.from(line)).toString()),
+    text: (text) => (isEmpty ? text : bytes(Buffer.from(text)).toString()),
+    look: (text) => (isEmpty ? unmasked(text) : masked(text, findings(text, patterns))),
     longest,
-    lastBytes: (line) =>
-      isEmpty ? line : redact(line, [...rangesOf(line, patterns), ...piecesAtEnd(line, all)]),
   };
 }
 
@@ -97,148 +110,168 @@ export function createLiveMask(
   };
 }
 
-function formsOf(value: Buffer): Forms {
-  if (value.length < shortestValue) return { literal: [], plain: [], hex: [] };
-  const literal = [value, latin1Of(value)].flatMap((text) =>
-    text === undefined ? [] : [Buffer.from(text), ...linesOf(text)],
-  );
-  const wide = literal.flatMap(utf16Of);
-  const spelled = [...literal, ...wide].flatMap((part) =>
-    plainTexts(part).map(({ bytes }) => Buffer.from(bytes)),
-  );
-  const base64 = [...literal, ...utf16Of(value).slice(0, 1)].flatMap(base64Forms).map(foldedBytes);
+function unmasked(text: Buffer): MaskedText {
   return {
-    literal: [...literal, ...wide],
-    plain: [
-      ...spelled.filter((part) => part.length >= shortestValue),
-      ...base64.filter((part) => part.length >= shortestPart),
-    ],
-    hex: [...literal, ...wide].map((part) => Buffer.from(part.toString('hex'))),
+    openFrom: text.length,
+    neededFrom: text.length,
+    outside: (at) => at,
+    shown: (from, to) => text.subarray(from, to),
   };
 }
 
-/** Programs print texts of several lines line by line. */
-function linesOf(value: Buffer): Buffer[] {
-  const lines: Buffer[] = [];
-  let from = 0;
-  for (let at = value.indexOf(10); at >= 0; at = value.indexOf(10, from)) {
-    lines.push(value.subarray(from, at > from && value[at - 1] === 13 ? at - 1 : at));
-    from = at + 1;
+function masked(text: Buffer, { ranges, spans, beginnings, neededFrom }: Findings): MaskedText {
+  const openFrom = beginnings.reduce((first, { from }) => Math.min(first, from), text.length);
+  const lastOnes = beginnings
+    .filter(({ length }) => length >= shortestPart)
+    .map(({ from }) => [from, text.length] as const);
+  return {
+    openFrom,
+    neededFrom: outsideOf(spans, Math.min(openFrom, neededFrom)),
+    outside: (at) => outsideOf(ranges, at),
+    shown: (from, to, isOver = false) =>
+      redact(text.subarray(from, to), clipped(isOver ? [...ranges, ...lastOnes] : ranges, from, to)),
+  };
+}
+
+/** At the place, or before what it is in. */
+function outsideOf(ranges: readonly Range[], at: number): number {
+  return merged(ranges).find(([from, to]) => from < at && to > at)?.[0] ?? at;
+}
+
+function clipped(ranges: readonly Range[], from: number, to: number): Range[] {
+  return ranges
+    .filter(([start, end]) => start < to && end > from)
+    .map(([start, end]) => [Math.max(start, from) - from, Math.min(end, to) - from]);
+}
+
+function findings(text: Buffer, patterns: Patterns, layers = mostLayers): Findings {
+  const all: Findings = { ranges: [], spans: [], beginnings: [], neededFrom: text.length };
+  findIn(asItIs(text), patterns.literal, all, text);
+  const [squeezed, ...spelled] = plainTexts(text);
+  for (const plain of squeezed === undefined ? [] : [squeezed, ...spelled]) {
+    lookInto(plain, patterns.plain, all, text);
+    if (!patterns.tight.isEmpty) findTight(plain, patterns.tight, all, text);
   }
-  if (from > 0) lines.push(value.subarray(from));
-  return lines.filter((line) => line.length >= shortestPart).map((line) => Buffer.from(line));
-}
-
-/**
- * What there is of Latin-1 in one byte each, as older programs write it and Python as `\xe4`; undefined where that is
- * the same.
- */
-function latin1Of(value: Buffer): Buffer | undefined {
-  if (value.every((byte) => byte < 0x80)) return undefined;
-  const text = value.toString('utf8');
-  const signs = text.replace(/[^\0-\xff]+/g, (others) => Buffer.from(others).toString('latin1'));
-  const bytes = Buffer.from(signs, 'latin1');
-  return bytes.length < value.length && bytes.length >= shortestValue ? bytes : undefined;
-}
-
-/** As Windows, Java and databases write it: the low byte first, and the high one. None of what is no text. */
-function utf16Of(value: Buffer): Buffer[] {
-  if (!isUtf8(value)) return [];
-  const littleEnd = Buffer.from(value.toString('utf8'), 'utf16le');
-  return [littleEnd, Buffer.from(littleEnd).swap16()];
-}
-
-/**
- * base64 (RFC 4648, 4 and 5) writes three bytes as four characters: three beginnings are possible in a longer text, and
- * the characters at both ends depend on what stands beside the value.
- */
-function base64Forms(value: Buffer): Buffer[] {
-  return [0, 1, 2].flatMap((before) => {
-    const bits = (before + value.length) * 8;
-    const first = Math.ceil((before * 8) / 6);
-    const text = Buffer.concat([Buffer.alloc(before), value])
-      .toString('base64')
-      .slice(first, Math.floor(bits / 6));
-    return [Buffer.from(text), Buffer.from(text.replaceAll('+', '-').replaceAll('/', '_'))];
-  });
-}
-
-function rangesOf(line: Buffer, patterns: Patterns, layers = mostLayers): Range[] {
+  if (squeezed !== undefined) lookInto(plainHex(squeezed), patterns.hex, all, text);
+  for (const decoded of [base32Texts(text), numberLists(text)])
+    if (decoded !== undefined) lookInto(decoded, patterns.literal, all, text);
+  for (const rows of dumpRows(text)) lookInto(rows, patterns.literal, all, text);
+  if (layers === 0) return all;
   // JSON in a token; a registry's credentials in a Secret of Kubernetes, which are base64 of JSON in which is base64.
-  const inner = layers === 0 ? undefined : base64Texts(line);
-  const ranges: Range[] =
-    inner === undefined
-      ? []
-      : rangesOf(inner.bytes, patterns, layers - 1).map(([from, to]) => placeOf(inner, from, to));
-  const decoded = [asItIs(line), base32Texts(line), numberLists(line)];
-  for (const text of decoded) if (text !== undefined) findIn(text, patterns.literal, ranges);
-  for (const plain of plainTexts(line)) findIn(plain, patterns.plain, ranges);
-  findIn(plainHex(line), patterns.hex, ranges);
-  return ranges;
+  const inner = base64Texts(text);
+  if (inner !== undefined) {
+    addInner(inner, findings(inner.bytes, patterns, layers - 1), all, text);
+    if (inner.openFrom !== undefined) all.beginnings.push({ from: inner.openFrom, length: 0 });
+  }
+  const lines = layers === mostLayers ? behindPrefixes(text) : undefined;
+  if (lines !== undefined) {
+    const within = findings(lines.bytes, patterns, layers - 1);
+    addInner(lines, within, all, text);
+    for (const { from, length } of lines.opens.length === 0 ? [] : within.beginnings)
+      all.beginnings.push({ from: lines.starts[from] ?? 0, length });
+  }
+  return all;
 }
 
-/** Adds where they stand in the line that the text is made of. */
-function findIn(text: PlainText, patterns: PatternSet, ranges: Range[]): void {
-  patterns.find(text.bytes, (at, { length }) => ranges.push(placeOf(text, at, at + length)));
+function addInner(inner: PlainText, within: Findings, { ranges, spans }: Findings, text: Buffer): void {
+  for (const [from, to] of within.ranges) addPlaces(inner, from, to, ranges, text);
+  for (const [from, to] of within.spans) spans.push([inner.starts[from] ?? 0, inner.ends[to - 1] ?? 0]);
 }
 
-function placeOf({ starts, ends }: PlainText, from: number, to: number): Range {
-  return [starts[from] ?? 0, ends[to - 1] ?? 0];
+/** Adds what stands in it, and what it breaks off in. */
+function lookInto(plain: PlainText, patterns: PatternSet, all: Findings, text: Buffer): void {
+  findIn(plain, patterns, all, text);
+  for (const open of plain.opens) {
+    const at = patterns.beginningAt(plain.bytes, open);
+    if (at !== undefined) all.beginnings.push({ from: plain.starts[at] ?? 0, length: open - at });
+    all.neededFrom = Math.min(all.neededFrom, plain.starts[Math.max(0, open - unknownBytes)] ?? text.length);
+  }
 }
 
-/** The longest piece of a form, from its beginning, that the line ends with: as it stands, and in a plain spelling. */
-function piecesAtEnd(line: Buffer, all: readonly Forms[]): Range[] {
-  const literal = pieceAtEnd(
-    line,
-    all.flatMap((forms) => forms.literal),
+/** Adds where they stand in the text that the plain one is made of. */
+function findIn(plain: PlainText, patterns: PatternSet, all: Findings, text: Buffer): void {
+  patterns.find(plain.bytes, (at, { length }) =>
+    all.spans.push(addPlaces(plain, at, at + length, all.ranges, text)),
   );
-  const plain = all.flatMap((forms) => forms.plain);
-  const inPlain = plainTexts(line).flatMap(({ bytes, starts }) => {
-    const at = pieceAtEnd(bytes, plain);
-    return at === undefined ? [] : [starts[at] ?? 0];
+}
+
+function findTight(plain: PlainText, patterns: PatternSet, { ranges }: Findings, text: Buffer): void {
+  patterns.find(plain.bytes, (at, { length }) => {
+    const [from, to] = [plain.starts[at] ?? 0, plain.ends[at + length - 1] ?? 0];
+    if (!/\s/.test(text.toString('latin1', from, to))) ranges.push([from, to]);
   });
-  return [...inPlain, ...(literal === undefined ? [] : [literal])].map(
-    (from) => [from, line.length] as const,
-  );
 }
 
-function pieceAtEnd(line: Buffer, forms: readonly Buffer[]): number | undefined {
-  const longest = forms.reduce((most, { length }) => Math.max(most, length), 0);
-  const first = Math.max(0, line.length - longest + 1);
-  const begins: number[] = [];
-  const beginnings = createPatternSet(
-    forms.flatMap((form) => (form.length > shortestPart ? [form.subarray(0, shortestPart)] : [])),
-  );
-  beginnings.find(line.subarray(first), (at) => begins.push(first + at));
-  return begins.sort((a, b) => a - b).find((at) => forms.some((form) => beginsWith(form, line.subarray(at))));
+/** What stands between two lines of it (an offset, a prefix) is none of it. Answers from where to where it is in all. */
+function addPlaces(
+  { starts, ends }: PlainText,
+  from: number,
+  to: number,
+  ranges: Range[],
+  text: Buffer,
+): Range {
+  let [start, end] = [starts[from] ?? 0, ends[from] ?? 0];
+  const first = start;
+  for (let at = from + 1; at < to; at++) {
+    const next = starts[at] ?? 0;
+    if (hasBreak(text, end, next)) {
+      ranges.push([start, end]);
+      start = next;
+    }
+    // Words of the processor stand the other way round.
+    start = Math.min(start, next);
+    end = Math.max(end, ends[at] ?? 0);
+  }
+  ranges.push([start, end]);
+  return [Math.min(first, start), end];
 }
 
-function beginsWith(form: Buffer, piece: Buffer): boolean {
-  const { length } = piece;
-  if (form.length <= length || form[length - 1] !== piece[length - 1]) return false;
-  return form.compare(piece, 0, length, 0, length) === 0;
+function hasBreak(text: Buffer, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if (text[at] === newline) return true;
+  return false;
 }
 
-function redact(line: Buffer, ranges: readonly Range[]): Buffer {
-  if (ranges.length === 0) return line;
+/** Each line of what is masked is masked by itself. */
+function redact(text: Buffer, ranges: readonly Range[]): Buffer {
+  if (ranges.length === 0) return text;
   const parts: Buffer[] = [];
   let done = 0;
-  let from = -1;
-  let to = -1;
-  const put = () => {
-    if (from < 0) return;
-    parts.push(line.subarray(done, from), redacted);
-    done = to;
-  };
-  for (const [start, end] of [...ranges].sort(([a], [b]) => a - b)) {
-    if (from >= 0 && start < to) to = Math.max(to, end);
-    else {
-      put();
-      from = start;
-      to = end;
+  for (const [start, end] of merged(ranges)) {
+    for (let from = start; from < end; ) {
+      const found = text.subarray(0, end).indexOf(newline, from);
+      const to = found < 0 ? end : found;
+      const [first, last] = [
+        from === start ? from : afterBlanks(text, from, to),
+        beforeReturn(text, from, to),
+      ];
+      if (last > first) {
+        parts.push(text.subarray(done, first), redacted);
+        done = last;
+      }
+      from = to + 1;
     }
   }
-  put();
-  parts.push(line.subarray(done));
+  parts.push(text.subarray(done));
   return Buffer.concat(parts);
+}
+
+/** Those that overlap in one. */
+function merged(ranges: readonly Range[]): Range[] {
+  const all: [from: number, to: number][] = [];
+  for (const [from, to] of [...ranges].sort(([a], [b]) => a - b)) {
+    const last = all.at(-1);
+    if (last !== undefined && from < last[1]) last[1] = Math.max(last[1], to);
+    else all.push([from, to]);
+  }
+  return all;
+}
+
+function afterBlanks(text: Buffer, from: number, to: number): number {
+  let at = from;
+  while (at < to && (text[at] === 0x20 || text[at] === 9)) at++;
+  return at;
+}
+
+function beforeReturn(text: Buffer, from: number, to: number): number {
+  return text[to] === newline && to > from && text[to - 1] === 13 ? to - 1 : to;
 }

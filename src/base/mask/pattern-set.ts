@@ -5,6 +5,8 @@ export interface PatternSet {
   readonly isEmpty: boolean;
   /** Calls for every place of every pattern, in the order of the places' anchors. */
   find(text: Buffer, onFound: (at: number, pattern: Buffer) => void): void;
+  /** Where the longest beginning of a pattern stands with which the text breaks off at `end`; of four bytes at least. */
+  beginningAt(text: Buffer, end: number): number | undefined;
 }
 
 interface Anchored {
@@ -48,8 +50,22 @@ export function createPatternSet(patterns: Iterable<Buffer>): PatternSet {
     isTaken[slot >>> 5] = (isTaken[slot >>> 5] ?? 0) | (1 << (slot & 31));
   }
 
+  /** By their first bytes, the longest first. Made when output breaks off for the first time. */
+  let beginnings: ReadonlyMap<number, readonly Buffer[]> | undefined;
+  const longest = usable.reduce((most, { length }) => Math.max(most, length), 0);
+
   return {
     isEmpty: usable.length === 0,
+    beginningAt(text, end) {
+      beginnings ??= byBeginning(usable);
+      for (let at = Math.max(0, end - longest + 1); at <= end - anchorBytes; at++) {
+        for (const pattern of beginnings.get(text.readUInt32BE(at)) ?? []) {
+          if (pattern.length <= end - at) break;
+          if (breaksOff(text, at, end, pattern)) return at;
+        }
+      }
+      return undefined;
+    },
     find(text, onFound) {
       if (usable.length === 0) return;
       let word = 0;
@@ -64,6 +80,17 @@ export function createPatternSet(patterns: Iterable<Buffer>): PatternSet {
       }
     },
   };
+}
+
+function byBeginning(patterns: readonly Buffer[]): ReadonlyMap<number, readonly Buffer[]> {
+  const sorted = [...patterns].sort((a, b) => b.length - a.length);
+  return Map.groupBy(sorted, (pattern) => pattern.readUInt32BE(0));
+}
+
+function breaksOff(text: Buffer, at: number, end: number, pattern: Buffer): boolean {
+  const length = end - at;
+  if (pattern[length - 1] !== text[end - 1]) return false;
+  return text.compare(pattern, 0, length, at, end) === 0;
 }
 
 function slotOfWord(word: number, shift: number): number {

@@ -1,14 +1,21 @@
 // One spelling for the many that programs give a value: percent-encoding, escapes of JSON, C and XML, quotes of shells and
-// SQL are taken off, so that a secret is found whoever wrote it. Not for reading anything: what differs only in quotes,
-// backslashes, plus signs or doubled signs becomes the same.
+// SQL, breaks of lines and blanks are taken off, so that a secret is found whoever wrote it. Not for reading anything: what
+// differs only in quotes, backslashes, plus signs, white space or doubled signs becomes the same.
 
+import { withoutBreaks } from './line-breaks.ts';
 import { asItIs, type PlainText, writePlain } from './plain-text.ts';
 
 const dollar = 0x24;
 const percent = 0x25;
 const ampersand = 0x26;
 const backslash = 0x5c;
-const isSpelled = /[%&+'"\\]|\$\$/;
+const isSpelled = /[%&\\]/;
+/** Blanks, with those that forms send as a plus; ends of lines; the other half of UTF-16; quotes and backslashes, which come and go. */
+const isLeftOut = Uint8Array.from({ length: 256 }, (_, byte) =>
+  Number(' +\t\r\n\0\'"\\'.includes(String.fromCharCode(byte))),
+);
+/** One that the text ends within may be whole with what comes. */
+const longestEscape = 12;
 const controls: ReadonlyMap<string, number> = new Map([
   ['n', 10],
   ['t', 9],
@@ -29,8 +36,8 @@ const percentForm = /%([0-9A-Fa-f]{2})/y;
 const unicodeForm =
   /\\(?:u([0-9A-Fa-f]{4})(?:\\u([dD][c-fC-F][0-9A-Fa-f]{2}))?|u\{([0-9A-Fa-f]{1,6})\}|U00([0-9A-Fa-f]{6}))/y;
 const byteForm = /\\(?:x([0-9A-Fa-f]{2})|([0-3][0-7]{2}))/y;
-// RFC 2045, 6.7.
-const quotedForm = /=[0-9A-Fa-f]{2}/;
+// RFC 2045, 6.7; the second breaks a line that goes on.
+const quotedForm = /=(?:[0-9A-Fa-f]{2}|[ \t]*\r?\n)/;
 const quotedForms = new RegExp(quotedForm, 'g');
 const entityForm = /&(?:#(\d{1,7})|#[xX]([0-9A-Fa-f]{1,6})|(amp|lt|gt|quot|apos));/y;
 
@@ -43,34 +50,36 @@ interface Unit {
 const mostLayers = 3;
 
 /**
- * The text as it is, and with one layer of spelling after another taken off; each folded. With what it is as
+ * The text as it is, and with one layer of spelling after another taken off; each squeezed. With what it is as
  * quoted-printable, where it may be that.
  */
 export function plainTexts(text: Buffer): PlainText[] {
   const latin1 = text.toString('latin1');
-  const asQuoted = quotedForm.test(latin1) ? [folded(withoutQuoting(text, latin1))] : [];
-  let plain = asItIs(text);
-  if (!isSpelled.test(latin1)) return [plain, ...asQuoted];
-  const texts = [folded(plain), ...asQuoted];
+  const asQuoted = quotedForm.test(latin1) ? [squeezed(withoutQuoting(text, latin1))] : [];
+  let plain = withoutBreaks(text);
+  const texts = [squeezed(plain), ...asQuoted];
+  if (!isSpelled.test(latin1)) return texts;
   for (let layer = 0; layer < mostLayers; layer++) {
     const next = withoutLayer(plain);
     if (next.bytes.length === plain.bytes.length) break;
-    texts.push(folded(next));
+    texts.push(squeezed(next));
     plain = next;
   }
   return texts;
 }
 
-/** What the spelling of these bytes becomes when it is taken off: they themselves, folded. */
-export function foldedBytes(bytes: Buffer): Buffer {
-  return Buffer.from(folded(asItIs(bytes)).bytes);
+/** What the spelling of these bytes becomes when it is taken off: they themselves, squeezed. */
+export function squeezedBytes(bytes: Buffer): Buffer {
+  return Buffer.from(squeezed(asItIs(bytes)).bytes);
 }
 
 function withoutLayer(text: PlainText): PlainText {
   const writer = writePlain(text);
   const latin1 = text.bytes.toString('latin1');
+  const lastEscapes = latin1.length - longestEscape;
   for (let at = 0; at < latin1.length; ) {
     const unit = unitAt(latin1, at);
+    if (at > lastEscapes && isSpelled.test(latin1[at] ?? '')) writer.leaveOpen();
     if (unit === undefined) {
       writer.put(latin1.charCodeAt(at), at, at);
       at++;
@@ -79,6 +88,7 @@ function withoutLayer(text: PlainText): PlainText {
     for (const byte of unit.bytes) writer.put(byte, at, at + unit.length - 1);
     at += unit.length;
   }
+  writer.leaveOpen();
   return writer.end();
 }
 
@@ -92,27 +102,34 @@ function withoutQuoting(text: Buffer, latin1: string): PlainText {
   for (const { index, 0: sign } of latin1.matchAll(quotedForms)) {
     take(index);
     done = index + sign.length;
-    writer.put(Number.parseInt(sign.slice(1), 16), index, done - 1);
+    if (!sign.endsWith('\n')) writer.put(Number.parseInt(sign.slice(1), 16), index, done - 1);
   }
   take(text.length);
+  writer.leaveOpen();
   return writer.end();
 }
 
 /**
- * Quotes and backslashes come and go with quoting, and a plus is a form's blank. A percent or a dollar is doubled where one
- * alone would begin something (ini files, units of systemd, make, compose).
+ * Without what comes and goes with quoting and breaking lines. A percent or a dollar is doubled where one alone would begin
+ * something (ini files, units of systemd, make, compose).
  */
-function folded(text: PlainText): PlainText {
-  const { put, end } = writePlain(text);
-  const { bytes } = text;
+function squeezed(text: PlainText): PlainText {
+  const { put, leaveOpen, end } = writePlain(text);
+  const { bytes, opens } = text;
   let before = -1;
+  let open = 0;
   for (let at = 0; at < bytes.length; at++) {
+    if (at === opens[open]) {
+      leaveOpen();
+      open++;
+    }
     const byte = bytes[at] ?? 0;
-    if (byte === 0x27 || byte === 0x22 || byte === backslash) continue;
+    if (isLeftOut[byte] === 1) continue;
     const isDoubled = byte === before && (byte === percent || byte === dollar);
-    if (!isDoubled) put(byte === 0x2b ? 0x20 : byte, at, at);
+    if (!isDoubled) put(byte, at, at);
     before = byte;
   }
+  leaveOpen();
   return end();
 }
 

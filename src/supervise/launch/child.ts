@@ -219,12 +219,12 @@ function programAmong(words: readonly string[]): string | undefined {
   return words[isPrepared ? words.indexOf('--') + 1 : 0];
 }
 
-async function readOutput(child: ChildProcess, { output, mask }: ChildOptions): Promise<void> {
+async function readOutput(child: ChildProcess, { output, mask, clock }: ChildOptions): Promise<void> {
   if (output === 'inherit') return;
   const ends = (['stdout', 'stderr'] as const).map((name) => {
     const stream = child[name];
     if (stream === null) return undefined;
-    const reader = createLineReader(mask, (line) => output(line, name));
+    const reader = createLineReader(mask, (line) => output(line, name), clock);
     stream.on('data', (chunk: Buffer) => reader.push(chunk));
     stream.on('error', () => undefined); // a pipe that breaks is closed, and `close` comes after
     // A grandchild that has left the group may hold the pipe for ever; it must not hold the agent.

@@ -20,7 +20,10 @@ export function maskedLines({ stdout, stderr }: ProgramEnd): string[] {
   if (values.size > mostValues)
     return [`${lines.length} lines are not shown: the answer has too many words to take out of them`];
   const mask = createOutputMask(Array.from(values, (value) => SecretValue.fromText(value)));
-  return lines.map((line) => mask.text(line).slice(0, longestLine));
+  return mask
+    .text(lines.join('\n'))
+    .split('\n')
+    .map((line) => line.slice(0, longestLine));
 }
 
 function valuesIn(stdout: Buffer): string[] {

@@ -235,6 +235,73 @@ t.test('cuts a line without end, and no secret in two', async (t) => {
   t.equal(lines.join('').replaceAll('[redacted]', '').length, 20_000);
 });
 
+/** A reader whose time is made to pass by hand. */
+function slowReader(mask = secret) {
+  const lines: string[] = [];
+  const waiting = new Set<() => void>();
+  const clock = {
+    setTimer: (_ms: number, callback: () => void) => {
+      waiting.add(callback);
+      return { cancel: () => waiting.delete(callback) };
+    },
+  };
+  const reader = createLineReader(
+    () => mask,
+    (line) => lines.push(line),
+    clock,
+  );
+  const pass = () => {
+    for (const callback of [...waiting]) {
+      waiting.delete(callback);
+      callback();
+    }
+  };
+  return { lines, waiting, pass, push: (text: string) => reader.push(Buffer.from(text)), end: reader.end };
+}
+
+t.test('holds back what a secret may begin in, for a moment, and nothing else', async (t) => {
+  const { lines, waiting, pass, push, end } = slowReader();
+  push('one\npw is\n');
+  t.strictSame(lines, ['one', 'pw is']);
+  push('hunter2-\n');
+  t.equal(waiting.size, 1);
+  push('clear\n');
+  t.strictSame(lines.slice(2), ['hunter2-', 'clear'], 'it went on in another way');
+  t.equal(waiting.size, 0);
+  push('hunter2-\n');
+  push('sec');
+  t.equal(lines.length, 4);
+  push('ret\n');
+  t.strictSame(lines.slice(4), ['[redacted]', '[redacted]']);
+  push('hunter2-s\n');
+  pass();
+  t.strictSame(lines.slice(6), ['[redacted]'], 'what comes late is masked by its beginning');
+  push('ecret and more\n');
+  t.strictSame(lines.slice(7), ['[redacted] and more'], 'and by its end');
+  push('hunt\n');
+  end();
+  t.strictSame(lines.slice(8), ['hunt']);
+  t.equal(waiting.size, 0);
+});
+
+t.test('lines that come one by one cost no more than all at once, and are bounded', async (t) => {
+  const value = randomBytes(24_000).toString('base64');
+  const { lines, push, end } = slowReader(maskOf(value));
+  const before = process.threadCpuUsage();
+  const text = value.replace(/.{40}(?!$)/g, '$&\n');
+  for (const line of text.split('\n')) push(`${line}\n`);
+  end();
+  const { user, system } = process.threadCpuUsage(before);
+  t.ok((user + system) / 1000 < 3000, `${(user + system) / 1000} ms`);
+  t.equal(lines.filter((line) => line.replaceAll('+', '') === '[redacted]').length, lines.length);
+  const other = slowReader();
+  for (let count = 0; count < 5000; count++)
+    other.push(`${Buffer.from('words that are no secret at all, of a text ').toString('base64')}\n`);
+  t.ok(other.lines.length > 1000, 'base64 without end comes in the meantime');
+  other.end();
+  t.equal(other.lines.length, 5000);
+});
+
 t.test('masks the piece of a secret with which the output breaks off', async (t) => {
   const lines: string[] = [];
   const reader = createLineReader(
