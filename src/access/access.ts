@@ -1,5 +1,6 @@
 // The rules in force: decisions remembered for each caller until the rules change, and word of the change to whoever
 // keeps something open for a caller. Deciding itself is access-policy.ts.
+import { BoundedMap } from '../base/bounded-map.ts';
 import { type Changes, createChangePoint } from '../base/time/until.ts';
 import type { AccessConfig } from '../config/resolved.ts';
 import {
@@ -53,8 +54,8 @@ export function createAccess(options: AccessOptions): Access {
 
   function remember(remembered: Remembered, caller: Caller, about: string, ask: Ask): Decision {
     let decisions = remembered.get(caller);
-    if (decisions === undefined || decisions.size > mostRemembered) {
-      decisions = new Map();
+    if (decisions === undefined) {
+      decisions = new BoundedMap(mostRemembered);
       remembered.set(caller, decisions);
     }
     let decision = decisions.get(about);

@@ -1,11 +1,23 @@
 // The commands, their options and their help, as declarations. What a command does is in commands/, loaded when it is
 // called; how the words are read is command-line.ts.
 import { declareCompanions } from './declare-companions.ts';
-import { type Define, withAuditOptions, withConfig, withJson, withSocket } from './option-groups.ts';
+import {
+  type Define,
+  flag,
+  needed,
+  text,
+  withAuditOptions,
+  withConfig,
+  withJson,
+  withSocket,
+  words,
+} from './option-groups.ts';
 
 /** In the order of the help. */
 export function declareCommands(define: Define): void {
   declareWork(define);
+  declareRequests(define);
+  declareControl(define);
   declareQuestions(define);
   declareChecks(define);
   declareCompanions(define);
@@ -13,11 +25,9 @@ export function declareCommands(define: Define): void {
     'man [command]',
     'print a manual page, of the program or of one command: latchkey man get | man -l -',
     (argv) =>
-      argv.positional('command', { type: 'string' }).option('output', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'write every page into this folder',
-      }),
+      argv
+        .positional('command', { type: 'string' })
+        .option('output', text('write every page into this folder')),
     async (values) => (await import('./commands/man.ts')).runMan(values, declareCommands),
   );
   define(
@@ -36,206 +46,111 @@ export function declareCommands(define: Define): void {
 
 /** What works by itself, with upstreams of its own. */
 function declareWork(define: Define): void {
-  declareAgent(define);
-  declareRun(define);
-  declareRender(define);
-}
-
-function declareAgent(define: Define): void {
   define(
     'agent',
     'run the agent',
     (argv) => withConfig(argv).alias('config', 'c'),
     async (values) => (await import('./commands/agent.ts')).runAgent(values),
   );
-}
-
-function declareRun(define: Define): void {
   define(
     'run',
     'run one command with secrets in its environment and files: latchkey run -- CMD…',
     (argv) =>
       withConfig(argv)
         .usage('latchkey run [OPTIONS] -- CMD…\n\nrun one command with secrets in its environment and files')
-        .option('socket', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'take the secrets from the agent at this socket, and write no files',
-        })
-        .option('process', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'take the environment of this process of the config',
-        })
+        .option('socket', text('take the secrets from the agent at this socket, and write no files'))
+        .option('process', text('take the environment of this process of the config'))
         .option('timeout', {
-          type: 'string',
-          requiresArg: true,
+          ...text('give up after this long when the secrets do not come'),
           default: '60s',
-          describe: 'give up after this long when the secrets do not come',
         })
-        .option('watch', {
-          type: 'boolean',
-          default: false,
-          describe: 'stop and start the program when a value changes; the default is that it goes on',
-        }),
+        .option(
+          'watch',
+          flag('stop and start the program when a value changes; the default is that it goes on'),
+        ),
     async (values, rest) => (await import('./commands/run.ts')).runRun(values, rest),
   );
-}
-
-function declareRender(define: Define): void {
   define(
     'render',
     'write the files once and end',
     (argv) =>
       withConfig(argv)
         .option('once', { type: 'boolean', default: true, describe: 'the default: write, notify, end' })
-        .option('diff', {
-          type: 'boolean',
-          default: false,
-          describe: 'write nothing; show what would change, secrets masked',
-        })
-        .option('exit-code', {
-          type: 'boolean',
-          default: false,
-          describe: 'with --diff: end with 6 where a file would change',
-        })
-        .option('timeout', {
-          type: 'string',
-          requiresArg: true,
-          default: '60s',
-          describe: 'give up after this long',
-        }),
-    async (values) =>
-      (await import('./commands/render.ts')).runRender({ ...values, exitCode: values['exit-code'] }),
+        .option('diff', flag('write nothing; show what would change, secrets masked'))
+        .option('exit-code', flag('with --diff: end with 6 where a file would change'))
+        .option('timeout', { ...text('give up after this long'), default: '60s' }),
+    async (values) => (await import('./commands/render.ts')).runRender(values),
   );
 }
 
-/** What asks an agent that runs, over its socket. */
-function declareQuestions(define: Define): void {
-  declareGet(define);
-  declareStatus(define);
-  declareRefresh(define);
-  declareRotate(define);
-  declareStop(define);
-  declareLogLevel(define);
-  declareExplain(define);
-  declareWhoHas(define);
-  declareTimeline(define);
-  declareDrill(define);
-}
-
-function declareGet(define: Define): void {
+/** What asks an agent that runs, over its socket: what it has, and to do something now. */
+function declareRequests(define: Define): void {
   define(
     'get <name> [field]',
     'print a secret, or one field of it',
-    (argv) =>
-      withJson(withSocket(argv))
-        .positional('name', { type: 'string', demandOption: true })
-        .positional('field', { type: 'string' }),
+    (argv) => withJson(withSocket(argv)).positional('name', needed).positional('field', { type: 'string' }),
     async (values) => (await import('./commands/get.ts')).runGet(values),
   );
-}
-
-function declareStatus(define: Define): void {
   define(
     'status',
     'show what the agent holds, waits for and plans',
     (argv) =>
       withJson(withSocket(argv))
-        .option('watch', {
-          type: 'boolean',
-          default: false,
-          describe: 'show it again every second',
-        })
-        .option('problems', {
-          type: 'boolean',
-          default: false,
-          describe: 'show only what is not well (with --json: all)',
-        }),
+        .option('watch', flag('show it again every second'))
+        .option('problems', flag('show only what is not well (with --json: all)')),
     async (values) => (await import('./commands/status.ts')).runStatus(values),
   );
-}
-
-function declareRefresh(define: Define): void {
   define(
     'refresh [names..]',
     'ask upstream now for these secrets, or for all',
-    (argv) =>
-      withJson(withSocket(argv)).positional('names', {
-        type: 'string',
-        array: true,
-        default: [] as string[],
-      }),
+    (argv) => withJson(withSocket(argv)).positional('names', words),
     async (values) => (await import('./commands/refresh.ts')).runRefresh(values),
   );
-}
-
-function declareRotate(define: Define): void {
   define(
     'rotate <names..>',
     'make another credential or certificate now, and retire the old one',
     (argv) =>
       withJson(withSocket(argv))
         .positional('names', { type: 'string', array: true, demandOption: true })
-        .option('revoke-now', {
-          type: 'boolean',
-          default: false,
-          describe: 'it leaked: revoke the old one as soon as its users have moved',
-        }),
-    async (values) =>
-      (await import('./commands/rotate.ts')).runRotate({ ...values, revokeNow: values['revoke-now'] }),
+        .option('revoke-now', flag('it leaked: revoke the old one as soon as its users have moved')),
+    async (values) => (await import('./commands/rotate.ts')).runRotate(values),
   );
 }
 
-function declareStop(define: Define): void {
+/** The agent as a whole. */
+function declareControl(define: Define): void {
   define(
     'stop',
     'end the agent in order; the next start goes on with its leases',
     (argv) =>
-      withSocket(argv).option('revoke', {
-        type: 'boolean',
-        default: false,
-        describe: 'revoke everything that it was issued: for a host that goes',
-      }),
+      withSocket(argv).option('revoke', flag('revoke everything that it was issued: for a host that goes')),
     async (values) => (await import('./commands/stop.ts')).runStop(values),
   );
-}
-
-function declareLogLevel(define: Define): void {
   define(
     'log-level [level]',
     'tell or change what the agent logs at least, until the next reload',
     (argv) =>
       withJson(withSocket(argv))
         .positional('level', { choices: ['debug', 'info', 'warn', 'error', 'config'] as const })
-        .option('for', {
-          type: 'string',
-          requiresArg: true,
-          describe: "for so long (10m); then the config's level counts again",
-        }),
+        .option('for', text("for so long (10m); then the config's level counts again")),
     async (values) => (await import('./commands/log-level.ts')).runLogLevel(values),
   );
 }
 
-function declareExplain(define: Define): void {
+/** Why it is as it is, and what would become of it. */
+function declareQuestions(define: Define): void {
   define(
     'explain <subject>',
     'tell what anything with a name waits for, since when and why',
-    (argv) => withJson(withSocket(argv)).positional('subject', { type: 'string', demandOption: true }),
+    (argv) => withJson(withSocket(argv)).positional('subject', needed),
     async (values) => (await import('./commands/explain.ts')).runExplain(values),
   );
-}
-
-function declareWhoHas(define: Define): void {
   define(
     'who-has <name>',
     'list the callers that hold a secret: NAME or NAME@VERSION',
-    (argv) => withJson(withSocket(argv)).positional('name', { type: 'string', demandOption: true }),
+    (argv) => withJson(withSocket(argv)).positional('name', needed),
     async (values) => (await import('./commands/who-has.ts')).runWhoHas(values),
   );
-}
-
-function declareTimeline(define: Define): void {
   define(
     'timeline [name]',
     'tell what the last rotations did, of one secret or of all, step by step',
@@ -245,66 +160,43 @@ function declareTimeline(define: Define): void {
         .option('last', { type: 'number', requiresArg: true, default: 3, describe: 'so many rotations' }),
     async (values) => (await import('./commands/timeline.ts')).runTimeline(values),
   );
-}
-
-function declareDrill(define: Define): void {
   define(
     'drill <name>',
     'rehearse a rotation, an outage or a revocation of one secret on staged copies',
     (argv) =>
       withJson(withSocket(argv))
-        .positional('name', { type: 'string', demandOption: true })
+        .positional('name', needed)
         .option('kind', {
           choices: ['rotation', 'outage', 'revocation'] as const,
           default: 'rotation' as const,
         })
-        .option('notify', { type: 'boolean', default: false, describe: 'run the notify commands too' }),
+        .option('notify', flag('run the notify commands too')),
     async (values) => (await import('./commands/drill.ts')).runDrill(values),
   );
 }
 
 /** What looks at files alone. */
 function declareChecks(define: Define): void {
-  declareValidate(define);
-  declareAccessTest(define);
-  declareAudit(define);
-}
-
-function declareValidate(define: Define): void {
   define(
     'validate',
     'check the config and every template, and report all problems',
     (argv) =>
       withJson(withConfig(argv))
-        .option('syntax-only', {
-          type: 'boolean',
-          default: false,
-          describe: 'leave out what only the host can tell: its users, groups and template files',
-        })
-        .option('online', {
-          type: 'boolean',
-          default: false,
-          describe: 'log in to the upstreams too, and print the policy lines that are missing',
-        })
-        .option('timeout', {
-          type: 'string',
-          requiresArg: true,
-          default: '30s',
-          describe: '--online: give up on an upstream after this long',
-        }),
-    async (values) =>
-      (await import('./commands/validate.ts')).runValidate({ ...values, syntaxOnly: values['syntax-only'] }),
+        .option(
+          'syntax-only',
+          flag('leave out what only the host can tell: its users, groups and template files'),
+        )
+        .option('online', flag('log in to the upstreams too, and print the policy lines that are missing'))
+        .option('timeout', { ...text('--online: give up on an upstream after this long'), default: '30s' }),
+    async (values) => (await import('./commands/validate.ts')).runValidate(values),
   );
-}
-
-function declareAccessTest(define: Define): void {
   define(
     'access test <name>',
     'explain who may read a secret, and by which rule',
     (argv) =>
       withJson(withConfig(argv))
         .positional('test', { choices: ['test'] as const, demandOption: true })
-        .positional('name', { type: 'string', demandOption: true })
+        .positional('name', needed)
         .option('uid', { type: 'number' })
         .option('gid', { type: 'number' })
         .option('user', { type: 'string', requiresArg: true })
@@ -314,9 +206,6 @@ function declareAccessTest(define: Define): void {
         .option('container', { type: 'string', requiresArg: true }),
     async (values) => (await import('./commands/access.ts')).runAccessTest(values),
   );
-}
-
-function declareAudit(define: Define): void {
   define(
     'audit query|verify [what..]',
     "query NAME: who asked for a secret; verify [FILES]: check the audit files' hash chain",

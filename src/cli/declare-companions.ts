@@ -1,61 +1,59 @@
 // The commands beside the agent, and what they take; the others are in declarations.ts.
 import type { Argv } from 'yargs';
-import { type Define, withJson, withSocket } from './option-groups.ts';
+import { type Define, flag, text, withJson, withSocket, words } from './option-groups.ts';
 
 /** What is beside the agent. */
 export function declareCompanions(define: Define): void {
-  declareMigrate(define);
-  // Their words are those of other tools, and are read without this parser (main.ts); here they have their place in the help.
-  declareConsulTemplate(define);
-  declareEnvconsul(define);
-  declareDev(define);
-  declareDemo(define);
-  declareHelper(define);
+  declareMigration(define);
+  declareTrials(define);
   declareFile(define);
-  declareGenerateConfig(define);
-  declareVersion(define);
+  define(
+    'generate-config',
+    'print a commented config to start from',
+    (argv) => argv.option('full', flag('with every key')),
+    async (values) => (await import('./commands/generate-config.ts')).runGenerateConfig(values),
+  );
+  define(
+    'version',
+    'print the version',
+    (argv) => withJson(argv),
+    async (values) => (await import('./commands/version.ts')).runVersion(values),
+  );
 }
 
-function declareMigrate(define: Define): void {
+/** For who comes from other tools. */
+function declareMigration(define: Define): void {
   define(
     'migrate <files..>',
     'print what the files of another tool are in latchkey.yaml',
     (argv) =>
       argv
-        .positional('files', { type: 'string', array: true, default: [] as string[] })
+        .positional('files', words)
         .option('from', {
           choices: ['vault-agent', 'consul-template', 'envconsul', 'aws-agent'] as const,
           describe: 'whose files they are; found out by default',
         })
-        .option('check', {
-          type: 'boolean',
-          default: false,
-          describe: 'read both again, and show that they mean the same',
-        })
-        .option('output', { type: 'string', requiresArg: true, describe: 'write it to this new file' }),
+        .option('check', flag('read both again, and show that they mean the same'))
+        .option('output', text('write it to this new file')),
     async (values) => (await import('./commands/migrate.ts')).runMigrate(values),
   );
-}
-
-function declareConsulTemplate(define: Define): void {
+  // Their words are those of the tools, and are read without this parser (main.ts); here they have their place in the help.
   define(
     'consul-template [options..]',
     'render templates by the command line of consul-template',
-    (argv) => argv.positional('options', { type: 'string', array: true, default: [] as string[] }),
+    (argv) => argv.positional('options', words),
     async (values) => (await import('./commands/consul-template.ts')).runConsulTemplate(values.options),
   );
-}
-
-function declareEnvconsul(define: Define): void {
   define(
     'envconsul [options..]',
     'run a program with secrets as variables by the command line of envconsul',
-    (argv) => argv.positional('options', { type: 'string', array: true, default: [] as string[] }),
+    (argv) => argv.positional('options', words),
     async (values) => (await import('./commands/envconsul.ts')).runEnvconsul(values.options),
   );
 }
 
-function declareDev(define: Define): void {
+/** What shows and tries it, and answers for it in other protocols. */
+function declareTrials(define: Define): void {
   define(
     'dev',
     'run the embedded development vault (in memory, never for production)',
@@ -63,16 +61,9 @@ function declareDev(define: Define): void {
       argv
         .option('listen', { type: 'string', requiresArg: true, default: '127.0.0.1:8200' })
         .option('root-token', { type: 'string', requiresArg: true })
-        .option('seed', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'YAML with mounts, policies, roles and secrets',
-        }),
+        .option('seed', text('YAML with mounts, policies, roles and secrets')),
     async (values) => (await import('./commands/dev.ts')).runDev(values),
   );
-}
-
-function declareDemo(define: Define): void {
   define(
     'ui',
     "show the host's status as a page in the browser, for the user who runs this alone",
@@ -95,18 +86,13 @@ function declareDemo(define: Define): void {
     'demo',
     'show on a page how a new key reaches four legacy services, with a deployment and without',
     (argv) =>
-      argv
-        .option('once', { type: 'boolean', default: false, describe: 'rotate once on the terminal and end' })
-        .option('open', {
-          type: 'boolean',
-          default: true,
-          describe: 'open the page where there is a desktop',
-        }),
+      argv.option('once', flag('rotate once on the terminal and end')).option('open', {
+        type: 'boolean',
+        default: true,
+        describe: 'open the page where there is a desktop',
+      }),
     async (values) => (await import('./commands/demo.ts')).runDemo(values),
   );
-}
-
-function declareHelper(define: Define): void {
   define(
     'helper <kind> [operation]',
     'answer a credential helper protocol: git, docker, aws, kubernetes',
@@ -117,16 +103,8 @@ function declareHelper(define: Define): void {
           type: 'string',
           describe: 'git and docker: get, store, erase; aws and kubernetes: the secret',
         })
-        .option('secret', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'the name of the secret to answer with',
-        })
-        .option('host', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'the host that the credential is for, if the secret does not say',
-        }),
+        .option('secret', text('the name of the secret to answer with'))
+        .option('host', text('the host that the credential is for, if the secret does not say')),
     async (values) => (await import('./commands/helper.ts')).runHelper(values),
   );
 }
@@ -147,73 +125,20 @@ function declareFile(define: Define): void {
           describe: 'NAME.env.age, .yaml.age or .json.age',
         })
         .positional('what', { type: 'string', describe: 'set: the secret; import: the plain file' })
-        .option('owner', {
-          type: 'string',
-          requiresArg: true,
-          describe: "init: the agent's user, who reads both files",
-        })
-        .option('at', { type: 'string', requiresArg: true, describe: 'import: below this name' })
-        .option('remove', {
-          type: 'boolean',
-          default: false,
-          describe: 'import: overwrite and remove the plain file afterwards',
-        }),
-    async (values) =>
-      (await import('./commands/file.ts')).runFile({
-        ...values,
-        keyFile: values['key-file'],
-        passphraseFile: values['passphrase-file'],
-        newKeyFile: values['new-key-file'],
-        newPassphrase: values['new-passphrase'],
-      }),
+        .option('owner', text("init: the agent's user, who reads both files"))
+        .option('at', text('import: below this name'))
+        .option('remove', flag('import: overwrite and remove the plain file afterwards')),
+    async (values) => (await import('./commands/file.ts')).runFile(values),
   );
 }
 
 /** What opens a sealed file, and what is to open it from now on. */
 function withKeys<T>(argv: Argv<T>) {
   return argv
-    .option('key-file', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'the age key file; default FILE.key',
-    })
-    .option('credential', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'the key as a credential of systemd',
-    })
-    .option('passphrase-file', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'the file with the passphrase',
-    })
-    .option('passphrase', { type: 'boolean', default: false, describe: 'ask for the passphrase' })
-    .option('new-key-file', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'rotate-key: seal for this key',
-    })
-    .option('new-passphrase', {
-      type: 'boolean',
-      default: false,
-      describe: 'rotate-key: ask for another one',
-    });
-}
-
-function declareGenerateConfig(define: Define): void {
-  define(
-    'generate-config',
-    'print a commented config to start from',
-    (argv) => argv.option('full', { type: 'boolean', default: false, describe: 'with every key' }),
-    async (values) => (await import('./commands/generate-config.ts')).runGenerateConfig(values),
-  );
-}
-
-function declareVersion(define: Define): void {
-  define(
-    'version',
-    'print the version',
-    (argv) => withJson(argv),
-    async (values) => (await import('./commands/version.ts')).runVersion(values),
-  );
+    .option('key-file', text('the age key file; default FILE.key'))
+    .option('credential', text('the key as a credential of systemd'))
+    .option('passphrase-file', text('the file with the passphrase'))
+    .option('passphrase', flag('ask for the passphrase'))
+    .option('new-key-file', text('rotate-key: seal for this key'))
+    .option('new-passphrase', flag('rotate-key: ask for another one'));
 }

@@ -10,6 +10,21 @@ export type Define = <T>(
   run: (values: ArgumentsCamelCase<T>, rest: readonly string[]) => Promise<number>,
 ) => void;
 
+/** `--word`: off unless it is there. */
+export function flag(describe: string) {
+  return { type: 'boolean', default: false, describe } as const;
+}
+
+/** `--word TEXT`. */
+export function text(describe: string) {
+  return { type: 'string', requiresArg: true, describe } as const;
+}
+
+/** Any number of words, none too. */
+export const words = { type: 'string', array: true, default: [] as string[] } as const;
+
+export const needed = { type: 'string', demandOption: true } as const;
+
 export function withConfig<T>(argv: Argv<T>) {
   return argv.option('config', {
     type: 'string',
@@ -20,25 +35,21 @@ export function withConfig<T>(argv: Argv<T>) {
 }
 
 export function withSocket<T>(argv: Argv<T>) {
-  return withConfig(argv).option('socket', {
-    type: 'string',
-    requiresArg: true,
-    describe: "the agent's socket; default $LATCHKEY_SOCKET",
-  });
+  return withConfig(argv).option('socket', text("the agent's socket; default $LATCHKEY_SOCKET"));
 }
 
 export function withJson<T>(argv: Argv<T>) {
-  return argv.option('json', { type: 'boolean', default: false, describe: 'print JSON' });
+  return argv.option('json', flag('print JSON'));
 }
 
 /** The words and options of `audit`. */
 export function withAuditOptions<T>(argv: Argv<T>) {
   return argv
     .positional('query', { choices: ['query', 'verify'] as const, demandOption: true })
-    .positional('what', { type: 'string', array: true, default: [] as string[] })
-    .option('since', { type: 'string', requiresArg: true, default: '24h', describe: 'query: how far back' })
+    .positional('what', words)
+    .option('since', { ...text('query: how far back'), default: '24h' })
     .option('uid', { type: 'number', requiresArg: true, describe: 'query: of this user alone' })
-    .option('denied', { type: 'boolean', default: false, describe: 'query: only who was refused' })
+    .option('denied', flag('query: only who was refused'))
     .option('limit', { type: 'number', requiresArg: true, default: 1000, describe: 'query: the last ones' })
     .option('file', { type: 'string', array: true, nargs: 1, describe: 'query: these files' });
 }

@@ -12,7 +12,6 @@ import { type Reference, referenceKey } from '../../store/reference.ts';
 import { createSource, loadKinds } from '../../upstream/kinds.ts';
 import type { Grant, SecretSource, Shortfall } from '../../upstream/secret-source.ts';
 import { isUsedUp } from '../../upstream/vault/session/login-hand-over.ts';
-import { policyText } from './policy-text.ts';
 
 /** What the config asks for, and where it says so: `secrets.db`, `files[0].template`. */
 export interface Wanted {
@@ -244,4 +243,25 @@ function placesOf(reference: Reference, wanted: readonly Wanted[], locate: Locat
   const asking = wanted.filter((one) => referenceKey(one.reference) === key);
   const labels = new Set(asking.map(({ at, place = formatPath(at) }) => place));
   return placedLine(asking[0]?.at ?? [], [...labels].join(', '), locate);
+}
+
+/** One stanza for each path, sorted, with all that is asked of it. */
+function policyText(grants: readonly Grant[]): string {
+  const byPath = new Map<string, Set<string>>();
+  for (const { path, capabilities } of grants) {
+    const before = byPath.get(path) ?? new Set<string>();
+    byPath.set(path, new Set([...before, ...capabilities]));
+  }
+  return [...byPath]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(
+      ([path, capabilities]) =>
+        `path ${quoted(path)} {\n  capabilities = [${[...capabilities].map(quoted).join(', ')}]\n}\n`,
+    )
+    .join('');
+}
+
+/** As HCL writes it, in which `${` would begin an expression. */
+function quoted(text: string): string {
+  return JSON.stringify(text).replaceAll('${', '$${');
 }

@@ -1,7 +1,6 @@
 // The words of HCL 1, each with its place. A string comes with its value, a heredoc with its lines as the file's authors
 // mean them; what is no word at all is an HclError.
 import type { Position } from '../../problems.ts';
-import { heredocValue } from './heredoc.ts';
 import { HclError, positionIn } from './node.ts';
 import { unquote } from './unquote.ts';
 
@@ -185,4 +184,18 @@ function describeIllegal(text: string, at: number): string {
   if (char === '\0') return 'holds a null character';
   if (char === "'") return '\' is no quote here; write "';
   return `${JSON.stringify(char)} is not expected here`;
+}
+
+/** `source` is the whole of it, from `<<` to the line end after the terminator. */
+function heredocValue(source: string): string {
+  const bodyStart = source.indexOf('\n') + 1;
+  const isIndented = source[2] === '-';
+  const anchorLength = bodyStart - 3 - (isIndented ? 1 : 0);
+  // The blanks before the terminator belong to the text: `<<X` hands them on as its last line.
+  const body = source.slice(bodyStart, source.length - anchorLength - 1);
+  if (!isIndented) return body;
+  const lines = body.split('\n');
+  const indentation = lines.at(-1) ?? '';
+  if (!lines.every((line) => line.startsWith(indentation))) return body.slice(0, -1).replace(/[ \t]+$/, '');
+  return [...lines.slice(0, -1).map((line) => line.slice(indentation.length)), ''].join('\n');
 }

@@ -1,4 +1,5 @@
 // Which leases were issued under which token: when a token ends or is revoked, Vault revokes its leases with it.
+import { RecentMap } from '../../../base/bounded-map.ts';
 import type { SessionToken } from './session-token.ts';
 
 export interface LeaseOrigins {
@@ -14,13 +15,9 @@ export interface LeaseOrigins {
 const most = 50_000;
 
 export function createLeaseOrigins(onEnd: (leaseIds: readonly string[], at: number) => void): LeaseOrigins {
-  const origins = new Map<string, SessionToken>();
+  const origins = new RecentMap<string, SessionToken>(most);
   return {
-    add(leaseId, token) {
-      origins.set(leaseId, token);
-      const [oldest] = origins.keys();
-      if (origins.size > most && oldest !== undefined) origins.delete(oldest);
-    },
+    add: (leaseId, token) => void origins.set(leaseId, token),
     remove: (leaseId) => origins.delete(leaseId),
     tokenOf: (leaseId) => origins.get(leaseId),
     end(token, at) {
