@@ -42,7 +42,10 @@ export const serverSchema = {
   tls: doc(z.prefault(tls, {}), 'How the server is verified, and the client certificate.'),
   budget: budgetSchema(50),
   ...limitsSchema,
-  timeout: doc(z.optional(duration()), 'For one request, to the last byte; default 60s.'),
+  timeout: doc(
+    z.optional(duration()),
+    'For one request, to the last byte; default 60s. What can be asked twice is asked again after a sixth of it (10s at least), by another connection.',
+  ),
   max_body: doc(z.prefault(byteSize(), '16MiB'), 'The largest answer that is taken.'),
 };
 

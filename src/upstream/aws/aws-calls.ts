@@ -69,7 +69,11 @@ export function createAwsCalls(options: AwsCallsOptions): AwsCalls {
     }).sign();
     const headers = Object.fromEntries([...signed.headers].filter(([name]) => name !== 'host'));
     return await http.send(
-      { method: 'POST', url: options.endpointOf(service), headers, body: text, charge: chargeOf(service) },
+      {
+        ...{ method: 'POST', url: options.endpointOf(service), headers, body: text },
+        // A queue is asked to answer once there is something.
+        ...{ charge: chargeOf(service), isHarmless: service !== 'sqs' },
+      },
       request,
     );
   }

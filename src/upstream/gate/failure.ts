@@ -38,20 +38,24 @@ interface FailureOptions {
   wasSent?: boolean;
   /** The connection ended before the answer did. Default false. */
   isCut?: boolean;
+  /** It was given less than its whole time: the connection may be dead, and asking again elsewhere does no harm. Default false. */
+  isSilent?: boolean;
 }
 
 export class UpstreamFailure extends UpstreamError {
   readonly state: AwayState;
   readonly wasSent: boolean;
   readonly isCut: boolean;
+  readonly isSilent: boolean;
 
   constructor(state: AwayState, message: string, options: FailureOptions = {}) {
-    const { wasSent, isCut, ...rest } = options;
+    const { wasSent, isCut, isSilent, ...rest } = options;
     super(codes[state], message, rest);
     this.name = 'UpstreamFailure';
     this.state = state;
     this.wasSent = wasSent ?? false;
     this.isCut = isCut ?? false;
+    this.isSilent = isSilent ?? false;
   }
 }
 

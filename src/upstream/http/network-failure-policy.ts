@@ -70,6 +70,15 @@ export function timeoutFailure(address: string, timeoutMs: number): UpstreamFail
   });
 }
 
+/** Of a request that may be sent again: its own time is not over. */
+export function silenceFailure(address: string, silentMs: number): UpstreamFailure {
+  return new UpstreamFailure('unavailable', `${address} has not answered for ${silentMs / 1000} s`, {
+    remedy: 'check the server and the network between',
+    wasSent: true,
+    isSilent: true,
+  });
+}
+
 /** Of one answer: what else the server answers is as good as before. */
 export function oversizedFailure(address: string, limit: number): UpstreamError {
   return new UpstreamError(

@@ -12,7 +12,12 @@ import type { Clock } from '../../base/time/clock.ts';
 import type { ProxyConfig } from '../../config/upstreams/proxy.ts';
 import type { TlsConfig } from '../../config/upstreams/server-config.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
-import { networkFailure, oversizedFailure, timeoutFailure } from './network-failure-policy.ts';
+import {
+  networkFailure,
+  oversizedFailure,
+  silenceFailure,
+  timeoutFailure,
+} from './network-failure-policy.ts';
 import { createOpenRequests } from './open-requests.ts';
 import { proxyFailure } from './proxy-failure-policy.ts';
 import { withSingleHeaders } from './single-headers.ts';
@@ -26,6 +31,8 @@ interface WireRequest {
   readonly headers: Readonly<Record<string, string | string[]>>;
   readonly body?: Buffer | Readable | undefined;
   readonly signal: AbortSignal;
+  /** It may be sent again: given up (`isSilent`) after a part of its time, and its connections are not used again. */
+  readonly isHarmless?: boolean | undefined;
 }
 
 export interface WireAnswer {
@@ -75,6 +82,13 @@ export interface TransportOptions extends TransportLimits {
 
 /** Beyond the configured addresses a cluster's redirects add some; more than these are a fault of the cluster. */
 const mostPools = 32;
+/**
+ * A firewall, a NAT or a host that is gone may have dropped a connection without a word: who waits out the whole time of a request
+ * there learns of no rotation meanwhile. Of the default of a minute these are 10 s.
+ */
+const silentShare = 1 / 6;
+/** Servers may well take so long. */
+const leastSilentMs = 10_000;
 /** Shorter than the minute after which load balancers drop an idle connection, and Go's five. */
 const keepAliveMs = 50_000;
 
@@ -114,6 +128,13 @@ export function createTransport(options: TransportOptions): Transport {
     return pool;
   }
 
+  /** The others of its connections may be as dead. */
+  function leave(address: string): void {
+    const old = pools.get(address);
+    if (old === undefined || !pools.delete(address)) return;
+    void closeQuietly(old, 'close');
+  }
+
   /** Requests in flight end on the old connections. */
   function renewPools(): void {
     const old = [...pools.values()];
@@ -123,8 +144,11 @@ export function createTransport(options: TransportOptions): Transport {
 
   return {
     async exchange(address, request) {
-      const { timeoutMs, maxBodyBytes } = limits;
-      const { signal } = request;
+      const { maxBodyBytes } = limits;
+      const { signal, isHarmless = false } = request;
+      const silentMs = Math.max(leastSilentMs, limits.timeoutMs * silentShare);
+      const isImpatient = isHarmless && silentMs < limits.timeoutMs;
+      const timeoutMs = isImpatient ? silentMs : limits.timeoutMs;
       const via = proxy?.url;
       const whole = new WholeAnswer({
         ...{ signal, endsAt: options.clock.now() + timeoutMs, maxBodyBytes },
@@ -138,6 +162,10 @@ export function createTransport(options: TransportOptions): Transport {
         else pool.dispatch({ ...dispatchOptions(address, request, proxy), ...itsOwnTime }, whole);
         return await whole.answer;
       } catch (error) {
+        if (whole.isOver && isImpatient && !signal.aborted) {
+          leave(address);
+          throw silenceFailure(address, silentMs);
+        }
         throw explain(error, address, signal, whole.isOver ? timeoutMs : undefined, via);
       } finally {
         open.end(whole);

@@ -20,6 +20,8 @@ export interface HttpCall {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
+  /** Asked twice it makes nothing more; default: a GET. */
+  readonly isHarmless?: boolean;
   /** What it uses up of limits; absent: one read. */
   readonly charge?: Charge;
 }
@@ -51,9 +53,15 @@ export function createHttpCalls(options: SourceOptions<ServerConfig>): HttpCalls
   return {
     async send(call, { priority, promoted, signal }) {
       const { address, target, where } = placeOf(call.url);
-      const answer = await gate.pass({ lane: priority, promoted, signal, charge: call.charge }, () =>
-        transport.exchange(address, { ...wireOf(call), target, signal }),
-      );
+      const { charge, method = 'GET', isHarmless = method === 'GET' } = call;
+      const exchange = (may: boolean) =>
+        gate.pass({ lane: priority, promoted, signal, charge }, () =>
+          transport.exchange(address, { ...wireOf(call), target, signal, isHarmless: may }),
+        );
+      const answer = await exchange(isHarmless).catch((error: unknown) => {
+        if (error instanceof UpstreamFailure && error.isSilent) return exchange(false);
+        throw error;
+      });
       return { ...answer, where };
     },
     open(call, signal) {

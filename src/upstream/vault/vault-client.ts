@@ -164,18 +164,23 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
     return (await attempt(address, plain(reachTarget, signal), turn, exchange)).address;
   }
 
-  async function eachAddress<T>(target: string, tryOne: (address: string) => Promise<T>): Promise<T> {
+  async function eachAddress<T>(
+    target: string,
+    tryOne: (address: string, isLast: boolean) => Promise<T>,
+  ): Promise<T> {
     health.check();
     let last: UpstreamFailure | undefined;
-    for (const address of addresses.candidates()) {
+    const candidates = addresses.candidates();
+    for (const address of candidates) {
       try {
-        const answer = await tryOne(address);
+        const answer = await tryOne(address, address === candidates.at(-1));
         settle(address);
         return answer;
       } catch (error) {
         if (!(error instanceof UpstreamFailure)) throw error;
         last = error;
-        if (error.wasSent || error.state === 'answer_invalid' || error.state === 'rate_limited') break;
+        const isDone = error.wasSent && !error.isSilent;
+        if (isDone || error.state === 'answer_invalid' || error.state === 'rate_limited') break;
       }
     }
     if (last === undefined) throw new LatchkeyError('usage', 'the upstream has no address');
@@ -186,9 +191,18 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
 
   async function once(request: VaultRequest, raw: RawRequest): Promise<VaultAnswer> {
     const turn = { lane: request.priority, promoted: request.promoted };
-    return await eachAddress(raw.target, async (address) => {
-      const send = () => attempt(address, raw, turn, exchange);
-      const answer = await (request.isHarmless === true ? send().catch(orAgain(send)) : send());
+    return await eachAddress(raw.target, async (address, isLast) => {
+      const send = (sent: RawRequest) => attempt(address, sent, turn, exchange);
+      const answer = await send(raw).catch((error: unknown) => {
+        if (raw.isHarmless !== true || !(error instanceof UpstreamFailure)) throw error;
+        // Load balancers close idle connections when they like, also in the moment in which one is used again.
+        if (error.isCut) return send(raw);
+        if (!error.isSilent) throw error;
+        health.suspect();
+        if (!isLast) throw error;
+        // Its time is not over: the server may be no more than slow.
+        return send({ ...raw, isHarmless: false });
+      });
       const refusal = serverRefusal(answer);
       if (refusal) throw refusal;
       if (request.isKnown?.(answer.body) !== true && isForeign(answer))
@@ -248,7 +262,7 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
 }
 
 function plain(target: string, signal: AbortSignal): RawRequest {
-  return { method: 'GET', target, headers: {}, body: undefined, signal };
+  return { method: 'GET', target, headers: {}, body: undefined, signal, isHarmless: true };
 }
 
 /** What `sys/health` says by its status: active, standby and performance standby all take requests. */
@@ -296,14 +310,6 @@ function limitedAnswer({ message, answerHeaders }: UpstreamFailure, address: str
   const headers = { 'content-type': 'application/json', ...answerHeaders };
   const body = Readable.from([Buffer.from(JSON.stringify({ errors: [message] }))]);
   return { status: 429, headers, body, address };
-}
-
-/** Load balancers close idle connections when they like, also in the moment in which one is used again. */
-function orAgain<T>(send: () => Promise<T>): (error: unknown) => Promise<T> {
-  return (error) => {
-    if (error instanceof UpstreamFailure && error.isCut) return send();
-    throw error;
-  };
 }
 
 /** The bodies of refusals are short; a longer one is not Vault's and is cut. */

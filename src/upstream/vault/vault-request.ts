@@ -17,7 +17,7 @@ export interface VaultRequest extends Urgency {
   /** Instead of the upstream's own. */
   readonly namespace?: string | undefined;
   readonly signal: AbortSignal;
-  /** Asked twice it makes nothing more: it is repeated once where a kept connection was just closed by the other side. */
+  /** Asked twice it makes nothing more: it is repeated once where a kept connection was just closed by the other side, or is silent. */
   readonly isHarmless?: boolean;
   /** Whether a body is one that was looked into before: it is not looked into again. */
   readonly isKnown?: (body: Buffer) => boolean;
@@ -30,6 +30,7 @@ export interface RawRequest {
   readonly headers: Readonly<Record<string, string | string[]>>;
   readonly body: Buffer | Readable | undefined;
   readonly signal: AbortSignal;
+  readonly isHarmless?: boolean | undefined;
 }
 
 export function rawRequest(request: VaultRequest, ownNamespace: string | undefined): RawRequest {
@@ -49,6 +50,7 @@ export function rawRequest(request: VaultRequest, ownNamespace: string | undefin
     },
     body: request.body === undefined ? undefined : Buffer.from(stringifyJson(request.body), 'utf8'),
     signal: request.signal,
+    isHarmless: request.isHarmless,
   };
 }
 

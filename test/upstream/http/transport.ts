@@ -1,4 +1,5 @@
-// `timeout` of an upstream is the time of its requests, however long: nothing else ends them before.
+// `timeout` of an upstream is the time of its requests, however long: nothing else ends them before, but for those that may be
+// sent again.
 import { closeSync, constants, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createServer } from 'node:http';

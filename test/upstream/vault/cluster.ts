@@ -82,10 +82,63 @@ t.test('a half-open node is left for another one by the look at its health', asy
   const { upstream } = await startUpstream(t, [first.address, second.address], 10, 2);
   await upstream.ready(patience());
   await upstream.read(reference, interactive());
-  first.route(() => () => {});
-  await t.rejects(upstream.read(reference, interactive()), { code: 'upstream_unavailable' });
+  first.route(({ path }) => (path.startsWith('sys/internal/') ? undefined : () => {}));
+  // It may have made a credential, and nobody knows.
+  const credentials = createReference({ upstream: 'vault', path: 'database/creds/app' });
+  await t.rejects(upstream.read(credentials, interactive()), { code: 'upstream_unavailable' });
+  t.equal(second.count('database/creds/app'), 0);
   await waitFor('the other node', () => upstream.status().address === second.address);
   t.ok(await upstream.read(reference, interactive()));
+});
+
+t.test(
+  'who may be asked twice is, where a node hangs: at another one, long before the time is over',
+  async (t) => {
+    const [first, second] = [await startNode(t), await startNode(t)];
+    const { upstream } = await startUpstream(t, [first.address, second.address], 20, 3);
+    await upstream.ready(patience());
+    await upstream.read(reference, interactive());
+    first.route(() => () => {});
+    t.ok(await upstream.read(reference, interactive()), 'no request fails');
+    t.ok(second.count('secret/data/app') > 0);
+  },
+);
+
+t.test('connections that died without a word are left, and none that is new waits for them', async (t) => {
+  const node = await startNode(t);
+  const { upstream } = await startUpstream(t, [node.address], 20, 3);
+  await upstream.ready(patience());
+  await Promise.all([upstream.read(reference, interactive()), upstream.read(reference, interactive())]);
+  const dead = new Set(node.requests.map(({ socket }) => socket));
+  node.route(({ socket }) => (dead.has(socket) ? () => {} : undefined));
+  t.ok(await upstream.read(reference, interactive()), 'no request fails');
+});
+
+t.test('a server that answers nobody is told to be away while requests still wait', async (t) => {
+  const node = await startNode(t);
+  const { upstream } = await startUpstream(t, [node.address], 20, 9);
+  await upstream.ready(patience());
+  await upstream.read(reference, interactive());
+  let hangs = true;
+  node.route(() => (hangs ? () => {} : undefined));
+  let isOver = false;
+  const late = upstream
+    .read(reference, { signal: AbortSignal.timeout(60_000), priority: 'interactive' })
+    .then(
+      () => {
+        isOver = true;
+      },
+      () => {
+        isOver = true;
+      },
+    );
+  await waitFor('the state', () => upstream.status().state === 'unavailable');
+  t.notOk(isOver);
+  t.match(upstream.status().message, /has not answered for 30 s/);
+  hangs = false;
+  await waitFor('its return', () => upstream.status().state === 'ready');
+  await upstream.close(shutdown);
+  await late;
 });
 
 t.test('follows the redirect of a standby, with the token and the body', async (t) => {

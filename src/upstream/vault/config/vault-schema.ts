@@ -231,7 +231,7 @@ export const vaultSchema = section({
   budget: budgetSchema(500),
   timeout: doc(
     z.optional(duration()),
-    'For one request, to the last byte; default `$VAULT_CLIENT_TIMEOUT`, else 60s.',
+    'For one request, to the last byte; default `$VAULT_CLIENT_TIMEOUT`, else 60s. What can be asked twice is asked again after a sixth of it (10s at least), at another address or by another connection.',
   ),
 });
 
