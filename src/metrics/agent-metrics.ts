@@ -1,51 +1,10 @@
 // Every metric of the agent by name: docs/reference/metrics.md lists the same (a test compares). Whoever does the work
 // counts it; agent/wire.ts hands each part the families that it needs.
-import type { Counter, Family, Gauge, Histogram, MetricsRegistry } from './registry.ts';
+import type { MetricsRegistry } from './registry.ts';
 
-export interface AgentMetrics {
-  readonly buildInfo: Family<Gauge>;
-  readonly startTimeSeconds: Family<Gauge>;
-  readonly residentMemoryBytes: Family<Gauge>;
-  readonly logLevel: Family<Gauge>;
-  readonly isReady: Family<Gauge>;
-  readonly reloads: Family<Counter>;
-  readonly telemetryPushes: Family<Counter>;
-  readonly secretState: Family<Gauge>;
-  readonly secretAgeSeconds: Family<Gauge>;
-  readonly secretExpirySeconds: Family<Gauge>;
-  readonly secretRotations: Family<Counter>;
-  readonly secretErrors: Family<Counter>;
-  readonly upstreamUp: Family<Gauge>;
-  readonly upstreamRequests: Family<Counter>;
-  readonly upstreamSeconds: Family<Histogram>;
-  readonly upstreamLogins: Family<Counter>;
-  readonly upstreamCalls: Family<Gauge>;
-  readonly upstreamLimit: Family<Gauge>;
-  readonly leases: Family<Gauge>;
-  readonly filesWritten: Family<Counter>;
-  readonly fileDrifts: Family<Counter>;
-  readonly fileFailures: Family<Counter>;
-  readonly fileUpToDate: Family<Gauge>;
-  readonly rotationSeconds: Family<Histogram>;
-  readonly rotationStepSeconds: Family<Histogram>;
-  readonly processUp: Family<Gauge>;
-  readonly processStarts: Family<Counter>;
-  readonly requests: Family<Counter>;
-  readonly requestSeconds: Family<Histogram>;
-  readonly vaultCache: Family<Counter>;
-  readonly denials: Family<Counter>;
-  readonly hookEvents: Family<Counter>;
-  readonly connections: Family<Gauge>;
-  readonly connectionsRefused: Family<Counter>;
-  readonly malformedRequests: Family<Counter>;
-  readonly openWaits: Family<Gauge>;
-  readonly openEventStreams: Family<Gauge>;
-  readonly auditLines: Family<Counter>;
-  readonly auditFailures: Family<Counter>;
-  readonly ledgerRecords: Family<Gauge>;
-}
+export type AgentMetrics = ReturnType<typeof defineAgentMetrics>;
 
-export function defineAgentMetrics(registry: MetricsRegistry): AgentMetrics {
+export function defineAgentMetrics(registry: MetricsRegistry) {
   return {
     ...defineAgent(registry),
     ...defineSecrets(registry),

@@ -9,8 +9,8 @@ import { parseHcl } from '../../../src/config/sources/hcl/parse.ts';
 import type { Report } from '../../../src/config/sources/hcl/report.ts';
 import { decodeTree, type MapTree } from '../../../src/config/sources/hcl/tree.ts';
 import { checkAgent, mergeAgents } from '../../../src/config/sources/vault-agent/merge-agents.ts';
+import type { SaidAgent } from '../../../src/config/sources/vault-agent/read-agent.ts';
 import { readAgent } from '../../../src/config/sources/vault-agent/read-agent.ts';
-import type { SaidAgent } from '../../../src/config/sources/vault-agent/said-agent.ts';
 import { plainTree } from '../plain-tree.ts';
 
 export interface ConfigExpectation {

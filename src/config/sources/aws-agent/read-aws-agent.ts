@@ -1,37 +1,9 @@
 // The `config.toml` of AWS's Secrets Manager agent, and of the workload credentials provider that it became: its keys, flat or in
 // tables, its defaults, its limits. A key that it does not know is an error there, and here.
 import { hintAt } from '../../../base/text/nearest.ts';
-import type { Said, SaidKeys } from '../hcl/block.ts';
-import type { Origin, Report } from '../hcl/report.ts';
+import type { Said } from '../hcl/block.ts';
+import type { Report } from '../hcl/report.ts';
 import { type TomlKey, tomlKeys } from './toml-keys.ts';
-
-export interface SaidAwsAgent
-  extends SaidKeys<{
-    logLevel: string;
-    address: string;
-    port: number;
-    ttlSeconds: number;
-    region: string;
-    headers: readonly string[];
-    variables: readonly string[];
-    pathPrefix: string;
-    maxConnections: number;
-    cacheSize: number;
-    logToFile: boolean;
-    ignoreTransientErrors: boolean;
-    validateCredentials: boolean;
-    credentialsFile: string;
-    /** False: the file asks for nothing of Secrets Manager. */
-    enabled: boolean;
-    maxRoles: number;
-    bufferRatio: number;
-    jitterSeconds: number;
-    prefetchedSecrets: readonly unknown[];
-    prefetchedTags: readonly unknown[];
-  }> {
-  /** The first key of the part that keeps certificates of ACM, where that is in use. */
-  readonly certificates: Origin | undefined;
-}
 
 const logKeys = ['log_level', 'log_to_file'];
 const cacheKeys = ['ttl_seconds', 'cache_size'];
@@ -64,7 +36,9 @@ const inTables = new Map<string, string>(
 const certificateKeys =
   /^capabilities\.acm\.(?:enabled|certificates|default_certificate_permission\.mode|default_key_permission\.mode)$/;
 
-export function readAwsAgent(file: string, text: string, report: Report): SaidAwsAgent | undefined {
+export type SaidAwsAgent = Exclude<ReturnType<typeof readAwsAgent>, undefined>;
+
+export function readAwsAgent(file: string, text: string, report: Report) {
   const all = tomlKeys(file, text, report);
   if (all === undefined) return undefined;
   const values = knownKeys(all, report);
@@ -72,6 +46,7 @@ export function readAwsAgent(file: string, text: string, report: Report): SaidAw
   const isOn = certificates.some(({ name, value }) => name.endsWith('.enabled') && value === true);
   const { any, words, list, rows, number, ratio, flag } = readersOf(values, report);
   return {
+    /** The first key of the part that keeps certificates of ACM, where that is in use. */
     certificates: isOn ? certificates[0]?.origin : undefined,
     logLevel: any('log_level', 'debug, info, warn, error or none', (value) =>
       typeof value === 'string' && /^(?:debug|info|warn|error|none)$/i.test(value)
@@ -94,6 +69,7 @@ export function readAwsAgent(file: string, text: string, report: Report): SaidAw
     ignoreTransientErrors: flag('ignore_transient_errors'),
     validateCredentials: flag('validate_credentials'),
     credentialsFile: words('credentials_file_path'),
+    /** False: the file asks for nothing of Secrets Manager. */
     enabled: flag('enabled'),
     maxRoles: number('max_roles', 1, 20),
     bufferRatio: ratio('prefetch.cache_buffer_ratio', 0.1, 1),

@@ -14,8 +14,8 @@ import { formatMs } from '../hcl/duration.ts';
 import { type Origin, type Report, wholeFile } from '../hcl/report.ts';
 import { draftClientVariables, variableOrigin } from '../vault-variables.ts';
 import { draftRefresh } from './draft-template.ts';
+import type { SaidCommon, SaidSsl, SaidVaultClient } from './read-common.ts';
 import type { SaidExec } from './read-template.ts';
-import type { SaidCommon, SaidSsl, SaidVaultClient } from './said-consul-template.ts';
 import { shellWords } from './shell-words.ts';
 
 const upstream = ['upstreams', 'vault'];

@@ -3,7 +3,7 @@ import type { DraftContext } from '../draft.ts';
 import { unlessEmpty } from '../hcl/block.ts';
 import { draftCommonLife, draftProgram, draftTemplateSettings, draftVaultClient } from './draft-common.ts';
 import { draftSandbox, draftTemplate } from './draft-template.ts';
-import type { SaidConsulTemplate } from './said-consul-template.ts';
+import type { SaidConsulTemplate } from './read-consul-template.ts';
 
 export function draftConsulTemplate(agent: SaidConsulTemplate, context: DraftContext, isOnce: boolean): void {
   const { draft, report, folder } = context;

@@ -1,6 +1,7 @@
 // Several files of consul-template make one: what is said later counts, key by key; templates add up.
 import { lastOf } from '../hcl/block.ts';
-import type { SaidCommon, SaidConsulTemplate } from './said-consul-template.ts';
+import type { SaidCommon } from './read-common.ts';
+import type { SaidConsulTemplate } from './read-consul-template.ts';
 
 export function mergeConsulTemplates(all: readonly SaidConsulTemplate[]): SaidConsulTemplate {
   const last = lastOf(all);

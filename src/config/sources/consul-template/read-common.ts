@@ -1,11 +1,13 @@
 // The blocks that consul-template and envconsul share: vault, exec, wait, syslog, and those for Consul and Nomad, which are
 // known here and have nothing to do.
 import type { Record } from '../hcl/record.ts';
-import type { Report } from '../hcl/report.ts';
+import type { Origin, Report } from '../hcl/report.ts';
 import { readExec } from './read-template.ts';
-import type { SaidCommon, SaidConsul, SaidSsl, SaidVaultClient } from './said-consul-template.ts';
 
-export function readCommon(record: Record, report: Report): SaidCommon {
+/** What both tools have. */
+export type SaidCommon = ReturnType<typeof readCommon>;
+
+export function readCommon(record: Record, report: Report) {
   const vault = record.record('vault');
   const exec = record.record('exec');
   const syslog = record.record('syslog');
@@ -30,7 +32,7 @@ function readStale(record: Record, report: Report): void {
   }
 }
 
-function readSyslog(record: Record): SaidCommon['syslog'] {
+function readSyslog(record: Record): Origin | undefined {
   const enabled = record.flag('enabled');
   record.text('facility');
   record.text('name');
@@ -38,8 +40,8 @@ function readSyslog(record: Record): SaidCommon['syslog'] {
   return enabled?.value === true ? record.origin : undefined;
 }
 
-/** Also `consul = "ADDRESS"`, as old files have it. */
-function readConsul(record: Record, report: Report): SaidConsul | undefined {
+/** What `env` in a template sees of it: `CONSUL_HTTP_ADDR` and so on. Also `consul = "ADDRESS"`, as old files have it. */
+function readConsul(record: Record, report: Report) {
   if (record.isText('consul')) {
     const address = record.text('consul');
     return address && { origin: address.origin, address, tokenFile: undefined, ssl: undefined };
@@ -77,7 +79,9 @@ export function readNomad(record: Record, report: Report): void {
   report.note('ignored', nomad.origin, 'is not asked here: a template that needs Nomad is refused');
 }
 
-function readVaultClient(record: Record, report: Report): SaidVaultClient {
+export type SaidVaultClient = ReturnType<typeof readVaultClient>;
+
+function readVaultClient(record: Record, report: Report) {
   if (readRetry(record)) {
     report.note(
       'differs',
@@ -92,7 +96,7 @@ function readVaultClient(record: Record, report: Report): SaidVaultClient {
   const threshold = record.float('lease_renewal_threshold');
   if (threshold !== undefined)
     report.note('differs', threshold.origin, 'is ignored: a lease is renewed at two thirds');
-  const client: SaidVaultClient = {
+  const client = {
     origin: record.origin,
     address: record.text('address'),
     enabled: record.flag('enabled'),
@@ -111,10 +115,12 @@ function readVaultClient(record: Record, report: Report): SaidVaultClient {
   return client;
 }
 
-function readSsl(owner: Record): SaidSsl | undefined {
+export type SaidSsl = Exclude<ReturnType<typeof readSsl>, undefined>;
+
+function readSsl(owner: Record) {
   const record = owner.record('ssl');
   if (record === undefined) return undefined;
-  const ssl: SaidSsl = {
+  const ssl = {
     origin: record.origin,
     enabled: record.flag('enabled'),
     verify: record.flag('verify'),

@@ -6,13 +6,14 @@ import { type Report, wholeFile } from '../hcl/report.ts';
 import { decodeTree } from '../hcl/tree.ts';
 import { readCommon, readNomad } from './read-common.ts';
 import { readTemplate } from './read-template.ts';
-import type { SaidConsulTemplate } from './said-consul-template.ts';
+
+export type SaidConsulTemplate = ReturnType<typeof readConsulTemplate>;
 
 /** Throws an HclError. */
-export function readConsulTemplate(file: string, root: HclObject, report: Report): SaidConsulTemplate {
+export function readConsulTemplate(file: string, root: HclObject, report: Report) {
   const record = createRecord(decodeTree(root), wholeFile(file), report);
   const delimiters = record.record('default_delimiters');
-  const said: SaidConsulTemplate = {
+  const said = {
     ...readCommon(record, report),
     templates: record.records('template').map(readTemplate),
     leftDelimiter: delimiters?.text('left'),

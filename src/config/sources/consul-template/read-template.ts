@@ -1,33 +1,6 @@
 // A `template` block, as consul-template and every agent that is built on it read it.
-import type { Said, SaidKeys } from '../hcl/block.ts';
-import type { Record, Wait } from '../hcl/record.ts';
-import type { Origin } from '../hcl/report.ts';
-
-export interface SaidTemplate
-  extends SaidKeys<{
-    source: string;
-    contents: string;
-    destination: string;
-    createDestDirs: boolean;
-    perms: number;
-    user: string;
-    group: string;
-    backup: boolean;
-    command: readonly string[];
-    commandTimeout: number;
-    errorOnMissingKey: boolean;
-    errorFatal: boolean;
-    leftDelimiter: string;
-    rightDelimiter: string;
-    deniedFunctions: readonly string[];
-    sandboxPath: string;
-    wait: Wait;
-  }> {
-  readonly origin: Origin;
-  readonly exec: SaidExec | undefined;
-  /** The keys that are there. */
-  readonly keys: readonly string[];
-}
+import type { Said } from '../hcl/block.ts';
+import type { Record } from '../hcl/record.ts';
 
 const templateKeys = [
   'backup',
@@ -53,11 +26,14 @@ const templateKeys = [
   'sandbox_path',
 ] as const;
 
-export function readTemplate(record: Record): SaidTemplate {
+export type SaidTemplate = ReturnType<typeof readTemplate>;
+
+export function readTemplate(record: Record) {
   const keys = templateKeys.filter((key) => record.has(key));
   const exec = record.record('exec');
-  const template: SaidTemplate = {
+  const template = {
     origin: record.origin,
+    /** Those that are there. */
     keys,
     source: record.text('source'),
     contents: record.text('contents'),
@@ -86,33 +62,11 @@ function idOf(said: Said<number> | undefined): Said<string> | undefined {
   return said && { ...said, value: String(said.value) };
 }
 
-export interface SaidExec
-  extends SaidKeys<{
-    command: readonly string[];
-    enabled: boolean;
-    killSignal: string;
-    killTimeout: number;
-    reloadSignal: string;
-    splay: number;
-    timeout: number;
-  }> {
-  readonly origin: Origin;
-  readonly env: SaidExecEnv | undefined;
-}
+export type SaidExec = ReturnType<typeof readExec>;
 
-interface SaidExecEnv
-  extends SaidKeys<{
-    pristine: boolean;
-    allowed: readonly string[];
-    denied: readonly string[];
-    custom: readonly string[];
-  }> {
-  readonly origin: Origin;
-}
-
-export function readExec(record: Record): SaidExec {
+export function readExec(record: Record) {
   const env = record.record('env');
-  const exec: SaidExec = {
+  const exec = {
     origin: record.origin,
     command: record.words('command'),
     enabled: record.flag('enabled'),
@@ -127,8 +81,8 @@ export function readExec(record: Record): SaidExec {
   return exec;
 }
 
-function readExecEnv(record: Record): SaidExecEnv {
-  const env: SaidExecEnv = {
+function readExecEnv(record: Record) {
+  const env = {
     origin: record.origin,
     pristine: record.flag('pristine'),
     allowed: bothWords(record.words('allowlist'), record.words('whitelist')),

@@ -1,42 +1,20 @@
 // Reads one file of envconsul, its older keys too, which it moves to where they are today.
 import { readCommon } from '../consul-template/read-common.ts';
-import type { SaidCommon } from '../consul-template/said-consul-template.ts';
-import type { SaidKeys } from '../hcl/block.ts';
 import type { HclObject } from '../hcl/node.ts';
 import { createRecord, type Record } from '../hcl/record.ts';
 import { type Origin, type Report, wholeFile } from '../hcl/report.ts';
 import { decodeTree, type Entry, type MapTree, type Tree } from '../hcl/tree.ts';
 
-export interface SaidEnvconsul
-  extends SaidCommon,
-    SaidKeys<{
-      pristine: boolean;
-      sanitize: boolean;
-      upcase: boolean;
-    }> {
-  readonly secrets: readonly SaidPrefix[];
-  /** From Consul, which is not asked. */
-  readonly prefixes: readonly SaidPrefix[];
-  readonly services: readonly Origin[];
-}
-
-export interface SaidPrefix
-  extends SaidKeys<{
-    path: string;
-    format: string;
-    noPrefix: boolean;
-  }> {
-  readonly origin: Origin;
-  readonly keys: readonly { readonly name: string; readonly format: string | undefined }[];
-}
+export type SaidEnvconsul = ReturnType<typeof readEnvconsul>;
 
 /** Throws an HclError. */
-export function readEnvconsul(file: string, root: HclObject, report: Report): SaidEnvconsul {
+export function readEnvconsul(file: string, root: HclObject, report: Report) {
   const nowhere = wholeFile(file);
   const record = createRecord(moveOldKeys(decodeTree(root), nowhere, report), nowhere, report);
-  const said: SaidEnvconsul = {
+  const said = {
     ...readCommon(record, report),
     secrets: record.records('secret').map(readPrefix),
+    /** From Consul, which is not asked. */
     prefixes: record.records('prefix').map(readPrefix),
     services: record.records('service').map(readService),
     pristine: record.flag('pristine'),
@@ -47,7 +25,9 @@ export function readEnvconsul(file: string, root: HclObject, report: Report): Sa
   return said;
 }
 
-function readPrefix(record: Record): SaidPrefix {
+export type SaidPrefix = ReturnType<typeof readPrefix>;
+
+function readPrefix(record: Record) {
   const prefix = {
     origin: record.origin,
     path: record.text('path'),

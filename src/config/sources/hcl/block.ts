@@ -23,9 +23,6 @@ export function lastOf<T>(all: readonly T[]): <K extends keyof T>(key: K) => T[K
   return (key) => all.findLast((one) => one[key] !== undefined)?.[key];
 }
 
-/** What is said under each of these keys; undefined: nothing. */
-export type SaidKeys<T> = { readonly [Key in keyof T]: Said<T[Key]> | undefined };
-
 export interface LabelledBlock {
   /** What stands between the name and the brace. */
   readonly labels: readonly HclKey[];

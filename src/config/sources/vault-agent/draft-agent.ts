@@ -14,7 +14,7 @@ import { type Origin, wholeFile } from '../hcl/report.ts';
 import { draftClientVariables, variableOrigin } from '../vault-variables.ts';
 import { draftAutoAuth } from './draft-auth.ts';
 import { draftListener } from './draft-listener.ts';
-import type { SaidAgent, SaidEnvTemplate, SaidVault } from './said-agent.ts';
+import type { SaidAgent, SaidEnvTemplate, SaidVault } from './read-agent.ts';
 
 const defaultAddress = 'https://127.0.0.1:8200';
 /** Of theirs: templates ask the agent itself then, whatever this names. */

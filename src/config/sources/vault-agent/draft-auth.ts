@@ -4,7 +4,7 @@ import { unlessEmpty } from '../hcl/block.ts';
 import { formatMs } from '../hcl/duration.ts';
 import { type AuthContext, settingsOf } from './auth-settings.ts';
 import { draftMethod } from './draft-method.ts';
-import type { SaidAutoAuth, SaidMethod, SaidSink } from './said-agent.ts';
+import type { SaidAutoAuth, SaidMethod, SaidSink } from './read-auto-auth.ts';
 
 const defaultSinkMode = 0o640;
 

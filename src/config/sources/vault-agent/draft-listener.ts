@@ -1,7 +1,8 @@
 // A `listener` as one of ours: open to whoever reaches it, as there, because a caller needs nothing but the way to it.
 import { resolve } from 'node:path';
 import type { DraftContext } from '../draft.ts';
-import type { SaidAgent, SaidListener } from './said-agent.ts';
+import type { SaidAgent } from './read-agent.ts';
+import type { SaidListener } from './read-listener.ts';
 
 const defaultAddress = '127.0.0.1:8200';
 

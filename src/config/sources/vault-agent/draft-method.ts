@@ -6,7 +6,7 @@ import { type Said, unlessEmpty } from '../hcl/block.ts';
 import { formatMs } from '../hcl/duration.ts';
 import type { Origin } from '../hcl/report.ts';
 import { type AuthContext, type Settings, settingsOf } from './auth-settings.ts';
-import type { SaidMethod } from './said-agent.ts';
+import type { SaidMethod } from './read-auto-auth.ts';
 
 export function draftMethod(method: SaidMethod, context: AuthContext): void {
   const { draft, report } = context;

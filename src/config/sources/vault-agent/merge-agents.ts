@@ -2,7 +2,7 @@
 // tell is checked here.
 import { lastOf, type Said } from '../hcl/block.ts';
 import { type Report, wholeFile } from '../hcl/report.ts';
-import type { SaidAgent, SaidEnvTemplate } from './said-agent.ts';
+import type { SaidAgent, SaidEnvTemplate } from './read-agent.ts';
 
 export function mergeAgents(agents: readonly SaidAgent[]): SaidAgent {
   const last = lastOf(agents);

@@ -1,6 +1,13 @@
 // Reads one file of a Vault Agent or OpenBao agent or proxy: its types, and what is strict there, are strict here.
-import { readTemplate } from '../consul-template/read-template.ts';
-import { type Block, createBlock, describeNode, type LabelledBlock, unlessEmpty } from '../hcl/block.ts';
+import { readTemplate, type SaidTemplate } from '../consul-template/read-template.ts';
+import {
+  type Block,
+  createBlock,
+  describeNode,
+  type LabelledBlock,
+  type Said,
+  unlessEmpty,
+} from '../hcl/block.ts';
 import { HclError, type HclNode, type HclObject } from '../hcl/node.ts';
 import { createRecord } from '../hcl/record.ts';
 import type { Origin, Report } from '../hcl/report.ts';
@@ -8,20 +15,13 @@ import { decodeTree } from '../hcl/tree.ts';
 import { noteUnknownKeys } from './note-unknown.ts';
 import { readAutoAuth } from './read-auto-auth.ts';
 import { readListener } from './read-listener.ts';
-import type {
-  SaidAgent,
-  SaidAgentExec,
-  SaidApiProxy,
-  SaidCache,
-  SaidEnvTemplate,
-  SaidTemplateConfig,
-  SaidVault,
-} from './said-agent.ts';
 
-export function readAgent(file: string, root: HclObject, report: Report): SaidAgent {
+export type SaidAgent = ReturnType<typeof readAgent>;
+
+export function readAgent(file: string, root: HclObject, report: Report) {
   const origin: Origin = { file, position: root.position, name: '' };
   const block = createBlock(root.items, origin, report);
-  const agent: SaidAgent = {
+  const agent = {
     vault: map(block.only('vault'), ({ block: inner }) => readVault(inner, report)),
     autoAuth: map(block.only('auto_auth'), ({ block: inner }) => readAutoAuth(inner, report)),
     cache: map(block.only('cache'), ({ block: inner }) => readCache(inner, report)),
@@ -47,7 +47,9 @@ export function readAgent(file: string, root: HclObject, report: Report): SaidAg
 }
 
 /** The older place of `use_auto_auth_token` stands for a block api_proxy. */
-function proxyOfCache(cache: SaidCache | undefined): SaidApiProxy | undefined {
+function proxyOfCache(
+  cache: ReturnType<typeof readCache> | undefined,
+): ReturnType<typeof readApiProxy> | undefined {
   const use = cache?.useAutoAuthToken;
   if (cache === undefined || use === undefined || use.value === false) return undefined;
   return { origin: use.origin, useAutoAuthToken: use, isImplied: true };
@@ -114,9 +116,11 @@ function readRotation(block: Block, report: Report): void {
   }
 }
 
-function readVault(block: Block, report: Report): SaidVault {
+export type SaidVault = ReturnType<typeof readVault>;
+
+function readVault(block: Block, report: Report) {
   const retry = block.only('retry');
-  const vault: SaidVault = {
+  const vault = {
     origin: block.origin,
     address: block.text('address'),
     namespace: block.text('namespace'),
@@ -133,7 +137,7 @@ function readVault(block: Block, report: Report): SaidVault {
   return vault;
 }
 
-function readCache(block: Block, report: Report): SaidCache {
+function readCache(block: Block, report: Report) {
   const persist = block.only('persist');
   if (persist !== undefined) readPersist(persist, report);
   for (const key of [
@@ -150,7 +154,7 @@ function readCache(block: Block, report: Report): SaidCache {
         'is ignored: what is asked for through `secrets` is always kept, static or not',
       );
   }
-  const cache: SaidCache = {
+  const cache = {
     origin: block.origin,
     useAutoAuthToken: block.flagOrForce('use_auto_auth_token'),
   };
@@ -174,7 +178,7 @@ function readPersist({ labels, block }: LabelledBlock, report: Report): void {
   );
 }
 
-function readApiProxy(block: Block, report: Report): SaidApiProxy {
+function readApiProxy(block: Block, report: Report) {
   for (const key of ['enforce_consistency', 'when_inconsistent']) {
     const said = block.node(key);
     if (said !== undefined)
@@ -183,17 +187,18 @@ function readApiProxy(block: Block, report: Report): SaidApiProxy {
   const prepend = block.looseFlag('prepend_configured_namespace');
   if (prepend?.value === true)
     report.note('differs', prepend.origin, 'is ignored: a caller names the whole namespace');
-  const proxy: SaidApiProxy = {
+  const proxy = {
     origin: block.origin,
     useAutoAuthToken: block.flagOrForce('use_auto_auth_token'),
-    isImplied: false,
+    /** By `use_auto_auth_token` in a block cache: there is no block api_proxy. */
+    isImplied: false as boolean,
   };
   noteUnknownKeys(block, report);
   return proxy;
 }
 
-function readTemplateConfig(block: Block, report: Report): SaidTemplateConfig {
-  const config: SaidTemplateConfig = {
+function readTemplateConfig(block: Block, report: Report) {
+  const config = {
     origin: block.origin,
     exitOnRetryFailure: block.flag('exit_on_retry_failure'),
     staticInterval: block.duration('static_secret_render_interval'),
@@ -235,6 +240,11 @@ function readStrict<T>(
   }
 }
 
+export interface SaidEnvTemplate {
+  readonly name: Said<string>;
+  readonly template: SaidTemplate;
+}
+
 function readEnvTemplates(block: Block, report: Report): SaidEnvTemplate[] {
   const nodes = block.nodes('env_template');
   return block.blocks('env_template').flatMap(({ labels, block: { origin } }, index) => {
@@ -257,11 +267,7 @@ function readEnvTemplates(block: Block, report: Report): SaidEnvTemplate[] {
   });
 }
 
-function readAgentExec(
-  { block: { origin } }: LabelledBlock,
-  root: Block,
-  report: Report,
-): SaidAgentExec | undefined {
+function readAgentExec({ block: { origin } }: LabelledBlock, root: Block, report: Report) {
   const [node] = root.nodes('exec');
   if (node?.kind !== 'object') return undefined;
   const command = createBlock(node.items, origin, silent).node('command');
@@ -272,7 +278,7 @@ function readAgentExec(
     );
   }
   return readStrict(node, origin, report, (record) => {
-    const exec: SaidAgentExec = {
+    const exec = {
       origin,
       command: record.words('command'),
       restart: record.text('restart_on_secret_changes'),

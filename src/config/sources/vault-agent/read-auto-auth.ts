@@ -4,9 +4,10 @@ import { HclError, type HclNode } from '../hcl/node.ts';
 import type { Origin, Report } from '../hcl/report.ts';
 import { decodeTree, type MapTree } from '../hcl/tree.ts';
 import { noteUnknownKeys } from './note-unknown.ts';
-import type { SaidAutoAuth, SaidMethod, SaidSink } from './said-agent.ts';
 
-export function readAutoAuth(block: Block, report: Report): SaidAutoAuth | undefined {
+export type SaidAutoAuth = Exclude<ReturnType<typeof readAutoAuth>, undefined>;
+
+export function readAutoAuth(block: Block, report: Report) {
   block.flag('enable_reauth_on_new_credentials');
   const methods = block.blocks('method');
   const [first, second] = methods;
@@ -63,7 +64,9 @@ function checkWrapping(method: SaidMethod, sinks: readonly SaidSink[], report: R
   }
 }
 
-function readMethod(labelled: LabelledBlock, report: Report): SaidMethod | undefined {
+export type SaidMethod = Exclude<ReturnType<typeof readMethod>, undefined>;
+
+function readMethod(labelled: LabelledBlock, report: Report) {
   const { block } = labelled;
   const type = typeOf(labelled, 'method', report);
   const rest = {
@@ -80,11 +83,13 @@ function readMethod(labelled: LabelledBlock, report: Report): SaidMethod | undef
   return type && { ...rest, type };
 }
 
+export type SaidSink = Exclude<ReturnType<typeof readSink>, undefined>;
+
 function readSink(
   labelled: LabelledBlock,
   report: Report,
   type: Said<string> | undefined = typeOf(labelled, 'sink', report),
-): SaidSink | undefined {
+) {
   const { block } = labelled;
   const sink = {
     origin: block.origin,

@@ -5,7 +5,6 @@ import type { HclNode } from '../hcl/node.ts';
 import type { Report } from '../hcl/report.ts';
 import { noteUnknownKeys } from './note-unknown.ts';
 import { typeOf } from './read-auto-auth.ts';
-import type { SaidListener } from './said-agent.ts';
 
 /** What a server's listener has beside the keys of an agent's, by the type that is wanted. */
 const serverFlags = [
@@ -40,7 +39,9 @@ const serverBlocks = ['custom_response_headers', 'telemetry', 'profiling', 'infl
 const serverOthers = ['purpose', 'max_request_json_memory', 'max_request_json_strings'];
 const serverAddresses = ['proxy_protocol_authorized_addrs', 'x_forwarded_for_authorized_addrs'];
 
-export function readListener(labelled: LabelledBlock, report: Report): SaidListener | undefined {
+export type SaidListener = Exclude<ReturnType<typeof readListener>, undefined>;
+
+export function readListener(labelled: LabelledBlock, report: Report) {
   const { block } = labelled;
   const type = typeOf(labelled, 'listener', report);
   const kind = type?.value.toLowerCase();
