@@ -11,14 +11,10 @@ const agentSchema = section({
   ),
 });
 
-export interface AgentUpstreamConfig {
-  readonly name: string;
-  readonly kind: 'agent';
-  readonly socket: string;
-}
+export type AgentUpstreamConfig = ReturnType<typeof resolveAgent>;
 
-function resolveAgent({ name, value }: Named<z.output<typeof agentSchema>>): AgentUpstreamConfig {
-  return { name, kind: 'agent', socket: value.socket };
+function resolveAgent({ name, value }: Named<z.output<typeof agentSchema>>) {
+  return { name, kind: 'agent' as const, socket: value.socket };
 }
 
 export const agent = {

@@ -5,7 +5,6 @@ import type { Place } from '../../config/problems.ts';
 import { doc, section, text } from '../../config/schema/fields.ts';
 import type { KindContext } from '../../config/upstreams/kind-context.ts';
 import type { LimitsConfig } from '../../config/upstreams/limits.ts';
-import type { ServerConfig } from '../../config/upstreams/server-config.ts';
 import { resolveServer } from '../../config/upstreams/server-resolve.ts';
 import { budgetSchema, serverSchema } from '../../config/upstreams/server-schema.ts';
 import { parseAwsPath } from './aws-path.ts';
@@ -45,22 +44,9 @@ const known: LimitsConfig = {
   priceOfTenThousand: 0.05,
 };
 
-export interface AwsUpstreamConfig extends ServerConfig {
-  readonly name: string;
-  readonly kind: 'aws';
-  readonly region: string | undefined;
-  readonly profile: string | undefined;
-  readonly credentialsFile: string | undefined;
-  readonly roleArn: string | undefined;
-  readonly externalId: string | undefined;
-  readonly endpoint: string | undefined;
-  readonly eventsQueue: string | undefined;
-}
+export type AwsUpstreamConfig = ReturnType<typeof resolveAws>;
 
-function resolveAws(
-  { name, place, value }: Named<z.output<typeof awsSchema>>,
-  context: KindContext,
-): AwsUpstreamConfig {
+function resolveAws({ name, place, value }: Named<z.output<typeof awsSchema>>, context: KindContext) {
   checkUrl(value.endpoint, place.at('endpoint'), context);
   checkUrl(value.events_queue, place.at('events_queue'), context);
   if (value.external_id !== undefined && value.role_arn === undefined) {
@@ -68,7 +54,7 @@ function resolveAws(
   }
   return {
     name,
-    kind: 'aws',
+    kind: 'aws' as const,
     region: value.region,
     profile: value.profile,
     credentialsFile: context.optionalPathAt(place, value.credentials_file),

@@ -4,7 +4,6 @@ import type { Named } from '../../config/item.ts';
 import { doc, section, text } from '../../config/schema/fields.ts';
 import type { KindContext } from '../../config/upstreams/kind-context.ts';
 import type { LimitsConfig } from '../../config/upstreams/limits.ts';
-import type { ServerConfig } from '../../config/upstreams/server-config.ts';
 import { resolveServer } from '../../config/upstreams/server-resolve.ts';
 import { serverSchema } from '../../config/upstreams/server-schema.ts';
 import { parseAzurePath } from './azure-path.ts';
@@ -31,20 +30,9 @@ const known: LimitsConfig = {
   priceOfTenThousand: 0.03,
 };
 
-export interface AzureUpstreamConfig extends ServerConfig {
-  readonly name: string;
-  readonly kind: 'azure';
-  readonly vault: string;
-  readonly tenantId: string | undefined;
-  readonly clientId: string | undefined;
-  readonly clientSecretFile: string | undefined;
-  readonly clientCertificateFile: string | undefined;
-}
+export type AzureUpstreamConfig = ReturnType<typeof resolveAzure>;
 
-function resolveAzure(
-  { name, place, value }: Named<z.output<typeof azureSchema>>,
-  context: KindContext,
-): AzureUpstreamConfig {
+function resolveAzure({ name, place, value }: Named<z.output<typeof azureSchema>>, context: KindContext) {
   const url = URL.parse(value.vault);
   if (url === null || !/^https?:$/.test(url.protocol)) {
     context.problems.add(place.at('vault'), 'expected a URL such as https://NAME.vault.azure.net');
@@ -52,7 +40,7 @@ function resolveAzure(
   const { env } = context;
   return {
     name,
-    kind: 'azure',
+    kind: 'azure' as const,
     vault: value.vault.replace(/\/+$/, ''),
     tenantId: value.tenant_id ?? (env['AZURE_TENANT_ID'] || undefined),
     clientId: value.client_id ?? (env['AZURE_CLIENT_ID'] || undefined),

@@ -12,14 +12,10 @@ const envSchema = section({
   ),
 });
 
-export interface EnvUpstreamConfig {
-  readonly name: string;
-  readonly kind: 'env';
-  readonly prefix: string;
-}
+export type EnvUpstreamConfig = ReturnType<typeof resolveEnv>;
 
-function resolveEnv({ name, value }: Named<z.output<typeof envSchema>>): EnvUpstreamConfig {
-  return { name, kind: 'env', prefix: value.prefix ?? '' };
+function resolveEnv({ name, value }: Named<z.output<typeof envSchema>>) {
+  return { name, kind: 'env' as const, prefix: value.prefix ?? '' };
 }
 
 function checkVariable(path: string, { prefix }: EnvUpstreamConfig): void {

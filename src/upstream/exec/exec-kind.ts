@@ -13,7 +13,7 @@ import {
   textList,
 } from '../../config/schema/fields.ts';
 import type { KindContext } from '../../config/upstreams/kind-context.ts';
-import { type LimitsConfig, limitsSchema, resolveLimits } from '../../config/upstreams/limits.ts';
+import { limitsSchema, resolveLimits } from '../../config/upstreams/limits.ts';
 
 const execSchema = section({
   kind: doc(
@@ -38,24 +38,9 @@ const execSchema = section({
   max_output: doc(z.prefault(byteSize(), '1MiB'), 'The most that it may answer.'),
 });
 
-export interface ExecUpstreamConfig extends LimitsConfig {
-  readonly name: string;
-  readonly kind: 'exec';
-  readonly command: readonly string[];
-  readonly user: string | undefined;
-  readonly group: string | undefined;
-  readonly env: Readonly<Record<string, string>>;
-  readonly passEnv: readonly string[];
-  readonly workingDir: string;
-  readonly timeoutMs: number;
-  readonly concurrency: number;
-  readonly maxBytes: number;
-}
+export type ExecUpstreamConfig = ReturnType<typeof resolveExec>;
 
-function resolveExec(
-  { name, place, value }: Named<z.output<typeof execSchema>>,
-  { problems }: KindContext,
-): ExecUpstreamConfig {
+function resolveExec({ name, place, value }: Named<z.output<typeof execSchema>>, { problems }: KindContext) {
   const [program = ''] = value.command;
   if (!isAbsolute(program)) {
     problems.add(
@@ -65,7 +50,7 @@ function resolveExec(
   }
   return {
     name,
-    kind: 'exec',
+    kind: 'exec' as const,
     command: value.command,
     user: value.user,
     group: value.group,

@@ -4,7 +4,6 @@ import type { Named } from '../../config/item.ts';
 import { doc, section, text } from '../../config/schema/fields.ts';
 import type { KindContext } from '../../config/upstreams/kind-context.ts';
 import type { LimitsConfig } from '../../config/upstreams/limits.ts';
-import type { ServerConfig } from '../../config/upstreams/server-config.ts';
 import { resolveServer } from '../../config/upstreams/server-resolve.ts';
 import { serverSchema } from '../../config/upstreams/server-schema.ts';
 import { parseGcpPath } from './gcp-path.ts';
@@ -27,25 +26,15 @@ const known: LimitsConfig = {
   priceOfTenThousand: 0.03,
 };
 
-export interface GcpUpstreamConfig extends ServerConfig {
-  readonly name: string;
-  readonly kind: 'gcp';
-  readonly project: string | undefined;
-  readonly location: string | undefined;
-  readonly credentialsFile: string | undefined;
-  readonly endpoint: string;
-}
+export type GcpUpstreamConfig = ReturnType<typeof resolveGcp>;
 
-function resolveGcp(
-  { name, place, value }: Named<z.output<typeof gcpSchema>>,
-  context: KindContext,
-): GcpUpstreamConfig {
+function resolveGcp({ name, place, value }: Named<z.output<typeof gcpSchema>>, context: KindContext) {
   const { location } = value;
   const host =
     location === undefined ? 'secretmanager.googleapis.com' : `secretmanager.${location}.rep.googleapis.com`;
   return {
     name,
-    kind: 'gcp',
+    kind: 'gcp' as const,
     project: value.project ?? (context.env['GOOGLE_CLOUD_PROJECT'] || undefined),
     location,
     credentialsFile:

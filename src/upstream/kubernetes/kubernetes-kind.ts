@@ -3,7 +3,6 @@ import * as z from 'zod/mini';
 import type { Named } from '../../config/item.ts';
 import { doc, flag, section, text } from '../../config/schema/fields.ts';
 import type { KindContext } from '../../config/upstreams/kind-context.ts';
-import type { ServerConfig } from '../../config/upstreams/server-config.ts';
 import { resolveServer } from '../../config/upstreams/server-resolve.ts';
 import { serverSchema } from '../../config/upstreams/server-schema.ts';
 import { parseSecretPath } from './kubernetes-path.ts';
@@ -20,22 +19,15 @@ const kubernetesSchema = section({
   ...serverSchema,
 });
 
-export interface KubernetesUpstreamConfig extends ServerConfig {
-  readonly name: string;
-  readonly kind: 'kubernetes';
-  readonly kubeconfigFile: string | undefined;
-  readonly context: string | undefined;
-  readonly namespace: string | undefined;
-  readonly isWatched: boolean;
-}
+export type KubernetesUpstreamConfig = ReturnType<typeof resolveKubernetes>;
 
 function resolveKubernetes(
   { name, place, value }: Named<z.output<typeof kubernetesSchema>>,
   context: KindContext,
-): KubernetesUpstreamConfig {
+) {
   return {
     name,
-    kind: 'kubernetes',
+    kind: 'kubernetes' as const,
     kubeconfigFile:
       context.optionalPathAt(place, value.kubeconfig) ?? (context.env['KUBECONFIG'] || undefined),
     context: value.context,
