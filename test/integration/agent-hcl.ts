@@ -34,7 +34,7 @@ t.test('options and values in one word are read as theirs', async (t) => {
     const { status, stderr } = spawnSync(process.execPath, [main ?? '', 'agent', ...words], {
       encoding: 'utf8',
     });
-    t.ok(stderr.startsWith(`latchkey: ${missing}: no such file;`), stderr);
+    t.ok(stderr.startsWith(`latchkey: ${missing}: no such file or folder;`), stderr);
     t.equal(status, 1, words.join(' '));
   }
 });
