@@ -1,9 +1,9 @@
 // The folders that templates may read and write by `file` and `writeToFile`: nothing outside of them, by no link either.
 
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, realpathSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { LatchkeyError } from '../base/errors.ts';
-import { contentFault, readFlags } from '../base/paths/controlled-file.ts';
+import { contentFault, within as ofLength, readFlags, readUpToSync } from '../base/paths/controlled-file.ts';
 import { type HeldEntry, holdEntrySync } from '../base/paths/held-folder.ts';
 import { PathFault, readingOnly } from '../base/paths/path-trust.ts';
 import { errnoOf } from '../base/system/errno.ts';
@@ -56,7 +56,7 @@ export function createSandbox(folders: readonly string[], base = process.cwd()):
         try {
           const wrong = contentFault(path, fstatSync(fd), largestFileBytes);
           if (wrong !== undefined) throw wrong;
-          return readFileSync(fd);
+          return ofLength(readUpToSync(fd, largestFileBytes + 1), path, largestFileBytes);
         } finally {
           closeSync(fd);
         }

@@ -19,10 +19,19 @@ import {
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { silentLogger } from '../../src/base/logger.ts';
-import { readControlledFile, readNamedFileSync } from '../../src/base/paths/controlled-file.ts';
+import {
+  readControlledFile,
+  readControlledFileSync,
+  readNamedFileSync,
+} from '../../src/base/paths/controlled-file.ts';
+import { holdFolder } from '../../src/base/paths/held-folder.ts';
+import { trusting } from '../../src/base/paths/path-trust.ts';
 import { mkfifo } from '../../src/base/system/libc.ts';
 import { createProblems } from '../../src/config/problems.ts';
 import { readText } from '../../src/config/sources/read-source.ts';
+import { createSandbox } from '../../src/content/sandbox.ts';
+import { keepUnder } from '../../src/files/disk/copy-file.ts';
+import { isInPlace } from '../../src/files/disk/stage.ts';
 import { signalByPidFile } from '../../src/files/transaction/signal-by-pid-file.ts';
 import { provideTokenFile } from '../../src/server/listen/provide-token-file.ts';
 import { regionOfProfile } from '../../src/upstream/cloud/aws-profile.ts';
@@ -35,6 +44,7 @@ import { attacker, needsOtherUsers, shellAs, stranger } from '../support/other-u
 import { testFolder } from '../support/test-folder.ts';
 
 const skip = needsOtherUsers;
+const linuxOnly = process.platform !== 'linux' && 'needs Linux';
 
 function appFolder(t: Test): string {
   const folder = join(testFolder(t), 'app');
@@ -149,6 +159,67 @@ t.test('a pipe, a folder, a device and a file without end are refused at once', 
   t.equal((await readControlledFile(join(folder, 'long'))).bytes.length, 100_000);
   await t.rejects(hangUp(pipe), { code: 'notify_failed', message: /no regular file/ });
   await t.rejects(readCredential('auth.path', pipe), { code: 'login_failed', message: /no regular file/ });
+});
+
+t.test('no more is taken in than may be, whatever size was told before', { skip: linuxOnly }, (t) => {
+  // Of no size, and longer than that; the second one without end.
+  const maxBytes = 1000;
+  t.throws(() => readControlledFileSync('/proc/kallsyms', { maxBytes }), { message: /more than 1000 bytes/ });
+  t.throws(() => readNamedFileSync('/proc/kallsyms', maxBytes), { message: /more than 1000 bytes/ });
+  t.equal(readText('/proc/self/pagemap', createProblems()), undefined);
+  // It reads in whole words of eight bytes alone: whichever of the two is told, it ends.
+  t.throws(() => createSandbox([`/proc/${process.pid}`]).read(`/proc/${process.pid}/pagemap`));
+  t.end();
+});
+
+/** Makes its file long and short without end. */
+const flicker = `
+  import os, sys
+  fd = os.open(sys.argv[1], os.O_RDWR)
+  print('ready', flush=True)
+  while True:
+    os.ftruncate(fd, 1 << 30)
+    os.ftruncate(fd, 4)
+`;
+
+t.test(
+  'a file that its owner makes longer while it is compared does not fill the memory',
+  { skip: skipPython },
+  async (t) => {
+    const destination = join(appFolder(t), 'app.conf');
+    writeFileSync(destination, 'abcd');
+    chownSync(destination, attacker, attacker);
+    const child = spawn('/usr/bin/python3', ['-c', flicker.replaceAll(/^ {2}/gm, '').trim(), destination], {
+      ...{ uid: attacker, gid: attacker, cwd: '/', stdio: ['ignore', 'pipe', 'inherit'] },
+    });
+    t.teardown(() => child.kill('SIGKILL'));
+    await once(child.stdout, 'data');
+    const output = {
+      ...{
+        place: 'files[0]',
+        destination,
+        bytes: Buffer.from('abcd'),
+        mode: 0o600,
+        uid: attacker,
+        gid: undefined,
+      },
+      ...{ createParents: false, inPlace: false, backup: false },
+    };
+    for (let tries = 0; tries < 200; tries += 1) await isInPlace(output);
+    t.ok(process.resourceUsage().maxRSS < 700_000, 'in KiB');
+  },
+);
+
+t.test('what its owner has made long is not kept for a rollback', { skip }, async (t) => {
+  const path = appFolder(t);
+  writeFileSync(join(path, 'app.conf'), '');
+  truncateSync(join(path, 'app.conf'), 1 << 30);
+  chownSync(join(path, 'app.conf'), attacker, attacker);
+  const folder = await holdFolder(path, { trust: trusting(attacker) });
+  t.teardown(() => folder.release());
+  const kept = keepUnder({ folder, name: 'app.conf' }, { folder, name: '.kept' }, true);
+  await t.rejects(kept, { message: /more than 268435456 bytes, and is not kept/ });
+  t.notOk(existsSync(join(path, '.kept')));
 });
 
 t.test(

@@ -2,6 +2,7 @@
 // not theirs, takes in no more than a limit, and waits no longer than a limit.
 import fs, { type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { differenceOf, type FilePrint, printOf } from './file-print.ts';
 import { type HeldEntry, holdEntry, holdEntrySync } from './held-folder.ts';
 import { PathFault, type PathTrust, readingOnly } from './path-trust.ts';
@@ -21,6 +22,8 @@ interface ReadOptions {
   readonly trust?: PathTrust;
 }
 
+const mostAtOnce = 64 * 1024;
+const readSome = promisify(fs.read);
 const defaultMaxBytes = 1024 * 1024;
 const defaultTimeoutMs = 10_000;
 const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = fs.constants;
@@ -88,7 +91,7 @@ export function readControlledFileSync(
     const stats = fs.fstatSync(fd);
     const wrong = contentFault(path, stats, maxBytes);
     if (wrong !== undefined) throw wrong;
-    return { bytes: fs.readFileSync(fd), stats };
+    return { bytes: within(readUpToSync(fd, maxBytes + 1), path, maxBytes), stats };
   } finally {
     if (fd !== undefined) fs.closeSync(fd);
     folder.release();
@@ -100,7 +103,8 @@ export function readEntry(entry: HeldEntry, maxBytes: number): Promise<Controlle
   return inEntry(entry, maxBytes, async (handle, stats) => {
     // Of an open file the kernel knows this without a disk.
     const print = printOf(fs.fstatSync(handle.fd, { bigint: true }));
-    const bytes = await readAtMost(handle, `${entry.folder.path}/${entry.name}`, maxBytes);
+    const path = `${entry.folder.path}/${entry.name}`;
+    const bytes = within(await readUpTo(handle.fd, maxBytes + 1), path, maxBytes);
     const after = printOf(fs.fstatSync(handle.fd, { bigint: true }));
     return { bytes, stats, print, isTorn: differenceOf(print, after) !== undefined };
   });
@@ -132,7 +136,7 @@ const ownDescriptor = /^\/(?:dev\/(?:stdin|fd\/\d+)|proc\/self\/fd\/\d+)$/;
 export function readNamedFileSync(path: string, maxBytes = defaultMaxBytes): Buffer {
   const fd = openNamedFileSync(path, maxBytes);
   try {
-    return fs.readFileSync(fd);
+    return within(readUpToSync(fd, maxBytes + 1), path, maxBytes);
   } finally {
     fs.closeSync(fd);
   }
@@ -153,17 +157,10 @@ export function contentFault(path: string, stats: Stats, maxBytes: number): Path
   return stats.size > maxBytes ? tooLong(path, maxBytes) : undefined;
 }
 
-/** The size that was told may be less than what comes: /proc says 0, and a file may grow. */
-async function readAtMost(handle: FileHandle, path: string, maxBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for (let length = 0; ; ) {
-    const chunk = Buffer.allocUnsafe(16 * 1024);
-    const { bytesRead } = await handle.read(chunk, 0, chunk.length, null);
-    if (bytesRead === 0) return Buffer.concat(chunks);
-    length += bytesRead;
-    if (length > maxBytes) throw tooLong(path, maxBytes);
-    chunks.push(chunk.subarray(0, bytesRead));
-  }
+/** What came, which may be more than the size that was told before. */
+export function within(bytes: Buffer, path: string, maxBytes: number): Buffer {
+  if (bytes.length > maxBytes) throw tooLong(path, maxBytes);
+  return bytes;
 }
 
 function tooLong(path: string, maxBytes: number): PathFault {
@@ -172,4 +169,37 @@ function tooLong(path: string, maxBytes: number): PathFault {
 
 function tooSlow(path: string): PathFault {
   return new PathFault(`${path} could not be read in time`, 'look at the file system that it is on');
+}
+
+/**
+ * No more than `most` of an open file, from where the descriptor stands, whatever its size was told to be: its owner may make it
+ * longer the next moment, and /proc says 0 of files without end. One byte beyond what is wanted tells that there is more.
+ */
+export function readUpToSync(fd: number, most: number): Buffer {
+  const chunks: Buffer[] = [];
+  for (let left = most; left > 0; ) {
+    const chunk = Buffer.allocUnsafe(Math.min(left, mostAtOnce));
+    const length = fs.readSync(fd, chunk, 0, chunk.length, null);
+    if (length === 0) break;
+    chunks.push(chunk.subarray(0, length));
+    left -= length;
+  }
+  return joined(chunks);
+}
+
+export async function readUpTo(fd: number, most: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for (let left = most; left > 0; ) {
+    const chunk = Buffer.allocUnsafe(Math.min(left, mostAtOnce));
+    const { bytesRead } = await readSome(fd, chunk, 0, chunk.length, null);
+    if (bytesRead === 0) break;
+    chunks.push(chunk.subarray(0, bytesRead));
+    left -= bytesRead;
+  }
+  return joined(chunks);
+}
+
+function joined(chunks: readonly Buffer[]): Buffer {
+  const [only] = chunks;
+  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
 }

@@ -8,6 +8,7 @@ export type LeftoverKind = 'staged' | 'previous' | 'journal';
 
 const pattern = /^\.latchkey-(staged|previous|journal)-(\d+)\.([0-9a-z]+)-[0-9a-f]{12}(?:-|\.|$)/;
 const longestName = 255;
+const mostLookedAt = 2000;
 let ownStamp: string | undefined;
 
 /** `.latchkey-staged-PID.START-RANDOM-app.conf`: hidden, unique, with the destination's own ending. */
@@ -18,6 +19,15 @@ export function leftoverName(kind: LeftoverKind, name: string): string {
   const room = longestName - Buffer.byteLength(start);
   const last = name.slice(name.lastIndexOf('/') + 1);
   return start + (Buffer.byteLength(last) <= room ? last : extname(last).slice(0, 32));
+}
+
+/**
+ * Of the names in a folder. Whoever can write there may have made up any number of them, and each costs a look: what is beyond a
+ * few thousand is for the next start.
+ */
+export function leftoversAmong(names: readonly string[], kind?: LeftoverKind): string[] {
+  const alike = names.filter((name) => pattern.test(name)).slice(0, mostLookedAt);
+  return alike.filter((name) => isLeftover(name, kind));
 }
 
 /** Whether the name is one of ours, made by a process that does not run any more. */

@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
-import { contentFault } from './controlled-file.ts';
+import { contentFault, readUpTo } from './controlled-file.ts';
 import { holdEntry, holdFolder } from './held-folder.ts';
 import { PathFault, readingOnly } from './path-trust.ts';
 
@@ -42,7 +42,7 @@ export async function wipeFile(path: string, bytes: Buffer): Promise<void> {
     if (wrong !== undefined) throw wrong;
     if (stats.nlink !== 1)
       throw new PathFault(`${path} has ${stats.nlink} names, and is not overwritten`, 'remove it by hand');
-    if (!(await handle.readFile()).equals(bytes))
+    if (!(await readUpTo(handle.fd, bytes.length + 1)).equals(bytes))
       throw new PathFault(`${path} is another one by now, and is not overwritten`, 'look what it is');
     await handle.write(Buffer.alloc(bytes.length), 0, bytes.length, 0);
     await handle.sync();

@@ -4,7 +4,7 @@ import fs, { type BigIntStats, type Stats } from 'node:fs';
 import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { type HeldFolder, holdFolder, holdFolderSync } from './held-folder.ts';
-import { isLeftover, leftoverName } from './leftover-name.ts';
+import { leftoverName, leftoversAmong } from './leftover-name.ts';
 import { type PathTrust, trusting } from './path-trust.ts';
 import { specialFileFault } from './special-file.ts';
 
@@ -140,5 +140,5 @@ function sweepSync(folder: HeldFolder, name: string): void {
 }
 
 function leftOf(name: string, names: readonly string[]): string[] {
-  return names.filter((other) => other.endsWith(`-${name}`) && isLeftover(other, 'staged'));
+  return leftoversAmong(names, 'staged').filter((other) => other.endsWith(`-${name}`));
 }

@@ -2,11 +2,14 @@
 // are those of held folders.
 import { constants, fstatSync } from 'node:fs';
 import { type FileHandle, link, open, unlink } from 'node:fs/promises';
+import { readUpTo } from '../../base/paths/controlled-file.ts';
 import type { HeldFolder } from '../../base/paths/held-folder.ts';
 import { isMaster, isSharedFolder, PathFault } from '../../base/paths/path-trust.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 const modeBits = 0o7777;
+/** What is there may have been made longer by its owner; no template gives so much. */
+const largestFileBytes = 256 * 1024 * 1024;
 
 export interface HeldName {
   readonly folder: HeldFolder;
@@ -73,7 +76,12 @@ export function refuseBorrowed({ folder, name }: HeldName, fd: number): void {
 async function copy(source: FileHandle, sink: FileHandle): Promise<void> {
   const wanted = await source.stat();
   const now = await sink.stat();
-  const bytes = await source.readFile();
+  const bytes = await readUpTo(source.fd, largestFileBytes + 1);
+  if (bytes.length > largestFileBytes)
+    throw new PathFault(
+      `what is there has more than ${largestFileBytes} bytes, and is not kept`,
+      'remove it',
+    );
   if (now.uid !== wanted.uid || now.gid !== wanted.gid) {
     // Its new owner must not read what it held before.
     if (now.isFile()) await sink.truncate(0);

@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { readEntry } from '../../base/paths/controlled-file.ts';
 import type { HeldFolder } from '../../base/paths/held-folder.ts';
-import { isLeftover, leftoverName } from '../../base/paths/leftover-name.ts';
+import { leftoverName, leftoversAmong } from '../../base/paths/leftover-name.ts';
 import { isMaster, trusting } from '../../base/paths/path-trust.ts';
 import { replaceFile } from '../../base/paths/replace-file.ts';
 import { splitPath } from '../../base/paths/walk-path.ts';
@@ -108,7 +108,7 @@ export async function recoverJournals(
   const recovered: RecoveredJournal[] = [];
   await inFolder({ folder: stateFolder, trust: trusting() }, async (folder) => {
     const names = await readdir(folder.entry('.'));
-    for (const name of names.filter((one) => isLeftover(one, 'journal') && !one.endsWith(unfinished))) {
+    for (const name of leftoversAmong(names, 'journal').filter((one) => !one.endsWith(unfinished))) {
       const record = await readRecord(folder, name);
       // A torn journal was never synced, so no destination had changed yet.
       if (record !== undefined) recovered.push(await redo(join(stateFolder, name), record, syncFolder));

@@ -2,7 +2,7 @@
 import { lstat, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type HeldFolder, holdFolder } from '../../base/paths/held-folder.ts';
-import { isLeftover } from '../../base/paths/leftover-name.ts';
+import { leftoversAmong } from '../../base/paths/leftover-name.ts';
 import { isSharedFolder, type PathTrust, trusting } from '../../base/paths/path-trust.ts';
 
 export interface LeftoverFolder {
@@ -30,8 +30,8 @@ export async function sweepLeftovers(
 async function sweep(folder: HeldFolder, trust: PathTrust, kept: ReadonlySet<string>): Promise<number> {
   let count = 0;
   const names = await readdir(folder.entry('.')).catch(() => []);
-  for (const name of names) {
-    if (!isLeftover(name) || kept.has(join(folder.path, name))) continue;
+  for (const name of leftoversAmong(names)) {
+    if (kept.has(join(folder.path, name))) continue;
     // What cannot be removed now (a folder gone read-only) is found again at the next start.
     if (await removeOwn(folder, name, trust).catch(() => false)) count += 1;
   }

@@ -44,8 +44,8 @@ export async function recover(options: RecoveryOptions): Promise<Recovery> {
   const { destinations, stateFolder, isGuest = false, logger } = options;
   const current = await foldersOf(destinations);
   const before = await readFolderList(stateFolder);
-  const folders = [...current, ...before];
-  if (stateFolder !== undefined) folders.push({ path: stateFolder, uid: undefined });
+  const folders = new Map([...current, ...before].map((folder) => [`${folder.path} ${folder.uid}`, folder]));
+  if (stateFolder !== undefined) folders.set(stateFolder, { path: stateFolder, uid: undefined });
   const known = new Set(destinations.map(({ destination }) => destination));
   const owed = new Map<string, string[]>();
   const kept = new Set<string>();
@@ -65,7 +65,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovery> {
       kept.add(journal.path);
     }
   }
-  const swept = await sweepLeftovers(folders, kept);
+  const swept = await sweepLeftovers(folders.values(), kept);
   if (swept > 0 || redone > 0) logger.info({ swept, redone }, 'finished what a killed agent had begun');
   if (!isGuest && !isDeepStrictEqual(before, current)) await writeFolderList(stateFolder, current, logger);
   return { owed, redone };

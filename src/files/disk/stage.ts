@@ -6,6 +6,7 @@ import fs, { constants, fstatSync } from 'node:fs';
 import { type FileHandle, open as openHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { LatchkeyError } from '../../base/errors.ts';
+import { readUpTo, readUpToSync } from '../../base/paths/controlled-file.ts';
 import type { WrittenPrint } from '../../base/paths/file-print.ts';
 import { type HeldFolder, holdFolder } from '../../base/paths/held-folder.ts';
 import { leftoverName } from '../../base/paths/leftover-name.ts';
@@ -78,7 +79,6 @@ interface StageOptions {
 const open = promisify(fs.open);
 const writeSome = promisify(fs.write);
 const syncFile = promisify(fs.fsync);
-const readWhole = promisify(fs.readFile);
 const changeOwner = promisify(fs.fchown);
 const changeMode = promisify(fs.fchmod);
 
@@ -150,7 +150,8 @@ async function sameFile(
     fd = await openThere(folder.entry(target.name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, isAtOnce);
     refuseBorrowed({ folder, name: target.name }, fd);
     const identity = identityOf(fd);
-    const there = isAtOnce ? fs.readFileSync(fd) : await readWhole(fd);
+    const most = bytes.length + 1;
+    const there = isAtOnce ? readUpToSync(fd, most) : await readUpTo(fd, most);
     return there.equals(bytes) ? identity : undefined;
   } catch {
     // Unreadable to us, or a second name of another file: write a new one, and let that tell what is wrong.

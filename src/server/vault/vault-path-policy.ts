@@ -26,12 +26,14 @@ export function vaultTarget(sentPath: string, query: string): VaultTarget {
   const path = plainPath(rawPath.slice('/v1/'.length));
   const pairs = [...new URLSearchParams(query)];
   const isPlain = pairs.every(([key], index) => pairs.findIndex(([other]) => other === key) === index);
-  const listing = pairs.filter(([key]) => key === 'list' || key === 'scan');
+  // Some servers take a semicolon for an ampersand.
+  const split = [...new URLSearchParams(query.replaceAll(';', '&'))];
+  const listing = split.filter(([key]) => key === 'list' || key === 'scan');
   if (listing.length > 1) {
     throw new LatchkeyError('usage', 'the query: expected list or scan once, for servers heed one of them');
   }
   const isList = listing.some(([, value]) => /^(?:1|t|true)$/i.test(value));
-  const isAside = pairs.some(([key]) => key === 'list' || key === 'help' || key === 'scan');
+  const isAside = split.some(([key]) => key === 'list' || key === 'help' || key === 'scan');
   const isFit =
     isPlain &&
     !isAside &&

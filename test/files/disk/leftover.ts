@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { isLeftover, leftoverName } from '../../../src/base/paths/leftover-name.ts';
@@ -66,4 +66,13 @@ t.test('sweeps leftovers and nothing else', async (t) => {
     [false, false, false, true, true],
   );
   t.ok(existsSync(kept));
+});
+
+t.test('names made up by the thousand hold no start up: the rest is for the next', async (t) => {
+  const path = testFolder(t);
+  for (let index = 0; index < 2010; index += 1) writeFileSync(join(path, dead('staged', String(index))), '');
+  const sweep = () => sweepLeftovers([{ path, uid: undefined }], new Set());
+  t.equal(await sweep(), 2000);
+  t.equal(await sweep(), 10);
+  t.strictSame(readdirSync(path), []);
 });

@@ -436,6 +436,7 @@ t.test('rules allow by path and method; twisted spellings are refused', async (t
   t.equal(await status('secret/data/billing/db?list=true'), 403, 'a list is another right');
   t.equal(await status('secret/data/billing/db', { headers: { 'x-vault-namespace': 'other' } }), 403);
   t.equal(await status('secret/data/billing/db?scan=true'), 403, 'and so is a list of all below');
+  t.equal(await status('secret/data/billing/db?version=1;list=true'), 403, 'some servers part at semicolons');
   t.equal(await status('secret/metadata/billing'), 403, 'a right to lists is none to read');
   t.equal(await status('secret/metadata/billing?list=false&list=true'), 400, 'servers take the first');
   t.equal(await status('secret/metadata/billing?scan=0&list=1'), 400);
