@@ -116,7 +116,7 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
   }
 
   async function rereadTemplates(path: string): Promise<void> {
-    const destinations = await core.files.reloadTemplates(path, faultOf(path, 'template'));
+    const destinations = await core.files.reloadTemplates(path);
     if (destinations.length > 0) logger.info({ destinations }, 'a template changed');
   }
 

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { LogSink } from '../base/logger.ts';
 import { nothingPrepared, type Prepared } from '../base/prepared.ts';
+import { trustFault } from '../config/resolve/check-modes.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import { loadKinds } from '../upstream/kinds.ts';
 import type { DestinationLocks } from './host/destination-locks.ts';
@@ -96,7 +97,10 @@ function partsOf({ before, next, core, serving, log, locks }: ReloadOptions): {
     (has) => committing(() => has('templates') && core.rules.setCompiler(compiler)),
     async (has) => {
       const compile = has('templates') ? compiler.compile : undefined;
-      const prepared = await core.files.prepare(next.files, { force: has(...namesAreOther), compile });
+      const prepared = await core.files.prepare(next.files, {
+        ...{ force: has(...namesAreOther), compile },
+        faultOf: next.areModesStrict ? trustFault : undefined,
+      });
       const commit = async () => {
         isTemplateOther = (await prepared.commit()).changed.length > 0;
       };

@@ -1,5 +1,6 @@
 // What every part takes from the world around it, so that tests can give it another.
 import type { Logger } from './logger.ts';
+import type { WayPart } from './paths/trusted-path.ts';
 import { type Clock, createSystemClock } from './time/clock.ts';
 
 /** Variables by name. */
@@ -19,12 +20,15 @@ export interface Surroundings {
   readonly faultOf?: FaultOf | undefined;
 }
 
-/** `isOfAnother`: owners and groups of it are the affair of the user that it is for; what everybody can write is not. */
-export type FaultOf = (
-  path: string,
-  role: string,
-  options?: { readonly isOfAnother?: boolean },
-) => string | undefined;
+/** Of what lies at the path now, or, with `way`, of what was opened there. */
+export type FaultOf = (path: string, role: string, options?: FaultOptions) => string | undefined;
+
+export interface FaultOptions {
+  /** Owners and groups of it are the affair of the user that it is for; what everybody can write is not. */
+  readonly isOfAnother?: boolean;
+  /** What was walked through, the file that was opened last. */
+  readonly way?: readonly WayPart[];
+}
 
 /** Those of this host. */
 export function systemSurroundings(logger: Logger, env: Environment): Surroundings {

@@ -4,6 +4,7 @@
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { Prepared } from '../base/prepared.ts';
 import type { RunCommand } from '../base/run-command.ts';
+import type { FaultOf } from '../base/surroundings.ts';
 import { untilAborted } from '../base/time/aborted.ts';
 import type { BackoffLimits } from '../base/time/backoff.ts';
 import { backoffDelayMs } from '../base/time/backoff.ts';
@@ -61,6 +62,8 @@ export interface FilePipelineOptions extends FileSources {
 interface PrepareOptions {
   readonly force?: boolean;
   readonly compile?: CompileTemplate | undefined;
+  /** Of the config that is taken over. */
+  readonly faultOf?: FaultOf | undefined;
 }
 
 export interface FilePipeline {
@@ -80,11 +83,8 @@ export interface FilePipeline {
   prepare(files: readonly FileConfig[], options?: PrepareOptions): Promise<Prepared<ReconcileResult>>;
   /** Looks at every destination, or at those that use one of `keys`: what others changed or deleted is put right, or told. */
   verify(keys?: readonly string[]): Promise<void>;
-  /**
-   * Reads the template at `path` again; tells the destinations of those that have another text. `fault`: why it is not to be
-   * used, which is told as if it could not be read.
-   */
-  reloadTemplates(path: string, fault?: string): Promise<string[]>;
+  /** Reads the template at `path` again; tells the destinations of those that have another text. */
+  reloadTemplates(path: string): Promise<string[]>;
   /** The files of templates, for watching. */
   templatePaths(): string[];
   /** Starts if need be, and resolves when every file is current, has failed, or waits for what is known not to come. */
@@ -233,10 +233,11 @@ export function createFilePipeline(options: FilePipelineOptions): FilePipeline {
       const file = register.find(destination);
       return file && explainFile(file, register.setOf(file), store, clock.wall());
     },
-    async prepare(files, { force = false, compile } = {}) {
+    async prepare(files, { force = false, compile, faultOf } = {}) {
       const prepared = await prepareFiles(files, {
         register,
         compile: compile ?? options.compile,
+        faultOf,
         lock,
         queue,
         isForced: force,

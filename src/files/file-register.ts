@@ -1,7 +1,8 @@
 // Which files there are, in which sets, and the consumer of each one's template. Knows nothing of time.
 
-import { describeError, LatchkeyError } from '../base/errors.ts';
+import { describeError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import type { FaultOf } from '../base/surroundings.ts';
 import type { Clock } from '../base/time/clock.ts';
 import type { FileConfig } from '../config/resolved.ts';
 import type { ConsumerIndex } from '../content/consumer-index.ts';
@@ -33,11 +34,8 @@ export interface FileRegister {
   load(file: ManagedFile): Promise<TemplateConsumer>;
   /** After a crash: the programs of this destination were not told; `journals` are removed when they are. */
   owe(destination: string, journals: readonly string[]): void;
-  /**
-   * Reads the template at `path` again; tells the destinations of those that have another text. `fault`: why it is not to be
-   * used, which is told as if it could not be read.
-   */
-  reloadTemplates(path: string, fault?: string): Promise<string[]>;
+  /** Reads the template at `path` again; tells the destinations of those that have another text. */
+  reloadTemplates(path: string): Promise<string[]>;
   templatePaths(): string[];
   add(config: FileConfig, order: number, template: LoadedTemplate): ManagedFile;
   /** Takes another config over, without letting go of what the file uses. */
@@ -54,6 +52,7 @@ export interface FileSources {
   readonly compile: CompileTemplate;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly faultOf?: FaultOf | undefined;
 }
 
 interface RegisterOptions extends FileSources {
@@ -70,7 +69,7 @@ export function fileConsumerId(destination: string): string {
 }
 
 export function createFileRegister(options: RegisterOptions): FileRegister {
-  const { clock, compile, logger } = options;
+  const { clock, compile, logger, faultOf } = options;
   const files = new Map<string, ManagedFile>();
   const sets = new Map<string, FileSet>();
   /** Those without a consumer. */
@@ -139,11 +138,9 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
   }
 
   /** Whether it has another text than before. */
-  async function reload(file: ManagedFile, fault: string | undefined): Promise<boolean> {
+  async function reload(file: ManagedFile): Promise<boolean> {
     try {
-      if (fault !== undefined)
-        throw new LatchkeyError('template_invalid', `${file.config.place}.template: ${fault}`);
-      const template = await loadTemplate(file.config, compile);
+      const template = await loadTemplate(file.config, compile, faultOf);
       file.templateProblem = undefined;
       if (file.consumer !== undefined && file.templateText?.equals(template.text) === true) return false;
       file.consumer = bind(file, template);
@@ -178,7 +175,7 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
     find: (destination) => files.get(destination),
     setOf,
     findSet: (config) => sets.get(setKey(config)),
-    load: async (file) => bind(file, await loadTemplate(file.config, compile)),
+    load: async (file) => bind(file, await loadTemplate(file.config, compile, faultOf)),
     owe(destination, journals) {
       const file = files.get(destination);
       if (file === undefined) return;
@@ -188,12 +185,12 @@ export function createFileRegister(options: RegisterOptions): FileRegister {
       set.notifiesFirst = true;
       for (const path of journals) set.journals.add(path);
     },
-    async reloadTemplates(path, fault) {
+    async reloadTemplates(path) {
       const changed: string[] = [];
       for (const file of files.values()) {
         const { source, destination } = file.config;
         const isMeant = source.kind === 'file' && source.path === path;
-        if (isMeant && (await reload(file, fault))) changed.push(destination);
+        if (isMeant && (await reload(file))) changed.push(destination);
       }
       return changed;
     },

@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describeError, LatchkeyError } from '../base/errors.ts';
 import type { Prepared } from '../base/prepared.ts';
+import type { FaultOf } from '../base/surroundings.ts';
 import type { FileConfig } from '../config/resolved.ts';
 import { type CompileTemplate, type LoadedTemplate, loadTemplate } from '../content/template-loader.ts';
 import type { FileRegister } from './file-register.ts';
@@ -19,6 +20,7 @@ export interface ReconcileResult {
 interface ReconcileTools {
   readonly register: FileRegister;
   readonly compile: CompileTemplate;
+  readonly faultOf?: FaultOf | undefined;
   /** Waits until nothing works on these sets; the answer lets them go on. */
   readonly lock: (sets: Iterable<FileSet>) => Promise<() => void>;
   readonly queue: (set: FileSet) => void;
@@ -33,18 +35,21 @@ export async function prepareFiles(
   files: readonly FileConfig[],
   tools: ReconcileTools,
 ): Promise<Prepared<ReconcileResult>> {
-  const templates = await loadAll(files, tools.compile);
+  const templates = await loadAll(files, tools);
   return { commit: () => commitFiles(files, templates, tools), abandon() {} };
 }
 
 type Templates = ReadonlyMap<FileConfig, LoadedTemplate>;
 
-async function loadAll(files: readonly FileConfig[], compile: CompileTemplate): Promise<Templates> {
+async function loadAll(
+  files: readonly FileConfig[],
+  { compile, faultOf }: ReconcileTools,
+): Promise<Templates> {
   const templates = new Map<FileConfig, LoadedTemplate>();
   const problems: string[] = [];
   for (const config of files) {
     try {
-      templates.set(config, await loadTemplate(config, compile));
+      templates.set(config, await loadTemplate(config, compile, faultOf));
     } catch (error) {
       problems.push(describeError(error));
     }

@@ -158,7 +158,10 @@ t.test('a pipe, a folder, a device and a file without end are refused at once', 
   await t.rejects(readControlledFile('/proc/kallsyms', { maxBytes: 1000 }), { message: /more than 1000/ });
   t.equal((await readControlledFile(join(folder, 'long'))).bytes.length, 100_000);
   await t.rejects(hangUp(pipe), { code: 'notify_failed', message: /no regular file/ });
-  await t.rejects(readCredential('auth.path', pipe), { code: 'login_failed', message: /no regular file/ });
+  await t.rejects(readCredential('auth.path', pipe, {}), {
+    code: 'login_failed',
+    message: /no regular file/,
+  });
 });
 
 t.test('no more is taken in than may be, whatever size was told before', { skip: linuxOnly }, (t) => {
@@ -231,7 +234,7 @@ t.test(
     writeFileSync(join(folder, '..2026/token'), 'abc\n');
     symlinkSync('..2026', join(folder, '..data'));
     symlinkSync('..data/token', join(folder, 'token'));
-    t.equal((await readCredential('auth.path', join(folder, 'token'))).text(), 'abc');
+    t.equal((await readCredential('auth.path', join(folder, 'token'), {})).text(), 'abc');
   },
 );
 
@@ -359,7 +362,7 @@ t.test('a profile of a cloud that its owner fills with blanks is read at once', 
     writeFileSync(path, `[DEFAULT]\n${line.slice(0, 900 * 1024)}\n`);
     const before = process.threadCpuUsage();
     await t.rejects(findOciKey({ env: {}, configFile: path, profile: 'DEFAULT' }), { code: 'login_failed' });
-    t.equal(await regionOfProfile({ AWS_CONFIG_FILE: path, HOME: folder }), undefined);
+    t.equal(await regionOfProfile({ env: { AWS_CONFIG_FILE: path, HOME: folder } }), undefined);
     const { user, system } = process.threadCpuUsage(before);
     t.ok((user + system) / 1000 < 500, `${line.slice(0, 12)}: ${Math.round((user + system) / 1000)} ms`);
   }

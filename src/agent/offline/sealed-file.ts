@@ -213,7 +213,7 @@ async function open(file: SealedFile): Promise<OpenedFile> {
 async function loadKey({ key, env }: SealedFile): Promise<SealKey> {
   return key.kind === 'typed'
     ? keyFromPassphrase(key.passphrase, 'typed')
-    : await loadSealKey(key, env, 'any');
+    : await loadSealKey(key, env, { owner: 'any' });
 }
 
 function read(path: string, holds: 'secrets' | 'key' = 'secrets'): Promise<SecretFile> {

@@ -6,6 +6,7 @@ import type { Logger } from '../../base/logger.ts';
 import { systemSurroundings } from '../../base/surroundings.ts';
 import { type Locate, placedLine } from '../../config/places.ts';
 import { formatPath, type Path } from '../../config/problems.ts';
+import { trustFault } from '../../config/resolve/check-modes.ts';
 import type { ResolvedConfig } from '../../config/resolved.ts';
 import { mayMint, type UpstreamConfig } from '../../config/upstreams/kinds.ts';
 import { type Reference, referenceKey } from '../../store/reference.ts';
@@ -86,6 +87,7 @@ async function checkUpstream(
   }
   const source = createSource({
     ...systemSurroundings(options.logger, options.env),
+    faultOf: options.config.areModesStrict ? trustFault : undefined,
     config: harmless(config),
   });
   try {

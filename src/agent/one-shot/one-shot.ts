@@ -4,6 +4,7 @@
 import type { ErrorCode } from '../../base/errors.ts';
 import type { LogSink } from '../../base/logger.ts';
 import { systemSurroundings } from '../../base/surroundings.ts';
+import { trustFault } from '../../config/resolve/check-modes.ts';
 import type { ResolvedConfig } from '../../config/resolved.ts';
 import type { FileDiff } from '../../files/view/diff.ts';
 import type { RenderResult } from '../../files/view/render-once.ts';
@@ -86,7 +87,11 @@ async function withCore<T>(
   const { config, log, env } = options;
   const warnings: string[] = [];
   await loadKinds(config.upstreams);
-  const core = wireCore({ ...config, processes: [] }, systemSurroundings(log.logger, env), {
+  const surroundings = {
+    ...systemSurroundings(log.logger, env),
+    faultOf: config.areModesStrict ? trustFault : undefined,
+  };
+  const core = wireCore({ ...config, processes: [] }, surroundings, {
     stateFolder: state.path,
     role: 'once',
     obtainsUsedOnly: true,

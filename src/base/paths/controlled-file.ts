@@ -3,9 +3,12 @@
 import fs, { type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import type { FaultOf } from '../surroundings.ts';
 import { differenceOf, type FilePrint, printOf } from './file-print.ts';
 import { type HeldEntry, holdEntry, holdEntrySync } from './held-folder.ts';
 import { PathFault, type PathTrust, readingOnly } from './path-trust.ts';
+import { type WayPart, wayPart } from './trusted-path.ts';
+import { pathIn } from './walk-path.ts';
 
 export interface ControlledFile {
   readonly bytes: Buffer;
@@ -20,6 +23,19 @@ interface ReadOptions {
   readonly maxBytes?: number;
   readonly timeoutMs?: number;
   readonly trust?: PathTrust;
+  /** Asked of the very file that is read; what it tells is thrown as a `TrustFault`. */
+  readonly faultOf?: FaultOf | undefined;
+  /** What the file is for, as that is told (default `credential`). */
+  readonly role?: string;
+  readonly isOfAnother?: boolean;
+}
+
+/** Others can change it. Its message has the remedy in it. */
+export class TrustFault extends PathFault {
+  constructor(message: string) {
+    super(message, '');
+    this.name = 'TrustFault';
+  }
 }
 
 const mostAtOnce = 64 * 1024;
@@ -34,7 +50,14 @@ const stuck = new Set<string>();
 
 /** Throws a PathFault, or what the kernel says. */
 export function readControlledFile(path: string, options: ReadOptions = {}): Promise<ControlledFile> {
-  return inTime(path, options, readEntry);
+  const { faultOf, role = 'credential', isOfAnother = false } = options;
+  if (faultOf === undefined) return inTime(path, options, readEntry);
+  return inTime(path, options, (entry, maxBytes) =>
+    readEntry(entry, maxBytes, (file) => {
+      const fault = faultOf(path, role, { isOfAnother, way: [...entry.folder.way, file] });
+      return fault === undefined ? undefined : new TrustFault(fault);
+    }),
+  );
 }
 
 /** What tells whether the file is still the one that was read, without reading it. */
@@ -60,8 +83,9 @@ async function inTime<T>(
   read: (entry: HeldEntry, maxBytes: number) => Promise<T>,
 ): Promise<T> {
   const { maxBytes = defaultMaxBytes, timeoutMs = defaultTimeoutMs, trust = readingOnly } = options;
+  const isJudged = options.faultOf !== undefined;
   if (stuck.has(path)) throw tooSlow(path);
-  const reading = holdEntry(path, { trust }).then((entry) =>
+  const reading = holdEntry(path, { trust, isJudged }).then((entry) =>
     read(entry, maxBytes).finally(() => entry.folder.release()),
   );
   const { promise, reject } = Promise.withResolvers<never>();
@@ -99,11 +123,17 @@ export function readControlledFileSync(
 }
 
 /** The bytes of a held name, if it is a regular file of at most `maxBytes`. */
-export function readEntry(entry: HeldEntry, maxBytes: number): Promise<ControlledFile> {
+export function readEntry(
+  entry: HeldEntry,
+  maxBytes: number,
+  judge?: (file: WayPart) => PathFault | undefined,
+): Promise<ControlledFile> {
   return inEntry(entry, maxBytes, async (handle, stats) => {
+    const path = pathIn(entry.folder.path, entry.name);
+    const wrong = judge?.(wayPart(path, stats, `/proc/self/fd/${handle.fd}`));
+    if (wrong !== undefined) throw wrong;
     // Of an open file the kernel knows this without a disk.
     const print = printOf(fs.fstatSync(handle.fd, { bigint: true }));
-    const path = `${entry.folder.path}/${entry.name}`;
     const bytes = within(await readUpTo(handle.fd, maxBytes + 1), path, maxBytes);
     const after = printOf(fs.fstatSync(handle.fd, { bigint: true }));
     return { bytes, stats, print, isTorn: differenceOf(print, after) !== undefined };

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { BoundedMap } from '../bounded-map.ts';
 import { errnoOf } from '../system/errno.ts';
 import { isLocalDevice, learnDevice } from './local-device.ts';
+import { type WayPart, wayPart } from './trusted-path.ts';
 import {
   entryFault,
   entryPath,
@@ -12,6 +13,7 @@ import {
   splitPath,
   type Walk,
   type WalkedFolder,
+  type Walking,
   type WalkOptions,
   walkToEntry,
   walkToFolder,
@@ -21,6 +23,8 @@ export interface HeldFolder {
   /** Without links; for messages and records. */
   readonly path: string;
   readonly stats: Stats;
+  /** What was walked through, where that was wanted. */
+  readonly way: readonly WayPart[];
   /** Leads to the name in this folder. One component; the call must not follow links. */
   entry(name: string): string;
   release(): void;
@@ -39,6 +43,7 @@ const freshMs = 100;
 const mostKept = 64;
 
 interface Shared {
+  readonly way: readonly WayPart[];
   readonly walked: Promise<WalkedFolder>;
   users: number;
   isKept: boolean;
@@ -54,26 +59,35 @@ export async function holdFolder(path: string, options: WalkOptions): Promise<He
   const one = sharedFor(path, options);
   one.users += 1;
   const walked = await one.walked;
-  const folder = held(walked, () => {
+  const release = (): void => {
     one.users -= 1;
     closeUnused(one, walked);
-  });
+  };
+  if (!one.isKept) return held(walked, one.way, release);
+  const stats = fs.fstatSync(walked.fd);
+  if (stats.nlink > 0) return held(walked, asNow(one.way, walked, stats), release);
   // One that was kept may have been removed meanwhile, and another one may be in its place.
-  if (!one.isKept || fs.fstatSync(walked.fd).nlink > 0) return folder;
   one.drop(walked);
-  folder.release();
+  release();
   return holdFolder(path, options);
 }
 
+/** Nothing is looked up again on the way to a folder that is held, but in itself things are: its mode counts as it is now. */
+function asNow(way: readonly WayPart[], { fd, path }: WalkedFolder, stats: Stats): readonly WayPart[] {
+  return way.length === 0 ? way : [...way.slice(0, -1), wayPart(path, stats, `/proc/self/fd/${fd}`)];
+}
+
 function sharedFor(path: string, options: WalkOptions): Shared {
-  const { trust, createMode = '', isReal = false } = options;
+  const { trust, createMode = '', isReal = false, isJudged = false } = options;
   const { isForReading = false, hasOwnLinksOnly = false } = trust;
   const uids = Array.from(trust.uids).join();
-  const key = `${uids} ${isForReading} ${hasOwnLinksOnly} ${createMode} ${isReal} ${path}`;
+  const key = `${uids} ${isForReading} ${hasOwnLinksOnly} ${createMode} ${isReal} ${isJudged} ${path}`;
   const before = kept.get(key);
   if (before !== undefined) return before;
+  const walking = takingDown(options);
   const one: Shared = {
-    walked: drive(path, walkToFolder(path, options)),
+    way: walking.way ?? [],
+    walked: drive(path, walkToFolder(path, walking)),
     users: 0,
     isKept: kept.size < mostKept,
     drop(walked) {
@@ -115,8 +129,13 @@ export async function holdEntry(path: string, options: WalkOptions): Promise<Hel
     }
     folder.release();
   }
-  const entry = await drive(path, walkToEntry(path, options));
-  return { ...entry, folder: held(entry.folder, () => fs.closeSync(entry.folder.fd)) };
+  const walking = takingDown(options);
+  const entry = await drive(path, walkToEntry(path, walking));
+  return { ...entry, folder: held(entry.folder, walking.way, () => fs.closeSync(entry.folder.fd)) };
+}
+
+function takingDown(options: WalkOptions): Walking {
+  return options.isJudged === true ? { ...options, way: [] } : options;
 }
 
 /** What the name is, links not followed. */
@@ -132,19 +151,25 @@ async function lookAt({ stats, entry }: HeldFolder, name: string): Promise<Stats
 
 export function holdFolderSync(path: string, options: WalkOptions): HeldFolder {
   const walked = driveSync(walkToFolder(path, options));
-  return held(walked, () => fs.closeSync(walked.fd));
+  return held(walked, undefined, () => fs.closeSync(walked.fd));
 }
 
 export function holdEntrySync(path: string, options: WalkOptions): HeldEntry {
-  const entry = driveSync(walkToEntry(path, options));
-  return { ...entry, folder: held(entry.folder, () => fs.closeSync(entry.folder.fd)) };
+  const walking = takingDown(options);
+  const entry = driveSync(walkToEntry(path, walking));
+  return { ...entry, folder: held(entry.folder, walking.way, () => fs.closeSync(entry.folder.fd)) };
 }
 
-function held({ fd, path, stats }: WalkedFolder, close: () => void): HeldFolder {
+function held(
+  { fd, path, stats }: WalkedFolder,
+  way: readonly WayPart[] | undefined,
+  close: () => void,
+): HeldFolder {
   let isHeld = true;
   return {
     path,
     stats,
+    way: way ?? [],
     entry: (name) => entryPath(fd, name),
     release() {
       if (isHeld) close();

@@ -22,6 +22,13 @@ export interface TrustOptions {
   readonly isSecret?: boolean;
 }
 
+/** A folder, a link or a file as it was when it was held. */
+export interface WayPart {
+  readonly path: string;
+  readonly stats: Stats;
+  readonly hasAccessList: boolean;
+}
+
 const mostLinks = 40;
 const writableByGroup = 0o020;
 const writableByOthers = 0o002;
@@ -55,6 +62,29 @@ export function findPathFault(path: string, options: TrustOptions = {}): PathFau
   }
 }
 
+/** The same of what was walked to by descriptors, so that it is the very file that is judged. */
+export function findWayFault(
+  way: readonly WayPart[],
+  options: Omit<TrustOptions, 'isSecret'> = {},
+): PathFault | undefined {
+  for (const [index, part] of way.entries()) {
+    const isLast = index === way.length - 1;
+    const fault = faultOf(
+      part.path,
+      part.stats,
+      { ...options, isLast, isInReach: false },
+      part.hasAccessList,
+    );
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+/** `opened` leads to it, whatever its name. */
+export function wayPart(path: string, stats: Stats, opened: string): WayPart {
+  return { path, stats, hasAccessList: (stats.mode & writableByGroup) !== 0 && hasAccessList(opened) };
+}
+
 function partsOf(path: string): string[] {
   return resolve(path).split('/').filter(Boolean);
 }
@@ -64,6 +94,7 @@ function faultOf(
   path: string,
   stats: Stats,
   options: TrustOptions & { isLast: boolean; isInReach: boolean },
+  isListed?: boolean,
 ): PathFault | undefined {
   const { isLast } = options;
   const isOwner = stats.uid === 0 || stats.uid === (process.geteuid?.() ?? 0);
@@ -79,7 +110,7 @@ function faultOf(
   }
   const isGroupTrusted = stats.gid === 0 || options.isTrustedGroup?.(stats.gid) === true;
   const isByGroup = (stats.mode & writableByGroup) !== 0 && !isSafeFolder;
-  if (isByGroup && (!isGroupTrusted || hasAccessList(path))) {
+  if (isByGroup && (!isGroupTrusted || (isListed ?? hasAccessList(path)))) {
     const what = `can be written by group ${stats.gid} (mode ${mode})`;
     return { path, what, remedy: `chmod g-w ${path}` };
   }

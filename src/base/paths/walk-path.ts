@@ -4,6 +4,7 @@ import { constants, type Stats, statfsSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { lastErrnoName, readlinkat } from '../system/libc.ts';
 import { folderFault, isMaster, isSharedFolder, linkFault, PathFault, type PathTrust } from './path-trust.ts';
+import { type WayPart, wayPart } from './trusted-path.ts';
 
 export interface WalkOptions {
   readonly trust: PathTrust;
@@ -11,6 +12,13 @@ export interface WalkOptions {
   readonly createMode?: number;
   /** Refuses links, whoever made them: the path was looked at before, and had none. */
   readonly isReal?: boolean;
+  /** Whether what is walked through is to be judged later. */
+  readonly isJudged?: boolean;
+}
+
+export interface Walking extends WalkOptions {
+  /** Takes down all that is walked through. */
+  readonly way?: WayPart[] | undefined;
 }
 
 /** A folder that was walked to; whoever gets it closes `fd`. */
@@ -73,7 +81,7 @@ export function pathIn(folder: string, name: string): string {
 }
 
 /** To a folder. */
-export function* walkToFolder(path: string, options: WalkOptions): Walk<WalkedFolder> {
+export function* walkToFolder(path: string, options: Walking): Walk<WalkedFolder> {
   const at = yield* begin(path, options);
   try {
     for (let name = at.pending.pop(); name !== undefined; name = at.pending.pop()) {
@@ -88,7 +96,7 @@ export function* walkToFolder(path: string, options: WalkOptions): Walk<WalkedFo
 }
 
 /** To the last name of a path, which need not be there; follows it if it is a link. */
-export function* walkToEntry(path: string, options: WalkOptions): Walk<WalkedEntry> {
+export function* walkToEntry(path: string, options: Walking): Walk<WalkedEntry> {
   const at = yield* begin(path, options);
   try {
     for (;;) {
@@ -107,9 +115,9 @@ export function* walkToEntry(path: string, options: WalkOptions): Walk<WalkedEnt
   }
 }
 
-function* begin(path: string, { trust }: WalkOptions): Walk<Position> {
+function* begin(path: string, options: Walking): Walk<Position> {
   if (!isAbsolute(path)) throw new PathFault(`${path} is no absolute path`, 'begin it with /');
-  const at: Position = { folder: yield* root(trust), pending: [], links: 0 };
+  const at: Position = { folder: yield* root(options), pending: [], links: 0 };
   push(at, path);
   return at;
 }
@@ -123,21 +131,23 @@ function push({ pending }: Position, path: string): void {
   );
 }
 
-function* root(trust: PathTrust): Walk<WalkedFolder> {
+function* root(options: Walking): Walk<WalkedFolder> {
   const fd = (yield { call: 'open', path: '/', flags }) as number;
-  return yield* checked({ fd, path: '/', stats: (yield { call: 'fstat', fd }) as Stats }, trust);
+  return yield* checked({ fd, path: '/', stats: (yield { call: 'fstat', fd }) as Stats }, options);
 }
 
 /** Closes what it refuses. */
-function* checked(folder: WalkedFolder, trust: PathTrust): Walk<WalkedFolder> {
-  const wrong = folderFault({ ...folder, opened: `/proc/self/fd/${folder.fd}` }, trust);
+function* checked(folder: WalkedFolder, { trust, way }: Walking): Walk<WalkedFolder> {
+  const opened = `/proc/self/fd/${folder.fd}`;
+  way?.push(wayPart(folder.path, folder.stats, opened));
+  const wrong = folderFault({ ...folder, opened }, trust);
   if (wrong === undefined) return folder;
   yield { call: 'close', fd: folder.fd };
   throw wrong;
 }
 
 /** Goes into the folder `name`, or takes up the path of the link that it is. */
-function* enter(at: Position, name: string, options: WalkOptions): Walk<void> {
+function* enter(at: Position, name: string, options: Walking): Walk<void> {
   const opened = yield* openOrMake(at, name, options);
   const { fd, stats } = opened;
   if (stats.isSymbolicLink()) return yield* follow(at, name, opened, options);
@@ -146,7 +156,7 @@ function* enter(at: Position, name: string, options: WalkOptions): Walk<void> {
     throw fault('ENOTDIR', `${join(at.folder.path, name)} is not a folder`);
   }
   const path = name === '..' ? dirname(at.folder.path) : join(at.folder.path, name);
-  yield* move(at, yield* checked({ fd, path, stats }, options.trust));
+  yield* move(at, yield* checked({ fd, path, stats }, options));
 }
 
 function* openOrMake(
@@ -172,7 +182,7 @@ function* openOrMake(
 }
 
 /** The last name: undefined when it is a link, which is then the path to go on with. */
-function* lookAt(at: Position, name: string, options: WalkOptions): Walk<WalkedEntry | undefined> {
+function* lookAt(at: Position, name: string, options: Walking): Walk<WalkedEntry | undefined> {
   if (name === '..') throw fault('EISDIR', `${join(at.folder.path, name)} is a folder`);
   let fd: number;
   try {
@@ -212,10 +222,12 @@ function* follow(
   at: Position,
   name: string,
   link: { readonly fd: number; readonly stats: Stats },
-  { trust, isReal }: WalkOptions,
+  options: Walking,
   isFile = false,
 ): Walk<void> {
+  const { trust, isReal, way } = options;
   const path = join(at.folder.path, name);
+  way?.push({ path, stats: link.stats, hasAccessList: false });
   let target: string;
   try {
     at.links += 1;
@@ -234,7 +246,7 @@ function* follow(
   push(at, target);
   // The last name is the file's: the folder before it is what must belong to the link's maker.
   if (isLast) at.pending.splice(1, 0, ...toll);
-  if (isAbsolute(target)) yield* move(at, yield* root(trust));
+  if (isAbsolute(target)) yield* move(at, yield* root(options));
 }
 
 function checkToll(at: Position, { uid, link }: Toll): void {

@@ -1,8 +1,13 @@
 // Who else can change what the agent trusts: its config, templates, programs, credentials and state, and the folders above
 // them. As sshd's StrictModes: an error, or with `strict_modes: false` a warning.
-import { basename, isAbsolute, join } from 'node:path';
+import { basename, isAbsolute, resolve } from 'node:path';
 import { isFile } from '../../base/paths/look-at.ts';
-import { findPathFault, type PathFault, type TrustOptions } from '../../base/paths/trusted-path.ts';
+import {
+  findPathFault,
+  findWayFault,
+  type PathFault,
+  type TrustOptions,
+} from '../../base/paths/trusted-path.ts';
 import type { Environment, FaultOf } from '../../base/surroundings.ts';
 import { findUser, groupMembers } from '../../base/system/accounts.ts';
 import { isExecutable } from '../../base/system/executable.ts';
@@ -66,9 +71,10 @@ export function checkModes(
 }
 
 /** Of what is read again while the agent runs; undefined: nobody else can change it. */
-export const trustFault: FaultOf = (path, role, { isOfAnother = false } = {}) => {
+export const trustFault: FaultOf = (path, role, { isOfAnother = false, way } = {}) => {
   const options = isOfAnother ? ofAnother : { isTrustedGroup: createGroupTrust() };
-  return describe({ path, role }, findPathFault(path, options));
+  const found = way === undefined ? findPathFault(path, options) : findWayFault(way, options);
+  return describe({ path, role }, found);
 };
 
 /** Owners and groups of a program of another user may be that user's own affair; what everybody can write is nobody's. */
@@ -90,14 +96,18 @@ function* trustedPaths(config: ResolvedConfig, merged: MergedConfig, env: Enviro
     if (file.source.kind === 'file')
       yield { path: file.source.path, place: place.at('template'), role: 'template' };
     for (const command of commandsOf([file.check, ...file.notify, file.settle]))
-      yield* programs(command, env, place);
+      yield* programs(command, { env }, place);
   }
   for (const [index, process] of config.processes.entries()) {
     const place = merged.processes[index]?.place;
     if (place === undefined) continue;
-    for (const trusted of programs(process.command, env, place.at('command')))
+    for (const trusted of programs(
+      process.command,
+      { env, workingDir: process.workingDir },
+      place.at('command'),
+    ))
       yield isOwnUser(process) ? trusted : { ...trusted, options: ofAnother };
-    for (const command of commandsOf([process.health])) yield* programs(command, env, place.at('health'));
+    for (const command of commandsOf([process.health])) yield* programs(command, { env }, place.at('health'));
   }
   yield* credentials(config, merged, env);
   const state = merged.stateDir?.place ?? merged.log.place;
@@ -116,7 +126,8 @@ function* credentials(config: ResolvedConfig, merged: MergedConfig, env: Environ
     const place = merged.upstreams[index]?.place;
     if (place === undefined) continue;
     const command = commandOf(upstream);
-    if (command !== undefined) yield* programs(command, env, place.at('command'));
+    if (command !== undefined)
+      yield* programs(command, { env, ...workingDirOf(upstream) }, place.at('command'));
     for (const { path, role, isPublic } of filesNamedIn(upstream)) {
       const isSecret = isPublic !== true && !isOfKubelet(path) && !isForOthers(upstream, path);
       yield { path, place, role, options: { isSecret } };
@@ -143,12 +154,16 @@ export function* filesAskedWith(
   env: Environment,
 ): Generator<Pick<Trusted, 'path' | 'role'>> {
   const command = commandOf(upstream);
-  if (command !== undefined) yield* filesOfCommand(command, env);
+  if (command !== undefined) yield* filesOfCommand(command, { env, ...workingDirOf(upstream) });
   yield* filesNamedIn({ ...upstream, tls: undefined });
 }
 
+function workingDirOf(upstream: UpstreamConfig): { readonly workingDir?: string } {
+  return 'workingDir' in upstream ? { workingDir: upstream.workingDir } : {};
+}
+
 /** Those of an upstream of any kind, or of its login, with what they are. */
-export function* filesNamedIn(part: object): Generator<{ path: string; role: string; isPublic?: true }> {
+function* filesNamedIn(part: object): Generator<{ path: string; role: string; isPublic?: true }> {
   for (const [key, path] of filesOf(part)) {
     const { role, isPublic } = openFiles.find(({ keys }) => keys.test(key)) ?? { role: 'credential' };
     yield { path, role, ...(isPublic && { isPublic }) };
@@ -195,30 +210,41 @@ function* commandsOf(
 const interpreters = /^(?:[bdkz]?a?sh|python[\d.]*|perl|php[\d.]*|ruby|node|env)$/;
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-function* programs(command: readonly string[], env: Environment, place: Place): Generator<Trusted> {
-  for (const file of filesOfCommand(command, env)) yield { ...file, place };
+function* programs(command: readonly string[], from: WhereFrom, place: Place): Generator<Trusted> {
+  for (const file of filesOfCommand(command, from)) yield { ...file, place };
+}
+
+export interface WhereFrom {
+  /** Its PATH is where programs without a slash are looked up. */
+  readonly env: Environment;
+  /** Default: that of the agent. */
+  readonly workingDir?: string | undefined;
 }
 
 /** The program of a command as the config has it, and, where it is an interpreter, the script. */
 export function* filesOfCommand(
   command: readonly string[],
-  env: Environment,
+  { env, workingDir = '.' }: WhereFrom,
 ): Generator<Pick<Trusted, 'path' | 'role'>> {
   const [program = '', ...args] = command;
-  const path = isAbsolute(program) ? program : lookUp(program, env['PATH'] ?? defaultPath);
+  const path = program.includes('/')
+    ? resolve(workingDir, program)
+    : lookUp(program, env['PATH'] ?? defaultPath);
   if (path !== undefined) yield { path, role: 'program' };
   if (!interpreters.test(basename(program))) return;
+  const script = args.find((arg) => !arg.startsWith('-'));
   for (const arg of args) {
-    if (isAbsolute(arg) && isFile(arg)) yield { path: arg, role: 'script' };
+    if (arg !== script && !arg.includes('/')) continue;
+    const file = resolve(workingDir, arg);
+    if (isFile(file)) yield { path: file, role: 'script' };
   }
 }
 
+/** A folder of PATH that is not absolute is one of the agent's own working folder, as for whoever starts the program. */
 function lookUp(program: string, searchPath: string): string | undefined {
-  if (program.includes('/')) return undefined; // relative to a working folder
   return searchPath
     .split(':')
-    .filter(isAbsolute)
-    .map((folder) => join(folder, program))
+    .map((folder) => resolve(folder, program))
     .find(isExecutable);
 }
 

@@ -1,8 +1,8 @@
 // What a hook wants as proof of its messages: keys looked up for each, so that a changed one counts at once.
 import { randomBytes } from 'node:crypto';
-import { LatchkeyError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import { answersInTime, readControlledFile } from '../../base/paths/controlled-file.ts';
+import { readControlledFile } from '../../base/paths/controlled-file.ts';
+import type { FaultOf } from '../../base/surroundings.ts';
 import type { HmacProofConfig, HookConfig } from '../../config/resolved.ts';
 import { fieldBytes, secretFields } from '../../store/secret-version.ts';
 import type { AgentView } from '../agent-view.ts';
@@ -33,21 +33,17 @@ export function createHookProof(
   const told = new Map<string, string>();
 
   /** They were looked at when the config was read, which may be long ago. */
-  async function mustBeOurs(path: string, role: string): Promise<void> {
-    if (faultOf === undefined || !(await answersInTime(path))) return;
-    const fault = faultOf(path, role);
+  const judge: FaultOf = (path, role, options) => {
+    const fault = faultOf?.(path, role, options);
     if (fault === undefined) told.delete(path);
-    else {
-      if (told.get(path) !== fault)
-        logger.warn({ event: 'hook.refuses' }, `a hook takes no message: ${fault}`);
-      told.set(path, fault);
-      throw new LatchkeyError('file_failed', fault);
-    }
-  }
+    else if (told.get(path) !== fault)
+      logger.warn({ event: 'hook.refuses' }, `a hook takes no message: ${fault}`);
+    if (fault !== undefined) told.set(path, fault);
+    return fault;
+  };
 
   async function textsIn(path: string): Promise<string[]> {
-    await mustBeOurs(path, 'credential');
-    return (await readControlledFile(path)).bytes.toString('utf8').split('\n');
+    return (await readControlledFile(path, { faultOf: judge })).bytes.toString('utf8').split('\n');
   }
 
   async function keysOf(config: HmacProofConfig): Promise<Buffer[]> {
@@ -70,7 +66,7 @@ export function createHookProof(
 
   function tokenProof(hook: HookConfig): JwtProof | undefined {
     if (hook.proof.kind !== 'jwt') return undefined;
-    const proof = tokens.get(hook) ?? createJwtProof(hook.proof, (path) => mustBeOurs(path, 'keys'));
+    const proof = tokens.get(hook) ?? createJwtProof(hook.proof, judge);
     tokens.set(hook, proof);
     return proof;
   }

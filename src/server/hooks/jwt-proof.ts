@@ -2,6 +2,7 @@
 import type { JWTVerifyGetKey } from 'jose';
 import { LatchkeyError } from '../../base/errors.ts';
 import { readControlledFile } from '../../base/paths/controlled-file.ts';
+import type { FaultOf } from '../../base/surroundings.ts';
 import type { JwtProofConfig } from '../../config/resolved.ts';
 import type { SignedMessage, Verdict } from './hmac-policy.ts';
 
@@ -26,18 +27,14 @@ const algorithms = [
 const longestToken = 16 * 1024;
 const fileFreshMs = 10_000;
 
-/** `mustBeOurs` rejects where others can change the file of the keys. */
-export function createJwtProof(
-  config: JwtProofConfig,
-  mustBeOurs: (path: string) => Promise<void> = async () => undefined,
-): JwtProof {
+export function createJwtProof(config: JwtProofConfig, faultOf?: FaultOf): JwtProof {
   let remote: JWTVerifyGetKey | undefined;
   let read: { at: number; keys: Promise<JWTVerifyGetKey> } | undefined;
 
   async function keysFrom(path: string): Promise<JWTVerifyGetKey> {
-    await mustBeOurs(path);
+    const { bytes } = await readControlledFile(path, { faultOf, role: 'keys' });
     const { createLocalJWKSet } = await import('jose');
-    return createLocalJWKSet(JSON.parse((await readControlledFile(path)).bytes.toString('utf8')));
+    return createLocalJWKSet(JSON.parse(bytes.toString('utf8')));
   }
 
   /** Of the issuer: kept for ten minutes, and asked for again, twice a minute at most, when a key is not among them. */

@@ -8,10 +8,10 @@ import type { CommandRequest, RunCommand } from '../../base/run-command.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
 import type { FaultOf } from '../../base/surroundings.ts';
 import { type Clock, createSystemClock, type Timer } from '../../base/time/clock.ts';
+import { mustBeOurs } from '../../config/resolve/must-be-ours.ts';
 import { type Child, startChild } from './child.ts';
 import { baseEnvironment } from './environment.ts';
 import { findProgram } from './launcher.ts';
-import { mustBeOurs } from './must-be-ours.ts';
 
 interface CommandRunnerOptions {
   readonly logger?: Logger;
@@ -50,7 +50,7 @@ export function createCommandRunner(options: CommandRunnerOptions = {}): RunComm
   return async (request) => {
     if (request.signal?.aborted === true)
       throw new LatchkeyError('aborted', 'the command was not started: aborted');
-    mustBeOurs(request.command, environment, options.faultOf);
+    mustBeOurs(request.command, { env: environment, faultOf: options.faultOf });
     const words = request.command.map((word) => fillIn(word, request.placeholders ?? {}));
     const program = words[0] ?? '';
     const before = complaints.get(words.join('\0'));

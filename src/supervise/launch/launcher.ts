@@ -1,6 +1,6 @@
 // How a program is started with the right user and with what must hold for every child: no new privileges, and death with
 // the agent. setpriv (util-linux) does it; Node's own uid and gid would drop supplementary groups.
-import { delimiter, isAbsolute, join, resolve } from 'node:path';
+import { delimiter, isAbsolute, resolve } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isFile, lookAt } from '../../base/paths/look-at.ts';
 import { findGroup, findUser, type UserAccount } from '../../base/system/accounts.ts';
@@ -113,12 +113,10 @@ export function findProgram(program: string, searchPath: string, workingDir: str
     throw new NoProgramError(`${path} ${what}`, stats !== undefined, fault?.remedy);
   }
   for (const folder of searchPath.split(delimiter)) {
-    const path = join(folder === '' ? '.' : folder, program);
+    const path = resolve(folder, program);
     if (isExecutable(path)) return path;
   }
-  const isThere = searchPath
-    .split(delimiter)
-    .some((folder) => isFile(join(folder === '' ? '.' : folder, program)));
+  const isThere = searchPath.split(delimiter).some((folder) => isFile(resolve(folder, program)));
   const what = isThere
     ? `${program} in ${searchPath} is not executable`
     : `there is no program ${program} in ${searchPath}`;

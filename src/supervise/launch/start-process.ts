@@ -6,12 +6,12 @@ import type { Surroundings } from '../../base/surroundings.ts';
 import { findUser } from '../../base/system/accounts.ts';
 import { probeSetpriv } from '../../base/system/setpriv.ts';
 import { isOwnUser } from '../../config/resolve/check-modes.ts';
+import { mustBeOurs } from '../../config/resolve/must-be-ours.ts';
 import type { ProcessConfig } from '../../config/resolved.ts';
 import type { Variables } from '../../content/environment-source.ts';
 import { type Child, type ChildOptions, startChild } from './child.ts';
 import { addVariables, baseEnvironment } from './environment.ts';
 import { findProgram, type Launch, planLaunch, resolveIdentity } from './launcher.ts';
-import { mustBeOurs } from './must-be-ours.ts';
 import { openTerminal, terminalsAmong } from './terminal.ts';
 
 export interface StartTools extends Surroundings {
@@ -52,7 +52,11 @@ export function mustBeStartable(
   if (faultOf === undefined) return;
   const path = variables.get('PATH')?.text() ?? baseEnvironment(env, config.passEnv)['PATH'];
   const isOfAnother = !isOwnUser(config);
-  mustBeOurs(config.command, { PATH: path }, (file, role) => faultOf(file, role, { isOfAnother }));
+  mustBeOurs(config.command, {
+    env: { PATH: path },
+    workingDir: config.workingDir,
+    faultOf: (file, role) => faultOf(file, role, { isOfAnother }),
+  });
 }
 
 /** Rejects with `process_failed` when the program cannot be started. */

@@ -28,6 +28,7 @@ export function createAwsSource(options: SourceOptions<AwsUpstreamConfig>): Secr
 function createAwsClient(options: SourceOptions<AwsUpstreamConfig>, hooks: KindHooks): KindClient {
   const { config, clock } = options;
   const logger = options.logger.child({ upstream: config.name });
+  const { faultOf } = options;
   const env = environmentOf(config, options.env);
   let region = config.region ?? (env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || undefined);
   const http = createHttpCalls(options);
@@ -39,7 +40,7 @@ function createAwsClient(options: SourceOptions<AwsUpstreamConfig>, hooks: KindH
     logger,
     observer: options.observer,
     async fetch(signal) {
-      const keys = await findAwsCredentials({ env, signal });
+      const keys = await findAwsCredentials({ env, signal, faultOf });
       const { roleArn, externalId } = config;
       if (roleArn === undefined) return keys;
       return await assumeRole(keys, { roleArn, externalId }, stsPlace(signal));
@@ -55,7 +56,7 @@ function createAwsClient(options: SourceOptions<AwsUpstreamConfig>, hooks: KindH
 
   /** Looked up once; without one every answer would be that of another region. */
   async function findRegion(signal: AbortSignal): Promise<void> {
-    region ??= (await regionOfProfile(env)) ?? (await instanceRegion({ env, signal }));
+    region ??= (await regionOfProfile({ env, faultOf })) ?? (await instanceRegion({ env, signal }));
     if (region !== undefined) return;
     throw new LatchkeyError('login_failed', 'which region of AWS is meant is not known', {
       remedy: 'set region at this upstream, or $AWS_REGION',

@@ -1,9 +1,9 @@
 // Access tokens for Key Vault: of an application by its secret or certificate, or of the host's managed identity.
 import { createHash, X509Certificate } from 'node:crypto';
 import { SecretValue } from '../../base/secret-value.ts';
-import type { Environment } from '../../base/surroundings.ts';
+import type { Environment, FaultOf } from '../../base/surroundings.ts';
 import { JsonNumber, type JsonObject } from '../../base/text/json.ts';
-import { azureTokenAnswer } from '../cloud/azure-identity.ts';
+import { type AzureSource, azureTokenAnswer } from '../cloud/azure-identity.ts';
 import { readLoginFile } from '../cloud/login-file.ts';
 import { metadataJson } from '../cloud/metadata-request.ts';
 import { type AccessToken, loginFailed } from '../kind/bearer-calls.ts';
@@ -12,15 +12,14 @@ import type { AzureUpstreamConfig } from './azure-kind.ts';
 /** National clouds have hosts of their own, and a resource of the same name. */
 export async function azureAccessToken(
   config: AzureUpstreamConfig,
-  env: Environment,
-  signal: AbortSignal,
+  { env, faultOf, signal }: Pick<AzureSource, 'env' | 'faultOf' | 'signal'>,
 ): Promise<AccessToken> {
   const resource = resourceOf(config.vault);
-  const application = await credentialOf(config, env);
+  const application = await credentialOf(config, env, faultOf);
   const own = config.clientId === undefined ? env : { ...env, AZURE_CLIENT_ID: config.clientId };
   return tokenOf(
     application === undefined
-      ? await azureTokenAnswer(resource, { env: own, signal })
+      ? await azureTokenAnswer(resource, { env: own, faultOf, signal })
       : await ofApplication(application, resource, config, env, signal),
   );
 }
@@ -33,12 +32,15 @@ function resourceOf(vault: string): string {
 async function credentialOf(
   config: AzureUpstreamConfig,
   env: Environment,
+  faultOf: FaultOf | undefined,
 ): Promise<Record<string, string> | undefined> {
   const { clientSecretFile, clientCertificateFile } = config;
   if (clientSecretFile !== undefined)
-    return { client_secret: (await readLoginFile(clientSecretFile)).replace(/\r?\n$/, '') };
-  if (clientCertificateFile !== undefined)
-    return await assertionOf(await readLoginFile(clientCertificateFile), clientCertificateFile, config, env);
+    return { client_secret: (await readLoginFile(clientSecretFile, { faultOf })).replace(/\r?\n$/, '') };
+  if (clientCertificateFile !== undefined) {
+    const pem = await readLoginFile(clientCertificateFile, { faultOf });
+    return await assertionOf(pem, clientCertificateFile, config, env);
+  }
   const secret = env['AZURE_CLIENT_SECRET'];
   return secret ? { client_secret: secret } : undefined;
 }

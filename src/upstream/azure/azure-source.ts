@@ -19,14 +19,14 @@ export function createAzureSource(options: SourceOptions<AzureUpstreamConfig>): 
 }
 
 function createAzureClient(options: SourceOptions<AzureUpstreamConfig>): KindClient {
-  const { config, clock, env } = options;
+  const { config, clock, env, faultOf } = options;
   const logger = options.logger.child({ upstream: config.name });
   const http = createHttpCalls(options);
   const identity = createIdentityKeeper<AccessToken>({
     clock,
     logger,
     observer: options.observer,
-    fetch: (signal) => azureAccessToken(config, env, signal),
+    fetch: (signal) => azureAccessToken(config, { env, faultOf, signal }),
   });
   const calls = createBearerCalls({ http, identity, detailOf, meaning });
 

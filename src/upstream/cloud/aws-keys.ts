@@ -1,7 +1,7 @@
 // AWS credentials, and the forms in which services hand them out.
 import { LatchkeyError } from '../../base/errors.ts';
 import { SecretValue } from '../../base/secret-value.ts';
-import type { Environment } from '../../base/surroundings.ts';
+import type { Environment, FaultOf } from '../../base/surroundings.ts';
 import type { JsonObject } from '../../base/text/json.ts';
 
 export interface AwsCredentials {
@@ -15,6 +15,8 @@ export interface AwsCredentials {
 export interface AwsCredentialSource {
   readonly env: Environment;
   readonly signal: AbortSignal;
+  /** Of the files that the environment and profiles name. */
+  readonly faultOf?: FaultOf | undefined;
 }
 
 /** As the signer of requests takes them. */

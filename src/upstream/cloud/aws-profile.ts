@@ -1,7 +1,7 @@
 // Profiles of AWS's shared files: keys, roles with a source profile, web identities, Identity Center and credential processes.
 import { join } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
-import type { Environment } from '../../base/surroundings.ts';
+import type { Environment, FaultOf } from '../../base/surroundings.ts';
 import { environmentOfOthers } from '../../base/system/harmless-environment.ts';
 import { isJsonObject, parseJson } from '../../base/text/json.ts';
 import { createSystemClock } from '../../base/time/clock.ts';
@@ -15,7 +15,7 @@ import {
 } from './aws-keys.ts';
 import { assumeRole } from './aws-roles.ts';
 import { keysOfSso } from './aws-sso.ts';
-import { readLoginFile } from './login-file.ts';
+import { isOfOthers, readLoginFile } from './login-file.ts';
 import { fieldOf, homeFolder } from './profile-file.ts';
 
 type Fields = ReadonlyMap<string, string>;
@@ -42,7 +42,7 @@ export async function keysOfProfile(
   source: AwsCredentialSource,
   others: OtherSources,
 ): Promise<AwsCredentials | undefined> {
-  const profiles = await readProfiles(source.env);
+  const profiles = await readProfiles(source);
   const name = source.env['AWS_PROFILE'] ?? 'default';
   if (source.env['AWS_PROFILE'] !== undefined && !profiles.has(name))
     throw wrong(name, 'is in no shared file');
@@ -50,8 +50,11 @@ export async function keysOfProfile(
 }
 
 /** The region of the profile that is meant. */
-export async function regionOfProfile(env: Environment): Promise<string | undefined> {
-  return (await readProfiles(env)).get(env['AWS_PROFILE'] ?? 'default')?.get('region');
+export async function regionOfProfile(
+  source: Pick<AwsCredentialSource, 'env' | 'faultOf'>,
+): Promise<string | undefined> {
+  const { env } = source;
+  return (await readProfiles(source)).get(env['AWS_PROFILE'] ?? 'default')?.get('region');
 }
 
 async function resolve(
@@ -136,7 +139,7 @@ async function keysForRole(
 async function ofProcess(
   command: string,
   name: string,
-  { env, signal }: AwsCredentialSource,
+  { env, signal, faultOf }: AwsCredentialSource,
 ): Promise<AwsCredentials> {
   const words = [...command.matchAll(/"((?:[^"\\]|\\.)*)"|'([^']*)'|(\S+)/g)].map(
     ([, double, single, plain]) => double?.replace(/\\(.)/g, '$1') ?? single ?? plain ?? '',
@@ -152,6 +155,7 @@ async function ofProcess(
     maxBytes: 64 * 1024,
     clock: createSystemClock(),
     signal,
+    faultOf,
   });
   try {
     const answer = parseJson(end.stdout.toString('utf8'));
@@ -163,7 +167,10 @@ async function ofProcess(
   throw wrong(name, `: credential_process ended with ${end.code ?? 'a signal'} and without credentials`);
 }
 
-async function readProfiles(env: Environment): Promise<Profiles> {
+async function readProfiles({
+  env,
+  faultOf,
+}: Pick<AwsCredentialSource, 'env' | 'faultOf'>): Promise<Profiles> {
   const folder = join(homeFolder(env), '.aws');
   const profiles = new Map<string, Map<string, string>>();
   const sources = [
@@ -171,7 +178,7 @@ async function readProfiles(env: Environment): Promise<Profiles> {
     { path: env['AWS_SHARED_CREDENTIALS_FILE'], fallback: 'credentials' },
   ];
   for (const { path, fallback } of sources) {
-    for (const [name, field, value] of fieldsIn(await textOf(path, join(folder, fallback)))) {
+    for (const [name, field, value] of fieldsIn(await textOf(path, join(folder, fallback), faultOf))) {
       const fields = profiles.get(name) ?? new Map<string, string>();
       profiles.set(name, fields.set(field, value));
     }
@@ -180,12 +187,17 @@ async function readProfiles(env: Environment): Promise<Profiles> {
 }
 
 /** What the environment names must be there. */
-async function textOf(named: string | undefined, fallback: string): Promise<string> {
+async function textOf(
+  named: string | undefined,
+  fallback: string,
+  faultOf: FaultOf | undefined,
+): Promise<string> {
   const path = named || fallback;
   try {
-    return await readLoginFile(path, { what: `the shared file ${path}`, remedy: awsRemedy });
+    return await readLoginFile(path, { what: `the shared file ${path}`, remedy: awsRemedy, faultOf });
   } catch (error) {
-    if (!named) return '';
+    // One that is not there is none; one that others can write is not as if it were not there.
+    if (!named && !isOfOthers(error)) return '';
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { access, constants } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describeError, LatchkeyError } from '../../base/errors.ts';
-import { type ControlledFile, readControlledFile } from '../../base/paths/controlled-file.ts';
+import { type ControlledFile, readControlledFile, TrustFault } from '../../base/paths/controlled-file.ts';
 import { holdFolder } from '../../base/paths/held-folder.ts';
 import { trusting } from '../../base/paths/path-trust.ts';
 import { replaceFile } from '../../base/paths/replace-file.ts';
@@ -13,7 +13,7 @@ import type { AwsCredentialSource } from './aws-keys.ts';
 import { metadataJson } from './metadata-request.ts';
 import { homeFolder } from './profile-file.ts';
 
-interface LoginOptions extends Pick<AwsCredentialSource, 'env' | 'signal'> {
+interface LoginOptions extends Pick<AwsCredentialSource, 'env' | 'signal' | 'faultOf'> {
   /** Of the portal. */
   readonly region: string;
   readonly remedy: string;
@@ -39,7 +39,7 @@ export async function ssoToken(key: string, options: LoginOptions): Promise<stri
   const path = join(homeFolder(env), '.aws/sso/cache', `${name}.json`);
   const under = refreshing.get(path);
   if (under !== undefined) return await under;
-  const login = await readLogin(path, remedy);
+  const login = await readLogin(path, options);
   const leftMs = login.endsAt - Date.now();
   if (leftMs > windowMs) return login.token;
   const ended = new LatchkeyError('login_failed', 'the login of AWS IAM Identity Center has ended', {
@@ -64,13 +64,14 @@ export async function ssoToken(key: string, options: LoginOptions): Promise<stri
   }
 }
 
-async function readLogin(path: string, remedy: string): Promise<CachedLogin> {
+async function readLogin(path: string, { remedy, faultOf }: LoginOptions): Promise<CachedLogin> {
   let file: ControlledFile | undefined;
   let fields: unknown;
   try {
-    file = await readControlledFile(path);
+    file = await readControlledFile(path, { faultOf });
     fields = parseJson(file.bytes.toString('utf8'));
-  } catch {
+  } catch (error) {
+    if (error instanceof TrustFault) throw new LatchkeyError('login_failed', error.message, { cause: error });
     // It is not there, or half-written: the same to us. The parser's error would quote a token.
   }
   if (file !== undefined && isJsonObject(fields)) {

@@ -12,7 +12,7 @@ export async function keysOfSso(
   name: string,
   profile: Fields,
   session: Fields | undefined,
-  { env, signal }: AwsCredentialSource,
+  { env, signal, faultOf }: AwsCredentialSource,
 ): Promise<AwsCredentials> {
   const of = (key: string) => profile.get(key) ?? session?.get(key);
   const [account, role] = [profile.get('sso_account_id'), profile.get('sso_role_name')];
@@ -24,7 +24,9 @@ export async function keysOfSso(
     );
   }
   const remedy = `run aws sso login --profile ${name} as the user of this agent`;
-  const token = await ssoToken(profile.get('sso_session') ?? startUrl, { env, region, remedy, signal });
+  const token = await ssoToken(profile.get('sso_session') ?? startUrl, {
+    ...{ env, region, remedy, signal, faultOf },
+  });
   const base =
     env['AWS_ENDPOINT_URL_SSO'] ??
     `https://portal.sso.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`;

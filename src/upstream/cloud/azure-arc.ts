@@ -1,6 +1,7 @@
 // The identity of a machine that Azure Arc connects: the agent of Arc gives a token to whoever can read a file of its own.
 import { dirname, normalize } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
+import type { FaultOf } from '../../base/surroundings.ts';
 import { readLoginFile } from './login-file.ts';
 import { type MetadataRequest, metadataChallenge } from './metadata-request.ts';
 
@@ -9,12 +10,18 @@ const arcKeyFolder = '/var/opt/azcmagent/tokens';
 const largestKey = 4096;
 const remedy = 'run as root, or as a member of the group himds, on a machine that Azure Arc connects';
 
+interface ArcSource {
+  readonly signal: AbortSignal;
+  readonly faultOf?: FaultOf | undefined;
+  /** Where its agent keeps keys; default: where it does. */
+  readonly arcFolder?: string | undefined;
+}
+
 /** The request with the proof that Arc wants. Throws `login_failed`. */
 export async function arcRequest(
   endpoint: string,
   resource: string,
-  signal: AbortSignal,
-  folder: string = arcKeyFolder,
+  { signal, faultOf, arcFolder = arcKeyFolder }: ArcSource,
 ): Promise<MetadataRequest> {
   const query = new URLSearchParams({ 'api-version': '2020-06-01', resource });
   const plain: MetadataRequest = {
@@ -24,8 +31,11 @@ export async function arcRequest(
     remedy,
     signal,
   };
-  const path = arcKeyPath((await metadataChallenge(plain)) ?? '', folder);
-  const key = (await readLoginFile(path, { remedy, maxBytes: largestKey })).trim();
+  const path = arcKeyPath((await metadataChallenge(plain)) ?? '', arcFolder);
+  // Of Arc's own user.
+  const key = (
+    await readLoginFile(path, { remedy, maxBytes: largestKey, faultOf, isOfAnother: true })
+  ).trim();
   return { ...plain, headers: { ...plain.headers, authorization: `Basic ${key}` } };
 }
 

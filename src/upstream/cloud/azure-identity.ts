@@ -2,7 +2,7 @@
 
 import { errorCode, LatchkeyError } from '../../base/errors.ts';
 import { SecretValue } from '../../base/secret-value.ts';
-import type { Environment } from '../../base/surroundings.ts';
+import type { Environment, FaultOf } from '../../base/surroundings.ts';
 import { isJsonObject, type JsonObject } from '../../base/text/json.ts';
 import { arcRequest } from './azure-arc.ts';
 import { readLoginFile } from './login-file.ts';
@@ -12,6 +12,7 @@ export interface AzureSource {
   /** `AZURE_CLIENT_ID` chooses among several identities. */
   readonly env: Environment;
   readonly signal: AbortSignal;
+  readonly faultOf?: FaultOf | undefined;
   /** Undefined: `$AZURE_CLIENT_ID`. */
   readonly clientId?: string | undefined;
   readonly objectId?: string | undefined;
@@ -93,7 +94,7 @@ async function identityRequest(resource: string, source: AzureSource): Promise<M
       signal,
     };
   }
-  if (endpoint && env['IMDS_ENDPOINT']) return await arcRequest(endpoint, resource, signal, source.arcFolder);
+  if (endpoint && env['IMDS_ENDPOINT']) return await arcRequest(endpoint, resource, source);
   const query = new URLSearchParams({ 'api-version': '2018-02-01', resource, ...chosen });
   const url = `${metadataHost(env)}/metadata/identity/oauth2/token?${query}`;
   return { service: metadataService, url, headers: { metadata: 'true' }, remedy, signal };
@@ -110,7 +111,7 @@ async function entraRequest(resource: string, source: AzureSource): Promise<Meta
   const clientId = source.clientId || env['AZURE_CLIENT_ID'];
   const tenant = env['AZURE_TENANT_ID'];
   if (!tenant || !clientId) return undefined;
-  const proof = await applicationProof(env);
+  const proof = await applicationProof(source);
   if (proof === undefined) return undefined;
   const authority = (env['AZURE_AUTHORITY_HOST'] ?? 'https://login.microsoftonline.com').replace(/\/+$/, '');
   return {
@@ -129,7 +130,7 @@ async function entraRequest(resource: string, source: AzureSource): Promise<Meta
   };
 }
 
-async function applicationProof(env: Environment): Promise<Record<string, string> | undefined> {
+async function applicationProof({ env, faultOf }: AzureSource): Promise<Record<string, string> | undefined> {
   const secret = env['AZURE_CLIENT_SECRET'];
   if (secret) return { client_secret: secret };
   const path = env['AZURE_FEDERATED_TOKEN_FILE'];
@@ -137,6 +138,6 @@ async function applicationProof(env: Environment): Promise<Record<string, string
   const what = `$AZURE_FEDERATED_TOKEN_FILE: ${path}`;
   return {
     client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-    client_assertion: (await readLoginFile(path, { what, remedy })).trim(),
+    client_assertion: (await readLoginFile(path, { what, remedy, faultOf })).trim(),
   };
 }

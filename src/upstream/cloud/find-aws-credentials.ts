@@ -1,7 +1,6 @@
 // Finds AWS credentials as AWS's own SDKs do: environment, shared file, web identity, container endpoint, instance (IMDSv2).
 
 import { errorCode, LatchkeyError } from '../../base/errors.ts';
-import { readControlledFile } from '../../base/paths/controlled-file.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
 import {
   type AwsCredentialSource,
@@ -55,12 +54,16 @@ export function stsEndpoint(region = 'us-east-1'): string {
   return `https://sts.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}/`;
 }
 
-async function fromWebIdentity({ env, signal }: AwsCredentialSource): Promise<AwsCredentials | undefined> {
+async function fromWebIdentity({
+  env,
+  signal,
+  faultOf,
+}: AwsCredentialSource): Promise<AwsCredentials | undefined> {
   const path = env['AWS_WEB_IDENTITY_TOKEN_FILE'];
   const role = env['AWS_ROLE_ARN'];
   if (!path || !role) return undefined;
   const what = `$AWS_WEB_IDENTITY_TOKEN_FILE: ${path}`;
-  const token = (await readLoginFile(path, { what, remedy: awsRemedy })).trim();
+  const token = (await readLoginFile(path, { what, remedy: awsRemedy, faultOf })).trim();
   const xml = await metadataText({
     service: 'AWS STS',
     url:
@@ -82,14 +85,24 @@ async function fromWebIdentity({ env, signal }: AwsCredentialSource): Promise<Aw
   return keysFromXml(xml, 'AWS STS');
 }
 
-async function fromContainer({ env, signal }: AwsCredentialSource): Promise<AwsCredentials | undefined> {
+async function fromContainer({
+  env,
+  signal,
+  faultOf,
+}: AwsCredentialSource): Promise<AwsCredentials | undefined> {
   const relative = env['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'];
   const url = relative ? `http://169.254.170.2${relative}` : env['AWS_CONTAINER_CREDENTIALS_FULL_URI'];
   if (!url) return undefined;
   assertContainerHost(url);
   const file = env['AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE'];
   const token = file
-    ? (await readControlledFile(file)).bytes.toString('utf8').trim()
+    ? (
+        await readLoginFile(file, {
+          what: `$AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: ${file}`,
+          remedy: awsRemedy,
+          faultOf,
+        })
+      ).trim()
     : env['AWS_CONTAINER_AUTHORIZATION_TOKEN'];
   const service = 'the AWS container endpoint';
   const json = await metadataJson({
@@ -146,7 +159,9 @@ function assertContainerHost(url: string): void {
 }
 
 /** Of the machine that this is; undefined where nobody tells. */
-export async function instanceRegion(source: AwsCredentialSource): Promise<string | undefined> {
+export async function instanceRegion(
+  source: Pick<AwsCredentialSource, 'env' | 'signal'>,
+): Promise<string | undefined> {
   if (source.env['AWS_EC2_METADATA_DISABLED'] === 'true') return undefined;
   try {
     const textAt = await openInstance(source);

@@ -1,7 +1,7 @@
 // Access tokens of Google Cloud: by a key file, workload identity federation, a user's refresh token, or the host's identity.
 import { LatchkeyError } from '../../base/errors.ts';
 import { SecretValue } from '../../base/secret-value.ts';
-import type { Environment } from '../../base/surroundings.ts';
+import type { Environment, FaultOf } from '../../base/surroundings.ts';
 import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/text/json.ts';
 import { awsSubjectToken } from './aws-subject-token.ts';
 import { readLoginFile } from './login-file.ts';
@@ -11,6 +11,7 @@ export interface GcpTokenSource {
   readonly env: Environment;
   readonly credentialsFile: string | undefined;
   readonly signal: AbortSignal;
+  readonly faultOf?: FaultOf | undefined;
 }
 
 interface GcpToken {
@@ -27,7 +28,7 @@ const form = { 'content-type': 'application/x-www-form-urlencoded' };
 export async function gcpAccessToken(source: GcpTokenSource): Promise<GcpToken> {
   const { credentialsFile: path } = source;
   if (path === undefined) return await ofHost(source);
-  return await ofFile(await readJson(path), path, source);
+  return await ofFile(await readJson(path, source), path, source);
 }
 
 async function ofFile(file: JsonObject, path: string, source: GcpTokenSource): Promise<GcpToken> {
@@ -155,11 +156,8 @@ async function impersonate(
   return { token: SecretValue.fromText(token), expiresAt: end };
 }
 
-async function subjectToken(
-  file: JsonObject,
-  path: string,
-  { env, signal }: GcpTokenSource,
-): Promise<string> {
+async function subjectToken(file: JsonObject, path: string, tokenSource: GcpTokenSource): Promise<string> {
+  const { env, signal, faultOf } = tokenSource;
   const source = file['credential_source'];
   const where = isJsonObject(source) ? source : {};
   const format = isJsonObject(where['format']) ? where['format'] : {};
@@ -168,14 +166,14 @@ async function subjectToken(
   const [tokenFile, url] = [textIn(where, 'file'), textIn(where, 'url')];
   if (tokenFile !== undefined) {
     return field === undefined
-      ? (await readLoginFile(tokenFile, { remedy })).trim()
-      : (textIn(await readJson(tokenFile), field) ?? '');
+      ? (await readLoginFile(tokenFile, { remedy, faultOf })).trim()
+      : (textIn(await readJson(tokenFile, tokenSource), field) ?? '');
   }
   if (/^aws\d+$/.test(textIn(where, 'environment_id') ?? ''))
     return await awsSubjectToken(
       textIn(where, 'regional_cred_verification_url'),
       textIn(file, 'audience') ?? '',
-      { env, signal },
+      { env, signal, faultOf },
     );
   if (url !== undefined) {
     const given = isJsonObject(where['headers']) ? Object.entries(where['headers']) : [];
@@ -207,9 +205,9 @@ function tokenOf(answer: JsonObject, service: string): GcpToken {
   return { token: SecretValue.fromText(token), expiresAt: Date.now() + life * 1000 };
 }
 
-async function readJson(path: string): Promise<JsonObject> {
+async function readJson(path: string, { faultOf }: GcpTokenSource): Promise<JsonObject> {
   try {
-    const value = parseJson(await readLoginFile(path, { remedy }));
+    const value = parseJson(await readLoginFile(path, { remedy, faultOf }));
     if (isJsonObject(value)) return value;
   } catch (error) {
     if (error instanceof LatchkeyError) throw error;

@@ -2,7 +2,7 @@
 
 import { LatchkeyError } from '../../base/errors.ts';
 import { SecretValue } from '../../base/secret-value.ts';
-import type { Environment } from '../../base/surroundings.ts';
+import type { Environment, FaultOf } from '../../base/surroundings.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
 import { readLoginFile } from './login-file.ts';
 import { metadataJson, metadataText } from './metadata-request.ts';
@@ -12,6 +12,7 @@ export interface GcpSource {
   /** An e-mail address; absent: the one of the host or of the key. */
   readonly serviceAccount: string | undefined;
   readonly signal: AbortSignal;
+  readonly faultOf?: FaultOf | undefined;
   /** The JSON of a key; undefined: `$GOOGLE_APPLICATION_CREDENTIALS` names its file. */
   readonly key?: SecretValue | undefined;
 }
@@ -93,13 +94,13 @@ async function fromMetadata(path: string, { env, signal }: GcpSource): Promise<s
   });
 }
 
-async function keyFile({ env, key }: GcpSource): Promise<ServiceAccountKey | undefined> {
+async function keyFile({ env, key, faultOf }: GcpSource): Promise<ServiceAccountKey | undefined> {
   if (key !== undefined) return keyOf(key.text(), 'credentials', 'give the JSON key of a service account');
   const path = env['GOOGLE_APPLICATION_CREDENTIALS'];
   if (!path) return undefined;
   const what = `$GOOGLE_APPLICATION_CREDENTIALS: ${path}`;
   return keyOf(
-    await readLoginFile(path, { what, remedy }),
+    await readLoginFile(path, { what, remedy, faultOf }),
     what,
     'set it to a JSON key of type service_account, or unset it to use the metadata server',
   );

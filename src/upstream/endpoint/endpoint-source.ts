@@ -38,7 +38,7 @@ function createEndpointClient(options: SourceOptions<HttpUpstreamConfig>): KindC
       {
         method: config.method,
         url: filledUrl(config.url, reference),
-        headers: { ...(await headersOf(config)), ...conditions(known) },
+        headers: { ...(await headersOf(options)), ...conditions(known) },
         ...(config.body === undefined ? {} : { body: filledBody(config.body, reference) }),
       },
       request,
@@ -80,9 +80,12 @@ function createEndpointClient(options: SourceOptions<HttpUpstreamConfig>): KindC
   };
 }
 
-async function headersOf(config: HttpUpstreamConfig): Promise<Record<string, string>> {
+async function headersOf({
+  config,
+  faultOf,
+}: Pick<SourceOptions<HttpUpstreamConfig>, 'config' | 'faultOf'>): Promise<Record<string, string>> {
   const files = Object.entries(config.headerFiles).map(async ([name, path]) => {
-    const { bytes } = await readSecretFile(path, { holds: 'secrets', maxBytes: 64 * 1024 });
+    const { bytes } = await readSecretFile(path, { holds: 'secrets', maxBytes: 64 * 1024, faultOf });
     const value = bytes.toString('utf8').replace(/\r?\n$/, '');
     if (/[\r\n\0]/.test(value))
       throw new LatchkeyError('login_failed', `${path}: expected one line for the header ${name}`);

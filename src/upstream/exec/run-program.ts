@@ -1,9 +1,11 @@
 // Runs one program with a text for its input, in a group of its own, bounded in time and output: nothing of it outlives the call.
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { LatchkeyError } from '../../base/errors.ts';
+import type { FaultOf } from '../../base/surroundings.ts';
 import { isExecutable } from '../../base/system/executable.ts';
 import { confined, probeSetpriv } from '../../base/system/setpriv.ts';
 import type { Clock } from '../../base/time/clock.ts';
+import { mustBeOurs } from '../../config/resolve/must-be-ours.ts';
 
 export interface ProgramRun {
   readonly command: readonly string[];
@@ -16,6 +18,8 @@ export interface ProgramRun {
   readonly maxBytes: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Of a program that a file names, so that nobody has looked at it when the config was read. */
+  readonly faultOf?: FaultOf | undefined;
 }
 
 export interface ProgramEnd {
@@ -37,6 +41,7 @@ export async function runProgram(run: ProgramRun): Promise<ProgramEnd> {
     throw failure(run, 'is for another user, which needs setpriv, and this host lacks it', remedy);
   }
   run.signal.throwIfAborted();
+  mustBeOurs(run.command, { ...run, code: 'login_failed', faultOf: run.faultOf });
   const child = started(run, setpriv);
   const { promise, resolve, reject } = Promise.withResolvers<ProgramEnd>();
   const giveUp = (error: LatchkeyError): void => {

@@ -24,10 +24,10 @@ export function createFileSource(options: Options): SecretSource {
 }
 
 function createDocumentClient(options: Options, hooks: KindHooks): KindClient {
-  const { config, env, clock } = options;
+  const { config, env, clock, faultOf } = options;
   const { path, format, key, maxBytes } = config;
   if (format === 'folder') throw new LatchkeyError('internal', 'a folder is no document');
-  const document = createSecretDocument({ path, format, key, maxBytes, env, clock });
+  const document = createSecretDocument({ path, format, key, maxBytes, env, clock, faultOf });
   const watch = createSourceWatch({ logger: options.logger, hooks, onChange: document.forget });
   return {
     address: path,
@@ -56,15 +56,16 @@ function createDocumentClient(options: Options, hooks: KindHooks): KindClient {
 
 function createFolderClient(options: Options, hooks: KindHooks): KindClient {
   const { path: root, maxBytes } = options.config;
+  const limits = { maxBytes, faultOf: options.faultOf };
   const watch = createSourceWatch({ logger: options.logger, hooks });
   return {
     address: root,
     async connect() {
-      await readFolderSecret(root, '', maxBytes);
+      await readFolderSecret(root, '', limits);
     },
     async read({ path }) {
       watch.note(path);
-      const { content, identity } = await readFolderSecret(root, path, maxBytes);
+      const { content, identity } = await readFolderSecret(root, path, limits);
       if (Buffer.isBuffer(content)) return valueAnswer(content, { versionId: identity });
       const fields = [...content].map(([name, bytes]) => [name, fieldText(bytes)] as const);
       return fieldsAnswer(Object.fromEntries(fields), { versionId: identity });

@@ -4,7 +4,7 @@ import { readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
 import { folderPath } from './file-path.ts';
-import { readSecretFile, secretFileIdentity } from './read-secret-file.ts';
+import { type ReadSecretFileOptions, readSecretFile, secretFileIdentity } from './read-secret-file.ts';
 
 /** One value, or values by name; binary ones as `Buffer`s. */
 export interface FolderSecret {
@@ -16,18 +16,23 @@ const triesDuringSwap = 5;
 const mostFiles = 1000;
 
 /** Throws `not_found` where neither a file nor a folder has this name, `denied` for a name that leads out of it. */
-export async function readFolderSecret(root: string, path: string, maxBytes: number): Promise<FolderSecret> {
+export async function readFolderSecret(
+  root: string,
+  path: string,
+  limits: Pick<ReadSecretFileOptions, 'maxBytes' | 'faultOf'>,
+): Promise<FolderSecret> {
+  const options = { ...limits, holds: 'secrets' } as const;
   return await inOneGeneration(root, async (base) => {
     const target = join(base, folderPath(path));
     const names = await fileNames(target);
     if (names === undefined) {
-      const { bytes, identity } = await readSecretFile(target, { holds: 'secrets', maxBytes });
+      const { bytes, identity } = await readSecretFile(target, options);
       return { content: bytes, identity };
     }
     const files = await Promise.all(
       names.map(async (name) => ({
         name,
-        ...(await readSecretFile(join(target, name), { holds: 'secrets', maxBytes })),
+        ...(await readSecretFile(join(target, name), options)),
       })),
     );
     return {

@@ -3,23 +3,22 @@ import { join } from 'node:path';
 import { errorCode, LatchkeyError } from '../../base/errors.ts';
 import type { Environment } from '../../base/surroundings.ts';
 import type { FileKeyConfig } from './file-kind.ts';
-import { readSecretFile } from './read-secret-file.ts';
+import { type ReadSecretFileOptions, readSecretFile } from './read-secret-file.ts';
 import { keyFromPassphrase, keyFromText, type SealKey } from './seal-key.ts';
 
 const largestKey = 64 * 1024;
 
 /** Throws `login_failed` that names the place; what is there is read again each time. */
-export async function loadSealKey(config: FileKeyConfig, env: Environment, owner?: 'any'): Promise<SealKey> {
+export async function loadSealKey(
+  config: FileKeyConfig,
+  env: Environment,
+  options: Pick<ReadSecretFileOptions, 'owner' | 'faultOf'>,
+): Promise<SealKey> {
   const path = keyPath(config, env);
   let text: string;
   try {
-    text = (
-      await readSecretFile(path, {
-        holds: 'key',
-        maxBytes: largestKey,
-        ...(owner === undefined ? {} : { owner }),
-      })
-    ).bytes.toString('utf8');
+    const { bytes } = await readSecretFile(path, { ...options, holds: 'key', maxBytes: largestKey });
+    text = bytes.toString('utf8');
   } catch (error) {
     if (errorCode(error) !== 'not_found' && errorCode(error) !== 'file_failed') throw error;
     const { message, remedy } = error as LatchkeyError;

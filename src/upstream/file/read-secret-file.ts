@@ -1,9 +1,10 @@
 // Reads files that hold secrets, or the keys to them: whole, regular, of a bounded size, and not anybody's to change.
 import { resolve } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
-import { printControlledFile, readControlledFile } from '../../base/paths/controlled-file.ts';
+import { printControlledFile, readControlledFile, TrustFault } from '../../base/paths/controlled-file.ts';
 import type { FilePrint } from '../../base/paths/file-print.ts';
 import { PathFault } from '../../base/paths/path-trust.ts';
+import type { FaultOf } from '../../base/surroundings.ts';
 
 export interface SecretFile {
   readonly bytes: Buffer;
@@ -17,16 +18,20 @@ export interface ReadSecretFileOptions {
   readonly maxBytes: number;
   /** `any`: root works on the files of the agent's user. Default: root and the user that this process is. */
   readonly owner?: 'any';
+  readonly faultOf?: FaultOf | undefined;
 }
 
 const triesWhileChanging = 5;
 
 /** Throws `not_found` where there is none, and `file_failed` with the reason for all else. */
 export async function readSecretFile(path: string, options: ReadSecretFileOptions): Promise<SecretFile> {
-  const { maxBytes } = options;
+  const { maxBytes, faultOf, holds } = options;
+  const role = holds === 'key' ? 'key' : 'credential';
   try {
     for (let attempt = 1; attempt <= triesWhileChanging; attempt += 1) {
-      const { bytes, print, isTorn } = await readControlledFile(resolve(path), { maxBytes });
+      const { bytes, print, isTorn } = await readControlledFile(resolve(path), {
+        ...{ maxBytes, faultOf, role },
+      });
       const identity = identityOf(path, print, options);
       if (!isTorn) return { bytes, identity };
     }
@@ -73,6 +78,7 @@ function identityOf(path: string, stat: FilePrint, options: ReadSecretFileOption
 }
 
 function unreadable(path: string, error: unknown): LatchkeyError {
+  if (error instanceof TrustFault) return new LatchkeyError('file_failed', error.message, { cause: error });
   if (error instanceof PathFault) {
     const { message, remedy } = error;
     const told = message.startsWith(path) ? message : `${path}: ${message}`;

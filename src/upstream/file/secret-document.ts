@@ -2,7 +2,7 @@
 // for a moment only, so that many secrets of one file cost one reading and nothing stays open longer than it is used.
 
 import { LatchkeyError } from '../../base/errors.ts';
-import type { Environment } from '../../base/surroundings.ts';
+import type { Environment, FaultOf } from '../../base/surroundings.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import { createEarliestTimer } from '../../base/time/earliest-timer.ts';
 import { type FileFormat, parseFormat } from './file-format.ts';
@@ -34,17 +34,18 @@ export interface SecretDocumentOptions {
   readonly maxBytes: number;
   readonly env: Environment;
   readonly clock: Clock;
+  readonly faultOf?: FaultOf | undefined;
 }
 
 const keptMs = 1000;
 
 export function createSecretDocument(options: SecretDocumentOptions): SecretDocument {
-  const { path, format, maxBytes, clock } = options;
+  const { path, format, maxBytes, clock, faultOf } = options;
   let opening: Promise<OpenedDocument> | undefined;
   const forgetting = createEarliestTimer(clock, forget);
 
   async function open(): Promise<OpenedDocument> {
-    const { bytes, identity } = await readSecretFile(path, { holds: 'secrets', maxBytes });
+    const { bytes, identity } = await readSecretFile(path, { holds: 'secrets', maxBytes, faultOf });
     const plain = isAgeFile(bytes) ? await unsealed(bytes) : bytes;
     if (format === 'raw') return { content: plain, identity };
     const document = parseFormat(format, plain, path);
@@ -63,7 +64,7 @@ export function createSecretDocument(options: SecretDocumentOptions): SecretDocu
   }
 
   async function key(): Promise<SealKey> {
-    if (options.key !== undefined) return await loadSealKey(options.key, options.env);
+    if (options.key !== undefined) return await loadSealKey(options.key, options.env, { faultOf });
     throw new LatchkeyError('login_failed', `${path}: sealed, and this upstream has no key`, {
       remedy: 'set key: { file: … }',
     });

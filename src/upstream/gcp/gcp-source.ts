@@ -19,7 +19,7 @@ export function createGcpSource(options: SourceOptions<GcpUpstreamConfig>): Secr
 }
 
 function createGcpClient(options: SourceOptions<GcpUpstreamConfig>): KindClient {
-  const { config, clock, env } = options;
+  const { config, clock, env, faultOf } = options;
   const logger = options.logger.child({ upstream: config.name });
   const http = createHttpCalls(options);
   const { credentialsFile } = config;
@@ -27,7 +27,7 @@ function createGcpClient(options: SourceOptions<GcpUpstreamConfig>): KindClient 
     clock,
     logger,
     observer: options.observer,
-    fetch: (signal) => gcpAccessToken({ env, credentialsFile, signal }),
+    fetch: (signal) => gcpAccessToken({ env, credentialsFile, signal, faultOf }),
   });
   const calls = createBearerCalls({ http, identity, detailOf, meaning });
   /** What Google calls it, by what it was asked for as: the number of the project, the number of the version. */

@@ -2,7 +2,7 @@
 import { dirname, resolve } from 'node:path';
 import { load } from 'js-yaml';
 import { LatchkeyError } from '../../base/errors.ts';
-import type { Environment } from '../../base/surroundings.ts';
+import type { Environment, Surroundings } from '../../base/surroundings.ts';
 import { environmentOfOthers } from '../../base/system/harmless-environment.ts';
 import { isJsonObject, parseJson } from '../../base/text/json.ts';
 import { createSystemClock } from '../../base/time/clock.ts';
@@ -21,9 +21,12 @@ export interface Cluster {
 
 type Fields = Readonly<Record<string, unknown>>;
 
+type Around = Pick<Surroundings, 'env' | 'faultOf'>;
+
 /** Throws `login_failed` that names the file. */
-export async function findCluster(config: KubernetesUpstreamConfig, env: Environment): Promise<Cluster> {
-  if (config.kubeconfigFile !== undefined) return await fromKubeconfig(config.kubeconfigFile, config, env);
+export async function findCluster(config: KubernetesUpstreamConfig, around: Around): Promise<Cluster> {
+  const { env, faultOf } = around;
+  if (config.kubeconfigFile !== undefined) return await fromKubeconfig(config.kubeconfigFile, config, around);
   const [host, port] = [env['KUBERNETES_SERVICE_HOST'], env['KUBERNETES_SERVICE_PORT'] ?? '443'];
   if (!host) {
     throw new LatchkeyError(
@@ -39,17 +42,18 @@ export async function findCluster(config: KubernetesUpstreamConfig, env: Environ
   return {
     address: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
     tls: { ...tls, caFile: caFile ?? `${folder}/ca.crt` },
-    namespace: config.namespace ?? (await readLoginFile(`${folder}/namespace`)).trim(),
-    token: async () => (await readLoginFile(`${folder}/token`)).trim(),
+    namespace: config.namespace ?? (await readLoginFile(`${folder}/namespace`, { faultOf })).trim(),
+    token: async () => (await readLoginFile(`${folder}/token`, { faultOf })).trim(),
   };
 }
 
 async function fromKubeconfig(
   path: string,
   config: KubernetesUpstreamConfig,
-  env: Environment,
+  around: Around,
 ): Promise<Cluster> {
-  const file = objectOf(parseYaml(await readLoginFile(path), path));
+  const { faultOf } = around;
+  const file = objectOf(parseYaml(await readLoginFile(path, { faultOf }), path));
   const wanted = config.context ?? textOf(file['current-context']);
   const context = named(file['contexts'], wanted, 'context', path);
   const cluster = named(file['clusters'], textOf(context['cluster']), 'cluster', path);
@@ -76,11 +80,11 @@ async function fromKubeconfig(
     namespace: config.namespace ?? textOf(context['namespace']) ?? 'default',
     async token(signal) {
       const tokenFile = at(user['tokenFile']);
-      if (tokenFile !== undefined) return (await readLoginFile(tokenFile)).trim();
+      if (tokenFile !== undefined) return (await readLoginFile(tokenFile, { faultOf })).trim();
       const plugin = user['exec'];
       return plugin === undefined || plugin === null
         ? textOf(user['token'])
-        : await tokenOfPlugin(objectOf(plugin), path, env, signal);
+        : await tokenOfPlugin(objectOf(plugin), path, around, signal);
     },
   };
 }
@@ -89,7 +93,7 @@ async function fromKubeconfig(
 async function tokenOfPlugin(
   plugin: Fields,
   path: string,
-  env: Environment,
+  { env, faultOf }: Around,
   signal: AbortSignal,
 ): Promise<string> {
   const command = textOf(plugin['command']) ?? '';
@@ -105,6 +109,7 @@ async function tokenOfPlugin(
     maxBytes: 1 << 20,
     clock: createSystemClock(),
     signal,
+    faultOf,
   });
   try {
     const answer = parseJson(end.stdout.toString('utf8'));

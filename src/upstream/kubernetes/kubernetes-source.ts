@@ -38,7 +38,7 @@ function createKubernetesClient(
   options: SourceOptions<KubernetesUpstreamConfig>,
   hooks: KindHooks,
 ): KindClient {
-  const { config, clock, random, env } = options;
+  const { config, clock, random, env, faultOf } = options;
   const logger = options.logger.child({ upstream: config.name });
   const watches = new Map<string, SecretWatch>();
   const paths = new Map<string, Set<string>>();
@@ -47,7 +47,7 @@ function createKubernetesClient(
 
   async function connect(): Promise<Session> {
     if (session !== undefined) return session;
-    const cluster = await findCluster(config, env);
+    const cluster = await findCluster(config, { env, faultOf });
     session ??= { cluster, http: createHttpCalls({ ...options, config: { ...config, tls: cluster.tls } }) };
     return session;
   }

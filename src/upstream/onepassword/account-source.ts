@@ -200,12 +200,12 @@ function asFailure(error: unknown, what: string): LatchkeyError {
   return new UpstreamFailure('unavailable', `1Password fails in ${what}`, { wasSent: true });
 }
 
-async function tokenOf({ config, env }: SourceOptions<OnepasswordUpstreamConfig>): Promise<string> {
+async function tokenOf({ config, env, faultOf }: SourceOptions<OnepasswordUpstreamConfig>): Promise<string> {
   const { tokenFile } = config.account ?? {};
   const token =
     tokenFile === undefined
       ? (env['OP_SERVICE_ACCOUNT_TOKEN'] ?? '')
-      : (await readLoginFile(tokenFile)).trim();
+      : (await readLoginFile(tokenFile, { faultOf })).trim();
   if (token !== '') return token;
   throw loginFailed(
     'a service account of 1Password wants its token',

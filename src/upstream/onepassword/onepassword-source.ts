@@ -149,7 +149,11 @@ function listIn({ body, where }: HttpAnswer): JsonObject[] {
   throw new UpstreamFailure('answer_invalid', `${where} answers something else than a list`);
 }
 
-async function tokenOf({ config, env }: SourceOptions<OnepasswordUpstreamConfig>): Promise<AccessToken> {
+async function tokenOf({
+  config,
+  env,
+  faultOf,
+}: SourceOptions<OnepasswordUpstreamConfig>): Promise<AccessToken> {
   const { tokenFile } = config;
   if (tokenFile === undefined) {
     const token = env['OP_CONNECT_TOKEN'];
@@ -159,7 +163,7 @@ async function tokenOf({ config, env }: SourceOptions<OnepasswordUpstreamConfig>
       'set token_file at this upstream, or $OP_CONNECT_TOKEN',
     );
   }
-  const text = (await readLoginFile(tokenFile)).trim();
+  const text = (await readLoginFile(tokenFile, { faultOf })).trim();
   return { token: SecretValue.fromText(text), expiresAt: undefined };
 }
 

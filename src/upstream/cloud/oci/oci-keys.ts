@@ -3,7 +3,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { LatchkeyError } from '../../../base/errors.ts';
-import type { Environment } from '../../../base/surroundings.ts';
+import type { Environment, FaultOf } from '../../../base/surroundings.ts';
 import { readLoginFile } from '../login-file.ts';
 import { fieldOf, homeFolder } from '../profile-file.ts';
 import type { OciKey } from './oci-signature.ts';
@@ -13,6 +13,7 @@ export interface OciKeySource {
   /** Undefined: `~/.oci/config`, else `$OCI_CONFIG_FILE`, else `~/.oraclebmc/config`. */
   readonly configFile: string | undefined;
   readonly profile: string;
+  readonly faultOf?: FaultOf | undefined;
 }
 
 type Fields = ReadonlyMap<string, string>;
@@ -24,8 +25,9 @@ const remedy =
 export async function findOciKey(source: OciKeySource): Promise<OciKey> {
   const said = source.configFile === undefined ? fromEnvironment(source.env) : undefined;
   if (said !== undefined) return { id: said.id, key: await readKey(said.keyFile, undefined, source) };
+  const { faultOf } = source;
   const path = configPath(source);
-  const fields = await readProfile(path, source.profile);
+  const fields = await readProfile(path, source);
   const wanted = (name: string) => {
     const value = fields.get(name);
     if (value) return value;
@@ -35,7 +37,7 @@ export async function findOciKey(source: OciKeySource): Promise<OciKey> {
   const passphrase = fields.get('pass_phrase') ?? fields.get('passphrase');
   const tokenFile = fields.get('user') ? undefined : fields.get('security_token_file');
   const id = tokenFile
-    ? `ST$${(await readLoginFile(inHome(tokenFile, source), { remedy })).trim()}`
+    ? `ST$${(await readLoginFile(inHome(tokenFile, source), { remedy, faultOf })).trim()}`
     : `${wanted('tenancy')}/${wanted('user')}/${wanted('fingerprint')}`;
   return { id, key: await readKey(keyFile, passphrase, source) };
 }
@@ -63,8 +65,8 @@ function inHome(path: string, source: OciKeySource): string {
   return path.startsWith('~') ? join(homeFolder(source.env), path.slice(1)) : resolve(path);
 }
 
-async function readProfile(path: string, profile: string): Promise<Fields> {
-  const text = await readLoginFile(path, { what: `the configuration of OCI ${path}`, remedy });
+async function readProfile(path: string, { profile, faultOf }: OciKeySource): Promise<Fields> {
+  const text = await readLoginFile(path, { what: `the configuration of OCI ${path}`, remedy, faultOf });
   const fields = new Map<string, string>();
   let isHere = false;
   let isFound = false;
@@ -88,7 +90,7 @@ async function readKey(
 ): Promise<KeyObject> {
   const file = inHome(path, source);
   return ociPrivateKey(
-    await readLoginFile(file, { what: `the key of OCI ${file}`, remedy }),
+    await readLoginFile(file, { what: `the key of OCI ${file}`, remedy, faultOf: source.faultOf }),
     file,
     passphrase,
   );

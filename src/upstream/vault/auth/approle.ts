@@ -22,7 +22,7 @@ export function createAppRoleMethod(config: AppRoleConfig, context: AuthContext)
   async function roleId(): Promise<string> {
     if (config.roleId !== undefined) return config.roleId;
     if (config.roleIdFile !== undefined)
-      return (await readCredential('auth.role_id_file', config.roleIdFile)).text();
+      return (await readCredential('auth.role_id_file', config.roleIdFile, context)).text();
     throw new LatchkeyError('login_failed', 'auth.method is approle, and there is no role id', {
       remedy: 'set auth.role_id or auth.role_id_file',
     });
@@ -33,7 +33,7 @@ export function createAppRoleMethod(config: AppRoleConfig, context: AuthContext)
     const path = config.secretIdFile;
     if (path === undefined) return undefined;
     const wanted = config.secretIdWrapped ? 'wrapping token of a secret id' : 'secret id';
-    const found = await readCredentialIfThere('auth.secret_id_file', path, `a new ${wanted}`);
+    const found = await readCredentialIfThere('auth.secret_id_file', path, context, `a new ${wanted}`);
     if (found === undefined) {
       if (memory.secret !== undefined) return memory.secret;
       throw new LatchkeyError('login_failed', `auth.secret_id_file: ${path} does not exist`, {

@@ -1,9 +1,6 @@
 // Loads the one auth method that the config names, with the watch on its files; the others, and what they need, stay unloaded.
 
-import { LatchkeyError } from '../../../base/errors.ts';
-import { answersInTime } from '../../../base/paths/controlled-file.ts';
 import { createFileWatch } from '../../../base/paths/file-watch.ts';
-import { filesNamedIn } from '../../../config/resolve/check-modes.ts';
 import type { TlsConfig } from '../../../config/upstreams/server-config.ts';
 import type { AuthConfig } from '../config/vault-config.ts';
 import type { AuthContext, AuthMethod } from './auth-method.ts';
@@ -17,9 +14,8 @@ export async function loadAuthMethod(
   context: AuthContext,
 ): Promise<AuthMethod> {
   const method = await createMethod(config, tls, context);
-  const guarded = { ...method, credentials: guardedCredentials(method, config, context) };
   const { files = [] } = method;
-  if (files.length === 0) return guarded;
+  if (files.length === 0) return method;
   const isReplacement = method.isReplacedOnChange ?? false;
   const watch = createFileWatch({
     logger: context.logger,
@@ -28,26 +24,10 @@ export async function loadAuthMethod(
   });
   await watch.set(files);
   return {
-    ...guarded,
+    ...method,
     async close() {
       watch.close();
     },
-  };
-}
-
-/** Its files were looked at when the config was read; a login may be years later. */
-function guardedCredentials(
-  method: AuthMethod,
-  config: AuthConfig,
-  { faultOf }: AuthContext,
-): AuthMethod['credentials'] {
-  return async (signal) => {
-    for (const { path, role } of filesNamedIn(config)) {
-      if (faultOf === undefined || !(await answersInTime(path))) break; // whoever reads it then tells why
-      const fault = faultOf(path, role);
-      if (fault !== undefined) throw new LatchkeyError('login_failed', fault);
-    }
-    return await method.credentials(signal);
   };
 }
 

@@ -12,7 +12,7 @@ export function createTokenFileMethod(config: TokenFileConfig, context: AuthCont
     files: [config.path],
     isReplacedOnChange: true,
     async credentials(signal) {
-      const token = await readCredential('auth.path', config.path);
+      const token = await readCredential('auth.path', config.path, context);
       return { kind: 'token', token: config.isWrapped === true ? await unwrap(token, signal) : token };
     },
   };

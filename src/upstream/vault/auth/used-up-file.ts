@@ -24,14 +24,15 @@ interface UsedUpFile {
 
 export function createUsedUpFile(
   { option, path, isRemoved, removesTarget }: CredentialFile,
-  { memory, logger }: Pick<AuthContext, 'memory' | 'logger'>,
+  context: Pick<AuthContext, 'memory' | 'logger' | 'faultOf'>,
 ): UsedUpFile {
+  const { memory, logger } = context;
   return {
     async read() {
-      if (!isRemoved) return await readCredential(option, path);
+      if (!isRemoved) return await readCredential(option, path, context);
       // After its file is removed the last one serves until it ends, or until another comes.
-      memory.secret = (await readCredentialIfThere(option, path)) ?? memory.secret;
-      return memory.secret ?? (await readCredential(option, path));
+      memory.secret = (await readCredentialIfThere(option, path, context)) ?? memory.secret;
+      return memory.secret ?? (await readCredential(option, path, context));
     },
     async accepted() {
       if (!isRemoved) return;

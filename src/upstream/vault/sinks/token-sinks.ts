@@ -3,7 +3,7 @@
 import { type Drift, isWorthTelling, nextDrift, repairDelayMs } from '../../../base/drift-policy.ts';
 import { describeError, LatchkeyError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
-import { readControlledFile } from '../../../base/paths/controlled-file.ts';
+import { readControlledFile, TrustFault } from '../../../base/paths/controlled-file.ts';
 import {
   differenceOf,
   type FileDifference,
@@ -15,6 +15,7 @@ import {
 import { createFolderWatch } from '../../../base/paths/folder-watch.ts';
 import { pathErrorText } from '../../../base/paths/path-trust.ts';
 import type { SecretValue } from '../../../base/secret-value.ts';
+import type { FaultOf } from '../../../base/surroundings.ts';
 import { isJsonObject, stringifyJson } from '../../../base/text/json.ts';
 import { backoffDelayMs } from '../../../base/time/backoff.ts';
 import type { Clock } from '../../../base/time/clock.ts';
@@ -44,6 +45,7 @@ export interface TokenSinksOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
+  readonly faultOf?: FaultOf | undefined;
   /** Called when a sink was written, or not, other than before. */
   onChange(): void;
 }
@@ -145,7 +147,7 @@ export function createTokenSinks(options: TokenSinksOptions): TokenSinks {
     const { wrapTtlSeconds, dhPath, deriveKey, aad } = sink.config;
     const plain = wrapTtlSeconds === undefined ? token.bytes() : await wrap(token, wrapTtlSeconds, signal);
     if (dhPath === undefined) return plain;
-    sink.reader ??= parseReaderKey(await readKeyFile(dhPath), dhPath);
+    sink.reader ??= parseReaderKey(await readKeyFile(dhPath, options.faultOf), dhPath);
     sink.keys ??= createSinkKeys();
     return sealEnvelope(plain, { keys: sink.keys, reader: sink.reader, deriveKey, aad });
   }
@@ -200,10 +202,13 @@ export function createTokenSinks(options: TokenSinksOptions): TokenSinks {
   };
 }
 
-async function readKeyFile(path: string): Promise<string> {
+async function readKeyFile(path: string, faultOf: FaultOf | undefined): Promise<string> {
   try {
-    return (await readControlledFile(path, { maxBytes: longestKey })).bytes.toString('utf8');
+    // Whoever reads the sink has written it.
+    const judging = { faultOf, role: 'dh_path', isOfAnother: true };
+    return (await readControlledFile(path, { ...judging, maxBytes: longestKey })).bytes.toString('utf8');
   } catch (error) {
+    if (error instanceof TrustFault) throw new LatchkeyError('file_failed', error.message, { cause: error });
     throw new LatchkeyError('file_failed', `dh_path: ${path} cannot be read (${pathErrorText(error)})`, {
       cause: error,
       remedy: 'let the reader of the sink write its public key there',

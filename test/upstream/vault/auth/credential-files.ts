@@ -50,7 +50,7 @@ t.test('a credential file as editors leave it: a mark of its byte order, blanks 
   const files = { roleIdFile, roleId: undefined, secretIdFile, removeSecretIdFile: false };
   await start(t, vault, { ...appRole, ...files } as AuthConfig).ready(patience());
   t.same(logins(vault), [{ role_id: 'the-role', secret_id: 'the-secret' }]);
-  await t.rejects(readCredential('auth.role_id_file', join(folder, 'empty')), { message: /is empty$/ });
+  await t.rejects(readCredential('auth.role_id_file', join(folder, 'empty'), {}), { message: /is empty$/ });
 });
 
 t.test('what is to be written to an empty file is named', async (t) => {

@@ -1,11 +1,11 @@
 // Method `kerberos`: a ticket by a keytab, shown to Vault as SPNEGO's token in the header `Authorization`.
 import { join } from 'node:path';
 import { describeError, LatchkeyError } from '../../../../base/errors.ts';
-import { readControlledFile } from '../../../../base/paths/controlled-file.ts';
+import { readControlledFile, TrustFault } from '../../../../base/paths/controlled-file.ts';
 import { pathErrorText } from '../../../../base/paths/path-trust.ts';
-import { findPathFault } from '../../../../base/paths/trusted-path.ts';
 import { harmlessEnvironment } from '../../../../base/system/harmless-environment.ts';
 import { isJsonObject, parseJson } from '../../../../base/text/json.ts';
+import { trustFault } from '../../../../config/resolve/check-modes.ts';
 import { runProgram } from '../../../exec/run-program.ts';
 import type { AuthConfig } from '../../config/vault-config.ts';
 import type { AuthContext, AuthMethod } from '../auth-method.ts';
@@ -23,15 +23,16 @@ export function createKerberosMethod(config: KerberosConfig, context: AuthContex
   return {
     files: [keytabFile],
     async credentials(signal) {
-      // It may name libraries to load.
-      const fault = findPathFault(krb5ConfFile);
-      if (fault !== undefined) throw failure(`auth.krb5_conf: ${fault.path} ${fault.what}`, fault.remedy);
       const token = await tokenOf(
         {
           principal: inRealm(username),
           service: inRealm(service),
-          keytab: await base64Of('auth.keytab', keytabFile),
-          krb5Conf: await base64Of('auth.krb5_conf', krb5ConfFile),
+          keytab: await base64Of('auth.keytab', keytabFile, { faultOf: context.faultOf }),
+          // It may name libraries to load: judged also where modes are not strict.
+          krb5Conf: await base64Of('auth.krb5_conf', krb5ConfFile, {
+            faultOf: trustFault,
+            role: 'configuration of Kerberos',
+          }),
         },
         context,
         signal,
@@ -41,10 +42,15 @@ export function createKerberosMethod(config: KerberosConfig, context: AuthContex
   };
 }
 
-async function base64Of(key: string, path: string): Promise<string> {
+async function base64Of(
+  key: string,
+  path: string,
+  judging: Parameters<typeof readControlledFile>[1],
+): Promise<string> {
   try {
-    return (await readControlledFile(path)).bytes.toString('base64');
+    return (await readControlledFile(path, judging)).bytes.toString('base64');
   } catch (error) {
+    if (error instanceof TrustFault) throw new LatchkeyError('login_failed', error.message, { cause: error });
     throw failure(
       `${key}: ${path} cannot be read (${pathErrorText(error)})`,
       `put the file there, or set ${key}`,

@@ -32,11 +32,11 @@ function createSignedMethod(config: AwsConfig, context: AuthContext): AuthMethod
   const url = config.stsEndpoint ?? stsEndpoint(config.region);
   return {
     async credentials(signal) {
-      const { env } = context;
+      const { env, faultOf } = context;
       const said = config.keys;
       const keys =
         said === undefined
-          ? await findAwsCredentials({ env, signal })
+          ? await findAwsCredentials({ env, signal, faultOf })
           : { accessKeyId: said.id, secretAccessKey: said.secret, sessionToken: said.sessionToken };
       const signed = await new AwsV4Signer({
         url,

@@ -10,7 +10,8 @@ export function createAzureMethod(config: AzureConfig, context: AuthContext): Au
   return {
     async credentials(signal) {
       const { clientId, objectId, scope } = config;
-      const source = { env: context.env, signal, clientId, objectId, scope };
+      const { env, faultOf } = context;
+      const source = { env, faultOf, signal, clientId, objectId, scope };
       const jwt = await azureToken(config.resource, source);
       const instance = await azureInstance(source);
       const body: JsonObject = { role: config.role, jwt: jwt.text(), ...instance };

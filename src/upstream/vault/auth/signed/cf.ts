@@ -9,7 +9,8 @@ type CfConfig = Extract<AuthConfig, { method: 'cf' }>;
 
 const sha256Bytes = 32;
 
-export function createCfMethod(config: CfConfig, { env, clock }: AuthContext): AuthMethod {
+export function createCfMethod(config: CfConfig, context: AuthContext): AuthMethod {
+  const { env, clock } = context;
   const certFile = config.certFile ?? env['CF_INSTANCE_CERT'];
   const keyFile = config.keyFile ?? env['CF_INSTANCE_KEY'];
   return {
@@ -17,9 +18,10 @@ export function createCfMethod(config: CfConfig, { env, clock }: AuthContext): A
     async credentials() {
       const { role } = config;
       // To the byte: it is part of what is signed.
-      const certificate = `${(await readCredential('auth.cert_file', named(certFile, 'cert'))).text()}\n`;
+      const shown = await readCredential('auth.cert_file', named(certFile, 'cert'), context);
+      const certificate = `${shown.text()}\n`;
       const path = named(keyFile, 'key');
-      const key = keyOf((await readCredential('auth.key_file', path)).text(), path);
+      const key = keyOf((await readCredential('auth.key_file', path, context)).text(), path);
       const time = new Date(clock.wall()).toISOString().replace(/\.\d{3}Z$/, 'Z');
       const signature = signed(`${time}${certificate}${role}`, key);
       const body = { role, cf_instance_cert: certificate, signing_time: time, signature };

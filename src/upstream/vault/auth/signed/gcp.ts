@@ -10,7 +10,8 @@ export function createGcpMethod(config: GcpConfig, context: AuthContext): AuthMe
   const { role, serviceAccount } = config;
   return {
     async credentials(signal) {
-      const source = { env: context.env, serviceAccount, key: config.key, signal };
+      const { env, faultOf } = context;
+      const source = { env, faultOf, serviceAccount, key: config.key, signal };
       const jwt =
         config.type === 'gce'
           ? await gceIdentityToken(`http://vault/${role}`, source)

@@ -8,7 +8,8 @@ import type { AuthContext, AuthMethod } from '../auth-method.ts';
 
 type OciConfig = Extract<AuthConfig, { method: 'oci' }>;
 
-export function createOciMethod(config: OciConfig, { env, clock, mount, address }: AuthContext): AuthMethod {
+export function createOciMethod(config: OciConfig, context: AuthContext): AuthMethod {
+  const { env, clock, mount, address, faultOf } = context;
   // The mount compares it with the role, which it reads in small letters.
   const path = `login/${config.role.toLowerCase()}`;
   return {
@@ -18,7 +19,7 @@ export function createOciMethod(config: OciConfig, { env, clock, mount, address 
       const key =
         config.type === 'instance'
           ? await ociInstanceKey({ env, signal, now })
-          : await findOciKey({ env, configFile, profile });
+          : await findOciKey({ env, configFile, profile, faultOf });
       const signed = {
         date: now.toUTCString(),
         '(request-target)': `get /v1/auth/${mount}/${path}`,
