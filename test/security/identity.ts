@@ -4,6 +4,7 @@ import { chmodSync, chownSync, mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { isGivenAway, isMadeByRoot, parseCgroup } from '../../src/access/cgroup.ts';
+import type { ClientMatch } from '../../src/config/resolved.ts';
 import { needsRoot } from '../support/needs-root.ts';
 import { getScript, runAs } from '../support/other-user.ts';
 import { startServing, unixListener } from '../support/serving.ts';
@@ -142,39 +143,53 @@ t.test('a unit is none below a slice that was given away', { skip: needsRoot }, 
   t.equal(claim('/ci.slice/jobs.slice/nginx.service'), undefined);
   t.equal(claim('/all.slice/nginx.service'), undefined);
 
-  const slice = join(hierarchy, `latchkey-test-${process.pid}.slice`);
+  await asksFrom(t, 'nginx.service', { unit: 'nginx.service' });
+});
+
+t.test('nor is a container one below what was given away', { skip: needsRoot }, async (t) => {
+  const id = 'c'.repeat(64);
+  await asksFrom(t, id, { container: id });
+});
+
+/** A process of another user puts itself below a cgroup of theirs, and may nothing by its name; where root made it, it may. */
+async function asksFrom(t: Test, name: string, client: ClientMatch): Promise<void> {
+  const top = join(hierarchy, `latchkey-test-${process.pid}.slice`);
   try {
-    mkdirSync(slice);
+    mkdirSync(top);
   } catch {
     t.comment('skipped: no hierarchy of systemd can be written here, so no process goes there');
     return;
   }
-  t.teardown(() => rmdirSync(slice));
-  chownSync(slice, 61_001, 61_001);
+  t.teardown(() => rmdirSync(top));
   const serving = await startServing({
-    rules: {
-      strict: false,
-      rules: [{ name: 'web', client: { unit: 'nginx.service' }, allow: ['stripe'], vault: [], admin: false }],
-    },
+    rules: { strict: false, rules: [{ name: 'web', client, allow: ['stripe'], vault: [], admin: false }] },
     listeners: (folder) => [unixListener(join(folder, 'api.sock'), ['secrets'], { mode: 0o666 })],
   });
   t.teardown(serving.close);
   chmodSync(serving.folder, 0o755);
   serving.put('stripe', { key: 'k' });
+  const place = join(top, name);
   const script = `
-    import { mkdirSync, writeFileSync } from 'node:fs';
-    const place = process.argv[3];
-    mkdirSync(place);
-    writeFileSync(place + '/cgroup.procs', String(process.pid));
+    import { writeFileSync } from 'node:fs';
+    writeFileSync(${JSON.stringify(place)} + '/cgroup.procs', String(process.pid));
     ${getScript}`;
-  const place = join(slice, 'nginx.service');
-  t.match(await runAs(61_001, script, [serving.socketPath, '/secrets/stripe/key', place]), /^403/);
-  await waitFor('it has ended', () => {
-    try {
-      rmdirSync(place);
-    } catch {
-      return false;
-    }
-    return true;
-  });
-});
+  for (const [owner, expected] of [
+    [61_001, /^403/],
+    [0, /^200 k/],
+  ] as const) {
+    chownSync(top, owner, owner);
+    mkdirSync(place);
+    chownSync(place, 61_001, 61_001);
+    chownSync(join(place, 'cgroup.procs'), 61_001, 61_001);
+    chownSync(join(top, 'cgroup.procs'), 61_001, 61_001);
+    t.match(await runAs(61_001, script, [serving.socketPath, '/secrets/stripe/key']), expected);
+    await waitFor('it has ended', () => {
+      try {
+        rmdirSync(place);
+      } catch {
+        return false;
+      }
+      return true;
+    });
+  }
+}
