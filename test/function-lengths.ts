@@ -1,5 +1,6 @@
 // Holds how long a function may be. A closure counts without the functions that it holds, each of which counts by itself;
-// a `createX` may have more state and parts around them. Those that are longer are named here with what they are.
+// a `createX` may have more state and parts around them, and their comments. Those that are longer are named here with what
+// they are; who shortens one takes it from the list.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { parseSync } from 'oxc-parser';
@@ -7,9 +8,16 @@ import t from 'tap';
 
 const root = resolve(import.meta.dirname, '../src');
 const mostLines = 40;
+const mostOfClosure = 66;
 
 const longer: Readonly<Record<string, string>> = {
   'agent/wire.ts wireCore': 'the list of what is connected with what',
+  'lease/lease-engine.ts createLeaseEngine':
+    'the same of the parts that keep leases, and what may be asked of them',
+  'lease/track/secret-track.ts createSecretTrack': 'what every event of a secret does to its one state',
+  'upstream/vault/session/session.ts createSession': 'what every event of a login does to its one state',
+  'upstream/vault/vault-upstream.ts createVaultUpstream':
+    'the list of what is connected with what of a Vault',
 };
 
 interface Node {
@@ -62,7 +70,8 @@ t.test('a function does one thing, which is seen at a glance', (t) => {
       count += 1;
       // One line stays for each, as for a call.
       const lines = inner.reduce((rest, other) => rest - linesOf(other) + 1, linesOf(one));
-      if (lines > mostLines && !/^create[A-Z]/.test(name)) found.push(`${relative(root, path)} ${name}`);
+      const most = /^create[A-Z]/.test(name) ? mostOfClosure : mostLines;
+      if (lines > most) found.push(`${relative(root, path)} ${name}`);
     }
   }
   t.ok(count > 5000, `${count} functions`);

@@ -12,7 +12,7 @@ import { mayMint, type UpstreamConfig } from '../../config/upstreams/kinds.ts';
 import { type Reference, referenceKey } from '../../store/reference.ts';
 import { createSource, loadKinds } from '../../upstream/kinds.ts';
 import type { Grant, SecretSource, Shortfall } from '../../upstream/secret-source.ts';
-import { isUsedUp } from '../../upstream/vault/session/login-hand-over.ts';
+import { isUsedUp } from '../../upstream/vault/config/vault-config.ts';
 
 /** What the config asks for, and where it says so: `secrets.db`, `files[0].template`. */
 export interface Wanted {

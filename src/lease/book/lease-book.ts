@@ -199,7 +199,7 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
   async function renew(lease: OwnedLease, request: RequestOptions): Promise<void> {
     const sentAt = clock.now();
     try {
-      const answer = await askMore(lease, request);
+      const answer = await askMore(lease, request, sources);
       const own = kept(lease);
       if (own !== undefined) {
         applyRenewal(own, answer, sentAt);
@@ -216,12 +216,6 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
       lose(lease);
       throw new LatchkeyError('lease_lost', `the lease of ${lease.key} was renewed for no time at all`);
     }
-  }
-
-  async function askMore(lease: OwnedLease, request: RequestOptions): Promise<LeaseRenewal> {
-    const { loan, upstream, id, askedSeconds, issuer } = lease;
-    if (loan?.renew !== undefined) return loan.renew(askedSeconds, request.signal);
-    return sources.call(upstream, (source) => leasesOf(source).renew(id, askedSeconds, request), issuer);
   }
 
   async function revoke(lease: OwnedLease, request: RequestOptions): Promise<void> {
@@ -378,6 +372,15 @@ export function createLeaseBook(options: BookOptions): LeaseBook {
       tasks.clear();
     },
   };
+}
+
+async function askMore(
+  { loan, upstream, id, askedSeconds, issuer }: OwnedLease,
+  request: RequestOptions,
+  sources: SourceTable,
+): Promise<LeaseRenewal> {
+  if (loan?.renew !== undefined) return loan.renew(askedSeconds, request.signal);
+  return sources.call(upstream, (source) => leasesOf(source).renew(id, askedSeconds, request), issuer);
 }
 
 function leasesOf({ name, leases }: ReadableSource): LeaseRequests {

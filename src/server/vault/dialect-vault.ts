@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { BoundedMap } from '../../base/bounded-map.ts';
 import type { ForwardedAnswer } from '../../base/forwarded.ts';
 import { UpstreamError } from '../../base/upstream-error.ts';
-import type { Entry } from '../../store/entry.ts';
+import type { VaultAccess } from '../agent-view.ts';
 import { type ApiError, apiErrorOf, requestIsOver } from '../http/api-error.ts';
 import type { DialectHandler } from '../http/dialect.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -58,15 +58,10 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
   /** Equal URLs give the same target: the cache knows it again. */
   const targets = new BoundedMap<string, VaultTarget>(maxRememberedUrls);
 
-  function namespaceOf({ headers }: Exchange): string | undefined {
-    const header = headers['x-vault-namespace'];
-    return header === undefined ? undefined : namespaceAsked(String(header), vault.upstream()?.namespace);
-  }
-
   function mayPass(exchange: Exchange, target: VaultTarget): boolean {
     const { method } = exchange;
     const wanted = method === 'HEAD' ? 'GET' : method === 'GET' && target.isList ? 'LIST' : method;
-    const namespace = namespaceOf(exchange);
+    const namespace = namespaceOf(exchange, vault);
     const path = ruledPath(target.path, namespace, vault.upstream()?.namespace);
     return exchange.permits({ kind: 'vault', method: wanted, path });
   }
@@ -145,7 +140,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     held.used(token);
     const operation = operationOf(exchange.method, target.path);
     const body = await bodyOf(exchange);
-    const request: PassedRequest = { namespace: namespaceOf(exchange), token, body, signal };
+    const request: PassedRequest = { namespace: namespaceOf(exchange, vault), token, body, signal };
     if (operation.kind === 'token-about') return aboutToken(exchange, target, request, operation.isSelf);
     if (operation.kind === 'renew-lease' && token === 'auto') {
       if (await answerRenewal(exchange, leaseIdOf(operation, body), signal)) return;
@@ -211,7 +206,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     const entry = leaseId === undefined ? undefined : cache.entryOfLease(leaseId);
     const lease = entry?.current?.lease;
     if (entry === undefined || lease === undefined || !lease.isRenewable) return false;
-    if (remainingSeconds(entry) < (lease.durationSeconds * 2) / 3) {
+    if (secondsTo(entry.expiresAt, clock.wall()) < (lease.durationSeconds * 2) / 3) {
       await vault.refresh([entry.key], { signal }).catch(() => undefined); // the client went away
     }
     if (entry.current?.lease?.id !== leaseId || entry.state !== 'fresh') return false;
@@ -219,7 +214,7 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
       request_id: randomUUID(),
       lease_id: leaseId,
       renewable: true,
-      lease_duration: remainingSeconds(entry),
+      lease_duration: secondsTo(entry.expiresAt, clock.wall()),
       data: null,
       wrap_info: null,
       warnings: null,
@@ -228,14 +223,9 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
     return true;
   }
 
-  function remainingSeconds(entry: Entry): number {
-    const wall = clock.wall();
-    return Math.max(0, Math.floor(((entry.expiresAt ?? 0) - wall) / 1000));
-  }
-
   function mayCache(exchange: Exchange, target: VaultTarget): boolean {
     if (exchange.method !== 'GET' || target.parameters === undefined) return false;
-    if (!isPlain(exchange) || namespaceOf(exchange) !== undefined) return false;
+    if (!isPlain(exchange) || namespaceOf(exchange, vault) !== undefined) return false;
     return tokenOf(exchange) === 'auto';
   }
 
@@ -296,6 +286,15 @@ export function createVaultDialect(context: ServerContext): DialectHandler {
       held.close();
     },
   };
+}
+
+function namespaceOf({ headers }: Exchange, vault: VaultAccess): string | undefined {
+  const header = headers['x-vault-namespace'];
+  return header === undefined ? undefined : namespaceAsked(String(header), vault.upstream()?.namespace);
+}
+
+function secondsTo(end = 0, wall: number): number {
+  return Math.max(0, Math.floor((end - wall) / 1000));
 }
 
 const howToShowTheToken =

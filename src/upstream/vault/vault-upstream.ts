@@ -13,7 +13,7 @@ import { forwardTo } from './forward.ts';
 import { createVaultSecrets } from './secrets/vault-secrets.ts';
 import { createAuthorised } from './session/authorised.ts';
 import { createLeaseOrigins } from './session/lease-origins.ts';
-import { isUsedUp, readLogin, writeLogin } from './session/login-hand-over.ts';
+import { handOverLogin } from './session/login-hand-over.ts';
 import { createRefusalMemory } from './session/refusal-memory.ts';
 import { createSession } from './session/session.ts';
 import { createTokenSinks } from './sinks/token-sinks.ts';
@@ -125,20 +125,7 @@ export function createVaultUpstream(options: SourceOptions<VaultUpstreamConfig>)
     canTell: secrets.canTell,
     isCurrent: (reference, version, request) =>
       life.during(request, (sent) => secrets.isCurrent(reference, version, sent)),
-    login: {
-      handOn() {
-        const token = session.ownToken();
-        return token && writeLogin(token, clock);
-      },
-      isSpent: () => isUsedUp(auth) && session.state() === 'ready',
-      canRepeat: !isUsedUp(auth),
-      resume(login, leaseIds) {
-        const token = readLogin(login, clock);
-        session.resume(token);
-        for (const leaseId of leaseIds) origins.add(leaseId, token);
-      },
-      borrow: (login) => session.resume({ ...readLogin(login, clock), isLent: true }),
-    },
+    login: handOverLogin({ auth, session, origins, clock }),
     leases: {
       renew: (leaseId, increment, request) =>
         life.during(request, (sent) => secrets.leases.renew(leaseId, increment, sent)),

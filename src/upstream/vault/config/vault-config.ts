@@ -140,3 +140,11 @@ export interface SinkConfig {
   readonly deriveKey: boolean;
   readonly aad: string | undefined;
 }
+
+/** Whether what is logged in with is gone once it was used, so that a later run cannot do so again. */
+export function isUsedUp(auth: AuthConfig): boolean {
+  if (auth.method === 'token' || auth.method === 'token_file') return auth.isWrapped === true;
+  if (auth.method === 'approle')
+    return auth.secretIdWrapped || (auth.removeSecretIdFile && auth.secretIdFile !== undefined);
+  return (auth.method === 'jwt' || auth.method === 'userpass' || auth.method === 'ldap') && auth.removeFile;
+}

@@ -1,9 +1,11 @@
 // A login as it is handed from one run of the agent to the next: the token, and what is known of its life in wall time.
 
 import { SecretValue } from '../../../base/secret-value.ts';
-import type { Clock } from '../../../base/time/clock.ts';
-import { wallAt } from '../../../base/time/clock.ts';
-import type { AuthConfig } from '../config/vault-config.ts';
+import { type Clock, wallAt } from '../../../base/time/clock.ts';
+import type { LoginHandOver } from '../../../store/secret-reading.ts';
+import { type AuthConfig, isUsedUp } from '../config/vault-config.ts';
+import type { LeaseOrigins } from './lease-origins.ts';
+import type { Session } from './session.ts';
 import type { SessionToken } from './session-token.ts';
 
 interface HandedLogin {
@@ -14,6 +16,30 @@ interface HandedLogin {
   readonly periodMs: number;
   /** Wall time in milliseconds; null: no end. */
   readonly endsAt: number | null;
+}
+
+interface HandOverParts {
+  readonly auth: AuthConfig;
+  readonly session: Pick<Session, 'ownToken' | 'state' | 'resume'>;
+  readonly origins: Pick<LeaseOrigins, 'add'>;
+  readonly clock: Clock;
+}
+
+export function handOverLogin({ auth, session, origins, clock }: HandOverParts): LoginHandOver {
+  return {
+    handOn() {
+      const token = session.ownToken();
+      return token && writeLogin(token, clock);
+    },
+    isSpent: () => isUsedUp(auth) && session.state() === 'ready',
+    canRepeat: !isUsedUp(auth),
+    resume(login, leaseIds) {
+      const token = readLogin(login, clock);
+      session.resume(token);
+      for (const leaseId of leaseIds) origins.add(leaseId, token);
+    },
+    borrow: (login) => session.resume({ ...readLogin(login, clock), isLent: true }),
+  };
 }
 
 export function writeLogin({ value, grant, life }: SessionToken, clock: Clock): SecretValue {
@@ -46,12 +72,4 @@ export function readLogin(login: SecretValue, clock: Clock): SessionToken {
     },
     life: { expiresAt, confirmedAt: clock.now(), periodMs, isRenewable, isCapped: false, failures: 0 },
   };
-}
-
-/** Whether what is logged in with is gone once it was used, so that a later run cannot do so again. */
-export function isUsedUp(auth: AuthConfig): boolean {
-  if (auth.method === 'token' || auth.method === 'token_file') return auth.isWrapped === true;
-  if (auth.method === 'approle')
-    return auth.secretIdWrapped || (auth.removeSecretIdFile && auth.secretIdFile !== undefined);
-  return (auth.method === 'jwt' || auth.method === 'userpass' || auth.method === 'ldap') && auth.removeFile;
 }
