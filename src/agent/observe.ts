@@ -2,7 +2,7 @@
 // when somebody asks for them.
 import type { Logger } from '../base/logger.ts';
 import type { NameTable } from '../content/name-table.ts';
-import type { RenderObserver } from '../files/transaction/ports.ts';
+import type { FileObserver } from '../files/transaction/ports.ts';
 import type { FileStatus } from '../files/view/file-status.ts';
 import type { AgentMetrics } from '../metrics/agent-metrics.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
@@ -47,7 +47,7 @@ export function observeStore(
   });
 }
 
-export function observeFiles(metrics: AgentMetrics): RenderObserver {
+export function observeFiles(metrics: AgentMetrics): FileObserver {
   return {
     committed: (destination) => metrics.filesWritten.with(destination).inc(),
     rotated: (_destination, ms) => metrics.rotationSeconds.with().observe(ms / 1000),

@@ -25,7 +25,7 @@ import { createQuietTime } from './quiet-time.ts';
 import { prepareFiles, type ReconcileResult } from './reconcile.ts';
 import { createLimit, type Limit } from './transaction/limit.ts';
 import { partitionBySharedKeys } from './transaction/partition-policy.ts';
-import type { NoteWritten, RenderObserver, SignalProcess } from './transaction/ports.ts';
+import type { FileObserver, NoteWritten, SignalProcess } from './transaction/ports.ts';
 import { defaultRetryLimits, type RetryKind, retryKind } from './transaction/retry-policy.ts';
 import type { TransactionTools } from './transaction/set-run.ts';
 import { runTransaction, type SetOutcome } from './transaction/transaction.ts';
@@ -47,7 +47,7 @@ export interface FilePipelineOptions extends FileSources {
   readonly random: () => number;
   readonly runCommand: RunCommand;
   readonly signalProcess: SignalProcess;
-  readonly observer?: RenderObserver;
+  readonly observer?: FileObserver;
   readonly noteWritten?: NoteWritten;
   /** For journals and the list of folders to sweep; undefined: a killed agent's commit is not finished. */
   readonly stateFolder?: string;

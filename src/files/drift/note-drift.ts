@@ -5,12 +5,12 @@ import type { Logger } from '../../base/logger.ts';
 import { differenceOf, type FileDifference, printAt } from '../../base/paths/file-print.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { ManagedFile } from '../file-set.ts';
-import type { RenderObserver } from '../transaction/ports.ts';
+import type { FileObserver } from '../transaction/ports.ts';
 
 export interface DriftTools {
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly observer: RenderObserver;
+  readonly observer: FileObserver;
 }
 
 /** What was done, in words that follow `somebody else`. */

@@ -29,7 +29,7 @@ export interface SteppedSet {
 }
 
 /** Told of what happens, for metrics and for tests; must not throw. */
-export interface RenderObserver {
+export interface FileObserver {
   /** A template was executed. */
   executed?(destination: string): void;
   /** Files that commit together have come to the end of a step. */

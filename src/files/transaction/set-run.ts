@@ -27,7 +27,7 @@ import {
 import { outputsOf } from '../outputs-of.ts';
 import { runChecked } from './checked-command.ts';
 import type { Limit } from './limit.ts';
-import type { NoteWritten, RenderObserver, SignalProcess } from './ports.ts';
+import type { FileObserver, NoteWritten, SignalProcess } from './ports.ts';
 import { SetStep } from './stepped-set.ts';
 import { nextStep, type Step, type StepResult } from './transaction-policy.ts';
 
@@ -42,7 +42,7 @@ export interface TransactionTools {
   readonly diskLimit: Limit;
   /** One notification of a kind at a time, across transactions. */
   readonly notifyLimit: (key: string) => Limit;
-  readonly observer: RenderObserver;
+  readonly observer: FileObserver;
   readonly noteWritten: NoteWritten | undefined;
   /** Aborted when the pipeline closes. */
   readonly signal: AbortSignal;

@@ -4,7 +4,7 @@ import { errorCode } from '../../base/errors.ts';
 import { removeJournal } from '../disk/journal.ts';
 import { acceptOwner } from '../drift/note-drift.ts';
 import { enterStep, type FileSet, noteFailure } from '../file-set.ts';
-import { notifySets, rollBackSets, settleSets } from './announce.ts';
+import { notifySets, rollBackSets, settleSets } from './after-commit.ts';
 import {
   createRun,
   finishFailedRollbacks,

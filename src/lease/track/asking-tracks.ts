@@ -2,8 +2,8 @@
 // have changed.
 import { orAborted } from '../../base/time/aborted.ts';
 import { createReference } from '../../store/reference.ts';
+import type { AskMode, AskResult } from './asking.ts';
 import type { EndParts } from './end-old.ts';
-import type { AskMode, AskResult } from './one-at-a-time.ts';
 import { noSuchEntry, type RotateOptions, type RotateResult, rotateTrack } from './rotate-track.ts';
 import type { SecretTrack } from './secret-track.ts';
 import { isMinted } from './secret-view.ts';

@@ -5,8 +5,8 @@ import { backoffDelayMs } from '../../base/time/backoff.ts';
 import { renewDelayMs } from '../../base/time/renewal-policy.ts';
 import type { PlannedAction } from '../../store/entry.ts';
 import type { NoticedBy } from '../../store/notice.ts';
+import type { AskMode } from './asking.ts';
 import { expiryAt, retryDelayMs } from './failure-policy.ts';
-import type { AskMode } from './one-at-a-time.ts';
 import { type FailureView, isMinted, isUrgent, type SecretView, type ValueView } from './secret-view.ts';
 
 export interface ScheduleLimits {

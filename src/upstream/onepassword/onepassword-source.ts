@@ -13,7 +13,7 @@ import { createHttpCalls, type HttpAnswer, jsonBody } from '../kind/http-calls.t
 import { fieldsAnswer, valueAnswer } from '../kind/kind-answer.ts';
 import { createKindSource, type KindClient } from '../kind/kind-source.ts';
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
-import { createAccountClient } from './account-source.ts';
+import { createAccountClient } from './account-client.ts';
 import {
   canonicalItemPath,
   itemKey,
