@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { load } from 'js-yaml';
 import t, { type Test } from 'tap';
 import { loadConfig } from '../../src/config/load.ts';
@@ -11,7 +12,7 @@ import {
 } from '../support/config-reference.ts';
 
 const folder = new URL('../../', import.meta.url);
-const path = (name: string) => new URL(name, folder).pathname;
+const path = (name: string) => fileURLToPath(new URL(name, folder));
 const read = (name: string) => readFileSync(path(name), 'utf8');
 
 /** With TAP_SNAPSHOT=1 the file is written; without, it must be what would be written. */

@@ -90,7 +90,7 @@ t.test('credential_process runs the helper', async (t) => {
   const configFilepath = join(folder, 'aws-config');
   writeFileSync(
     configFilepath,
-    `[profile local]\ncredential_process = ${process.execPath} --disable-sigusr1 ${program} helper aws cloud --socket ${agent.socket}\n`,
+    `[profile local]\ncredential_process = "${process.execPath}" --disable-sigusr1 "${program}" helper aws cloud --socket ${agent.socket}\n`,
   );
   const credentials = await fromProcess({
     profile: 'local',

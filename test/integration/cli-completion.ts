@@ -78,7 +78,7 @@ async function setUpNames(t: Test, rest: object = {}) {
   const vault = await startDevVault(t);
   const bin = join(folder, 'bin');
   mkdirSync(bin);
-  writeFileSync(join(bin, 'latchkey'), `#!/bin/sh\nexec ${process.execPath} ${program} "$@"\n`, {
+  writeFileSync(join(bin, 'latchkey'), `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`, {
     mode: 0o755,
   });
   const hostile = join(folder, '$(touch pwned) `touch pwned`;');

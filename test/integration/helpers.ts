@@ -56,7 +56,7 @@ t.test(
     const { folder, vault, agent } = await setUp(t, {
       gitlab: { username: 'robot', password: 'first', host: 'git.example' },
     });
-    const helper = `!${process.execPath} --disable-sigusr1 ${program} helper git --secret gitlab --socket ${agent.socket}`;
+    const helper = `!'${process.execPath}' --disable-sigusr1 '${program}' helper git --secret gitlab --socket ${agent.socket}`;
     const fill = (url: string) => {
       const asked = spawnSync(
         'git',
@@ -192,7 +192,7 @@ t.test('git clones with it from a server that wants a password', { skip: without
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   t.teardown(() => server.close());
   const { port } = server.address() as AddressInfo;
-  const helper = `!${process.execPath} --disable-sigusr1 ${program} helper git --secret gitlab --host 127.0.0.1:${port} --socket ${agent.socket}`;
+  const helper = `!'${process.execPath}' --disable-sigusr1 '${program}' helper git --secret gitlab --host 127.0.0.1:${port} --socket ${agent.socket}`;
   const clone = (to: string) =>
     git(
       '-c',

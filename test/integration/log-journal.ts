@@ -1,6 +1,8 @@
 // The log as entries of the journal: systemd's own reads them, and one that hangs is a socket that nobody reads. Each
 // program has a mount namespace of its own, as LogNamespace= gives it, where that socket is the journal's.
+
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   closeSync,
   existsSync,
@@ -11,6 +13,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { askSocket, nodeOptions, program } from '../support/cli.ts';
@@ -92,6 +95,10 @@ async function startJournal(t: Test) {
       rmSync(path, { recursive: true, force: true });
   });
   await waitFor('the journal', () => existsSync(join(folder, 'socket')));
+  // One of a namespace ends by itself after 30 s in which nobody holds a stream, with what it has not read.
+  const stream = connect(join(folder, 'stdout'));
+  await once(stream, 'connect');
+  t.teardown(() => stream.destroy());
   function entries(...matches: readonly string[]): Record<string, unknown>[] {
     const args = [`--namespace=${name}`, '--output=json', '--all', '--quiet', ...matches];
     return spawnSync('journalctl', args, { encoding: 'utf8', maxBuffer: 2 ** 26 })

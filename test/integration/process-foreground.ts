@@ -6,7 +6,7 @@ import t from 'tap';
 import { isAlive, readWhenThere } from '../support/test-environment.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const harness = new URL('../support/supervise-harness.ts', import.meta.url).pathname;
+const harness = join(import.meta.dirname, '../support/supervise-harness.ts');
 const hasSetpriv =
   spawnSync('setpriv', ['--help'], { encoding: 'utf8' }).stdout?.includes('--pdeathsig') === true;
 

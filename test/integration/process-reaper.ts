@@ -1,9 +1,11 @@
 // As pid 1 of a pid namespace: orphans are reaped, and the exits of the agent's own children are not lost.
+
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import t from 'tap';
 
-const harness = new URL('../support/supervise-harness.ts', import.meta.url).pathname;
+const harness = join(import.meta.dirname, '../support/supervise-harness.ts');
 const canUnshare = spawnSync('unshare', ['--pid', '--fork', '--mount-proc', 'true']).status === 0;
 const skip = canUnshare ? false : 'needs the right to make a pid namespace';
 
