@@ -25,9 +25,9 @@ export async function runStop(options: StopOptions): Promise<number> {
   // Undefined where it has ended already, or this command sees other processes than it does: then its socket tells alone.
   const startedAt = processStartTime(pid);
   const isThere = () => startedAt !== undefined && processStartTime(pid) === startedAt;
-  const end = Date.now() + longestMs;
+  const end = performance.now() + longestMs;
   while (isThere() || (await answers(socketPath))) {
-    if (Date.now() > end) {
+    if (performance.now() > end) {
       throw new LatchkeyError('timeout', `the agent with pid ${pid} was told to stop and is still there`);
     }
     await delay(lookEveryMs);

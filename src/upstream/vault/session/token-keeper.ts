@@ -1,10 +1,11 @@
 // Keeps one token alive by the policy for as long as it can be, and says when a fresh login is due.
 
+import { describeError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { isJsonObject } from '../../../base/text/json.ts';
 import type { Clock } from '../../../base/time/clock.ts';
 import { UpstreamFailure } from '../../gate/failure.ts';
-import { answerJson } from '../answer-policy.ts';
+import { answerJson, requestRefusal } from '../answer-policy.ts';
 import { seconds } from '../secrets/issued-life.ts';
 import type { VaultClient } from '../vault-client.ts';
 import type { SessionToken } from './session-token.ts';
@@ -67,7 +68,14 @@ export function createTokenKeeper(options: TokenKeeperOptions): TokenKeeper {
         options.onRenewed();
         return;
       }
-      logger.warn({ status: answer.status }, 'the token was not renewed');
+      const context = {
+        what: renewPath,
+        path: renewPath,
+        capability: 'update',
+        secrets: [token.value.text()],
+      };
+      const error = describeError(requestRefusal(answer, context));
+      logger.warn({ status: answer.status, error }, 'the token was not renewed');
       if (answer.status === 403 && (await options.check.judge(token, answer, renewPath)) === 'dead')
         options.onDead(token);
     } catch (error) {
