@@ -107,6 +107,12 @@ t.test('all refusals are one, and bring nothing about', async (t) => {
     hmacHook('lost', join(folder, 'no-such-key')),
   ]);
   const old = Date.now() / 1000 - 3600;
+  const { 'x-latchkey-signature': good = '', ...unsigned } = signed('sesame-key');
+  const twice = (signatures: readonly string[]) =>
+    ask('/hooks/app', {
+      ...{ port, method: 'POST', body },
+      headers: { ...unsigned, 'x-latchkey-signature': signatures as never },
+    });
   const answers = {
     unsigned: await post('app'),
     'another key': await post('app', signed('sesame')),
@@ -115,15 +121,9 @@ t.test('all refusals are one, and bring nothing about', async (t) => {
     'no such hook': await post('none', signed('sesame-key')),
     'a hook of the prototype': await post('__proto__', signed('sesame-key')),
     'its key is away': await post('lost', signed('sesame-key')),
-    'two signatures': await ask('/hooks/app', {
-      port,
-      method: 'POST',
-      body,
-      headers: {
-        ...signed('sesame-key'),
-        'x-latchkey-signature': ['sha256=00', signed('sesame-key')['x-latchkey-signature']] as never,
-      },
-    }),
+    'two signatures': await twice(['sha256=00', good]),
+    'two signatures, the good one first': await twice([good, 'sha256=00']),
+    'the same signature twice': await twice([good, good]),
     'a page in a browser': await post('app', { ...signed('sesame-key'), origin: 'https://evil.example' }),
   };
   for (const [name, { status, text, headers }] of Object.entries(answers)) {

@@ -22,10 +22,18 @@ export interface Grant {
 export function keepableOf(method: string, target: VaultTarget): Keepable | undefined {
   const { path, isList } = target;
   const isWrite = method === 'POST' || method === 'PUT';
-  if (isWrite && /(?:^|\/)auth\/.+\/login(?:\/[^/]+)?$/.test(path)) return 'login';
+  if (isWrite && isLogin(path)) return 'login';
   if (isWrite && /(?:^|\/)auth\/token\/create(?:-orphan|\/[^/]+)?$/.test(path)) return 'create';
   const isSecret = !isList && !neverCached.has(path.split('/', 1)[0] ?? '');
   return isSecret && (isWrite || method === 'GET') ? 'lease' : undefined;
+}
+
+/** `auth/MOUNT/login` and `auth/MOUNT/login/NAME`, a namespace before it. By parts: a pattern would try each `auth` with each `login`. */
+function isLogin(path: string): boolean {
+  const parts = path.split('/');
+  const last = parts.at(-1) === 'login' ? parts.length - 1 : parts.length - 2;
+  const first = parts.indexOf('auth');
+  return parts[last] === 'login' && parts.at(-1) !== '' && first >= 0 && last - first > 1;
 }
 
 /**
