@@ -122,6 +122,25 @@ t.test('a wait that is queued behind another ends with its connection', async (t
   await waitFor('their end', () => serving.registry.render().includes('latchkey_open_waits 0'));
 });
 
+t.test('no more than 64 requests of a connection wait at a time', async (t) => {
+  const serving = await withServing(t);
+  const { etag = '' } = (await ask('/secrets/one/key', serving)).headers;
+  const socket = connect(serving.socketPath);
+  t.teardown(() => socket.destroy());
+  let text = '';
+  socket.on('data', (bytes) => {
+    text += String(bytes);
+  });
+  socket.write(head('GET /secrets/one/key?wait=60s', `If-None-Match: ${etag}\r\n`).repeat(80));
+  await waitFor('the rest is turned away', () =>
+    /^latchkey_denials_total\{why="share"\} [1-9]/m.test(serving.registry.render()),
+  );
+  t.match(serving.registry.render(), 'latchkey_open_waits 64');
+  serving.put('one', { key: 'another' });
+  await waitFor('the first one that was not taken', () => text.includes('you have your share'));
+  t.equal(text.split('HTTP/1.1 200').length - 1, 64);
+});
+
 t.test('whatever happens to requests, what they had is given back', (t) => {
   const random = createSeededRandom(1);
   const shares = createRequestShares();
