@@ -9,7 +9,7 @@ import type { SecretAnswer } from '../../store/secret-version.ts';
 import { readSecretFile } from '../file/read-secret-file.ts';
 import { UpstreamFailure } from '../gate/failure.ts';
 import { checkStatus, createHttpCalls, type HttpAnswer } from '../kind/http-calls.ts';
-import { documentAnswer, fieldsAnswer, valueAnswer } from '../kind/kind-answer.ts';
+import { documentAnswer, fieldsAnswer, secondsUntil, valueAnswer } from '../kind/kind-answer.ts';
 import { createKindSource, type KindClient } from '../kind/kind-source.ts';
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
 import type { HttpUpstreamConfig } from './endpoint-kind.ts';
@@ -128,7 +128,7 @@ function secretOf(answer: HttpAnswer, { pointers }: HttpUpstreamConfig, wallMs: 
   const document = parsed(answer);
   const version = pointers.version === undefined ? undefined : textOf(pointTo(document, pointers.version));
   const seconds =
-    pointers.expires === undefined ? undefined : secondsTo(pointTo(document, pointers.expires), wallMs);
+    pointers.expires === undefined ? undefined : secondsUntil(pointTo(document, pointers.expires), wallMs);
   const versionId = version ?? etag;
   const life = {
     ...(versionId === undefined ? {} : { versionId }),
@@ -158,14 +158,4 @@ function parsed({ body, where }: HttpAnswer): JsonValue {
 function textOf(value: JsonValue | undefined): string | undefined {
   if (value instanceof JsonNumber) return value.text;
   return typeof value === 'string' ? value : undefined;
-}
-
-function secondsTo(value: JsonValue | undefined, wallMs: number): number | undefined {
-  const at =
-    value instanceof JsonNumber
-      ? Number(value.text) * 1000
-      : typeof value === 'string'
-        ? Date.parse(value)
-        : Number.NaN;
-  return Number.isFinite(at) ? Math.max(0, Math.round((at - wallMs) / 1000)) : undefined;
 }

@@ -4,7 +4,7 @@ import { errorCode, LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/text/json.ts';
 import type { Reference } from '../../store/reference.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
-import { fieldsAnswer, valueAnswer } from '../kind/kind-answer.ts';
+import { fieldsAnswer, secondsUntil, valueAnswer } from '../kind/kind-answer.ts';
 import type { ProgramEnd } from './run-program.ts';
 
 export type ExecRequest =
@@ -95,15 +95,10 @@ function lifeOf(leaseId: unknown, isRenewable: boolean, seconds: number | undefi
 
 function secondsLeft({ expires_at: end }: JsonObject, program: string, wallMs: number): number | undefined {
   if (end === undefined || end === null) return undefined;
-  const at =
-    end instanceof JsonNumber
-      ? Number(end.text) * 1000
-      : typeof end === 'string'
-        ? Date.parse(end)
-        : Number.NaN;
-  if (!Number.isFinite(at))
+  const seconds = secondsUntil(end, wallMs);
+  if (seconds === undefined)
     throw invalid(program, 'expected expires_at, seconds since 1970 or a date of ISO 8601');
-  return Math.max(0, Math.round((at - wallMs) / 1000));
+  return seconds;
 }
 
 function invalid(program: string, what: string): LatchkeyError {

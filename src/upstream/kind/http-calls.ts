@@ -1,6 +1,5 @@
 // Requests of a kind that is asked over HTTP: within the budget, over the transport, and with one meaning for statuses.
 import { isUtf8 } from 'node:buffer';
-import type { IncomingHttpHeaders } from 'node:http';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
 import type { ServerConfig } from '../../config/upstreams/server-config.ts';
@@ -10,7 +9,7 @@ import { UpstreamFailure } from '../gate/failure.ts';
 import type { GateStatus } from '../gate/gate.ts';
 import { retryAfterMs } from '../http/retry-after.ts';
 import { createTlsWatch } from '../http/tls-watch.ts';
-import { createTransport, type WireStream } from '../http/transport.ts';
+import { createTransport, type WireAnswer, type WireStream } from '../http/transport.ts';
 import type { SourceOptions } from '../secret-source.ts';
 import { createKindGate } from './kind-gate.ts';
 
@@ -26,10 +25,7 @@ export interface HttpCall {
   readonly charge?: Charge;
 }
 
-export interface HttpAnswer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Buffer;
+export interface HttpAnswer extends WireAnswer {
   /** For messages: without the query, which may hold credentials. */
   readonly where: string;
 }

@@ -2,7 +2,13 @@
 import { isUtf8 } from 'node:buffer';
 import { LatchkeyError } from '../../base/errors.ts';
 import { SecretValue } from '../../base/secret-value.ts';
-import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
+import {
+  isJsonObject,
+  JsonNumber,
+  type JsonObject,
+  type JsonValue,
+  parseJson,
+} from '../../base/text/json.ts';
 import { digestData, fieldsContent, type SecretAnswer } from '../../store/secret-version.ts';
 
 type Life = Pick<SecretAnswer, 'versionId' | 'lease' | 'ttlSeconds'> & Partial<Pick<SecretAnswer, 'kind'>>;
@@ -46,4 +52,11 @@ export function jsonFields(value: Buffer): JsonObject | undefined {
     // Text that begins with a brace is text.
     return undefined;
   }
+}
+
+/** To an end that is told as seconds since 1970 or as a date of ISO 8601; undefined: it is neither. */
+export function secondsUntil(end: JsonValue | undefined, wallMs: number): number | undefined {
+  const at =
+    end instanceof JsonNumber ? Number(end.text) * 1000 : Date.parse(typeof end === 'string' ? end : '');
+  return Number.isFinite(at) ? Math.max(0, Math.round((at - wallMs) / 1000)) : undefined;
 }

@@ -97,7 +97,9 @@ t.test('too slow or too much: the program ends, and what it has started', async 
   await waitFor('its child is gone', () => isGone(pid));
   const loud = await shell(t, 'yes', { max_output: '64KiB' }).start;
   await t.rejects(loud.read('x'), { code: 'upstream_unavailable', message: /more than 65536 bytes/ });
-  const left = shell(t, `setsid sleep 300 & printf '{"value":"v"}'; echo $! > "$1/pid"`);
+  // It tells its pid once it is in a session of its own: killed before that it would still be of the group.
+  const leave = `setsid sh -c 'echo $$ > "$0/pid"; exec sleep 300' "$1"`;
+  const left = shell(t, `${leave} & until [ -s "$1/pid" ]; do sleep 0.01; done; printf '{"value":"v"}'`);
   t.match(await (await left.start).fields('x'), { value: 'v' });
   const outside = Number(readFileSync(join(left.folder, 'pid'), 'utf8'));
   t.notOk(isGone(outside), 'one that left the group and holds the pipe is not waited for');
