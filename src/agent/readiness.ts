@@ -70,7 +70,7 @@ export function refusalOf(
 }
 
 export function refusalsOf(core: Core): Refusals {
-  return { changes: core.changes, isRefused: (key) => refusalOf(core, key) !== undefined };
+  return { changes: core.changes, saidOf: (key) => refusalOf(core, key)?.message };
 }
 
 /**

@@ -10,7 +10,8 @@ import { type UnderstoodWords, usageError } from './usage-error.ts';
 
 const usage = `latchkey COMMAND
 
-The per-host agent that keeps vault secrets current in files, processes and sockets.`;
+The per-host agent that keeps vault secrets current in files, processes and sockets.
+Exit codes and variables: latchkey man | man -l -. The book: docs/README.md of the package.`;
 
 /** Runs one command and gives its exit code; never throws, never calls process.exit. */
 export async function runCommandLine(args: readonly string[]): Promise<number> {

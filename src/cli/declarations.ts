@@ -13,6 +13,8 @@ import {
   words,
 } from './option-groups.ts';
 
+const secretName = 'a secret: its name, or its path as status shows it';
+
 /** In the order of the help. */
 export function declareCommands(define: Define): void {
   declareWork(define);
@@ -26,7 +28,7 @@ export function declareCommands(define: Define): void {
     'print a manual page, of the program or of one command: latchkey man get | man -l -',
     (argv) =>
       argv
-        .positional('command', { type: 'string' })
+        .positional('command', { type: 'string', describe: 'default: the program' })
         .option('output', text('write every page into this folder')),
     async (values) => (await import('./commands/man.ts')).runMan(values, declareCommands),
   );
@@ -88,7 +90,10 @@ function declareRequests(define: Define): void {
   define(
     'get <name> [field]',
     'print a secret, or one field of it',
-    (argv) => withJson(withSocket(argv)).positional('name', needed).positional('field', { type: 'string' }),
+    (argv) =>
+      withJson(withSocket(argv))
+        .positional('name', needed('a name under secrets'))
+        .positional('field', { type: 'string', describe: 'default: all, as JSON' }),
     async (values) => (await import('./commands/get.ts')).runGet(values),
   );
   define(
@@ -103,7 +108,7 @@ function declareRequests(define: Define): void {
   define(
     'refresh [names..]',
     'ask upstream now for these secrets, or for all',
-    (argv) => withJson(withSocket(argv)).positional('names', words),
+    (argv) => withJson(withSocket(argv)).positional('names', words(`${secretName}; default: all`)),
     async (values) => (await import('./commands/refresh.ts')).runRefresh(values),
   );
   define(
@@ -111,7 +116,7 @@ function declareRequests(define: Define): void {
     'make another credential or certificate now, and retire the old one',
     (argv) =>
       withJson(withSocket(argv))
-        .positional('names', { type: 'string', array: true, demandOption: true })
+        .positional('names', { type: 'string', array: true, demandOption: true, describe: secretName })
         .option('revoke-now', flag('it leaked: revoke the old one as soon as its users have moved')),
     async (values) => (await import('./commands/rotate.ts')).runRotate(values),
   );
@@ -131,7 +136,10 @@ function declareControl(define: Define): void {
     'tell or change what the agent logs at least, until the next reload',
     (argv) =>
       withJson(withSocket(argv))
-        .positional('level', { choices: ['debug', 'info', 'warn', 'error', 'config'] as const })
+        .positional('level', {
+          choices: ['debug', 'info', 'warn', 'error', 'config'] as const,
+          describe: 'config: what the config says; default: tell what counts',
+        })
         .option('for', text("for so long (10m); then the config's level counts again")),
     async (values) => (await import('./commands/log-level.ts')).runLogLevel(values),
   );
@@ -142,13 +150,17 @@ function declareQuestions(define: Define): void {
   define(
     'explain <subject>',
     'tell what anything with a name waits for, since when and why',
-    (argv) => withJson(withSocket(argv)).positional('subject', needed),
+    (argv) =>
+      withJson(withSocket(argv)).positional(
+        'subject',
+        needed('a secret, file, process, upstream, listener, hook, token file or sink'),
+      ),
     async (values) => (await import('./commands/explain.ts')).runExplain(values),
   );
   define(
     'who-has <name>',
     'list the callers that hold a secret: NAME or NAME@VERSION',
-    (argv) => withJson(withSocket(argv)).positional('name', needed),
+    (argv) => withJson(withSocket(argv)).positional('name', needed(secretName)),
     async (values) => (await import('./commands/who-has.ts')).runWhoHas(values),
   );
   define(
@@ -156,7 +168,7 @@ function declareQuestions(define: Define): void {
     'tell what the last rotations did, of one secret or of all, step by step',
     (argv) =>
       withJson(withSocket(argv))
-        .positional('name', { type: 'string' })
+        .positional('name', { type: 'string', describe: `${secretName}; default: of all` })
         .option('last', { type: 'number', requiresArg: true, default: 3, describe: 'so many rotations' }),
     async (values) => (await import('./commands/timeline.ts')).runTimeline(values),
   );
@@ -165,10 +177,11 @@ function declareQuestions(define: Define): void {
     'rehearse a rotation, an outage or a revocation of one secret on staged copies',
     (argv) =>
       withJson(withSocket(argv))
-        .positional('name', needed)
+        .positional('name', needed(secretName))
         .option('kind', {
           choices: ['rotation', 'outage', 'revocation'] as const,
           default: 'rotation' as const,
+          describe: 'what happens',
         })
         .option('notify', flag('run the notify commands too')),
     async (values) => (await import('./commands/drill.ts')).runDrill(values),
@@ -195,15 +208,15 @@ function declareChecks(define: Define): void {
     'explain who may read a secret, and by which rule',
     (argv) =>
       withJson(withConfig(argv))
-        .positional('test', { choices: ['test'] as const, demandOption: true })
-        .positional('name', needed)
-        .option('uid', { type: 'number' })
-        .option('gid', { type: 'number' })
-        .option('user', { type: 'string', requiresArg: true })
-        .option('group', { type: 'string', array: true, nargs: 1 })
-        .option('exe', { type: 'string', requiresArg: true })
-        .option('unit', { type: 'string', requiresArg: true })
-        .option('container', { type: 'string', requiresArg: true }),
+        .positional('test', { choices: ['test'] as const, demandOption: true, describe: 'the question' })
+        .positional('name', needed('a name under secrets'))
+        .option('uid', { type: 'number', describe: "the caller's user, by number" })
+        .option('gid', { type: 'number', describe: 'the primary group, by number' })
+        .option('user', text('a user, with the groups of the account'))
+        .option('group', { type: 'string', array: true, nargs: 1, describe: 'a group more; may be repeated' })
+        .option('exe', text('the path of the program'))
+        .option('unit', text('the unit of systemd'))
+        .option('container', text('the id of the container')),
     async (values) => (await import('./commands/access.ts')).runAccessTest(values),
   );
   define(

@@ -1,6 +1,6 @@
 // The commands beside the agent, and what they take; the others are in declarations.ts.
 import type { Argv } from 'yargs';
-import { type Define, flag, text, withJson, withSocket, words } from './option-groups.ts';
+import { type Define, flag, needed, text, withJson, withSocket, words } from './option-groups.ts';
 
 /** What is beside the agent. */
 export function declareCompanions(define: Define): void {
@@ -28,7 +28,7 @@ function declareMigration(define: Define): void {
     'print what the files of another tool are in latchkey.yaml',
     (argv) =>
       argv
-        .positional('files', words)
+        .positional('files', words('files or folders'))
         .option('from', {
           choices: ['vault-agent', 'consul-template', 'envconsul', 'aws-agent'] as const,
           describe: 'whose files they are; found out by default',
@@ -41,13 +41,13 @@ function declareMigration(define: Define): void {
   define(
     'consul-template [options..]',
     'render templates by the command line of consul-template',
-    (argv) => argv.positional('options', words),
+    (argv) => argv.positional('options', words('as there')),
     async (values) => (await import('./commands/consul-template.ts')).runConsulTemplate(values.options),
   );
   define(
     'envconsul [options..]',
     'run a program with secrets as variables by the command line of envconsul',
-    (argv) => argv.positional('options', words),
+    (argv) => argv.positional('options', words('as there')),
     async (values) => (await import('./commands/envconsul.ts')).runEnvconsul(values.options),
   );
 }
@@ -59,8 +59,8 @@ function declareTrials(define: Define): void {
     'run the embedded development vault (in memory, never for production)',
     (argv) =>
       argv
-        .option('listen', { type: 'string', requiresArg: true, default: '127.0.0.1:8200' })
-        .option('root-token', { type: 'string', requiresArg: true })
+        .option('listen', { ...text('address and port'), default: '127.0.0.1:8200' })
+        .option('root-token', text('default: made up, and printed'))
         .option('seed', text('YAML with mounts, policies, roles and secrets')),
     async (values) => (await import('./commands/dev.ts')).runDev(values),
   );
@@ -98,7 +98,11 @@ function declareTrials(define: Define): void {
     'answer a credential helper protocol: git, docker, aws, kubernetes',
     (argv) =>
       withSocket(argv)
-        .positional('kind', { choices: ['git', 'docker', 'aws', 'kubernetes'] as const, demandOption: true })
+        .positional('kind', {
+          choices: ['git', 'docker', 'aws', 'kubernetes'] as const,
+          demandOption: true,
+          describe: 'who asks',
+        })
         .positional('operation', {
           type: 'string',
           describe: 'git and docker: get, store, erase; aws and kubernetes: the secret',
@@ -118,12 +122,9 @@ function declareFile(define: Define): void {
         .positional('action', {
           choices: ['init', 'set', 'edit', 'import', 'list', 'rotate-key'] as const,
           demandOption: true,
+          describe: 'what is done with it',
         })
-        .positional('file', {
-          type: 'string',
-          demandOption: true,
-          describe: 'NAME.env.age, .yaml.age or .json.age',
-        })
+        .positional('file', needed('NAME.env.age, .yaml.age or .json.age'))
         .positional('what', { type: 'string', describe: 'set: the secret; import: the plain file' })
         .option('owner', text("init: the agent's user, who reads both files"))
         .option('at', text('import: below this name'))

@@ -21,9 +21,13 @@ export function text(describe: string) {
 }
 
 /** Any number of words, none too. */
-export const words = { type: 'string', array: true, default: [] as string[] } as const;
+export function words(describe: string) {
+  return { type: 'string', array: true, default: [] as string[], describe } as const;
+}
 
-export const needed = { type: 'string', demandOption: true } as const;
+export function needed(describe: string) {
+  return { type: 'string', demandOption: true, describe } as const;
+}
 
 export function withConfig<T>(argv: Argv<T>) {
   return argv.option('config', {
@@ -35,7 +39,10 @@ export function withConfig<T>(argv: Argv<T>) {
 }
 
 export function withSocket<T>(argv: Argv<T>) {
-  return withConfig(argv).option('socket', text("the agent's socket; default $LATCHKEY_SOCKET"));
+  return withConfig(argv).option(
+    'socket',
+    text("the agent's socket; default $LATCHKEY_SOCKET, else /run/latchkey/latchkey.sock"),
+  );
 }
 
 export function withJson<T>(argv: Argv<T>) {
@@ -45,8 +52,12 @@ export function withJson<T>(argv: Argv<T>) {
 /** The words and options of `audit`. */
 export function withAuditOptions<T>(argv: Argv<T>) {
   return argv
-    .positional('query', { choices: ['query', 'verify'] as const, demandOption: true })
-    .positional('what', words)
+    .positional('query', {
+      choices: ['query', 'verify'] as const,
+      demandOption: true,
+      describe: 'the question',
+    })
+    .positional('what', words('a secret, or files'))
     .option('since', { ...text('query: how far back'), default: '24h' })
     .option('uid', { type: 'number', requiresArg: true, describe: 'query: of this user alone' })
     .option('denied', flag('query: only who was refused'))

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { describeCommands } from '../../src/cli/completion/describe-commands.ts';
 import { declareCommands } from '../../src/cli/declarations.ts';
 import { examples } from '../../src/cli/examples.ts';
 import { runProgram } from '../support/cli.ts';
@@ -26,6 +27,24 @@ t.test('each example is taken by its own command', async (t) => {
       t.match(does, /^[^A-Z].*[^.]$/, `${words}: what it does, as a clause`);
     }
   }
+});
+
+t.test('each option says what it does', async (t) => {
+  for (const { name, options } of describeCommands(declareCommands))
+    for (const option of options) t.not(option.describe, '', `${name} --${option.name}`);
+});
+
+t.test('the manual page has each exit code of the reference', async (t) => {
+  const reference = readFileSync(join(import.meta.dirname, '../../docs/reference/commands.md'), 'utf8');
+  const [, table = ''] = /^## Exit codes\n(.*?)^## /ms.exec(reference) ?? [];
+  const codes = [...table.matchAll(/^\| (\d|other) /gm)].map(([, code]) => code);
+  const { stdout } = await runProgram(t, ['man']);
+  const [, shown = ''] = /^\.SH EXIT STATUS\n(.*?)^\.SH /ms.exec(stdout) ?? [];
+  t.ok(codes.length > 6);
+  t.strictSame(
+    [...shown.matchAll(/^(?:\.B )?(\d|other)$/gm)].map(([, code]) => code),
+    codes,
+  );
 });
 
 t.test('help shows them', async (t) => {

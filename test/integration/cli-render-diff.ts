@@ -23,8 +23,9 @@ t.test('differences are told by the exit code where a user asks for it', async (
       }),
       { mode: 0o600 },
     );
+  let token = vault.rootToken;
   const render = async (...args: string[]) => {
-    const env = { VAULT_TOKEN: vault.rootToken };
+    const env = { VAULT_TOKEN: token };
     const { code, stderr } = await runProgram(t, ['render', ...args, '--config', config], { env });
     return [code, stderr.trim().replaceAll(folder, '')];
   };
@@ -42,4 +43,6 @@ t.test('differences are told by the exit code where a user asks for it', async (
   write('wrod');
   t.match(await render('--diff', '--exit-code'), [1, /did you mean/], 'what cannot be made is no difference');
   t.match(await render('--exit-code'), [2, /expected --diff beside it/]);
+  token = 'not-one';
+  t.match(await render('--diff'), [1, /app\.conf: missing: app: the token is not accepted: refused with 403/]);
 });

@@ -74,9 +74,11 @@ const exitCodes: readonly (readonly [code: string, means: string])[] = [
   ['0', 'fine'],
   ['1', 'failed'],
   ['2', 'bad usage, config or template'],
-  ['3', 'not allowed'],
+  ['3', 'not allowed: by the rules of the agent, by a policy of the vault, or the vault refused the login'],
   ['4', 'not found'],
   ['5', 'upstream or the agent is away'],
+  ['6', 'render --diff --exit-code: a file would change'],
+  ['other', "run: the command's own code"],
 ];
 
 function overview(commands: readonly DescribedCommand[]): string {

@@ -54,7 +54,9 @@ export async function diffFiles(options: DiffOptions): Promise<FileDiff[]> {
     if (execution instanceof Error) {
       diffs.push({ destination, change: 'failed', diff: '', message: describeError(execution) });
     } else if (execution === undefined || execution.missing.length > 0) {
-      const message = (execution?.missing ?? []).map(describeMissing).join('; ');
+      const message = (execution?.missing ?? [])
+        .map((one) => describeMissing(one, options.refusals))
+        .join('; ');
       diffs.push({ destination, change: 'missing', diff: '', message });
     } else diffs.push(...(await diffFile(file, execution, options.accounts)));
   }
@@ -198,8 +200,8 @@ async function sourceText(file: ManagedFile): Promise<string> {
   return text.toString();
 }
 
-function describeMissing(missing: MissingDependency): string {
-  return `${missing.name}: ${missing.message ?? missingWords[missing.reason]}`;
+function describeMissing(missing: MissingDependency, refusals: Refusals): string {
+  return `${missing.name}: ${missing.message ?? refusals.saidOf(missing.key) ?? missingWords[missing.reason]}`;
 }
 
 function octal(mode: number): string {

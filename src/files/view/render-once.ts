@@ -18,11 +18,12 @@ export interface RenderResult {
 
 /** What does not come by waiting, though nobody says so of the secret itself: its upstream refuses the login. */
 export interface Refusals {
-  isRefused(key: string): boolean;
+  /** Why; undefined: it may come. */
+  saidOf(key: string): string | undefined;
   readonly changes: Changes;
 }
 
-export const noRefusals: Refusals = { isRefused: () => false, changes: () => () => undefined };
+export const noRefusals: Refusals = { saidOf: () => undefined, changes: () => () => undefined };
 
 interface WatchOptions {
   readonly register: FileRegister;
@@ -62,7 +63,7 @@ function isDecided(file: ManagedFile, set: FileSet, refusals: Refusals): boolean
 }
 
 export function isKnownNotToCome({ key, reason }: MissingDependency, refusals: Refusals): boolean {
-  return (reason !== 'pending' && reason !== 'failed') || refusals.isRefused(key);
+  return (reason !== 'pending' && reason !== 'failed') || refusals.saidOf(key) !== undefined;
 }
 
 /** A change that came while the transaction ran. */

@@ -189,7 +189,13 @@ const remedies: Readonly<Record<AuthConfig['method'], string>> = {
 };
 
 /** Follows what is to be checked. */
-const secretIdHint = ': a secret id may have ended or be used up';
+function secretIdHint(auth: AuthConfig, secrets: readonly string[]): string {
+  if (auth.method !== 'approle') return '';
+  const isWrapping = !auth.secretIdWrapped && secrets.some((secret) => /^(?:hv)?[sb]\.\w{20,}/.test(secret));
+  return isWrapping
+    ? ': it looks like a wrapping token: then set secret_id_wrapped: true'
+    : ': a secret id may have ended or be used up';
+}
 
 /** A vault that has locked a role or user says no more than 403, to a good credential too. */
 const lockoutHint =
@@ -219,7 +225,7 @@ function refusedLogin(
   return new LoginError(`${where}: refused with ${answer.status}${said}`, {
     isDenied,
     isOfCredential: answer.status >= 400 && answer.status < 500 && answer.status !== 429,
-    remedy: `${remedies[auth.method]}${mountHint}${auth.method === 'approle' ? secretIdHint : ''}${newOneHint(auth)}${isDenied && isLockable ? lockoutHint : ''}`,
+    remedy: `${remedies[auth.method]}${mountHint}${secretIdHint(auth, secrets)}${newOneHint(auth)}${isDenied && isLockable ? lockoutHint : ''}`,
   });
 }
 

@@ -123,8 +123,10 @@ t.test('approle: a wrong secret id stays where it is, and a right one is tried a
   } as AuthConfig;
   const { upstream } = start(t, vault, auth);
   await waitFor('the state', () => upstream.status().state === 'login_failed');
-  t.match(upstream.status().message, /refused with 400 \(.*\); check role id and secret id/);
+  t.match(upstream.status().message, /refused with 400 \(.*\); check role id and secret id: a secret id may/);
   t.ok(existsSync(secretIdFile));
+  writeFileSync(secretIdFile, `hvs.${'a'.repeat(24)}`);
+  await waitFor('what it is', () => /then set secret_id_wrapped: true/.test(upstream.status().message ?? ''));
   writeFileSync(secretIdFile, secretId);
   await upstream.ready(patience());
 });
