@@ -34,8 +34,8 @@ export async function runStop(options: StopOptions): Promise<number> {
   }
   for (const { name, why } of livesOn) say(`${name}: not revoked, it lives to its own end: ${why}`);
   // It revokes when nobody can ask it any more, after its processes have ended.
-  const what = `what it was issued ${livesOn.length === 0 ? '' : 'beside that '}is revoked, but for what its log names`;
-  say(`stopped: the agent with pid ${pid}${options.revoke ? `; ${what} (could not revoke)` : ''}`);
+  const what = `what it was issued ${livesOn.length === 0 ? '' : 'beside that '}is revoked, if its log names none that it could not revoke`;
+  say(`stopped: the agent with pid ${pid}${options.revoke ? `; ${what}` : ''}`);
   return 0;
 }
 
