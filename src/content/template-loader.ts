@@ -4,6 +4,7 @@ import { LatchkeyError } from '../base/errors.ts';
 import { readControlledFile, TrustFault } from '../base/paths/controlled-file.ts';
 import { pathErrorText } from '../base/paths/path-trust.ts';
 import type { FaultOf } from '../base/surroundings.ts';
+import { keyAt } from '../base/text/key-at.ts';
 import type { FileConfig } from '../config/resolved.ts';
 import type { ExecutableTemplate } from './template-consumer.ts';
 
@@ -36,13 +37,17 @@ export async function readTemplate(config: FileConfig, faultOf?: FaultOf): Promi
     return (await readControlledFile(path, { maxBytes: longestTemplate, faultOf, role: 'template' })).bytes;
   } catch (error) {
     if (error instanceof TrustFault)
-      throw new LatchkeyError('template_invalid', `${config.place}.template: ${error.message}`, {
+      throw new LatchkeyError('template_invalid', `${keyAt(config.place, 'template')}: ${error.message}`, {
         cause: error,
       });
     const why = pathErrorText(error);
-    throw new LatchkeyError('template_invalid', `${config.place}.template: cannot read ${path} (${why})`, {
-      cause: error,
-      remedy: why === 'ENOENT' ? 'correct the path' : 'let the agent read it',
-    });
+    throw new LatchkeyError(
+      'template_invalid',
+      `${keyAt(config.place, 'template')}: cannot read ${path} (${why})`,
+      {
+        cause: error,
+        remedy: why === 'ENOENT' ? 'correct the path' : 'let the agent read it',
+      },
+    );
   }
 }

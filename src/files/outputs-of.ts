@@ -1,6 +1,7 @@
 // From one execution of a template to the files that are to be there: the destination, and what `writeToFile` asked for.
 import { LatchkeyError } from '../base/errors.ts';
 import { readEntry } from '../base/paths/controlled-file.ts';
+import { keyAt } from '../base/text/key-at.ts';
 import type { FileConfig } from '../config/resolved.ts';
 import type { Execution } from '../content/template-consumer.ts';
 import type { WriteFileRequest } from '../template/exec/function-table.ts';
@@ -23,8 +24,8 @@ export async function outputsOf(
     destination: config.destination,
     bytes: execution.output,
     mode: config.mode,
-    uid: idOf(config.owner, (name) => accounts.uid(name, `${config.place}.owner`)),
-    gid: idOf(config.group, (name) => accounts.gid(name, `${config.place}.group`)),
+    uid: idOf(config.owner, (name) => accounts.uid(name, keyAt(config.place, 'owner'))),
+    gid: idOf(config.group, (name) => accounts.gid(name, keyAt(config.place, 'group'))),
     staging: config.staging,
     createParents: config.createParents,
     isPipe: config.fifo,
@@ -46,7 +47,7 @@ async function sideOutput(
   before: Output | undefined,
   accounts: Accounts,
 ): Promise<Output> {
-  const place = `${config.place}.template: writeToFile ${request.path}`;
+  const place = `${keyAt(config.place, 'template')}: writeToFile ${request.path}`;
   const uid = idOf(request.owner || undefined, (name) => accounts.uid(name, place));
   const wish = { place, destination: request.path, uid, createParents: true, isReal: true };
   return {

@@ -2,6 +2,7 @@
 
 import type { PeerReader } from '../access/peer.ts';
 import { LatchkeyError } from '../base/errors.ts';
+import { keyAt } from '../base/text/key-at.ts';
 import { type Changes, createChangePoint } from '../base/time/until.ts';
 import type { ListenerConfig } from '../config/resolved.ts';
 import { withDenialLog } from './http/denial-log.ts';
@@ -87,7 +88,7 @@ export function createServer(options: ServerOptions): LocalServer {
     if (config.serve.length === 1 && config.kind !== 'tcp') {
       return createSystemdListener({ config, context, peers, ownUid, sockets, budget });
     }
-    throw new LatchkeyError('listener_failed', `${config.place}.serve: systemd speaks no HTTP`, {
+    throw new LatchkeyError('listener_failed', `${keyAt(config.place, 'serve')}: systemd speaks no HTTP`, {
       remedy: 'give it a unix listener of its own',
     });
   }

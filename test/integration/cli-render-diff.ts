@@ -44,5 +44,8 @@ t.test('differences are told by the exit code where a user asks for it', async (
   t.match(await render('--diff', '--exit-code'), [1, /did you mean/], 'what cannot be made is no difference');
   t.match(await render('--exit-code'), [2, /expected --diff beside it/]);
   token = 'not-one';
-  t.match(await render('--diff'), [1, /app\.conf: missing: app: the token is not accepted: refused with 403/]);
+  t.match(await render('--diff'), [
+    1,
+    /app\.conf: missing: app: the token is not accepted: refused with 403/,
+  ]);
 });

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { describeError } from '../../base/errors.ts';
 import { type LookFault, lookAt } from '../../base/paths/look-at.ts';
 import { specialFileFault, standardStreamOf } from '../../base/paths/special-file.ts';
+import { keyAt } from '../../base/text/key-at.ts';
 import { type Locate, placedLine } from '../../config/places.ts';
 import { formatPath, type Path } from '../../config/problems.ts';
 import type { FileConfig, ProcessConfig, ResolvedConfig } from '../../config/resolved.ts';
@@ -29,7 +30,7 @@ function labelOf([section, which, ...rest]: Path, { files }: ResolvedConfig): st
   const file = section === 'files' && typeof which === 'number' ? files[which]?.place : undefined;
   return file === undefined
     ? formatPath([section ?? '', ...(which === undefined ? [] : [which]), ...rest])
-    : `${file}.${formatPath(rest)}`;
+    : keyAt(file, formatPath(rest));
 }
 
 function fileProblems(file: FileConfig, place: Path): HostProblem[] {

@@ -2,6 +2,7 @@
 // has what is named (host-problems.ts). Asks nobody.
 import { existsSync } from 'node:fs';
 import { describeError, LatchkeyError } from '../../base/errors.ts';
+import { keyAt } from '../../base/text/key-at.ts';
 import { createSystemClock } from '../../base/time/clock.ts';
 import { type Locate, placedLine } from '../../config/places.ts';
 import type { Path } from '../../config/problems.ts';
@@ -130,7 +131,7 @@ function compiledTemplates(
       const { source, upstream, place } = file;
       if (isElsewhere && source.kind === 'file' && !existsSync(source.path)) return [];
       const compiled = loadTemplate(file, compiler.compile);
-      const common = { place: `${place}.template`, upstream, compiled };
+      const common = { place: keyAt(place, 'template'), upstream, compiled };
       return source.kind === 'file'
         ? [{ ...common, at: ['files', index, 'template'], path: source.path }]
         : [{ ...common, at: ['files', index, 'contents'] }];

@@ -6,6 +6,7 @@ import type { LatchkeyError } from '../../base/errors.ts';
 import { leftoverName } from '../../base/paths/leftover-name.ts';
 import { isMaster } from '../../base/paths/path-trust.ts';
 import { errnoOf } from '../../base/system/errno.ts';
+import { keyAt } from '../../base/text/key-at.ts';
 import { keepUnder } from './copy-file.ts';
 import { type Destination, inFolder } from './destination.ts';
 import { toFileError } from './file-error.ts';
@@ -229,7 +230,7 @@ async function syncAll(changes: readonly Change[], syncFolder: SyncFolder): Prom
 function replaceError(error: unknown, file: StagedFile): LatchkeyError {
   const { home, target, place } = file;
   if (errnoOf(error) === 'EXDEV' && home.folder !== target.folder) {
-    return otherFileSystem(`${place}.staging`, home.folder, target);
+    return otherFileSystem(keyAt(place, 'staging'), home.folder, target);
   }
   return toFileError(error, contextOf(file, 'replace'));
 }
@@ -238,5 +239,5 @@ function contextOf(
   file: StagedFile | undefined,
   verb: string,
 ): { place: string; path: string; verb: string } {
-  return { place: `${file?.place ?? 'files'}.destination`, path: file?.destination ?? '', verb };
+  return { place: keyAt(file?.place ?? 'files', 'destination'), path: file?.destination ?? '', verb };
 }

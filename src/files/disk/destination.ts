@@ -7,6 +7,7 @@ import { isLocalDevice } from '../../base/paths/local-device.ts';
 import { PathFault, type PathTrust, trusting } from '../../base/paths/path-trust.ts';
 import { specialFileFault } from '../../base/paths/special-file.ts';
 import { pathIn } from '../../base/paths/walk-path.ts';
+import { keyAt } from '../../base/text/key-at.ts';
 import { toFileError } from './file-error.ts';
 
 export interface Destination {
@@ -70,7 +71,7 @@ export async function atDestination<T>(
     }
   } catch (error) {
     throw toFileError(error, {
-      place: `${wish.place}.destination`,
+      place: keyAt(wish.place, 'destination'),
       path: wish.destination,
       verb: 'write',
     });

@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises';
 import type { Logger } from '../../base/logger.ts';
 import type { HeldFolder } from '../../base/paths/held-folder.ts';
 import { errnoOf } from '../../base/system/errno.ts';
+import { keyAt } from '../../base/text/key-at.ts';
 import type { ManagedFile } from '../file-set.ts';
 import type { Accounts } from './accounts.ts';
 import { refuseBorrowed } from './copy-file.ts';
@@ -35,7 +36,8 @@ export async function removeFiles(
 }
 
 async function removeFile({ config }: ManagedFile, accounts: Accounts): Promise<void> {
-  const uid = config.owner === undefined ? undefined : accounts.uid(config.owner, `${config.place}.owner`);
+  const uid =
+    config.owner === undefined ? undefined : accounts.uid(config.owner, keyAt(config.place, 'owner'));
   const { place, destination } = config;
   await atDestination({ place, destination, uid, createParents: false }, async ({ name }, folder) => {
     if (config.backup) await removeIfThere(folder.entry(`${name}.bak`));
@@ -60,5 +62,5 @@ async function empty(folder: HeldFolder, name: string): Promise<void> {
 }
 
 function contextOf(file: ManagedFile): { place: string; path: string; verb: string } {
-  return { place: `${file.config.place}.destination`, path: file.config.destination, verb: 'remove' };
+  return { place: keyAt(file.config.place, 'destination'), path: file.config.destination, verb: 'remove' };
 }

@@ -14,6 +14,7 @@ import { closeThere, isLocalDevice, openThere } from '../../base/paths/local-dev
 import { type PathTrust, trusting } from '../../base/paths/path-trust.ts';
 import { pathIn } from '../../base/paths/walk-path.ts';
 import { errnoOf } from '../../base/system/errno.ts';
+import { keyAt } from '../../base/text/key-at.ts';
 import { refuseBorrowed } from './copy-file.ts';
 import { atDestination, type Destination, type FolderIdentity, inFolder } from './destination.ts';
 import { toFileError } from './file-error.ts';
@@ -189,7 +190,7 @@ async function writeBeside(
   folder: HeldFolder,
   spareFolder: string | undefined,
 ): Promise<{ home: Home; identity: WrittenPrint }> {
-  const context = { place: `${output.place}.destination`, path: output.destination, verb: 'write' };
+  const context = { place: keyAt(output.place, 'destination'), path: output.destination, verb: 'write' };
   const { trust, identity } = target;
   try {
     const { name, identity: written } = await writeStaged(folder, output);
@@ -215,7 +216,7 @@ async function writeAside(
   target: Destination,
 ): Promise<{ home: Home; identity: WrittenPrint }> {
   const { trust } = target;
-  const place = `${output.place}.staging`;
+  const place = keyAt(output.place, 'staging');
   let held: HeldFolder | undefined;
   try {
     held = await holdFolder(staging, { trust, createMode: stagingMode });

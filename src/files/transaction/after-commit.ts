@@ -2,6 +2,7 @@
 // in the order of the config; and a rollback of those whose programs did not take the new files.
 import { errorCode } from '../../base/errors.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
+import { keyAt } from '../../base/text/key-at.ts';
 import { inOrder, setNotifications } from '../file-set.ts';
 import { type Notification, sendNotification } from './notification.ts';
 import { attempt, masksOf, moveOn, type SetRun, type TransactionTools } from './set-run.ts';
@@ -121,6 +122,6 @@ function probesOf(run: SetRun): Probe[] {
   return inOrder(run.set.files).flatMap(({ config }) => {
     if (config.settle === undefined) return [];
     const placeholders = { destination: config.destination, staged: config.destination };
-    return [{ config: config.settle, place: `${config.place}.settle`, placeholders, masks }];
+    return [{ config: config.settle, place: keyAt(config.place, 'settle'), placeholders, masks }];
   });
 }

@@ -5,6 +5,7 @@ import { LatchkeyError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { RunCommand } from '../../base/run-command.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
+import { keyAt } from '../../base/text/key-at.ts';
 import type { NotifyConfig } from '../../config/resolved.ts';
 import { runChecked } from './checked-command.ts';
 import type { SignalProcess } from './ports.ts';
@@ -39,7 +40,7 @@ export function notificationsOf(file: {
     text: textOf(config),
     config,
     placeholders,
-    place: `${file.place}.notify[${index}]`,
+    place: keyAt(file.place, `notify[${index}]`),
   }));
 }
 

@@ -7,6 +7,7 @@ import { printOfWritten, type WrittenPrint } from '../../base/paths/file-print.t
 import { standardStreamOf } from '../../base/paths/special-file.ts';
 import type { RunCommand } from '../../base/run-command.ts';
 import type { SecretValue } from '../../base/secret-value.ts';
+import { keyAt } from '../../base/text/key-at.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import { type Execution, type TemplateConsumer, valuesOf } from '../../content/template-consumer.ts';
 import type { Accounts } from '../disk/accounts.ts';
@@ -281,7 +282,7 @@ export async function checkSet(run: SetRun, tools: TransactionTools): Promise<St
     await runChecked(tools.runCommand, {
       ...check,
       placeholders,
-      place: `${place}.check`,
+      place: keyAt(place, 'check'),
       code: 'check_failed',
       signal: tools.signal,
       masks,

@@ -2,6 +2,7 @@
 import type { Server } from 'node:net';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isLoopback } from '../../base/system/local-address.ts';
+import { keyAt } from '../../base/text/key-at.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
 import { mustTellDescriptors } from '../node-internals/socket-internals.ts';
 import type { ActivatedSockets } from './socket-activation.ts';
@@ -37,7 +38,7 @@ export async function bindListener(
   giveBack();
   throw new LatchkeyError(
     'listener_failed',
-    `${config.place}.systemd: ${config.name} is a TCP socket, expected a unix one`,
+    `${keyAt(config.place, 'systemd')}: ${config.name} is a TCP socket, expected a unix one`,
     {
       remedy: 'for TCP use a listener with tcp and token_file',
     },
@@ -52,11 +53,11 @@ export function refreshBinding(config: ListenerConfig): void {
 function listenOnPort(server: Server, config: ListenerConfig & { kind: 'tcp' }): Promise<void> {
   const { place, host, port, allowRemote, tls } = config;
   if (host !== 'localhost' && !isLoopback(host) && !(allowRemote && tls !== undefined)) {
-    const message = `${place}.tcp: expected a loopback address such as 127.0.0.1, got ${host}`;
+    const message = `${keyAt(place, 'tcp')}: expected a loopback address such as 127.0.0.1, got ${host}`;
     const remedy = 'set allow_remote and tls to serve other hosts';
     return Promise.reject(new LatchkeyError('listener_failed', message, { remedy }));
   }
-  return listen(server, { host, port }, `${place}.tcp`, `${host}:${port}`);
+  return listen(server, { host, port }, keyAt(place, 'tcp'), `${host}:${port}`);
 }
 
 function listen(

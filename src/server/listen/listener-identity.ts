@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import { LatchkeyError } from '../../base/errors.ts';
 import { readControlledFileSync } from '../../base/paths/controlled-file.ts';
 import { pathErrorText } from '../../base/paths/path-trust.ts';
+import { keyAt } from '../../base/text/key-at.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
 import type { HostRules } from '../http/refusal-policy.ts';
 
@@ -15,10 +16,10 @@ export function tlsOptionsOf(config: ListenerConfig & { kind: 'tcp' }): {
 } {
   const { tls, place } = config;
   if (tls === undefined)
-    throw new LatchkeyError('listener_failed', `${place}.tls: expected certificate and key`);
+    throw new LatchkeyError('listener_failed', `${keyAt(place, 'tls')}: expected certificate and key`);
   return {
-    cert: readTlsFile(`${place}.tls.cert_file`, tls.certFile),
-    key: readTlsFile(`${place}.tls.key_file`, tls.keyFile),
+    cert: readTlsFile(keyAt(place, 'tls.cert_file'), tls.certFile),
+    key: readTlsFile(keyAt(place, 'tls.key_file'), tls.keyFile),
     minVersion: 'TLSv1.2',
   };
 }

@@ -8,6 +8,7 @@ import { LatchkeyError } from '../../base/errors.ts';
 import { readControlledFileSync } from '../../base/paths/controlled-file.ts';
 import { pathErrorText } from '../../base/paths/path-trust.ts';
 import type { Environment } from '../../base/surroundings.ts';
+import { keyAt } from '../../base/text/key-at.ts';
 import type { ListenerConfig } from '../../config/resolved.ts';
 import { createIdentity, type Identity } from './identity.ts';
 import { provideTokenFile } from './provide-token-file.ts';
@@ -83,5 +84,5 @@ function readToken(place: string, name: string, url: string): string {
 }
 
 function failed(place: string, why: string, remedy: string): LatchkeyError {
-  return new LatchkeyError('listener_failed', `${place}.token_env: ${why}`, { remedy });
+  return new LatchkeyError('listener_failed', `${keyAt(place, 'token_env')}: ${why}`, { remedy });
 }

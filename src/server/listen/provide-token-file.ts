@@ -8,6 +8,7 @@ import { readControlledFileSync } from '../../base/paths/controlled-file.ts';
 import { PathFault, pathErrorText, trusting } from '../../base/paths/path-trust.ts';
 import { replaceFileSync } from '../../base/paths/replace-file.ts';
 import { findGroup, findUser } from '../../base/system/accounts.ts';
+import { keyAt } from '../../base/text/key-at.ts';
 import type { TokenFileRights } from '../../config/resolved.ts';
 
 const wellFormed = /^[A-Za-z0-9_-]{43}$/;
@@ -40,7 +41,7 @@ export function provideTokenFile(
   } catch (error) {
     throw new LatchkeyError(
       'listener_failed',
-      `${place}.token_file: cannot write ${path}: ${pathErrorText(error)}`,
+      `${keyAt(place, 'token_file')}: cannot write ${path}: ${pathErrorText(error)}`,
       {
         cause: error,
         remedy:
@@ -62,7 +63,7 @@ function rightsOf(place: string, { owner, group, mode }: TokenFileRights): Right
 function unknown(place: string, key: string, kind: string, name: string): LatchkeyError {
   return new LatchkeyError(
     'listener_failed',
-    `${place}.token_file.${key}: there is no ${kind} ${JSON.stringify(name)}`,
+    `${keyAt(place, `token_file.${key}`)}: there is no ${kind} ${JSON.stringify(name)}`,
   );
 }
 

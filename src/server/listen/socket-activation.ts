@@ -2,6 +2,7 @@
 // open as long as the agent runs and are lent as duplicates: a reload may take a listener away and another bring it back.
 import { LatchkeyError } from '../../base/errors.ts';
 import { fcntl } from '../../base/system/libc.ts';
+import { keyAt } from '../../base/text/key-at.ts';
 
 interface LentSocket {
   /** To be closed by whoever took it. */
@@ -45,7 +46,7 @@ export function readActivatedSockets(): ActivatedSockets {
       const got = those === undefined ? listed : 'all of that name are taken by other listeners';
       throw new LatchkeyError(
         'listener_failed',
-        `${place}.systemd: expected a socket named ${name}, ${got}`,
+        `${keyAt(place, 'systemd')}: expected a socket named ${name}, ${got}`,
         {
           remedy: `set FileDescriptorName=${name} in the .socket unit and start that unit`,
         },

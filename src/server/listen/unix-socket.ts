@@ -11,6 +11,7 @@ import { setSocketRights } from '../../base/paths/socket-rights.ts';
 import { findGroup, findUser } from '../../base/system/accounts.ts';
 import { errnoOf } from '../../base/system/errno.ts';
 import { longestSocketPath } from '../../base/system/unix-address.ts';
+import { keyAt } from '../../base/text/key-at.ts';
 
 export interface UnixAddress {
   /** `listeners[0]`, for messages. */
@@ -167,7 +168,7 @@ function tryConnect(path: string): Promise<string> {
 }
 
 function failed(place: string, what: string, remedy?: string, cause?: unknown): LatchkeyError {
-  return new LatchkeyError('listener_failed', `${place}.unix: ${what}`, {
+  return new LatchkeyError('listener_failed', `${keyAt(place, 'unix')}: ${what}`, {
     cause,
     remedy,
   });

@@ -205,8 +205,8 @@ t.test('of several files each problem has its own', async (t) => {
   });
   const told = (await validateParts(config, { locate })).map((line) => line.replaceAll(folder, ''));
   t.match(told, [
-    /^\/conf\/a\.yaml:2:\d+: files\[0\] of \S+\.destination: the/,
-    /^\/conf\/b\.yaml:3:\d+: files\[0\] of /,
+    /^\/conf\/a\.yaml:2:\d+: files\[0\]\.destination of \S+\.yaml: the/,
+    /^\/conf\/b\.yaml:3:\d+: files\[0\]\.\w+ of /,
   ]);
 });
 
