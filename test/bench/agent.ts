@@ -1,21 +1,21 @@
-// The agent as a whole, by its built command: start to first file, resident memory, rotation to file.
-// `node test/bench/agent.ts [--rounds 5]`
+// The agent as a whole, by its built command: start to its files, what it holds and does after that, rotation to file.
+// `node test/bench/agent.ts [--rounds 5]`; `--program PATH`, several times, takes other builds in turn with this one. `--rest
+// 1000:5s --at 10,70,180` looks at one that rests (secrets, refresh) after so many seconds, and at nothing else.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createDevVault } from '@latchkey/devvault/dev-vault.ts';
-
-const program = resolve(import.meta.dirname, '../../dist/main.js');
+import { memoryOf, middle, ourProgram, processorMs } from './peers/running.ts';
 
 interface Bench {
   readonly folder: string;
   readonly address: string;
   write(path: string, value: string): Promise<void>;
-  /** Starts the agent with `count` secrets, one file each; resolves when the process is there. */
-  start(count: number, refresh: string): { child: ChildProcess; files: string[] };
+  /** Starts the agent with `count` secrets, one file each. */
+  start(program: string, count: number, refresh: string): { child: ChildProcess; files: string[] };
   close(): Promise<void>;
 }
 
@@ -30,7 +30,7 @@ async function setUp(): Promise<Bench> {
     async write(path, value) {
       await vault.request('PUT', `secret/data/${path}`, { data: { value } });
     },
-    start(count, refresh) {
+    start(program, count, refresh) {
       runs += 1;
       const place = join(folder, String(runs));
       const names = Array.from({ length: count }, (_, index) => `s${index}`);
@@ -89,47 +89,83 @@ async function stop(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-function residentMiB(pid: number | undefined): { rss: number; own: number } {
-  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  const kib = (key: string) => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0);
-  return { rss: kib('Rss') / 1024, own: (kib('Private_Dirty') + kib('Private_Clean')) / 1024 };
+interface Start {
+  readonly ms: number;
+  readonly processor: number;
 }
 
-const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-
-async function measureStart(bench: Bench, count: number, rounds: number): Promise<number[]> {
-  const times: number[] = [];
+/** By program, each in turn. */
+async function measureStarts(
+  bench: Bench,
+  programs: readonly string[],
+  count: number,
+  rounds: number,
+): Promise<Map<string, Start[]>> {
+  const starts = new Map(programs.map((program) => [program, [] as Start[]]));
   for (let round = 0; round < rounds; round += 1) {
-    const begin = performance.now();
-    const { child, files } = bench.start(count, '1h');
+    for (const [program, all] of starts) {
+      const begin = performance.now();
+      const { child, files } = bench.start(program, count, '1h');
+      await until(`${count} files`, () => files.every((file) => existsSync(file)));
+      all.push({ ms: performance.now() - begin, processor: processorMs(child.pid) });
+      await stop(child);
+    }
+  }
+  return starts;
+}
+
+/** How often its main thread has gone to sleep. */
+function sleepsOf(pid: number | undefined): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  return Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1] ?? 0);
+}
+
+/** One line for each look. `at`: seconds after the last file. */
+async function* measureRest(
+  bench: Bench,
+  program: string,
+  { count, refresh, at }: { count: number; refresh: string; at: readonly number[] },
+): AsyncGenerator<string> {
+  const { child, files } = bench.start(program, count, refresh);
+  try {
     await until(`${count} files`, () => files.every((file) => existsSync(file)));
-    times.push(performance.now() - begin);
+    const look = () => ({
+      at: performance.now(),
+      processor: processorMs(child.pid),
+      sleeps: sleepsOf(child.pid),
+    });
+    const begin = look();
+    let before = begin;
+    for (const seconds of at) {
+      await delay(begin.at + seconds * 1000 - performance.now());
+      const { residentMiB, anonymousMiB } = memoryOf(child.pid);
+      const now = look();
+      const passed = (now.at - before.at) / 1000;
+      yield [
+        `${count} secrets and files, refresh ${refresh}, after ${seconds} s: ${residentMiB.toFixed(1)} MiB resident`,
+        `${anonymousMiB.toFixed(1)} MiB anonymous`,
+        `since the last look ${((now.processor - before.processor) / passed).toFixed(2)} ms of processor`,
+        `and ${((now.sleeps - before.sleeps) / passed).toFixed(1)} wakes a second`,
+      ].join(', ');
+      before = now;
+    }
+  } finally {
     await stop(child);
   }
-  return times;
 }
 
-async function measureMemory(
+async function measureRotation(
   bench: Bench,
-  count: number,
-  settleMs: number,
-): Promise<{ rss: number; own: number }> {
-  const { child, files } = bench.start(count, '5s');
-  await until(`${count} files`, () => files.every((file) => existsSync(file)));
-  await delay(settleMs);
-  const memory = residentMiB(child.pid);
-  await stop(child);
-  return memory;
-}
-
-async function measureRotation(bench: Bench, rounds: number): Promise<{ polled: number[]; asked: number[] }> {
+  program: string,
+  rounds: number,
+): Promise<{ polled: number[]; asked: number[] }> {
   const polled: number[] = [];
   const asked: number[] = [];
   for (const [times, refresh] of [
     [polled, '1s'],
     [asked, '1h'],
   ] as const) {
-    const { child, files } = bench.start(1, refresh);
+    const { child, files } = bench.start(program, 1, refresh);
     const [file = ''] = files;
     await until('the first file', () => existsSync(file));
     await delay(500);
@@ -146,33 +182,60 @@ async function measureRotation(bench: Bench, rounds: number): Promise<{ polled: 
   return { polled, asked };
 }
 
-export async function benchAgent(rounds: number): Promise<string[]> {
+function shown(what: string, program: string, numbers: readonly number[]): string {
+  const all = numbers.map((one) => one.toFixed(0)).join(' ');
+  return `${program}: ${what}: median ${middle(numbers).toFixed(0)} ms, all ${all}`;
+}
+
+async function benchStarts(bench: Bench, programs: readonly string[], rounds: number): Promise<void> {
+  await measureStarts(bench, programs, 1, 1); // fills the folder of compiled code
+  for (const [count, times] of [
+    [1, rounds],
+    [20, rounds],
+    [1000, Math.min(3, rounds)],
+  ] as const) {
+    for (const [program, all] of await measureStarts(bench, programs, count, times)) {
+      const wall = all.map(({ ms }) => ms);
+      const processor = all.map((one) => one.processor);
+      console.log(shown(`start to ${count} files`, program, wall));
+      console.log(shown(`start to ${count} files, processor`, program, processor));
+    }
+  }
+}
+
+async function benchRotations(bench: Bench, programs: readonly string[], rounds: number): Promise<void> {
+  for (const program of programs) {
+    const { polled, asked } = await measureRotation(bench, program, rounds);
+    console.log(shown('rotation to file, polled every 1 s', program, polled));
+    console.log(shown('rotation to file, asked for by USR1', program, asked));
+  }
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: 'string', default: '5' },
+      program: { type: 'string', multiple: true, default: [] },
+      rest: { type: 'string' },
+      at: { type: 'string', default: '10' },
+    },
+  });
+  const rounds = Number(values.rounds);
+  const programs = [ourProgram, ...values.program];
   const bench = await setUp();
-  const lines: string[] = [];
   try {
     for (let index = 0; index < 1000; index += 1) await bench.write(`s${index}`, `value ${index}`);
-    await measureStart(bench, 1, 1); // fills the compile cache
-    const ms = (values: number[]) =>
-      `median ${median(values).toFixed(0)} ms, all ${values.map((one) => one.toFixed(0)).join(' ')}`;
-    lines.push(`start to first file, 1 secret: ${ms(await measureStart(bench, 1, rounds))}`);
-    lines.push(`start to 20 files on 20 secrets: ${ms(await measureStart(bench, 20, rounds))}`);
-    lines.push(`start to 1,000 files on 1,000 secrets: ${ms(await measureStart(bench, 1000, 3))}`);
-    for (const count of [20, 1000]) {
-      const { rss, own } = await measureMemory(bench, count, 10_000);
-      lines.push(
-        `memory with ${count} secrets and files: ${rss.toFixed(1)} MiB resident, of which ${own.toFixed(1)} MiB private`,
-      );
+    if (values.rest === undefined) await benchStarts(bench, programs, rounds);
+    for (const wanted of values.rest === undefined ? ['20:5s', '1000:5s'] : [values.rest]) {
+      const [count, refresh = '5s'] = wanted.split(':');
+      const rest = { count: Number(count), refresh, at: values.at.split(',').map(Number) };
+      for (const program of programs)
+        for await (const line of measureRest(bench, program, rest)) console.log(`${program}: ${line}`);
     }
-    const { polled, asked } = await measureRotation(bench, rounds * 2);
-    lines.push(`rotation to file, polled every 1 s: ${ms(polled)}`);
-    lines.push(`rotation to file, asked for by USR1: ${ms(asked)}`);
+    if (values.rest === undefined) await benchRotations(bench, programs, rounds * 2);
   } finally {
     await bench.close();
   }
-  return lines;
 }
 
-if (import.meta.main) {
-  const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' } } });
-  for (const line of await benchAgent(Number(values.rounds))) console.log(line);
-}
+if (import.meta.main) await main();

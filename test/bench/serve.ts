@@ -1,6 +1,7 @@
 // Cached lookups against a bare node:http server that answers the same bytes: ratios of requests a second within one
 // run, unix socket and loopback TCP, 1 and 32 connections. `node test/bench/serve.ts [--seconds 0.5] [--rounds 9]`;
-// `--beside unaudited` compares with itself without an audit file, `--busy 4` lets as many endless loops run beside.
+// `--beside unaudited` compares with itself without an audit file, `--beside /v1/secret/data/stripe` with another path of itself;
+// `--busy 4` lets as many endless loops run beside.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -21,7 +22,8 @@ export interface ServeFigure {
   readonly bareCpuUs: number;
 }
 
-type Beside = 'bare' | 'unaudited';
+/** A path: another of the same server. */
+type Beside = 'bare' | 'unaudited' | `/${string}`;
 
 const folder = import.meta.dirname;
 
@@ -37,31 +39,36 @@ export async function benchServe(options: {
   const parts = [load, latchkey];
   try {
     const addresses = JSON.parse(await latchkey.nextLine()) as TargetAddresses;
-    const bare = await startOther(options.beside, options.path, addresses);
-    parts.push(bare);
-    const bareAddresses = JSON.parse(await bare.nextLine()) as TargetAddresses;
+    const { beside } = options;
+    const otherPath = isPath(beside) ? beside : options.path;
+    const bare = isPath(beside) ? latchkey : await startOther(beside, options.path, addresses);
+    if (bare !== latchkey) parts.push(bare);
+    const bareAddresses =
+      bare === latchkey ? addresses : (JSON.parse(await bare.nextLine()) as TargetAddresses);
     const figures: ServeFigure[] = [];
     for (const transport of ['unix', 'tcp'] as const) {
       for (const connections of [1, 32]) {
-        const job = (target: TargetAddresses): LoadJob => ({
+        const job = (target: TargetAddresses, path: string): LoadJob => ({
           target: transport === 'unix' ? { path: target.unix } : { port: target.port, host: '127.0.0.1' },
           // The bare server has none of its own, and reads as much.
-          request: requestText(options.path, transport, target.token || addresses.token),
+          request: requestText(path, transport, target.token || addresses.token),
           connections,
           durationMs: options.seconds * 1000,
         });
-        const run = async (part: Part, target: TargetAddresses): Promise<Run> => {
+        const run = async (part: Part, target: TargetAddresses, path: string): Promise<Run> => {
           const before = part.cpuUs();
-          const result = JSON.parse(await load.ask(JSON.stringify(job(target)))) as LoadResult;
+          const result = JSON.parse(await load.ask(JSON.stringify(job(target, path)))) as LoadResult;
           return { result, cpuUs: (part.cpuUs() - before) / (result.requestsPerSecond * options.seconds) };
         };
-        await run(latchkey, addresses);
-        await run(bare, bareAddresses);
+        const runOurs = () => run(latchkey, addresses, options.path);
+        const runTheirs = () => run(bare, bareAddresses, otherPath);
+        await runOurs();
+        await runTheirs();
         const rounds: { ours: Run; theirs: Run }[] = [];
         for (let round = 0; round < options.rounds; round += 1) {
           const isFirst = round % 2 === 0;
-          const early = isFirst ? await run(latchkey, addresses) : await run(bare, bareAddresses);
-          const late = isFirst ? await run(bare, bareAddresses) : await run(latchkey, addresses);
+          const early = isFirst ? await runOurs() : await runTheirs();
+          const late = isFirst ? await runTheirs() : await runOurs();
           rounds.push(isFirst ? { ours: early, theirs: late } : { ours: late, theirs: early });
         }
         figures.push({ transport, connections, ...middleOf(rounds) });
@@ -73,8 +80,16 @@ export async function benchServe(options: {
   }
 }
 
+function isPath(beside: Beside): beside is `/${string}` {
+  return beside.startsWith('/');
+}
+
 /** What ours is compared with; a bare server answers what ours does. */
-async function startOther(beside: Beside, path: string, { unix }: TargetAddresses): Promise<Part> {
+async function startOther(
+  beside: 'bare' | 'unaudited',
+  path: string,
+  { unix }: TargetAddresses,
+): Promise<Part> {
   if (beside === 'unaudited') return startPart('serve-target.ts', [beside], shippedFlags());
   const sample = await ask(path, { socketPath: unix });
   const { date: _date, connection: _connection, 'keep-alive': _keepAlive, ...kept } = sample.headers;
@@ -119,6 +134,11 @@ export async function benchCrowd(options: { seconds: number; path: string }): Pr
     load.end();
     latchkey.end();
   }
+}
+
+function besideOf(word: string): Beside {
+  if (word.startsWith('/')) return `/${word.slice(1)}`;
+  return word === 'unaudited' ? 'unaudited' : 'bare';
 }
 
 type Part = ReturnType<typeof startPart>;
@@ -209,7 +229,7 @@ if (import.meta.main) {
     },
   });
   const { seconds, rounds, path } = values;
-  const beside = values.beside === 'unaudited' ? 'unaudited' : 'bare';
+  const beside = besideOf(values.beside);
   const loops = Array.from({ length: Number(values.busy) }, () =>
     spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }),
   );
