@@ -189,14 +189,30 @@ for (const kind of cases) {
         ['seconds', () => '1'],
         ['a date', inTwoSeconds],
       ] as const) {
-        service.fault = { status: 429, headers: { 'retry-after': value() }, ...matching(fixture) };
-        t.equal(await codeOf(read(path)), 'upstream_rate_limited', form);
-        t.equal(source.status().state, 'rate_limited');
-        service.fault = undefined;
-        const before = service.requests.length;
-        t.equal(await codeOf(read(path)), 'upstream_rate_limited');
-        t.equal(service.requests.length, before, 'nothing is asked meanwhile');
-        await waitFor('it is asked again', async () => (await codeOf(read(path))) === 'fine');
+        const attempt = async () => {
+          const begun = performance.now();
+          service.fault = { status: 429, headers: { 'retry-after': value() }, ...matching(fixture) };
+          const limited = await codeOf(read(path));
+          const { state } = source.status();
+          service.fault = undefined;
+          const before = service.requests.length;
+          const meanwhile = await codeOf(read(path));
+          const asked = service.requests.length - before;
+          const tookMs = performance.now() - begun;
+          await waitFor('it is asked again', async () => (await codeOf(read(path))) === 'fine');
+          return { seen: { limited, state, meanwhile, asked }, tookMs };
+        };
+        let { seen, tookMs } = await attempt();
+        // Where the machine was so busy that the limit was over meanwhile, it says nothing.
+        for (let more = 0; tookMs > 900 && more < 5; more += 1) ({ seen, tookMs } = await attempt());
+        t.strictSame(
+          seen,
+          {
+            ...{ limited: 'upstream_rate_limited', state: 'rate_limited' },
+            ...{ meanwhile: 'upstream_rate_limited', asked: 0 },
+          },
+          form,
+        );
       }
     },
   );

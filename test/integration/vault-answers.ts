@@ -81,9 +81,17 @@ withEachVault('five secrets that are rewritten together are one notification', a
   const agent = startAgent(t, { folder, vault, config });
   const lines = () => (existsSync(told) ? readFileSync(told, 'utf8').split('\n').slice(0, -1) : []);
   await waitFor('the first notification', () => lines().length === 1);
-  await writeAll('two');
-  await waitFor('the second', () => lines().length > 1);
-  t.strictSame(lines(), ['one one one one one', 'two two two two two']);
+  t.strictSame(lines(), ['one one one one one']);
+  // Where the machine is busy they may be written further apart than the agent waits for more of them.
+  const counts: number[] = [];
+  for (const word of ['two', 'three', 'four', 'five', 'six']) {
+    const before = lines().length;
+    await writeAll(word);
+    await waitFor(`all of ${word}`, () => lines().at(-1) === names.map(() => word).join(' '));
+    counts.push(lines().length - before);
+    if (counts.at(-1) === 1) break;
+  }
+  t.equal(counts.at(-1), 1, `${counts.join(', ')} notifications`);
   await agent.stop();
 });
 

@@ -102,7 +102,7 @@ const moods: Mood[] = [
 
 t.test('an oversized answer concerns its path alone', async (t) => {
   const moody = await startMoody(t);
-  const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 20_000 });
+  const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 600_000 });
   await upstream.ready(patience());
   moody.mood = (path) =>
     path.startsWith('secret/') ? { text: JSON.stringify({ a: 'x'.repeat(2 << 20) }) } : undefined;
@@ -117,7 +117,7 @@ for (const mood of moods) {
   t.test(`${mood.name}: fails with a state of its own, and recovers by itself`, async (t) => {
     const moody = await startMoody(t);
     const { vault } = moody;
-    const { upstream, logs } = await startUpstream(t, [vault.address], { timeoutMs: 20_000 });
+    const { upstream, logs } = await startUpstream(t, [vault.address], { timeoutMs: 600_000 });
     await upstream.ready(patience());
     await upstream.read(reference, interactive());
     const states: string[] = [];
@@ -155,18 +155,18 @@ const limited = (headers: Record<string, string> = {}) => ({
 t.test('429: the path is left alone as long as Retry-After says, and all else goes on', async (t) => {
   const moody = await startMoody(t);
   const { vault } = moody;
-  const { upstream, logs } = await startUpstream(t, [vault.address], { timeoutMs: 20_000 });
+  const { upstream, logs } = await startUpstream(t, [vault.address], { timeoutMs: 600_000 });
   await upstream.ready(patience());
   logs.lines.length = 0;
   moody.mood = (path) => {
-    if (path === 'secret/data/app') return limited({ 'retry-after': '3', 'x-ratelimit-limit': '5' });
+    if (path === 'secret/data/app') return limited({ 'retry-after': '30', 'x-ratelimit-limit': '5' });
     return path === 'secret/data/other' ? { json: kv2({}) } : undefined;
   };
   await t.rejects(upstream.read(reference, interactive()), {
     code: 'upstream_rate_limited',
-    retryAfterMs: 3000,
+    retryAfterMs: 30_000,
     status: 429,
-    answerHeaders: { 'retry-after': '3', 'x-ratelimit-limit': '5' },
+    answerHeaders: { 'retry-after': '30', 'x-ratelimit-limit': '5' },
   });
   const asked = vault.count('secret/data/app');
   await t.rejects(upstream.read(reference, interactive()), { code: 'upstream_rate_limited' });
@@ -186,7 +186,7 @@ t.test('429: the path is left alone as long as Retry-After says, and all else go
     token: undefined,
     signal: AbortSignal.timeout(60_000),
   });
-  t.match(passed, { status: 429, headers: { 'retry-after': '3', 'x-ratelimit-limit': '5' } });
+  t.match(passed, { status: 429, headers: { 'retry-after': '30', 'x-ratelimit-limit': '5' } });
   passed.body.resume();
   moody.mood = undefined;
   await waitFor('the end of the limit', async () => {
@@ -199,7 +199,7 @@ t.test('429: the path is left alone as long as Retry-After says, and all else go
 
 t.test('what a caller is limited to holds nothing of the agent back', async (t) => {
   const moody = await startMoody(t);
-  const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 20_000 });
+  const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 600_000 });
   await upstream.ready(patience());
   let isLimited = true;
   moody.mood = (path) =>
@@ -228,7 +228,7 @@ t.test('a login that is limited waits as long as it is told', async (t) => {
     refused += 1;
     return limited({ 'retry-after': '2' });
   };
-  const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 20_000 });
+  const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 600_000 });
   await waitFor('the state', () => upstream.status().state === 'rate_limited');
   await upstream.ready(patience());
   t.equal(moody.vault.count('auth/approle/login'), 3);
@@ -237,7 +237,7 @@ t.test('a login that is limited waits as long as it is told', async (t) => {
 t.test('a standby and a performance standby take requests: their health counts as good', async (t) => {
   for (const status of [429, 473]) {
     const moody = await startMoody(t);
-    const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 20_000 });
+    const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 600_000 });
     await upstream.ready(patience());
     moody.mood = () => json(503, 'Vault is sealed');
     await t.rejects(upstream.read(reference, interactive()), { code: 'upstream_sealed' });
@@ -251,7 +251,7 @@ t.test(
   'a quota over all paths limits the look at the health too, and the vault counts as living',
   async (t) => {
     const moody = await startMoody(t);
-    const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 20_000 });
+    const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 600_000 });
     await upstream.ready(patience());
     moody.mood = () => json(503, 'Vault is sealed');
     await t.rejects(upstream.read(reference, interactive()), { code: 'upstream_sealed' });
@@ -281,7 +281,7 @@ t.test('upstreams side by side have each its own identity and its own moods', as
 t.test('412: the node is behind and is asked again', async (t) => {
   const moody = await startMoody(t);
   let behind = 2;
-  const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 20_000 });
+  const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 600_000 });
   await upstream.ready(patience());
   moody.mood = (path) => {
     if (path !== 'secret/data/app' || behind === 0) return undefined;
@@ -296,7 +296,7 @@ t.test('412: the node is behind and is asked again', async (t) => {
 
 t.test('a 500 of one path does not concern the others', async (t) => {
   const moody = await startMoody(t);
-  const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 20_000 });
+  const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 600_000 });
   await upstream.ready(patience());
   moody.mood = (path) =>
     path === 'database/creds/app' ? json(500, 'cannot connect to the database') : undefined;
@@ -312,7 +312,7 @@ t.test('a 500 of one path does not concern the others', async (t) => {
 
 t.test('404: no such secret, a deleted or destroyed one, and no such mount are told apart', async (t) => {
   const moody = await startMoody(t);
-  const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 20_000 });
+  const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 600_000 });
   await upstream.ready(patience());
   const answers: [StubAnswer, string, RegExp, RegExp?][] = [
     [{ status: 404, json: { errors: [] } }, 'not_found', /no such secret/],
@@ -374,7 +374,7 @@ t.test(
   async (t) => {
     const moody = await startMoody(t);
     const { vault } = moody;
-    const { upstream, logs } = await startUpstream(t, [vault.address], { timeoutMs: 20_000 });
+    const { upstream, logs } = await startUpstream(t, [vault.address], { timeoutMs: 600_000 });
     await upstream.ready(patience());
     await upstream.read(reference, interactive());
     logs.lines.length = 0;
@@ -403,7 +403,7 @@ t.test(
 
 t.test('a truncated answer is an error, never half a secret', async (t) => {
   const moody = await startMoody(t);
-  const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 20_000 });
+  const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 600_000 });
   await upstream.ready(patience());
   moody.mood = (path) =>
     path === 'secret/data/app'
