@@ -162,7 +162,3 @@ export const rootSchema = section({
 });
 
 export type SecretInput = z.output<typeof secretSchema>;
-export type TelemetryInput = z.output<typeof telemetrySchema>;
-export type LogInput = z.output<typeof logSchema>;
-export type AgentInput = z.output<typeof agentSchema>;
-export type TemplateInput = z.output<typeof templateSchema>;

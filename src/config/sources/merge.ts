@@ -5,61 +5,31 @@ import type { Item, Named } from '../item.ts';
 import { Place, type Problems, reportTwice } from '../problems.ts';
 import { addIssues, describeUnknownKey } from '../schema/describe-issue.ts';
 import { flag, name as nameSchema } from '../schema/fields.ts';
-import { type FileInput, fileSchema } from '../schema/file-schema.ts';
-import { type HookInput, hookSchema } from '../schema/hook-schema.ts';
-import { type ProcessInput, processSchema } from '../schema/process-schema.ts';
+import { fileSchema } from '../schema/file-schema.ts';
+import { hookSchema } from '../schema/hook-schema.ts';
+import { processSchema } from '../schema/process-schema.ts';
 import {
-  type AgentInput,
   agentSchema,
-  type LogInput,
   logSchema,
   rootSchema,
-  type SecretInput,
   secretSchema,
-  type TelemetryInput,
-  type TemplateInput,
   telemetrySchema,
   templateSchema,
 } from '../schema/schema.ts';
 import {
   type AccessRuleInput,
-  type AuditInput,
   accessRuleSchema,
   accessSchema,
   auditSchema,
-  type ListenerInput,
   listenerSchema,
 } from '../schema/serving-schema.ts';
-import { type UpstreamInput, upstreamSchema } from '../upstreams/kinds.ts';
+import { upstreamSchema } from '../upstreams/kinds.ts';
 import type { ConfigSource } from './read-source.ts';
 
-export interface MergedConfig {
-  readonly upstreams: Named<UpstreamInput>[];
-  readonly secrets: Named<SecretInput>[];
-  readonly files: Item<FileInput>[];
-  readonly processes: Item<ProcessInput>[];
-  readonly listeners: Item<ListenerInput>[];
-  readonly hooks: Named<HookInput>[];
-  readonly rules: Item<AccessRuleInput>[];
-  readonly isStrict: boolean;
-  readonly audit: Item<AuditInput> | undefined;
-  readonly log: Item<LogInput>;
-  readonly telemetry: Item<TelemetryInput>;
-  readonly template: Item<TemplateInput>;
-  readonly agent: Item<AgentInput>;
-  readonly stateDir: Item<string> | undefined;
-  /** Each file may say it; it counts where the file itself is as it should be. */
-  readonly strictModes: Item<boolean>[];
-  /** All names, those of invalid items too, so that one mistake is told once. */
-  readonly names: {
-    upstreams: Set<string>;
-    secrets: Set<string>;
-    processes: Set<string>;
-    listenerCount: number;
-  };
-}
+/** All that the sources say, each item with its place. */
+export type MergedConfig = ReturnType<typeof mergeSources>;
 
-export function mergeSources(sources: readonly ConfigSource[], problems: Problems): MergedConfig {
+export function mergeSources(sources: readonly ConfigSource[], problems: Problems) {
   const roots = sources.flatMap((source) => checkRoot(source, problems));
   const access = readAccess(roots, problems);
   const [stateDir, ...others] = items(roots, 'state_dir');
@@ -73,13 +43,14 @@ export function mergeSources(sources: readonly ConfigSource[], problems: Problem
     hooks: readMap(roots, 'hooks', hookSchema, problems),
     ...access,
     audit: readSection(roots, 'audit', auditSchema, problems),
-    log: readSection(roots, 'log', logSchema, problems) ?? emptySection(roots, logSchema),
-    telemetry:
-      readSection(roots, 'telemetry', telemetrySchema, problems) ?? emptySection(roots, telemetrySchema),
-    template: readSection(roots, 'template', templateSchema, problems) ?? emptySection(roots, templateSchema),
-    agent: readSection(roots, 'agent', agentSchema, problems) ?? emptySection(roots, agentSchema),
+    log: sectionOrDefaults(roots, 'log', logSchema, problems),
+    telemetry: sectionOrDefaults(roots, 'telemetry', telemetrySchema, problems),
+    template: sectionOrDefaults(roots, 'template', templateSchema, problems),
+    agent: sectionOrDefaults(roots, 'agent', agentSchema, problems),
     stateDir: stateDir && validate(z.string('a path').check(z.minLength(1, 'a path')), stateDir, problems),
+    /** Each file may say it; it counts where the file itself is as it should be. */
     strictModes: items(roots, 'strict_modes').flatMap((item) => validate(flag(), item, problems) ?? []),
+    /** All names, those of invalid items too, so that one mistake is told once. */
     names: {
       upstreams: new Set(items(roots, 'upstreams').flatMap(keysOf)),
       secrets: new Set(items(roots, 'secrets').flatMap(keysOf)),
@@ -201,12 +172,17 @@ function readSection<T extends z.ZodMiniType>(
   return result.success ? { value: result.data, place: first.place } : undefined;
 }
 
-function emptySection<T extends z.ZodMiniType>(roots: readonly Root[], schema: T): Item<z.output<T>> {
+function sectionOrDefaults<T extends z.ZodMiniType>(
+  roots: readonly Root[],
+  key: string,
+  schema: T,
+  problems: Problems,
+): Item<z.output<T>> {
   const place = roots[0]?.place ?? new Place({ file: '', locate: () => undefined }, []);
-  return { value: z.parse(schema, {}), place };
+  return readSection(roots, key, schema, problems) ?? { value: z.parse(schema, {}), place };
 }
 
-function readAccess(roots: readonly Root[], problems: Problems): Pick<MergedConfig, 'rules' | 'isStrict'> {
+function readAccess(roots: readonly Root[], problems: Problems) {
   const rules: Item<AccessRuleInput>[] = [];
   let isStrict = false;
   for (const item of items(roots, 'access')) {
