@@ -213,6 +213,13 @@ t.test('links are followed only where nobody else made them', { skip: needsRoot 
     refused(/theirs belongs to uid/),
     'where the link leads counts too',
   );
+  write('theirs/up.ctmpl', 'x', 0o644);
+  write('theirs/release/x', '');
+  symlinkSync(path('theirs/release'), path('t/current'));
+  symlinkSync('current/../up.ctmpl', path('t/up.ctmpl'));
+  t.equal(readFileSync(path('t/up.ctmpl'), 'utf8'), 'x', 'above what the link leads to, for the kernel');
+  t.throws(() => load(files('t/up.ctmpl')), refused(/theirs belongs to uid/), 'and so for us');
+  t.match(findPathFault(`${path('t')}/current/../up.ctmpl`), { path: path('theirs') });
 });
 
 t.test("files and folders of another user's own are theirs to change", { skip: needsRoot }, async (t) => {

@@ -1,7 +1,7 @@
 // Who can change what is found at a path: walks from / and names the first part that somebody other than root and this
 // process's user owns or may write. As sshd's StrictModes; opening a file safely is for those who open it.
 import { readlinkSync, type Stats } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { hasAccessList } from '../system/libc.ts';
 import { lookAt } from './look-at.ts';
 
@@ -38,7 +38,7 @@ const sticky = 0o1000;
 
 /** Undefined when nobody else can change it. A path that is not there is judged by the folders above it. */
 export function findPathFault(path: string, options: TrustOptions = {}): PathFault | undefined {
-  let rest = partsOf(path);
+  let rest = namesOf(isAbsolute(path) ? path : `${process.cwd()}/${path}`);
   let current = '/';
   let links = 0;
   let isInReach = true;
@@ -52,13 +52,20 @@ export function findPathFault(path: string, options: TrustOptions = {}): PathFau
     if (stats.isSymbolicLink()) {
       links += 1;
       if (links > mostLinks) return { path, what: 'leads through too many links', remedy: 'remove the loop' };
-      rest = [...partsOf(resolve(dirname(current), readlinkSync(current))), ...rest];
+      const target = readlinkSync(current);
+      rest = [...(isAbsolute(target) ? [] : namesOf(dirname(current))), ...namesOf(target), ...rest];
       current = '/';
       isInReach = true;
       continue;
     }
     isInReach &&= (stats.mode & searchableByOthers) !== 0;
-    current = join(current, rest.shift() ?? '');
+    const name = rest.shift() ?? '';
+    if (name === '..') {
+      // As the kernel does: what is above the folder that a link led to, and not above the link.
+      rest = [...namesOf(dirname(current)), ...rest];
+      current = '/';
+      isInReach = true;
+    } else current = join(current, name);
   }
 }
 
@@ -85,8 +92,8 @@ export function wayPart(path: string, stats: Stats, opened: string): WayPart {
   return { path, stats, hasAccessList: (stats.mode & writableByGroup) !== 0 && hasAccessList(opened) };
 }
 
-function partsOf(path: string): string[] {
-  return resolve(path).split('/').filter(Boolean);
+function namesOf(path: string): string[] {
+  return path.split('/').filter((name) => name !== '' && name !== '.');
 }
 
 /** Of one part of the way; `isInReach`: all can come to it. */
