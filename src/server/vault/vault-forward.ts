@@ -2,7 +2,6 @@
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import type { ForwardedAnswer } from '../../base/forwarded.ts';
 import { SecretValue } from '../../base/secret-value.ts';
 import {
@@ -13,6 +12,7 @@ import {
   parseJson,
   stringifyJson,
 } from '../../base/text/json.ts';
+import { jsonExcess } from '../../base/text/json-excess.ts';
 import type { AgentView } from '../agent-view.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { keepOf, readBody } from '../http/http-request.ts';
@@ -114,9 +114,16 @@ async function* joined(chunks: readonly Buffer[], rest: AsyncIterator<Buffer>): 
 export async function smallJson(
   answer: ForwardedAnswer,
 ): Promise<{ json?: JsonObject; body?: Buffer; answer: ForwardedAnswer }> {
+  return /\bjson\b/.test(answer.headers['content-type'] ?? '') ? await smallBody(answer) : { answer };
+}
+
+/** Whatever the answer calls itself. */
+async function smallBody(
+  answer: ForwardedAnswer,
+): Promise<{ json?: JsonObject; body?: Buffer; answer: ForwardedAnswer }> {
   const { headers } = answer;
-  const isFit = headers['content-encoding'] === undefined && /\bjson\b/.test(headers['content-type'] ?? '');
-  if (!isFit || Number(headers['content-length'] ?? 0) > maxEditedBytes) return { answer };
+  const isLarge = Number(headers['content-length'] ?? 0) > maxEditedBytes;
+  if (isLarge || headers['content-encoding'] !== undefined) return { answer };
   const chunks: Buffer[] = [];
   let size = 0;
   const rest: AsyncIterator<Buffer> = answer.body[Symbol.asyncIterator]();
@@ -133,7 +140,7 @@ export async function smallJson(
 
 /** The fields of a JSON body; empty where it is none. */
 export function jsonFields(body: Buffer | Readable | undefined): JsonObject {
-  if (!Buffer.isBuffer(body)) return {};
+  if (!Buffer.isBuffer(body) || jsonExcess(body) !== undefined) return {};
   try {
     const value = parseJson(body.toString('utf8'));
     return isJsonObject(value) ? value : {};
@@ -167,11 +174,10 @@ export async function edited(
   answer: ForwardedAnswer,
   edit: (json: JsonObject) => JsonValue,
 ): Promise<ForwardedAnswer> {
-  const isSmall = Number(answer.headers['content-length'] ?? 0) <= maxEditedBytes;
-  if (answer.status !== 200 || !isSmall || answer.headers['content-encoding'] !== undefined) return answer;
-  let body = await buffer(answer.body);
-  const json = jsonFields(body);
-  if (Object.keys(json).length > 0) body = Buffer.from(`${stringifyJson(edit(json))}\n`, 'utf8');
+  if (answer.status !== 200) return answer;
+  const { json = {}, answer: whole } = await smallBody(answer);
+  if (Object.keys(json).length === 0) return whole;
+  const body = Buffer.from(`${stringifyJson(edit(json))}\n`, 'utf8');
   const headers = { ...answer.headers, 'content-length': String(body.length) };
   return { ...answer, headers, body: Readable.from([body]) };
 }

@@ -5,6 +5,7 @@ import { type ErrorCode, LatchkeyError } from '../../base/errors.ts';
 import { askSocket, type SocketAnswer } from '../../base/system/ask-socket.ts';
 import { errnoOf } from '../../base/system/errno.ts';
 import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/text/json.ts';
+import { jsonExcess } from '../../base/text/json-excess.ts';
 import { fieldsAnswer } from '../kind/kind-answer.ts';
 import { createKindSource } from '../kind/kind-source.ts';
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
@@ -36,6 +37,9 @@ export function createAgentSource(options: SourceOptions<AgentUpstreamConfig>): 
     address: socket,
     async read({ path }, { signal }) {
       const answer = await ask(path, signal);
+      const excess = jsonExcess(answer.body);
+      if (excess !== undefined)
+        throw new LatchkeyError('upstream_answer_invalid', `the answer of the agent at ${socket} ${excess}`);
       const body = parseJson(answer.body.toString('utf8'));
       if (!isJsonObject(body)) throw unreadable(socket);
       if (answer.status !== 200) throw refusal(body, path, socket);

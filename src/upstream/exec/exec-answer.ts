@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { errorCode, LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/text/json.ts';
+import { jsonExcess } from '../../base/text/json-excess.ts';
 import type { Reference } from '../../store/reference.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
 import { fieldsAnswer, secondsUntil, valueAnswer } from '../kind/kind-answer.ts';
@@ -39,6 +40,8 @@ export function answerObject(end: ProgramEnd, program: string, what: string): Js
   if (stdout.length === 0) return {};
   // Decoded all the same, its bytes would become others unseen.
   if (!isUtf8(stdout)) throw invalid(program, 'expected JSON in UTF-8; bytes go with "encoding":"base64"');
+  const excess = jsonExcess(stdout);
+  if (excess !== undefined) throw invalid(program, `its answer ${excess}`);
   try {
     const value = parseJson(stdout.toString('utf8'));
     if (isJsonObject(value)) return value;

@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { LatchkeyError } from '../../base/errors.ts';
 import { JsonNumber } from '../../base/text/json.ts';
+import { jsonExcess } from '../../base/text/json-excess.ts';
 import {
   type DocumentMap,
   findNode,
@@ -17,6 +18,8 @@ import { parseIni } from './ini.ts';
 
 /** A folder is no document. */
 export type FileFormat = Exclude<FileUpstreamConfig['format'], 'folder'>;
+/** What could be gone through without holding others up; what is JSON may have as much as an answer. */
+const mostLines = 100_000;
 /** With values that have names. */
 export type DocumentFormat = Exclude<FileFormat, 'raw'>;
 
@@ -24,8 +27,19 @@ export type DocumentFormat = Exclude<FileFormat, 'raw'>;
 export function parseFormat(format: DocumentFormat, bytes: Buffer, file: string): DocumentMap {
   if (!isUtf8(bytes)) throw new LatchkeyError('config_invalid', `${file}: not UTF-8 text`);
   const text = bytes.toString('utf8');
+  const excess = jsonExcess(bytes) ?? linesExcess(bytes);
+  if (excess !== undefined)
+    throw new LatchkeyError('config_invalid', `${file}: ${excess}`, {
+      remedy: 'divide it into several files',
+    });
   if (format === 'dotenv') return new Map(parseDotenv(text, file));
   return format === 'ini' ? parseIni(text, file) : parseDocument(text, file);
+}
+
+function linesExcess(bytes: Buffer): string | undefined {
+  let lines = 0;
+  for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) lines++;
+  return lines > mostLines ? `has more than ${mostLines} lines` : undefined;
 }
 
 /** The text with the value at `path` changed or added. Comments stay in dotenv text, not in YAML. */

@@ -79,13 +79,14 @@ export function silenceFailure(address: string, silentMs: number): UpstreamFailu
   });
 }
 
-/** Of one answer: what else the server answers is as good as before. */
-export function oversizedFailure(address: string, limit: number): UpstreamError {
-  return new UpstreamError(
-    'upstream_answer_invalid',
-    `the answer of ${address} is larger than ${limit} bytes`,
-    { remedy: 'check that a vault answers there, or raise max_body' },
-  );
+/** Of one answer: what else the server answers is as good as before. `excess`: how it is too much for JSON. */
+export function oversizedFailure(address: string, limit: number, excess?: string): UpstreamError {
+  const what = excess ?? `is larger than ${limit} bytes`;
+  const remedy =
+    excess === undefined
+      ? 'check that a vault answers there, or raise max_body'
+      : 'ask for a part of it, or divide it';
+  return new UpstreamError('upstream_answer_invalid', `the answer of ${address} ${what}`, { remedy });
 }
 
 function isAlert(code: string): boolean {

@@ -152,7 +152,7 @@ export function createTransport(options: TransportOptions): Transport {
       const via = proxy?.url;
       const whole = new WholeAnswer({
         ...{ signal, endsAt: options.clock.now() + timeoutMs, maxBodyBytes },
-        oversized: () => oversizedFailure(address, maxBodyBytes),
+        oversized: (excess) => oversizedFailure(address, maxBodyBytes, excess),
       });
       open.begin(whole);
       try {

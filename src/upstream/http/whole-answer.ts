@@ -3,6 +3,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { LatchkeyError } from '../../base/errors.ts';
+import { jsonExcess } from '../../base/text/json-excess.ts';
 import type { OpenRequest } from './open-requests.ts';
 import { withSingleHeaders } from './single-headers.ts';
 
@@ -14,8 +15,8 @@ interface CollectedAnswer {
 
 interface WholeAnswerOptions extends Pick<OpenRequest, 'signal' | 'endsAt'> {
   readonly maxBodyBytes: number;
-  /** The error for a body that is longer. */
-  readonly oversized: () => Error;
+  /** The error for a body that is longer, or that as JSON is more than could be gone through: how it is too much. */
+  readonly oversized: (excess?: string) => Error;
 }
 
 export class WholeAnswer implements Dispatcher.DispatchHandler, OpenRequest {
@@ -80,7 +81,9 @@ export class WholeAnswer implements Dispatcher.DispatchHandler, OpenRequest {
   onResponseEnd(): void {
     const [first] = this.#chunks;
     const body = this.#chunks.length === 1 && first ? first : Buffer.concat(this.#chunks, this.#size);
-    this.#resolve({ status: this.#status, headers: this.#headers, body });
+    const excess = jsonExcess(body);
+    if (excess !== undefined) this.#reject(this.#options.oversized(excess));
+    else this.#resolve({ status: this.#status, headers: this.#headers, body });
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {

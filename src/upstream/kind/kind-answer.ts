@@ -9,6 +9,7 @@ import {
   type JsonValue,
   parseJson,
 } from '../../base/text/json.ts';
+import { jsonExcess } from '../../base/text/json-excess.ts';
 import { digestData, fieldsContent, type SecretAnswer } from '../../store/secret-version.ts';
 
 type Life = Pick<SecretAnswer, 'versionId' | 'lease' | 'ttlSeconds'> & Partial<Pick<SecretAnswer, 'kind'>>;
@@ -45,6 +46,11 @@ export function partAnswer(value: Buffer, key: string | undefined, what: string,
 /** Undefined where the value is no JSON object. */
 export function jsonFields(value: Buffer): JsonObject | undefined {
   if (!/^\s*\{/.test(value.subarray(0, 64).toString('latin1')) || !isUtf8(value)) return undefined;
+  const excess = jsonExcess(value);
+  if (excess !== undefined)
+    throw new LatchkeyError('upstream_answer_invalid', `the value of the secret ${excess}`, {
+      remedy: 'divide it',
+    });
   try {
     const parsed = parseJson(value.toString('utf8'));
     return isJsonObject(parsed) ? parsed : undefined;

@@ -81,6 +81,7 @@ t.test('what is no answer is told without a word of it', async (t) => {
     [`printf '{"value":"aGk=hunter2","encoding":"base64"}'`, /expected value in base64/],
     [`printf '{"value":"hunter2","encoding":"hex"}'`, /expected encoding base64, or none/],
     [`printf '{"value":"hunter2\\377"}'`, /expected JSON in UTF-8/],
+    [`printf '{"values":{"hunter2":1'; seq 30000 | sed 's/.*/,"&":1/'; printf '}}'`, /more than 20000 keys/],
   ];
   for (const [script, message] of refused) {
     await t.rejects((await shell(t, script).start).read('x'), { code: 'upstream_answer_invalid', message });

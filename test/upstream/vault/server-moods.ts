@@ -113,6 +113,22 @@ t.test('an oversized answer concerns its path alone', async (t) => {
   t.match(upstream.status(), { state: 'ready', message: undefined });
 });
 
+t.test('an answer that is too much to go through is refused before it is parsed', async (t) => {
+  const moody = await startMoody(t);
+  const { upstream } = await startUpstream(t, [moody.vault.address], { timeoutMs: 20_000 });
+  await upstream.ready(patience());
+  const members = (count: number) => Array.from({ length: count }, (_, index) => `"k${index}":1`).join(',');
+  for (const [text, message] of [
+    [`{"data":{${members(30_000)}}}`, /the answer of http\S+ has an object of more than 20000 keys$/],
+    [`{"data":${'['.repeat(5000)}${']'.repeat(5000)}}`, /is nested more than 200 deep/],
+    [`{"data":[${'1,'.repeat(200_000)}1]}`, /has more than 100000 values/],
+  ] as const) {
+    moody.mood = (path) => (path.startsWith('secret/') ? { text } : undefined);
+    await t.rejects(upstream.read(reference, interactive()), { code: 'upstream_answer_invalid', message });
+  }
+  t.match(upstream.status(), { state: 'ready', message: undefined });
+});
+
 for (const mood of moods) {
   t.test(`${mood.name}: fails with a state of its own, and recovers by itself`, async (t) => {
     const moody = await startMoody(t);
