@@ -9,8 +9,11 @@ import { waitFor } from '../../../support/wait-for.ts';
 
 const soon = () => AbortSignal.timeout(60_000);
 
-/** A vault that holds back the answers to one path until it is told to give them. */
-async function start(t: Test, heldPath: string, auth: AuthConfig = appRole) {
+/**
+ * A vault that holds back the answers to one path until it is told to give them. A second of the agent's patience is 20 of a
+ * machine that may be busy.
+ */
+async function start(t: Test, heldPath: string, auth: AuthConfig = appRole, factor = 0.05) {
   const vault = await startStubVault();
   t.teardown(vault.close);
   const held: ServerResponse[] = [];
@@ -21,7 +24,7 @@ async function start(t: Test, heldPath: string, auth: AuthConfig = appRole) {
   });
   const made = createTestUpstream({
     config: { addresses: [vault.address], auth, timeoutMs: 6_000_000 },
-    clock: createFastClock(10),
+    clock: createFastClock(factor),
   });
   t.teardown(() => made.upstream.close({ revokeToken: false, signal: soon() }));
   made.upstream.start();
@@ -69,9 +72,9 @@ t.test('one that comes wrapped is opened first', async (t) => {
 });
 
 t.test('a fresh one that was to replace a living one goes with it', async (t) => {
-  const { upstream, revoked, untilAsked, answer } = await start(t, login);
+  const { upstream, revoked, untilAsked, answer } = await start(t, login, appRole, 2);
   await untilAsked();
-  answer({ auth: grantedAuth('s.first', { renewable: false, lease_duration: 20 }) });
+  answer({ auth: grantedAuth('s.first', { renewable: false, lease_duration: 10 }) });
   await upstream.ready(soon());
   await untilAsked();
   const closed = upstream.close({ revokeToken: true, signal: soon() });
@@ -91,12 +94,12 @@ t.test('one that comes between the end of its use and its close goes too', async
 });
 
 t.test('a server that hangs does not hold up whoever closes', async (t) => {
-  const one = await start(t, login);
+  const one = await start(t, login, appRole, 10);
   await one.untilAsked();
   const patience = soon();
   await one.upstream.close({ revokeToken: true, signal: patience });
   t.notOk(patience.aborted, 'it gives up by itself');
-  const other = await start(t, login);
+  const other = await start(t, login, appRole, 10);
   await other.untilAsked();
   await other.upstream.close({ revokeToken: true, signal: AbortSignal.abort() });
   t.strictSame([...one.revoked(), ...other.revoked()], []);

@@ -108,7 +108,8 @@ t.test('every request of a login and of its token is made in the namespace of th
   const { vault, upstream } = await start(t, auth, ({ path }) => {
     if (path === 'auth/approle/login')
       return { json: { wrap_info: { token: 's.wrapping', creation_path: path, ttl: 60 } } };
-    if (path === 'sys/wrapping/unwrap') return { json: { auth: grantedAuth('s.1', { lease_duration: 10 }) } };
+    if (path === 'sys/wrapping/unwrap')
+      return { json: { auth: grantedAuth('s.1', { lease_duration: 300 }) } };
     return path === 'auth/token/renew-self' || path === lease.path ? denied : undefined;
   });
   await upstream.read(lease, interactive()).catch(() => undefined); // denied: the token looks itself up
