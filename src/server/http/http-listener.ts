@@ -24,7 +24,7 @@ import { createStrangerRate } from '../listen/stranger-rate.ts';
 import { createUnprovenConnections } from '../listen/unproven-connections.ts';
 import { takeConnectionCheck } from '../node-internals/connection-check.ts';
 import { fdOf, takeParser } from '../node-internals/socket-internals.ts';
-import { takeListMethod } from '../node-internals/vault-list-method.ts';
+import { restoreListMethod, takeListMethod } from '../node-internals/vault-list-method.ts';
 import { dialectsOf, handleRequest } from '../routes.ts';
 import { createConnectionRest } from './connection-rest.ts';
 import type { DialectHandler } from './dialect.ts';
@@ -124,6 +124,7 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   }
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
+    restoreListMethod(request);
     const connection = connections.get(request.socket);
     if (connection === undefined) request.socket.destroy();
     else {
@@ -153,9 +154,12 @@ export function createHttpListener(options: HttpListenerOptions): Listener {
   server.on('request', onRequest);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const isVault = byRoot.get('v1')?.name === 'vault' && context.internals.canTakeList;
-    if (isVault && takeListMethod(error, socket, () => parse(socket as Socket))) return;
-    metrics.malformedRequests.with(scope.config.place).inc();
-    refuseMalformed(socket, error);
+    const refuse = (): void => {
+      metrics.malformedRequests.with(scope.config.place).inc();
+      refuseMalformed(socket, error);
+    };
+    if (!isVault || !takeListMethod(error, socket, { clock, parse: () => parse(socket as Socket), refuse }))
+      refuse();
   });
   // Nothing here speaks another protocol, and a CONNECT or Upgrade must not leave a socket behind.
   server.on('connect', (_request, socket) =>

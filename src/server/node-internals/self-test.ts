@@ -5,10 +5,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
+import { createSystemClock } from '../../base/time/clock.ts';
 import { takeConnectionCheck } from './connection-check.ts';
 import { createParserRest } from './parser-rest.ts';
 import { takeParser } from './socket-internals.ts';
-import { takeListMethod } from './vault-list-method.ts';
+import { restoreListMethod, takeListMethod } from './vault-list-method.ts';
 import { sendWireBytes } from './wire-answer.ts';
 
 export interface NodeInternals {
@@ -23,6 +24,7 @@ export const untriedInternals: NodeInternals = { canSendWire: false, canTakeList
 
 const wire = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 const longestTryMs = 1000;
+const clock = createSystemClock();
 
 /** `onMissing` is told in one line of each that this Node does not have as expected, and what that means. */
 export async function tryNodeInternals(onMissing: (message: string) => void): Promise<NodeInternals> {
@@ -113,10 +115,14 @@ async function answerTo(
   const timer = setTimeout(() => resolve(undefined), longestTryMs);
   const refused = (): void => resolve(undefined);
   try {
-    const server = createServer(answer);
+    const server = createServer((request, response) => {
+      restoreListMethod(request);
+      answer(request, response);
+    });
     const parse = takeParser(server, 'connection', 'self-test');
     server.on('clientError', (error, socket) => {
-      if (!takeListMethod(error, socket, () => parse(socket as Socket))) refused();
+      const options = { clock, parse: () => parse(socket as Socket), refuse: refused };
+      if (!takeListMethod(error, socket, options)) refused();
     });
     for (const end of [client, peer]) end.once('error', refused).once('close', refused);
     client.once('data', (bytes: Buffer) => resolve(bytes.toString('latin1')));

@@ -8,12 +8,12 @@ import {
   otherRequests,
   systemdRequests,
 } from './other-requests.ts';
-import { record } from './scene.ts';
+import { type RecordOptions, record } from './scene.ts';
 import { heldByVault, passedOnToVault, vaultRequests } from './vault-requests.ts';
 
 /** The whole record, one block for each request. */
-export function recordAnswers(): Promise<string> {
-  return record([
+export function recordAnswers(options: RecordOptions = {}): Promise<string> {
+  const plays = [
     nativeRequests,
     awsRequests,
     vaultRequests,
@@ -26,5 +26,6 @@ export function recordAnswers(): Promise<string> {
     adminRequests,
     otherRequests,
     deniedRequests,
-  ]);
+  ];
+  return record(plays, options);
 }

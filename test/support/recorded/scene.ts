@@ -1,9 +1,11 @@
 // Where the recorded requests are made: a server with all dialects whose wall clock moves only when it is told to, and the
 // very bytes of its answers but for what is drawn by lot (keyed tags, request ids, tokens) and Node's own date.
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../../../src/base/time/clock.ts';
 import { createSystemClock } from '../../../src/base/time/clock.ts';
 import type { HookConfig } from '../../../src/config/resolved.ts';
@@ -44,8 +46,17 @@ const tags = /(ETag: (?:W\/)?)"[\w-]{22}"/g;
 const ids = /"request_id":"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"/g;
 const dates = /^Date: [A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/gm;
 
+export interface RecordOptions {
+  /** Of a request of so many bytes, the nth: how many come in a packet before the others. */
+  readonly splitAt?: (length: number, index: number) => number;
+}
+
 /** Makes the requests of `plays` in turn; gives one block for each. */
-export async function record(plays: readonly ((scene: Scene) => Promise<void>)[]): Promise<string> {
+export async function record(
+  plays: readonly ((scene: Scene) => Promise<void>)[],
+  { splitAt }: RecordOptions = {},
+): Promise<string> {
+  let asked = 0;
   const clock = movableClock();
   const serving = await serveAll(clock);
   const parts: string[] = [];
@@ -69,7 +80,11 @@ export async function record(plays: readonly ((scene: Scene) => Promise<void>)[]
         ([name, value]) =>
           `${name}: ${value.replace('LAST', etags.at(-1) ?? '').replace('TOKEN', token)}\r\n`,
       );
-      const answer = await exchange(open(place), method, path, lines.join(''), sent);
+      const answer = await exchange(open(place), method, path, lines.join(''), {
+        ...sent,
+        splitAt: (length) => splitAt?.(length, asked),
+      });
+      asked += 1;
       etags.push(...(/^ETag: (.+)$/m.exec(answer.replaceAll('\r', ''))?.slice(1) ?? []));
       const shown = Object.entries(headers).map(([name, value]) => ` ${name}=${value}`);
       const more = [sent.version, sent.body].flatMap((one) => (one === undefined ? [] : [` ${one}`]));
@@ -168,14 +183,12 @@ function exchange(
   method: string,
   target: string,
   headers: string,
-  { body, version = '1.1' }: Sent,
+  { body, version = '1.1', splitAt }: Sent & { splitAt: (length: number) => number | undefined },
 ): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const length = body === undefined ? '' : `Content-Length: ${Buffer.byteLength(body)}\r\n`;
-  socket.write(
-    `${method} ${target} HTTP/${version}\r\nHost: localhost\r\n${headers}${length}\r\n${body ?? ''}`,
-    'latin1',
-  );
+  const head = `${method} ${target} HTTP/${version}\r\nHost: localhost\r\n${headers}${length}\r\n`;
+  void writeSplit(socket, Buffer.from(`${head}${body ?? ''}`, 'latin1'), splitAt);
   let bytes = Buffer.alloc(0);
   const done = (): void => {
     socket.destroy();
@@ -188,6 +201,24 @@ function exchange(
   socket.on('end', done);
   socket.on('error', reject);
   return promise;
+}
+
+/** The server is in this process: it has read what came by the next turns of the loop. */
+async function writeSplit(
+  socket: Socket,
+  bytes: Buffer,
+  splitAt: (length: number) => number | undefined,
+): Promise<void> {
+  const at = splitAt(bytes.length);
+  if (at === undefined) {
+    socket.write(bytes);
+    return;
+  }
+  await once(socket, 'connect');
+  socket.setNoDelay();
+  socket.write(bytes.subarray(0, at));
+  for (let turn = 0; turn < 4; turn += 1) await setImmediate();
+  socket.write(bytes.subarray(at));
 }
 
 function isWhole(bytes: Buffer, method: string): boolean {
