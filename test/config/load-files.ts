@@ -73,7 +73,8 @@ t.test('two destinations that links make one file are refused', async (t) => {
 });
 
 t.test('says why a file cannot be read', async (t) => {
-  const folder = t.testdir({ empty: {}, 'a.yaml': '' });
+  const policy = 'path "secret/data/app" { capabilities = ["read"] }\n';
+  const folder = t.testdir({ empty: {}, 'a.yaml': '', beside: { 'app.hcl': policy } });
   const message = (path: string) => {
     try {
       loadConfig([path], { env: {} });
@@ -85,6 +86,10 @@ t.test('says why a file cannot be read', async (t) => {
   t.equal(
     message(join(folder, 'none.yaml')),
     `${folder}/none.yaml: no such file or folder; write one (\`latchkey generate-config\` prints a start), or name another with --config`,
+  );
+  t.equal(
+    message(join(folder, 'beside')),
+    `${folder}/beside/app.hcl: this is a policy of a vault, and no config; keep it elsewhere`,
   );
   t.equal(
     message(join(folder, 'empty')),

@@ -14,7 +14,7 @@ import { readEnvconsul } from './envconsul/read-envconsul.ts';
 import { HclError, type HclObject } from './hcl/node.ts';
 import { parseHcl } from './hcl/parse.ts';
 import { describePlaceholder, placeholdersIn } from './hcl/placeholder.ts';
-import type { Note, Report } from './hcl/report.ts';
+import { type Note, type Report, wholeFile } from './hcl/report.ts';
 import type { ConfigSource } from './read-source.ts';
 import { draftAgent } from './vault-agent/draft-agent.ts';
 import { checkAgent, mergeAgents } from './vault-agent/merge-agents.ts';
@@ -123,6 +123,10 @@ function readHcl(files: readonly TextFile[], work: Work, problems: Problems): To
   const { context, options, isFine } = work;
   const { report } = context;
   const roots = files.flatMap((file) => parse(file, report) ?? []);
+  for (const { file, root } of roots) {
+    if (isPolicy(root))
+      report.problem(wholeFile(file), 'this is a policy of a vault, and no config; keep it elsewhere');
+  }
   if (!isFine()) return undefined;
   for (const { file, root } of roots) {
     for (const { position, name, found } of placeholdersIn(root)) {
@@ -146,6 +150,11 @@ function readHcl(files: readonly TextFile[], work: Work, problems: Problems): To
     if (isFine()) draftEnvconsul(said, { ...options, isCommandLine }, context);
   }
   return tool;
+}
+
+/** It has a config's ending, and lies beside one. */
+function isPolicy({ items }: HclObject): boolean {
+  return items.length > 0 && items.every(({ keys }) => keys[0]?.name === 'path' && keys.length === 2);
 }
 
 function parse({ file, text }: TextFile, report: Report): { file: string; root: HclObject } | undefined {
