@@ -140,7 +140,7 @@ t.test('a folder that a service manager empties and makes again', async (t) => {
   await waitFor('the file to be there again', async () => {
     // Nothing makes it while there is no folder: it comes with the folder.
     if (isRight()) {
-      rmSync(join(folder, 'app'), { recursive: true });
+      rmSync(join(folder, 'app'), { recursive: true, maxRetries: 9 });
       mkdirSync(join(folder, 'app'));
       return false;
     }
@@ -151,7 +151,7 @@ t.test('a folder that a service manager empties and makes again', async (t) => {
 
 t.test('a folder that is gone is made again where parents are', async (t) => {
   const { pipeline, folder, isRight } = await committed(t, { createParents: true });
-  rmSync(join(folder, 'app'), { recursive: true });
+  rmSync(join(folder, 'app'), { recursive: true, maxRetries: 9 });
   await pipeline.verify();
   await pipeline.idle();
   t.ok(isRight());

@@ -12,9 +12,12 @@ async function setUp(t: Test, { listeners }: { listeners?: object[] } = {}) {
   const vault = await startDevVault(t);
   await vault.writeSecret('secret/app', { word: 'kept' });
   const file = join(folder, 'app.conf');
+  // Where users other than root keep what tells them of one another.
+  const runtime = { XDG_RUNTIME_DIR: folder };
   const agent = startAgent(t, {
     folder,
     vault,
+    env: runtime,
     config: {
       secrets: { app: { path: 'secret/app', refresh: '1h' } },
       files: [{ contents: '{{ field "app" "word" }}', destination: file }],
@@ -29,7 +32,7 @@ async function setUp(t: Test, { listeners }: { listeners?: object[] } = {}) {
   writeFileSync(other, config.replace('{{ field', 'second {{ field').replace('agent.log', 'other.log'), {
     mode: 0o600,
   });
-  const env = { VAULT_TOKEN: vault.rootToken };
+  const env = { VAULT_TOKEN: vault.rootToken, ...runtime };
   const untouched = (what: string) =>
     t.equal(readFileSync(file, 'utf8'), 'kept', `${what}: the file is as it was`);
   return { folder, vault, agent, other, env, untouched };
@@ -125,7 +128,7 @@ t.test('run beside an agent is served by it, and writes nothing', async (t) => {
 
 t.test('a second agent is refused also where somebody has removed the state folder', async (t) => {
   const { folder, agent, other, env, untouched } = await setUp(t, { listeners: [] });
-  rmSync(join(folder, 'state'), { recursive: true });
+  rmSync(join(folder, 'state'), { recursive: true, maxRetries: 9 });
   await waitFor('it is made and locked again', () => existsSync(join(folder, 'state', 'lock')));
   await waitFor('the leases are written down again', () => existsSync(join(folder, 'state', 'leases.json')));
   t.match(await runProgram(t, ['agent', '--config', other], { env }), {

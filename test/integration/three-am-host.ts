@@ -70,7 +70,7 @@ const rows: readonly Row[] = [
     name: 'the state folder is removed',
     parts: victim({}),
     breaks: async (night) => {
-      rmSync(night.at('state'), { recursive: true });
+      rmSync(night.at('state'), { recursive: true, maxRetries: 9 });
       await waitFor('it is made again', () => read(night.at('state/leases.json')) !== undefined);
     },
     says: /ready/,
@@ -135,7 +135,7 @@ const rows: readonly Row[] = [
       await touch(night);
     },
     says: /victim.*it is a folder/,
-    mends: ({ at }) => rmSync(at('victim'), { recursive: true }),
+    mends: ({ at }) => rmSync(at('victim'), { recursive: true, maxRetries: 9 }),
   },
   ...(['+2h', '-2h'] as const).map(
     (offset): Row => ({

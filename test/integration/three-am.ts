@@ -88,7 +88,7 @@ const rows: readonly Row[] = [
     name: 'a folder is removed',
     parts: (at) => ({ files: [{ contents: word, destination: at('folder/victim') }] }),
     prepare: (at) => mkdirSync(at('folder')),
-    breaks: ({ at }) => rmSync(at('folder'), { recursive: true }),
+    breaks: ({ at }) => rmSync(at('folder'), { recursive: true, maxRetries: 9 }),
     says: /folder.*create it, or say `create_parents: true`/,
     mends: ({ at }) => mkdirSync(at('folder')),
     isWell: ({ at }, text) => read(at('folder/victim')) === text,

@@ -199,7 +199,7 @@ t.test(
       () => writeFileSync(plain, 'tampered'),
       () => chmodSync(plain, 0o666),
       () => {
-        rmSync(join(folder, 'app'), { recursive: true });
+        rmSync(join(folder, 'app'), { recursive: true, maxRetries: 9 });
         mkdirSync(join(folder, 'app'));
       },
     ];
