@@ -83,6 +83,12 @@ export function bodyBytes({ content }: WithContent): Buffer {
   return Buffer.from(stringifyJson(parseBody({ content })), 'utf8');
 }
 
+/** How many bytes of it are kept. */
+export function contentBytes({ content }: WithContent): number {
+  if (content.form === 'vault') return content.body.byteLength;
+  return (content.form === 'fields' ? content.json : content.value).byteLength;
+}
+
 /** The secret's own fields; empty when the answer has no data. Never changed by those who get them. */
 export function secretFields({ content }: WithContent): JsonObject {
   if (content.form === 'fields') return parseObject(content.json);

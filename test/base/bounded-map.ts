@@ -16,6 +16,21 @@ t.test('never has more than its most, and may change what it has', (t) => {
   t.end();
 });
 
+t.test('keys that are long texts are fewer', (t) => {
+  const map = new BoundedMap<string, number>(1000);
+  const keyOf = (index: number) => `${index}${'x'.repeat(100_000)}`;
+  for (let index = 0; index < 500; index++) {
+    map.set(keyOf(index), index);
+    map.set(keyOf(index), -index);
+    t.equal(map.get(keyOf(index)), -index);
+  }
+  t.ok(map.size > 5 && map.size < 50, `${map.size} of them`);
+  for (let index = 0; index < 500; index++) map.delete(keyOf(index));
+  for (let index = 0; index < 40; index++) map.set(keyOf(index), index);
+  t.equal(map.size, 40, 'what was taken away does not count');
+  t.end();
+});
+
 t.test('what was set longest ago makes room', (t) => {
   const map = new RecentMap<string, number>(2);
   map.set('a', 1).set('b', 2).set('a', 3).set('c', 4);
@@ -26,6 +41,21 @@ t.test('what was set longest ago makes room', (t) => {
       ['c', 4],
     ],
   );
+  t.end();
+});
+
+t.test('what was set longest ago makes room for what is heavy', (t) => {
+  const map = new RecentMap<string, number>(4, { heaviest: 10, weightOf: (value) => value });
+  map.set('a', 4).set('b', 4).set('a', 5).set('c', 5);
+  t.strictSame([...map.keys()], ['a', 'c'], 'the one that was not set again');
+  map.delete('a');
+  map.set('d', 5);
+  t.strictSame([...map.keys()], ['c', 'd'], 'what was taken away does not count');
+  map.set('e', 50);
+  t.strictSame([...map.keys()], ['e'], 'one is kept, however heavy');
+  map.clear();
+  map.set('f', 1).set('g', 9);
+  t.strictSame([...map.keys()], ['f', 'g']);
   t.end();
 });
 

@@ -7,7 +7,7 @@ import { isJsonObject, JsonNumber, type JsonObject, type JsonValue } from '../..
 import type { Clock } from '../../base/time/clock.ts';
 import type { AnySecretConfig } from '../../config/resolved.ts';
 import type { AgentView } from '../agent-view.ts';
-import { isValidAt, type PreparedAnswer } from '../http/prepared-answer.ts';
+import { isValidAt, mostPrepared, type PreparedAnswer } from '../http/prepared-answer.ts';
 import type { AwsFault } from './aws-fault.ts';
 import { awsAnswer, type TimedAnswer } from './aws-prepared.ts';
 
@@ -40,7 +40,10 @@ export function createAnySecrets({ view, clock }: { view: AgentView; clock: Cloc
   function cacheOf(config: AnySecretConfig): Cache {
     let known = caches.get(config);
     if (known === undefined) {
-      known = { kept: new RecentMap(config.cacheSize), asked: new Map() };
+      known = {
+        kept: new RecentMap(config.cacheSize, { heaviest: mostPrepared.bytes, weightOf }),
+        asked: new Map(),
+      };
       caches.set(config, known);
     }
     return known;
@@ -103,6 +106,11 @@ export function createAnySecrets({ view, clock }: { view: AgentView; clock: Cloc
       return asking;
     },
   };
+}
+
+/** The body, and once more with the headers. */
+function weightOf({ made }: Kept): number {
+  return made.answer.body.length * 2;
 }
 
 function keyOf({ secretId, versionId, versionStage }: AwsSecretQuery): string {

@@ -10,9 +10,10 @@ import { createEarliestTimer } from '../../base/time/earliest-timer.ts';
 import { UpstreamError } from '../../base/upstream-error.ts';
 import { defaultEntryPolicy, type Entry } from '../../store/entry.ts';
 import { createReference, type Reference, referenceKey } from '../../store/reference.ts';
-import { parseBody, type SecretVersion } from '../../store/secret-version.ts';
+import { contentBytes, parseBody, type SecretVersion } from '../../store/secret-version.ts';
 import type { EntryHandle, Store } from '../../store/store.ts';
 import type { VaultAccess } from '../agent-view.ts';
+import { mostPrepared } from '../http/prepared-answer.ts';
 import { createVaultAnswer, type VaultAnswer } from './vault-answer.ts';
 import type { VaultTarget } from './vault-path-policy.ts';
 
@@ -68,6 +69,8 @@ interface VaultCacheOptions {
 const defaultLimits = {
   /** Entries that callers opened. */
   maxEntries: 1000,
+  /** Of their bodies, with the copies that are made of them to answer with. */
+  maxBytes: 3 * mostPrepared.bytes,
   /** Those of one path, each with a query of its own: whoever may ask for it could make up as many as they like. */
   maxOfPath: 16,
   /** Nobody asked for so long: closed, unless it is leased and a caller still has it. */
@@ -139,7 +142,15 @@ export function createVaultCache(options: VaultCacheOptions): VaultCache {
     return oldest !== undefined;
   }
 
+  /** What has grown, or is kept since: those that were used least lately go. */
+  function lighten(): void {
+    const all = [...slots.values()];
+    while (all.reduce((sum, slot) => sum + (slot.isOpen ? weightOf(slot) : 0), 0) > limits.maxBytes)
+      if (!makeRoom(all.filter(({ isOpen }) => isOpen))) return;
+  }
+
   function sweep(): void {
+    lighten();
     const now = clock.now();
     const upstream = vault.upstream()?.name;
     for (const slot of [...slots.values()]) {
@@ -177,6 +188,7 @@ export function createVaultCache(options: VaultCacheOptions): VaultCache {
       drop(slot);
       pass(key, limits.passMs);
     }
+    lighten();
     return { kind: 'secret', secret: slot, version };
   }
 
@@ -314,6 +326,13 @@ export function createVaultCache(options: VaultCacheOptions): VaultCache {
       for (const slot of [...slots.values()]) drop(slot);
     },
   };
+}
+
+/** The body, the one that is prepared of it, and that with the headers. */
+const copies = 3;
+
+function weightOf({ entry }: Slot): number {
+  return entry.current === undefined ? 0 : contentBytes(entry.current) * copies;
 }
 
 /** Stale for want of an answer is handed out; a value that upstream refuses to give again is not. */

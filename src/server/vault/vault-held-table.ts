@@ -49,7 +49,7 @@ export interface HeldTable {
   has(held: Held): boolean;
   all(): Held[];
   readonly size: number;
-  /** Of whoever has most here, the one that was used least lately goes when there is no room. */
+  /** Of whoever has most here (in bytes where those are too many), what was used least lately goes when there is no room. */
   add(held: Held): void;
   /** With all that was got by it; but tokens are not where they became orphans. */
   drop(held: Held, areOrphaned?: boolean): void;
@@ -63,15 +63,27 @@ export interface HeldTable {
   close(): void;
 }
 
-export function createHeldTable({ clock, maxEntries }: { clock: Clock; maxEntries: number }): HeldTable {
+interface HeldTableOptions {
+  readonly clock: Clock;
+  readonly maxEntries: number;
+  /** Of bodies, with the copies that are made of them to answer with. */
+  readonly maxBytes: number;
+}
+
+/** The body, the one in which its rest of life was counted down last, and that with the headers. */
+const copies = 3;
+
+export function createHeldTable({ clock, maxEntries, maxBytes }: HeldTableOptions): HeldTable {
   const byKey = new Map<string, Held>();
   const byToken = new Map<string, Held>();
+  let bytes = 0;
 
   const has = (held: Held): boolean => byKey.get(held.key) === held;
 
   function drop(held: Held, areOrphaned = false): void {
     if (!has(held)) return;
     byKey.delete(held.key);
+    bytes -= weightOf(held);
     held.lease.release();
     if (held.digest === undefined) return;
     byToken.delete(held.digest);
@@ -93,10 +105,14 @@ export function createHeldTable({ clock, maxEntries }: { clock: Clock; maxEntrie
     for (let next = held; next !== undefined; next = byToken.get(next.askedBy)) next.usedAt = clock.now();
   }
 
-  function makeRoom(): void {
+  /** By how many they are, or by how heavy. */
+  function makeRoom(worthOf: (held: Held) => number): void {
+    const sum = (all: readonly Held[]) => all.reduce((total, held) => total + worthOf(held), 0);
     const users = Map.groupBy(byKey.values(), ({ user }) => user).values();
-    const most = [...users].reduce((a, b) => (b.length > a.length ? b : a));
-    drop(most.reduce((a, b) => (b.usedAt < a.usedAt ? b : a)));
+    const [first, ...others] = Array.from(users, (all) => ({ all, sum: sum(all) }));
+    if (first === undefined) return;
+    const { all } = others.reduce((a, b) => (b.sum > a.sum ? b : a), first);
+    drop(all.reduce((a, b) => (b.usedAt < a.usedAt ? b : a)));
   }
 
   return {
@@ -108,8 +124,11 @@ export function createHeldTable({ clock, maxEntries }: { clock: Clock; maxEntrie
       return byKey.size;
     },
     add(held) {
-      if (byKey.size >= maxEntries) makeRoom();
+      const weight = weightOf(held);
+      if (byKey.size >= maxEntries) makeRoom(() => 1);
+      while (byKey.size > 0 && bytes + weight > maxBytes) makeRoom(weightOf);
       byKey.set(held.key, held);
+      bytes += weight;
       if (held.digest !== undefined) byToken.set(held.digest, held);
       touch(held);
     },
@@ -124,7 +143,12 @@ export function createHeldTable({ clock, maxEntries }: { clock: Clock; maxEntrie
       const callers = [...byKey.values()].filter(({ token }) => token !== undefined);
       byKey.clear();
       byToken.clear();
+      bytes = 0;
       for (const { lease } of callers) lease.release();
     },
   };
+}
+
+function weightOf({ body }: Held): number {
+  return body.byteLength * copies;
 }

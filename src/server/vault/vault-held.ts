@@ -10,7 +10,7 @@ import { SecretValue } from '../../base/secret-value.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import { type Moment, momentNow, passedSince } from '../../base/time/moment.ts';
 import type { AgentView, VaultAccess } from '../agent-view.ts';
-import type { PreparedAnswer } from '../http/prepared-answer.ts';
+import { mostPrepared, type PreparedAnswer } from '../http/prepared-answer.ts';
 import { userOf } from '../listen/shares.ts';
 import { heldAnswer } from './vault-answer.ts';
 import { numberSpan } from './vault-body.ts';
@@ -73,6 +73,7 @@ interface VaultHeldOptions {
 
 const defaultLimits = {
   maxEntries: 1000,
+  maxBytes: mostPrepared.bytes,
   /** Neither asked for again nor used for so long: no longer renewed. The same as for callers that have no process. */
   idleMs: 3_600_000,
   /** A token that upstream has not confirmed for so long is looked up before it is handed out again. */
@@ -88,7 +89,7 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
   const life = new AbortController();
   const calls = createTokenCalls({ forward, signal: life.signal });
   const secret = randomBytes(32);
-  const table = createHeldTable({ clock, maxEntries: limits.maxEntries });
+  const table = createHeldTable({ clock, ...limits });
   const inFlight = new Map<string, Promise<boolean>>();
   const passUntil = new BoundedMap<string, number>(maxRemembered);
   /** By the digest of a login's body. */

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { json } from 'node:stream/consumers';
 import t from 'tap';
 import type { ProcessCaller } from '../../../src/access/caller.ts';
 import type { ForwardedAnswer, ForwardedRequest } from '../../../src/base/forwarded.ts';
@@ -23,7 +24,7 @@ function answerOf(status: number, value: object): ForwardedAnswer {
 }
 
 /** A vault of logins whose tokens live `ttl` seconds from each renewal. */
-function create({ ttl = 3600, maxEntries = 1000 } = {}) {
+function create({ ttl = 3600, ...limits }: { ttl?: number; maxEntries?: number; maxBytes?: number } = {}) {
   const clock = createFakeClock();
   const endsAt = new Map<string, number>();
   const state = { isAway: false, upstream: 'vault', accessor: 'own', renewals: 0, slow: Promise.resolve() };
@@ -54,7 +55,7 @@ function create({ ttl = 3600, maxEntries = 1000 } = {}) {
     leasesRevoked() {},
     hold: engine.hold,
   };
-  const held = createVaultHeld({ forward, vault, clock, limits: { maxEntries } });
+  const held = createVaultHeld({ forward, vault, clock, limits });
   t.teardown(() => held.close());
   const request = (over: Partial<HeldRequest> & { secretId?: string } = {}): HeldRequest => ({
     ...{ method: 'POST', target: vaultTarget('/v1/auth/approle/login', ''), namespace: undefined },
@@ -183,6 +184,25 @@ t.test('one user who asks for more and more pushes out nobody else', async (t) =
   t.equal(await obtain({ secretId: '2' }), 's.2 again');
   t.equal(await obtain({ secretId: 'other 49', caller: other }), 's.52 again', 'their own least used go');
   t.equal(clock.pending, 10);
+});
+
+t.test('there is room for so many bytes; of whoever has most the least used goes', async (t) => {
+  const { clock, obtain, mint } = create({ maxBytes: 100_000 });
+  const other: ProcessCaller = { ...caller, uid: 61_001, pid: 7 };
+  const heavy = async () => {
+    const { auth } = (await json(mint().body)) as { auth: object };
+    return answerOf(200, { auth, padding: 'x'.repeat(10_000) });
+  };
+  for (const secretId of ['1', '2', '3', '4', '5']) await obtain({ secretId });
+  for (let index = 0; index < 20; index += 1) {
+    await clock.advance(1000);
+    await obtain({ secretId: `heavy ${index}`, caller: other }, heavy);
+  }
+  for (const secretId of ['1', '2', '3', '4', '5'])
+    t.equal(await obtain({ secretId }), `s.${secretId} again`, 'many light ones of another stay');
+  t.equal(await obtain({ secretId: 'heavy 19', caller: other }), 's.25 again');
+  t.equal(await obtain({ secretId: 'heavy 18', caller: other }), 's.24 again');
+  t.equal(clock.pending, 8, 'three heavy ones are kept');
 });
 
 t.test('differences in any part are another request', async (t) => {
