@@ -1,5 +1,6 @@
 // Checks the chain of audit lines over one or more files: finds lines that were changed, removed, added or reordered.
 // Cutting lines off the very end shows only against the head that the agent tells (status), or by a missing last line.
+import { counted } from '../base/text/counted.ts';
 import { type ChainHead, lineHash } from './audit-line.ts';
 import { auditLinesOf } from './audit-lines.ts';
 
@@ -52,7 +53,7 @@ export async function verifyAudit(
   for (const file of files) await verifyFile(reader, file);
   const head = reader.head ?? { seq: 0, hash: null };
   if (expected !== undefined && head.seq < expected.seq) {
-    const what = `${expected.seq - head.seq} lines are missing at the end`;
+    const what = `${counted(expected.seq - head.seq, 'line is', 'lines are')} missing at the end`;
     reader.problems.push({ file: files.at(-1) ?? '', line: reader.lines, what });
   }
   return {
@@ -97,7 +98,7 @@ function verifyLine(reader: Reader, bytes: Buffer, report: (what: string) => voi
       report(`the lines before this one (seq ${seq}) were removed from the file`);
   } else if (seq > before.seq + 1) {
     report(
-      `${seq - before.seq - 1} lines are missing before this one (expected seq ${before.seq + 1}, got ${seq})`,
+      `${counted(seq - before.seq - 1, 'line is', 'lines are')} missing before this one (expected seq ${before.seq + 1}, got ${seq})`,
     );
   } else if (seq <= before.seq) {
     report(`out of order: expected seq ${before.seq + 1}, got ${seq}`);

@@ -1,10 +1,12 @@
 // Structured logs by pino. Fields hold names, counts, times and codes; never a value of a secret.
+
 import pino from 'pino';
 import { describeError } from './errors.ts';
 import { eventOf } from './log/log-events.ts';
 import { type LogOutputOptions, openLogOutput } from './log/log-output.ts';
 import { createRepeats, distinction, type Repeats } from './log/log-repeats.ts';
 import type { Prepared } from './prepared.ts';
+import { timesText } from './text/counted.ts';
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -49,7 +51,7 @@ export function createLogger(options: LoggerOptions): LogSink {
     tell: ({ teller, level, fields, message }, count) =>
       teller[level](
         { ...withEvent(fields, message), repeated: count },
-        `${message} (and ${count} times more in the last minute)`,
+        `${message} (and ${timesText(count)} more in the last minute)`,
       ),
   });
   return {

@@ -54,16 +54,16 @@ const tampered: [string, (lines: string[]) => string[], { line: number; what: Re
   [
     'a removed line',
     (lines) => lines.toSpliced(3, 1),
-    [{ line: 4, what: /1 lines are missing before this one/ }],
+    [{ line: 4, what: /1 line is missing before this one/ }],
   ],
   ['three removed lines', (lines) => lines.toSpliced(2, 3), [{ line: 3, what: /3 lines are missing/ }]],
   [
     'two lines that changed places',
     (lines) => lines.with(3, lines[4] ?? '').with(4, lines[3] ?? ''),
     [
-      { line: 4, what: /1 lines are missing/ },
+      { line: 4, what: /1 line is missing/ },
       { line: 5, what: /out of order: expected seq 6, got 4/ },
-      { line: 6, what: /1 lines are missing/ },
+      { line: 6, what: /1 line is missing/ },
     ],
   ],
   [

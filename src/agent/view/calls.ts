@@ -1,6 +1,8 @@
 // What the secrets of an upstream ask of it: calls a day, what of its limits they use, and how much slower it goes where those do
 // not bear it.
+
 import type { LimitStatus, UpstreamStatus } from '../../api/status.ts';
+import { counted, timesText } from '../../base/text/counted.ts';
 import type { Entry } from '../../store/entry.ts';
 import { backgroundShare } from '../../upstream/gate/allowance.ts';
 import type { SourceStatus } from '../../upstream/secret-source.ts';
@@ -69,14 +71,14 @@ export function slowness({ count, perSecond }: Demand, status: SourceStatus): st
   const most = budget.requestsPerSecond ?? Number.POSITIVE_INFINITY;
   if (perSecond > most) {
     const wanted = Math.ceil(perSecond * 1.2);
-    return `refresh cannot be kept: its secrets ask ${Math.ceil(perSecond)} times a second; set budget.requests_per_second from ${most} to ${wanted}, or refresh less often`;
+    return `refresh cannot be kept: its secrets ask ${timesText(Math.ceil(perSecond))} a second; set budget.requests_per_second from ${most} to ${wanted}, or refresh less often`;
   }
   const allowed = allowedPerSecond(budget);
   if (perSecond <= allowed) return undefined;
   const tightest = budget.limits.find((limit) => paceOf(limit) === allowed);
   if (tightest === undefined) return undefined;
-  const limit = `${tightest.most} reads ${spanOf(tightest.perMs)}`;
-  return `slowed down for the limit of ${limit}: each of its ${count} secrets is looked at about every ${describeSpan(count / allowed)}; raise refresh to that, or limits if it allows more`;
+  const limit = `${counted(tightest.most, 'read')} ${spanOf(tightest.perMs)}`;
+  return `slowed down for the limit of ${limit}: ${count === 1 ? 'its secret' : `each of its ${count} secrets`} is looked at about every ${describeSpan(count / allowed)}; raise refresh to that, or limits if it allows more`;
 }
 
 function allowedPerSecond({ limits }: NonNullable<SourceStatus['budget']>): number {

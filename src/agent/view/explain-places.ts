@@ -1,8 +1,10 @@
 // What else has a name of its own: hooks, the token files of listeners, and the sinks of upstreams.
+
 import { statSync } from 'node:fs';
 import type { ExplainedPlace } from '../../api/admin.ts';
 import type { AgentStatus, ListenerStatus, UpstreamStatus } from '../../api/status.ts';
 import { errnoOf } from '../../base/system/errno.ts';
+import { counted, timesText } from '../../base/text/counted.ts';
 import type { HookConfig, ListenerConfig, ResolvedConfig } from '../../config/resolved.ts';
 import type { MetricsRegistry } from '../../metrics/registry.ts';
 import { isAskedFor } from '../../server/hooks/hook-events.ts';
@@ -71,7 +73,7 @@ function explainedHook(hook: HookConfig, { status, registry }: PlaceSources): Ex
         ? 'no listener takes its messages: add `hooks` to `serve` of one'
         : `takes POST /hooks/${name} at ${serving.map(({ address }) => address).join(', ')}, proved by ${by}`,
       `a message makes upstream be asked at once for ${names.join(', ')}, and nothing else`,
-      `at most ${eventsPerMinute} times a minute, and ${requestsPerMinute} messages of one sender`,
+      `at most ${timesText(eventsPerMinute)} a minute, and ${counted(requestsPerMinute, 'message')} of one sender`,
       told.length === 0
         ? 'no message has come since the start: the sender, its address and its signature can be tried with curl'
         : `messages since the start: ${told.join(', ')}`,

@@ -1,6 +1,8 @@
 // Whether the agent is ready and, where it is not, what waits for what; and what is wrong though it is ready. Each cause is
 // there once: what waits for it names it.
+
 import type { WaitStatus } from '../../api/status.ts';
+import { counted } from '../../base/text/counted.ts';
 import type { FileTrouble } from '../../files/view/file-status.ts';
 import type { Entry } from '../../store/entry.ts';
 import type { StatusSources } from './status-sources.ts';
@@ -114,10 +116,10 @@ export function degradedOf(sources: StatusSources): string[] {
       .filter(({ state, login }) => state !== 'ready' && login?.state === 'logged_in')
       .map(({ name, state }) => `${name} ${state.replaceAll('_', ' ')}`),
     ...unwellStates.flatMap((state) => counted(secrets.get(state)?.length ?? 0, 'secret', state)),
-    ...counted(sinks.filter(({ error }) => error !== undefined).length, 'token sink', 'failing'),
-    ...counted(files.filter(({ failure }) => failure !== undefined).length, 'file', 'failing'),
-    ...counted(files.filter(({ drift }) => drift?.isOpen === true).length, 'file', 'changed by others'),
-    ...counted(
+    ...some(sinks.filter(({ error }) => error !== undefined).length, 'token sink', 'failing'),
+    ...some(files.filter(({ failure }) => failure !== undefined).length, 'file', 'failing'),
+    ...some(files.filter(({ drift }) => drift?.isOpen === true).length, 'file', 'changed by others'),
+    ...some(
       files.filter(({ templateProblem }) => templateProblem !== undefined).length,
       'template',
       'broken',
@@ -128,8 +130,8 @@ export function degradedOf(sources: StatusSources): string[] {
   ];
 }
 
-function counted(count: number, what: string, how: string): string[] {
-  return count === 0 ? [] : [`${count} ${what}${count === 1 ? '' : 's'} ${how}`];
+function some(count: number, what: string, how: string): string[] {
+  return count === 0 ? [] : [`${counted(count, what)} ${how}`];
 }
 
 function why(entry: Entry): string {

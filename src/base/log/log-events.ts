@@ -82,7 +82,7 @@ export const logEvents: Readonly<Record<string, string>> = {
   'refused a caller': 'request.refused',
   'refused callers of more users than are told one by one': 'request.refused-more',
   'the secret has expired and is no longer handed out': 'secret.expired',
-  'so many secrets have expired while upstream fails': 'secret.many-expired',
+  '… secrets have expired while upstream fails': 'secret.many-expired',
   'the sink is written again': 'sink.back',
   'somebody else removed or changed a sink: the token is written again': 'sink.drifted',
   'a sink was not written': 'sink.failed',

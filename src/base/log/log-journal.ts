@@ -1,8 +1,10 @@
 // Lines of the log as entries of systemd's journal, by its own protocol: each field can be asked for. While the journal
 // takes no more, entries wait for it, so many bytes of them; one that hangs holds up the agent once and shortly, and
 // what is lost then is told.
+
 import { fstatSync } from 'node:fs';
 import { createUnixDatagram, doNotWait } from '../system/unix-datagram.ts';
+import { counted } from '../text/counted.ts';
 import { printable } from '../text/printable.ts';
 import { type LogLine, lostLine, parseLogLine } from './log-line.ts';
 
@@ -131,7 +133,7 @@ export function createJournal(options: JournalOptions): Journal {
     trouble: () =>
       waiting.length === 0
         ? undefined
-        : `the journal takes no lines; ${waiting.length} wait, ${lost} are lost`,
+        : `the journal takes no lines; ${counted(waiting.length, 'waits', 'wait')}, ${counted(lost, 'is', 'are')} lost`,
   };
 }
 

@@ -1,7 +1,9 @@
 // `latchkey audit verify`: the hash chain of the audit files, from the config or by name. With the config the running
 // agent is asked where the chain ends, for lines cut off the end leave a chain that is whole.
+
 import { verifyAuditFiles, verifyRefusals } from '../../agent/offline/verify-audit-files.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import { counted } from '../../base/text/counted.ts';
 import { createTypedClient } from '../../client/typed-client.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { ResolvedConfig } from '../../config/resolved.ts';
@@ -48,9 +50,9 @@ function verdictOn({
   head,
 }: Awaited<ReturnType<typeof verifyAuditFiles>>): string {
   const missing = firstSeq - 1;
-  const verdict = `${isIntact ? 'intact' : 'NOT intact'}: ${lines} lines, the last is number ${head.seq}`;
+  const verdict = `${isIntact ? 'intact' : 'NOT intact'}: ${counted(lines, 'line')}, the last is number ${head.seq}`;
   if (missing === 0) return verdict;
-  return `${verdict}; ${missing} ${missing === 1 ? 'line' : 'lines'} before number ${firstSeq} are gone with rotated files`;
+  return `${verdict}; ${counted(missing, 'line')} before number ${firstSeq} ${missing === 1 ? 'is' : 'are'} gone with rotated files`;
 }
 
 function endOf(endsOrderly: boolean, told: ChainEnd | undefined): string {

@@ -1,8 +1,10 @@
 // `latchkey explain NAME|FILE`: what it waits for, since when and why, what is planned, and who holds it.
+
 import { resolve } from 'node:path';
 import type { ExplainedFile, ExplainedPlace, Explanation } from '../../api/admin.ts';
 import type { ListenerStatus, ProcessStatus, SecretStatus, UpstreamStatus } from '../../api/status.ts';
 import { errorCode } from '../../base/errors.ts';
+import { counted, timesText } from '../../base/text/counted.ts';
 import { createTypedClient } from '../../client/typed-client.ts';
 import { type SocketOptions, socketPathOf } from '../config-socket.ts';
 import { print, printJson } from '../output.ts';
@@ -81,7 +83,7 @@ function explainPlace({ kind, name, says }: ExplainedPlace): string[] {
 
 function explainListener({ place, address, state, serve, connections, error }: ListenerStatus): string[] {
   const lines = [
-    `listener ${address} (${place}): ${state}, serves ${serve.join(', ')}, ${connections} connections`,
+    `listener ${address} (${place}): ${state}, serves ${serve.join(', ')}, ${counted(connections, 'connection')}`,
   ];
   if (error === undefined) return lines;
   return [
@@ -113,7 +115,7 @@ function explainSecret(secret: SecretStatus, upstream: UpstreamStatus | undefine
   lines.push(...lastValue(secret), ...costOfSecret(secret, upstream));
   if (next !== null) lines.push(`  next: ${next.action} at ${next.at}: ${next.why}`);
   if (error !== null) {
-    const times = error.count === 1 ? 'once' : `${error.count} times`;
+    const times = timesText(error.count);
     lines.push(`  failing since ${error.since}, ${times}: ${error.message} (${error.code})`);
   }
   for (const { consumer, version: held } of secret.consumers)
@@ -155,8 +157,8 @@ function explainUpstream({
   if (remedy !== undefined) lines.push(`  ${remedy}`);
   if (calls === undefined) return [...lines, '  asking it costs nobody anything'];
   const dollars = calls.dollars_a_day === null ? '' : `, about ${calls.dollars_a_day} USD`;
-  lines.push(`  its secrets come to ${calls.a_day} reads a day at most${dollars}`);
-  lines.push(`  asked ${calls.last_hour} times in the last hour, ${calls.last_day} in the last day`);
+  lines.push(`  its secrets come to ${counted(calls.a_day, 'read')} a day at most${dollars}`);
+  lines.push(`  asked ${timesText(calls.last_hour)} in the last hour, ${calls.last_day} in the last day`);
   for (const { limit, used, share, from } of calls.limits)
     lines.push(`  limit of ${limit} (${fromWhom[from]}): ${used} used, ${percent(share)}`);
   return lines;

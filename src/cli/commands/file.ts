@@ -1,4 +1,5 @@
 // `latchkey file init|set|edit|import|list|rotate-key`: a sealed file as a small vault, without a server.
+
 import { basename, resolve } from 'node:path';
 import {
   createSealedFile,
@@ -11,6 +12,7 @@ import {
   setInSealedFile,
 } from '../../agent/offline/sealed-file.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import { counted } from '../../base/text/counted.ts';
 import { print, printJson, say } from '../output.ts';
 import { askHidden, confirm, readValue } from '../sealed/ask-hidden.ts';
 import { editInMemory } from '../sealed/edit-in-memory.ts';
@@ -100,7 +102,7 @@ async function takeOver(options: FileOptions): Promise<string> {
   const rest = remove
     ? `; ${basename(what)} is overwritten and removed`
     : `; ${what} is still there, in plain: remove it, or use --remove`;
-  return `${paths.length} values taken over into ${file.path}${rest}`;
+  return `${counted(paths.length, 'value')} taken over into ${file.path}${rest}`;
 }
 
 async function list(options: FileOptions): Promise<string> {

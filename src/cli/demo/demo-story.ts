@@ -1,5 +1,7 @@
 // The story of the demo on a terminal: the shared key is rotated once; shown is who picked it up, when, at what cost.
+
 import { setTimeout as delay } from 'node:timers/promises';
+import { counted } from '../../base/text/counted.ts';
 import { formatTable } from '../text/table.ts';
 import { databaseTtlSeconds } from './demo-files.ts';
 import { type DemoStage, orderService, services } from './demo-stage.ts';
@@ -56,7 +58,10 @@ export function createDemoStory({ stage, say, signal }: StoryOptions): DemoStory
     const rows = names.map((name) => {
       const { calls, failed, firstUse, queries, failedQueries, databaseUsers } = api.calls(name);
       const moved = firstUse.get(key);
-      const database = queries + failedQueries > 0 ? `${queries} logins as ${databaseUsers.size} users` : '-';
+      const database =
+        queries + failedQueries > 0
+          ? `${counted(queries, 'login')} as ${counted(databaseUsers.size, 'user')}`
+          : '-';
       return [
         name,
         moved === undefined ? 'NOT YET' : `${((moved - begin) / 1000).toFixed(2)} s`,

@@ -1,7 +1,9 @@
 // `latchkey status` for people: the verdict first, each cause once with how much waits for it, then the tables.
+
 import { headlineOf } from '../../api/headline.ts';
 import { shownPath } from '../../api/shown-path.ts';
 import type { AgentStatus, FileStatus, SecretStatus, UpstreamStatus, WaitStatus } from '../../api/status.ts';
+import { counted } from '../../base/text/counted.ts';
 import { formatSpan, formatTable } from './table.ts';
 import { type Tone, toned, unmarked } from './tone.ts';
 
@@ -193,7 +195,7 @@ function causes(waits: readonly WaitStatus[]): string[] {
     counts.set(root, (counts.get(root) ?? 0) + (root === one ? 0 : 1));
   }
   return [...counts].map(([{ subject, message }, count]) => {
-    const others = count === 0 ? '' : ` (${count} ${count === 1 ? 'thing waits' : 'things wait'} for it)`;
+    const others = count === 0 ? '' : ` (${counted(count, 'thing waits', 'things wait')} for it)`;
     return `  ${subject}: ${message}${others}\n`;
   });
 }

@@ -1,5 +1,7 @@
 // The timeline of rotations for people: one line a step, with its offset, a bar where it lies, and what it was about.
+
 import type { RotationStory, TimelineAnswer, TimelineStep } from '../../api/timeline.ts';
+import { counted } from '../../base/text/counted.ts';
 import { printable } from '../../base/text/printable.ts';
 import { formatSpan } from './table.ts';
 
@@ -27,7 +29,7 @@ function formatStory(story: RotationStory, { now, width }: TextOptions): string 
   // What comes later waits for others; a bar for it would leave none for the rest.
   const scale = Math.max(story.milliseconds, 0.001);
   const lines = steps.flatMap((step) => formatStep(step, scale, width));
-  if (omitted > 0) lines.push(`  … ${omitted} more steps`);
+  if (omitted > 0) lines.push(`  … ${counted(omitted, 'more step')}`);
   if (state === 'running' && story.held_by.length > 0)
     lines.push(`  still held in an older version by ${story.held_by.join(', ')}`);
   const since =

@@ -63,7 +63,7 @@ export function createTellNews(logger: Logger): TellNews {
     if (count === 1) logger.warn(told, 'the secret has expired and is no longer handed out');
     else logger.debug(told, 'the secret has expired and is no longer handed out');
     if (count > 1 && Number.isInteger(Math.log2(count))) {
-      logger.warn({ upstream, expired: count }, 'so many secrets have expired while upstream fails');
+      logger.warn({ upstream, expired: count }, `${count} secrets have expired while upstream fails`);
     }
   }
 

@@ -1,6 +1,7 @@
 // Secrets Manager: single secrets by version or stage, the current ones of many in one request, and all of a prefix or a tag.
 
 import { LatchkeyError } from '../../base/errors.ts';
+import { counted } from '../../base/text/counted.ts';
 import { type JsonObject, type JsonValue, objectsIn } from '../../base/text/json.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
@@ -73,7 +74,7 @@ export function createSecretsManager({ call }: AwsCalls, clock: Clock): SecretsM
       'secretsmanager',
       'secretsmanager.BatchGetSecretValue',
       { SecretIdList: ids },
-      `${ids.length} secrets`,
+      counted(ids.length, 'secret'),
       request,
     );
     const found = objectsIn(answer['SecretValues']).map(toSecret);

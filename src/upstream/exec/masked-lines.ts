@@ -1,6 +1,8 @@
 // What a program said on its standard error, for the log: without any text that its answer holds, however that is spelled.
+
 import { createOutputMask } from '../../base/mask/output-mask.ts';
 import { SecretValue } from '../../base/secret-value.ts';
+import { counted } from '../../base/text/counted.ts';
 import { isJsonObject, JsonNumber, type JsonValue, parseJson } from '../../base/text/json.ts';
 import type { ProgramEnd } from './run-program.ts';
 
@@ -18,7 +20,9 @@ export function maskedLines({ stdout, stderr }: ProgramEnd): string[] {
   if (lines.length === 0) return [];
   const values = new Set(valuesIn(stdout));
   if (values.size > mostValues)
-    return [`${lines.length} lines are not shown: the answer has too many words to take out of them`];
+    return [
+      `${counted(lines.length, 'line is', 'lines are')} not shown: the answer has too many words to take out of them`,
+    ];
   const mask = createOutputMask(Array.from(values, (value) => SecretValue.fromText(value)));
   return mask
     .text(lines.join('\n'))

@@ -16,3 +16,20 @@ t.test('the secrets that expire are counted for each outage', (t) => {
   t.strictSame(messages, Array(3).fill('the secret has expired and is no longer handed out'));
   t.end();
 });
+
+t.test('those of one outage are told by their number, at each doubling', (t) => {
+  const { logger, lines } = recordLogs();
+  const tell = createTellNews(logger);
+  const error = new UpstreamError('upstream_unavailable', 'no connection');
+  for (let index = 1; index <= 5; index += 1) {
+    const fields = { secret: `db-${index}`, key: `vault:read db-${index}` };
+    tell({ do: 'tell', news: 'expired', error }, { upstream: 'vault', fields }, error);
+  }
+  const messages = lines.filter(({ level }) => level === 'warn').map(({ message }) => message);
+  t.strictSame(messages, [
+    'the secret has expired and is no longer handed out',
+    '2 secrets have expired while upstream fails',
+    '4 secrets have expired while upstream fails',
+  ]);
+  t.end();
+});

@@ -133,7 +133,7 @@ function showCards(view: DemoView): void {
   if (audit !== null) {
     write(
       'audit-state',
-      audit.isWhole ? `whole: ${audit.lines} lines` : 'broken',
+      audit.isWhole ? `whole: ${counted(audit.lines, 'line')}` : 'broken',
       audit.isWhole ? 'good' : 'bad',
     );
     write('audit-says', `A copy with one letter changed: ${audit.tampered || 'not found out'}`);

@@ -33,7 +33,8 @@ export function drawStory(story: RotationStory, isOpen: boolean): HTMLElement {
     { class: 'steps' },
     steps.map((step) => drawStep(step, Math.max(ms, 0.001))),
   );
-  if (omitted > 0) list.append(element('li', { text: `… ${omitted} more steps` }));
+  if (omitted > 0)
+    list.append(element('li', { text: `… ${omitted} more ${omitted === 1 ? 'step' : 'steps'}` }));
   const details = element('details', {}, [summary, list]);
   details.open = isOpen;
   return element('li', {}, [details]);

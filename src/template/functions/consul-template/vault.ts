@@ -1,6 +1,7 @@
 // Functions that read secrets. By path: secret, secrets, as in consul-template. By path or by a name of the
 // configuration: secretOrDefault, secretExists; by name: field, fields. A secret that has not come yet is reported as
 // missing, and the execution goes on, so that all missing ones are found in one pass.
+import { counted } from '../../../base/text/counted.ts';
 import { nearest } from '../../../base/text/nearest.ts';
 import {
   type CallContext,
@@ -136,8 +137,6 @@ function fieldOf(name: string, secret: LookupSecret, field: string): Opened {
   const names = Object.keys(secret.fields);
   const near = nearest(key, names);
   const hint =
-    near === undefined
-      ? `it has ${names.length} field${names.length === 1 ? '' : 's'}`
-      : `did you mean ${JSON.stringify(near)}?`;
+    near === undefined ? `it has ${counted(names.length, 'field')}` : `did you mean ${JSON.stringify(near)}?`;
   throw callError`secret ${quoted(name)} has no field ${quoted(field)}; ${plain(encodeText(hint))}`;
 }
