@@ -38,7 +38,7 @@ interface FailureOptions {
   wasSent?: boolean;
   /** The connection ended before the answer did. Default false. */
   isCut?: boolean;
-  /** It was given less than its whole time: the connection may be dead, and asking again elsewhere does no harm. Default false. */
+  /** Nothing came for a part of its time: the connection may be dead, and asking again elsewhere does no harm. Default false. */
   isSilent?: boolean;
 }
 

@@ -144,14 +144,15 @@ export function createTransport(options: TransportOptions): Transport {
 
   return {
     async exchange(address, request) {
-      const { maxBodyBytes } = limits;
+      const { timeoutMs, maxBodyBytes } = limits;
       const { signal, isHarmless = false } = request;
-      const silentMs = Math.max(leastSilentMs, limits.timeoutMs * silentShare);
-      const isImpatient = isHarmless && silentMs < limits.timeoutMs;
-      const timeoutMs = isImpatient ? silentMs : limits.timeoutMs;
+      const silentMs = Math.max(leastSilentMs, timeoutMs * silentShare);
+      const isImpatient = isHarmless && silentMs < timeoutMs;
       const via = proxy?.url;
+      const now = options.clock.now();
       const whole = new WholeAnswer({
-        ...{ signal, endsAt: options.clock.now() + timeoutMs, maxBodyBytes },
+        ...{ signal, endsAt: now + timeoutMs, maxBodyBytes },
+        beginsBy: now + (isImpatient ? silentMs : timeoutMs),
         oversized: (excess) => oversizedFailure(address, maxBodyBytes, excess),
       });
       open.begin(whole);
@@ -162,7 +163,7 @@ export function createTransport(options: TransportOptions): Transport {
         else pool.dispatch({ ...dispatchOptions(address, request, proxy), ...itsOwnTime }, whole);
         return await whole.answer;
       } catch (error) {
-        if (whole.isOver && isImpatient && !signal.aborted) {
+        if (whole.isOver && isImpatient && !whole.hasBegun && !signal.aborted) {
           leave(address);
           throw silenceFailure(address, silentMs);
         }

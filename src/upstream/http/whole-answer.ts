@@ -14,6 +14,8 @@ interface CollectedAnswer {
 }
 
 interface WholeAnswerOptions extends Pick<OpenRequest, 'signal' | 'endsAt'> {
+  /** Monotonic milliseconds: so long it waits for the answer to begin; `endsAt` is for the whole of it. */
+  readonly beginsBy: number;
   readonly maxBodyBytes: number;
   /** The error for a body that is longer, or that as JSON is more than could be gone through: how it is too much. */
   readonly oversized: (excess?: string) => Error;
@@ -22,9 +24,10 @@ interface WholeAnswerOptions extends Pick<OpenRequest, 'signal' | 'endsAt'> {
 export class WholeAnswer implements Dispatcher.DispatchHandler, OpenRequest {
   readonly answer: Promise<CollectedAnswer>;
   readonly signal: AbortSignal;
-  readonly endsAt: number;
+  endsAt: number;
   /** It was given up because its time was over. */
   isOver = false;
+  hasBegun = false;
   readonly #options: WholeAnswerOptions;
   #resolve: (answer: CollectedAnswer) => void = () => undefined;
   #reject: (error: Error) => void = () => undefined;
@@ -38,7 +41,7 @@ export class WholeAnswer implements Dispatcher.DispatchHandler, OpenRequest {
   constructor(options: WholeAnswerOptions) {
     this.#options = options;
     this.signal = options.signal;
-    this.endsAt = options.endsAt;
+    this.endsAt = options.beginsBy;
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -68,6 +71,8 @@ export class WholeAnswer implements Dispatcher.DispatchHandler, OpenRequest {
     headers: IncomingHttpHeaders,
   ): void {
     if (status < 200) return;
+    this.hasBegun = true;
+    this.endsAt = this.#options.endsAt;
     this.#status = status;
     this.#headers = withSingleHeaders(headers);
   }

@@ -7,7 +7,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { mkfifo } from '../../../src/base/system/libc.ts';
+import { createOpenRequests } from '../../../src/upstream/http/open-requests.ts';
 import { createTransport } from '../../../src/upstream/http/transport.ts';
+import { WholeAnswer } from '../../../src/upstream/http/whole-answer.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 
 const noTls = {
@@ -47,6 +49,47 @@ for (const timeoutMs of [1000, 600_000]) {
     t.match(end, `within ${timeoutMs} ms`);
   });
 }
+
+t.test('who may be asked twice waits for a part of its time for the answer to begin', async (t) => {
+  const clock = createFakeClock();
+  const asked = Promise.withResolvers<void>();
+  const server = createServer(() => asked.resolve());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const transport = createTransport({ tls: noTls, clock, timeoutMs: 60_000, maxBodyBytes: 1000 });
+  t.teardown(async () => {
+    await transport.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { signal } = new AbortController();
+  const silent = transport
+    .exchange(address, { method: 'GET', target: '/', headers: {}, signal, isHarmless: true })
+    .catch((error: unknown) => error);
+  await asked.promise;
+  await clock.advance(10_000);
+  t.match(await silent, { isSilent: true, message: `${address} has not answered for 10 s` });
+});
+
+t.test('an answer that has begun has the whole time', async (t) => {
+  const clock = createFakeClock();
+  const open = createOpenRequests(clock);
+  const { signal } = new AbortController();
+  const oversized = () => new Error('too large');
+  const whole = new WholeAnswer({ signal, beginsBy: 10_000, endsAt: 60_000, maxBodyBytes: 1000, oversized });
+  const failed = t.rejects(whole.answer);
+  open.begin(whole);
+  await clock.advance(9000);
+  const controller = { abort: () => undefined } as unknown as Parameters<WholeAnswer['onRequestStart']>[0];
+  whole.onRequestStart(controller);
+  whole.onResponseStart(controller, 100, {});
+  whole.onResponseStart(controller, 200, {});
+  await clock.advance(50_999);
+  t.notOk(whole.isOver);
+  await clock.advance(1);
+  t.ok(whole.isOver);
+  await failed;
+});
 
 /** As where a network's disk is away: whatever asks a disk from now on waits until this is called. */
 function hangDisks(pipe: string): () => Promise<void> {
