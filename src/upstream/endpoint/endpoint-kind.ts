@@ -3,7 +3,6 @@ import * as z from 'zod/mini';
 import type { Named } from '../../config/item.ts';
 import { choice, count, doc, section, text } from '../../config/schema/fields.ts';
 import type { KindContext } from '../../config/upstreams/kind-context.ts';
-import type { ServerConfig } from '../../config/upstreams/server-config.ts';
 import { resolveServer } from '../../config/upstreams/server-resolve.ts';
 import { serverSchema } from '../../config/upstreams/server-schema.ts';
 import { filledBody, filledUrl } from './endpoint-path.ts';
@@ -39,27 +38,9 @@ const httpSchema = section({
   ...serverSchema,
 });
 
-export interface HttpUpstreamConfig extends ServerConfig {
-  readonly name: string;
-  readonly kind: 'http';
-  readonly url: string;
-  readonly method: 'GET' | 'POST';
-  readonly headers: Readonly<Record<string, string>>;
-  /** Paths by the name of the header. */
-  readonly headerFiles: Readonly<Record<string, string>>;
-  readonly body: string | undefined;
-  readonly pointers: {
-    readonly value: string | undefined;
-    readonly version: string | undefined;
-    readonly expires: string | undefined;
-  };
-  readonly okStatus: readonly number[];
-}
+export type HttpUpstreamConfig = ReturnType<typeof resolveHttp>;
 
-function resolveHttp(
-  { name, place, value }: Named<z.output<typeof httpSchema>>,
-  context: KindContext,
-): HttpUpstreamConfig {
+function resolveHttp({ name, place, value }: Named<z.output<typeof httpSchema>>, context: KindContext) {
   const url = URL.parse(value.url.replaceAll(/\{[^}]*\}/g, 'x'));
   if (url === null || !/^https?:$/.test(url.protocol)) {
     context.problems.add(place.at('url'), 'expected a URL that starts with https:// or http://');
@@ -69,16 +50,17 @@ function resolveHttp(
       'words in braces may stand after the host only: a path must not choose it',
     );
   }
-  const files = Object.entries(value.header_files).map(([header, path]) => [
-    header.toLowerCase(),
-    context.pathAt(place.at('header_files', header), path),
-  ]);
+  const files = Object.entries(value.header_files).map(
+    ([header, path]) =>
+      [header.toLowerCase(), context.pathAt(place.at('header_files', header), path)] as const,
+  );
   return {
     name,
-    kind: 'http',
+    kind: 'http' as const,
     url: value.url,
     method: value.method,
     headers: value.headers,
+    /** Paths by the name of the header. */
     headerFiles: Object.fromEntries(files),
     body: value.body,
     pointers: { value: value.value, version: value.version, expires: value.expires },

@@ -4,7 +4,6 @@ import type { Named } from '../../config/item.ts';
 import { doc, section, text } from '../../config/schema/fields.ts';
 import type { KindContext } from '../../config/upstreams/kind-context.ts';
 import type { LimitsConfig } from '../../config/upstreams/limits.ts';
-import type { ServerConfig } from '../../config/upstreams/server-config.ts';
 import { resolveServer } from '../../config/upstreams/server-resolve.ts';
 import { serverSchema } from '../../config/upstreams/server-schema.ts';
 import { parseItemPath } from './onepassword-path.ts';
@@ -27,21 +26,7 @@ const onepasswordSchema = section({
   ...serverSchema,
 });
 
-export interface OnepasswordUpstreamConfig extends ServerConfig {
-  readonly name: string;
-  readonly kind: 'onepassword';
-  /** Of the Connect server. */
-  readonly address: string;
-  readonly tokenFile: string | undefined;
-  /** Undefined: a Connect server is asked. */
-  readonly account: AccountConfig | undefined;
-}
-
-interface AccountConfig {
-  /** Undefined: `$OP_SERVICE_ACCOUNT_TOKEN`. */
-  readonly tokenFile: string | undefined;
-  readonly sdkPath: string | undefined;
-}
+export type OnepasswordUpstreamConfig = ReturnType<typeof resolveOnepassword>;
 
 /** Of a service account: outside 1Password Business, which allows ten times as much. Each reference counts. */
 const known: LimitsConfig = {
@@ -52,7 +37,7 @@ const known: LimitsConfig = {
 function resolveOnepassword(
   { name, place, value }: Named<z.output<typeof onepasswordSchema>>,
   context: KindContext,
-): OnepasswordUpstreamConfig {
+) {
   const address = value.address ?? context.env['OP_CONNECT_HOST'] ?? '';
   const tokenFile = context.optionalPathAt(place, value.service_account_token_file);
   const isAccount =
@@ -79,9 +64,11 @@ function resolveOnepassword(
   }
   return {
     name,
-    kind: 'onepassword',
+    kind: 'onepassword' as const,
+    /** Of the Connect server. */
     address: address.replace(/\/+$/, ''),
     tokenFile: context.optionalPathAt(place, value.token_file),
+    /** Undefined: a Connect server is asked. Without a `tokenFile`: by `$OP_SERVICE_ACCOUNT_TOKEN`. */
     account: isAccount ? { tokenFile, sdkPath: context.optionalPathAt(place, value.sdk_path) } : undefined,
     ...resolveServer(value, place, context, isAccount ? known : {}),
   };
