@@ -61,7 +61,8 @@ t.test('the collector gets what /metrics says', async (t) => {
   const canary = 'canary-value-4711';
   await vault.writeSecret('secret/app', { word: canary });
   const { url, received, answer } = await startCollector(t);
-  const otlp = { url, interval: '200ms', headers: { 'x-scope': 'host-7' } };
+  const secretUrl = `${url.replace('//', '//otlp:hunter2@')}?key=hunter2`;
+  const otlp = { url: secretUrl, interval: '200ms', headers: { 'x-scope': 'host-7' } };
   const agent = startAgent(t, {
     folder,
     vault,
@@ -72,7 +73,7 @@ t.test('the collector gets what /metrics says', async (t) => {
   await waitFor('two of them', () => received.length >= from + 2);
   const last = received.at(-1);
   t.match(last, {
-    path: '/v1/metrics',
+    path: '/v1/metrics?key=hunter2',
     headers: { 'x-scope': 'host-7', 'content-type': 'application/json' },
   });
   const [resource] = last?.body.resourceMetrics ?? [];
@@ -116,6 +117,8 @@ t.test('the collector gets what /metrics says', async (t) => {
   t.equal(agent.log().split('metrics could not be sent').length, 2, 'it is told once');
   answer.status = 200;
   await waitFor('the recovery', () => agent.log().includes('the collector takes metrics again'));
+  t.match(agent.log(), `"url":"${url}"`, 'of the address its credentials are not told');
+  t.notMatch(agent.log(), 'hunter2');
 
   const other = await startCollector(t);
   const config = JSON.parse(readFileSync(agent.configPath, 'utf8'));

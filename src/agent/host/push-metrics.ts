@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { describeError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { shownUrl } from '../../base/text/shown-url.ts';
 import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { OtlpConfig } from '../../config/resolved.ts';
 import type { AgentMetrics } from '../../metrics/agent-metrics.ts';
@@ -44,11 +45,12 @@ export function createMetricsPush({ registry, metrics, clock, logger, startedAt 
       );
       await post(config, body);
       metrics.telemetryPushes.with('ok').inc();
-      if (!wasFine) logger.info({ url: config.url }, 'the collector takes metrics again');
+      if (!wasFine) logger.info({ url: shownUrl(config.url) }, 'the collector takes metrics again');
       wasFine = true;
     } catch (error) {
       metrics.telemetryPushes.with('failed').inc();
-      if (wasFine) logger.warn({ url: config.url, error: describeError(error) }, 'metrics could not be sent');
+      if (wasFine)
+        logger.warn({ url: shownUrl(config.url), error: describeError(error) }, 'metrics could not be sent');
       wasFine = false;
     }
     if (wanted === config) plan(config);

@@ -1,6 +1,7 @@
 // One HTTP request over a unix socket, on a connection of its own. Light on purpose: node:http alone.
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LatchkeyError } from '../errors.ts';
 import { errnoOf } from './errno.ts';
 
 export interface SocketRequest {
@@ -11,6 +12,8 @@ export interface SocketRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly signal?: AbortSignal;
+  /** Of the answer; default: whatever comes. */
+  readonly maxBytes?: number;
 }
 
 export interface SocketAnswer {
@@ -23,7 +26,7 @@ export interface SocketAnswer {
 const againMs = 5;
 const mostWaitMs = 5000;
 
-/** Gives any answer as it came; rejects with Node's error when there is none. */
+/** Gives any answer as it came; rejects with Node's error when there is none, with `upstream_answer_invalid` when it is too long. */
 export async function askSocket(options: SocketRequest): Promise<SocketAnswer> {
   const end = performance.now() + mostWaitMs;
   for (;;) {
@@ -44,6 +47,7 @@ export function socketAddress(path: string): string {
 
 function askOnce(options: SocketRequest): Promise<SocketAnswer> {
   const { socketPath, method = 'GET', path, headers = {}, body, signal } = options;
+  const { maxBytes = Number.POSITIVE_INFINITY } = options;
   const { promise, resolve, reject } = Promise.withResolvers<SocketAnswer>();
   const sent = request(
     {
@@ -56,7 +60,12 @@ function askOnce(options: SocketRequest): Promise<SocketAnswer> {
     },
     (answer) => {
       const chunks: Buffer[] = [];
-      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+      let size = 0;
+      answer.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        chunks.push(chunk);
+        if (size > maxBytes) answer.destroy(tooLong(socketPath, maxBytes));
+      });
       answer.on('error', reject);
       answer.on('end', () =>
         resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(chunks) }),
@@ -66,4 +75,11 @@ function askOnce(options: SocketRequest): Promise<SocketAnswer> {
   sent.on('error', reject);
   sent.end(body);
   return promise;
+}
+
+function tooLong(socketPath: string, maxBytes: number): LatchkeyError {
+  return new LatchkeyError(
+    'upstream_answer_invalid',
+    `the answer at ${socketPath} is larger than ${maxBytes} bytes`,
+  );
 }

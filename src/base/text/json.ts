@@ -24,7 +24,7 @@ const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
 
 const keepText = (_value: number, source: string): JsonNumber => new JsonNumber(source);
 
-/** Parses JSON; numbers become `JsonNumber`. Throws a SyntaxError that may quote its input: never show it. */
+/** Parses JSON; numbers become `JsonNumber`. Throws a SyntaxError, which quotes nothing of its input. */
 export function parseJson(text: string): JsonValue {
   return parseJsonText(text, keepText) as JsonValue;
 }

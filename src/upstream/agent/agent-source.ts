@@ -4,13 +4,20 @@
 import { type ErrorCode, LatchkeyError } from '../../base/errors.ts';
 import { askSocket, type SocketAnswer } from '../../base/system/ask-socket.ts';
 import { errnoOf } from '../../base/system/errno.ts';
-import { isJsonObject, JsonNumber, type JsonObject, parseJson } from '../../base/text/json.ts';
+import {
+  isJsonObject,
+  JsonNumber,
+  type JsonObject,
+  type JsonValue,
+  parseJson,
+} from '../../base/text/json.ts';
 import { jsonExcess } from '../../base/text/json-excess.ts';
 import { fieldsAnswer } from '../kind/kind-answer.ts';
 import { createKindSource } from '../kind/kind-source.ts';
 import type { SecretSource, SourceOptions } from '../secret-source.ts';
 import type { AgentUpstreamConfig } from './agent-kind.ts';
 
+const largestAnswer = 16 * 1024 * 1024;
 /** What the agent's own codes mean to one that is served by it. */
 const codes: Readonly<Record<string, ErrorCode>> = {
   denied: 'denied',
@@ -23,8 +30,10 @@ export function createAgentSource(options: SourceOptions<AgentUpstreamConfig>): 
 
   async function ask(name: string, signal: AbortSignal): Promise<SocketAnswer> {
     try {
-      return await askSocket({ socketPath: socket, path: `/secrets/${encodeURIComponent(name)}`, signal });
+      const path = `/secrets/${encodeURIComponent(name)}`;
+      return await askSocket({ socketPath: socket, path, signal, maxBytes: largestAnswer });
     } catch (cause) {
+      if (cause instanceof LatchkeyError) throw cause;
       throw new LatchkeyError(
         'upstream_unavailable',
         `cannot reach the agent at ${socket}: ${errnoOf(cause) ?? 'the connection broke'}`,
@@ -40,7 +49,7 @@ export function createAgentSource(options: SourceOptions<AgentUpstreamConfig>): 
       const excess = jsonExcess(answer.body);
       if (excess !== undefined)
         throw new LatchkeyError('upstream_answer_invalid', `the answer of the agent at ${socket} ${excess}`);
-      const body = parseJson(answer.body.toString('utf8'));
+      const body = jsonIn(answer);
       if (!isJsonObject(body)) throw unreadable(socket);
       if (answer.status !== 200) throw refusal(body, path, socket);
       const { data, version } = body;
@@ -49,6 +58,14 @@ export function createAgentSource(options: SourceOptions<AgentUpstreamConfig>): 
     },
     close: async () => undefined,
   }));
+}
+
+function jsonIn({ body }: SocketAnswer): JsonValue | undefined {
+  try {
+    return parseJson(body.toString('utf8'));
+  } catch {
+    return undefined; // somebody else answers there
+  }
 }
 
 function refusal({ error }: JsonObject, path: string, socket: string): LatchkeyError {

@@ -3,6 +3,7 @@ import sendRequest from 'undici/lib/api/api-request.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../../base/text/json.ts';
+import { shownUrl } from '../../base/text/shown-url.ts';
 import { roughDuration } from '../../base/time/duration.ts';
 
 export interface MetadataRequest {
@@ -35,7 +36,7 @@ export async function metadataText(options: MetadataRequest): Promise<string> {
   if (status === 200) return text;
   const { service, url } = options;
   const remedy = status < 500 && Math.abs(aheadMs) > skewMs ? clockRemedy(aheadMs) : options.remedy;
-  throw new LatchkeyError('login_failed', `${service} at ${withoutQuery(url)} answers ${status}`, { remedy });
+  throw new LatchkeyError('login_failed', `${service} at ${shownUrl(url)} answers ${status}`, { remedy });
 }
 
 function clockRemedy(aheadMs: number): string {
@@ -71,7 +72,7 @@ async function ask(options: MetadataRequest): Promise<MetadataAnswer> {
     const code = (error as { code?: unknown }).code ?? (error as Error).name;
     throw new LatchkeyError(
       'login_failed',
-      `${service} at ${withoutQuery(url)} does not answer (${String(code)})`,
+      `${service} at ${shownUrl(url)} does not answer (${String(code)})`,
       { cause: error, remedy },
     );
   } finally {
@@ -89,13 +90,9 @@ export async function metadataJson(options: MetadataRequest): Promise<JsonObject
     // The parser's error would quote the answer, which holds credentials.
   }
   if (isJsonObject(value)) return value;
-  throw new LatchkeyError(
-    'login_failed',
-    `${options.service} at ${withoutQuery(options.url)} answers no JSON`,
-    {
-      remedy: options.remedy,
-    },
-  );
+  throw new LatchkeyError('login_failed', `${options.service} at ${shownUrl(options.url)} answers no JSON`, {
+    remedy: options.remedy,
+  });
 }
 
 async function limitedText(body: AsyncIterable<Buffer>): Promise<string> {
@@ -107,8 +104,4 @@ async function limitedText(body: AsyncIterable<Buffer>): Promise<string> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
-}
-
-function withoutQuery(url: string): string {
-  return url.split('?', 1)[0] ?? url;
 }

@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { BoundedMap } from '../../base/bounded-map.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isJsonObject, JsonNumber, type JsonValue, parseJson } from '../../base/text/json.ts';
+import { shownUrl } from '../../base/text/shown-url.ts';
 import { type Reference, referenceKey } from '../../store/reference.ts';
 import type { RequestOptions } from '../../store/secret-reading.ts';
 import type { SecretAnswer } from '../../store/secret-version.ts';
@@ -55,7 +56,7 @@ function createEndpointClient(options: SourceOptions<HttpUpstreamConfig>): KindC
   }
 
   return {
-    address: config.url,
+    address: shownUrl(config.url),
     budget: calls.budget,
     async read(reference, request) {
       const answer = await ask(reference, request);

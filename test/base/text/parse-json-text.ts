@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import t from 'tap';
 import { parseJsonText } from '../../../src/base/text/parse-json-text.ts';
 import { createSeededRandom } from '../../support/seeded-random.ts';
@@ -15,6 +16,26 @@ t.test('reads an escaped key although an object before had a backslash for a key
     parseJsonText(before, plain);
     const found = [parseJsonText(text, plain)].flat().at(-1) as object;
     t.strictSame(Object.keys(found), keys, text);
+  }
+  t.end();
+});
+
+t.test('an error quotes nothing of the text', (t) => {
+  for (const text of [
+    'hunter2',
+    '{"a":hunter2}',
+    '{"a":"hunter2',
+    '{"a\\n":hunter2}',
+    '[1.50,hunter2]',
+    '',
+  ]) {
+    try {
+      parseJsonText(text, plain);
+      t.fail(text);
+    } catch (error) {
+      t.ok(error instanceof SyntaxError);
+      t.notMatch(inspect(error), /hunter/, text);
+    }
   }
   t.end();
 });
