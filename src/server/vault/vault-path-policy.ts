@@ -29,6 +29,8 @@ export function vaultTarget(sentPath: string, query: string): VaultTarget {
   // Some servers take a semicolon for an ampersand.
   const split = [...new URLSearchParams(query.replaceAll(';', '&'))];
   const listing = split.filter(([key]) => key === 'list' || key === 'scan');
+  // Some readers take what follows for no part of the request.
+  if (query.includes('#')) throw new LatchkeyError('usage', 'the query: expected %23 in place of #');
   if (listing.length > 1) {
     throw new LatchkeyError('usage', 'the query: expected list or scan once, for servers heed one of them');
   }
@@ -55,7 +57,7 @@ function plainPath(text: string): string {
   const isTwisted =
     segments.some((segment, index) => segment === '' && (index === 0 || index < segments.length - 1)) ||
     decoded.split(/[\\/]/).some((part) => part === '.' || part === '..');
-  if (isTwisted || /%2f/i.test(text) || forbidden.test(decoded)) {
+  if (isTwisted || /%2f|#/i.test(text) || forbidden.test(decoded)) {
     throw new LatchkeyError(
       'usage',
       'the path: expected it in plain form, without empty, dot or escaped segments',

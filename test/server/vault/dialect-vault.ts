@@ -446,6 +446,8 @@ t.test('rules allow by path and method; twisted spellings are refused', async (t
     'secret/data/billing/../other',
     'secret/data/billing/%2e%2e/other',
     'secret/data/billing%2fdb',
+    'secret/data/billing/db#x?list=true',
+    'secret/data/billing/db?#&list=true',
     'secret//data/billing/db',
     'secret/data/billing/%zz',
     'secret/data/billing/..%5cother',
