@@ -50,7 +50,8 @@ async function base64Of(
   try {
     return (await readControlledFile(path, judging)).bytes.toString('base64');
   } catch (error) {
-    if (error instanceof TrustFault) throw new LatchkeyError('login_failed', error.message, { cause: error });
+    if (error instanceof TrustFault)
+      throw new LatchkeyError('login_failed', `${key}: ${error.message}`, { cause: error });
     throw failure(
       `${key}: ${path} cannot be read (${pathErrorText(error)})`,
       `put the file there, or set ${key}`,
