@@ -6,6 +6,7 @@ import { createOutputMask } from '../../../src/base/mask/output-mask.ts';
 import { SecretValue } from '../../../src/base/secret-value.ts';
 import type { Timer } from '../../../src/base/time/clock.ts';
 import { createLineReader } from '../../../src/supervise/launch/line-reader.ts';
+import { missing } from '../../support/missing.ts';
 
 const digest = (name: string) => createHash('sha512').update(name).digest();
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -132,13 +133,20 @@ function left(lines: readonly string[]): string {
     .replace(/0x|%..|[^0-9A-Za-z]/g, '');
 }
 
+/** Of the program, or of those in a line of a shell. */
+function lacking(program: string, args: readonly string[]): string | false {
+  const wanted = [
+    program,
+    ...(program === 'sh' ? (args.join(' ').match(/\b(?:jq|xxd|base64|od)\b/g) ?? []) : []),
+  ];
+  return (
+    wanted.map((one) => missing(one, ['sh', '-c', `command -v ${one}`])).find((why) => why !== false) ?? false
+  );
+}
+
 for (const [name, command] of Object.entries(programs)) {
-  t.test(`masks what it breaks into lines: ${name}`, async (t) => {
-    const [program = '', ...args] = command;
-    if (spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0) {
-      t.pass(`skipped: there is no ${program}`);
-      return;
-    }
+  const [program = '', ...args] = command;
+  t.test(`masks what it breaks into lines: ${name}`, { skip: lacking(program, args) }, async (t) => {
     for (const [what, value] of Object.entries(values)) {
       const { stdout, stderr, status } = spawnSync(program, args, { input: value });
       if (!t.equal(status, 0, `${program}: ${stderr}`)) return;
