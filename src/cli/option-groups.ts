@@ -34,7 +34,8 @@ export function withConfig<T>(argv: Argv<T>) {
     type: 'string',
     array: true,
     nargs: 1,
-    describe: 'config file or folder; may be repeated (default /etc/latchkey)',
+    describe:
+      'config file or folder; may be repeated (default /etc/latchkey/latchkey.yaml and those beside it)',
   });
 }
 

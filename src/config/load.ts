@@ -1,7 +1,7 @@
 // Loads the configuration: finds the files, reads, validates, merges and resolves them; tells everything that is wrong at once.
 
 import { readdirSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { LatchkeyError } from '../base/errors.ts';
 import { isFolder } from '../base/paths/look-at.ts';
 import type { Environment } from '../base/surroundings.ts';
@@ -21,8 +21,7 @@ import { checkLiterals } from './sources/literals.ts';
 import { isMap, mergeSources } from './sources/merge.ts';
 import { type ConfigSource, describeReadError, parseSource, readText } from './sources/read-source.ts';
 
-/** The folder, as the unit has it: whoever checks the config looks at all that the agent reads. */
-const defaultConfigPath = '/etc/latchkey';
+const defaultConfigPath = '/etc/latchkey/latchkey.yaml';
 
 export interface LoadOptions {
   /** Where VAULT_ADDR and the like come from; default: the environment of this program. */
@@ -43,7 +42,7 @@ export interface LoadOptions {
 
 /**
  * Loads files or folders (of which *.yaml, *.yml, *.json and *.hcl, sorted by name) as one configuration; none means
- * /etc/latchkey. Throws a ConfigError with every problem and its place.
+ * /etc/latchkey/latchkey.yaml and those beside it. Throws a ConfigError with every problem and its place.
  */
 export function loadConfig(paths: readonly string[], options: LoadOptions = {}): ResolvedConfig {
   const problems = createProblems();
@@ -156,7 +155,10 @@ export function configFoldersOf(paths: readonly string[], options: LoadOptions =
 /** A tool of which everything stands on the command line needs no file. */
 function pathsOrDefault(paths: readonly string[], { foreign: { tool, more } = {} }: LoadOptions) {
   const isFileNeeded = paths.length === 0 && (tool === undefined || more === undefined);
-  return isFileNeeded ? [defaultConfigPath] : paths;
+  if (!isFileNeeded) return paths;
+  // With all beside it, as the unit has it: whoever checks the config looks at what the agent reads.
+  const folder = dirname(defaultConfigPath);
+  return [isFolder(folder) ? folder : defaultConfigPath];
 }
 
 function expandPath(path: string, problems: Problems): string[] {

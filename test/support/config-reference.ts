@@ -110,7 +110,7 @@ export function configReference(): string {
 const introduction = `# Configuration reference
 
 One file or several, YAML 1.2 or JSON: \`--config PATH\`, repeatable; of a folder all \`*.yaml\`, \`*.yml\`, \`*.json\` and \`*.hcl\` are
-read in the order of their names. Default: \`/etc/latchkey\`. With several files lists are appended and maps
+read in the order of their names. Default: \`/etc/latchkey/latchkey.yaml\` with all beside it. With several files lists are appended and maps
 merged; the same name or key in two files is an error. \`latchkey validate\` checks a configuration without starting
 anything, this host's users, groups and template files included, and tells all that is wrong at once, with file, line
 and column.

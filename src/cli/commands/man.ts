@@ -101,7 +101,13 @@ function overview(commands: readonly DescribedCommand[]): string {
       ...item('.B LATCHKEY_SOCKET', "the agent's socket, where no --socket is given"),
       ...item('.B NO_COLOR', 'set to anything: no colours on a terminal'),
     ]),
-    ...section('FILES', item('.I /etc/latchkey', 'the folder of the config, where no --config is given')),
+    ...section(
+      'FILES',
+      item(
+        '.I /etc/latchkey/latchkey.yaml',
+        'the config where no --config is given, with all config files beside it',
+      ),
+    ),
   ]);
 }
 
