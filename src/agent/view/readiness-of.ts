@@ -115,7 +115,7 @@ export function degradedOf(sources: StatusSources): string[] {
     ...upstreams
       .filter(({ state, login }) => state !== 'ready' && login?.state === 'logged_in')
       .map(({ name, state }) => `${name} ${state.replaceAll('_', ' ')}`),
-    ...unwellStates.flatMap((state) => counted(secrets.get(state)?.length ?? 0, 'secret', state)),
+    ...unwellStates.flatMap((state) => some(secrets.get(state)?.length ?? 0, 'secret', state)),
     ...some(sinks.filter(({ error }) => error !== undefined).length, 'token sink', 'failing'),
     ...some(files.filter(({ failure }) => failure !== undefined).length, 'file', 'failing'),
     ...some(files.filter(({ drift }) => drift?.isOpen === true).length, 'file', 'changed by others'),
