@@ -6,6 +6,7 @@ import { type Clock, createSystemClock } from '../../../src/base/time/clock.ts';
 import { createCommandRunner } from '../../../src/supervise/launch/command-runner.ts';
 import { recordLogs } from '../../support/record-logs.ts';
 import { isAlive, readWhenThere } from '../../support/test-environment.ts';
+import { testFolder } from '../../support/test-folder.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const run = createCommandRunner();
@@ -82,7 +83,7 @@ t.test('rejects with a clear error when there is no such program', async (t) => 
 });
 
 t.test('ends the whole process group when the time is over', async (t) => {
-  const file = join(t.testdir({}), 'pid');
+  const file = join(testFolder(t), 'pid');
   const { clock, endTime } = createEndlessTime();
   t.teardown(endTime);
   const running = createCommandRunner({ clock })({
@@ -96,7 +97,7 @@ t.test('ends the whole process group when the time is over', async (t) => {
 });
 
 t.test('kills what ignores TERM', async (t) => {
-  const file = join(t.testdir({}), 'pid');
+  const file = join(testFolder(t), 'pid');
   const { clock, endTime } = createEndlessTime();
   t.teardown(endTime);
   const running = createCommandRunner({ clock })({
@@ -109,7 +110,7 @@ t.test('kills what ignores TERM', async (t) => {
 });
 
 t.test('is not held by a grandchild that keeps the pipe open, and leaves it running', async (t) => {
-  const file = join(t.testdir({}), 'pid');
+  const file = join(testFolder(t), 'pid');
   const result = await run({
     command: ['sh', '-c', `sleep 600 & echo $! > ${file}; echo done`],
     timeoutMs,
