@@ -122,13 +122,15 @@ export function createLedger(options: LedgerOptions): Ledger {
   }
 
   function drop(account: Account): void {
-    if (!accounts.delete(account.consumer)) return;
-    const { share, rows } = account;
+    const { consumer, share, rows } = account;
+    // One that has made room may be still to be looked at, and the same caller have another by now.
+    if (accounts.get(consumer) !== account) return;
+    accounts.delete(consumer);
     size -= rows.size;
     share.rows -= rows.size;
     share.accounts.delete(account);
     if (share.accounts.size === 0) shares.delete(share.user);
-    holds.release(account.consumer);
+    holds.release(consumer);
   }
 
   function makeRoom(): void {

@@ -136,6 +136,25 @@ t.test('looks at ten thousand processes a few at a time', async (t) => {
   t.equal(held.size, 0);
 });
 
+t.test(
+  'who made room, asks again and ends is forgotten whole, though their first turn is still to come',
+  async (t) => {
+    const { clock, alive, held, ledger, deliver } = setUp(300);
+    for (let pid = 1; pid <= 300; pid += 1) deliver(holderOf(pid), 1);
+    for (let pid = 1; pid <= 300; pid += 1) alive.add(`${pid}@${pid}`);
+    await clock.advance(2000);
+    // The last hundred are still to be looked at. All make room, and the last of them asks again.
+    for (let pid = 1001; pid <= 1300; pid += 1) deliver(holderOf(pid), 1);
+    for (const key of ['k', 'l', 'm']) deliver(holderOf(300), 1, key);
+    alive.clear();
+    await clock.advance(20_000);
+    t.equal(ledger.size, 0);
+    t.equal(held.size, 0);
+    for (let pid = 1; pid <= 1000; pid += 1) deliver(holderOf(pid), 1);
+    t.equal(ledger.size, 300);
+  },
+);
+
 t.test('an unknown caller is not noted, and close lets everything go', (t) => {
   const { held, ledger, deliver, clock } = setUp();
   deliver({ kind: 'unknown' }, 1);
