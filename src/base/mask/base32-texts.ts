@@ -8,13 +8,12 @@ const run =
 const isOver = /[^=\s\\]/;
 const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
 const none = 0xff;
-const isDigit = new Uint8Array(256);
 const digitOf = new Uint8Array(256).fill(none);
 for (const [value, letter] of [...alphabet].entries()) {
   digitOf[letter.charCodeAt(0)] = value;
   digitOf[letter.toUpperCase().charCodeAt(0)] = value;
 }
-for (const [code, value] of digitOf.entries()) isDigit[code] = Number(value !== none);
+const isDigit = digitOf.map((value) => Number(value !== none));
 /** Eight letters are five bytes: a text may begin at each of them. */
 const group = 8;
 

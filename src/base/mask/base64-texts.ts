@@ -1,13 +1,12 @@
 // Texts that stand in a text as base64 (RFC 4648, 4 and 5), wherever in it they begin and however it is broken into lines.
 // What is no text when it is decoded (the digits of a UUID, a picture) is left out.
+import { byteClass } from './byte-class.ts';
 import { shortWordBefore } from './line-breaks.ts';
 import type { PlainText } from './plain-text.ts';
 
 /** Lines of it have nothing else but an indent. */
 const run = /[A-Za-z0-9+/_-]{16,}(?:[ \t]*\\?\r?\n[ \t]*[A-Za-z0-9+/_-]+)*/g;
-const isDigit = Uint8Array.from({ length: 256 }, (_, code) =>
-  Number(/[A-Za-z0-9+/_-]/.test(String.fromCharCode(code))),
-);
+const isDigit = byteClass(/[A-Za-z0-9+/_-]/);
 const digits = /[A-Za-z0-9+/_-]+/g;
 /** Of a text that goes on, to be seen again with what comes. */
 const mostOpen = 16 * 1024;

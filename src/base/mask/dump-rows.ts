@@ -1,5 +1,6 @@
 // What stands in a text as rows of a dump (xxd, hexdump, od, Format-Hex): an offset, groups of digits or letters, and at the
 // right the same as text.
+import { isHexDigit } from './byte-class.ts';
 import { asItIs, type PlainText, type PlainWriter, writePlain } from './plain-text.ts';
 
 const row =
@@ -28,9 +29,6 @@ const named: ReadonlyMap<string | undefined, number> = new Map([
 const digitOf = Uint8Array.from(
   { length: 256 },
   (_, code) => Number.parseInt(String.fromCharCode(code), 16) || 0,
-);
-const isHex = Uint8Array.from({ length: 256 }, (_, code) =>
-  Number(/[0-9a-fA-F]/.test(String.fromCharCode(code))),
 );
 
 /** A byte of a group of digits, and where in it it is written. */
@@ -103,7 +101,7 @@ function readRows(text: Buffer, rows: readonly RegExpExecArray[], reading: Readi
       });
       at += word.length;
       digitsEnd = first + at;
-      while (at < groups.length && isHex[groups.charCodeAt(at)] !== 1) at++;
+      while (at < groups.length && isHexDigit[groups.charCodeAt(at)] !== 1) at++;
     }
     const isFramed = /^\s*[|>]/.test(rest);
     const column = end - (isFramed ? rest.length - rest.trimEnd().length + 1 : 0) - width;
@@ -151,7 +149,7 @@ function widthOf(groups: string, { group, isPairs, bytes }: Reading): number {
 
 function firstWord(groups: string, from = 0): string {
   let to = from;
-  while (to < groups.length && isHex[groups.charCodeAt(to)] === 1) to++;
+  while (to < groups.length && isHexDigit[groups.charCodeAt(to)] === 1) to++;
   return groups.slice(from, to);
 }
 

@@ -1,17 +1,13 @@
 // What stands in a text as hexadecimal digits, in pairs or without end: dumps, arrays of C, addresses of Ethernet.
+import { byteClass, isHexDigit } from './byte-class.ts';
 import { type PlainText, writePlain } from './plain-text.ts';
 
 const [comma, minus, zero, colon, letterX] = [0x2c, 0x2d, 0x30, 0x3a, 0x78];
-/** Each byte in lower case, whether it is a digit, and whether something may begin with it that stands between pairs. */
+/** Each byte in lower case, and whether something may begin with it that stands between pairs. */
 const lowerOf = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte,
 );
-const isDigit = Uint8Array.from({ length: 256 }, (_, byte) =>
-  Number(/^[0-9a-fA-F]$/.test(String.fromCharCode(byte))),
-);
-const isBetween = Uint8Array.from({ length: 256 }, (_, byte) =>
-  Number(',-0:xX'.includes(String.fromCharCode(byte))),
-);
+const isBetween = byteClass(/[,\-0:xX]/);
 
 /**
  * In lower case, and without what stands between the pairs of digits: `54:72`, `0x54, 0x72`. Of a text that was squeezed:
@@ -42,5 +38,5 @@ function betweenAt(text: Buffer, at: number): number {
 }
 
 function isPair(text: Buffer, at: number): boolean {
-  return isDigit[text[at] ?? 0] === 1 && isDigit[text[at + 1] ?? 0] === 1;
+  return isHexDigit[text[at] ?? 0] === 1 && isHexDigit[text[at + 1] ?? 0] === 1;
 }

@@ -2,6 +2,7 @@
 // SQL, breaks of lines and blanks are taken off, so that a secret is found whoever wrote it. Not for reading anything: what
 // differs only in quotes, backslashes, plus signs, white space or doubled signs becomes the same.
 
+import { byteClass } from './byte-class.ts';
 import { withoutBreaks } from './line-breaks.ts';
 import { asItIs, type PlainText, writePlain } from './plain-text.ts';
 
@@ -11,9 +12,7 @@ const ampersand = 0x26;
 const backslash = 0x5c;
 const isSpelled = /[%&\\]/;
 /** Blanks, with those that forms send as a plus; ends of lines; the other half of UTF-16; quotes and backslashes, which come and go. */
-const isLeftOut = Uint8Array.from({ length: 256 }, (_, byte) =>
-  Number(' +\t\r\n\0\'"\\'.includes(String.fromCharCode(byte))),
-);
+const isLeftOut = byteClass(/[ +\t\r\n\0'"\\]/);
 /** One that the text ends within may be whole with what comes. */
 const longestEscape = 12;
 const controls: ReadonlyMap<string, number> = new Map([
