@@ -1,9 +1,9 @@
 // The folders that templates may read and write by `file` and `writeToFile`: nothing outside of them, by no link either.
 
-import { closeSync, existsSync, fstatSync, openSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { LatchkeyError } from '../base/errors.ts';
-import { contentFault, within as ofLength, readFlags, readUpToSync } from '../base/paths/controlled-file.ts';
+import { readEntrySync } from '../base/paths/controlled-file.ts';
 import { type HeldEntry, holdEntrySync } from '../base/paths/held-folder.ts';
 import { PathFault, readingOnly } from '../base/paths/path-trust.ts';
 import { errnoOf } from '../base/system/errno.ts';
@@ -51,16 +51,7 @@ export function createSandbox(folders: readonly string[], base = process.cwd()):
 
   return {
     read: (path) =>
-      within(resolve(base, path), ({ folder, name }) => {
-        const fd = openSync(folder.entry(name), readFlags);
-        try {
-          const wrong = contentFault(path, fstatSync(fd), largestFileBytes);
-          if (wrong !== undefined) throw wrong;
-          return ofLength(readUpToSync(fd, largestFileBytes + 1), path, largestFileBytes);
-        } finally {
-          closeSync(fd);
-        }
-      }),
+      within(resolve(base, path), (entry) => readEntrySync(entry, path, largestFileBytes).bytes),
     allowWrite(path) {
       const { there, missing } = splitAtMissing(resolve(base, path));
       return within(there, (_, real) => (missing.length === 0 ? real : inside(join(real, ...missing))));

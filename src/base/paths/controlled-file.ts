@@ -43,7 +43,7 @@ const readSome = promisify(fs.read);
 const defaultMaxBytes = 1024 * 1024;
 const defaultTimeoutMs = 10_000;
 const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = fs.constants;
-export const readFlags: number = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+const readFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 
 /** Of reads that a dead file system holds up: each of them keeps a thread, and a second try would keep another one. */
 const stuck = new Set<string>();
@@ -108,17 +108,28 @@ export function readControlledFileSync(
   options: ReadOptions = {},
 ): Pick<ControlledFile, 'bytes' | 'stats'> {
   const { maxBytes = defaultMaxBytes, trust = readingOnly } = options;
-  const { folder, name } = holdEntrySync(path, { trust });
-  let fd: number | undefined;
+  const entry = holdEntrySync(path, { trust });
   try {
-    fd = fs.openSync(folder.entry(name), readFlags);
+    return readEntrySync(entry, path, maxBytes);
+  } finally {
+    entry.folder.release();
+  }
+}
+
+/** Of a name that is held; in messages it is called `path`. */
+export function readEntrySync(
+  { folder, name }: HeldEntry,
+  path: string,
+  maxBytes: number,
+): Pick<ControlledFile, 'bytes' | 'stats'> {
+  const fd = fs.openSync(folder.entry(name), readFlags);
+  try {
     const stats = fs.fstatSync(fd);
     const wrong = contentFault(path, stats, maxBytes);
     if (wrong !== undefined) throw wrong;
     return { bytes: within(readUpToSync(fd, maxBytes + 1), path, maxBytes), stats };
   } finally {
-    if (fd !== undefined) fs.closeSync(fd);
-    folder.release();
+    fs.closeSync(fd);
   }
 }
 
@@ -188,7 +199,7 @@ export function contentFault(path: string, stats: Stats, maxBytes: number): Path
 }
 
 /** What came, which may be more than the size that was told before. */
-export function within(bytes: Buffer, path: string, maxBytes: number): Buffer {
+function within(bytes: Buffer, path: string, maxBytes: number): Buffer {
   if (bytes.length > maxBytes) throw tooLong(path, maxBytes);
   return bytes;
 }
