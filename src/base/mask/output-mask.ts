@@ -147,12 +147,12 @@ function clipped(ranges: readonly Range[], from: number, to: number): Range[] {
 function findings(text: Buffer, patterns: Patterns, layers = mostLayers): Findings {
   const all: Findings = { ranges: [], spans: [], beginnings: [], neededFrom: text.length };
   findIn(asItIs(text), patterns.literal, all, text);
-  const [squeezed, ...spelled] = plainTexts(text);
-  for (const plain of squeezed === undefined ? [] : [squeezed, ...spelled]) {
+  const spelled = plainTexts(text);
+  for (const plain of spelled) {
     lookInto(plain, patterns.plain, all, text);
     if (!patterns.tight.isEmpty) findTight(plain, patterns.tight, all, text);
   }
-  if (squeezed !== undefined) lookInto(plainHex(squeezed), patterns.hex, all, text);
+  lookInto(plainHex(spelled[0]), patterns.hex, all, text);
   for (const decoded of [base32Texts(text), numberLists(text)])
     if (decoded !== undefined) lookInto(decoded, patterns.literal, all, text);
   for (const rows of dumpRows(text)) lookInto(rows, patterns.literal, all, text);

@@ -13,8 +13,9 @@ const isBetween = byteClass(/[,\-0:xX]/);
  * In lower case, and without what stands between the pairs of digits: `54:72`, `0x54, 0x72`. Of a text that was squeezed:
  * blanks, backslashes and breaks of lines are gone already.
  */
-export function plainHex({ bytes: text, starts, ends, opens }: PlainText): PlainText {
-  const { put, leaveOpen, end } = writePlain({ bytes: text, starts, ends, opens });
+export function plainHex(squeezed: PlainText): PlainText {
+  const { bytes: text } = squeezed;
+  const { put, leaveOpen, end } = writePlain(squeezed);
   for (let at = 0; at < text.length; ) {
     const byte = text[at] ?? 0;
     const between = isBetween[byte] === 1 && isPair(text, at - 2) ? betweenAt(text, at) : 0;

@@ -52,11 +52,11 @@ const mostLayers = 3;
  * The text as it is, and with one layer of spelling after another taken off; each squeezed. With what it is as
  * quoted-printable, where it may be that.
  */
-export function plainTexts(text: Buffer): PlainText[] {
+export function plainTexts(text: Buffer): readonly [PlainText, ...PlainText[]] {
   const latin1 = text.toString('latin1');
   const asQuoted = quotedForm.test(latin1) ? [squeezed(withoutQuoting(text, latin1))] : [];
   let plain = withoutBreaks(text);
-  const texts = [squeezed(plain), ...asQuoted];
+  const texts: [PlainText, ...PlainText[]] = [squeezed(plain), ...asQuoted];
   if (!isSpelled.test(latin1)) return texts;
   for (let layer = 0; layer < mostLayers; layer++) {
     const next = withoutLayer(plain);
