@@ -1,4 +1,5 @@
 // The page of the demo: shows what the command tells four times a second, and sends what the viewer clicks.
+import { counted } from '../../../base/text/counted.ts';
 import { byId, element } from '../../ui/page/dom.ts';
 import type { AccessChapter, DemoView, ServiceView, SideView } from '../demo-view.ts';
 
@@ -48,10 +49,6 @@ function buildSide(id: string): SideElements {
   });
   byId(id).append(list, element('ul', { class: 'services' }, rows));
   return { counts, services };
-}
-
-function counted(count: number, one: string): string {
-  return `${count} ${one}${count === 1 ? '' : 's'}`;
 }
 
 function seconds(ms: number): string {

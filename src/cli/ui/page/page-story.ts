@@ -1,5 +1,6 @@
 // One rotation as it is drawn: a line that opens, and in it a bar for each step.
 import type { RotationStory, TimelineStep } from '../../../api/timeline.ts';
+import { counted } from '../../../base/text/counted.ts';
 import { badge, element, shownMs, time } from './dom.ts';
 
 const verdictWords: Readonly<Record<RotationStory['state'], string>> = {
@@ -33,8 +34,7 @@ export function drawStory(story: RotationStory, isOpen: boolean): HTMLElement {
     { class: 'steps' },
     steps.map((step) => drawStep(step, Math.max(ms, 0.001))),
   );
-  if (omitted > 0)
-    list.append(element('li', { text: `… ${omitted} more ${omitted === 1 ? 'step' : 'steps'}` }));
+  if (omitted > 0) list.append(element('li', { text: `… ${counted(omitted, 'more step')}` }));
   const details = element('details', {}, [summary, list]);
   details.open = isOpen;
   return element('li', {}, [details]);
