@@ -128,11 +128,11 @@ export function createTransport(options: TransportOptions): Transport {
     return pool;
   }
 
-  /** The others of its connections may be as dead. */
-  function leave(address: string): void {
-    const old = pools.get(address);
-    if (old === undefined || !pools.delete(address)) return;
-    void closeQuietly(old, 'close');
+  /** The others of its connections may be as dead; those that somebody else has made since are not. */
+  function leave(address: string, pool: Promise<Dispatcher> | undefined): void {
+    if (pool === undefined || pools.get(address) !== pool) return;
+    pools.delete(address);
+    void closeQuietly(pool, 'close');
   }
 
   /** Requests in flight end on the old connections. */
@@ -155,16 +155,17 @@ export function createTransport(options: TransportOptions): Transport {
         beginsBy: now + (isImpatient ? silentMs : timeoutMs),
         oversized: (excess) => oversizedFailure(address, maxBodyBytes, excess),
       });
+      let found: Promise<Dispatcher> | undefined;
       open.begin(whole);
       try {
-        const found = dispatcher(address);
+        found = dispatcher(address);
         const pool = ready.get(found) ?? (await orGivenUp(found, whole));
         if (signal.aborted) whole.giveUp(false);
         else pool.dispatch({ ...dispatchOptions(address, request, proxy), ...itsOwnTime }, whole);
         return await whole.answer;
       } catch (error) {
         if (whole.isOver && isImpatient && !whole.hasBegun && !signal.aborted) {
-          leave(address);
+          leave(address, found);
           throw silenceFailure(address, silentMs);
         }
         throw explain(error, address, signal, whole.isOver ? timeoutMs : undefined, via);

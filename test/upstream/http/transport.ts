@@ -71,6 +71,49 @@ t.test('who may be asked twice waits for a part of its time for the answer to be
   t.match(await silent, { isSilent: true, message: `${address} has not answered for 10 s` });
 });
 
+t.test(
+  'one that learns of the silence later leaves the connections alone that others have made since',
+  async (t) => {
+    const clock = createFakeClock();
+    let isSilent = true;
+    let connections = 0;
+    const asked = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const server = createServer((request, response) => {
+      if (isSilent) asked[Number(request.url?.slice(1))]?.resolve();
+      else response.end('{}');
+    });
+    server.on('connection', () => {
+      connections += 1;
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const transport = createTransport({ tls: noTls, clock, timeoutMs: 60_000, maxBodyBytes: 1000 });
+    t.teardown(async () => {
+      await transport.close();
+      server.closeAllConnections();
+      server.close();
+    });
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { signal } = new AbortController();
+    const ask = (target: string) =>
+      transport.exchange(address, { method: 'GET', target, headers: {}, signal, isHarmless: true });
+    const first = ask('/0').catch((error: unknown) => error);
+    await asked[0]?.promise;
+    await clock.advance(1000);
+    const second = ask('/1').catch((error: unknown) => error);
+    await asked[1]?.promise;
+    t.equal(connections, 2);
+    await clock.advance(9000);
+    t.match(await first, { isSilent: true });
+    isSilent = false;
+    await ask('/');
+    t.equal(connections, 3, 'another one, for those before may be dead');
+    await clock.advance(1000);
+    t.match(await second, { isSilent: true });
+    await ask('/');
+    t.equal(connections, 3);
+  },
+);
+
 t.test('an answer that has begun has the whole time', async (t) => {
   const clock = createFakeClock();
   const open = createOpenRequests(clock);
