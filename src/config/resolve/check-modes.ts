@@ -10,7 +10,7 @@ import {
 } from '../../base/paths/trusted-path.ts';
 import type { Environment, FaultOf } from '../../base/surroundings.ts';
 import { findUser, groupMembers } from '../../base/system/accounts.ts';
-import { isExecutable } from '../../base/system/executable.ts';
+import { isExecutable, placesInPath } from '../../base/system/executable.ts';
 import { Place, type Problems } from '../problems.ts';
 import type { NotifyConfig, ProcessConfig, ResolvedConfig, SettleConfig } from '../resolved.ts';
 import type { MergedConfig } from '../sources/merge.ts';
@@ -229,7 +229,7 @@ export function* filesOfCommand(
   const [program = '', ...args] = command;
   const path = program.includes('/')
     ? resolve(workingDir, program)
-    : lookUp(program, env['PATH'] ?? defaultPath);
+    : placesInPath(program, env['PATH'] ?? defaultPath).find(isExecutable);
   if (path !== undefined) yield { path, role: 'program' };
   if (!interpreters.test(basename(program))) return;
   const script = args.find((arg) => !arg.startsWith('-'));
@@ -238,14 +238,6 @@ export function* filesOfCommand(
     const file = resolve(workingDir, arg);
     if (isFile(file)) yield { path: file, role: 'script' };
   }
-}
-
-/** A folder of PATH that is not absolute is one of the agent's own working folder, as for whoever starts the program. */
-function lookUp(program: string, searchPath: string): string | undefined {
-  return searchPath
-    .split(':')
-    .map((folder) => resolve(folder, program))
-    .find(isExecutable);
 }
 
 export function isOwnUser({ user }: Pick<ProcessConfig, 'user'>): boolean {

@@ -1,10 +1,10 @@
 // How a program is started with the right user and with what must hold for every child: no new privileges, and death with
 // the agent. setpriv (util-linux) does it; Node's own uid and gid would drop supplementary groups.
-import { delimiter, isAbsolute, resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isFile, lookAt } from '../../base/paths/look-at.ts';
 import { findGroup, findUser, type UserAccount } from '../../base/system/accounts.ts';
-import { isExecutable } from '../../base/system/executable.ts';
+import { isExecutable, placesInPath } from '../../base/system/executable.ts';
 import { confined } from '../../base/system/setpriv.ts';
 import type { Environment } from './environment.ts';
 import { type Handover, handOver } from './handover.ts';
@@ -112,11 +112,10 @@ export function findProgram(program: string, searchPath: string, workingDir: str
     const what = fault?.what ?? (stats === undefined ? 'does not exist' : 'is not executable');
     throw new NoProgramError(`${path} ${what}`, stats !== undefined, fault?.remedy);
   }
-  for (const folder of searchPath.split(delimiter)) {
-    const path = resolve(folder, program);
-    if (isExecutable(path)) return path;
-  }
-  const isThere = searchPath.split(delimiter).some((folder) => isFile(resolve(folder, program)));
+  const places = placesInPath(program, searchPath);
+  const found = places.find(isExecutable);
+  if (found !== undefined) return found;
+  const isThere = places.some(isFile);
   const what = isThere
     ? `${program} in ${searchPath} is not executable`
     : `there is no program ${program} in ${searchPath}`;
