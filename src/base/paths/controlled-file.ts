@@ -139,8 +139,7 @@ export function readEntry(
   maxBytes: number,
   judge?: (file: WayPart) => PathFault | undefined,
 ): Promise<ControlledFile> {
-  return inEntry(entry, maxBytes, async (handle, stats) => {
-    const path = pathIn(entry.folder.path, entry.name);
+  return inEntry(entry, maxBytes, async (handle, stats, path) => {
     const wrong = judge?.(wayPart(path, stats, `/proc/self/fd/${handle.fd}`));
     if (wrong !== undefined) throw wrong;
     // Of an open file the kernel knows this without a disk.
@@ -154,14 +153,15 @@ export function readEntry(
 async function inEntry<T>(
   { folder, name }: HeldEntry,
   maxBytes: number,
-  work: (handle: FileHandle, stats: Stats) => Promise<T>,
+  work: (handle: FileHandle, stats: Stats, path: string) => Promise<T>,
 ): Promise<T> {
   const handle = await open(folder.entry(name), readFlags);
   try {
     const stats = await handle.stat();
-    const wrong = contentFault(`${folder.path}/${name}`, stats, maxBytes);
+    const path = pathIn(folder.path, name);
+    const wrong = contentFault(path, stats, maxBytes);
     if (wrong !== undefined) throw wrong;
-    return await work(handle, stats);
+    return await work(handle, stats, path);
   } finally {
     await handle.close();
   }

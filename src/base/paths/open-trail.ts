@@ -6,7 +6,7 @@ import { findUser } from '../system/accounts.ts';
 import { type HeldEntry, type HeldFolder, holdEntrySync, holdFolderSync } from './held-folder.ts';
 import { lookAt } from './look-at.ts';
 import { PathFault, type PathTrust, trusting } from './path-trust.ts';
-import { entryFault } from './walk-path.ts';
+import { entryFault, pathIn } from './walk-path.ts';
 
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
 /** The kernel's own names for what this process, or another one, has open: links that only the kernel can follow. */
@@ -65,6 +65,6 @@ function openChecked({ folder, name }: HeldEntry, access: number, mode: number):
 
 function trailFault(folder: HeldFolder, name: string, stats: Stats): Error | undefined {
   if (!stats.isFile() || stats.nlink <= 1) return entryFault(folder, name, stats, trusting());
-  const path = `${folder.path}/${name}`;
+  const path = pathIn(folder.path, name);
   return new PathFault(`${path} is a file with ${stats.nlink} names`, `remove ${path}`);
 }

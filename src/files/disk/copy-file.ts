@@ -5,6 +5,7 @@ import { type FileHandle, link, open, unlink } from 'node:fs/promises';
 import { readUpTo } from '../../base/paths/controlled-file.ts';
 import type { HeldFolder } from '../../base/paths/held-folder.ts';
 import { isMaster, isSharedFolder, PathFault } from '../../base/paths/path-trust.ts';
+import { pathIn } from '../../base/paths/walk-path.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 const modeBits = 0o7777;
@@ -68,7 +69,7 @@ export function refuseBorrowed({ folder, name }: HeldName, fd: number): void {
   const stats = fstatSync(fd);
   if (stats.isFile() && stats.nlink === 1) return;
   throw new PathFault(
-    `${folder.path}/${name} is ${stats.isFile() ? `a file with ${stats.nlink} names` : 'no regular file'}, in a folder of uid ${folder.stats.uid}`,
+    `${pathIn(folder.path, name)} is ${stats.isFile() ? `a file with ${stats.nlink} names` : 'no regular file'}, in a folder of uid ${folder.stats.uid}`,
     'remove it',
   );
 }
