@@ -96,16 +96,18 @@ export function createHealth(options: HealthOptions): Health {
   }
 
   async function probeNow(): Promise<void> {
+    let found: UpstreamFailure | undefined;
     isPolling = true;
     try {
-      const found = await probe(lifetime.signal);
-      isPolling = false;
-      if (found !== undefined) away(found);
+      found = await probe(lifetime.signal);
     } catch (error) {
       if (!lifetime.signal.aborted && !isAborted(error)) throw error;
     } finally {
       isPolling = false;
     }
+    if (found !== undefined) away(found);
+    // Whoever found it away meanwhile has left the asking to this look, which may have been answered before.
+    else if (isAway()) void poll();
   }
 
   function away(next: UpstreamFailure, target?: string): void {

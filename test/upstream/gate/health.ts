@@ -1,7 +1,11 @@
 import t, { type Test } from 'tap';
 import { createReference } from '../../../src/store/reference.ts';
+import { UpstreamFailure } from '../../../src/upstream/gate/failure.ts';
+import { createHealth } from '../../../src/upstream/gate/health.ts';
 import { serverRefusal } from '../../../src/upstream/vault/answer-policy.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
 import { createFastClock } from '../../support/fast-clock.ts';
+import { recordLogs } from '../../support/record-logs.ts';
 import { kv2, startStubVault } from '../../support/stub-vault.ts';
 import { createTestUpstream, interactive, shutdown } from '../../support/test-upstream.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -60,6 +64,32 @@ t.test('a bad answer counts until the same question is answered well', async (t)
   await upstream.read(read('secret/bad'), interactive());
   t.equal(upstream.status().state, 'ready');
   t.same(states(), ['answer_invalid', 'serving']);
+});
+
+t.test('a request that finds it away while a look is under way is not left without one', async (t) => {
+  const clock = createFakeClock();
+  const looks: PromiseWithResolvers<UpstreamFailure | undefined>[] = [];
+  const health = createHealth({
+    ...{ clock, random: () => 0.5, logger: recordLogs().logger, onChange: () => undefined },
+    probe() {
+      const look = Promise.withResolvers<UpstreamFailure | undefined>();
+      looks.push(look);
+      return look.promise;
+    },
+  });
+  t.teardown(health.close);
+  health.suspect();
+  health.away(new UpstreamFailure('unavailable', 'cannot reach it'));
+  t.equal(looks.length, 1);
+  looks[0]?.resolve(undefined);
+  await clock.advance(10_000);
+  t.equal(looks.length, 2, 'the first was answered, but nobody knows for when');
+  t.ok(health.isAway());
+  looks[1]?.resolve(undefined);
+  await health.whenServing(AbortSignal.timeout(10_000));
+  t.notOk(health.isAway());
+  await clock.advance(60_000);
+  t.equal(looks.length, 2);
 });
 
 t.test('Retry-After of days is cut to five minutes', async (t) => {
