@@ -239,12 +239,14 @@ export function createVaultHeld(options: VaultHeldOptions): VaultHeld {
       const kind = keepableOf(request.method, request.target);
       if (kind === undefined) return { kind: 'pass' };
       const key = keyOf(request, kind);
-      const held = table.find(key);
-      if (held !== undefined && (await isAlive(held))) {
-        table.touch(held);
-        return show(held, true);
+      // While one is looked at another caller may have been given the next.
+      for (let held = table.find(key); held !== undefined; held = table.find(key)) {
+        if (await isAlive(held)) {
+          table.touch(held);
+          return show(held, true);
+        }
+        table.drop(held);
       }
-      if (held !== undefined) table.drop(held);
       const other = inFlight.get(key);
       if (other !== undefined) {
         const shared = (await other) ? table.find(key) : undefined;

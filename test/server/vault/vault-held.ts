@@ -32,7 +32,10 @@ function create({ ttl = 3600, ...limits }: { ttl?: number; maxEntries?: number; 
   const forward = async ({ path, token }: ForwardedRequest): Promise<ForwardedAnswer> => {
     if (state.isAway) throw new Error('away');
     const id = token instanceof SecretValue ? token.text() : '';
-    if (secondsLeft(id) <= 0) return answerOf(403, { errors: [] });
+    if (secondsLeft(id) <= 0) {
+      await state.slow;
+      return answerOf(403, { errors: [] });
+    }
     if (path === '/v1/auth/token/lookup-self') {
       const answer = answerOf(200, { data: { ttl: Math.floor(secondsLeft(id)) } });
       await state.slow;
@@ -156,6 +159,22 @@ t.test('a look-up that was sent before a revocation proves nothing after it', as
   slow.resolve();
   await first;
   t.equal(await second, 's.2');
+});
+
+t.test('who learns late that a token is over takes the one that others were given meanwhile', async (t) => {
+  const { clock, obtain, state, endsAt } = create({ ttl: 100 });
+  await obtain();
+  state.isAway = true;
+  await clock.advance(95_000);
+  state.isAway = false;
+  endsAt.set('s.1', 0);
+  const late = Promise.withResolvers<void>();
+  state.slow = late.promise;
+  const first = obtain();
+  state.slow = Promise.resolve();
+  t.equal(await obtain(), 's.2');
+  late.resolve();
+  t.equal(await first, 's.2 again');
 });
 
 t.test('there is room for so many; the least used goes', async (t) => {
