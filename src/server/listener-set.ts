@@ -118,7 +118,7 @@ export function createListenerSet(options: ListenerSetOptions): ListenerSet {
     const gone = listeners.filter((listener) => !staying.has(listener));
     listeners = [...staying, ...started];
     failed = [];
-    noteAddresses([...listeners, ...failed]);
+    noteAddresses(listeners);
     watch.set(listeners);
     for (const listener of gone) drain(listener);
   }

@@ -22,8 +22,8 @@ interface Waiting {
 export interface Waits {
   /** Waits at most `waitMs` for a change of the entry. */
   add(exchange: Waiting, key: string, waitMs: number, tryAnswer: TryAnswer): void;
-  /** Answers those of one listener, or all, as if their time was over. */
-  finish(scope?: ListenerScope): void;
+  /** Answers those of one listener as if their time was over. */
+  finish(scope: ListenerScope): void;
   close(): void;
 }
 
@@ -94,9 +94,7 @@ export function createWaits(options: {
       keep(wait);
     },
     finish(scope) {
-      for (const wait of all()) {
-        if (scope === undefined || wait.exchange.connection.scope === scope) wait.again(true);
-      }
+      for (const wait of all()) if (wait.exchange.connection.scope === scope) wait.again(true);
     },
     close() {
       stopStore();
