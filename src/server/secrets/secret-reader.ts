@@ -89,9 +89,10 @@ export function createSecretReader(options: { view: AgentView; clock: Clock }): 
       const entry = view.names.find(target.name)?.entry;
       if (entry === undefined)
         return apiError('not_found', `there is no secret named ${JSON.stringify(target.name)}`);
+      // Before the entry is looked at: a clock that was set may move its end.
+      const wall = clock.wall();
       const version = entry.current;
       if (version === undefined) return absence(target.name, entry);
-      const wall = clock.wall();
       let known = prepared.get(target);
       if (
         known === undefined ||
