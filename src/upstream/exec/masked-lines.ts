@@ -39,7 +39,7 @@ function valuesIn(stdout: Buffer): string[] {
     // No JSON: any word of it may be the secret.
     return text.split(/\s+/);
   }
-  // Lines are looked at one by one, and a value may have several.
+  // A line of a value counts as a value of its own: a mask does not look for the shortest lines of one that has several.
   return leaves(answer).flatMap((value) => [value, ...value.split('\n')]);
 }
 
