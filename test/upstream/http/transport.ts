@@ -2,10 +2,10 @@
 // sent again.
 import { closeSync, constants, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { mkfifo } from '../../../src/base/system/libc.ts';
 import { createOpenRequests } from '../../../src/upstream/http/open-requests.ts';
 import { createTransport } from '../../../src/upstream/http/transport.ts';
@@ -50,10 +50,9 @@ for (const timeoutMs of [1000, 600_000]) {
   });
 }
 
-t.test('who may be asked twice waits for a part of its time for the answer to begin', async (t) => {
+/** What may be asked twice, of a server of the test's own, by a clock that stands. */
+async function startAsking(t: Test, server: Server) {
   const clock = createFakeClock();
-  const asked = Promise.withResolvers<void>();
-  const server = createServer(() => asked.resolve());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const transport = createTransport({ tls: noTls, clock, timeoutMs: 60_000, maxBodyBytes: 1000 });
   t.teardown(async () => {
@@ -63,9 +62,18 @@ t.test('who may be asked twice waits for a part of its time for the answer to be
   });
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const { signal } = new AbortController();
-  const silent = transport
-    .exchange(address, { method: 'GET', target: '/', headers: {}, signal, isHarmless: true })
-    .catch((error: unknown) => error);
+  const ask = (target: string) =>
+    transport.exchange(address, { method: 'GET', target, headers: {}, signal, isHarmless: true });
+  return { clock, address, ask };
+}
+
+t.test('who may be asked twice waits for a part of its time for the answer to begin', async (t) => {
+  const asked = Promise.withResolvers<void>();
+  const { clock, address, ask } = await startAsking(
+    t,
+    createServer(() => asked.resolve()),
+  );
+  const silent = ask('/').catch((error: unknown) => error);
   await asked.promise;
   await clock.advance(10_000);
   t.match(await silent, { isSilent: true, message: `${address} has not answered for 10 s` });
@@ -74,7 +82,6 @@ t.test('who may be asked twice waits for a part of its time for the answer to be
 t.test(
   'one that learns of the silence later leaves the connections alone that others have made since',
   async (t) => {
-    const clock = createFakeClock();
     let isSilent = true;
     let connections = 0;
     const asked = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
@@ -85,17 +92,7 @@ t.test(
     server.on('connection', () => {
       connections += 1;
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const transport = createTransport({ tls: noTls, clock, timeoutMs: 60_000, maxBodyBytes: 1000 });
-    t.teardown(async () => {
-      await transport.close();
-      server.closeAllConnections();
-      server.close();
-    });
-    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const { signal } = new AbortController();
-    const ask = (target: string) =>
-      transport.exchange(address, { method: 'GET', target, headers: {}, signal, isHarmless: true });
+    const { clock, ask } = await startAsking(t, server);
     const first = ask('/0').catch((error: unknown) => error);
     await asked[0]?.promise;
     await clock.advance(1000);

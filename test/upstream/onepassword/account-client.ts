@@ -1,7 +1,7 @@
 // Service accounts of 1Password by a library that is there or not, and what its failures mean.
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { startFakeAccount } from '../../support/fake-onepassword-sdk.ts';
 import { startKindSource } from '../../support/kind-source.ts';
 import { testFolder } from '../../support/test-folder.ts';
@@ -14,16 +14,21 @@ const item = (title: string, fields: Record<string, string>) => ({
   fields: new Map(Object.entries(fields)),
 });
 
-t.test('without the library it says what is missing and how to get it', async (t) => {
+async function refusalOf(t: Test, sdkPath: string, token: string): Promise<string | undefined> {
   const { source } = await startKindSource(
     t,
-    { kind: 'onepassword', sdk_path: testFolder(t) },
-    { env: { OP_SERVICE_ACCOUNT_TOKEN: 'ops_canary' } },
+    { kind: 'onepassword', sdk_path: sdkPath },
+    { env: { OP_SERVICE_ACCOUNT_TOKEN: token } },
   );
   const { message } = await waitFor('the refusal', () => {
     const status = source.status();
     return status.state === 'login_failed' ? status : undefined;
   });
+  return message;
+}
+
+t.test('without the library it says what is missing and how to get it', async (t) => {
+  const message = await refusalOf(t, testFolder(t), 'ops_canary');
   t.match(message, /need the package @1password\/sdk, which is not in \/tmp/);
   t.match(message, /npm install --prefix .* @1password\/sdk.*sdk_path; or use a Connect server/);
 });
@@ -31,15 +36,7 @@ t.test('without the library it says what is missing and how to get it', async (t
 t.test('a library that others can change is not loaded', async (t) => {
   const account = startFakeAccount(t);
   chmodSync(join(account.folder, 'node_modules/@1password/sdk'), 0o777);
-  const { source } = await startKindSource(
-    t,
-    { kind: 'onepassword', sdk_path: account.folder },
-    { env: { OP_SERVICE_ACCOUNT_TOKEN: account.token } },
-  );
-  const { message } = await waitFor('the refusal', () => {
-    const status = source.status();
-    return status.state === 'login_failed' ? status : undefined;
-  });
+  const message = await refusalOf(t, account.folder, account.token);
   t.match(
     message,
     /@1password\/sdk is not loaded: .*node_modules\/@1password\/sdk can be written by everybody/,
@@ -57,15 +54,7 @@ t.test('nor one of which a single file, or what it loads of the vendor, is their
     symlinkSync(vendors, join(vendors, 'sdk-core/round'));
     writeFileSync(join(vendors, path), 'export {};\n', { flag: 'a' });
     chmodSync(join(vendors, path), 0o666);
-    const { source } = await startKindSource(
-      t,
-      { kind: 'onepassword', sdk_path: account.folder },
-      { env: { OP_SERVICE_ACCOUNT_TOKEN: account.token } },
-    );
-    const { message } = await waitFor('the refusal', () => {
-      const status = source.status();
-      return status.state === 'login_failed' ? status : undefined;
-    });
+    const message = await refusalOf(t, account.folder, account.token);
     t.match(message, /@1password\/sdk is not loaded: .*\.js can be written by everybody/, path);
     t.strictSame(account.logins, []);
   }
